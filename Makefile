@@ -1,0 +1,69 @@
+# What CI runs is what you run. python3 (>= 3.11, with venv) and make are all that has to be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+RUN := $(VENV)/.run-stamp
+DEV := $(VENV)/.dev-stamp
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench faults faults-mutants faults-kill lint format lock docs clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(RUN)  ## the whole road on this machine: simulator, extract, load, dbt, marts (ARGS="--help" for options)
+	@$(BIN)/python local/run_all.py $(ARGS)
+
+test: $(DEV)  ## everything that must hold: format, lint, types, SQL, tests, coverage
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+
+faults: $(DEV)  ## 2,000 seeded schedules of duplicates, losses, crashes and races, each compared with a clean run
+	@$(BIN)/python -m tests.faults --seeds 0:2000 --jobs 2 $(ARGS)
+
+faults-mutants: $(DEV)  ## take away one guard after the other, and see which schedule notices
+	@$(BIN)/python -m tests.faults --mutants $(ARGS)
+
+faults-kill: $(DEV)  ## kill -9 a real run at every step; the next run has to finish the job (ARGS=10: every tenth)
+	@$(BIN)/python -m tests.killing $(ARGS)
+
+bench: $(DEV)  ## measure against floors taken in the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+format: $(DEV)  ## put Python and SQL in order
+	@$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .
+
+docs: $(RUN)  ## generate the dbt documentation as one page (after a run)
+	@MILLRACE_DUCKDB_PATH="$(CURDIR)/data/millrace.duckdb" $(BIN)/dbt --quiet docs generate --static \
+	  --project-dir jobs/dbt-runner/dbt --profiles-dir jobs/dbt-runner/dbt \
+	  --target-path "$(CURDIR)/data/dbt" --log-path "$(CURDIR)/data/dbt"
+	@echo "open data/dbt/static_index.html"
+
+lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and without addresses
+	@for extra in dev local; do \
+	  $(UV) pip compile -q pyproject.toml --extra $$extra --universal --python-version 3.11 \
+	    $$([ $$extra = dev ] || echo "--constraint requirements/dev.txt") --upgrade \
+	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	    -o requirements/$$extra.txt || exit 1; done
+
+clean:  ## remove the environment and everything that runs leave behind
+	rm -rf $(VENV) data .pytest_cache .mypy_cache .ruff_cache .coverage*
+
+$(UV): requirements/uv.txt
+	@echo "making the environment in $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "millrace needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(RUN): $(UV) requirements/local.txt
+	@$(UV) pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/local.txt
+	@printf '%s\n' "$(CURDIR)/src" "$(CURDIR)/local" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/millrace.pth
+	@touch $@
+
+$(DEV): $(RUN) requirements/dev.txt
+	@$(UV) pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/dev.txt
+	@touch $@

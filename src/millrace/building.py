@@ -1,0 +1,96 @@
+"""Build the marts: one dbt build over the warehouse, in this process, with what became of each model and test."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from millrace import log
+from millrace.config import BuildConfig
+from millrace.errors import TerminalError
+from millrace.warehouse import GOOD_STATUSES
+from millrace.warehouse import Node as Node
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What became of all of them."""
+
+    nodes: tuple[Node, ...]
+    seconds: float
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every model was built and every test passed."""
+        return all(node.is_good for node in self.nodes)
+
+    def count(self, *kinds: str) -> int:
+        """Count the nodes of some kinds."""
+        return sum(node.kind in kinds for node in self.nodes)
+
+
+def build(
+    config: BuildConfig,
+    duckdb_path: Path,
+    hear: Callable[[Node, int], None] = lambda node, total: None,
+    number: int = 0,
+    retry_of: int | None = None,
+) -> Build:
+    """Run `dbt build`; `hear` is told of each finished node and how many there are.
+
+    `retry_of` is the number of a failed build of which only what failed or was skipped is to be done again; when the
+    target directory does not hold that very build (another machine's, another one since), everything is built.
+    One at a time in a process: dbt keeps global state. Raises TerminalError when dbt cannot even start to build.
+    """
+    from dbt.artifacts.schemas.run import RunExecutionResult
+    from dbt.cli.main import dbtRunner  # takes seconds, and only a build needs it
+
+    os.environ["MILLRACE_DUCKDB_PATH"] = str(duckdb_path)
+    os.environ["MILLRACE_DUCKDB_MEMORY"] = config.memory
+    results_of = Path(config.target_dir, "results-of-build")  # whose run_results.json lies there; gone while dbt runs
+    is_retry = retry_of is not None and results_of.exists() and results_of.read_text() == str(retry_of)
+    results_of.unlink(missing_ok=True)
+    started = time.monotonic()
+    arguments = ["--quiet", "retry" if is_retry else "build"]
+    arguments += ["--project-dir", config.dbt_dir, "--profiles-dir", config.dbt_dir]
+    arguments += ["--target", "local", "--target-path", config.target_dir, "--log-path", config.target_dir]
+    result = dbtRunner(callbacks=[_listener(hear)]).invoke(arguments)
+    if not isinstance(result.result, RunExecutionResult):
+        raise TerminalError(
+            f"dbt could not build: {_first_line(str(result.exception))}; see {config.target_dir}/dbt.log"
+        )
+    results_of.write_text(str(number))
+    nodes = tuple(_node(each) for each in result.result.results)
+    finished = Build(nodes, time.monotonic() - started)
+    log.info(
+        "built",
+        number=number,
+        retry=is_retry,
+        models=finished.count("model"),
+        tests=finished.count("test", "unit_test"),
+        good=finished.is_good,
+    )
+    return finished
+
+
+def _listener(hear: Callable[[Node, int], None]) -> Callable[[Any], None]:
+    def listen(event: Any) -> None:
+        if event.info.name in ("LogModelResult", "LogTestResult", "LogSeedResult"):
+            told = event.data
+            total = told.num_models if event.info.name == "LogTestResult" else told.total
+            kind = told.node_info.resource_type
+            hear(Node(told.node_info.node_name, kind, told.status.lower(), told.execution_time, ""), total)
+
+    return listen
+
+
+def _node(result: Any) -> Node:
+    is_good = str(result.status) in GOOD_STATUSES
+    message = "" if is_good and str(result.status) != "skipped" else _first_line(str(result.message or ""))
+    return Node(result.node.name, str(result.node.resource_type), str(result.status), result.execution_time, message)
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")[:500]

@@ -1,0 +1,175 @@
+"""The events of the pipeline: parsed from CloudEvents once, at the door of each function, and published as messages.
+
+An object event is accepted in both forms of the platform: a bucket's notification through Pub/Sub (attributes
+`bucketId`, `objectId`, `objectGeneration`) and Eventarc's `google.cloud.storage.object.v1.finalized`.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+from cloudevents.http import CloudEvent
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from millrace import log
+from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, Bus
+from millrace.errors import MillraceError, TransientError
+from millrace.lake import ObjectVersion, StoredObject
+from millrace.lake.keys import RUN_ID, TASK_ID
+
+MESSAGE = "google.cloud.pubsub.topic.v1.messagePublished"
+FINALIZED = "google.cloud.storage.object.v1.finalized"
+_MAX_ID = 128
+_MAX_GENERATION = 2**63 - 1
+
+
+class NotAnEvent(MillraceError):
+    """What arrived is not an event of this function: no redelivery makes it one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvent:
+    """A task is requested (topic extract-requests) or complete (topic extract-events)."""
+
+    run_id: str
+    table: str
+    task_id: str
+
+    @classmethod
+    def parse(cls, event: CloudEvent) -> Self:
+        """Read a Pub/Sub message whose data is `{"run_id", "table", "task_id"}`."""
+        data = _message_data(_message(event))
+        run_id, table, task_id = (_text(data, name) for name in ("run_id", "table", "task_id"))
+        if not re.fullmatch(RUN_ID, run_id) or not re.fullmatch(TASK_ID, task_id):
+            raise NotAnEvent(
+                f"run_id is {run_id!r} and task_id {task_id!r}; as in 20260131T060000Z and commits expected"
+            )
+        return cls(run_id, table, task_id)
+
+    def request(self, bus: Bus) -> None:
+        """Ask for the task."""
+        self._publish(bus, EXTRACT_REQUESTS, "extract.requested")
+
+    def complete(self, bus: Bus) -> None:
+        """Tell that the task's record is written."""
+        self._publish(bus, EXTRACT_EVENTS, "extract.completed")
+
+    def _publish(self, bus: Bus, topic: str, kind: str) -> None:
+        data = {"run_id": self.run_id, "table": self.table, "task_id": self.task_id}
+        bus.publish(topic, data, {"event": kind, "table": self.table, "run_id": self.run_id})
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFinalized:
+    """One version of one object became complete."""
+
+    version: ObjectVersion
+    crc32c: str | None
+
+    @classmethod
+    def parse(cls, event: CloudEvent) -> Self:
+        """Read either form of the platform."""
+        if event["type"] == FINALIZED:
+            resource = _mapping(event.data, "event data")
+            return cls(_version(resource, "bucket", "name", "generation"), _optional(resource, "crc32c"))
+        message = _message(event)
+        attributes = _mapping(message.get("attributes"), "message attributes")
+        if attributes.get("eventType", "OBJECT_FINALIZE") != "OBJECT_FINALIZE":
+            raise NotAnEvent(f"a bucket event of type {attributes.get('eventType')!r}, not OBJECT_FINALIZE")
+        version = _version(attributes, "bucketId", "objectId", "objectGeneration")
+        return cls(version, _optional(_message_data(message), "crc32c") if message.get("data") else None)
+
+
+def announce(bus: Bus, stored: StoredObject) -> None:
+    """Publish what a bucket's notification says of a new version."""
+    version = stored.version
+    resource = {
+        "kind": "storage#object",
+        "bucket": version.bucket,
+        "name": version.name,
+        "generation": str(version.generation),
+        "size": str(stored.size_bytes),
+        "crc32c": stored.crc32c,
+    }
+    attributes = {
+        "eventType": "OBJECT_FINALIZE",
+        "payloadFormat": "JSON_API_V1",
+        "bucketId": version.bucket,
+        "objectId": version.name,
+        "objectGeneration": str(version.generation),
+    }
+    bus.publish(OBJECT_EVENTS, resource, attributes)
+
+
+@contextmanager
+def answering(function: str) -> Iterator[None]:
+    """Turn this project's errors into the answer that makes the platform do the right thing.
+
+    What is not an event is 400; what a later attempt may mend is 503; the rest is 500. None of them is acknowledged:
+    the message comes again, and ends in the dead letters when nobody mends the cause. The body is the error's message.
+    """
+    try:
+        yield
+    except NotAnEvent as error:
+        log.warning("not an event", function=function, error=str(error))
+        raise _answer(400, error) from error
+    except TransientError as error:
+        log.warning("to be repeated", function=function, error=str(error))
+        raise _answer(503, error) from error
+    except MillraceError as error:
+        log.error("failed", function=function, kind=type(error).__name__, error=str(error))
+        raise _answer(500, error) from error
+    except OSError as error:
+        log.error("the machine failed", function=function, error=str(error))
+        raise _answer(503, TransientError(f"{error.strerror or error}; mend that, then run again")) from error
+
+
+def _answer(status: int, error: MillraceError) -> HTTPException:
+    return HTTPException(response=Response(str(error), status, mimetype="text/plain"))
+
+
+def _message(event: CloudEvent) -> Mapping[str, object]:
+    if event["type"] != MESSAGE:
+        raise NotAnEvent(f"an event of type {event['type']!r}, not {MESSAGE}")
+    return _mapping(_mapping(event.data, "event data").get("message"), "message")
+
+
+def _message_data(message: Mapping[str, object]) -> Mapping[str, object]:
+    try:
+        return _mapping(json.loads(base64.b64decode(_text(message, "data", limit=None), validate=True)), "message data")
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise NotAnEvent("message data is not base64 of a JSON object") from error
+
+
+def _version(fields: Mapping[str, object], bucket: str, name: str, generation: str) -> ObjectVersion:
+    number = fields.get(generation)
+    text = str(number) if isinstance(number, int) and abs(number) <= _MAX_GENERATION else number
+    if not isinstance(text, str) or not re.fullmatch("[0-9]{1,19}", text) or not 0 < int(text) <= _MAX_GENERATION:
+        raise NotAnEvent(f"{generation} is {text!r:.40}, not a positive number of 63 bits")
+    return ObjectVersion(_text(fields, bucket), _text(fields, name, limit=4096), int(text))
+
+
+def _mapping(value: object, what: str) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise NotAnEvent(f"{what} is {type(value).__name__}, not an object")
+    return value
+
+
+def _text(fields: Mapping[str, object], name: str, limit: int | None = _MAX_ID) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or not value or (limit is not None and len(value) > limit):
+        raise NotAnEvent(f"{name} is missing or is no short text")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise NotAnEvent(f"{name} is {value!r:.200}, which is no Unicode text")
+    return value
+
+
+def _optional(fields: Mapping[str, object], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) else None

@@ -1,0 +1,137 @@
+"""The settings of each deployable, read from the environment once; a missing one stops the deployment.
+
+| variable | used by | example |
+|---|---|---|
+| MILLRACE_LAKE | extract, load, dbt-runner | `file:///data/lake` |
+| MILLRACE_QUARANTINE | load | `file:///data/quarantine` |
+| MILLRACE_BUS | extract | `inprocess:` |
+| MILLRACE_WAREHOUSE | load, dbt-runner | `duckdb:///data/millrace.duckdb` |
+| MILLRACE_JOB | load | `inprocess:` |
+| MILLRACE_SOURCE_URL, MILLRACE_SOURCE_KEY | extract | `http://127.0.0.1:8080` and its key |
+| MILLRACE_REQUESTS_PER_MINUTE | extract | `100` (`0`: unpaced) |
+| MILLRACE_REQUEST_BURST | extract | `95` |
+| MILLRACE_TIMEOUT_S | extract | `30` |
+| MILLRACE_MEMORY | load, dbt-runner | `200MB`: what DuckDB may use |
+| MILLRACE_DBT_DIR, MILLRACE_DBT_TARGET_DIR | dbt-runner | the dbt project, and where its artifacts go |
+| MILLRACE_LEASE_S | dbt-runner | `60`: how long a build's holder may be silent before another one takes over |
+| MILLRACE_QUIET_S | dbt-runner | `0`: how long a build waits for more to come; `30` where several runs end together |
+"""
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+from millrace.errors import ConfigError
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise ConfigError(f"{name} is not set; see src/millrace/config.py for what it holds")
+    return value
+
+
+def _number(name: str, default: float, at_least: float = 0) -> float:
+    text = os.environ.get(name, "")
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = -1.0
+    if not at_least <= value < float("inf"):
+        raise ConfigError(f"{name} is {text!r}: a number of at least {at_least} was expected")
+    return value
+
+
+def _http_url(name: str) -> str:
+    url = _required(name).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0  # reading the port checks it
+    except ValueError:
+        has_host = False
+    if not has_host or parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigError(f"{name}: http://host:port or https://host was expected, without a key in it")
+    return url
+
+
+def _memory(name: str) -> str:
+    text = os.environ.get(name) or "200MB"
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", text):
+        raise ConfigError(f"{name} is {text!r}: an amount like 200MB was expected")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractConfig:
+    """What the extract functions need."""
+
+    lake: str
+    bus: str
+    source_url: str
+    source_key: str = field(repr=False)
+    requests_per_minute: float
+    request_burst: int
+    timeout_s: float
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read the environment; ConfigError names what is missing."""
+        return cls(
+            lake=_required("MILLRACE_LAKE"),
+            bus=_required("MILLRACE_BUS"),
+            source_url=_http_url("MILLRACE_SOURCE_URL"),
+            source_key=_required("MILLRACE_SOURCE_KEY"),
+            requests_per_minute=_number("MILLRACE_REQUESTS_PER_MINUTE", 100),
+            request_burst=max(1, int(_number("MILLRACE_REQUEST_BURST", 95))),
+            timeout_s=_number("MILLRACE_TIMEOUT_S", 30, at_least=0.1),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LoadConfig:
+    """What the load function needs."""
+
+    lake: str
+    quarantine: str
+    warehouse: str
+    job: str
+    memory: str
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read the environment; ConfigError names what is missing."""
+        return cls(
+            lake=_required("MILLRACE_LAKE"),
+            quarantine=_required("MILLRACE_QUARANTINE"),
+            warehouse=_required("MILLRACE_WAREHOUSE"),
+            job=_required("MILLRACE_JOB"),
+            memory=_memory("MILLRACE_MEMORY"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BuildConfig:
+    """What the dbt-runner needs."""
+
+    lake: str
+    warehouse: str
+    dbt_dir: str
+    target_dir: str
+    memory: str
+    lease_s: float
+    quiet_s: float
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read the environment; ConfigError names what is missing."""
+        return cls(
+            lake=_required("MILLRACE_LAKE"),
+            warehouse=_required("MILLRACE_WAREHOUSE"),
+            dbt_dir=_required("MILLRACE_DBT_DIR"),
+            target_dir=_required("MILLRACE_DBT_TARGET_DIR"),
+            memory=_memory("MILLRACE_MEMORY"),
+            lease_s=_number("MILLRACE_LEASE_S", 60, at_least=5),
+            quiet_s=_number("MILLRACE_QUIET_S", 0),
+        )

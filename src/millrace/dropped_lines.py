@@ -1,0 +1,231 @@
+"""The lines of a dropped text file, as rows: NDJSON or CSV, with the line each one starts on.
+
+The file is untrusted: no line is read that is longer than the cap, and nothing is repaired or guessed.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+import pyarrow as pa
+
+from millrace.errors import BadObject
+from millrace.tables import COUNT, FLAG, INSTANT, RATIO, TEXT, Table, is_json
+
+_CELL = re.compile(r'"(?P<quoted>[^"]*(?:""[^"]*)*)"(?=,|\Z)|(?P<plain>[^",\r\n]*)(?=,|\Z)')
+_INTEGER = re.compile(r"-?[0-9]{1,20}")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_EXPECTED = {COUNT: "an integer", RATIO: "a number", FLAG: "true or false"}
+_FLAGS = {"true": True, "false": False}
+
+
+class TooDeep(ValueError):
+    """JSON that is nested deeper than Python can follow, which depends on how deep Python is already."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropCaps:
+    """The most that one dropped file may hold; `depth` is how far JSON may be nested."""
+
+    file_bytes: int = 2 << 30
+    rows: int = 50_000_000
+    columns: int = 300
+    line_bytes: int = 8 << 20
+    depth: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the file: the fields it has, where it starts, and how many bytes it took."""
+
+    line: int
+    size_bytes: int
+    fields: dict[str, object]
+
+
+def read_ndjson(source: Path, caps: DropCaps) -> Iterator[Row]:
+    """Give the objects of a file with one JSON object a line; BadObject names the line that is none."""
+    with source.open("rb") as file:
+        for number, content in _lines(file, caps):
+            if text := _decode(content, number).strip():
+                yield Row(number, len(content), _parse_object(text, number, caps))
+
+
+def read_csv(source: Path, table: Table, caps: DropCaps) -> Iterator[Row]:
+    """Give the rows of an RFC 4180 file with a header line; BadObject names the line that does not fit.
+
+    An empty cell is no value; `""` is the empty text in a text column, and no value in any other. Lists and JSON
+    are written as JSON. A cell that looks like a formula is a text like any other.
+    """
+    with source.open("rb") as file:
+        records = _records(file, caps)
+        number, _, header = next(records, (1, 0, []))
+        names = [_canonical(cell or "", table) for cell in header]
+        _check_header(names, number, caps)
+        types = [_field(table, name) for name in names]
+        line = number
+        for number, size_bytes, cells in records:
+            if len(cells) != len(names):
+                refuse("unreadable", number, f"{len(cells)} cells came, the header has {len(names)}")
+            values = zip(names, cells, types, strict=True)
+            fields = {name: _cell_value(cell, kind, number) for name, cell, kind in values if cell is not None}
+            yield Row(number, size_bytes, {name: value for name, value in fields.items() if value is not None})
+        if number == line and not set(names) & set(table.schema.names):  # of a file with rows, the load says so
+            refuse("missing_key", line, f"the header is all that came, and has no column of {table.name}")
+
+
+def refuse(reason: str, line: int, message: str) -> NoReturn:
+    """Raise BadObject with the line in its message."""
+    raise BadObject(reason, f"line {line}: {message}")
+
+
+def parse_json(text: str) -> object:
+    """Give the value of a JSON text; ValueError also for NaN, for a field that comes twice, for absurd depth."""
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise TooDeep("it is nested too deep") from None
+
+
+def _lines(file: BinaryIO, caps: DropCaps) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    while content := file.readline(caps.line_bytes + 1):
+        number += 1
+        if len(content) > caps.line_bytes:
+            refuse("too_large", number, f"longer than {caps.line_bytes:,} bytes")
+        yield number, content.removeprefix(b"\xef\xbb\xbf") if number == 1 else content
+
+
+def _decode(content: bytes, line: int) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        refuse("unreadable", line, f"byte {error.start + 1} is not UTF-8")
+
+
+def _parse_object(text: str, line: int, caps: DropCaps) -> dict[str, object]:
+    try:
+        value = parse_json(text)
+    except json.JSONDecodeError as error:
+        refuse("unreadable", line, f"not JSON: {error.msg} at column {error.colno}")
+    except TooDeep:
+        refuse("too_large", line, f"JSON is nested deeper than {caps.depth}")
+    except ValueError as error:
+        refuse("unreadable", line, f"not acceptable JSON: {error}")
+    if not isinstance(value, dict):
+        refuse("unreadable", line, f"a JSON object was expected, {type(value).__name__} came")
+    if len(value) > caps.columns:
+        refuse("too_large", line, f"{len(value)} fields came, {caps.columns} are the most")
+    if text.count("{") + text.count("[") > caps.depth and _depth(value) > caps.depth:
+        refuse("too_large", line, f"JSON is nested deeper than {caps.depth}")
+    return value
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"field {twice!r:.80} comes twice in one object")
+    return fields
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _depth(value: object) -> int:
+    """Count the levels of lists and objects, without recursion."""
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, (dict, list))]:
+        depth += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return depth
+
+
+def _records(file: BinaryIO, caps: DropCaps) -> Iterator[tuple[int, int, list[str | None]]]:
+    """Give (line, bytes, cells); a quoted cell may go over several lines. An empty line is no record."""
+    start, parts, size_bytes, is_open = 0, list[str](), 0, False
+    for number, content in _lines(file, caps):
+        if not parts:
+            start, size_bytes = number, 0
+        text = _decode(content, number)
+        parts.append(text)
+        size_bytes += len(content)
+        is_open ^= text.count('"') % 2 == 1
+        if size_bytes > caps.line_bytes:
+            refuse("too_large", start, f"a record of more than {caps.line_bytes:,} bytes")
+        if not is_open:
+            record = "".join(parts).removesuffix("\n").removesuffix("\r")
+            parts.clear()
+            if record:
+                yield start, size_bytes, _cells(record, start)
+    if parts:
+        refuse("unreadable", start, "a quote is opened here and never closed")
+
+
+def _cells(record: str, line: int) -> list[str | None]:
+    if '"' not in record and "\r" not in record:
+        return [cell or None for cell in record.split(",")]
+    cells: list[str | None] = []
+    end = -1
+    while end < len(record):
+        match = _CELL.match(record, end + 1)
+        if match is None:
+            refuse("unreadable", line, f"cell {len(cells) + 1} is not as of RFC 4180: a stray quote or line break")
+        quoted = match["quoted"]
+        cells.append(quoted.replace('""', '"') if quoted is not None else match["plain"] or None)
+        end = match.end()
+    return cells
+
+
+def _canonical(name: str, table: Table) -> str:
+    known = {column.lower(): column for column in table.schema.names}
+    return known.get(name.lower(), name) if name.isascii() else name
+
+
+def _check_header(names: list[str], line: int, caps: DropCaps) -> None:
+    if not names:
+        refuse("unreadable", line, "no header line came")
+    if len(names) > caps.columns:
+        refuse("too_large", line, f"{len(names)} columns came, {caps.columns} are the most")
+    seen: set[str] = set()
+    for position, name in enumerate(names, 1):
+        if not name:
+            refuse("column_name", line, f"column {position} of the header has no name")
+        if name.lower() in seen:
+            refuse("column_name", line, f"column {name!r:.80} comes twice in the header, if in another case")
+        seen.add(name.lower())
+
+
+def _field(table: Table, name: str) -> pa.Field:
+    return table.schema.field(name) if name in table.schema.names else pa.field(name, TEXT)
+
+
+def _cell_value(cell: str, field: pa.Field, line: int) -> object:
+    if field.type == TEXT and not is_json(field):
+        return cell
+    if cell == "":
+        return None
+    if field.type == INSTANT:
+        return cell
+    try:
+        return _parse_cell(cell, field)
+    except (ValueError, KeyError):
+        expected = "JSON" if is_json(field) else _EXPECTED.get(field.type, "a JSON list of strings")
+        refuse("schema", line, f"column {field.name}: {expected} was expected, another text came")
+
+
+def _parse_cell(cell: str, field: pa.Field) -> object:
+    if field.type == FLAG:
+        return _FLAGS[cell.lower()]
+    if field.type == COUNT and _INTEGER.fullmatch(cell):
+        return int(cell)
+    if field.type == RATIO and _NUMBER.fullmatch(cell):
+        return float(cell)
+    if field.type in (COUNT, RATIO):
+        raise ValueError(cell)
+    return parse_json(cell)

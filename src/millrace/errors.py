@@ -1,0 +1,59 @@
+"""Every error this project raises on purpose.
+
+MillraceError
+    ConfigError        the deployment or the command line is wrong: nothing was started
+    TransientError     a later attempt may succeed: the event is delivered again
+        SourceUnavailable   the source API did not give an answer within its retries
+    TerminalError      wrong until somebody changes something
+        SourceRefused       the source API answered, and said no (key, permission, parameter)
+            RouteMissing        it has no such route: another plan may do
+        ContractBroken      the source API answered something its contract does not know
+        Incomplete          the source has rows that could not be obtained
+        BadObject           an object in the lake cannot be loaded: it goes to quarantine
+
+A message says what came, what was expected, and where to look or what to do next.
+"""
+
+
+class MillraceError(Exception):
+    """Anything that went wrong in a way this project knows."""
+
+
+class ConfigError(MillraceError):
+    """A setting or an option is missing or wrong."""
+
+
+class TransientError(MillraceError):
+    """A later attempt may succeed."""
+
+
+class SourceUnavailable(TransientError):
+    """The source API gave no usable answer within the permitted retries."""
+
+
+class TerminalError(MillraceError):
+    """Repeating the attempt gives the same result."""
+
+
+class SourceRefused(TerminalError):
+    """The source API refused the request."""
+
+
+class RouteMissing(SourceRefused):
+    """The source API does not have the route."""
+
+
+class ContractBroken(TerminalError):
+    """The source API's answer has another shape than its contract."""
+
+
+class Incomplete(TerminalError):
+    """The source says that it has rows which it did not give."""
+
+
+class BadObject(TerminalError):
+    """An object cannot be loaded as it is; `reason` is one short word for grouping."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,73 @@
+"""The lake: write-once objects with generations, on a folder or on Cloud Storage."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from millrace.errors import MillraceError
+
+
+class ObjectMissing(MillraceError):
+    """No object of that name, or no longer at that generation."""
+
+
+class ObjectExists(MillraceError):
+    """Somebody else wrote the name first: the platform's 412."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One version of one object: what an event names and the ledger remembers."""
+
+    bucket: str
+    name: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """A version with its size and checksum.
+
+    `crc32c` is base64 of the big-endian CRC, as Cloud Storage writes it; None in a listing of a lake that would have
+    to read the content to know it.
+    """
+
+    version: ObjectVersion
+    size_bytes: int
+    crc32c: str | None
+
+
+class Lake(Protocol):
+    """One bucket. Reads are strongly consistent; a generation never changes its content."""
+
+    bucket: str
+
+    def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
+        """Make `content` the object's newest version, all of it or nothing.
+
+        Raises ObjectExists unless the newest version is `if_generation` (0: there is none).
+        """
+
+    def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
+        """Give the whole content of a small object; ObjectMissing when there is none at that generation."""
+
+    def download(self, version: ObjectVersion, to: Path) -> StoredObject:
+        """Put exactly that version's bytes into the file `to`; ObjectMissing when it is gone or replaced."""
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Give the newest version of every object whose name starts with `prefix`, in name order."""
+
+
+def create_once(lake: Lake, name: str, content: bytes | Path) -> StoredObject:
+    """Write an object that must not be there yet; the very same content there already is success.
+
+    Raises ObjectExists when the name holds something else.
+    """
+    try:
+        return lake.write(name, content, if_generation=0)
+    except ObjectExists:
+        held, stored = lake.read(name)
+        if held == (content if isinstance(content, bytes) else content.read_bytes()):
+            return stored
+        raise

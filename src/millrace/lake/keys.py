@@ -1,0 +1,182 @@
+"""The names of objects: what each one means, parsed from untrusted text and written back.
+
+    raw/<table>/dt=<YYYY-MM-DD>/run=<run_id>/<task_id>-<nnnnn>.parquet     RawPart
+    drop/<table>/<any name>.(parquet|ndjson|csv)                           DroppedFile
+    runs/<run_id>/plan.json                                                PlanKey
+    runs/<run_id>/tasks/<task_id>.json                                     TaskKey
+    runs/<run_id>/failures/<task_id>.json                                  FailureKey
+    runs/<run_id>/final.json                                               FinalKey
+    state/<table>.json                                                     CursorKey
+    build/lease.json                                                       LeaseKey
+    build/requested.json                                                   RequestedKey
+
+`str(key)` is the name and `parse` its inverse. Only tables of the registry are names of tables.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePosixPath
+from typing import Literal
+
+from millrace.errors import BadObject
+from millrace.tables import TABLES
+
+RUN_ID = r"[0-9]{8}T[0-9]{6}Z"
+TASK_ID = r"[a-z][a-z0-9_]{0,62}"
+MAX_NAME_BYTES = 1024  # Cloud Storage's own limit
+
+Kind = Literal["parquet", "ndjson", "csv"]
+_KINDS: dict[str, Kind] = {".parquet": "parquet", ".ndjson": "ndjson", ".csv": "csv"}
+
+
+@dataclass(frozen=True, slots=True)
+class RawPart:
+    """One part of what a task extracted."""
+
+    table: str
+    day: date
+    run_id: str
+    task_id: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"raw/{self.table}/dt={self.day.isoformat()}/run={self.run_id}/{self.task_id}-{self.number:05}.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedFile:
+    """A file that somebody put there to have it loaded."""
+
+    table: str
+    path: str
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"drop/{self.table}/{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanKey:
+    """What a run set out to do."""
+
+    run_id: str
+
+    def __str__(self) -> str:
+        return f"runs/{self.run_id}/plan.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """What one task of a run did."""
+
+    run_id: str
+    task_id: str
+
+    def __str__(self) -> str:
+        return f"runs/{self.run_id}/tasks/{self.task_id}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FailureKey:
+    """Why the last attempt of a task did not succeed."""
+
+    run_id: str
+    task_id: str
+
+    def __str__(self) -> str:
+        return f"runs/{self.run_id}/failures/{self.task_id}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class FinalKey:
+    """The final object of a run: how it ended."""
+
+    run_id: str
+
+    def __str__(self) -> str:
+        return f"runs/{self.run_id}/final.json"
+
+
+@dataclass(frozen=True, slots=True)
+class CursorKey:
+    """How far the finished runs have read a table."""
+
+    table: str
+
+    def __str__(self) -> str:
+        return f"state/{self.table}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseKey:
+    """Who may build, until when."""
+
+    def __str__(self) -> str:
+        return "build/lease.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedKey:
+    """Through which change a build is wanted."""
+
+    def __str__(self) -> str:
+        return "build/requested.json"
+
+
+ObjectKey = RawPart | DroppedFile | PlanKey | TaskKey | FailureKey | FinalKey | CursorKey | LeaseKey | RequestedKey
+
+_RAW = re.compile(rf"raw/([a-z0-9_]+)/dt=(\d{{4}}-\d\d-\d\d)/run=({RUN_ID})/({TASK_ID})-(\d{{5}})\.parquet", re.ASCII)
+_RUN = re.compile(rf"runs/({RUN_ID})/(?:(plan|final)|(tasks|failures)/({TASK_ID}))\.json", re.ASCII)
+_STATE = re.compile(r"state/([a-z0-9_]+)\.json", re.ASCII)
+_BUILD: dict[str, ObjectKey] = {str(key): key for key in (LeaseKey(), RequestedKey())}
+_DROP = re.compile(r"drop/([^/]*)/(.*)", re.DOTALL)
+
+
+def parse(name: str) -> ObjectKey:
+    """Give the meaning of an object's name.
+
+    Raises BadObject (`unknown_table`, `object_name`) for a name that is none of the forms above.
+    """
+    if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
+        raise BadObject("object_name", f"object name of more than {MAX_NAME_BYTES} bytes")
+    if match := _RAW.fullmatch(name):
+        table, day, run_id, task_id, number = match.groups()
+        return RawPart(_known(table, name), _day(day, name), run_id, task_id, int(number))
+    if match := _RUN.fullmatch(name):
+        run_id, which, folder, task_id = match.groups()
+        if task_id:
+            return TaskKey(run_id, task_id) if folder == "tasks" else FailureKey(run_id, task_id)
+        return PlanKey(run_id) if which == "plan" else FinalKey(run_id)
+    if match := _STATE.fullmatch(name):
+        return CursorKey(_known(match[1], name))
+    if name in _BUILD:
+        return _BUILD[name]
+    if match := _DROP.fullmatch(name):
+        return _dropped(match[1], match[2], name)
+    raise BadObject(
+        "object_name",
+        f"{name!r} is none of raw/<table>/…, drop/<table>/…, runs/<run_id>/…, state/<table>.json, build/…",
+    )
+
+
+def _dropped(table: str, path: str, name: str) -> DroppedFile:
+    if not path.isprintable() or any(part in ("", ".", "..") for part in path.split("/")):
+        raise BadObject("object_name", f"{name!r}: a dropped file needs a plain name")
+    kind = _KINDS.get(PurePosixPath(path).suffix.lower())
+    if kind is None:
+        raise BadObject("object_name", f"{name!r}: the name must end in {', '.join(_KINDS)}")
+    return DroppedFile(_known(table, name), path, kind)
+
+
+def _known(table: str, name: str) -> str:
+    if table not in TABLES:
+        raise BadObject("unknown_table", f"{name!r}: no table {table!r}; there are {', '.join(TABLES)}")
+    return table
+
+
+def _day(text: str, name: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadObject("object_name", f"{name!r}: {text} is no day") from None

@@ -1,0 +1,199 @@
+"""A lake in a folder: the same promises as a bucket, for a laptop and for tests.
+
+A file's generation is its ctime in nanoseconds: it changes with every write, also when a person drops a file by hand,
+and unlike the mtime it cannot be copied along. Writers of one folder exclude each other with a file lock; readers
+need none, because a name appears only with its whole content.
+"""
+
+import base64
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import google_crc32c
+
+from millrace.lake import ObjectExists, ObjectMissing, ObjectVersion, StoredObject
+
+_CHUNK_BYTES = 1 << 20
+_HIDDEN = ".lake"  # lock and half-written files; no part of an object's name starts with a dot
+_CLOCK_BACK_NS = 2_000_000_000  # waited out; more is an error that somebody has to see
+
+
+class LocalLake:
+    """One bucket as the folder `root`; `finalized` hears of every new version, as a bucket's notification does."""
+
+    def __init__(
+        self, root: Path, bucket: str, finalized: Callable[[StoredObject], None] = lambda stored: None
+    ) -> None:
+        self.bucket = bucket
+        self.finalized = finalized
+        self._root = root
+        self._hidden = root / _HIDDEN
+        self._hidden.mkdir(parents=True, exist_ok=True)
+
+    def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
+        """Make `content` the newest version: written aside, then renamed under the lock."""
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = self._aside(content)
+        try:
+            with self._lock():
+                found = _generation(path)
+                if found != if_generation:
+                    raise ObjectExists(f"{name} is at generation {found}, not at {if_generation}")
+                _advance_ctime(aside, beyond=found)
+                os.replace(aside, path)
+                stored = self._stored(name, path)
+        finally:
+            aside.unlink(missing_ok=True)
+        self.finalized(stored)
+        return stored
+
+    def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
+        """Give the whole content of a small object."""
+        found = 0
+        while found == 0:  # replaced between opening and looking: look at what is there now
+            try:
+                with self._path(name).open("rb") as file:
+                    found = _open_generation(file)
+                    content = file.read()
+            except OSError as error:
+                raise _missing(name, error) from None
+        if generation not in (None, found):
+            raise ObjectMissing(f"{name} is at generation {found}, no longer at {generation}")
+        return content, StoredObject(
+            ObjectVersion(self.bucket, name, found),
+            len(content),
+            _encode(google_crc32c.Checksum(content).digest()),
+        )
+
+    def download(self, version: ObjectVersion, to: Path) -> StoredObject:
+        """Copy exactly that version; a file that somebody writes to meanwhile is no longer that version."""
+        checksum = google_crc32c.Checksum()
+        try:
+            source = self._path(version.name).open("rb")
+        except OSError as error:
+            raise _missing(version.name, error) from None
+        with source, to.open("wb") as target:
+            _require(version, _open_generation(source))
+            while chunk := source.read(_CHUNK_BYTES):
+                checksum.update(chunk)
+                target.write(chunk)
+            _require(version, _open_generation(source))
+        return StoredObject(version, to.stat().st_size, _encode(checksum.digest()))
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Give the newest version of every object under `prefix`, in name order."""
+        folder = prefix.rpartition("/")[0]
+        with contextlib.suppress(ObjectMissing):  # such a folder cannot be
+            yield from self._below(self._path(folder) if folder else self._root, prefix)
+
+    def _below(self, folder: Path, prefix: str) -> Iterator[StoredObject]:
+        try:
+            entries = [entry for entry in os.scandir(folder) if is_name(entry.name)]
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        # "a-b/x" comes before "a/x": a folder's place is that of its name with the slash
+        for entry in sorted(entries, key=lambda entry: entry.name + "/" * entry.is_dir(follow_symlinks=False)):
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._below(Path(entry.path), prefix)
+                continue
+            name = Path(entry.path).relative_to(self._root).as_posix()
+            if name.startswith(prefix) and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                    status = entry.stat()
+                    yield StoredObject(ObjectVersion(self.bucket, name, status.st_ctime_ns), status.st_size, None)
+
+    def _path(self, name: str) -> Path:
+        parts = name.split("/")
+        if "\0" in name or any(part == "" or part.startswith(".") for part in parts):
+            raise ObjectMissing(f"{name!r} cannot be the name of an object here")
+        return self._root.joinpath(*parts)
+
+    def _stored(self, name: str, path: Path) -> StoredObject:
+        status = path.stat()
+        return StoredObject(ObjectVersion(self.bucket, name, status.st_ctime_ns), status.st_size, _file_crc(path))
+
+    def _aside(self, content: bytes | Path) -> Path:
+        handle, name = tempfile.mkstemp(dir=self._hidden)
+        try:
+            with os.fdopen(handle, "wb") as target:
+                if isinstance(content, bytes):
+                    target.write(content)
+                else:
+                    with content.open("rb") as source:
+                        shutil.copyfileobj(source, target, _CHUNK_BYTES)
+                target.flush()
+                os.fsync(target.fileno())
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return Path(name)
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        with (self._hidden / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def is_name(part: str) -> bool:
+    """Whether a file's name can be part of an object's: not hidden, and UTF-8."""
+    return not part.startswith(".") and not any("\ud800" <= mark <= "\udfff" for mark in part)
+
+
+def _missing(name: str, error: OSError) -> Exception:
+    is_no_file = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)
+    return ObjectMissing(f"no object {name!r}") if is_no_file or error.errno == errno.ENAMETOOLONG else error
+
+
+def _require(version: ObjectVersion, found: int) -> None:
+    if found != version.generation:
+        raise ObjectMissing(f"{version.name} is at generation {found}, no longer at {version.generation}")
+
+
+def _open_generation(file: BinaryIO) -> int:
+    """Give the generation of an open file; 0 when its name has moved on.
+
+    A file that loses its last name gets a new ctime with that, which may be its successor's to the nanosecond.
+    """
+    status = os.fstat(file.fileno())
+    return status.st_ctime_ns if status.st_nlink else 0
+
+
+def _file_crc(path: Path) -> str:
+    checksum = google_crc32c.Checksum()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            checksum.update(chunk)
+    return _encode(checksum.digest())
+
+
+def _encode(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
+
+
+def _generation(path: Path) -> int:
+    try:
+        return path.stat().st_ctime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _advance_ctime(path: Path, beyond: int) -> None:
+    """Touch the file until its ctime differs: two writes within one tick of the kernel's clock would share it.
+
+    Before it gets its name, so that no reader ever meets the new content under the old generation.
+    """
+    while (behind_ns := beyond - path.stat().st_ctime_ns) >= 0:
+        if behind_ns > _CLOCK_BACK_NS:
+            raise OSError(errno.ETIME, "the clock went back; objects would get older generations", str(path))
+        time.sleep(0.001)
+        os.utime(path)

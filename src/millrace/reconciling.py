@@ -1,0 +1,74 @@
+"""Add up a run: every row the source has is in the warehouse, in quarantine, or named as missing."""
+
+from dataclasses import dataclass
+
+from millrace import runs
+from millrace.lake import Lake
+from millrace.runs import TaskRecord
+from millrace.warehouse import LedgerEntry, Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """One table of one run, in rows.
+
+    The source has `source_total`; `known` of them were not read, because its counts show no change since the last
+    run. The others were `written` to the lake, a few of them twice when a list moved while it was read. Of what was
+    written the load `inserted`, `updated`, found `unchanged` or `superseded`; what it could not load is `quarantined`,
+    what it did not see is `missing`.
+    """
+
+    table: str
+    source_total: int
+    known: int
+    written: int
+    inserted: int
+    updated: int
+    unchanged: int
+    superseded: int
+    quarantined: int
+    missing: int
+    requests: int
+    plan: str
+
+    @property
+    def extracted(self) -> int:
+        """The rows of the source that this run read."""
+        return self.source_total - self.known
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every row is accounted for and none is set aside."""
+        loaded = self.inserted + self.updated + self.unchanged + self.superseded
+        return self.written >= self.extracted and loaded == self.written and not (self.quarantined or self.missing)
+
+
+def reconcile(lake: Lake, warehouse: Warehouse, run_id: str) -> list[Reconciliation]:
+    """Give a line for each table whose task is recorded, in the order of the run."""
+    loads = {entry.version: entry for entry in warehouse.loads_of(run_id)}
+    records = [record for _, record in runs.read_tree(lake, run_id) if record is not None]
+    return [_line(record, [loads.get(part.version(lake.bucket)) for part in record.parts]) for record in records]
+
+
+def unfinished(lake: Lake, run_id: str) -> list[str]:
+    """Give the tasks of a run that have no record."""
+    return [task_id for task_id, record in runs.read_tree(lake, run_id) if record is None]
+
+
+def _line(record: TaskRecord, entries: list[LedgerEntry | None]) -> Reconciliation:
+    loaded = [entry for entry in entries if entry is not None and entry.quarantine_reason is None]
+    parts = list(zip(record.parts, entries, strict=True))
+    return Reconciliation(
+        table=record.table,
+        source_total=record.source_total,
+        known=record.known,
+        written=record.rows,
+        inserted=sum(entry.rows_inserted for entry in loaded),
+        updated=sum(entry.rows_updated for entry in loaded),
+        unchanged=sum(entry.rows_unchanged for entry in loaded),
+        superseded=sum(entry.rows_superseded for entry in loaded),
+        quarantined=sum(part.rows for part, entry in parts if entry is not None and entry.quarantine_reason),
+        missing=sum(part.rows for part, entry in parts if entry is None),
+        requests=record.requests,
+        plan=record.plan,
+    )

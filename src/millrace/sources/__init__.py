@@ -1,0 +1,1 @@
+"""The source APIs: one HTTP client, and complete listings over it."""

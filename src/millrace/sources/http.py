@@ -1,0 +1,328 @@
+"""The one HTTP client of the extraction: JSON by GET, paced, retried within bounds, and only ever from one host.
+
+What is retried: 429 (and the 403 by which GitHub says the same), 5xx, a dropped connection, a time-out, a body that
+ends too early. `Retry-After` is obeyed. What is not: every other answer, because asking again gives the same. The key
+travels in the Authorization header alone and is in no message and no log line, also when the server repeats it.
+"""
+
+import base64
+import email.utils
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.auth import HTTPBasicAuth
+
+from millrace import log
+from millrace.errors import ContractBroken, RouteMissing, SourceRefused, SourceUnavailable
+
+_ATTEMPTS = 5  # of one request; the waits between them add up to some ten seconds
+_WAIT_CAP_S = 20.0
+_RETRY_AFTER_CAP_S = 300.0
+_MAX_429 = 50  # in a row: with the default budget that is many minutes of refusals
+_MAX_BODY_BYTES = 256 << 20
+_CHUNK_BYTES = 1 << 20
+
+_DROPPED = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+
+Clock = Callable[[], float]
+Sleep = Callable[[float], None]
+
+
+class RateBudget:
+    """A token bucket that every request of the process takes from, so that the source's own limit is seldom met.
+
+    `per_minute` None means unpaced. Safe to share between threads.
+    """
+
+    def __init__(
+        self, per_minute: float | None, burst: int, clock: Clock = time.monotonic, sleep: Sleep = time.sleep
+    ) -> None:
+        self._per_s = None if per_minute is None else per_minute / 60
+        self._burst = burst
+        self._tokens = float(burst)
+        self._clock = clock
+        self._sleep = sleep
+        self._refilled_at = clock()
+        self._lock = threading.Lock()
+
+    def take(self) -> float:
+        """Wait for the next token; gives the seconds waited."""
+        if self._per_s is None:
+            return 0.0
+        with self._lock:
+            self._refill(self._per_s)
+            self._tokens -= 1
+            wait_s = max(0.0, -self._tokens / self._per_s)
+        if wait_s:
+            self._sleep(wait_s)
+        return wait_s
+
+    def refused(self, wait_s: float) -> None:
+        """The source said 429: what was left of the burst is not there."""
+        with self._lock:
+            if self._per_s is not None:
+                self._refill(self._per_s)
+                self._tokens = min(self._tokens, 0.0)
+        self._sleep(wait_s)
+
+    def _refill(self, per_s: float) -> None:
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._refilled_at) * per_s)
+        self._refilled_at = now
+
+
+@dataclass(slots=True)
+class Effort:
+    """What an extraction cost: requests sent, how many were repeated, how many met the limit, seconds waited."""
+
+    requests: int = 0
+    retries: int = 0
+    rate_limited: int = 0
+    waited_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A JSON body, and the link to the next page when the server gave one."""
+
+    body: object
+    next_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Setback:
+    """An attempt that gave no answer, and how long the server wants to be left alone (None: it does not say)."""
+
+    problem: str
+    wait_s: float | None = None
+    is_limit: bool = False
+
+
+@dataclass
+class SourceClient:
+    """Asks one source API. `session` carries the connections; tests mount their own adapter on it."""
+
+    base_url: str
+    key: str = field(repr=False)
+    budget: RateBudget = field(default_factory=lambda: RateBudget(None, 1))
+    timeout_s: float = 30.0
+    session: requests.Session = field(default_factory=requests.Session, repr=False)
+    sleep: Sleep = time.sleep
+    effort: Effort = field(default_factory=Effort)
+
+    def __post_init__(self) -> None:
+        """Give every request the key and the name of this program, and what the environment says of proxies and CAs.
+
+        `requests` would read the environment anew for each of them, which costs as much as a short answer.
+        """
+        if self.session.trust_env:
+            surroundings = self.session.merge_environment_settings(self.base_url, {}, None, None, None)
+            self.session.proxies.update(surroundings["proxies"])
+            self.session.verify = surroundings["verify"]
+            self.session.trust_env = False
+        self.session.auth = HTTPBasicAuth(self.key.encode(), b"")  # requests encodes a text as Latin-1, or fails
+        self.session.headers.update({"Accept": "application/json", "User-Agent": "millrace"})
+
+    def for_task(self) -> "SourceClient":
+        """The same connections and budget, with an account of its own."""
+        return SourceClient(self.base_url, self.key, self.budget, self.timeout_s, self.session, self.sleep, Effort())
+
+    def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> Answer:
+        """Give the JSON that the source answers.
+
+        Raises SourceUnavailable (no usable answer within the retries), RouteMissing (404), SourceRefused (any other
+        4xx), ContractBroken (a redirect, HTML, JSON that nothing can be made of, or an answer that is too large).
+        """
+        failed = refused = 0
+        while True:
+            self.effort.waited_s += self.budget.take()
+            self.effort.requests += 1
+            log.debug("asking", path=_without_query(path), requests=self.effort.requests)
+            outcome = self._attempt(path, parameters or {})
+            if isinstance(outcome, Answer):
+                return outcome
+            if outcome.is_limit:
+                refused += 1
+                self._wait_out_limit(path, outcome.wait_s, refused)
+                continue
+            failed += 1
+            if failed >= _ATTEMPTS:
+                raise SourceUnavailable(
+                    f"{self._place(path)}: {outcome.problem}, {failed} times; is the source up, is this its address?"
+                )
+            self._back_off(path, outcome, failed)
+
+    def _attempt(self, path: str, parameters: Mapping[str, str | int]) -> "Answer | _Setback":
+        try:
+            response, body = self._send(path, parameters)
+        except _DROPPED as error:
+            return _Setback(_transport_problem(error))
+        except ValueError as error:  # what requests says of a URL or a Location header that is none
+            raise ContractBroken(
+                f"{self._place(path)}: an address that cannot be read ({type(error).__name__})"
+            ) from None
+        if _is_over_limit(response):
+            return _Setback("over its rate limit", _retry_after(response), is_limit=True)
+        if response.status_code >= 500:
+            return _Setback(f"status {response.status_code}", _retry_after(response))
+        self._check(path, response, body)
+        try:
+            value = _json(body)
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            self._refuse_html(path, response, body)
+            return _Setback(f"{len(body)} bytes that are no complete JSON")
+        except (ValueError, RecursionError) as error:  # complete, and asking again gives the same
+            raise ContractBroken(f"{self._place(path)}: JSON that cannot be read: {error}") from None
+        return Answer(value, self._next_path(path, response))
+
+    def _send(self, path: str, parameters: Mapping[str, str | int]) -> tuple[requests.Response, bytes]:
+        with self.session.get(
+            self.base_url + path,
+            params=parameters,
+            timeout=self.timeout_s,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            chunks, size = [], 0
+            for chunk in response.iter_content(_CHUNK_BYTES):
+                size += len(chunk)
+                if size > _MAX_BODY_BYTES:
+                    raise ContractBroken(f"{self._place(path)}: an answer of more than {_MAX_BODY_BYTES} bytes")
+                chunks.append(chunk)
+            return response, b"".join(chunks)
+
+    def _check(self, path: str, response: requests.Response, body: bytes) -> None:
+        status = response.status_code
+        if status in (401, 403):
+            raise SourceRefused(
+                f"{self._place(path)}: {status}, the key was refused; set MILLRACE_SOURCE_KEY to a valid one"
+            )
+        if status == 404:
+            raise RouteMissing(f"{self._place(path)}: 404, {self._said(body)}")
+        if status >= 400:
+            raise SourceRefused(f"{self._place(path)}: {status}, {self._said(body)}")
+        if status != 200:
+            raise ContractBroken(
+                f"{self._place(path)}: status {status} where 200 was expected; redirects are not followed"
+            )
+
+    def _refuse_html(self, path: str, response: requests.Response, body: bytes) -> None:
+        if "html" in response.headers.get("Content-Type", "") or body.lstrip()[:1] == b"<":
+            raise ContractBroken(f"{self._place(path)}: HTML where JSON was expected; is this the address of the API?")
+
+    def _said(self, body: bytes) -> str:
+        """Give the server's own words, whichever of its error dialects it used, made safe for one log line."""
+        try:
+            words = json.loads(body)
+            words = next((words[name] for name in ("message", "error") if name in words), words)
+        except (ValueError, TypeError, RecursionError):
+            words = body.decode("utf-8", "replace")
+        text = str(words).strip()
+        for secret in _forms_of(self.key):
+            text = text.replace(secret, "***")
+        return repr(text[:200])
+
+    def _wait_out_limit(self, path: str, wait_s: float | None, times: int) -> None:
+        self.effort.rate_limited += 1
+        if times > _MAX_429:
+            raise SourceUnavailable(
+                f"{self._place(path)}: over its rate limit {times} times in a row; lower MILLRACE_REQUESTS_PER_MINUTE"
+            )
+        wait_s = min(_WAIT_CAP_S, 2.0**times) if wait_s is None else wait_s
+        self.effort.waited_s += wait_s
+        log.debug("over the rate limit", path=_without_query(path), wait_s=wait_s)
+        self.budget.refused(wait_s)
+
+    def _back_off(self, path: str, setback: _Setback, failed: int) -> None:
+        self.effort.retries += 1
+        wait_s = setback.wait_s
+        if wait_s is None:
+            wait_s = min(_WAIT_CAP_S, 0.5 * 2**failed) * random.uniform(0.5, 1.0)  # noqa: S311 jitter is no secret
+        self.effort.waited_s += wait_s
+        log.debug("asked again", path=_without_query(path), problem=setback.problem, wait_s=round(wait_s, 2))
+        self.sleep(wait_s)
+
+    def _next_path(self, path: str, response: requests.Response) -> str | None:
+        try:
+            link = response.links.get("next", {}).get("url")
+            if link is None:
+                return None
+            base, target = urlsplit(self.base_url), urlsplit(urljoin(self.base_url + path, link))
+        except ValueError:
+            raise ContractBroken(f"{self._place(path)}: the link to the next page is no address") from None
+        if (target.scheme, target.netloc) != (base.scheme, base.netloc) or not target.path.startswith(base.path + "/"):
+            raise ContractBroken(
+                f"{self._place(path)}: the next page is not below {self.base_url} but at "
+                f"{target.scheme}://{target.hostname}; not followed"
+            )
+        return target.path.removeprefix(base.path) + (f"?{target.query}" if target.query else "")
+
+    def _place(self, path: str) -> str:
+        return self.base_url + _without_query(path)
+
+
+def _without_query(path: str) -> str:
+    return path.partition("?")[0]
+
+
+def _json(body: bytes) -> object:
+    def no_number(text: str) -> NoReturn:
+        raise ValueError(f"{text} is no number of JSON")
+
+    return json.loads(body, parse_constant=no_number)
+
+
+def _forms_of(key: str) -> list[str]:
+    """Give the key as it may come back: as it is, and as the Authorization header has it."""
+    encoded = [base64.b64encode(text.encode()).decode().rstrip("=") for text in (f"{key}:", key)]
+    return [*encoded, key] if key else []
+
+
+def _is_over_limit(response: requests.Response) -> bool:
+    """Whether it is a 429, or GitHub's 403 for the same, which unlike a lack of rights says when to come again."""
+    return response.status_code == 429 or (
+        response.status_code == 403
+        and ("Retry-After" in response.headers or response.headers.get("X-RateLimit-Remaining") == "0")
+    )
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Give the seconds that the server asks for; None for nonsense, and for an instant that has passed by our clock."""
+    wait_s = _seconds(response.headers.get("Retry-After", ""))
+    return min(wait_s, _RETRY_AFTER_CAP_S) if wait_s > 0 else None  # NaN is no waiting time
+
+
+def _seconds(text: str) -> float:
+    """Give the seconds from now that a text of either form of Retry-After means; 0 for anything else."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _transport_problem(error: Exception) -> str:
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if "refused" in str(error):
+        return "connection refused"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the body ended too early"
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return "a body that cannot be decompressed"
+    return "the connection failed"

@@ -1,0 +1,261 @@
+"""The registry: one entry per raw table, with its columns, its key and where its rows come from.
+
+A new endpoint is one `Table` here, one staging model in dbt, and nothing else: the extract function, the object
+names, the Parquet schema, the raw table and the run's plan all follow from the entry.
+
+Column names are the source's own. `docs/lake.md` states what each part of a listing promises.
+"""
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+TEXT = pa.string()
+COUNT = pa.int64()
+RATIO = pa.float64()
+FLAG = pa.bool_()
+INSTANT = pa.timestamp("us", tz="UTC")
+TEXTS = pa.list_(TEXT)
+JSON = pa.field("", TEXT, metadata={b"millrace.type": b"json"})  # any JSON value, kept as its text
+
+EXTRACTED_AT = "_extracted_at"
+RUN_ID = "_run_id"
+EXTRA = "_extra"
+LOAD_SEQ = "_load_seq"
+"""The columns every raw table has beside the source's own.
+
+`_extra` is a JSON object of what the typed columns cannot hold: fields the registry does not know, and known fields
+the source sent as an explicit null (an omitted field is in neither). `_load_seq` is given by the load: the change
+sequence of the row's last change.
+"""
+META_FIELDS = (pa.field(EXTRA, TEXT), pa.field(EXTRACTED_AT, INSTANT), pa.field(RUN_ID, TEXT))
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A listing by page number whose envelope says how many rows there are in all.
+
+    `rows` and `total` are where the envelope holds them (dotted path). `since` and `until` are the parameters that
+    leave out what is older than a day or younger, and `dated` the column they look at; with `is_narrow` the source
+    leaves out old rows also when `since` is not given. `states` are the values of the column `state` by which rows
+    move from one count to another (`state_parameter`), so that a changed old row shows in the counts.
+
+    `by` names a (parameter, column) pair that makes the source's order stable; without it the order of a listing
+    longer than one page may differ from request to request.
+    """
+
+    path: str
+    page_size: int
+    size_parameter: str
+    rows: str
+    total: str
+    since: str | None = None
+    until: str | None = None
+    dated: str | None = None
+    is_narrow: bool = False
+    by: tuple[str, str] | None = None
+    state_parameter: str | None = None
+    states: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A listing that comes in one body: a raw array."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PerParent:
+    """A raw array for each row of the parent table; `{column}` in the path is a column of that row.
+
+    `total` is the parent's column that says how many rows there are (None: the one body is all there is), `sets`
+    gives columns of these rows that the URL knows and the body does not say.
+    """
+
+    path: str
+    paged: bool
+    total: str | None = None
+    parameters: tuple[tuple[str, str], ...] = ()
+    sets: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One raw table: `columns` are the source's fields, `key` names a row, `newest` orders two versions of it.
+
+    Key columns are compared null-safe; a row with NULL in one that is not in `key_may_be_null` has no identity.
+
+    `bulk` is the cheapest complete listing, `plain` the one every server of the contract has. `lookback_days` is how
+    far back an incremental run reads again, because rows change or arrive late.
+    """
+
+    name: str
+    columns: pa.Schema
+    key: tuple[str, ...]
+    bulk: Numbered | Whole
+    plain: PerParent | None = None
+    parent: str | None = None
+    newest: str | None = None
+    key_may_be_null: tuple[str, ...] = ()
+    lookback_days: int = 0
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Complete the Parquet schema: the source's columns, then ours."""
+        object.__setattr__(self, "schema", pa.schema([*self.columns, *META_FIELDS]))
+
+
+def is_json(column: pa.Field) -> bool:
+    """Whether the column holds JSON text."""
+    return (column.metadata or {}).get(b"millrace.type") == b"json"
+
+
+def _columns(**types: pa.DataType | pa.Field) -> pa.Schema:
+    return pa.schema(
+        [kind.with_name(name) if isinstance(kind, pa.Field) else pa.field(name, kind) for name, kind in types.items()]
+    )
+
+
+_REPOS = Table(
+    name="repos",
+    columns=_columns(
+        full_name=TEXT,
+        default_branch=TEXT,
+        open_pull_requests_count=COUNT,
+        total_pull_requests_count=COUNT,
+    ),
+    key=("full_name",),
+    bulk=Whole("/repos"),
+)
+
+_COMMITS = Table(
+    name="commits",
+    columns=_columns(
+        commitHash=TEXT,
+        userId=TEXT,
+        userEmail=TEXT,
+        userName=TEXT,
+        repoName=TEXT,
+        branchName=TEXT,
+        isPrimaryBranch=FLAG,
+        totalLinesAdded=COUNT,
+        totalLinesDeleted=COUNT,
+        tabLinesAdded=COUNT,
+        tabLinesDeleted=COUNT,
+        composerLinesAdded=COUNT,
+        composerLinesDeleted=COUNT,
+        nonAiLinesAdded=COUNT,
+        nonAiLinesDeleted=COUNT,
+        message=TEXT,
+        commitTs=INSTANT,
+        createdAt=INSTANT,
+    ),
+    key=("commitHash", "repoName", "userId"),  # a hash alone repeats: amended commits, forks
+    key_may_be_null=("repoName",),  # privacy mode leaves it out
+    newest="createdAt",
+    lookback_days=7,  # a commit is ingested later than it was made
+    bulk=Numbered(
+        "/analytics/ai-code/commits",
+        page_size=1000,
+        size_parameter="pageSize",
+        rows="items",
+        total="totalCount",
+        since="startDate",
+        until="endDate",
+        dated="commitTs",
+        is_narrow=True,  # thirty days when nothing is said
+    ),
+)
+
+_PULL_REQUESTS = Table(
+    name="pull_requests",
+    columns=_columns(
+        id=COUNT,
+        number=COUNT,
+        title=TEXT,
+        body=TEXT,
+        state=TEXT,
+        author_id=TEXT,
+        author_email=TEXT,
+        author_name=TEXT,
+        repo_name=TEXT,
+        base_branch=TEXT,
+        head_branch=TEXT,
+        reviewers=TEXTS,
+        labels=TEXTS,
+        additions=COUNT,
+        deletions=COUNT,
+        initial_additions=COUNT,
+        changed_files=COUNT,
+        commit_count=COUNT,
+        ai_ratio=RATIO,
+        tab_lines=COUNT,
+        composer_lines=COUNT,
+        commit_ids=TEXTS,
+        created_at=INSTANT,
+        updated_at=INSTANT,
+        merged_at=INSTANT,
+        closed_at=INSTANT,
+        first_commit_at=INSTANT,
+        first_review_at=INSTANT,
+        last_commit_at=INSTANT,
+        was_reverted=FLAG,
+        is_bug_fix=FLAG,
+    ),
+    key=("repo_name", "number"),
+    parent="repos",
+    newest="updated_at",
+    lookback_days=14,  # reverts and edits that move no count
+    bulk=Numbered(
+        "/analytics/github/prs",
+        page_size=100,
+        size_parameter="page_size",
+        rows="data",
+        total="pagination.total",
+        since="start_date",
+        until="end_date",
+        dated="created_at",
+        by=("author", "author_email"),
+        state_parameter="status",
+        states=("open", "closed", "merged"),
+    ),
+    plain=PerParent(
+        "/repos/{full_name}/pulls",
+        paged=True,
+        total="total_pull_requests_count",
+        parameters=(("state", "all"),),
+    ),
+)
+
+_REVIEWS = Table(
+    name="reviews",
+    columns=_columns(
+        id=COUNT,
+        pr_id=COUNT,
+        reviewer=TEXT,
+        state=TEXT,
+        submitted_at=INSTANT,
+        body=TEXT,
+        comments=JSON,
+    ),
+    key=("pr_id", "id"),  # a server that regenerates its data hands out the same ids again
+    parent="pull_requests",
+    newest="submitted_at",
+    bulk=Numbered(
+        "/analytics/github/reviews",
+        page_size=100,
+        size_parameter="page_size",
+        rows="data",
+        total="pagination.total",
+        by=("reviewer", "reviewer"),
+    ),
+    plain=PerParent("/repos/{repo_name}/pulls/{number}/reviews", paged=False, sets=(("pr_id", "id"),)),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in (_REPOS, _COMMITS, _PULL_REQUESTS, _REVIEWS)}
+
+
+def children_of(name: str | None) -> list[Table]:
+    """The tables whose extraction starts when that of table `name` is complete (None: when a run starts)."""
+    return [table for table in TABLES.values() if table.parent == name]

@@ -1,0 +1,176 @@
+"""The warehouse: raw tables, the ledger of every object that was loaded into them, and the log of the builds."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+import pyarrow as pa
+
+from millrace.errors import MillraceError
+from millrace.lake import ObjectVersion
+from millrace.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One object of the lake as a Parquet file on this machine, and what is known of it.
+
+    `extracted_at` stands in for rows that carry no `_extracted_at` of their own; `run_id` is None for a dropped file.
+    """
+
+    version: ObjectVersion
+    table: Table
+    path: Path
+    extracted_at: datetime
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What became of one object: a row of `meta.loads`.
+
+    `rows_read = rows_inserted + rows_updated + rows_unchanged + rows_superseded + rows_quarantined`, always. For a
+    quarantined object `quarantine_reason` is set; its `rows_read` is None when its rows could not be counted.
+    """
+
+    version: ObjectVersion
+    table_name: str | None
+    run_id: str | None
+    extracted_at: datetime | None
+    rows_read: int | None
+    rows_inserted: int
+    rows_updated: int
+    rows_unchanged: int
+    rows_superseded: int
+    rows_quarantined: int | None
+    quarantine_reason: str | None
+    load_seq: int
+    loaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SmallObject:
+    """One object of the lake whose rows are in memory, in its table's schema."""
+
+    version: ObjectVersion
+    rows: pa.Table
+
+
+class Warehouse(Protocol):
+    """What a load needs. Each method is one transaction: all of it happened, or nothing."""
+
+    def load(self, batch: Batch) -> LedgerEntry:
+        """Merge the batch into `raw.<table>` and note it in the ledger, once.
+
+        A version that is in the ledger already changes nothing and gives the first entry again. Raises BadObject when
+        the content cannot be loaded: then nothing was changed.
+        """
+
+    def quarantine(
+        self,
+        version: ObjectVersion,
+        table_name: str | None,
+        run_id: str | None,
+        rows: int | None,
+        reason: str,
+    ) -> LedgerEntry:
+        """Note in the ledger that an object was set aside; the same version twice gives the first entry."""
+
+    def find(self, version: ObjectVersion) -> LedgerEntry | None:
+        """Give what became of one object; None when nothing did yet."""
+
+    def loads_of(self, run_id: str) -> list[LedgerEntry]:
+        """Give the ledger entries of one run, in the order of `load_seq`."""
+
+    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
+        """Give what became of many objects; one that nothing became of yet is left out."""
+
+    def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
+        """Merge small objects of one table together, each with its own ledger entry, in one transaction.
+
+        The table ends as if they had been loaded one by one; those that the ledger has already change nothing. Raises
+        BadObject when a row of any of them cannot be loaded: then nothing was changed.
+        """
+
+    def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:
+        """Give the key of every row of a raw table."""
+
+
+GOOD_STATUSES = frozenset({"success", "pass", "warn", "skipped", "no-op"})
+BuildResult = Literal["running", "good", "failed", "abandoned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One seed, model or test of a build; `message` says why it is not good."""
+
+    name: str
+    kind: str
+    status: str
+    seconds: float
+    message: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it did what it should; skipped because of another one's failure counts as not good."""
+        return self.status in GOOD_STATUSES and not (self.status == "skipped" and self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRow:
+    """One build: a row of `meta.builds`.
+
+    Every change up to the load sequence `built_through` was in the raw tables before dbt started; `as_of` is the
+    newest extraction of pull requests among them. The holder of an abandoned build died or was taken over. `nodes` are
+    the models, and those tests that are not good.
+    """
+
+    number: int
+    token: int
+    holder: str
+    requested_load_seq: int | None
+    built_through: int
+    as_of: datetime | None
+    started_at: datetime
+    finished_at: datetime | None = None
+    result: BuildResult = "running"
+    seconds: float | None = None
+    nodes: tuple[Node, ...] = ()
+
+
+class Fenced(MillraceError):
+    """A build with a larger token has started: this one may change nothing any more."""
+
+
+class BuildLog(Protocol):
+    """The log of the builds in the warehouse, which only the holder of the newest token may write. Atomic methods."""
+
+    def newest_load_seq(self) -> int:
+        """Give the load sequence up to which *every* change is committed; 0 when nothing was loaded."""
+
+    def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
+        """Note that a build starts, through the newest load sequence; running ones of others become abandoned.
+
+        Raises Fenced when a build with a larger token has started.
+        """
+
+    def end_build(self, build: BuildRow, is_good: bool, seconds: float | None, nodes: tuple[Node, ...]) -> BuildRow:
+        """Note how it ended; Fenced when a build with a larger token has started."""
+
+    def last_builds(self, limit: int = 1) -> list[BuildRow]:
+        """Give the last builds, the newest first."""
+
+
+class Publisher(Protocol):
+    """What readers see: the warehouse as it was after a good build."""
+
+    def published(self) -> BuildRow | None:
+        """Give the build that readers see; None when there is none yet, or it cannot be read."""
+
+    def publish(self, build: BuildRow) -> None:
+        """Let readers see the warehouse as it is, all of it or nothing.
+
+        Raises Fenced when a build with a larger token than this one's has started.
+        """

@@ -1,0 +1,63 @@
+# ruff: noqa: S608 - the names are this module's own
+"""The ledger in DuckDB: what became of every object, in `meta.loads`. Instants are kept in UTC, without a zone."""
+
+from dataclasses import astuple, fields
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from millrace.lake import ObjectVersion
+from millrace.warehouse import LedgerEntry
+
+CREATE = """
+    CREATE SCHEMA IF NOT EXISTS raw;
+    CREATE SCHEMA IF NOT EXISTS meta;
+    CREATE SEQUENCE IF NOT EXISTS meta.load_seq;
+    CREATE TABLE IF NOT EXISTS meta.loads (
+        bucket VARCHAR, name VARCHAR, generation BIGINT, table_name VARCHAR, run_id VARCHAR,
+        extracted_at TIMESTAMP, rows_read BIGINT, rows_inserted BIGINT, rows_updated BIGINT,
+        rows_unchanged BIGINT, rows_superseded BIGINT, rows_quarantined BIGINT, quarantine_reason VARCHAR,
+        load_seq BIGINT, loaded_at TIMESTAMP
+    );
+"""
+COLUMNS = ", ".join(
+    [field.name for part in (ObjectVersion, LedgerEntry) for field in fields(part) if field.name != "version"]
+)
+
+
+def next_load_seq(connection: duckdb.DuckDBPyConnection) -> int:
+    """Give the number of the change that is about to be made; a number may stay unused."""
+    return int(connection.execute("SELECT nextval('meta.load_seq')").fetchall()[0][0])
+
+
+def find(connection: duckdb.DuckDBPyConnection, version: ObjectVersion) -> LedgerEntry | None:
+    """Give what became of one object; None when nothing did yet."""
+    query = f"SELECT {COLUMNS} FROM meta.loads WHERE bucket = ? AND name = ? AND generation = ?"
+    found = connection.execute(query, astuple(version)).fetchall()
+    return entry_of(found[0]) if found else None
+
+
+def loads_of(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[LedgerEntry]:
+    """Give the entries of one run, in the order of `load_seq`."""
+    query = f"SELECT {COLUMNS} FROM meta.loads WHERE run_id = ? ORDER BY load_seq"
+    return [entry_of(row) for row in connection.execute(query, [run_id]).fetchall()]
+
+
+def note(connection: duckdb.DuckDBPyConnection, entry: LedgerEntry) -> None:
+    """Add a row to the ledger."""
+    version, *values = (getattr(entry, field.name) for field in fields(entry))
+    row = [naive(value) if isinstance(value, datetime) else value for value in (*astuple(version), *values)]
+    marks = ", ".join("?" * len(row))
+    connection.execute(f"INSERT INTO meta.loads ({COLUMNS}) VALUES ({marks})", row)
+
+
+def entry_of(row: tuple[Any, ...]) -> LedgerEntry:
+    """Give a row of the ledger, in the order of COLUMNS, as an entry."""
+    values: list[Any] = [value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in row]
+    return LedgerEntry(ObjectVersion(*values[:3]), *values[3:])
+
+
+def naive(instant: datetime) -> datetime:
+    """Give the instant as the warehouse keeps it: UTC, without saying so."""
+    return instant.astimezone(UTC).replace(tzinfo=None)
