@@ -1,0 +1,7 @@
+{#-
+  Seeds go in row by row, as on every other engine. The adapter's own way copies from the path that the project had when
+  it was parsed, which a later run from another folder (with the parse kept) does not find.
+-#}
+{% macro duckdb__load_csv_rows(model, agate_table) -%}
+    {{ return(default__load_csv_rows(model, agate_table)) }}
+{%- endmacro %}

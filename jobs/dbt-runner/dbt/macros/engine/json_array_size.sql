@@ -1,0 +1,15 @@
+{#- How many elements the JSON array in a text column has; NULL when the text is none, or no JSON array. -#}
+{% macro json_array_size(json_text) -%}
+    {{ return(adapter.dispatch('json_array_size', 'millrace')(json_text)) }}
+{%- endmacro %}
+
+{% macro default__json_array_size(json_text) -%}
+    case
+        when json_type(case when json_valid({{ json_text }}) then {{ json_text }} end) = 'ARRAY'
+            then cast(json_array_length({{ json_text }}) as bigint)
+    end
+{%- endmacro %}
+
+{% macro snowflake__json_array_size(json_text) -%}
+    cast(array_size(try_parse_json({{ json_text }})) as bigint)
+{%- endmacro %}

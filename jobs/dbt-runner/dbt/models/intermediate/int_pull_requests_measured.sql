@@ -1,0 +1,82 @@
+{{ config(materialized='table') }}
+
+with pull_requests as (
+    select * from {{ ref('int_pull_requests_joined') }}
+),
+
+bands as (
+    select * from {{ ref('ai_ratio_bands') }}
+),
+
+given as (
+    select
+        *,
+        additions + deletions as total_loc,
+        coalesce(source_ai_ratio, {{ ratio('ai_lines_added', 'additions') }}) as given_ai_ratio
+    from pull_requests
+),
+
+rated as (
+    select
+        *,
+        {{ within_0_and_1('given_ai_ratio') }} as ai_ratio
+    from given
+),
+
+final as (
+    select
+        rated.repo_name,
+        rated.number,
+        rated.pull_request_id,
+        rated.state,
+        rated.merged_at is not null as is_merged,
+        {{ week_of('rated.merged_at') }} as week,
+        rated.developer,
+        rated.author_id,
+        rated.author_email,
+        coalesce(bands.band, 'unknown') as ai_band,
+        rated.is_reverted,
+        rated.is_bug_fix,
+        coalesce(
+            {{ starts_with_any('rated.head_branch', ['fix/', 'bugfix/', 'hotfix/']) }}, false
+        ) or coalesce(
+            {{ starts_with_any('rated.title', [
+                'fix(', 'fix:', 'fix!', 'bugfix(', 'bugfix:', 'bugfix!', 'hotfix(', 'hotfix:', 'hotfix!',
+            ]) }}, false
+        ) as is_likely_bug_fix,
+
+        rated.additions,
+        rated.deletions,
+        rated.total_loc,
+        rated.files_changed,
+        rated.commit_count,
+        rated.ai_lines_added,
+        rated.ai_ratio,
+        rated.review_count,
+        rated.approval_count,
+        rated.changes_requested_count,
+        rated.reviewer_count,
+        rated.comment_count,
+        case when rated.review_count > 0 then rated.changes_requested_count + 1 else 0 end as review_rounds,
+        rated.review_count * (0.25 + cast(rated.total_loc as double) / 100 / 12) as estimated_review_hours,
+
+        rated.created_at,
+        rated.first_commit_at,
+        rated.first_review_at,
+        rated.merged_at,
+        rated.as_of,
+        {{ hours_between('rated.first_commit_at', 'rated.created_at') }} as coding_lead_time_hours,
+        {{ hours_between('rated.created_at', 'rated.first_review_at') }} as pickup_time_hours,
+        {{ hours_between('rated.first_review_at', 'rated.merged_at') }} as review_lead_time_hours,
+        {{ hours_between('rated.first_commit_at', 'rated.merged_at') }} as cycle_time_hours
+    from rated
+    left join bands
+        on
+            rated.ai_ratio >= bands.lower_bound
+            and (
+                rated.ai_ratio < bands.upper_bound
+                or (bands.is_upper_inclusive and rated.ai_ratio = bands.upper_bound)
+            )
+)
+
+select * from final

@@ -1,0 +1,46 @@
+with pull_requests as (
+    select * from {{ source('raw', 'pull_requests') }}
+),
+
+final as (
+    select
+        cast(repo_name as varchar) as repo_name,
+        cast(number as bigint) as number,
+        cast(id as bigint) as pull_request_id,
+        cast(author_id as varchar) as author_id,
+        cast(author_email as varchar) as author_email,
+        cast(author_name as varchar) as author_name,
+        cast(title as varchar) as title,
+        cast(body as varchar) as body,
+        cast(state as varchar) as state,
+        cast(base_branch as varchar) as base_branch,
+        cast(head_branch as varchar) as head_branch,
+        cast(was_reverted as boolean) as was_reverted,
+        cast(is_bug_fix as boolean) as is_bug_fix,
+        reviewers,
+        labels,
+        commit_ids,
+
+        cast(additions as bigint) as additions,
+        cast(deletions as bigint) as deletions,
+        cast(initial_additions as bigint) as initial_additions,
+        cast(changed_files as bigint) as changed_files,
+        cast(commit_count as bigint) as commit_count,
+        cast(ai_ratio as double) as ai_ratio,
+        cast(tab_lines as bigint) as tab_lines,
+        cast(composer_lines as bigint) as composer_lines,
+
+        cast(created_at as {{ dbt.type_timestamp() }}) as created_at,
+        cast(updated_at as {{ dbt.type_timestamp() }}) as updated_at,
+        cast(merged_at as {{ dbt.type_timestamp() }}) as merged_at,
+        cast(closed_at as {{ dbt.type_timestamp() }}) as closed_at,
+        cast(first_commit_at as {{ dbt.type_timestamp() }}) as first_commit_at,
+        cast(last_commit_at as {{ dbt.type_timestamp() }}) as last_commit_at,
+        cast(first_review_at as {{ dbt.type_timestamp() }}) as first_review_at,
+        cast(_extracted_at as {{ dbt.type_timestamp() }}) as extracted_at,
+        cast(_run_id as varchar) as run_id,
+        cast(_load_seq as bigint) as load_seq
+    from pull_requests
+)
+
+select * from final

@@ -1,0 +1,25 @@
+"""Build the marts through all that was requested, unless somebody else does; `--retry` only mends a failed build.
+
+Exit codes: 0 built, nothing to do, or somebody else builds · 1 a model or a test failed · 2 dbt was not started.
+"""
+
+import sys
+
+from millrace import adapters, builds, log
+from millrace.config import BuildConfig
+from millrace.errors import MillraceError
+
+
+def run(arguments: tuple[str, ...] = ()) -> int:
+    """Build; gives the exit code of the job."""
+    log.start()
+    try:
+        builder = adapters.builder_of(BuildConfig.from_env())
+        return 1 if builds.run(builder, retry="--retry" in arguments).state == "failed" else 0
+    except MillraceError as error:
+        log.error("failed", kind=type(error).__name__, error=str(error))
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(run(tuple(sys.argv[1:])))
