@@ -1,0 +1,163 @@
+"""What `local/run_all.py` does beside running: say how things are, compare, build, and mind the quarantine desk."""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+
+from laptop import wiring
+from laptop.place import Place
+from laptop.source import source_settings
+from millrace import adapters, auditing, builds, quarantine, status
+from millrace.config import BuildConfig, ExtractConfig
+from millrace.errors import ConfigError
+from millrace.loading import Loader
+
+_SHOWN_KEYS = 20
+_NO_SOURCE = {"MILLRACE_SOURCE_URL": "http://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 the command's answer
+
+
+@contextmanager
+def _pipeline(place: Place, settings: dict[str, str]) -> Iterator[wiring.Pipeline]:
+    pipeline = wiring.connect(place.settings() | settings)
+    try:
+        yield pipeline
+    finally:
+        pipeline.warehouse.close()
+
+
+def show_status(options: argparse.Namespace) -> int:
+    """Say how runs, builds and quarantine are; 1 when something needs somebody. Works while a run goes on."""
+    place = Place(options.data_dir.resolve())
+    if not place.lake.exists():
+        _say(f"nothing has run in {place.root} yet; type: make run")
+        return 1
+    with _pipeline(place, _NO_SOURCE) as pipeline:
+        open_entries = sum(1 for _ in pipeline.quarantine.list("quarantine/"))
+        desk = _desk(pipeline)
+        if open_entries:
+            try:
+                open_entries = len(quarantine.entries(desk))
+            except ConfigError:
+                open_entries = 0  # a run is going on: the ledger says which of them are open
+        now = status.assemble(pipeline.lake, pipeline.warehouse, pipeline.warehouse, open_entries)
+    if options.json:
+        _say(json.dumps(asdict(now), indent=1, default=str))
+        return 1 if now.problems else 0
+    for run in now.runs:
+        _say(f"run {run.run_id}: {run.status}{f' ({run.reason})' if run.reason else ''}")
+    for build in now.builds:
+        _say(f"build {build.number}: {build.result}, built through {build.built_through}, started {build.started_at}")
+    _say(f"loaded through {now.newest_load_seq}, requested {now.requested}, {now.in_quarantine} in quarantine")
+    if now.warehouse:
+        _say(f"the warehouse could not be asked: {now.warehouse}")
+    for problem in now.problems:
+        _say(f"look: {problem}")
+    return 1 if now.problems else 0
+
+
+def reconcile(options: argparse.Namespace) -> int:
+    """Compare source, lake and warehouse; 1 when they differ, with the keys of the rows in which they do."""
+    place = Place(options.data_dir.resolve())
+    with ExitStack() as stack:
+        stack.enter_context(place.alone())
+        settings = source_settings(options, place, stack, lambda line: None)
+        pipeline = stack.enter_context(_pipeline(place, settings))
+        client = adapters.extractor_of(ExtractConfig.from_env()).client
+        audits = auditing.audit(pipeline.lake, pipeline.warehouse, client, options.since)
+    differs = any(audit.differences for audit in audits)
+    if options.json:
+        _say(json.dumps([asdict(audit) for audit in audits], indent=1, default=str))
+        return 1 if differs else 0
+    for audit in audits:
+        mark = "✗" if audit.differences else "✓"
+        source = "?" if audit.in_source is None else f"{audit.in_source:,}"
+        _say(f"{mark} {audit.table:<14} source {source}, lake {audit.in_lake:,}, warehouse {audit.in_warehouse:,} rows")
+        for difference in audit.differences:
+            shown = ", ".join("/".join(map(str, key)) for key in difference.keys[:_SHOWN_KEYS])
+            more = f" and {len(difference.keys) - _SHOWN_KEYS:,} more" if len(difference.keys) > _SHOWN_KEYS else ""
+            _say(f"    {len(difference.keys):,} {difference.what}: {shown}{more}")
+    return 1 if differs else 0
+
+
+def build(options: argparse.Namespace) -> int:
+    """Build what is due; after a failed build only what failed or was skipped in it."""
+    place = Place(options.data_dir.resolve())
+    with place.alone(), _pipeline(place, _NO_SOURCE) as pipeline:
+        outcome = builds.run(adapters.builder_of(BuildConfig.from_env()), retry=True)
+        newest = pipeline.warehouse.last_builds(1)
+    through = f", built through {newest[0].built_through}" if newest else ""
+    _say(f"{outcome.state}{through}")
+    for node in outcome.build.nodes if outcome.build else ():
+        if not node.is_good:
+            _say(f"  {node.status}: {node.name}: {node.message}")
+    return 1 if outcome.state == "failed" else 0
+
+
+def mind_quarantine(options: argparse.Namespace) -> int:
+    """Do what is asked at the quarantine desk, and say what was done."""
+    place = Place(options.data_dir.resolve())
+    action, *rest = options.arguments or ["list"]
+    with place.alone(), _pipeline(place, _NO_SOURCE) as pipeline:
+        desk = _desk(pipeline)
+        match action, rest:
+            case "list", []:
+                return _list(desk, options.json)
+            case "show", [entry_id]:
+                return _show(desk, entry_id)
+            case "retry", [entry_id]:
+                return _retry(desk, entry_id)
+            case "discard", [entry_id, *why] if why:
+                discarded = quarantine.discard(desk, entry_id, " ".join(why))
+                _say(f"{entry_id}: {'discarded' if discarded.is_new else 'was discarded already'}: {discarded.why}")
+                return 0
+    raise ConfigError("quarantine takes: list, show ID, retry ID, discard ID WHY")
+
+
+def _list(desk: Loader, as_json: bool) -> int:
+    found = quarantine.entries(desk)
+    if as_json:
+        _say(json.dumps([asdict(entry) for entry in found], indent=1, default=str))
+    for entry in [] if as_json else found:
+        _say(f"{entry.id}  {entry.came_from}  {entry.reason}: {quarantine.printable(entry.message)}")
+    if not found and not as_json:
+        _say("nothing is in quarantine")
+    return 0
+
+
+def _show(desk: Loader, entry_id: str) -> int:
+    shown = quarantine.show(desk, entry_id)
+    for name, value in asdict(shown.entry).items():
+        _say(f"{name:<14} {quarantine.printable(str(value))}")
+    for failure in shown.failed_since:
+        _say(f"failed again   {failure}")
+    _say(f"sample:\n{shown.sample}")
+    return 0
+
+
+def _retry(desk: Loader, entry_id: str) -> int:
+    retried = quarantine.retry(desk, entry_id)
+    if retried.load is None:
+        _say(f"{entry_id}: still cannot be loaded: {retried.message}")
+        return 1
+    load = retried.load
+    _say(f"{entry_id}: loaded: {load.rows_inserted} inserted, {load.rows_updated} updated of {load.rows_read} rows")
+    _say("the marts do not have them yet; type: local/run_all.py build")
+    return 0
+
+
+def _desk(pipeline: wiring.Pipeline) -> Loader:
+    return Loader(pipeline.lake, pipeline.quarantine, pipeline.warehouse, pipeline.job)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "status": show_status,
+    "reconcile": reconcile,
+    "build": build,
+    "quarantine": mind_quarantine,
+}

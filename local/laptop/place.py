@@ -1,0 +1,100 @@
+"""The folder where everything of a laptop's pipeline is, and that only one run uses at a time."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from millrace.errors import ConfigError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The parts of a data directory."""
+
+    root: Path
+
+    @property
+    def lake(self) -> Path:
+        """The bucket."""
+        return self.root / "lake"
+
+    @property
+    def drop(self) -> Path:
+        """Where a person drops files."""
+        return self.lake / "drop"
+
+    @property
+    def quarantine(self) -> Path:
+        """The bucket of what could not be loaded."""
+        return self.root / "quarantine"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file."""
+        return self.root / "millrace.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The copy of the last good build, for readers: it can be read while a run goes on."""
+        return self.root / "published.duckdb"
+
+    @property
+    def dbt(self) -> Path:
+        """What dbt leaves behind: its log, its manifest, the compiled SQL."""
+        return self.root / "dbt"
+
+    def settings(self) -> dict[str, str]:
+        """Give the environment of the functions and the job."""
+        return {
+            "MILLRACE_LAKE": self.lake.as_uri(),
+            "MILLRACE_QUARANTINE": self.quarantine.as_uri(),
+            "MILLRACE_BUS": "inprocess:",
+            "MILLRACE_JOB": "inprocess:",
+            "MILLRACE_WAREHOUSE": self.warehouse.as_uri().replace("file:", "duckdb:", 1),
+            "MILLRACE_LEASE_S": "5",  # nobody else can be at work: whoever holds the lease is dead
+            "MILLRACE_DBT_DIR": str(PROJECT / "jobs" / "dbt-runner" / "dbt"),
+            "MILLRACE_DBT_TARGET_DIR": str(self.dbt),
+        }
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs out; ConfigError when one is there."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            file = (self.root / "running").open("a+")
+        except OSError as error:
+            raise ConfigError(f"{self.root} cannot be used as data directory: {error.strerror}") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                raise ConfigError(
+                    f"another run (process {holder}) is using {self.root}; wait for it, or give another --data-dir"
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            for folder in (self.drop, self.dbt):
+                folder.mkdir(parents=True, exist_ok=True)
+            yield
+
+    def belongs_to(self, source: str) -> None:
+        """Bind the data to one source; ConfigError when it holds another's, whose rows would mix with these."""
+        note = self.root / "source.json"
+        if note.exists():
+            held = json.loads(note.read_text())["source"]
+            if held != source:
+                raise ConfigError(
+                    f"{self.root} holds the rows of {held}, not of {source}; "
+                    "give another --data-dir, or remove the folder"
+                )
+        else:
+            note.write_text(json.dumps({"source": source}) + "\n")

@@ -1,0 +1,196 @@
+"""Run the whole pipeline on this machine: source, extract, load, dbt, marts; and see how it is.
+
+Exit codes: 0 everything reconciled and every dbt test passed · 1 it ran, and something is not right ·
+2 it could not start (options, settings, data directory) · 3 the source or the machine failed on the way: run again.
+"""
+
+import argparse
+import json
+import sys
+import time
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from laptop import commands, drops, wiring
+from laptop.place import PROJECT, Place
+from laptop.progress import Watcher
+from laptop.report import Report
+from laptop.source import source_settings, world_of
+from millrace import adapters, builds, reconciling, sweeping
+from millrace.config import BuildConfig
+from millrace.errors import ConfigError, MillraceError
+from millrace.sweeping import Patience
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="local/run_all.py",
+        description="Run the whole pipeline on this machine: source, extract, load, dbt, marts.",
+        epilog="exit codes: 0 all reconciled and tested, 1 something is not right, 2 could not start, "
+        "3 the source or the machine failed: run again",
+    )
+    parser.add_argument(
+        "command",
+        nargs="?",
+        default="run",
+        choices=("run", *commands.COMMANDS),
+        help="run (the default); status: how runs, builds and quarantine are; reconcile: compare source, lake and "
+        "warehouse down to keys; build: build what is due, or mend a failed build; quarantine: list, show ID, "
+        "retry ID, discard ID WHY",
+    )
+    parser.add_argument("arguments", nargs="*", metavar="...", help="of quarantine")
+    parser.add_argument(
+        "--data-dir", type=Path, default=PROJECT / "data", help="where everything is kept (default: data)"
+    )
+    parser.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="leave out older rows")
+    parser.add_argument("--full-refresh", action="store_true", help="read everything again, whatever earlier runs read")
+    parser.add_argument("--drops", action="store_true", help="only load the files in <data-dir>/lake/drop/<table>/")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    source = parser.add_argument_group("source")
+    source.add_argument(
+        "--source-url", metavar="URL", help="a server of the source API; its key in MILLRACE_SOURCE_KEY"
+    )
+    source.add_argument("--developers", type=int, default=5, help="of the embedded simulator (default 5)")
+    source.add_argument("--days", type=int, default=90, help="(default 90)")
+    source.add_argument("--seed", type=int, default=1, help="(default 1)")
+    source.add_argument("--velocity", choices=("low", "medium", "high"), default="medium", help="(default medium)")
+    source.add_argument(
+        "--clone-share", type=float, default=0.02, help="share of developers without e-mail on their pull requests"
+    )
+    source.add_argument("--end", metavar="INSTANT", help="the simulator's now (default: the last midnight, UTC)")
+    source.add_argument("--from-recording", type=Path, metavar="FILE", help="let the simulator serve recorded rows")
+    source.add_argument(
+        "--limiter", action=argparse.BooleanOptionalAction, default=True, help="the simulator's rate limit (default on)"
+    )
+    return parser.parse_args(arguments)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; one like 2026-01-31 was expected") from None
+
+
+def run(options: argparse.Namespace) -> Report:
+    """Do what the options ask for; gives the outcome."""
+    place = Place(options.data_dir.resolve())
+    report = Report(place)
+    started = time.monotonic()
+    with ExitStack() as stack:
+        stack.enter_context(place.alone())
+        watcher = stack.enter_context(Watcher())
+        settings = place.settings() | source_settings(options, place, stack, watcher.say)
+        report.seconds["start"] = time.monotonic() - started
+        pipeline = wiring.connect(settings)
+        stack.callback(pipeline.warehouse.close)
+        pipeline.warehouse.ensure_tables()
+        if options.drops:
+            _load_drops(pipeline, place, watcher, report)
+        else:
+            _run_pipeline(pipeline, options, settings, watcher, report)
+        report.seconds |= {lane: seconds for lane, seconds in pipeline.bus.busy_s.items() if seconds}
+        report.problems += [f"{dead.subscription}: {dead.reason}" for dead in pipeline.bus.dead_letters]
+        outcome = builds.run(adapters.builder_of(BuildConfig.from_env(), watcher.hear))
+        if outcome.build is not None:
+            report.build = outcome.build
+            report.seconds["build"] = outcome.build.seconds
+    report.seconds["total"] = time.monotonic() - started
+    return report
+
+
+def _resume(pipeline: wiring.Pipeline, watcher: Watcher) -> None:
+    """Take up what an earlier run left: nobody else is at work here, so whatever has no fact is lost."""
+    patience = Patience(quiet=timedelta(0))
+    swept = sweeping.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), patience)
+    if swept.tasks or swept.objects:
+        watcher.say(f"taking up {len(swept.tasks)} tasks and {len(swept.objects)} objects that an earlier run left")
+        pipeline.bus.run()
+        pipeline.bus.dead_letters.clear()  # `status` says why a run does not end; this run is another
+
+
+def _run_pipeline(
+    pipeline: wiring.Pipeline, options: argparse.Namespace, settings: dict[str, str], watcher: Watcher, report: Report
+) -> None:
+    pipeline.probe_source()
+    _resume(pipeline, watcher)
+    report.run_id = pipeline.start_run(options.since, options.full_refresh)
+    watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")
+    pipeline.bus.run()
+    report.tables = reconciling.reconcile(pipeline.lake, pipeline.warehouse, report.run_id)
+    missing = reconciling.unfinished(pipeline.lake, report.run_id)
+    if missing and not pipeline.bus.dead_letters:
+        report.problems.append(f"the run ended without {', '.join(missing)}")
+
+
+def _load_drops(pipeline: wiring.Pipeline, place: Place, watcher: Watcher, report: Report) -> None:
+    new = sweeping.sweep_drops(pipeline.lake, pipeline.bus, pipeline.warehouse)
+    watcher.say(f"{len(new):,} new files in {place.drop}")
+    pipeline.bus.run()
+    report.drops = drops.outcomes(pipeline, new) + drops.unnameable(place.drop)
+
+
+def _dry_run(options: argparse.Namespace) -> str:
+    place = Place(options.data_dir.resolve())
+    if options.drops:
+        files = sum(path.is_file() for path in place.drop.rglob("*")) if place.drop.exists() else 0
+        return (
+            f"would load those of {files:,} files in {place.drop} that the ledger does not know, then build the marts"
+        )
+    scope = f"rows since {options.since}" if options.since else "all rows"
+    state = place.lake / "state"
+    is_first = options.full_refresh or not state.exists()
+    how = (
+        "everything"
+        if is_first
+        else f"what changed since the last run ({', '.join(sorted(p.stem for p in state.iterdir()))})"
+    )
+    source = options.source_url or world_of(options)
+    return f"would read {scope} of {source}: {how}, into {place.root}, then build the marts"
+
+
+def _exit_code(report: Report) -> int:
+    if report.problems:
+        return 3
+    return 0 if report.is_good else 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run, show the outcome, and give the exit code."""
+    options = parse(arguments)
+    try:
+        if options.dry_run:
+            print(_dry_run(options))  # noqa: T201 the command's answer
+            return 0
+        if options.command != "run":
+            return commands.COMMANDS[options.command](options)
+        report = run(options)
+        if options.json:
+            print(json.dumps(report.to_json(), indent=1, default=str))  # noqa: T201 the command's answer
+        else:
+            report.show(Console(width=None if sys.stdout.isatty() else 120))
+    except ConfigError as error:
+        return _stop(2, error)
+    except MillraceError as error:
+        return _stop(3, error)
+    except OSError as error:
+        return _stop(3, error)
+    except KeyboardInterrupt:
+        return _stop(130, "interrupted; run again to finish")
+    for problem in report.problems:
+        _stop(3, problem)
+    return _exit_code(report)
+
+
+def _stop(code: int, why: object) -> int:
+    print(f"error: {why}", file=sys.stderr)  # noqa: T201 the command's answer
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

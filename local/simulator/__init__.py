@@ -1,0 +1,9 @@
+"""An embedded stand-in for the source API: seeded worlds, as awkward as the original, with their truth."""
+
+from simulator.faults import Faults
+from simulator.generating import generate
+from simulator.recording import world_from_recording
+from simulator.server import RunningSimulator, serve
+from simulator.world import World
+
+__all__ = ["Faults", "RunningSimulator", "World", "generate", "serve", "world_from_recording"]

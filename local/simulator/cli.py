@@ -1,0 +1,202 @@
+"""The command line: serve a world, or write its truth (`truth`)."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+
+from simulator.api import DEFAULT_KEY, Api
+from simulator.faults import Faults
+from simulator.generating import DEFAULT_CLONE_SHARE, generate
+from simulator.instants import offset_minutes, parse_instant, to_datetime
+from simulator.recording import world_from_recording
+from simulator.server import RunningSimulator
+from simulator.world import World
+
+_VELOCITIES = ("low", "medium", "high")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, exit code 2."""
+        sys.stderr.write(f"{self.prog}: {message}\n")
+        sys.exit(2)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; gives the exit code."""
+    arguments = _join_offset(arguments)
+    if arguments and arguments[0] == "truth":
+        return _truth(arguments[1:])
+    return _serve(arguments)
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    parser = _Parser(
+        prog="python -m simulator",
+        description="Serve a generated or recorded world through the source API. When it listens, one JSON "
+        "line with url and row counts goes to stdout; it serves until SIGTERM or SIGINT.",
+        epilog="python -m simulator truth --help: write the marts that a correct pipeline must arrive at.",
+    )
+    _add_world_options(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default %(default)s)")
+    parser.add_argument("--key", default=DEFAULT_KEY, help="the key clients must send (default %(default)s)")
+    parser.add_argument(
+        "--limiter",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="the original's rate limit: 100 at once, then 100 a minute (default on)",
+    )
+    parser.add_argument("--exit-with-parent", action="store_true", help="stop when stdin ends")
+    _add_fault_options(parser)
+    options = parser.parse_args(arguments)
+    try:
+        world = _world(options)
+        faults = _faults(options)
+        api = Api(world, limiter=options.limiter, key=options.key, faults=faults)
+        server = RunningSimulator(api, options.host, options.port)
+    except (ValueError, OverflowError, OSError) as mistake:
+        parser.error(str(mistake))
+    _stop_on_signals(server)
+    if options.exit_with_parent:
+        threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
+    counts = {
+        "commits": len(world.commits.rows),
+        "pull_requests": len(world.pulls.rows),
+        "reviews": len(world.reviews.rows),
+        "repos": len(world.pulls.by_repo),
+    }
+    _say({"url": server.url, **counts})
+    server.serve_forever()
+    server.close()
+    return 0
+
+
+def _truth(arguments: Sequence[str]) -> int:
+    from simulator import truth  # serving needs none of it
+
+    parser = _Parser(
+        prog="python -m simulator truth",
+        description="Write every mart of a world, computed without SQL, as one NDJSON file each.",
+    )
+    _add_world_options(parser)
+    parser.add_argument("--as-of", type=_instant, required=True, help="the instant up to which things have happened")
+    parser.add_argument("--out", type=Path, required=True, help="folder for <mart>.ndjson")
+    options = parser.parse_args(arguments)
+    try:
+        world = _world(options)
+        options.out.mkdir(parents=True, exist_ok=True)
+        marts = truth.marts(world, options.as_of)
+        for name, rows in marts.items():
+            text = "".join(json.dumps(row, default=str) + "\n" for row in rows)
+            (options.out / f"{name}.ndjson").write_text(text, encoding="utf-8")
+    except (ValueError, OverflowError, OSError) as mistake:
+        parser.error(str(mistake))
+    _say({name: len(rows) for name, rows in marts.items()})
+    return 0
+
+
+def _add_world_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the world")
+    group.add_argument("--developers", type=int, default=5, help="2 to 2000 (default %(default)s)")
+    group.add_argument("--days", type=int, default=90, help="days up to the end (default %(default)s)")
+    group.add_argument("--seed", type=int, default=1, help="same seed, same rows (default %(default)s)")
+    group.add_argument("--velocity", choices=_VELOCITIES, default="medium", help="default %(default)s")
+    group.add_argument("--end", type=_instant, help="the source's now, such as 2026-11-01T00:00:00Z (default: now)")
+    group.add_argument("--utc-offset", type=_offset, default=0, help="write instants with this offset, such as -04:00")
+    group.add_argument(
+        "--clone-share",
+        type=float,
+        default=DEFAULT_CLONE_SHARE,
+        help="share of developers whose pull requests lack e-mail and name (default %(default)s)",
+    )
+    group.add_argument("--from-recording", type=Path, help="serve the rows of this full-*.jsonl.gz instead")
+
+
+def _add_fault_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("faults (which request is hit follows from --seed)")
+    group.add_argument("--error-rate", type=_rate, default=0.0, help="share of requests answered 500")
+    group.add_argument("--too-many-rate", type=_rate, default=0.0, help="share of requests answered 429")
+    group.add_argument("--truncated-rate", type=_rate, default=0.0, help="share of bodies cut by a lost connection")
+    group.add_argument("--half-json-rate", type=_rate, default=0.0, help="share of answers with half of their JSON")
+    group.add_argument("--html-rate", type=_rate, default=0.0, help="share of answers that are an HTML page with 200")
+    group.add_argument("--latency-s", type=float, default=0.0, help="seconds before each answer")
+    group.add_argument("--extra-field", help="every row gets a field of this name")
+    group.add_argument("--retyped-field", help="the field of this name changes its type")
+    group.add_argument("--wrapped", action="store_true", help="raw arrays come inside an object")
+    group.add_argument("--appearing", type=int, default=0, help="so many newest rows appear while clients page")
+    group.add_argument("--plain-only", action="store_true", help="/analytics/github/* does not exist")
+
+
+def _world(options: argparse.Namespace) -> World:
+    if options.from_recording:
+        return world_from_recording(options.from_recording)
+    return generate(
+        developers=options.developers,
+        days=options.days,
+        seed=options.seed,
+        velocity=options.velocity,
+        end=options.end,
+        utc_offset_min=options.utc_offset,
+        clone_share=options.clone_share,
+    )
+
+
+def _faults(options: argparse.Namespace) -> Faults:
+    return Faults(**{f.name: getattr(options, f.name) for f in fields(Faults)})
+
+
+def _join_offset(arguments: Sequence[str]) -> list[str]:
+    """`--utc-offset -04:00` as one word: argparse would take the value for another option."""
+    words = list(arguments)
+    if "--utc-offset" in words[:-1]:
+        at = words.index("--utc-offset")
+        words[at : at + 2] = [f"--utc-offset={words[at + 1]}"]
+    return words
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return to_datetime(parse_instant(text))
+    except ValueError as mistake:
+        raise argparse.ArgumentTypeError(str(mistake)) from None
+
+
+def _offset(text: str) -> int:
+    try:
+        return offset_minutes(text)
+    except ValueError as mistake:
+        raise argparse.ArgumentTypeError(str(mistake)) from None
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 <= rate <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not in 0..1")
+    return rate
+
+
+def _stop_on_signals(server: RunningSimulator) -> None:
+    def stop(signum: int, frame: object) -> None:
+        threading.Thread(target=server.stop).start()  # `stop` waits for the loop that this thread runs
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _stop_at_end_of_input(server: RunningSimulator) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    server.stop()
+
+
+def _say(facts: dict[str, object] | dict[str, int]) -> None:
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()

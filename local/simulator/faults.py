@@ -1,0 +1,98 @@
+"""Faults that the simulator can be told to have; which request is hit follows from the seed alone."""
+
+import json
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from simulator import gojson
+from simulator.answers import Answer, error
+
+HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What goes wrong. Rates are shares of requests in 0..1; a repeated request throws the dice again."""
+
+    error_rate: float = 0.0
+    too_many_rate: float = 0.0
+    truncated_rate: float = 0.0
+    half_json_rate: float = 0.0
+    html_rate: float = 0.0
+    latency_s: float = 0.0
+    extra_field: str | None = None  # every row gets this field
+    retyped_field: str | None = None  # this field becomes a text (a text becomes an object)
+    wrapped: bool = False  # a raw array comes as {"data": [...]}
+    appearing: int = 0  # the newest rows of each table appear one by one, a request each
+    plain_only: bool = False  # /analytics/github/* does not exist
+    seed: int = 0
+
+
+NO_FAULTS = Faults()
+
+
+class FaultInjector:
+    """Throws the dice for each request: seed, target and how often it was asked decide which one is hit."""
+
+    def __init__(self, faults: Faults, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.faults = faults
+        self._sleep = sleep
+        self._asked: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def before(self, target: str) -> Answer | None:
+        """An answer instead of the route's, or None."""
+        faults = self.faults
+        if faults.latency_s:
+            self._sleep(faults.latency_s)
+        with self._lock:
+            self._asked[target] += 1
+        if self._hits("error", target, faults.error_rate):
+            return error(500, "internal server error")
+        if self._hits("too many", target, faults.too_many_rate):
+            return replace(error(429, "Rate limit exceeded"), headers={"Retry-After": "1"})
+        if self._hits("html", target, faults.html_rate):
+            return Answer(200, HTML, "text/html; charset=utf-8")
+        return None
+
+    def after(self, target: str, answer: Answer) -> Answer:
+        """The route's answer, with its rows or its text spoiled."""
+        faults = self.faults
+        if answer.status != 200 or answer.content_type != "application/json":
+            return answer
+        if faults.extra_field or faults.retyped_field or faults.wrapped:
+            answer = replace(answer, body=self._drifted(answer.body))
+        if self._hits("half", target, faults.half_json_rate):
+            answer = replace(answer, body=answer.body[: len(answer.body) // 2])
+        return answer
+
+    def truncates(self, target: str) -> bool:
+        """Whether the connection breaks in the middle of the body."""
+        return self._hits("truncated", target, self.faults.truncated_rate)
+
+    def _hits(self, kind: str, target: str, rate: float) -> bool:
+        if not rate:
+            return False
+        dice = zlib.crc32(f"{self.faults.seed}/{kind}/{self._asked[target]}/{target}".encode())
+        return dice / 2**32 < rate
+
+    def _drifted(self, body: bytes) -> bytes:
+        value = json.loads(body)
+        for row in _rows_in(value):
+            if self.faults.extra_field:
+                row[self.faults.extra_field] = {"is_new": True}
+            if (name := self.faults.retyped_field) and name in row:
+                row[name] = {"value": row[name]} if isinstance(row[name], str) else str(row[name])
+        if self.faults.wrapped and isinstance(value, list):
+            value = {"data": value}
+        return gojson.body(value)
+
+
+def _rows_in(value: object) -> list[dict[str, object]]:
+    if isinstance(value, dict):
+        value = value.get("items", value.get("data", [value] if "full_name" in value or "number" in value else []))
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []

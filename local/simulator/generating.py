@@ -1,0 +1,50 @@
+"""Makes a world from a seed."""
+
+from datetime import UTC, datetime
+
+from simulator.happening import PULLS_PER_DEVELOPER_DAY, pulls_of_day
+from simulator.instants import DAY_NS, to_ns
+from simulator.people import organisation
+from simulator.showing import Shower
+from simulator.world import World, WorldWriter
+
+DEFAULT_CLONE_SHARE = 0.02
+
+
+def generate(
+    *,
+    developers: int = 5,
+    days: int = 90,
+    seed: int = 1,
+    velocity: str = "medium",
+    end: datetime | None = None,
+    utc_offset_min: int = 0,
+    clone_share: float = DEFAULT_CLONE_SHARE,
+) -> World:
+    """The world of these developers over the `days` days up to the instant `end` (None: now).
+
+    The day of `end` is the last of them, however young it is.
+
+    A day's rows follow from (seed, developers, clone_share, velocity, day). A later end gives the same
+    rows, plus new ones, and with what has happened meanwhile to pull requests that were open.
+    """
+    if not 2 <= developers <= 2000:
+        raise ValueError(f"developers: {developers} is not in 2..2000")
+    if not 1 <= days <= 3650:
+        raise ValueError(f"days: {days} is not in 1..3650")
+    if velocity not in PULLS_PER_DEVELOPER_DAY:
+        raise ValueError(f"velocity: {velocity!r} is none of {', '.join(PULLS_PER_DEVELOPER_DAY)}")
+    if not 0 <= clone_share <= 1:
+        raise ValueError(f"clone_share: {clone_share} is not in 0..1")
+    end_ns = to_ns(end or datetime.now(UTC))
+    people = organisation(developers, seed, clone_share)
+    last_day = (end_ns - 1) // DAY_NS
+    with WorldWriter() as writer:
+        for name in people.repos:
+            writer.add_repo(name)
+        shower = Shower(writer, end_ns, utc_offset_min)
+        for day in range(last_day - days + 1, last_day + 1):
+            for pull in pulls_of_day(people, seed, velocity, day):
+                shower.show(pull)
+        members = [{"name": p.name, "email": p.email, "role": "member"} for p in people.developers]
+        return writer.finish(members=members, end_ns=end_ns, seed=seed)

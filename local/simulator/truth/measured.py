@@ -1,0 +1,199 @@
+"""The intermediate of docs/metrics.md: what is known of each merged pull request as of one instant."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from simulator.instants import DAY_NS, parse_instant, to_ns
+from simulator.world import Row, World
+
+_FIX_BRANCHES = ("fix/", "bugfix/", "hotfix/")
+_FIX_TITLES = tuple(word + mark for word in ("fix", "bugfix", "hotfix") for mark in "(:!")
+_HOUR_US = 3_600_000_000
+TIMES = ("coding_lead_time", "pickup_time", "review_lead_time", "cycle_time")
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPull:
+    """One merged pull request. None is unknown; times are hours."""
+
+    week: date
+    repo_name: str
+    number: int
+    developer: str | None
+    author_email: str | None
+    additions: int | None
+    total_loc: int | None
+    files_changed: int | None
+    commit_count: int | None
+    coding_lead_time: float | None
+    pickup_time: float | None
+    review_lead_time: float | None
+    cycle_time: float | None
+    review_count: int
+    approval_count: int
+    changes_requested_count: int
+    reviewer_count: int
+    comment_count: int
+    review_rounds: int
+    ai_lines_added: int | None
+    ai_ratio: float | None
+    ai_band: str
+    is_reverted: bool | None
+    is_bug_fix: bool | None
+    is_likely_bug_fix: bool
+
+
+def merged_pulls(world: World, as_of: datetime) -> list[MeasuredPull]:
+    """Every pull request merged by `as_of`, by what had happened by then."""
+    as_of_us = to_ns(as_of) // 1000
+    commits = list(_newest(world.commits.rows, ("commitHash", "repoName", "userId"), "createdAt"))
+    by_hash: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for commit in commits:
+        if commit.get("repoName"):
+            by_hash[commit["repoName"], commit["commitHash"]].append(commit)
+    emails = _emails(commits)
+    reviews: dict[int, list[Row]] = defaultdict(list)
+    for review in _newest(world.reviews.rows, ("pr_id", "id"), "submitted_at"):
+        reviews[review["pr_id"]].append(review)
+    merged = []
+    for pull in _newest(world.pulls.rows, ("repo_name", "number"), "updated_at"):
+        merged_us = _us(pull.get("merged_at"))
+        if merged_us is not None and merged_us <= as_of_us:
+            hashes = set(pull.get("commit_ids") or ())
+            own = [commit for name in hashes for commit in by_hash.get((pull["repo_name"], name), ())]
+            merged.append(_measure(pull, merged_us, own, emails, reviews.get(pull["id"], []), as_of_us))
+    return merged
+
+
+def _measure(
+    pull: Row, merged_us: int, commits: list[Row], emails: dict[str, str], reviews: list[Row], as_of_us: int
+) -> MeasuredPull:
+    author_id, given_email = pull.get("author_id") or None, pull.get("author_email") or None
+    author_email = given_email or emails.get(author_id or "")
+    others = [
+        review
+        for review in reviews
+        if _has_happened(review, as_of_us) and _is_by_somebody_else(review, author_id, author_email)
+    ]
+    states = [(review.get("state") or "").lower() for review in others]
+    additions, total_loc = pull.get("additions"), _plus(pull.get("additions"), pull.get("deletions"))
+    ai_lines, ai_ratio = _ai(pull, commits)
+    created_us = _us(pull.get("created_at"))
+    first_commit_us = _first(pull.get("first_commit_at"), (commit["commitTs"] for commit in commits))
+    first_review_us = _first(pull.get("first_review_at"), (review["submitted_at"] for review in others))
+    changes_requested = states.count("changes_requested")
+    ids, reviewers = pull.get("commit_ids"), pull.get("reviewers")
+    names = {review["reviewer"] for review in others if review.get("reviewer")}
+    return MeasuredPull(
+        week=_week(merged_us),
+        repo_name=pull["repo_name"],
+        number=pull["number"],
+        developer=author_id or given_email,
+        author_email=author_email,
+        additions=additions,
+        total_loc=total_loc,
+        files_changed=pull.get("changed_files"),
+        commit_count=pull.get("commit_count") if ids is None else len(set(ids)),
+        coding_lead_time=_hours(first_commit_us, created_us),
+        pickup_time=_hours(created_us, first_review_us),
+        review_lead_time=_hours(first_review_us, merged_us),
+        cycle_time=_hours(first_commit_us, merged_us),
+        review_count=len(others),
+        approval_count=states.count("approved"),
+        changes_requested_count=changes_requested,
+        reviewer_count=len(names) if reviews or reviewers is None else len(reviewers),
+        comment_count=sum(len(review.get("comments") or ()) for review in others),
+        review_rounds=changes_requested + 1 if others else 0,
+        ai_lines_added=ai_lines,
+        ai_ratio=ai_ratio,
+        ai_band=_band(ai_ratio),
+        is_reverted=pull.get("was_reverted"),
+        is_bug_fix=pull.get("is_bug_fix"),
+        is_likely_bug_fix=(pull.get("head_branch") or "").startswith(_FIX_BRANCHES)
+        or (pull.get("title") or "").startswith(_FIX_TITLES),
+    )
+
+
+def _newest(rows: Iterable[Row], key: tuple[str, ...], order: str) -> Iterator[Row]:
+    """One row a key: the one with the newest instant in `order`, the later one of equals."""
+    kept: dict[tuple[object, ...], tuple[int, Row]] = {}
+    for row in rows:
+        name = tuple(row.get(column) for column in key)
+        at = _us(row.get(order)) or 0
+        if name not in kept or kept[name][0] <= at:
+            kept[name] = at, row
+    return (row for _, row in kept.values())
+
+
+def _emails(commits: list[Row]) -> dict[str, str]:
+    """The e-mail of each user: that of the newest commit, the first in the alphabet of equals."""
+    ordered = sorted(
+        (commit for commit in commits if commit.get("userEmail") and commit.get("userId")),
+        key=lambda commit: (-(_us(commit["commitTs"]) or 0), commit["userEmail"]),
+    )
+    emails: dict[str, str] = {}
+    for commit in ordered:
+        emails.setdefault(commit["userId"], commit["userEmail"])
+    return emails
+
+
+def _has_happened(review: Row, as_of_us: int) -> bool:
+    submitted_us = _us(review.get("submitted_at"))
+    is_pending = (review.get("state") or "").lower() == "pending"
+    return submitted_us is not None and submitted_us <= as_of_us and not is_pending
+
+
+def _is_by_somebody_else(review: Row, author_id: str | None, author_email: str | None) -> bool:
+    """Compared exactly; a reviewer nobody knows is somebody else."""
+    reviewer = review.get("reviewer") or None
+    return reviewer is None or reviewer not in (author_id, author_email)
+
+
+def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:
+    """AI lines, its own or else its commits'; AI ratio, the source's or else lines / additions."""
+    lines = _plus(pull.get("tab_lines"), pull.get("composer_lines"))
+    if lines is None:
+        known = [
+            both
+            for commit in commits
+            if (both := _plus(commit.get("tabLinesAdded"), commit.get("composerLinesAdded"))) is not None
+        ]
+        lines = sum(known) if known else None
+    ratio = pull.get("ai_ratio")
+    if ratio is None and lines is not None and pull.get("additions"):
+        ratio = lines / pull["additions"]
+    return lines, None if ratio is None else min(1.0, max(0.0, ratio))
+
+
+def _band(ratio: float | None) -> str:
+    if ratio is None:
+        return "unknown"
+    return "low" if ratio < 0.3 else "medium" if ratio < 0.6 else "high"
+
+
+def _plus(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def _us(text: str | None) -> int | None:
+    """Microseconds: what the warehouse keeps."""
+    return None if text is None else parse_instant(text) // 1000
+
+
+def _first(given: str | None, seen: Iterable[str]) -> int | None:
+    """The source's instant, else the earliest of those seen."""
+    if given is not None:
+        return _us(given)
+    return min((parse_instant(text) // 1000 for text in seen), default=None)
+
+
+def _hours(since_us: int | None, until_us: int | None) -> float | None:
+    return None if since_us is None or until_us is None else (until_us - since_us) / _HOUR_US
+
+
+def _week(us: int) -> date:
+    """The Monday of the week, in UTC."""
+    day = date(1970, 1, 1) + timedelta(days=us * 1000 // DAY_NS)
+    return day - timedelta(days=day.weekday())
