@@ -1,0 +1,33 @@
+"""Print every figure; `python -m bench NAME …` prints some."""
+
+import sys
+from collections.abc import Callable
+
+from bench import extract, load, whole
+from bench.measuring import Figure
+
+FIGURES: dict[str, Callable[[], Figure | list[Figure]]] = {
+    "download": extract.against_download,
+    "limiter": extract.against_limiter,
+    "memory": extract.memory,
+    "load": load.large_object,
+    "build": whole.build,
+    "run": whole.default_run,
+    "large": whole.large_run,
+}
+
+
+def main(names: list[str]) -> int:
+    """Measure what is named, or all of it."""
+    if unknown := set(names) - FIGURES.keys():
+        print(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}", file=sys.stderr)  # noqa: T201
+        return 2
+    for name in names or FIGURES:
+        figures = FIGURES[name]()
+        for figure in figures if isinstance(figures, list) else [figures]:
+            figure.show()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
