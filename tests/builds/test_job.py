@@ -1,0 +1,67 @@
+"""The job with real dbt: a failed build is mended by `--retry`, which builds again only what had failed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+PROFILES = PROJECT / "jobs" / "dbt-runner" / "dbt" / "profiles.yml"
+JOB = """
+import importlib.util, pathlib, sys
+specification = importlib.util.spec_from_file_location("dbt_runner", sys.argv[1])
+job = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(job)
+broken = pathlib.Path(sys.argv[2])
+codes = [job.run(), job.run(("--retry",))]
+broken.write_text("select 1 as value")
+codes += [job.run(("--retry",)), job.run(("--retry",))]
+print(codes)
+"""
+
+
+@pytest.fixture
+def dbt_dir(tmp_path: Path) -> Path:
+    """A project of three models, one of which is broken and one of which needs that one."""
+    folder = tmp_path / "dbt"
+    models = {
+        "fine": "select count(*) as repos from raw.repos",
+        "broken": "select value from nowhere",
+        "after": "select * from {{ ref('broken') }}",
+    }
+    (folder / "models").mkdir(parents=True)
+    for name, sql in models.items():
+        (folder / "models" / f"{name}.sql").write_text(sql)
+    (folder / "profiles.yml").write_text(PROFILES.read_text())
+    project = {"name": "small", "version": "1.0.0", "config-version": 2, "profile": "millrace"}
+    flags = {"send_anonymous_usage_stats": False}
+    settings = {"models": {"+materialized": "table"}, "flags": flags}
+    (folder / "dbt_project.yml").write_text(json.dumps(project | settings))
+    return folder
+
+
+def test_a_retry_mends_a_failed_build_and_only_that_is_published(tmp_path: Path, dbt_dir: Path) -> None:
+    settings = {
+        "MILLRACE_LAKE": (tmp_path / "lake").as_uri(),
+        "MILLRACE_WAREHOUSE": f"duckdb://{tmp_path}/millrace.duckdb",
+        "MILLRACE_DBT_DIR": str(dbt_dir),
+        "MILLRACE_DBT_TARGET_DIR": str(tmp_path / "target"),
+        "PYTHONPATH": str(PROJECT / "src"),
+    }
+    main, broken = PROJECT / "jobs" / "dbt-runner" / "main.py", dbt_dir / "models" / "broken.sql"
+    command = [sys.executable, "-c", JOB, str(main), str(broken)]
+    done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "[1, 1, 0, 0]", done.stderr
+    with duckdb.connect(tmp_path / "published.duckdb", read_only=True) as connection:
+        rows = connection.execute("SELECT number, result, nodes FROM meta.builds ORDER BY number").fetchall()
+        assert connection.execute('SELECT * FROM "after"').fetchall() == [(1,)]
+    built = [(number, result, sorted(node["name"] for node in json.loads(nodes))) for number, result, nodes in rows]
+    assert built == [
+        (1, "failed", ["after", "broken", "fine"]),
+        (2, "failed", ["after", "broken"]),
+        (3, "good", ["after", "broken"]),
+    ]

@@ -1,0 +1,78 @@
+"""The dbt project, built as the pipeline builds it: by the command, on a file of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from tests.dbt.raw_tables import make_warehouse, sample_rows
+
+ROOT = Path(__file__).parents[2]
+PROJECT = ROOT / "jobs" / "dbt-runner" / "dbt"
+MARTS = ("ai_impact", "developer_velocity", "quality", "review_costs", "velocity")
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One run of dbt: what it printed, and what it left."""
+
+    database: Path
+    target: Path
+    exit_code: int
+    output: str
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What dbt understood of the project."""
+        manifest: dict[str, Any] = json.loads((self.target / "manifest.json").read_text())
+        return manifest
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """How each model and each test ended, by its name."""
+        results = json.loads((self.target / "run_results.json").read_text())["results"]
+        return {result["unique_id"].split(".")[2]: result["status"] for result in results}
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask the built database."""
+        with duckdb.connect(self.database, read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+Dbt = Callable[..., Build]
+
+
+@pytest.fixture(scope="session")
+def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    """Run dbt on a warehouse file, with nothing left in the checkout."""
+
+    def run(database: Path, *arguments: str, **environment: str) -> Build:
+        target = tmp_path_factory.mktemp("target")
+        settings = {
+            "MILLRACE_DUCKDB_PATH": str(database),
+            "DBT_TARGET_PATH": str(target),
+            "DBT_LOG_PATH": str(target),
+        }
+        command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "--warn-error", *arguments]
+        done = subprocess.run(
+            [*command, "--project-dir", PROJECT, "--profiles-dir", PROJECT, "--target", "local"],
+            env=os.environ | settings | environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        return Build(database, target, done.returncode, done.stdout + done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def built(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """The whole project, with all its tests, on the sample rows."""
+    return dbt(make_warehouse(tmp_path_factory.mktemp("built") / "warehouse.duckdb", sample_rows()), "build")

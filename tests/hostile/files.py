@@ -1,0 +1,147 @@
+"""Hostile Parquet files, made when they are needed: small on disk, large in what they say."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+MEGA = 1_000_000
+
+
+def parquet(table: pa.Table | dict[str, object], **options: object) -> bytes:
+    """Give a Parquet file as bytes."""
+    sink = io.BytesIO()
+    pq.write_table(table if isinstance(table, pa.Table) else pa.table(table), sink, **options)
+    return sink.getvalue()
+
+
+def repeated(value: str, times: int) -> pa.DictionaryArray:
+    """Give a text many times, kept once."""
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), times), pa.array([value]))
+
+
+def dictionary_bomb(path: Path, column: str = "full_name", groups: int = 50) -> Path:
+    """50 million rows of one text of 1 kB: 50 GB in 5 MB."""
+    return _write(path, ({column: repeated("x" * 1000, MEGA)} for _ in range(groups)))
+
+
+def wide_bomb(path: Path) -> Path:
+    """A million rows of 60 columns that repeat 100 bytes: 6 GB."""
+    one = repeated("y" * 100, MEGA)
+    return _write(path, [{"full_name": one} | {f"c{n}": one for n in range(59)}])
+
+
+def list_bomb(path: Path, items: int = 20 * MEGA) -> Path:
+    """One row with a list of 20 million numbers, all of them 0."""
+    offsets = pa.array([0, items], pa.int32())
+    numbers = pa.repeat(pa.scalar(0, pa.int64()), items)
+    return _write(path, [{"full_name": pa.array(["a"]), "more": pa.ListArray.from_arrays(offsets, numbers)}])
+
+
+def list_of_texts_bomb(path: Path) -> Path:
+    """Ten rows with lists of a million texts of 1 kB each: 10 GB."""
+    offsets = pa.array([0, MEGA], pa.int32())
+    texts = pa.ListArray.from_arrays(offsets, repeated("z" * 1000, MEGA))
+    row = {"repo_name": pa.array(["a"]), "number": pa.array([1]), "labels": texts}
+    return _write(path, (row for _ in range(10)))
+
+
+def text_within_few_rows_bomb(path: Path) -> Path:
+    """Two thousand rows of one text of 8 MB: 16 GB, which is under the cap of a file, but all of it at once."""
+    return _write(path, [{"full_name": repeated("w" * (8 << 20), 2000)}])
+
+
+def many_row_groups(path: Path) -> Path:
+    """60,000 row groups of one row."""
+    pq.write_table(pa.table({"full_name": ["a"] * 60_000}), path, row_group_size=1, write_statistics=False)
+    return path
+
+
+def long_text(path: Path, size_bytes: int = 100 << 20) -> Path:
+    """One text of 100 MB, which compresses to nothing."""
+    pq.write_table(pa.table({"full_name": ["v" * size_bytes]}), path, compression="zstd", use_dictionary=False)
+    return path
+
+
+def many_columns(count: int = 10_000) -> bytes:
+    """A file with 10,000 columns."""
+    return parquet({"full_name": ["a"]} | {f"c{n}": [1] for n in range(count)})
+
+
+def lying_about_rows() -> bytes:
+    """Pages with a million values under a footer that says ten rows."""
+    return _under_another_footer(
+        parquet({"full_name": ["a"] * MEGA}, write_statistics=False),
+        parquet({"full_name": ["a"] * 10}, write_statistics=False),
+    )
+
+
+def lying_about_sizes() -> bytes:
+    """A page that unpacks to 200 MB under a footer that says a few bytes."""
+    options = {"compression": "zstd", "use_dictionary": False, "write_statistics": False}
+    return _under_another_footer(
+        parquet({"full_name": ["u" * (200 << 20)]}, **options), parquet({"full_name": ["u" * 100]}, **options)
+    )
+
+
+def too_deep(levels: int) -> bytes:
+    """A column of lists in lists."""
+    value: object = 1
+    kind = pa.int64()
+    for _ in range(levels):
+        value, kind = [value], pa.list_(kind)
+    return parquet(pa.table({"full_name": ["a"], "more": pa.array([value], kind)}))
+
+
+def schema_without_end(levels: int) -> bytes:
+    """A footer that is a schema of groups in groups, by hand: no writer makes it."""
+    leaf = b"\x15\x02\x25\x00\x18\x01x\x00"
+    elements = [b"\x35\x00\x18\x01g\x15\x02\x00"] * (levels + 1) + [leaf]
+    footer = b"\x15\x02\x19\xfc" + _varint(len(elements)) + b"".join(elements) + b"\x16\x00\x19\x0c\x00"
+    return b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
+def invalid_utf8() -> bytes:
+    """A text column with bytes that are no text."""
+    text = pa.array([b"\xff\xfe\x80"], pa.binary()).view(pa.string())
+    return parquet(pa.table({"full_name": text}), use_dictionary=False)
+
+
+def unknown_codec() -> bytes:
+    """A footer that names a compression of which nobody has heard."""
+    content = parquet({"full_name": ["a"]}, compression="zstd", write_statistics=False)
+    return content.replace(b"\x18\x09full_name\x15\x0c", b"\x18\x09full_name\x15\x62").replace(
+        b"full_name\x15\x0c\x16", b"full_name\x15\x62\x16"
+    )
+
+
+def encrypted() -> bytes:
+    """The two ways in which an encrypted file begins and ends."""
+    content = parquet({"full_name": ["a"]})
+    return b"PARE" + content[4:-4] + b"PARE"
+
+
+def _under_another_footer(pages: bytes, other: bytes) -> bytes:
+    length = int.from_bytes(pages[-8:-4], "little") + 8
+    footer = other[-int.from_bytes(other[-8:-4], "little") - 8 :]
+    return pages[:-length] + footer
+
+
+def _write(path: Path, batches: Iterable[dict[str, pa.Array]]) -> Path:
+    writer = None
+    for columns in batches:
+        table = pa.table(columns)
+        writer = writer or pq.ParquetWriter(path, table.schema, compression="none", write_statistics=False)
+        writer.write_table(table, row_group_size=len(table))
+    assert writer is not None
+    writer.close()
+    return path
+
+
+def _varint(number: int) -> bytes:
+    out = b""
+    while number > 127:
+        out, number = out + bytes([number & 127 | 128]), number >> 7
+    return out + bytes([number])

@@ -1,0 +1,57 @@
+"""`local/run_all.py` as a person runs it: a process, its exit code and what it prints."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left on the terminal."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The JSON of `--json`."""
+        report: dict[str, Any] = json.loads(self.out)
+        return report
+
+    def table(self, name: str) -> dict[str, Any]:
+        """The reconciliation of one table."""
+        line: dict[str, Any] = next(line for line in self.report["tables"] if line["table"] == name)
+        return line
+
+
+def run_all(data_dir: Path, *arguments: str, key: str = "cursor-sim-dev-key") -> Outcome:
+    """Run it to its end; what it warns of is an error."""
+    finished = subprocess.run(
+        [sys.executable, "local/run_all.py", "--data-dir", str(data_dir), *arguments],
+        cwd=PROJECT,
+        env=os.environ | {"MILLRACE_SOURCE_KEY": key},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Outcome(finished.returncode, finished.stdout, finished.stderr)
+
+
+Runner = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory that the tests of one module share."""
+    return tmp_path_factory.mktemp("data")

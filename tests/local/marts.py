@@ -1,0 +1,63 @@
+"""Compare the marts of a warehouse with the simulator's truth, cell by cell."""
+
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+import simulator.truth
+from simulator import World
+
+GRAINS = {
+    "velocity": ("week", "repo_name"),
+    "developer_velocity": ("week", "repo_name", "developer"),
+    "review_costs": ("week", "repo_name"),
+    "quality": ("week", "repo_name"),
+    "ai_impact": ("week", "repo_name", "ai_band"),
+}
+Row = dict[str, Any]
+
+
+def differences(warehouse: Path, world: World) -> tuple[int, list[str]]:
+    """Give how many cells were compared, and each that is not the truth's (doubles at 1e-9 relative)."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        query = "select max(extracted_at) from meta.loads where table_name = 'pull_requests'"
+        as_of: datetime = connection.execute(query).fetchall()[0][0].replace(tzinfo=UTC)
+        truth = simulator.truth.marts(world, as_of)
+        found: list[str] = []
+        cells = 0
+        for mart, grain in GRAINS.items():
+            built, expected = _by_key(_rows(connection, mart), grain), _by_key(truth[mart], grain)
+            found += [f"{mart} {key}: only on one side" for key in built.keys() ^ expected.keys()]
+            for key in built.keys() & expected.keys():
+                cells += len(expected[key])
+                found += _unequal(f"{mart} {key}", built[key], expected[key])
+    return cells, found
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, mart: str) -> list[Row]:
+    cursor = connection.execute(f"select * from mart.{mart}")  # noqa: S608 our own names
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _by_key(rows: list[Row], grain: tuple[str, ...]) -> dict[tuple[Any, ...], Row]:
+    return {tuple(row[name] for name in grain): row for row in rows}
+
+
+def _unequal(place: str, built: Row, expected: Row) -> list[str]:
+    if built.keys() != expected.keys():
+        return [f"{place}: columns {built.keys() ^ expected.keys()}"]
+    return [
+        f"{place}.{name}: {built[name]!r} is not {expected[name]!r}"
+        for name in built
+        if not _same(built[name], expected[name])
+    ]
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=1e-9)
+    return one == other

@@ -1,0 +1,115 @@
+"""The documents say what is true: every command, option, path, setting and object name in them exists."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from millrace import config
+from millrace.lake import keys
+from millrace.tables import TABLES
+
+PROJECT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")])
+
+
+def text(name: str) -> str:
+    return (PROJECT / name).read_text()
+
+
+def help_text() -> str:
+    command = [sys.executable, "local/run_all.py", "--help"]
+    return subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+    return [PROJECT / name for name in listed.splitlines()]
+
+
+def test_the_readme_opens_with_its_two_commands() -> None:
+    first_screen = text("README.md").splitlines()[:25]
+    assert [line.split("#")[0].strip() for line in first_screen if line.startswith("make ")] == [
+        "make run",
+        "make test",
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_every_make_target_of_a_page_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*##", text("Makefile"), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z-]+)", page.read_text())) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_every_path_and_link_of_a_page_exists(page: Path) -> None:
+    words = page.read_text()
+    links = [page.parent / link for link in re.findall(r"\]\(([^)#:]+)\)", words)]
+    paths = [
+        PROJECT / path
+        for path in re.findall(r"`((?:src|local|functions|jobs|tests|docs|bench|requirements)/[\w./-]+)`", words)
+    ]
+    assert [path for path in links + paths if not path.exists()] == []
+
+
+def test_every_option_in_the_readme_is_one_of_run_all() -> None:
+    used = set(re.findall(r"--[a-z-]+", " ".join(re.findall(r'ARGS="[^"]*"', text("README.md")))))
+    assert used
+    assert used <= set(re.findall(r"--[a-z-]+", help_text()))
+
+
+def test_the_exit_codes_of_the_readme_are_those_of_the_help() -> None:
+    assert re.findall(r"\*\*(\d)\*\*", text("README.md")) == ["0", "1", "2", "3"]
+    assert all(f"{code} " in help_text() for code in range(4))
+
+
+def test_the_page_of_settings_names_every_setting_that_the_code_reads() -> None:
+    source = text("src/millrace/config.py")
+    documented = set(re.findall(r"MILLRACE_[A-Z_]+", config.__doc__ or ""))
+    assert documented == set(re.findall(r'"(MILLRACE_[A-Z_]+)"', source))
+
+
+def test_every_object_name_of_the_lake_page_is_one_that_parses() -> None:
+    names = re.findall(r"^\| `((?:raw|runs|state|drop|build)/[^`]+)`", text("docs/lake.md"), re.MULTILINE)
+    values = {
+        "<table>": "commits",
+        "<YYYY-MM-DD>": "2026-11-01",
+        "<run_id>": "20261101T000000Z",
+        "<task_id>": "commits",
+        "<nnnnn>": "00000",
+        "<any name>": "my file",
+        r".(parquet\|ndjson\|csv)": ".csv",
+    }
+    for name in names:
+        for placeholder, value in values.items():
+            name = name.replace(placeholder, value)
+        assert str(keys.parse(name)) == name
+    assert len(names) == 9
+
+
+def test_every_table_is_in_the_page_about_incremental_reading() -> None:
+    assert set(re.findall(r"^\| (\w+) \|", text("docs/source.md"), re.MULTILINE)) >= set(TABLES)
+
+
+def test_the_lookback_of_the_source_page_is_the_registrys() -> None:
+    page = text("docs/source.md")
+    assert f"the last {TABLES['commits'].lookback_days} days" in page
+    assert f"the last {TABLES['pull_requests'].lookback_days} days" in page
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = [int(path.name[:4]) for path in sorted((PROJECT / "docs" / "decisions").glob("*.md"))]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_requirements_are_hashed_and_name_no_address() -> None:
+    for path in (PROJECT / "requirements").glob("*.txt"):
+        content = path.read_text()
+        assert "://" not in content, path
+        assert content.count("==") <= content.count("--hash=sha256:"), path
+
+
+def test_no_tracked_file_is_larger_than_two_megabytes() -> None:
+    assert [path for path in tracked_files() if path.exists() and path.stat().st_size > 2 << 20] == []
