@@ -31,12 +31,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PartLimits:
-    """Where parts are cut. A group is what is held in memory: large enough for the columns, small enough for us."""
+    """Where parts are cut. A group is what is held in memory: large enough for the columns, small enough for us.
+
+    However long the texts, a part is one that the load accepts (`parquet.Caps`). `size_bytes` is of the file,
+    `expanded_bytes` of its rows before compression. A group has at most `piece_bytes` more than `group_bytes`, which is
+    less than a column may take within 2,048 rows. The writer looks only after each piece, or 1,024 values, whether a
+    page has the megabyte that makes it full; so no page has more than that and one piece.
+    """
 
     rows: int = 100_000
     size_bytes: int = 64 << 20
+    expanded_bytes: int = 1 << 30
     group_rows: int = 20_000
     group_bytes: int = 32 << 20
+    piece_bytes: int = 16 << 20
     batch_rows: int = 2_000
 
 
@@ -186,7 +194,7 @@ class PartWriter:
         self._rows: list[Row] = []
         self._batches: list[pa.RecordBatch] = []
         self._writer: pq.ParquetWriter | None = None
-        self._part_rows = 0
+        self._part_rows = self._part_bytes = 0
         self._parts: list[Part] = []
 
     def add(self, rows: list[Row]) -> None:
@@ -213,22 +221,28 @@ class PartWriter:
             raise ContractBroken(
                 f"{self._table.name}: the source's {error.column} is {error.came}; {error.expected} was expected"
             ) from error
-        self._batches.append(batch)
         log.debug("rows read", table=self._table.name, rows=len(batch))
-        size_bytes = sum(batch.nbytes for batch in self._batches)
-        if self._group_rows() >= self._limits.group_rows or size_bytes >= self._limits.group_bytes:
-            self._write_group()
+        for piece in _pieces(batch, self._limits.piece_bytes):
+            self._batches.append(piece)
+            if self._group_rows() >= self._limits.group_rows or self._group_bytes() >= self._limits.group_bytes:
+                self._write_group()
 
     def _group_rows(self) -> int:
         return sum(len(batch) for batch in self._batches)
+
+    def _group_bytes(self) -> int:
+        return sum(batch.nbytes for batch in self._batches)
 
     def _write_group(self) -> None:
         if self._part_rows and self._part_rows + self._group_rows() > self._limits.rows:
             self._finish_part()
         self._open().write_table(pa.Table.from_batches(self._batches, self._table.schema))
         self._part_rows += self._group_rows()
+        self._part_bytes += self._group_bytes()
         self._batches = []
-        if self._part_rows >= self._limits.rows or self._path.stat().st_size >= self._limits.size_bytes:
+        size_bytes, limits = self._path.stat().st_size, self._limits
+        is_large = size_bytes >= limits.size_bytes or self._part_bytes >= limits.expanded_bytes
+        if is_large or self._part_rows >= limits.rows:
             self._finish_part()
 
     def _open(self) -> pq.ParquetWriter:
@@ -248,7 +262,17 @@ class PartWriter:
             except ObjectExists:  # of an attempt that did not finish
                 continue
         self._parts.append(Part.of(stored, self._part_rows))
-        self._part_rows = 0
+        self._part_rows = self._part_bytes = 0
+
+
+def _pieces(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Give the batch in pieces of at most so many bytes, or of one row."""
+    if batch.nbytes <= most_bytes or len(batch) == 1:
+        yield batch
+        return
+    half = len(batch) // 2
+    yield from _pieces(batch.slice(0, half), most_bytes)
+    yield from _pieces(batch.slice(half), most_bytes)
 
 
 def read_ahead(items: Iterable[T]) -> Iterator[T]:

@@ -18,6 +18,7 @@ from millrace.lake.keys import RawPart
 from millrace.lake.local import LocalLake
 from millrace.runs import Part
 from millrace.tables import TABLES
+from millrace.warehouse import parquet
 
 RUN = "20260131T060000Z"
 AT = datetime(2026, 1, 31, 6, 0, 0, 1, UTC)
@@ -99,6 +100,29 @@ def test_long_rows_are_not_all_held_in_memory(write: Write, lake: LocalLake, tmp
     (part,) = write(rows, limits=PartLimits(group_bytes=10_000, batch_rows=5))
     lake.download(part.version("lake"), tmp_path / "read.parquet")
     assert pq.read_metadata(tmp_path / "read.parquet").num_row_groups == 4
+
+
+@pytest.mark.parametrize(
+    ("count", "length"),
+    [
+        pytest.param(40, 1_900_000, id="a page of them"),
+        pytest.param(2_000, 40_000, id="2,000 rows of them"),
+    ],
+)
+def test_a_part_of_long_texts_is_one_that_the_load_accepts(
+    write: Write, lake: LocalLake, tmp_path: Path, count: int, length: int
+) -> None:
+    rows: Rows = [{"repo_name": "o/r", "number": n, "body": f"{n:>{length}}"} for n in range(count)]
+    for part in write(rows, table="pull_requests", limits=PartLimits()):
+        lake.download(part.version("lake"), tmp_path / "read.parquet")
+        parquet.check(tmp_path / "read.parquet", parquet.Caps())
+        assert pq.read_metadata(tmp_path / "read.parquet").num_rows == part.rows == count
+
+
+def test_a_part_of_texts_that_compress_to_nothing_is_cut_by_what_they_come_to(write: Write) -> None:
+    rows = [row | {"message": "x" * 1000} for row in commits(0, 60)]
+    parts = write(rows, limits=PartLimits(expanded_bytes=20_000, group_rows=10, batch_rows=5))
+    assert [part.rows for part in parts] == [20, 20, 20]
 
 
 @pytest.mark.parametrize("table", TABLES)
