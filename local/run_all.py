@@ -39,10 +39,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         default="run",
         choices=("run", *commands.COMMANDS),
         help="run (the default); status: how runs, builds and quarantine are; reconcile: compare source, lake and "
-        "warehouse down to keys; build: build what is due, or mend a failed build; quarantine: list, show ID, "
-        "retry ID, discard ID WHY",
+        "warehouse down to keys; reconcile RUN: add up that run as it is now; build: build what is due, or mend a "
+        "failed build; quarantine: list, show ID, retry ID, discard ID WHY",
     )
-    parser.add_argument("arguments", nargs="*", metavar="...", help="of quarantine")
+    parser.add_argument("arguments", nargs="*", metavar="...", help="of reconcile and quarantine")
     parser.add_argument(
         "--data-dir", type=Path, default=PROJECT / "data", help="where everything is kept (default: data)"
     )

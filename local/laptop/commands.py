@@ -8,8 +8,9 @@ from dataclasses import asdict
 
 from laptop import wiring
 from laptop.place import Place
+from laptop.report import sentence
 from laptop.source import source_settings
-from millrace import adapters, auditing, builds, quarantine, status
+from millrace import adapters, auditing, builds, quarantine, reconciling, status, sweeping
 from millrace.config import BuildConfig, ExtractConfig
 from millrace.errors import ConfigError
 from millrace.loading import Loader
@@ -64,12 +65,14 @@ def show_status(options: argparse.Namespace) -> int:
 def reconcile(options: argparse.Namespace) -> int:
     """Compare source, lake and warehouse; 1 when they differ, with the keys of the rows in which they do."""
     place = Place(options.data_dir.resolve())
+    if options.arguments:
+        return _add_up(place, options)
     with ExitStack() as stack:
         stack.enter_context(place.alone())
         settings = source_settings(options, place, stack, lambda line: None)
         pipeline = stack.enter_context(_pipeline(place, settings))
         client = adapters.extractor_of(ExtractConfig.from_env()).client
-        audits = auditing.audit(pipeline.lake, pipeline.warehouse, client, options.since)
+        audits = auditing.audit(pipeline.lake, quarantine.settled(pipeline.warehouse), client, options.since)
     differs = any(audit.differences for audit in audits)
     if options.json:
         _say(json.dumps([asdict(audit) for audit in audits], indent=1, default=str))
@@ -83,6 +86,27 @@ def reconcile(options: argparse.Namespace) -> int:
             more = f" and {len(difference.keys) - _SHOWN_KEYS:,} more" if len(difference.keys) > _SHOWN_KEYS else ""
             _say(f"    {len(difference.keys):,} {difference.what}: {shown}{more}")
     return 1 if differs else 0
+
+
+def _add_up(place: Place, options: argparse.Namespace) -> int:
+    """Add up one run as it is now: a part that was loaded from quarantine since counts as loaded."""
+    if len(options.arguments) > 1:
+        raise ConfigError("reconcile takes at most one RUN")
+    (run_id,) = options.arguments
+    with place.alone(), _pipeline(place, _NO_SOURCE) as pipeline:
+        if run_id not in sweeping.run_ids(pipeline.lake):
+            raise ConfigError(f"there is no run {run_id!r}; the last ones are those of status")
+        lines = reconciling.reconcile(pipeline.lake, quarantine.settled(pipeline.warehouse), run_id)
+        missing = reconciling.unfinished(pipeline.lake, run_id)
+    if options.json:
+        told = {"run_id": run_id, "tables": [line.to_json() for line in lines], "not_extracted": missing}
+        _say(json.dumps(told, indent=1))
+    else:
+        for line in lines:
+            _say(sentence(line))
+        for task_id in missing:
+            _say(f"  ✗ {task_id:<14} was not extracted")
+    return 0 if all(line.is_balanced for line in lines) and not missing else 1
 
 
 def build(options: argparse.Namespace) -> int:

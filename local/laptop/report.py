@@ -56,7 +56,7 @@ class Report:
             "run_id": self.run_id,
             "warehouse": str(self.place.warehouse),
             "published": str(self.place.published),
-            "tables": [asdict(line) | {"balanced": line.is_balanced} for line in self.tables],
+            "tables": [line.to_json() for line in self.tables],
             "drops": [asdict(drop) for drop in self.drops],
             "build": {
                 "models": sum(node.kind == "model" for node in nodes),
@@ -82,7 +82,7 @@ class Report:
         if self.tables:
             console.print("\nreconciliation (rows)", style="bold")
         for line in self.tables:
-            console.print(_sentence(line), highlight=False, soft_wrap=True)
+            console.print(sentence(line), highlight=False, soft_wrap=True)
         if self.tables and not any(line.inserted or line.updated for line in self.tables):
             console.print("nothing new: the source has no row that the warehouse does not have", soft_wrap=True)
         if self.build is not None:
@@ -134,7 +134,7 @@ def _grid(name: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> Gri
     return grid
 
 
-def _sentence(line: Reconciliation) -> str:
+def sentence(line: Reconciliation) -> str:
     """Give the line that has to add up, from the source to the warehouse."""
     read = f"{line.extracted:,} extracted" + (f" + {line.known:,} known" if line.known else "")
     again = f" ({line.written:,} written, some read twice)" if line.written != line.extracted else ""

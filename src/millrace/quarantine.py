@@ -166,7 +166,7 @@ def discard(desk: Loader, entry_id: str, why: str) -> Discarded:
 
 
 def settled(warehouse: Warehouse) -> Warehouse:
-    """Give the warehouse as the sums of a run should see it: what was loaded from quarantine is loaded."""
+    """Give the warehouse as the sums of a run should see it: a part that was loaded from quarantine is loaded, once."""
     return cast(Warehouse, _Settled(warehouse))
 
 
@@ -188,6 +188,12 @@ class _Settled:
         loads = self._warehouse.loads_of(run_id)
         copies = {entry.version.name: entry for entry in loads if entry.version.name.startswith(_FOLDER)}
         return [self._settled(entry, copies) for entry in loads if entry.version.name not in copies]
+
+    def find(self, version: ObjectVersion) -> LedgerEntry | None:
+        entry: LedgerEntry | None = self._warehouse.find(version)
+        if entry is None or entry.quarantine_reason is None or entry.run_id is None:
+            return entry
+        return next(each for each in self.loads_of(entry.run_id) if each.version == version)
 
     def _settled(self, entry: LedgerEntry, copies: dict[str, LedgerEntry]) -> LedgerEntry:
         copy = copies.get(loading.quarantine_name(entry.version)) if entry.quarantine_reason is not None else None

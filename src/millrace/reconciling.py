@@ -1,6 +1,7 @@
 """Add up a run: every row the source has is in the warehouse, in quarantine, or named as missing."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from millrace import runs
 from millrace.lake import Lake
@@ -42,9 +43,17 @@ class Reconciliation:
         loaded = self.inserted + self.updated + self.unchanged + self.superseded
         return self.written >= self.extracted and loaded == self.written and not (self.quarantined or self.missing)
 
+    def to_json(self) -> dict[str, Any]:
+        """Give the line for a program."""
+        return asdict(self) | {"balanced": self.is_balanced}
+
 
 def reconcile(lake: Lake, warehouse: Warehouse, run_id: str) -> list[Reconciliation]:
-    """Give a line for each table whose task is recorded, in the order of the run."""
+    """Give a line for each table whose task is recorded, in the order of the run.
+
+    By the ledger as it is, what was loaded from quarantine since is still quarantined; `quarantine.settled` gives a
+    warehouse that sees through to it.
+    """
     loads = {entry.version: entry for entry in warehouse.loads_of(run_id)}
     records = [record for _, record in runs.read_tree(lake, run_id) if record is not None]
     return [_line(record, [loads.get(part.version(lake.bucket)) for part in record.parts]) for record in records]

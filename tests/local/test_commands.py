@@ -7,11 +7,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 from tests.local.conftest import PROJECT, Outcome, run_all
+
+from millrace import loading, runs
+from millrace.bus.local import LocalBus
+from millrace.lake.local import LocalLake
+from millrace.runs import Order
 
 WORLD = ("--developers", "3", "--days", "20", "--end", "2026-10-20T00:00:00Z")
 
@@ -103,6 +110,48 @@ def test_a_file_in_quarantine_is_listed_shown_and_discarded(place: Path) -> None
     assert command(place, "quarantine", "discard", entry["id"], "a", "test").code == 0
     assert "nothing is in quarantine" in command(place, "quarantine").out
     assert command(place, "status").code == 0
+
+
+@pytest.fixture
+def quarantined(place: Path) -> str:
+    """The last run, of whose reviews the part was set aside: the id that the desk has for it is in the list."""
+    lake, kept = LocalLake(place / "lake", "lake"), LocalLake(place / "quarantine", "quarantine")
+    part = next(stored for stored in lake.list("raw/reviews/"))
+    name = loading.quarantine_name(part.version)
+    told = asdict(part.version) | {"reason": "schema", "message": "a registry that was wrong"}
+    kept.write(name, lake.read(part.version.name)[0], 0)
+    kept.write(f"{name}.json", json.dumps(told).encode(), 0)
+    with duckdb.connect(str(place / "millrace.duckdb")) as connection:
+        fate = "quarantine_reason = 'schema', rows_inserted = 0, rows_quarantined = rows_read"
+        connection.execute(f"update meta.loads set {fate} where name like 'raw/reviews/%'")  # noqa: S608 our own text
+        connection.execute("delete from raw.reviews")
+    run = json.loads(command(place, "status", "--json").out)["runs"][-1]
+    return str(run["run_id"])
+
+
+def test_a_run_adds_up_again_once_its_quarantined_part_was_retried(place: Path, quarantined: str) -> None:
+    before = command(place, "reconcile", quarantined)
+    (entry,) = json.loads(command(place, "quarantine", "list", "--json").out)
+    assert (before.code, before.out.count("✓"), f"{entry['rows']} quarantined" in before.out) == (1, 3, True)
+    assert command(place, "quarantine", "retry", entry["id"]).code == 0
+    after = command(place, "reconcile", quarantined, "--json")
+    reviews = next(line for line in after.report["tables"] if line["table"] == "reviews")
+    assert (after.code, reviews["inserted"], reviews["quarantined"], reviews["missing"]) == (0, entry["rows"], 0, 0)
+    assert command(place, "reconcile", quarantined).out.count("✓") == 4
+    audited = json.loads(command(place, "reconcile", *WORLD, "--json").out)[-1]
+    assert audited["in_lake"] == audited["in_warehouse"] == audited["in_source"]
+    assert command(place, "build").code == 0
+
+
+def test_a_run_that_is_none_is_said(place: Path) -> None:
+    outcome = command(place, "reconcile", "../20261120T060000Z")
+    assert (outcome.code, "there is no run '../20261120T060000Z'" in outcome.err) == (2, True)
+
+
+def test_a_run_that_was_not_extracted_does_not_add_up(tmp_path: Path) -> None:
+    runs.start(LocalLake(tmp_path / "lake", "lake"), LocalBus(), Order(datetime(2026, 11, 20, 6, tzinfo=UTC)))
+    outcome = command(tmp_path, "reconcile", "20261120T060000Z")
+    assert (outcome.code, outcome.out.count("was not extracted")) == (1, 2)
 
 
 def test_a_wrong_word_at_the_desk_is_said(place: Path) -> None:

@@ -127,6 +127,19 @@ def test_a_retried_part_reconciles_its_run(rig: Rig, fixed: Callable[[], None]) 
     assert (after.quarantined, after.inserted, after.is_balanced) == (0, 2, True)
 
 
+def test_a_part_in_quarantine_is_found_as_loaded_once_it_was_retried(rig: Rig, fixed: Callable[[], None]) -> None:
+    start_run(rig, parquet(full_name=["o/a"], open_pull_requests_count=["1"]), rows=1)
+    version = only(rig).version
+    assert version is not None
+    before = quarantine.settled(rig.desk.warehouse).find(version)
+    fixed()
+    retried = quarantine.retry(rig.desk, only(rig).id).load
+    after = quarantine.settled(rig.desk.warehouse).find(version)
+    assert before == rig.desk.warehouse.find(version)
+    assert retried is not None
+    assert after == replace(retried, version=version)
+
+
 def test_a_discarded_part_stays_quarantined_in_the_sums_of_its_run(rig: Rig) -> None:
     start_run(rig, parquet(full_name=["o/a"], open_pull_requests_count=["1"]), rows=1)
     quarantine.discard(rig.desk, only(rig).id, "the source was reset")
