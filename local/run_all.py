@@ -49,6 +49,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="leave out older rows")
     parser.add_argument("--full-refresh", action="store_true", help="read everything again, whatever earlier runs read")
     parser.add_argument("--drops", action="store_true", help="only load the files in <data-dir>/lake/drop/<table>/")
+    parser.add_argument("--force", action="store_true", help="build although nothing new was loaded: a model changed")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
     source = parser.add_argument_group("source")
@@ -96,7 +97,7 @@ def run(options: argparse.Namespace) -> Report:
             _run_pipeline(pipeline, options, settings, watcher, report)
         report.seconds |= {lane: seconds for lane, seconds in pipeline.bus.busy_s.items() if seconds}
         report.problems += [f"{dead.subscription}: {dead.reason}" for dead in pipeline.bus.dead_letters]
-        outcome = builds.run(adapters.builder_of(BuildConfig.from_env(), watcher.hear))
+        outcome = builds.run(adapters.builder_of(BuildConfig.from_env(), watcher.hear), force=options.force)
         if outcome.build is not None:
             report.build = outcome.build
             report.seconds["build"] = outcome.build.seconds

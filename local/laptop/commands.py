@@ -110,13 +110,14 @@ def _add_up(place: Place, options: argparse.Namespace) -> int:
 
 
 def build(options: argparse.Namespace) -> int:
-    """Build what is due; after a failed build only what failed or was skipped in it."""
+    """Build what is due, with `--force` everything; after a failed build only what failed or was skipped in it."""
     place = Place(options.data_dir.resolve())
     with place.alone(), _pipeline(place, _NO_SOURCE) as pipeline:
-        outcome = builds.run(adapters.builder_of(BuildConfig.from_env()), retry=True)
+        outcome = builds.run(adapters.builder_of(BuildConfig.from_env()), retry=True, force=options.force)
         newest = pipeline.warehouse.last_builds(1)
     through = f", built through {newest[0].built_through}" if newest else ""
-    _say(f"{outcome.state}{through}")
+    hint = "; --force builds all the same" if outcome.state == "current" else ""
+    _say(f"{outcome.state}{through}{hint}")
     for node in outcome.build.nodes if outcome.build else ():
         if not node.is_good:
             _say(f"  {node.status}: {node.name}: {node.message}")

@@ -205,11 +205,12 @@ class Outcome:
     build: Build | None = None
 
 
-def run(builder: Builder, retry: bool = False) -> Outcome:
+def run(builder: Builder, retry: bool = False, force: bool = False) -> Outcome:
     """Build until the last build is good and through all that was requested, unless somebody else does.
 
     A build that fails is the last. With `retry`, when nothing came since a failed build, only what failed or was
-    skipped in it is done again. Raises what dbt raises when it cannot even start; that is noted as a failed build.
+    skipped in it is done again. With `force`, everything is built once also when nothing new was loaded: the models
+    may have changed. Raises what dbt raises when it cannot even start; that is noted as a failed build.
     """
     last: Build | None = None
     while True:
@@ -219,7 +220,8 @@ def run(builder: Builder, retry: bool = False) -> Outcome:
             return Outcome("busy", last)
         try:
             with builder.beating(lease):
-                seen, last = _catch_up(builder, lease, last, retry)
+                seen, last = _catch_up(builder, lease, last, retry and not force, force)
+                force = False
         except (LeaseLost, Fenced) as error:
             log.warning("build was taken over", token=lease.token, error=str(error))
             last = None
@@ -232,15 +234,17 @@ def run(builder: Builder, retry: bool = False) -> Outcome:
             return Outcome("current" if last is None else "good", last)
 
 
-def _catch_up(builder: Builder, lease: Lease, last: Build | None, retry: bool) -> tuple[int | None, Build | None]:
-    """Build until nothing newer is requested; gives what was requested then, and the last build."""
+def _catch_up(
+    builder: Builder, lease: Lease, last: Build | None, retry: bool, force: bool
+) -> tuple[int | None, Build | None]:
+    """Build until nothing newer is requested, with `force` at least once; gives what was requested, and the last."""
     is_quiet = builder.quiet_s == 0
     above = max((build.token for build in builder.log.last_builds(1)), default=0)
     lease.renew(above if above >= lease.token else 0)  # only in a new lake have tokens started anew
     while True:
         wanted, newest = requested(builder.lake), builder.log.newest_load_seq()
         before = next(iter(builder.log.last_builds(1)), None)
-        if before is not None and _is_current(before, wanted, newest):
+        if before is not None and not force and _is_current(before, wanted, newest):
             _publish(builder, before)
             return wanted, last
         if not is_quiet:
@@ -253,6 +257,7 @@ def _catch_up(builder: Builder, lease: Lease, last: Build | None, retry: bool) -
         if not last.is_good:
             return wanted, last
         _publish(builder, noted)
+        force = False
 
 
 def _is_current(build: BuildRow, wanted: int | None, newest: int) -> bool:

@@ -120,6 +120,48 @@ def test_a_retry_heals_a_failed_build_and_publishes_it(world: World) -> None:
     assert (told, world.published_load_seq()) == ([1], 1)
 
 
+def test_a_forced_job_builds_once_although_nothing_new_was_loaded(world: World) -> None:
+    world.request()
+    world.run()
+    assert builds.run(world.job(), force=True).state == "good"
+    assert world.results() == ["good", "good"]
+    assert world.warehouse.published() == world.last()
+
+
+def test_a_forced_job_builds_once_also_when_something_new_was_loaded(world: World) -> None:
+    world.request()
+    assert builds.run(world.job(), force=True).state == "good"
+    assert world.results() == ["good"]
+
+
+def test_a_forced_job_after_a_failed_build_builds_everything(world: World) -> None:
+    world.request()
+    world.run(dbt=failing)
+    told: list[int | None] = []
+    builds.run(world.job(dbt=telling(world, told)), retry=True, force=True)
+    assert told == [None]
+
+
+def test_a_forced_job_that_was_taken_over_builds_again(world: World) -> None:
+    world.request()
+    world.run()
+
+    def dbt(number: int, retry_of: int | None) -> Build:
+        if len(world.results()) == 2:
+            world.warehouse.start_build(world.last().token + 1, "another", None)
+        return world.dbt(number, retry_of)
+
+    assert builds.run(world.job(dbt=dbt), force=True).state == "good"
+    assert world.results() == ["good", "abandoned", "abandoned", "good"]
+
+
+def test_a_request_after_a_forced_build_is_one_more_build(world: World) -> None:
+    world.request()
+    world.run()
+    assert builds.run(world.job(lake=RequestedAtTheRelease(world)), force=True).state == "good"
+    assert world.results() == ["good", "good", "good"]
+
+
 def test_a_retry_is_a_full_build_when_something_was_loaded_since(world: World) -> None:
     world.request()
     world.run(dbt=failing)

@@ -177,6 +177,15 @@ def test_a_failed_build_is_said_leaves_readers_the_last_good_marts_and_is_mended
     assert (place / "published.duckdb").stat().st_mtime_ns > published
 
 
+def test_a_build_of_changed_models_alone_has_to_be_forced(place: Path) -> None:
+    number = json.loads(command(place, "status", "--json").out)["builds"][0]["number"]
+    outcome = command(place, "build")
+    assert (outcome.code, outcome.out.startswith("current"), "--force" in outcome.out) == (0, True, True)
+    forced = command(place, "build", "--force")
+    assert (forced.code, forced.out.startswith("good")) == (0, True)
+    assert json.loads(command(place, "status", "--json").out)["builds"][0]["number"] == number + 1
+
+
 def test_what_a_killed_run_left_is_taken_up_by_the_next(tmp_path: Path) -> None:
     command_line = [sys.executable, "local/run_all.py", "--data-dir", str(tmp_path), *WORLD]
     with subprocess.Popen(command_line, cwd=PROJECT, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
