@@ -57,7 +57,7 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
     load = LoadConfig.from_env()
     bus = adapters.bus_at(settings["MILLRACE_BUS"])
     lake = adapters.lake_at(load.lake)
-    lake.finalized = lambda stored: events.announce(bus, stored)
+    lake.finalized = lambda stored: events.notify(bus, stored)
     bus.subscribe(Subscription("load", OBJECT_EVENTS, _function("load", "load", "cloudevent"), lane="load"))
     for table in TABLES.values():
         application = _function("extract", f"extract_{table.name}", "cloudevent")

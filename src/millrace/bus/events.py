@@ -25,6 +25,7 @@ from millrace.lake.keys import RUN_ID, TASK_ID
 
 MESSAGE = "google.cloud.pubsub.topic.v1.messagePublished"
 FINALIZED = "google.cloud.storage.object.v1.finalized"
+ANNOUNCED = ("raw/", "drop/", "runs/")  # what a bucket's notification is about: `state/` and `build/` are looked up
 _MAX_ID = 128
 _MAX_GENERATION = 2**63 - 1
 
@@ -105,6 +106,12 @@ def announce(bus: Bus, stored: StoredObject) -> None:
         "objectGeneration": str(version.generation),
     }
     bus.publish(OBJECT_EVENTS, resource, attributes)
+
+
+def notify(bus: Bus, stored: StoredObject) -> None:
+    """Be a bucket's notification: announce a new version under one of the prefixes that it is about."""
+    if stored.version.name.startswith(ANNOUNCED):
+        announce(bus, stored)
 
 
 @contextmanager
