@@ -1,11 +1,16 @@
 """The lake: write-once objects with generations, on a folder or on Cloud Storage."""
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import google_crc32c
+
 from millrace.errors import MillraceError
+
+CHUNK_BYTES = 1 << 20
 
 
 class ObjectMissing(MillraceError):
@@ -62,12 +67,35 @@ class Lake(Protocol):
 def create_once(lake: Lake, name: str, content: bytes | Path) -> StoredObject:
     """Write an object that must not be there yet; the very same content there already is success.
 
-    Raises ObjectExists when the name holds something else.
+    The same is what has the same size and CRC-32C: by no more than that Cloud Storage promises that it kept what was
+    sent, and both contents are ours. So no large content is fetched only to be compared, unless the lake is one that
+    has to read it to know its checksum. Raises ObjectExists when the name holds something else.
     """
     try:
         return lake.write(name, content, if_generation=0)
     except ObjectExists:
-        held, stored = lake.read(name)
-        if held == (content if isinstance(content, bytes) else content.read_bytes()):
-            return stored
-        raise
+        held = next((stored for stored in lake.list(name) if stored.version.name == name), None)
+        if held is None or held.size_bytes != (len(content) if isinstance(content, bytes) else content.stat().st_size):
+            raise
+        if held.crc32c is None:
+            _, held = lake.read(name)
+        if held.crc32c != checksum(content):
+            raise
+        return held
+
+
+def checksum(content: bytes | Path) -> str:
+    """Give the CRC-32C of some bytes or of a file's, as Cloud Storage writes it: base64 of the big-endian number."""
+    crc = google_crc32c.Checksum()
+    if isinstance(content, bytes):
+        crc.update(content)
+    else:
+        with content.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                crc.update(chunk)
+    return encode(crc)
+
+
+def encode(crc: google_crc32c.Checksum) -> str:
+    """Give a checksum as Cloud Storage writes it."""
+    return base64.b64encode(crc.digest()).decode()

@@ -5,7 +5,6 @@ and unlike the mtime it cannot be copied along. Writers of one folder exclude ea
 need none, because a name appears only with its whole content.
 """
 
-import base64
 import contextlib
 import errno
 import fcntl
@@ -19,9 +18,8 @@ from typing import BinaryIO
 
 import google_crc32c
 
-from millrace.lake import ObjectExists, ObjectMissing, ObjectVersion, StoredObject
+from millrace.lake import CHUNK_BYTES, ObjectExists, ObjectMissing, ObjectVersion, StoredObject, checksum, encode
 
-_CHUNK_BYTES = 1 << 20
 _HIDDEN = ".lake"  # lock and half-written files; no part of an object's name starts with a dot
 _CLOCK_BACK_NS = 2_000_000_000  # waited out; more is an error that somebody has to see
 
@@ -68,26 +66,22 @@ class LocalLake:
                 raise _missing(name, error) from None
         if generation not in (None, found):
             raise ObjectMissing(f"{name} is at generation {found}, no longer at {generation}")
-        return content, StoredObject(
-            ObjectVersion(self.bucket, name, found),
-            len(content),
-            _encode(google_crc32c.Checksum(content).digest()),
-        )
+        return content, StoredObject(ObjectVersion(self.bucket, name, found), len(content), checksum(content))
 
     def download(self, version: ObjectVersion, to: Path) -> StoredObject:
         """Copy exactly that version; a file that somebody writes to meanwhile is no longer that version."""
-        checksum = google_crc32c.Checksum()
+        crc = google_crc32c.Checksum()
         try:
             source = self._path(version.name).open("rb")
         except OSError as error:
             raise _missing(version.name, error) from None
         with source, to.open("wb") as target:
             _require(version, _open_generation(source))
-            while chunk := source.read(_CHUNK_BYTES):
-                checksum.update(chunk)
+            while chunk := source.read(CHUNK_BYTES):
+                crc.update(chunk)
                 target.write(chunk)
             _require(version, _open_generation(source))
-        return StoredObject(version, to.stat().st_size, _encode(checksum.digest()))
+        return StoredObject(version, to.stat().st_size, encode(crc))
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Give the newest version of every object under `prefix`, in name order."""
@@ -119,7 +113,7 @@ class LocalLake:
 
     def _stored(self, name: str, path: Path) -> StoredObject:
         status = path.stat()
-        return StoredObject(ObjectVersion(self.bucket, name, status.st_ctime_ns), status.st_size, _file_crc(path))
+        return StoredObject(ObjectVersion(self.bucket, name, status.st_ctime_ns), status.st_size, checksum(path))
 
     def _aside(self, content: bytes | Path) -> Path:
         handle, name = tempfile.mkstemp(dir=self._hidden)
@@ -129,7 +123,7 @@ class LocalLake:
                     target.write(content)
                 else:
                     with content.open("rb") as source:
-                        shutil.copyfileobj(source, target, _CHUNK_BYTES)
+                        shutil.copyfileobj(source, target, CHUNK_BYTES)
                 target.flush()
                 os.fsync(target.fileno())
         except BaseException:
@@ -166,18 +160,6 @@ def _open_generation(file: BinaryIO) -> int:
     """
     status = os.fstat(file.fileno())
     return status.st_ctime_ns if status.st_nlink else 0
-
-
-def _file_crc(path: Path) -> str:
-    checksum = google_crc32c.Checksum()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            checksum.update(chunk)
-    return _encode(checksum.digest())
-
-
-def _encode(digest: bytes) -> str:
-    return base64.b64encode(digest).decode()
 
 
 def _generation(path: Path) -> int:
