@@ -36,7 +36,6 @@ class Report:
     build: Build | None = None
     problems: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
-    requests: int = 0
 
     @property
     def is_good(self) -> bool:

@@ -94,7 +94,7 @@ def builder_of(config: BuildConfig, hear: Callable[[Node, int], None] = lambda n
     def dbt(number: int, retry_of: int | None) -> Build:
         warehouse.ensure_tables()
         warehouse.close()  # dbt opens the file itself, with its own settings
-        return building.build(config, duckdb_path(config.warehouse), hear, number, retry_of)
+        return building.build(config, _path(config.warehouse, "duckdb"), hear, number, retry_of)
 
     return Builder(
         lake=lake_at(config.lake),
@@ -107,11 +107,6 @@ def builder_of(config: BuildConfig, hear: Callable[[Node, int], None] = lambda n
         ttl_s=config.lease_s,
         quiet_s=config.quiet_s,
     )
-
-
-def duckdb_path(url: str) -> Path:
-    """Give the file of a `duckdb:///` URL."""
-    return _path(url, "duckdb")
 
 
 def _path(url: str, scheme: str) -> Path:

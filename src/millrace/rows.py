@@ -77,11 +77,6 @@ def to_batch(
     return pa.RecordBatch.from_arrays(columns, schema=table.schema)
 
 
-def to_json(value: object) -> str:
-    """Give the compact text of a JSON value, keys sorted; ValueError for what JSON cannot say (NaN)."""
-    return _encode(value)
-
-
 def to_column(values: list[object], field: pa.Field) -> pa.Array:
     """Give one column's values as an array of the field's type; RowError names the first that does not fit."""
     if values.count(None) == len(values):
