@@ -1,4 +1,4 @@
-"""Every error this project raises on purpose.
+"""The errors that this project raises on purpose.
 
 MillraceError
     ConfigError        the deployment or the command line is wrong: nothing was started
@@ -10,6 +10,9 @@ MillraceError
         ContractBroken      the source API answered something its contract does not know
         Incomplete          the source has rows that could not be obtained
         BadObject           an object in the lake cannot be loaded: it goes to quarantine
+
+What only one module's callers meet is defined there: ObjectMissing and ObjectExists (lake), NotAnEvent (bus.events),
+Fenced (warehouse), LeaseLost (builds).
 
 A message says what came, what was expected, and where to look or what to do next.
 """

@@ -22,7 +22,7 @@ def debug(message: str, **fields: object) -> None:
 
 
 def warning(message: str, **fields: object) -> None:
-    """Note what went wrong and will be tried again."""
+    """Note what is not as it should be, and either comes again or stops nothing."""
     _LOGGER.warning(message, extra={"fields": fields})
 
 

@@ -3,7 +3,7 @@
 A new endpoint is one `Table` here, one staging model in dbt, and nothing else: the extract function, the object
 names, the Parquet schema, the raw table and the run's plan all follow from the entry.
 
-Column names are the source's own. `docs/lake.md` states what each part of a listing promises.
+Column names are the source's own. `docs/source.md` says how a listing becomes complete.
 """
 
 from dataclasses import dataclass, field

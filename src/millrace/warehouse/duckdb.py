@@ -323,7 +323,7 @@ def _refuse(merge: Merge, rows: int, failing: tuple[int, ...]) -> NoReturn:
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: Caps) -> Merge:
-    """Check the file by its footer and make the raw table ready for its columns."""
+    """Check the file and make the raw table ready for its columns."""
     names = check(batch.path, caps)
     came = _columns(connection, duckdb_merge.DESCRIBE_FILE, {"path": str(batch.path)})
     if list(came) != names:
