@@ -53,21 +53,40 @@ def answer(loader: Loader, event: ObjectFinalized) -> None:
         return
     match key:
         case RawPart(run_id=run_id):
-            _load(loader, event, key)
-            runs.finish_if_complete(loader.lake, loader.warehouse, run_id)
-        case DroppedFile():
             entry = _load(loader, event, key)
-            if entry is not None and entry.rows_inserted + entry.rows_updated > 0:
-                builds.request(loader.lake, entry.load_seq, None)
-                loader.job.start(None)
+            if not _move_on(loader, run_id):
+                _ask_for_build(loader, entry)
+        case DroppedFile():
+            _ask_for_build(loader, _load(loader, event, key))
         case TaskKey(run_id=run_id):
-            runs.finish_if_complete(loader.lake, loader.warehouse, run_id)
+            _move_on(loader, run_id)
         case FinalKey(run_id=run_id):
             final = runs.read_final(loader.lake, run_id)
             if final is not None and final.status == "complete":
                 runs.advance_cursors(loader.lake, loader.warehouse, run_id)
                 builds.request(loader.lake, final.load_seq, run_id)
                 loader.job.start(run_id)
+
+
+def _move_on(loader: Loader, run_id: str) -> bool:
+    """End the run if it is complete; False for a run without a plan, which is none.
+
+    Somebody put the object there. No run waits for it, and no redelivery would change that: a plan is written before
+    anything else. Should a lake be copied and the plan come last, the sweep ends the run.
+    """
+    try:
+        runs.finish_if_complete(loader.lake, loader.warehouse, run_id)
+    except runs.PlanMissing as error:
+        log.warning("object of no run", run_id=run_id, error=str(error))
+        return False
+    return True
+
+
+def _ask_for_build(loader: Loader, entry: LedgerEntry | None) -> None:
+    """Ask for a build of what no run will ask for, if it changed anything."""
+    if entry is not None and entry.rows_inserted + entry.rows_updated > 0:
+        builds.request(loader.lake, entry.load_seq, None)
+        loader.job.start(None)
 
 
 def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) -> LedgerEntry | None:

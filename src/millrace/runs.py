@@ -22,6 +22,10 @@ from millrace.tables import children_of
 from millrace.warehouse import Warehouse
 
 
+class PlanMissing(TerminalError):
+    """Nobody started the run: its plan is written before anything else, and never deleted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What whoever starts a run asks for: its schedule time names it, `since` bounds it."""
@@ -155,11 +159,11 @@ def start(lake: Lake, bus: Bus, order: Order) -> Plan:
 
 
 def read_plan(lake: Lake, run_id: str) -> Plan:
-    """Give a run's plan; TerminalError when there is none."""
+    """Give a run's plan; PlanMissing when there is none."""
     try:
         return Plan(**json.loads(lake.read(str(PlanKey(run_id)))[0]))
     except ObjectMissing:
-        raise TerminalError(f"run {run_id} has no plan; start it before asking for its tasks") from None
+        raise PlanMissing(f"run {run_id} has no plan; start it before asking for its tasks") from None
 
 
 def read_record(lake: Lake, run_id: str, task_id: str) -> TaskRecord | None:

@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import logging
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
+from tests.functions.deployed import RUN
 from tests.hostile import files
 from tests.hostile.conftest import Door
 
@@ -191,6 +193,31 @@ def test_a_wrong_file_is_set_aside_with_one_clear_reason(
 def test_a_wrong_part_is_set_aside_and_named_in_its_run(door: Door, make: Make, reason: str) -> None:
     entry, _ = door.part(make())
     assert (entry.quarantine_reason, entry.run_id) == (reason, "20261120T060000Z")
+
+
+@pytest.mark.parametrize(
+    ("content", "rows", "builds"), [pytest.param(GOOD, 500, [None], id="good"), pytest.param(b"", None, [], id="empty")]
+)
+def test_a_part_of_no_run_is_taken_like_a_dropped_file_with_a_warning(
+    door: Door,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+    rows: int | None,
+    builds: list[None],
+) -> None:
+    monkeypatch.setattr(logging.getLogger("millrace"), "propagate", True)
+    stored = door.functions.lake.write(f"raw/repos/dt=2026-11-20/run={RUN}/repos-00000.parquet", content, 0)
+    door.deliver(stored)
+    entry, _ = door.fate(stored)
+    assert (entry.rows_read, entry.run_id) == (rows, RUN)
+    assert door.functions.builds == builds
+    assert "object of no run" in [record.message for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_task_record_of_no_run_is_acknowledged(door: Door) -> None:
+    door.deliver(door.functions.lake.write(f"runs/{RUN}/tasks/repos.json", b"{}", 0))
+    assert list(door.functions.lake.list(f"runs/{RUN}/final.json")) == []
 
 
 LEGAL: dict[str, tuple[str, Make, int]] = {
