@@ -27,7 +27,7 @@ faults: $(DEV)  ## 2,000 seeded schedules of duplicates, losses, crashes and rac
 faults-mutants: $(DEV)  ## take away one guard after the other, and see which schedule notices
 	@$(BIN)/python -m tests.faults --mutants $(ARGS)
 
-faults-kill: $(DEV)  ## kill -9 a real run at every step; the next run has to finish the job (ARGS=10: every tenth)
+faults-kill: $(DEV)  ## kill -9 a real run at every step; the next run has to finish the job (ARGS=10: every tenth, ARGS="--chains 9")
 	@$(BIN)/python -m tests.killing $(ARGS)
 
 bench: $(DEV)  ## measure against floors taken in the same run

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.killing.killing import PROJECT, WORLD, contents, run, unsettled
+from tests.killing.killable import PROJECT
+from tests.killing.killing import WORLD, End, run
 
 
 def builds(data: Path) -> int:
@@ -24,9 +25,17 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_event_five_times_in_any_order_gives_the_same_marts(clean: Path, tmp_path: Path, seed: int) -> None:
-    command = [sys.executable, "-m", "tests.killing.five_times", str(seed), "--data-dir", str(tmp_path), *WORLD]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.killing.five_times",
+        str(seed),
+        "--data-dir",
+        str(tmp_path),
+        *WORLD,
+        "--json",
+    ]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert contents(tmp_path) == contents(clean)
-    assert unsettled(tmp_path) == []
+    assert End.of(tmp_path).differs(End.of(clean)) == []
     assert builds(tmp_path) <= builds(clean) + 2
