@@ -216,9 +216,11 @@ def read_tree(lake: Lake, run_id: str) -> Iterator[tuple[str, TaskRecord | None]
 def finish_if_complete(lake: Lake, warehouse: Warehouse, run_id: str) -> bool:
     """Write the run's final object if every task is recorded and every part is in the ledger; whether it is there."""
     records = dict(read_tree(lake, run_id))
+    if None in records.values():
+        return False
     loads = {entry.version: entry for entry in warehouse.loads_of(run_id)}
     parts = [part.version(lake.bucket) for record in records.values() if record for part in record.parts]
-    if None in records.values() or any(part not in loads for part in parts):
+    if any(part not in loads for part in parts):
         return False
     load_seq = max((loads[part].load_seq for part in parts), default=0)
     _end(lake, Final(run_id, "complete", None, tuple(sorted(records)), load_seq))

@@ -1,0 +1,102 @@
+"""What a build of a schedule runs: two statements that stand in for dbt, or dbt itself over the project's models."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from unittest import mock
+
+from tests.faults.nature import Violation
+
+from millrace import building
+from millrace.config import BuildConfig
+from millrace.tables import TABLES
+
+if TYPE_CHECKING:
+    from tests.faults.world import World
+
+PROJECT = Path(__file__).parents[2] / "jobs" / "dbt-runner" / "dbt"
+MARTS = ("ai_impact", "developer_velocity", "quality", "review_costs", "velocity")
+Marts = dict[str, list[tuple[Any, ...]]]
+
+STATE = " UNION ALL ".join(
+    f"SELECT '{name}' AS name, count(*) AS rows, coalesce(max(_load_seq), 0) AS load_seq FROM raw.{name}"  # noqa: S608
+    for name in TABLES
+)
+
+
+class Dbt(Protocol):
+    """Makes the models."""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The methods that make some of them each, in their order."""
+
+    @property
+    def marts(self) -> tuple[str, ...]:
+        """The models that readers see."""
+
+
+class TwoModels:
+    """Two models, each made in one statement: what the raw tables hold at that moment, and a copy of it."""
+
+    steps = ("first", "second")
+    marts = ("second",)
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def first(self) -> None:
+        self._make("first", STATE)
+
+    def second(self) -> None:
+        self._make("second", "SELECT * FROM mart.first")
+
+    def _make(self, name: str, select: str) -> None:
+        self._world.warehouse.ensure_tables()
+        with self._world.warehouse._transaction() as connection:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS mart")
+            connection.execute(f"CREATE OR REPLACE TABLE mart.{name} AS {select}")
+
+
+class Project:
+    """The dbt project: its seed and all its models, by dbt. Its tests have tests/dbt to themselves."""
+
+    steps = ("build",)
+    marts = MARTS
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def build(self) -> None:
+        self._world.warehouse.ensure_tables()
+        self._world.warehouse.close()
+        config = BuildConfig("", "", str(PROJECT), str(_target()), "200MB", 60, 0)
+        with mock.patch.dict(os.environ, {"DBT_EXCLUDE_RESOURCE_TYPES": "test unit_test", "DBT_WRITE_JSON": "false"}):
+            built = building.build(config, self._world.folder / "warehouse.duckdb")
+        if not built.is_good or built.count("model") < len(MARTS):
+            raise Violation("dbt", f"the models do not build: {[node for node in built.nodes if not node.is_good]}")
+
+
+@cache
+def _target() -> Path:
+    """Give a folder in which dbt finds what it has parsed before."""
+    folder = Path(tempfile.mkdtemp(prefix="faults-dbt-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))  # noqa: S108
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def read(query: Callable[[str], list[tuple[Any, ...]]], dbt: Dbt) -> Marts:
+    """Give the rows of what readers see."""
+    return {name: query(f"SELECT * FROM mart.{name} ORDER BY ALL") for name in dbt.marts}  # noqa: S608
+
+
+def wanted(query: Callable[[str], list[tuple[Any, ...]]], clean: Marts | None, dbt: Dbt) -> Marts | None:
+    """Give what readers should see at the end: what `query` finds in the raw tables, or the marts of a clean run."""
+    return clean if isinstance(dbt, Project) else {"second": sorted(query(STATE))}

@@ -1,0 +1,198 @@
+"""The pipeline with one of its guards removed, one at a time: some schedule has to notice each of them."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.faults.choices import Choices
+from tests.faults.simulating import Outcome, expected_of, simulate
+from tests.faults.world import replaced, tiny
+
+from millrace import builds, runs
+from millrace.builds import Builder, Lease
+from millrace.lake import ObjectMissing, ObjectVersion, StoredObject
+from millrace.lake.keys import CursorKey, FinalKey
+from millrace.lake.local import LocalLake
+from millrace.runs import Final, TaskRecord
+from millrace.sources import by_value, listing
+from millrace.sources.listing import Cursor
+from millrace.sources.passes import Completeness, Page, Row
+from millrace.tables import EXTRACTED_AT
+from millrace.warehouse import duckdb_builds, duckdb_ledger, duckdb_merge
+from millrace.warehouse.duckdb import DuckDBWarehouse
+
+
+def a_load_does_not_look_into_the_ledger() -> AbstractContextManager[None]:
+    load = DuckDBWarehouse.load
+
+    def mutated(self: DuckDBWarehouse, batch: Any) -> Any:
+        with replaced(duckdb_ledger, "find", lambda connection, version: None):
+            return load(self, batch)
+
+    return replaced(DuckDBWarehouse, "load", mutated)
+
+
+def rows_and_ledger_are_two_transactions() -> AbstractContextManager[None]:
+    note = duckdb_ledger.note
+
+    def mutated(connection: Any, entry: Any) -> None:
+        connection.execute("COMMIT")
+        connection.execute("BEGIN")
+        note(connection, entry)
+
+    return replaced(duckdb_ledger, "note", mutated)
+
+
+def a_write_overwrites_whatever_is_there() -> AbstractContextManager[None]:
+    write = LocalLake.write
+
+    def mutated(self: LocalLake, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
+        return write(self, name, content, _generation(self, name))
+
+    return replaced(LocalLake, "write", mutated)
+
+
+def an_older_row_wins() -> AbstractContextManager[None]:
+    decide = duckdb_merge.decide
+    rule = f"WHEN s.{EXTRACTED_AT} < t.{EXTRACTED_AT} THEN 'superseded'"
+
+    def mutated(merge: Any) -> str:
+        statement = decide(merge)
+        assert rule in statement, "the rule has another text by now"
+        return statement.replace(rule, rule.replace("superseded", "updated"))
+
+    return replaced(duckdb_merge, "decide", mutated)
+
+
+@contextmanager
+def as_many_rows_as_were_counted_are_enough() -> Iterator[None]:
+    def mutated(
+        new_pass: Callable[[], Iterator[Page]], table: Any, place: str, is_stable: bool = False
+    ) -> Iterator[tuple[list[Row], Completeness]]:
+        given = 0
+        for page in new_pass():
+            given += len(page.rows)
+            yield page.rows, Completeness(page.total or given)
+        yield [], Completeness(given)
+
+    with replaced(listing, "read_until_complete", mutated), replaced(by_value, "read_until_complete", mutated):
+        yield
+
+
+def a_run_is_final_when_somebody_looks() -> AbstractContextManager[None]:
+    def mutated(lake: Any, warehouse: Any, run_id: str) -> bool:
+        records = [task_id for task_id, record in runs.read_tree(lake, run_id) if record is not None]
+        load_seq = max((entry.load_seq for entry in warehouse.loads_of(run_id)), default=0)
+        runs._end(lake, Final(run_id, "complete", None, tuple(sorted(records)), load_seq))
+        return True
+
+    return replaced(runs, "finish_if_complete", mutated)
+
+
+def a_final_object_is_written_again() -> AbstractContextManager[None]:
+    def mutated(lake: Any, final: Final) -> None:
+        name = str(FinalKey(final.run_id))
+        lake.write(name, json.dumps(asdict(final)).encode(), if_generation=_generation(lake, name))
+
+    return replaced(runs, "_end", mutated)
+
+
+def a_download_gives_whatever_is_there_now() -> AbstractContextManager[None]:
+    def mutated(self: LocalLake, version: ObjectVersion, to: Path) -> StoredObject:
+        content, stored = self.read(version.name)
+        to.write_bytes(content)
+        return StoredObject(version, stored.size_bytes, stored.crc32c)
+
+    return replaced(LocalLake, "download", mutated)
+
+
+def a_cursor_goes_to_whoever_ends_last() -> AbstractContextManager[None]:
+    def mutated(lake: Any, record: TaskRecord) -> None:
+        name = str(CursorKey(record.table))
+        cursor = Cursor(record.since, record.extracted_at, record.counts)
+        lake.write(name, json.dumps(asdict(cursor)).encode(), if_generation=_generation(lake, name))
+
+    return replaced(runs, "_advance_cursor", mutated)
+
+
+def a_cursor_moves_before_its_run_is_final() -> AbstractContextManager[None]:
+    finish = runs.finish_if_complete
+
+    def mutated(lake: Any, warehouse: Any, run_id: str) -> bool:
+        runs.advance_cursors(lake, warehouse, run_id)
+        return finish(lake, warehouse, run_id)
+
+    return replaced(runs, "finish_if_complete", mutated)
+
+
+def an_overtaken_build_is_noted_and_published() -> AbstractContextManager[None]:
+    return replaced(duckdb_builds, "_refuse_older", lambda connection, token: None)
+
+
+def a_build_does_not_look_again_when_it_ends() -> AbstractContextManager[None]:
+    def mutated(builder: Builder, retry: bool = False) -> builds.Outcome:
+        lease = builds.acquire(builder.lake, builder.holder, builder.clock, builder.sleep, builder.ttl_s)
+        if lease is None:
+            return builds.Outcome("busy")
+        with builder.beating(lease):
+            noted, built = builds._build(builder, lease, builds.requested(builder.lake), None)
+            if built.is_good:
+                builds._publish(builder, noted)
+        lease.release()
+        return builds.Outcome("good" if built.is_good else "failed", built)
+
+    return replaced(builds, "run", mutated)
+
+
+def a_lease_is_taken_from_whoever_holds_it() -> AbstractContextManager[None]:
+    def mutated(lake: Any, holder: str, clock: Any, sleep: Any, ttl_s: float) -> Lease:
+        return Lease(lake, holder, clock, ttl_s, builds._Held.read(lake))
+
+    return replaced(builds, "acquire", mutated)
+
+
+def _generation(lake: Any, name: str) -> int:
+    try:
+        return int(lake.read(name)[1].version.generation)
+    except ObjectMissing:
+        return 0
+
+
+CAUGHT_BY: dict[Callable[[], AbstractContextManager[None]], int] = {
+    a_load_does_not_look_into_the_ledger: 0,
+    rows_and_ledger_are_two_transactions: 0,
+    a_write_overwrites_whatever_is_there: 0,
+    an_older_row_wins: 0,
+    as_many_rows_as_were_counted_are_enough: 0,
+    a_run_is_final_when_somebody_looks: 0,
+    a_final_object_is_written_again: 0,
+    a_download_gives_whatever_is_there_now: 0,
+    a_cursor_goes_to_whoever_ends_last: 0,
+    a_cursor_moves_before_its_run_is_final: 0,
+    an_overtaken_build_is_noted_and_published: 0,
+    a_build_does_not_look_again_when_it_ends: 0,
+    a_lease_is_taken_from_whoever_holds_it: 0,
+}
+"""Every mutant, and a seed whose schedule notices it: where the search begins."""
+
+
+def try_mutant(mutant: Callable[[], AbstractContextManager[None]], seed: int) -> Outcome:
+    """Run the schedule of a seed over a mutant; what a clean run gives is known from before the mutation."""
+    with ExitStack() as stack:
+        stack.enter_context(tiny())
+        expected_of(seed)
+        stack.enter_context(mutant())
+        return simulate(Choices.of_seed(seed))
+
+
+def hunt(mutant: Callable[[], AbstractContextManager[None]], most: int) -> tuple[int, Outcome] | None:
+    """Give the first seed that notices a mutant, the known one first; None when it survives `most` of them."""
+    known = CAUGHT_BY[mutant]
+    for seed in [known, *(seed for seed in range(most) if seed != known)]:
+        outcome = try_mutant(mutant, seed)
+        if outcome.rule is not None:
+            return seed, outcome
+    return None

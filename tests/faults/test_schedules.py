@@ -1,0 +1,52 @@
+"""Schedules of a few hundred seeds, and a crash at every single place of a run: all of them end as a clean run does."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.faults import source
+from tests.faults.choices import Choices
+from tests.faults.simulating import expected_tables, simulate
+from tests.faults.world import tiny
+
+from millrace.tables import TABLES
+
+_CHUNK = 10
+
+
+@pytest.fixture(autouse=True)
+def tiny_world() -> Iterator[None]:
+    with tiny():
+        yield
+
+
+@pytest.mark.parametrize("first", range(0, 200, _CHUNK))
+def test_every_schedule_ends_as_a_clean_run(first: int) -> None:
+    outcomes = {seed: simulate(Choices.of_seed(seed)) for seed in range(first, first + _CHUNK)}
+    assert {seed: outcome.message for seed, outcome in outcomes.items() if outcome.rule} == {}
+
+
+@pytest.mark.parametrize("seed", range(source.SEEDS))
+def test_a_clean_run_holds_the_keys_of_the_source(seed: int) -> None:
+    world = source.version(seed, 0)
+    tables = expected_tables(seed, 0, 0)
+    truth = {
+        "repos": [world.repo_object(name) for name in world.repos if world.pulls.by_repo.get(name)],
+        "commits": list(world.commits.rows),
+        "pull_requests": list(world.pulls.rows),
+        "reviews": list(world.reviews.rows),
+    }
+    keys = {
+        name: {tuple(row.get(column) for column in TABLES[name].key) for row in rows} for name, rows in truth.items()
+    }
+    assert {name: len(rows) for name, rows in tables.items()} == {name: len(rows) for name, rows in keys.items()}
+    assert all(keys.values())
+
+
+def test_a_seed_is_one_schedule() -> None:
+    first, second = (simulate(Choices.of_seed(3)) for _ in range(2))
+    assert first.trace == second.trace
+
+
+def test_a_recorded_schedule_repeats_its_seed() -> None:
+    seeded = simulate(Choices.of_seed(5))
+    assert simulate(Choices.of_schedule(seeded.made)).trace == seeded.trace
