@@ -1,14 +1,35 @@
-"""Structured logs: one JSON line per decision, in the fields that Cloud Logging reads.
+"""What is told of a run while it goes: one JSON line per decision, in Cloud Logging's fields, and one span per step.
 
 Fields are counts, ids and names of objects; never rows, keys, e-mail addresses or URLs with a query.
+
+The trace of a run follows from its id alone, so nothing has to be carried from the tick to the build. Spans need an
+exporter of OpenTelemetry in the environment (extra `tracing`, told where to by OTEL_EXPORTER_OTLP_ENDPOINT), or a
+tracer provider that the process has set up itself; without either nothing is imported and nothing happens.
 """
 
+import hashlib
 import json
 import logging
+import re
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import TracebackType
+from typing import Any
 
+TRACE = "logging.googleapis.com/trace"
 _LOGGER = logging.getLogger("millrace")
+_SEVERITIES = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}  # of Cloud Logging, and of Python
+_TRACE_HEADERS = (
+    ("traceparent", r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"),
+    ("X-Cloud-Trace-Context", r"(?!0{32})([0-9a-fA-F]{32})(?:/.*)?"),
+)
+_run: ContextVar[str | None] = ContextVar("run", default=None)
 
 
 def info(message: str, **fields: object) -> None:
@@ -31,27 +52,114 @@ def error(message: str, **fields: object) -> None:
     _LOGGER.error(message, extra={"fields": fields})
 
 
+def trace_id_of(run_id: str) -> str:
+    """Give the trace of a run, 32 hexadecimal digits: the first 16 bytes of the SHA-256 of its id."""
+    return hashlib.sha256(run_id.encode()).hexdigest()[:32]
+
+
+@contextmanager
+def step(name: str, run_id: str, **attributes: str | int) -> Iterator[None]:
+    """Do one step of a run: each line within carries `run_id`, and the step is a span of the run's trace."""
+    token = _run.set(run_id)
+    try:
+        with _span(name, run_id, attributes):
+            yield
+    finally:
+        _run.reset(token)
+
+
 class JsonLines(logging.Formatter):
-    """One JSON object a record."""
+    """One JSON object a record; `project` completes the name of a trace."""
+
+    def __init__(self, project: str | None = None) -> None:
+        super().__init__()
+        self._project = project
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give severity, message, time, then the record's own fields."""
+        """Give severity, message, time, trace and run where they are known, then the record's own fields."""
         line: dict[str, object] = {
-            "severity": record.levelname,
+            "severity": record.levelname if record.levelname in _SEVERITIES else "DEFAULT",
             "message": record.getMessage(),
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
         }
+        run_id = _run.get()
+        if trace_id := _trace_of_request() or (run_id and trace_id_of(run_id)):
+            line[TRACE] = f"projects/{self._project}/traces/{trace_id}" if self._project else trace_id
+        if run_id:
+            line["run_id"] = run_id
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
 
 
-def start() -> None:
-    """Write JSON lines to standard error, unless the process has set up this logger itself."""
+def start(project: str | None = None) -> None:
+    """Write JSON lines to standard error, unless the process has set up this logger itself.
+
+    What ends the process is one line too: an error of this project by its message, any other with its traceback.
+    """
     if not _LOGGER.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(JsonLines())
+        handler.setFormatter(JsonLines(project))
         _LOGGER.addHandler(handler)
         _LOGGER.setLevel(logging.INFO)
         _LOGGER.propagate = False
+        sys.excepthook = _stopped
+
+
+def _stopped(kind: type[BaseException], raised: BaseException, traceback: TracebackType | None) -> None:
+    is_ours = kind.__module__.startswith("millrace.")
+    fields = {"kind": kind.__name__, "error": str(raised)}
+    _LOGGER.critical("stopped", extra={"fields": fields}, exc_info=None if is_ours else (kind, raised, traceback))
+
+
+def _trace_of_request() -> str | None:
+    """Give the trace of the HTTP request that is answered at the moment; None outside of one."""
+    flask: Any = sys.modules.get("flask")
+    if flask is None or not flask.has_request_context():
+        return None
+    headers: Mapping[str, str] = flask.request.headers
+    found = (re.fullmatch(pattern, headers.get(name, "")) for name, pattern in _TRACE_HEADERS)
+    return next((match[1].lower() for match in found if match), None)
+
+
+def _span(name: str, run_id: str, attributes: Mapping[str, str | int]) -> AbstractContextManager[object]:
+    tracer = _exporting() if _can_export() else _of_the_process()
+    if tracer is None:
+        return nullcontext()
+    from opentelemetry import trace
+
+    digest = hashlib.sha256(run_id.encode()).hexdigest()
+    sampled = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+    run = trace.SpanContext(int(digest[:32], 16), int(digest[32:48], 16), is_remote=True, trace_flags=sampled)
+    parent = trace.set_span_in_context(trace.NonRecordingSpan(run))
+    span: AbstractContextManager[object] = tracer.start_as_current_span(
+        name, context=parent, attributes={"run_id": run_id, **attributes}
+    )
+    return span
+
+
+def _of_the_process() -> Any:
+    """Give a tracer of the provider that the process has; None when nobody has imported OpenTelemetry."""
+    trace: Any = sys.modules.get("opentelemetry.trace")
+    return trace and trace.get_tracer("millrace")
+
+
+@cache
+def _can_export() -> bool:
+    try:
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@cache
+def _exporting() -> Any:
+    """Give a tracer of our own. A span is sent as it ends: after the answer a function has no time any more."""
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+    exporter = import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter").OTLPSpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return provider.get_tracer("millrace")
