@@ -42,6 +42,8 @@ def build(
 
     `retry_of` is the number of a failed build of which only what failed or was skipped is to be done again; when the
     target directory does not hold that very build (another machine's, another one since), everything is built.
+    What an image was parsed to when it was made is used as long as the target directory has nothing of its own; dbt
+    parses anew whatever differs since, be it a file or the profile.
     One at a time in a process: dbt keeps global state. Raises TerminalError when dbt cannot even start to build.
     """
     from dbt.artifacts.schemas.run import RunExecutionResult
@@ -56,6 +58,9 @@ def build(
     arguments = ["--quiet", "retry" if is_retry else "build"]
     arguments += ["--project-dir", config.dbt_dir, "--profiles-dir", config.dbt_dir]
     arguments += ["--target", "local", "--target-path", config.target_dir, "--log-path", config.target_dir]
+    shipped, own = (Path(folder, "partial_parse.msgpack") for folder in (f"{config.dbt_dir}/target", config.target_dir))
+    if shipped.exists() and not own.exists():
+        arguments += ["--partial-parse-file-path", str(shipped)]
     result = dbtRunner(callbacks=[_listener(hear)]).invoke(arguments)
     if not isinstance(result.result, RunExecutionResult):
         raise TerminalError(
