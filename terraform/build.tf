@@ -1,0 +1,41 @@
+module "dbt_runner_image" {
+  source = "./modules/image"
+
+  build_account = google_service_account.build.id
+  bucket        = google_storage_bucket.packages.name
+  dockerfile    = "jobs/dbt-runner/Dockerfile"
+  files         = local.image_files
+  name          = "dbt-runner"
+  project_id    = var.project_id
+  region        = var.region
+  repository    = google_artifact_registry_repository.this["images"].repository_id
+  root          = local.root
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build_writes,
+    google_project_iam_member.build_logs,
+    google_storage_bucket_iam_member.build_reads,
+  ]
+}
+
+module "dbt_runner" {
+  source = "./modules/job"
+
+  environment = {
+    MILLRACE_LAKE      = "gs://${local.lake}"
+    MILLRACE_LEASE_S   = 60
+    MILLRACE_MEMORY    = "1GB"
+    MILLRACE_QUIET_S   = 30
+    MILLRACE_WAREHOUSE = var.warehouse
+  }
+  image   = module.dbt_runner_image.reference
+  kms_key = var.kms_key
+  name    = "dbt-runner"
+  region  = var.region
+  storage = {
+    list-lake      = { bucket = local.lake, role = local.object_lister }
+    replace-lease  = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "build/lease.json" }
+    read-requested = { bucket = local.lake, role = "roles/storage.objectViewer", prefix = "build/requested.json" }
+  }
+  vpc_connector = var.vpc_connector
+}

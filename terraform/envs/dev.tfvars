@@ -1,0 +1,4 @@
+# Cheap: one run a day, nothing runs between them, mistakes can be undone for a week.
+developers       = 50
+interval_hours   = 24
+soft_delete_days = 7

@@ -1,0 +1,38 @@
+module "load" {
+  source = "./modules/function"
+
+  description = "Loads each new object into the warehouse, and starts the build when a run is final."
+  entry_point = "load"
+  environment = {
+    MILLRACE_BUS        = "pubsub:///projects/${var.project_id}"
+    MILLRACE_JOB        = "run:///projects/${var.project_id}/locations/${var.region}/jobs/${module.dbt_runner.name}"
+    MILLRACE_LAKE       = "gs://${local.lake}"
+    MILLRACE_MEMORY     = "800MB"
+    MILLRACE_QUARANTINE = "gs://${module.lake.quarantine_bucket}"
+    MILLRACE_WAREHOUSE  = var.warehouse
+  }
+  max_instances = 10
+  memory        = "2Gi"
+  name          = "load"
+  package       = google_storage_bucket_object.function["load"]
+  platform      = local.function_defaults
+  storage = {
+    read-lake         = { bucket = local.lake, role = "roles/storage.objectViewer" }
+    create-final      = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/final.json" }
+    replace-cursors   = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "state/" }
+    replace-requested = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "build/requested.json" }
+    list-quarantine   = { bucket = module.lake.quarantine_bucket, role = local.object_lister }
+    create-quarantine = { bucket = module.lake.quarantine_bucket, role = "roles/storage.objectCreator", prefix = "quarantine/" }
+  }
+  subscriptions = {
+    objects = { topic = module.topic["object-events"] }
+  }
+}
+
+# An event cannot start a job by itself: the load function does, when a run is final.
+resource "google_cloud_run_v2_job_iam_member" "load_starts_builds" {
+  name     = module.dbt_runner.name
+  location = var.region
+  role     = local.job_starter
+  member   = module.load.member
+}

@@ -1,0 +1,35 @@
+output "account_email" {
+  description = "The account that the function runs as."
+  value       = google_service_account.this.email
+}
+
+output "account_subject" {
+  description = "The subject of that account's identity tokens."
+  value       = google_service_account.this.unique_id
+}
+
+output "audience" {
+  description = "The audience that a caller's token has to name."
+  value       = local.audience
+}
+
+output "caller_email" {
+  description = "The only account that may call the function."
+  value       = google_service_account.caller.email
+}
+
+output "member" {
+  description = "The function's account, as an IAM member."
+  value       = google_service_account.this.member
+}
+
+output "subscriptions" {
+  description = "Names of the subscriptions that push to it."
+  value       = { for key, each in google_pubsub_subscription.this : key => each.name }
+}
+
+output "url" {
+  description = "Where the function answers; known when its caller may call it."
+  value       = google_cloudfunctions2_function.this.service_config[0].uri
+  depends_on  = [google_cloud_run_v2_service_iam_member.caller]
+}

@@ -1,0 +1,51 @@
+# The build job with its account and its rights. It takes a lease, so that two executions are no two builds.
+resource "google_service_account" "this" {
+  account_id   = var.name
+  display_name = "Builds the marts"
+}
+
+resource "google_cloud_run_v2_job" "this" {
+  name                = var.name
+  location            = var.region
+  deletion_protection = false # it holds nothing that this repository does not
+
+  template {
+    parallelism = 1
+    task_count  = 1
+    template {
+      service_account = google_service_account.this.email
+      max_retries     = 1
+      timeout         = "3600s"
+      encryption_key  = var.kms_key
+
+      containers {
+        image = var.image
+        resources {
+          limits = { cpu = "1", memory = "2Gi" }
+        }
+        dynamic "env" {
+          for_each = var.environment
+          content {
+            name  = env.key
+            value = env.value
+          }
+        }
+      }
+
+      dynamic "vpc_access" {
+        for_each = var.vpc_connector[*]
+        content {
+          connector = vpc_access.value
+          egress    = "ALL_TRAFFIC"
+        }
+      }
+    }
+  }
+}
+
+module "storage" {
+  source = "../storage_rights"
+
+  member = google_service_account.this.member
+  rights = var.storage
+}

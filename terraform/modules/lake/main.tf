@@ -1,0 +1,67 @@
+# The two buckets that hold what cannot be made again, and what tells of new objects.
+locals {
+  buckets = {
+    lake       = "${var.project_id}-lake"
+    quarantine = "${var.project_id}-quarantine"
+  }
+}
+
+resource "google_storage_bucket" "this" {
+  # checkov:skip=CKV_GCP_62:who reads what is in the project's audit log, not in another bucket
+  # checkov:skip=CKV_GCP_78:objects are write-once; soft delete keeps what is replaced or deleted
+  for_each                    = local.buckets
+  name                        = each.value
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = var.delete_data
+
+  soft_delete_policy {
+    retention_duration_seconds = var.soft_delete_days * 86400
+  }
+
+  # Nothing is ever deleted by age: raw is what the warehouse can be built from again, quarantine is emptied by people.
+  lifecycle_rule {
+    action {
+      type          = "SetStorageClass"
+      storage_class = "NEARLINE"
+    }
+    condition {
+      age                   = 60
+      matches_prefix        = ["raw/", "drop/", "quarantine/"]
+      matches_storage_class = ["STANDARD"]
+    }
+  }
+  lifecycle_rule {
+    action {
+      type = "AbortIncompleteMultipartUpload"
+    }
+    condition {
+      age = 7
+    }
+  }
+
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+}
+
+resource "google_pubsub_topic_iam_member" "storage_publishes" {
+  topic  = var.events_topic
+  role   = "roles/pubsub.publisher"
+  member = var.storage_agent
+}
+
+# Not of state/ and build/: each lease would wake the loader. The prefixes are those of src/millrace/bus/events.py.
+resource "google_storage_notification" "this" {
+  for_each           = toset(["raw/", "drop/", "runs/"])
+  bucket             = google_storage_bucket.this["lake"].name
+  topic              = var.events_topic
+  payload_format     = "JSON_API_V1"
+  event_types        = ["OBJECT_FINALIZE"]
+  object_name_prefix = each.value
+  depends_on         = [google_pubsub_topic_iam_member.storage_publishes]
+}

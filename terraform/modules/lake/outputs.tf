@@ -1,0 +1,9 @@
+output "bucket" {
+  description = "Name of the lake's bucket."
+  value       = google_storage_bucket.this["lake"].name
+}
+
+output "quarantine_bucket" {
+  description = "Name of the bucket for what could not be loaded."
+  value       = google_storage_bucket.this["quarantine"].name
+}

@@ -1,0 +1,18 @@
+# What one account may do in buckets, bounded by the names of objects.
+resource "google_storage_bucket_iam_member" "this" {
+  for_each = var.rights
+  bucket   = each.value.bucket
+  role     = each.value.role
+  member   = var.member
+
+  dynamic "condition" {
+    for_each = each.value.prefix[*]
+    content {
+      title = each.key
+      expression = join(" && ", compact([
+        "resource.name.startsWith(\"projects/_/buckets/${each.value.bucket}/objects/${condition.value}\")",
+        each.value.suffix == null ? "" : "resource.name.endsWith(\"${each.value.suffix}\")",
+      ]))
+    }
+  }
+}

@@ -1,0 +1,26 @@
+# Rights that no predefined role grants as narrowly, by names that a plan can show.
+locals {
+  job_starter   = "projects/${var.project_id}/roles/${google_project_iam_custom_role.job_starter.role_id}"
+  object_lister = "projects/${var.project_id}/roles/${google_project_iam_custom_role.object_lister.role_id}"
+}
+
+# Without it Cloud Storage answers 403 where 404 is the truth, for an object that is not there.
+resource "google_project_iam_custom_role" "object_lister" {
+  role_id     = "millraceObjectLister"
+  title       = "Millrace object lister"
+  description = "See which objects there are, not what is in them."
+  permissions = ["storage.objects.list"]
+}
+
+resource "google_project_iam_custom_role" "job_starter" {
+  role_id     = "millraceJobStarter"
+  title       = "Millrace job starter"
+  description = "Start a job, and see whether it runs."
+  permissions = [
+    "run.executions.get",
+    "run.executions.list",
+    "run.jobs.get",
+    "run.jobs.run",
+    "run.jobs.runWithOverrides",
+  ]
+}

@@ -1,0 +1,52 @@
+locals {
+  services = toset([
+    "artifactregistry.googleapis.com",
+    "cloudbuild.googleapis.com",
+    "cloudfunctions.googleapis.com",
+    "cloudscheduler.googleapis.com",
+    "iam.googleapis.com",
+    "logging.googleapis.com",
+    "monitoring.googleapis.com",
+    "pubsub.googleapis.com",
+    "run.googleapis.com",
+    "secretmanager.googleapis.com",
+    "storage.googleapis.com",
+  ])
+
+  # Google's own services that act for us: Pub/Sub moves dead letters; with a key of ours, all of them encrypt.
+  agents = toset(concat(["pubsub.googleapis.com"], var.kms_key == null ? [] : [
+    "artifactregistry.googleapis.com",
+    "cloudfunctions.googleapis.com",
+    "run.googleapis.com",
+    "secretmanager.googleapis.com",
+  ]))
+}
+
+resource "google_project_service" "this" {
+  for_each           = local.services
+  service            = each.value
+  disable_on_destroy = false # others may use it as well
+}
+
+resource "google_project_service_identity" "this" {
+  for_each   = local.agents
+  provider   = google-beta
+  service    = each.value
+  depends_on = [google_project_service.this]
+}
+
+data "google_storage_project_service_account" "this" {}
+
+resource "google_kms_crypto_key_iam_member" "agent" {
+  for_each      = var.kms_key == null ? toset([]) : local.agents
+  crypto_key_id = var.kms_key
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = google_project_service_identity.this[each.value].member
+}
+
+resource "google_kms_crypto_key_iam_member" "storage" {
+  count         = var.kms_key == null ? 0 : 1
+  crypto_key_id = var.kms_key
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = data.google_storage_project_service_account.this.member
+}

@@ -1,0 +1,133 @@
+variable "alert_emails" {
+  description = "Who is told when an alert opens. Empty: alerts are only seen in the console."
+  type        = set(string)
+  nullable    = false
+  default     = []
+}
+
+variable "delete_data" {
+  description = "Let a destroy delete the objects of the lake and the source key. The first of the two times it has to be told."
+  type        = bool
+  nullable    = false
+  default     = false
+}
+
+variable "developers" {
+  description = "How many developers the source knows; only the estimate of costs depends on it."
+  type        = number
+  nullable    = false
+  default     = 50
+  validation {
+    condition     = var.developers > 0 && var.developers <= 50000
+    error_message = "developers: between 1 and 50000, which is what the cost model was measured for."
+  }
+}
+
+variable "interval_hours" {
+  description = "Hours from one run to the next. The price knob: the schedule, the alerts and the estimate follow from it."
+  type        = number
+  nullable    = false
+  default     = 24
+  validation {
+    condition     = contains([1, 2, 3, 4, 6, 8, 12, 24], var.interval_hours)
+    error_message = "interval_hours: one of 1, 2, 3, 4, 6, 8, 12, 24, so that each day has the same runs."
+  }
+}
+
+variable "kms_key" {
+  description = "Full name of a Cloud KMS key that encrypts buckets, topics, images, functions and the secret; null: Google's keys."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "kms_key: projects/P/locations/L/keyRings/R/cryptoKeys/K was expected."
+  }
+}
+
+variable "project_id" {
+  description = "The project that holds everything. One environment is one project."
+  type        = string
+  nullable    = false
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "project_id: 6 to 30 lower-case letters, digits and hyphens were expected."
+  }
+}
+
+variable "region" {
+  description = "Where everything runs and is kept."
+  type        = string
+  nullable    = false
+  default     = "europe-west1"
+}
+
+variable "soft_delete_days" {
+  description = "Days for which a deleted or replaced object can be brought back."
+  type        = number
+  nullable    = false
+  default     = 7
+  validation {
+    condition     = var.soft_delete_days >= 7 && var.soft_delete_days <= 90
+    error_message = "soft_delete_days: between 7, so that a weekend's mistake can be mended on Monday, and 90."
+  }
+}
+
+variable "source_key" {
+  description = "The key of the source API. Looked at only when source_key_version is new; in no plan and no state."
+  type        = string
+  nullable    = false
+  ephemeral   = true
+  sensitive   = true
+  validation {
+    condition     = length(var.source_key) > 0
+    error_message = "source_key: set TF_VAR_source_key to the key of the source API."
+  }
+}
+
+variable "source_key_version" {
+  description = "Counts the rotations of the source key: raise it to store the source_key that is given with it."
+  type        = number
+  nullable    = false
+  default     = 1
+}
+
+variable "source_requests_per_minute" {
+  description = "What the source allows a key. Two tables are read at a time at most, each gets half."
+  type        = number
+  nullable    = false
+  default     = 100
+  validation {
+    condition     = var.source_requests_per_minute >= 2
+    error_message = "source_requests_per_minute: at least 2, one for each of two tables."
+  }
+}
+
+variable "source_url" {
+  description = "Where the source API is."
+  type        = string
+  nullable    = false
+  validation {
+    condition     = can(regex("^https://[^@?#]+$", var.source_url))
+    error_message = "source_url: https://host was expected, without a key in it."
+  }
+}
+
+variable "vpc_connector" {
+  description = "Full name of a Serverless VPC Access connector through which everything goes out; null: directly."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.vpc_connector == null || can(regex("^projects/[^/]+/locations/[^/]+/connectors/[^/]+$", var.vpc_connector))
+    error_message = "vpc_connector: projects/P/locations/L/connectors/C was expected."
+  }
+}
+
+variable "warehouse" {
+  description = "The warehouse, as MILLRACE_WAREHOUSE names it: snowflake://account/database?… without a password."
+  type        = string
+  nullable    = false
+  validation {
+    condition     = can(regex("^snowflake://[^@]+$", var.warehouse))
+    error_message = "warehouse: snowflake://… was expected, without credentials in it: the accounts sign in by themselves."
+  }
+}

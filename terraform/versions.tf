@@ -1,0 +1,29 @@
+terraform {
+  required_version = ">= 1.11" # write-only arguments: the source key is in no plan and no state
+
+  required_providers {
+    archive = {
+      source  = "hashicorp/archive"
+      version = "~> 2.7"
+    }
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 6.50"
+    }
+    google-beta = { # only for the identities of Google's own services
+      source  = "hashicorp/google-beta"
+      version = "~> 6.50"
+    }
+  }
+}
+
+provider "google" {
+  project        = var.project_id
+  region         = var.region
+  default_labels = { system = "millrace" }
+}
+
+provider "google-beta" {
+  project = var.project_id
+  region  = var.region
+}
