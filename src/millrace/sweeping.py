@@ -47,6 +47,8 @@ def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, patience: P
             _sweep_end(lake, bus, run_id, ended[run_id], swept)
         else:
             _sweep_run(lake, bus, warehouse, run_id, now, patience, swept)
+        if run_id in ended and now - _scheduled_at(lake, run_id) < patience.until_failed:
+            _advance_cursors(lake, warehouse, run_id)
     if swept:
         log.info("swept", tasks=len(swept.tasks), objects=len(swept.objects), failed=len(swept.failed))
     return swept
@@ -85,7 +87,7 @@ def _sweep_run(
     lake: Lake, bus: Bus, warehouse: Warehouse, run_id: str, now: datetime, patience: Patience, swept: Swept
 ) -> None:
     tree = dict(runs.read_tree(lake, run_id))
-    scheduled_at = datetime.fromisoformat(runs.read_plan(lake, run_id).scheduled_at)
+    scheduled_at = _scheduled_at(lake, run_id)
     heard_at = [scheduled_at, *(datetime.fromisoformat(record.finished_at) for record in tree.values() if record)]
     if now - max(heard_at) < patience.quiet:
         return
@@ -123,6 +125,20 @@ def why_unfinished(lake: Lake, warehouse: Warehouse, run_id: str) -> str | None:
             return f"{task_id} was not extracted: {failure.message if failure else 'no attempt is known'}"
     unloaded = _unloaded(lake, warehouse, run_id, tree)
     return f"{len(unloaded)} parts were not loaded, the first {unloaded[0].version.name}" if unloaded else None
+
+
+def _scheduled_at(lake: Lake, run_id: str) -> datetime:
+    return datetime.fromisoformat(runs.read_plan(lake, run_id).scheduled_at)
+
+
+def _advance_cursors(lake: Lake, warehouse: Warehouse, run_id: str) -> None:
+    """Let the next runs start where a complete one ended, should nobody have heard of its end.
+
+    A later load may have asked for a build beyond it, so that nothing else tells that its final object was lost.
+    """
+    final = runs.read_final(lake, run_id)
+    if final is not None and final.status == "complete":
+        runs.advance_cursors(lake, warehouse, run_id)
 
 
 def _sweep_end(lake: Lake, bus: Bus, run_id: str, stored: StoredObject, swept: Swept) -> None:

@@ -36,6 +36,7 @@ class Builds:
         self.published: BuildRow | None = None
         self.seen: Marts = {}
         self.building: dict[int, Handler | None] = {}
+        world.scheduler.beat = self._renew
         self.job = gated(self, "job", world.scheduler)
         self.dbt = dbt_sim.Project(world) if world.scheduler.nature.is_build_faulty else dbt_sim.TwoModels(world)
         self._dbt = gated(self.dbt, "dbt", world.scheduler)
@@ -82,13 +83,12 @@ class Builds:
             del self.building[number]
 
     def _sleep(self, seconds: float) -> None:
-        self.pass_time(seconds)
+        self._world.scheduler.pass_time(seconds)
         self._world.scheduler.give_way()
 
-    def pass_time(self, seconds: float) -> None:
-        """Let time pass; whoever holds a lease and is alive renews it meanwhile."""
+    def _renew(self) -> None:
+        """Do what heartbeats do: whoever holds a lease and is alive renews it."""
         scheduler = self._world.scheduler
-        scheduler.clock.advance(seconds)
         for lease, handler in list(self._beating.items()):
             is_alive = handler is not None and not (handler.is_dead or handler.is_paused)
             if is_alive and handler is not scheduler.current and not lease._lock.locked():  # else it renews just now

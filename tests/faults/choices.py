@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Self
 
 
@@ -23,9 +24,9 @@ class Choices:
     _asked: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of_seed(cls, seed: int) -> Self:
-        """Throw dice."""
-        return cls(Random(seed))  # noqa: S311 a schedule is no secret
+    def of_seed(cls, seed: int, given: Mapping[str, int] = MappingProxyType({})) -> Self:
+        """Throw dice for all that is not `given`."""
+        return cls(Random(seed), given)  # noqa: S311 a schedule is no secret
 
     @classmethod
     def of_schedule(cls, given: Mapping[str, int]) -> Self:
@@ -36,7 +37,7 @@ class Choices:
         """Give a number below `options`: any with the same chance, or other than 0 in a `share` of the cases."""
         self._asked[name] += 1
         place = f"{name} #{self._asked[name]}"
-        if self.random is None:
+        if self.random is None or place in self.given:
             choice = min(self.given.get(place, 0), options - 1)
         elif (share is not None and self.random.random() >= share) or options < 2:
             return 0

@@ -40,10 +40,11 @@ class Scheduler:
         self.nature = Nature(choices)
         self.crossed: Counter[tuple[str, str]] = Counter()
         self.trace: list[str] = []
-        self.steps = self.decisions = self.faults = self.lost = 0
+        self.steps = self.decisions = self.faults = 0
         self.agenda: Agenda = deque()
         self.meanwhile: Agenda = deque()  # what happens while a build runs, if it is not too late for that
         self.recover: Callable[[], bool] = lambda: False
+        self.beat: Callable[[], None] = lambda: None
         self.is_calm = False
         self._background_skew_s = 0
         self._handle = handle
@@ -95,6 +96,11 @@ class Scheduler:
         if handler.is_dead:
             raise Crashed
 
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, in which whoever lives shows it."""
+        self.clock.advance(seconds)
+        self.beat()
+
     def more_executions(self) -> int:
         """Decide how many executions of the job come of a call beside one."""
         return self._draw("more executions", 3, 0.3 if self.nature.is_crowded else 0.0)
@@ -134,7 +140,7 @@ class Scheduler:
         if self._draw("a pause", 2, 0.04 if is_crowded else self.nature.pause_share):
             self._note(handler, f"stops for {_PAUSE_S:.0f} s")
             handler.is_paused = handler.has_paused = True
-            self.clock.advance(_PAUSE_S)
+            self.pass_time(_PAUSE_S)
             self._give_way(handler)
             handler.is_paused = False
         elif self._draw("a switch", 2, 0.5 if is_crowded else self.nature.switch_share):
@@ -175,7 +181,6 @@ class Scheduler:
         self._numbers += 1
         message = Message(self._numbers, function, subject)
         if may_be_lost and self._draw("lost", 2, self.nature.lost_share):
-            self.lost += 1
             self._note(self.current, f"lost: {function} {_short(subject)}")
         elif self._draw("late", 2, self.nature.late_share):
             self._late.append(message)

@@ -78,9 +78,8 @@ class Scope:
         return Expected(expected_tables(self.seed, growth, self.drops), marts)
 
 
-def expected_of(seed: int) -> Expected:
-    """Give what a clean run leaves for the schedule of a seed."""
-    choices = Choices.of_seed(seed)
+def expected_of(choices: Choices) -> Expected:
+    """Give what a clean run leaves for a schedule, of which the first decisions are made here."""
     return Scope.of(choices).expected(with_marts=Nature(choices).is_build_faulty)
 
 
@@ -129,7 +128,7 @@ def _plan(world: World, choices: Choices, scope: Scope) -> None:
 
 def _grow(world: World) -> Callable[[], None]:
     def grow() -> None:
-        world.builds.pass_time(source.GROWTH.total_seconds())
+        world.scheduler.pass_time(source.GROWTH.total_seconds())
         world.source.grow()
 
     return grow
@@ -137,7 +136,7 @@ def _grow(world: World) -> Callable[[], None]:
 
 def _start(world: World) -> Callable[[], None]:
     def start() -> None:
-        world.builds.pass_time(_HOUR_S)  # more than clocks differ
+        world.scheduler.pass_time(_HOUR_S)  # more than clocks differ
         order = Order(world.scheduler.clock(), full_refresh=bool(world.scheduler.trouble("full refresh", 2)))
         world.scheduler.send("start", order, may_be_lost=False)
 

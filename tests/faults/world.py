@@ -31,7 +31,7 @@ from millrace.tables import TABLES, Numbered, children_of
 from millrace.warehouse import parquet
 
 PARTS = PartLimits(rows=8, group_rows=4, batch_rows=4)
-_PAGE_SIZE = 4
+_PAGE_SIZE = 3
 BUCKET = "lake"
 _PATIENCE = Patience(timedelta(minutes=30), timedelta(days=5))
 
@@ -108,7 +108,7 @@ class World:
         if self._is_idle:
             return False
         self._is_idle = True
-        self.scheduler.clock.advance(3 * _PATIENCE.quiet.total_seconds())
+        self.scheduler.pass_time(3 * _PATIENCE.quiet.total_seconds())
         self.sweep()
         return True
 
