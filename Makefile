@@ -7,7 +7,7 @@ RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench faults faults-mutants faults-kill lint format lock docs clean
+.PHONY: help run test test-image bench faults faults-mutants faults-kill lint format lock docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ test: $(DEV)  ## everything that must hold: format, lint, types, SQL, tests, cov
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+
+test-image: $(DEV)  ## build the image of the build job and run it as it is deployed (where ocirig is: OCIRIG=folder)
+	@$(BIN)/python -m pytest -rs tests/image/built.py $(ARGS)
+	@$(BIN)/python -m tests.image
 
 faults: $(DEV)  ## 2,000 seeded schedules of duplicates, losses, crashes and races, each compared with a clean run
 	@$(BIN)/python -m tests.faults --seeds 0:2000 --jobs 2 $(ARGS)
