@@ -1,4 +1,4 @@
-"""Measure the image: `python -m tests.image` prints its size, who it runs as, and how long until dbt runs and is done."""
+"""Measure the image: its size, who it runs as, and how long until dbt runs and is done. `python -m tests.image`."""
 
 import re
 import sys
