@@ -1,0 +1,123 @@
+"""Each package is complete and nothing more: installed from its lock alone it answers, and the rest is not there."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.packages.conftest import KEY
+from tests.packages.events import EXTRACT_REPOS, PUSH, RUN, SCHEDULED, finalized, push, settings
+from tests.packages.packaging import NAMES, PROJECT, Package, assemble
+
+from millrace.lake.local import LocalLake
+
+ABSENT = {
+    "extract": ("duckdb", "snowflake", "dbt", "google.cloud.run_v2", "pytest", "rich", "simulator", "laptop"),
+    "load": ("snowflake", "dbt", "pytest", "rich", "simulator", "laptop"),
+    "dbt-runner": ("functions_framework", "flask", "gunicorn", "google.cloud.pubsub_v1", "snowflake", "pytest", "rich"),
+}
+PRESENT = {
+    "extract": ("functions_framework", "requests", "pyarrow", "google.cloud.storage", "google.cloud.pubsub_v1"),
+    "load": ("functions_framework", "pyarrow", "duckdb", "google.cloud.storage", "google.cloud.run_v2"),
+    "dbt-runner": ("dbt.cli.main", "dbt.adapters.duckdb", "duckdb", "google.cloud.storage"),
+}
+REQUIRED = {
+    "extract": ("MILLRACE_LAKE", "MILLRACE_SOURCE_KEY"),
+    "load": ("MILLRACE_LAKE", "MILLRACE_WAREHOUSE"),
+    "dbt-runner": ("MILLRACE_LAKE", "MILLRACE_WAREHOUSE"),
+}
+
+# The adapters of all packages are still imported together, and logging starts after the settings are read.
+LANDING = pytest.mark.xfail(strict=False, reason="adapters.py and functions/*/main.py have yet to follow")
+
+
+@pytest.fixture
+def package(request: pytest.FixtureRequest) -> Package:
+    """Give the package that a test is parametrized with."""
+    found: Package = request.getfixturevalue(request.param.replace("-", "_"))
+    return found
+
+
+def of_each(cases: Mapping[str, tuple[str, ...]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("package", "names"), cases.items(), ids=cases, indirect=["package"])
+
+
+@of_each(ABSENT)
+def test_a_package_has_nothing_that_it_does_not_need(package: Package, names: tuple[str, ...]) -> None:
+    assert package.importable(*names) == set()
+
+
+@of_each(PRESENT)
+def test_a_package_has_what_it_needs(package: Package, names: tuple[str, ...]) -> None:
+    assert package.importable(*names) == set(names)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_source_package_is_the_entry_point_the_package_and_the_lock(name: str, tmp_path: Path) -> None:
+    files = {path.relative_to(tmp_path).as_posix() for path in assemble(name, tmp_path).rglob("*") if path.is_file()}
+    ours = {path.relative_to(PROJECT / "src").as_posix() for path in (PROJECT / "src").rglob("*.py")}
+    dbt = {path for path in files if path.startswith("dbt/")}
+    assert files - dbt == {"main.py", "requirements.txt", "millrace/py.typed", *ours}
+    assert bool(dbt) == (name == "dbt-runner")
+
+
+@LANDING
+def test_the_extract_package_starts_a_run_and_extracts_a_table(
+    extract: Package, source_url: str, tmp_path: Path
+) -> None:
+    given = settings(tmp_path, source_url, KEY)
+    with extract.serving("start_run", "http", given, tmp_path / "log") as function:
+        assert function.post(b"{}", SCHEDULED) == 200
+    with extract.serving("extract_repos", "cloudevent", given, tmp_path / "log") as function:
+        assert function.post(push(EXTRACT_REPOS, table="repos"), PUSH) == 200, (tmp_path / "log").read_text()
+    lake = LocalLake(tmp_path / "lake", "lake")
+    assert len(list(lake.list("raw/repos/"))) == 1
+    assert json.loads(lake.read(f"runs/{RUN}/tasks/repos.json")[0])["table"] == "repos"
+
+
+def test_the_load_package_loads_a_dropped_file(load: Package, tmp_path: Path) -> None:
+    drop = tmp_path / "lake" / "drop" / "repos"
+    drop.mkdir(parents=True)
+    (drop / "a.ndjson").write_text('{"repoName": 1}\n')  # of a wrong type, so all of the way into quarantine
+    with load.serving("load", "cloudevent", settings(tmp_path, "http://x", "k"), tmp_path / "log") as function:
+        assert function.post(finalized(tmp_path / "lake", "drop/"), PUSH) == 200, (tmp_path / "log").read_text()
+    assert list((tmp_path / "quarantine").glob("quarantine/*.json"))
+    assert (tmp_path / "millrace.duckdb").exists()
+
+
+@LANDING
+def test_the_job_package_builds_an_empty_warehouse(dbt_runner: Package, tmp_path: Path) -> None:
+    done = dbt_runner.run("python", "main.py", **settings(tmp_path, "http://x", "k"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "published.duckdb").exists()
+
+
+TARGETS = {"extract": ("start_run", "http"), "load": ("load", "cloudevent")}
+
+
+@LANDING
+@of_each(REQUIRED)
+def test_a_missing_setting_stops_the_start_with_one_line(
+    package: Package, names: tuple[str, ...], tmp_path: Path
+) -> None:
+    for name in names:
+        given = settings(tmp_path, "http://127.0.0.1:1", "k")
+        del given[name]
+        if package.name == "dbt-runner":
+            done = package.run("python", "main.py", **given)
+        else:
+            target, signature = TARGETS[package.name]
+            options = ("--target", target, "--signature-type", signature, "--port", "0")
+            done = package.run("functions-framework", *options, **given)
+        (line,) = (done.stdout + done.stderr).splitlines()
+        assert f"{name} is not set" in json.loads(line)["error"]
+        assert done.returncode != 0
+
+
+ENTRY_POINTS = sorted([*PROJECT.glob("functions/*/main.py"), *PROJECT.glob("jobs/*/main.py")])
+
+
+@LANDING
+@pytest.mark.parametrize("path", ENTRY_POINTS, ids=lambda path: path.parent.name)
+def test_an_entry_point_has_at_most_thirty_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 30
