@@ -1,6 +1,7 @@
 """What every lake promises: write-once objects, growing generations, and nothing half written is ever seen."""
 
 import base64
+import contextlib
 import multiprocessing
 import os
 import resource
@@ -11,18 +12,26 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from google.api_core.exceptions import NotFound
+from google.cloud.storage import Client
 
 from millrace.lake import Lake, ObjectExists, ObjectMissing, ObjectVersion, StoredObject, create_once
+from millrace.lake.gcs import GcsLake
 from millrace.lake.local import LocalLake
 
 CRC_OF_123456789 = base64.b64encode(bytes.fromhex("e3069283")).decode()  # the check value of CRC-32C
 FORK = multiprocessing.get_context("forkserver")
 
 
-@pytest.fixture(params=[pytest.param(LocalLake, id="local")])
+@pytest.fixture(params=["local", "gcs"])
 def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
-    opened: Lake = request.param(tmp_path / "lake", "lake")
-    return opened
+    if request.param == "local":
+        return LocalLake(tmp_path / "lake", "lake")
+    client: Client = request.getfixturevalue("cloud_storage")
+    with contextlib.suppress(NotFound):
+        client.get_bucket("lake").delete(force=True)
+    client.create_bucket("lake")
+    return GcsLake(client, "lake")
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Stand-ins for Google Cloud on this machine, which the real client libraries talk to over real sockets."""

@@ -1,0 +1,243 @@
+"""A stand-in for Cloud Storage: gcp-storage-emulator, and the rules of the service that it lacks and we rely on.
+
+Added here: `ifGenerationMatch` (412), reading by generation (404 for one that was replaced), generation headers on
+downloads, growing generations, pages, and the bucket's notification for each new version, delivered at least once.
+
+Not like the service: listings and downloads know no version but the newest (as a bucket without versioning); other
+preconditions are ignored; a checksum that does not match is answered 400 as there, but in other words; nobody is
+refused for want of rights, and nothing is ever throttled or fails. `tests/contract/test_gcs_answers.py` tries our side
+of those with recorded answers. Compressed objects are served as they are stored, also to who wants them unpacked.
+"""
+
+import contextlib
+import json
+import logging
+import queue
+import threading
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from gcp_storage_emulator import server
+from gcp_storage_emulator.exceptions import NotFound
+from gcp_storage_emulator.handlers import objects
+from gcp_storage_emulator.storage import Storage
+
+from millrace.bus import Bus, events
+from millrace.errors import MillraceError
+from millrace.lake import ObjectVersion, StoredObject
+
+Resource = dict[str, Any]
+Sink = Callable[[Resource], None]
+_PAGE = 1000
+_PATIENCE_S = 60.0
+
+
+def to_topic(bus: Bus) -> Sink:
+    """Give the sink of a bucket's notification: a message to the topic of object events."""
+
+    def publish(resource: Resource) -> None:
+        version = ObjectVersion(resource["bucket"], resource["name"], int(resource["generation"]))
+        events.notify(bus, StoredObject(version, int(resource["size"]), resource["crc32c"]))
+
+    return publish
+
+
+def to_function(url: str) -> Sink:
+    """Give the sink of a direct Eventarc trigger: a CloudEvent, whose data is the object."""
+
+    def post(resource: Resource) -> None:
+        headers = {
+            "ce-id": uuid.uuid4().hex,
+            "ce-source": f"//storage.googleapis.com/projects/_/buckets/{resource['bucket']}",
+            "ce-specversion": "1.0",
+            "ce-subject": "objects/" + urllib.parse.quote(resource["name"]),
+            "ce-type": events.FINALIZED,
+            "content-type": "application/json",
+        }
+        request = urllib.request.Request(url, json.dumps(resource).encode(), headers)  # noqa: S310 our own function
+        urllib.request.urlopen(request, timeout=_PATIENCE_S).close()  # noqa: S310
+
+    return post
+
+
+class Notifier:
+    """Hands each new version to its sink from a thread of its own, again and again until the sink takes it."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._queue: queue.SimpleQueue[Resource | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
+        self._thread.start()
+
+    def send(self, resource: Resource) -> None:
+        """Take a version over."""
+        self._queue.put(dict(resource))
+
+    def close(self) -> None:
+        """Stop; what is not delivered by now never is."""
+        self._closed.set()
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (resource := self._queue.get()) is not None:
+            wait_s = 0.1
+            while not self._closed.is_set():
+                try:
+                    self._sink(resource)
+                    break
+                except (OSError, MillraceError):
+                    self._closed.wait(wait_s)
+                    wait_s = min(2 * wait_s, 2.0)
+
+
+class Bucketed(Storage):  # type: ignore[misc]  # the emulator ships no types
+    """The emulator's store, in which generations only grow; `created` hears of each new version."""
+
+    def __init__(self, folder: Path | None, created: Callable[[Resource], None]) -> None:
+        self.lock = threading.RLock()
+        self._created = created
+        super().__init__(use_memory_fs=folder is None, data_dir=str(folder) if folder else None)
+
+    def live(self, bucket: str, name: str) -> Resource | None:
+        """Give an object's newest version."""
+        try:
+            found: Resource = self.get_file_obj(bucket, name)
+        except NotFound:
+            return None
+        return found
+
+    def create_file(self, bucket: str, name: str, content: bytes, obj: Resource, file_id: str | None = None) -> None:
+        """Store a version under a generation beyond the one before."""
+        before = self.live(bucket, name)
+        generation = max(time.time_ns(), int(before["generation"]) + 1 if before else 0)
+        obj |= {"generation": str(generation), "metageneration": "1", "size": str(len(content))}
+        super().create_file(bucket, name, content, obj, file_id)
+        self._created(obj)
+
+
+def _ruled(handler: Callable[..., None]) -> Callable[..., None]:
+    """Give a handler of objects that keeps the rules of this module."""
+
+    def handle(request: Any, response: Any, storage: Bucketed, *arguments: Any, **named: Any) -> None:
+        request.data  # noqa: B018 read the body before the lock is taken: the sender may be slow
+        with storage.lock:
+            bucket, name = request.params.get("bucket_name"), _name(request)
+            if handler in (objects.insert, objects.upload_partial) and _is_violated(request, storage, bucket, name):
+                _refuse(response)
+                return
+            found = storage.live(bucket, name) if handler in (objects.get, objects.download) else None
+            wanted = request.query.get("generation", [None])[0]
+            if found and wanted not in (None, found["generation"]):
+                response.status = HTTPStatus.NOT_FOUND
+                return
+            handler(request, response, storage, *arguments, **named)
+            if found:
+                response["X-Goog-Generation"] = found["generation"]
+                response["X-Goog-Hash"] = f"crc32c={found['crc32c']},md5={found['md5Hash']}"
+            if handler is objects.ls and response.status == HTTPStatus.OK:
+                _page(request, response)
+
+    return handle
+
+
+def _name(request: Any) -> str:
+    name = request.params.get("object_id") or request.query.get("name", [None])[0]
+    if name is None and isinstance(request.data, dict):
+        name = request.data.get("meta", request.data).get("name")
+    return str(name)
+
+
+def _is_violated(request: Any, storage: Bucketed, bucket: str, name: str) -> bool:
+    """Whether an upload's precondition fails: told at its first request, and with its last byte once more.
+
+    The address of a resumable upload repeats the precondition; only its bytes' requests have no name.
+    """
+    if "ifGenerationMatch" not in request.query:
+        return False
+    if "upload_id" in request.query:
+        upload = storage.resumable.get(request.query["upload_id"][0], {})
+        name = str(upload.get("name"))
+    found = storage.live(bucket, name)
+    return int(request.query["ifGenerationMatch"][0]) != (int(found["generation"]) if found else 0)
+
+
+def _refuse(response: Any) -> None:
+    message = "At least one of the pre-conditions you specified did not hold."
+    reason = {"message": message, "domain": "global", "reason": "conditionNotMet"}
+    response.status = HTTPStatus.PRECONDITION_FAILED
+    response.json({"error": {"code": 412, "message": message, "errors": [reason]}})
+
+
+def _page(request: Any, response: Any) -> None:
+    answer = json.loads(response._content)
+    after = request.query.get("pageToken", [""])[0]
+    size = int(request.query.get("maxResults", [_PAGE])[0])
+    items = [item for item in sorted(answer["items"], key=lambda item: item["name"]) if item["name"] > after]
+    more = {"nextPageToken": items[size - 1]["name"]} if len(items) > size else {}
+    response.json(answer | {"items": items[:size]} | more)
+
+
+_HANDLERS = tuple(
+    (
+        path,
+        {m: _ruled(handler) if handler.__module__ == objects.__name__ else handler for m, handler in methods.items()},
+    )
+    for path, methods in server.HANDLERS
+)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+
+class _Handler(server.RequestHandler):  # type: ignore[misc]  # the emulator ships no types
+    store: Bucketed
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body of an answer are two writes
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(self.store, *arguments, **named)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def storage_emulator(*buckets: str, folder: Path | None = None, sink: Sink | None = None) -> Iterator[str]:
+    """Serve these buckets, kept in `folder` or in memory; gives the address for STORAGE_EMULATOR_HOST.
+
+    The first bucket has a notification: `sink` hears of each of its new versions.
+    """
+    server.HANDLERS = _HANDLERS
+    logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)  # a 404 is an answer
+    with contextlib.ExitStack() as stack:
+        notifier = Notifier(sink) if sink else None
+        if notifier:
+            stack.callback(notifier.close)
+
+        def created(resource: Resource) -> None:
+            if notifier and resource["bucket"] == buckets[0]:
+                notifier.send(resource)
+
+        store = Bucketed(folder, created)
+        for bucket in buckets:
+            if store.get_bucket(bucket) is None:
+                store.create_bucket(bucket, {"kind": "storage#bucket", "name": bucket, "id": bucket})
+        handler = type("Handler", (_Handler,), {"store": store})
+        serving = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        serving.daemon_threads = True
+        thread = threading.Thread(target=serving.serve_forever, name="storage", daemon=True)
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(serving.shutdown)
+        yield f"http://127.0.0.1:{serving.server_port}"
