@@ -1,0 +1,120 @@
+"""The plan of production: the rules, who may do what to which object, and the doors."""
+
+from typing import Any
+
+import pytest
+from tests.terraform.rules import findings, resources, storage_rights
+
+from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
+from millrace.bus.events import ANNOUNCED
+from millrace.tables import TABLES
+
+Plan = dict[str, Any]
+PART = "raw/commits/dt=2026-11-01/run=20261101T000000Z/commits-00000.parquet"
+RUN = "runs/20261101T000000Z"
+
+
+def may(plan: Plan, who: str, verb: str, name: str, bucket: str = "lake") -> bool:
+    return any(right.allows(verb, bucket, name) for right in storage_rights(plan) if right.who == who)
+
+
+def test_the_plan_breaks_no_rule(plan: Plan) -> None:
+    assert findings(plan) == []
+
+
+@pytest.mark.parametrize(
+    ("who", "verb", "name"),
+    [
+        pytest.param('extract["commits"]', "create", PART, id="an extractor creates its parts"),
+        pytest.param('extract["commits"]', "create", f"{RUN}/tasks/commits.json", id="and its record"),
+        pytest.param('extract["commits"]', "get", f"{RUN}/plan.json", id="it reads its plan"),
+        pytest.param('extract["commits"]', "get", "state/commits.json", id="and its cursor"),
+        pytest.param('extract["commits"]', "list", "", id="and sees that something is not there"),
+        pytest.param('extract["commits"]', "delete", f"{RUN}/failures/commits.json", id="it replaces its last failure"),
+        pytest.param('extract["pull_requests"]', "get", "raw/repos/part.parquet", id="a child reads its parent"),
+        pytest.param("start_run", "create", f"{RUN}/plan.json", id="a start writes the plan"),
+        pytest.param("start_run", "get", f"{RUN}/plan.json", id="and reads it when it was there"),
+        pytest.param("load", "get", PART, id="the loader reads parts"),
+        pytest.param("load", "get", "drop/commits/a.csv", id="and dropped files"),
+        pytest.param("load", "create", f"{RUN}/final.json", id="it ends runs"),
+        pytest.param("load", "delete", "state/commits.json", id="it moves cursors"),
+        pytest.param("load", "delete", "build/requested.json", id="it requests builds"),
+        pytest.param("dbt_runner", "delete", "build/lease.json", id="a build takes the lease"),
+        pytest.param("dbt_runner", "get", "build/requested.json", id="and reads what is wanted"),
+    ],
+)
+def test_a_deployable_may_do_what_the_code_does(plan: Plan, who: str, verb: str, name: str) -> None:
+    assert may(plan, who, verb, name)
+
+
+@pytest.mark.parametrize(
+    ("who", "verb", "name"),
+    [
+        pytest.param('extract["commits"]', "get", PART, id="an extractor does not read its parts"),
+        pytest.param('extract["commits"]', "delete", PART, id="nor delete or replace them"),
+        pytest.param('extract["commits"]', "create", "raw/repos/a.parquet", id="nor write those of others"),
+        pytest.param('extract["commits"]', "create", f"{RUN}/tasks/repos.json", id="nor speak for others"),
+        pytest.param('extract["commits"]', "delete", f"{RUN}/tasks/commits.json", id="nor take back its record"),
+        pytest.param('extract["commits"]', "create", "state/commits.json", id="nor move its cursor"),
+        pytest.param('extract["commits"]', "create", f"{RUN}/final.json", id="nor end a run"),
+        pytest.param('extract["commits"]', "get", "drop/commits/a.csv", id="nor read what people dropped"),
+        pytest.param("start_run", "create", PART, id="a start writes no part"),
+        pytest.param("start_run", "delete", f"{RUN}/plan.json", id="nor replaces a plan"),
+        pytest.param("load", "create", PART, id="the loader writes no part"),
+        pytest.param("load", "delete", PART, id="nor deletes one"),
+        pytest.param("load", "delete", f"{RUN}/final.json", id="nor takes back an end"),
+        pytest.param("load", "create", "drop/commits/a.csv", id="nor drops files"),
+        pytest.param("load", "delete", "build/lease.json", id="nor touches the lease"),
+        pytest.param("dbt_runner", "get", PART, id="a build reads no part"),
+        pytest.param("dbt_runner", "create", "build/requested.json", id="nor requests another"),
+    ],
+)
+def test_a_deployable_may_do_nothing_else(plan: Plan, who: str, verb: str, name: str) -> None:
+    assert not may(plan, who, verb, name)
+
+
+def test_the_loader_only_adds_to_the_quarantine(plan: Plan) -> None:
+    allowed = {
+        verb for verb in ("create", "get", "list", "delete") if may(plan, "load", verb, "quarantine/a", "quarantine")
+    }
+    assert allowed == {"create", "list"}
+    assert {right.who for right in storage_rights(plan) if right.bucket == "quarantine"} == {"load"}
+
+
+def test_every_account_of_a_deployable_gets_only_its_own_rights(plan: Plan) -> None:
+    calls = plan["configuration"]["root_module"]["module_calls"]
+    for name in ("start_run", "extract", "load", "dbt_runner"):
+        member = calls[name]["module"]["module_calls"]["storage"]["expressions"]["member"]
+        assert member["references"][0] == "google_service_account.this.member"
+
+
+def test_only_the_extractors_read_the_source_key(plan: Plan) -> None:
+    readers = {address.split(".google")[0] for address, _ in resources(plan, "google_secret_manager_secret_iam_member")}
+    assert readers == {f'module.extract["{table}"]' for table in TABLES}
+
+
+def test_the_source_key_is_nowhere_in_the_plan(plan: Plan) -> None:
+    assert "key-of-the-source" not in str(plan)
+
+
+def test_there_is_one_extract_function_a_table_which_hears_of_its_table_and_of_its_parent(plan: Plan) -> None:
+    filters: dict[str, set[str]] = {}
+    for address, planned in resources(plan, "google_pubsub_subscription"):
+        if address.startswith("module.extract["):
+            filters.setdefault(address.split('"')[1], set()).add(planned["filter"])
+    expected = {
+        name: {f'attributes.table = "{heard}"' for heard in (name, table.parent) if heard}
+        for name, table in TABLES.items()
+    }
+    assert filters == expected
+
+
+def test_the_topics_are_those_that_the_code_publishes_to(plan: Plan) -> None:
+    names = {planned["name"] for _, planned in resources(plan, "google_pubsub_topic")}
+    assert {name for name in names if not name.endswith("-dead")} == {EXTRACT_REQUESTS, EXTRACT_EVENTS, OBJECT_EVENTS}
+
+
+def test_the_bucket_announces_what_the_code_expects(plan: Plan) -> None:
+    notified = [planned for _, planned in resources(plan, "google_storage_notification")]
+    assert {planned["object_name_prefix"] for planned in notified} == set(ANNOUNCED)
+    assert {tuple(planned["event_types"]) for planned in notified} == {("OBJECT_FINALIZE",)}
