@@ -47,7 +47,7 @@ docs: $(RUN)  ## generate the dbt documentation as one page (after a run)
 	@echo "open data/dbt/static_index.html"
 
 lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and without addresses
-	@for extra in dev local extract load dbt-runner; do \
+	@for extra in dev local extract load dbt-runner tracing; do \
 	  $(UV) pip compile -q pyproject.toml --extra $$extra --universal --python-version 3.11 \
 	    $$([ $$extra = dev ] || echo "--constraint requirements/dev.txt") --upgrade \
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \

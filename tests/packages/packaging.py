@@ -124,9 +124,15 @@ def install(name: str, folder: Path) -> Package:
     environment = folder / "environment"
     python = environment / "bin" / "python"
     _uv("venv", "--quiet", "--python", sys.executable, str(environment))
-    lock = ["--require-hashes", "-r", str(assembled / "requirements.txt")]
-    _uv("pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), *lock)
-    return Package(name, assembled, python)
+    package = Package(name, assembled, python)
+    add(package, assembled / "requirements.txt")
+    return package
+
+
+def add(package: Package, lock: Path) -> None:
+    """Install a lock into a package's environment."""
+    options = ("--quiet", "--compile-bytecode", "--require-hashes", "--python", str(package.python))
+    _uv("pip", "install", *options, "-r", str(lock))
 
 
 def _uv(*arguments: str) -> None:
