@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.killing.killable import Place
 from tests.killing.killing import End, run
-from tests.killing.sweep import Outcome, Sweep, sweep
+from tests.killing.sweep import Outcome, sweep
 
 
 def main() -> int:
@@ -25,52 +25,40 @@ def main() -> int:
         if clean.code:
             print(clean.err)  # noqa: T201 the command's answer
             return 1
-        places = [place for place in clean.places if place.thread != "beat"]
-        print(f"a clean run takes {_counted(places)}", flush=True)  # noqa: T201
         with sweep(Path(name), End.of(Path(name, "clean"))) as begun:
-            outcomes = _told(_kills(begun, places, options.every, options.chains))
+            places = begun.places()
+            print(f"a clean run comes by {_counted(places)}", flush=True)  # noqa: T201
+            chains = options.chains and begun.chains(range(options.chains), places)
+            outcomes = _told(chains or begun.at_each(places[options.every - 1 :: options.every]))
     return _sum_up(outcomes, time.monotonic() - started)
 
 
-def _kills(begun: Sweep, places: list[Place], every: int, chains: int | None) -> Iterable[Outcome]:
-    if chains is not None:
-        yield from begun.chains(range(chains), places)
-        return
-    yield from begun.at_each(places[every - 1 :: every])
-    if every == 1:
-        for thread, last in Counter(place.thread for place in places).items():
-            yield from begun.beyond(Place(thread, last))
-        yield from begun.beyond(Place("beat", 0))
-
-
 def _counted(places: Iterable[Place]) -> str:
-    threads = Counter(place.thread for place in places)
-    return f"{threads.total()} steps ({', '.join(f'{thread} {count}' for thread, count in threads.items())})"
+    threads = Counter(place.step.partition(":")[0] for place in places)
+    return f"{threads.total()} places ({', '.join(f'{thread} {count}' for thread, count in threads.items())})"
 
 
 def _told(outcomes: Iterable[Outcome]) -> list[Outcome]:
     told = []
     for outcome in outcomes:
         told.append(outcome)
-        print(*outcome.killed or [f"{outcome.places[0]}: the run ended before"], sep="\n  then ")  # noqa: T201
+        print(*outcome.killed or [f"not come to: {outcome.places[0]}"], sep="\n  then ")  # noqa: T201
         print(*[f"  WRONG: {each}" for each in outcome.wrong], outcome.err, sep="\n", end="", flush=True)  # noqa: T201
     return told
 
 
 def _sum_up(outcomes: list[Outcome], seconds: float) -> int:
     killed = [outcome for outcome in outcomes if outcome.killed]
-    places = _counted(place for outcome in killed for place in outcome.places)
-    wrong = [" then ".join(map(str, outcome.places)) for outcome in outcomes if outcome.wrong]
-    missed = [str(outcome.places[0]) for outcome in outcomes if not outcome.killed]
     good = sum(not outcome.wrong for outcome in killed)
-    kills = sum(len(outcome.killed) for outcome in killed)
+    kills = [place for outcome in killed for place in outcome.killed]
     clean = f"{good} of {len(killed)} times the next run ended as the clean one"
-    print(f"{kills} kills, at {places}; {clean}; {seconds:.0f} s")  # noqa: T201 the command's answer
-    if missed:
-        print(f"not come to: {', '.join(missed)}")  # noqa: T201
-    if wrong:
-        print(f"WRONG after {', '.join(wrong)}")  # noqa: T201
-    return 1 if wrong or not killed else 0
+    print(f"killed at {_counted(kills)}; {clean}; {seconds:.0f} s")  # noqa: T201 the command's answer
+    for outcome in outcomes:
+        if not outcome.killed:
+            print(f"not come to: {outcome.places[0]}")  # noqa: T201
+        if outcome.wrong:
+            print(f"WRONG after {', then '.join(map(str, outcome.killed))}")  # noqa: T201
+    return 0 if good == len(killed) > 0 else 1
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """`local/run_all.py` that kills itself with SIGKILL at a place: `python -m tests.killing.killable PLACE OPTIONS…`.
 
 A step is a call of an adapter (lake, bus, warehouse, publisher) or of dbt, met once before it is taken and once after,
-or a model that dbt has finished. Each of the run's threads counts its own, so that `load-12` is a place in the load
-lane whatever the others do meanwhile: `main`, `extract`, `load`, `beat` (the lease's heart), `model`.
+or a model that dbt has finished. A place is the n-th time that a thread meets a step, such as
+`load: after DuckDBWarehouse.load raw/repos/dt=*/run=*/repos-00000.parquet #1`: whatever other threads do meanwhile.
 """
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -23,7 +24,9 @@ from laptop.progress import Watcher  # noqa: E402
 from millrace import building  # noqa: E402
 from millrace.building import Node  # noqa: E402
 from millrace.bus.local import LocalBus  # noqa: E402
+from millrace.lake import ObjectVersion  # noqa: E402
 from millrace.lake.local import LocalLake  # noqa: E402
+from millrace.warehouse import Batch  # noqa: E402
 from millrace.warehouse.duckdb import DuckDBWarehouse  # noqa: E402
 
 STEPS: list[tuple[type | object, str]] = [
@@ -43,27 +46,33 @@ STEPS: list[tuple[type | object, str]] = [
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The n-th step of one of a run's threads."""
+    """The n-th time of a step."""
 
-    thread: str
+    step: str
     number: int
 
     def __str__(self) -> str:
-        return f"{self.thread}-{self.number}"
+        return f"{self.step} #{self.number}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read what `str` writes."""
-        thread, _, number = text.partition("-")
-        return cls(thread, int(number))
+        step, _, number = text.rpartition(" #")
+        return cls(step, int(number))
+
+    @property
+    def is_beat(self) -> bool:
+        """Whether the lease's heart takes the step: how often it does is for the clock to say."""
+        return self.step.startswith("beat:")
 
 
-NOWHERE = Place("main", 0)
+NOWHERE = Place("nowhere", 0)
 _THREADS = {"MainThread": "main", "lane-extract": "extract", "lane-load": "load", "lease": "beat"}
+_WHEN = re.compile(r"\d{8}T\d{6}Z|\d{4}-\d\d-\d\d")  # a run's name, and its day
 
 
 class Countdown:
-    """Kills the process at a place, and says on standard error what the place was."""
+    """Kills the process at a place."""
 
     def __init__(self, place: Place) -> None:
         self.met: Counter[str] = Counter()
@@ -71,12 +80,11 @@ class Countdown:
         self._lock = threading.Lock()
 
     def meet(self, what: str) -> None:
-        """Meet one more step."""
-        thread = _THREADS.get(threading.current_thread().name, "model")
+        """Meet a step once more."""
+        step = f"{_THREADS.get(threading.current_thread().name, 'dbt')}: {what}"
         with self._lock:
-            self.met[thread] += 1
-            if Place(thread, self.met[thread]) == self._place:
-                print(f"killed at {self._place}: {what}", file=sys.stderr, flush=True)  # noqa: T201 read by who killed
+            self.met[step] += 1
+            if Place(step, self.met[step]) == self._place:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self, owner: object, name: str) -> None:
@@ -85,10 +93,9 @@ class Countdown:
         called = f"{getattr(owner, '__name__', owner)}.{name}"
 
         def watched(*arguments: Any, **named: Any) -> Any:
-            of = next((f" {argument}" for argument in arguments if isinstance(argument, str)), "")
-            self.meet(f"before {called}{of}")
+            self.meet(f"before {called}{_object(*arguments[1:2])}")
             result = method(*arguments, **named)
-            self.meet(f"after {called}{of}")
+            self.meet(f"after {called}{_object(*arguments[1:2])}")
             return result
 
         setattr(owner, name, watched)
@@ -105,14 +112,22 @@ class Countdown:
         Watcher.hear = heard  # type: ignore[method-assign, assignment]
 
 
+def _object(argument: object = None) -> str:
+    """Name the object or topic that a call is about, without when."""
+    version = argument.version if isinstance(argument, Batch) else argument
+    name = version.name if isinstance(version, ObjectVersion) else version
+    return f" {_WHEN.sub('*', name)}" if isinstance(name, str) else ""
+
+
 def run(place: Place, options: Sequence[str]) -> int:
-    """Run, or die on the way; gives the exit code, and says on standard error how many steps it met."""
+    """Run, or die on the way; gives the exit code, and says on standard error which steps it met how often."""
     countdown = Countdown(place)
     for owner, name in STEPS:
         countdown.watch(owner, name)
     countdown.watch_models()
     code = run_all.main(list(options))
-    print("met", *(Place(thread, met) for thread, met in countdown.met.items()), file=sys.stderr)  # noqa: T201
+    for step, times in countdown.met.items():
+        print("met", Place(step, times), file=sys.stderr)  # noqa: T201 read by who started it
     return code
 
 

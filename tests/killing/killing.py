@@ -30,19 +30,10 @@ class Run:
         return self.code == KILLED
 
     @property
-    def place(self) -> str:
-        """Where it was killed, and at what."""
-        return self._said(r"killed at (.*)")
-
-    @property
     def places(self) -> list[Place]:
-        """The places of a run that was not killed, thread by thread."""
-        last = [Place.parse(text) for text in self._said(r"met (.*)").split()]
-        return [Place(each.thread, number) for each in last for number in range(1, each.number + 1)]
-
-    def _said(self, pattern: str) -> str:
-        found = re.search(pattern, self.err)
-        return found[1] if found else ""
+        """Give the places that a run which was not killed came by."""
+        last = [Place.parse(text) for text in re.findall(r"^met (.*)$", self.err, re.MULTILINE)]
+        return [Place(each.step, number) for each in last for number in range(1, each.number + 1)]
 
 
 def run(data: Path, place: Place = NOWHERE) -> Run:
