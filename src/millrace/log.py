@@ -58,11 +58,14 @@ def trace_id_of(run_id: str) -> str:
 
 
 @contextmanager
-def step(name: str, run_id: str, **attributes: str | int) -> Iterator[None]:
-    """Do one step of a run: each line within carries `run_id`, and the step is a span of the run's trace."""
+def step(name: str, run_id: str | None, **attributes: str | int) -> Iterator[None]:
+    """Do one step of a run: each line within carries `run_id`, and the step is a span of the run's trace.
+
+    Of no run, as with a dropped file, the step is neither.
+    """
     token = _run.set(run_id)
     try:
-        with _span(name, run_id, attributes):
+        with _span(name, run_id, attributes) if run_id else nullcontext():
             yield
     finally:
         _run.reset(token)

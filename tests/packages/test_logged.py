@@ -69,6 +69,12 @@ def test_a_line_within_a_step_has_its_run_and_the_trace_of_the_run(lines: io.Str
     assert not {"run_id", log.TRACE} & last(lines).keys()
 
 
+def test_a_line_within_a_step_of_no_run_has_neither(lines: io.StringIO) -> None:
+    with log.step("load", None):
+        log.info("loaded")
+    assert not {"run_id", log.TRACE} & last(lines).keys()
+
+
 def test_the_field_of_a_line_wins_over_that_of_its_step(lines: io.StringIO) -> None:
     with log.step("sweep", RUN):
         log.info("asked again", run_id="20261119T060000Z")
