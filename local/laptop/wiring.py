@@ -15,6 +15,7 @@ from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, events
 from millrace.bus.local import LocalBus, Subscription
 from millrace.config import ExtractConfig, LoadConfig
 from millrace.errors import ConfigError
+from millrace.lake import Lake
 from millrace.lake.local import LocalLake
 from millrace.sources.listing import Listing
 from millrace.tables import TABLES
@@ -26,7 +27,7 @@ class Pipeline:
     """The wired pipeline."""
 
     lake: LocalLake
-    quarantine: LocalLake
+    quarantine: Lake
     warehouse: DuckDBWarehouse
     bus: LocalBus
     job: RequestedBuilds
@@ -55,8 +56,10 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
     """Serve every function with these settings, and let the lake announce its objects."""
     os.environ.update(settings)
     load = LoadConfig.from_env()
-    bus = adapters.bus_at(settings["MILLRACE_BUS"])
-    lake = adapters.lake_at(load.lake)
+    bus, job = adapters.bus_at(settings["MILLRACE_BUS"]), adapters.job_at(load.job)
+    lake, quarantine = adapters.lake_at(load.lake), adapters.lake_at(load.quarantine)
+    if not isinstance(lake, LocalLake) or not isinstance(bus, LocalBus) or not isinstance(job, RequestedBuilds):
+        raise ConfigError("functions in this process need file: and inprocess: adapters")
     lake.finalized = lambda stored: events.notify(bus, stored)
     bus.subscribe(Subscription("load", OBJECT_EVENTS, _function("load", "load", "cloudevent"), lane="load"))
     for table in TABLES.values():
@@ -71,7 +74,7 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
                 Subscription(after, EXTRACT_EVENTS, application, lane="extract", matching={"table": table.parent})
             )
     warehouse = adapters.warehouse_at(load.warehouse, load.memory)
-    return Pipeline(lake, adapters.lake_at(load.quarantine), warehouse, bus, adapters.job_at(load.job))
+    return Pipeline(lake, quarantine, warehouse, bus, job)
 
 
 def _function(folder: str, target: str, signature: str) -> Flask:

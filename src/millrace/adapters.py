@@ -3,12 +3,19 @@
 | setting | URL | adapter |
 |---|---|---|
 | lake, quarantine | `file:///folder` | a folder; its last part is the bucket's name |
+| | `gs://bucket` | a bucket of Cloud Storage |
 | bus | `inprocess:` | the bus of this process |
+| | `pubsub:///projects/P` | the topics of a project |
 | warehouse | `duckdb:///file` | a DuckDB file |
 | job | `inprocess:` | a note that a build was asked for |
+| | `run:///projects/P/locations/R/jobs/J` | a Cloud Run job; with `run://host:port/…`, what stands in for it there |
+
+A library is loaded with the first URL that needs it: a function without a warehouse has no DuckDB, and a laptop need
+not wait for Google's clients.
 """
 
 import os
+import re
 import secrets
 import socket
 import time
@@ -16,19 +23,21 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from millrace import building
-from millrace.building import Build, Node
+from millrace.building import Build, Node, build
 from millrace.builds import Builder
-from millrace.bus.local import LocalBus
+from millrace.bus import Bus
 from millrace.config import BuildConfig, ExtractConfig, LoadConfig
 from millrace.errors import ConfigError
 from millrace.extracting import Extractor
-from millrace.lake.local import LocalLake
-from millrace.loading import Loader
+from millrace.lake import Lake
 from millrace.sources.http import RateBudget, SourceClient
-from millrace.warehouse.duckdb import DuckDBWarehouse
+
+if TYPE_CHECKING:
+    from millrace.loading import Job, Loader
+    from millrace.warehouse.duckdb import DuckDBWarehouse
 
 
 class RequestedBuilds:
@@ -43,29 +52,56 @@ class RequestedBuilds:
 
 
 @cache
-def lake_at(url: str) -> LocalLake:
-    """Give the lake of `file:///folder`."""
+def lake_at(url: str) -> Lake:
+    """Give the lake of `file:///folder` or `gs://bucket`."""
+    if url.startswith("gs:"):
+        bucket = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]+[a-z0-9])/?", url)
+        if bucket is None:
+            raise ConfigError(f"{url!r}: gs://bucket was expected")
+        from millrace.lake.gcs import GcsLake
+
+        return GcsLake.at(bucket[1])
+    from millrace.lake.local import LocalLake
+
     root = _path(url, "file")
     return LocalLake(root, bucket=root.name)
 
 
 @cache
-def bus_at(url: str) -> LocalBus:
-    """Give the bus of `inprocess:`."""
+def bus_at(url: str) -> Bus:
+    """Give the bus of `inprocess:` or `pubsub:///projects/P`."""
+    if url.startswith("pubsub:"):
+        project = re.fullmatch(r"pubsub:///projects/([a-z0-9.:-]+)", url)
+        if project is None:
+            raise ConfigError(f"{url!r}: pubsub:///projects/P was expected")
+        from millrace.bus.pubsub import PubSubBus
+
+        return PubSubBus(project[1])
     _only(url, "inprocess")
+    from millrace.bus.local import LocalBus
+
     return LocalBus()
 
 
 @cache
-def job_at(url: str) -> RequestedBuilds:
-    """Give the job of `inprocess:`."""
+def job_at(url: str) -> "Job":
+    """Give the job of `inprocess:` or `run:///projects/P/locations/R/jobs/J`."""
+    if url.startswith("run:"):
+        job = re.fullmatch(r"run://([a-z0-9.:-]*)/(projects/[a-z0-9.:-]+/locations/[a-z0-9-]+/jobs/[a-z0-9-]+)", url)
+        if job is None:
+            raise ConfigError(f"{url!r}: run:///projects/P/locations/R/jobs/J was expected")
+        from millrace.jobs import CloudRunJob
+
+        return CloudRunJob.at(job[2], job[1] or None)
     _only(url, "inprocess")
     return RequestedBuilds()
 
 
 @cache
-def warehouse_at(url: str, memory: str) -> DuckDBWarehouse:
+def warehouse_at(url: str, memory: str) -> "DuckDBWarehouse":
     """Give the warehouse of `duckdb:///file`."""
+    from millrace.warehouse.duckdb import DuckDBWarehouse
+
     return DuckDBWarehouse(_path(url, "duckdb"), memory_limit=memory)
 
 
@@ -77,8 +113,10 @@ def extractor_of(config: ExtractConfig) -> Extractor:
     return Extractor(lake_at(config.lake), bus_at(config.bus), client)
 
 
-def loader_of(config: LoadConfig) -> Loader:
+def loader_of(config: LoadConfig) -> "Loader":
     """Give what the load function works with."""
+    from millrace.loading import Loader
+
     return Loader(
         lake_at(config.lake),
         lake_at(config.quarantine),
@@ -94,7 +132,7 @@ def builder_of(config: BuildConfig, hear: Callable[[Node, int], None] = lambda n
     def dbt(number: int, retry_of: int | None) -> Build:
         warehouse.ensure_tables()
         warehouse.close()  # dbt opens the file itself, with its own settings
-        return building.build(config, _path(config.warehouse, "duckdb"), hear, number, retry_of)
+        return build(config, _path(config.warehouse, "duckdb"), hear, number, retry_of)
 
     return Builder(
         lake=lake_at(config.lake),

@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from millrace import adapters
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, events
 from millrace.bus.local import LocalBus, Subscription
+from millrace.lake import Lake
 from millrace.lake.local import LocalLake
 from millrace.warehouse.duckdb import DuckDBWarehouse
 
@@ -40,15 +41,19 @@ class Deployed:
 
     @property
     def lake(self) -> LocalLake:
-        return adapters.lake_at((self.folder / "lake").as_uri())
+        lake = adapters.lake_at((self.folder / "lake").as_uri())
+        assert isinstance(lake, LocalLake)
+        return lake
 
     @property
-    def quarantine(self) -> LocalLake:
+    def quarantine(self) -> Lake:
         return adapters.lake_at((self.folder / "quarantine").as_uri())
 
     @property
     def bus(self) -> LocalBus:
-        return adapters.bus_at("inprocess:")
+        bus = adapters.bus_at("inprocess:")
+        assert isinstance(bus, LocalBus)
+        return bus
 
     @property
     def warehouse_path(self) -> Path:
@@ -60,7 +65,9 @@ class Deployed:
 
     @property
     def builds(self) -> list[str | None]:
-        return adapters.job_at("inprocess:").requests
+        job = adapters.job_at("inprocess:")
+        assert isinstance(job, adapters.RequestedBuilds)
+        return job.requests
 
     def configure(self, **more: str) -> None:
         settings = {

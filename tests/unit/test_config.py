@@ -111,10 +111,16 @@ def test_every_setting_is_in_the_table_of_the_module() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["gs://bucket", "file:relative", "file://host/path", "/path", "", "duckdb:///x"], ids=repr
+    "url", ["s3://bucket", "file:relative", "file://host/path", "/path", "", "duckdb:///x"], ids=repr
 )
 def test_a_lake_of_another_form_is_refused_with_the_form_that_was_expected(url: str) -> None:
     with pytest.raises(ConfigError, match="file:///an/absolute/path was expected"):
+        adapters.lake_at(url)
+
+
+@pytest.mark.parametrize("url", ["gs:", "gs://", "gs://bucket/folder", "gs://Bucket", "gs:///b"])
+def test_a_bucket_is_named_without_a_folder(url: str) -> None:
+    with pytest.raises(ConfigError, match="gs://bucket was expected"):
         adapters.lake_at(url)
 
 
@@ -131,4 +137,10 @@ def test_a_folder_with_a_space_and_an_umlaut_is_a_lake(tmp_path: Path) -> None:
 @pytest.mark.parametrize("adapter", [adapters.bus_at, adapters.job_at])
 def test_what_is_in_this_process_has_one_name(adapter: Callable[[str], object]) -> None:
     with pytest.raises(ConfigError, match="inprocess: was expected"):
-        adapter("pubsub://topic")
+        adapter("inprocess:other")
+
+
+@pytest.mark.parametrize("url", ["pubsub:", "pubsub://project", "pubsub:///projects/", "pubsub:///projects/p/topics/t"])
+def test_a_bus_names_a_project_and_no_topic(url: str) -> None:
+    with pytest.raises(ConfigError, match="pubsub:///projects/P was expected"):
+        adapters.bus_at(url)

@@ -8,6 +8,7 @@ need not: `create_once` compares the content, and whoever swaps reads again (a l
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from google.api_core import exceptions as refused
 from google.api_core.retry import Retry
@@ -38,6 +39,11 @@ class GcsLake:
             DEFAULT_RETRY_IF_GENERATION_SPECIFIED.conditional_predicate,
             DEFAULT_RETRY_IF_GENERATION_SPECIFIED.required_kwargs,
         )
+
+    @classmethod
+    def at(cls, bucket: str) -> Self:
+        """Give the bucket as the surroundings' account sees it, or that of STORAGE_EMULATOR_HOST."""
+        return cls(Client(), bucket)
 
     def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
         """Make `content` the newest version; above 8 MiB in a resumable upload, chunk by chunk.

@@ -1,0 +1,183 @@
+"""A stand-in for Pub/Sub where its emulator is not installed: the same gRPC interface, pushes over HTTP.
+
+Topics, push subscriptions with attribute filters of the form `attributes.name = "value"`, delivery at least once,
+redelivery with backoff to whoever does not answer 2xx, and dead letters after many attempts (kept in a list here).
+On demand it does on purpose what the service does by chance: `fault_share` of the pushes are answered 500, half of
+them before the function hears of it and half after it has done its work; with `deliver_twice`, each message comes
+once more, under a message id of its own, as a bucket's notification may.
+
+Not like the service: nothing outlives the process, pulls are not served, tokens are not attached to pushes, and what
+a subscription says of deadlines and retention is ignored.
+"""
+
+import base64
+import itertools
+import json
+import random
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+from google.pubsub_v1.types import PublishRequest, PublishResponse, PubsubMessage, Subscription, Topic
+
+_ATTEMPTS = 20
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 2.0
+_TIMEOUT_S = 540.0
+_FILTER = re.compile(r'attributes\.(\w+) = "([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that a subscription gave up on, and the last answer to it."""
+
+    subscription: str
+    status: int
+    reason: str
+
+
+@dataclass
+class Broker:
+    """The topics and subscriptions, and the threads that push."""
+
+    fault_share: float = 0.0
+    deliver_twice: bool = False
+    seed: int = 1
+    pushes: int = 0
+    faults: int = 0
+    last_heard: float = field(default_factory=time.monotonic)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    topics: dict[str, list[Subscription]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)  # noqa: S311 faults on purpose, from a seed
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._pushers = futures.ThreadPoolExecutor(32, thread_name_prefix="push")
+
+    def create_topic(self, topic: Topic, context: grpc.ServicerContext) -> Topic:
+        """Answer CreateTopic."""
+        if topic.name in self.topics:
+            context.abort(grpc.StatusCode.ALREADY_EXISTS, "Topic already exists")
+        self.topics[topic.name] = []
+        return topic
+
+    def create_subscription(self, subscription: Subscription, context: grpc.ServicerContext) -> Subscription:
+        """Answer CreateSubscription."""
+        if subscription.topic not in self.topics:
+            context.abort(grpc.StatusCode.NOT_FOUND, "Subscription topic does not exist")
+        if subscription.filter and not _FILTER.fullmatch(subscription.filter):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, 'Only filters like attributes.a = "b" are known here')
+        self.topics[subscription.topic].append(subscription)
+        return subscription
+
+    def publish(self, request: PublishRequest, context: grpc.ServicerContext) -> PublishResponse:
+        """Answer Publish: every subscription of the topic is owed the messages from now on."""
+        if request.topic not in self.topics:
+            context.abort(grpc.StatusCode.NOT_FOUND, "Topic not found")
+        ids = []
+        for message in request.messages:
+            ids.append(str(next(self._ids)))
+            for subscription in self.topics[request.topic]:
+                for again in range(1 + self.deliver_twice):
+                    self._pushers.submit(
+                        self._deliver, subscription, message, str(next(self._ids)) if again else ids[-1]
+                    )
+        return PublishResponse(message_ids=ids)
+
+    def stop(self) -> None:
+        """Deliver nothing any more."""
+        self._stopped.set()
+        self._pushers.shutdown(wait=True, cancel_futures=True)
+
+    def _deliver(self, subscription: Subscription, message: PubsubMessage, message_id: str) -> None:
+        wanted = _FILTER.fullmatch(subscription.filter)
+        if wanted and message.attributes.get(wanted[1]) != wanted[2]:
+            return
+        wait_s, status, reason = _FIRST_WAIT_S, 0, ""
+        for _ in range(_ATTEMPTS):
+            if self._stopped.is_set():
+                return
+            status, reason = self._push(subscription, message, message_id)
+            if 200 <= status < 300:
+                return
+            self._stopped.wait(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+        self.dead_letters.append(DeadLetter(subscription.name.rpartition("/")[2], status, reason))
+
+    def _push(self, subscription: Subscription, message: PubsubMessage, message_id: str) -> tuple[int, str]:
+        with self._lock:
+            self.pushes += 1
+            fault = self._random.random() if self._random.random() < self.fault_share else None
+            self.faults += fault is not None
+        if fault is not None and fault < 0.5:
+            return 500, "a fault on purpose, before the function"
+        answer = _post(subscription.push_config.push_endpoint, _body(subscription, message, message_id))
+        self.last_heard = time.monotonic()
+        return (500, "a fault on purpose, after the function") if fault is not None else answer
+
+
+def _body(subscription: Subscription, message: PubsubMessage, message_id: str) -> bytes:
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    wrapped = {
+        "data": base64.b64encode(message.data).decode(),
+        "attributes": dict(message.attributes),
+        "messageId": message_id,
+        "message_id": message_id,
+        "publishTime": now,
+        "publish_time": now,
+    }
+    return json.dumps({"message": wrapped, "subscription": subscription.name}).encode()
+
+
+def _post(url: str, body: bytes) -> tuple[int, str]:
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 our own functions
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+            return answer.status, ""
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(2000).decode(errors="replace")
+    except OSError as error:
+        return 0, str(error)
+
+
+@contextmanager
+def serving(broker: Broker) -> Iterator[str]:
+    """Serve the broker; gives the address for PUBSUB_EMULATOR_HOST."""
+    methods: dict[str, dict[str, tuple[Any, Any, Any]]] = {
+        "Publisher": {
+            "CreateTopic": (broker.create_topic, Topic, Topic),
+            "Publish": (broker.publish, PublishRequest, PublishResponse),
+        },
+        "Subscriber": {"CreateSubscription": (broker.create_subscription, Subscription, Subscription)},
+    }
+    server = grpc.server(futures.ThreadPoolExecutor(8))
+    for service, handlers in methods.items():
+        server.add_generic_rpc_handlers(
+            [
+                grpc.method_handlers_generic_handler(
+                    f"google.pubsub.v1.{service}",
+                    {
+                        name: grpc.unary_unary_rpc_method_handler(answer, takes.deserialize, gives.serialize)
+                        for name, (answer, takes, gives) in handlers.items()
+                    },
+                )
+            ]
+        )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        broker.stop()
+        server.stop(None).wait()
