@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
+ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-image bench faults faults-mutants faults-kill lint format lock docs clean
+.PHONY: help run test test-image bench faults faults-mutants faults-kill lint format lock docs deploy destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,14 @@ lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and witho
 	    $$([ $$extra = dev ] || echo "--constraint requirements/dev.txt") --upgrade \
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	    -o requirements/$$extra.txt || exit 1; done
+
+deploy:  ## make everything on Google Cloud, or bring it up to date (ENV=dev or prod; ARGS="-var=…"): docs/operations.md
+	@terraform -chdir=terraform init -input=false
+	@terraform -chdir=terraform workspace select -or-create $(ENV)
+	@terraform -chdir=terraform apply -var-file=envs/$(ENV).tfvars $(ARGS)
+
+destroy:  ## remove from Google Cloud what can be made again (ENV=dev or prod); with DATA=delete, told twice, all of it
+	@sh terraform/destroy.sh $(ENV) $(if $(filter delete,$(DATA)),delete,keep) $(ARGS)
 
 clean:  ## remove the environment and everything that runs leave behind
 	rm -rf $(VENV) data .pytest_cache .mypy_cache .ruff_cache .coverage*

@@ -1,6 +1,10 @@
 module "dbt_runner_image" {
   source = "./modules/image"
 
+  after = concat(
+    [google_project_iam_member.build_logs.id, google_storage_bucket_iam_member.build_reads.id],
+    [for right in google_artifact_registry_repository_iam_member.build_writes : right.id],
+  )
   build_account = google_service_account.build.id
   bucket        = google_storage_bucket.packages.name
   dockerfile    = "jobs/dbt-runner/Dockerfile"
@@ -10,12 +14,6 @@ module "dbt_runner_image" {
   region        = var.region
   repository    = google_artifact_registry_repository.this["images"].repository_id
   root          = local.root
-
-  depends_on = [
-    google_artifact_registry_repository_iam_member.build_writes,
-    google_project_iam_member.build_logs,
-    google_storage_bucket_iam_member.build_reads,
-  ]
 }
 
 module "dbt_runner" {

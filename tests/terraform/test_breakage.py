@@ -1,5 +1,6 @@
 """What is broken on purpose is noticed, and named."""
 
+import pytest
 from tests.terraform.rig import Copy
 from tests.terraform.rules import findings
 
@@ -13,6 +14,16 @@ RETRY = """  retry_policy {
 CALLER = 'role     = "roles/run.invoker"\n  member   = google_service_account.caller.member'
 
 
+@pytest.fixture
+def broken(copy: Copy) -> Copy:
+    """A copy without the retry policy, and with a function that everybody may call."""
+    copy.replace("modules/function/main.tf", RETRY, "  dead_letter_policy")
+    copy.replace(
+        "modules/function/main.tf", CALLER, CALLER.replace("google_service_account.caller.member", '"allUsers"')
+    )
+    return copy
+
+
 def test_a_misspelt_argument_is_no_valid_configuration(copy: Copy) -> None:
     copy.replace("modules/function/main.tf", "ack_deadline_seconds ", "ack_deadlin_seconds ")
     checked = copy.check(*QUICKLY)
@@ -20,31 +31,19 @@ def test_a_misspelt_argument_is_no_valid_configuration(copy: Copy) -> None:
     assert 'An argument named "ack_deadlin_seconds" is not expected here' in checked.stdout
 
 
-def test_a_subscription_without_a_retry_policy_is_found(copy: Copy) -> None:
-    copy.replace("modules/function/main.tf", RETRY, "  dead_letter_policy")
-    checked, plan = copy.plan(*QUICKLY)
+def test_a_missing_retry_policy_and_a_public_invoker_are_found_in_the_plan(broken: Copy) -> None:
+    checked, plan = broken.plan(*QUICKLY)
     assert checked.returncode == 0, "Terraform itself has nothing against it"
-    assert 'module.load.google_pubsub_subscription.this["objects"]: no retry policy' in findings(plan)
+    found = findings(plan)
+    assert 'module.load.google_pubsub_subscription.this["objects"]: no retry policy' in found
+    assert "module.load.google_cloud_run_v2_service_iam_member.caller: the public may" in found
 
 
-def test_a_function_that_the_public_may_call_is_found(copy: Copy) -> None:
-    copy.replace(
-        "modules/function/main.tf", CALLER, CALLER.replace("google_service_account.caller.member", '"allUsers"')
-    )
-    checked, plan = copy.plan(*QUICKLY)
-    assert checked.returncode == 0, "Terraform itself has nothing against it"
-    assert "module.load.google_cloud_run_v2_service_iam_member.caller: the public may" in findings(plan)
-
-
-def test_the_tests_of_the_modules_find_both_as_well(copy: Copy) -> None:
-    copy.replace("modules/function/main.tf", RETRY, "  dead_letter_policy")
-    copy.replace(
-        "modules/function/main.tf", CALLER, CALLER.replace("google_service_account.caller.member", '"allUsers"')
-    )
-    for path in (copy.folder / "terraform" / "tests").glob("*.tftest.hcl"):
+def test_the_tests_of_the_modules_find_both_as_well(broken: Copy) -> None:
+    for path in (broken.folder / "terraform" / "tests").glob("*.tftest.hcl"):
         if path.name != "function.tftest.hcl":
             path.unlink()
-    checked = copy.check("--no-fmt", "--no-plan")
+    checked = broken.check("--no-fmt", "--no-plan")
     assert checked.returncode == 1
     assert "only the function's own caller may call it" in checked.stdout
     assert "a subscription without a retry policy asks again at once" in checked.stdout

@@ -1,8 +1,14 @@
-"""The plan of production: the rules, who may do what to which object, and the doors."""
+"""The plan of production: the rules, who may do what to which object, and what the pages say of it.
 
+One file, because the plan is made once in each process that runs tests.
+"""
+
+import re
 from typing import Any
 
 import pytest
+from tests.terraform.access import rows
+from tests.terraform.rig import PROJECT
 from tests.terraform.rules import findings, resources, storage_rights
 
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
@@ -10,6 +16,8 @@ from millrace.bus.events import ANNOUNCED
 from millrace.tables import TABLES
 
 Plan = dict[str, Any]
+OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
+ACCESS = (PROJECT / "docs" / "access.md").read_text()
 PART = "raw/commits/dt=2026-11-01/run=20261101T000000Z/commits-00000.parquet"
 RUN = "runs/20261101T000000Z"
 
@@ -118,3 +126,36 @@ def test_the_bucket_announces_what_the_code_expects(plan: Plan) -> None:
     notified = [planned for _, planned in resources(plan, "google_storage_notification")]
     assert {planned["object_name_prefix"] for planned in notified} == set(ANNOUNCED)
     assert {tuple(planned["event_types"]) for planned in notified} == {("OBJECT_FINALIZE",)}
+
+
+def test_the_page_about_access_has_exactly_the_rights_of_the_plan(plan: Plan) -> None:
+    written = set(re.findall(r"^\| .* \|$", ACCESS, re.M)) - {"| who | may | what |"}
+    assert written == rows(plan)
+
+
+def test_the_costs_are_those_of_the_plan(plan: Plan) -> None:
+    written = {
+        f"{developers.replace(',', '')}/{hours}": int(usd)
+        for developers, *prices in re.findall(r"^\| ([\d,]+) \| (\d+) \| (\d+) \| (\d+) \|$", OPERATIONS, re.M)
+        for hours, usd in zip((1, 4, 24), prices, strict=True)
+    }
+    assert written == plan["planned_values"]["outputs"]["cost_table_usd_per_month"]["value"]
+
+
+def test_every_alert_has_an_entry_under_its_title(plan: Plan) -> None:
+    titles = {planned["display_name"] for _, planned in resources(plan, "google_monitoring_alert_policy")}
+    entries = set(re.findall(r"^### (.*)$", OPERATIONS, re.M))
+    assert {entry for title in titles for entry in entries if title.startswith(entry)} == entries
+    assert [title for title in titles if not title.startswith(tuple(entries))] == []
+
+
+@pytest.mark.parametrize("kind", ["google_pubsub_subscription", "google_pubsub_topic", "google_cloud_scheduler_job"])
+def test_every_name_that_is_typed_in_a_command_is_planned(plan: Plan, kind: str) -> None:
+    command = {
+        "google_pubsub_subscription": r"gcloud pubsub subscriptions \w+ ([a-z-]+)",
+        "google_pubsub_topic": r"gcloud pubsub topics publish ([a-z-]+)",
+        "google_cloud_scheduler_job": r"gcloud scheduler jobs (?:run|describe|update http) ([a-z-]+)",
+    }[kind]
+    typed = set(re.findall(command, OPERATIONS))
+    assert typed
+    assert typed <= {planned["name"] for _, planned in resources(plan, kind)}

@@ -27,6 +27,7 @@ resource "google_storage_bucket_object" "this" {
 resource "terraform_data" "this" {
   triggers_replace = local.reference
   input            = local.reference
+  depends_on       = [var.after]
 
   provisioner "local-exec" {
     command = "sh \"${path.module}/build.sh\""

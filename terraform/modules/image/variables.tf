@@ -1,3 +1,9 @@
+variable "after" {
+  description = "What has to be there before it is built: the rights of the account that builds."
+  type        = list(string)
+  nullable    = false
+}
+
 variable "bucket" {
   description = "Name of the bucket that the files are handed over in."
   type        = string

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Remove what can be made again; with "delete" as second word the data too, if the deployment was told so before.
+# Usage: destroy.sh ENVIRONMENT keep|delete [options of terraform destroy]
+set -eu
+cd "$(dirname "$0")"
+environment=$1 data=$2
+shift 2
+terraform init -input=false >/dev/null
+terraform workspace select "$environment"
+
+if [ "$data" = delete ]; then
+  if [ "$(terraform output -raw keeps_data)" != false ]; then
+    echo "The data is protected. Tell the deployment first: make deploy ENV=$environment ARGS=-var=delete_data=true" >&2
+    exit 2
+  fi
+  exec terraform destroy -var-file="envs/$environment.tfvars" -var=delete_data=true "$@"
+fi
+
+# The data, and what it hangs on: a destroy takes along whatever depends on its targets.
+kept='module\.(lake|source_key)\.|module\.topic\["object-events"\]\.google_pubsub_topic\.this$|google_(project_service|kms_)'
+terraform state list | grep -vE "^($kept)|(^|\.)data\." >.targets || true
+while read -r address; do
+  set -- "$@" "-target=$address"
+done <.targets
+rm .targets
+echo "Keeping the lake, the quarantine and the source's key."
+terraform destroy -var-file="envs/$environment.tfvars" "$@"
