@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "log"),
     ("tables",),
     ("rows", "lake"),
-    ("bus", "jobs"),
+    ("bus", "jobs", "doors"),
     ("sources",),
     ("warehouse", "dropped_lines"),
     ("dropped",),

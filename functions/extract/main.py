@@ -6,13 +6,14 @@ import functions_framework
 from cloudevents.http import CloudEvent
 from flask import Request
 
-from millrace import adapters, extracting, log, runs
+from millrace import adapters, doors, extracting, log, runs
 from millrace.bus import events
 from millrace.config import ExtractConfig
 from millrace.tables import TABLES, Table
 
 CONFIG = ExtractConfig.from_env()
 log.start()
+doors.guard(CONFIG.caller, plain=("start_run",))
 
 
 @functions_framework.http

@@ -3,12 +3,13 @@
 import functions_framework
 from cloudevents.http import CloudEvent
 
-from millrace import adapters, loading, log
+from millrace import adapters, doors, loading, log
 from millrace.bus import events
 from millrace.config import LoadConfig
 
 CONFIG = LoadConfig.from_env()
 log.start()
+doors.guard(CONFIG.caller)
 
 
 @functions_framework.cloud_event

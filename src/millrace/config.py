@@ -11,6 +11,7 @@
 | MILLRACE_REQUESTS_PER_MINUTE | extract | `100` (`0`: unpaced) |
 | MILLRACE_REQUEST_BURST | extract | `95` |
 | MILLRACE_TIMEOUT_S | extract | `30` |
+| MILLRACE_PUSH_AUDIENCE, MILLRACE_PUSH_ACCOUNT | extract, load | audience, e-mail of callers' tokens; or anybody may |
 | MILLRACE_MEMORY | load, dbt-runner | `200MB`: what DuckDB may use |
 | MILLRACE_DBT_DIR, MILLRACE_DBT_TARGET_DIR | dbt-runner | the dbt project, and where its artifacts go |
 | MILLRACE_LEASE_S | dbt-runner | `60`: how long a build's holder may be silent before another one takes over |
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
+from millrace.doors import Caller
 from millrace.errors import ConfigError
 
 
@@ -56,6 +58,13 @@ def _http_url(name: str) -> str:
     return url
 
 
+def _caller() -> Caller | None:
+    audience, account = os.environ.get("MILLRACE_PUSH_AUDIENCE", ""), os.environ.get("MILLRACE_PUSH_ACCOUNT", "")
+    if bool(audience) != bool(account):
+        raise ConfigError("MILLRACE_PUSH_AUDIENCE and MILLRACE_PUSH_ACCOUNT: both are needed to check who calls")
+    return Caller(audience, account) if audience else None
+
+
 def _memory(name: str) -> str:
     text = os.environ.get(name) or "200MB"
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", text):
@@ -74,6 +83,7 @@ class ExtractConfig:
     requests_per_minute: float
     request_burst: int
     timeout_s: float
+    caller: Caller | None = None
 
     @classmethod
     def from_env(cls) -> Self:
@@ -86,6 +96,7 @@ class ExtractConfig:
             requests_per_minute=_number("MILLRACE_REQUESTS_PER_MINUTE", 100),
             request_burst=max(1, int(_number("MILLRACE_REQUEST_BURST", 95))),
             timeout_s=_number("MILLRACE_TIMEOUT_S", 30, at_least=0.1),
+            caller=_caller(),
         )
 
 
@@ -98,6 +109,7 @@ class LoadConfig:
     warehouse: str
     job: str
     memory: str
+    caller: Caller | None = None
 
     @classmethod
     def from_env(cls) -> Self:
@@ -108,6 +120,7 @@ class LoadConfig:
             warehouse=_required("MILLRACE_WAREHOUSE"),
             job=_required("MILLRACE_JOB"),
             memory=_memory("MILLRACE_MEMORY"),
+            caller=_caller(),
         )
 
 

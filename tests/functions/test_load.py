@@ -227,12 +227,6 @@ def test_a_body_that_is_no_json_object_is_not_acknowledged(functions: Deployed, 
     assert not functions.warehouse_path.exists()
 
 
-def test_a_body_of_twenty_megabytes_is_answered(functions: Deployed) -> None:
-    stored = start_run_with_one_part(functions, parquet())
-    heavy = notification(stored) | {"padding": "x" * (20 << 20)}
-    assert functions.load(heavy).status_code == 200
-
-
 def test_a_warehouse_that_cannot_be_opened_is_not_acknowledged(functions: Deployed) -> None:
     stored = start_run_with_one_part(functions, parquet())
     functions.warehouse_path.write_bytes(b"no database" * 1000)

@@ -1,0 +1,136 @@
+"""What is checked before a function hears of a request: its size, who sent it, and whether it can be an event at all.
+
+The platform checks the caller's right to invoke; the token is checked here once more, because a right that was given
+to one account too many is not seen anywhere else. What is refused is answered 4xx with one log line, and no work is
+done: a subscription delivers it again and gives it up to its dead letters, where a person sees it.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from flask import Flask, current_app, request
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from millrace import log
+
+MAX_BODY_BYTES = 1 << 20  # an object's resource has a few KiB, a task's message less than one
+_CERTS_LAST_S = 3600.0  # new keys are published long before they sign
+_CLOCK_SKEW_S = 30
+Claims = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who may call: tokens for `audience` whose e-mail is `account`."""
+
+    audience: str
+    account: str
+
+
+@dataclass
+class _Refused(Exception):
+    status: int
+    why: str
+
+
+@dataclass
+class _Certificates:
+    """Google's public keys, fetched once an hour; made to be the `request` of google.oauth2.id_token."""
+
+    fetch: Callable[..., object]
+    fetched_at: float = field(default=float("-inf"))
+    answer: object = None
+
+    def __call__(self, url: str, method: str = "GET", **named: object) -> object:
+        if time.monotonic() - self.fetched_at > _CERTS_LAST_S:
+            self.answer = self.fetch(url, method=method, timeout=10)
+            self.fetched_at = time.monotonic()
+        return self.answer
+
+
+def guard(caller: Caller | None, plain: tuple[str, ...] = ()) -> None:
+    """Check every request of the function that is being loaded; only those called `plain` take other than events.
+
+    Without a caller anybody may call: on a laptop the door is the machine's own.
+    """
+    app: Flask = current_app
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1  # of a body that does not say its length, no more is read
+    claims_of = _verifier(caller) if caller else None
+
+    @app.before_request
+    def check() -> None:
+        try:
+            if (request.content_length or 0) > MAX_BODY_BYTES:
+                raise _Refused(413, f"a body of {request.content_length:,} bytes, of at most {MAX_BODY_BYTES:,}")
+            if caller and claims_of:
+                _check_caller(caller, claims_of, request.headers.get("Authorization", ""))
+            body = _body()
+            if app.name not in plain and request.method == "POST":
+                _check_event(request.headers, body)
+        except _Refused as refused:
+            log.warning("refused at the door", function=app.name, status=refused.status, why=refused.why)
+            raise HTTPException(response=Response(refused.why, refused.status, mimetype="text/plain")) from refused
+
+
+def _verifier(caller: Caller) -> Callable[[str], Claims]:
+    from google.auth.transport.requests import Request
+    from google.oauth2 import id_token
+
+    certificates = _Certificates(Request())
+
+    def claims_of(token: str) -> Claims:
+        claims: Claims = id_token.verify_oauth2_token(token, certificates, caller.audience, _CLOCK_SKEW_S)
+        return claims
+
+    return claims_of
+
+
+def _check_caller(caller: Caller, claims_of: Callable[[str], Claims], header: str) -> None:
+    from google.auth.exceptions import GoogleAuthError, TransportError
+
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise _Refused(401, "no bearer token")
+    try:
+        claims = claims_of(token)
+    except TransportError as error:
+        raise _Refused(503, "Google's certificates are out of reach") from error
+    except (GoogleAuthError, ValueError) as error:
+        raise _Refused(401, f"the token is not valid: {_in_short(error)}") from error
+    if claims.get("email_verified") is not True or claims.get("email") != caller.account:
+        raise _Refused(403, "the token is of another account than the subscription's")
+
+
+def _in_short(error: Exception) -> str:
+    """Give the reason without what came: the library quotes parts of the token."""
+    text = str(error)
+    for known in ("expired", "too early", "audience", "signature", "Certificate", "issuer"):
+        if known in text:
+            return known
+    return type(error).__name__
+
+
+def _body() -> bytes:
+    body = request.get_data()
+    if len(body) > MAX_BODY_BYTES:
+        raise _Refused(413, f"a body of more than {MAX_BODY_BYTES:,} bytes")
+    return body
+
+
+def _check_event(headers: Headers, body: bytes) -> None:
+    """Refuse what is neither a CloudEvent in one of its forms nor a bare push; the rest is for the parser."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _Refused(400, "no event: the body is not JSON") from error
+    if not isinstance(content, dict):
+        raise _Refused(400, "no event: the body is no JSON object")
+    is_binary = all(f"ce-{name}" in headers for name in ("id", "source", "specversion", "type"))
+    is_structured = all(name in content for name in ("id", "source", "specversion", "type"))
+    is_push = isinstance(content.get("message"), dict)
+    if not (is_binary or is_structured or is_push):
+        raise _Refused(400, "no event: neither a CloudEvent nor a push of Pub/Sub")
