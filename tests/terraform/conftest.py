@@ -10,7 +10,7 @@ from tests.terraform.rig import PLAIN_WORD, Copy, has_rig
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     if not has_rig():
         pytest.skip(PLAIN_WORD)
-    return Copy.into(tmp_path_factory.mktemp("copy"))
+    return Copy.into(tmp_path_factory.mktemp("copy"), hollow=True)
 
 
 @pytest.fixture(scope="session")

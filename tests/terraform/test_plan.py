@@ -4,9 +4,11 @@ One file, because the plan is made once in each process that runs tests.
 """
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.packages.packaging import FUNCTIONS, assemble
 from tests.terraform.access import rows
 from tests.terraform.rig import PROJECT
 from tests.terraform.rules import findings, resources, storage_rights
@@ -126,6 +128,15 @@ def test_the_bucket_announces_what_the_code_expects(plan: Plan) -> None:
     notified = [planned for _, planned in resources(plan, "google_storage_notification")]
     assert {planned["object_name_prefix"] for planned in notified} == set(ANNOUNCED)
     assert {tuple(planned["event_types"]) for planned in notified} == {("OBJECT_FINALIZE",)}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_package_that_terraform_zips_is_the_one_that_was_tested(plan: Plan, name: str, tmp_path: Path) -> None:
+    folder = assemble(name, tmp_path / name)
+    tested = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    read = plan["prior_state"]["values"]["root_module"]["resources"]
+    zipped = next(each["values"] for each in read if each["address"] == f'data.archive_file.function["{name}"]')
+    assert {source["filename"]: source["content"] for source in zipped["source"]} == tested
 
 
 def test_the_page_about_access_has_exactly_the_rights_of_the_plan(plan: Plan) -> None:
