@@ -19,6 +19,11 @@ fi
 # The data, and what it hangs on: a destroy takes along whatever depends on its targets.
 kept='module\.(lake|source_key)\.|module\.topic\["object-events"\]\.google_pubsub_topic\.this$|google_(project_service|kms_)'
 terraform state list | grep -vE "^($kept)|(^|\.)data\." >.targets || true
+if [ ! -s .targets ]; then # without a target everything would be meant
+  rm .targets
+  echo "Nothing is left but the data."
+  exit 0
+fi
 while read -r address; do
   set -- "$@" "-target=$address"
 done <.targets

@@ -4,7 +4,6 @@ module "load" {
   description = "Loads each new object into the warehouse, and starts the build when a run is final."
   entry_point = "load"
   environment = {
-    MILLRACE_BUS        = "pubsub:///projects/${var.project_id}"
     MILLRACE_JOB        = "run:///projects/${var.project_id}/locations/${var.region}/jobs/${module.dbt_runner.name}"
     MILLRACE_LAKE       = "gs://${local.lake}"
     MILLRACE_MEMORY     = "800MB"
