@@ -36,4 +36,6 @@ module "dbt_runner" {
     read-requested = { bucket = local.lake, role = "roles/storage.objectViewer", prefix = "build/requested.json" }
   }
   vpc_connector = var.vpc_connector
+
+  depends_on = [google_project_service.this]
 }

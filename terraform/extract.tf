@@ -43,6 +43,13 @@ module "start_run" {
     create-plan = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/plan.json" }
     read-plan   = { bucket = local.lake, role = "roles/storage.objectViewer", prefix = "runs/", suffix = "/plan.json" }
   }
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build_writes,
+    google_project_iam_member.build_logs,
+    google_project_iam_member.build_reads_copies,
+    google_storage_bucket_iam_member.build_reads,
+  ]
 }
 
 module "extract" {
@@ -82,6 +89,13 @@ module "extract" {
       parent = { topic = module.topic["extract-events"], filter = "attributes.table = \"${each.value.parent}\"" }
     },
   )
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build_writes,
+    google_project_iam_member.build_logs,
+    google_project_iam_member.build_reads_copies,
+    google_storage_bucket_iam_member.build_reads,
+  ]
 }
 
 module "schedule" {
@@ -92,4 +106,6 @@ module "schedule" {
   interval_hours = var.interval_hours
   region         = var.region
   url            = module.start_run.url
+
+  depends_on = [google_project_service.this]
 }

@@ -26,6 +26,13 @@ module "load" {
   subscriptions = {
     objects = { topic = module.topic["object-events"] }
   }
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build_writes,
+    google_project_iam_member.build_logs,
+    google_project_iam_member.build_reads_copies,
+    google_storage_bucket_iam_member.build_reads,
+  ]
 }
 
 # An event cannot start a job by itself: the load function does, when a run is final.

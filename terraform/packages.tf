@@ -75,6 +75,17 @@ resource "google_storage_bucket_iam_member" "build_reads" {
   member = google_service_account.build.member
 }
 
+# The platform copies a function's package into a bucket of its own, which it makes when it builds the first one.
+resource "google_project_iam_member" "build_reads_copies" {
+  project = var.project_id
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.build.member
+  condition {
+    title      = "copies-of-packages"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
+  }
+}
+
 resource "google_artifact_registry_repository_iam_member" "build_writes" {
   for_each   = google_artifact_registry_repository.this
   repository = each.value.name

@@ -10,6 +10,7 @@ resource "google_project_iam_custom_role" "object_lister" {
   title       = "Millrace object lister"
   description = "See which objects there are, not what is in them."
   permissions = ["storage.objects.list"]
+  depends_on  = [google_project_service.this]
 }
 
 resource "google_project_iam_custom_role" "job_starter" {
@@ -23,4 +24,5 @@ resource "google_project_iam_custom_role" "job_starter" {
     "run.jobs.run",
     "run.jobs.runWithOverrides",
   ]
+  depends_on = [google_project_service.this]
 }

@@ -14,6 +14,10 @@ terraform {
       source  = "hashicorp/google-beta"
       version = "~> 6.50"
     }
+    time = { # only to wait until new metrics are known
+      source  = "hashicorp/time"
+      version = "~> 0.13"
+    }
   }
 }
 

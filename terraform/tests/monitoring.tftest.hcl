@@ -4,6 +4,8 @@ mock_provider "google" {
   }
 }
 
+mock_provider "time" {}
+
 run "a_day_and_an_hour_without_news_is_silence" {
   module {
     source = "./modules/monitoring"

@@ -6,6 +6,7 @@ mock_provider "google" {
   }
 }
 mock_provider "google-beta" {}
+mock_provider "time" {}
 
 run "what_cannot_be_meant_is_refused" {
   command = plan

@@ -78,6 +78,12 @@ resource "google_logging_metric" "this" {
   label_extractors = each.value.label == null ? {} : { (each.value.label) = "EXTRACT(jsonPayload.${each.value.label})" }
 }
 
+# Cloud Monitoring refuses an alert on a metric that it does not know yet.
+resource "time_sleep" "metrics_known" {
+  create_duration = "60s"
+  triggers        = { for key, metric in google_logging_metric.this : key => metric.id }
+}
+
 resource "google_monitoring_alert_policy" "threshold" {
   for_each              = local._thresholds
   display_name          = each.value.title
@@ -104,6 +110,8 @@ resource "google_monitoring_alert_policy" "threshold" {
   documentation {
     content = "See the entry \"${each.value.title}\" in docs/operations.md."
   }
+
+  depends_on = [time_sleep.metrics_known]
 }
 
 resource "google_monitoring_alert_policy" "log_line" {
