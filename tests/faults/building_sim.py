@@ -38,7 +38,7 @@ class Builds:
         self.building: dict[int, Handler | None] = {}
         world.scheduler.beat = self._renew
         self.job = gated(self, "job", world.scheduler)
-        self.dbt = dbt_sim.Project(world) if world.scheduler.nature.is_build_faulty else dbt_sim.TwoModels(world)
+        self.dbt = dbt_sim.Project(world) if world.scheduler.nature.has_real_dbt else dbt_sim.TwoModels(world)
         self._dbt = gated(self.dbt, "dbt", world.scheduler)
 
     def start(self, run_id: str | None) -> None:

@@ -1,7 +1,7 @@
 """The pipeline with one of its guards removed, one at a time: some schedule has to notice each of them."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -167,7 +167,7 @@ def _generation(lake: Any, name: str) -> int:
 
 _BUILDS = {"crowded builds #1": 1, "drops #1": 1, "switches #1": 1}
 _SLEEPERS = _BUILDS | {"pauses #1": 2}
-_PAGES = {"world #1": 3, "handlers #1": 0, "faults #1": 0, "crowded builds #1": 0, "faults of the build #1": 0}
+_PAGES = {"world #1": 3, "handlers #1": 0, "faults #1": 0, "crowded builds #1": 0}
 
 
 @dataclass(frozen=True)
@@ -175,31 +175,31 @@ class Hunt:
     """Where a mutant is looked for: `given` decisions make it likely that it shows, `seed` is known to do it."""
 
     seed: int
-    given: Mapping[str, int] = field(default_factory=dict)
+    given: dict[str, int] = field(default_factory=dict)
 
 
 CAUGHT_BY: dict[Callable[[], AbstractContextManager[None]], Hunt] = {
     a_load_does_not_look_into_the_ledger: Hunt(0),
-    rows_and_ledger_are_two_transactions: Hunt(0),
+    rows_and_ledger_are_two_transactions: Hunt(12),
     a_write_overwrites_whatever_is_there: Hunt(0),
     an_older_row_wins: Hunt(10, {"more runs #1": 4, "overlaps #1": 2, "late #1": 2}),
     as_many_rows_as_were_counted_are_enough: Hunt(18, _PAGES),
     a_run_is_final_when_somebody_looks: Hunt(0),
     a_final_object_is_written_again: Hunt(0),
-    a_download_gives_whatever_is_there_now: Hunt(4),
+    a_download_gives_whatever_is_there_now: Hunt(0),
     a_cursor_goes_to_whoever_ends_last: Hunt(1),
     a_cursor_moves_before_its_run_is_final: Hunt(0),
-    a_lost_end_of_a_run_stays_lost: Hunt(3, {"lost #1": 3, "drops #1": 1, "more runs #1": 0}),
-    an_overtaken_build_is_noted_and_published: Hunt(31, _SLEEPERS),
-    a_build_does_not_look_again_when_it_ends: Hunt(1, _BUILDS),
-    a_lease_is_taken_from_whoever_holds_it: Hunt(18, _BUILDS),
+    a_lost_end_of_a_run_stays_lost: Hunt(41, {"lost #1": 3, "drops #1": 1, "more runs #1": 0}),
+    an_overtaken_build_is_noted_and_published: Hunt(9, _SLEEPERS),
+    a_build_does_not_look_again_when_it_ends: Hunt(23, _BUILDS),
+    a_lease_is_taken_from_whoever_holds_it: Hunt(9, _BUILDS),
 }
 """Every mutant, and a seed whose schedule notices it: where the search begins."""
 
 
 def try_mutant(mutant: Callable[[], AbstractContextManager[None]], seed: int) -> Outcome:
     """Run the schedule of a seed over a mutant; what a clean run gives is known from before the mutation."""
-    given = CAUGHT_BY[mutant].given
+    given = {"faults of the build #1": 0} | CAUGHT_BY[mutant].given  # dbt guards nothing
     with tiny():
         expected_of(Choices.of_seed(seed, given))
         with mutant():

@@ -80,7 +80,7 @@ class Scope:
 
 def expected_of(choices: Choices) -> Expected:
     """Give what a clean run leaves for a schedule, of which the first decisions are made here."""
-    return Scope.of(choices).expected(with_marts=Nature(choices).is_build_faulty)
+    return Scope.of(choices).expected(with_marts=Nature(choices).has_real_dbt)
 
 
 def _simulate(choices: Choices, scheduler_of: list[Scheduler]) -> None:
@@ -92,7 +92,7 @@ def _simulate(choices: Choices, scheduler_of: list[Scheduler]) -> None:
         world = World(place, scheduler, Source(scope.seed, scheduler))
         worlds.append(world)
         try:
-            expected = scope.expected(with_marts=scheduler.nature.is_build_faulty)
+            expected = scope.expected(with_marts=scheduler.nature.has_real_dbt)
             _plan(world, choices, scope)
             scheduler.recover = world.recover
             scheduler.run()
