@@ -8,7 +8,7 @@ DEV := $(VENV)/.dev-stamp
 ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-image bench faults faults-mutants faults-kill lint format lock docs deploy destroy clean
+.PHONY: help run test test-emulators test-image bench faults faults-mutants faults-kill lint format lock docs deploy destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(DEV)  ## everything that must hold: format, lint, types, SQL, tests, cov
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+
+test-emulators: $(DEV)  ## the road over Google's own clients: contract suites over emulators, the whole pipeline over sockets
+	@$(BIN)/python -m pytest tests/emulators tests/contract $(ARGS)
 
 test-image: $(DEV)  ## build the image of the build job and run it as it is deployed (where ocirig is: OCIRIG=folder)
 	@$(BIN)/python -m pytest -rs tests/image/built.py $(ARGS)

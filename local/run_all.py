@@ -20,7 +20,7 @@ from laptop.progress import Watcher
 from laptop.report import Report
 from laptop.source import source_settings, world_of
 from millrace import adapters, builds, reconciling, sweeping
-from millrace.config import BuildConfig
+from millrace.config import BuildConfig, LoadConfig
 from millrace.errors import ConfigError, MillraceError
 from millrace.sweeping import Patience
 
@@ -52,6 +52,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--force", action="store_true", help="build although nothing new was loaded: a model changed")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    emulators = parser.add_argument_group("emulators")
+    emulators.add_argument(
+        "--emulators",
+        action="store_true",
+        help="run as deployed: each function a process, over Google's clients, against emulators of its services",
+    )
+    emulators.add_argument("--fault-share", type=float, default=0.0, help="answer that share of the pushes 500")
+    emulators.add_argument("--deliver-twice", action="store_true", help="deliver each message twice")
     source = parser.add_argument_group("source")
     source.add_argument(
         "--source-url", metavar="URL", help="a server of the source API; its key in MILLRACE_SOURCE_KEY"
@@ -80,7 +88,9 @@ def _day(text: str) -> date:
 
 def run(options: argparse.Namespace) -> Report:
     """Do what the options ask for; gives the outcome."""
-    place = Place(options.data_dir.resolve())
+    if options.emulators and options.drops:
+        raise ConfigError("--drops with --emulators: files are dropped into the folder of a plain run")
+    place = Place(options.data_dir.resolve() / ("emulated" if options.emulators else ""))
     report = Report(place)
     started = time.monotonic()
     with ExitStack() as stack:
@@ -88,21 +98,66 @@ def run(options: argparse.Namespace) -> Report:
         watcher = stack.enter_context(Watcher())
         settings = place.settings() | source_settings(options, place, stack, watcher.say)
         report.seconds["start"] = time.monotonic() - started
-        pipeline = wiring.connect(settings)
-        stack.callback(pipeline.warehouse.close)
-        pipeline.warehouse.ensure_tables()
-        if options.drops:
-            _load_drops(pipeline, place, watcher, report)
+        if options.emulators:
+            _run_emulated(stack, options, settings, watcher, report)
         else:
-            _run_pipeline(pipeline, options, settings, watcher, report)
-        report.seconds |= {lane: seconds for lane, seconds in pipeline.bus.busy_s.items() if seconds}
-        report.problems += [f"{dead.subscription}: {dead.reason}" for dead in pipeline.bus.dead_letters]
+            _run_here(stack, options, settings, watcher, report)
         outcome = builds.run(adapters.builder_of(BuildConfig.from_env(), watcher.hear), force=options.force)
         if outcome.build is not None:
             report.build = outcome.build
             report.seconds["build"] = outcome.build.seconds
     report.seconds["total"] = time.monotonic() - started
     return report
+
+
+def _run_here(
+    stack: ExitStack, options: argparse.Namespace, settings: dict[str, str], watcher: Watcher, report: Report
+) -> None:
+    pipeline = wiring.connect(settings)
+    stack.callback(pipeline.warehouse.close)
+    pipeline.warehouse.ensure_tables()
+    if options.drops:
+        _load_drops(pipeline, report.place, watcher, report)
+    else:
+        _run_pipeline(pipeline, options, settings, watcher, report)
+    report.seconds |= {lane: seconds for lane, seconds in pipeline.bus.busy_s.items() if seconds}
+    report.problems += [f"{dead.subscription}: {dead.reason}" for dead in pipeline.bus.dead_letters]
+
+
+def _run_emulated(
+    stack: ExitStack, options: argparse.Namespace, settings: dict[str, str], watcher: Watcher, report: Report
+) -> None:
+    try:
+        from laptop import emulated
+    except ImportError as error:
+        raise ConfigError(f"--emulators: {error}; `make test-emulators` installs what it needs") from error
+    started = time.monotonic()
+    running = stack.enter_context(
+        emulated.emulated(report.place, settings, options.fault_share, options.deliver_twice, watcher.say)
+    )
+    report.seconds["emulators"] = time.monotonic() - started
+    load = LoadConfig.from_env()
+    warehouse = adapters.warehouse_at(load.warehouse, load.memory)
+    stack.callback(warehouse.close)
+    warehouse.ensure_tables()
+    wiring.probe_source()
+    bus = adapters.bus_at(settings["MILLRACE_BUS"])
+    sweeping.sweep(running.lake, bus, warehouse, datetime.now(UTC), Patience(quiet=timedelta(0)))
+    warehouse.close()  # while the functions run, it is the load function's
+    report.run_id = running.start_run(_order(options))
+    watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")
+    report.problems += running.wait_for(report.run_id)
+    running.stop_functions()
+    report.seconds["run"] = time.monotonic() - started - report.seconds["emulators"]
+    report.tables = reconciling.reconcile(running.lake, warehouse, report.run_id)
+    missing = reconciling.unfinished(running.lake, report.run_id)
+    if missing:
+        report.problems.append(f"the run ended without {', '.join(missing)}")
+
+
+def _order(options: argparse.Namespace) -> bytes:
+    since = {"since": str(options.since)} if options.since else {}
+    return json.dumps({"full_refresh": options.full_refresh} | since).encode()
 
 
 def _resume(pipeline: wiring.Pipeline, watcher: Watcher) -> None:
@@ -118,7 +173,7 @@ def _resume(pipeline: wiring.Pipeline, watcher: Watcher) -> None:
 def _run_pipeline(
     pipeline: wiring.Pipeline, options: argparse.Namespace, settings: dict[str, str], watcher: Watcher, report: Report
 ) -> None:
-    pipeline.probe_source()
+    wiring.probe_source()
     _resume(pipeline, watcher)
     report.run_id = pipeline.start_run(options.since, options.full_refresh)
     watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")

@@ -34,10 +34,13 @@ class Pushed:
 
 
 def find_emulator() -> Path | None:
-    """Give the emulator's archive: of MILLRACE_PUBSUB_EMULATOR, or of the Google Cloud CLI; None without it or Java."""
-    if not shutil.which("java"):
-        return None
+    """Give the emulator's archive: of MILLRACE_PUBSUB_EMULATOR, or of the Google Cloud CLI; None without it or Java.
+
+    `MILLRACE_PUBSUB_EMULATOR=none` is to do without.
+    """
     named = os.environ.get("MILLRACE_PUBSUB_EMULATOR")
+    if named == "none" or not shutil.which("java"):
+        return None
     if named:
         return Path(named)
     gcloud = shutil.which("gcloud")

@@ -32,12 +32,6 @@ class Pipeline:
     bus: LocalBus
     job: RequestedBuilds
 
-    def probe_source(self) -> None:
-        """Ask the source for its shortest list, so that a wrong address or key is said once, before a run starts."""
-        table = TABLES["repos"]
-        client = adapters.extractor_of(ExtractConfig.from_env()).client.for_task()
-        next(Listing(client, table, None, None, lambda columns: ()).rows())
-
     def start_run(self, since: date | None, full_refresh: bool) -> str:
         """Start a run as the scheduler does; gives its run_id. Nothing is delivered before the bus runs."""
         body = {"full_refresh": full_refresh} | ({"since": str(since)} if since else {})
@@ -50,6 +44,13 @@ class Pipeline:
         if answer.status_code != 200:
             raise ConfigError(f"the run could not be started: {answer.get_data(as_text=True)}")
         return str(answer.get_json()["run_id"])
+
+
+def probe_source() -> None:
+    """Ask the source for its shortest list, so that a wrong address or key is said once, before a run starts."""
+    table = TABLES["repos"]
+    client = adapters.extractor_of(ExtractConfig.from_env()).client.for_task()
+    next(Listing(client, table, None, None, lambda columns: ()).rows())
 
 
 def connect(settings: Mapping[str, str]) -> Pipeline:
