@@ -38,6 +38,22 @@ resource "google_project_service_identity" "this" {
 
 data "google_storage_project_service_account" "this" {}
 
+# Who read which object, and who the source key, is in the project's audit log; by default it is not.
+resource "google_project_iam_audit_config" "reads" {
+  for_each = toset(["secretmanager.googleapis.com", "storage.googleapis.com"])
+  project  = var.project_id
+  service  = each.value
+
+  dynamic "audit_log_config" {
+    for_each = ["DATA_READ", "DATA_WRITE"]
+    content {
+      log_type = audit_log_config.value
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
 resource "google_kms_crypto_key_iam_member" "agent" {
   for_each      = var.kms_key == null ? toset([]) : local.agents
   crypto_key_id = var.kms_key

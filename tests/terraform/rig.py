@@ -65,7 +65,7 @@ class Copy:
 
     def terraform(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run terraform itself."""
-        return self._run("terraform", "-chdir=terraform", *arguments)
+        return self._run("terraform", "-chdir=terraform", *arguments, timeout_s=90)
 
     def plan(self, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
         """Give how the rig's check ended, and the plan that it made."""
@@ -77,7 +77,9 @@ class Copy:
         """Give what gcloud was asked."""
         return (self.folder / "bin" / "called").read_text().splitlines()
 
-    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, *command: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, **SETTINGS, "PATH": path}
-        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300)
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout_s
+        )

@@ -103,6 +103,11 @@ def test_only_the_extractors_read_the_source_key(plan: Plan) -> None:
     assert readers == {f'module.extract["{table}"]' for table in TABLES}
 
 
+def test_it_is_logged_who_reads_objects_and_the_source_key(plan: Plan) -> None:
+    logged = {planned["service"].split(".")[0] for _, planned in resources(plan, "google_project_iam_audit_config")}
+    assert logged == {"secretmanager", "storage"}
+
+
 def test_the_source_key_is_nowhere_in_the_plan(plan: Plan) -> None:
     assert "key-of-the-source" not in str(plan)
 
