@@ -45,6 +45,7 @@ def build(data: Path, *arguments: str, **settings: str) -> tuple[int, list[dict[
     given = {"MILLRACE_LAKE": "file:///data/lake", "MILLRACE_DBT_TARGET_DIR": "/data/target"} | settings
     options = [part for name, value in given.items() for part in ("-e", f"{name}={value}")]
     ended = run(*options, "-v", f"{data}:/data", IMAGE, *arguments)
+    assert "Traceback" not in ended.err, ended.err
     return ended.code, [json.loads(line) for line in ended.err.splitlines()]
 
 
