@@ -18,12 +18,13 @@ import os
 import re
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from millrace.building import Build, Node, build
@@ -40,6 +41,32 @@ if TYPE_CHECKING:
     from millrace.warehouse.duckdb import DuckDBWarehouse
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class OneEach(Generic[P, T]):
+    """A function that is called once for the same arguments, also by threads that call at the same time.
+
+    `functools.cache` alone lets them all in: two adapters of one DuckDB file would each have a lock of its own, and
+    load the same object twice.
+    """
+
+    def __init__(self, make: Callable[P, T]) -> None:
+        update_wrapper(self, make)
+        self._made = cache(make)
+        self._lock = threading.RLock()
+
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> T:
+        """Give what was made for these arguments."""
+        with self._lock:
+            return self._made(*arguments, **named)  # type: ignore[arg-type]  # all settings are hashable
+
+    def cache_clear(self) -> None:
+        """Forget all that was made."""
+        self._made.cache_clear()
+
+
 class RequestedBuilds:
     """The job on one machine: remembers who asked, and whoever drives the process runs one build for all."""
 
@@ -51,7 +78,7 @@ class RequestedBuilds:
         self.requests.append(run_id)
 
 
-@cache
+@OneEach
 def lake_at(url: str) -> Lake:
     """Give the lake of `file:///folder` or `gs://bucket`."""
     if url.startswith("gs:"):
@@ -67,7 +94,7 @@ def lake_at(url: str) -> Lake:
     return LocalLake(root, bucket=root.name)
 
 
-@cache
+@OneEach
 def bus_at(url: str) -> Bus:
     """Give the bus of `inprocess:` or `pubsub:///projects/P`."""
     if url.startswith("pubsub:"):
@@ -83,7 +110,7 @@ def bus_at(url: str) -> Bus:
     return LocalBus()
 
 
-@cache
+@OneEach
 def job_at(url: str) -> "Job":
     """Give the job of `inprocess:` or `run:///projects/P/locations/R/jobs/J`."""
     if url.startswith("run:"):
@@ -97,7 +124,7 @@ def job_at(url: str) -> "Job":
     return RequestedBuilds()
 
 
-@cache
+@OneEach
 def warehouse_at(url: str, memory: str) -> "DuckDBWarehouse":
     """Give the warehouse of `duckdb:///file`."""
     from millrace.warehouse.duckdb import DuckDBWarehouse
@@ -105,7 +132,7 @@ def warehouse_at(url: str, memory: str) -> "DuckDBWarehouse":
     return DuckDBWarehouse(_path(url, "duckdb"), memory_limit=memory)
 
 
-@cache
+@OneEach
 def extractor_of(config: ExtractConfig) -> Extractor:
     """Give what the extract functions work with: one client, and so one rate budget, for all tasks of the process."""
     budget = RateBudget(config.requests_per_minute or None, config.request_burst)

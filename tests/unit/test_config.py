@@ -1,7 +1,9 @@
 """A setting that is missing or wrong is said by its name, before anything starts, and never shows the key."""
 
 import re
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,20 @@ def test_a_bucket_is_named_without_a_folder(url: str) -> None:
 
 def test_the_same_setting_gives_the_same_lake(tmp_path: Path) -> None:
     assert adapters.lake_at(tmp_path.as_uri()) is adapters.lake_at(tmp_path.as_uri())
+
+
+def test_threads_that_ask_at_the_same_time_get_the_same_adapter() -> None:
+    made: list[str] = []
+
+    @adapters.OneEach
+    def slow(url: str) -> int:
+        time.sleep(0.05)
+        made.append(url)
+        return len(made)
+
+    with ThreadPoolExecutor(8) as threads:
+        got = list(threads.map(slow, ["duckdb:///x"] * 8))
+    assert (got, made) == ([1] * 8, ["duckdb:///x"])
 
 
 def test_a_folder_with_a_space_and_an_umlaut_is_a_lake(tmp_path: Path) -> None:
