@@ -1,6 +1,8 @@
 """The arrows of the package point down: who may import whom, who may read the environment, who may use what."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,6 +114,18 @@ def test_a_library_is_imported_only_by_the_module_that_owns_it(library: str) -> 
     users = [path for path in PACKAGE if any(f"{name}.".startswith(f"{library}.") for name in imported(path))]
     strangers = [path.relative_to(SRC / "millrace").as_posix() for path in users]
     assert [name for name in strangers if not name.startswith(OWNERS[library])] == []
+
+
+def test_the_extract_functions_start_without_a_warehouse_and_without_googles_clients() -> None:
+    refused = ("duckdb", "dbt", "google.cloud.run_v2", "google.cloud.storage", "google.cloud.pubsub_v1")
+    program = f"""import sys
+sys.modules.update(dict.fromkeys({refused!r}))
+import functions_framework
+functions_framework.create_app("extract_repos", "functions/extract/main.py", "cloudevent")
+"""
+    settings = dict.fromkeys(("MILLRACE_LAKE", "MILLRACE_BUS", "MILLRACE_SOURCE_KEY"), "x")
+    environment = {"PYTHONPATH": "src", "MILLRACE_SOURCE_URL": "http://127.0.0.1:9"} | settings
+    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=environment, check=True, timeout=60)
 
 
 def test_the_simulator_knows_nothing_of_the_project_that_it_is_to_test() -> None:
