@@ -98,14 +98,17 @@ module "extract" {
   ]
 }
 
+# The scheduler's time names the run: a call made twice starts one run.
 module "schedule" {
   source = "./modules/schedule"
 
-  caller_email   = module.start_run.caller_email
-  audience       = module.start_run.audience
-  interval_hours = var.interval_hours
-  region         = var.region
-  url            = module.start_run.url
+  caller_email = module.start_run.caller_email
+  audience     = module.start_run.audience
+  description  = "Starts a run every ${var.interval_hours} h."
+  name         = "start-run"
+  region       = var.region
+  schedule     = var.interval_hours == 24 ? "0 3 * * *" : "0 */${var.interval_hours} * * *"
+  url          = module.start_run.url
 
   depends_on = [google_project_service.this]
 }

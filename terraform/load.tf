@@ -1,15 +1,21 @@
-module "load" {
-  source = "./modules/function"
-
-  description = "Loads each new object into the warehouse, and starts the build when a run is final."
-  entry_point = "load"
-  environment = {
+locals {
+  # A function of functions/load; its settings are in src/millrace/config.py.
+  _load_environment = {
+    MILLRACE_BUS        = "pubsub:///projects/${var.project_id}"
     MILLRACE_JOB        = "run:///projects/${var.project_id}/locations/${var.region}/jobs/${module.dbt_runner.name}"
     MILLRACE_LAKE       = "gs://${local.lake}"
     MILLRACE_MEMORY     = "800MB"
     MILLRACE_QUARANTINE = "gs://${module.lake.quarantine_bucket}"
     MILLRACE_WAREHOUSE  = var.warehouse
   }
+}
+
+module "load" {
+  source = "./modules/function"
+
+  description   = "Loads each new object into the warehouse, and starts the build when a run is final."
+  entry_point   = "load"
+  environment   = local._load_environment
   max_instances = 10
   memory        = "2Gi"
   name          = "load"
@@ -41,4 +47,46 @@ resource "google_cloud_run_v2_job_iam_member" "load_starts_builds" {
   location = var.region
   role     = local.job_starter
   member   = module.load.member
+}
+
+module "sweep" {
+  source = "./modules/function"
+
+  description = "Asks again for what was lost on the way, so that every run ends."
+  entry_point = "sweep"
+  environment = local._load_environment
+  memory      = "1Gi"
+  name        = "sweep"
+  package     = google_storage_bucket_object.function["load"]
+  platform    = local.function_defaults
+  publishes_to = {
+    extract-requests = module.topic["extract-requests"].id
+    object-events    = module.topic["object-events"].id
+  }
+  storage = {
+    read-lake       = { bucket = local.lake, role = "roles/storage.objectViewer" }
+    create-final    = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/final.json" }
+    replace-cursors = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "state/" }
+  }
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build_writes,
+    google_project_iam_member.build_logs,
+    google_project_iam_member.build_reads_copies,
+    google_storage_bucket_iam_member.build_reads,
+  ]
+}
+
+module "sweep_schedule" {
+  source = "./modules/schedule"
+
+  caller_email = module.sweep.caller_email
+  audience     = module.sweep.audience
+  description  = "Looks every half hour for what was lost on the way."
+  name         = "sweep"
+  region       = var.region
+  schedule     = "*/30 * * * *"
+  url          = module.sweep.url
+
+  depends_on = [google_project_service.this]
 }

@@ -1,7 +1,5 @@
 """Start a run, and extract each table of the registry: `start_run`, and one `extract_<table>` a table."""
 
-from collections.abc import Callable
-
 import functions_framework
 from cloudevents.http import CloudEvent
 from flask import Request
@@ -9,10 +7,10 @@ from flask import Request
 from millrace import adapters, doors, extracting, log, runs
 from millrace.bus import events
 from millrace.config import ExtractConfig
-from millrace.tables import TABLES, Table
+from millrace.tables import TABLES
 
-CONFIG = ExtractConfig.from_env()
 log.start()
+CONFIG = ExtractConfig.from_env()
 doors.guard(CONFIG.caller, plain=("start_run",))
 
 
@@ -24,13 +22,9 @@ def start_run(request: Request) -> dict[str, str]:
         return {"run_id": runs.start(adapters.lake_at(CONFIG.lake), adapters.bus_at(CONFIG.bus), order).run_id}
 
 
-def _entry_point(table: Table) -> Callable[[CloudEvent], None]:
-    def extract(event: CloudEvent) -> None:
-        with events.answering(f"extract_{table.name}"):
-            extracting.answer(adapters.extractor_of(CONFIG), table, events.TaskEvent.parse(event))
+for _name in TABLES:
 
-    extract.__name__ = f"extract_{table.name}"
-    return functions_framework.cloud_event(extract)
+    def _extract(event: CloudEvent, name: str = _name) -> None:
+        extracting.answer(adapters.extractor_of(CONFIG), TABLES[name], events.TaskEvent.parse(event))
 
-
-globals().update({f"extract_{name}": _entry_point(table) for name, table in TABLES.items()})
+    globals()[f"extract_{_name}"] = functions_framework.cloud_event(events.answering(f"extract_{_name}")(_extract))

@@ -1,15 +1,16 @@
-"""Load each new object into the warehouse, and start the build when a run is final."""
+"""Load each new object into the warehouse, start the build when a run is final, and find what was lost: `sweep`."""
 
 import functions_framework
 from cloudevents.http import CloudEvent
+from flask import Request
 
-from millrace import adapters, doors, loading, log
+from millrace import adapters, doors, loading, log, sweeping
 from millrace.bus import events
 from millrace.config import LoadConfig
 
-CONFIG = LoadConfig.from_env()
 log.start()
-doors.guard(CONFIG.caller)
+CONFIG = LoadConfig.from_env()
+doors.guard(CONFIG.caller, plain=("sweep",))
 
 
 @functions_framework.cloud_event
@@ -17,3 +18,13 @@ def load(event: CloudEvent) -> None:
     """Answer one object-finalized event."""
     with events.answering("load"):
         loading.answer(adapters.loader_of(CONFIG), events.ObjectFinalized.parse(event))
+
+
+@functions_framework.http
+def sweep(_: Request) -> dict[str, int]:
+    """Answer the scheduler: ask again for whatever has no fact; gives how much of each there was."""
+    with events.answering("sweep"):
+        loader, bus = adapters.loader_of(CONFIG), adapters.bus_at(CONFIG.bus)
+        drops = sweeping.sweep_drops(loader.lake, bus, loader.warehouse)
+        swept = sweeping.sweep(loader.lake, bus, loader.warehouse, loader.clock(), sweeping.Patience())
+        return {"tasks": len(swept.tasks), "objects": len(swept.objects) + len(drops), "failed": len(swept.failed)}

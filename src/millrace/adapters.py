@@ -32,11 +32,10 @@ from millrace.builds import Builder
 from millrace.bus import Bus
 from millrace.config import BuildConfig, ExtractConfig, LoadConfig
 from millrace.errors import ConfigError
-from millrace.extracting import Extractor
 from millrace.lake import Lake
-from millrace.sources.http import RateBudget, SourceClient
 
 if TYPE_CHECKING:
+    from millrace.extracting import Extractor
     from millrace.loading import Job, Loader
     from millrace.warehouse.duckdb import DuckDBWarehouse
 
@@ -133,8 +132,11 @@ def warehouse_at(url: str, memory: str) -> "DuckDBWarehouse":
 
 
 @OneEach
-def extractor_of(config: ExtractConfig) -> Extractor:
+def extractor_of(config: ExtractConfig) -> "Extractor":
     """Give what the extract functions work with: one client, and so one rate budget, for all tasks of the process."""
+    from millrace.extracting import Extractor
+    from millrace.sources.http import RateBudget, SourceClient
+
     budget = RateBudget(config.requests_per_minute or None, config.request_burst)
     client = SourceClient(config.source_url, config.source_key, budget, config.timeout_s)
     return Extractor(lake_at(config.lake), bus_at(config.bus), client)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from millrace import log
 from millrace.building import Build
@@ -52,8 +52,13 @@ def request(lake: Lake, load_seq: int, run_id: str | None) -> None:
 
 def requested(lake: Lake) -> int | None:
     """Give the load sequence through which a build is wanted; None when nobody ever asked."""
+    asked = _asked(lake)
+    return None if asked is None else int(asked["load_seq"])
+
+
+def _asked(lake: Lake) -> dict[str, Any] | None:
     try:
-        return int(json.loads(lake.read(_REQUESTED)[0])["load_seq"])
+        return dict(json.loads(lake.read(_REQUESTED)[0]))
     except ObjectMissing:
         return None
 
@@ -269,7 +274,8 @@ def _build(builder: Builder, lease: Lease, wanted: int | None, retry_of: int | N
     noted = builder.log.start_build(lease.token, lease.holder, wanted)
     log.info("build started", number=noted.number, token=noted.token, built_through=noted.built_through)
     try:
-        built = builder.dbt(noted.number, retry_of)
+        with log.step("build", (_asked(builder.lake) or {}).get("run_id"), number=noted.number):
+            built = builder.dbt(noted.number, retry_of)
     except MillraceError as error:
         builder.log.end_build(noted, False, None, (Node("dbt", "command", "error", 0, str(error)),))
         raise

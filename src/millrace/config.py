@@ -4,7 +4,7 @@
 |---|---|---|
 | MILLRACE_LAKE | extract, load, dbt-runner | `file:///data/lake` |
 | MILLRACE_QUARANTINE | load | `file:///data/quarantine` |
-| MILLRACE_BUS | extract | `inprocess:` |
+| MILLRACE_BUS | extract, load (for the sweep) | `inprocess:` |
 | MILLRACE_WAREHOUSE | load, dbt-runner | `duckdb:///data/millrace.duckdb` |
 | MILLRACE_JOB | load | `inprocess:` |
 | MILLRACE_SOURCE_URL, MILLRACE_SOURCE_KEY | extract | `http://127.0.0.1:8080` and its key |
@@ -21,11 +21,13 @@
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from millrace.doors import Caller
 from millrace.errors import ConfigError
+
+if TYPE_CHECKING:
+    from millrace.doors import Caller  # which serves: the build job does not
 
 
 def _required(name: str) -> str:
@@ -58,10 +60,12 @@ def _http_url(name: str) -> str:
     return url
 
 
-def _caller() -> Caller | None:
+def _caller() -> "Caller | None":
     audience, account = os.environ.get("MILLRACE_PUSH_AUDIENCE", ""), os.environ.get("MILLRACE_PUSH_ACCOUNT", "")
     if bool(audience) != bool(account):
         raise ConfigError("MILLRACE_PUSH_AUDIENCE and MILLRACE_PUSH_ACCOUNT: both are needed to check who calls")
+    from millrace.doors import Caller
+
     return Caller(audience, account) if audience else None
 
 
@@ -83,7 +87,7 @@ class ExtractConfig:
     requests_per_minute: float
     request_burst: int
     timeout_s: float
-    caller: Caller | None = None
+    caller: "Caller | None" = None
 
     @classmethod
     def from_env(cls) -> Self:
@@ -106,10 +110,11 @@ class LoadConfig:
 
     lake: str
     quarantine: str
+    bus: str
     warehouse: str
     job: str
     memory: str
-    caller: Caller | None = None
+    caller: "Caller | None" = None
 
     @classmethod
     def from_env(cls) -> Self:
@@ -117,6 +122,7 @@ class LoadConfig:
         return cls(
             lake=_required("MILLRACE_LAKE"),
             quarantine=_required("MILLRACE_QUARANTINE"),
+            bus=_required("MILLRACE_BUS"),
             warehouse=_required("MILLRACE_WAREHOUSE"),
             job=_required("MILLRACE_JOB"),
             memory=_memory("MILLRACE_MEMORY"),

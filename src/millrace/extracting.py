@@ -60,6 +60,11 @@ class Extractor:
 
 def answer(extractor: Extractor, table: Table, event: TaskEvent) -> None:
     """Do the task of `table` that an event asks for: its own request, or the completion of its parent's task."""
+    with log.step(f"extract {table.name}", event.run_id):
+        _answer(extractor, table, event)
+
+
+def _answer(extractor: Extractor, table: Table, event: TaskEvent) -> None:
     if event.table not in (table.name, table.parent):
         log.info("event of another table", table=table.name, event_table=event.table)
         return

@@ -51,6 +51,11 @@ def answer(loader: Loader, event: ObjectFinalized) -> None:
     except BadObject as error:
         _set_aside(loader, version, None, error)
         return
+    with log.step("load", getattr(key, "run_id", None), object=version.name):
+        _take(loader, event, key)
+
+
+def _take(loader: Loader, event: ObjectFinalized, key: keys.ObjectKey) -> None:
     match key:
         case RawPart(run_id=run_id):
             entry = _load(loader, event, key)

@@ -148,14 +148,15 @@ def start(lake: Lake, bus: Bus, order: Order) -> Plan:
     moment = order.scheduled_at.replace(microsecond=0)
     since = str(order.since) if order.since else None
     plan = Plan(f"{moment.year:04}{moment:%m%dT%H%M%SZ}", moment.isoformat(), since, order.full_refresh)
-    try:
-        create_once(lake, str(PlanKey(plan.run_id)), _to_json(asdict(plan)))
-    except ObjectExists:
-        plan = read_plan(lake, plan.run_id)
-    log.info("run started", run_id=plan.run_id, since=plan.since, full_refresh=plan.full_refresh)
-    for task in plan.tasks():
-        task.request(bus)
-    return plan
+    with log.step("start run", plan.run_id):
+        try:
+            create_once(lake, str(PlanKey(plan.run_id)), _to_json(asdict(plan)))
+        except ObjectExists:
+            plan = read_plan(lake, plan.run_id)
+        log.info("run started", since=plan.since, full_refresh=plan.full_refresh)
+        for task in plan.tasks():
+            task.request(bus)
+        return plan
 
 
 def read_plan(lake: Lake, run_id: str) -> Plan:

@@ -11,16 +11,18 @@ run "a_schedule_is_tried_again" {
     source = "./modules/schedule"
   }
   variables {
-    audience       = "https://start-run.example"
-    caller_email   = "call-start-run@acme-dev.iam.gserviceaccount.com"
-    interval_hours = 6
-    region         = "europe-west1"
-    url            = "https://start-run.example"
+    audience     = "https://start-run.example"
+    caller_email = "call-start-run@acme-dev.iam.gserviceaccount.com"
+    description  = "Starts a run every 6 h."
+    name         = "start-run"
+    schedule     = "0 */6 * * *"
+    region       = "europe-west1"
+    url          = "https://start-run.example"
   }
 
   assert {
     condition     = google_cloud_scheduler_job.this.schedule == "0 */6 * * *" && google_cloud_scheduler_job.this.time_zone == "Etc/UTC"
-    error_message = "the interval is the schedule, in UTC"
+    error_message = "the schedule is in UTC"
   }
   assert {
     condition     = google_cloud_scheduler_job.this.retry_config[0].retry_count == 5

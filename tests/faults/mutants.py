@@ -179,20 +179,20 @@ class Hunt:
 
 
 CAUGHT_BY: dict[Callable[[], AbstractContextManager[None]], Hunt] = {
-    a_load_does_not_look_into_the_ledger: Hunt(0),
+    a_load_does_not_look_into_the_ledger: Hunt(11),
     rows_and_ledger_are_two_transactions: Hunt(12),
     a_write_overwrites_whatever_is_there: Hunt(0),
     an_older_row_wins: Hunt(10, {"more runs #1": 4, "overlaps #1": 2, "late #1": 2}),
-    as_many_rows_as_were_counted_are_enough: Hunt(18, _PAGES),
+    as_many_rows_as_were_counted_are_enough: Hunt(0, _PAGES),
     a_run_is_final_when_somebody_looks: Hunt(0),
     a_final_object_is_written_again: Hunt(0),
     a_download_gives_whatever_is_there_now: Hunt(0),
     a_cursor_goes_to_whoever_ends_last: Hunt(1),
     a_cursor_moves_before_its_run_is_final: Hunt(0),
     a_lost_end_of_a_run_stays_lost: Hunt(41, {"lost #1": 3, "drops #1": 1, "more runs #1": 0}),
-    an_overtaken_build_is_noted_and_published: Hunt(9, _SLEEPERS),
-    a_build_does_not_look_again_when_it_ends: Hunt(23, _BUILDS),
-    a_lease_is_taken_from_whoever_holds_it: Hunt(9, _BUILDS),
+    an_overtaken_build_is_noted_and_published: Hunt(11, _SLEEPERS),
+    a_build_does_not_look_again_when_it_ends: Hunt(26, _BUILDS),
+    a_lease_is_taken_from_whoever_holds_it: Hunt(23, _BUILDS),
 }
 """Every mutant, and a seed whose schedule notices it: where the search begins."""
 

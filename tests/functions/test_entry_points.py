@@ -15,7 +15,7 @@ from millrace.tables import TABLES
 
 ENTRY_POINTS = sorted([*PROJECT.glob("functions/*/main.py"), *PROJECT.glob("jobs/*/main.py")])
 EXTRACT = ("MILLRACE_LAKE", "MILLRACE_BUS", "MILLRACE_SOURCE_URL", "MILLRACE_SOURCE_KEY")
-LOAD = ("MILLRACE_LAKE", "MILLRACE_QUARANTINE", "MILLRACE_WAREHOUSE", "MILLRACE_JOB")
+LOAD = ("MILLRACE_LAKE", "MILLRACE_QUARANTINE", "MILLRACE_BUS", "MILLRACE_WAREHOUSE", "MILLRACE_JOB")
 
 
 @pytest.mark.parametrize("path", ENTRY_POINTS, ids=lambda path: path.parent.name)

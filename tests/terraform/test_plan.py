@@ -69,6 +69,8 @@ def test_a_deployable_may_do_what_the_code_does(plan: Plan, who: str, verb: str,
         pytest.param('extract["commits"]', "create", f"{RUN}/final.json", id="nor end a run"),
         pytest.param('extract["commits"]', "get", "drop/commits/a.csv", id="nor read what people dropped"),
         pytest.param("start_run", "create", PART, id="a start writes no part"),
+        pytest.param("sweep", "create", PART, id="a sweep neither"),
+        pytest.param("sweep", "create", f"{RUN}/plan.json", id="nor starts a run"),
         pytest.param("start_run", "delete", f"{RUN}/plan.json", id="nor replaces a plan"),
         pytest.param("load", "create", PART, id="the loader writes no part"),
         pytest.param("load", "delete", PART, id="nor deletes one"),
@@ -93,7 +95,7 @@ def test_the_loader_only_adds_to_the_quarantine(plan: Plan) -> None:
 
 def test_every_account_of_a_deployable_gets_only_its_own_rights(plan: Plan) -> None:
     calls = plan["configuration"]["root_module"]["module_calls"]
-    for name in ("start_run", "extract", "load", "dbt_runner"):
+    for name in ("start_run", "extract", "load", "sweep", "dbt_runner"):
         member = calls[name]["module"]["module_calls"]["storage"]["expressions"]["member"]
         assert member["references"][0] == "google_service_account.this.member"
 

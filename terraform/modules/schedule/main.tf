@@ -1,9 +1,9 @@
-# The scheduled kick-off. The scheduler's time names the run: a delivery made twice starts one run.
+# A call at fixed times, repeated until it succeeds.
 resource "google_cloud_scheduler_job" "this" {
-  name             = "start-run"
-  description      = "Starts a run every ${var.interval_hours} h."
+  name             = var.name
+  description      = var.description
   region           = var.region
-  schedule         = var.interval_hours == 24 ? "0 3 * * *" : "0 */${var.interval_hours} * * *"
+  schedule         = var.schedule
   time_zone        = "Etc/UTC"
   attempt_deadline = "180s"
 

@@ -10,14 +10,26 @@ variable "caller_email" {
   nullable    = false
 }
 
-variable "interval_hours" {
-  description = "Hours from one call to the next; 24: at three in the morning, UTC."
-  type        = number
+variable "description" {
+  description = "What the call does, in a sentence."
+  type        = string
+  nullable    = false
+}
+
+variable "name" {
+  description = "Name of the schedule."
+  type        = string
   nullable    = false
 }
 
 variable "region" {
   description = "Where the schedule is kept."
+  type        = string
+  nullable    = false
+}
+
+variable "schedule" {
+  description = "When it is called, as cron says it, in UTC."
   type        = string
   nullable    = false
 }
