@@ -1,0 +1,104 @@
+"""What a warehouse has to hold, in plain Python: of each key the greatest version, and a ledger that adds up.
+
+`docs/lake.md`, "How rows merge": of two versions the greater wins, in the order of `_extracted_at`, the table's own
+time, the content (as text, column by column in the order of their names), and at last `_run_id`; NULL is lowest.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from millrace.lake import ObjectVersion
+from millrace.tables import TABLES
+from millrace.warehouse import LedgerEntry
+
+TABLE = TABLES["commits"]  # its key may hold NULL, and it has a time of its own
+Row = dict[str, object]
+Key = tuple[object, ...]
+Order = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of one row; `content` is all but key and stamps, without what is NULL."""
+
+    key: Key
+    content: tuple[tuple[str, object], ...]
+    extracted_at: datetime
+    run_id: str | None
+
+    @classmethod
+    def of(cls, row: Row, extracted_at: datetime, run_id: str | None) -> "Version":
+        """Read a file's row; the stamps that it lacks are those of its object."""
+        held = {name: value for name, value in row.items() if value is not None}
+        at, run = held.pop("_extracted_at", extracted_at), held.pop("_run_id", run_id)
+        assert isinstance(at, datetime)
+        assert run is None or isinstance(run, str)
+        key = tuple(held.pop(name, None) for name in TABLE.key)
+        return cls(key, tuple(sorted(held.items(), key=lambda item: item[0].lower())), at, run)
+
+    @property
+    def order(self) -> Order:
+        """Give what two versions of one key are compared by."""
+        newest = dict(self.content).get(TABLE.newest or "")
+        text = "".join(f"{name.lower()}:{json.dumps(str(value))}," for name, value in self.content)
+        return self.extracted_at, newest is not None, newest or 0, text, self.run_id or ""
+
+
+@dataclass
+class Model:
+    """The raw table with each row's change sequence, and the first entry of each object."""
+
+    rows: dict[Key, tuple[Version, int]] = field(default_factory=dict)
+    ledger: dict[ObjectVersion, LedgerEntry] = field(default_factory=dict)
+
+    def merge(self, versions: Iterable[Version], load_seq: int) -> Counter[str]:
+        """Bring versions in; gives how many had which fate."""
+        came, fates = list(versions), Counter[str]()
+        greatest: dict[Key, Version] = {}
+        for version in came:
+            held = greatest.get(version.key)
+            greatest[version.key] = max(version, held or version, key=lambda each: each.order)
+        for key, version in greatest.items():
+            fates[self._merge_one(key, version, load_seq)] += 1
+        fates["superseded"] += len(came) - len(greatest)
+        return fates
+
+    def _merge_one(self, key: Key, version: Version, load_seq: int) -> str:
+        if key not in self.rows:
+            self.rows[key] = version, load_seq
+            return "inserted"
+        held, changed = self.rows[key]
+        if version.content == held.content:
+            self.rows[key] = max(version, held, key=lambda each: each.order), changed
+            return "unchanged"
+        if version.order > held.order:
+            self.rows[key] = version, load_seq
+            return "updated"
+        return "superseded"
+
+    def table(self) -> list[Row]:
+        """Give the rows as the warehouse has them, without what is NULL, in the order of `listed`."""
+        return listed(
+            dict(zip(TABLE.key, key, strict=True))
+            | dict(version.content)
+            | {"_extracted_at": version.extracted_at, "_run_id": version.run_id, "_load_seq": load_seq}
+            for key, (version, load_seq) in self.rows.items()
+        )
+
+
+def listed(rows: Iterable[Row]) -> list[Row]:
+    """Put rows in order, without what is NULL."""
+    told = [{name: value for name, value in sorted(row.items()) if value is not None} for row in rows]
+    return sorted(told, key=repr)
+
+
+def fates_of(*entries: LedgerEntry) -> Counter[str]:
+    """Add up what the ledger says of some objects."""
+    fates = Counter[str]()
+    for entry in entries:
+        for fate in ("inserted", "updated", "unchanged", "superseded"):
+            fates[fate] += getattr(entry, f"rows_{fate}")
+    return fates
