@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from unittest import mock
@@ -75,13 +75,34 @@ class Project:
         self._world = world
 
     def build(self) -> None:
+        from dbt.cli import main as cli  # takes seconds, and few schedules need it
+
         self._world.warehouse.ensure_tables()
         self._world.warehouse.close()
         config = BuildConfig("", "", str(PROJECT), str(_target()), "200MB", 60, 0)
         with mock.patch.dict(os.environ, {"DBT_EXCLUDE_RESOURCE_TYPES": "test unit_test", "DBT_WRITE_JSON": "false"}):
-            built = building.build(config, self._world.folder / "warehouse.duckdb")
+            database = self._world.folder / "warehouse.duckdb"
+            runner = partial(cli.dbtRunner, manifest=_manifest(config, database))
+            with mock.patch.object(cli, "dbtRunner", runner):
+                built = building.build(config, database)
         if not built.is_good or built.count("model") < len(MARTS):
             raise Violation("dbt", f"the models do not build: {[node for node in built.nodes if not node.is_good]}")
+
+
+_parsed: list[Any] = []
+
+
+def _manifest(config: BuildConfig, database: Path) -> Any:
+    """Give what dbt makes of the project's files, which are parsed once."""
+    from dbt.cli import main as cli
+
+    if not _parsed:
+        arguments = ["--quiet", "--no-write-json", "parse", "--project-dir", config.dbt_dir]
+        arguments += ["--profiles-dir", config.dbt_dir, "--target", "local"]
+        arguments += ["--target-path", config.target_dir, "--log-path", config.target_dir]
+        with mock.patch.dict(os.environ, {"MILLRACE_DUCKDB_PATH": str(database)}):
+            _parsed.append(cli.dbtRunner().invoke(arguments).result)
+    return _parsed[0]
 
 
 @cache
