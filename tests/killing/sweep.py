@@ -1,15 +1,14 @@
 """Kill at one place after the other, two at a time, each in a nest of its own; a plain run follows each kill."""
 
-import atexit
 import multiprocessing
 import os
 import random
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from multiprocessing.pool import Pool
 from pathlib import Path
 
 from tests.killing.killable import Place
@@ -38,25 +37,22 @@ class Outcome:
 class Sweep:
     """The processes from which runs are forked, and the end that every one has to arrive at."""
 
-    pool: ProcessPoolExecutor
+    pool: Pool
     clean: End
 
     def places(self) -> list[Place]:
         """Give the places of a run that is not killed, with the first beats of its lease."""
-        return [place for place in self.pool.submit(_places).result() if not place.is_beat or place.number <= _BEATS]
+        return [place for place in self.pool.apply(_places) if not place.is_beat or place.number <= _BEATS]
 
     def at_each(self, places: list[Place]) -> Iterator[Outcome]:
         """Kill at each of the places, and let a plain run follow."""
-        return self._at((place,) for place in places)
+        return self.pool.imap_unordered(_kill, [((place,), self.clean) for place in places])
 
     def chains(self, seeds: range, places: list[Place]) -> Iterator[Outcome]:
         """Kill a run, kill the next while it takes up what was left, and once more, at random; then a plain run."""
         chances = [random.Random(seed) for seed in seeds]  # noqa: S311 a seeded order is the point
-        return self._at(tuple(chance.choices(places, k=_LINKS)) for chance in chances)
-
-    def _at(self, chains: Iterable[tuple[Place, ...]]) -> Iterator[Outcome]:
-        for killed in as_completed([self.pool.submit(_kill, chain, self.clean) for chain in chains]):
-            yield killed.result()
+        chains = [tuple(chance.choices(places, k=_LINKS)) for chance in chances]
+        return self.pool.imap_unordered(_kill, [(chain, self.clean) for chain in chains])
 
 
 @contextmanager
@@ -67,11 +63,8 @@ def sweep(folder: Path, clean: End) -> Iterator[Sweep]:
     del os.environ["PYTHONWARNINGS"]
     with simulator([*WORLD, "--key", SIMULATOR_KEY]) as source:
         spawning = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(_JOBS, spawning, _hatch, (folder, source))
-        try:
+        with spawning.Pool(_JOBS, initializer=_hatch, initargs=(folder, source)) as pool:
             yield Sweep(pool, clean)
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 _nests: list[Nest] = []  # of a process of the pool: its one nest
@@ -82,7 +75,6 @@ def _hatch(folder: Path, source: str) -> None:
     if sys.platform == "linux":  # one processor each: threads that share a lock are faster on it than on two
         processors = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {processors[int(name.rpartition("-")[2]) % len(processors)]})
-    atexit.register(os._exit, 0)  # DuckDB's bindings would complain of objects that gc.freeze keeps
     nest = Nest(folder / name, source)
     nest.warm()
     _nests.append(nest)
@@ -94,7 +86,8 @@ def _places() -> list[Place]:
     return nest.run().places
 
 
-def _kill(places: tuple[Place, ...], clean: End) -> Outcome:
+def _kill(task: tuple[tuple[Place, ...], End]) -> Outcome:
+    places, clean = task
     (nest,) = _nests
     for _ in range(_ATTEMPTS):
         nest.clear()
