@@ -83,6 +83,7 @@ class Nature:
         if self.is_crowded:  # several executions at once, and in each of their few steps others may overtake
             self.handlers = max(self.handlers, 4)
         self.source_share = one_of("source troubles", 0.0, 0.0, 0.05, 0.2)
-        self.is_build_faulty = bool(choices.draw("faults of the build", 2, 0.06))
-        # The real dbt costs as much as five schedules: dice always take it here, a schedule written by hand need not.
+        # The real dbt costs as much as five schedules, so one of twenty builds with it (102 of the first 2,000). Dice
+        # always take it where builds are faulty; a schedule written by hand need not.
+        self.is_build_faulty = bool(choices.draw("faults of the build", 2, 0.045))
         self.has_real_dbt = self.is_build_faulty and not choices.draw("a stand-in for dbt", 2, 0.0)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Self
 
 from tests.faults import checking, dbt_sim, source
@@ -21,6 +22,7 @@ from millrace.lake import ObjectMissing
 from millrace.runs import Order
 
 _HOUR_S = 3600.0
+_DATABASE = "warehouse.duckdb"
 DROPPED = "drop/commits/by hand.ndjson"
 
 
@@ -89,7 +91,9 @@ def _simulate(choices: Choices, scheduler_of: list[Scheduler]) -> None:
     scheduler = Scheduler(choices, Clock(source.START), lambda message: worlds[0].handle(message))
     scheduler_of.append(scheduler)
     with folder() as place:
-        world = World(place, scheduler, Source(scope.seed, scheduler))
+        # The engine survives whatever happens to a handler: it needs a file only where dbt opens it as well.
+        database = place / _DATABASE if scheduler.nature.has_real_dbt else Path(":memory:")
+        world = World(place, scheduler, Source(scope.seed, scheduler), database)
         worlds.append(world)
         try:
             expected = scope.expected(with_marts=scheduler.nature.has_real_dbt)
@@ -189,7 +193,7 @@ def _clean_run(seed: int, growth: int, drops: int) -> Iterator[World]:
     clock = Clock(source.START + growth * source.GROWTH)
     scheduler = Scheduler(Choices.of_schedule({}), clock, lambda message: world.handle(message))
     with folder() as place, scheduler.calm():
-        world = World(place, scheduler, Source(seed, None, growth))
+        world = World(place, scheduler, Source(seed, None, growth), place / _DATABASE)
         for number in range(drops):
             _drop(world, number + 1)()
         _start(world)()

@@ -19,6 +19,7 @@ START = datetime(2026, 11, 18, 9, tzinfo=UTC)  # a Wednesday: people work
 SEEDS = 4
 VERSIONS = 4
 GROWTH = timedelta(hours=8)
+_ASKED = requests.Request(url=URL).prepare()
 
 
 @cache
@@ -106,7 +107,7 @@ class Source(BaseAdapter):
             request_method="GET",
             enforce_content_length=True,
         )
-        raw_response: requests.Response = self._real.build_response(requests.Request(url=URL).prepare(), raw)
+        raw_response: requests.Response = self._real.build_response(_ASKED, raw)
         return raw_response
 
 

@@ -47,13 +47,13 @@ class History:
 class World:
     """One lake, one warehouse, one source, and the functions between them."""
 
-    def __init__(self, folder: Path, scheduler: Scheduler, source: Source) -> None:
-        self.folder, self.scheduler, self.source = folder, scheduler, source
+    def __init__(self, folder: Path, scheduler: Scheduler, source: Source, database: Path) -> None:
+        self.folder, self.scheduler, self.source, self.database = folder, scheduler, source, database
         self.history = History()
         self._is_idle = False
         self.raw_lake = LocalLake(folder / BUCKET, BUCKET, self._finalized)
         self.quarantine = LocalLake(folder / "quarantine", "quarantine")
-        self.warehouse = GatedWarehouse(folder / "warehouse.duckdb", scheduler, clock=scheduler.now)
+        self.warehouse = GatedWarehouse(database, scheduler, clock=scheduler.now)
         self.lake = gated(self.raw_lake, "lake", scheduler)
         self.bus = gated(self, "bus", scheduler)
         self.gated_warehouse = gated(self.warehouse, "warehouse", scheduler)
