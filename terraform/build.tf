@@ -23,6 +23,7 @@ module "dbt_runner" {
     MILLRACE_LAKE      = "gs://${local.lake}"
     MILLRACE_LEASE_S   = 60
     MILLRACE_MEMORY    = "1GB"
+    MILLRACE_PROJECT   = var.project_id
     MILLRACE_QUIET_S   = 30
     MILLRACE_WAREHOUSE = var.warehouse
   }

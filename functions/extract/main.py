@@ -4,12 +4,12 @@ import functions_framework
 from cloudevents.http import CloudEvent
 from flask import Request
 
-from millrace import adapters, doors, extracting, log, runs
+from millrace import adapters, config, doors, extracting, log, runs
 from millrace.bus import events
 from millrace.config import ExtractConfig
 from millrace.tables import TABLES
 
-log.start()
+log.start(config.project())
 CONFIG = ExtractConfig.from_env()
 doors.guard(CONFIG.caller, plain=("start_run",))
 

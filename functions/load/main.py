@@ -4,11 +4,11 @@ import functions_framework
 from cloudevents.http import CloudEvent
 from flask import Request
 
-from millrace import adapters, doors, loading, log, sweeping
+from millrace import adapters, config, doors, loading, log, sweeping
 from millrace.bus import events
 from millrace.config import LoadConfig
 
-log.start()
+log.start(config.project())
 CONFIG = LoadConfig.from_env()
 doors.guard(CONFIG.caller, plain=("sweep",))
 

@@ -6,14 +6,14 @@ Exit codes: 0 built, nothing to do, or somebody else builds · 1 a model or a te
 
 import sys
 
-from millrace import adapters, builds, log
+from millrace import adapters, builds, config, log
 from millrace.config import BuildConfig
 from millrace.errors import MillraceError
 
 
 def run(arguments: tuple[str, ...] = ()) -> int:
     """Build; gives the exit code of the job."""
-    log.start()
+    log.start(config.project())
     try:
         builder = adapters.builder_of(BuildConfig.from_env())
         if "--check" in arguments:

@@ -12,6 +12,7 @@
 | MILLRACE_REQUEST_BURST | extract | `95` |
 | MILLRACE_TIMEOUT_S | extract | `30` |
 | MILLRACE_PUSH_AUDIENCE, MILLRACE_PUSH_ACCOUNT | extract, load | audience, e-mail of callers' tokens; or anybody may |
+| MILLRACE_PROJECT | all | the project whose traces log lines name; unset outside of Google Cloud |
 | MILLRACE_MEMORY | load, dbt-runner | `200MB`: what DuckDB may use |
 | MILLRACE_DBT_DIR, MILLRACE_DBT_TARGET_DIR | dbt-runner | the dbt project, and where its artifacts go |
 | MILLRACE_LEASE_S | dbt-runner | `60`: how long a build's holder may be silent before another one takes over |
@@ -28,6 +29,11 @@ from millrace.errors import ConfigError
 
 if TYPE_CHECKING:
     from millrace.doors import Caller  # which serves: the build job does not
+
+
+def project() -> str | None:
+    """Give the project of the deployment, which no setting has to name; None outside of Google Cloud."""
+    return os.environ.get("MILLRACE_PROJECT") or None
 
 
 def _required(name: str) -> str:

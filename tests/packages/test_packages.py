@@ -9,6 +9,7 @@ from tests.packages.conftest import KEY
 from tests.packages.events import EXTRACT_REPOS, PUSH, RUN, SCHEDULED, finalized, push, settings
 from tests.packages.packaging import NAMES, PROJECT, Package, assemble
 
+from millrace import log
 from millrace.lake.local import LocalLake
 
 ABSENT = {
@@ -61,7 +62,7 @@ def test_a_source_package_is_the_entry_point_the_package_and_the_lock(name: str,
 def test_the_extract_package_starts_a_run_and_extracts_a_table(
     extract: Package, source_url: str, tmp_path: Path
 ) -> None:
-    given = settings(tmp_path, source_url, KEY)
+    given = settings(tmp_path, source_url, KEY) | {"MILLRACE_PROJECT": "acme"}
     with extract.serving("start_run", "http", given, tmp_path / "log") as function:
         assert function.post(b"{}", SCHEDULED) == 200
     with extract.serving("extract_repos", "cloudevent", given, tmp_path / "log") as function:
@@ -69,6 +70,9 @@ def test_the_extract_package_starts_a_run_and_extracts_a_table(
     lake = LocalLake(tmp_path / "lake", "lake")
     assert len(list(lake.list("raw/repos/"))) == 1
     assert json.loads(lake.read(f"runs/{RUN}/tasks/repos.json")[0])["table"] == "repos"
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines() if line.startswith("{")]
+    traces = {line[log.TRACE] for line in lines if line.get("run_id") == RUN}
+    assert traces == {f"projects/acme/traces/{log.trace_id_of(RUN)}"}
 
 
 def test_the_load_package_loads_a_dropped_file(load: Package, tmp_path: Path) -> None:

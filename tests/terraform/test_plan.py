@@ -110,6 +110,16 @@ def test_it_is_logged_who_reads_objects_and_the_source_key(plan: Plan) -> None:
     assert logged == {"secretmanager", "storage"}
 
 
+def test_every_deployable_names_its_traces_by_the_project(plan: Plan) -> None:
+    functions = [each["service_config"][0] for _, each in resources(plan, "google_cloudfunctions2_function")]
+    containers = [
+        job["template"][0]["template"][0]["containers"][0] for _, job in resources(plan, "google_cloud_run_v2_job")
+    ]
+    settings = [each["environment_variables"]["MILLRACE_PROJECT"] for each in functions]
+    settings += [each["value"] for job in containers for each in job["env"] if each["name"] == "MILLRACE_PROJECT"]
+    assert settings == ["acme-millrace"] * (len(functions) + len(containers))
+
+
 def test_the_source_key_is_nowhere_in_the_plan(plan: Plan) -> None:
     assert "key-of-the-source" not in str(plan)
 

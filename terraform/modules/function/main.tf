@@ -47,6 +47,7 @@ resource "google_cloudfunctions2_function" "this" {
 
     environment_variables = merge(var.environment, {
       LOG_EXECUTION_ID       = "true" # the platform sets it; said here so that no plan wants to take it away
+      MILLRACE_PROJECT       = var.platform.project_id
       MILLRACE_PUSH_ACCOUNT  = google_service_account.caller.email
       MILLRACE_PUSH_AUDIENCE = local.audience
     })
