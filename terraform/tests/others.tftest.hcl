@@ -39,6 +39,7 @@ run "a_job_runs_as_itself_and_is_given_time" {
     image       = "europe-west1-docker.pkg.dev/acme-dev/images/dbt-runner:0123456789abcdef"
     name        = "dbt-runner"
     region      = "europe-west1"
+    secrets     = { KEY = { id = "snowflake-builder", version = "3" } }
     storage     = {}
   }
 
@@ -49,6 +50,14 @@ run "a_job_runs_as_itself_and_is_given_time" {
   assert {
     condition     = google_cloud_run_v2_job.this.template[0].template[0].timeout == "3600s"
     error_message = "by default a job has ten minutes"
+  }
+  assert {
+    condition     = [for each in google_cloud_run_v2_job.this.template[0].template[0].containers[0].env : each.value_source[0].secret_key_ref[0].version if each.name == "KEY"] == ["3"]
+    error_message = "a secret is pinned to a version"
+  }
+  assert {
+    condition     = google_secret_manager_secret_iam_member.reads["KEY"].member == google_service_account.this.member
+    error_message = "the job's own account reads the secret"
   }
 }
 

@@ -30,6 +30,18 @@ resource "google_cloud_run_v2_job" "this" {
             value = env.value
           }
         }
+        dynamic "env" {
+          for_each = var.secrets
+          content {
+            name = env.key
+            value_source {
+              secret_key_ref {
+                secret  = env.value.id
+                version = env.value.version
+              }
+            }
+          }
+        }
       }
 
       dynamic "vpc_access" {
@@ -41,6 +53,15 @@ resource "google_cloud_run_v2_job" "this" {
       }
     }
   }
+
+  depends_on = [google_secret_manager_secret_iam_member.reads]
+}
+
+resource "google_secret_manager_secret_iam_member" "reads" {
+  for_each  = var.secrets
+  secret_id = each.value.id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.this.member
 }
 
 module "storage" {

@@ -28,6 +28,13 @@ variable "region" {
   nullable    = false
 }
 
+variable "secrets" {
+  description = "Settings that come from a secret, by name."
+  type        = map(object({ id = string, version = string }))
+  nullable    = false
+  default     = {}
+}
+
 variable "storage" {
   description = "What it may do in which bucket, as in modules/storage_rights."
   type        = map(object({ bucket = string, role = string, prefix = optional(string), suffix = optional(string) }))
