@@ -25,12 +25,13 @@ module "dbt_runner" {
     MILLRACE_MEMORY    = "1GB"
     MILLRACE_PROJECT   = var.project_id
     MILLRACE_QUIET_S   = 30
-    MILLRACE_WAREHOUSE = var.warehouse
+    MILLRACE_WAREHOUSE = module.snowflake.addresses["BUILDER"]
   }
   image   = module.dbt_runner_image.reference
   kms_key = var.kms_key
   name    = "dbt-runner"
   region  = var.region
+  secrets = local.snowflake_secrets["BUILDER"]
   storage = {
     list-lake      = { bucket = local.lake, role = local.object_lister }
     replace-lease  = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "build/lease.json" }

@@ -17,7 +17,7 @@ if [ "$data" = delete ]; then
 fi
 
 # The data, and what it hangs on: a destroy takes along whatever depends on its targets.
-kept='module\.(lake|source_key)\.|module\.topic\["object-events"\]\.google_pubsub_topic\.this$|google_(project_service|kms_)'
+kept='module\.(lake|source_key)\.|module\.snowflake\.snowflake_(database|schema|account_role|execute\.(meta|keeps_data))|module\.topic\["object-events"\]\.google_pubsub_topic\.this$|google_(project_service|kms_)'
 terraform state list | grep -vE "^($kept)|(^|\.)data\." >.targets || true
 if [ ! -s .targets ]; then # without a target everything would be meant
   rm .targets
@@ -28,5 +28,5 @@ while read -r address; do
   set -- "$@" "-target=$address"
 done <.targets
 rm .targets
-echo "Keeping the lake, the quarantine and the source's key."
+echo "Keeping the lake, the quarantine, the database of Snowflake and the source's key."
 terraform destroy -var-file="envs/$environment.tfvars" "$@"

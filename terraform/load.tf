@@ -6,7 +6,6 @@ locals {
     MILLRACE_LAKE       = "gs://${local.lake}"
     MILLRACE_MEMORY     = "800MB"
     MILLRACE_QUARANTINE = "gs://${module.lake.quarantine_bucket}"
-    MILLRACE_WAREHOUSE  = var.warehouse
   }
 }
 
@@ -15,12 +14,13 @@ module "load" {
 
   description   = "Loads each new object into the warehouse, and starts the build when a run is final."
   entry_point   = "load"
-  environment   = local._load_environment
+  environment   = merge(local._load_environment, { MILLRACE_WAREHOUSE = module.snowflake.addresses["LOADER"] })
   max_instances = 10
   memory        = "2Gi"
   name          = "load"
   package       = google_storage_bucket_object.function["load"]
   platform      = local.function_defaults
+  secrets       = local.snowflake_secrets["LOADER"]
   storage = {
     read-lake         = { bucket = local.lake, role = "roles/storage.objectViewer" }
     create-final      = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/final.json" }
@@ -54,7 +54,7 @@ module "sweep" {
 
   description = "Asks again for what was lost on the way, so that every run ends."
   entry_point = "sweep"
-  environment = local._load_environment
+  environment = merge(local._load_environment, { MILLRACE_WAREHOUSE = module.snowflake.addresses["SWEEPER"] })
   memory      = "1Gi"
   name        = "sweep"
   package     = google_storage_bucket_object.function["load"]
@@ -63,6 +63,7 @@ module "sweep" {
     extract-requests = module.topic["extract-requests"].id
     object-events    = module.topic["object-events"].id
   }
+  secrets = local.snowflake_secrets["SWEEPER"]
   storage = {
     read-lake       = { bucket = local.lake, role = "roles/storage.objectViewer" }
     create-final    = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/final.json" }

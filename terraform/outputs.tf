@@ -1,8 +1,9 @@
 output "accounts" {
-  description = "The accounts that the warehouse has to know: e-mail, and the subject of their identity tokens."
+  description = "The accounts that Snowflake knows: e-mail, and the subject of their identity tokens."
   value = {
     dbt-runner = { email = module.dbt_runner.account_email, subject = module.dbt_runner.account_subject }
     load       = { email = module.load.account_email, subject = module.load.account_subject }
+    sweep      = { email = module.sweep.account_email, subject = module.sweep.account_subject }
   }
 }
 

@@ -1,7 +1,17 @@
 # Rights that no predefined role grants as narrowly, by names that a plan can show.
 locals {
+  bucket_looker = "projects/${var.project_id}/roles/${google_project_iam_custom_role.bucket_looker.role_id}"
   job_starter   = "projects/${var.project_id}/roles/${google_project_iam_custom_role.job_starter.role_id}"
   object_lister = "projects/${var.project_id}/roles/${google_project_iam_custom_role.object_lister.role_id}"
+}
+
+# What Snowflake asks of a bucket before it reads an object of it.
+resource "google_project_iam_custom_role" "bucket_looker" {
+  role_id     = "millraceBucketLooker"
+  title       = "Millrace bucket looker"
+  description = "See a bucket and which objects there are, not what is in them."
+  permissions = ["storage.buckets.get", "storage.objects.list"]
+  depends_on  = [google_project_service.this]
 }
 
 # Without it Cloud Storage answers 403 where 404 is the truth, for an object that is not there.

@@ -6,7 +6,7 @@ variable "alert_emails" {
 }
 
 variable "delete_data" {
-  description = "Let a destroy delete the objects of the lake and the source key. The first of the two times it has to be told."
+  description = "Let a destroy delete the objects of the lake, the database of Snowflake and the source key. The first of the two times it has to be told."
   type        = bool
   nullable    = false
   default     = false
@@ -59,6 +59,68 @@ variable "region" {
   type        = string
   nullable    = false
   default     = "europe-west1"
+}
+
+variable "snowflake_account" {
+  description = "The Snowflake account, as organization-account: select current_organization_name() || '-' || current_account_name()."
+  type        = string
+  nullable    = false
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9]*-[A-Za-z][A-Za-z0-9_]*$", var.snowflake_account))
+    error_message = "snowflake_account: organization-account was expected, without a host and without credentials."
+  }
+}
+
+variable "snowflake_credits_per_month" {
+  description = "Credits of a calendar month after which the warehouse is suspended; about twice what the estimate says."
+  type        = number
+  nullable    = false
+  default     = 60
+  validation {
+    condition     = var.snowflake_credits_per_month >= 1 && floor(var.snowflake_credits_per_month) == var.snowflake_credits_per_month
+    error_message = "snowflake_credits_per_month: a whole number of at least 1; with none nothing could be loaded."
+  }
+}
+
+variable "snowflake_edition" {
+  description = "The account's edition: standard has no session policies, and a day of history; enterprise stands for any other."
+  type        = string
+  nullable    = false
+  default     = "enterprise"
+  validation {
+    condition     = contains(["enterprise", "standard"], var.snowflake_edition)
+    error_message = "snowflake_edition: standard, or enterprise for that one and those above it."
+  }
+}
+
+variable "snowflake_keys" {
+  description = "Users of Snowflake that sign in by a key pair instead of their own identity: the secret with the private key, and the public one."
+  type        = map(object({ secret = string, version = string, public_key = string, old_public_key = optional(string) }))
+  nullable    = false
+  default     = {}
+  validation {
+    condition     = length(setsubtract(keys(var.snowflake_keys), ["BUILDER", "LOADER", "SWEEPER"])) == 0
+    error_message = "snowflake_keys: of BUILDER, LOADER or SWEEPER; nobody else signs in to Snowflake."
+  }
+  validation {
+    condition     = alltrue([for key in var.snowflake_keys : can(regex("^[A-Za-z0-9+/]+=*$", key.public_key))])
+    error_message = "snowflake_keys: a public key is one line of Base64, without the lines that begin and end a PEM; and never the private one."
+  }
+  validation {
+    condition     = alltrue([for key in var.snowflake_keys : can(regex("^[0-9]+$", key.version))])
+    error_message = "snowflake_keys: a secret is pinned to the number of a version, so that a deployment changes both keys."
+  }
+}
+
+variable "snowflake_retention_days" {
+  description = "Days for which dropped or changed tables of Snowflake can be brought back."
+  type        = number
+  nullable    = false
+  default     = 7
+  validation {
+    condition     = var.snowflake_retention_days >= 1 && var.snowflake_retention_days <= (var.snowflake_edition == "standard" ? 1 : 90)
+    error_message = "snowflake_retention_days: between 1, so that what was dropped can be brought back, and 90; 1 with the standard edition."
+  }
 }
 
 variable "soft_delete_days" {
@@ -119,15 +181,5 @@ variable "vpc_connector" {
   validation {
     condition     = var.vpc_connector == null || can(regex("^projects/[^/]+/locations/[^/]+/connectors/[^/]+$", var.vpc_connector))
     error_message = "vpc_connector: projects/P/locations/L/connectors/C was expected."
-  }
-}
-
-variable "warehouse" {
-  description = "The warehouse, as MILLRACE_WAREHOUSE names it: snowflake://account/database?… without a password."
-  type        = string
-  nullable    = false
-  validation {
-    condition     = can(regex("^snowflake://[^@]+$", var.warehouse))
-    error_message = "warehouse: snowflake://… was expected, without credentials in it: the accounts sign in by themselves."
   }
 }

@@ -14,6 +14,10 @@ terraform {
       source  = "hashicorp/google-beta"
       version = "~> 6.50"
     }
+    snowflake = {
+      source  = "snowflakedb/snowflake"
+      version = "~> 2.11"
+    }
     time = { # only to wait until new metrics are known
       source  = "hashicorp/time"
       version = "~> 0.13"
@@ -30,4 +34,14 @@ provider "google" {
 provider "google-beta" {
   project = var.project_id
   region  = var.region
+}
+
+# Who applies, and by which role, is in its environment: SNOWFLAKE_USER and the others of docs/snowflake.md.
+provider "snowflake" {
+  organization_name = split("-", var.snowflake_account)[0]
+  account_name      = split("-", var.snowflake_account)[1]
+  preview_features_enabled = [
+    "snowflake_stage_resource",
+    "snowflake_storage_integration_resource",
+  ]
 }

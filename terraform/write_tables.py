@@ -1,4 +1,4 @@
-"""Write tables.json: what Terraform has to know of each table. Run it after a change of the registry."""
+"""Write tables.json and snowflake.json: what Terraform has to know of the code. Run it after a change of either."""
 
 import json
 import sys
@@ -8,14 +8,21 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "src"))
 
 from millrace.tables import TABLES  # noqa: E402 the package is not installed, only checked out
+from millrace.warehouse.snowflake_objects import META  # noqa: E402
 
-EXPORT = PROJECT / "terraform" / "tables.json"
+FOLDER = PROJECT / "terraform"
 
 
-def exported() -> str:
-    """Give the text of tables.json: the tables in order of their names, each with its parent (null: none)."""
-    return json.dumps({name: {"parent": TABLES[name].parent} for name in sorted(TABLES)}, indent=2) + "\n"
+def exported() -> dict[str, str]:
+    """Give the text of each file: the tables with their parents (null: none), the statements that make META."""
+    tables = {name: {"parent": TABLES[name].parent} for name in sorted(TABLES)}
+    return {"tables.json": _to_json(tables), "snowflake.json": _to_json(META)}
+
+
+def _to_json(values: object) -> str:
+    return json.dumps(values, indent=2) + "\n"
 
 
 if __name__ == "__main__":
-    EXPORT.write_text(exported())
+    for name, text in exported().items():
+        (FOLDER / name).write_text(text)

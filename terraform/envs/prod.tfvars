@@ -1,8 +1,10 @@
 # Safe: hourly, mistakes can be undone for a month, and somebody hears of it. Keys and network of the company:
 # kms_key       = "projects/P/locations/L/keyRings/R/cryptoKeys/K"
 # vpc_connector = "projects/P/locations/L/connectors/C"
-alert_emails     = ["data-oncall@example.com"]
-delete_data      = false
-developers       = 1000
-interval_hours   = 1
-soft_delete_days = 30
+alert_emails                = ["data-oncall@example.com"]
+delete_data                 = false
+developers                  = 1000
+interval_hours              = 1
+snowflake_credits_per_month = 150
+snowflake_retention_days    = 30
+soft_delete_days            = 30

@@ -1,11 +1,14 @@
 """Who may do what, as the rows of the table in docs/access.md: read from a plan, one row for all tables."""
 
 import re
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from tests.terraform.rules import resources, storage_rights, who
 
 _MAY = {
+    "projects/acme-millrace/roles/millraceBucketLooker": "look at, list names",
     "roles/storage.objectCreator": "create",
     "roles/storage.objectViewer": "read",
     "roles/storage.objectUser": "read, create, replace",
@@ -43,7 +46,55 @@ def rows(plan: dict[str, Any]) -> set[str]:
             continue
         name, may, what = (text.format(**planned, who=_named(who(address))) for text in _OTHERS[kind])
         found.add(f"| {name} | {may} | {what} |")
-    return found
+    return found | _in_snowflake(plan)
+
+
+def _in_snowflake(plan: dict[str, Any]) -> set[str]:
+    """One row for all things of a kind that a role may do the same with."""
+    things: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for _, planned in resources(plan, "snowflake_grant_privileges_to_account_role"):
+        kind, name = _thing(planned)
+        things[planned["account_role_name"], ", ".join(sorted(planned["privileges"])), kind].add(name)
+    for _, planned in resources(plan, "snowflake_grant_account_role"):
+        grantee = planned["parent_role_name"] or f"user {planned['user_name']}"
+        things[grantee, "act by", "role"].add(planned["role_name"])
+    for deployable, address in warehouses(plan):
+        user = re.search(r"[?&]user=(\w+)", address)
+        things[deployable, "sign in as", "user"].add(user[1] if user else address)
+    return {
+        f"| {who} | {may} | {kind} {', '.join(f'`{name}`' for name in sorted(names))} |"
+        for (who, may, kind), names in things.items()
+    }
+
+
+def warehouses(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give each deployable that has a warehouse, with the setting that names it."""
+    for _, planned in resources(plan, "google_cloudfunctions2_function"):
+        settings = planned["service_config"][0]["environment_variables"]
+        if "MILLRACE_WAREHOUSE" in settings:
+            yield planned["name"], settings["MILLRACE_WAREHOUSE"]
+    for _, planned in resources(plan, "google_cloud_run_v2_job"):
+        for setting in planned["template"][0]["template"][0]["containers"][0]["env"]:
+            if setting["name"] == "MILLRACE_WAREHOUSE":
+                yield planned["name"], setting["value"]
+
+
+def _thing(grant: dict[str, Any]) -> tuple[str, str]:
+    """Give kind and name of what a right is on, without the database: there is one."""
+    for on in grant["on_account_object"]:
+        return on["object_type"].lower(), on["object_name"]
+    for on in grant["on_schema"]:
+        return "schema", _within(on["schema_name"])
+    on = grant["on_schema_object"][0]
+    for all_of in on["all"]:
+        return "every table of", _within(all_of["in_schema"])
+    for future in on["future"]:
+        return "every future table of", _within(future["in_schema"])
+    return on["object_type"].lower(), _within(on["object_name"])
+
+
+def _within(name: str) -> str:
+    return name.replace('"', "").removeprefix("MILLRACE.")
 
 
 def _objects(bucket: str, prefix: str | None, suffix: str) -> str:
@@ -61,4 +112,6 @@ def _row(name: str, may: str, what: str, deployable: str) -> str:
 
 
 def _named(deployable: str) -> str:
+    if deployable == "snowflake":
+        return "Snowflake"
     return re.sub(r'\["\w+"\]', "-<table>", deployable).replace("_", "-")

@@ -16,9 +16,9 @@ _NEEDED = ("terraform", "functions", "jobs", "src", "requirements")
 _LEFT_OUT = shutil.ignore_patterns(".terraform*", ".build", "*.tfstate*", "__pycache__", "target", "logs")
 SETTINGS = {
     "TF_VAR_project_id": "acme-millrace",
+    "TF_VAR_snowflake_account": "acme-millrace",
     "TF_VAR_source_key": "key-of-the-source",
     "TF_VAR_source_url": "https://source.example",
-    "TF_VAR_warehouse": "snowflake://acme",
 }
 _GCLOUD = '#!/bin/sh\necho "$@" >>"$(dirname "$0")/called"\ncase "$*" in *describe*) exit 1 ;; esac\n'
 

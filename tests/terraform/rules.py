@@ -13,8 +13,11 @@ _VERBS = {
     "roles/storage.objectCreator": {"create"},
     "roles/storage.objectViewer": {"get", "list"},
     "roles/storage.objectUser": {"create", "get", "list", "delete"},
+    "projects/acme-millrace/roles/millraceBucketLooker": {"list"},
     "projects/acme-millrace/roles/millraceObjectLister": {"list"},
 }
+_ADMINISTRATORS = ("ACCOUNTADMIN", "ORGADMIN", "SECURITYADMIN", "SYSADMIN", "USERADMIN")
+_RAW = "gcs://acme-millrace-lake/raw/"
 _CONDITION = re.compile(r'resource\.name\.(startsWith|endsWith)\("([^"]*)"\)')
 
 
@@ -27,7 +30,8 @@ def resources(plan: dict[str, Any], *kinds: str) -> Iterator[tuple[str, dict[str
 
 def findings(plan: dict[str, Any]) -> list[str]:
     """Give what is wrong with a plan."""
-    return [*_rights(plan), *_accounts(plan), *_messages(plan), *_state(plan)]
+    google = [*_rights(plan), *_accounts(plan), *_messages(plan), *_state(plan)]
+    return [*google, *_snowflake_rights(plan), *_snowflake_users(plan), *_snowflake_objects(plan)]
 
 
 def _rights(plan: dict[str, Any]) -> Iterator[str]:
@@ -99,6 +103,63 @@ def _state(plan: dict[str, Any]) -> Iterator[str]:
     for address, planned in resources(plan, "google_secret_manager_secret"):
         if not planned["deletion_protection"]:
             yield f"{address}: not protected"
+
+
+def _snowflake_rights(plan: dict[str, Any]) -> Iterator[str]:
+    for address, planned in resources(plan):
+        kind = address.rpartition(".snowflake_")[2].partition(".")[0]
+        grantees = {planned.get("account_role_name"), planned.get("parent_role_name")} if "grant_" in kind else set()
+        if "PUBLIC" in grantees:
+            yield f"{address}: everybody may"
+        if kind.startswith("grant_ownership"):
+            yield f"{address}: gives a thing away"
+        if kind.startswith("grant_privileges"):
+            if planned["all_privileges"] or {"ALL", "ALL PRIVILEGES", "OWNERSHIP"} & set(planned["privileges"]):
+                yield f"{address}: every right at once"
+            if planned["on_account"] or planned["with_grant_option"]:
+                yield f"{address}: a right on the account, or to pass on"
+        if kind == "grant_account_role" and planned["user_name"] and planned["role_name"] in _ADMINISTRATORS:
+            yield f"{address}: a service administers the account"
+        if kind == "execute" and re.search(
+            r"\b(GRANT|PASSWORD)\b", f"{planned.get('execute')} {planned.get('revert')}"
+        ):
+            yield f"{address}: grants, or knows a password"
+
+
+def _snowflake_users(plan: dict[str, Any]) -> Iterator[str]:
+    for address, _ in resources(plan, "snowflake_legacy_service_user", "snowflake_user"):
+        yield f"{address}: is not TYPE=SERVICE, and may have a password"
+    changes = {address for address, _ in resources(plan, "snowflake_execute")}
+    for address, planned in resources(plan, "snowflake_service_user"):
+        if planned["default_role"] != planned["name"] or planned["default_secondary_roles_option"] != "NONE":
+            yield f"{address}: acts by another role than its own"
+        identity = address.replace("snowflake_service_user.this", "snowflake_execute.identity")
+        if (identity in changes) == bool(planned["rsa_public_key"]):
+            yield f"{address}: signs in by its identity or by a key, by one of them"
+        if address.replace("snowflake_service_user.this", "snowflake_execute.short_sessions") not in changes:
+            yield f"{address}: keeps a session that nobody uses"
+
+
+def _snowflake_objects(plan: dict[str, Any]) -> Iterator[str]:
+    for address, planned in resources(plan, "snowflake_storage_integration"):
+        if planned["storage_allowed_locations"] != [_RAW]:
+            yield f"{address}: reads more than raw/"
+    for address, planned in resources(plan, "snowflake_stage"):
+        if planned["credentials"] or (planned["url"] and not planned["storage_integration"]):
+            yield f"{address}: reads with credentials of its own"
+    for address, planned in resources(plan, "snowflake_schema"):
+        if planned["with_managed_access"] != "true":
+            yield f"{address}: who owns a table in it may grant it to everybody"
+    monitors = {
+        planned["name"]
+        for _, planned in resources(plan, "snowflake_resource_monitor")
+        if planned["credit_quota"] and planned["suspend_trigger"] and planned["suspend_immediate_trigger"]
+    }
+    for address, planned in resources(plan, "snowflake_warehouse"):
+        if planned["auto_suspend"] != 60 or not planned["initially_suspended"]:
+            yield f"{address}: does not sleep after a minute"
+        if planned["resource_monitor"] not in monitors:
+            yield f"{address}: nothing limits its credits"
 
 
 def _seconds(duration: str | None) -> int:

@@ -39,6 +39,25 @@ def test_a_missing_retry_policy_and_a_public_invoker_are_found_in_the_plan(broke
     assert "module.load.google_cloud_run_v2_service_iam_member.caller: the public may" in found
 
 
+def test_a_grant_to_everybody_the_whole_bucket_and_a_password_are_found_in_the_plan(copy: Copy) -> None:
+    copy.replace("modules/snowflake/roles.tf", "= local._roles[each.value.role]", '= "PUBLIC"')
+    copy.replace("modules/snowflake/stages.tf", "= [local.raw]", '= ["gcs://${var.bucket}/"]')
+    user = 'resource "snowflake_service_user" "this" {'
+    copy.replace("modules/snowflake/users.tf", user, f'{user}\n  password = "a-password"')
+    copy.replace("modules/snowflake/users.tf", "snowflake_service_user", "snowflake_legacy_service_user")
+    copy.replace("modules/snowflake/outputs.tf", "snowflake_service_user", "snowflake_legacy_service_user")
+    checked, plan = copy.plan(*QUICKLY)
+    assert checked.returncode == 0, "Terraform itself has nothing against it"
+    found = findings(plan)
+    assert (
+        'module.snowflake.snowflake_grant_privileges_to_account_role.future_tables["READER/PUBLISHED"]: everybody may'
+        in found
+    )
+    assert "module.snowflake.snowflake_storage_integration.lake: reads more than raw/" in found
+    user = 'module.snowflake.snowflake_legacy_service_user.this["LOADER"]'
+    assert f"{user}: is not TYPE=SERVICE, and may have a password" in found
+
+
 def test_the_tests_of_the_modules_find_both_as_well(broken: Copy) -> None:
     for path in (broken.folder / "terraform" / "tests").glob("*.tftest.hcl"):
         if path.name != "function.tftest.hcl":

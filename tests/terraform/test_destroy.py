@@ -14,6 +14,11 @@ DATA = (
     'module.topic["object-events"].google_pubsub_topic.this',  # the lake's notifications hang on it
     'google_project_service.this["storage.googleapis.com"]',
     "google_kms_crypto_key_iam_member.storage[0]",
+    "module.snowflake.snowflake_database.this",
+    'module.snowflake.snowflake_schema.this["RAW"]',
+    'module.snowflake.snowflake_account_role.this["LOADER"]',  # with it its tables would change their owner
+    'module.snowflake.snowflake_execute.meta["LOADS"]',
+    "module.snowflake.snowflake_execute.keeps_data",
     "data.google_storage_project_service_account.this",
     "module.dbt_runner_image.data.archive_file.this",
 )
@@ -22,6 +27,8 @@ REST = (
     'module.extract["commits"].google_service_account.this',
     'module.topic["object-events"].google_pubsub_topic.dead',
     "google_storage_bucket.packages",
+    "module.snowflake.snowflake_warehouse.this",
+    'module.snowflake.snowflake_execute.identity["LOADER"]',
 )
 TERRAFORM = """#!/bin/sh
 case "$1" in

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.terraform.rig import PROJECT
 
 from millrace.tables import TABLES
+from millrace.warehouse.snowflake_objects import META, SCHEMAS
 
 TERRAFORM = PROJECT / "terraform"
 
@@ -23,6 +24,24 @@ def test_the_exported_tables_are_those_of_the_registry() -> None:
     exported = json.loads((TERRAFORM / "tables.json").read_text())
     expected = {name: {"parent": table.parent} for name, table in TABLES.items()}
     assert exported == expected, "run: .venv/bin/python terraform/write_tables.py"
+
+
+def test_the_exported_statements_are_those_of_the_code() -> None:
+    assert json.loads((TERRAFORM / "snowflake.json").read_text()) == META, (
+        "run: .venv/bin/python terraform/write_tables.py"
+    )
+
+
+def test_the_schemas_are_those_of_the_code() -> None:
+    database = (TERRAFORM / "modules" / "snowflake" / "database.tf").read_text()
+    made = re.search(r"toset\((\[.*?\])\)", database)
+    assert made
+    assert sorted(json.loads(made[1])) == sorted(SCHEMAS)
+
+
+def test_each_user_of_snowflake_is_the_account_of_who_works_as_it() -> None:
+    subjects = re.findall(r"(\w+) += module\.(\w+)\.account_subject", (TERRAFORM / "snowflake.tf").read_text())
+    assert dict(subjects) == {"BUILDER": "dbt_runner", "LOADER": "load", "SWEEPER": "sweep"}
 
 
 def test_every_setting_is_one_that_the_code_reads() -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from tests.packages.packaging import FUNCTIONS, assemble
-from tests.terraform.access import rows
+from tests.terraform.access import rows, warehouses
 from tests.terraform.rig import PROJECT
 from tests.terraform.rules import findings, resources, storage_rights
 
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
 from millrace.bus.events import ANNOUNCED
 from millrace.tables import TABLES
+from millrace.warehouse.snowflake_objects import META
 
 Plan = dict[str, Any]
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
@@ -103,6 +104,46 @@ def test_every_account_of_a_deployable_gets_only_its_own_rights(plan: Plan) -> N
 def test_only_the_extractors_read_the_source_key(plan: Plan) -> None:
     readers = {address.split(".google")[0] for address, _ in resources(plan, "google_secret_manager_secret_iam_member")}
     assert readers == {f'module.extract["{table}"]' for table in TABLES}
+
+
+def test_each_deployable_signs_in_to_snowflake_as_its_own_user(plan: Plan) -> None:
+    users = {"dbt-runner": "MILLRACE_BUILDER", "load": "MILLRACE_LOADER", "sweep": "MILLRACE_SWEEPER"}
+    assert dict(warehouses(plan)) == {
+        name: f"snowflake://acme-millrace/MILLRACE?user={user}&role={user}&warehouse=MILLRACE"
+        for name, user in users.items()
+    }
+
+
+def test_an_address_of_snowflake_waits_until_its_user_may_sign_in_and_work(plan: Plan) -> None:
+    module = plan["configuration"]["root_module"]["module_calls"]["snowflake"]["module"]
+    waits_for = set(module["outputs"]["addresses"]["depends_on"])
+    rights = {each["address"] for each in module["resources"] if each["type"].startswith("snowflake_grant_")}
+    assert rights - waits_for == {"snowflake_grant_account_role.administrators"}
+    assert waits_for >= {"module.storage", "snowflake_execute.identity", "snowflake_execute.short_sessions"}
+
+
+def test_what_a_role_may_in_meta_is_there_before(plan: Plan) -> None:
+    changes = {address for address, _ in resources(plan)}
+    made = {f"TABLE {name}" for name in META if f'module.snowflake.snowflake_execute.meta["{name}"]' in changes}
+    made |= {f"STAGE {planned['name']}" for _, planned in resources(plan, "snowflake_stage")}
+    made |= {"SEQUENCE LOAD_SEQ", "FILE FORMAT PARQUET"}
+    granted = {
+        f"{on['object_type']} {on['object_name'].split('.')[-1].strip(chr(34))}"
+        for _, planned in resources(plan, "snowflake_grant_privileges_to_account_role")
+        for on in planned["on_schema_object"]
+        if on["object_type"]
+    }
+    assert granted <= made
+
+
+def test_a_destroy_is_refused_the_database(plan: Plan) -> None:
+    reverts = {
+        address.split(".")[-1]: each["revert"]
+        for address, each in resources(plan, "snowflake_execute")
+        if "revert" in each
+    }
+    assert "RAISE" in reverts["keeps_data"]
+    assert [name for name, revert in reverts.items() if re.search(r"\bDROP (TABLE|SCHEMA|DATABASE)\b", revert)] == []
 
 
 def test_it_is_logged_who_reads_objects_and_the_source_key(plan: Plan) -> None:

@@ -1,0 +1,12 @@
+# What the work is noted in, by the statements of src/millrace/warehouse/snowflake_objects.py, see write_tables.py.
+locals {
+  meta        = jsondecode(file("${path.module}/../../snowflake.json"))
+  meta_schema = "${snowflake_database.this.name}.${snowflake_schema.this["META"].name}"
+}
+
+# They make what is not there and change nothing that is; a destroy leaves it alone.
+resource "snowflake_execute" "meta" {
+  for_each = local.meta
+  execute  = replace(each.value, "/\\bMETA\\./", "${local.meta_schema}.")
+  revert   = "SELECT 1"
+}

@@ -1,0 +1,18 @@
+output "addresses" {
+  description = "MILLRACE_WAREHOUSE of each user; known when it may sign in and do its work."
+  value = { for name, user in snowflake_service_user.this :
+    name => "snowflake://${var.account}/${snowflake_database.this.name}?user=${user.name}&role=${user.default_role}&warehouse=${user.default_warehouse}"
+  }
+  depends_on = [
+    module.storage,
+    snowflake_execute.identity,
+    snowflake_execute.short_sessions,
+    snowflake_grant_account_role.user,
+    snowflake_grant_privileges_to_account_role.database,
+    snowflake_grant_privileges_to_account_role.future_tables,
+    snowflake_grant_privileges_to_account_role.meta,
+    snowflake_grant_privileges_to_account_role.schema,
+    snowflake_grant_privileges_to_account_role.tables,
+    snowflake_grant_privileges_to_account_role.warehouse,
+  ]
+}

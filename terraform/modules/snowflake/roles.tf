@@ -1,0 +1,139 @@
+# The roles and what they may do. Nothing is granted to PUBLIC, and nobody gets what belongs to another one.
+locals {
+  _turn = one([for name in keys(local.meta) : name if startswith(name, "TURN")]) # who changes its row has its turn
+
+  # Beside the use of the database and of the warehouse, which all have: schemas, things in META, and the schemas of
+  # which every table is read, also those to come.
+  _rights = {
+    # Owns the raw tables that it makes: only the owner may add a column.
+    LOADER = {
+      schemas = { META = ["USAGE"], RAW = ["CREATE TABLE", "USAGE"] }
+      meta = {
+        DROPS         = ["READ", "WRITE"]
+        LAKE          = ["USAGE"]
+        LOADS         = ["INSERT", "SELECT"]
+        LOAD_SEQ      = ["USAGE"]
+        PARQUET       = ["USAGE"]
+        (local._turn) = ["SELECT", "UPDATE"]
+      }
+      reads = []
+    }
+    SWEEPER = {
+      schemas = { META = ["USAGE"] }
+      meta    = { LOADS = ["SELECT"] }
+      reads   = []
+    }
+    BUILDER = {
+      schemas = {
+        INTERMEDIATE = ["CREATE TABLE", "CREATE VIEW", "USAGE"]
+        MART         = ["CREATE TABLE", "CREATE VIEW", "USAGE"]
+        META         = ["USAGE"]
+        PUBLISHED    = ["CREATE TABLE", "USAGE"]
+        RAW          = ["USAGE"]
+        STAGING      = ["CREATE TABLE", "CREATE VIEW", "USAGE"]
+      }
+      meta = {
+        BUILDS        = ["INSERT", "SELECT", "UPDATE"]
+        LOADS         = ["SELECT"]
+        PUBLISHED     = ["DELETE", "INSERT", "SELECT", "UPDATE"]
+        (local._turn) = ["SELECT", "UPDATE"]
+      }
+      reads = ["RAW"]
+    }
+    READER = {
+      schemas = { META = ["USAGE"], PUBLISHED = ["USAGE"] }
+      meta    = { BUILDS = ["SELECT"], PUBLISHED = ["SELECT"] }
+      reads   = ["PUBLISHED"]
+    }
+  }
+
+  _kinds = { DROPS = "STAGE", LAKE = "STAGE", LOAD_SEQ = "SEQUENCE", PARQUET = "FILE FORMAT" } # the others are tables
+  _schemas = merge([for role, rights in local._rights : {
+    for schema, may in rights.schemas : "${role}/${schema}" => { role = role, schema = schema, may = may }
+  }]...)
+  _meta = merge([for role, rights in local._rights : {
+    for name, may in rights.meta : "${role}/${name}" => { role = role, name = name, may = may }
+  }]...)
+  _reads = merge([for role, rights in local._rights : {
+    for schema in rights.reads : "${role}/${schema}" => { role = role, schema = schema }
+  }]...)
+  _roles = { for role, each in snowflake_account_role.this : role => each.name }
+  _named = { for schema, each in snowflake_schema.this : schema => "\"${each.database}\".\"${each.name}\"" }
+}
+
+resource "snowflake_account_role" "this" {
+  for_each = toset(["BUILDER", "LOADER", "READER", "SWEEPER"])
+  name     = "MILLRACE_${each.value}"
+}
+
+# Whoever administers the account may do what they may, to look and to mend.
+resource "snowflake_grant_account_role" "administrators" {
+  for_each         = local._roles
+  role_name        = each.value
+  parent_role_name = "SYSADMIN"
+}
+
+resource "snowflake_grant_privileges_to_account_role" "database" {
+  for_each          = local._roles
+  account_role_name = each.value
+  privileges        = ["USAGE"]
+  on_account_object {
+    object_type = "DATABASE"
+    object_name = snowflake_database.this.name
+  }
+}
+
+resource "snowflake_grant_privileges_to_account_role" "warehouse" {
+  for_each          = local._roles
+  account_role_name = each.value
+  privileges        = ["USAGE"]
+  on_account_object {
+    object_type = "WAREHOUSE"
+    object_name = snowflake_warehouse.this.name
+  }
+}
+
+resource "snowflake_grant_privileges_to_account_role" "schema" {
+  for_each          = local._schemas
+  account_role_name = local._roles[each.value.role]
+  privileges        = each.value.may
+  on_schema {
+    schema_name = local._named[each.value.schema]
+  }
+}
+
+resource "snowflake_grant_privileges_to_account_role" "meta" {
+  for_each          = local._meta
+  account_role_name = local._roles[each.value.role]
+  privileges        = each.value.may
+  on_schema_object {
+    object_type = lookup(local._kinds, each.value.name, "TABLE")
+    object_name = "${local._named["META"]}.\"${each.value.name}\""
+  }
+
+  depends_on = [snowflake_execute.meta, snowflake_execute.parquet, snowflake_stage.drops, snowflake_stage.lake]
+}
+
+resource "snowflake_grant_privileges_to_account_role" "tables" {
+  for_each          = local._reads
+  account_role_name = local._roles[each.value.role]
+  privileges        = ["SELECT"]
+  on_schema_object {
+    all {
+      object_type_plural = "TABLES"
+      in_schema          = local._named[each.value.schema]
+    }
+  }
+}
+
+resource "snowflake_grant_privileges_to_account_role" "future_tables" {
+  for_each          = local._reads
+  account_role_name = local._roles[each.value.role]
+  privileges        = ["SELECT"]
+  on_schema_object {
+    future {
+      object_type_plural = "TABLES"
+      in_schema          = local._named[each.value.schema]
+    }
+  }
+}

@@ -1,0 +1,48 @@
+# Who signs in: the account of a function or job, by its own identity or, where that cannot be, by a key. No password.
+locals {
+  _statement_timeout_s = { BUILDER = 3600, LOADER = 300, SWEEPER = 300 }
+  _policy              = "${local.meta_schema}.SHORT_SESSIONS"
+}
+
+resource "snowflake_service_user" "this" {
+  for_each                       = var.subjects
+  name                           = local._roles[each.key]
+  default_role                   = local._roles[each.key]
+  default_secondary_roles_option = "NONE"
+  default_warehouse              = snowflake_warehouse.this.name
+  rsa_public_key                 = try(var.keys[each.key].public_key, null)
+  rsa_public_key_2               = try(var.keys[each.key].old_public_key, null)
+
+  # What a client leaves behind ends by itself.
+  abort_detached_query         = true
+  lock_timeout                 = 60
+  statement_timeout_in_seconds = local._statement_timeout_s[each.key]
+}
+
+resource "snowflake_grant_account_role" "user" {
+  for_each  = snowflake_service_user.this
+  role_name = each.value.default_role
+  user_name = each.value.name
+}
+
+# The provider has no argument for it: https://github.com/snowflakedb/terraform-provider-snowflake/issues/3942
+resource "snowflake_execute" "identity" {
+  for_each = { for user, subject in var.subjects : user => subject if !contains(keys(var.keys), user) }
+  execute  = "ALTER USER ${snowflake_service_user.this[each.key].name} SET WORKLOAD_IDENTITY = (TYPE = GCP SUBJECT = '${each.value}')"
+  revert   = "ALTER USER ${snowflake_service_user.this[each.key].name} UNSET WORKLOAD_IDENTITY"
+}
+
+# A transaction whose client died ends with its session, and gives back the turn.
+resource "snowflake_execute" "session_policy" {
+  count   = var.edition == "standard" ? 0 : 1
+  execute = "CREATE SESSION POLICY IF NOT EXISTS ${local._policy} SESSION_IDLE_TIMEOUT_MINS = 5"
+  revert  = "DROP SESSION POLICY IF EXISTS ${local._policy}"
+}
+
+resource "snowflake_execute" "short_sessions" {
+  for_each = var.edition == "standard" ? {} : snowflake_service_user.this
+  execute  = "ALTER USER ${each.value.name} SET SESSION POLICY ${local._policy}"
+  revert   = "ALTER USER ${each.value.name} UNSET SESSION POLICY"
+
+  depends_on = [snowflake_execute.session_policy]
+}

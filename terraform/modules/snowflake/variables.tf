@@ -1,0 +1,71 @@
+variable "account" {
+  description = "The account, as organization-account; the addresses name it."
+  type        = string
+  nullable    = false
+}
+
+variable "bucket" {
+  description = "Name of the lake's bucket, of which raw/ is read."
+  type        = string
+  nullable    = false
+}
+
+variable "bucket_looker" {
+  description = "The role by which Snowflake sees the bucket and the names in it."
+  type        = string
+  nullable    = false
+}
+
+variable "credits_per_month" {
+  description = "Credits of a calendar month after which the warehouse is suspended."
+  type        = number
+  nullable    = false
+  validation {
+    condition     = var.credits_per_month >= 1 && floor(var.credits_per_month) == var.credits_per_month
+    error_message = "credits_per_month: a whole number of at least 1; with none nothing could be loaded."
+  }
+}
+
+variable "delete_data" {
+  description = "Let a destroy drop the database."
+  type        = bool
+  nullable    = false
+  default     = false
+}
+
+variable "edition" {
+  description = "The account's edition: standard has no session policies, and a day of history; enterprise stands for any other."
+  type        = string
+  nullable    = false
+  validation {
+    condition     = contains(["enterprise", "standard"], var.edition)
+    error_message = "edition: standard, or enterprise for that one and those above it."
+  }
+}
+
+variable "keys" {
+  description = "Public keys of the users that do not sign in by their identity; the old one while it is replaced."
+  type        = map(object({ public_key = string, old_public_key = optional(string) }))
+  nullable    = false
+  default     = {}
+}
+
+variable "retention_days" {
+  description = "Days for which dropped or changed tables can be brought back."
+  type        = number
+  nullable    = false
+  validation {
+    condition     = var.retention_days >= 1 && var.retention_days <= (var.edition == "standard" ? 1 : 90)
+    error_message = "retention_days: between 1, so that what was dropped can be brought back, and 90; 1 with the standard edition."
+  }
+}
+
+variable "subjects" {
+  description = "Who signs in, by the end of the user's name: the subject of a Google account's tokens."
+  type        = map(string)
+  nullable    = false
+  validation {
+    condition     = length(setsubtract(keys(var.subjects), ["BUILDER", "LOADER", "SWEEPER"])) == 0
+    error_message = "subjects: of BUILDER, LOADER and SWEEPER; readers are people, and get the role MILLRACE_READER."
+  }
+}
