@@ -2,5 +2,5 @@
 developers                  = 50
 interval_hours              = 24
 snowflake_credits_per_month = 60
-snowflake_retention_days    = 1
+snowflake_retention_days    = 7
 soft_delete_days            = 7
