@@ -76,10 +76,10 @@ $(UV): requirements/uv.txt
 	@touch $@
 
 $(RUN): $(UV) requirements/local.txt
-	@$(UV) pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/local.txt
+	@$(UV) pip install -q --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r requirements/local.txt
 	@printf '%s\n' "$(CURDIR)/src" "$(CURDIR)/local" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/millrace.pth
 	@touch $@
 
 $(DEV): $(RUN) requirements/dev.txt
-	@$(UV) pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/dev.txt
+	@$(UV) pip install -q --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@

@@ -138,7 +138,7 @@ def _run_emulated(
     )
     report.seconds["emulators"] = time.monotonic() - started
     load = LoadConfig.from_env()
-    warehouse = adapters.warehouse_at(load.warehouse, load.memory)
+    warehouse = adapters.duckdb_at(load.warehouse, load.memory)
     stack.callback(warehouse.close)
     warehouse.ensure_tables()
     wiring.probe_source()

@@ -74,7 +74,7 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
             bus.subscribe(
                 Subscription(after, EXTRACT_EVENTS, application, lane="extract", matching={"table": table.parent})
             )
-    warehouse = adapters.warehouse_at(load.warehouse, load.memory)
+    warehouse = adapters.duckdb_at(load.warehouse, load.memory)
     return Pipeline(lake, quarantine, warehouse, bus, job)
 
 

@@ -7,6 +7,7 @@
 | bus | `inprocess:` | the bus of this process |
 | | `pubsub:///projects/P` | the topics of a project |
 | warehouse | `duckdb:///file` | a DuckDB file |
+| | `snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W` | a database of Snowflake |
 | job | `inprocess:` | a note that a build was asked for |
 | | `run:///projects/P/locations/R/jobs/J` | a Cloud Run job; with `run://host:port/…`, what stands in for it there |
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from millrace.extracting import Extractor
     from millrace.loading import Job, Loader
     from millrace.warehouse.duckdb import DuckDBWarehouse
+    from millrace.warehouse.snowflake import SnowflakeWarehouse
 
 
 P = ParamSpec("P")
@@ -124,11 +126,27 @@ def job_at(url: str) -> "Job":
 
 
 @OneEach
-def warehouse_at(url: str, memory: str) -> "DuckDBWarehouse":
+def duckdb_at(url: str, memory: str) -> "DuckDBWarehouse":
     """Give the warehouse of `duckdb:///file`."""
     from millrace.warehouse.duckdb import DuckDBWarehouse
 
     return DuckDBWarehouse(_path(url, "duckdb"), memory_limit=memory)
+
+
+@OneEach
+def snowflake_at(url: str, key: str | None, lake: str) -> "SnowflakeWarehouse":
+    """Give the warehouse of `snowflake://…`, which copies parts from the bucket `lake` by itself."""
+    from millrace.warehouse.snowflake import SnowflakeWarehouse
+    from millrace.warehouse.snowflake_session import Address
+
+    return SnowflakeWarehouse(Address.parse(url, key), lake_at(lake).bucket)
+
+
+def warehouse_of(config: LoadConfig | BuildConfig) -> "DuckDBWarehouse | SnowflakeWarehouse":
+    """Give the warehouse that is configured."""
+    if config.warehouse.startswith("snowflake:"):
+        return snowflake_at(config.warehouse, config.snowflake_key, config.lake)
+    return duckdb_at(config.warehouse, config.memory)
 
 
 @OneEach
@@ -149,19 +167,18 @@ def loader_of(config: LoadConfig) -> "Loader":
     return Loader(
         lake_at(config.lake),
         lake_at(config.quarantine),
-        warehouse_at(config.warehouse, config.memory),
+        warehouse_of(config),
         job_at(config.job),
     )
 
 
 def builder_of(config: BuildConfig, hear: Callable[[Node, int], None] = lambda node, total: None) -> Builder:
     """Give what the build job works with, under a holder's name of its own; `hear` is told of each finished node."""
-    warehouse = warehouse_at(config.warehouse, config.memory)
+    warehouse = warehouse_of(config)
 
     def dbt(number: int, retry_of: int | None) -> Build:
-        warehouse.ensure_tables()
-        warehouse.close()  # dbt opens the file itself, with its own settings
-        return build(config, _path(config.warehouse, "duckdb"), hear, number, retry_of)
+        with warehouse.given_to_dbt() as settings:
+            return build(config, settings, hear, number, retry_of)
 
     return Builder(
         lake=lake_at(config.lake),

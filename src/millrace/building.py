@@ -10,7 +10,7 @@ from typing import Any
 from millrace import log
 from millrace.config import BuildConfig
 from millrace.errors import TerminalError
-from millrace.warehouse import GOOD_STATUSES
+from millrace.warehouse import GOOD_STATUSES, DbtTarget
 from millrace.warehouse import Node as Node
 
 
@@ -33,7 +33,7 @@ class Build:
 
 def build(
     config: BuildConfig,
-    duckdb_path: Path,
+    warehouse: DbtTarget,
     hear: Callable[[Node, int], None] = lambda node, total: None,
     number: int = 0,
     retry_of: int | None = None,
@@ -49,15 +49,14 @@ def build(
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner  # takes seconds, and only a build needs it
 
-    os.environ["MILLRACE_DUCKDB_PATH"] = str(duckdb_path)
-    os.environ["MILLRACE_DUCKDB_MEMORY"] = config.memory
+    os.environ.update(warehouse.settings)
     results_of = Path(config.target_dir, "results-of-build")  # whose run_results.json lies there; gone while dbt runs
     is_retry = retry_of is not None and results_of.exists() and results_of.read_text() == str(retry_of)
     results_of.unlink(missing_ok=True)
     started = time.monotonic()
     arguments = ["--quiet", "retry" if is_retry else "build"]
     arguments += ["--project-dir", config.dbt_dir, "--profiles-dir", config.dbt_dir]
-    arguments += ["--target", "local", "--target-path", config.target_dir, "--log-path", config.target_dir]
+    arguments += ["--target", warehouse.name, "--target-path", config.target_dir, "--log-path", config.target_dir]
     shipped, own = (Path(folder, "partial_parse.msgpack") for folder in (f"{config.dbt_dir}/target", config.target_dir))
     if shipped.exists() and not own.exists():
         arguments += ["--partial-parse-file-path", str(shipped)]

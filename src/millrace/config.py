@@ -5,7 +5,8 @@
 | MILLRACE_LAKE | extract, load, dbt-runner | `file:///data/lake` |
 | MILLRACE_QUARANTINE | load | `file:///data/quarantine` |
 | MILLRACE_BUS | extract, load (for the sweep) | `inprocess:` |
-| MILLRACE_WAREHOUSE | load, dbt-runner | `duckdb:///data/millrace.duckdb` |
+| MILLRACE_WAREHOUSE | load, dbt-runner | `duckdb:///data/millrace.duckdb`, or `snowflake://…` as in adapters.py |
+| MILLRACE_SNOWFLAKE_KEY | load, dbt-runner | a private key as PEM; without it the account signs in by itself |
 | MILLRACE_JOB | load | `inprocess:` |
 | MILLRACE_SOURCE_URL, MILLRACE_SOURCE_KEY | extract | `http://127.0.0.1:8080` and its key |
 | MILLRACE_REQUESTS_PER_MINUTE | extract | `100` (`0`: unpaced) |
@@ -120,6 +121,7 @@ class LoadConfig:
     warehouse: str
     job: str
     memory: str
+    snowflake_key: str | None = field(default=None, repr=False)
     caller: "Caller | None" = None
 
     @classmethod
@@ -132,6 +134,7 @@ class LoadConfig:
             warehouse=_required("MILLRACE_WAREHOUSE"),
             job=_required("MILLRACE_JOB"),
             memory=_memory("MILLRACE_MEMORY"),
+            snowflake_key=os.environ.get("MILLRACE_SNOWFLAKE_KEY") or None,
             caller=_caller(),
         )
 
@@ -147,6 +150,7 @@ class BuildConfig:
     memory: str
     lease_s: float
     quiet_s: float
+    snowflake_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_env(cls) -> Self:
@@ -159,4 +163,5 @@ class BuildConfig:
             memory=_memory("MILLRACE_MEMORY"),
             lease_s=_number("MILLRACE_LEASE_S", 60, at_least=5),
             quiet_s=_number("MILLRACE_QUIET_S", 0),
+            snowflake_key=os.environ.get("MILLRACE_SNOWFLAKE_KEY") or None,
         )

@@ -1,4 +1,4 @@
-"""The stand-ins for Google Cloud that the contract suites run over."""
+"""The stand-ins that the contract suites run over."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,15 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
+from emulators import snowflake
 from emulators.storage import storage_emulator
+
+
+@pytest.fixture(scope="session")
+def snowflake_at() -> Iterator[str]:
+    """Where the stand-in for Snowflake is."""
+    with snowflake.serving() as where:
+        yield where
 
 
 @pytest.fixture(scope="module")

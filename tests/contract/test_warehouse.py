@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count, permutations
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.contract import on_snowflake
 
 from millrace.errors import BadObject
 from millrace.lake import ObjectVersion
@@ -23,6 +25,7 @@ from millrace.rows import to_batch
 from millrace.tables import TABLES
 from millrace.warehouse import Batch, LedgerEntry, Warehouse
 from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.snowflake import SnowflakeWarehouse
 
 T0 = datetime(2026, 11, 20, 12, 0, 0, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -64,10 +67,16 @@ def duckdb_rows(path: Path, table: str) -> Rows:
         return sorted((dict(zip(names, row, strict=True)) for row in result.fetchall()), key=repr)
 
 
-@pytest.fixture(params=[pytest.param(duckdb_rig, id="duckdb")])
+def snowflake_rig(where: str, folder: Path) -> Rig:
+    warehouse = on_snowflake.open_warehouse(where, folder / "elsewhere", lambda: T0)
+    return Rig(folder, warehouse, lambda table: on_snowflake.rows_of(warehouse, table), count())
+
+
+@pytest.fixture(params=["duckdb", "snowflake"])
 def open_rig(request: pytest.FixtureRequest) -> Callable[[Path], Rig]:
-    opened: Callable[[Path], Rig] = request.param
-    return opened
+    if request.param == "duckdb":
+        return duckdb_rig
+    return partial(snowflake_rig, request.getfixturevalue("snowflake_at"))
 
 
 @pytest.fixture
@@ -78,8 +87,8 @@ def rig(open_rig: Callable[[Path], Rig], tmp_path: Path) -> Iterator[Rig]:
 
 
 def close(rig: Rig) -> None:
-    if isinstance(rig.warehouse, DuckDBWarehouse):
-        rig.warehouse.close()
+    assert isinstance(rig.warehouse, DuckDBWarehouse | SnowflakeWarehouse)
+    rig.warehouse.close()
 
 
 def repos(*rows: dict[str, object], at: datetime = T0, run: str = "r1") -> pa.Table:

@@ -83,13 +83,11 @@ class Project:
     def build(self) -> None:
         from dbt.cli import main as cli  # takes seconds, and few schedules need it
 
-        self._world.warehouse.ensure_tables()
-        self._world.warehouse.close()
         config = BuildConfig("", "", str(PROJECT), str(_target()), "200MB", 60, 0)
-        with mock.patch.dict(os.environ, _ONLY_MODELS):
+        with mock.patch.dict(os.environ, _ONLY_MODELS), self._world.warehouse.given_to_dbt() as target:
             runner = partial(cli.dbtRunner, manifest=_manifest(config, self._world.database))
             with mock.patch.object(cli, "dbtRunner", runner):
-                built = building.build(config, self._world.database)
+                built = building.build(config, target)
         if not built.is_good or built.count("model") < len(MARTS):
             raise Violation("dbt", f"the models do not build: {[node for node in built.nodes if not node.is_good]}")
 

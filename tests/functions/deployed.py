@@ -61,7 +61,7 @@ class Deployed:
 
     @property
     def warehouse(self) -> DuckDBWarehouse:
-        return adapters.warehouse_at(f"duckdb://{self.warehouse_path}", MEMORY)
+        return adapters.duckdb_at(f"duckdb://{self.warehouse_path}", MEMORY)
 
     @property
     def builds(self) -> list[str | None]:
@@ -164,7 +164,7 @@ def deployed(folder: Path, monkeypatch: pytest.MonkeyPatch, source_url: str) -> 
     made.listen()
     yield made
     made.warehouse.close()
-    for each in (adapters.bus_at, adapters.job_at, adapters.extractor_of, adapters.lake_at, adapters.warehouse_at):
+    for each in (adapters.bus_at, adapters.job_at, adapters.extractor_of, adapters.lake_at, adapters.duckdb_at):
         each.cache_clear()
 
 

@@ -33,7 +33,7 @@ def test_all_steps_of_a_run_are_spans_of_its_trace(functions: Deployed, spans: I
     while more := functions.finals():
         for message in more:
             functions.load(message)
-    warehouse = adapters.warehouse_at(f"duckdb://{functions.warehouse_path}", MEMORY)
+    warehouse = adapters.duckdb_at(f"duckdb://{functions.warehouse_path}", MEMORY)
     job = Builder(
         functions.lake,
         warehouse,

@@ -21,7 +21,7 @@ def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeli
     connected = wiring.connect(settings)
     yield connected
     connected.warehouse.close()
-    for each in (adapters.bus_at, adapters.job_at, adapters.extractor_of, adapters.lake_at, adapters.warehouse_at):
+    for each in (adapters.bus_at, adapters.job_at, adapters.extractor_of, adapters.lake_at, adapters.duckdb_at):
         each.cache_clear()
 
 

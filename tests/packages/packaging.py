@@ -131,7 +131,7 @@ def install(name: str, folder: Path) -> Package:
 
 def add(package: Package, lock: Path) -> None:
     """Install a lock into a package's environment."""
-    options = ("--quiet", "--compile-bytecode", "--require-hashes", "--python", str(package.python))
+    options = ("--quiet", "--compile-bytecode", "--no-deps", "--require-hashes", "--python", str(package.python))
     _uv("pip", "install", *options, "-r", str(lock))
 
 

@@ -1,7 +1,7 @@
 """The warehouse: raw tables, the ledger of every object that was loaded into them, and the log of the builds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -142,6 +142,14 @@ class BuildRow:
 
 class Fenced(MillraceError):
     """A build with a larger token has started: this one may change nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class DbtTarget:
+    """Where dbt builds: the target of the profile, and the variables that the profile reads for it."""
+
+    name: str
+    settings: dict[str, str] = field(repr=False)
 
 
 class BuildLog(Protocol):

@@ -19,6 +19,7 @@ from millrace.tables import TABLES, Table
 from millrace.warehouse import (
     Batch,
     BuildRow,
+    DbtTarget,
     LedgerEntry,
     Node,
     SmallObject,
@@ -90,6 +91,14 @@ class DuckDBWarehouse:
         with self._transaction() as connection:
             for table in TABLES.values():
                 connection.execute(duckdb_merge.create(table))
+
+    @contextmanager
+    def given_to_dbt(self) -> Iterator[DbtTarget]:
+        """Let dbt have the file, which it opens itself, with its own settings; the raw tables are there."""
+        self.ensure_tables()
+        self.close()
+        settings = {"MILLRACE_DUCKDB_PATH": str(self._path), "MILLRACE_DUCKDB_MEMORY": self._memory_limit}
+        yield DbtTarget("local", settings)
 
     def load(self, batch: Batch) -> LedgerEntry:
         """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be.

@@ -1,0 +1,153 @@
+"""A stand-in for Snowflake: fakesnow, which runs its SQL on DuckDB, behind the interface that its connector speaks.
+
+Added here: MERGE within a transaction, temporary tables by a qualified name, and the same errors as from the service
+where fakesnow answers 500, which the connector would repeat for minutes.
+
+Not like the service, so nothing here shows it: a transaction that meets another's change fails at once instead of
+waiting for it; MERGE takes any of several rows with one key; a temporary table is a table, which whoever made it has
+to drop; VARCHAR(n) does not cut; a stage has no rights, and `FILES` works on an external one only; no warehouse, role,
+pipe, integration or grant exists. `7/2` is a double, and a date cut to the week a timestamp: the models cast both.
+"""
+
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlglot
+import uvicorn
+from fakesnow.cursor import FakeSnowflakeCursor
+from snowflake.connector import errors
+from sqlglot import exp
+
+from millrace.warehouse import snowflake_objects
+from millrace.warehouse.snowflake_session import Address, connect
+
+_START_S = 30.0
+_CONFLICT = 625  # Snowflake: the statement waited too long for a lock
+_NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|ALTER\s+WAREHOUSE)\b", re.IGNORECASE)
+_SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
+_ARROW: Any = import_module("fakesnow.arrow")
+_NO_COUNTS = sqlglot.parse_one('SELECT 0 AS "number of rows inserted", 0 AS "number of rows updated"')
+
+
+@cache
+def private_key() -> str:
+    """Give a key that the stand-in accepts, as it does any."""
+    made = "openssl genrsa 2048 2>/dev/null | openssl pkcs8 -topk8 -nocrypt"
+    return subprocess.run(made, shell=True, check=True, capture_output=True, text=True).stdout  # noqa: S602
+
+
+def provision(address: Address, lake: str) -> None:
+    """Make what Terraform makes for the code: schemas, stages over `lake` (the address of its `raw/`), META."""
+    with connect(address) as connection:
+        for schema in snowflake_objects.SCHEMAS:
+            connection.cursor().execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        for statement in (
+            *snowflake_objects.META.values(),
+            f"CREATE STAGE IF NOT EXISTS {snowflake_objects.LAKE} URL = '{lake}'",
+            f"CREATE STAGE IF NOT EXISTS {snowflake_objects.DROPS}",
+            f"CREATE FILE FORMAT IF NOT EXISTS {snowflake_objects.PARQUET} TYPE = PARQUET USE_LOGICAL_TYPE = TRUE",
+        ):
+            connection.cursor().execute(statement)
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Serve until the block ends; gives the query of an address that leads here (see Address.parse)."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(_app(), log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="snowflake", daemon=True)
+    thread.start()
+    began = time.monotonic()
+    while not server.started:
+        if time.monotonic() - began > _START_S:
+            raise TimeoutError("the stand-in for Snowflake did not start")
+        time.sleep(0.01)
+    try:
+        yield f"host=127.0.0.1&port={listening.getsockname()[1]}&protocol=http"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@cache
+def _app() -> Any:
+    """Give the server's application, with what is added here."""
+    cursor: Any = FakeSnowflakeCursor
+    cursor._transform = _persistent(cursor._transform)
+    cursor._transform_explode = _whole(cursor._transform_explode)
+    cursor.execute = _answering(cursor.execute)
+    _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
+    _SERVER.logger.disabled = True
+    return _SERVER.app
+
+
+def _persistent(transform: Any) -> Any:
+    """Make temporary tables tables; find a sequence in its schema, and forget its order, which DuckDB's has anyway."""
+
+    def transformed(cursor: Any, expression: Any, params: Any) -> Any:
+        if isinstance(expression, exp.Create):
+            for temporary in list(expression.find_all(exp.TemporaryProperty)):
+                temporary.pop()
+            for sequence in expression.find_all(exp.SequenceProperties):
+                sequence.set("options", None)
+        for column in list(expression.find_all(exp.Column)):
+            if column.name.upper() == "NEXTVAL" and column.db:
+                called = exp.Anonymous(this="nextval", expressions=[exp.Literal.string(f"{column.db}.{column.table}")])
+                column.replace(exp.alias_(called, "NEXTVAL"))
+        return transform(cursor, expression, params)
+
+    return transformed
+
+
+def _with_nulls(to_struct: Any) -> Any:
+    """Keep an instant that is NULL from becoming the first of January 1970."""
+
+    def converted(instants: Any) -> Any:
+        given, whole = (
+            to_struct(instants),
+            instants.combine_chunks() if isinstance(instants, pa.ChunkedArray) else instants,
+        )
+        return pa.StructArray.from_arrays(given.flatten(), fields=list(given.type), mask=pc.is_null(whole))
+
+    return converted
+
+
+def _whole(explode: Any) -> Any:
+    """Leave a MERGE as it is: DuckDB has the statement, and it has to be within the transaction."""
+
+    def exploded(cursor: Any, expression: Any) -> Any:
+        return [expression, _NO_COUNTS.copy()] if isinstance(expression, exp.Merge) else explode(cursor, expression)
+
+    return exploded
+
+
+def _answering(execute: Any) -> Any:
+    """Answer with an error of SQL where the server would fail."""
+
+    def executed(cursor: Any, command: str, *arguments: Any, **named: Any) -> Any:
+        try:
+            return execute(cursor, "SELECT 'done'" if _NOT_KNOWN.match(command) else command, *arguments, **named)
+        except errors.Error:
+            raise
+        except duckdb.TransactionException as error:
+            with suppress(duckdb.Error):
+                cursor._duck_conn.execute("ROLLBACK")
+            raise errors.ProgrammingError(msg=str(error), errno=_CONFLICT, sqlstate="57014") from None
+        except Exception as error:  # noqa: BLE001 whatever a stand-in fails at, the client has to hear of it
+            raise errors.ProgrammingError(
+                msg=f"{type(error).__name__}: {error}", errno=1003, sqlstate="42000"
+            ) from None
+
+    return executed

@@ -1,0 +1,168 @@
+"""Read a Parquet file once before a warehouse far away hears of it: is it whole, of what kinds, is a row bad.
+
+A *kind* is a type by the word that DuckDB has for it, so that both engines refuse the same file with the same words.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from millrace.errors import BadObject
+from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, RATIO, TEXT, TEXTS, Table
+from millrace.warehouse.parquet import Caps, check, first_line, open_file
+
+NOTHING = '"NULL"'  # of a column that has no values
+NESTED = "VARIANT"  # whatever a column of structs, maps or lists of them holds
+_ROWS_AT_ONCE = 20_000
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
+_CANONICAL = {
+    "VARCHAR": TEXT,
+    "BIGINT": COUNT,
+    "DOUBLE": RATIO,
+    "BOOLEAN": FLAG,
+    "TIMESTAMP": INSTANT,
+    "VARCHAR[]": TEXTS,
+}
+_SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
+    (pa.types.is_null, NOTHING),
+    (pa.types.is_boolean, "BOOLEAN"),
+    (pa.types.is_uint64, "UBIGINT"),
+    (pa.types.is_integer, "BIGINT"),
+    (pa.types.is_floating, "DOUBLE"),
+    (pa.types.is_timestamp, "TIMESTAMP"),
+    (pa.types.is_date, "DATE"),
+    (pa.types.is_time, "TIME"),
+)
+
+
+@dataclass(slots=True)
+class Content:
+    """What a file holds: `columns` are its kinds by name; `bad` counts the rows that fail each check."""
+
+    columns: dict[str, str]
+    rows: int = 0
+    extracted_at_us: int | None = None
+    is_canonical: bool = True
+    bad: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def refuse(self) -> None:
+        """Raise BadObject when a row cannot be loaded."""
+        for (reason, message), count in self.bad.items():
+            if count:
+                raise BadObject(reason, f"{count} of {self.rows} rows {message}")
+
+
+def kind_of(of: pa.DataType) -> str:
+    """Give the kind of an Arrow type."""
+    if pa.types.is_dictionary(of):
+        return kind_of(of.value_type)
+    if pa.types.is_string(of) or pa.types.is_large_string(of) or pa.types.is_string_view(of):
+        return "VARCHAR"
+    if pa.types.is_binary(of) or pa.types.is_large_binary(of) or pa.types.is_fixed_size_binary(of):
+        return "BLOB"
+    if pa.types.is_decimal(of):
+        return f"DECIMAL({of.precision},{of.scale})"
+    if pa.types.is_list(of) or pa.types.is_large_list(of):
+        return "VARCHAR[]" if kind_of(of.value_type) in ("VARCHAR", NOTHING) else NESTED
+    return next((kind for is_it, kind in _SIMPLE if is_it(of)), NESTED)
+
+
+def read(path: Path, table: Table, caps: Caps, to: Path) -> Content:
+    """Read all of a file, and write it again at `to` where a type of it is not the one that is loaded as it is.
+
+    Raises BadObject: what `parquet.check` raises, `missing_key`, `unreadable`, and for bad rows `null_key` and
+    `out_of_range`.
+    """
+    check(path, caps)
+    try:
+        with open_file(path, caps) as file:
+            content = Content({column.name: kind_of(column.type) for column in file.schema_arrow})
+            _require_key(content, table)
+            target = _target(file.schema_arrow)
+            content.is_canonical = target.equals(file.schema_arrow)
+            batches = (_counted(batch, table, content) for batch in file.iter_batches(_ROWS_AT_ONCE, use_threads=False))
+            if content.is_canonical:
+                for _ in batches:
+                    pass
+            else:
+                with pq.ParquetWriter(to, target, compression="zstd") as writer:
+                    for batch in batches:
+                        writer.write_batch(_cast(batch, target))
+            if content.rows != file.metadata.num_rows:
+                raise BadObject("unreadable", f"{content.rows} rows came, the footer says {file.metadata.num_rows}")
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise BadObject("unreadable", f"no readable Parquet file: {first_line(error)}") from error
+    content.refuse()
+    return content
+
+
+def _require_key(content: Content, table: Table) -> None:
+    given = {name.lower() for name in content.columns}
+    missing = [name for name in table.key if name.lower() not in given]
+    if missing:
+        raise BadObject("missing_key", f"no column {' and '.join(missing)} came: it names a row of {table.name}")
+
+
+def _target(schema: pa.Schema) -> pa.Schema:
+    """Give the schema in which the file is loaded; columns without values are left out."""
+    kinds = {column.name: kind_of(column.type) for column in schema}
+    return pa.schema(
+        [
+            pa.field(column.name, _CANONICAL.get(kinds[column.name], column.type))
+            for column in schema
+            if kinds[column.name] != NOTHING
+        ]
+    )
+
+
+def _counted(batch: pa.RecordBatch, table: Table, content: Content) -> pa.RecordBatch:
+    """Take a batch into the account of the file."""
+    content.rows += batch.num_rows
+    given = {name.lower(): name for name in content.columns}
+    for name in table.key:
+        if name not in table.key_may_be_null:
+            _count(content, "null_key", f"have no {name}, which names them", batch[given[name.lower()]].null_count)
+    for name, kind in content.columns.items():
+        if kind == "TIMESTAMP":
+            microseconds = _microseconds(batch[name])
+            early, late = pc.less(microseconds, _FIRST_US), pc.greater(microseconds, _LAST_US)
+            outside = pc.sum(pc.or_(early, late)).as_py() or 0
+            _count(content, "out_of_range", f"have a {name} outside of the years 1 to 9999", outside)
+            if name.lower() == EXTRACTED_AT and (newest := pc.max(microseconds).as_py()) is not None:
+                content.extracted_at_us = max(newest, content.extracted_at_us or newest)
+    return batch
+
+
+def _count(content: Content, reason: str, message: str, rows: int) -> None:
+    content.bad[reason, message] = content.bad.get((reason, message), 0) + rows
+
+
+def _microseconds(instants: pa.Array) -> pa.Array:
+    """Give instants as microseconds since 1970; finer ones are cut downwards, before 1970 too."""
+    unit, values = instants.type.unit, instants.cast(pa.int64())
+    if unit == "ns":
+        return pc.floor(pc.divide(pc.subtract(values, _modulo(values, 1000)), 1000)).cast(pa.int64())
+    factor = {"s": 1_000_000, "ms": 1_000, "us": 1}[unit]
+    return pc.multiply_checked(values, factor) if factor > 1 else values
+
+
+def _modulo(values: pa.Array, by: int) -> pa.Array:
+    """Give the remainder of a division that rounds downwards."""
+    rest = pc.subtract(values, pc.multiply(pc.divide(values, by), by))
+    return pc.if_else(pc.less(rest, 0), pc.add(rest, by), rest)
+
+
+def _cast(batch: pa.RecordBatch, target: pa.Schema) -> pa.RecordBatch:
+    columns = []
+    for column in target:
+        values = batch[column.name]
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        if column.type == INSTANT:
+            values = _microseconds(values)
+        columns.append(values.cast(column.type))
+    return pa.RecordBatch.from_arrays(columns, schema=target)

@@ -1,0 +1,354 @@
+"""The warehouse on Snowflake. What it needs beside its raw tables, Terraform has made (see snowflake_objects).
+
+One transaction at a time changes anything: each begins by taking its turn, an update of the one row of META.TURN, and
+whoever comes second waits for the first to commit. Snowflake holds no key unique and reads what is committed, so
+without the turn two deliveries of one object would both find it missing in the ledger. What takes long (reading the
+file, copying it over) is done before.
+"""
+
+import secrets
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from snowflake import connector
+from snowflake.connector.errors import Error, ProgrammingError
+
+from millrace.errors import ConfigError, TransientError
+from millrace.lake import ObjectVersion
+from millrace.tables import Table
+from millrace.warehouse import (
+    Batch,
+    BuildRow,
+    DbtTarget,
+    LedgerEntry,
+    Node,
+    SmallObject,
+    canonical,
+    snowflake_builds,
+    snowflake_ledger,
+    snowflake_merge,
+    snowflake_staging,
+)
+from millrace.warehouse.canonical import Content
+from millrace.warehouse.parquet import Caps, first_line
+from millrace.warehouse.snowflake_merge import Merge
+from millrace.warehouse.snowflake_session import LOCK_TIMEOUT_S, Address, connect
+from millrace.warehouse.snowflake_staging import staging
+
+_TURN = "UPDATE META.TURN SET TAKEN_AT = SYSDATE()"
+_CONFLICT = 625  # somebody else has the turn for longer than LOCK_TIMEOUT; the stand-in says so at once
+_MISSING = 2003  # an object does not exist, or may not be used
+_IDLE_S = 240.0  # the other side ends a session that is idle for five minutes (terraform/modules/snowflake/users.tf)
+_ENDED = range(390000, 391000)  # of the session or its token, whatever class the error has
+
+
+class SnowflakeWarehouse:
+    """A Warehouse (see the protocol) on Snowflake, and the log and publisher of its builds. One session, one lock.
+
+    `lake` is the bucket over which the external stage is: only its parts, whose names are written once, are copied from
+    there. Any other file is uploaded as it was checked. Methods raise ConfigError when the session is refused or what
+    Terraform makes is not there, and TransientError for all that another attempt may mend.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        lake: str | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        caps: Caps = Caps(),  # noqa: B008 - frozen
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._address = address
+        self._lake = lake
+        self._clock = clock
+        self._caps = caps
+        self._sleep = sleep
+        self._lock = threading.RLock()
+        self._connection: connector.SnowflakeConnection | None = None
+        self._used_at = 0.0
+        self._session = ""
+        self._tag = "millrace"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session; the next use begins another one."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                with suppress(Error, OSError):
+                    connection.close()
+
+    def ensure_tables(self) -> None:
+        """Make every raw table of the registry that is not there yet: dbt needs them, empty or not."""
+        with self._lock:
+            snowflake_staging.ensure_tables(self.execute)
+
+    @contextmanager
+    def given_to_dbt(self) -> Iterator[DbtTarget]:
+        """Let dbt sign in as this one does. The raw tables are there since the first load, and not the builder's."""
+        yield DbtTarget("prod", self._address.for_dbt())
+
+    def load(self, batch: Batch) -> LedgerEntry:
+        """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be."""
+        with self._lock, self._tagged(batch.run_id), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+            path = Path(folder, "object.parquet")
+            content = canonical.read(batch.path, batch.table, self._caps, path)
+            merge = self._prepare(batch.table, content.columns)
+            with staging(self.execute, merge):
+                snowflake_staging.copy(self.execute, merge, batch, content, path, self._lake)
+                snowflake_staging.reduce(self.execute, merge, batch.extracted_at, batch.run_id)
+                return self._merge(merge, batch, content)
+
+    def quarantine(
+        self,
+        version: ObjectVersion,
+        table_name: str | None,
+        run_id: str | None,
+        rows: int | None,
+        reason: str,
+    ) -> LedgerEntry:
+        """Note that an object was set aside, once."""
+        with self._transaction():
+            known = self.find(version)
+            if known is not None:
+                return known
+            entry = LedgerEntry(
+                version=version,
+                table_name=table_name,
+                run_id=run_id,
+                extracted_at=None,
+                rows_read=rows,
+                rows_inserted=0,
+                rows_updated=0,
+                rows_unchanged=0,
+                rows_superseded=0,
+                rows_quarantined=rows,
+                quarantine_reason=reason,
+                load_seq=snowflake_ledger.next_load_seq(self.execute),
+                loaded_at=self._clock(),
+            )
+            snowflake_ledger.note(self.execute, [entry])
+            return entry
+
+    def find(self, version: ObjectVersion) -> LedgerEntry | None:
+        """Give what became of one object; None when nothing did yet."""
+        return snowflake_ledger.find(self.execute, version)
+
+    def loads_of(self, run_id: str) -> list[LedgerEntry]:
+        """Give the ledger entries of one run, in the order of `load_seq`."""
+        return snowflake_ledger.loads_of(self.execute, run_id)
+
+    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
+        """Give what became of many objects; one that nothing became of yet is left out."""
+        return snowflake_ledger.find_all(self.execute, versions)
+
+    def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
+        """Merge small objects of one table together, each with its own ledger entry; BadObject when one is bad."""
+        with self._lock, self._tagged(None), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+            known = self.find_all([each.version for each in objects])
+            new = [each for each in objects if each.version not in known]
+            if not new:
+                return list(known.values())
+            path = Path(folder, "bundle.parquet")
+            snowflake_staging.together(new, path)
+            content = canonical.read(path, table, replace(self._caps, columns=self._caps.columns + 1), path)
+            merge = self._prepare(table, content.columns, is_bundle=True)
+            with staging(self.execute, merge):
+                snowflake_staging.upload(self.execute, merge, path, path.parent)
+                snowflake_staging.reduce(self.execute, merge, now, None)
+                return [*known.values(), *self._merge_bundle(merge, table, new, now)]
+
+    def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:
+        """Give the key of every row of a raw table."""
+        self.execute(snowflake_merge.create(table))
+        yield from self.execute(snowflake_merge.all_keys(table))
+
+    def newest_load_seq(self) -> int:
+        """Give the load sequence of the newest load; each was drawn in its turn, so every earlier one is committed."""
+        return int(self.execute("SELECT COALESCE(MAX(LOAD_SEQ), 0) FROM META.LOADS")[0][0])
+
+    def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
+        """Note that a build starts; Fenced when one with a larger token has."""
+        with self._transaction():
+            return snowflake_builds.start(self.execute, token, holder, requested_load_seq, self._clock())
+
+    def end_build(self, build: BuildRow, is_good: bool, seconds: float | None, nodes: tuple[Node, ...]) -> BuildRow:
+        """Note how a build ended; Fenced when one with a larger token has started."""
+        ended = replace(build, finished_at=self._clock(), result="good" if is_good else "failed")
+        ended = replace(ended, seconds=seconds, nodes=nodes)
+        with self._transaction():
+            snowflake_builds.end(self.execute, ended)
+        return ended
+
+    def last_builds(self, limit: int = 1) -> list[BuildRow]:
+        """Give the last builds, the newest first."""
+        return snowflake_builds.last(self.execute, limit)
+
+    def published(self) -> BuildRow | None:
+        """Give the build that readers see; None when there is none yet."""
+        return snowflake_builds.published(self.execute)
+
+    def publish(self, build: BuildRow) -> None:
+        """Copy the marts for their readers in one transaction; Fenced when a build with a larger token has started."""
+        with self._lock:
+            snowflake_builds.refuse_older(self.execute, build.token)
+            snowflake_builds.shape(self.execute)
+            with self._transaction():
+                snowflake_builds.publish(self.execute, build)
+
+    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement and give its rows; instants are UTC without saying so."""
+        with self._lock:
+            connection = self._connect()
+            bound = [
+                value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value for value in values
+            ]
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(statement, bound or None, _statement_params={"QUERY_TAG": self._tag})
+                    return list(cursor.fetchall())
+            except Error as error:
+                raise self._to_error(error) from error
+
+    def _to_error(self, error: Error) -> Exception:
+        if error.errno == _MISSING:
+            return ConfigError(f"{first_line(error)}: was it made, and is it granted? docs/snowflake.md")
+        if not isinstance(error, ProgrammingError) or error.errno in _ENDED:  # not of the statement
+            self.close()
+        return TransientError(f"Snowflake: {first_line(error)}")
+
+    def _connect(self) -> connector.SnowflakeConnection:
+        if self._connection is not None and time.monotonic() - self._used_at > _IDLE_S:
+            self.close()
+        if self._connection is None:
+            self._connection = connect(self._address)
+            self._session = secrets.token_hex(6).upper()
+        self._used_at = time.monotonic()
+        return self._connection
+
+    @contextmanager
+    def _tagged(self, run_id: str | None) -> Iterator[None]:
+        """Let the statements say which run they belong to, in the query history."""
+        before, self._tag = self._tag, f"millrace {run_id}" if run_id else self._tag
+        try:
+            yield
+        finally:
+            self._tag = before
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._take_turn()
+            try:
+                yield
+                self.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def _take_turn(self) -> None:
+        """Begin a transaction and wait for the turn; nothing was done before, so trying again does no harm."""
+        waited_s = 0.0
+        while True:
+            self.execute("BEGIN")
+            try:
+                if self.execute(_TURN)[0][0] == 1:
+                    return
+            except TransientError as error:
+                self._roll_back()
+                if getattr(error.__cause__, "errno", None) != _CONFLICT or waited_s > LOCK_TIMEOUT_S:
+                    raise
+                self._sleep(0.05)
+                waited_s += 0.05
+            except BaseException:
+                self._roll_back()
+                raise
+            else:
+                self._roll_back()
+                raise ConfigError("META.TURN has not its one row: terraform apply makes it, see docs/snowflake.md")
+
+    def _roll_back(self) -> None:
+        """Undo the transaction; a session that cannot even do that is ended, which does it too."""
+        try:
+            self.execute("ROLLBACK")
+        except (TransientError, ConfigError):
+            self.close()
+
+    def _prepare(self, table: Table, came: dict[str, str], is_bundle: bool = False) -> Merge:
+        self._connect()
+        return snowflake_staging.prepare(self.execute, table, came, self._caps.columns, self._session, is_bundle)
+
+    def _merge(self, merge: Merge, batch: Batch, content: Content) -> LedgerEntry:
+        with self._transaction():
+            known = self.find(batch.version)
+            if known is not None:
+                return known
+            load_seq, fates = snowflake_staging.carry_out(self.execute, merge)
+            newest = content.extracted_at_us
+            extracted_at = batch.extracted_at
+            if newest is not None:
+                extracted_at = datetime.fromtimestamp(newest // 1_000_000, UTC).replace(microsecond=newest % 1_000_000)
+            entry = _entry_of(
+                batch.version, batch.table, batch.run_id, extracted_at, content.rows, fates[0], load_seq, self._clock()
+            )
+            snowflake_ledger.note(self.execute, [entry])
+            return entry
+
+    def _merge_bundle(
+        self, merge: Merge, table: Table, objects: Sequence[SmallObject], now: datetime
+    ) -> list[LedgerEntry]:
+        newest = snowflake_staging.newest_of_objects(self.execute, merge)
+        with self._transaction():
+            if self.find_all([each.version for each in objects]):
+                raise TransientError("somebody else has loaded some of these objects meanwhile")
+            load_seq, fates = snowflake_staging.carry_out(self.execute, merge)
+            entries = []
+            for number, each in enumerate(objects):
+                extracted_at, rows = newest.get(number, now), len(each.rows)
+                entries.append(_entry_of(each.version, table, None, extracted_at, rows, fates[number], load_seq, now))
+            snowflake_ledger.note(self.execute, entries)
+            return entries
+
+
+def _entry_of(
+    version: ObjectVersion,
+    table: Table,
+    run_id: str | None,
+    extracted_at: datetime,
+    rows: int,
+    fates: Counter[str],
+    load_seq: int,
+    now: datetime,
+) -> LedgerEntry:
+    inserted, updated, unchanged = fates["inserted"], fates["updated"], fates["unchanged"] + fates["confirmed"]
+    return LedgerEntry(
+        version=version,
+        table_name=table.name,
+        run_id=run_id,
+        extracted_at=extracted_at,
+        rows_read=rows,
+        rows_inserted=inserted,
+        rows_updated=updated,
+        rows_unchanged=unchanged,
+        rows_superseded=rows - inserted - updated - unchanged,
+        rows_quarantined=0,
+        quarantine_reason=None,
+        load_seq=load_seq,
+        loaded_at=now,
+    )

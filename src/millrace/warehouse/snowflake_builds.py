@@ -1,0 +1,107 @@
+# ruff: noqa: S608 - the names are this module's own, or those of dbt's tables in MART
+"""The builds on Snowflake: their log in META.BUILDS, and the marts that readers see in PUBLISHED.
+
+dbt replaces mart after mart in MART. Readers have the schema PUBLISHED, whose tables are filled from those of MART
+after a good build, all in one transaction: a statement sees the marts of the build before, or of this one. Every write
+is done in its turn (see snowflake.py) and looks at the token first: who was taken over writes nothing after another.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, astuple, fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from millrace.warehouse import BuildRow, Fenced, Node
+
+Execute = Callable[..., list[tuple[Any, ...]]]
+_COLUMNS = ", ".join(field.name for field in fields(BuildRow))
+_AS_OF = "SELECT MAX(EXTRACTED_AT) FROM META.LOADS WHERE TABLE_NAME = 'pull_requests' AND QUARANTINE_REASON IS NULL"
+_TABLES = """
+    SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = ?
+    ORDER BY TABLE_NAME, ORDINAL_POSITION"""
+
+
+def start(execute: Execute, token: int, holder: str, requested_load_seq: int | None, now: datetime) -> BuildRow:
+    """Note that a build starts; what runs under an older token is abandoned with that."""
+    refuse_older(execute, token)
+    execute("UPDATE META.BUILDS SET RESULT = 'abandoned' WHERE RESULT = 'running'")
+    as_of = execute(_AS_OF)[0][0]
+    build = BuildRow(
+        number=int(execute("SELECT COALESCE(MAX(NUMBER), 0) + 1 FROM META.BUILDS")[0][0]),
+        token=token,
+        holder=holder,
+        requested_load_seq=requested_load_seq,
+        built_through=int(execute("SELECT COALESCE(MAX(LOAD_SEQ), 0) FROM META.LOADS")[0][0]),
+        as_of=as_of and as_of.replace(tzinfo=UTC),
+        started_at=now,
+    )
+    values = _values(build)
+    execute(f"INSERT INTO META.BUILDS ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", *values)
+    return build
+
+
+def end(execute: Execute, build: BuildRow) -> None:
+    """Note how a build ended."""
+    refuse_older(execute, build.token)
+    changes = "FINISHED_AT = ?, RESULT = ?, SECONDS = ?, NODES = ?"
+    execute(f"UPDATE META.BUILDS SET {changes} WHERE NUMBER = ?", *_values(build)[-4:], build.number)
+
+
+def last(execute: Execute, limit: int) -> list[BuildRow]:
+    """Give the last builds, the newest first."""
+    return [_build(row) for row in execute(f"SELECT {_COLUMNS} FROM META.BUILDS ORDER BY NUMBER DESC LIMIT {limit:d}")]
+
+
+def published(execute: Execute) -> BuildRow | None:
+    """Give the build whose marts PUBLISHED holds; None before the first."""
+    columns = ", ".join(f"b.{field.name}" for field in fields(BuildRow))
+    joined = "META.BUILDS AS b JOIN META.PUBLISHED AS p ON b.NUMBER = p.NUMBER AND b.TOKEN = p.TOKEN"
+    return next((_build(row) for row in execute(f"SELECT {columns} FROM {joined}")), None)
+
+
+def shape(execute: Execute) -> None:
+    """Make each table of PUBLISHED that is not there, or has other columns than the mart.
+
+    A statement that makes a table is a transaction of its own: after a change of columns a reader may, for a moment,
+    see that one mart newer than the others. It is the mart of a good build all the same.
+    """
+    there = _shapes(execute, "PUBLISHED")
+    for table, columns in _shapes(execute, "MART").items():
+        if there.get(table) != columns:
+            execute(f'CREATE OR REPLACE TABLE PUBLISHED."{table}" CLONE MART."{table}"')
+
+
+def publish(execute: Execute, build: BuildRow) -> None:
+    """Fill PUBLISHED from MART; the caller has the turn, and commits."""
+    refuse_older(execute, build.token)
+    for table, columns in _shapes(execute, "MART").items():
+        names = ", ".join(f'"{name}"' for name, _ in columns)
+        execute(f'DELETE FROM PUBLISHED."{table}"')
+        execute(f'INSERT INTO PUBLISHED."{table}" ({names}) SELECT {names} FROM MART."{table}"')
+    execute("DELETE FROM META.PUBLISHED")
+    execute("INSERT INTO META.PUBLISHED (NUMBER, TOKEN) VALUES (?, ?)", build.number, build.token)
+
+
+def refuse_older(execute: Execute, token: int) -> None:
+    """Raise Fenced when a build with a larger token has started."""
+    newest = execute("SELECT MAX(TOKEN) FROM META.BUILDS")[0][0]
+    if newest is not None and int(newest) > token:
+        raise Fenced(f"a build with token {newest} has started; this one has {token} and was taken for dead")
+
+
+def _shapes(execute: Execute, schema: str) -> dict[str, list[tuple[str, str]]]:
+    shapes: dict[str, list[tuple[str, str]]] = {}
+    for table, column, kind in execute(_TABLES, schema):
+        shapes.setdefault(table, []).append((column, kind))
+    return shapes
+
+
+def _values(build: BuildRow) -> list[Any]:
+    *values, _ = astuple(build)
+    return [*values, json.dumps([asdict(node) for node in build.nodes])]
+
+
+def _build(row: tuple[Any, ...]) -> BuildRow:
+    values: list[Any] = [value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in row]
+    return replace(BuildRow(*values), nodes=tuple(Node(**node) for node in json.loads(values[-1])))

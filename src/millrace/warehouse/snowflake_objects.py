@@ -1,0 +1,28 @@
+"""What Snowflake has for us beside the raw tables: the schema META, which Terraform makes from an export of this.
+
+The raw tables are not here: the loader makes and owns them, because only the owner of a table may add a column to it.
+"""
+
+SCHEMAS = ("RAW", "META", "STAGING", "INTERMEDIATE", "MART", "PUBLISHED")
+LAKE, DROPS, PARQUET = "META.LAKE", "META.DROPS", "META.PARQUET"
+"""The external stage over `raw/` of the lake, the internal one for files that were checked here, and their format."""
+
+META = {
+    # ORDER: without it a later load could draw a smaller number, and a mart that follows the numbers would miss it.
+    "LOAD_SEQ": "CREATE SEQUENCE IF NOT EXISTS META.LOAD_SEQ START = 1 INCREMENT = 1 ORDER",
+    "LOADS": """CREATE TABLE IF NOT EXISTS META.LOADS (
+    BUCKET VARCHAR, NAME VARCHAR, GENERATION NUMBER(38, 0), TABLE_NAME VARCHAR, RUN_ID VARCHAR,
+    EXTRACTED_AT TIMESTAMP_NTZ(6), ROWS_READ NUMBER(38, 0), ROWS_INSERTED NUMBER(38, 0), ROWS_UPDATED NUMBER(38, 0),
+    ROWS_UNCHANGED NUMBER(38, 0), ROWS_SUPERSEDED NUMBER(38, 0), ROWS_QUARANTINED NUMBER(38, 0),
+    QUARANTINE_REASON VARCHAR, LOAD_SEQ NUMBER(38, 0), LOADED_AT TIMESTAMP_NTZ(6)
+)""",
+    "BUILDS": """CREATE TABLE IF NOT EXISTS META.BUILDS (
+    NUMBER NUMBER(38, 0), TOKEN NUMBER(38, 0), HOLDER VARCHAR, REQUESTED_LOAD_SEQ NUMBER(38, 0),
+    BUILT_THROUGH NUMBER(38, 0), AS_OF TIMESTAMP_NTZ(6), STARTED_AT TIMESTAMP_NTZ(6), FINISHED_AT TIMESTAMP_NTZ(6),
+    RESULT VARCHAR, SECONDS DOUBLE, NODES VARCHAR
+)""",
+    # One row. Whoever changes it has its turn until its transaction ends; everybody else waits.
+    "TURN": "CREATE TABLE IF NOT EXISTS META.TURN AS SELECT TO_TIMESTAMP_NTZ('1970-01-01') AS TAKEN_AT",
+    # Which build readers see in PUBLISHED; no row before the first.
+    "PUBLISHED": "CREATE TABLE IF NOT EXISTS META.PUBLISHED (NUMBER NUMBER(38, 0), TOKEN NUMBER(38, 0))",
+}

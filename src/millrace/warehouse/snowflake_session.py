@@ -1,0 +1,149 @@
+"""A session of Snowflake: where it goes, as whom, and what an error of it means.
+
+Who signs in is the account of the function or job itself (Workload Identity Federation), or, where that cannot be, the
+holder of a private key. There is no password.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from snowflake import connector
+
+from millrace.errors import ConfigError, MillraceError, TransientError
+from millrace.warehouse.parquet import first_line
+
+LOCK_TIMEOUT_S = 60
+_STATEMENT_TIMEOUT_S = 300  # well within the 540 s of a function
+_NETWORK_TIMEOUT_S = 330
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+_EXPECTED = "snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W was expected"
+# https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api : of the wrong credentials, of a
+# user, role, warehouse or database that is not there, of a key that does not fit.
+_WRONG_DEPLOYMENT = {250001, 251001, 251005, 251006, 251008, 390100, 390144, 390186, 390189, 390201, 390422}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where and as whom: what MILLRACE_WAREHOUSE says.
+
+    `host`, `port` and `protocol` are for a stand-in on this machine; the account alone says where Snowflake is.
+    """
+
+    account: str
+    database: str
+    user: str
+    role: str
+    warehouse: str
+    host: str | None = None
+    port: int | None = None
+    protocol: str = "https"
+    private_key: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, url: str, private_key: str | None = None) -> Self:
+        """Read `snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W`; ConfigError says what is missing.
+
+        `private_key` is a PEM (PKCS #8, unencrypted); None: the account of the deployable signs in by itself.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "snowflake" or "@" in parts.netloc or parts.fragment:
+            raise ConfigError(f"{_EXPECTED}, without credentials in it")
+        given = dict(parse_qsl(parts.query, keep_blank_values=True))
+        unknown = given.keys() - {"user", "role", "warehouse", "host", "port", "protocol"}
+        if unknown:
+            raise ConfigError(f"the warehouse's address says {', '.join(sorted(unknown))}: {_EXPECTED}")
+        names = {"database": unquote(parts.path.strip("/"))}
+        names |= {name: given.get(name, "") for name in ("user", "role", "warehouse")}
+        for what, name in names.items():
+            if not _NAME.fullmatch(name):
+                raise ConfigError(f"the warehouse's address has {name!r} for its {what}: {_EXPECTED}")
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", parts.netloc):
+            raise ConfigError(f"the warehouse's address has {parts.netloc!r} for its account: {_EXPECTED}")
+        if not re.fullmatch(r"\d{0,5}", given.get("port", "")) or given.get("protocol", "https") not in (
+            "http",
+            "https",
+        ):
+            raise ConfigError("the warehouse's address: port is a number, protocol http or https")
+        port = int(given["port"]) if given.get("port") else None
+        host, protocol = given.get("host"), given.get("protocol", "https")
+        return cls(parts.netloc, **names, host=host, port=port, protocol=protocol, private_key=private_key or None)
+
+    def for_dbt(self) -> dict[str, str]:
+        """Give the variables that the profile of the dbt project reads for its target `prod`."""
+        said = {
+            "ACCOUNT": self.account,
+            "HOST": self.host or f"{self.account}.snowflakecomputing.com",
+            "PORT": str(self.port or 443),
+            "PROTOCOL": self.protocol,
+            "USER": self.user,
+            "ROLE": self.role,
+            "WAREHOUSE": self.warehouse,
+            "DATABASE": self.database,
+            "AUTHENTICATOR": "snowflake_jwt" if self.private_key else "workload_identity",
+        }
+        secret = {"DBT_ENV_SECRET_MILLRACE_SNOWFLAKE_KEY": self.private_key or ""}  # dbt logs no such variable
+        return {f"MILLRACE_SNOWFLAKE_{name}": value for name, value in said.items()} | secret
+
+
+def connect(address: Address) -> connector.SnowflakeConnection:
+    """Open a session in UTC, whose statements end by themselves; ConfigError when it is refused."""
+    there = {"host": address.host, "port": address.port, "protocol": address.protocol} if address.host else {}
+    try:
+        return connector.connect(
+            account=address.account,
+            user=address.user,
+            role=address.role,
+            warehouse=address.warehouse,
+            database=address.database,
+            schema="RAW",
+            paramstyle="qmark",  # values are bound by the server
+            application="Millrace",
+            login_timeout=60,
+            network_timeout=_NETWORK_TIMEOUT_S,
+            client_session_keep_alive=False,
+            session_parameters={
+                "ABORT_DETACHED_QUERY": True,
+                "LOCK_TIMEOUT": LOCK_TIMEOUT_S,
+                "QUERY_TAG": "millrace",
+                "STATEMENT_TIMEOUT_IN_SECONDS": _STATEMENT_TIMEOUT_S,
+                "TIMEZONE": "UTC",
+                "WEEK_START": 1,
+            },
+            **_credentials(address),
+            **there,
+        )
+    except connector.errors.Error as error:
+        raise _refused(address, error) from error
+
+
+def _credentials(address: Address) -> dict[str, Any]:
+    if address.private_key is None:
+        return {"authenticator": "WORKLOAD_IDENTITY", "workload_identity_provider": "GCP"}
+    return {"authenticator": "SNOWFLAKE_JWT", "private_key": _der(address.private_key)}
+
+
+def _der(pem: str) -> bytes:
+    """Give the bytes between the lines of a PEM."""
+    lines = [line.strip() for line in pem.strip().splitlines()]
+    if len(lines) < 3 or lines[0] != "-----BEGIN PRIVATE KEY-----" or lines[-1] != "-----END PRIVATE KEY-----":
+        raise ConfigError(
+            "MILLRACE_SNOWFLAKE_KEY is no private key as PEM (PKCS #8, not encrypted): "
+            "openssl genrsa 2048 | openssl pkcs8 -topk8 -nocrypt"
+        )
+    try:
+        return base64.b64decode("".join(lines[1:-1]), validate=True)
+    except binascii.Error:
+        raise ConfigError("MILLRACE_SNOWFLAKE_KEY: what is between its lines is no Base64") from None
+
+
+def _refused(address: Address, error: Exception) -> MillraceError:
+    number = getattr(error, "errno", None)
+    said = f"Snowflake {address.account} as {address.user}: {first_line(error)}"
+    if number in _WRONG_DEPLOYMENT:
+        way = "its key" if address.private_key else "the identity of this account"
+        return ConfigError(f"{said}; does the user know {way}, and may it use {address.role}? docs/snowflake.md")
+    return TransientError(said)
