@@ -262,12 +262,25 @@ def read_cursor(lake: Lake, table: str, since: str | None) -> Cursor | None:
 def advance_cursors(lake: Lake, warehouse: Warehouse, run_id: str) -> None:
     """Let the next runs start where a final run ended; a cursor never goes back to an older run's.
 
-    A table of which a part is in quarantine keeps its cursor: the next run reads these rows again.
+    A table of which a part is in quarantine keeps its cursor: the next run reads these rows again. The warehouse is
+    asked only when a cursor is behind: every sweep looks, and a warehouse that is woken for nothing costs all the same.
     """
+    behind = [record for _, record in read_tree(lake, run_id) if record is not None and _is_behind(lake, record)]
+    if not behind:
+        return
     set_aside = {entry.version.name for entry in warehouse.loads_of(run_id) if entry.quarantine_reason is not None}
-    for _, record in read_tree(lake, run_id):
-        if record is not None and set_aside.isdisjoint(part.name for part in record.parts):
+    for record in behind:
+        if set_aside.isdisjoint(part.name for part in record.parts):
             _advance_cursor(lake, record)
+
+
+def _is_behind(lake: Lake, record: TaskRecord) -> bool:
+    """Whether the table's cursor is older than what this task read."""
+    try:
+        held = json.loads(lake.read(str(CursorKey(record.table)))[0])
+    except ObjectMissing:
+        return True
+    return bool(held["extracted_at"] < record.extracted_at)
 
 
 def _advance_cursor(lake: Lake, record: TaskRecord) -> None:

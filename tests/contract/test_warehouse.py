@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contract import on_snowflake
 
@@ -301,11 +301,13 @@ def test_a_file_of_another_shape_changes_nothing(
     assert rig.warehouse.find(ObjectVersion("lake", "bad", 1)) is None
 
 
-def test_a_changed_nested_column_is_refused_with_the_difference(rig: Rig) -> None:
+def test_a_changed_nested_column_is_refused_with_the_difference(tmp_path: Path) -> None:
+    rig = duckdb_rig(tmp_path)  # Snowflake has one type for all of them, in which nothing gets lost
     rig.load(pa.table(KEY | {"owner": [{"a": 1}]}))
     with pytest.raises(BadObject, match=r"column owner: file has STRUCT.*, table has STRUCT") as refused:
         rig.load(pa.table(KEY | {"owner": [{"a": 1, "b": "x"}]}))
     assert refused.value.reason == "schema"
+    close(rig)
 
 
 def test_a_nested_column_with_a_hostile_field_is_only_a_column(rig: Rig) -> None:
@@ -391,22 +393,23 @@ def without_order(rows: Rows) -> list[list[tuple[str, str]]]:
     return sorted(sorted((name, repr(value)) for name, value in row.items()) for row in told)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(OBJECT, min_size=2, max_size=3))
 def test_any_permutation_of_objects_ends_in_the_same_table(
-    open_rig: Callable[[Path], Rig],
-    tmp_path_factory: pytest.TempPathFactory,
-    objects: list[tuple[Rows, int, str | None]],
+    open_rig: Callable[[Path], Rig], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    ends = []
-    for order in permutations(objects):
-        rig = open_rig(tmp_path_factory.mktemp("order"))
-        for rows, hour, run in order:
-            entry = rig.warehouse.load(rig.batch(drifting(rows, hour, run), run=None))
-            assert entry.rows_read == sum(counts(entry)[1:])
-        ends.append(without_order(rig.rows("repos")))
-        close(rig)
-    assert all(end == ends[0] for end in ends)
+    @settings(max_examples=25 if open_rig is duckdb_rig else 2, deadline=None)
+    @given(st.lists(OBJECT, min_size=2, max_size=3))
+    def permute(objects: list[tuple[Rows, int, str | None]]) -> None:
+        ends = []
+        for order in permutations(objects):
+            rig = open_rig(tmp_path_factory.mktemp("order"))
+            for rows, hour, run in order:
+                entry = rig.warehouse.load(rig.batch(drifting(rows, hour, run), run=None))
+                assert entry.rows_read == sum(counts(entry)[1:])
+            ends.append(without_order(rig.rows("repos")))
+            close(rig)
+        assert all(end == ends[0] for end in ends)
+
+    permute()
 
 
 def version(run: str | None = "r1", **columns: object) -> pa.Table:

@@ -187,12 +187,12 @@ CAUGHT_BY: dict[Callable[[], AbstractContextManager[None]], Hunt] = {
     a_run_is_final_when_somebody_looks: Hunt(0),
     a_final_object_is_written_again: Hunt(0),
     a_download_gives_whatever_is_there_now: Hunt(0),
-    a_cursor_goes_to_whoever_ends_last: Hunt(1),
+    a_cursor_goes_to_whoever_ends_last: Hunt(14),
     a_cursor_moves_before_its_run_is_final: Hunt(0),
     a_lost_end_of_a_run_stays_lost: Hunt(41, {"lost #1": 3, "drops #1": 1, "more runs #1": 0}),
-    an_overtaken_build_is_noted_and_published: Hunt(11, _SLEEPERS),
-    a_build_does_not_look_again_when_it_ends: Hunt(26, _BUILDS),
-    a_lease_is_taken_from_whoever_holds_it: Hunt(23, _BUILDS),
+    an_overtaken_build_is_noted_and_published: Hunt(3, _SLEEPERS),
+    a_build_does_not_look_again_when_it_ends: Hunt(4, _BUILDS),
+    a_lease_is_taken_from_whoever_holds_it: Hunt(2, _BUILDS),
 }
 """Every mutant, and a seed whose schedule notices it: where the search begins."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +22,7 @@ from millrace.lake.keys import CursorKey, FinalKey, PlanKey, TaskKey
 from millrace.lake.local import LocalLake
 from millrace.runs import Order, Part, TaskRecord
 from millrace.tables import TABLES, Table, children_of
-from millrace.warehouse import Batch, LedgerEntry, SmallObject
+from millrace.warehouse import Batch, LedgerEntry, SmallObject, Warehouse
 
 RUN = "20260131T060000Z"
 T0 = datetime(2026, 1, 31, 6, tzinfo=UTC)
@@ -290,6 +290,21 @@ def test_the_same_final_run_twice_leaves_its_cursor_alone(lake: Lake, bus: Bus) 
     before = lake.read(str(CursorKey("commits")))[1].version
     runs.advance_cursors(lake, Ledger(), RUN)
     assert lake.read(str(CursorKey("commits")))[1].version == before
+
+
+class Asleep:
+    """A warehouse that nobody may wake."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the warehouse was asked for {name}")
+
+
+def test_a_sweep_does_not_ask_the_warehouse_when_nothing_is_behind(lake: Lake, bus: Bus) -> None:
+    start(lake, bus)
+    for table in ("commits", "repos"):
+        write(lake, record(table))
+    runs.advance_cursors(lake, Ledger(), RUN)
+    runs.advance_cursors(lake, cast(Warehouse, Asleep()), RUN)
 
 
 def test_of_runs_that_advance_side_by_side_the_newest_stays(lake: LocalLake, bus: Bus) -> None:

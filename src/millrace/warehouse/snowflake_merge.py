@@ -16,6 +16,7 @@ from millrace.warehouse.canonical import NESTED, NOTHING
 from millrace.warehouse.snowflake_objects import DROPS, LAKE, PARQUET
 
 OBJECT = "_OBJECT"  # in a bundle: the number of the object that a row came in
+_FATE = '"FATE OF ROW"'  # in NEWEST; no column of a file can have such a name
 _KINDS = {TEXT: "VARCHAR", COUNT: "BIGINT", RATIO: "DOUBLE", FLAG: "BOOLEAN", INSTANT: "TIMESTAMP", TEXTS: "VARCHAR[]"}
 _TYPES = {
     "VARCHAR": "VARCHAR",
@@ -163,9 +164,10 @@ def copy_uploaded(merge: Merge, folder: str, file: str) -> str:
     return f"{_copy(merge)} FROM @{DROPS}/{folder}/{file} {_HOW} PURGE = TRUE"
 
 
-def _temporary(merge: Merge, name: str, columns: dict[str, str]) -> str:
+def _temporary(merge: Merge, name: str, columns: dict[str, str], *more: str) -> str:
     parts = [f"{quoted(column)} {_type(kind)}" for column, kind in columns.items()]
     parts += [f"{OBJECT} NUMBER(38, 0)"] if merge.is_bundle else []
+    parts += more
     return f"CREATE OR REPLACE TEMPORARY TABLE {name} ({', '.join(parts)})"
 
 
@@ -175,7 +177,7 @@ def _copy(merge: Merge) -> str:
 
 def make_newest(merge: Merge) -> str:
     """Give the statement that makes NEWEST, empty."""
-    return _temporary(merge, merge.newest, merge.columns)
+    return _temporary(merge, merge.newest, merge.columns, f"{_FATE} VARCHAR")
 
 
 def fill_newest(merge: Merge) -> str:
@@ -185,7 +187,7 @@ def fill_newest(merge: Merge) -> str:
     newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
     order = f"{quoted(EXTRACTED_AT)} DESC, {newest}{_text(merge, 'f')} DESC, {quoted(RUN_ID)} DESC NULLS LAST"
     return (
-        f"INSERT INTO {merge.newest} ({names}) SELECT {names} FROM ({_select(merge)}) AS f "
+        f"INSERT INTO {merge.newest} ({names}, {_FATE}) SELECT {names}, 'inserted' FROM ({_select(merge)}) AS f "
         f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {order}) = 1"
     )
 
@@ -200,13 +202,17 @@ def newest_of_objects(merge: Merge) -> str:
     return f"SELECT {OBJECT}, MAX({quoted(EXTRACTED_AT)}) FROM {merge.arrived} GROUP BY {OBJECT}"
 
 
-def count_fates(merge: Merge) -> str:
-    """Give the query for (object, fate, rows): what becomes of every row of NEWEST."""
-    number = f"s.{OBJECT}" if merge.is_bundle else "0"
-    fates = (
-        f"SELECT {number} AS OBJECT, {_fate(merge)} AS FATE FROM {merge.newest} AS s LEFT JOIN {raw(merge.table)} AS t"
+def decide(merge: Merge) -> str:
+    """Give the statement that notes what becomes of every row of NEWEST; without a stored version it is inserted."""
+    return (
+        f"UPDATE {merge.newest} AS s SET {_FATE} = {_fate(merge)} FROM {raw(merge.table)} AS t WHERE {_same_key(merge)}"
     )
-    return f"SELECT OBJECT, FATE, COUNT(*) FROM ({fates} ON {_same_key(merge)}) AS f GROUP BY OBJECT, FATE"
+
+
+def count_fates(merge: Merge) -> str:
+    """Give the query for (object, fate, rows)."""
+    number = OBJECT if merge.is_bundle else "0"
+    return f"SELECT {number} AS N, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY N, {_FATE}"
 
 
 def merge_newest(merge: Merge) -> str:
@@ -216,11 +222,10 @@ def merge_newest(merge: Merge) -> str:
     stamps = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in (EXTRACTED_AT, RUN_ID))
     names = ", ".join(quoted(name) for name in merge.columns)
     values = ", ".join(f"s.{quoted(name)}" for name in merge.columns)
-    fate = _fate(merge)
     return (
         f"MERGE INTO {raw(merge.table)} AS t USING {merge.newest} AS s ON {_same_key(merge)} "
-        f"WHEN MATCHED AND {fate} = 'updated' THEN UPDATE SET {changes}, {quoted(LOAD_SEQ)} = ? "
-        f"WHEN MATCHED AND {fate} = 'confirmed' THEN UPDATE SET {stamps} "
+        f"WHEN MATCHED AND s.{_FATE} = 'updated' THEN UPDATE SET {changes}, {quoted(LOAD_SEQ)} = ? "
+        f"WHEN MATCHED AND s.{_FATE} = 'confirmed' THEN UPDATE SET {stamps} "
         f"WHEN NOT MATCHED THEN INSERT ({names}, {quoted(LOAD_SEQ)}) VALUES ({values}, ?)"
     )
 
@@ -240,8 +245,7 @@ def _fate(merge: Merge) -> str:
         same = f"EQUAL_NULL(s.{quoted(newest)}, t.{quoted(newest)})"
         by_newest = f"WHEN NOT {same} THEN IFF({_greater(newest)}, 'updated', 'superseded') "
     return (
-        f"CASE WHEN t.{quoted(LOAD_SEQ)} IS NULL THEN 'inserted' "
-        f"WHEN {equal} THEN IFF({later}, 'confirmed', 'unchanged') "
+        f"CASE WHEN {equal} THEN IFF({later}, 'confirmed', 'unchanged') "
         f"WHEN s.{at} > t.{at} THEN 'updated' WHEN s.{at} < t.{at} THEN 'superseded' {by_newest}"
         f"WHEN {_text(merge, 's')} > {_text(merge, 't')} THEN 'updated' ELSE 'superseded' END"
     )

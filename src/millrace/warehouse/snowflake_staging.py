@@ -81,6 +81,7 @@ def reduce(execute: Execute, merge: Merge, extracted_at: datetime, run_id: str |
 def carry_out(execute: Execute, merge: Merge) -> tuple[int, Fates]:
     """Bring NEWEST into the raw table, in one's turn; gives the load sequence, and the fates by object."""
     fates: Fates = defaultdict(Counter)
+    execute(snowflake_merge.decide(merge))
     for number, fate, count in execute(snowflake_merge.count_fates(merge)):
         fates[int(number)][fate] += int(count)
     load_seq = snowflake_ledger.next_load_seq(execute)

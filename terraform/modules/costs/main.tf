@@ -11,8 +11,6 @@ locals {
 
   _days            = 30.4
   _load_and_idle_s = 15 + 60 # each run loads, builds, and the warehouse waits a minute before it sleeps
-  _sweeps_a_day    = 48      # each asks the ledger, and so wakes the warehouse, also when nothing was lost
-  _sweep_s         = 2 + 60  # the question, and the minute before it sleeps
   _credit_usd      = 3
   _vcpu_s_usd      = 0.000024 + 2 * 0.0000025 # with two gigabytes of memory
   _free_vcpu_s     = 180000
@@ -31,7 +29,6 @@ locals {
       local._load_and_idle_s + local._sizes[case.size].hourly_build_s
       + (local._sizes[case.size].daily_build_s - local._sizes[case.size].hourly_build_s) * (case.interval - 1) / 23
     ) / 3600 * local._sizes[case.size].credits * local._credit_usd * 24 / case.interval * local._days
-    sweep = local._sweeps_a_day * local._sweep_s / 3600 * local._sizes[case.size].credits * local._credit_usd * local._days
     compute = max(0, local._days * (
       local._sizes[case.size].function_s + local._sizes[case.size].hourly_build_s * 24 / case.interval
     ) - local._free_vcpu_s) * local._vcpu_s_usd
