@@ -8,7 +8,7 @@ DEV := $(VENV)/.dev-stamp
 ENV ?= dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-emulators test-image bench faults faults-mutants faults-kill lint format lock docs deploy destroy clean
+.PHONY: help run test test-emulators test-image bench parity faults faults-mutants faults-kill lint format lock docs deploy destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ faults-kill: $(DEV)  ## kill -9 a real run at every step; the next run has to fi
 
 bench: $(DEV)  ## measure against floors taken in the same run
 	@$(BIN)/python -m bench $(ARGS)
+
+parity: $(DEV)  ## the same objects through DuckDB and Snowflake (its stand-in, or an account: ARGS="--help"), every cell compared
+	@$(BIN)/python -m tests.parity $(ARGS)
 
 format: $(DEV)  ## put Python and SQL in order
 	@$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .

@@ -3,10 +3,9 @@
 Added here: MERGE within a transaction, temporary tables by a qualified name, and the same errors as from the service
 where fakesnow answers 500, which the connector would repeat for minutes.
 
-Not like the service, so nothing here shows it: a transaction that meets another's change fails at once instead of
-waiting for it; MERGE takes any of several rows with one key; a temporary table is a table, which whoever made it has
-to drop; VARCHAR(n) does not cut; a stage has no rights, and `FILES` works on an external one only; no warehouse, role,
-pipe, integration or grant exists. `7/2` is a double, and a date cut to the week a timestamp: the models cast both.
+SUBSTITUTES says what runs otherwise than there, so nothing here shows it. Nor that a transaction that meets another's
+change waits (it fails at once here), that VARCHAR(n) cuts, and what a stage's rights are; no warehouse, role, pipe,
+integration or grant exists. `7/2` is a double, and a date cut to the week a timestamp: the models cast both.
 """
 
 import re
@@ -31,6 +30,17 @@ from sqlglot import exp
 
 from millrace.warehouse import snowflake_objects
 from millrace.warehouse.snowflake_session import Address, connect
+
+SUBSTITUTES = {
+    "MERGE": "DuckDB's own MERGE, which takes any of several rows with one key",
+    "CREATE TEMPORARY TABLE": "a table, which whoever made it has to drop",
+    "CREATE TRANSIENT TABLE": "a table",
+    "CREATE SEQUENCE … ORDER": "a sequence, which is in order anyway",
+    "COPY INTO … FROM an external stage": "of a folder; PATTERN is not known, and FILES there only",
+    "REMOVE, GRANT, ALTER WAREHOUSE": "nothing; the answer is that it was done",
+    "SHOW … FUNCTIONS": "an empty list",
+}
+"""What is not run here as Snowflake would: the statement, and what is done instead."""
 
 _START_S = 30.0
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
@@ -66,7 +76,7 @@ def serving() -> Iterator[str]:
     """Serve until the block ends; gives the query of an address that leads here (see Address.parse)."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(_app(), log_level="critical", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(_app(), log_config=None, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="snowflake", daemon=True)
     thread.start()
     began = time.monotonic()

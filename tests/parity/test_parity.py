@@ -1,0 +1,118 @@
+"""Both engines make the same of the same objects, and a cell that is not the same is named."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from tests.parity import engines, running
+from tests.parity.comparing import compare, is_same
+from tests.parity.engines import Engine
+from tests.parity.extracted import extract_twice
+from tests.parity.running import Report
+
+from millrace.warehouse.snowflake import SnowflakeWarehouse
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Two engines after a run, and what came of it."""
+
+    one: Engine
+    other: Engine
+    report: Report
+
+
+@pytest.fixture(scope="module")
+def parity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parity]:
+    folder = tmp_path_factory.mktemp("parity")
+    lake = extract_twice(folder, developers=3, days=14, seed=1)
+    with engines.on_duckdb(folder) as one, engines.on_the_stand_in(folder) as other:
+        yield Parity(one, other, running.run(one, other, lake))
+
+
+def test_every_cell_is_the_same_on_both_engines(parity: Parity) -> None:
+    assert [str(each) for each in parity.report.differences] == []
+
+
+def test_every_raw_table_every_mart_and_the_measured_pull_requests_are_compared(parity: Parity) -> None:
+    assert {table.table for table in parity.report.tables if table.cells} == {
+        *("raw.repos", "raw.commits", "raw.pull_requests", "raw.reviews", "intermediate.int_pull_requests_measured"),
+        *("mart.ai_impact", "mart.developer_velocity", "mart.quality", "mart.review_costs", "mart.velocity"),
+    }
+    assert sum(table.cells for table in parity.report.tables) > 5_000
+
+
+def test_every_model_and_every_test_runs_on_both_engines(parity: Parity) -> None:
+    one, other = (sorted((each.node, each.status) for each in build) for build in parity.report.builds.values())
+    assert one == other
+    assert {each.kind for build in parity.report.builds.values() for each in build if each.is_good} >= {"unit_test"}
+    assert parity.report.is_good
+
+
+def test_rows_of_the_first_extraction_are_changed_by_the_second(parity: Parity) -> None:
+    for engine in (parity.one, parity.other):
+        entries = engine.warehouse.loads_of("20261101T120000Z")
+        assert all(sum(getattr(each, counted) for each in entries) for counted in ("rows_updated", "rows_unchanged"))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "planted"),
+    [
+        pytest.param("mart.velocity", "total_prs", "TOTAL_PRS + 1", id="a count"),
+        pytest.param("mart.quality", "week", "DATEADD(DAY, 1, WEEK)", id="a date, which is of the key"),
+        pytest.param("mart.ai_impact", "avg_cycle_time_hours", "AVG_CYCLE_TIME_HOURS * 1.00000001", id="a double"),
+        pytest.param("mart.review_costs", "approval_rate", "NULL", id="unknown"),
+        pytest.param("raw.commits", "message", "MESSAGE || ' '", id="a text"),
+    ],
+)
+def test_a_cell_that_is_not_the_same_is_named(parity: Parity, table: str, column: str, planted: str) -> None:
+    with changed(parity.other, f"UPDATE {table} SET {column} = {planted}"):  # noqa: S608 - our own names
+        named = {
+            (each.table, each.column)
+            for found in running.compare_all(parity.one, parity.other)
+            for each in found.differences
+        }
+    assert named == {(table, "" if column == "week" else column)}
+
+
+@contextmanager
+def changed(engine: Engine, statement: str) -> Iterator[None]:
+    """Change something on Snowflake until the block ends."""
+    assert isinstance(engine.warehouse, SnowflakeWarehouse)
+    engine.warehouse.execute("BEGIN")
+    try:
+        engine.warehouse.execute(statement)
+        yield
+    finally:
+        engine.warehouse.execute("ROLLBACK")
+
+
+def test_a_row_that_one_engine_lacks_or_has_twice_is_named() -> None:
+    rows = [{"k": 1, "v": 1}, {"k": 2, "v": 2}]
+    assert [str(each) for each in compare("t", ["k"], rows, [*rows[:1], *rows[:1]]).differences] == [
+        "t 1: rows is 1 on one engine, 2 on the other",
+        "t 2: rows is 1 on one engine, 0 on the other",
+    ]
+
+
+def test_a_column_that_one_engine_lacks_is_named() -> None:
+    (found,) = compare("t", ["k"], [{"k": 1, "v": None}], [{"k": 1}]).differences
+    assert (found.column, found.other) == ("v", "no such column")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param(0.1 + 0.2, 0.3, True, id="the last digit of a double"),
+        pytest.param(1.0, 1.0 + 1e-8, False, id="more than the last digits"),
+        pytest.param(None, 0, False, id="unknown is not zero"),
+        pytest.param("", None, False, id="nor is an empty text"),
+        pytest.param(True, 1, False, id="a flag is no count"),
+        pytest.param([], None, False, id="no list is not an empty one"),
+        pytest.param(10**17, 10**17 + 1, False, id="large counts are exact"),
+    ],
+)
+def test_what_is_the_same(one: object, other: object, same: bool) -> None:
+    assert is_same(one, other) is same
+    assert is_same(other, one) is same
