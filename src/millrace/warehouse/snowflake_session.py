@@ -21,9 +21,6 @@ _STATEMENT_TIMEOUT_S = 300  # well within the 540 s of a function
 _NETWORK_TIMEOUT_S = 330
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _EXPECTED = "snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W was expected"
-# https://docs.snowflake.com/en/developer-guide/python-connector/python-connector-api : of the wrong credentials, of a
-# user, role, warehouse or database that is not there, of a key that does not fit.
-_WRONG_DEPLOYMENT = {250001, 251001, 251005, 251006, 251008, 390100, 390144, 390186, 390189, 390201, 390422}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +138,10 @@ def _der(pem: str) -> bytes:
 
 
 def _refused(address: Address, error: Exception) -> MillraceError:
-    number = getattr(error, "errno", None)
     said = f"Snowflake {address.account} as {address.user}: {first_line(error)}"
-    if number in _WRONG_DEPLOYMENT:
-        way = "its key" if address.private_key else "the identity of this account"
-        return ConfigError(f"{said}; does the user know {way}, and may it use {address.role}? docs/snowflake.md")
-    return TransientError(said)
+    if isinstance(
+        error, connector.errors.OperationalError
+    ):  # nobody answered; whoever is refused hears a DatabaseError
+        return TransientError(said)
+    way = "its key" if address.private_key else "the identity of this account"
+    return ConfigError(f"{said}; does the user know {way}, and may it use {address.role}? docs/snowflake.md")

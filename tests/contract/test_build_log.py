@@ -1,0 +1,118 @@
+"""What every log of builds promises: numbers that grow, one that runs, and nothing under an older token."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.contract import on_snowflake
+
+from millrace.lake import ObjectVersion
+from millrace.tables import TABLES
+from millrace.warehouse import Batch, Fenced, Node
+from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.snowflake import SnowflakeWarehouse
+
+T0 = datetime(2026, 11, 20, 12, 0, 0, 5, tzinfo=UTC)
+FAILED = Node("velocity", "model", "error", 0.5, 'it\'s "broken"')
+Either = DuckDBWarehouse | SnowflakeWarehouse
+Readers = Callable[[], list[int]]
+
+
+@pytest.fixture(params=["duckdb", "snowflake"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Either]:
+    made: Either
+    if request.param == "duckdb":
+        made = DuckDBWarehouse(tmp_path / "warehouse.duckdb", clock=lambda: T0)
+    else:
+        made = on_snowflake.open_warehouse(request.getfixturevalue("snowflake_at"), tmp_path / "lake", lambda: T0)
+    made.ensure_tables()
+    yield made
+    made.close()
+
+
+def load(warehouse: Either, tmp_path: Path, table: str, number: int) -> int:
+    path = tmp_path / f"{number}.parquet"
+    key: dict[str, list[object]] = {name: [1] if name == "number" else ["x"] for name in TABLES[table].key}
+    pq.write_table(pa.table(key), path)
+    at = T0 - timedelta(hours=number)
+    return warehouse.load(Batch(ObjectVersion("b", str(number), 1), TABLES[table], path, at, "r1")).load_seq
+
+
+def mart(warehouse: Either, value: int) -> None:
+    """Build a mart of one row, as dbt does."""
+    statement = f"CREATE OR REPLACE TABLE mart.velocity AS SELECT {value} AS total_prs"
+    if isinstance(warehouse, SnowflakeWarehouse):
+        warehouse.execute(statement)
+    else:
+        with warehouse._transaction() as connection:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS mart")
+            connection.execute(statement)
+
+
+def seen(warehouse: Either) -> list[int]:
+    """Give what readers see in the mart."""
+    if isinstance(warehouse, SnowflakeWarehouse):
+        return [int(value) for (value,) in warehouse.execute("SELECT total_prs FROM published.velocity")]
+    with duckdb.connect(warehouse.published_path, read_only=True) as connection:
+        return [value for (value,) in connection.execute("SELECT total_prs FROM mart.velocity").fetchall()]
+
+
+def test_a_build_is_noted_through_the_newest_load_and_as_of_the_newest_pull_requests(
+    warehouse: Either, tmp_path: Path
+) -> None:
+    load(warehouse, tmp_path, "pull_requests", 2)
+    newest = load(warehouse, tmp_path, "repos", 1)
+    build = warehouse.start_build(7, "somebody", newest)
+    assert (build.number, build.token, build.built_through, build.requested_load_seq) == (1, 7, newest, newest)
+    assert (build.as_of, build.started_at, build.result) == (T0 - timedelta(hours=2), T0, "running")
+    assert warehouse.newest_load_seq() == newest
+    assert warehouse.last_builds(5) == [build]
+
+
+def test_a_build_of_an_empty_warehouse_knows_no_instant(warehouse: Either) -> None:
+    build = warehouse.start_build(1, "somebody", None)
+    assert (build.as_of, build.built_through, build.requested_load_seq) == (None, 0, None)
+    assert warehouse.last_builds() == [build]
+
+
+def test_how_it_ended_comes_back_word_for_word(warehouse: Either) -> None:
+    ended = warehouse.end_build(warehouse.start_build(1, "a", None), False, 1.5, (FAILED,))
+    assert (ended.result, ended.seconds, ended.finished_at, ended.nodes) == ("failed", 1.5, T0, (FAILED,))
+    assert warehouse.last_builds() == [ended]
+
+
+def test_who_takes_over_abandons_what_runs(warehouse: Either) -> None:
+    warehouse.start_build(1, "a", None)
+    warehouse.start_build(2, "b", None)
+    assert [(build.number, build.result) for build in warehouse.last_builds(2)] == [(2, "running"), (1, "abandoned")]
+
+
+def test_nothing_is_noted_or_published_under_an_older_token(warehouse: Either) -> None:
+    mart(warehouse, 1)
+    older = warehouse.end_build(warehouse.start_build(1, "a", None), True, 1.0, ())
+    warehouse.start_build(2, "b", None)
+    with pytest.raises(Fenced, match="token 2"):
+        warehouse.start_build(1, "a", None)
+    with pytest.raises(Fenced, match="token 2"):
+        warehouse.end_build(older, True, 1.0, ())
+    with pytest.raises(Fenced, match="token 2"):
+        warehouse.publish(older)
+    assert warehouse.published() is None
+    assert len(warehouse.last_builds(9)) == 2
+
+
+def test_readers_see_a_build_only_once_it_is_published(warehouse: Either) -> None:
+    mart(warehouse, 1)
+    first = warehouse.end_build(warehouse.start_build(1, "a", None), True, 1.0, ())
+    warehouse.publish(first)
+    mart(warehouse, 2)
+    assert seen(warehouse) == [1]
+    second = warehouse.end_build(warehouse.start_build(1, "a", None), True, 1.0, ())
+    assert seen(warehouse) == [1]
+    warehouse.publish(second)
+    assert seen(warehouse) == [2]
+    assert warehouse.published() == second

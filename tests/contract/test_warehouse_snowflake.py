@@ -1,0 +1,331 @@
+"""What is Snowflake's own: its stages, its turn, a session that ends, who signs in. Over the stand-in for it."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from snowflake import connector
+from tests.contract import on_snowflake
+
+from emulators import snowflake
+from millrace.errors import BadObject, ConfigError, TransientError
+from millrace.lake import ObjectVersion
+from millrace.lake.local import LocalLake
+from millrace.rows import to_batch
+from millrace.tables import TABLES
+from millrace.warehouse import Batch
+from millrace.warehouse.snowflake import SnowflakeWarehouse
+from millrace.warehouse.snowflake_session import Address
+
+T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
+REPOS = TABLES["repos"]
+PART = "raw/repos/dt=2026-11-20/run=20261120T120000Z/repos-00000.parquet"
+RUN = "20261120T120000Z"
+PEM = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
+
+
+class Watched(SnowflakeWarehouse):
+    """A warehouse that keeps what it sends; `before` hears of each statement first."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.sent: list[str] = []
+        self.before: Callable[[int, str], None] = lambda number, statement: None
+
+    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        self.sent.append(" ".join(statement.split()))
+        self.before(len(self.sent), self.sent[-1])
+        return super().execute(statement, *values)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> LocalLake:
+    return LocalLake(tmp_path / "lake", "lake")
+
+
+@pytest.fixture
+def address(snowflake_at: str, lake: LocalLake, tmp_path: Path) -> Address:
+    warehouse = on_snowflake.open_warehouse(snowflake_at, tmp_path / "lake", lambda: T0)
+    warehouse.ensure_tables()
+    warehouse.close()
+    return warehouse._address
+
+
+@pytest.fixture
+def warehouse(address: Address) -> Iterator[Watched]:
+    with Watched(address, "lake", lambda: T0) as opened:
+        yield opened
+
+
+def part(lake: LocalLake, folder: Path, *names: str, key: str = PART, run: str | None = RUN) -> Batch:
+    """Put a part into the lake, and give it as the load function does."""
+    path = folder / "part.parquet"
+    pq.write_table(pa.Table.from_batches([to_batch([{"full_name": name} for name in names], REPOS, T0, RUN)]), path)
+    return Batch(lake.write(key, path, 0).version, REPOS, path, T0, run)
+
+
+def names(warehouse: SnowflakeWarehouse) -> list[str]:
+    return [name for (name,) in sorted(warehouse.execute("SELECT FULL_NAME FROM RAW.REPOS"))]
+
+
+def test_a_part_is_copied_from_the_lake_by_its_name_alone(warehouse: Watched, lake: LocalLake, tmp_path: Path) -> None:
+    batch = part(lake, tmp_path, "o/a", "o/b")
+    assert warehouse.load(batch).rows_inserted == 2
+    (copied,) = [statement for statement in warehouse.sent if statement.startswith("COPY")]
+    assert f"FROM @META.LAKE FILES = ('{PART.removeprefix('raw/')}')" in copied
+    assert "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE" in copied
+    assert not [statement for statement in warehouse.sent if statement.startswith("PUT")]
+
+
+@pytest.mark.parametrize(
+    ("key", "run"),
+    [
+        pytest.param("drop/repos/a.parquet", None, id="a dropped file, whose name may be written again"),
+        pytest.param("drop/repos/it's (1).parquet", None, id="a name of anybody"),
+        pytest.param(PART, None, id="a part of no run"),
+    ],
+)
+def test_what_somebody_may_have_replaced_is_uploaded_as_it_was_checked(
+    warehouse: Watched, lake: LocalLake, tmp_path: Path, key: str, run: str | None
+) -> None:
+    assert warehouse.load(part(lake, tmp_path, "o/a", key=key, run=run)).rows_inserted == 1
+    assert [statement.split()[0] for statement in warehouse.sent if "META.DROPS" in statement] == ["PUT", "COPY"]
+    assert key not in " ".join(warehouse.sent)
+    assert warehouse.execute("LIST @META.DROPS") == []
+
+
+def test_a_part_of_another_bucket_is_not_looked_for_in_the_lake(
+    warehouse: Watched, lake: LocalLake, tmp_path: Path
+) -> None:
+    batch = part(lake, tmp_path, "o/a")
+    kept = Batch(ObjectVersion("quarantine", PART, 1), REPOS, batch.path, T0, RUN)
+    assert warehouse.load(kept).rows_inserted == 1
+    assert not [statement for statement in warehouse.sent if "@META.LAKE" in statement]
+
+
+def test_a_copy_of_fewer_rows_than_the_file_has_is_no_load(warehouse: Watched, lake: LocalLake, tmp_path: Path) -> None:
+    batch = part(lake, tmp_path, "o/a", "o/b", "o/c")
+    stored = tmp_path / "lake" / PART
+    pq.write_table(pq.read_table(stored).slice(0, 1), stored)  # what nobody may do, and somebody with rights could
+    with pytest.raises(TransientError, match="copied 1 of 3 rows"):
+        warehouse.load(batch)
+    assert warehouse.find(batch.version) is None
+    assert names(warehouse) == []
+
+
+def test_stopped_at_any_statement_a_load_has_happened_whole_or_not_at_all(
+    address: Address, lake: LocalLake, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = part(lake, tmp_path / "other", "o/z", key=PART.replace("00000", "00009"))
+    batch = part(lake, tmp_path, "o/a", "o/b")
+    with Watched(address, "lake", lambda: T0) as whole:
+        whole.load(other)
+        statements = whole.sent
+    begin = statements.index("BEGIN")
+    for stop in range(1, len(statements) + 1):
+        with Watched(address, "lake", lambda: T0) as stopped:
+            stopped.before = _stopping_at(stop)
+            with pytest.raises(TransientError, match="gone"):
+                stopped.load(batch)
+        with Watched(address, "lake", lambda: T0) as looking:
+            committed = statements.index("COMMIT") + 1 < stop
+            assert (looking.find(batch.version) is not None, names(looking)) == (
+                committed, ["o/a", "o/b", "o/z"] if committed else ["o/z"],
+            )  # fmt: skip
+            if committed:
+                break
+    assert stop > begin
+    with Watched(address, "lake", lambda: T0) as again:
+        assert again.load(batch).rows_inserted == 2
+        assert names(again) == ["o/a", "o/b", "o/z"]
+
+
+def _stopping_at(stop: int) -> Callable[[int, str], None]:
+    def before(number: int, statement: str) -> None:
+        if number >= stop:  # and the process does nothing more; the connection's end rolls back
+            raise TransientError("the process is gone")
+
+    return before
+
+
+def test_two_sessions_that_load_one_object_at_a_time_load_it_once(
+    address: Address, lake: LocalLake, tmp_path: Path
+) -> None:
+    batch = part(lake, tmp_path, "o/a", "o/b")
+    start = threading.Barrier(4)
+
+    def load(_: int) -> int:
+        with Watched(address, "lake", lambda: T0) as one:
+            one.before = _together(start)
+            return one.load(batch).load_seq
+
+    with ThreadPoolExecutor(4) as threads:
+        seen = list(threads.map(load, range(4)))
+    with Watched(address, "lake", lambda: T0) as looking:
+        assert len(set(seen)) == 1
+        assert looking.execute("SELECT COUNT(*), SUM(ROWS_INSERTED) FROM META.LOADS") == [(1, 2)]
+        assert names(looking) == ["o/a", "o/b"]
+
+
+def _together(start: threading.Barrier) -> Callable[[int, str], None]:
+    """Let a session begin its first transaction only when the others do."""
+    begun: list[str] = []
+
+    def before(number: int, statement: str) -> None:
+        if statement == "BEGIN" and not begun:
+            begun.append(statement)
+            start.wait(30)
+
+    return before
+
+
+def test_load_sequences_are_committed_in_their_order(address: Address, lake: LocalLake, tmp_path: Path) -> None:
+    def load(number: int) -> None:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        key = PART.replace("00000", f"{number:05}")
+        with Watched(address, "lake", lambda: datetime.now(UTC)) as one:
+            one.load(part(lake, folder, f"o/{number}", key=key))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(load, range(8)))
+    with Watched(address) as looking:
+        rows = looking.execute("SELECT LOAD_SEQ FROM META.LOADS ORDER BY LOADED_AT")
+        assert [int(seq) for (seq,) in rows] == sorted(int(seq) for (seq,) in rows)
+        assert len(set(rows)) == 8
+
+
+def test_without_the_turns_row_nothing_is_loaded_and_it_is_said_what_makes_it(
+    warehouse: Watched, lake: LocalLake, tmp_path: Path
+) -> None:
+    warehouse.execute("DELETE FROM META.TURN")
+    with pytest.raises(ConfigError, match="terraform apply"):
+        warehouse.load(part(lake, tmp_path, "o/a"))
+    assert names(warehouse) == []
+
+
+def test_what_terraform_has_not_made_is_said_with_a_next_step(snowflake_at: str) -> None:
+    empty = SnowflakeWarehouse(on_snowflake.address_of(snowflake_at, "EMPTY"))
+    with empty, pytest.raises(ConfigError, match=r"granted\? docs/snowflake.md"):
+        empty.find(ObjectVersion("lake", "x", 1))
+
+
+def test_a_session_that_was_idle_for_long_is_begun_anew(warehouse: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse.newest_load_seq()
+    first = warehouse._connection
+    warehouse.newest_load_seq()
+    assert warehouse._connection is first
+    later = time.monotonic() + 241
+    monkeypatch.setattr("millrace.warehouse.snowflake.time.monotonic", lambda: later)
+    assert warehouse.newest_load_seq() == 0
+    assert warehouse._connection is not first
+
+
+def test_statements_say_which_run_they_belong_to(warehouse: Watched, lake: LocalLake, tmp_path: Path) -> None:
+    tags = []
+    warehouse.before = lambda number, statement: tags.append(warehouse._tag)
+    warehouse.load(part(lake, tmp_path, "o/a"))
+    warehouse.newest_load_seq()
+    assert set(tags[:-1]) == {f"millrace {RUN}"}
+    assert tags[-1] == "millrace"
+
+
+def test_nested_values_of_any_shape_share_a_column_and_lose_nothing(warehouse: Watched, tmp_path: Path) -> None:
+    for number, owner in enumerate([{"a": 1}, {"a": 1, "b": ["x"]}]):
+        path = tmp_path / f"{number}.parquet"
+        pq.write_table(pa.table({"full_name": [f"o/{number}"], "owner": [owner]}), path)
+        warehouse.load(Batch(ObjectVersion("drops", path.name, 1), REPOS, path, T0, None))
+    assert [row["owner"] for row in on_snowflake.rows_of(warehouse, "repos")] == [{"a": 1}, {"a": 1, "b": ["x"]}]
+
+
+def test_unsigned_decimal_date_and_bytes_keep_their_kinds(warehouse: Watched, tmp_path: Path) -> None:
+    path = tmp_path / "kinds.parquet"
+    columns = {
+        "full_name": ["o/a"],
+        "big": pa.array([2**63], pa.uint64()),
+        "price": pa.array(["1.25"]).cast(pa.decimal128(10, 2)),
+        "day": pa.array([20_000], pa.int32()).cast(pa.date32()),
+    }
+    pq.write_table(pa.table(columns), path)
+    for generation in (1, 2):
+        warehouse.load(Batch(ObjectVersion("drops", "kinds", generation), REPOS, path, T0, None))
+    pq.write_table(pa.table(columns | {"price": [1.25]}), path)
+    with pytest.raises(BadObject, match=r"price: file has DOUBLE, table has DECIMAL\(10,2\)"):
+        warehouse.load(Batch(ObjectVersion("drops", "kinds", 3), REPOS, path, T0, None))
+
+
+URL = "snowflake://org-account/MILLRACE?user=U&role=R&warehouse=W"
+
+
+def test_an_address_says_where_and_as_whom() -> None:
+    address = Address.parse(URL)
+    assert (address.account, address.database, address.user, address.role, address.warehouse) == (
+        "org-account", "MILLRACE", "U", "R", "W",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        pytest.param("duckdb:///x", "snowflake://ACCOUNT/DATABASE", id="another warehouse"),
+        pytest.param(URL.replace("://", "://U:secret@"), "without credentials", id="credentials"),
+        pytest.param(f"{URL}&password=secret", "says password", id="a password"),
+        pytest.param(URL.replace("&role=R", ""), "'' for its role", id="no role"),
+        pytest.param(URL.replace("/MILLRACE", ""), "'' for its database", id="no database"),
+        pytest.param(URL.replace("=W", "=W;drop"), "for its warehouse", id="an injection"),
+        pytest.param(f"{URL}&host=h&port=x", "port is a number", id="a port that is none"),
+        pytest.param(URL.replace("org-account", ""), "for its account", id="no account"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_without_its_secret(url: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)) as refused:
+        Address.parse(url)
+    assert "secret" not in str(refused.value).replace("says password", "")
+
+
+def test_a_key_is_in_no_text_of_the_address_and_dbt_gets_it_where_nothing_is_logged() -> None:
+    address = Address.parse(URL, PEM)
+    assert "c2VjcmV0" not in f"{address} {address!r}"
+    told = address.for_dbt()
+    assert [name for name, value in told.items() if "c2VjcmV0" in value] == ["DBT_ENV_SECRET_MILLRACE_SNOWFLAKE_KEY"]
+    assert told["MILLRACE_SNOWFLAKE_AUTHENTICATOR"] == "snowflake_jwt"
+    assert Address.parse(URL).for_dbt()["MILLRACE_SNOWFLAKE_AUTHENTICATOR"] == "workload_identity"
+
+
+@pytest.mark.parametrize("pem", ["secret", "-----BEGIN PRIVATE KEY-----\n!secret!\n-----END PRIVATE KEY-----"])
+def test_a_key_that_is_none_is_refused_without_showing_it(snowflake_at: str, pem: str) -> None:
+    address = Address.parse(f"{URL}&{snowflake_at}", pem)
+    with (
+        pytest.raises(ConfigError, match="MILLRACE_SNOWFLAKE_KEY") as refused,
+        SnowflakeWarehouse(address) as warehouse,
+    ):
+        warehouse.newest_load_seq()
+    assert "secret" not in str(refused.value)
+
+
+def test_where_nobody_answers_it_is_tried_again(free_port: int) -> None:
+    url = f"{URL}&host=127.0.0.1&port={free_port}&protocol=http"
+    warehouse = SnowflakeWarehouse(Address.parse(url, snowflake.private_key()))
+    with warehouse, pytest.raises(TransientError, match="org-account as U"):
+        warehouse.newest_load_seq()
+
+
+@pytest.fixture
+def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A port at which nobody listens, and little patience."""
+    real = connector.connect
+    hasty = lambda **told: real(**told | {"login_timeout": 1, "network_timeout": 1})  # noqa: E731
+    monkeypatch.setattr(connector, "connect", hasty)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
