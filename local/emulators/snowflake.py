@@ -1,7 +1,8 @@
 """A stand-in for Snowflake: fakesnow, which runs its SQL on DuckDB, behind the interface that its connector speaks.
 
-Added here: MERGE within a transaction, temporary tables by a qualified name, and the same errors as from the service
-where fakesnow answers 500, which the connector would repeat for minutes.
+Added here: MERGE within a transaction, temporary tables by a qualified name, a sequence in its schema, instants that
+are NULL, the end of a transaction with its session, and errors of SQL where fakesnow answers 500, which the connector
+would repeat for minutes.
 
 SUBSTITUTES says what runs otherwise than there, so nothing here shows it. Nor that a transaction that meets another's
 change waits (it fails at once here), that VARCHAR(n) cuts, and what a stage's rights are; no warehouse, role, pipe,
@@ -38,13 +39,15 @@ SUBSTITUTES = {
     "CREATE SEQUENCE … ORDER": "a sequence, which is in order anyway",
     "COPY INTO … FROM an external stage": "of a folder; PATTERN is not known, and FILES there only",
     "REMOVE, GRANT, ALTER WAREHOUSE": "nothing; the answer is that it was done",
+    "ALTER SESSION": "nothing but for TIMEZONE; a week begins on Monday, whatever WEEK_START",
     "SHOW … FUNCTIONS": "an empty list",
 }
 """What is not run here as Snowflake would: the statement, and what is done instead."""
 
 _START_S = 30.0
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
-_NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|ALTER\s+WAREHOUSE)\b", re.IGNORECASE)
+_NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|ALTER\s+WAREHOUSE|ALTER\s+SESSION)\b", re.IGNORECASE)
+_ZONE = re.compile(r"\s*ALTER\s+SESSION\s+SET\s+TIMEZONE\s*=\s*('[\w/+-]+')\s*", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
 _ARROW: Any = import_module("fakesnow.arrow")
 _NO_COUNTS = sqlglot.parse_one('SELECT 0 AS "number of rows inserted", 0 AS "number of rows updated"')
@@ -101,8 +104,31 @@ def _app() -> Any:
     cursor._transform_explode = _whole(cursor._transform_explode)
     cursor.execute = _answering(cursor.execute)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
+    _SERVER.sessions = _Sessions()
+    _SERVER.JSONResponse = _with_master_token(_SERVER.JSONResponse)
     _SERVER.logger.disabled = True
     return _SERVER.app
+
+
+def _with_master_token(respond: Any) -> Any:
+    """Give who signs in a second token, as the service does: without it the client never says that a session ends."""
+
+    def responded(content: Any, *arguments: Any, **named: Any) -> Any:
+        data = content.get("data")
+        if isinstance(data, dict) and "token" in data:
+            data["masterToken"] = data["token"]
+        return respond(content, *arguments, **named)
+
+    return responded
+
+
+class _Sessions(dict[str, Any]):
+    """The sessions by their tokens; with a session ends its transaction."""
+
+    def __delitem__(self, token: str) -> None:
+        with suppress(duckdb.Error):  # there was none
+            self[token]._duck_conn.execute("ROLLBACK")
+        super().__delitem__(token)
 
 
 def _persistent(transform: Any) -> Any:
@@ -150,6 +176,8 @@ def _answering(execute: Any) -> Any:
 
     def executed(cursor: Any, command: str, *arguments: Any, **named: Any) -> Any:
         try:
+            if zone := _ZONE.fullmatch(command):
+                cursor._duck_conn.execute(f"SET TimeZone = {zone[1]}")
             return execute(cursor, "SELECT 'done'" if _NOT_KNOWN.match(command) else command, *arguments, **named)
         except errors.Error:
             raise
