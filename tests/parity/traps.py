@@ -1,0 +1,80 @@
+"""Small selects over the project's own macros, each of which one engine would answer otherwise than the other.
+
+dbt compiles them for both engines; the rows that are expected stand in test_traps.py.
+"""
+
+_TIES = {"even": "1 2 3 10", "odd": "3 1 2", "ties": "2 2 2 5 5", "one": "7", "some": "1 null 3", "none": "null"}
+_SUMMANDS = ("1e17", "0.1", "0.2", "0.3", "-1e17", "null")
+_SUM = "select {{ exact_sum('v') }} as total from given"
+_LISTS = (("['a', 'b', 'a']",), ("['a', null]",), ("[]",), ("case when 1 = 0 then ['a'] end",))
+
+
+def _over(columns: str, *rows: tuple[str, ...], then: str) -> str:
+    """Give a query over the CTE `given`, whose rows have numbers in n. No VALUES: Snowflake takes no lists there."""
+    names = ["n", *columns.split()]
+    numbered = [dict(zip(names, (str(n), *row), strict=True)) for n, row in enumerate(rows)]
+    selects = ["select " + ", ".join(f"{value} as {name}" for name, value in row.items()) for row in numbered]
+    union = "\n    union all ".join(selects)
+    return f"with given as (\n    {union}\n){then}\n"
+
+
+def _at(text: str) -> str:
+    return f"cast({text if text == 'null' else repr(text)} as timestamp)"
+
+
+def _double(text: str) -> tuple[str]:
+    return (f"cast({text} as double)",)
+
+
+TRAPS = {
+    "hours_between": _over(
+        "earlier later",
+        (_at("2026-03-02 10:59:00"), _at("2026-03-02 11:01:00")),
+        (_at("2026-03-02 11:00:00"), _at("2026-03-02 10:59:59.999999")),
+        (_at("2026-03-01 00:00:00"), _at("2027-03-01 00:00:00")),
+        (_at("2026-03-01 00:00:00"), _at("null")),
+        then="select {{ hours_between('earlier', 'later') }} as hours from given order by n",
+    ),
+    "week_of": _over(
+        "instant",
+        (_at("2026-03-01 23:59:59.999999"),),
+        (_at("2026-03-02 00:00:00"),),
+        (_at("2026-03-02 02:00:00"),),
+        (_at("2027-01-01 12:00:00"),),
+        (_at("null"),),
+        then="select {{ week_of('instant') }} as week, cast(instant as date) as day from given order by n",
+    ),
+    "list_length": _over("texts", *_LISTS, then="select {{ list_length('texts') }} as size from given order by n"),
+    "select_unnested": _over(
+        "texts",
+        *_LISTS,
+        then=", elements as ({{ select_unnested('given', ['n'], 'texts', 'element') }})"
+        "select n, element from elements order by n, element",
+    ),
+    "json_array_size": _over(
+        "text",
+        *(("'[]'",), ("""'[{"a": [1, 2]}]'""",), ("' [1, null] '",)),
+        *(("""'{"a": 1}'""",), ("""'"[1]"'""",), ("'1'",), ("'null'",), ("''",)),
+        *(("'{'",), ("'[1'",), ("'[1] 2'",), ("cast(null as varchar)",)),
+        then="select {{ json_array_size('text') }} as size from given order by n",
+    ),
+    "ratio": _over(
+        "one other",
+        *(("7", "2"), ("1", "3"), ("1", "0")),
+        then="select {{ ratio('one', 'other') }} as ratio, {{ ratio('100 * one', 'other') }} as percent"
+        " from given order by n",
+    ),
+    "exact_sum": _over("v", *map(_double, _SUMMANDS), then=_SUM),
+    "exact_sum_backwards": _over("v", *map(_double, _SUMMANDS[::-1]), then=_SUM),
+    "percentiles": _over(
+        "g v",
+        *((f"'{g}'", *_double(v)) for g, values in _TIES.items() for v in values.split()),
+        then="select g, percentile_cont(0.5) within group (order by v) as p50,"
+        " percentile_cont(0.9) within group (order by v) as p90 from given group by g order by g",
+    ),
+    "count_where": _over(
+        "v",
+        *(("1",), ("2",), ("null",)),
+        then="select {{ count_where('v > 1') }} as some, {{ count_where('v > 9') }} as none from given",
+    ),
+}
