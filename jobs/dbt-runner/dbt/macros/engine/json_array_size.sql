@@ -10,6 +10,7 @@
     end
 {%- endmacro %}
 
+{#- With 'd' an object may have a key twice, as on DuckDB: without it the whole text were no JSON. -#}
 {% macro snowflake__json_array_size(json_text) -%}
-    cast(array_size(try_parse_json({{ json_text }})) as bigint)
+    cast(array_size(try_parse_json({{ json_text }}, 'd')) as bigint)
 {%- endmacro %}
