@@ -1,0 +1,96 @@
+"""What is wrong with SQL for Snowflake, seen without it: the stand-in runs more than Snowflake has.
+
+A statement has to be one that is understood in full, and its functions those of functions.txt. And it may use nothing
+that the two engines mean differently, but for statements that only Snowflake ever gets.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError
+
+FUNCTIONS = frozenset(
+    line for line in (Path(__file__).with_name("functions.txt")).read_text().splitlines() if not line.startswith("#")
+)
+_NO_CALLS = (exp.Connector, exp.Case)
+_ZONED = (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ)
+
+
+def findings(sql: str) -> list[str]:
+    """Give what is wrong with the SQL of a model or a test, which has to mean the same on both engines."""
+    found = of_snowflake(sql)
+    return found if any("understood" in each for each in found) else [*found, *_differences(sql)]
+
+
+def called(sql: str) -> set[str]:
+    """Give the functions as they are written: what sqlglot calls them is not always a name of Snowflake's."""
+    return {name for statement in sqlglot.parse(sql, read="snowflake") if statement for name in _called(statement, sql)}
+
+
+def of_snowflake(sql: str) -> list[str]:
+    """Give what is wrong with SQL that only Snowflake gets."""
+    try:
+        statements = sqlglot.parse(sql, read="snowflake")
+    except ParseError as error:
+        return [f"is not understood: {str(error).splitlines()[0]}"]
+    found = []
+    for statement in statements:
+        if isinstance(statement, exp.Command) or statement is None:
+            found.append(f"is not understood: {sql.strip():.60}")
+        else:
+            found += [f"{name} is not in functions.txt" for name in sorted({*_called(statement, sql)} - FUNCTIONS)]
+    return found
+
+
+def _called(statement: exp.Expr, sql: str) -> Iterator[str]:
+    for call in statement.find_all(exp.Func):
+        is_branch = isinstance(call, exp.If) and isinstance(call.parent, exp.Case)
+        if not isinstance(call, _NO_CALLS) and not is_branch:
+            written = sql[call.meta["start"] : call.meta["end"] + 1] if "start" in call.meta else call.sql_name()
+            yield written.lower()
+
+
+def _differences(sql: str) -> Iterator[str]:
+    tokens = sqlglot.tokenize(sql, read="snowflake")
+    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.token_type.name == "DESC" and (following is None or following.text.upper() != "NULLS"):
+            yield "desc without nulls: unknown ones come first on Snowflake"
+    for statement in filter(None, sqlglot.parse(sql, read="snowflake")):
+        for node in statement.walk():
+            yield from _difference(node)
+
+
+def _difference(node: exp.Expr) -> Iterator[str]:
+    if isinstance(node, exp.Greatest | exp.Least):
+        yield "greatest, least: with an unknown argument Snowflake knows nothing"
+    elif isinstance(node, exp.Concat | exp.ConcatWs | exp.DPipe) and not all(map(_is_known, _parts(node))):
+        yield "concat of what may be unknown: DuckDB leaves it out"
+    elif isinstance(node, exp.DateDiff) and node.text("unit").upper() != "MICROSECOND":
+        yield "datediff: counts borders of the clock"
+    elif isinstance(node, exp.DateTrunc | exp.TimestampTrunc) and node.text("unit").upper().startswith("WEEK"):
+        yield "date_trunc to the week: begins when WEEK_START says"
+    elif isinstance(node, exp.Div) and not any(map(_is_double, (node.left, node.right))):
+        yield f"{node.sql()}: a division without a double is a NUMBER of six digits on Snowflake"
+    elif isinstance(node, exp.DataType) and node.this in _ZONED:
+        yield "a timestamp with a zone: its day is that of the session"
+    elif isinstance(node, exp.TryCast):
+        yield "try_cast: of texts alone on Snowflake"
+
+
+def _parts(node: exp.Expr) -> list[exp.Expr]:
+    return [node.left, node.right] if isinstance(node, exp.Binary) else node.expressions
+
+
+def _is_known(node: exp.Expr) -> bool:
+    return isinstance(node.unnest(), exp.Literal | exp.Coalesce | exp.DPipe)
+
+
+def _is_double(node: exp.Expr) -> bool:
+    node = node.unnest()
+    if isinstance(node, exp.Cast):
+        return bool(node.to.this == exp.DataType.Type.DOUBLE)
+    if isinstance(node, exp.Literal):
+        return not node.is_string and not node.name.isdecimal()
+    return isinstance(node, exp.Mul | exp.Div) and any(map(_is_double, (node.left, node.right)))
