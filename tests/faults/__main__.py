@@ -5,13 +5,14 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from tests.faults.boundaries import outcomes
 from tests.faults.choices import Choices, read_schedule, write_schedule
-from tests.faults.many import run_seeds
+from tests.faults.many import ON_SNOWFLAKE, run_seeds
 from tests.faults.mutants import CAUGHT_BY, hunt
 from tests.faults.shrinking import replay, shrink
 from tests.faults.simulating import Outcome, simulate
@@ -28,6 +29,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=_range, default=range(200), metavar="FIRST:BEYOND", help="(default 0:200)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--replay", metavar="SEED|FILE", help="run one schedule and show what happens in it")
+    parser.add_argument("--snowflake", action="store_true", help="on the stand-in for Snowflake (slow)")
     parser.add_argument("--mutants", action="store_true", help="remove each guard in turn: some seed has to notice")
     return parser.parse_args(arguments)
 
@@ -37,13 +39,13 @@ def _range(text: str) -> range:
     return range(int(first), int(beyond)) if beyond else range(int(first))
 
 
-def simulate_many(seeds: range, jobs: int) -> int:
+def simulate_many(seeds: range, jobs: int, given: Mapping[str, int]) -> int:
     """Run the schedules of all seeds; shrink the first that fails."""
     started = said_at = time.monotonic()
     crossed: Counter[tuple[str, str]] = Counter()
     done = steps = faults = 0
     failed: dict[int, Outcome] = {}
-    for seed, outcome in run_seeds(seeds, jobs):
+    for seed, outcome in run_seeds(seeds, jobs, given):
         done, steps, faults = done + 1, steps + outcome.steps, faults + outcome.faults
         crossed += outcome.crossed
         if outcome.rule is not None:
@@ -123,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
         return replay_one(options.replay)
     if options.mutants:
         return hunt_mutants(len(options.seeds), options.jobs)
-    return simulate_many(options.seeds, options.jobs)
+    return simulate_many(options.seeds, options.jobs, ON_SNOWFLAKE if options.snowflake else {})
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import duckdb
 from millrace.errors import TransientError
 from millrace.lake import ObjectExists
 from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.snowflake import SnowflakeWarehouse
+from millrace.warehouse.snowflake_session import Address
 
 T = TypeVar("T")
 
@@ -75,6 +77,20 @@ class GatedWarehouse(DuckDBWarehouse):
 
     def _settings(self) -> dict[str, str]:
         return super()._settings() | {"threads": "1"}
+
+
+class GatedSnowflake(SnowflakeWarehouse):
+    """The same on Snowflake: a process may be gone before each statement that writes, or ends a transaction."""
+
+    def __init__(self, address: Address, lake: str, gate: Any) -> None:
+        super().__init__(address, lake, gate.now, sleep=gate.clock.advance)
+        self._gate = gate
+
+    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        verb = statement.split(None, 1)[0].upper()
+        if verb in ("COMMIT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "COPY", "PUT"):
+            self._gate.statement(f"snowflake:{verb}")
+        return super().execute(statement, *values)
 
 
 class _Connection:

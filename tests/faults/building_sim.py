@@ -15,7 +15,7 @@ from millrace import builds
 from millrace.building import Build
 from millrace.builds import Builder, Lease, LeaseLost
 from millrace.errors import TransientError
-from millrace.warehouse import BuildRow, Node, duckdb_builds
+from millrace.warehouse import BuildRow, Node
 
 if TYPE_CHECKING:
     from tests.faults.world import World
@@ -95,10 +95,6 @@ class Builds:
                 with scheduler.outside(handler), contextlib.suppress(LeaseLost):
                     lease.renew()
 
-    def _query(self, sql: str) -> list[tuple[Any, ...]]:
-        with self._world.warehouse._transaction() as connection:
-            return connection.execute(sql).fetchall()
-
     @contextlib.contextmanager
     def _beat(self, lease: Lease) -> Iterator[None]:
         self._beating[lease] = self._world.scheduler.current
@@ -119,10 +115,10 @@ class Builds:
         last = next(iter(warehouse.last_builds(1)), None)
         if last is None or last.result != "good":
             raise Violation("builds end", f"the last build is {last}")
-        wanted = dbt_sim.wanted(self._query, clean, self.dbt)
+        wanted = dbt_sim.wanted(self._world.engine.query, clean, self.dbt)
         if wanted is not None and self.seen != wanted:
             raise Violation("marts", f"readers see {self.seen}; they should see {wanted}; the last build is {last}")
-        newest = max(load_seq for _, _, load_seq in self._query(dbt_sim.STATE))
+        newest = max(load_seq for _, _, load_seq in self._world.engine.query(dbt_sim.STATE))
         if last.built_through < newest:
             raise Violation("marts", f"the last build is through {last.built_through}, the last change is {newest}")
 
@@ -131,7 +127,7 @@ class _Noted:
     """The warehouse's part in a build, and what was written under which token."""
 
     def __init__(self, world: World, builds: Builds) -> None:
-        self._warehouse, self._builds = world.warehouse, builds
+        self._warehouse, self._engine, self._builds = world.warehouse, world.engine, builds
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._warehouse, name)
@@ -150,9 +146,7 @@ class _Noted:
         return self._builds.published
 
     def publish(self, build: BuildRow) -> None:
-        """Keep what readers see in memory, by the warehouse's own rule; tests/builds has the real copy of the file."""
-        with self._warehouse._transaction() as connection:
-            duckdb_builds._refuse_older(connection, build.token)
-            seen = dbt_sim.read(lambda sql: connection.execute(sql).fetchall(), self._builds.dbt)
-        self._builds.published, self._builds.seen = build, seen
+        """Keep what readers see."""
+        self._builds.seen = self._engine.publish(build, self._builds.dbt.marts)
+        self._builds.published = build
         self._builds.note(build.token, "a build was published")

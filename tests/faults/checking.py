@@ -17,7 +17,6 @@ from millrace.lake.keys import CursorKey, DroppedFile, FinalKey, PlanKey, RawPar
 from millrace.tables import TABLES
 
 Tables = dict[str, list[tuple[Any, ...]]]
-_OURS = "_load_seq, _extracted_at, _run_id"
 
 
 @dataclass(frozen=True)
@@ -42,18 +41,9 @@ def check(world: World, expected: Expected | None) -> None:
     world.builds.check(expected.marts if expected else None)
 
 
-def query(world: World, sql: str) -> list[tuple[Any, ...]]:
-    """Ask the warehouse."""
-    with world.warehouse._transaction() as connection:
-        return connection.execute(sql).fetchall()
-
-
 def tables_of(world: World) -> Tables:
     """Give the raw tables row for row, but for what says how a row came there."""
-    return {
-        name: query(world, f"SELECT * EXCLUDE ({_OURS}) FROM raw.{name} ORDER BY ALL")  # noqa: S608
-        for name in TABLES
-    }
+    return {name: world.engine.rows(name) for name in TABLES}
 
 
 def check_rows(world: World, expected: Tables) -> None:
@@ -112,7 +102,7 @@ def check_runs(world: World) -> None:
 def check_ledger(world: World) -> None:
     """Each version is in the ledger at most once, with rows that add up to what it holds."""
     columns = "name, generation, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_superseded"
-    entries = query(world, f"SELECT {columns}, rows_quarantined, quarantine_reason FROM meta.loads")  # noqa: S608
+    entries = world.engine.query(f"SELECT {columns}, rows_quarantined, quarantine_reason FROM meta.loads")  # noqa: S608
     versions = Counter((name, generation) for name, generation, *_ in entries)
     for (name, generation), times in versions.items():
         if times > 1:
@@ -141,15 +131,13 @@ def _rows_in(name: str, content: bytes) -> int:
 def check_inserted(world: World) -> None:
     """What the ledger says was inserted is what the tables hold, and each row's change is one of the ledger's."""
     for name in TABLES:
-        ((held, noted),) = query(
-            world,
+        ((held, noted),) = world.engine.query(
             f"SELECT (SELECT count(*) FROM raw.{name}), "  # noqa: S608
             f"(SELECT coalesce(sum(rows_inserted), 0) FROM meta.loads WHERE table_name = '{name}')",
         )
         if held != noted:
             raise Violation("inserted", f"raw.{name} holds {held} rows, the ledger says {noted} were inserted")
-        strangers = query(
-            world,
+        strangers = world.engine.query(
             f"SELECT r._load_seq, count(*) FROM raw.{name} AS r "  # noqa: S608
             f"LEFT JOIN meta.loads AS l ON l.load_seq = r._load_seq AND l.table_name = '{name}' "
             "GROUP BY ALL HAVING count(*) > coalesce(any_value(l.rows_inserted + l.rows_updated), 0)",

@@ -33,6 +33,14 @@ class Choices:
         """Repeat what was recorded."""
         return cls(None, given)
 
+    def told(self, name: str) -> int:
+        """Give a decision that dice never take: 0 unless it was given."""
+        place = f"{name} #1"
+        choice = self.given.get(place, 0)
+        if choice:
+            self.made[place] = choice
+        return choice
+
     def draw(self, name: str, options: int, share: float | None = None) -> int:
         """Give a number below `options`: any with the same chance, or other than 0 in a `share` of the cases."""
         self._asked[name] += 1

@@ -65,10 +65,7 @@ class TwoModels:
         self._make("second", "SELECT * FROM mart.first")
 
     def _make(self, name: str, select: str) -> None:
-        self._world.warehouse.ensure_tables()
-        with self._world.warehouse._transaction() as connection:
-            connection.execute("CREATE SCHEMA IF NOT EXISTS mart")
-            connection.execute(f"CREATE OR REPLACE TABLE mart.{name} AS {select}")
+        self._world.engine.make(name, select)
 
 
 class Project:

@@ -86,4 +86,5 @@ class Nature:
         # The real dbt costs as much as five schedules, so one of twenty builds with it (102 of the first 2,000). Dice
         # always take it where builds are faulty; a schedule written by hand need not.
         self.is_build_faulty = bool(choices.draw("faults of the build", 2, 0.045))
+        self.is_on_snowflake = bool(choices.told("on Snowflake"))
         self.has_real_dbt = self.is_build_faulty and not choices.draw("a stand-in for dbt", 2, 0.0)

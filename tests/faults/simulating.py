@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -185,7 +185,7 @@ def expected_marts(seed: int, growth: int, drops: int) -> dbt_sim.Marts:
     with _clean_run(seed, growth, drops) as world:
         dbt = dbt_sim.Project(world)
         dbt.build()
-        return dbt_sim.read(partial(checking.query, world), dbt)
+        return dbt_sim.read(world.engine.query, dbt)
 
 
 @contextmanager

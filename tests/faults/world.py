@@ -13,7 +13,8 @@ from typing import Any
 
 import requests
 from tests.faults import building_sim
-from tests.faults.boundaries import GatedWarehouse, gated
+from tests.faults.boundaries import gated
+from tests.faults.engines import Engine, OnDuckDB, OnSnowflake
 from tests.faults.nature import Message
 from tests.faults.scheduler import Scheduler
 from tests.faults.source import KEY, URL, Source
@@ -49,11 +50,16 @@ class World:
 
     def __init__(self, folder: Path, scheduler: Scheduler, source: Source, database: Path) -> None:
         self.folder, self.scheduler, self.source, self.database = folder, scheduler, source, database
+        self.engine: Engine = (
+            OnSnowflake(folder / BUCKET, scheduler)
+            if scheduler.nature.is_on_snowflake
+            else OnDuckDB(database, scheduler)
+        )
         self.history = History()
         self._is_idle = False
         self.raw_lake = LocalLake(folder / BUCKET, BUCKET, self._finalized)
         self.quarantine = LocalLake(folder / "quarantine", "quarantine")
-        self.warehouse = GatedWarehouse(database, scheduler, clock=scheduler.now)
+        self.warehouse = self.engine.warehouse
         self.lake = gated(self.raw_lake, "lake", scheduler)
         self.bus = gated(self, "bus", scheduler)
         self.gated_warehouse = gated(self.warehouse, "warehouse", scheduler)
