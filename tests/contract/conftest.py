@@ -6,15 +6,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
-from emulators import snowflake
 from emulators.storage import storage_emulator
-
-
-@pytest.fixture(scope="session")
-def snowflake_at() -> Iterator[str]:
-    """Where the stand-in for Snowflake is."""
-    with snowflake.serving() as where:
-        yield where
 
 
 @pytest.fixture(scope="module")

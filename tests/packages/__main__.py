@@ -14,6 +14,8 @@ from tests.packages.events import EXTRACT_REPOS, PUSH, SCHEDULED, finalized, pus
 from tests.packages.packaging import NAMES, Package, install, size_bytes
 
 import simulator
+from emulators import snowflake
+from millrace.warehouse.snowflake_session import Address
 
 KEY = "key_of-the-simulator"
 TIMES = 5
@@ -54,9 +56,15 @@ def show_imports(package: Package, *names: str) -> None:
 def main() -> None:
     """Install, weigh, start."""
     world = simulator.generate(developers=2, days=8, seed=7, end=datetime(2026, 11, 20, tzinfo=UTC))
-    with tempfile.TemporaryDirectory() as name, simulator.serve(world, key=KEY) as source:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        simulator.serve(world, key=KEY) as source,
+        snowflake.serving() as snowflake_at,
+    ):
         folder = Path(name)
-        given = settings(folder, source.url, KEY)
+        given = settings(folder, source.url, KEY, snowflake_at)
+        address = Address.parse(given["MILLRACE_WAREHOUSE"], given["MILLRACE_SNOWFLAKE_KEY"])
+        snowflake.provision(address, f"file://{folder}/lake/raw/")
         packages = {}
         for each in NAMES:
             package = packages[each] = install(each, folder / each)
@@ -73,7 +81,8 @@ def main() -> None:
         part = finalized(folder / "lake", "raw/repos/")
         show_start(packages["load"], "load", "cloudevent", given, part, PUSH)
         show_imports(packages["extract"], "google.cloud.storage", "google.cloud.pubsub_v1")
-        show_imports(packages["load"], "google.cloud.storage", "google.cloud.pubsub_v1", "google.cloud.run_v2")
+        clouds = ("google.cloud.storage", "google.cloud.pubsub_v1", "google.cloud.run_v2")
+        show_imports(packages["load"], *clouds, "snowflake.connector")
 
 
 if __name__ == "__main__":

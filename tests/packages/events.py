@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from emulators import snowflake
 from millrace.lake.local import LocalLake
 
 RUN = "20261120T060000Z"
@@ -18,18 +19,22 @@ PUSH = {
 }
 
 
-def settings(folder: Path, source_url: str, key: str) -> dict[str, str]:
-    """Give all settings of a laptop with everything under one folder."""
+def settings(folder: Path, source_url: str, key: str, snowflake_at: str | None = None) -> dict[str, str]:
+    """Give all settings, with everything under one folder; the warehouse too, unless the stand-in for Snowflake is."""
+    warehouse = {"MILLRACE_WAREHOUSE": f"duckdb://{folder}/millrace.duckdb"}
+    if snowflake_at is not None:
+        url = f"snowflake://acme/PACKAGES?user=MILLRACE_LOADER&role=MILLRACE_LOADER&warehouse=MILLRACE&{snowflake_at}"
+        warehouse = {"MILLRACE_WAREHOUSE": url, "MILLRACE_SNOWFLAKE_KEY": snowflake.private_key()}
     return {
         "MILLRACE_LAKE": (folder / "lake").as_uri(),
         "MILLRACE_QUARANTINE": (folder / "quarantine").as_uri(),
         "MILLRACE_BUS": "inprocess:",
         "MILLRACE_JOB": "inprocess:",
-        "MILLRACE_WAREHOUSE": f"duckdb://{folder}/millrace.duckdb",
         "MILLRACE_SOURCE_URL": source_url,
         "MILLRACE_SOURCE_KEY": key,
         "MILLRACE_DBT_DIR": "dbt",
         "MILLRACE_DBT_TARGET_DIR": str(folder / "target"),
+        **warehouse,
     }
 
 

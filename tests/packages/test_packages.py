@@ -9,18 +9,22 @@ from tests.packages.conftest import KEY
 from tests.packages.events import EXTRACT_REPOS, PUSH, RUN, SCHEDULED, finalized, push, settings
 from tests.packages.packaging import NAMES, PROJECT, Package, assemble
 
+from emulators import snowflake
 from millrace import log
 from millrace.lake.local import LocalLake
+from millrace.tables import TABLES
+from millrace.warehouse.snowflake import SnowflakeWarehouse
+from millrace.warehouse.snowflake_session import Address
 
 ABSENT = {
     "extract": ("duckdb", "snowflake", "dbt", "google.cloud.run_v2", "pytest", "rich", "simulator", "laptop"),
-    "load": ("snowflake", "dbt", "pytest", "rich", "simulator", "laptop"),
-    "dbt-runner": ("functions_framework", "flask", "gunicorn", "google.cloud.pubsub_v1", "snowflake", "pytest", "rich"),
+    "load": ("duckdb", "dbt", "fakesnow", "pytest", "rich", "simulator", "laptop"),
+    "dbt-runner": ("functions_framework", "flask", "gunicorn", "google.cloud.pubsub_v1", "fakesnow", "pytest", "rich"),
 }
 PRESENT = {
     "extract": ("functions_framework", "requests", "pyarrow", "google.cloud.storage", "google.cloud.pubsub_v1"),
-    "load": ("functions_framework", "pyarrow", "duckdb", "google.cloud.storage", "google.cloud.run_v2"),
-    "dbt-runner": ("dbt.cli.main", "dbt.adapters.duckdb", "duckdb", "google.cloud.storage"),
+    "load": ("functions_framework", "pyarrow", "snowflake.connector", "google.cloud.storage", "google.cloud.run_v2"),
+    "dbt-runner": ("dbt.cli.main", "dbt.adapters.duckdb", "dbt.adapters.snowflake", "google.cloud.storage"),
 }
 REQUIRED = {
     "extract": ("MILLRACE_LAKE", "MILLRACE_SOURCE_KEY"),
@@ -75,14 +79,23 @@ def test_the_extract_package_starts_a_run_and_extracts_a_table(
     assert traces == {f"projects/acme/traces/{log.trace_id_of(RUN)}"}
 
 
-def test_the_load_package_loads_a_dropped_file(load: Package, tmp_path: Path) -> None:
+def test_the_load_package_loads_one_dropped_file_and_sets_another_aside(
+    load: Package, tmp_path: Path, snowflake_at: str
+) -> None:
+    given = settings(tmp_path, "http://x", "k", snowflake_at)
+    address = Address.parse(given["MILLRACE_WAREHOUSE"], given["MILLRACE_SNOWFLAKE_KEY"])
+    snowflake.provision(address, f"file://{tmp_path}/lake/raw/")
     drop = tmp_path / "lake" / "drop" / "repos"
     drop.mkdir(parents=True)
-    (drop / "a.ndjson").write_text('{"repoName": 1}\n')  # of a wrong type, so all of the way into quarantine
-    with load.serving("load", "cloudevent", settings(tmp_path, "http://x", "k"), tmp_path / "log") as function:
-        assert function.post(finalized(tmp_path / "lake", "drop/"), PUSH) == 200, (tmp_path / "log").read_text()
+    (drop / "a.ndjson").write_text('{"full_name": "o/a"}\n')
+    (drop / "b.ndjson").write_text('{"full_name": 1}\n')
+    with load.serving("load", "cloudevent", given, tmp_path / "log") as function:
+        for name in ("a", "b"):
+            body = finalized(tmp_path / "lake", f"drop/repos/{name}")
+            assert function.post(body, PUSH) == 200, (tmp_path / "log").read_text()
     assert list((tmp_path / "quarantine").glob("quarantine/*.json"))
-    assert (tmp_path / "millrace.duckdb").exists()
+    with SnowflakeWarehouse(address) as warehouse:
+        assert list(warehouse.keys_of(TABLES["repos"])) == [("o/a",)]
 
 
 def test_the_job_package_builds_an_empty_warehouse(dbt_runner: Package, tmp_path: Path) -> None:
