@@ -6,9 +6,11 @@ UV := $(BIN)/uv
 RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
 ENV ?= dev
+DBT_DIR := jobs/dbt-runner/dbt
+DATA_DIR := $(CURDIR)/data
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-emulators test-image bench parity faults faults-mutants faults-kill lint format lock docs deploy destroy clean
+.PHONY: help run test test-emulators test-image bench parity faults faults-mutants faults-kill lint format lock docs dbt-slim deploy destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +54,13 @@ docs: $(RUN)  ## generate the dbt documentation as one page (after a run)
 	  --project-dir jobs/dbt-runner/dbt --profiles-dir jobs/dbt-runner/dbt \
 	  --target-path "$(CURDIR)/data/dbt" --log-path "$(CURDIR)/data/dbt"
 	@echo "open data/dbt/static_index.html"
+
+# Without --defer: the state is that of this very file, where all that is not built again lies already.
+dbt-slim: $(RUN)  ## build only the models that differ from those of the last run, and what depends on them (after a run)
+	@MILLRACE_DUCKDB_PATH="$(DATA_DIR)/millrace.duckdb" $(BIN)/dbt --quiet build \
+	  --select state:modified+ --state "$(DATA_DIR)/dbt" \
+	  --project-dir "$(DBT_DIR)" --profiles-dir "$(DBT_DIR)" \
+	  --target-path "$(DATA_DIR)/dbt-slim" --log-path "$(DATA_DIR)/dbt-slim" $(ARGS)
 
 lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and without addresses
 	@for extra in dev local extract load dbt-runner tracing; do \

@@ -6,14 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.dbt.conftest import MARTS, PROJECT, ROOT, Build
+from tests.dbt.conftest import MARTS, PROJECT, ROOT, Dbt
+from tests.dbt.raw_tables import make_warehouse, sample_rows
 
 
-def test_only_a_changed_model_and_what_depends_on_it_are_built(built: Build, tmp_path: Path) -> None:
+def test_only_a_changed_model_and_what_depends_on_it_are_built(dbt: Dbt, tmp_path: Path) -> None:
     project, data = tmp_path / "dbt", tmp_path / "data"
+    data.mkdir()
+    last = dbt(make_warehouse(data / "millrace.duckdb", sample_rows()), "build", "--resource-types", "model seed")
+    shutil.copytree(last.target, data / "dbt")
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target"))
-    shutil.copytree(built.target, data / "dbt")
-    shutil.copy(built.database, data / "millrace.duckdb")
     changed = project / "models" / "intermediate" / "int_pull_requests_measured.sql"
     changed.write_text(f"-- changed\n{changed.read_text()}")
     command = ["make", "-o", ".venv/.run-stamp", "dbt-slim", f"BIN={Path(sys.executable).parent}"]
