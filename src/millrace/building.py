@@ -16,10 +16,11 @@ from millrace.warehouse import Node as Node
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What became of all of them."""
+    """What became of all of them; `artifacts` is the folder where dbt left its own account of it."""
 
     nodes: tuple[Node, ...]
     seconds: float
+    artifacts: Path | None = None
 
     @property
     def is_good(self) -> bool:
@@ -49,7 +50,8 @@ def build(
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner  # takes seconds, and only a build needs it
 
-    os.environ.update(warehouse.settings)
+    for name, value in warehouse.settings.items():
+        os.environ[name] = value
     results_of = Path(config.target_dir, "results-of-build")  # whose run_results.json lies there; gone while dbt runs
     is_retry = retry_of is not None and results_of.exists() and results_of.read_text() == str(retry_of)
     results_of.unlink(missing_ok=True)
@@ -67,7 +69,7 @@ def build(
         )
     results_of.write_text(str(number))
     nodes = tuple(_node(each) for each in result.result.results)
-    finished = Build(nodes, time.monotonic() - started)
+    finished = Build(nodes, time.monotonic() - started, Path(config.target_dir))
     log.info(
         "built",
         number=number,
