@@ -35,6 +35,7 @@ module "dbt_runner" {
   storage = {
     list-lake      = { bucket = local.lake, role = local.object_lister }
     replace-lease  = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "build/lease.json" }
+    keep-artifacts = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "build/artifacts/" }
     read-requested = { bucket = local.lake, role = "roles/storage.objectViewer", prefix = "build/requested.json" }
   }
   vpc_connector = var.vpc_connector

@@ -52,6 +52,7 @@ def test_the_plan_breaks_no_rule(plan: Plan) -> None:
         pytest.param("load", "delete", "build/requested.json", id="it requests builds"),
         pytest.param("dbt_runner", "delete", "build/lease.json", id="a build takes the lease"),
         pytest.param("dbt_runner", "get", "build/requested.json", id="and reads what is wanted"),
+        pytest.param("dbt_runner", "create", "build/artifacts/1-1/manifest.json", id="and keeps what dbt says of it"),
     ],
 )
 def test_a_deployable_may_do_what_the_code_does(plan: Plan, who: str, verb: str, name: str) -> None:
@@ -79,6 +80,7 @@ def test_a_deployable_may_do_what_the_code_does(plan: Plan, who: str, verb: str,
         pytest.param("load", "create", "drop/commits/a.csv", id="nor drops files"),
         pytest.param("load", "delete", "build/lease.json", id="nor touches the lease"),
         pytest.param("dbt_runner", "get", PART, id="a build reads no part"),
+        pytest.param("dbt_runner", "delete", "build/artifacts/1-1/manifest.json", id="nor changes what it has kept"),
         pytest.param("dbt_runner", "create", "build/requested.json", id="nor requests another"),
     ],
 )
