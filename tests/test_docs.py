@@ -80,13 +80,14 @@ def test_every_object_name_of_the_lake_page_is_one_that_parses() -> None:
         "<task_id>": "commits",
         "<nnnnn>": "00000",
         "<any name>": "my file",
+        "<number>-<token>": "7-9",
         r".(parquet\|ndjson\|csv)": ".csv",
     }
     for name in names:
         for placeholder, value in values.items():
             name = name.replace(placeholder, value)
         assert str(keys.parse(name)) == name
-    assert len(names) == 9
+    assert len(names) == 10
 
 
 def test_every_table_is_in_the_page_about_incremental_reading() -> None:

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from millrace import log
 from millrace.building import Build
 from millrace.errors import MillraceError
 from millrace.lake import Lake, ObjectExists, ObjectMissing
-from millrace.lake.keys import LeaseKey, RequestedKey
+from millrace.lake.keys import ARTIFACTS, ArtifactKey, LeaseKey, RequestedKey
 from millrace.warehouse import BuildLog, BuildRow, Fenced, Node, Publisher
 
 _REQUESTED, _LEASE = str(RequestedKey()), str(LeaseKey())
@@ -280,7 +281,21 @@ def _build(builder: Builder, lease: Lease, wanted: int | None, retry_of: int | N
         builder.log.end_build(noted, False, None, (Node("dbt", "command", "error", 0, str(error)),))
         raise
     nodes = tuple(node for node in built.nodes if node.kind not in ("test", "unit_test") or not node.is_good)
-    return builder.log.end_build(noted, built.is_good, built.seconds, nodes), built
+    ended = builder.log.end_build(noted, built.is_good, built.seconds, nodes)
+    if built.artifacts is not None:
+        _keep(builder.lake, ended, built.artifacts)
+    return ended, built
+
+
+def _keep(lake: Lake, build: BuildRow, artifacts: Path) -> None:
+    """Put what dbt says of a build into the lake, good or not. Nothing depends on it: a failure is a warning."""
+    for what in ARTIFACTS:
+        path = artifacts / f"{what}.json"
+        if path.exists():
+            try:
+                lake.write(str(ArtifactKey(build.number, build.token, what)), path, if_generation=0)
+            except (MillraceError, OSError) as error:
+                log.warning("artifact not kept", number=build.number, artifact=what, error=str(error))
 
 
 def _publish(builder: Builder, build: BuildRow) -> None:

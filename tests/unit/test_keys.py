@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from millrace.errors import BadObject
 from millrace.lake import keys
-from millrace.lake.keys import CursorKey, DroppedFile, FinalKey, ObjectKey, PlanKey, RawPart, TaskKey
+from millrace.lake.keys import ArtifactKey, CursorKey, DroppedFile, FinalKey, ObjectKey, PlanKey, RawPart, TaskKey
 from millrace.tables import TABLES
 
 tables = st.sampled_from(sorted(TABLES))
@@ -21,6 +21,7 @@ KEYS: st.SearchStrategy[ObjectKey] = st.one_of(
     st.builds(TaskKey, run_ids, task_ids),
     st.builds(FinalKey, run_ids),
     st.builds(CursorKey, tables),
+    st.builds(ArtifactKey, st.integers(1), st.integers(1), st.sampled_from(keys.ARTIFACTS)),
     st.builds(
         lambda table, parts, kind: DroppedFile(table, f"{'/'.join(parts)}.{kind}", kind),
         tables,

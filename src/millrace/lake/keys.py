@@ -9,6 +9,7 @@
     state/<table>.json                                                     CursorKey
     build/lease.json                                                       LeaseKey
     build/requested.json                                                   RequestedKey
+    build/artifacts/<number>-<token>/(run_results|manifest).json           ArtifactKey
 
 `str(key)` is the name and `parse` its inverse. Only tables of the registry are names of tables.
 """
@@ -124,12 +125,37 @@ class RequestedKey:
         return "build/requested.json"
 
 
-ObjectKey = RawPart | DroppedFile | PlanKey | TaskKey | FailureKey | FinalKey | CursorKey | LeaseKey | RequestedKey
+@dataclass(frozen=True, slots=True)
+class ArtifactKey:
+    """What dbt says of a build: `what` is one of ARTIFACTS."""
+
+    number: int
+    token: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"build/artifacts/{self.number}-{self.token}/{self.what}.json"
+
+
+ARTIFACTS = ("run_results", "manifest")
+ObjectKey = (
+    RawPart
+    | DroppedFile
+    | PlanKey
+    | TaskKey
+    | FailureKey
+    | FinalKey
+    | CursorKey
+    | LeaseKey
+    | RequestedKey
+    | ArtifactKey
+)
 
 _RAW = re.compile(rf"raw/([a-z0-9_]+)/dt=(\d{{4}}-\d\d-\d\d)/run=({RUN_ID})/({TASK_ID})-(\d{{5}})\.parquet", re.ASCII)
 _RUN = re.compile(rf"runs/({RUN_ID})/(?:(plan|final)|(tasks|failures)/({TASK_ID}))\.json", re.ASCII)
 _STATE = re.compile(r"state/([a-z0-9_]+)\.json", re.ASCII)
 _BUILD: dict[str, ObjectKey] = {str(key): key for key in (LeaseKey(), RequestedKey())}
+_ARTIFACT = re.compile(rf"build/artifacts/([1-9]\d*)-([1-9]\d*)/({'|'.join(ARTIFACTS)})\.json", re.ASCII)
 _DROP = re.compile(r"drop/([^/]*)/(.*)", re.DOTALL)
 
 
@@ -152,6 +178,8 @@ def parse(name: str) -> ObjectKey:
         return CursorKey(_known(match[1], name))
     if name in _BUILD:
         return _BUILD[name]
+    if match := _ARTIFACT.fullmatch(name):
+        return ArtifactKey(int(match[1]), int(match[2]), match[3])
     if match := _DROP.fullmatch(name):
         return _dropped(match[1], match[2], name)
     raise BadObject(
