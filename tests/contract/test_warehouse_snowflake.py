@@ -224,6 +224,41 @@ def test_a_session_that_was_idle_for_long_is_begun_anew(warehouse: Watched, monk
     assert warehouse._connection is not first
 
 
+def test_a_session_is_not_changed_for_another_in_the_middle_of_a_load(
+    warehouse: Watched, lake: LocalLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed_s, sessions = [time.monotonic()], []
+
+    def later(number: int, statement: str) -> None:
+        passed_s[0] += 241  # each statement takes longer than a session may be idle
+        sessions.append(warehouse._connection)
+
+    monkeypatch.setattr("millrace.warehouse.snowflake.time.monotonic", lambda: passed_s[0])
+    warehouse.before = later
+    entry = warehouse.load(part(lake, tmp_path, "o/a"))
+    assert len(sessions) > 10
+    assert all(session is sessions[0] for session in sessions)
+    assert (names(warehouse), warehouse.find(entry.version)) == (["o/a"], entry)
+
+
+@pytest.mark.parametrize("begun", ["BEGIN", "COPY", "MERGE", "COMMIT"])
+def test_a_session_that_ends_in_the_middle_of_a_load_leaves_nothing_and_the_next_attempt_loads(
+    warehouse: Watched, lake: LocalLake, tmp_path: Path, begun: str
+) -> None:
+    batch = part(lake, tmp_path, "o/a")
+
+    def end(number: int, statement: str) -> None:
+        if statement.split()[0] == begun:
+            warehouse.before = lambda number, statement: None
+            warehouse.close()
+
+    warehouse.before = end
+    with pytest.raises(TransientError, match="the session ended"):
+        warehouse.load(batch)
+    assert (names(warehouse), warehouse.find(batch.version)) == ([], None)
+    assert warehouse.load(batch).rows_inserted == 1
+
+
 def test_statements_say_which_run_they_belong_to(warehouse: Watched, lake: LocalLake, tmp_path: Path) -> None:
     tags = []
     warehouse.before = lambda number, statement: tags.append(warehouse._tag)

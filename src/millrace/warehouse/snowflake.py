@@ -75,6 +75,7 @@ class SnowflakeWarehouse:
         self._lock = threading.RLock()
         self._connection: connector.SnowflakeConnection | None = None
         self._used_at = 0.0
+        self._holders = 0
         self._session = ""
         self._tag = "millrace"
 
@@ -106,7 +107,7 @@ class SnowflakeWarehouse:
 
     def load(self, batch: Batch) -> LedgerEntry:
         """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be."""
-        with self._lock, self._tagged(batch.run_id), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        with self._holding(), self._tagged(batch.run_id), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
             path = Path(folder, "object.parquet")
             content = canonical.read(batch.path, batch.table, self._caps, path)
             merge = self._prepare(batch.table, content.columns)
@@ -160,7 +161,7 @@ class SnowflakeWarehouse:
 
     def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
         """Merge small objects of one table together, each with its own ledger entry; BadObject when one is bad."""
-        with self._lock, self._tagged(None), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        with self._holding(), self._tagged(None), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
             known = self.find_all([each.version for each in objects])
             new = [each for each in objects if each.version not in known]
             if not new:
@@ -206,7 +207,7 @@ class SnowflakeWarehouse:
 
     def publish(self, build: BuildRow) -> None:
         """Copy the marts for their readers in one transaction; Fenced when a build with a larger token has started."""
-        with self._lock:
+        with self._holding():
             snowflake_builds.refuse_older(self.execute, build.token)
             snowflake_builds.shape(self.execute)
             with self._transaction():
@@ -225,6 +226,8 @@ class SnowflakeWarehouse:
                     return list(cursor.fetchall())
             except Error as error:
                 raise self._to_error(error) from error
+            finally:
+                self._used_at = time.monotonic()
 
     def _to_error(self, error: Error) -> Exception:
         if error.errno == _MISSING:
@@ -233,13 +236,26 @@ class SnowflakeWarehouse:
             self.close()
         return TransientError(f"Snowflake: {first_line(error)}")
 
+    @contextmanager
+    def _holding(self) -> Iterator[None]:
+        """Keep to one session until the block ends: a transaction and temporary tables are gone with theirs."""
+        with self._lock:
+            self._connect()
+            self._holders += 1
+            try:
+                yield
+            finally:
+                self._holders -= 1
+
     def _connect(self) -> connector.SnowflakeConnection:
-        if self._connection is not None and time.monotonic() - self._used_at > _IDLE_S:
+        """Give the session; a new one when it may have ended, unless somebody has begun something in it."""
+        if not self._holders and self._connection is not None and time.monotonic() - self._used_at > _IDLE_S:
             self.close()
         if self._connection is None:
+            if self._holders:
+                raise TransientError("Snowflake: the session ended, and what was begun in it with it")
             self._connection = connect(self._address)
             self._session = secrets.token_hex(6).upper()
-        self._used_at = time.monotonic()
         return self._connection
 
     @contextmanager
@@ -253,7 +269,7 @@ class SnowflakeWarehouse:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock:
+        with self._holding():
             self._take_turn()
             try:
                 yield
@@ -291,7 +307,6 @@ class SnowflakeWarehouse:
             self.close()
 
     def _prepare(self, table: Table, came: dict[str, str], is_bundle: bool = False) -> Merge:
-        self._connect()
         return snowflake_staging.prepare(self.execute, table, came, self._caps.columns, self._session, is_bundle)
 
     def _merge(self, merge: Merge, batch: Batch, content: Content) -> LedgerEntry:
