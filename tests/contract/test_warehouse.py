@@ -354,6 +354,13 @@ def test_a_flipped_bit_is_refused_or_loads_but_never_breaks_the_warehouse(rig: R
     assert rig.load(repos(repo("o/new"))).rows_inserted == 1
 
 
+def test_a_text_that_is_no_utf_8_is_unreadable(rig: Rig) -> None:
+    broken = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xc3(")])
+    with pytest.raises(BadObject) as refused:
+        rig.load(pa.table({"full_name": broken}))
+    assert refused.value.reason == "unreadable"
+
+
 def test_a_path_is_never_read_as_pattern_or_columns(rig: Rig) -> None:
     path = rig.folder / "dt=2026-01-01" / "default_branch=evil" / "it's [a] *.parquet"
     path.parent.mkdir(parents=True)

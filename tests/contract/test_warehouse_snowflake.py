@@ -276,6 +276,16 @@ def test_nested_values_of_any_shape_share_a_column_and_lose_nothing(warehouse: W
     assert [row["owner"] for row in on_snowflake.rows_of(warehouse, "repos")] == [{"a": 1}, {"a": 1, "b": ["x"]}]
 
 
+def test_a_text_that_snowflake_cannot_hold_is_set_aside_and_not_tried_for_ever(
+    warehouse: Watched, tmp_path: Path
+) -> None:
+    path = tmp_path / "long.parquet"
+    pq.write_table(pa.table({"full_name": ["o/a", "o/b"], "default_branch": ["x" * 16_777_217, "main"]}), path)
+    with pytest.raises(BadObject, match="1 of 2 rows have a default_branch of more than 16,777,216 bytes") as refused:
+        warehouse.load(Batch(ObjectVersion("drops", "long", 1), REPOS, path, T0, None))
+    assert refused.value.reason == "too_large"
+
+
 def test_unsigned_decimal_date_and_bytes_keep_their_kinds(warehouse: Watched, tmp_path: Path) -> None:
     path = tmp_path / "kinds.parquet"
     columns = {

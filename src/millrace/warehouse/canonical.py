@@ -18,6 +18,7 @@ from millrace.warehouse.parquet import Caps, check, first_line, open_file
 NOTHING = '"NULL"'  # of a column that has no values
 NESTED = "VARIANT"  # whatever a column of structs, maps or lists of them holds
 _ROWS_AT_ONCE = 20_000
+_TEXT_BYTES = 16_777_216  # https://docs.snowflake.com/en/sql-reference/data-types-text: a VARCHAR without a length
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
 _CANONICAL = {
     "VARCHAR": TEXT,
@@ -74,8 +75,8 @@ def kind_of(of: pa.DataType) -> str:
 def read(path: Path, table: Table, caps: Caps, to: Path) -> Content:
     """Read all of a file, and write it again at `to` where a type of it is not the one that is loaded as it is.
 
-    Raises BadObject: what `parquet.check` raises, `missing_key`, `unreadable`, and for bad rows `null_key` and
-    `out_of_range`.
+    Raises BadObject: what `parquet.check` raises, `missing_key`, `unreadable`, and for bad rows `null_key`,
+    `out_of_range` and `too_large`.
     """
     check(path, caps)
     try:
@@ -120,13 +121,17 @@ def _target(schema: pa.Schema) -> pa.Schema:
 
 
 def _counted(batch: pa.RecordBatch, table: Table, content: Content) -> pa.RecordBatch:
-    """Take a batch into the account of the file."""
+    """Take a batch into the account of the file; Arrow says when a text in it is no UTF-8."""
+    batch.validate(full=True)
     content.rows += batch.num_rows
     given = {name.lower(): name for name in content.columns}
     for name in table.key:
         if name not in table.key_may_be_null:
             _count(content, "null_key", f"have no {name}, which names them", batch[given[name.lower()]].null_count)
     for name, kind in content.columns.items():
+        if kind == "VARCHAR":
+            long = pc.sum(pc.greater(pc.binary_length(_plain(batch[name])), _TEXT_BYTES)).as_py() or 0
+            _count(content, "too_large", f"have a {name} of more than {_TEXT_BYTES:,} bytes", long)
         if kind == "TIMESTAMP":
             microseconds = _microseconds(batch[name])
             early, late = pc.less(microseconds, _FIRST_US), pc.greater(microseconds, _LAST_US)
@@ -156,12 +161,15 @@ def _modulo(values: pa.Array, by: int) -> pa.Array:
     return pc.if_else(pc.less(rest, 0), pc.add(rest, by), rest)
 
 
+def _plain(values: pa.Array) -> pa.Array:
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+
+
 def _cast(batch: pa.RecordBatch, target: pa.Schema) -> pa.RecordBatch:
     columns = []
     for column in target:
         values = batch[column.name]
-        if pa.types.is_dictionary(values.type):
-            values = values.dictionary_decode()
+        values = _plain(values)
         if column.type == INSTANT:
             values = _microseconds(values)
         columns.append(values.cast(column.type))
