@@ -367,3 +367,29 @@ def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        pytest.param(None, {"authenticator": "WORKLOAD_IDENTITY", "workload_identity_provider": "GCP"}, id="by itself"),
+        pytest.param(PEM, {"authenticator": "SNOWFLAKE_JWT", "private_key": b"secret"}, id="by a key pair"),
+    ],
+)
+def test_it_signs_in_without_a_password_and_with_every_limit(
+    monkeypatch: pytest.MonkeyPatch, key: str | None, expected: dict[str, object]
+) -> None:
+    told: dict[str, Any] = {}
+
+    def refuse(**given: Any) -> None:
+        told.update(given)
+        raise connector.errors.DatabaseError("no such user")
+
+    monkeypatch.setattr(connector, "connect", refuse)
+    with pytest.raises(ConfigError, match=r"as U: .*may it use R\? docs/snowflake.md"):
+        SnowflakeWarehouse(Address.parse(URL, key)).newest_load_seq()
+    assert expected.items() <= told.items()
+    assert not {"password", "token", "host"} & told.keys()
+    session = told["session_parameters"]
+    assert (session["TIMEZONE"], session["WEEK_START"], session["ABORT_DETACHED_QUERY"]) == ("UTC", 1, True)
+    assert 0 < session["LOCK_TIMEOUT"] < session["STATEMENT_TIMEOUT_IN_SECONDS"] < 540

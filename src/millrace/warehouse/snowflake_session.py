@@ -107,6 +107,7 @@ def connect(address: Address) -> connector.SnowflakeConnection:
                 "LOCK_TIMEOUT": LOCK_TIMEOUT_S,
                 "QUERY_TAG": "millrace",
                 "STATEMENT_TIMEOUT_IN_SECONDS": _STATEMENT_TIMEOUT_S,
+                "TIMESTAMP_NTZ_OUTPUT_FORMAT": "YYYY-MM-DD HH24:MI:SS.FF6",  # a CAST to text would cut to milliseconds
                 "TIMEZONE": "UTC",
                 "WEEK_START": 1,
             },

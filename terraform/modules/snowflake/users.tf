@@ -1,7 +1,8 @@
 # Who signs in: the account of a function or job, by its own identity or, where that cannot be, by a key. No password.
 locals {
   _statement_timeout_s = { BUILDER = 3600, LOADER = 300, SWEEPER = 300 }
-  _policy              = "${local.meta_schema}.SHORT_SESSIONS"
+  _idle_minutes        = { BUILDER = 60, LOADER = 5, SWEEPER = 5 } # one of dbt's sessions may wait for another's model
+  _policies            = { for user in keys(var.subjects) : user => "${local.meta_schema}.SESSIONS_OF_${user}" }
 }
 
 resource "snowflake_service_user" "this" {
@@ -17,6 +18,9 @@ resource "snowflake_service_user" "this" {
   abort_detached_query         = true
   lock_timeout                 = 60
   statement_timeout_in_seconds = local._statement_timeout_s[each.key]
+
+  timezone   = "UTC"
+  week_start = 1
 }
 
 resource "snowflake_grant_account_role" "user" {
@@ -34,15 +38,15 @@ resource "snowflake_execute" "identity" {
 
 # A transaction whose client died ends with its session, and gives back the turn.
 resource "snowflake_execute" "session_policy" {
-  count   = var.edition == "standard" ? 0 : 1
-  execute = "CREATE SESSION POLICY IF NOT EXISTS ${local._policy} SESSION_IDLE_TIMEOUT_MINS = 5"
-  revert  = "DROP SESSION POLICY IF EXISTS ${local._policy}"
+  for_each = var.edition == "standard" ? {} : local._policies
+  execute  = "CREATE SESSION POLICY IF NOT EXISTS ${each.value} SESSION_IDLE_TIMEOUT_MINS = ${local._idle_minutes[each.key]}"
+  revert   = "DROP SESSION POLICY IF EXISTS ${each.value}"
 }
 
 resource "snowflake_execute" "short_sessions" {
-  for_each = var.edition == "standard" ? {} : snowflake_service_user.this
-  execute  = "ALTER USER ${each.value.name} SET SESSION POLICY ${local._policy}"
-  revert   = "ALTER USER ${each.value.name} UNSET SESSION POLICY"
+  for_each = var.edition == "standard" ? {} : local._policies
+  execute  = "ALTER USER ${snowflake_service_user.this[each.key].name} SET SESSION POLICY ${each.value}"
+  revert   = "ALTER USER ${snowflake_service_user.this[each.key].name} UNSET SESSION POLICY"
 
   depends_on = [snowflake_execute.session_policy]
 }
