@@ -15,7 +15,7 @@ SRC = PROJECT / "src"
 LAYERS = (
     ("errors", "log"),
     ("tables",),
-    ("rows", "lake"),
+    ("rows", "lake", "usage"),
     ("bus", "jobs", "doors"),
     ("sources",),
     ("warehouse", "dropped_lines"),

@@ -1,0 +1,129 @@
+"""The canonical usage event, and what two readings of the same event mean together."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, TypeVar
+
+Role = Literal["user", "assistant"]
+Speed = Literal["standard", "fast", "batch"]
+_Number = TypeVar("_Number", int, Decimal)
+EventKey = tuple[str, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One disjoint split of the tokens that were billed; None is unknown.
+
+    The first five add up to all tokens of the response. `reasoning_tokens` is a part of `output_tokens`, and never
+    added to it. A cache write of unknown lifetime is one of five minutes, the providers' default.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_5m_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+    @property
+    def total_tokens(self) -> int:
+        """All tokens that are known."""
+        return sum(part or 0 for part in (self.input_tokens, self.output_tokens, self.cache_read_tokens, self.written))
+
+    @property
+    def written(self) -> int | None:
+        """All tokens that were written to a cache."""
+        return _sum(self.cache_write_5m_tokens, self.cache_write_1h_tokens)
+
+
+NO_TOKENS = Tokens(0, 0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEvent:
+    """One response of a model, or one prompt of a user (`NO_TOKENS`, cost 0).
+
+    `cost_usd` is what the agent itself says. `is_estimated`: the tokens are counted from a text's length.
+    `provider`, `model`, `project` and `speed` are None when the log does not say.
+    """
+
+    agent: str
+    session_id: str
+    message_id: str
+    request_id: str | None
+    role: Role
+    occurred_at: datetime
+    project: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    speed: Speed | None = None
+    tokens: Tokens = NO_TOKENS
+    is_estimated: bool = False
+    cost_usd: Decimal | None = None
+
+    @property
+    def key(self) -> EventKey:
+        """What is the same for all lines, in all files, that tell of this event."""
+        return (self.agent, self.message_id, self.request_id)
+
+    def to_json(self) -> dict[str, object]:
+        """Give the event as one flat JSON object, instants as of RFC 3339 and costs as text."""
+        fields = asdict(self)
+        fields |= fields.pop("tokens")
+        cost = None if self.cost_usd is None else format(self.cost_usd, "f")
+        return fields | {"occurred_at": self.occurred_at.isoformat().replace("+00:00", "Z"), "cost_usd": cost}
+
+
+def merge(one: UsageEvent, other: UsageEvent) -> UsageEvent:
+    """Give the one event that two events with the same key are, in whichever order they come.
+
+    Each field of tokens is the maximum: a response is logged while it streams, and only its last line has the true
+    counts. Cache writes are the maximum of their sum, of which the longest known part is of one hour. Counted tokens
+    replace estimated ones. Who, when and where is of the earlier event: a resumed or forked session copies history.
+    """
+    first, second = sorted((one, other), key=lambda event: (event.occurred_at, event.session_id))
+    counted = [event for event in (first, second) if not event.is_estimated] or [first, second]
+    return replace(
+        first,
+        project=first.project if first.project is not None else second.project,
+        provider=first.provider if first.provider is not None else second.provider,
+        model=first.model if first.model is not None else second.model,
+        speed=first.speed if first.speed is not None else second.speed,
+        tokens=merge_tokens(counted[0].tokens, counted[-1].tokens),
+        is_estimated=counted[0].is_estimated,
+        cost_usd=_most(first.cost_usd, second.cost_usd),
+    )
+
+
+def merge_all(events: Iterable[UsageEvent]) -> dict[EventKey, UsageEvent]:
+    """Give one event per key, in the order in which the keys first came."""
+    merged: dict[EventKey, UsageEvent] = {}
+    for event in events:
+        known = merged.get(event.key)
+        merged[event.key] = event if known is None else merge(known, event)
+    return merged
+
+
+def merge_tokens(one: Tokens, other: Tokens) -> Tokens:
+    """Give the most of each field; cache writes as their largest sum, split by what is known to last an hour."""
+    written = _most(one.written, other.written)
+    hour = _most(one.cache_write_1h_tokens, other.cache_write_1h_tokens)
+    return Tokens(
+        input_tokens=_most(one.input_tokens, other.input_tokens),
+        output_tokens=_most(one.output_tokens, other.output_tokens),
+        cache_read_tokens=_most(one.cache_read_tokens, other.cache_read_tokens),
+        cache_write_5m_tokens=None if written is None else written - (hour or 0),
+        cache_write_1h_tokens=hour,
+        reasoning_tokens=_most(one.reasoning_tokens, other.reasoning_tokens),
+    )
+
+
+def _most(one: _Number | None, other: _Number | None) -> _Number | None:
+    known = [value for value in (one, other) if value is not None]
+    return max(known, default=None)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None and other is None else (one or 0) + (other or 0)

@@ -1,0 +1,141 @@
+"""Single fields of a record, read by name and checked: the only way from a log into an event.
+
+A missing field and an explicit null are None. Anything else that is not what the field holds is malformed; nothing is
+clamped, converted or guessed.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+Record = Mapping[str, object]
+
+MOST_TOKENS = 10**12
+MOST_USD = 10**6
+# Neither can be a sentence, an e-mail address or a path from the root.
+_ID = re.compile(r"\w[\w.:-]{0,199}", re.ASCII)
+_MODEL = re.compile(r"\w[\w.:/+\[\]-]{0,119}(?:@(?:\d{8}|default|latest))?", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d.*", re.ASCII)
+_HOME = re.compile(r"^(?:[A-Za-z]:)?[\\/](?:home|Users|users)[\\/][^\\/]*|^[\\/]root(?=[\\/]|$)")
+
+
+class Reason(StrEnum):
+    """Why a line gave no event. Each complete line gives an event or is counted under one of these."""
+
+    NO_USAGE = "no_usage"  # of a known kind that says nothing about usage
+    NO_TOKENS = "no_tokens"  # a response without counts, as yet
+    SYNTHETIC = "synthetic"  # made up by the agent: no model answered
+    REPEATED = "repeated"  # a counter that stands where it stood
+    INHERITED = "inherited"  # the counter with which a fork begins, of calls that are its parent's
+    DELETED = "deleted"  # the sum of responses that had events of their own
+    UNKNOWN_KIND = "unknown_kind"
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"
+    TOO_LARGE = "too_large"
+    TOO_DEEP = "too_deep"
+    WRONG_TYPE = "wrong_type"
+    BAD_NUMBER = "bad_number"
+    BAD_TIME = "bad_time"
+    BAD_NAME = "bad_name"
+    NO_ID = "no_id"
+
+
+class MalformedError(ValueError):
+    """A record is not what its agent writes."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_object(record: Record, name: str) -> Record:
+    """Give the object in a field; an empty one when it is missing."""
+    value = record.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise MalformedError(Reason.WRONG_TYPE)
+    return value
+
+
+def read_text(record: Record, name: str) -> str | None:
+    """Give a text that decides something and goes into no event."""
+    value = record.get(name)
+    if value is not None and not isinstance(value, str):
+        raise MalformedError(Reason.WRONG_TYPE)
+    return value
+
+
+def read_id(record: Record, name: str) -> str | None:
+    """Give an identifier, or None when it is missing or empty."""
+    return _matching(read_text(record, name), _ID)
+
+
+def read_model(record: Record, name: str) -> str | None:
+    """Give the name of a model, or None when it is missing or empty."""
+    return _matching(read_text(record, name), _MODEL)
+
+
+def read_count(record: Record, name: str) -> int | None:
+    """Give a count of tokens."""
+    value = record.get(name)
+    if value is None:
+        return None
+    if type(value) is not int or not 0 <= value <= MOST_TOKENS:
+        raise MalformedError(Reason.BAD_NUMBER)
+    return value
+
+
+def read_cost(record: Record, name: str) -> Decimal | None:
+    """Give an amount of USD, exactly as it is written."""
+    value = record.get(name)
+    if value is None:
+        return None
+    if type(value) not in (int, Decimal):
+        raise MalformedError(Reason.BAD_NUMBER)
+    cost = Decimal(str(value))
+    if not cost.is_finite() or not 0 <= cost <= MOST_USD or len(cost.as_tuple().digits) > 38 or cost.adjusted() < -38:
+        raise MalformedError(Reason.BAD_NUMBER)
+    return cost
+
+
+def read_instant(record: Record, name: str) -> datetime:
+    """Give the UTC instant of a timestamp with any offset; without an offset it is UTC."""
+    value = record.get(name)
+    if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
+        raise MalformedError(Reason.BAD_TIME)
+    try:
+        instant = datetime.fromisoformat(value)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise MalformedError(Reason.BAD_TIME) from None
+
+
+def read_epoch_ms(record: Record, name: str) -> datetime:
+    """Give the UTC instant of a number of milliseconds since 1970."""
+    value = record.get(name)
+    if type(value) is not int or not 0 < value < 253_402_300_800_000:
+        raise MalformedError(Reason.BAD_TIME)
+    return datetime.fromtimestamp(value // 1000, UTC).replace(microsecond=value % 1000 * 1000)
+
+
+def project_slug(cwd: str | None) -> str | None:
+    """Give the project's short name: the path below the user's home, with a dash for all but letters and digits.
+
+    The same folder has the same slug for every agent. The home itself, and whose it is, is not in it.
+    """
+    if not cwd:
+        return None
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", _HOME.sub("", cwd)).strip("-")
+    return slug[-120:] or None
+
+
+def _matching(value: str | None, pattern: re.Pattern[str]) -> str | None:
+    if not value:
+        return None
+    if pattern.fullmatch(value) is None:
+        raise MalformedError(Reason.BAD_NAME)
+    return value

@@ -1,0 +1,72 @@
+"""No text, code, address or path of a log gets into an event or a state."""
+
+import json
+
+import pytest
+from tests.usage.corpus import CASES, Case
+
+from millrace.usage.agents import AGENTS
+from millrace.usage.reading import LogState
+
+SECRETS = (
+    "please delete the invoices of March",
+    "def transfer(amount): return vault.open('4242')",
+    "alex.doe@example.com",
+    "/home/alex.doe",
+    "C:\\Users\\alex.doe",
+)
+
+
+def poisoned(value: object, secret: str) -> object:
+    """Give the value with the secret in place of every text, and in a field that nobody knows."""
+    if isinstance(value, dict):
+        return {name: poisoned(inner, secret) for name, inner in value.items()} | {"unknown": secret}
+    if isinstance(value, list):
+        return [*(poisoned(inner, secret) for inner in value), secret]
+    return secret if isinstance(value, str) else value
+
+
+def variants(record: object, secret: str) -> list[object]:
+    """Give the record with the secret in one of its fields at a time, at each depth."""
+    if not isinstance(record, dict):
+        return [poisoned(record, secret)]
+    return [
+        record | {name: variant}
+        for name, value in (record | {"unknown": ""}).items()
+        for variant in [*variants(value, secret), poisoned(value, secret)]
+    ]
+
+
+def records(case: Case) -> list[dict[str, object]]:
+    found = []
+    for line in b"\n".join(case.logs).splitlines():
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        found += [value] if isinstance(value, dict) else []
+    return found
+
+
+def said(agent: str, content: bytes) -> str:
+    reading = AGENTS[agent].read(content, LogState("S1"))
+    return json.dumps([*(event.to_json() for event in reading.events), json.loads(reading.state.to_json())])
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("agent", [name for name, agent in AGENTS.items() if not agent.is_document])
+def test_a_secret_in_any_field_of_a_line_is_in_no_event(agent: str, secret: str) -> None:
+    cases = [case for case in CASES if case.agent.name == agent][::4]
+    lines = [variant for case in cases for record in records(case)[:2] for variant in variants(record, secret)]
+    answers = [said(agent, json.dumps(line).encode() + b"\n") for line in lines]
+    assert [answer for answer in answers if json.dumps(secret)[1:-1] in answer] == []
+    assert len(lines) > 20
+
+
+@pytest.mark.parametrize("folder", ["/home/alex.doe/app", "/Users/alex.doe/app", "C:\\Users\\alex.doe\\app"])
+def test_the_owner_of_a_home_is_in_no_event(folder: str) -> None:
+    case = next(case for case in CASES if str(case) == "claude/a_response_in_one_line")
+    line = json.dumps(json.loads(case.logs[0]) | {"cwd": folder, "gitBranch": "alex.doe"}).encode() + b"\n"
+    answer = said("claude", line)
+    assert '"project": "app"' in answer
+    assert "alex" not in answer
