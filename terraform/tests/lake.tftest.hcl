@@ -26,8 +26,10 @@ run "the_buckets_keep_what_they_have" {
     error_message = "no object has rights of its own, none is public"
   }
   assert {
-    condition     = !contains(flatten([for bucket in google_storage_bucket.this : bucket.lifecycle_rule[*].action]), "Delete")
-    error_message = "nothing is deleted by age"
+    condition = alltrue(flatten([for bucket in google_storage_bucket.this : [
+      for rule in bucket.lifecycle_rule : tolist(rule.action)[0].type == "Delete" ? join(",", tolist(rule.condition)[0].matches_prefix) == "build/artifacts/" : true
+    ]]))
+    error_message = "no data is deleted by age, only what dbt says of a build"
   }
   assert {
     condition     = toset([for each in google_storage_notification.this : each.object_name_prefix]) == toset(["raw/", "drop/", "runs/"])

@@ -98,8 +98,9 @@ def _state(plan: dict[str, Any]) -> Iterator[str]:
             yield f"{address}: a destroy takes the objects"
         if [each["retention_duration_seconds"] >= WEEK_S for each in planned["soft_delete_policy"]] != [True]:
             yield f"{address}: what is deleted cannot be brought back for a week"
-        if any(rule["action"][0]["type"] == "Delete" for rule in planned["lifecycle_rule"]):
-            yield f"{address}: deletes by age"
+        deleted = [rule["condition"][0] for rule in planned["lifecycle_rule"] if rule["action"][0]["type"] == "Delete"]
+        if any(condition["matches_prefix"] != ["build/artifacts/"] for condition in deleted):
+            yield f"{address}: deletes data by age"
     for address, planned in resources(plan, "google_secret_manager_secret"):
         if not planned["deletion_protection"]:
             yield f"{address}: not protected"

@@ -20,7 +20,7 @@ resource "google_storage_bucket" "this" {
     retention_duration_seconds = var.soft_delete_days * 86400
   }
 
-  # Nothing is ever deleted by age: raw is what the warehouse can be built from again, quarantine is emptied by people.
+  # No data is ever deleted by age: raw is what the warehouse can be built from again, quarantine is emptied by people.
   lifecycle_rule {
     action {
       type          = "SetStorageClass"
@@ -30,6 +30,15 @@ resource "google_storage_bucket" "this" {
       age                   = 60
       matches_prefix        = ["raw/", "drop/", "quarantine/"]
       matches_storage_class = ["STANDARD"]
+    }
+  }
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 90
+      matches_prefix = ["build/artifacts/"] # what dbt says of a build: a megabyte each
     }
   }
   lifecycle_rule {
