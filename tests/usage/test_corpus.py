@@ -1,10 +1,7 @@
 """Every log of the corpus gives the events that its case says, however it is cut on the way."""
 
-from collections.abc import Iterator
-from itertools import pairwise
-
 import pytest
-from tests.usage.corpus import CASES, CORPUS, Case, collect
+from tests.usage.corpus import CASES, CORPUS, Case, collect, within_lines
 
 from millrace.usage import agents
 
@@ -13,12 +10,6 @@ LINES = [case for case in CASES if not case.agent.is_document]
 
 def at_each_line(log: bytes) -> list[bytes]:
     return log.splitlines(keepends=True)
-
-
-def within_lines(log: bytes) -> Iterator[bytes]:
-    """Cut some lines in two or three, and leave others whole."""
-    step = max(len(log) // 23, 1)
-    return (log[start:end] for start, end in pairwise([*range(0, len(log), step), len(log)]))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -1,12 +1,15 @@
 """Each rule of counting is needed: without it, a named case of the corpus gives something else."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.usage.corpus import CASES, collect
+from tests.usage.corpus import CASES, Case, Collected, collect, within_lines
 
-from millrace.usage import claude, event, fields
+from millrace.usage import claude, codex, event, reading
+from millrace.usage.fields import read_count
 
+to_json = reading.LogState.to_json
 BY_NAME = {str(case): case for case in CASES}
 
 
@@ -37,9 +40,9 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
         claude, "read_count", skipped_zero, "claude/a_missing_count_is_unknown"),
     "writes of an hour are kept apart": (
         claude, "_tokens", lambda usage: event.Tokens(
-            fields.read_count(usage, "input_tokens"), fields.read_count(usage, "output_tokens"),
-            fields.read_count(usage, "cache_read_input_tokens"),
-            fields.read_count(usage, "cache_creation_input_tokens")),
+            read_count(usage, "input_tokens"), read_count(usage, "output_tokens"),
+            read_count(usage, "cache_read_input_tokens"),
+            read_count(usage, "cache_creation_input_tokens")),
         "claude/cache_writes_of_one_hour"),
     "writes that get a lifetime are the same writes": (
         event, "merge_tokens", lambda one, other: event.Tokens(
@@ -54,13 +57,56 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
     "a project's name has no home in it": (
         claude, "project_slug", lambda cwd: cwd and cwd.strip("/").replace("/", "-"),
         "claude/a_project_below_a_home"),
+    "the state has the model of the turn": (
+        reading.LogState, "to_json", lambda state: to_json(replace(state, model=None)), "codex/a_turn_is_one_event"),
+    "the state has the counters": (
+        reading.LogState, "to_json", lambda state: to_json(replace(state, totals=None)),
+        "codex/two_turns_are_the_difference_of_counters"),
+    "the state has the project": (
+        reading.LogState, "to_json", lambda state: to_json(replace(state, project=None)),
+        "claude/a_change_of_folder_within_a_session"),
+    "an incomplete line is left for later": (reading, "_complete_bytes", len, "claude/the_last_line_is_torn"),
+    "growth counts, and not the last usage": (
+        codex, "_is_comparable", lambda counters, state: False, "codex/the_last_usage_is_not_what_counts"),
+    "a counter that goes back began anew": (
+        codex, "_is_comparable", lambda counters, state: True, "codex/a_counter_that_begins_anew"),
+    "a fork's first counter is not its own usage": (
+        codex, "_is_comparable", lambda counters, state: True, "codex/a_fork_that_goes_on_counting"),
+    "a counter that stands is no event": (
+        codex, "_is_standing", lambda counters, state: False, "codex/a_counter_is_emitted_again"),
+    "one kind of counter counts": (
+        codex, "_is_told_twice", lambda counter, state: False, "codex/usage_records_of_a_fork_are_on_their_own"),
+    "copies in a fork are its parent's events": (
+        codex, "_root_id", lambda state: state.session_id, "codex/a_fork_copies_its_parent_with_new_instants"),
+    "copies of copies are the first session's": (
+        codex, "_follow", lambda ancestor, parent, state: state, "codex/a_fork_of_a_fork"),
+    "sessions without a common root share no event": (
+        codex, "_root_id", lambda state: "", "codex/two_sessions_with_equal_counters"),
+    "reasoning is within the output": (
+        codex, "_split", lambda used, usage: event.Tokens(
+            used[0] - used[1], used[3] + used[4], used[1], None, None, used[4]),
+        "codex/reasoning_is_a_part_of_output"),
+    "what was cached is within the input": (
+        codex, "_split", lambda used, usage: event.Tokens(used[0], used[3], used[1], None, None, used[4]),
+        "codex/a_turn_is_one_event"),
+    "what was written is within the input": (
+        codex, "_split", lambda used, usage: event.Tokens(used[0] - used[1], used[3], used[1], used[2], None, used[4]),
+        "codex/cache_writes_are_a_part_of_input"),
+    "a bad counter is not a zero": (
+        codex, "read_count", lambda usage, name: usage.get(name) if type(usage.get(name)) is int else 0,
+        "codex/counters_that_are_none"),
 }  # fmt: skip
+
+
+def read_growing(case: Case) -> Collected:
+    """Read the logs while they are written, which takes every rule."""
+    return collect(case, (lambda log: [log]) if case.agent.is_document else within_lines)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_case_notices_when_it_is_no_longer_true_that(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     owner, name, mutant, noticed_by = RULES[rule]
     case = BY_NAME[noticed_by]
-    assert collect(case).to_json() == case.expected
+    assert read_growing(case).to_json() == case.expected
     monkeypatch.setattr(owner, name, mutant)
-    assert collect(case).to_json() != case.expected
+    assert read_growing(case).to_json() != case.expected

@@ -16,6 +16,8 @@ SECRETS = (
     "C:\\Users\\alex.doe",
 )
 
+LINES = [name for name, agent in AGENTS.items() if not agent.is_document]
+
 
 def poisoned(value: object, secret: str) -> object:
     """Give the value with the secret in place of every text, and in a field that nobody knows."""
@@ -48,25 +50,35 @@ def records(case: Case) -> list[dict[str, object]]:
     return found
 
 
-def said(agent: str, content: bytes) -> str:
+def said(agent: str, lines: list[object]) -> str:
+    """Give all that a log's reading keeps of it."""
+    content = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
     reading = AGENTS[agent].read(content, LogState("S1"))
     return json.dumps([*(event.to_json() for event in reading.events), json.loads(reading.state.to_json())])
 
 
+def poisonings(agent: str, secret: str) -> list[list[object]]:
+    """Give logs of the corpus with the secret somewhere in one of their lines."""
+    logs = [records(case)[:7] for case in CASES if case.agent.name == agent][::5]
+    return [
+        [*log[:place], variant, *log[place + 1 :]]
+        for log in logs
+        for place, line in enumerate(log)
+        for variant in variants(line, secret)
+    ]
+
+
 @pytest.mark.parametrize("secret", SECRETS)
-@pytest.mark.parametrize("agent", [name for name, agent in AGENTS.items() if not agent.is_document])
+@pytest.mark.parametrize("agent", LINES)
 def test_a_secret_in_any_field_of_a_line_is_in_no_event(agent: str, secret: str) -> None:
-    cases = [case for case in CASES if case.agent.name == agent][::4]
-    lines = [variant for case in cases for record in records(case)[:2] for variant in variants(record, secret)]
-    answers = [said(agent, json.dumps(line).encode() + b"\n") for line in lines]
-    assert [answer for answer in answers if json.dumps(secret)[1:-1] in answer] == []
-    assert len(lines) > 20
+    logs = poisonings(agent, secret)
+    assert [log for log in logs if json.dumps(secret)[1:-1] in said(agent, log)] == []
+    assert len(logs) > 100
 
 
 @pytest.mark.parametrize("folder", ["/home/alex.doe/app", "/Users/alex.doe/app", "C:\\Users\\alex.doe\\app"])
 def test_the_owner_of_a_home_is_in_no_event(folder: str) -> None:
     case = next(case for case in CASES if str(case) == "claude/a_response_in_one_line")
-    line = json.dumps(json.loads(case.logs[0]) | {"cwd": folder, "gitBranch": "alex.doe"}).encode() + b"\n"
-    answer = said("claude", line)
+    answer = said("claude", [json.loads(case.logs[0]) | {"cwd": folder, "gitBranch": "alex.doe"}])
     assert '"project": "app"' in answer
     assert "alex" not in answer

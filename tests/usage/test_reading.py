@@ -1,5 +1,6 @@
 """Reading a log in pieces is reading it whole, and no piece is too large, too deep or too odd to be counted."""
 
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.usage.corpus import CASES, Case, Collected, collect, read_growing
 
-from millrace.usage import agents, claude, event
+from millrace.usage import agents, claude, codex, event
 from millrace.usage.event import Tokens
 from millrace.usage.reading import Caps, LogState
 
@@ -59,6 +60,24 @@ def test_a_response_of_claude_adds_up_to_its_counts(fresh: int, output: int, rea
     assert split.total_tokens == fresh + output + read + written
 
 
+grown = st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
+
+
+@given(st.lists(grown, max_size=6), st.lists(st.integers(1, 3), min_size=6, max_size=6))
+def test_a_session_of_codex_adds_up_to_its_last_counter(growth: list[tuple[int, ...]], times: list[int]) -> None:
+    sums, lines = [0] * 5, list[dict[str, object]]()
+    for (fresh, cached, written, said, thought), count in zip(growth, times, strict=False):
+        added = (fresh + cached + written, cached, written, said + thought, thought)
+        sums = [before + more for before, more in zip(sums, added, strict=True)]
+        info = {"total_token_usage": dict(zip(codex._COUNTERS, sums, strict=True))}
+        payload = {"type": "token_count", "info": info}
+        lines += [{"type": "event_msg", "timestamp": "2026-01-02T03:00:00Z", "payload": payload}] * count
+    log = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    events = codex.read(log, LogState("S1")).events
+    assert sum(event.tokens.total_tokens for event in events) == sums[0] + sums[3]
+    assert sum(event.tokens.reasoning_tokens or 0 for event in events) == sums[4]
+
+
 def test_a_line_over_the_cap_is_counted_once_and_not_kept() -> None:
     state, done, caps = LogState("S1"), Collected(), Caps(line_bytes=64)
     state = read_growing(done, agents.AGENTS["claude"], state, [b"x" * 40, b"y" * 40, b"z" * 400], caps)
@@ -75,5 +94,5 @@ def test_a_whole_line_over_the_cap_is_counted() -> None:
 
 
 def test_a_state_is_what_its_json_says() -> None:
-    state = LogState("S1", 7, True, "app", "openai", "gpt-5", (1, 2, 3, 4, 5), "S0", True)
+    state = LogState("S1", 7, True, "app", "openai", "gpt-5", (1, 2, 3, 4, 5), "S0", True, 3, "token_count")
     assert LogState.parse(state.to_json()) == state

@@ -17,8 +17,9 @@ class LogState:
     """What one log has to be remembered by between two readings.
 
     `offset_bytes` is after the last complete line; the next reading starts there. `session_id` is given by the log's
-    file or folder name, and replaced by the log's own. `totals` are the counters seen last, `root_id` is the session
-    that began to count. `is_within_long_line`: the offset is within a line over the cap, of which the rest is to go.
+    file or folder name, and replaced by the log's own. `totals` are the counters seen last, `prompts` how many came
+    since, `root_id` is the session that began to count, `is_fork` whether that was another one. `counter` is the kind
+    of line that counts. `is_within_long_line`: the offset is within a line over the cap, of which the rest is to go.
     """
 
     session_id: str | None = None
@@ -30,6 +31,8 @@ class LogState:
     totals: Counts | None = None
     root_id: str | None = None
     is_fork: bool = False
+    prompts: int = 0
+    counter: str | None = None
 
     def to_json(self) -> str:
         """Give the state as JSON."""
@@ -76,7 +79,7 @@ StepFunction = Callable[[Record, LogState], Step]
 def read_lines(content: bytes, state: LogState, step: StepFunction, caps: Caps) -> Reading:
     """Read the complete lines of `content`, which starts at `state.offset_bytes`; the rest is left for later."""
     events, skipped = list[UsageEvent](), Counter[Reason]()
-    end = content.rfind(b"\n") + 1
+    end = _complete_bytes(content)
     lines = content[:end].split(b"\n")[:-1]
     for line in lines:
         state, outcome = _read_line(line, state, step, caps)
@@ -120,6 +123,11 @@ def parse_json(text: bytes | str) -> object:
         raise MalformedError(Reason.NOT_UTF8) from None
     except ValueError:
         raise MalformedError(Reason.NOT_JSON) from None
+
+
+def _complete_bytes(content: bytes) -> int:
+    """Give how many bytes are complete lines; an agent may be writing the rest."""
+    return content.rfind(b"\n") + 1
 
 
 def _decimal(text: str) -> Decimal:
