@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.usage.corpus import CASES, Case, Collected, collect, within_lines
 
-from millrace.usage import claude, codex, event, reading
+from millrace.usage import claude, codex, cursor, event, reading
 from millrace.usage.fields import read_count
 
 to_json = reading.LogState.to_json
@@ -95,6 +95,19 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
     "a bad counter is not a zero": (
         codex, "read_count", lambda usage, name: usage.get(name) if type(usage.get(name)) is int else 0,
         "codex/counters_that_are_none"),
+    "an estimate is marked as one": (
+        cursor, "_tokens", lambda value: (event.Tokens(output_tokens=len(value.get("text", "")) // 4), False),
+        "cursor/an_answer_without_counts_is_estimated"),
+    "an answer's estimate is output": (
+        cursor, "_tokens", lambda value: (event.Tokens(input_tokens=len(value.get("text", "")) // 4), True),
+        "cursor/an_answer_without_counts_is_estimated"),
+    "four characters are a token, and the rest is none": (
+        cursor, "_estimate", lambda length: -(-length // 4), "cursor/an_answer_without_counts_is_estimated"),
+    "counts replace an estimate": (
+        event, "merge", lambda one, other: replace(one, tokens=event.merge_tokens(one.tokens, other.tokens)),
+        "cursor/counts_come_after_an_estimate"),
+    "the model is not guessed": (
+        cursor, "_model", lambda value, is_bubble: "composer-1", "cursor/an_answer_of_an_unknown_model"),
 }  # fmt: skip
 
 

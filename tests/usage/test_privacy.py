@@ -30,6 +30,8 @@ def poisoned(value: object, secret: str) -> object:
 
 def variants(record: object, secret: str) -> list[object]:
     """Give the record with the secret in one of its fields at a time, at each depth."""
+    if isinstance(record, str) and record.startswith("{"):
+        return [json.dumps(variant) for variant in variants(parsed(record), secret)]
     if not isinstance(record, dict):
         return [poisoned(record, secret)]
     return [
@@ -39,15 +41,16 @@ def variants(record: object, secret: str) -> list[object]:
     ]
 
 
+def parsed(text: str | bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def records(case: Case) -> list[dict[str, object]]:
-    found = []
-    for line in b"\n".join(case.logs).splitlines():
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        found += [value] if isinstance(value, dict) else []
-    return found
+    values = map(parsed, b"\n".join(case.logs).splitlines())
+    return [value for value in values if isinstance(value, dict)]
 
 
 def said(agent: str, lines: list[object]) -> str:

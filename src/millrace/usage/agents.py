@@ -6,7 +6,7 @@ The next agent is one module with a `read`, and one line here.
 from dataclasses import dataclass
 from typing import Protocol
 
-from millrace.usage import claude, codex
+from millrace.usage import claude, codex, cursor
 from millrace.usage.reading import Caps, LogState, Reading
 
 
@@ -35,5 +35,6 @@ AGENTS: dict[str, Agent] = {
     for agent in (
         Agent(claude.AGENT, claude.read),
         Agent(codex.AGENT, codex.read),
+        Agent(cursor.AGENT, cursor.read),
     )
 }  # fmt: skip
