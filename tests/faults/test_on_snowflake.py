@@ -12,7 +12,7 @@ from tests.faults.world import replaced, tiny
 from millrace.warehouse import snowflake_ledger, snowflake_merge
 from millrace.warehouse.snowflake import SnowflakeWarehouse
 
-_CASES = range(6)
+_CASES = range(4)
 _A_DUPLICATE = 11
 _AN_OLDER_ROW = 10
 
