@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.usage.corpus import CASES, Case, Collected, collect, within_lines
 
-from millrace.usage import claude, codex, cursor, event, reading
+from millrace.usage import claude, cline, codex, cursor, event, reading
 from millrace.usage.fields import read_count
 
 to_json = reading.LogState.to_json
@@ -108,6 +108,24 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
         "cursor/counts_come_after_an_estimate"),
     "the model is not guessed": (
         cursor, "_model", lambda value, is_bubble: "composer-1", "cursor/an_answer_of_an_unknown_model"),
+    "an element is found by its instant": (
+        cline, "_milliseconds", lambda instant: id(object()), "cline/a_request_is_rewritten_when_it_ends"),
+    "an element that is rewritten updates its event": (
+        event, "merge", keep_first, "cline/a_request_of_zeros_is_rewritten"),
+    "what came in is with the cache where there is a protocol": (
+        cline, "_is_with_cache", lambda info, came_in, cached: False, "roocode/input_with_the_cache_in_it"),
+    "what came in is without the cache where there is no protocol": (
+        cline, "_is_with_cache", lambda info, came_in, cached: cached <= came_in,
+        "kilocode/input_without_a_protocol"),
+    "a cache that is more than came in was not in it": (
+        cline, "_is_with_cache", lambda info, came_in, cached: True, "roocode/anthropics_input_without_the_cache"),
+    "what the agent says is no prompt": (
+        cline, "_is_prompt", lambda say, state: True, "cline/prompts_are_events_that_cost_nothing"),
+    "requests of sub-agents count": (
+        cline, "_RESPONSES", ("api_req_started",), "cline/a_sub_agents_requests"),
+    "deleted requests do not count twice": (
+        cline, "_RESPONSES", ("api_req_started", "deleted_api_reqs"), "cline/the_sum_of_deleted_requests"),
+    "a prompt costs nothing": (cline, "NO_COST", None, "cline/prompts_are_events_that_cost_nothing"),
 }  # fmt: skip
 
 

@@ -16,8 +16,6 @@ SECRETS = (
     "C:\\Users\\alex.doe",
 )
 
-LINES = [name for name, agent in AGENTS.items() if not agent.is_document]
-
 
 def poisoned(value: object, secret: str) -> object:
     """Give the value with the secret in place of every text, and in a field that nobody knows."""
@@ -48,21 +46,26 @@ def parsed(text: str | bytes) -> object:
         return None
 
 
+def flat(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
 def records(case: Case) -> list[dict[str, object]]:
-    values = map(parsed, b"\n".join(case.logs).splitlines())
+    texts = case.logs if case.agent.is_document else b"\n".join(case.logs).splitlines()
+    values = [value for text in texts for value in flat(parsed(text))]
     return [value for value in values if isinstance(value, dict)]
 
 
 def said(agent: str, lines: list[object]) -> str:
     """Give all that a log's reading keeps of it."""
-    content = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    reading = AGENTS[agent].read(content, LogState("S1"))
+    document, log = json.dumps(lines).encode(), b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    reading = AGENTS[agent].read(document if AGENTS[agent].is_document else log, LogState("S1"))
     return json.dumps([*(event.to_json() for event in reading.events), json.loads(reading.state.to_json())])
 
 
 def poisonings(agent: str, secret: str) -> list[list[object]]:
     """Give logs of the corpus with the secret somewhere in one of their lines."""
-    logs = [records(case)[:7] for case in CASES if case.agent.name == agent][::5]
+    logs = [records(case)[:7] for case in CASES if case.agent.name == agent][:: 1 if AGENTS[agent].is_document else 5]
     return [
         [*log[:place], variant, *log[place + 1 :]]
         for log in logs
@@ -72,11 +75,11 @@ def poisonings(agent: str, secret: str) -> list[list[object]]:
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-@pytest.mark.parametrize("agent", LINES)
+@pytest.mark.parametrize("agent", AGENTS)
 def test_a_secret_in_any_field_of_a_line_is_in_no_event(agent: str, secret: str) -> None:
     logs = poisonings(agent, secret)
     assert [log for log in logs if json.dumps(secret)[1:-1] in said(agent, log)] == []
-    assert len(logs) > 100
+    assert len(logs) > 50
 
 
 @pytest.mark.parametrize("folder", ["/home/alex.doe/app", "/Users/alex.doe/app", "C:\\Users\\alex.doe\\app"])

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.usage.corpus import CASES, Case, Collected, collect, read_growing
 
-from millrace.usage import agents, claude, codex, event
+from millrace.usage import agents, claude, cline, codex, event
 from millrace.usage.event import Tokens
 from millrace.usage.reading import Caps, LogState
 
+DOCUMENTS = [agent.name for agent in agents.AGENTS.values() if agent.is_document]
 LINES = [agent.name for agent in agents.AGENTS.values() if not agent.is_document]
 counts = st.none() | st.integers(0, 1000)
 tokens = st.builds(Tokens, counts, counts, counts, counts, counts, counts)
@@ -36,7 +37,18 @@ def test_any_cut_of_a_log_gives_the_events_of_the_whole(agent: str, data: st.Dat
     assert collect(case, lambda log: cut(log, at)).to_json() == case.expected
 
 
-@pytest.mark.parametrize("agent", LINES)
+@pytest.mark.parametrize("agent", DOCUMENTS)
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_a_document_that_is_read_while_it_is_written_gives_the_events_of_the_whole(
+    agent: str, data: st.DataObject
+) -> None:
+    case = data.draw(st.sampled_from(logs_of(agent)))
+    part = data.draw(st.floats(0, 1))
+    assert collect(case, lambda log: [log[: int(part * len(log))], log]).to_json() == case.expected
+
+
+@pytest.mark.parametrize("agent", agents.AGENTS)
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(noise=st.binary(max_size=200), at=st.floats(0, 1))
 def test_noise_is_counted_and_not_raised(agent: str, noise: bytes, at: float) -> None:
@@ -76,6 +88,21 @@ def test_a_session_of_codex_adds_up_to_its_last_counter(growth: list[tuple[int, 
     events = codex.read(log, LogState("S1")).events
     assert sum(event.tokens.total_tokens for event in events) == sums[0] + sums[3]
     assert sum(event.tokens.reasoning_tokens or 0 for event in events) == sums[4]
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
+def test_a_request_with_a_protocol_adds_up_to_what_came_in_and_out(
+    fresh: int, output: int, read: int, written: int
+) -> None:
+    came_in = fresh + read + written
+    info = {"tokensIn": came_in, "tokensOut": output, "cacheReads": read, "cacheWrites": written}
+    assert cline._tokens(info | {"apiProtocol": "openai"}).total_tokens == came_in + output
+
+
+def test_a_document_over_the_cap_is_counted() -> None:
+    done = Collected()
+    read_growing(done, agents.AGENTS["cline"], LogState("T1"), [b"[1, 2, 3]"], Caps(document_bytes=8))
+    assert (done.lines, done.skipped) == (1, {"too_large": 1})
 
 
 def test_a_line_over_the_cap_is_counted_once_and_not_kept() -> None:

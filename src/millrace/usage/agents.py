@@ -6,7 +6,7 @@ The next agent is one module with a `read`, and one line here.
 from dataclasses import dataclass
 from typing import Protocol
 
-from millrace.usage import claude, codex, cursor
+from millrace.usage import claude, cline, codex, cursor
 from millrace.usage.reading import Caps, LogState, Reading
 
 
@@ -36,5 +36,8 @@ AGENTS: dict[str, Agent] = {
         Agent(claude.AGENT, claude.read),
         Agent(codex.AGENT, codex.read),
         Agent(cursor.AGENT, cursor.read),
+        Agent("cline", cline.read_cline, is_document=True),
+        Agent("kilocode", cline.read_kilocode, is_document=True),
+        Agent("roocode", cline.read_roocode, is_document=True),
     )
 }  # fmt: skip

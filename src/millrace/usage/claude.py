@@ -6,7 +6,7 @@ counts as they were known by then; the last has the true ones. `input_tokens` is
 
 from dataclasses import replace
 
-from millrace.usage.event import NO_TOKENS, Speed, Tokens, UsageEvent
+from millrace.usage.event import NO_COST, NO_TOKENS, Speed, Tokens, UsageEvent
 from millrace.usage.fields import (
     MalformedError,
     Reason,
@@ -92,6 +92,7 @@ def _prompt(record: Record, message: Record, state: LogState) -> UsageEvent | Re
         occurred_at=read_instant(record, "timestamp"),
         project=state.project,
         tokens=NO_TOKENS,
+        cost_usd=NO_COST,
     )
 
 

@@ -11,7 +11,7 @@ event's id is where the counter stands, and of which root session: copies of an 
 from dataclasses import replace
 from datetime import datetime
 
-from millrace.usage.event import NO_TOKENS, Tokens, UsageEvent
+from millrace.usage.event import NO_COST, NO_TOKENS, Tokens, UsageEvent
 from millrace.usage.fields import (
     MalformedError,
     Reason,
@@ -152,7 +152,7 @@ def _subtract(counters: Counts, before: Counts) -> Counts:
 
 def _prompt(now: datetime, state: LogState) -> Step:
     place = f"{_position(state.totals or _ZERO)}:prompt{state.prompts}"
-    event = replace(_event(place, now, state, NO_TOKENS), role="user", provider=None, model=None)
+    event = replace(_event(place, now, state, NO_TOKENS), role="user", provider=None, model=None, cost_usd=NO_COST)
     return replace(state, prompts=state.prompts + 1), event
 
 

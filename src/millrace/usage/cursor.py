@@ -7,7 +7,7 @@ what they say was used is estimated from the answer's text, here and nowhere els
 import re
 from datetime import datetime
 
-from millrace.usage.event import NO_TOKENS, Tokens, UsageEvent
+from millrace.usage.event import NO_COST, NO_TOKENS, Tokens, UsageEvent
 from millrace.usage.fields import (
     MalformedError,
     Reason,
@@ -71,6 +71,7 @@ def _outcome(row: re.Match[str], value: Record) -> UsageEvent | Reason:
         model=_model(value, is_bubble) if role == "assistant" else None,
         tokens=tokens,
         is_estimated=is_estimated,
+        cost_usd=NO_COST if role == "user" else None,
     )
 
 

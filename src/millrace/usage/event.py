@@ -39,13 +39,14 @@ class Tokens:
 
 
 NO_TOKENS = Tokens(0, 0, 0, 0, 0, 0)
+NO_COST = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
-    """One response of a model, or one prompt of a user (`NO_TOKENS`, cost 0).
+    """One response of a model, or one prompt of a user, which costs nothing (`NO_TOKENS`, `NO_COST`).
 
-    `cost_usd` is what the agent itself says. `is_estimated`: the tokens are counted from a text's length.
+    Of a response, `cost_usd` is what the agent itself says. `is_estimated`: the tokens follow from a text's length.
     `provider`, `model`, `project` and `speed` are None when the log does not say.
     """
 

@@ -94,7 +94,10 @@ def read_lines(content: bytes, state: LogState, step: StepFunction, caps: Caps) 
 
 
 def read_document(content: bytes, state: LogState, step: StepFunction, caps: Caps) -> Reading:
-    """Read a whole JSON array, which its agent writes anew each time; one that does not end yet says nothing."""
+    """Read a whole JSON array, which its agent writes anew each time; one that does not end yet says nothing.
+
+    The state stays as it came: the next reading begins where this one did.
+    """
     if not content.rstrip().endswith(b"]"):
         return Reading((), state, 0, 0, {})
     try:
@@ -103,9 +106,9 @@ def read_document(content: bytes, state: LogState, step: StepFunction, caps: Cap
             raise MalformedError(Reason.WRONG_TYPE)
     except MalformedError as error:
         return Reading((), state, 1, 0, {error.reason: 1})
-    events, skipped = list[UsageEvent](), Counter[Reason]()
+    events, skipped, current = list[UsageEvent](), Counter[Reason](), state
     for element in elements:
-        state, outcome = _take(element, state, step)
+        current, outcome = _take(element, current, step)
         if isinstance(outcome, UsageEvent):
             events.append(outcome)
         else:
