@@ -1,10 +1,10 @@
 """The warehouse: raw tables, the ledger of every object that was loaded into them, and the log of the builds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 import pyarrow as pa
 
@@ -48,6 +48,68 @@ class LedgerEntry:
     quarantine_reason: str | None
     load_seq: int
     loaded_at: datetime
+
+    @classmethod
+    def of_loaded(
+        cls,
+        version: ObjectVersion,
+        table: Table,
+        run_id: str | None,
+        extracted_at: datetime,
+        rows: int,
+        fates: Mapping[str, int],
+        load_seq: int,
+        loaded_at: datetime,
+    ) -> Self:
+        """Note an object of `rows` rows by how many had which fate: inserted, updated, unchanged, confirmed.
+
+        A confirmed row is one without a change whose stamp advanced. All others were superseded.
+        """
+        inserted, updated = fates.get("inserted", 0), fates.get("updated", 0)
+        unchanged = fates.get("unchanged", 0) + fates.get("confirmed", 0)
+        return cls(
+            version=version,
+            table_name=table.name,
+            run_id=run_id,
+            extracted_at=extracted_at,
+            rows_read=rows,
+            rows_inserted=inserted,
+            rows_updated=updated,
+            rows_unchanged=unchanged,
+            rows_superseded=rows - inserted - updated - unchanged,
+            rows_quarantined=0,
+            quarantine_reason=None,
+            load_seq=load_seq,
+            loaded_at=loaded_at,
+        )
+
+    @classmethod
+    def of_set_aside(
+        cls,
+        version: ObjectVersion,
+        table_name: str | None,
+        run_id: str | None,
+        rows: int | None,
+        reason: str,
+        load_seq: int,
+        loaded_at: datetime,
+    ) -> Self:
+        """Note an object that went to quarantine, with all of its rows."""
+        return cls(
+            version=version,
+            table_name=table_name,
+            run_id=run_id,
+            extracted_at=None,
+            rows_read=rows,
+            rows_inserted=0,
+            rows_updated=0,
+            rows_unchanged=0,
+            rows_superseded=0,
+            rows_quarantined=rows,
+            quarantine_reason=reason,
+            load_seq=load_seq,
+            loaded_at=loaded_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,17 +39,11 @@ _NOT_THE_CONTENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """What became of the rows of one file."""
+    """How many rows one file had, and how many of them had which fate."""
 
     extracted_at: datetime
     read: int
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-
-    @property
-    def superseded(self) -> int:
-        return self.read - self.inserted - self.updated - self.unchanged
+    fates: dict[str, int]
 
 
 class DuckDBWarehouse:
@@ -128,21 +122,8 @@ class DuckDBWarehouse:
             with _blaming_the_content(batch.path):
                 load_seq = duckdb_ledger.next_load_seq(connection)
                 counts = _merge(connection, batch, load_seq, self._caps)
-            entry = LedgerEntry(
-                version=batch.version,
-                table_name=batch.table.name,
-                run_id=batch.run_id,
-                extracted_at=counts.extracted_at,
-                rows_read=counts.read,
-                rows_inserted=counts.inserted,
-                rows_updated=counts.updated,
-                rows_unchanged=counts.unchanged,
-                rows_superseded=counts.superseded,
-                rows_quarantined=0,
-                quarantine_reason=None,
-                load_seq=load_seq,
-                loaded_at=self._clock(),
-            )
+            what = (batch.version, batch.table, batch.run_id, counts.extracted_at)
+            entry = LedgerEntry.of_loaded(*what, counts.read, counts.fates, load_seq, self._clock())
             duckdb_ledger.note(connection, entry)
             return entry
 
@@ -159,21 +140,8 @@ class DuckDBWarehouse:
             known = duckdb_ledger.find(connection, version)
             if known is not None:
                 return known
-            entry = LedgerEntry(
-                version=version,
-                table_name=table_name,
-                run_id=run_id,
-                extracted_at=None,
-                rows_read=rows,
-                rows_inserted=0,
-                rows_updated=0,
-                rows_unchanged=0,
-                rows_superseded=0,
-                rows_quarantined=rows,
-                quarantine_reason=reason,
-                load_seq=duckdb_ledger.next_load_seq(connection),
-                loaded_at=self._clock(),
-            )
+            load_seq = duckdb_ledger.next_load_seq(connection)
+            entry = LedgerEntry.of_set_aside(version, table_name, run_id, rows, reason, load_seq, self._clock())
             duckdb_ledger.note(connection, entry)
             return entry
 
@@ -313,16 +281,14 @@ def _merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, c
     rows, keys, extracted_at, failing = connection.execute(duckdb_merge.facts(merge, source), values).fetchall()[0]
     if failing:
         _refuse(merge, rows, connection.execute(duckdb_merge.failures(merge, source), values).fetchall()[0])
-    counts = _Counts(extracted_at.replace(tzinfo=UTC) if rows else batch.extracted_at, rows)
+    newest = extracted_at.replace(tzinfo=UTC) if rows else batch.extracted_at
     if is_empty:
         source = merge.select if keys == rows else duckdb_merge.best(merge, merge.select)
         connection.execute(duckdb_merge.insert_all(merge, source), {**file, "load_seq": load_seq})
-        return replace(counts, inserted=keys)
+        return _Counts(newest, rows, {"inserted": keys})
     if keys < rows:
         connection.execute(duckdb_merge.keep_best(merge))
-    fates = _merge_staged(connection, merge, load_seq)
-    unchanged = fates.get("unchanged", 0) + fates.get("confirmed", 0)
-    return replace(counts, inserted=fates.get("inserted", 0), updated=fates.get("updated", 0), unchanged=unchanged)
+    return _Counts(newest, rows, _merge_staged(connection, merge, load_seq))
 
 
 def _refuse(merge: Merge, rows: int, failing: tuple[int, ...]) -> NoReturn:

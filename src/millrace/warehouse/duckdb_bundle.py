@@ -47,7 +47,8 @@ def load(
     entries = []
     for number, each in enumerate(objects):
         extracted_at = newest[number].replace(tzinfo=UTC) if number in newest else now
-        entries.append(_entry(each, table, extracted_at, fates.get(number, Counter()), load_seq, now))
+        what = (each.version, table, None, extracted_at, len(each.rows))
+        entries.append(LedgerEntry.of_loaded(*what, fates.get(number, {}), load_seq, now))
     for entry in entries:
         duckdb_ledger.note(connection, entry)
     return entries
@@ -79,29 +80,6 @@ def _carry_out(
     connection.execute("DROP TABLE decided")
     connection.execute("DROP TABLE staged")
     return fates
-
-
-def _entry(
-    each: SmallObject, table: Table, extracted_at: datetime, fates: Counter[str], load_seq: int, now: datetime
-) -> LedgerEntry:
-    read, inserted, updated = len(each.rows), fates["inserted"], fates["updated"]
-    unchanged = fates["unchanged"] + fates["confirmed"]
-    superseded = read - inserted - updated - unchanged
-    return LedgerEntry(
-        version=each.version,
-        table_name=table.name,
-        run_id=None,
-        extracted_at=extracted_at,
-        rows_read=read,
-        rows_inserted=inserted,
-        rows_updated=updated,
-        rows_unchanged=unchanged,
-        rows_superseded=superseded,
-        rows_quarantined=0,
-        quarantine_reason=None,
-        load_seq=load_seq,
-        loaded_at=now,
-    )
 
 
 def _described(connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, str]) -> dict[str, str]:

@@ -10,7 +10,6 @@ import secrets
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -129,21 +128,8 @@ class SnowflakeWarehouse:
             known = self.find(version)
             if known is not None:
                 return known
-            entry = LedgerEntry(
-                version=version,
-                table_name=table_name,
-                run_id=run_id,
-                extracted_at=None,
-                rows_read=rows,
-                rows_inserted=0,
-                rows_updated=0,
-                rows_unchanged=0,
-                rows_superseded=0,
-                rows_quarantined=rows,
-                quarantine_reason=reason,
-                load_seq=snowflake_ledger.next_load_seq(self.execute),
-                loaded_at=self._clock(),
-            )
+            load_seq = snowflake_ledger.next_load_seq(self.execute)
+            entry = LedgerEntry.of_set_aside(version, table_name, run_id, rows, reason, load_seq, self._clock())
             snowflake_ledger.note(self.execute, [entry])
             return entry
 
@@ -319,7 +305,7 @@ class SnowflakeWarehouse:
             extracted_at = batch.extracted_at
             if newest is not None:
                 extracted_at = datetime.fromtimestamp(newest // 1_000_000, UTC).replace(microsecond=newest % 1_000_000)
-            entry = _entry_of(
+            entry = LedgerEntry.of_loaded(
                 batch.version, batch.table, batch.run_id, extracted_at, content.rows, fates[0], load_seq, self._clock()
             )
             snowflake_ledger.note(self.execute, [entry])
@@ -336,34 +322,7 @@ class SnowflakeWarehouse:
             entries = []
             for number, each in enumerate(objects):
                 extracted_at, rows = newest.get(number, now), len(each.rows)
-                entries.append(_entry_of(each.version, table, None, extracted_at, rows, fates[number], load_seq, now))
+                what = (each.version, table, None, extracted_at, rows)
+                entries.append(LedgerEntry.of_loaded(*what, fates[number], load_seq, now))
             snowflake_ledger.note(self.execute, entries)
             return entries
-
-
-def _entry_of(
-    version: ObjectVersion,
-    table: Table,
-    run_id: str | None,
-    extracted_at: datetime,
-    rows: int,
-    fates: Counter[str],
-    load_seq: int,
-    now: datetime,
-) -> LedgerEntry:
-    inserted, updated, unchanged = fates["inserted"], fates["updated"], fates["unchanged"] + fates["confirmed"]
-    return LedgerEntry(
-        version=version,
-        table_name=table.name,
-        run_id=run_id,
-        extracted_at=extracted_at,
-        rows_read=rows,
-        rows_inserted=inserted,
-        rows_updated=updated,
-        rows_unchanged=unchanged,
-        rows_superseded=rows - inserted - updated - unchanged,
-        rows_quarantined=0,
-        quarantine_reason=None,
-        load_seq=load_seq,
-        loaded_at=now,
-    )
