@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 Role = Literal["user", "assistant"]
 Speed = Literal["standard", "fast", "batch"]
 _Number = TypeVar("_Number", int, Decimal)
+_Name = TypeVar("_Name", bound=str)
 EventKey = tuple[str, str, str | None]
 
 
@@ -78,23 +79,22 @@ class UsageEvent:
 
 
 def merge(one: UsageEvent, other: UsageEvent) -> UsageEvent:
-    """Give the one event that two events with the same key are, in whichever order they come.
+    """Give the one event that two events with the same key are, in whichever order any number of them comes.
 
     Each field of tokens is the maximum: a response is logged while it streams, and only its last line has the true
     counts. Cache writes are the maximum of their sum, of which the longest known part is of one hour. Counted tokens
-    replace estimated ones. Who, when and where is of the earlier event: a resumed or forked session copies history.
+    replace estimated ones. Session, instant and project are of the earlier event: a resumed or forked session copies
+    history.
     """
-    first, second = sorted((one, other), key=lambda event: (event.occurred_at, event.session_id))
-    counted = [event for event in (first, second) if not event.is_estimated] or [first, second]
+    counted = [event for event in (one, other) if not event.is_estimated] or [one, other]
     return replace(
-        first,
-        project=first.project if first.project is not None else second.project,
-        provider=first.provider if first.provider is not None else second.provider,
-        model=first.model if first.model is not None else second.model,
-        speed=first.speed if first.speed is not None else second.speed,
+        min(one, other, key=_age),
+        provider=_known(one.provider, other.provider),
+        model=_known(one.model, other.model),
+        speed=_known(one.speed, other.speed),
         tokens=merge_tokens(counted[0].tokens, counted[-1].tokens),
         is_estimated=counted[0].is_estimated,
-        cost_usd=_most(first.cost_usd, second.cost_usd),
+        cost_usd=_most(one.cost_usd, other.cost_usd),
     )
 
 
@@ -110,15 +110,25 @@ def merge_all(events: Iterable[UsageEvent]) -> dict[EventKey, UsageEvent]:
 def merge_tokens(one: Tokens, other: Tokens) -> Tokens:
     """Give the most of each field; cache writes as their largest sum, split by what is known to last an hour."""
     written = _most(one.written, other.written)
+    is_known = one.cache_write_5m_tokens is not None or other.cache_write_5m_tokens is not None
     hour = _most(one.cache_write_1h_tokens, other.cache_write_1h_tokens)
     return Tokens(
         input_tokens=_most(one.input_tokens, other.input_tokens),
         output_tokens=_most(one.output_tokens, other.output_tokens),
         cache_read_tokens=_most(one.cache_read_tokens, other.cache_read_tokens),
-        cache_write_5m_tokens=None if written is None else written - (hour or 0),
+        cache_write_5m_tokens=(written or 0) - (hour or 0) if is_known else None,
         cache_write_1h_tokens=hour,
         reasoning_tokens=_most(one.reasoning_tokens, other.reasoning_tokens),
     )
+
+
+def _age(event: UsageEvent) -> tuple[datetime, str, str]:
+    return event.occurred_at, event.session_id, event.project or ""
+
+
+def _known(one: _Name | None, other: _Name | None) -> _Name | None:
+    """Give the one that is known; should two lines disagree, always the same of them."""
+    return min((name for name in (one, other) if name is not None), default=None)
 
 
 def _most(one: _Number | None, other: _Number | None) -> _Number | None:
