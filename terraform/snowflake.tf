@@ -8,7 +8,9 @@ module "snowflake" {
   delete_data       = var.delete_data
   edition           = var.snowflake_edition
   keys              = var.snowflake_keys
+  object_events     = module.topic["object-events"].id
   retention_days    = var.snowflake_retention_days
+  staging           = var.snowflake_staging
   subjects = {
     BUILDER = module.dbt_runner.account_subject
     LOADER  = module.load.account_subject

@@ -123,6 +123,17 @@ variable "snowflake_retention_days" {
   }
 }
 
+variable "snowflake_staging" {
+  description = "How parts come to Snowflake: copy, when they are loaded, or snowpipe, as soon as they are there."
+  type        = string
+  nullable    = false
+  default     = "copy"
+  validation {
+    condition     = contains(["copy", "snowpipe"], var.snowflake_staging)
+    error_message = "snowflake_staging: copy or snowpipe."
+  }
+}
+
 variable "soft_delete_days" {
   description = "Days for which a deleted or replaced object can be brought back."
   type        = number

@@ -1,4 +1,4 @@
-"""Write tables.json and snowflake.json: what Terraform has to know of the code. Run it after a change of either."""
+"""Write tables.json, snowflake.json and pipes.json: what Terraform has to know of the code. Run it after a change of either."""
 
 import json
 import sys
@@ -9,14 +9,15 @@ sys.path.insert(0, str(PROJECT / "src"))
 
 from millrace.tables import TABLES  # noqa: E402 the package is not installed, only checked out
 from millrace.warehouse.snowflake_objects import META  # noqa: E402
+from millrace.warehouse.snowflake_pipes import PIPES  # noqa: E402
 
 FOLDER = PROJECT / "terraform"
 
 
 def exported() -> dict[str, str]:
-    """Give the text of each file: the tables with their parents (null: none), the statements that make META."""
+    """Give the text of each file: the tables with their parents (null: none), what makes META, and the pipes."""
     tables = {name: {"parent": TABLES[name].parent} for name in sorted(TABLES)}
-    return {"tables.json": _to_json(tables), "snowflake.json": _to_json(META)}
+    return {"tables.json": _to_json(tables), "snowflake.json": _to_json(META), "pipes.json": _to_json(PIPES)}
 
 
 def _to_json(values: object) -> str:

@@ -8,6 +8,7 @@ from tests.terraform.rig import PROJECT
 
 from millrace.tables import TABLES
 from millrace.warehouse.snowflake_objects import META, SCHEMAS
+from millrace.warehouse.snowflake_pipes import PIPES
 
 TERRAFORM = PROJECT / "terraform"
 
@@ -28,6 +29,12 @@ def test_the_exported_tables_are_those_of_the_registry() -> None:
 
 def test_the_exported_statements_are_those_of_the_code() -> None:
     assert json.loads((TERRAFORM / "snowflake.json").read_text()) == META, (
+        "run: .venv/bin/python terraform/write_tables.py"
+    )
+
+
+def test_the_exported_pipes_are_those_of_the_code() -> None:
+    assert json.loads((TERRAFORM / "pipes.json").read_text()) == PIPES, (
         "run: .venv/bin/python terraform/write_tables.py"
     )
 

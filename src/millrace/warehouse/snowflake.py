@@ -35,6 +35,7 @@ from millrace.warehouse import (
     snowflake_builds,
     snowflake_ledger,
     snowflake_merge,
+    snowflake_pipes,
     snowflake_staging,
 )
 from millrace.warehouse.canonical import Content
@@ -110,10 +111,20 @@ class SnowflakeWarehouse:
             path = Path(folder, "object.parquet")
             content = canonical.read(batch.path, batch.table, self._caps, path)
             merge = self._prepare(batch.table, content.columns)
+            is_of_the_lake = snowflake_staging.is_of_the_lake(batch, content, self._lake)
+            is_piped = is_of_the_lake and self._address.staging == "snowpipe" and not merge.has_more
+            if is_piped and (known := self.find(batch.version)) is not None:
+                return known  # and what was piped is gone
             with staging(self.execute, merge):
-                snowflake_staging.copy(self.execute, merge, batch, content, path, self._lake)
+                if is_piped:
+                    snowflake_staging.take_piped(self.execute, merge, batch, content)
+                elif is_of_the_lake:
+                    snowflake_staging.copy(self.execute, merge, batch, content)
+                else:
+                    checked = batch.path if content.is_canonical else path
+                    snowflake_staging.upload(self.execute, merge, checked, Path(folder))
                 snowflake_staging.reduce(self.execute, merge, batch.extracted_at, batch.run_id)
-                return self._merge(merge, batch, content)
+                return self._merge(merge, batch, content, is_piped)
 
     def quarantine(
         self,
@@ -295,8 +306,10 @@ class SnowflakeWarehouse:
     def _prepare(self, table: Table, came: dict[str, str], is_bundle: bool = False) -> Merge:
         return snowflake_staging.prepare(self.execute, table, came, self._caps.columns, self._session, is_bundle)
 
-    def _merge(self, merge: Merge, batch: Batch, content: Content) -> LedgerEntry:
+    def _merge(self, merge: Merge, batch: Batch, content: Content, is_piped: bool) -> LedgerEntry:
         with self._transaction():
+            if is_piped:
+                self.execute(snowflake_pipes.forget(batch.table), batch.version.name)
             known = self.find(batch.version)
             if known is not None:
                 return known

@@ -48,11 +48,9 @@ COLUMNS_OF = """
     WHERE TABLE_SCHEMA = 'RAW' AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION"""
 
 
+HOW = f"FILE_FORMAT = (FORMAT_NAME = '{PARQUET}') MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
 # FORCE: what Snowflake remembers of copies it forgets after 64 days, and it remembers names; the ledger is the truth.
-_HOW = (
-    f"FILE_FORMAT = (FORMAT_NAME = '{PARQUET}') MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE "
-    "ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
-)
+_HOW = f"{HOW} ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,11 @@ class Merge:
         return f"NEWEST_{self.session}"
 
     @property
+    def has_more(self) -> bool:
+        """Whether the file has columns that the registry does not know."""
+        return not {name.lower() for name in self.came} <= {field.name.lower() for field in self.table.schema}
+
+    @property
     def content(self) -> list[str]:
         """The columns that say what a row is, beside its key: by name, in any case."""
         stamps_and_key = {EXTRACTED_AT, RUN_ID, *(name.lower() for name in self.table.key)}
@@ -99,8 +102,12 @@ def raw(table: Table) -> str:
 
 def create(table: Table) -> str:
     """Give the statement that makes the raw table unless it is there."""
-    columns = [f"{quoted(field.name)} {_TYPES[_KINDS[field.type]]}" for field in table.schema]
-    return f"CREATE TABLE IF NOT EXISTS {raw(table)} ({', '.join(columns)}, {quoted(LOAD_SEQ)} NUMBER(38, 0))"
+    return f"CREATE TABLE IF NOT EXISTS {raw(table)} ({columns_of(table)}, {quoted(LOAD_SEQ)} NUMBER(38, 0))"
+
+
+def columns_of(table: Table) -> str:
+    """Give the columns of the registry with their types."""
+    return ", ".join(f"{quoted(field.name)} {_TYPES[_KINDS[field.type]]}" for field in table.schema)
 
 
 def all_keys(table: Table) -> str:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from millrace.errors import ConfigError, TransientError
 from millrace.tables import TABLES, Table
-from millrace.warehouse import Batch, SmallObject, snowflake_ledger, snowflake_merge
+from millrace.warehouse import Batch, SmallObject, snowflake_ledger, snowflake_merge, snowflake_pipes
 from millrace.warehouse.canonical import Content
 from millrace.warehouse.snowflake_merge import Merge
 
@@ -54,14 +54,23 @@ def staging(execute: Execute, merge: Merge) -> Iterator[None]:
                 execute(statement)
 
 
-def copy(execute: Execute, merge: Merge, batch: Batch, content: Content, rewritten: Path, lake: str | None) -> None:
-    """Bring the file into ARRIVED: from the lake where nobody can have replaced it, else as it was checked."""
-    bucket, name = batch.version.bucket, batch.version.name
-    if content.is_canonical and bucket == lake and name.startswith("raw/") and batch.run_id is not None:
-        copied = execute(snowflake_merge.copy_from_lake(merge, name.removeprefix("raw/")))
-        _require_all(copied, content.rows)
-    else:
-        upload(execute, merge, batch.path if content.is_canonical else rewritten, rewritten.parent)
+def is_of_the_lake(batch: Batch, content: Content, lake: str | None) -> bool:
+    """Whether Snowflake can fetch the file itself: a part as it was extracted, which nobody can have replaced."""
+    is_part = batch.run_id is not None and batch.version.name.startswith("raw/")
+    return is_part and content.is_canonical and batch.version.bucket == lake
+
+
+def copy(execute: Execute, merge: Merge, batch: Batch, content: Content) -> None:
+    """Bring a part of the lake into ARRIVED."""
+    copied = execute(snowflake_merge.copy_from_lake(merge, batch.version.name.removeprefix("raw/")))
+    _require_all(copied, content.rows)
+
+
+def take_piped(execute: Execute, merge: Merge, batch: Batch, content: Content) -> None:
+    """Bring a part of the lake that Snowpipe has copied into ARRIVED; TransientError until all of it has come."""
+    ((come, *_),) = execute(snowflake_pipes.take(merge), batch.version.name)
+    if int(come) < content.rows:
+        raise TransientError(f"Snowpipe has brought {come} of the {content.rows} rows of {batch.version.name} yet")
 
 
 def upload(execute: Execute, merge: Merge, path: Path, folder: Path) -> None:
