@@ -1,4 +1,4 @@
-"""Write tables.json, snowflake.json and pipes.json: what Terraform has to know of the code. Run it after a change of either."""
+"""Write tables.json, snowflake.json and pipes.json: what Terraform has to know of the code. Run it after a change."""
 
 import json
 import sys
