@@ -65,6 +65,7 @@ dbt-slim: $(RUN)  ## build only the models that differ from those of the last ru
 lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and without addresses
 	@for extra in dev local extract load dbt-runner tracing; do \
 	  $(UV) pip compile -q pyproject.toml --extra $$extra --universal --python-version 3.11 \
+	    --override requirements/overrides.in \
 	    $$([ $$extra = dev ] || echo "--constraint requirements/dev.txt") --upgrade \
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	    -o requirements/$$extra.txt || exit 1; done
