@@ -7,7 +7,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "src"))
 
-from millrace.tables import TABLES  # noqa: E402 the package is not installed, only checked out
+from millrace.tables import EXTRACTED  # noqa: E402 the package is not installed, only checked out
 from millrace.warehouse.snowflake_objects import META  # noqa: E402
 from millrace.warehouse.snowflake_pipes import PIPES  # noqa: E402
 
@@ -16,7 +16,7 @@ FOLDER = PROJECT / "terraform"
 
 def exported() -> dict[str, str]:
     """Give the text of each file: the tables with their parents (null: none), what makes META, and the pipes."""
-    tables = {name: {"parent": TABLES[name].parent} for name in sorted(TABLES)}
+    tables = {name: {"parent": EXTRACTED[name].parent} for name in sorted(EXTRACTED)}
     return {"tables.json": _to_json(tables), "snowflake.json": _to_json(META), "pipes.json": _to_json(PIPES)}
 
 

@@ -7,7 +7,7 @@ from flask import Request
 from millrace import adapters, config, doors, extracting, log, runs
 from millrace.bus import events
 from millrace.config import ExtractConfig
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 
 log.start(config.project())
 CONFIG = ExtractConfig.from_env()
@@ -22,9 +22,9 @@ def start_run(request: Request) -> dict[str, str]:
         return {"run_id": runs.start(adapters.lake_at(CONFIG.lake), adapters.bus_at(CONFIG.bus), order).run_id}
 
 
-for _name in TABLES:
+for _name in EXTRACTED:
 
     def _extract(event: CloudEvent, name: str = _name) -> None:
-        extracting.answer(adapters.extractor_of(CONFIG), TABLES[name], events.TaskEvent.parse(event))
+        extracting.answer(adapters.extractor_of(CONFIG), EXTRACTED[name], events.TaskEvent.parse(event))
 
     globals()[f"extract_{_name}"] = functions_framework.cloud_event(events.answering(f"extract_{_name}")(_extract))

@@ -27,7 +27,7 @@ from millrace import adapters
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
 from millrace.errors import ConfigError, TransientError
 from millrace.lake import Lake
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 
 _NAME = "emulated"
 _JOB = f"projects/{_NAME}/locations/here/jobs/dbt-runner"
@@ -105,7 +105,7 @@ def emulated(
         os.environ.update(settings)
         functions = stack.enter_context(ExitStack())
         targets = {"start_run": ("extract", "start_run", "http"), "load": ("load", "load", "cloudevent")}
-        targets |= {name: ("extract", f"extract_{name}", "cloudevent") for name in TABLES}
+        targets |= {name: ("extract", f"extract_{name}", "cloudevent") for name in EXTRACTED}
         urls = {name: functions.enter_context(_served(*target, settings)) for name, target in targets.items()}
         for each in urls.values():
             _await(each)
@@ -116,7 +116,7 @@ def emulated(
 def _subscriptions(urls: Mapping[str, str]) -> Iterator[pubsub.Pushed]:
     """Give what Terraform gives: the requests of each table, its parent's completions, and the bucket's events."""
     yield pubsub.Pushed("load", OBJECT_EVENTS, urls["load"])
-    for name, table in TABLES.items():
+    for name, table in EXTRACTED.items():
         yield pubsub.Pushed(f"extract-{name}", EXTRACT_REQUESTS, urls[name], name)
         if table.parent:
             yield pubsub.Pushed(f"extract-{name}-after-{table.parent}", EXTRACT_EVENTS, urls[name], table.parent)

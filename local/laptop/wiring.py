@@ -18,7 +18,7 @@ from millrace.errors import ConfigError
 from millrace.lake import Lake
 from millrace.lake.local import LocalLake
 from millrace.sources.listing import Listing
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 from millrace.warehouse.duckdb import DuckDBWarehouse
 
 
@@ -48,7 +48,7 @@ class Pipeline:
 
 def probe_source() -> None:
     """Ask the source for its shortest list, so that a wrong address or key is said once, before a run starts."""
-    table = TABLES["repos"]
+    table = EXTRACTED["repos"]
     client = adapters.extractor_of(ExtractConfig.from_env()).client.for_task()
     next(Listing(client, table, None, None, lambda columns: ()).rows())
 
@@ -63,7 +63,7 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
         raise ConfigError("functions in this process need file: and inprocess: adapters")
     lake.finalized = lambda stored: events.notify(bus, stored)
     bus.subscribe(Subscription("load", OBJECT_EVENTS, _function("load", "load", "cloudevent"), lane="load"))
-    for table in TABLES.values():
+    for table in EXTRACTED.values():
         application = _function("extract", f"extract_{table.name}", "cloudevent")
         requested = Subscription(
             f"extract-{table.name}", EXTRACT_REQUESTS, application, lane="extract", matching={"table": table.name}

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from millrace.errors import BadObject, RouteMissing
 from millrace.lake import Lake, ObjectVersion, keys
-from millrace.lake.keys import RawPart
+from millrace.lake.keys import DroppedFile, RawPart
 from millrace.sources import pages
 from millrace.sources.http import SourceClient
 from millrace.sources.listing import Listing
@@ -62,7 +62,7 @@ def _audit(
 ) -> Audit:
     in_lake: set[Key] = set()
     unloaded: list[Key] = []
-    for version in _parts(lake, table):
+    for version in _objects(lake, table):
         entry = warehouse.find(version)
         if entry is None:
             unloaded.append((version.name,))
@@ -73,8 +73,9 @@ def _audit(
         Difference("parts in the lake that the ledger does not know", tuple(unloaded)),
         Difference("rows of loaded parts that the warehouse lacks", _sorted(in_lake - held)),
     ]
-    total = None if client is None else _total(client, table, since)
-    if client is not None and total != len(held):
+    is_asked = client is not None and table.bulk is not None
+    total = _total(client, table, since) if client is not None and is_asked else None
+    if client is not None and is_asked and total != len(held):
         wanted = {_key(row, table) for row in _read(client, table, since, read)}
         total = len(wanted)
         differences += [
@@ -119,14 +120,16 @@ def _needed_by_children(table: Table) -> set[str]:
     }
 
 
-def _parts(lake: Lake, table: Table) -> list[ObjectVersion]:
+def _objects(lake: Lake, table: Table) -> list[ObjectVersion]:
+    """Give the table's parts; of one that is not extracted, the Parquet files that were dropped."""
     found = []
-    for stored in lake.list(f"raw/{table.name}/"):
+    for stored in lake.list(f"raw/{table.name}/" if table.bulk is not None else f"drop/{table.name}/"):
         try:
-            if isinstance(keys.parse(stored.version.name), RawPart):
-                found.append(stored.version)
+            key = keys.parse(stored.version.name)
         except BadObject:
             continue
+        if isinstance(key, RawPart) or (isinstance(key, DroppedFile) and key.kind == "parquet"):
+            found.append(stored.version)
     return found
 
 

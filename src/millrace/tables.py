@@ -1,7 +1,8 @@
 """The registry: one entry per raw table, with its columns, its key and where its rows come from.
 
 A new endpoint is one `Table` here, one staging model in dbt, and nothing else: the extract function, the object
-names, the Parquet schema, the raw table and the run's plan all follow from the entry.
+names, the Parquet schema, the raw table and the run's plan all follow from the entry. A table without a listing is not
+extracted: its rows come as files under `drop/`.
 
 Column names are the source's own. `docs/source.md` says how a listing becomes complete.
 """
@@ -86,14 +87,14 @@ class Table:
 
     Key columns are compared null-safe; a row with NULL in one that is not in `key_may_be_null` has no identity.
 
-    `bulk` is the cheapest complete listing, `plain` the one every server of the contract has. `lookback_days` is how
-    far back an incremental run reads again, because rows change or arrive late.
+    `bulk` is the cheapest complete listing (None: nobody lists it), `plain` the one every server of the contract has.
+    `lookback_days` is how far back an incremental run reads again, because rows change or arrive late.
     """
 
     name: str
     columns: pa.Schema
     key: tuple[str, ...]
-    bulk: Numbered | Whole
+    bulk: Numbered | Whole | None = None
     plain: PerParent | None = None
     parent: str | None = None
     newest: str | None = None
@@ -253,9 +254,38 @@ _REVIEWS = Table(
     plain=PerParent("/repos/{repo_name}/pulls/{number}/reviews", paged=False, sets=(("pr_id", "id"),)),
 )
 
-TABLES: dict[str, Table] = {table.name: table for table in (_REPOS, _COMMITS, _PULL_REQUESTS, _REVIEWS)}
+_USAGE_EVENTS = Table(
+    name="usage_events",
+    columns=_columns(
+        collector_id=TEXT,
+        user_id=TEXT,
+        agent=TEXT,
+        session_id=TEXT,
+        message_id=TEXT,
+        request_id=TEXT,
+        role=TEXT,
+        occurred_at=INSTANT,
+        project=TEXT,
+        provider=TEXT,
+        model=TEXT,
+        speed=TEXT,
+        input_tokens=COUNT,
+        output_tokens=COUNT,
+        cache_read_tokens=COUNT,
+        cache_write_5m_tokens=COUNT,
+        cache_write_1h_tokens=COUNT,
+        reasoning_tokens=COUNT,
+        is_estimated=FLAG,
+        reported_cost_usd=TEXT,  # a decimal number, every digit of it
+    ),
+    key=("agent", "message_id", "request_id", "collector_id"),  # what one machine's logs say of one event
+    key_may_be_null=("request_id",),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in (_REPOS, _COMMITS, _PULL_REQUESTS, _REVIEWS, _USAGE_EVENTS)}
+EXTRACTED: dict[str, Table] = {name: table for name, table in TABLES.items() if table.bulk is not None}
 
 
 def children_of(name: str | None) -> list[Table]:
     """The tables whose extraction starts when that of table `name` is complete (None: when a run starts)."""
-    return [table for table in TABLES.values() if table.parent == name]
+    return [table for table in TABLES.values() if table.bulk is not None and table.parent == name]

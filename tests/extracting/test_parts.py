@@ -17,7 +17,7 @@ from millrace.extracting import PartLimits, PartWriter
 from millrace.lake.keys import RawPart
 from millrace.lake.local import LocalLake
 from millrace.runs import Part
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 from millrace.warehouse import parquet
 
 RUN = "20260131T060000Z"
@@ -125,14 +125,14 @@ def test_a_part_of_texts_that_compress_to_nothing_is_cut_by_what_they_come_to(wr
     assert [part.rows for part in parts] == [20, 20, 20]
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", EXTRACTED)
 def test_no_rows_are_one_part_with_the_schema_and_when_it_was_extracted(
     write: Write, lake: LocalLake, tmp_path: Path, table: str
 ) -> None:
     (part,) = write(table=table)
     assert part.rows == 0
     empty = table_of(lake, part, tmp_path)
-    assert empty.schema.equals(TABLES[table].schema)
+    assert empty.schema.equals(EXTRACTED[table].schema)
     assert empty.schema.metadata == {
         b"millrace.extracted_at": AT.isoformat().encode(),
         b"millrace.run_id": RUN.encode(),
@@ -143,7 +143,7 @@ def test_the_columns_are_those_of_the_registry_in_its_order_whatever_the_order_o
     write: Write, lake: LocalLake, tmp_path: Path
 ) -> None:
     (part,) = write([{"userId": "u", "zzz": 1, "repoName": "o/r", "commitHash": "h"}])
-    assert table_of(lake, part, tmp_path).schema.equals(TABLES["commits"].schema)
+    assert table_of(lake, part, tmp_path).schema.equals(EXTRACTED["commits"].schema)
 
 
 def test_null_omitted_empty_and_zero_stay_four_things(write: Write, lake: LocalLake, tmp_path: Path) -> None:

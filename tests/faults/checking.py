@@ -14,7 +14,7 @@ from tests.faults.world import BUCKET, World
 from millrace import loading, reconciling, runs
 from millrace.lake import ObjectMissing, ObjectVersion, keys
 from millrace.lake.keys import CursorKey, DroppedFile, FinalKey, PlanKey, RawPart, TaskKey
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 
 Tables = dict[str, list[tuple[Any, ...]]]
 
@@ -43,7 +43,7 @@ def check(world: World, expected: Expected | None) -> None:
 
 def tables_of(world: World) -> Tables:
     """Give the raw tables row for row, but for what says how a row came there."""
-    return {name: world.engine.rows(name) for name in TABLES}
+    return {name: world.engine.rows(name) for name in EXTRACTED}
 
 
 def check_rows(world: World, expected: Tables) -> None:
@@ -130,7 +130,7 @@ def _rows_in(name: str, content: bytes) -> int:
 
 def check_inserted(world: World) -> None:
     """What the ledger says was inserted is what the tables hold, and each row's change is one of the ledger's."""
-    for name in TABLES:
+    for name in EXTRACTED:
         ((held, noted),) = world.engine.query(
             f"SELECT (SELECT count(*) FROM raw.{name}), "  # noqa: S608
             f"(SELECT coalesce(sum(rows_inserted), 0) FROM meta.loads WHERE table_name = '{name}')",

@@ -16,7 +16,7 @@ from tests.faults.nature import Violation
 
 from millrace import building
 from millrace.config import BuildConfig
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 
 if TYPE_CHECKING:
     from tests.faults.world import World
@@ -33,7 +33,7 @@ _ONLY_MODELS = {  # what nobody reads here is a third of what a build costs
 
 STATE = " UNION ALL ".join(
     f"SELECT '{name}' AS name, count(*) AS rows, coalesce(max(_load_seq), 0) AS load_seq FROM raw.{name}"  # noqa: S608
-    for name in TABLES
+    for name in EXTRACTED
 )
 
 

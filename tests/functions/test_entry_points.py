@@ -11,7 +11,7 @@ from millrace import adapters
 from millrace.bus import events
 from millrace.config import ExtractConfig
 from millrace.errors import ConfigError
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 
 ENTRY_POINTS = sorted([*PROJECT.glob("functions/*/main.py"), *PROJECT.glob("jobs/*/main.py")])
 EXTRACT = ("MILLRACE_LAKE", "MILLRACE_BUS", "MILLRACE_SOURCE_URL", "MILLRACE_SOURCE_KEY")
@@ -23,7 +23,7 @@ def test_an_entry_point_has_at_most_forty_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 40
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", EXTRACTED)
 def test_every_table_has_its_extract_function(functions: Deployed, table: str) -> None:
     application = functions.application("extract", f"extract_{table}")
     assert push(application, {}).status_code == 400  # it is there, and says that this is no task

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.functions.deployed import RUN, Deployed, Message, deployed, name_of
 
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 
 Rows = dict[str, list[Any]]
 
@@ -34,7 +34,7 @@ def clean(extracted: Deployed, objects: list[Message]) -> Rows:
 
 
 def rows(functions: Deployed) -> Rows:
-    return {table: functions.rows(table) for table in TABLES}
+    return {table: functions.rows(table) for table in EXTRACTED}
 
 
 def parts(objects: list[Message]) -> list[Message]:
@@ -80,7 +80,7 @@ def test_each_delivery_of_the_final_object_asks_for_a_build_and_the_cursors_are_
     assert extracted.load(final).status_code == extracted.load(final).status_code == 200
     assert extracted.builds == [RUN, RUN]
     cursors = [stored.version.name for stored in extracted.lake.list("state/")]
-    assert cursors == [f"state/{table}.json" for table in sorted(TABLES)]
+    assert cursors == [f"state/{table}.json" for table in sorted(EXTRACTED)]
 
 
 def test_a_poisoned_part_does_not_keep_its_run_from_being_final(extracted: Deployed, objects: list[Message]) -> None:

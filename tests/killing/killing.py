@@ -10,7 +10,7 @@ from typing import Self
 import duckdb
 from tests.killing.killable import NOWHERE, PROJECT, Place
 
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 
 WORLD = ("--developers=2", "--days=6", "--end=2026-10-20T00:00:00Z", "--no-limiter")
 KILLED = -9
@@ -66,7 +66,7 @@ def contents(data: Path) -> Contents:
     """Give every raw row (without when and how it came) and every mart row of the published copy, in order."""
     found: Contents = {}
     with duckdb.connect(str(data / "published.duckdb"), read_only=True) as connection:
-        for table in TABLES:
+        for table in EXTRACTED:
             query = f"select * exclude (_extracted_at, _run_id, _load_seq) from raw.{table} order by all"  # noqa: S608
             found[f"raw.{table}"] = connection.execute(query).fetchall()
         marts = connection.execute("select table_name from information_schema.tables where table_schema = 'mart'")
@@ -87,7 +87,7 @@ def unsettled(data: Path) -> list[str]:
         twice = connection.execute("select name from meta.loads group by bucket, name, generation having count(*) > 1")
         left += [f"build {number} is running" for (number,) in running]
         left += [f"{name} is in the ledger twice" for (name,) in twice.fetchall()]
-        for table in TABLES:
+        for table in EXTRACTED:
             query = (
                 f"select count(*), (select sum(rows_inserted) from meta.loads where table_name = ?) from raw.{table}"  # noqa: S608
             )

@@ -11,7 +11,7 @@ from millrace.extracting import Extractor
 from millrace.lake.local import LocalLake
 from millrace.runs import Order
 from millrace.sources.http import RateBudget, SourceClient
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 
 END = datetime(2026, 11, 1, 12, tzinfo=UTC)
 _KEY = "key_of-the-simulator"
@@ -33,5 +33,5 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> LocalL
 def _extract(lake: LocalLake, url: str, now: datetime) -> None:
     extractor = Extractor(lake, LocalBus(), SourceClient(url, _KEY, RateBudget(None, 1)), lambda: now)
     plan = runs.start(lake, extractor.bus, Order(now))
-    for name in TABLES:  # a parent comes before its children
+    for name in EXTRACTED:  # a parent comes before its children
         extracting.extract(extractor, TaskEvent(plan.run_id, name, name))

@@ -13,7 +13,7 @@ import simulator
 from millrace.sources.http import SourceClient
 from millrace.sources.listing import Cursor, Listing
 from millrace.sources.passes import Row
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 from simulator import Faults
 from simulator.api import DEFAULT_KEY
 
@@ -45,7 +45,7 @@ class Reading:
 def read(client: SourceClient, cursors: Mapping[str, Cursor] | None = None, since: date | None = None) -> Reading:
     """Read the tables in the order of a run."""
     reading = Reading()
-    for table in TABLES.values():
+    for table in EXTRACTED.values():
         task = client.for_task()
         parents = reading.rows.get(table.parent or "", [])
         listing = Listing(task, table, since, (cursors or {}).get(table.name), partial(_columns_of, parents))
@@ -91,7 +91,7 @@ def given_by(reading: Reading) -> dict[str, set[str]]:
 
 
 def keys_of(reading: Reading, table: str) -> set[tuple[object, ...]]:
-    return {tuple([row.get(name) for name in TABLES[table].key]) for row in reading.rows[table]}
+    return {tuple([row.get(name) for name in EXTRACTED[table].key]) for row in reading.rows[table]}
 
 
 def read_answers(answers: Answers, cursors: dict[str, Cursor] | None = None) -> Reading:
@@ -100,7 +100,7 @@ def read_answers(answers: Answers, cursors: dict[str, Cursor] | None = None) -> 
 
 def listing_of(answers: Answers, table: str, cursor: Cursor | None = None, parents: list[Row] | None = None) -> Listing:
     client = client_of(answers, key=DEFAULT_KEY).client
-    return Listing(client, TABLES[table], None, cursor, lambda columns: parents or [])
+    return Listing(client, EXTRACTED[table], None, cursor, lambda columns: parents or [])
 
 
 def totals_of(reading: Reading) -> dict[str, int]:

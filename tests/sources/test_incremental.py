@@ -9,16 +9,16 @@ from tests.sources.reading import EXTRACTED_AT, Reading, distinct, keys_of, read
 
 import simulator
 from millrace.sources.listing import Cursor
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 from simulator import Faults
 
 
 def merged(before: Reading, after: Reading) -> dict[str, set[str]]:
     """What a warehouse holds that loaded one after the other."""
     tables = {}
-    for name in TABLES:
-        held = {tuple([row.get(key) for key in TABLES[name].key]): row for row in before.rows[name]}
-        held |= {tuple([row.get(key) for key in TABLES[name].key]): row for row in after.rows[name]}
+    for name in EXTRACTED:
+        held = {tuple([row.get(key) for key in EXTRACTED[name].key]): row for row in before.rows[name]}
+        held |= {tuple([row.get(key) for key in EXTRACTED[name].key]): row for row in after.rows[name]}
         tables[name] = distinct(held.values())
     return tables
 
@@ -68,7 +68,7 @@ def test_ten_readings_one_after_the_other_end_where_a_single_one_does() -> None:
         after = read_world(world, cursors)
         held.rows = {name: held.rows.get(name, []) + rows for name, rows in after.rows.items()}
         cursors = after.cursors(end.isoformat())
-    assert merged(held, Reading(rows={name: [] for name in TABLES})) == truth(world)
+    assert merged(held, Reading(rows={name: [] for name in EXTRACTED})) == truth(world)
 
 
 def daily_pulls(changed_day: int | None = None, **change: object) -> simulator.World:

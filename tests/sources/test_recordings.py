@@ -19,7 +19,7 @@ from millrace.errors import MillraceError, RouteMissing, SourceRefused, SourceUn
 from millrace.rows import to_batch
 from millrace.sources import pages
 from millrace.sources.passes import Row
-from millrace.tables import EXTRA, INSTANT, TABLES, Numbered, is_json
+from millrace.tables import EXTRA, EXTRACTED, INSTANT, Numbered, is_json
 
 CAPTURES = Path(__file__).parents[1] / "golden" / "captures"
 ONE, TWO, THIRTY = "one-developer-90d-medium", "seed-2dev-90d-medium", "org-30dev-90d-medium"
@@ -131,7 +131,7 @@ def test_a_recorded_answer_is_as_its_manifest_says(server: str, name: str) -> No
 @those_of(NUMBERED)
 def test_a_recorded_page_gives_its_rows_and_the_total(server: str, name: str) -> None:
     each, (table, counts) = EVERY[server, name], NUMBERED[name]
-    listing = TABLES[table].bulk
+    listing = EXTRACTED[table].bulk
     assert isinstance(listing, Numbered)
     page = pages.numbered_page(each.replayed().client, listing, {})
     assert (len(page.rows), page.total) == at_server(server, counts)
@@ -195,7 +195,7 @@ def test_the_same_page_came_with_other_rows_the_second_time(server: str) -> None
 
 def rows_recorded(server: str, file: str = "full-exact") -> dict[str, list[Row]]:
     """The rows of a recording, told apart by the route they came from; each as often as it was recorded."""
-    tables: dict[str, list[Row]] = {name: [] for name in TABLES}
+    tables: dict[str, list[Row]] = {name: [] for name in EXTRACTED}
     with gzip.open(CAPTURES / server / f"{file}.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
             answer = json.loads(line)
@@ -244,7 +244,7 @@ def test_the_recorded_server_counted_its_rows_so_too(server: str) -> None:
 
 def test_a_recorded_server_repeats_no_key(server: str) -> None:
     rows = rows_recorded(server)
-    keys = {name: {tuple(row.get(key) for key in TABLES[name].key) for row in rows[name]} for name in rows}
+    keys = {name: {tuple(row.get(key) for key in EXTRACTED[name].key) for row in rows[name]} for name in rows}
     assert {name: len(different) for name, different in keys.items()} == DISTINCT[server]
 
 
@@ -255,20 +255,20 @@ def test_the_plain_routes_of_a_server_hold_the_same_rows_as_the_others() -> None
     }
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", EXTRACTED)
 def test_every_recorded_row_comes_back_from_its_batch_as_it_was(server: str, table: str) -> None:
     rows = rows_recorded(server)[table]
-    batch = to_batch(rows, TABLES[table], None, None).to_pylist()
+    batch = to_batch(rows, EXTRACTED[table], None, None).to_pylist()
     assert [from_batch(row, table) for row in batch] == [values_of(row, table) for row in rows]
 
 
 def values_in_batch(row: Row, table: str) -> Row:
-    return from_batch(to_batch([row], TABLES[table], None, None).to_pylist()[0], table)
+    return from_batch(to_batch([row], EXTRACTED[table], None, None).to_pylist()[0], table)
 
 
 def from_batch(held: Row, table: str) -> Row:
     """A row of a batch as the source's row: what is NULL was omitted, unless `_extra` holds it."""
-    columns = TABLES[table].columns
+    columns = EXTRACTED[table].columns
     row = {
         field.name: json.loads(held[field.name]) if is_json(field) else held[field.name]
         for field in columns
@@ -279,7 +279,7 @@ def from_batch(held: Row, table: str) -> Row:
 
 def values_of(row: Row, table: str) -> Row:
     """A row of the source with its timestamps as instants, cut to the microsecond."""
-    instants = {field.name for field in TABLES[table].columns if field.type == INSTANT}
+    instants = {field.name for field in EXTRACTED[table].columns if field.type == INSTANT}
     return {name: instant_of(value) if name in instants and value else value for name, value in row.items()}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.terraform.rig import PROJECT
 
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 from millrace.warehouse.snowflake_objects import META, SCHEMAS
 from millrace.warehouse.snowflake_pipes import PIPES
 
@@ -23,7 +23,7 @@ def hcl(pattern: str = "**/*.tf") -> list[Path]:
 
 def test_the_exported_tables_are_those_of_the_registry() -> None:
     exported = json.loads((TERRAFORM / "tables.json").read_text())
-    expected = {name: {"parent": table.parent} for name, table in TABLES.items()}
+    expected = {name: {"parent": table.parent} for name, table in EXTRACTED.items()}
     assert exported == expected, "run: .venv/bin/python terraform/write_tables.py"
 
 

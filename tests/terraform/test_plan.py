@@ -15,7 +15,7 @@ from tests.terraform.rules import findings, resources, storage_rights
 
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
 from millrace.bus.events import ANNOUNCED
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 from millrace.warehouse.snowflake_objects import META
 
 Plan = dict[str, Any]
@@ -105,7 +105,7 @@ def test_every_account_of_a_deployable_gets_only_its_own_rights(plan: Plan) -> N
 
 def test_only_the_extractors_read_the_source_key(plan: Plan) -> None:
     readers = {address.split(".google")[0] for address, _ in resources(plan, "google_secret_manager_secret_iam_member")}
-    assert readers == {f'module.extract["{table}"]' for table in TABLES}
+    assert readers == {f'module.extract["{table}"]' for table in EXTRACTED}
 
 
 def test_each_deployable_signs_in_to_snowflake_as_its_own_user(plan: Plan) -> None:
@@ -174,7 +174,7 @@ def test_there_is_one_extract_function_a_table_which_hears_of_its_table_and_of_i
             filters.setdefault(address.split('"')[1], set()).add(planned["filter"])
     expected = {
         name: {f'attributes.table = "{heard}"' for heard in (name, table.parent) if heard}
-        for name, table in TABLES.items()
+        for name, table in EXTRACTED.items()
     }
     assert filters == expected
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from millrace.errors import BadObject
 from millrace.lake import keys
 from millrace.lake.keys import ArtifactKey, CursorKey, DroppedFile, FinalKey, ObjectKey, PlanKey, RawPart, TaskKey
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED
 
-tables = st.sampled_from(sorted(TABLES))
+tables = st.sampled_from(sorted(EXTRACTED))
 run_ids = st.from_regex(keys.RUN_ID, fullmatch=True)
 task_ids = st.from_regex(keys.TASK_ID, fullmatch=True)
 plain_parts = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="/"), min_size=1, max_size=20)

@@ -21,7 +21,7 @@ from millrace.lake import Lake, ObjectVersion
 from millrace.lake.keys import CursorKey, FinalKey, PlanKey, TaskKey
 from millrace.lake.local import LocalLake
 from millrace.runs import Order, Part, TaskRecord
-from millrace.tables import TABLES, Table, children_of
+from millrace.tables import EXTRACTED, Table, children_of
 from millrace.warehouse import Batch, LedgerEntry, SmallObject, Warehouse
 
 RUN = "20260131T060000Z"
@@ -91,7 +91,7 @@ def write(lake: Lake, record: TaskRecord) -> None:
 
 def facts(lake: Lake, ledger: Ledger) -> list[Callable[[], None]]:
     """Give the commits of a run of all tables with two parts each: records and ledger rows."""
-    records = [record(table, number=2) for table in TABLES]
+    records = [record(table, number=2) for table in EXTRACTED]
     commits: list[Callable[[], None]] = [lambda each=each: write(lake, each) for each in records]  # type: ignore[misc]
     parts = [part.version("lake") for each in records for part in each.parts]
     return commits + [lambda version=version: ledger.note(version, 5) for version in parts]
@@ -185,7 +185,7 @@ def test_the_final_object_says_what_the_run_holds(lake: Lake, bus: Bus) -> None:
     ledger.note(ObjectVersion("lake", "left by a crashed attempt", 1))
     runs.finish_if_complete(lake, ledger, RUN)
     told = json.loads(lake.read(FINAL)[0])
-    assert told == {"run_id": RUN, "status": "complete", "reason": None, "tasks": sorted(TABLES), "load_seq": 8}
+    assert told == {"run_id": RUN, "status": "complete", "reason": None, "tasks": sorted(EXTRACTED), "load_seq": 8}
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -11,7 +11,8 @@
     build/requested.json                                                   RequestedKey
     build/artifacts/<number>-<token>/(run_results|manifest).json           ArtifactKey
 
-`str(key)` is the name and `parse` its inverse. Only tables of the registry are names of tables.
+`str(key)` is the name and `parse` its inverse. Only tables of the registry are names of tables, in `raw/` and `state/`
+only those that are extracted.
 """
 
 import re
@@ -21,7 +22,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from millrace.errors import BadObject
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED, TABLES, Table
 
 RUN_ID = r"[0-9]{8}T[0-9]{6}Z"
 TASK_ID = r"[a-z][a-z0-9_]{0,62}"
@@ -168,14 +169,14 @@ def parse(name: str) -> ObjectKey:
         raise BadObject("object_name", f"object name of more than {MAX_NAME_BYTES} bytes")
     if match := _RAW.fullmatch(name):
         table, day, run_id, task_id, number = match.groups()
-        return RawPart(_known(table, name), _day(day, name), run_id, task_id, int(number))
+        return RawPart(_known(table, name, EXTRACTED), _day(day, name), run_id, task_id, int(number))
     if match := _RUN.fullmatch(name):
         run_id, which, folder, task_id = match.groups()
         if task_id:
             return TaskKey(run_id, task_id) if folder == "tasks" else FailureKey(run_id, task_id)
         return PlanKey(run_id) if which == "plan" else FinalKey(run_id)
     if match := _STATE.fullmatch(name):
-        return CursorKey(_known(match[1], name))
+        return CursorKey(_known(match[1], name, EXTRACTED))
     if name in _BUILD:
         return _BUILD[name]
     if match := _ARTIFACT.fullmatch(name):
@@ -194,12 +195,12 @@ def _dropped(table: str, path: str, name: str) -> DroppedFile:
     kind = _KINDS.get(PurePosixPath(path).suffix.lower())
     if kind is None:
         raise BadObject("object_name", f"{name!r}: the name must end in {', '.join(_KINDS)}")
-    return DroppedFile(_known(table, name), path, kind)
+    return DroppedFile(_known(table, name, TABLES), path, kind)
 
 
-def _known(table: str, name: str) -> str:
-    if table not in TABLES:
-        raise BadObject("unknown_table", f"{name!r}: no table {table!r}; there are {', '.join(TABLES)}")
+def _known(table: str, name: str, tables: dict[str, Table]) -> str:
+    if table not in tables:
+        raise BadObject("unknown_table", f"{name!r}: no table {table!r}; there are {', '.join(tables)}")
     return table
 
 

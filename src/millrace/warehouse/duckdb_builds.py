@@ -19,6 +19,13 @@ CREATE = """
         number BIGINT, token BIGINT, holder VARCHAR, requested_load_seq BIGINT, built_through BIGINT,
         as_of TIMESTAMP, started_at TIMESTAMP, finished_at TIMESTAMP, result VARCHAR, seconds DOUBLE, nodes VARCHAR
     );
+    CREATE TABLE IF NOT EXISTS meta.mart_watermarks (
+        mart_name VARCHAR, load_seq BIGINT, definition VARCHAR, refreshed_at TIMESTAMP
+    );
+    CREATE TABLE IF NOT EXISTS meta.usage_old_keys (
+        day DATE, user_id VARCHAR, project VARCHAR, agent VARCHAR, provider VARCHAR, model VARCHAR, speed VARCHAR,
+        session_id VARCHAR, load_seq BIGINT
+    );
 """
 _COLUMNS = ", ".join(field.name for field in fields(BuildRow))
 _AS_OF = "SELECT max(extracted_at) FROM meta.loads WHERE table_name = 'pull_requests' AND quarantine_reason IS NULL"

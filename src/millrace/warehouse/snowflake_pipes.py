@@ -7,7 +7,7 @@ until then), and merges and notes them in its turn as always. What a pipe brings
 brings ends in the dead letters. Rows leave META.PIPED_<table> in the transaction that loads them.
 """
 
-from millrace.tables import TABLES, Table
+from millrace.tables import EXTRACTED, Table
 from millrace.warehouse.snowflake_merge import HOW, Merge, columns_of, quoted
 from millrace.warehouse.snowflake_objects import LAKE
 
@@ -40,5 +40,5 @@ def forget(table: Table) -> str:
     return f"DELETE FROM {piped(table)} WHERE {_FILE} = ?"
 
 
-PIPES = {table.name.upper(): {"table": make(table), "copy": copy(table)} for table in TABLES.values()}
+PIPES = {table.name.upper(): {"table": make(table), "copy": copy(table)} for table in EXTRACTED.values()}
 """What Terraform makes of each table where `staging` is `snowpipe`; `terraform/write_tables.py` exports it."""
