@@ -5,6 +5,17 @@ variable "alert_emails" {
   default     = []
 }
 
+variable "collectors" {
+  description = "Who may bring in the usage of coding agents, as IAM members, best one group: group:developers@example.com."
+  type        = set(string)
+  nullable    = false
+  default     = []
+  validation {
+    condition     = alltrue([for member in var.collectors : can(regex("^(group|serviceAccount|user):[^@ ]+@[^@ ]+$|^principal(Set)?://.+$", member))])
+    error_message = "collectors: group:, serviceAccount: or user: with an e-mail address, or principal:// and principalSet://, was expected; never the public."
+  }
+}
+
 variable "delete_data" {
   description = "Let a destroy delete the objects of the lake, the database of Snowflake and the source key. The first of the two times it has to be told."
   type        = bool

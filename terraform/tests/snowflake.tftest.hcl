@@ -62,6 +62,13 @@ run "everything_that_the_work_needs_and_no_more" {
     error_message = "the loader makes the raw tables"
   }
   assert {
+    condition = [for key, each in snowflake_grant_privileges_to_account_role.meta : "${key} ${join(" ", sort(each.privileges))}" if endswith(key, "/MART_WATERMARKS") || endswith(key, "/USAGE_OLD_KEYS")] == [
+      "BUILDER/MART_WATERMARKS DELETE INSERT SELECT UPDATE",
+      "BUILDER/USAGE_OLD_KEYS DELETE INSERT SELECT UPDATE",
+    ]
+    error_message = "what dbt notes of its marts is the builder's, and nobody else's"
+  }
+  assert {
     condition     = output.addresses["SWEEPER"] == "snowflake://acme-millrace/MILLRACE?user=MILLRACE_SWEEPER&role=MILLRACE_SWEEPER&warehouse=MILLRACE"
     error_message = "an address names the user and its role"
   }

@@ -12,6 +12,7 @@ mock_provider "time" {}
 run "what_cannot_be_meant_is_refused" {
   command = plan
   variables {
+    collectors                  = ["allUsers"]
     developers                  = 50001
     interval_hours              = 5
     kms_key                     = "my-key"
@@ -27,6 +28,7 @@ run "what_cannot_be_meant_is_refused" {
     vpc_connector               = "connector"
   }
   expect_failures = [
+    var.collectors,
     var.developers,
     var.interval_hours,
     var.kms_key,

@@ -114,4 +114,6 @@ def _row(name: str, may: str, what: str, deployable: str) -> str:
 def _named(deployable: str) -> str:
     if deployable == "snowflake":
         return "Snowflake"
+    if deployable.startswith("collectors["):
+        return "collectors"
     return re.sub(r'\["\w+"\]', "-<table>", deployable).replace("_", "-")

@@ -23,6 +23,8 @@ OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 ACCESS = (PROJECT / "docs" / "access.md").read_text()
 PART = "raw/commits/dt=2026-11-01/run=20261101T000000Z/commits-00000.parquet"
 RUN = "runs/20261101T000000Z"
+USAGE = "drop/usage_events/20261101T000000Z-0123456789abcdef.ndjson"
+COLLECTOR = 'collectors["group:developers@example.com"]'  # as production names it
 
 
 def may(plan: Plan, who: str, verb: str, name: str, bucket: str = "lake") -> bool:
@@ -94,6 +96,29 @@ def test_the_loader_only_adds_to_the_quarantine(plan: Plan) -> None:
     }
     assert allowed == {"create", "list"}
     assert {right.who for right in storage_rights(plan) if right.bucket == "quarantine"} == {"load"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "is_allowed"),
+    [
+        pytest.param("create", USAGE, True, id="a collector adds its files"),
+        pytest.param("get", USAGE, False, id="it does not read one"),
+        pytest.param("list", "", False, id="nor see which there are"),
+        pytest.param("delete", USAGE, False, id="nor delete or replace one"),
+        pytest.param("create", "drop/usage_events.csv", False, id="nor write beside them"),
+        pytest.param("create", "drop/commits/a.csv", False, id="nor drop rows of another table"),
+        pytest.param("create", PART, False, id="nor write a part"),
+    ],
+)
+def test_a_collector_only_adds_usage(plan: Plan, verb: str, name: str, is_allowed: bool) -> None:
+    assert may(plan, COLLECTOR, verb, name) is is_allowed
+
+
+def test_a_collector_has_no_other_right(plan: Plan) -> None:
+    member = COLLECTOR.split('"')[1]
+    roles = [planned["role"] for _, planned in resources(plan) if planned.get("member") == member]
+    assert roles == ["roles/storage.objectCreator"]
+    assert [right.prefix for right in storage_rights(plan) if right.who == COLLECTOR] == ["drop/usage_events/"]
 
 
 def test_every_account_of_a_deployable_gets_only_its_own_rights(plan: Plan) -> None:

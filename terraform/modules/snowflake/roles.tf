@@ -33,10 +33,12 @@ locals {
         STAGING      = ["CREATE TABLE", "CREATE VIEW", "USAGE"]
       }
       meta = {
-        BUILDS        = ["INSERT", "SELECT", "UPDATE"]
-        LOADS         = ["SELECT"]
-        PUBLISHED     = ["DELETE", "INSERT", "SELECT", "UPDATE"]
-        (local._turn) = ["SELECT", "UPDATE"]
+        BUILDS          = ["INSERT", "SELECT", "UPDATE"]
+        LOADS           = ["SELECT"]
+        MART_WATERMARKS = ["DELETE", "INSERT", "SELECT", "UPDATE"] # dbt notes how far its marts have followed
+        PUBLISHED       = ["DELETE", "INSERT", "SELECT", "UPDATE"]
+        USAGE_OLD_KEYS  = ["DELETE", "INSERT", "SELECT", "UPDATE"]
+        (local._turn)   = ["SELECT", "UPDATE"]
       }
       reads = ["RAW"]
     }
