@@ -1,0 +1,228 @@
+"""What a correct pipeline makes of usage events: the cost of each, and the usage marts, computed in plain Python.
+
+Like the other marts' truth it shares no line with the dbt project. Every mart has all counts, so that a row here may
+have columns that the mart leaves out.
+"""
+
+import csv
+import hashlib
+import io
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from millrace.usage.event import UsageEvent
+
+Row = dict[str, Any]
+_Rows = Sequence[Row]
+_Name = tuple[str, str | None, str]
+
+_MONEY = Decimal("1E-12")
+_SOLD = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")  # disjoint: they add up to all tokens
+_CONTEXT = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
+_TOKENS = (*(f"{kind}_tokens" for kind in _SOLD), "reasoning_tokens", "total_tokens")
+_DAILY = ("day", "user_id", "project", "agent", "provider", "model", "speed")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedEvent:
+    """An event, already merged with all that have its key, and whose it is."""
+
+    event: UsageEvent
+    user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs from one day on; `usd` is the rate per million tokens of each kind, None where unknown."""
+
+    provider: str
+    model_pattern: str
+    speed: str
+    context_over_tokens: int
+    valid_from: date
+    usd: Mapping[str, Decimal | None]
+
+
+def read_prices(text: str) -> list[Price]:
+    """Give the rows of a rate card, which is CSV with a header."""
+    return [
+        Price(
+            row["provider"],
+            row["model_pattern"],
+            row["speed"],
+            int(row["context_over_tokens"]),
+            date.fromisoformat(row["valid_from"]),
+            {kind: Decimal(row[f"{kind}_usd"]) if row[f"{kind}_usd"] else None for kind in _SOLD},
+        )
+        for row in csv.DictReader(io.StringIO(text))
+    ]
+
+
+def price_event(event: UsageEvent, prices: Iterable[Price]) -> tuple[Decimal | None, str | None]:
+    """Give the cost in USD and where it is from: rate_card, estimated, provider or unknown; None for a prompt."""
+    if event.role == "user":
+        return Decimal(0), None
+    name = _name(event)
+    cost = _rate_card_cost(event, [price for price in prices if _is_for(price, name)])
+    if cost is not None:
+        return cost, "estimated" if event.is_estimated else "rate_card"
+    if event.cost_usd is not None:
+        return _money(event.cost_usd), "provider"
+    return None, "unknown"
+
+
+def marts(events: Iterable[OwnedEvent], prices: Sequence[Price], zone: str) -> dict[str, list[Row]]:
+    """Give each usage mart, with the days of that time zone (`Europe/Berlin`); rows are ordered by their key."""
+    events = list(events)
+    names = {_name(owned.event) for owned in events}
+    offers = {name: [price for price in prices if _is_for(price, name)] for name in names}
+    rows = [_event_row(owned, offers[_name(owned.event)], ZoneInfo(zone)) for owned in events]
+    responses = [row for row in rows if row["role"] == "assistant"]
+    return {
+        "usage_events": sorted(rows, key=lambda row: str(row["event_id"])),
+        "usage_daily": _mart(rows, _DAILY, _of_sessions),
+        "usage_session": _mart(rows, ("agent", "session_id"), _of_session),
+        "usage_project": _mart(rows, ("project",), _of_project),
+        "usage_provider_day": _mart(rows, ("day", "agent", "provider"), _of_provider),
+        "usage_model_day": _mart(responses, ("day", "provider", "model", "speed"), _of_sessions),
+    }
+
+
+def _name(event: UsageEvent) -> _Name:
+    """Give what a price is looked up by."""
+    return event.provider or event.agent, event.model, event.speed or "standard"
+
+
+def _is_for(price: Price, name: _Name) -> bool:
+    provider, model, speed = name
+    return (
+        model is not None
+        and (price.provider, price.speed) == (provider, speed)
+        and re.fullmatch(price.model_pattern, model) is not None
+    )
+
+
+def _rate_card_cost(event: UsageEvent, offers: Iterable[Price]) -> Decimal | None:
+    """Give the cost at the newest price that is for so long a context; None where a used kind has no rate."""
+    tokens = {kind: getattr(event.tokens, f"{kind}_tokens") or 0 for kind in _SOLD}
+    context = sum(tokens[kind] for kind in _CONTEXT)
+    valid = [
+        price
+        for price in offers
+        if price.valid_from <= event.occurred_at.date()
+        and (price.context_over_tokens == 0 or price.context_over_tokens < context)
+    ]
+    if not valid:
+        return None
+    price = max(valid, key=lambda price: (price.valid_from, price.context_over_tokens))
+    cost = Decimal(0)
+    for kind in _SOLD:
+        if tokens[kind]:
+            rate = price.usd[kind]
+            if rate is None:
+                return None
+            cost += tokens[kind] * rate
+    return _money(cost / 10**6)
+
+
+def _money(amount: Decimal) -> Decimal:
+    return amount.quantize(_MONEY, ROUND_HALF_UP)
+
+
+def _event_row(owned: OwnedEvent, offers: Sequence[Price], zone: ZoneInfo) -> Row:
+    event = owned.event
+    cost, source = price_event(event, offers)
+    request = "" if event.request_id is None else f"\x1f{event.request_id}"
+    text = f"{event.agent}\x1f{event.message_id}{request}"
+    return {
+        "event_id": hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
+        "agent": event.agent,
+        "session_id": event.session_id,
+        "message_id": event.message_id,
+        "request_id": event.request_id,
+        "role": event.role,
+        "occurred_at": event.occurred_at.replace(tzinfo=None),  # UTC
+        "day": event.occurred_at.astimezone(zone).date(),
+        "user_id": owned.user_id,
+        "project": event.project,
+        "provider": event.provider,
+        "model": event.model,
+        "speed": event.speed,
+        **asdict(event.tokens),
+        "total_tokens": sum(getattr(event.tokens, f"{kind}_tokens") or 0 for kind in _SOLD),
+        "is_estimated": event.is_estimated,
+        "cost_usd": cost,
+        "cost_source": source,
+        "reported_cost_usd": None if event.cost_usd is None else _money(event.cost_usd),
+    }
+
+
+def _mart(rows: _Rows, key: tuple[str, ...], describe: Callable[[_Rows], Row]) -> list[Row]:
+    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row[column] for column in key)].append(row)
+    ordered = sorted(groups, key=lambda values: [(value is not None, str(value)) for value in values])
+    return [
+        dict(zip(key, values, strict=True)) | describe(groups[values]) | _measure(groups[values]) for values in ordered
+    ]
+
+
+def _measure(rows: _Rows) -> Row:
+    """Give what every mart says of its events; what an agent reports is of responses, as prompts cost nothing."""
+    responses = [row for row in rows if row["role"] == "assistant"]
+    costs = _known(responses, "cost_usd")
+    reported = _known(responses, "reported_cost_usd")
+    return {
+        "message_count": len(rows),
+        "assistant_message_count": len(responses),
+        "user_message_count": len(rows) - len(responses),
+        **{name: sum(row[name] or 0 for row in rows) for name in _TOKENS},
+        "cost_usd": sum(costs, Decimal(0)) if costs or not responses else None,
+        "n_cost": len(costs),
+        "reported_cost_usd": sum(reported, Decimal(0)) if reported else None,
+    }
+
+
+def _of_sessions(rows: _Rows) -> Row:
+    return {"session_count": len({(row["agent"], row["session_id"]) for row in rows})}
+
+
+def _of_session(rows: _Rows) -> Row:
+    responses = [row for row in rows if row["role"] == "assistant"]
+    models = Counter(_known(responses, "model"))
+    return {
+        **{name: _first_known(rows, name) for name in ("user_id", "project", "provider")},
+        "primary_model": min(models, key=lambda model: (-models[model], model), default=None),
+        **_lifetime(rows),
+        "is_one_shot": len(responses) == 1 and len(rows) == 2,
+    }
+
+
+def _of_project(rows: _Rows) -> Row:
+    counts = {"user_count": len(set(_known(rows, "user_id"))), "agent_count": len({row["agent"] for row in rows})}
+    return _lifetime(rows) | _of_sessions(rows) | counts
+
+
+def _of_provider(rows: _Rows) -> Row:
+    return _of_sessions(rows) | {"project_count": len(set(_known(rows, "project")))}
+
+
+def _lifetime(rows: _Rows) -> Row:
+    instants = [row["occurred_at"] for row in rows]
+    return {"first_at": min(instants), "last_at": max(instants)}
+
+
+def _first_known(rows: _Rows, name: str) -> str | None:
+    """Give the value of the earliest event that has one, of equally early ones the smallest."""
+    known = [(row["occurred_at"], row[name]) for row in rows if row[name] is not None]
+    return min(known)[1] if known else None
+
+
+def _known(rows: _Rows, name: str) -> list[Any]:
+    return [row[name] for row in rows if row[name] is not None]
