@@ -45,7 +45,12 @@ KNOWN = {
     """,
     "zai": "glm-4.5 glm-4.5-air glm-4.6 glm-4.7 glm-5 glm-5.1 glm-5.2 glm-5.3",
     "xai": "grok-code-fast-1 grok-code-fast-1-0825 grok-build-0.1 grok-4.3 grok-4.5 grok-4.6 grok-4.7",
-    "cursor": "composer-2.5 composer-2.5[fast=false] composer-2.5-fast composer-2.5[fast=true]",
+    "cursor": """
+        claude-4-sonnet claude-4-sonnet-thinking claude-4.5-sonnet claude-4.5-sonnet-thinking claude-4.5-haiku
+        claude-4.5-opus-high-thinking claude-4.6-opus-high-thinking claude-4.6-sonnet composer-1 composer-1.5 composer-2
+        composer-2-fast composer-2.5 composer-2.5[fast=false] composer-2.5-fast composer-2.5[fast=true]
+    """,
+    "deepseek": "deepseek-chat deepseek-reasoner deepseek-v4-flash",
 }
 SAME_ELSEWHERE = {"codex": "openai", "openai-native": "openai", "gemini": "google", "claude": "zai"}
 NOBODY_KNOWS = """
@@ -53,7 +58,8 @@ NOBODY_KNOWS = """
     claude-haiku-4-5-2025 claude-opus-4-5-20251101-v2 claude-sonnet-4-5-latest-2 xclaude-opus-4-5 claude-opus-4-5x
     anthropic.claude-opus-4-5 anthropic/claude-sonnet-4 claude-fable-6 claude-2.1 <synthetic> opus
     gpt-4 gpt-4x1 gpt-5.7 gpt-5.7-codex gpt-6 gpt-6.3-sol gpt-5-codex-mini gpt-5.4-codex gpt-55 gpt-5x5
-    gpt-4o-2026-01-01 o3x o5 gemini-2.5-pro-exp gemini-4-argon glm-6 glm-5x1 grok-5 composer-1 composer-3 cursor-auto
+    gpt-4o-2026-01-01 o3x o5 gemini-2.5-pro-exp gemini-4-argon glm-6 glm-5x1 grok-5 composer-3
+    claude-4.7-opus claude-4.6-opus-fast cursor-auto deepseek-v4-pro deepseek-v5
 """
 UNKNOWN = NOBODY_KNOWS.split()
 # How much of the price of input a read from the cache costs, where it is not a tenth.
@@ -217,11 +223,11 @@ def test_no_rate_is_negative_and_every_row_says_where_it_was_read() -> None:
     assert [price for price in PRICES if not re.search(r"20\d\d-\d\d", price.source)] == []
 
 
-def test_rates_are_empty_where_a_kind_is_not_sold_and_else_input_and_output_are_known() -> None:
+def test_input_and_output_have_a_price_but_for_long_prompts_in_haste_and_prices_that_depend_on_the_hour() -> None:
     without = {
         (price.provider, price.speed) for price in PRICES if None in (price.rates["input"], price.rates["output"])
     }
-    assert without == {("openai", "fast")}  # long prompts
+    assert without == {("openai", "fast"), ("deepseek", "standard")}
 
 
 def test_the_two_ways_to_choose_a_row_are_one() -> None:
@@ -287,6 +293,7 @@ def test_the_two_ways_to_choose_a_row_are_one() -> None:
             "openai", "gpt-5-codex", "standard", TODAY, (1_000, 350, 200, 0, 0), "0.004775",
             id="a response of Codex",  # 1000 x 1.25 + 350 x 10 + 200 x 0.125
         ),
+        pytest.param("cursor", "claude-4.5-sonnet", "standard", TODAY, (0, 25, 0, 0, 0), "0.000375", id="of Cursor"),
         pytest.param("claude", "glm-5.1", "standard", TODAY, (1_000, 100, 0, 0, 0), "0.00184", id="behind a proxy"),
     ],
 )  # fmt: skip
