@@ -10,13 +10,11 @@ import io
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
-
-from millrace.usage.event import UsageEvent
 
 Row = dict[str, Any]
 _Rows = Sequence[Row]
@@ -25,15 +23,47 @@ _Name = tuple[str, str | None, str]
 _MONEY = Decimal("1E-12")
 _SOLD = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")  # disjoint: they add up to all tokens
 _CONTEXT = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
-_TOKENS = (*(f"{kind}_tokens" for kind in _SOLD), "reasoning_tokens", "total_tokens")
+_KINDS = (*(f"{kind}_tokens" for kind in _SOLD), "reasoning_tokens")
+_TOKENS = (*_KINDS, "total_tokens")
 _DAILY = ("day", "user_id", "project", "agent", "provider", "model", "speed")
+
+
+class _Event(Protocol):
+    """A response or a prompt as the logs tell of it: the parsers' `UsageEvent`, or what looks like one."""
+
+    @property
+    def agent(self) -> str: ...
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def request_id(self) -> str | None: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def project(self) -> str | None: ...
+    @property
+    def provider(self) -> str | None: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def speed(self) -> str | None: ...
+    @property
+    def tokens(self) -> object: ...
+    @property
+    def is_estimated(self) -> bool: ...
+    @property
+    def cost_usd(self) -> Decimal | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedEvent:
     """An event, already merged with all that have its key, and whose it is."""
 
-    event: UsageEvent
+    event: _Event
     user_id: str | None = None
 
 
@@ -64,7 +94,7 @@ def read_prices(text: str) -> list[Price]:
     ]
 
 
-def price_event(event: UsageEvent, prices: Iterable[Price]) -> tuple[Decimal | None, str | None]:
+def price_event(event: _Event, prices: Iterable[Price]) -> tuple[Decimal | None, str | None]:
     """Give the cost in USD and where it is from: rate_card, estimated, provider or unknown; None for a prompt."""
     if event.role == "user":
         return Decimal(0), None
@@ -94,7 +124,7 @@ def marts(events: Iterable[OwnedEvent], prices: Sequence[Price], zone: str) -> d
     }
 
 
-def _name(event: UsageEvent) -> _Name:
+def _name(event: _Event) -> _Name:
     """Give what a price is looked up by."""
     return event.provider or event.agent, event.model, event.speed or "standard"
 
@@ -108,7 +138,7 @@ def _is_for(price: Price, name: _Name) -> bool:
     )
 
 
-def _rate_card_cost(event: UsageEvent, offers: Iterable[Price]) -> Decimal | None:
+def _rate_card_cost(event: _Event, offers: Iterable[Price]) -> Decimal | None:
     """Give the cost at the newest price that is for so long a context; None where a used kind has no rate."""
     tokens = {kind: getattr(event.tokens, f"{kind}_tokens") or 0 for kind in _SOLD}
     context = sum(tokens[kind] for kind in _CONTEXT)
@@ -154,7 +184,7 @@ def _event_row(owned: OwnedEvent, offers: Sequence[Price], zone: ZoneInfo) -> Ro
         "provider": event.provider,
         "model": event.model,
         "speed": event.speed,
-        **asdict(event.tokens),
+        **{name: getattr(event.tokens, name) for name in _KINDS},
         "total_tokens": sum(getattr(event.tokens, f"{kind}_tokens") or 0 for kind in _SOLD),
         "is_estimated": event.is_estimated,
         "cost_usd": cost,
