@@ -30,7 +30,7 @@ final as (
         rated.pull_request_id,
         rated.state,
         rated.merged_at is not null as is_merged,
-        {{ week_of('rated.merged_at') }} as week,
+        {{ week_of(in_reporting_zone('rated.merged_at')) }} as week,
         rated.developer,
         rated.author_id,
         rated.author_email,

@@ -1,0 +1,50 @@
+{#-
+  The keys that changed since the mart was refreshed. Of the fact: the events that were loaded. Of the marts which follow
+  it: those that changed events have, and those that they had.
+-#}
+{% macro affected_keys(mart, keys) -%}
+    {%- if mart == 'usage_events' -%}
+    select distinct {{ event_id() }} as event_id
+    from {{ ref('stg_usage_events') }}
+    where _load_seq > {{ followed_through(mart) }}
+    {%- else -%}
+    select distinct {{ keys | join(', ') }}
+    from {{ ref('usage_events') }}
+    where _load_seq > {{ followed_through(mart) }}
+    union
+    select distinct {{ keys | join(', ') }}
+    from {{ source('meta', 'usage_old_keys') }}
+    where load_seq > {{ followed_through(mart) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Through which load sequence the mart holds all changes, as a scalar; -1 before its first refresh. -#}
+{% macro followed_through(mart) -%}
+    (select coalesce(max(load_seq), -1) from {{ source('meta', 'mart_watermarks') }} where mart_name = '{{ mart }}')
+{%- endmacro %}
+
+
+{#- What names an event, whichever machine tells of it. -#}
+{% macro event_id() -%}
+    md5(agent || chr(31) || message_id || coalesce(chr(31) || request_id, ''))
+{%- endmacro %}
+
+
+{#- Whether two rows have the same key. Those columns that may be unknown are then the same if both are. -#}
+{% macro same_key(one, other, keys) -%}
+    {%- for key in keys -%}
+        {{ ' and ' if not loop.first }}
+        {%- if key in ('user_id', 'project', 'provider', 'model', 'speed', 'request_id') -%}
+            {{ one }}.{{ key }} is not distinct from {{ other }}.{{ key }}
+        {%- else -%}
+            {{ one }}.{{ key }} = {{ other }}.{{ key }}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{#- The columns of an event that are the key of some mart, as they stand in meta.usage_old_keys. -#}
+{% macro usage_key_columns() -%}
+    {{ return(['day', 'user_id', 'project', 'agent', 'provider', 'model', 'speed', 'session_id']) }}
+{%- endmacro %}

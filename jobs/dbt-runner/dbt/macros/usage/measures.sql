@@ -1,0 +1,56 @@
+{#- What every usage mart says of its events: how many, how many tokens, and what they cost. In an aggregating select. -#}
+{% macro usage_sums() -%}
+    {{ count_where("role = 'assistant'") }} as assistant_message_count,
+    {{ count_where("role = 'user'") }} as user_message_count,
+    {%- for kind in token_kinds() %}
+    sum(coalesce({{ kind }}, 0)) as {{ kind }},
+    {%- endfor %}
+    sum(total_tokens) as total_tokens,
+    {{ count_where("role = 'assistant' and cost_usd is not null") }} as n_cost,
+    sum(cost_usd) as sum_cost,
+    sum(case when role = 'assistant' then reported_cost_usd end) as reported_cost_usd
+{%- endmacro %}
+
+
+{#- The columns of usage_sums as a mart's contract has them. Nothing known of what responses cost is NULL, never 0. -#}
+{% macro usage_measures() -%}
+    cast(assistant_message_count as bigint) as assistant_message_count,
+    cast(user_message_count as bigint) as user_message_count,
+    {%- for kind in token_kinds() %}
+    cast({{ kind }} as bigint) as {{ kind }},
+    {%- endfor %}
+    cast(total_tokens as bigint) as total_tokens,
+    cast(
+        case when assistant_message_count = 0 then 0 when n_cost > 0 then sum_cost end as {{ money() }}
+    ) as cost_usd,
+    cast(n_cost as bigint) as n_cost,
+    cast(reported_cost_usd as {{ money() }}) as reported_cost_usd
+{%- endmacro %}
+
+
+{#- The disjoint kinds of tokens, and reasoning, which is a part of the output. -#}
+{% macro token_kinds() -%}
+    {{ return([
+        'input_tokens',
+        'output_tokens',
+        'cache_read_tokens',
+        'cache_write_5m_tokens',
+        'cache_write_1h_tokens',
+        'reasoning_tokens',
+    ]) }}
+{%- endmacro %}
+
+
+{#- An amount of USD: a token at a rate of a millionth of a dollar per million is a unit of the last digit. -#}
+{% macro money() -%}
+    decimal(38, 12)
+{%- endmacro %}
+
+
+{#- What tokens cost at a rate in USD per million; 0 for no tokens, NULL without a rate. -#}
+{% macro cost_of(tokens, rate) -%}
+    case
+        when coalesce({{ tokens }}, 0) = 0 then 0
+        else cast({{ tokens }} as decimal(15, 0)) * {{ rate }} * cast(0.000001 as decimal(7, 6))
+    end
+{%- endmacro %}

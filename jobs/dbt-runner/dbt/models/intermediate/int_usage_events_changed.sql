@@ -1,0 +1,95 @@
+with changed as (
+    select distinct
+        agent,
+        message_id,
+        request_id
+    from {{ ref('stg_usage_events') }}
+    where _load_seq > {{ followed_through('usage_events') }}
+),
+
+-- What cannot be counted comes last, and is left out below: a filter here would read all that was ever told.
+told as (
+    select
+        staged.*,
+        coalesce(staged.is_estimated, false) as is_guess,
+        {{ count_where('staged.is_usable and not coalesce(staged.is_estimated, false)') }}
+            over (partition by staged.agent, staged.message_id, staged.request_id) > 0 as is_counted,
+        row_number() over (
+            partition by staged.agent, staged.message_id, staged.request_id
+            order by
+                staged.is_usable desc,
+                staged.occurred_at asc,
+                staged.session_id asc,
+                coalesce(staged.project, '') asc,
+                staged.collector_id asc
+        ) as place
+    from {{ ref('stg_usage_events') }} as staged
+    inner join changed on {{ same_key('staged', 'changed', ['agent', 'message_id', 'request_id']) }}
+),
+
+-- Counted tokens replace those that were estimated.
+kept as (
+    select
+        *,
+        is_counted and is_guess as is_replaced
+    from told
+    where is_usable
+),
+
+merged as (
+    select
+        agent,
+        message_id,
+        request_id,
+        {%- for name in ['session_id', 'role', 'occurred_at', 'project', 'user_id'] %}
+        max(case when place = 1 then {{ name }} end) as {{ name }},
+        {%- endfor %}
+        {%- for name in ['provider', 'model', 'speed'] %}
+        min({{ name }}) as {{ name }},
+        {%- endfor %}
+        {{ count_where('not is_guess') }} = 0 as is_estimated,
+        {%- for kind in token_kinds() %}
+        max(case when not is_replaced then {{ kind }} end) as {{ kind }},
+        {%- endfor %}
+        max(
+            case
+                when not is_replaced
+                    then coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0)
+            end
+        ) as cache_write_tokens,
+        max(reported_cost_usd) as reported_cost_usd,
+        max(_load_seq) as _load_seq
+    from kept
+    group by agent, message_id, request_id
+),
+
+-- Of what was written to a cache, the longest known part is for an hour.
+final as (
+    select
+        {{ event_id() }} as event_id,
+        agent,
+        session_id,
+        message_id,
+        request_id,
+        role,
+        occurred_at,
+        user_id,
+        project,
+        provider,
+        model,
+        speed,
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        case
+            when cache_write_5m_tokens is not null then cache_write_tokens - coalesce(cache_write_1h_tokens, 0)
+        end as cache_write_5m_tokens,
+        cache_write_1h_tokens,
+        reasoning_tokens,
+        is_estimated,
+        reported_cost_usd,
+        _load_seq
+    from merged
+)
+
+select * from final

@@ -1,0 +1,34 @@
+{%- set keys = ['day', 'provider', 'model', 'speed'] -%}
+{{ config(keys=keys) }}
+with affected as (
+    {{ affected_keys('usage_model_day', keys) }}
+),
+
+events as (
+    select events.*
+    from {{ ref('usage_events') }} as events
+    inner join affected on {{ same_key('events', 'affected', keys) }}
+    where events.role = 'assistant'
+),
+
+summed as (
+    select
+        {{ keys | join(', ') }},
+        count(distinct agent || chr(31) || session_id) as session_count,
+        {{ usage_sums() }}
+    from events
+    group by {{ keys | join(', ') }}
+),
+
+final as (
+    select
+        cast(day as date) as day,
+        cast(provider as varchar) as provider,
+        cast(model as varchar) as model,
+        cast(speed as varchar) as speed,
+        cast(session_count as bigint) as session_count,
+        {{ usage_measures() }}
+    from summed
+)
+
+select * from final

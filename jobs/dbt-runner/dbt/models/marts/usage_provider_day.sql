@@ -1,0 +1,34 @@
+{%- set keys = ['day', 'agent', 'provider'] -%}
+{{ config(keys=keys) }}
+with affected as (
+    {{ affected_keys('usage_provider_day', keys) }}
+),
+
+events as (
+    select events.*
+    from {{ ref('usage_events') }} as events
+    inner join affected on {{ same_key('events', 'affected', keys) }}
+),
+
+summed as (
+    select
+        {{ keys | join(', ') }},
+        count(distinct agent || chr(31) || session_id) as session_count,
+        count(distinct project) as project_count,
+        {{ usage_sums() }}
+    from events
+    group by {{ keys | join(', ') }}
+),
+
+final as (
+    select
+        cast(day as date) as day,
+        cast(agent as varchar) as agent,
+        cast(provider as varchar) as provider,
+        cast(session_count as bigint) as session_count,
+        cast(project_count as bigint) as project_count,
+        {{ usage_measures() }}
+    from summed
+)
+
+select * from final

@@ -1,0 +1,66 @@
+{%- set keys = ['agent', 'session_id'] -%}
+{{ config(keys=keys) }}
+with affected as (
+    {{ affected_keys('usage_session', keys) }}
+),
+
+events as (
+    select
+        events.*,
+        {%- for name in ['user_id', 'project', 'provider'] %}
+        min(case when events.{{ name }} is not null then events.occurred_at end)
+            over (partition by events.agent, events.session_id) as {{ name }}_known_at{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('usage_events') }} as events
+    inner join affected on {{ same_key('events', 'affected', keys) }}
+),
+
+used as (
+    select
+        agent,
+        session_id,
+        model
+    from events
+    where
+        role = 'assistant'
+        and model is not null
+    group by agent, session_id, model
+    qualify row_number() over (partition by agent, session_id order by count(*) desc, model asc) = 1
+),
+
+summed as (
+    select
+        agent,
+        session_id,
+        {%- for name in ['user_id', 'project', 'provider'] %}
+        min(case when occurred_at = {{ name }}_known_at then {{ name }} end) as {{ name }},
+        {%- endfor %}
+        min(occurred_at) as first_at,
+        max(occurred_at) as last_at,
+        {{ usage_sums() }}
+    from events
+    group by agent, session_id
+),
+
+final as (
+    select
+        cast(summed.agent as varchar) as agent,
+        cast(summed.session_id as varchar) as session_id,
+        cast(summed.user_id as varchar) as user_id,
+        cast(summed.project as varchar) as project,
+        cast(summed.provider as varchar) as provider,
+        cast(used.model as varchar) as primary_model,
+        cast(summed.first_at as {{ dbt.type_timestamp() }}) as first_at,
+        cast(summed.last_at as {{ dbt.type_timestamp() }}) as last_at,
+        cast(
+            summed.assistant_message_count = 1 and summed.user_message_count = 1 as boolean
+        ) as is_one_shot,
+        {{ usage_measures() }}
+    from summed
+    left join used
+        on
+            summed.agent = used.agent
+            and summed.session_id = used.session_id
+)
+
+select * from final
