@@ -15,13 +15,13 @@ from pathlib import Path
 from rich.console import Console
 
 from laptop import commands, drops, wiring
-from laptop.place import PROJECT, Place
 from laptop.progress import Watcher
 from laptop.report import Report
 from laptop.source import source_settings, world_of
 from millrace import adapters, builds, reconciling, sweeping
 from millrace.config import BuildConfig, LoadConfig
 from millrace.errors import ConfigError, MillraceError
+from millrace.place import PROJECT, Place
 from millrace.sweeping import Patience
 
 

@@ -22,11 +22,14 @@ LAYERS = (
     ("dropped",),
     ("runs",),
     ("config",),
-    ("reconciling", "extracting", "building", "auditing"),
+    ("place",),
+    ("reconciling", "extracting", "building", "auditing", "refreshing", "doctoring"),
     ("builds", "bundling"),
     ("loading", "sweeping"),
     ("quarantine", "status"),
     ("adapters",),
+    ("following",),
+    ("cli",),
 )
 HEIGHTS = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 

@@ -7,13 +7,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 
 from laptop import wiring
-from laptop.place import Place
 from laptop.report import sentence
 from laptop.source import source_settings
 from millrace import adapters, auditing, builds, quarantine, reconciling, status, sweeping
 from millrace.config import BuildConfig, ExtractConfig
 from millrace.errors import ConfigError
 from millrace.loading import Loader
+from millrace.place import Place
+from millrace.reconciling import UsageLine
+from millrace.tables import EXTRACTED
 
 _SHOWN_KEYS = 20
 _NO_SOURCE = {"MILLRACE_SOURCE_URL": "http://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
@@ -73,19 +75,33 @@ def reconcile(options: argparse.Namespace) -> int:
         pipeline = stack.enter_context(_pipeline(place, settings))
         client = adapters.extractor_of(ExtractConfig.from_env()).client
         audits = auditing.audit(pipeline.lake, quarantine.settled(pipeline.warehouse), client, options.since)
-    differs = any(audit.differences for audit in audits)
+        loaded, usage = _usage(pipeline)
+    agree = [line.events == loaded and line.agrees_with(usage[0]) for line in usage]
+    differs = any(audit.differences for audit in audits) or not all(agree)
     if options.json:
-        _say(json.dumps([asdict(audit) for audit in audits], indent=1, default=str))
+        tables = [asdict(audit) for audit in audits]
+        _say(json.dumps({"tables": tables, "usage": [asdict(line) for line in usage]}, indent=1, default=str))
         return 1 if differs else 0
     for audit in audits:
         mark = "✗" if audit.differences else "✓"
         source = "?" if audit.in_source is None else f"{audit.in_source:,}"
-        _say(f"{mark} {audit.table:<14} source {source}, lake {audit.in_lake:,}, warehouse {audit.in_warehouse:,} rows")
+        asked = f"source {source}, " if audit.table in EXTRACTED else ""
+        _say(f"{mark} {audit.table:<14} {asked}lake {audit.in_lake:,}, warehouse {audit.in_warehouse:,} rows")
         for difference in audit.differences:
             shown = ", ".join("/".join(map(str, key)) for key in difference.keys[:_SHOWN_KEYS])
             more = f" and {len(difference.keys) - _SHOWN_KEYS:,} more" if len(difference.keys) > _SHOWN_KEYS else ""
             _say(f"    {len(difference.keys):,} {difference.what}: {shown}{more}")
+    for line, is_good in zip(usage, agree, strict=True) if loaded or not all(agree) else ():
+        told = f"{line.events:,} events of {loaded:,} loaded, {line.tokens:,} tokens, ${line.cost_usd:,.2f}"
+        _say(f"{'✓' if is_good else '✗'} {line.name:<18} {told}")
     return 1 if differs else 0
+
+
+def _usage(pipeline: wiring.Pipeline) -> tuple[int, list[UsageLine]]:
+    """Add up usage; nothing before the first build."""
+    if not pipeline.warehouse.last_builds():
+        return 0, []
+    return reconciling.reconcile_usage(pipeline.warehouse.query)
 
 
 def _add_up(place: Place, options: argparse.Namespace) -> int:

@@ -22,11 +22,11 @@ from pathlib import Path
 from emulators import broker, jobs, pubsub, storage
 from emulators.broker import Broker
 from emulators.jobs import Jobs
-from laptop.place import PROJECT, Place
 from millrace import adapters
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
 from millrace.errors import ConfigError, TransientError
 from millrace.lake import Lake
+from millrace.place import PROJECT, Place
 from millrace.tables import EXTRACTED
 
 _NAME = "emulated"

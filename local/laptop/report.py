@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from laptop.drops import Drop
-from laptop.place import Place
 from laptop.progress import shown
 from millrace.building import Build
+from millrace.place import Place
 from millrace.reconciling import Reconciliation
 
 _MARTS = {

@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from laptop.place import Place
 from millrace.errors import ConfigError
+from millrace.place import Place
 
 SIMULATOR_KEY = "cursor-sim-dev-key"
 

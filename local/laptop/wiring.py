@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 import functions_framework
 from flask import Flask
 
-from laptop.place import PROJECT
 from millrace import adapters
 from millrace.adapters import RequestedBuilds
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, events
@@ -17,6 +16,7 @@ from millrace.config import ExtractConfig, LoadConfig
 from millrace.errors import ConfigError
 from millrace.lake import Lake
 from millrace.lake.local import LocalLake
+from millrace.place import PROJECT
 from millrace.sources.listing import Listing
 from millrace.tables import EXTRACTED
 from millrace.warehouse.duckdb import DuckDBWarehouse

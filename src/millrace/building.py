@@ -38,8 +38,12 @@ def build(
     hear: Callable[[Node, int], None] = lambda node, total: None,
     number: int = 0,
     retry_of: int | None = None,
+    left_out: tuple[str, ...] = ("unit_test",),
 ) -> Build:
     """Run `dbt build`; `hear` is told of each finished node and how many there are.
+
+    Kinds of nodes that are `left_out`: unit tests ask whether the models are right, which no data changes; they run
+    where the models are changed (see tests/dbt).
 
     `retry_of` is the number of a failed build of which only what failed or was skipped is to be done again; when the
     target directory does not hold that very build (another machine's, another one since), everything is built.
@@ -57,6 +61,8 @@ def build(
     results_of.unlink(missing_ok=True)
     started = time.monotonic()
     arguments = ["--quiet", "retry" if is_retry else "build"]
+    if not is_retry:  # which leaves out what the build before did
+        arguments += [part for kind in left_out for part in ("--exclude-resource-type", kind)]
     arguments += ["--project-dir", config.dbt_dir, "--profiles-dir", config.dbt_dir]
     arguments += ["--target", warehouse.name, "--target-path", config.target_dir, "--log-path", config.target_dir]
     shipped, own = (Path(folder, "partial_parse.msgpack") for folder in (f"{config.dbt_dir}/target", config.target_dir))

@@ -1,7 +1,9 @@
-"""Add up a run: every row the source has is in the warehouse, in quarantine, or named as missing."""
+"""Add up a run: every row the source has is in the warehouse, in quarantine, or named as missing. And add up usage."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Any, Self
 
 from millrace import runs
 from millrace.lake import Lake
@@ -81,3 +83,40 @@ def _line(record: TaskRecord, entries: list[LedgerEntry | None]) -> Reconciliati
         requests=record.requests,
         plan=record.plan,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine:
+    """What one relation says of all usage; the marts have to say what the events do, and the events what is loaded.
+
+    `events` is the number of different events, for the marts that of responses and prompts.
+    """
+
+    name: str
+    events: int
+    tokens: int
+    cost_usd: Decimal
+
+    def agrees_with(self, other: Self) -> bool:
+        """Whether both say the same."""
+        return (self.events, self.tokens, self.cost_usd) == (other.events, other.tokens, other.cost_usd)
+
+
+USAGE_MARTS = ("usage_daily", "usage_session", "usage_project", "usage_provider_day")
+"""Those that hold all events, prompts too. usage_model_day holds the responses: see the test usage_marts_add_up."""
+_FACT = """
+    SELECT 'usage_events', count(*), coalesce(sum(total_tokens), 0), coalesce(sum(cost_usd), 0)
+    FROM mart.usage_events"""
+_MART = """
+    SELECT '{0}', coalesce(sum(assistant_message_count + user_message_count), 0), coalesce(sum(total_tokens), 0),
+        coalesce(sum(cost_usd), 0) FROM mart.{0}"""
+_LOADED = """
+    SELECT count(*) FROM (
+        SELECT DISTINCT agent, message_id, request_id FROM staging.stg_usage_events WHERE is_usable
+    )"""
+
+
+def reconcile_usage(query: Callable[[str], list[tuple[Any, ...]]]) -> tuple[int, list[UsageLine]]:
+    """Give how many events are loaded, and what the fact and each mart make of them: the fact first."""
+    lines = [UsageLine(*query(sql)[0]) for sql in (_FACT, *(_MART.format(mart) for mart in USAGE_MARTS))]
+    return int(query(_LOADED)[0][0]), lines

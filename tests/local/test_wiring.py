@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from laptop import wiring
-from laptop.place import Place
 from laptop.wiring import Pipeline
 from millrace import adapters
+from millrace.place import Place
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 import duckdb
 
@@ -174,6 +174,26 @@ class DuckDBWarehouse:
             connection.execute(duckdb_merge.create(table))
             rows = connection.execute(duckdb_merge.all_keys(table)).fetchall()
         yield from rows
+
+    def run_scripts(self, scripts: Sequence[str]) -> None:
+        """Run statements that dbt wrote in one transaction; TransientError, and nothing changed, when one fails."""
+        with self._transaction() as connection:
+            for script in scripts:
+                connection.execute(script)
+
+    def forget_marts(self) -> None:
+        """Let the next build make every incremental mart anew, from all that is loaded."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM meta.mart_watermarks")
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Give the rows of a query of our own."""
+        with self._transaction() as connection:
+            return connection.execute(sql).fetchall()
+
+    def query_published(self, sql: str) -> list[tuple[Any, ...]]:
+        """Give the rows of a query of our own over what readers see, also while another process builds."""
+        return duckdb_builds.query(self.published_path, sql)
 
     def newest_load_seq(self) -> int:
         """Give the load sequence of the newest load: one transaction at a time, so every earlier one is committed."""

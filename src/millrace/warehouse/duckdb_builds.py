@@ -11,8 +11,10 @@ from typing import Any
 
 import duckdb
 
+from millrace.errors import ConfigError
 from millrace.warehouse import BuildRow, Fenced, Node
 from millrace.warehouse.duckdb_ledger import naive
+from millrace.warehouse.parquet import first_line
 
 CREATE = """
     CREATE TABLE IF NOT EXISTS meta.builds (
@@ -82,6 +84,17 @@ def published(path: Path) -> BuildRow | None:
             return next(iter(last(connection, 1)), None)
     except duckdb.Error:
         return None
+
+
+def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Give the rows of a query over a published file; ConfigError when there is none that answers it."""
+    if not path.exists():
+        raise ConfigError(f"{path} is not there yet: nothing was built; type: make run")
+    try:
+        with duckdb.connect(path, read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+    except duckdb.Error as error:
+        raise ConfigError(f"{path} cannot answer: {first_line(error)}; type: make run") from error
 
 
 def publish(connection: duckdb.DuckDBPyConnection, build: BuildRow, path: Path) -> None:

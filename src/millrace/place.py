@@ -1,4 +1,4 @@
-"""The folder where everything of a laptop's pipeline is, and that only one run uses at a time."""
+"""The folder where everything of a pipeline on one machine is, and that only one process uses at a time."""
 
 import fcntl
 import json
