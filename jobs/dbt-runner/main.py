@@ -1,5 +1,7 @@
 """Build the marts through all that was requested, unless somebody else does; `--retry` only mends a failed build.
 
+`--full-refresh` builds everything once, the incremental marts from nothing; readers see the old ones until it is good.
+
 `--check` builds nothing and says whether the settings are in order, which is what the image asks about its health.
 Exit codes: 0 built, nothing to do, or somebody else builds · 1 a model or a test failed · 2 dbt was not started.
 """
@@ -18,7 +20,8 @@ def run(arguments: tuple[str, ...] = ()) -> int:
         builder = adapters.builder_of(BuildConfig.from_env())
         if "--check" in arguments:
             return 0
-        return 1 if builds.run(builder, retry="--retry" in arguments).state == "failed" else 0
+        outcome = builds.run(builder, retry="--retry" in arguments, anew="--full-refresh" in arguments)
+        return 1 if outcome.state == "failed" else 0
     except MillraceError as error:
         log.error("failed", kind=type(error).__name__, error=str(error))
         return 2

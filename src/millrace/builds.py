@@ -211,12 +211,12 @@ class Outcome:
     build: Build | None = None
 
 
-def run(builder: Builder, retry: bool = False, force: bool = False) -> Outcome:
+def run(builder: Builder, retry: bool = False, force: bool = False, anew: bool = False) -> Outcome:
     """Build until the last build is good and through all that was requested, unless somebody else does.
 
     A build that fails is the last. With `retry`, when nothing came since a failed build, only what failed or was
     skipped in it is done again. With `force`, everything is built once also when nothing new was loaded: the models
-    may have changed. Raises what dbt raises when it cannot even start; that is noted as a failed build.
+    may have changed; with `anew` also the incremental marts are made from nothing. Raises what dbt raises when it cannot even start; that is noted as a failed build.
     """
     last: Build | None = None
     while True:
@@ -226,8 +226,10 @@ def run(builder: Builder, retry: bool = False, force: bool = False) -> Outcome:
             return Outcome("busy", last)
         try:
             with builder.beating(lease):
-                seen, last = _catch_up(builder, lease, last, retry and not force, force)
-                force = False
+                if anew:
+                    builder.log.forget_marts()
+                seen, last = _catch_up(builder, lease, last, retry and not (force or anew), force or anew)
+                force = anew = False
         except (LeaseLost, Fenced) as error:
             log.warning("build was taken over", token=lease.token, error=str(error))
             last = None

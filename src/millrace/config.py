@@ -18,10 +18,15 @@
 | MILLRACE_DBT_DIR, MILLRACE_DBT_TARGET_DIR | dbt-runner | the dbt project, and where its artifacts go |
 | MILLRACE_LEASE_S | dbt-runner | `60`: how long a build's holder may be silent before another one takes over |
 | MILLRACE_QUIET_S | dbt-runner | `0`: how long a build waits for more to come; `30` where several runs end together |
+| MILLRACE_COLLECT | collect | `off`: nothing is read and nothing is sent |
+| MILLRACE_COLLECT_USER | collect | who works on this machine; else the e-mail of git's settings |
+| MILLRACE_COLLECT_HASH_KEY | collect | a key: users and projects are sent as their HMAC |
+| MILLRACE_COLLECT_STATE | collect | the folder where it notes how far it has read |
 """
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -164,4 +169,31 @@ class BuildConfig:
             lease_s=_number("MILLRACE_LEASE_S", 60, at_least=5),
             quiet_s=_number("MILLRACE_QUIET_S", 0),
             snowflake_key=os.environ.get("MILLRACE_SNOWFLAKE_KEY") or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CollectConfig:
+    """What the collector needs. `environment` tells where the coding agents keep their logs; only they are asked of it.
+
+    `lake` is None when none is set: the command says then where to.
+    """
+
+    is_off: bool
+    lake: str | None
+    user: str | None
+    hash_key: str | None = field(repr=False)
+    state: str | None
+    environment: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read the environment."""
+        return cls(
+            is_off=os.environ.get("MILLRACE_COLLECT", "").lower() in ("off", "0", "false", "no"),
+            lake=os.environ.get("MILLRACE_LAKE") or None,
+            user=os.environ.get("MILLRACE_COLLECT_USER") or None,
+            hash_key=os.environ.get("MILLRACE_COLLECT_HASH_KEY") or None,
+            state=os.environ.get("MILLRACE_COLLECT_STATE") or None,
+            environment=dict(os.environ),
         )

@@ -232,6 +232,9 @@ class BuildLog(Protocol):
     def last_builds(self, limit: int = 1) -> list[BuildRow]:
         """Give the last builds, the newest first."""
 
+    def forget_marts(self) -> None:
+        """Let the next build make every incremental mart anew, from all that is loaded."""
+
 
 class Publisher(Protocol):
     """What readers see: the warehouse as it was after a good build."""

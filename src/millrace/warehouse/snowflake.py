@@ -198,6 +198,10 @@ class SnowflakeWarehouse:
         """Give the last builds, the newest first."""
         return snowflake_builds.last(self.execute, limit)
 
+    def forget_marts(self) -> None:
+        """Let the next build make every incremental mart anew, from all that is loaded."""
+        self.execute("DELETE FROM META.MART_WATERMARKS")
+
     def published(self) -> BuildRow | None:
         """Give the build that readers see; None when there is none yet."""
         return snowflake_builds.published(self.execute)
