@@ -1,4 +1,4 @@
-"""The command line: serve a world, or write its truth (`truth`)."""
+"""The command line: serve a world, write its truth (`truth`), or the logs of its coding agents (`homes`)."""
 
 import argparse
 import json
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str]) -> int:
     arguments = _join_offset(arguments)
     if arguments and arguments[0] == "truth":
         return _truth(arguments[1:])
+    if arguments and arguments[0] == "homes":
+        return _homes(arguments[1:])
     return _serve(arguments)
 
 
@@ -42,7 +44,8 @@ def _serve(arguments: Sequence[str]) -> int:
         prog="python -m simulator",
         description="Serve a generated or recorded world through the source API. When it listens, one JSON "
         "line with url and row counts goes to stdout; it serves until SIGTERM or SIGINT.",
-        epilog="python -m simulator truth --help: write the marts that a correct pipeline must arrive at.",
+        epilog="python -m simulator truth --help: write the marts that a correct pipeline must arrive at. "
+        "python -m simulator homes --help: write the logs that the developers' coding agents keep.",
     )
     _add_world_options(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
@@ -100,6 +103,24 @@ def _truth(arguments: Sequence[str]) -> int:
     except (ValueError, OverflowError, OSError) as mistake:
         parser.error(str(mistake))
     _say({name: len(rows) for name, rows in marts.items()})
+    return 0
+
+
+def _homes(arguments: Sequence[str]) -> int:
+    from simulator.agent_logs import write_homes  # serving needs none of it
+
+    parser = _Parser(
+        prog="python -m simulator homes",
+        description="Write the logs that the coding agents of a world's developers keep: one home folder each.",
+    )
+    _add_world_options(parser)
+    parser.add_argument("--out", type=Path, required=True, help="folder for <developer>/")
+    options = parser.parse_args(arguments)
+    try:
+        homes = write_homes(_world(options), options.out)
+    except (ValueError, OverflowError, OSError) as mistake:
+        parser.error(str(mistake))
+    _say({home.developer_id: home.sittings for home in homes})
     return 0
 
 
