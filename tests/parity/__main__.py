@@ -93,10 +93,10 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="parity-") as name:
         folder = Path(name)
         try:
-            lake = extract_twice(folder, options.developers, options.days, options.seed)
+            extracted = extract_twice(folder, options.developers, options.days, options.seed)
             say(f"extract: {time.monotonic() - started:.1f} s")
             with engines.on_duckdb(folder) as one, other_engine(folder) as other:
-                report = running.run(one, other, lake, say)
+                report = running.run(one, other, extracted, say)
         except (MillraceError, ValueError) as error:
             print(f"error: {error}", file=sys.stderr)  # noqa: T201 the command's answer
             return 2

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,8 @@ from tests.parity.extracted import END
 from emulators import snowflake
 from millrace import loading
 from millrace.errors import ConfigError, TerminalError
-from millrace.lake.keys import RawPart, parse
+from millrace.lake import ObjectVersion
+from millrace.lake.keys import DroppedFile, RawPart, parse
 from millrace.lake.local import LocalLake
 from millrace.warehouse.duckdb import DuckDBWarehouse
 from millrace.warehouse.snowflake import SnowflakeWarehouse
@@ -58,26 +59,27 @@ class Engine:
     target: Path
     rows: Callable[[str], list[Row]]
 
-    def load(self, lake: LocalLake) -> int:
-        """Load every part of the lake; gives how many rows were in them."""
+    def load(self, lake: LocalLake, versions: Iterable[ObjectVersion]) -> int:
+        """Load the parts and dropped files among the objects; gives how many rows were in them."""
         read = 0
-        for stored in lake.list("raw/"):
-            key = parse(stored.version.name)
-            if isinstance(key, RawPart):
+        for version in versions:
+            key = parse(version.name)
+            if isinstance(key, RawPart | DroppedFile):
                 with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
                     path = Path(folder, "part.parquet")
-                    lake.download(stored.version, path)
-                    entry = self.warehouse.load(loading.batch_of(stored.version, key, path, END))
+                    lake.download(version, path)
+                    entry = self.warehouse.load(loading.batch_of(version, key, path, END))
                 read += entry.rows_read or 0
         return read
 
-    def build(self) -> list[Outcome]:
-        """Build the whole dbt project with all its tests; gives what became of each node. dbt has a process of its own.
+    def build(self, *options: str) -> list[Outcome]:
+        """Build the dbt project with its tests, or what the options of dbt say of it; dbt has a process of its own.
 
-        Raises TerminalError when dbt cannot even start to build.
+        Gives what became of each node. Raises TerminalError when dbt cannot even start to build.
         """
+        (self.target / "run_results.json").unlink(missing_ok=True)
         with self.warehouse.given_to_dbt() as given:
-            command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--target", given.name]
+            command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--target", given.name, *options]
             command += ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
             places = {"DBT_TARGET_PATH": str(self.target), "DBT_LOG_PATH": str(self.target)}
             environment = os.environ | given.settings | places

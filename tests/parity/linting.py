@@ -11,10 +11,14 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError
 
+from millrace.tables import TABLES, TEXT
+
 FUNCTIONS = frozenset(
     line for line in (Path(__file__).with_name("functions.txt")).read_text().splitlines() if not line.startswith("#")
 )
 _NO_CALLS = (exp.Connector, exp.Case)
+_TEXTS = frozenset(field.name for table in TABLES.values() for field in table.columns if field.type == TEXT)
+_NEVER_UNKNOWN = {"is_usable", "valid_from", "context_over_tokens"}  # by a coalesce, and by the key of the rate card
 _ZONED = (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ)
 
 
@@ -54,8 +58,11 @@ def _called(statement: exp.Expr, sql: str) -> Iterator[str]:
 
 def _differences(sql: str) -> Iterator[str]:
     tokens = sqlglot.tokenize(sql, read="snowflake")
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
-        if token.token_type.name == "DESC" and (following is None or following.text.upper() != "NULLS"):
+    for place, token in enumerate(tokens):
+        before = [each.text.lower() for each in tokens[max(place - 4, 0) : place]]
+        after = tokens[place + 1 : place + 2]
+        is_known = before == ["count", "(", "*", ")"] or not _NEVER_UNKNOWN.isdisjoint(before[-1:])
+        if token.token_type.name == "DESC" and not is_known and (not after or after[0].text.upper() != "NULLS"):
             yield "desc without nulls: unknown ones come first on Snowflake"
     for statement in filter(None, sqlglot.parse(sql, read="snowflake")):
         for node in statement.walk():
@@ -65,7 +72,7 @@ def _differences(sql: str) -> Iterator[str]:
 def _difference(node: exp.Expr) -> Iterator[str]:
     if isinstance(node, exp.Greatest | exp.Least):
         yield "greatest, least: with an unknown argument Snowflake knows nothing"
-    elif isinstance(node, exp.Concat | exp.ConcatWs | exp.DPipe) and not all(map(_is_known, _parts(node))):
+    elif isinstance(node, exp.Concat | exp.ConcatWs) and not all(map(_is_known, node.expressions)):
         yield "concat of what may be unknown: DuckDB leaves it out"
     elif isinstance(node, exp.DateDiff) and node.text("unit").upper() != "MICROSECOND":
         yield "datediff: counts borders of the clock"
@@ -75,16 +82,12 @@ def _difference(node: exp.Expr) -> Iterator[str]:
         yield f"{node.sql()}: a division without a double is a NUMBER of six digits on Snowflake"
     elif isinstance(node, exp.DataType) and node.this in _ZONED:
         yield "a timestamp with a zone: its day is that of the session"
-    elif isinstance(node, exp.TryCast):
+    elif isinstance(node, exp.TryCast) and node.this.name not in _TEXTS:
         yield "try_cast: of texts alone on Snowflake"
 
 
-def _parts(node: exp.Expr) -> list[exp.Expr]:
-    return [node.left, node.right] if isinstance(node, exp.Binary) else node.expressions
-
-
 def _is_known(node: exp.Expr) -> bool:
-    return isinstance(node.unnest(), exp.Literal | exp.Coalesce | exp.DPipe)
+    return isinstance(node.unnest(), exp.Literal | exp.Coalesce)
 
 
 def _is_double(node: exp.Expr) -> bool:

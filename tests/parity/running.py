@@ -8,11 +8,12 @@ from typing import Any
 
 from tests.parity.comparing import Compared, Difference, compare
 from tests.parity.engines import Engine, Outcome
+from tests.parity.extracted import Extracted
 
-from millrace.lake.local import LocalLake
 from millrace.tables import LOAD_SEQ, TABLES
 
-_MEASURED = "int_pull_requests_measured"
+FOLLOWING = ("--select", "+config.materialized:affected_keys", "--exclude-resource-type", "test", "unit_test")
+_BETWEEN = ("int_pull_requests_measured", "stg_usage_events")
 Say = Callable[[str], None]
 
 
@@ -34,16 +35,21 @@ class Report:
         return not self.differences and all(each.is_good for build in self.builds.values() for each in build)
 
 
-def run(one: Engine, other: Engine, lake: LocalLake, say: Say = lambda text: None) -> Report:
-    """Load and build both at the same time, then compare."""
+def run(one: Engine, other: Engine, extracted: Extracted, say: Say = lambda text: None) -> Report:
+    """Load and build both at the same time, then compare.
+
+    After all rounds but the last only what follows changes is built, so that it has something to follow.
+    """
 
     def filled(engine: Engine) -> list[Outcome]:
-        started = time.monotonic()
-        rows = engine.load(lake)
-        loaded = time.monotonic()
-        outcomes = engine.build()
-        ended = time.monotonic()
-        say(f"{engine.name}: {rows:,} rows loaded in {loaded - started:.1f} s, built in {ended - loaded:.1f} s")
+        outcomes: list[Outcome] = []
+        for number, versions in enumerate(extracted.rounds, 1):
+            started = time.monotonic()
+            rows = engine.load(extracted.lake, versions)
+            loaded = time.monotonic()
+            outcomes += engine.build(*(FOLLOWING if number < len(extracted.rounds) else ()))
+            ended = time.monotonic()
+            say(f"{engine.name}: {rows:,} rows loaded in {loaded - started:.1f} s, built in {ended - loaded:.1f} s")
         return outcomes
 
     with ThreadPoolExecutor(2) as pool:
@@ -52,7 +58,7 @@ def run(one: Engine, other: Engine, lake: LocalLake, say: Say = lambda text: Non
 
 
 def compare_all(one: Engine, other: Engine) -> list[Compared]:
-    """Compare the raw tables, the pull requests as they were measured, and every mart."""
+    """Compare the raw tables, what lies between at two places, and every mart."""
     raw = [
         compare(f"raw.{name}", table.key, one.rows(f"raw.{name}"), other.rows(f"raw.{name}"), without=[LOAD_SEQ])
         for name, table in TABLES.items()
@@ -67,5 +73,5 @@ def grains(manifest: dict[str, Any]) -> dict[str, list[str]]:
     tests = [node for node in nodes.values() if (node.get("test_metadata") or {}).get("name") == "unique_grain"]
     keys = {node["attached_node"]: node["test_metadata"]["kwargs"]["columns"] for node in tests}
     built = {unique_id: node for unique_id, node in nodes.items() if node["resource_type"] == "model"}
-    wanted = [unique_id for unique_id, node in built.items() if node["schema"] == "mart" or node["name"] == _MEASURED]
+    wanted = [unique_id for unique_id, node in built.items() if node["schema"] == "mart" or node["name"] in _BETWEEN]
     return {f"{built[each]['schema']}.{built[each]['name']}": list(keys[each]) for each in sorted(wanted)}

@@ -1,8 +1,10 @@
 """What the two engines would answer differently, and the project's own SQL makes them answer alike."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -134,3 +136,29 @@ def test_a_percentile_lies_between_two_values_and_leaves_out_the_unknown(engines
         ("some", 2.0, pytest.approx(2.8)),
         ("ties", 2.0, 5.0),
     ]
+
+
+def test_a_cost_has_every_digit_and_no_tokens_cost_nothing_at_an_unknown_rate(engines: Engines) -> None:
+    assert engines.trap("cost_of") == [(Decimal("999999999999.000000"),), (Decimal("1e-12"),), (0,), (None,)]
+
+
+def test_money_is_read_from_its_text_to_twelve_digits(engines: Engines) -> None:
+    read = [usd for (usd,) in engines.trap("money")]
+    assert read == [Decimal("0.123456789013"), Decimal("1e-7"), Decimal("12.5"), Decimal(-3), None, None, None, None]
+
+
+def test_a_pattern_is_for_the_whole_text(engines: Engines) -> None:
+    assert [is_match for (is_match,) in engines.trap("full_match")] == [True, False, True, False, False, None]
+
+
+def test_an_event_has_the_hash_of_its_names(engines: Engines) -> None:
+    names = (b"claude\x1fm\x1fr", b"claude\x1fm")
+    assert engines.trap("event_id") == [(hashlib.md5(name, usedforsecurity=False).hexdigest(),) for name in names]
+
+
+def test_an_unknown_part_of_a_key_is_the_same_as_an_unknown_one(engines: Engines) -> None:
+    assert engines.trap("same_key") == [(0,), (3,)]
+
+
+def test_bars_know_nothing_of_what_is_unknown_on_one_side(engines: Engines) -> None:
+    assert engines.trap("bars") == [("ab",), (None,)]

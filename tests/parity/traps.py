@@ -72,6 +72,40 @@ TRAPS = {
         then="select g, percentile_cont(0.5) within group (order by v) as p50,"
         " percentile_cont(0.9) within group (order by v) as p90 from given group by g order by g",
     ),
+    "cost_of": _over(
+        "tokens rate",
+        ("1000000000000", "cast(999999.999999 as decimal(12, 6))"),
+        ("1", "cast(0.000001 as decimal(12, 6))"),
+        ("0", "cast(null as decimal(12, 6))"),
+        ("1", "cast(null as decimal(12, 6))"),
+        then="select {{ cost_of('tokens', 'rate') }} as usd from given order by n",
+    ),
+    "money": _over(
+        "text",
+        *(("'0.1234567890125'",), ("'1e-7'",), ("'12.50'",), ("'-3'",), ("'x'",), ("''",), ("'NaN'",)),
+        ("cast(null as varchar)",),
+        then="select try_cast(text as {{ money() }}) as usd from given order by n",
+    ),
+    "full_match": _over(
+        "text pattern",
+        *(("'claude-3'", "'claude-3(-[0-9]+)?'"), ("'claude-3-1x'", "'claude-3(-[0-9]+)?'")),
+        *(("'b'", "'a|b'"), ("'ab'", "'a|b'"), ("'aXc'", "'a[.]c'"), ("null", "'a'")),
+        then="select {{ full_match('text', 'pattern') }} as is_match from given order by n",
+    ),
+    "event_id": _over(
+        "agent message_id request_id",
+        *(("'claude'", "'m'", "'r'"), ("'claude'", "'m'", "cast(null as varchar)")),
+        then="select {{ event_id() }} as event_id from given order by n",
+    ),
+    "same_key": _over(
+        "one_project other_project",
+        *(("'a'", "'a'"), ("'a'", "'b'"), ("'a'", "null"), ("cast(null as varchar)", "null")),
+        then=", one as (select n, one_project as project from given),"
+        " other as (select n, other_project as project from given)"
+        " select one.n from one inner join other on one.n = other.n and {{ same_key('one', 'other', ['project']) }}"
+        " order by one.n",
+    ),
+    "bars": _over("text", ("'a'",), ("null",), then="select text || 'b' as both from given order by n"),
     "count_where": _over(
         "v",
         *(("1",), ("2",), ("null",)),

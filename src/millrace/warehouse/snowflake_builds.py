@@ -4,6 +4,9 @@
 dbt replaces mart after mart in MART. Readers have the schema PUBLISHED, whose tables are filled from those of MART
 after a good build, all in one transaction: a statement sees the marts of the build before, or of this one. Every write
 is done in its turn (see snowflake.py) and looks at the token first: who was taken over writes nothing after another.
+
+A mart that follows changes says in META.MART_WATERMARKS through which one, and by which definition: these two make it
+what it is. What they were when it was copied stands there as well, and where they are the same it is not copied again.
 """
 
 import json
@@ -17,6 +20,14 @@ from millrace.warehouse import BuildRow, Fenced, Node
 Execute = Callable[..., list[tuple[Any, ...]]]
 _COLUMNS = ", ".join(field.name for field in fields(BuildRow))
 _AS_OF = "SELECT MAX(EXTRACTED_AT) FROM META.LOADS WHERE TABLE_NAME = 'pull_requests' AND QUARANTINE_REASON IS NULL"
+_COPY = "published."
+_UNCHANGED = f"""
+    SELECT MADE.MART_NAME FROM META.MART_WATERMARKS AS MADE JOIN META.MART_WATERMARKS AS COPIED
+    ON COPIED.MART_NAME = '{_COPY}' || MADE.MART_NAME
+    AND COPIED.LOAD_SEQ = MADE.LOAD_SEQ AND COPIED.DEFINITION = MADE.DEFINITION"""
+_NOTE_COPIES = f"""
+    INSERT INTO META.MART_WATERMARKS (MART_NAME, LOAD_SEQ, DEFINITION, REFRESHED_AT)
+    SELECT '{_COPY}' || MART_NAME, LOAD_SEQ, DEFINITION, REFRESHED_AT FROM META.MART_WATERMARKS"""
 _TABLES = """
     SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = ?
     ORDER BY TABLE_NAME, ORDINAL_POSITION"""
@@ -75,10 +86,14 @@ def shape(execute: Execute) -> None:
 def publish(execute: Execute, build: BuildRow) -> None:
     """Fill PUBLISHED from MART; the caller has the turn, and commits."""
     refuse_older(execute, build.token)
+    unchanged = {name.upper() for (name,) in execute(_UNCHANGED)}
     for table, columns in _shapes(execute, "MART").items():
-        names = ", ".join(f'"{name}"' for name, _ in columns)
-        execute(f'DELETE FROM PUBLISHED."{table}"')
-        execute(f'INSERT INTO PUBLISHED."{table}" ({names}) SELECT {names} FROM MART."{table}"')
+        if table not in unchanged:
+            names = ", ".join(f'"{name}"' for name, _ in columns)
+            execute(f'DELETE FROM PUBLISHED."{table}"')
+            execute(f'INSERT INTO PUBLISHED."{table}" ({names}) SELECT {names} FROM MART."{table}"')
+    execute(f"DELETE FROM META.MART_WATERMARKS WHERE MART_NAME LIKE '{_COPY}%'")
+    execute(_NOTE_COPIES)
     execute("DELETE FROM META.PUBLISHED")
     execute("INSERT INTO META.PUBLISHED (NUMBER, TOKEN) VALUES (?, ?)", build.number, build.token)
 

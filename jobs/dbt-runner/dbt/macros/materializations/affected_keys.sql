@@ -9,6 +9,10 @@
   Everything that depends on data is in the statement `main`. dbt leaves it in target/run, and there it can be run again
   as it is, over a connection that is open (millrace.refreshing does).
 
+  Wherever a refresh stops, the next one mends it: the keys that events leave are noted first and the watermark is moved
+  last. That also holds if only a part of it is committed, as may happen on Snowflake: a statement that fails leaves the
+  transaction open there, dbt keeps the session, and the next table that it makes in it commits what was done.
+
   Config: `keys` name the rows that change together; `follows` is the model whose changes it follows, itself one of this
   kind (none: raw events); `rebuilt_with` are other nodes; `is_fact`: the keys that an event leaves are noted for the marts.
 -#}
@@ -53,11 +57,18 @@
 {% endmacro %}
 
 
-{#- An empty table, and a watermark before all changes: first the latter, so that no empty table is taken as current. -#}
+{#-
+  An empty table, and a watermark before all changes: first the latter, so that no empty table is taken as current. With
+  a fact the marts that follow it are forgotten: which keys its events had is lost with its rows, so those are made anew.
+-#}
 {% macro make_anew(existing, target_relation, definition) %}
     {%- set watermarks = source('meta', 'mart_watermarks') -%}
+    {%- set forgotten = [target_relation.identifier] -%}
+    {%- for node in graph.nodes.values() if node.config.get('follows') == target_relation.identifier -%}
+        {%- do forgotten.append(node.name) -%}
+    {%- endfor -%}
     {% call statement('forget') -%}
-        delete from {{ watermarks }} where mart_name = '{{ target_relation.identifier }}'
+        delete from {{ watermarks }} where mart_name in ('{{ forgotten | join("', '") }}')
     {%- endcall %}
     {% if existing is not none %}
         {% do adapter.drop_relation(existing) %}
@@ -72,41 +83,75 @@
 {% endmacro %}
 
 
+{#-
+  On Snowflake each statement sees what was committed before it began, also within a transaction, and a load may be
+  committed between any two. So what a refresh of the fact is about is read once, into a table: those keys are deleted,
+  those alone are made anew, and the watermark moves to the newest change among them. What came later is of the next
+  refresh, even where the new rows hold it already. A mart that follows takes over the fact's watermark: nothing but dbt
+  changes the fact.
+
+  Of a refresh that takes its time, others see nothing; two of them, of two marts, change different rows of
+  mart_watermarks, which Snowflake locks together: the second waits until the first is committed, and does not fail.
+  It waits for no more than a moment, because that is the last that a refresh does; and nobody waits in a circle.
+-#}
 {% macro refresh_script(target_relation, sql) %}
-    {%- set keys, new_rows = config.get('keys'), sql -%}
+    {%- set mart, keys = target_relation.identifier, config.get('keys') -%}
     {%- set columns = model.columns.keys() | join(', ') -%}
+    {%- set watermarks = source('meta', 'mart_watermarks') -%}
     {%- if config.get('is_fact') -%}
-        {%- set new_rows = 'select * from ' ~ target_relation.identifier ~ '_new' -%}
-    create or replace temporary table {{ target_relation.identifier }}_new as {{ sql }};
+    create or replace temporary table {{ mart }}_affected as
+    {{ affected_keys(mart, keys) }};
+    create or replace temporary table {{ mart }}_new as
+    {{ sql }};
     {%- endif %}
     {{ begin_script() }}
     {%- if config.get('is_fact') %}
-    insert into {{ source('meta', 'usage_old_keys') }}
+    insert into {{ source('meta', 'usage_old_keys') }} ({{ usage_key_columns() | join(', ') }}, load_seq)
     select
-        {% for column in usage_key_columns() %}old.{{ column }}, {% endfor %}new._load_seq
+        {% for column in usage_key_columns() %}old.{{ column }}, {% endfor %}affected.load_seq
     from {{ target_relation }} as old
-    inner join {{ target_relation.identifier }}_new as new on {{ same_key('old', 'new', keys) }}
-    where not ({{ same_key('old', 'new', usage_key_columns()) }});
-    {%- endif %}
+    inner join {{ mart }}_affected as affected on {{ same_key('old', 'affected', keys) }}
+    left join {{ mart }}_new as new on {{ same_key('affected', 'new', keys) }}
+    where
+        new.{{ keys[0] }} is null
+        or new._load_seq < affected.load_seq
+        or not ({{ same_key('old', 'new', usage_key_columns()) }});
+    delete from {{ target_relation }} using {{ mart }}_affected as affected
+    where {{ same_key(target_relation, 'affected', keys) }};
+    insert into {{ target_relation }} ({{ columns }})
+    select {% for column in model.columns %}new.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+    from {{ mart }}_new as new
+    inner join {{ mart }}_affected as affected on {{ same_key('new', 'affected', keys) }};
+    {%- else %}
     delete from {{ target_relation }} using (
-    {{ affected_keys(target_relation.identifier, keys) }}
+    {{ affected_keys(mart, keys) }}
     ) as affected
     where {{ same_key(target_relation, 'affected', keys) }};
     insert into {{ target_relation }} ({{ columns }}) select {{ columns }} from (
-    {{ new_rows }}
+    {{ sql }}
     ) as made;
-    update {{ source('meta', 'mart_watermarks') }}
+    {%- endif %}
+    update {{ watermarks }} as followed
     set
-        load_seq = (
-            select coalesce(max(_load_seq), -1) from {{ ref(config.get('follows') or 'stg_usage_events') }}
-        ),
+        load_seq = coalesce(newest.load_seq, followed.load_seq),
         refreshed_at = {{ utc_now() }}
-    where mart_name = '{{ target_relation.identifier }}';
+    from (
+        {%- if config.get('is_fact') %}
+        select max(load_seq) as load_seq from {{ mart }}_affected
+        {%- else %}
+        select max(load_seq) as load_seq from {{ watermarks }} where mart_name = '{{ config.get('follows') }}'
+        {%- endif %}
+    ) as newest
+    where followed.mart_name = '{{ mart }}';
     {{ end_script() }}
 {% endmacro %}
 
 
-{#- dbt has opened a transaction on DuckDB; on Snowflake, where making a table would end it, it is opened here. -#}
+{#-
+  dbt has opened a transaction on DuckDB. On Snowflake it opens none, and each statement is committed by itself; making a
+  table, a temporary one as well, commits what is open. So it is opened here, after that. dbt sends the statements of the
+  script one by one, and its own commit does nothing there.
+-#}
 {% macro begin_script() %}{{ return(adapter.dispatch('begin_script', 'millrace')()) }}{% endmacro %}
 {% macro default__begin_script() %}{% endmacro %}
 {% macro snowflake__begin_script() %}begin;{% endmacro %}

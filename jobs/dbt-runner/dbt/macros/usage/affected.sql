@@ -1,12 +1,15 @@
 {#-
-  The keys that changed since the mart was refreshed. Of the fact: the events that were loaded. Of the marts which follow
-  it: those that changed events have, and those that they had.
+  The keys that changed since the mart was refreshed. Of the fact: the events that were loaded, with their newest change.
+  Of the marts which follow it: those that changed events have, and those that they had.
 -#}
 {% macro affected_keys(mart, keys) -%}
     {%- if mart == 'usage_events' -%}
-    select distinct {{ event_id() }} as event_id
+    select
+        {{ event_id() }} as event_id,
+        max(_load_seq) as load_seq
     from {{ ref('stg_usage_events') }}
     where _load_seq > {{ followed_through(mart) }}
+    group by event_id
     {%- else -%}
     select distinct {{ keys | join(', ') }}
     from {{ ref('usage_events') }}

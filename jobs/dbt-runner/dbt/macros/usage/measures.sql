@@ -47,10 +47,14 @@
 {%- endmacro %}
 
 
-{#- What tokens cost at a rate in USD per million; 0 for no tokens, NULL without a rate. -#}
+{#-
+  What tokens cost at a rate in USD per million; 0 for no tokens, NULL without a rate. Every digit is kept: a product has
+  the digits of both on DuckDB, on Snowflake as many behind the point as both have, up to 12. Of a decimal of more than
+  18 digits DuckDB makes one of up to 38; of shorter ones 18, and an error if that is too few.
+-#}
 {% macro cost_of(tokens, rate) -%}
     case
         when coalesce({{ tokens }}, 0) = 0 then 0
-        else cast({{ tokens }} as decimal(15, 0)) * {{ rate }} * cast(0.000001 as decimal(7, 6))
+        else cast({{ tokens }} as decimal(19, 0)) * {{ rate }} * cast(0.000001 as decimal(7, 6))
     end
 {%- endmacro %}

@@ -1,0 +1,223 @@
+"""A refresh of the usage marts on Snowflake that stops anywhere, or beside a load: the next one mends what it left.
+
+The statements are those that dbt left in target/run. Over the stand-in; what it does not do by itself, that a statement
+of a transaction sees what was committed meanwhile, is done here by leaving the transaction out.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from snowflake.connector.util_text import split_statements
+from tests.contract import on_snowflake
+from tests.parity import engines
+from tests.parity.engines import Engine, Row
+
+from millrace.lake import ObjectVersion
+from millrace.rows import to_batch
+from millrace.tables import TABLES
+from millrace.warehouse import Batch
+from millrace.warehouse.snowflake import SnowflakeWarehouse
+
+T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
+USAGE = TABLES["usage_events"]
+FACT, FOLLOWERS = "usage_events", ("usage_daily", "usage_session")
+MARTS = (FACT, *FOLLOWERS)
+KEPT = (*(f"MART.{mart.upper()}" for mart in MARTS), "META.MART_WATERMARKS", "META.USAGE_OLD_KEYS", "RAW.USAGE_EVENTS")
+Marts = dict[str, list[Row]]
+
+
+def told(number: int, day: int = 1, machine: str = "laptop", **more: object) -> dict[str, object]:
+    """Give what a machine tells of an event."""
+    return {
+        "collector_id": machine,
+        "user_id": "ann@acme.dev",
+        "agent": "claude",
+        "session_id": f"S{number % 2}",
+        "message_id": f"m{number}",
+        "role": "assistant",
+        "occurred_at": f"2026-11-{day:02}T10:00:00Z",
+        "project": "shop",
+        "provider": "anthropic",
+        "model": "claude-sonnet-4-5",
+        "input_tokens": 100 + number,
+        "output_tokens": 10,
+    } | more
+
+
+FIRST = [*(told(number) for number in range(6)), told(0, machine="server", output_tokens=4)]
+# An event more, one with more tokens, two that leave their day, one of which a machine says nothing that can be counted
+# any more, and one of which none does.
+SECOND = [told(6), told(1, output_tokens=99), told(2, day=2), told(3, day=3, project=None)]
+SECOND += [told(0, speed="warp"), told(4, role="robot")]
+# Again a day is left, for one that had been left, and what could not be counted can be.
+THIRD = [told(2, day=1), told(5, day=2), told(4), told(7)]
+
+
+@dataclass
+class Refreshing:
+    """The stand-in with marts of the first load, the second one loaded, and the statements of a refresh by mart."""
+
+    engine: Engine
+    folder: Path
+    scripts: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def warehouse(self) -> SnowflakeWarehouse:
+        assert isinstance(self.engine.warehouse, SnowflakeWarehouse)
+        return self.engine.warehouse
+
+    def do(self, *statements: str) -> None:
+        for statement in statements:
+            self.warehouse.execute(statement)
+
+    def load(self, name: str, rows: list[dict[str, object]], at: datetime) -> None:
+        path = self.folder / f"{name}.parquet"
+        pq.write_table(pa.Table.from_batches([to_batch(rows, USAGE, at, None)]), path)
+        version = ObjectVersion("b", name, int(at.timestamp()))
+        self.warehouse.load(Batch(version, USAGE, path, at, None))
+
+    def build(self, *selected: str) -> None:
+        outcomes = self.engine.build("--select", *selected, "--exclude-resource-type", "test", "unit_test")
+        assert [each for each in outcomes if not each.is_good] == []
+
+    def refresh(self) -> Marts:
+        """Run all scripts; gives what the marts are then."""
+        for mart in MARTS:
+            self.do(*self.scripts[mart])
+        return {mart: sorted(self.engine.rows(f"mart.{mart}"), key=repr) for mart in MARTS}
+
+    def from_nothing(self) -> Marts:
+        """Refresh marts that are empty."""
+        self.do(*(f"DELETE FROM MART.{mart.upper()}" for mart in MARTS))  # noqa: S608 - our own names
+        self.do("DELETE FROM META.USAGE_OLD_KEYS", "UPDATE META.MART_WATERMARKS SET LOAD_SEQ = -1")
+        return self.refresh()
+
+    def keep(self) -> None:
+        self.do("CREATE SCHEMA IF NOT EXISTS KEPT")
+        self.do(*(f"CREATE OR REPLACE TABLE KEPT.{name.replace('.', '_')} AS SELECT * FROM {name}" for name in KEPT))  # noqa: S608
+
+    def restore(self) -> None:
+        for name in KEPT:
+            self.do(f"DELETE FROM {name}", f"INSERT INTO {name} SELECT * FROM KEPT.{name.replace('.', '_')}")  # noqa: S608
+
+
+@pytest.fixture(scope="module")
+def made(snowflake_at: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refreshing]:
+    folder = tmp_path_factory.mktemp("refresh")
+    with on_snowflake.open_warehouse(snowflake_at, folder / "lake", lambda: T0) as warehouse:
+        made = Refreshing(engines._snowflake("the stand-in", warehouse, folder), folder)
+        made.load("first", FIRST, T0)
+        made.build("+config.materialized:affected_keys")
+        for mart in MARTS:
+            text = (folder / "dbt-snowflake" / "run" / "millrace" / "models" / "marts" / f"{mart}.sql").read_text()
+            split = [part.strip().rstrip(";") for part, _ in split_statements(StringIO(text))]
+            made.scripts[mart] = [statement for statement in split if statement]
+        made.load("second", SECOND, T0 + timedelta(hours=1))
+        made.keep()
+        yield made
+
+
+@pytest.fixture
+def refreshing(made: Refreshing) -> Refreshing:
+    made.restore()
+    return made
+
+
+def first_words(statements: Sequence[str]) -> list[str]:
+    return [statement.split()[0].lower() for statement in statements]
+
+
+def test_tables_are_made_before_the_transaction_and_the_watermark_is_its_last(refreshing: Refreshing) -> None:
+    changed = ["delete", "insert", "update", "commit"]
+    assert first_words(refreshing.scripts[FACT]) == ["create", "create", "begin", "insert", *changed]
+    assert [first_words(refreshing.scripts[mart]) for mart in FOLLOWERS] == [["begin", *changed]] * 2
+
+
+def test_a_refresh_makes_what_a_build_from_nothing_makes(refreshing: Refreshing) -> None:
+    followed = refreshing.refresh()
+    assert {row["message_id"]: row["day"].day for row in followed[FACT]} == {"m0": 1, "m1": 1, "m2": 2, "m3": 3} | {
+        "m5": 1,
+        "m6": 1,
+    }
+    assert followed == refreshing.from_nothing()
+
+
+def test_a_refresh_stopped_at_any_statement_is_mended_by_the_next(refreshing: Refreshing) -> None:
+    expected = refreshing.from_nothing()
+    for place, mart in enumerate(MARTS):
+        begun, last = (first_words(refreshing.scripts[mart]).index(word) for word in ("begin", "commit"))
+        # Of the session, and of the next table that dbt makes in it.
+        for stop, end in ((last, "ROLLBACK"), *((stop, "COMMIT") for stop in range(begun + 2, last + 1))):
+            refreshing.restore()
+            for before in MARTS[:place]:
+                refreshing.do(*refreshing.scripts[before])
+            refreshing.do(*refreshing.scripts[mart][:stop], end)
+            assert refreshing.refresh() == expected, (mart, stop, end)
+
+
+def test_a_load_between_any_two_statements_is_for_the_next_refresh(refreshing: Refreshing) -> None:
+    statements = [each for each in refreshing.scripts[FACT] if each.lower() not in ("begin", "commit")]
+    refreshing.load("third", THIRD, T0 + timedelta(hours=2))
+    refreshing.do("CREATE OR REPLACE TABLE KEPT.THIRD AS SELECT * FROM RAW.USAGE_EVENTS")
+    expected = refreshing.from_nothing()
+    for place in range(len(statements) + 1):
+        refreshing.restore()
+        refreshing.do(*statements[:place])
+        refreshing.do("DELETE FROM RAW.USAGE_EVENTS", "INSERT INTO RAW.USAGE_EVENTS SELECT * FROM KEPT.THIRD")
+        refreshing.do(*statements[place:])
+        refreshing.do(*(each for mart in FOLLOWERS for each in refreshing.scripts[mart]))
+        assert refreshing.refresh() == expected, place
+
+
+def test_whatever_making_a_mart_anew_leaves_the_next_build_makes_it(refreshing: Refreshing) -> None:
+    expected = refreshing.from_nothing()
+    refreshing.restore()
+    forget = "DELETE FROM META.MART_WATERMARKS WHERE MART_NAME = '{}'"
+    refreshing.do(forget.format("usage_daily"))
+    refreshing.do(forget.format("usage_session"), "DROP TABLE MART.USAGE_SESSION")
+    refreshing.do(forget.format("usage_project"), "DELETE FROM MART.USAGE_PROJECT")
+    refreshing.do("DELETE FROM MART.USAGE_MODEL_DAY")
+    refreshing.do("UPDATE META.MART_WATERMARKS SET LOAD_SEQ = -1 WHERE MART_NAME = 'usage_model_day'")
+    refreshing.build(*MARTS, "usage_project", "usage_model_day")
+    assert {mart: sorted(refreshing.engine.rows(f"mart.{mart}"), key=repr) for mart in MARTS} == expected
+    assert [row["total_tokens"] for row in refreshing.engine.rows("mart.usage_project") if row["project"]]
+    assert refreshing.engine.rows("mart.usage_model_day")
+
+
+def test_with_the_fact_the_marts_that_follow_it_are_made_anew(refreshing: Refreshing) -> None:
+    """Its rows are gone, and with them which keys its events had; those are of another day since."""
+    expected = refreshing.from_nothing()
+    refreshing.restore()
+    refreshing.do("DROP TABLE MART.USAGE_EVENTS", "DELETE FROM META.USAGE_OLD_KEYS")
+    refreshing.build(*MARTS)
+    assert {mart: sorted(refreshing.engine.rows(f"mart.{mart}"), key=repr) for mart in MARTS} == expected
+
+
+def test_a_mart_that_followed_no_change_is_not_copied_again(refreshing: Refreshing) -> None:
+    warehouse = refreshing.warehouse
+
+    def publish() -> None:
+        warehouse.publish(warehouse.end_build(warehouse.start_build(1, "a", None), True, 1.0, ()))
+
+    def seen(mart: str) -> list[Row]:
+        return sorted(refreshing.engine.rows(f"published.{mart}"), key=repr)
+
+    refreshing.do("CREATE OR REPLACE TABLE MART.VELOCITY AS SELECT 1 AS TOTAL_PRS")
+    publish()
+    refreshing.do("UPDATE PUBLISHED.USAGE_DAILY SET MESSAGE_COUNT = 77", "UPDATE PUBLISHED.VELOCITY SET TOTAL_PRS = 77")
+    publish()
+    assert {row["message_count"] for row in seen("usage_daily")} == {77}  # nobody has looked at it
+    assert seen("velocity") == [{"total_prs": 1}]
+    expected = refreshing.refresh()
+    publish()
+    assert {mart: seen(mart) for mart in MARTS} == expected
+    refreshing.do("UPDATE META.MART_WATERMARKS SET DEFINITION = 'another' WHERE MART_NAME = 'usage_daily'")
+    refreshing.do("UPDATE PUBLISHED.USAGE_DAILY SET MESSAGE_COUNT = 77")
+    publish()
+    assert seen("usage_daily") == expected["usage_daily"]
