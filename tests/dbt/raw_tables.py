@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from millrace.tables import INSTANT, LOAD_SEQ, TABLES, Table
+from millrace.warehouse.duckdb_builds import CREATE
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -30,7 +31,7 @@ _LEDGER = pa.schema(
 
 
 def make_warehouse(path: Path, rows: Rows) -> Path:
-    """Make the file: each raw table of the registry, and a ledger that knows it up to AS_OF unless it is empty."""
+    """Make the file: the raw tables of the registry, the log of builds, and a ledger up to AS_OF of all with a row."""
     ledger = [
         {"bucket": "lake", "name": name, "generation": 1, "table_name": name, "extracted_at": AS_OF}
         for name, given in rows.items()
@@ -39,15 +40,67 @@ def make_warehouse(path: Path, rows: Rows) -> Path:
     with duckdb.connect(path) as connection:
         connection.execute("create schema raw; create schema meta")
         for table in TABLES.values():
-            _create(connection, f"raw.{table.name}", _raw_schema(table), rows.get(table.name, []))
+            _create(connection, f"raw.{table.name}", raw_schema(table), rows.get(table.name, []))
         _create(connection, "meta.loads", _LEDGER, ledger)
+        connection.execute(CREATE)
     return path
 
 
 def sample_rows() -> Rows:
     """Give the measured repository beside three of awkward rows, the same ones every time."""
     awkward, measured = _awkward_rows(), _measured_rows()
-    return {name: [*rows, *measured[name]] for name, rows in awkward.items()}
+    return {name: [*rows, *measured[name]] for name, rows in awkward.items()} | {"usage_events": usage_rows()}
+
+
+def usage_rows() -> list[dict[str, Any]]:
+    """Give events of coding agents as machines tell of them: one of each awkwardness, the same ones every time."""
+    at = datetime.fromisoformat
+    response = {
+        "collector_id": "laptop",
+        "user_id": "me@example.com",
+        "agent": "claude",
+        "session_id": "s1",
+        "request_id": "r1",
+        "role": "assistant",
+        "occurred_at": at("2026-03-09 09:00:00"),
+        "project": "work-web",
+        "provider": "anthropic",
+        "model": "claude-opus-4-5",
+        "speed": "standard",
+        "input_tokens": 100,
+        "output_tokens": 10,
+        "cache_read_tokens": 1000,
+        "cache_write_5m_tokens": 0,
+        "cache_write_1h_tokens": 0,
+        "is_estimated": False,
+        LOAD_SEQ: 1,
+    }
+    prompt = {
+        name: value
+        for name, value in response.items()
+        if name not in ("provider", "model", "speed", "request_id") and not name.endswith("_tokens")
+    } | {"role": "user", "message_id": "p1", "reported_cost_usd": "0"}
+    unknown = {"provider": None, "project": None, "user_id": None, "speed": None, "model": "nobody-knows"}
+    guess = {"agent": "cursor", "provider": "cursor", "message_id": "guessed", "request_id": None, "is_estimated": True}
+    return [
+        prompt,
+        prompt | {"message_id": "p2", "project": "only-asked", "session_id": "s2"},
+        response | {"message_id": "known"},
+        response | {"message_id": "known", "collector_id": "desktop", "output_tokens": 50, LOAD_SEQ: 2},
+        response | {"message_id": "copied", "session_id": "fork", "occurred_at": at("2026-03-10 23:30:00")},
+        response | {"message_id": "copied", "collector_id": "desktop", "occurred_at": at("2026-03-10 08:00:00")},
+        response | {"message_id": "unpriced"} | unknown,
+        response | {"message_id": "reported", "reported_cost_usd": "0.123456789012345"} | unknown,
+        response | {"message_id": "hour", "cache_write_5m_tokens": None, "cache_write_1h_tokens": 4000},
+        response | {"message_id": "hour", "collector_id": "desktop", "cache_write_5m_tokens": 5000},
+        response | guess | {"model": "composer-1", "input_tokens": None, "output_tokens": 900},
+        response | guess | {"model": "composer-1", "collector_id": "desktop", "is_estimated": False},
+        response | guess | {"model": "composer-1", "message_id": "only guessed", "output_tokens": 7},
+        response | {"message_id": "no instant", "occurred_at": None},
+        response | {"message_id": "absurd", "output_tokens": 10**15},
+        response | {"message_id": "half absurd", "output_tokens": -1},
+        response | {"message_id": "half absurd", "collector_id": "desktop", LOAD_SEQ: 3},
+    ]
 
 
 def _measured_rows() -> Rows:
@@ -163,7 +216,7 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema,
     connection.execute(f"create table {name} as from given")
 
 
-def _raw_schema(table: Table) -> pa.Schema:
-    """The Parquet schema of the table as raw keeps it: instants naive, and the change sequence beside the rest."""
+def raw_schema(table: Table) -> pa.Schema:
+    """Give the Parquet schema of the table as raw keeps it: instants naive, and the change sequence beside the rest."""
     fields = [field.with_type(_NAIVE) if field.type == INSTANT else field for field in table.schema]
     return pa.schema([*fields, pa.field(LOAD_SEQ, pa.int64())])

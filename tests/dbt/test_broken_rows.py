@@ -22,6 +22,7 @@ def test_a_key_twice_a_key_unknown_and_a_parent_missing_each_fail_their_test(dbt
     )
     assert build.exit_code == 1
     assert {name for name, status in build.outcomes.items() if status in ("fail", "warn")} == {
+        "usage_rows_are_usable",  # of the sample rows
         "unique_grain_stg_pull_requests_repo_name__number",
         "unique_grain_stg_commits_commit_hash__repo_name__user_id__repo_name",
         "unique_grain_stg_repos_repo_name",

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.dbt.conftest import MARTS, PROJECT, ROOT, Dbt
+from tests.dbt.conftest import JOINED_MARTS, PROJECT, PULL_REQUEST_MARTS, ROOT, Dbt
 from tests.dbt.raw_tables import make_warehouse, sample_rows
 
 
@@ -22,4 +22,6 @@ def test_only_a_changed_model_and_what_depends_on_it_are_built(dbt: Dbt, tmp_pat
     command += [f"DBT_DIR={project}", f"DATA_DIR={data}", "ARGS=--resource-type model"]
     subprocess.run(command, cwd=ROOT, check=True, timeout=300)
     results = json.loads((data / "dbt-slim" / "run_results.json").read_text())["results"]
-    assert {result["unique_id"].split(".")[2] for result in results} == {changed.stem, *MARTS}
+    assert {result["unique_id"].split(".")[2] for result in results} == {
+        *(changed.stem, *PULL_REQUEST_MARTS, *JOINED_MARTS)
+    }

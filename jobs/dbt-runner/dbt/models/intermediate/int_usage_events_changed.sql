@@ -14,6 +14,8 @@ told as (
         coalesce(staged.is_estimated, false) as is_guess,
         {{ count_where('staged.is_usable and not coalesce(staged.is_estimated, false)') }}
             over (partition by staged.agent, staged.message_id, staged.request_id) > 0 as is_counted,
+        max(staged._load_seq)
+            over (partition by staged.agent, staged.message_id, staged.request_id) as changed_in,
         row_number() over (
             partition by staged.agent, staged.message_id, staged.request_id
             order by
@@ -41,10 +43,10 @@ merged as (
         agent,
         message_id,
         request_id,
-        {%- for name in ['session_id', 'role', 'occurred_at', 'project', 'user_id'] %}
+        {%- for name in ['session_id', 'occurred_at', 'project', 'user_id'] %}
         max(case when place = 1 then {{ name }} end) as {{ name }},
         {%- endfor %}
-        {%- for name in ['provider', 'model', 'speed'] %}
+        {%- for name in ['role', 'provider', 'model', 'speed'] %}
         min({{ name }}) as {{ name }},
         {%- endfor %}
         {{ count_where('not is_guess') }} = 0 as is_estimated,
@@ -58,7 +60,7 @@ merged as (
             end
         ) as cache_write_tokens,
         max(reported_cost_usd) as reported_cost_usd,
-        max(_load_seq) as _load_seq
+        max(changed_in) as _load_seq
     from kept
     group by agent, message_id, request_id
 ),

@@ -1,0 +1,42 @@
+-- Every event stands in each usage mart exactly once: tokens, cost, responses and prompts add up to those of the fact.
+with told as (
+    {%- for mart in ['usage_daily', 'usage_session', 'usage_project', 'usage_provider_day', 'usage_model_day'] %}
+    select
+        '{{ mart }}' as mart,
+        coalesce(sum(assistant_message_count), 0) as responses,
+        coalesce(sum(user_message_count), 0) as prompts,
+        coalesce(sum(total_tokens), 0) as total_tokens,
+        coalesce(sum(n_cost), 0) as n_cost,
+        coalesce(sum(cost_usd), 0) as cost_usd
+    from {{ ref(mart) }}
+    union all
+    {%- endfor %}
+    select
+        'int_usage_attributed' as mart,
+        coalesce(sum(assistant_message_count), 0) as responses,
+        null as prompts,
+        coalesce(sum(total_tokens), 0) as total_tokens,
+        coalesce(sum(n_cost), 0) as n_cost,
+        coalesce(sum(cost_usd), 0) as cost_usd
+    from {{ ref('int_usage_attributed') }}
+),
+
+fact as (
+    select
+        {{ count_where("role = 'assistant'") }} as responses,
+        {{ count_where("role = 'user'") }} as prompts,
+        coalesce(sum(total_tokens), 0) as total_tokens,
+        {{ count_where("role = 'assistant' and cost_usd is not null") }} as n_cost,
+        coalesce(sum(cost_usd), 0) as cost_usd
+    from {{ ref('usage_events') }}
+)
+
+select told.*
+from told
+cross join fact
+where
+    told.responses <> fact.responses
+    or (told.mart not in ('usage_model_day', 'int_usage_attributed') and told.prompts <> fact.prompts)
+    or told.total_tokens <> fact.total_tokens
+    or told.n_cost <> fact.n_cost
+    or told.cost_usd <> fact.cost_usd
