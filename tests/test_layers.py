@@ -20,6 +20,7 @@ LAYERS = (
     ("sources",),
     ("warehouse", "dropped_lines"),
     ("dropped",),
+    ("collect",),
     ("runs",),
     ("config",),
     ("place",),
@@ -29,6 +30,7 @@ LAYERS = (
     ("quarantine", "status"),
     ("adapters",),
     ("following",),
+    ("usage_commands",),
     ("cli",),
 )
 HEIGHTS = {name: height for height, layer in enumerate(LAYERS) for name in layer}
@@ -42,6 +44,8 @@ OWNERS = {
     "google.cloud.run_v2": ("jobs.py",),
     "snowflake": ("warehouse/snowflake",),
     "dbt": ("building.py",),
+    "filelock": ("collect/locking.py",),
+    "watchfiles": ("collect/watching.py",),
 }
 
 

@@ -1,0 +1,85 @@
+"""Rows of Cursor's database as the lines that its parser reads, from the row on where the last reading ended.
+
+Cursor's table replaces a row of the same key, and the new row gets a larger number than all others. So what is new or
+changed is what has a larger number than the last row read. Numbers begin anew in a new or a compacted database: the
+largest one is smaller then, or the last row read is another one, and everything is read again.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+_SECONDS_TO_WAIT = 1.0
+_ROWS = """select rowid, key, substr(value, 1, :most) from cursorDiskKV not indexed
+    where rowid > :after and (key glob 'bubbleId:*' or key glob 'agentKv:blob:*') order by rowid"""
+_ROW = "select key, substr(value, 1, ?) from cursorDiskKV where rowid = ?"
+_WAL_MODE = 2  # https://www.sqlite.org/fileformat.html, offset 18
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows, as lines. `last` is the number of the last one, and `mark` tells whether it is still that row."""
+
+    lines: bytes
+    last: int
+    mark: str
+    is_anew: bool
+
+
+def read_rows(path: Path, last: int, mark: str, chunk_bytes: int, most_bytes: int) -> Iterator[Rows]:
+    """Give the rows after number `last`, about `chunk_bytes` at a time; at least once, perhaps without a row.
+
+    Of a value over `most_bytes` only so much is read that it is seen to be too large. Raises OSError or
+    sqlite3.Error when the database cannot be read, is locked or is broken.
+    """
+    with closing(_connect(path)) as connection:
+        connection.execute("begin")  # all that follows sees one state of the database
+        most = most_bytes + 1
+        is_anew = not _goes_on(connection, last, mark, most)
+        if is_anew:
+            last, mark = 0, ""
+        lines: list[bytes] = []
+        size = 0
+        for rowid, key, value in connection.execute(_ROWS, {"most": most, "after": last}):
+            last, mark = rowid, _mark(key, value)
+            lines.append(_line(key, value))
+            size += len(lines[-1])
+            if size >= chunk_bytes:
+                yield Rows(b"".join(lines), last, mark, is_anew)
+                lines, size, is_anew = [], 0, False
+        yield Rows(b"".join(lines), last, mark, is_anew)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open the database so that nothing is written.
+
+    To read a database in WAL mode SQLite makes the files beside it, unless it is told that nobody writes; that is so
+    when there is no WAL.
+    """
+    with path.open("rb") as file:
+        is_wal_mode = file.read(20)[18:19] == bytes([_WAL_MODE])
+    is_still = is_wal_mode and not path.with_name(path.name + "-wal").exists()
+    uri = f"{path.as_uri()}?mode=ro{'&immutable=1' if is_still else ''}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_SECONDS_TO_WAIT)
+    connection.text_factory = bytes  # what is no UTF-8 is for the parser to count
+    return connection
+
+
+def _goes_on(connection: sqlite3.Connection, last: int, mark: str, most: int) -> bool:
+    """Whether the rows after `last` are those that came since; the last row itself may have been replaced."""
+    largest = connection.execute("select max(rowid) from cursorDiskKV").fetchone()[0] or 0
+    row = connection.execute(_ROW, (most, last)).fetchone()
+    return largest >= last and (row is None or _mark(*row) == mark)
+
+
+def _mark(key: bytes, value: bytes | None) -> str:
+    return hashlib.sha256(key + b"\0" + (value or b"")).hexdigest()[:32]
+
+
+def _line(key: bytes, value: bytes | None) -> bytes:
+    text = None if value is None else value.decode(errors="replace")
+    return json.dumps({"key": key.decode(errors="replace"), "value": text}).encode() + b"\n"

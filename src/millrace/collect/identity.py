@@ -1,0 +1,52 @@
+"""Whose usage it is, and under which names it leaves the machine."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_SECTION = re.compile(r"\[\s*([\w.-]+)\s*(\"[^\"]*\")?\s*\]")
+_EMAIL = re.compile(r"email\s*=\s*(\"[^\"]*\"|[^#;]*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """How users and projects are named: as they are, or with a key as their HMAC, by which they can be told apart."""
+
+    hash_key: str | None = field(default=None, repr=False)
+
+    def named(self, name: str | None) -> str | None:
+        """Give the name that leaves the machine: `h-` and 16 hexadecimal digits where there is a key."""
+        if name is None or self.hash_key is None:
+            return name
+        return "h-" + hmac.new(self.hash_key.encode(), name.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def user_id(told: str | None, home: Path, environ: Mapping[str, str]) -> str | None:
+    """Give who works on this machine, in lower case: who `told` says, else the address in git's settings.
+
+    None when neither says it. Git is not started: of its files, only the user's own two are read, and what they
+    include is not.
+    """
+    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    files = (home / ".gitconfig", config / "git" / "config")
+    found = told or next((email for file in files if (email := _email(file))), None)
+    return found.strip().lower() or None if found else None
+
+
+def _email(file: Path) -> str | None:
+    """Give the last address in the section `user` of a file of git's settings."""
+    try:
+        lines = file.read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    is_user, found = False, None
+    for line in map(str.strip, lines):
+        if section := _SECTION.match(line):
+            is_user = section[1].lower() == "user" and section[2] is None
+            line = line[section.end() :].strip()
+        if is_user and (email := _EMAIL.match(line)):
+            found = email[1].strip().strip('"') or None
+    return found

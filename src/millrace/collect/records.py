@@ -1,0 +1,121 @@
+"""An event as a row of the store, and rows as the Parquet file that leaves the machine."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from millrace.collect.identity import Privacy
+from millrace.tables import EXTRA, EXTRACTED_AT, RUN_ID, TABLES
+from millrace.usage.event import Role, Speed, Tokens, UsageEvent
+
+Value = str | int | None
+Row = tuple[Value, ...]
+
+COLUMNS = (
+    "agent",
+    "message_id",
+    "request_id",
+    "session_id",
+    "role",
+    "occurred_at",
+    "project",
+    "provider",
+    "model",
+    "speed",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "reasoning_tokens",
+    "is_estimated",
+    "reported_cost_usd",
+)
+"""What the store keeps of an event; no request is '', and an instant is its microseconds since 1970."""
+
+_SCHEMA = TABLES["usage_events"].schema
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_row(event: UsageEvent) -> Row:
+    """Give the event as values in the order of `COLUMNS`."""
+    tokens = event.tokens
+    return (
+        event.agent,
+        event.message_id,
+        event.request_id or "",
+        event.session_id,
+        event.role,
+        to_microseconds(event.occurred_at),
+        event.project,
+        event.provider,
+        event.model,
+        event.speed,
+        tokens.input_tokens,
+        tokens.output_tokens,
+        tokens.cache_read_tokens,
+        tokens.cache_write_5m_tokens,
+        tokens.cache_write_1h_tokens,
+        tokens.reasoning_tokens,
+        int(event.is_estimated),
+        None if event.cost_usd is None else format(event.cost_usd, "f"),
+    )
+
+
+def to_event(row: Row) -> UsageEvent:
+    """Give the event of which `to_row` gave the values."""
+    agent, message_id, request_id, session_id, role, occurred_at, project, provider, model, speed = row[:10]
+    is_estimated, cost = row[16:18]
+    return UsageEvent(
+        agent=cast(str, agent),
+        session_id=cast(str, session_id),
+        message_id=cast(str, message_id),
+        request_id=cast(str, request_id) or None,
+        role=cast(Role, role),
+        occurred_at=to_instant(cast(int, occurred_at)),
+        project=cast(str | None, project),
+        provider=cast(str | None, provider),
+        model=cast(str | None, model),
+        speed=cast(Speed | None, speed),
+        tokens=Tokens(*cast(tuple[int | None, ...], row[10:16])),
+        is_estimated=bool(is_estimated),
+        cost_usd=None if cost is None else Decimal(cast(str, cost)),
+    )
+
+
+def to_microseconds(instant: datetime) -> int:
+    """Give an instant as microseconds since 1970."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def to_instant(microseconds: int) -> datetime:
+    """Give the instant of which `to_microseconds` gave the number."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+def to_parquet(
+    rows: Sequence[Row], collector_id: str, user_id: str | None, privacy: Privacy, extracted_at: datetime
+) -> bytes:
+    """Give the rows as a file with the schema of `usage_events`: its columns, and no others, leave the machine."""
+    values = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+    names = {project: privacy.named(cast(str | None, project)) for project in set(values["project"])}
+    columns: dict[str, list[object]] = {
+        **values,
+        "request_id": [request_id or None for request_id in values["request_id"]],
+        "project": [names[project] for project in values["project"]],
+        "is_estimated": [bool(flag) for flag in values["is_estimated"]],
+        "collector_id": [collector_id] * len(rows),
+        "user_id": [privacy.named(user_id)] * len(rows),
+        EXTRA: [None] * len(rows),
+        EXTRACTED_AT: [extracted_at] * len(rows),
+        RUN_ID: [None] * len(rows),
+    }
+    table = pa.table([pa.array(columns[field.name], field.type) for field in _SCHEMA], schema=_SCHEMA)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return cast(bytes, sink.getvalue().to_pybytes())

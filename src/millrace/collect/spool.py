@@ -1,0 +1,46 @@
+"""Files that are to be sent: a folder in which each appears with all of its content, under a number and a hash."""
+
+import hashlib
+import os
+from pathlib import Path
+
+_ASIDE = ".aside"
+
+
+def put(spool: Path, number: int, content: bytes) -> Path:
+    """Write batch `number`, durably: aside first, then under its name, which tells its content."""
+    spool.mkdir(parents=True, exist_ok=True)
+    path = spool / f"{number:08}-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
+    aside = path.with_name(path.name + _ASIDE)
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    _keep_names(spool)
+    return path
+
+
+def files(spool: Path) -> list[Path]:
+    """Give the files that are to be sent, the oldest first."""
+    return sorted(spool.glob("*.parquet"))
+
+
+def drop_after(spool: Path, number: int) -> None:
+    """Delete what was written of batches after `number`: the store knows nothing of them, and makes them anew."""
+    for path in [*spool.glob("*" + _ASIDE), *(file for file in files(spool) if _number(file) > number)]:
+        path.unlink()
+
+
+def _number(file: Path) -> int:
+    return int(file.name.partition("-")[0])
+
+
+def _keep_names(folder: Path) -> None:
+    """Make the names in a folder durable; on Windows they are, and a folder cannot be opened."""
+    if os.name != "nt":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

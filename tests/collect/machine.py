@@ -1,0 +1,142 @@
+"""A developer's machine in a folder: agents' logs, a collector with its state, and a lake."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from millrace.collect.collecting import Collector, Limits, Tick
+from millrace.collect.homes import discover
+from millrace.collect.identity import Privacy
+from millrace.collect.shipping import Shipment, ship
+from millrace.collect.store import Store
+from millrace.lake import Lake
+from millrace.lake.local import LocalLake
+from millrace.usage.agents import AGENTS
+
+Row = dict[str, Any]
+NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Machine:
+    """One machine, a Linux one; `now` is what its clock says."""
+
+    folder: Path
+    now: Callable[[], datetime] = lambda: NOON
+    limits: Limits = field(default_factory=Limits)
+    privacy: Privacy = field(default_factory=Privacy)
+    user_id: str | None = "dev@example.com"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def spool(self) -> Path:
+        return self.state / "spool"
+
+    @property
+    def lake(self) -> LocalLake:
+        return LocalLake(self.folder / "lake", "lake")
+
+    def log(self, agent: str, name: str = "S1") -> Path:
+        """Give where a log is; its folder is made."""
+        tasks = {"cline": "saoudrizwan.claude-dev", "kilocode": "kilocode.kilo-code"}
+        extension = tasks.get(agent, "rooveterinaryinc.roo-cline")
+        path = {
+            "claude": self.home / ".claude/projects/-w-app" / f"{name}.jsonl",
+            "codex": self.home / ".codex/sessions/2026/01/02" / f"{name}.jsonl",
+            "cursor": self.home / ".config/Cursor/User/globalStorage/state.vscdb",
+        }.get(agent, self.home / f".config/Code/User/globalStorage/{extension}/tasks/{name}/ui_messages.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def collect(self, since: date | None = None, only: set[Path] | None = None) -> Tick:
+        """Do one tick of a collector that has just started."""
+        with closing(Store.open(self.state)) as store:
+            return self.collector(store).collect(only, since)
+
+    def collector(self, store: Store, is_dry: bool = False) -> Collector:
+        return Collector(
+            store,
+            None if is_dry else self.spool,
+            lambda: discover(self.home, {}, "linux", AGENTS),
+            self.user_id,
+            self.privacy,
+            self.now,
+            self.limits,
+        )
+
+    def force(self) -> None:
+        with closing(Store.open(self.state)) as store:
+            store.force()
+
+    def ship(self, lake: Lake | None = None) -> Shipment:
+        with closing(Store.open(self.state)) as store:
+            return ship(self.spool, lake or self.lake, store.collector_id)
+
+    def run(self) -> list[Row]:
+        """Collect and send; give what a warehouse that merges by key has then."""
+        self.collect()
+        self.ship()
+        return self.merged()
+
+    def sent(self) -> list[Row]:
+        """Give all rows in the lake, in the order in which they were sent."""
+        files = sorted((self.folder / "lake").glob("drop/usage_events/*/*.parquet"), key=lambda file: file.name)
+        return [row for file in files for row in pq.read_table(file).to_pylist()]
+
+    def merged(self) -> list[Row]:
+        """Give the row with the latest stamp of each key, by key."""
+        rows = {key_of(row): row for row in sorted(self.sent(), key=lambda row: row["_extracted_at"])}
+        return [rows[key] for key in sorted(rows)]
+
+
+def key_of(row: Row) -> str:
+    return str((row["agent"], row["message_id"], row["request_id"]))
+
+
+def response(message: str, output: int = 7, at: str = "2026-01-02T03:04:05Z", **more: object) -> bytes:
+    """Give one line of Claude Code."""
+    usage = {"input_tokens": 4, "output_tokens": output}
+    body = {"id": message, "role": "assistant", "model": "claude-sonnet-4", "usage": usage}
+    line = {"type": "assistant", "sessionId": "S1", "timestamp": at, "cwd": "/home/x/app", "message": body} | more
+    return json.dumps(line).encode() + b"\n"
+
+
+def request(second: int, output: int) -> Row:
+    """Give one element of a task of Cline."""
+    text = json.dumps({"tokensIn": 9, "tokensOut": output})
+    return {"ts": 1767322800000 + second * 1000, "type": "say", "say": "api_req_started", "text": text}
+
+
+def bubble(output: int) -> str:
+    counts = {"inputTokens": 1, "outputTokens": output}
+    return json.dumps({"type": 2, "text": "x", "createdAt": "2026-01-02T03:04:05Z", "tokenCount": counts})
+
+
+def cursor_database(path: Path, is_wal: bool = False) -> sqlite3.Connection:
+    """Open Cursor's database as Cursor does."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(f"pragma journal_mode = {'wal' if is_wal else 'delete'}")
+    connection.execute("create table if not exists cursorDiskKV (key text unique on conflict replace, value blob)")
+    return connection
+
+
+def put(connection: sqlite3.Connection, rows: Iterable[tuple[str, str | bytes | None]]) -> None:
+    connection.executemany("insert into cursorDiskKV values (?, ?)", rows)
+
+
+def outputs(rows: Iterable[Row]) -> dict[str, int]:
+    return {row["message_id"]: row["output_tokens"] for row in rows}
