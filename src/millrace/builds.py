@@ -216,7 +216,8 @@ def run(builder: Builder, retry: bool = False, force: bool = False, anew: bool =
 
     A build that fails is the last. With `retry`, when nothing came since a failed build, only what failed or was
     skipped in it is done again. With `force`, everything is built once also when nothing new was loaded: the models
-    may have changed; with `anew` also the incremental marts are made from nothing. Raises what dbt raises when it cannot even start; that is noted as a failed build.
+    may have changed; with `anew` also the incremental marts are made from nothing. Raises what dbt raises when it
+    cannot even start; that is noted as a failed build.
     """
     last: Build | None = None
     while True:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from millrace.config import BuildConfig, LoadConfig
 from millrace.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -45,6 +46,11 @@ class Place:
         return self.root / "published.duckdb"
 
     @property
+    def collector(self) -> Path:
+        """Where the collector notes how far it has read this machine's logs."""
+        return self.root / "collector"
+
+    @property
     def dbt(self) -> Path:
         """What dbt leaves behind: its log, its manifest, the compiled SQL."""
         return self.root / "dbt"
@@ -61,6 +67,31 @@ class Place:
             "MILLRACE_DBT_DIR": str(PROJECT / "jobs" / "dbt-runner" / "dbt"),
             "MILLRACE_DBT_TARGET_DIR": str(self.dbt),
         }
+
+    def load_config(self) -> LoadConfig:
+        """Give what a load needs here."""
+        settings = self.settings()
+        return LoadConfig(
+            lake=settings["MILLRACE_LAKE"],
+            quarantine=settings["MILLRACE_QUARANTINE"],
+            bus=settings["MILLRACE_BUS"],
+            warehouse=settings["MILLRACE_WAREHOUSE"],
+            job=settings["MILLRACE_JOB"],
+            memory="400MB",
+        )
+
+    def build_config(self) -> BuildConfig:
+        """Give what a build needs here."""
+        settings = self.settings()
+        return BuildConfig(
+            lake=settings["MILLRACE_LAKE"],
+            warehouse=settings["MILLRACE_WAREHOUSE"],
+            dbt_dir=settings["MILLRACE_DBT_DIR"],
+            target_dir=settings["MILLRACE_DBT_TARGET_DIR"],
+            memory="400MB",
+            lease_s=float(settings["MILLRACE_LEASE_S"]),
+            quiet_s=0,
+        )
 
     @contextmanager
     def alone(self) -> Iterator[None]:

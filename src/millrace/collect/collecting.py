@@ -28,7 +28,7 @@ Hear = Callable[[int, int, Path], None]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is read at once, and after how much a batch ends."""
+    """How much is read at once, and after how much a batch ends; it has at most twice as many rows."""
 
     chunk_bytes: int = CHUNK_BYTES
     batch_rows: int = 50_000
@@ -234,7 +234,7 @@ class Collector:
 
     def _flush(self, from_us: int, tick: Tick) -> None:
         """Put by what is in no batch, and make durable how far the logs are read."""
-        while rows := self._store.pending(from_us, self._limits.batch_rows):
+        while rows := self._store.pending(from_us, 2 * self._limits.batch_rows):
             number = self._store.batch + 1
             stamp = max(records.to_microseconds(self._now()), self._store.stamp + 1)
             content = records.to_parquet(

@@ -219,8 +219,8 @@ class Store:
             order by agent, message_id, request_id, source limit ?"""  # noqa: S608
         rows = self._connection.execute(sql, (since, limit)).fetchall()
         groups = [list(group) for _, group in groupby(rows, key=lambda row: row[:3])]
-        if len(rows) == limit and len(groups) > 1:
-            groups.pop()  # it may have more rows
+        if len(rows) == limit and rows[-1][_EVENT] != 0 and len(groups) > 1:
+            groups.pop()  # there may be more rows of it
         return [_merged(group) for group in groups]
 
     def n_pending(self) -> int:

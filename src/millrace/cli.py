@@ -1,0 +1,106 @@
+"""The command `millrace`: collect what this machine's coding agents used, see what it costs, mend what was counted.
+
+Exit codes: 0 done · 1 done, and something needs somebody (a log that cannot be read, a file that waits, a model without
+a price, a test that failed) · 2 it could not start (options, settings) · 3 the machine failed on the way: run again.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from millrace.errors import ConfigError, MillraceError
+from millrace.usage.agents import AGENTS
+
+_CODES = "exit codes: 0 done, 1 something needs you, 2 could not start, 3 the machine failed: run again"
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="millrace", description="What coding agents on this machine used, and what it costs.", epilog=_CODES
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="collect | usage")
+    collect = commands.add_parser(
+        "collect",
+        epilog=_CODES,
+        help="read the agents' logs, and add what is new to the lake",
+        description="Read the logs of this machine's coding agents, and add what is new to the lake. With a local "
+        "lake it is loaded and the usage marts are refreshed as well.",
+    )
+    _add_place(collect)
+    collect.add_argument("--lake", metavar="URL", help="only send it, to gs://BUCKET (default: MILLRACE_LAKE)")
+    collect.add_argument("--watch", action="store_true", help="go on as the logs change, until stopped")
+    collect.add_argument("--dry-run", action="store_true", help="say what would be sent, and write nothing")
+    collect.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="leave out what happened before")
+    _add_agents(collect)
+    usage = commands.add_parser("usage", help="doctor: what to look at; backfill: read all logs, refresh all marts")
+    usages = usage.add_subparsers(dest="usage", required=True, metavar="doctor | backfill")
+    doctor = usages.add_parser(
+        "doctor", epilog=_CODES, description="List what has no price, what is nobody's, and what could not be read."
+    )
+    _add_place(doctor)
+    backfill = usages.add_parser(
+        "backfill",
+        epilog=_CODES,
+        description="Read what is new in all logs, load it and refresh every usage mart. One that was interrupted goes "
+        "on where it stopped.",
+    )
+    _add_place(backfill)
+    backfill.add_argument(
+        "--force",
+        action="store_true",
+        help="read every log from its beginning, replace what was counted, and make the marts anew; "
+        "readers see the old ones until then",
+    )
+    _add_agents(backfill)
+    return parser.parse_args(arguments)
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="as of local/run_all.py (default: data)")
+
+
+def _add_agents(parser: argparse.ArgumentParser) -> None:
+    names = ", ".join(AGENTS)
+    parser.add_argument("--agents", type=_agents, default=tuple(AGENTS), help=f"only these, of {names}")
+    parser.add_argument("--without", type=_agents, default=(), metavar="AGENTS", help="leave these out")
+    parser.add_argument("--home", type=Path, default=Path.home(), help="whose logs (default: your home folder)")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; one like 2026-01-31 was expected") from None
+
+
+def _agents(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    unknown = [name for name in names if name not in AGENTS]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(f"{text!r}: names of {', '.join(AGENTS)}, with commas between, were expected")
+    return names
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for; gives the exit code."""
+    options = parse(arguments)
+    from millrace import usage_commands  # --help need not wait for the libraries of all steps
+
+    try:
+        if options.command == "collect":
+            return usage_commands.collect(options)
+        return usage_commands.doctor(options) if options.usage == "doctor" else usage_commands.backfill(options)
+    except ConfigError as error:
+        return _stop(2, error)
+    except (MillraceError, OSError) as error:
+        return _stop(3, error)
+    except KeyboardInterrupt:
+        return _stop(130, "interrupted; run again to go on")
+
+
+def _stop(code: int, why: object) -> int:
+    print(f"error: {why}", file=sys.stderr)  # noqa: T201 the command's answer
+    return code
