@@ -1,0 +1,80 @@
+"""No text, code, address or path of a log leaves the machine, in a file or in its name."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.collect.machine import Machine, cursor_database, put
+from tests.usage.corpus import CASES, Case
+from tests.usage.test_privacy import SECRETS, poisonings
+
+from millrace.collect.identity import Privacy
+from millrace.tables import TABLES
+from millrace.usage.agents import AGENTS
+
+
+def poison(machine: Machine, agent: str, secret: str) -> None:
+    """Write logs with the secret in each field of some line."""
+    for number, lines in enumerate(poisonings(agent, secret)):
+        if agent == "cursor":
+            rows = [line for line in lines if isinstance(line, dict)]
+            texts = [(str(row.get("key")), row.get("value")) for row in rows]
+            database = cursor_database(machine.log(agent))
+            put(database, [(f"{key}{number}", value if isinstance(value, str) else secret) for key, value in texts])
+            database.close()
+        elif AGENTS[agent].is_document:
+            machine.log(agent, f"T{number}").write_text(json.dumps(lines))
+        else:
+            machine.log(agent, f"S{number}").write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+
+
+def leaving(machine: Machine) -> str:
+    """Give all values of all columns that are sent, and the objects' names."""
+    machine.collect()
+    names = [stored.version.name for stored in machine.ship().sent]
+    tables = [pq.read_table(machine.folder / "lake" / name) for name in names]
+    values = [str(value) for table in tables for column in table.columns for value in column.to_pylist()]
+    return "\n".join([*names, *values, *(str(table.schema.metadata) for table in tables)])
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_secret_in_a_log_does_not_leave(machine: Machine, agent: str, secret: str) -> None:
+    machine.privacy = Privacy("a key")
+    poison(machine, agent, secret)
+    said = leaving(machine)
+    assert said
+    assert secret not in said
+    assert machine.user_id not in said.splitlines()
+
+
+def test_with_a_key_neither_user_nor_project_can_be_read(machine: Machine) -> None:
+    case = next(case for case in CASES if str(case) == "claude/a_project_below_a_home")
+    machine.user_id, machine.privacy = "alex.doe@example.com", Privacy("a key")
+    write_logs(machine, case)
+    rows = machine.run()
+    assert {row["user_id"] for row in rows} == {Privacy("a key").named("alex.doe@example.com")}
+    assert all(row["project"] is None or row["project"].startswith("h-") for row in rows)
+    assert any(row["project"] for row in rows)
+
+
+def test_without_a_key_they_are_as_they_are(machine: Machine) -> None:
+    case = next(case for case in CASES if str(case) == "claude/a_project_below_a_home")
+    write_logs(machine, case)
+    assert {row["user_id"] for row in machine.run()} == {"dev@example.com"}
+
+
+def write_logs(machine: Machine, case: Case) -> None:
+    for number, log in enumerate(case.logs):
+        machine.log(case.agent.name, f"S{number}").write_bytes(log)
+
+
+def test_only_the_columns_of_the_table_leave(machine: Machine) -> None:
+    poison(machine, "claude", SECRETS[0])
+    machine.collect()
+    file: Path = next(machine.spool.iterdir())
+    schema: pa.Schema = pq.read_schema(file)
+    assert schema.names == TABLES["usage_events"].schema.names
+    assert not schema.metadata

@@ -1,0 +1,37 @@
+"""What the collector holds at once does not grow with the logs."""
+
+import tracemalloc
+from contextlib import closing
+
+from tests.collect.machine import Machine, cursor_database, put, response
+
+from millrace.collect.store import Store
+
+LOG_BYTES = 40 << 20
+MOST_BYTES = 28 << 20
+
+
+def peak_bytes(machine: Machine) -> int:
+    with closing(Store.open(machine.state)) as store:
+        collector = machine.collector(store)
+        tracemalloc.start()
+        try:
+            assert collector.collect().size_bytes >= LOG_BYTES
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+
+def test_a_long_log_is_not_held_at_once(machine: Machine) -> None:
+    with machine.log("claude").open("wb") as file:
+        for number in range(LOG_BYTES // 20_000):
+            file.write(response(f"m{number}", text="x" * 20_000))
+    assert peak_bytes(machine) < MOST_BYTES
+
+
+def test_a_large_database_is_not_held_at_once(machine: Machine) -> None:
+    with closing(cursor_database(machine.log("cursor"))) as database:
+        database.execute("begin")
+        put(database, ((f"bubbleId:C1:B{number}", "x" * 20_000) for number in range(LOG_BYTES // 20_000 + 1)))
+        database.execute("commit")
+    assert peak_bytes(machine) < MOST_BYTES

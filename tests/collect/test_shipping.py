@@ -1,0 +1,86 @@
+"""What is put by reaches the lake once, whenever it can be reached."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from tests.collect.machine import Machine, outputs, response
+
+from millrace.collect.spool import files
+from millrace.collect.store import Store
+from millrace.errors import TransientError
+from millrace.lake import ObjectExists, ObjectVersion, StoredObject
+from millrace.lake.keys import DroppedFile, parse
+
+
+class Unreachable:
+    """A lake behind a network that is down, after some objects."""
+
+    bucket = "lake"
+
+    def __init__(self, error: Exception, after: int = 0) -> None:
+        self.error, self.left = error, after
+
+    def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
+        self.left -= 1
+        if self.left < 0:
+            raise self.error
+        assert if_generation == 0
+        return StoredObject(ObjectVersion(self.bucket, name, 1), 1, None)
+
+    def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
+        raise AssertionError("a collector may not read")
+
+    def download(self, version: ObjectVersion, to: Path) -> StoredObject:
+        raise AssertionError("a collector may not read")
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        raise AssertionError("a collector may not list")
+
+
+def write(machine: Machine, messages: int) -> None:
+    machine.log("claude").write_bytes(b"".join(response(f"m{number}") for number in range(messages)))
+
+
+def test_an_objects_name_says_the_collector_the_batch_and_the_content(machine: Machine) -> None:
+    write(machine, 1)
+    machine.collect()
+    (file,) = files(machine.spool)
+    (sent,) = machine.ship().sent
+    name = sent.version.name
+    with closing(Store.open(machine.state)) as store:
+        assert name == f"drop/usage_events/{store.collector_id}/{file.name}"
+        assert parse(name) == DroppedFile("usage_events", f"{store.collector_id}/{file.name}", "parquet")
+    assert file.name.startswith("00000001-")
+
+
+def test_what_cannot_be_sent_waits_and_is_sent_later(machine: Machine) -> None:
+    for messages in (1, 2, 3):
+        write(machine, messages)
+        machine.collect()
+    shipment = machine.ship(Unreachable(ConnectionError("no route"), after=1))
+    assert (len(shipment.sent), len(shipment.waiting), shipment.error) == (1, 2, "no route")
+    shipment = machine.ship(Unreachable(TransientError("busy")))
+    assert (shipment.sent, list(shipment.waiting)) == ((), files(machine.spool))
+    write(machine, 4)
+    machine.run()
+    assert set(outputs(machine.sent())) == {"m1", "m2", "m3"}
+    assert files(machine.spool) == []
+
+
+def test_an_object_that_is_there_already_is_not_read(machine: Machine) -> None:
+    write(machine, 1)
+    machine.collect()
+    shipment = machine.ship(Unreachable(ObjectExists("412")))
+    assert (shipment.sent, shipment.waiting, files(machine.spool)) == ((), (), [])
+
+
+def test_a_file_that_was_sent_and_not_yet_deleted_is_sent_once(machine: Machine) -> None:
+    write(machine, 1)
+    machine.collect()
+    (file,) = files(machine.spool)
+    content = file.read_bytes()
+    machine.ship()
+    file.write_bytes(content)
+    machine.ship()
+    assert len(machine.sent()) == 1

@@ -1,0 +1,166 @@
+"""A change of a log is told within seconds, wherever and whenever its folder came to be."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import watchfiles
+from tests.collect.machine import Machine, bubble, cursor_database, put, response
+
+from millrace.collect.homes import Root, discover
+from millrace.collect.watching import EVERYTHING, watch
+from millrace.usage.agents import AGENTS
+
+PATIENCE_S = 20.0
+
+
+class Watching:
+    """A watch in a thread; `changed` gives what it tells, without what is everything."""
+
+    def __init__(self, roots: Callable[[], list[Root]], every_s: float = 600) -> None:
+        self.stop, self.told = threading.Event(), queue.Queue[set[Path] | None]()
+        self.thread = threading.Thread(target=self._watch, args=(roots, every_s))
+        self.thread.start()
+
+    def _watch(self, roots: Callable[[], list[Root]], every_s: float) -> None:
+        for changed in watch(roots, self.stop, every_s, look_s=0.2):
+            self.told.put(changed)
+
+    def everything(self, times: int = 1) -> None:
+        """Wait until all logs were to be looked at some times."""
+        while times:
+            times -= self.told.get(timeout=PATIENCE_S) is EVERYTHING
+
+    def changed(self) -> set[Path]:
+        deadline = time.monotonic() + PATIENCE_S
+        while (told := self.told.get(timeout=max(deadline - time.monotonic(), 0.01))) is EVERYTHING:
+            pass
+        return told
+
+
+@pytest.fixture
+def watching(machine: Machine) -> Iterator[Callable[..., Watching]]:
+    """Starts a watch of the machine's logs, which ends with the test."""
+    started: list[Watching] = []
+
+    def start(every_s: float = 600) -> Watching:
+        started.append(Watching(lambda: discover(machine.home, {}, "linux", AGENTS), every_s))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop.set()
+        one.thread.join(PATIENCE_S)
+        assert not one.thread.is_alive()
+
+
+def append(path: Path, line: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(line)
+
+
+def test_a_log_that_grows_is_told(machine: Machine, watching: Callable[..., Watching]) -> None:
+    log = machine.log("claude")
+    log.write_bytes(response("m1"))
+    watch = watching()
+    watch.everything(2)
+    append(log, response("m2"))
+    assert watch.changed() == {log}
+
+
+def test_a_log_in_a_folder_that_is_made_later_is_told(machine: Machine, watching: Callable[..., Watching]) -> None:
+    watch = watching()
+    watch.everything(2)
+    log = machine.log("codex")  # no folder of any agent was there
+    watch.everything(2)  # found, and watched
+    append(log, response("m1"))
+    assert watch.changed() == {log}
+    log = machine.log("claude")  # the second agent's
+    watch.everything(2)
+    append(log, response("m1"))
+    assert watch.changed() == {log}
+
+
+def test_a_new_folder_below_a_watched_one_is_told(machine: Machine, watching: Callable[..., Watching]) -> None:
+    machine.log("claude")
+    watch = watching()
+    watch.everything(2)
+    log = machine.home / ".claude/projects/-w-new/S1.jsonl"
+    log.parent.mkdir()
+    append(log, response("m1"))
+    assert watch.changed() & {log, log.parent}
+
+
+def test_a_folder_that_is_made_anew_is_watched_anew(machine: Machine, watching: Callable[..., Watching]) -> None:
+    log = machine.log("codex")
+    folder = machine.home / ".codex/sessions"
+    watch = watching()
+    watch.everything(2)
+    folder.rename(folder.with_name("away"))
+    log.parent.mkdir(parents=True)
+    watch.everything(2)
+    append(log, response("m1"))
+    assert watch.changed() == {log}
+
+
+def test_a_burst_is_told_once_or_twice(machine: Machine, watching: Callable[..., Watching]) -> None:
+    log = machine.log("claude")
+    log.write_bytes(b"")
+    watch = watching()
+    watch.everything(2)
+    for number in range(5):
+        append(log, response(f"m{number}"))
+    assert watch.changed() == {log}
+    time.sleep(1)
+    assert watch.told.qsize() <= 1
+
+
+def test_the_log_beside_cursors_database_counts_as_the_database(
+    machine: Machine, watching: Callable[..., Watching]
+) -> None:
+    path = machine.log("cursor")
+    database = cursor_database(path, is_wal=True)
+    watch = watching()
+    watch.everything(2)
+    put(database, [("bubbleId:C1:B1", bubble(1))])
+    assert watch.changed() == {path}
+    database.close()
+
+
+def test_what_is_no_log_is_not_told(machine: Machine, watching: Callable[..., Watching]) -> None:
+    log = machine.log("claude")
+    watch = watching()
+    watch.everything(2)
+    append(log.with_name("notes.md"), b"x")
+    time.sleep(0.6)
+    append(log, response("m1"))
+    assert watch.changed() == {log}
+
+
+def test_everything_is_told_from_time_to_time(machine: Machine, watching: Callable[..., Watching]) -> None:
+    machine.log("claude")
+    watching(every_s=0.5).everything(5)
+
+
+def test_a_watcher_that_fails_is_started_again(
+    machine: Machine, watching: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, calls = watchfiles.watch, 0
+
+    def failing(*paths: Path, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise OSError("no more files can be watched")
+        return original(*paths, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(watchfiles, "watch", failing)
+    log = machine.log("claude")
+    log.write_bytes(b"")
+    watch = watching()
+    watch.everything(3)
+    append(log, response("m1"))
+    assert watch.changed() == {log}
