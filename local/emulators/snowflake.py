@@ -1,12 +1,13 @@
 """A stand-in for Snowflake: fakesnow, which runs its SQL on DuckDB, behind the interface that its connector speaks.
 
 Added here: MERGE within a transaction, temporary tables by a qualified name, a sequence in its schema, instants that
-are NULL, the end of a transaction with its session, and errors of SQL where fakesnow answers 500, which the connector
-would repeat for minutes.
+are NULL, the end of a transaction with its session and by a statement that makes, alters or drops something, and errors
+of SQL where fakesnow answers 500, which the connector would repeat for minutes.
 
 SUBSTITUTES says what runs otherwise than there, so nothing here shows it. Nor that a transaction that meets another's
-change waits (it fails at once here), that VARCHAR(n) cuts, and what a stage's rights are; no warehouse, role, pipe,
-integration or grant exists. `7/2` is a double, and a date cut to the week a timestamp: the models cast both.
+change waits (it fails at once here), that each of its statements sees what was committed before that (here all see what
+was before the first), that VARCHAR(n) cuts, and what a stage's rights are; no warehouse, role, pipe, integration or
+grant exists. `7/2` is a double, and a date cut to the week a timestamp: the models cast both.
 """
 
 import re
@@ -47,6 +48,7 @@ SUBSTITUTES = {
 _START_S = 30.0
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
 _NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|ALTER\s+WAREHOUSE|ALTER\s+SESSION)\b", re.IGNORECASE)
+_OF_ITS_OWN = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(CREATE|DROP|ALTER\s+TABLE)\b", re.IGNORECASE | re.DOTALL)
 _ZONE = re.compile(r"\s*ALTER\s+SESSION\s+SET\s+TIMEZONE\s*=\s*('[\w/+-]+')\s*", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
 _ARROW: Any = import_module("fakesnow.arrow")
@@ -178,6 +180,9 @@ def _answering(execute: Any) -> Any:
         try:
             if zone := _ZONE.fullmatch(command):
                 cursor._duck_conn.execute(f"SET TimeZone = {zone[1]}")
+            if _OF_ITS_OWN.match(command):
+                with suppress(duckdb.TransactionException):  # there was none
+                    cursor._duck_conn.execute("COMMIT")
             return execute(cursor, "SELECT 'done'" if _NOT_KNOWN.match(command) else command, *arguments, **named)
         except errors.Error:
             raise

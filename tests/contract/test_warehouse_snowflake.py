@@ -22,7 +22,7 @@ from millrace.errors import BadObject, ConfigError, TransientError
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
 from millrace.rows import to_batch
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED, TABLES
 from millrace.warehouse import Batch, snowflake_pipes
 from millrace.warehouse.snowflake import SnowflakeWarehouse
 from millrace.warehouse.snowflake_session import Address
@@ -447,7 +447,7 @@ def test_a_dropped_file_needs_no_pipe(piped: Watched, lake: LocalLake, tmp_path:
     assert piped.load(part(lake, tmp_path, "o/a", key="drop/repos/a.parquet", run=None)).rows_inserted == 1
 
 
-@pytest.mark.parametrize("table", sorted(TABLES))
+@pytest.mark.parametrize("table", sorted(EXTRACTED))
 def test_a_pipe_copies_by_name_and_says_from_which_object(table: str) -> None:
     copied = snowflake_pipes.PIPES[table.upper()]["copy"]
     assert f"FROM @META.LAKE/{table}/ " in copied

@@ -28,6 +28,7 @@ from millrace.warehouse.snowflake import SnowflakeWarehouse
 from millrace.warehouse.snowflake_session import Address
 
 PROJECT = Path(__file__).parents[2] / "jobs" / "dbt-runner" / "dbt"
+_THERE = "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?"
 Row = Mapping[str, Any]
 
 
@@ -52,7 +53,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Engine:
-    """One engine. `rows` gives a table's, with columns in small letters; `target` is where dbt leaves its artifacts."""
+    """One engine. `rows` gives a table's, with columns in small letters, and none of one that could not be built.
+
+    `target` is where dbt leaves its artifacts.
+    """
 
     name: str
     warehouse: DuckDBWarehouse | SnowflakeWarehouse
@@ -107,6 +111,8 @@ def on_duckdb(folder: Path) -> Iterator[Engine]:
     def rows(table: str) -> list[Row]:
         warehouse.close()
         with duckdb.connect(path, read_only=True) as connection:
+            if not connection.execute(_THERE, table.split(".")).fetchall():
+                return []
             result = connection.execute(f"SELECT * FROM {table}")  # noqa: S608 - our own names
             names = [column[0].lower() for column in result.description or ()]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -136,6 +142,8 @@ def _snowflake(name: str, warehouse: SnowflakeWarehouse, folder: Path) -> Engine
 
     def rows(table: str) -> list[Row]:
         kinds = _kinds(warehouse, *table.split("."))
+        if not kinds:
+            return []
         selected = ", ".join(f'"{column}"' for column in kinds)
         return [
             {
