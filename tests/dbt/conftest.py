@@ -59,7 +59,7 @@ Dbt = Callable[..., Build]
 def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     """Run dbt on a warehouse file, with nothing left in the checkout."""
 
-    def run(database: Path, *arguments: str, **environment: str) -> Build:
+    def run(database: Path, *arguments: str, project: Path = PROJECT, **environment: str) -> Build:
         target = tmp_path_factory.mktemp("target")
         settings = {
             "MILLRACE_DUCKDB_PATH": str(database),
@@ -68,7 +68,7 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
         }
         command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *WARNINGS_ARE_ERRORS, *arguments]
         done = subprocess.run(
-            [*command, "--project-dir", PROJECT, "--profiles-dir", PROJECT, "--target", "local"],
+            [*command, "--project-dir", project, "--profiles-dir", project, "--target", "local"],
             env=os.environ | settings | environment,
             capture_output=True,
             text=True,

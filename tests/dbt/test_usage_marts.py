@@ -1,0 +1,192 @@
+"""The usage marts are what their events come to, cell by cell, and a refresh leaves what a build from nothing makes."""
+
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from tests.dbt.conftest import PROJECT, USAGE_MARTS, Build, Dbt
+from tests.dbt.raw_tables import make_warehouse
+from tests.dbt.usage_tellings import POOLS, Marts, Raw, Telling, many_tellings, marts_of, telling
+
+from millrace.errors import TransientError
+from millrace.refreshing import MartScripts
+from millrace.warehouse.duckdb import DuckDBWarehouse
+
+PRICES = PROJECT / "seeds" / "usage_prices.csv"
+FOLLOWERS = [mart for mart in USAGE_MARTS if mart != "usage_events"]
+NODES = ("usage_prices", "stg_usage_events", "int_usage_events_changed", *USAGE_MARTS)
+BUILD = ("build", "--resource-types", "model seed", "--select", *NODES)
+BERLIN = ("--vars", "{reporting_time_zone: Europe/Berlin}")
+DICE = random.Random(20261126)  # noqa: S311 - made-up rows
+
+TELLINGS = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in POOLS.items()}).map(telling)
+LOADS = st.lists(st.lists(TELLINGS, min_size=1, max_size=6), min_size=2, max_size=5)
+
+
+@pytest.fixture(scope="module")
+def raw() -> Raw:
+    """A few thousand tellings, of which each of four loads changed some."""
+    raw = Raw()
+    for _ in range(4):
+        raw.load(many_tellings(DICE, 900))
+    return raw
+
+
+@pytest.fixture(scope="module")
+def usage(raw: Raw, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """The usage marts of all that, made by dbt from nothing."""
+    rows = {"usage_events": list(raw.rows.values())}
+    build = dbt(make_warehouse(tmp_path_factory.mktemp("usage") / "usage.duckdb", rows), *BUILD)
+    assert build.exit_code == 0, build.output
+    return build
+
+
+@pytest.fixture(scope="module")
+def scripts(usage: Build) -> MartScripts:
+    return MartScripts.of_last_build(usage.target)
+
+
+@pytest.fixture
+def connection(usage: Build, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A copy of what was built, for one test to change."""
+    with duckdb.connect(shutil.copy(usage.database, tmp_path / "usage.duckdb")) as connection:
+        yield connection
+
+
+def refresh(connection: duckdb.DuckDBPyConnection, scripts: MartScripts) -> None:
+    connection.begin()
+    for script in scripts.marts.values():
+        connection.execute(script)
+    connection.commit()
+
+
+def empty(connection: duckdb.DuckDBPyConnection) -> None:
+    """Leave the marts as they are before their first refresh."""
+    tables = ["meta.usage_old_keys", *(f"mart.{mart}" for mart in USAGE_MARTS)]
+    connection.execute(";".join(f"truncate {table}" for table in tables))
+    connection.execute("update meta.mart_watermarks set load_seq = -1")
+
+
+def made_from_nothing(connection: duckdb.DuckDBPyConnection, scripts: MartScripts) -> Marts:
+    """Give the marts of a rebuild, which is then undone."""
+    connection.begin()
+    empty(connection)
+    for script in scripts.marts.values():
+        connection.execute(script)
+    made = marts_of(connection)
+    connection.rollback()
+    return made
+
+
+def watermarks(connection: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
+    return connection.execute("select mart_name, load_seq from meta.mart_watermarks order by all").fetchall()
+
+
+@pytest.mark.parametrize("mart", USAGE_MARTS)
+def test_each_cell_is_what_the_events_come_to_and_costs_are_exact(usage: Build, raw: Raw, mart: str) -> None:
+    with duckdb.connect(usage.database, read_only=True) as connection:
+        held, expected = marts_of(connection)[mart], raw.marts(PRICES)[mart]
+    assert len(held) > 50 or mart == "usage_project"
+    assert held == expected
+
+
+def test_events_of_each_source_of_cost_are_among_them(usage: Build) -> None:
+    sources = usage.query("select distinct cost_source from mart.usage_events order by all")
+    assert sources == [("estimated",), ("provider",), ("rate_card",), ("unknown",), (None,)]
+
+
+OPUS: Telling = {name: values[-1] for name, values in POOLS.items()} | {
+    **{"agent": "claude", "message_id": "m1", "collector_id": "c1", "session_id": "s1", "project": "work-web"},
+    **{"provider": "anthropic", "model": "claude-opus-4-5", "speed": None, "output_tokens": 7, "is_estimated": False},
+}
+LATER, EARLIER, NEVER = POOLS["occurred_at"][2], POOLS["occurred_at"][1], None
+
+
+def told(**changed: object) -> Telling:
+    return telling(OPUS | {"occurred_at": LATER} | changed)
+
+
+@example([[told()], [told(session_id="s2", model="nobody-knows", project=None)]])  # leaves every key
+@example([[told()], [told(occurred_at=EARLIER)]])  # leaves its day
+@example([[told()], [told(occurred_at=NEVER)]])  # can no longer be counted
+@example([[told()], [told(occurred_at=NEVER)], [told()]])  # and can again
+@example([[told()], [told(collector_id="c2", session_id="s2", occurred_at=EARLIER)]])  # another machine knows it better
+@example(
+    [  # the machine that told the earliest of it no longer can: the other's session was there all the time
+        [told(), told(collector_id="c2", session_id="s2", occurred_at=EARLIER)],
+        [told(collector_id="c2", session_id="s2", occurred_at=NEVER)],
+    ]
+)
+@example([[told(is_estimated=True, output_tokens=1000)], [told(collector_id="c2")]])  # counted at last
+@given(LOADS)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_after_each_load_a_refresh_leaves_what_a_build_from_nothing_makes(
+    connection: duckdb.DuckDBPyConnection, scripts: MartScripts, loads: list[list[Telling]]
+) -> None:
+    raw = Raw()
+    empty(connection)
+    for load in loads:
+        raw.load(load)
+        raw.put(connection)
+        refresh(connection, scripts)
+        assert marts_of(connection) == raw.marts(PRICES)
+    assert marts_of(connection) == made_from_nothing(connection, scripts)
+
+
+@pytest.mark.parametrize("mart", USAGE_MARTS)
+def test_a_refresh_that_stops_anywhere_leaves_marts_and_watermarks_as_they_were(
+    usage: Build, scripts: MartScripts, raw: Raw, tmp_path: Path, mart: str
+) -> None:
+    database = Path(shutil.copy(usage.database, tmp_path / "usage.duckdb"))
+    with duckdb.connect(database) as connection:
+        changed = Raw()
+        changed.rows, changed.load_seq = dict(raw.rows), raw.load_seq
+        changed.load(many_tellings(random.Random(mart), 900))  # noqa: S311 - made-up rows
+        changed.put(connection)
+        before = marts_of(connection), watermarks(connection)
+    stopped = [
+        f"{script}; select error('stopped')" if name == mart else script for name, script in scripts.marts.items()
+    ]
+    with DuckDBWarehouse(database) as warehouse, pytest.raises(TransientError, match="stopped"):
+        warehouse.run_scripts(stopped)
+    with duckdb.connect(database) as connection:
+        assert (marts_of(connection), watermarks(connection)) == before
+        refresh(connection, scripts)
+        assert marts_of(connection) == changed.marts(PRICES)
+
+
+@pytest.fixture(scope="module")
+def in_berlin(usage: Build, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """The same raw rows, built once more where days are those of Berlin: nothing is loaded again."""
+    database = shutil.copy(usage.database, tmp_path_factory.mktemp("berlin") / "usage.duckdb")
+    build = dbt(Path(database), *BUILD, *BERLIN)
+    assert build.exit_code == 0, build.output
+    return build
+
+
+def test_days_are_those_of_the_reporting_time_zone_as_soon_as_it_is_another(in_berlin: Build, raw: Raw) -> None:
+    with duckdb.connect(in_berlin.database, read_only=True) as connection:
+        assert marts_of(connection) == raw.marts(PRICES, "Europe/Berlin")
+
+
+def test_an_event_of_the_late_evening_in_utc_is_of_the_next_day_in_berlin(in_berlin: Build) -> None:
+    late = "select distinct day - cast(occurred_at as date) from mart.usage_events where hour(occurred_at) = 23"
+    assert in_berlin.query(late) == [(1,)]
+
+
+def test_all_events_are_priced_anew_as_soon_as_a_price_is_another(
+    in_berlin: Build, raw: Raw, dbt: Dbt, tmp_path: Path
+) -> None:
+    project = tmp_path / "dbt"
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target"))
+    prices = project / "seeds" / PRICES.name
+    prices.write_text(PRICES.read_text() + "anthropic,nobody-knows,standard,0,2024-01-01,1,2,3,4,5,made up\n")
+    build = dbt(in_berlin.database, *BUILD, *BERLIN, project=project)
+    assert build.exit_code == 0, build.output
+    with duckdb.connect(build.database, read_only=True) as connection:
+        assert marts_of(connection) == raw.marts(prices, "Europe/Berlin") != raw.marts(PRICES, "Europe/Berlin")
