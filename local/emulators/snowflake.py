@@ -1,8 +1,8 @@
 """A stand-in for Snowflake: fakesnow, which runs its SQL on DuckDB, behind the interface that its connector speaks.
 
 Added here: MERGE within a transaction, temporary tables by a qualified name, a sequence in its schema, instants that
-are NULL, the end of a transaction with its session and by a statement that makes, alters or drops something, and errors
-of SQL where fakesnow answers 500, which the connector would repeat for minutes.
+are NULL, sums of decimals, the end of a transaction with its session and by a statement that makes, alters or drops
+something, and errors of SQL where fakesnow answers 500, which the connector would repeat for minutes.
 
 SUBSTITUTES says what runs otherwise than there, so nothing here shows it. Nor that a transaction that meets another's
 change waits (it fails at once here), that each of its statements sees what was committed before that (here all see what
@@ -52,6 +52,7 @@ _OF_ITS_OWN = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(CREATE|DROP|ALTER\s+TABLE)
 _ZONE = re.compile(r"\s*ALTER\s+SESSION\s+SET\s+TIMEZONE\s*=\s*('[\w/+-]+')\s*", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
 _ARROW: Any = import_module("fakesnow.arrow")
+_TRANSFORMS: Any = import_module("fakesnow.transforms")
 _NO_COUNTS = sqlglot.parse_one('SELECT 0 AS "number of rows inserted", 0 AS "number of rows updated"')
 
 
@@ -105,6 +106,7 @@ def _app() -> Any:
     cursor._transform = _persistent(cursor._transform)
     cursor._transform_explode = _whole(cursor._transform_explode)
     cursor.execute = _answering(cursor.execute)
+    _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
     _SERVER.sessions = _Sessions()
     _SERVER.JSONResponse = _with_master_token(_SERVER.JSONResponse)
@@ -162,6 +164,15 @@ def _with_nulls(to_struct: Any) -> Any:
         return pa.StructArray.from_arrays(given.flatten(), fields=list(given.type), mask=pc.is_null(whole))
 
     return converted
+
+
+def _exact(to_double: Any) -> Any:
+    """Keep a sum a decimal, for which fakesnow makes doubles of what is summed, lest it be a text."""
+
+    def transformed(expression: Any) -> Any:
+        return expression if isinstance(expression, exp.Sum) else to_double(expression)
+
+    return transformed
 
 
 def _whole(explode: Any) -> Any:
