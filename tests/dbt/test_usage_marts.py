@@ -106,6 +106,8 @@ OPUS: Telling = {name: values[-1] for name, values in POOLS.items()} | {
 }
 LATER, EARLIER, NEVER = POOLS["occurred_at"][2], POOLS["occurred_at"][1], None
 
+NOTHING = dict.fromkeys(("user_id", "project", "provider", "model", "speed"))
+
 
 def told(**changed: object) -> Telling:
     return telling(OPUS | {"occurred_at": LATER} | changed)
@@ -114,6 +116,7 @@ def told(**changed: object) -> Telling:
 @example([[told()], [told(session_id="s2", model="nobody-knows", project=None)]])  # leaves every key
 @example([[told()], [told(occurred_at=EARLIER)]])  # leaves its day
 @example([[told()], [told(occurred_at=NEVER)]])  # can no longer be counted
+@example([[told(**NOTHING)], [told(occurred_at=NEVER, **NOTHING)]])  # the same of one of which little is known
 @example([[told()], [told(occurred_at=NEVER)], [told()]])  # and can again
 @example([[told()], [told(collector_id="c2", session_id="s2", occurred_at=EARLIER)]])  # another machine knows it better
 @example(
@@ -135,6 +138,7 @@ def test_after_each_load_a_refresh_leaves_what_a_build_from_nothing_makes(
         raw.put(connection)
         refresh(connection, scripts)
         assert marts_of(connection) == raw.marts(PRICES)
+        assert set(watermarks(connection)) == {(mart, raw.load_seq) for mart in USAGE_MARTS}
     assert marts_of(connection) == made_from_nothing(connection, scripts)
 
 
@@ -146,7 +150,8 @@ def test_a_refresh_that_stops_anywhere_leaves_marts_and_watermarks_as_they_were(
     with duckdb.connect(database) as connection:
         changed = Raw()
         changed.rows, changed.load_seq = dict(raw.rows), raw.load_seq
-        changed.load(many_tellings(random.Random(mart), 900))  # noqa: S311 - made-up rows
+        for number in range(2):
+            changed.load(many_tellings(random.Random(f"{mart} {number}"), 450))  # noqa: S311 - made-up rows
         changed.put(connection)
         before = marts_of(connection), watermarks(connection)
     stopped = [
@@ -158,6 +163,7 @@ def test_a_refresh_that_stops_anywhere_leaves_marts_and_watermarks_as_they_were(
         assert (marts_of(connection), watermarks(connection)) == before
         refresh(connection, scripts)
         assert marts_of(connection) == changed.marts(PRICES)
+        assert set(watermarks(connection)) == {(mart, changed.load_seq) for mart in USAGE_MARTS}
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,16 @@
--- Every event stands in each usage mart exactly once: tokens, cost, responses and prompts add up to those of the fact.
+{%- set marts = ['usage_daily', 'usage_session', 'usage_project', 'usage_provider_day', 'usage_model_day'] -%}
+-- Every event stands in each usage mart exactly once: the sums of each are those of the fact.
 with told as (
-    {%- for mart in ['usage_daily', 'usage_session', 'usage_project', 'usage_provider_day', 'usage_model_day'] %}
-    select
-        '{{ mart }}' as mart,
-        coalesce(sum(assistant_message_count), 0) as responses,
-        coalesce(sum(user_message_count), 0) as prompts,
-        coalesce(sum(total_tokens), 0) as total_tokens,
-        coalesce(sum(n_cost), 0) as n_cost,
-        coalesce(sum(cost_usd), 0) as cost_usd
-    from {{ ref(mart) }}
-    union all
+    {%- for mart in marts %}
+        select
+            '{{ mart }}' as mart,
+            coalesce(sum(assistant_message_count), 0) as responses,
+            coalesce(sum(user_message_count), 0) as prompts,
+            coalesce(sum(total_tokens), 0) as total_tokens,
+            coalesce(sum(n_cost), 0) as n_cost,
+            coalesce(sum(cost_usd), 0) as cost_usd
+        from {{ ref(mart) }}
+        union all
     {%- endfor %}
     select
         'int_usage_attributed' as mart,

@@ -13,7 +13,8 @@ told as (
         staged.*,
         coalesce(staged.is_estimated, false) as is_guess,
         {{ count_where('staged.is_usable and not coalesce(staged.is_estimated, false)') }}
-            over (partition by staged.agent, staged.message_id, staged.request_id) > 0 as is_counted,
+            over (partition by staged.agent, staged.message_id, staged.request_id)
+            as counted,
         max(staged._load_seq)
             over (partition by staged.agent, staged.message_id, staged.request_id) as changed_in,
         row_number() over (
@@ -33,7 +34,7 @@ told as (
 kept as (
     select
         *,
-        is_counted and is_guess as is_replaced
+        counted > 0 and is_guess as is_replaced
     from told
     where is_usable
 ),
@@ -44,14 +45,14 @@ merged as (
         message_id,
         request_id,
         {%- for name in ['session_id', 'occurred_at', 'project', 'user_id'] %}
-        max(case when place = 1 then {{ name }} end) as {{ name }},
+            max(case when place = 1 then {{ name }} end) as {{ name }},
         {%- endfor %}
         {%- for name in ['role', 'provider', 'model', 'speed'] %}
-        min({{ name }}) as {{ name }},
+            min({{ name }}) as {{ name }},
         {%- endfor %}
         {{ count_where('not is_guess') }} = 0 as is_estimated,
         {%- for kind in token_kinds() %}
-        max(case when not is_replaced then {{ kind }} end) as {{ kind }},
+            max(case when not is_replaced then {{ kind }} end) as {{ kind }},
         {%- endfor %}
         max(
             case
@@ -84,7 +85,8 @@ final as (
         output_tokens,
         cache_read_tokens,
         case
-            when cache_write_5m_tokens is not null then cache_write_tokens - coalesce(cache_write_1h_tokens, 0)
+            when cache_write_5m_tokens is not null
+                then cache_write_tokens - coalesce(cache_write_1h_tokens, 0)
         end as cache_write_5m_tokens,
         cache_write_1h_tokens,
         reasoning_tokens,

@@ -6,7 +6,7 @@ developer_velocity as (
     select * from {{ ref('developer_velocity') }}
 ),
 
--- Two that nobody knows are not the same person: usage and merges of unknown developers are never put together.
+-- Two whom nobody knows are not one person: usage and merges of unknown developers are not put together.
 spent as (
     select * from usage_attributed
     where
@@ -34,7 +34,9 @@ weeks_of_merges as (
     select
         developer_velocity.week,
         sum(developer_velocity.total_prs) as merged_prs,
-        sum(case when spent.repo_name is not null then developer_velocity.total_prs else 0 end) as attributed_prs
+        sum(
+            case when spent.repo_name is not null then developer_velocity.total_prs else 0 end
+        ) as attributed_prs
     from developer_velocity
     left join spent
         on

@@ -33,8 +33,8 @@ priced as (
     select
         events.event_id,
         {%- for kind in token_kinds() if kind != 'reasoning_tokens' %}
-        {{ cost_of('events.' ~ kind, 'rates.' ~ kind | replace('_tokens', '_usd')) }}
-        {{- ' +' if not loop.last }}
+            {%- set rate = kind | replace('_tokens', '_usd') %}
+            {{ '+ ' if not loop.first }}{{ cost_of('events.' ~ kind, 'rates.' ~ rate) }}
         {%- endfor %} as rate_card_usd
     from events
     inner join rates
@@ -66,7 +66,7 @@ final as (
         cast(events.model as varchar) as model,
         cast(events.speed as varchar) as speed,
         {%- for kind in token_kinds() %}
-        cast(events.{{ kind }} as bigint) as {{ kind }},
+            cast(events.{{ kind }} as bigint) as {{ kind }},
         {%- endfor %}
         cast(events.context_tokens + coalesce(events.output_tokens, 0) as bigint) as total_tokens,
         cast(events.is_estimated as boolean) as is_estimated,

@@ -6,11 +6,12 @@ with affected as (
 
 events as (
     select
-        events.*,
         {%- for name in ['user_id', 'project', 'provider'] %}
-        min(case when events.{{ name }} is not null then events.occurred_at end)
-            over (partition by events.agent, events.session_id) as {{ name }}_known_at{{ ',' if not loop.last }}
+            min(case when events.{{ name }} is not null then events.occurred_at end)
+                over (partition by events.agent, events.session_id)
+                as {{ name }}_known_at,
         {%- endfor %}
+        events.*
     from {{ ref('usage_events') }} as events
     inner join affected on {{ same_key('events', 'affected', keys) }}
 ),
@@ -33,7 +34,7 @@ summed as (
         agent,
         session_id,
         {%- for name in ['user_id', 'project', 'provider'] %}
-        min(case when occurred_at = {{ name }}_known_at then {{ name }} end) as {{ name }},
+            min(case when occurred_at = {{ name }}_known_at then {{ name }} end) as {{ name }},
         {%- endfor %}
         min(occurred_at) as first_at,
         max(occurred_at) as last_at,

@@ -31,7 +31,8 @@ typed as (
     from usage_events
 ),
 
--- The bounds are those of the parsers (millrace.usage.fields), and prompts have no tokens; only a file made by hand can be outside of them.
+-- The bounds are those of the parsers (millrace.usage.fields), and prompts have no tokens: only a file made
+-- by hand can be outside of them.
 final as (
     select
         *,
@@ -41,7 +42,8 @@ final as (
             and role in ('user', 'assistant')
             and coalesce(speed, 'standard') in ('standard', 'fast', 'batch')
             {%- for kind in token_kinds() %}
-            and coalesce({{ kind }}, 0) between 0 and case when role = 'user' then 0 else 1000000000000 end
+                and coalesce({{ kind }}, 0)
+                between 0 and case when role = 'user' then 0 else 1000000000000 end
             {%- endfor %}
             and coalesce(reported_cost_usd, 0) between 0 and 1000000,
             false
