@@ -44,6 +44,7 @@ _ROW = ", ".join(COLUMNS)
 _EVENT = len(COLUMNS)  # after it come source, epoch and batch
 _KEYS_AT_ONCE = 500
 _FILE = "state.sqlite"
+_CACHE_KIB = 32 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Store:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         connection.executescript(_DDL)
+        connection.execute(f"pragma cache_size = -{_CACHE_KIB}")  # a batch's pages, so that none is written twice
         if self._get("collector_id") is None:
             self._begin()
             self._set(collector_id=uuid.uuid4().hex, epoch="1", batch="0", stamp="0")
