@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from laptop import commands, drops, wiring
+from laptop import commands, drops, usage, wiring
 from laptop.progress import Watcher
 from laptop.report import Report
 from laptop.source import source_settings, world_of
@@ -70,6 +70,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     source.add_argument("--velocity", choices=("low", "medium", "high"), default="medium", help="(default medium)")
     source.add_argument(
         "--clone-share", type=float, default=0.02, help="share of developers without e-mail on their pull requests"
+    )
+    source.add_argument(
+        "--usage",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="collect the logs of the simulated developers' coding agents as well (default on)",
     )
     source.add_argument("--end", metavar="INSTANT", help="the simulator's now (default: the last midnight, UTC)")
     source.add_argument("--from-recording", type=Path, metavar="FILE", help="let the simulator serve recorded rows")
@@ -178,7 +184,13 @@ def _run_pipeline(
     _resume(pipeline, watcher)
     report.run_id = pipeline.start_run(options.since, options.full_refresh)
     watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")
+    if options.usage and not options.source_url and not options.from_recording:
+        started = time.monotonic()
+        report.usage = usage.collect_homes(options, report.place, pipeline.lake)
+        report.seconds["collect"] = time.monotonic() - started
     pipeline.bus.run()
+    if report.usage is not None:
+        report.usage.add_up(pipeline.warehouse)
     report.tables = reconciling.reconcile(pipeline.lake, pipeline.warehouse, report.run_id)
     missing = reconciling.unfinished(pipeline.lake, report.run_id)
     if missing and not pipeline.bus.dead_letters:

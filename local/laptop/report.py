@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,20 @@ from rich.table import Table as Grid
 
 from laptop.drops import Drop
 from laptop.progress import shown
+from laptop.usage import Usage
 from millrace.building import Build
 from millrace.place import Place
 from millrace.reconciling import Reconciliation
 
-_MARTS = {
-    "velocity": ("total_prs", "active_developers", "avg_cycle_time_hours", "ai_line_share"),
-    "developer_velocity": ("developer", "total_prs", "total_loc", "avg_cycle_time_hours"),
-    "review_costs": ("total_prs", "reviewed_prs", "approval_rate", "estimated_review_hours"),
-    "quality": ("total_prs", "revert_rate", "bug_fix_rate", "unreviewed_prs"),
-    "ai_impact": ("ai_band", "pr_count", "avg_cycle_time_hours", "revert_rate"),
+_MARTS = {  # the first column is the newest first, then the third, then the second
+    "velocity": ("week", "repo_name", "total_prs", "active_developers", "avg_cycle_time_hours", "ai_line_share"),
+    "developer_velocity": ("week", "repo_name", "developer", "total_prs", "total_loc", "avg_cycle_time_hours"),
+    "review_costs": ("week", "repo_name", "total_prs", "reviewed_prs", "approval_rate", "estimated_review_hours"),
+    "quality": ("week", "repo_name", "total_prs", "revert_rate", "bug_fix_rate", "unreviewed_prs"),
+    "ai_impact": ("week", "repo_name", "ai_band", "pr_count", "avg_cycle_time_hours", "revert_rate"),
+    "usage_model_day": ("day", "model", "assistant_message_count", "session_count", "total_tokens", "cost_usd"),
 }
+_TEXTS = ("week", "day", "repo_name", "developer", "ai_band", "model")
 _ROWS = 3
 
 
@@ -32,6 +36,7 @@ class Report:
     place: Place
     run_id: str | None = None
     tables: list[Reconciliation] = field(default_factory=list)
+    usage: Usage | None = None
     drops: list[Drop] = field(default_factory=list)
     build: Build | None = None
     problems: list[str] = field(default_factory=list)
@@ -44,6 +49,7 @@ class Report:
             not self.problems
             and all(line.is_balanced for line in self.tables)
             and all(drop.is_good for drop in self.drops)
+            and (self.usage is None or self.usage.is_balanced)
             and (self.build is None or self.build.is_good)
         )
 
@@ -56,6 +62,7 @@ class Report:
             "warehouse": str(self.place.warehouse),
             "published": str(self.place.published),
             "tables": [line.to_json() for line in self.tables],
+            "usage": self.usage.to_json() if self.usage else None,
             "drops": [asdict(drop) for drop in self.drops],
             "build": {
                 "models": sum(node.kind == "model" for node in nodes),
@@ -82,6 +89,8 @@ class Report:
             console.print("\nreconciliation (rows)", style="bold")
         for line in self.tables:
             console.print(sentence(line), highlight=False, soft_wrap=True)
+        if self.usage is not None:
+            console.print(usage_sentence(self.usage), highlight=False, soft_wrap=True)
         if self.tables and not any(line.inserted or line.updated for line in self.tables):
             console.print("nothing new: the source has no row that the warehouse does not have", soft_wrap=True)
         if self.build is not None:
@@ -109,9 +118,9 @@ def _marts(path: Path) -> dict[str, tuple[Sequence[str], list[tuple[Any, ...]]]]
         marts: dict[str, tuple[Sequence[str], list[tuple[Any, ...]]]] = {}
         for name, columns in _MARTS.items():
             if name in existing:
-                shown = ("week", "repo_name", *columns)
-                query = f"select {', '.join(shown)} from mart.{name} order by week desc, {columns[0]} desc, repo_name"  # noqa: S608 our own names
-                marts[name] = (shown, connection.execute(query).fetchall())
+                order = f"{columns[0]} desc, {columns[2]} desc nulls last, {columns[1]}"
+                query = f"select {', '.join(columns)} from mart.{name} order by {order}"  # noqa: S608 our own names
+                marts[name] = (columns, connection.execute(query).fetchall())
         return marts
 
 
@@ -119,7 +128,7 @@ def _grid(name: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> Gri
     more = f", the newest {_ROWS}" if len(rows) > _ROWS else ""
     grid = Grid(title=f"mart.{name}: {len(rows):,} rows{more}", title_justify="left", title_style="bold", box=None)
     for column in columns:
-        is_text = column in ("week", "repo_name", "developer", "ai_band")
+        is_text = column in _TEXTS
         grid.add_column(
             column.replace("_", " "),
             justify="left" if is_text else "right",
@@ -127,10 +136,14 @@ def _grid(name: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> Gri
             no_wrap=is_text,
         )
     for row in rows[:_ROWS]:
-        grid.add_row(
-            *("" if cell is None else f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in row)
-        )
+        grid.add_row(*map(_cell, row))
     return grid
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.2f}" if isinstance(value, float | Decimal) else str(value)
 
 
 def sentence(line: Reconciliation) -> str:
@@ -142,6 +155,15 @@ def sentence(line: Reconciliation) -> str:
     parts.append(f"{line.quarantined:,} quarantined")
     mark = "✓" if line.is_balanced else "✗"
     return f"  {mark} {line.table:<14} source {line.source_total:,} = {read}{again} = {' + '.join(parts)}"
+
+
+def usage_sentence(usage: Usage) -> str:
+    """Give the line of usage that has to add up, from the machines to the warehouse."""
+    parts = [f"{usage.inserted:,} inserted", f"{usage.updated:,} updated", f"{usage.unchanged:,} unchanged"]
+    parts.append(f"{usage.quarantined:,} quarantined")
+    mark, bad = "✓" if usage.is_balanced else "✗", f", {usage.bad_files:,} logs unreadable" if usage.bad_files else ""
+    machines = f"{usage.machines:,} machines{bad}"
+    return f"  {mark} {'usage_events':<14} {machines} = {usage.events:,} new or changed = {' + '.join(parts)}"
 
 
 def _built(build: Build) -> str:

@@ -16,7 +16,8 @@ from millrace.place import Place
 
 SIMULATOR_KEY = "cursor-sim-dev-key"
 
-_LOCAL = Path(__file__).resolve().parents[1]
+SIMULATOR = Path(__file__).resolve().parents[1]
+"""Where `python -m simulator` is found."""
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def simulator(arguments: Sequence[str]) -> Iterator[str]:
     with (
         tempfile.TemporaryFile("w+") as complaints,
         subprocess.Popen(  # noqa: S603 our own module; the arguments are checked by argparse
-            command, cwd=_LOCAL, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True
+            command, cwd=SIMULATOR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True
         ) as process,
     ):
         try:
@@ -62,10 +63,15 @@ def _simulator_arguments(options: argparse.Namespace) -> list[str]:
     limiter = "--limiter" if options.limiter else "--no-limiter"
     if options.from_recording:
         return [limiter, "--from-recording", str(options.from_recording.resolve())]
+    return [limiter, *world_arguments(options)]
+
+
+def world_arguments(options: argparse.Namespace) -> list[str]:
+    """Give the simulator's options for the world of these."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     world = {name: getattr(options, name) for name in ("developers", "days", "seed", "velocity", "clone_share")}
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in world.items()]
-    return [limiter, *arguments, f"--end={options.end or midnight.isoformat()}"]
+    return [*arguments, f"--end={options.end or midnight.isoformat()}"]
 
 
 def world_of(options: argparse.Namespace) -> str:

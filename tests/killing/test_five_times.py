@@ -33,6 +33,7 @@ def test_every_event_five_times_in_any_order_gives_the_same_marts(clean: Path, t
         "--data-dir",
         str(tmp_path),
         *WORLD,
+        "--no-usage",
         "--json",
     ]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)

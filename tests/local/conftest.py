@@ -35,9 +35,9 @@ class Outcome:
 
 
 def run_all(data_dir: Path, *arguments: str, key: str = "cursor-sim-dev-key") -> Outcome:
-    """Run it to its end; what it warns of is an error."""
+    """Run it to its end; what it warns of is an error. Usage is collected where a test says `--usage`."""
     finished = subprocess.run(
-        [sys.executable, "local/run_all.py", "--data-dir", str(data_dir), *arguments],
+        [sys.executable, "local/run_all.py", "--no-usage", "--data-dir", str(data_dir), *arguments],
         cwd=PROJECT,
         env=os.environ | {"MILLRACE_SOURCE_KEY": key},
         capture_output=True,

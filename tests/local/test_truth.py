@@ -11,7 +11,19 @@ import simulator
 
 FIRST_END = "2026-10-20T00:00:00Z"
 LATER_END = "2026-10-27T00:00:00Z"
-WORLD = ("--developers", "6", "--days", "60", "--seed", "11", "--no-limiter", "--json", "--clone-share", "0.2")
+WORLD = (
+    "--developers",
+    "6",
+    "--days",
+    "60",
+    "--seed",
+    "11",
+    "--no-limiter",
+    "--json",
+    "--clone-share",
+    "0.2",
+    "--usage",
+)
 
 
 def world(end: str, developers: int = 6, days: int = 60, clone_share: float = 0.2) -> simulator.World:
