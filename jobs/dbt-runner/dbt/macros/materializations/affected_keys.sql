@@ -114,7 +114,6 @@
     left join {{ mart }}_new as new on {{ same_key('affected', 'new', keys) }}
     where
         new.{{ keys[0] }} is null
-        or new._load_seq < affected.load_seq
         or not ({{ same_key('old', 'new', usage_key_columns()) }});
     delete from {{ target_relation }} using {{ mart }}_affected as affected
     where {{ same_key(target_relation, 'affected', keys) }};
