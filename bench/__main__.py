@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from bench import extract, load, whole
+from bench import extract, load, usage, whole
 from bench.measuring import Figure
 
 FIGURES: dict[str, Callable[[], Figure | list[Figure]]] = {
@@ -14,6 +14,8 @@ FIGURES: dict[str, Callable[[], Figure | list[Figure]]] = {
     "build": whole.build,
     "run": whole.default_run,
     "large": whole.large_run,
+    "usage": usage.history,
+    "watch": usage.watching,
 }
 
 

@@ -32,6 +32,7 @@ LAYERS = (
     ("following",),
     ("usage_commands",),
     ("cli",),
+    ("__main__",),
 )
 HEIGHTS = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 

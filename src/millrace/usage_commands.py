@@ -113,7 +113,7 @@ class Road:
 
 
 @contextmanager
-def _road(machine: Machine, place: Place) -> Iterator[Road]:
+def road(machine: Machine, place: Place) -> Iterator[Road]:
     """Give the road; while it is used, no run, no build and no other collector uses the data directory."""
     with ExitStack() as stack:
         stack.enter_context(place.alone())
@@ -137,8 +137,8 @@ def collect(options: argparse.Namespace) -> int:
         return _tell_tick(machine.dry_collector().collect(since=options.since), "would send")
     if lake or place is None:
         return _send(machine, adapters.lake_at(str(lake)), options)
-    with _road(machine, place) as road:
-        return _watch_road(road, machine) if options.watch else _collect_road(road)
+    with road(machine, place) as way:
+        return _watch_road(way, machine) if options.watch else _collect_road(way)
 
 
 def _send(machine: Machine, lake: Lake, options: argparse.Namespace) -> int:
@@ -234,20 +234,20 @@ def backfill(options: argparse.Namespace) -> int:
     machine = Machine.of(options, place.collector)
     if machine is None:
         return 0
-    with _road(machine, place) as road:
+    with road(machine, place) as way:
         if options.force:
-            road.collector.force()
+            way.collector.force()
         progress = Progress("read")
-        cycle = road.follower.cycle(hear=progress.bytes)
+        cycle = way.follower.cycle(hear=progress.bytes)
         progress.end()
-        outcome = road.build(anew=options.force)
+        outcome = way.build(anew=options.force)
         code = _tell_tick(cycle.tick, "read") | _tell_shipment(cycle.shipment) | _tell_loads(cycle)
         built = outcome.build.seconds if outcome.build else 0.0
         for step, seconds in (cycle.seconds | {"marts": built}).items():
             _say(f"  {step:<8} {seconds:8.1f} s")
-        if road.follower.scripts is not None:
-            marts = road.follower.scripts.marts
-            counts = {mart: road.warehouse.query(f"SELECT count(*) FROM mart.{mart}")[0][0] for mart in marts}  # noqa: S608
+        if way.follower.scripts is not None:
+            marts = way.follower.scripts.marts
+            counts = {mart: way.warehouse.query(f"SELECT count(*) FROM mart.{mart}")[0][0] for mart in marts}  # noqa: S608
             _say("marts: " + ", ".join(f"{mart} {rows:,}" for mart, rows in counts.items()))
         return code | _tell_build(outcome, place)
 

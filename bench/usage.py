@@ -1,0 +1,128 @@
+"""Usage: from logs of 228,000 messages to marts, what a hundred events more cost, and how soon one is seen."""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from bench.measuring import Figure, stopwatch
+from millrace.config import CollectConfig
+from millrace.place import PROJECT, Place
+from millrace.usage.agents import AGENTS
+from millrace.usage_commands import Machine, Road, road
+from simulator.agent_logs import append_response, write_bulk
+
+_MESSAGES = 228_000
+_APPENDS = 200
+_THEIRS_MS = 155.0
+_NO_SETTINGS = CollectConfig(
+    is_off=False, lake=None, user="bench@example.com", hash_key=None, state=None, environment={}
+)
+
+
+def history() -> list[Figure]:
+    """From nothing, then a hundred events more, then a rebuild; with as much history, and with ten times as much."""
+    figures = []
+    for times in (1, 10):
+        with tempfile.TemporaryDirectory() as folder:
+            figures += _history(Path(folder), times)
+    return figures
+
+
+def _history(folder: Path, times: int) -> list[Figure]:
+    home, data = folder / "home", folder / "data"
+    bulk = write_bulk(home, messages=_MESSAGES * times, sessions=3000 * times, projects=150, days=120, seed=1)
+    with stopwatch() as plain:
+        logs = f"{home}/**/*.jsonl"
+        duckdb.execute("SET memory_limit = '1GB'")
+        duckdb.execute("SELECT count(*), sum(length(content)) FROM read_text(?)", [logs]).fetchall()
+    command = [sys.executable, "-m", "millrace", "collect", "--data-dir", str(data), "--home", str(home)]
+    with stopwatch() as whole:
+        subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 our own command
+    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    what = f"{bulk.lines:,} lines, {bulk.events:,} events"
+    figures = [
+        Figure(
+            f"usage from nothing: {what}",
+            whole.s,
+            "s",
+            plain.s,
+            "the logs' bytes read by DuckDB",
+            notes={"peak": f"{peak_mb:,.0f} MB"},
+        )
+    ]
+    with _road(home, data) as way:
+        log = home / ".claude" / "projects" / "-bench" / "0e8b7c1c-2222-4222-8222-000000000001.jsonl"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        way.follower.cycle(set())  # the scripts and the connection are warm, as in a watcher
+        for turn in range(3):
+            for number in range(100):
+                append_response(log, cwd="/home/x/bench", at=datetime.now(UTC), seed=turn * 100 + number)
+            with stopwatch() as more:
+                cycle = way.follower.cycle({log})
+            assert cycle.inserted >= 100, cycle  # noqa: S101 the figure would be of something else
+        with stopwatch() as anew:
+            way.build(anew=True)
+    steps = ", ".join(f"{step} {s * 1000:.0f}" for step, s in cycle.seconds.items())
+    figures.append(
+        Figure(f"100 events more after {bulk.events:,}", more.s, "s", anew.s, "a rebuild", notes={"ms:": steps})
+    )
+    return figures
+
+
+def watching() -> list[Figure]:
+    """From the append to a log until a mart has it: the median and the 95th percentile of 200 appends."""
+    with tempfile.TemporaryDirectory() as folder:
+        home, data = Path(folder, "home"), Path(folder, "data")
+        write_bulk(home, messages=17_000, sessions=300, projects=150, days=60, seed=2)
+        command = [sys.executable, "-m", "millrace", "collect", "--data-dir", str(data), "--home", str(home), "--watch"]
+        log = home / ".claude" / "projects" / "-bench" / "0e8b7c1c-3333-4333-8333-000000000001.jsonl"
+        log.parent.mkdir(parents=True)
+        with subprocess.Popen(  # noqa: S603 our own command
+            command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as watcher:
+            told = watcher.stdout
+            assert told is not None  # noqa: S101 it is a pipe
+            for line in told:
+                if line.startswith("watching"):
+                    break
+            time.sleep(2)
+            seconds = [_until_told(log, number, told) for number in range(_APPENDS)]
+            watcher.send_signal(2)
+            told.read()
+        seconds.sort()
+    return [
+        Figure(
+            f"append to mart.usage_daily, {name} of {_APPENDS}",
+            1000 * seconds[place],
+            "ms",
+            _THEIRS_MS,
+            "of the existing tool",
+        )
+        for name, place in (("median", _APPENDS // 2), ("p95", _APPENDS * 95 // 100))
+    ]
+
+
+def _until_told(log: Path, number: int, told: Iterator[str]) -> float:
+    """Append a response; give the seconds until the watcher says, after its commit, that the marts have it."""
+    started = time.perf_counter()
+    append_response(log, cwd="/home/x/bench", at=datetime.now(UTC), seed=1000 + number)
+    line = next(told)
+    took = time.perf_counter() - started
+    assert "1 events inserted" in line, line  # noqa: S101 the figure would be of something else
+    time.sleep(0.3)
+    return took
+
+
+@contextmanager
+def _road(home: Path, data: Path) -> Iterator[Road]:
+    machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), Place(data).collector)
+    with road(machine, Place(data)) as way:
+        yield way
