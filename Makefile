@@ -10,13 +10,19 @@ DBT_DIR := jobs/dbt-runner/dbt
 DATA_DIR := $(CURDIR)/data
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-emulators test-image bench parity faults faults-mutants faults-kill lint format lock docs dbt-slim deploy destroy clean
+.PHONY: help run collect usage test test-emulators test-image bench parity faults faults-mutants faults-kill lint format lock docs dbt-slim deploy destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUN)  ## the whole road on this machine: simulator, extract, load, dbt, marts (ARGS="--help" for options)
 	@$(BIN)/python local/run_all.py $(ARGS)
+
+collect: $(RUN)  ## read this machine's coding agents into the usage marts (ARGS="--watch", "--dry-run", "--help")
+	@$(BIN)/python -m millrace collect $(ARGS)
+
+usage: $(RUN)  ## look after usage: ARGS=doctor says what to look at, ARGS="backfill --force" counts everything anew
+	@$(BIN)/python -m millrace usage $(ARGS)
 
 test: $(DEV)  ## everything that must hold: format, lint, types, SQL, tests, coverage
 	@$(BIN)/python -m ruff format --check .

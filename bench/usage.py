@@ -16,7 +16,8 @@ from bench.measuring import Figure, stopwatch
 from millrace.config import CollectConfig
 from millrace.place import PROJECT, Place
 from millrace.usage.agents import AGENTS
-from millrace.usage_commands import Machine, Road, road
+from millrace.usage_commands import Machine
+from millrace.usage_road import Road, road
 from simulator.agent_logs import append_response, write_bulk
 
 _MESSAGES = 228_000

@@ -29,8 +29,8 @@ LAYERS = (
     ("loading", "sweeping"),
     ("quarantine", "status"),
     ("adapters",),
-    ("following",),
-    ("usage_commands",),
+    ("following", "usage_commands"),
+    ("usage_road",),
     ("cli",),
     ("__main__",),
 )
@@ -133,6 +133,17 @@ functions_framework.create_app("extract_repos", "functions/extract/main.py", "cl
 """
     settings = dict.fromkeys(("MILLRACE_LAKE", "MILLRACE_BUS", "MILLRACE_SOURCE_KEY"), "x")
     environment = {"PYTHONPATH": "src", "MILLRACE_SOURCE_URL": "http://127.0.0.1:9"} | settings
+    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=environment, check=True, timeout=60)
+
+
+def test_a_collector_that_only_sends_needs_no_warehouse_no_functions_and_no_dbt(tmp_path: Path) -> None:
+    refused = ("duckdb", "dbt", "cloudevents", "functions_framework", "flask", "werkzeug", "requests", "rich")
+    program = f"""import sys
+sys.modules.update(dict.fromkeys({refused!r}))
+from millrace.cli import main
+sys.exit(main(["collect", "--home", {str(tmp_path)!r}, "--lake", "file://{tmp_path}/lake"]))
+"""
+    environment = {"PYTHONPATH": "src", "MILLRACE_COLLECT_STATE": str(tmp_path / "state")}
     subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=environment, check=True, timeout=60)
 
 

@@ -87,18 +87,35 @@ def _agents(text: str) -> tuple[str, ...]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; gives the exit code."""
     options = parse(arguments)
-    from millrace import usage_commands  # --help need not wait for the libraries of all steps
-
     try:
-        if options.command == "collect":
-            return usage_commands.collect(options)
-        return usage_commands.doctor(options) if options.usage == "doctor" else usage_commands.backfill(options)
+        return _run(options)
     except ConfigError as error:
         return _stop(2, error)
     except (MillraceError, OSError) as error:
         return _stop(3, error)
     except KeyboardInterrupt:
         return _stop(130, "interrupted; run again to go on")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from millrace import usage_commands  # --help need not wait for the libraries of all steps
+
+    place = usage_commands.place_of(options)
+    if options.command == "usage" and options.usage == "doctor" and place is not None:
+        from millrace import usage_road
+
+        return usage_road.doctor(place)
+    machine = usage_commands.Machine.of(options, place.collector if place else None)
+    if machine is None:
+        return 0
+    if options.command == "collect" and options.dry_run:
+        return usage_commands.try_out(machine, options)
+    if place is None:
+        return usage_commands.send(machine, options)
+    from millrace import usage_road  # which only sending has no libraries for
+
+    command = usage_road.collect if options.command == "collect" else usage_road.backfill
+    return command(machine, place, options)
 
 
 def _stop(code: int, why: object) -> int:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from millrace import loading
@@ -54,11 +55,11 @@ class Follower:
         self._loader = loader
         self._warehouse = warehouse
 
-    def cycle(self, only: set[Path] | None = None, hear: Hear = unheard) -> Cycle:
+    def cycle(self, only: set[Path] | None = None, since: date | None = None, hear: Hear = unheard) -> Cycle:
         """Take in what is new, in the logs that are named or in all, and whatever an earlier cycle left."""
         seconds: dict[str, float] = {}
         with _timed(seconds, "collect"):
-            tick = self._collector.collect(only, hear=hear)
+            tick = self._collector.collect(only, since, hear)
         with _timed(seconds, "send"):
             shipment = ship(self._spool, self._loader.lake, self._collector.collector_id)
         with _timed(seconds, "load"):

@@ -1,18 +1,16 @@
-"""What the command `millrace` does: collect once or on and on, backfill, and the doctor."""
+"""What the command `millrace` does on a developer's machine: read the agents' logs, and send what is new."""
 
 import argparse
 import queue
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from millrace import adapters, builds, doctoring
-from millrace.building import Node
+from millrace import adapters
 from millrace.collect import locking
 from millrace.collect.collecting import Collector, Tick
 from millrace.collect.homes import Platform, Root, default_state_folder, discover
@@ -21,17 +19,11 @@ from millrace.collect.shipping import Shipment, ship
 from millrace.collect.store import Store
 from millrace.collect.watching import watch
 from millrace.config import CollectConfig
-from millrace.errors import ConfigError, MillraceError
-from millrace.following import Cycle, Follower
-from millrace.lake import Lake
 from millrace.place import Place
-from millrace.refreshing import MartScripts
-from millrace.warehouse.duckdb import DuckDBWarehouse
-
-_PUBLISH_EVERY_S = 2.0
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Answer a person."""
     print(line, flush=True)  # noqa: T201 the command's answer
 
 
@@ -49,7 +41,7 @@ class Machine:
         """Give the machine of a command line; None when it is not to be collected from."""
         config = CollectConfig.from_env()
         if config.is_off:
-            _say("MILLRACE_COLLECT is off: nothing is read, and nothing is sent")
+            say("MILLRACE_COLLECT is off: nothing is read, and nothing is sent")
             return None
         told = Path(config.state) if config.state else None
         default = default_state_folder(options.home, config.environment, _platform())
@@ -84,64 +76,22 @@ def _platform() -> Platform:
     return "darwin" if sys.platform == "darwin" else "win32" if sys.platform == "win32" else "linux"
 
 
-@dataclass(frozen=True, slots=True)
-class Road:
-    """The whole road on this machine."""
-
-    place: Place
-    warehouse: DuckDBWarehouse
-    collector: Collector
-    follower: Follower
-
-    def build(self, anew: bool = False) -> builds.Outcome:
-        """Let dbt build and test all that is due; afterwards its scripts can refresh the usage marts."""
-        progress = Progress("build")
-
-        def hear(node: Node, total: int) -> None:
-            progress.step(node.name, total)
-
-        outcome = builds.run(adapters.builder_of(self.place.build_config(), hear), force=True, anew=anew)
-        progress.end()
-        if outcome.state != "failed":
-            self.follower.scripts = MartScripts.of_last_build(self.place.dbt)
-        return outcome
-
-    def publish(self) -> None:
-        """Let readers see the usage marts as they are."""
-        for build in self.warehouse.last_builds(1):
-            self.warehouse.publish(build)
+def place_of(options: argparse.Namespace) -> Place | None:
+    """Give the data directory of a command line; None when it only sends, to a lake."""
+    is_collect = options.command == "collect"
+    if is_collect and (options.lake or (options.data_dir is None and CollectConfig.from_env().lake)):
+        return None
+    return Place((options.data_dir or Path("data")).resolve())
 
 
-@contextmanager
-def road(machine: Machine, place: Place) -> Iterator[Road]:
-    """Give the road; while it is used, no run, no build and no other collector uses the data directory."""
-    with ExitStack() as stack:
-        stack.enter_context(place.alone())
-        load = place.load_config()
-        warehouse = adapters.duckdb_at(load.warehouse, load.memory)
-        stack.callback(warehouse.close)
-        warehouse.ensure_tables()
-        collector = stack.enter_context(machine.collector())
-        follower = Follower(collector, machine.spool, adapters.loader_of(load), warehouse)
-        yield Road(place, warehouse, collector, follower)
+def try_out(machine: Machine, options: argparse.Namespace) -> int:
+    """Say what would be sent, and write nothing."""
+    return tell_tick(machine.dry_collector().collect(since=options.since), "would send")
 
 
-def collect(options: argparse.Namespace) -> int:
-    """Read what is new and add it to the lake; with a data directory, down to the marts."""
-    lake = options.lake or (CollectConfig.from_env().lake if options.data_dir is None else None)
-    place = None if lake else Place((options.data_dir or Path("data")).resolve())
-    machine = Machine.of(options, place.collector if place else None)
-    if machine is None:
-        return 0
-    if options.dry_run:
-        return _tell_tick(machine.dry_collector().collect(since=options.since), "would send")
-    if lake or place is None:
-        return _send(machine, adapters.lake_at(str(lake)), options)
-    with road(machine, place) as way:
-        return _watch_road(way, machine) if options.watch else _collect_road(way)
-
-
-def _send(machine: Machine, lake: Lake, options: argparse.Namespace) -> int:
+def send(machine: Machine, options: argparse.Namespace) -> int:
+    """Read what is new and add it to the lake, once or as the logs change."""
+    lake = adapters.lake_at(str(options.lake or machine.config.lake))
     with machine.collector() as collector:
 
         def tick(only: set[Path] | None) -> int:
@@ -149,62 +99,18 @@ def _send(machine: Machine, lake: Lake, options: argparse.Namespace) -> int:
             found = collector.collect(only, options.since, progress.bytes)
             progress.end()
             sent = ship(machine.spool, lake, collector.collector_id)
-            if only is None and not options.watch:
-                return _tell_tick(found, "collected") | _tell_shipment(sent)
-            if found.rows or found.bad_files or sent.sent or sent.waiting:
-                _tell_tick(found, "collected")
-                _tell_shipment(sent)
-            return 0
+            if options.watch and not (found.rows or found.bad_files or sent.sent or sent.waiting):
+                return 0
+            return tell_tick(found, "collected") | tell_shipment(sent)
 
         if not options.watch:
             return tick(None)
-        _say(f"watching the logs of {', '.join(sorted(machine.agents))}; Ctrl-C ends it")
-        for only in _changes(machine):
+        for only in changes(machine):
             tick(only)
     return 0
 
 
-def _collect_road(road: Road) -> int:
-    progress = Progress("read")
-    cycle = road.follower.cycle(hear=progress.bytes)
-    progress.end()
-    code = _tell_tick(cycle.tick, "collected") | _tell_shipment(cycle.shipment) | _tell_loads(cycle)
-    if cycle.inserted + cycle.updated == 0 and road.warehouse.last_builds(1):
-        _say("nothing new")
-        return code
-    return code | _tell_build(road.build(), road.place)
-
-
-def _watch_road(road: Road, machine: Machine) -> int:
-    _collect_road(road)
-    if road.follower.scripts is None:
-        outcome = road.build()
-        if outcome.state == "failed":
-            return _tell_build(outcome, road.place)
-    _say(f"watching the logs of {', '.join(sorted(machine.agents))}; Ctrl-C ends it")
-    is_published, published_at = True, time.monotonic()
-    for only in _changes(machine, idle_s=_PUBLISH_EVERY_S):
-        if only != set():
-            try:
-                cycle = road.follower.cycle(only)
-            except (MillraceError, OSError) as error:
-                print(f"error: {error}; it is tried again", file=sys.stderr)  # noqa: T201 the command's answer
-                continue
-            if cycle.inserted + cycle.updated:
-                is_published = False
-                spent = ", ".join(f"{step} {s * 1000:.0f}" for step, s in cycle.seconds.items())
-                _say(f"{cycle.inserted:,} events inserted, {cycle.updated:,} updated (ms: {spent})")
-            for path, reason in cycle.tick.bad_files.items():
-                _say(f"look: {path} cannot be read: {reason}")
-        if not is_published and time.monotonic() - published_at >= _PUBLISH_EVERY_S:
-            road.publish()
-            is_published, published_at = True, time.monotonic()
-    if not is_published:
-        road.publish()
-    return 0
-
-
-def _changes(machine: Machine, idle_s: float | None = None) -> Iterator[set[Path] | None]:
+def changes(machine: Machine, idle_s: float | None = None) -> Iterator[set[Path] | None]:
     """Give which logs changed, as they change (None: perhaps all); an empty set each `idle_s`. Ctrl-C ends it."""
     changes: queue.Queue[set[Path] | None] = queue.Queue()
     stop = threading.Event()
@@ -213,6 +119,7 @@ def _changes(machine: Machine, idle_s: float | None = None) -> Iterator[set[Path
         for only in watch(machine.roots, stop):
             changes.put(only)
 
+    say(f"watching the logs of {', '.join(sorted(machine.agents))}; Ctrl-C ends it")
     thread = threading.Thread(target=listen, name="watch", daemon=True)
     thread.start()
     try:
@@ -228,82 +135,25 @@ def _changes(machine: Machine, idle_s: float | None = None) -> Iterator[set[Path
         thread.join()
 
 
-def backfill(options: argparse.Namespace) -> int:
-    """Read all logs, load all that is in the lake, refresh all marts, and say how it went."""
-    place = Place((options.data_dir or Path("data")).resolve())
-    machine = Machine.of(options, place.collector)
-    if machine is None:
-        return 0
-    with road(machine, place) as way:
-        if options.force:
-            way.collector.force()
-        progress = Progress("read")
-        cycle = way.follower.cycle(hear=progress.bytes)
-        progress.end()
-        outcome = way.build(anew=options.force)
-        code = _tell_tick(cycle.tick, "read") | _tell_shipment(cycle.shipment) | _tell_loads(cycle)
-        built = outcome.build.seconds if outcome.build else 0.0
-        for step, seconds in (cycle.seconds | {"marts": built}).items():
-            _say(f"  {step:<8} {seconds:8.1f} s")
-        if way.follower.scripts is not None:
-            marts = way.follower.scripts.marts
-            counts = {mart: way.warehouse.query(f"SELECT count(*) FROM mart.{mart}")[0][0] for mart in marts}  # noqa: S608
-            _say("marts: " + ", ".join(f"{mart} {rows:,}" for mart, rows in counts.items()))
-        return code | _tell_build(outcome, place)
-
-
-def doctor(options: argparse.Namespace) -> int:
-    """Say what somebody should look at; 1 when there is something."""
-    place = Place((options.data_dir or Path("data")).resolve())
-    if not place.published.exists():
-        raise ConfigError(f"nothing was built in {place.root} yet; type: make run, or: millrace collect")
-    load = place.load_config()
-    warehouse = adapters.duckdb_at(load.warehouse, load.memory)
-    skipped: Counter[tuple[str, str]] = Counter()
-    for state in sorted(place.collector.glob("**/state.sqlite")):
-        with closing(Store.copy(state.parent)) as store:
-            skipped.update(store.skipped())
-    diagnosis = doctoring.diagnose(warehouse.query_published, skipped)
-    for line in doctoring.lines(diagnosis):
-        _say(line)
-    return 0 if diagnosis.is_well else 1
-
-
-def _tell_tick(tick: Tick, done: str) -> int:
+def tell_tick(tick: Tick, done: str) -> int:
+    """Say what a tick found; 1 when somebody has to look."""
     events = f"{tick.new:,} new events, {tick.changed:,} changed, {tick.unchanged:,} told again"
-    _say(f"{done} {tick.rows:,} rows: {events}; {tick.read:,} of {tick.looked_at:,} logs, {tick.lines:,} lines")
+    say(f"{done} {tick.rows:,} rows: {events}; {tick.read:,} of {tick.looked_at:,} logs, {tick.lines:,} lines")
     if tick.before_since:
-        _say(f"{tick.before_since:,} events are older, and left for later")
+        say(f"{tick.before_since:,} events are older, and left for later")
     if tick.skipped:
         by_reason = ", ".join(f"{agent} {reason} {n:,}" for (agent, reason), n in sorted(tick.skipped.items()))
-        _say(f"lines without an event: {by_reason}")
+        say(f"lines without an event: {by_reason}")
     for path, reason in tick.bad_files.items():
-        _say(f"look: {path} cannot be read: {reason}")
+        say(f"look: {path} cannot be read: {reason}")
     return 1 if tick.bad_files else 0
 
 
-def _tell_shipment(shipment: Shipment) -> int:
+def tell_shipment(shipment: Shipment) -> int:
+    """Say what waits; 1 when something does."""
     if shipment.waiting:
-        _say(f"look: {len(shipment.waiting):,} files wait to be sent: {shipment.error}; the next time sends them")
+        say(f"look: {len(shipment.waiting):,} files wait to be sent: {shipment.error}; the next time sends them")
     return 1 if shipment.waiting else 0
-
-
-def _tell_loads(cycle: Cycle) -> int:
-    unchanged = sum(entry.rows_unchanged + entry.rows_superseded for entry in cycle.loads)
-    set_aside = [entry for entry in cycle.loads if entry.quarantine_reason is not None]
-    rows = f"{cycle.inserted:,} inserted, {cycle.updated:,} updated, {unchanged:,} known"
-    _say(f"loaded {len(cycle.loads):,} files: {rows}")
-    for entry in set_aside:
-        _say(f"look: {entry.version.name} is in quarantine: {entry.quarantine_reason}")
-    return 1 if set_aside else 0
-
-
-def _tell_build(outcome: builds.Outcome, place: Place) -> int:
-    bad = [node for node in outcome.build.nodes if not node.is_good] if outcome.build else []
-    for node in bad:
-        _say(f"look: {node.name}: {node.message}")
-    _say(f"look: {len(bad)} nodes of the build are not good" if bad else str(place.published))
-    return 1 if outcome.state == "failed" else 0
 
 
 class Progress:
