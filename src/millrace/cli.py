@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 
 from millrace.errors import ConfigError, MillraceError
 from millrace.usage.agents import AGENTS
@@ -102,9 +103,7 @@ def _run(options: argparse.Namespace) -> int:
 
     place = usage_commands.place_of(options)
     if options.command == "usage" and options.usage == "doctor" and place is not None:
-        from millrace import usage_road
-
-        return usage_road.doctor(place)
+        return int(_road().doctor(place))
     machine = usage_commands.Machine.of(options, place.collector if place else None)
     if machine is None:
         return 0
@@ -112,10 +111,18 @@ def _run(options: argparse.Namespace) -> int:
         return usage_commands.try_out(machine, options)
     if place is None:
         return usage_commands.send(machine, options)
-    from millrace import usage_road  # which only sending has no libraries for
+    command = _road().collect if options.command == "collect" else _road().backfill
+    return int(command(machine, place, options))
 
-    command = usage_road.collect if options.command == "collect" else usage_road.backfill
-    return command(machine, place, options)
+
+def _road() -> ModuleType:
+    """Give the commands of a data directory, for which not every installation has the libraries."""
+    try:
+        from millrace import usage_road
+    except ImportError as error:
+        message = "give --lake gs://BUCKET; marts are made in a checkout, by: make collect"
+        raise ConfigError(f"this installation can only send ({error}): {message}") from error
+    return usage_road
 
 
 def _stop(code: int, why: object) -> int:
