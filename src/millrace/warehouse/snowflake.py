@@ -76,6 +76,7 @@ class SnowflakeWarehouse:
         self._connection: connector.SnowflakeConnection | None = None
         self._used_at = 0.0
         self._holders = 0
+        self._has_tables = False
         self._session = ""
         self._tag = "millrace"
 
@@ -99,6 +100,7 @@ class SnowflakeWarehouse:
         """Make every raw table of the registry that is not there yet: dbt needs them, empty or not."""
         with self._lock:
             snowflake_staging.ensure_tables(self.execute)
+            self._has_tables = True
 
     @contextmanager
     def given_to_dbt(self) -> Iterator[DbtTarget]:
@@ -308,6 +310,8 @@ class SnowflakeWarehouse:
             self.close()
 
     def _prepare(self, table: Table, came: dict[str, str], is_bundle: bool = False) -> Merge:
+        if not self._has_tables:  # the first load of a process makes those that came with a new release, for dbt
+            self.ensure_tables()
         return snowflake_staging.prepare(self.execute, table, came, self._caps.columns, self._session, is_bundle)
 
     def _merge(self, merge: Merge, batch: Batch, content: Content, is_piped: bool) -> LedgerEntry:

@@ -32,9 +32,6 @@ def prepare(
 ) -> Merge:
     """Make the raw table ready for the columns that came. Each statement is complete by itself."""
     stored = _columns(execute, table)
-    if not stored:
-        ensure_tables(execute)
-        stored = _columns(execute, table)
     merge = snowflake_merge.plan(table, came, stored, cap, session, is_bundle)
     for name in merge.added:
         execute(snowflake_merge.add_column(merge, name))
