@@ -10,7 +10,7 @@ DBT_DIR := jobs/dbt-runner/dbt
 DATA_DIR := $(CURDIR)/data
 
 .DEFAULT_GOAL := help
-.PHONY: help run collect usage test test-emulators test-image bench parity faults faults-mutants faults-kill lint format lock docs dbt-slim deploy destroy clean
+.PHONY: help run collect usage test test-emulators test-image bench parity faults usage-faults faults-mutants faults-kill lint format lock docs dbt-slim deploy destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test-image: $(DEV)  ## build the image of the build job and run it as it is depl
 
 faults: $(DEV)  ## 2,000 seeded schedules of duplicates, losses, crashes and races, each compared with a clean run
 	@$(BIN)/python -m tests.faults --seeds 0:2000 --jobs 2 $(ARGS)
+
+usage-faults: $(DEV)  ## every event of usage duplicated, reordered, updated, crashed between any two steps
+	@$(BIN)/python -m tests.usage_faults --seeds 0:300 --jobs 2 $(ARGS)
 
 faults-mutants: $(DEV)  ## take away one guard after the other, and see which schedule notices
 	@$(BIN)/python -m tests.faults --mutants $(ARGS)
