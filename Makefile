@@ -54,6 +54,7 @@ bench: $(DEV)  ## measure against floors taken in the same run
 
 parity: $(DEV)  ## the same objects through DuckDB and Snowflake (its stand-in, or an account: ARGS="--help"), every cell compared
 	@$(BIN)/python -m tests.parity $(ARGS)
+	@$(BIN)/python -m pytest -q tests/contract/refreshing_snowflake.py
 
 format: $(DEV)  ## put Python and SQL in order
 	@$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .

@@ -1,6 +1,5 @@
 """Build the marts through all that was requested, unless somebody else does; `--retry` only mends a failed build.
-
-`--full-refresh` builds everything once, the incremental marts from nothing; readers see the old ones until it is good.
+`--full-refresh` builds everything once, the incremental marts from nothing.
 
 `--check` builds nothing and says whether the settings are in order, which is what the image asks about its health.
 Exit codes: 0 built, nothing to do, or somebody else builds · 1 a model or a test failed · 2 dbt was not started.

@@ -81,17 +81,35 @@ BAD: dict[str, tuple[str, Callable[[], str | bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "content", "why"), [pytest.param(*case, id=what) for what, case in BAD.items()])
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A data directory into which every bad file was dropped, in a folder of its own, and what became of each."""
+    place = tmp_path_factory.mktemp("refused")
+    for what, (name, content, _) in BAD.items():
+        drop(place, _own(what, name), content())
+    return place, outcomes(place, code=1)
+
+
+def _own(what: str, name: str) -> str:
+    table, _, file = name.partition("/")
+    return f"{table}/{what.replace(' ', '-')}/{file}"
+
+
+@pytest.mark.parametrize(("what", "name", "why"), [(what, name, why) for what, (name, _, why) in BAD.items()])
 def test_a_file_that_cannot_be_loaded_is_quarantined_with_one_clear_reason(
-    place: Path, name: str, content: Callable[[], str | bytes], why: str
+    refused: tuple[Path, dict[str, str]], what: str, name: str, why: str
 ) -> None:
-    drop(place, name, content())
-    outcome = outcomes(place, code=1)[f"drop/{name}"]
+    _, found = refused
+    outcome = found[f"drop/{_own(what, name)}"]
     assert outcome.startswith("quarantined: because ")
     assert why in outcome
     assert "\n" not in outcome
+
+
+def test_each_file_that_was_refused_is_kept_with_its_reason(refused: tuple[Path, dict[str, str]]) -> None:
+    place, found = refused
     kept = [path for path in (place / "quarantine").rglob("*") if path.is_file() and path.parent.name == "quarantine"]
-    assert any(path.suffix == ".json" for path in kept)
+    assert len(found) == len(BAD) == sum(path.suffix == ".json" for path in kept) == len(kept) / 2
 
 
 def test_a_name_that_no_object_can_have_is_said_and_keeps_nothing_out(place: Path) -> None:

@@ -22,7 +22,6 @@ WORLD = (
     "--json",
     "--clone-share",
     "0.2",
-    "--usage",
 )
 
 

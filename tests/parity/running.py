@@ -35,10 +35,13 @@ class Report:
         return not self.differences and all(each.is_good for build in self.builds.values() for each in build)
 
 
-def run(one: Engine, other: Engine, extracted: Extracted, say: Say = lambda text: None) -> Report:
+def run(
+    one: Engine, other: Engine, extracted: Extracted, say: Say = lambda text: None, last: tuple[str, ...] = ()
+) -> Report:
     """Load and build both at the same time, then compare.
 
-    After all rounds but the last only what follows changes is built, so that it has something to follow.
+    After all rounds but the last only what follows changes is built, so that it has something to follow. The `last`
+    build is of everything, unless these options of dbt leave something out.
     """
 
     def filled(engine: Engine) -> list[Outcome]:
@@ -47,7 +50,7 @@ def run(one: Engine, other: Engine, extracted: Extracted, say: Say = lambda text
             started = time.monotonic()
             rows = engine.load(extracted.lake, versions)
             loaded = time.monotonic()
-            outcomes += engine.build(*(FOLLOWING if number < len(extracted.rounds) else ()))
+            outcomes += engine.build(*(FOLLOWING if number < len(extracted.rounds) else last))
             ended = time.monotonic()
             say(f"{engine.name}: {rows:,} rows loaded in {loaded - started:.1f} s, built in {ended - loaded:.1f} s")
         return outcomes

@@ -1,17 +1,15 @@
 """Run many schedules, replay one, or let mutants of the road of usage try to survive them: see --help."""
 
 import argparse
-import multiprocessing
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from functools import cache, partial
 from pathlib import Path
 
+from tests.usage_faults.many import run_seeds
 from tests.usage_faults.mutants import CAUGHT_BY, hunt
 from tests.usage_faults.simulating import Outcome, shrink, simulate
 from tests.usage_faults.template import Template, make_template, read_template
@@ -44,7 +42,7 @@ def simulate_many(seeds: range, jobs: int, folder: Path) -> int:
     started = time.monotonic()
     steps = crashes = 0
     seen, stopped, failed = Counter[str](), Counter[str](), list[Outcome]()
-    for outcome in _outcomes(seeds, jobs, folder):
+    for outcome in run_seeds(seeds, jobs, folder):
         steps, crashes = steps + len(outcome.steps), crashes + outcome.crashes
         seen, stopped = seen + outcome.seen, stopped + outcome.stopped
         if outcome.rule is not None:
@@ -58,24 +56,6 @@ def simulate_many(seeds: range, jobs: int, folder: Path) -> int:
     if failed:
         say(str(shrink(failed[0], read_template(folder))))
     return 1 if failed else 0
-
-
-def _outcomes(seeds: range, jobs: int, folder: Path) -> Iterator[Outcome]:
-    run = partial(_simulate, folder=folder)
-    if jobs == 1:
-        yield from map(run, seeds)
-        return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(run, seeds, chunksize=4)
-
-
-def _simulate(seed: int, folder: Path) -> Outcome:
-    return simulate(seed, _template(folder))
-
-
-@cache
-def _template(folder: Path) -> Template:
-    return read_template(folder)
 
 
 def hunt_mutants(seeds: range, template: Template) -> int:
