@@ -3,6 +3,7 @@
 import json
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +48,33 @@ def test_what_stays_the_same_is_not_sent_again(machine: Machine) -> None:
     tick = machine.collect()
     assert (tick.read, tick.unchanged, tick.batches) == (2, 3, [])
     assert machine.collect().read == 0
+
+
+def test_an_element_of_two_tasks_is_the_most_of_both_when_one_of_them_was_sent_before_the_other_was_read(
+    machine: Machine,
+) -> None:
+    machine.limits = Limits(batch_rows=1)
+    one = machine.log("cline", "T1")
+    other = machine.home / ".vscode-server/data/User" / Path(*one.parts[-5:])
+    other.parent.mkdir(parents=True)
+    one.write_text(json.dumps([request(1, 500)]))
+    other.write_text(json.dumps([request(1, 300)]))
+    machine.run()
+    one.write_text(json.dumps([request(1, 100)]))
+    machine.force()
+    assert list(outputs(machine.run()).values()) == [300]
+
+
+def test_an_element_that_only_one_of_two_tasks_still_tells_is_what_that_one_says(machine: Machine) -> None:
+    one = machine.log("cline", "T1")
+    other = machine.home / ".vscode-server/data/User" / Path(*one.parts[-5:])
+    other.parent.mkdir(parents=True)
+    one.write_text(json.dumps([request(1, 500)]))
+    other.write_text(json.dumps([request(1, 300)]))
+    machine.run()
+    one.unlink()
+    machine.force()
+    assert list(outputs(machine.run()).values()) == [300]
 
 
 def test_a_forced_reading_that_is_stopped_goes_on(machine: Machine, wrong_parser: pytest.MonkeyPatch) -> None:

@@ -202,11 +202,17 @@ class Store:
             if now == stored.get(source):
                 changes.unchanged += 1
                 continue
-            rows.append(now)
-            if now[-1] is not None:  # the same content, in a new epoch
+            is_same = now[-1] is not None  # the same content, in a new epoch
+            if is_same and len(stored) == 1:
+                rows.append(now)
                 changes.unchanged += 1
                 continue
+            # Of several rows, those of the newest epoch count: with this one they may be others than were sent.
+            rows.append((*now[:-1], None))
             rows.extend((*row[:-1], None) for other, row in stored.items() if other != source)
+            if is_same:
+                changes.unchanged += 1
+                continue
             changes.new, changes.changed = changes.new + (not stored), changes.changed + bool(stored)
         marks = ", ".join("?" * (_EVENT + 3))
         self._connection.executemany(f"insert or replace into events values ({marks})", rows)  # noqa: S608
