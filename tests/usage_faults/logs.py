@@ -133,6 +133,9 @@ class Document(Log):
         return self._write(dice)
 
     def destroy(self, dice: Random) -> str:
+        if dice.random() < 0.3 and self.path.exists():
+            self.path.unlink()
+            return f"task {self.path.parent.name} is deleted"
         del self.elements[: dice.randrange(1, 3)]
         return self._write(dice)
 
