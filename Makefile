@@ -42,6 +42,7 @@ faults: $(DEV)  ## 2,000 seeded schedules of duplicates, losses, crashes and rac
 
 usage-faults: $(DEV)  ## every event of usage duplicated, reordered, updated, crashed between any two steps
 	@$(BIN)/python -m tests.usage_faults --seeds 0:300 --jobs 2 $(ARGS)
+	@$(BIN)/python -m pytest -q tests/usage_faults/noticed.py
 
 faults-mutants: $(DEV)  ## take away one guard after the other, and see which schedule notices
 	@$(BIN)/python -m tests.faults --mutants $(ARGS)

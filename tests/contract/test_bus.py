@@ -332,7 +332,12 @@ def test_no_message_makes_anything_but_an_event_or_not_an_event(message: dict[st
             parse(cloud_event({"message": message}))
 
 
-@given(st.binary() | st.just(b"[" * 100_000))
+@given(st.binary())
 def test_no_message_data_makes_anything_but_not_an_event(data: bytes) -> None:
     with pytest.raises(NotAnEvent):
         TaskEvent.parse(cloud_event({"message": {"data": base64.b64encode(data).decode()}}))
+
+
+def test_data_that_is_nested_too_deep_is_not_an_event() -> None:
+    with pytest.raises(NotAnEvent):
+        TaskEvent.parse(cloud_event({"message": {"data": base64.b64encode(b"[" * 100_000).decode()}}))
