@@ -15,6 +15,7 @@ import duckdb
 from bench.measuring import Figure, stopwatch
 from millrace.config import CollectConfig
 from millrace.place import PROJECT, Place
+from millrace.refreshing import MartScripts
 from millrace.usage.agents import AGENTS
 from millrace.usage_commands import Machine
 from millrace.usage_road import Road, road
@@ -62,7 +63,8 @@ def _history(folder: Path, times: int) -> list[Figure]:
     with _road(home, data) as way:
         log = home / ".claude" / "projects" / "-bench" / "0e8b7c1c-2222-4222-8222-000000000001.jsonl"
         log.parent.mkdir(parents=True, exist_ok=True)
-        way.follower.cycle(set())  # the scripts and the connection are warm, as in a watcher
+        way.follower.scripts = MartScripts.of_last_build(way.place.dbt)
+        way.follower.cycle(set())  # the connection is warm, as in a watcher
         for turn in range(3):
             for number in range(100):
                 append_response(log, cwd="/home/x/bench", at=datetime.now(UTC), seed=turn * 100 + number)
