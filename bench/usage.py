@@ -30,7 +30,7 @@ _NO_SETTINGS = CollectConfig(
 
 
 def history() -> list[Figure]:
-    """From nothing, then a hundred events more, then a rebuild; with as much history, and with ten times as much."""
+    """From nothing, then a hundred events more, then a rebuild; after 120 days, and after ten times as many."""
     figures = []
     for times in (1, 10):
         with tempfile.TemporaryDirectory() as folder:
@@ -40,7 +40,7 @@ def history() -> list[Figure]:
 
 def _history(folder: Path, times: int) -> list[Figure]:
     home, data = folder / "home", folder / "data"
-    bulk = write_bulk(home, messages=_MESSAGES * times, sessions=3000 * times, projects=150, days=120, seed=1)
+    bulk = write_bulk(home, messages=_MESSAGES * times, sessions=3000 * times, projects=150, days=120 * times, seed=1)
     with stopwatch() as plain:
         logs = f"{home}/**/*.jsonl"
         duckdb.execute("SET memory_limit = '1GB'")

@@ -63,6 +63,7 @@ class Place:
             "MILLRACE_BUS": "inprocess:",
             "MILLRACE_JOB": "inprocess:",
             "MILLRACE_WAREHOUSE": self.warehouse.as_uri().replace("file:", "duckdb:", 1),
+            "MILLRACE_MEMORY": "400MB",
             "MILLRACE_LEASE_S": "5",  # nobody else can be at work: whoever holds the lease is dead
             "MILLRACE_DBT_DIR": str(PROJECT / "jobs" / "dbt-runner" / "dbt"),
             "MILLRACE_DBT_TARGET_DIR": str(self.dbt),
@@ -77,7 +78,7 @@ class Place:
             bus=settings["MILLRACE_BUS"],
             warehouse=settings["MILLRACE_WAREHOUSE"],
             job=settings["MILLRACE_JOB"],
-            memory="400MB",
+            memory=settings["MILLRACE_MEMORY"],
         )
 
     def build_config(self) -> BuildConfig:
@@ -88,7 +89,7 @@ class Place:
             warehouse=settings["MILLRACE_WAREHOUSE"],
             dbt_dir=settings["MILLRACE_DBT_DIR"],
             target_dir=settings["MILLRACE_DBT_TARGET_DIR"],
-            memory="400MB",
+            memory=settings["MILLRACE_MEMORY"],
             lease_s=float(settings["MILLRACE_LEASE_S"]),
             quiet_s=0,
         )

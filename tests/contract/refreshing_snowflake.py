@@ -135,7 +135,7 @@ def first_words(statements: Sequence[str]) -> list[str]:
 
 def test_tables_are_made_before_the_transaction_and_the_watermark_is_its_last(refreshing: Refreshing) -> None:
     changed = ["delete", "insert", "update", "commit"]
-    assert first_words(refreshing.scripts[FACT]) == ["create", "create", "begin", "insert", *changed]
+    assert first_words(refreshing.scripts[FACT]) == ["create", "create", "create", "begin", "insert", *changed]
     assert [first_words(refreshing.scripts[mart]) for mart in FOLLOWERS] == [["begin", *changed]] * 2
 
 

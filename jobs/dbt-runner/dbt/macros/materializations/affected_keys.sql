@@ -85,14 +85,17 @@
 
 {#-
   On Snowflake each statement sees what was committed before it began, also within a transaction, and a load may be
-  committed between any two. So what a refresh of the fact is about is read once, into a table: those keys are deleted,
-  those alone are made anew, and the watermark moves to the newest change among them. What came later is of the next
-  refresh, even where the new rows hold it already. A mart that follows takes over the fact's watermark: nothing but dbt
-  changes the fact.
+  committed between any two. So what a refresh of the fact is about is read once, into a table: those keys are deleted
+  where the fact has them, those alone are made anew, and the watermark moves to the newest change among them. What
+  came later is of the next refresh, even where the new rows hold it already. A mart that follows takes over the fact's
+  watermark: nothing but dbt changes the fact, and one build at a time.
 
   Of a refresh that takes its time, others see nothing; two of them, of two marts, change different rows of
   mart_watermarks, which Snowflake locks together: the second waits until the first is committed, and does not fail.
   It waits for no more than a moment, because that is the last that a refresh does; and nobody waits in a circle.
+
+  The fact is searched for old rows once, because that is the only step that reads all of it; its rows are put down in
+  the order of time, so that whoever reads the events of a day need not look at those of other years.
 -#}
 {% macro refresh_script(target_relation, sql) %}
     {%- set mart, keys = target_relation.identifier, config.get('keys') -%}
@@ -103,24 +106,29 @@
     {{ affected_keys(mart, keys) }};
     create or replace temporary table {{ mart }}_new as
     {{ sql }};
+    create or replace temporary table {{ mart }}_old as
+    select
+        {% for column in keys + usage_key_columns() %}old.{{ column }}, {% endfor %}affected.load_seq
+    from {{ target_relation }} as old
+    inner join {{ mart }}_affected as affected on {{ same_key('old', 'affected', keys) }};
     {%- endif %}
     {{ begin_script() }}
     {%- if config.get('is_fact') %}
     insert into {{ source('meta', 'usage_old_keys') }} ({{ usage_key_columns() | join(', ') }}, load_seq)
     select
-        {% for column in usage_key_columns() %}old.{{ column }}, {% endfor %}affected.load_seq
-    from {{ target_relation }} as old
-    inner join {{ mart }}_affected as affected on {{ same_key('old', 'affected', keys) }}
-    left join {{ mart }}_new as new on {{ same_key('affected', 'new', keys) }}
+        {% for column in usage_key_columns() %}old.{{ column }}, {% endfor %}old.load_seq
+    from {{ mart }}_old as old
+    left join {{ mart }}_new as new on {{ same_key('old', 'new', keys) }}
     where
         new.{{ keys[0] }} is null
         or not ({{ same_key('old', 'new', usage_key_columns()) }});
-    delete from {{ target_relation }} using {{ mart }}_affected as affected
-    where {{ same_key(target_relation, 'affected', keys) }};
+    delete from {{ target_relation }} using {{ mart }}_old as old
+    where {{ same_key(target_relation, 'old', keys) }};
     insert into {{ target_relation }} ({{ columns }})
     select {% for column in model.columns %}new.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
     from {{ mart }}_new as new
-    inner join {{ mart }}_affected as affected on {{ same_key('new', 'affected', keys) }};
+    inner join {{ mart }}_affected as affected on {{ same_key('new', 'affected', keys) }}
+    order by new.occurred_at asc;
     {%- else %}
     delete from {{ target_relation }} using (
     {{ affected_keys(mart, keys) }}
