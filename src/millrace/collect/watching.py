@@ -17,7 +17,7 @@ EVERYTHING: None = None
 _EVERY_S = 60.0
 _LOOK_S = 3.0
 _DEBOUNCE_MS = 200
-_STEP_MS = 50
+_STEP_MS = 10
 _WAL = "-wal"
 _Folders = dict[Path, tuple[int, int]]
 
