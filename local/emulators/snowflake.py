@@ -13,11 +13,12 @@ grant exists. `7/2` is a double, and a date cut to the week a timestamp: the mod
 import re
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -51,8 +52,12 @@ _NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|ALTER\s+WAREHOUSE|ALTER\s+SESSION)\b"
 _OF_ITS_OWN = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(CREATE|DROP|ALTER\s+TABLE)\b", re.IGNORECASE | re.DOTALL)
 _ZONE = re.compile(r"\s*ALTER\s+SESSION\s+SET\s+TIMEZONE\s*=\s*('[\w/+-]+')\s*", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
+_CURSOR: Any = import_module("fakesnow.cursor")
 _ARROW: Any = import_module("fakesnow.arrow")
 _TRANSFORMS: Any = import_module("fakesnow.transforms")
+_PLAIN = (exp.Select, exp.Insert, exp.Update, exp.Delete, exp.Merge)
+_BOUND = re.compile(r"\bIDENTIFIER\s*\(", re.IGNORECASE)
+_TEXT, _KNOWN = "text", 2000
 _NO_COUNTS = sqlglot.parse_one('SELECT 0 AS "number of rows inserted", 0 AS "number of rows updated"')
 
 
@@ -85,7 +90,7 @@ def serving() -> Iterator[str]:
     server = uvicorn.Server(
         uvicorn.Config(_app(), log_config=None, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
     )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="snowflake", daemon=True)
+    thread = threading.Thread(target=_serve, args=(server, listening), name="snowflake", daemon=True)
     thread.start()
     began = time.monotonic()
     while not server.started:
@@ -99,13 +104,19 @@ def serving() -> Iterator[str]:
         thread.join(10)
 
 
+def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
+    sys.settrace(None)  # where coverage is measured this is none of it, and would take twice as long
+    server.run(sockets=[listening])
+
+
 @cache
 def _app() -> Any:
     """Give the server's application, with what is added here."""
     cursor: Any = FakeSnowflakeCursor
-    cursor._transform = _persistent(cursor._transform)
+    cursor._transform = _remembered(_persistent(cursor._transform))
     cursor._transform_explode = _whole(cursor._transform_explode)
     cursor.execute = _answering(cursor.execute)
+    _SERVER.parse_one = _CURSOR.parse_one = _parsed_once(_CURSOR.parse_one)
     _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
     _SERVER.sessions = _Sessions()
@@ -133,6 +144,47 @@ class _Sessions(dict[str, Any]):
         with suppress(duckdb.Error):  # there was none
             self[token]._duck_conn.execute("ROLLBACK")
         super().__delitem__(token)
+
+
+def _parsed_once(parse: Any) -> Any:
+    """Parse each text once, and remember with what is parsed which text it was."""
+    known = lru_cache(_KNOWN)(parse)
+
+    def parsed(command: str) -> Any:
+        expression = known(command).copy()
+        expression.meta[_TEXT] = command
+        return expression
+
+    return parsed
+
+
+def _remembered(transform: Any) -> Any:
+    """Translate a statement once for each schema it is said in: some eighty walks over it, most of what it costs.
+
+    Only statements of which the text and the schema decide all of the translation: not an IDENTIFIER that is bound, nor
+    what is made of a query.
+    """
+    known: dict[object, Any] = {}
+
+    def transformed(cursor: Any, expression: Any, params: Any) -> Any:
+        text = expression.meta.get(_TEXT)
+        is_table = isinstance(expression, exp.Create) and expression.kind == "TABLE"
+        is_made_of_another = is_table and (expression.expression or expression.args.get("clone"))
+        if (
+            text is None
+            or not (is_table or isinstance(expression, _PLAIN))
+            or is_made_of_another
+            or _BOUND.search(text)
+        ):
+            return transform(cursor, expression, params)
+        place = (text, type(expression), cursor._conn.database, cursor._conn.schema)
+        if place not in known:
+            if len(known) >= _KNOWN:
+                known.clear()
+            known[place] = transform(cursor, expression, params)
+        return known[place]
+
+    return transformed
 
 
 def _persistent(transform: Any) -> Any:
@@ -188,6 +240,7 @@ def _answering(execute: Any) -> Any:
     """Answer with an error of SQL where the server would fail."""
 
     def executed(cursor: Any, command: str, *arguments: Any, **named: Any) -> Any:
+        sys.settrace(None)  # a thread of the server's own, as in _serve
         try:
             if zone := _ZONE.fullmatch(command):
                 cursor._duck_conn.execute(f"SET TimeZone = {zone[1]}")
