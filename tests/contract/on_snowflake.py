@@ -22,6 +22,14 @@ def open_warehouse(where: str, lake: Path, clock: Callable[[], datetime], **more
     return SnowflakeWarehouse(address, lake.name, clock, **more)
 
 
+def empty(warehouse: SnowflakeWarehouse) -> None:
+    """Leave nothing of what was loaded: no raw table, no line in the ledger."""
+    for (name,) in warehouse.execute("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'RAW'"):
+        warehouse.execute(f'DROP TABLE RAW."{name}"')
+    warehouse.execute("DELETE FROM META.LOADS")
+    warehouse.ensure_tables()
+
+
 def address_of(where: str, database: str) -> Address:
     """Give the address of a database of the stand-in, for somebody with a key."""
     url = f"snowflake://acme/{database}?user=MILLRACE_LOADER&role=MILLRACE_LOADER&warehouse=MILLRACE&{where}"

@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -55,6 +55,9 @@ class Rig:
         return self.warehouse.load(self.batch(content, table, name))
 
 
+Emptied = Callable[[Path], AbstractContextManager[Rig]]
+
+
 def duckdb_rig(folder: Path) -> Rig:
     path = folder / "warehouse.duckdb"
     return Rig(folder, DuckDBWarehouse(path, clock=lambda: T0), lambda table: duckdb_rows(path, table), count())
@@ -77,6 +80,35 @@ def open_rig(request: pytest.FixtureRequest) -> Callable[[Path], Rig]:
     if request.param == "duckdb":
         return duckdb_rig
     return partial(snowflake_rig, request.getfixturevalue("snowflake_at"))
+
+
+@pytest.fixture(scope="module")
+def one_on_snowflake(snowflake_at: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    rig = snowflake_rig(snowflake_at, tmp_path_factory.mktemp("one"))
+    yield rig
+    close(rig)
+
+
+@pytest.fixture(params=["duckdb", "snowflake"])
+def emptied(request: pytest.FixtureRequest) -> Emptied:
+    """Give an empty warehouse each time: of Snowflake the same one, as making another takes longer than its test."""
+    one = None if request.param == "duckdb" else request.getfixturevalue("one_on_snowflake")
+
+    @contextmanager
+    def opened(folder: Path) -> Iterator[Rig]:
+        if one is None:
+            rig = duckdb_rig(folder)
+            yield rig
+            close(rig)
+        else:
+            on_snowflake.empty(one.warehouse)
+            yield one
+
+    return opened
+
+
+def is_on_duckdb(request: pytest.FixtureRequest) -> bool:
+    return bool(request.node.callspec.params["emptied"] == "duckdb")
 
 
 @pytest.fixture
@@ -401,19 +433,18 @@ def without_order(rows: Rows) -> list[list[tuple[str, str]]]:
 
 
 def test_any_permutation_of_objects_ends_in_the_same_table(
-    open_rig: Callable[[Path], Rig], tmp_path_factory: pytest.TempPathFactory
+    emptied: Emptied, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    @settings(max_examples=25 if open_rig is duckdb_rig else 2, deadline=None)
+    @settings(max_examples=25 if is_on_duckdb(request) else 2, deadline=None)
     @given(st.lists(OBJECT, min_size=2, max_size=3))
     def permute(objects: list[tuple[Rows, int, str | None]]) -> None:
         ends = []
         for order in permutations(objects):
-            rig = open_rig(tmp_path_factory.mktemp("order"))
-            for rows, hour, run in order:
-                entry = rig.warehouse.load(rig.batch(drifting(rows, hour, run), run=None))
-                assert entry.rows_read == sum(counts(entry)[1:])
-            ends.append(without_order(rig.rows("repos")))
-            close(rig)
+            with emptied(tmp_path_factory.mktemp("order")) as rig:
+                for rows, hour, run in order:
+                    entry = rig.warehouse.load(rig.batch(drifting(rows, hour, run), run=None))
+                    assert entry.rows_read == sum(counts(entry)[1:])
+                ends.append(without_order(rig.rows("repos")))
         assert all(end == ends[0] for end in ends)
 
     permute()
@@ -447,34 +478,32 @@ INSTANT = pa.timestamp("us", tz="UTC")
     ],
 )
 def test_of_two_versions_one_stays_forwards_backwards_and_in_one_file(
-    open_rig: Callable[[Path], Rig], tmp_path: Path, less: pa.Table, greater: pa.Table
+    emptied: Emptied, request: pytest.FixtureRequest, tmp_path: Path, less: pa.Table, greater: pa.Table
 ) -> None:
     both = pa.concat_tables([less, greater], promote_options="default")
     orders = [[less, greater], [greater, less], [both], [both.slice(1), both.slice(0, 1)], [less, both, greater]]
     ends = []
-    for number, order in enumerate(orders if open_rig is duckdb_rig else orders[:3]):
+    for number, order in enumerate(orders if is_on_duckdb(request) else orders[:3]):
         folder = tmp_path / str(number)
         folder.mkdir()
-        rig = open_rig(folder)
-        for file in order:
-            rig.load(file, "pull_requests")
-        ends.append(without_order(rig.rows("pull_requests")))
-        close(rig)
+        with emptied(folder) as rig:
+            for file in order:
+                rig.load(file, "pull_requests")
+            ends.append(without_order(rig.rows("pull_requests")))
     assert len(ends[0]) == 1
     assert all(end == ends[0] for end in ends)
 
 
-def test_the_case_of_an_added_column_decides_nothing(open_rig: Callable[[Path], Rig], tmp_path: Path) -> None:
+def test_the_case_of_an_added_column_decides_nothing(emptied: Emptied, tmp_path: Path) -> None:
     one, other = version(Px=1), version(pX=(None, pa.int64()), o=1)
     ends = []
     for number, order in enumerate(([one, other], [other, one])):
         folder = tmp_path / str(number)
         folder.mkdir()
-        rig = open_rig(folder)
-        for file in order:
-            rig.load(file, "pull_requests")
-        ends.append(without_order(rig.rows("pull_requests")))
-        close(rig)
+        with emptied(folder) as rig:
+            for file in order:
+                rig.load(file, "pull_requests")
+            ends.append(without_order(rig.rows("pull_requests")))
     assert ends[0] == ends[1]
 
 
