@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,3 +56,20 @@ Runner = Callable[..., Outcome]
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory that the tests of one module share."""
     return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def _reused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("reused")
+
+
+@pytest.fixture
+def fresh(_reused: Path) -> Path:
+    """An empty data directory but for what dbt parsed for the test before, which it uses as long as the path is one."""
+    parsed = _reused / "dbt" / "partial_parse.msgpack"
+    content = parsed.read_bytes() if parsed.exists() else None
+    shutil.rmtree(_reused)
+    parsed.parent.mkdir(parents=True)
+    if content is not None:
+        parsed.write_bytes(content)
+    return _reused

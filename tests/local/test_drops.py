@@ -16,9 +16,9 @@ COMMIT = {"commitHash": "abc", "repoName": "acme/one", "userId": "user_1", "tota
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    (tmp_path / "lake" / "drop" / "commits").mkdir(parents=True)
-    return tmp_path
+def place(fresh: Path) -> Path:
+    (fresh / "lake" / "drop" / "commits").mkdir(parents=True)
+    return fresh
 
 
 def drop(place: Path, name: str, content: str | bytes) -> None:

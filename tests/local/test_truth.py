@@ -84,17 +84,17 @@ def test_after_all_runs_every_mart_cell_is_the_truth(runs: dict[str, Outcome], p
     assert cells > 5_000
 
 
-def test_thirty_developers_give_the_truth_in_every_cell(tmp_path: Path) -> None:
+def test_thirty_developers_give_the_truth_in_every_cell(fresh: Path) -> None:
     sizes = ("--developers", "30", "--days", "90", "--seed", "11", "--clone-share", "0.05", "--end", LATER_END)
-    assert run_all(tmp_path, *sizes, "--no-limiter", "--json").code == 0
-    cells, found = differences(tmp_path / "published.duckdb", world(LATER_END, 30, 90, 0.05))
+    assert run_all(fresh, *sizes, "--no-limiter", "--json").code == 0
+    cells, found = differences(fresh / "published.duckdb", world(LATER_END, 30, 90, 0.05))
     assert found == []
     assert cells > 30_000
 
 
-def test_a_recording_of_the_real_source_gives_the_truth_in_every_cell(tmp_path: Path) -> None:
+def test_a_recording_of_the_real_source_gives_the_truth_in_every_cell(fresh: Path) -> None:
     recording = PROJECT / "tests/golden/captures/seed-2dev-90d-medium/full-exact.jsonl.gz"
-    assert run_all(tmp_path, "--from-recording", str(recording), "--json").code == 0
-    cells, found = differences(tmp_path / "published.duckdb", simulator.world_from_recording(recording))
+    assert run_all(fresh, "--from-recording", str(recording), "--json").code == 0
+    cells, found = differences(fresh / "published.duckdb", simulator.world_from_recording(recording))
     assert found == []
     assert cells > 3_000
