@@ -23,7 +23,7 @@ from tests.killing.killable import NOWHERE, PROJECT, Place
 from tests.killing.killing import End, Run
 
 _KEPT = frozenset(("PATH", "HOME", "LANG"))  # dbt looks through the environment for every line that it might log
-_LEFT_OUT = {"DBT_WRITE_JSON": "false"}
+_LEFT_OUT = {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
 _DBT_DIR = PROJECT / "jobs" / "dbt-runner" / "dbt"
 
 
