@@ -51,7 +51,7 @@ class Nest:
         os.environ.update(_LEFT_OUT)
         os.environ["MILLRACE_REQUESTS_PER_MINUTE"] = "0"
         os.environ["MILLRACE_DUCKDB_PATH"] = str(self.data / "millrace.duckdb")
-        os.environ["MILLRACE_DUCKDB_MEMORY"] = "200MB"
+        os.environ["MILLRACE_DUCKDB_MEMORY"] = "400MB"
         arguments = ["--quiet", "parse", "--project-dir", str(_DBT_DIR), "--profiles-dir", str(_DBT_DIR)]
         arguments += ["--target", "local", "--target-path", str(self._parsed), "--log-path", str(self._parsed)]
         if not dbtRunner().invoke(arguments).success:
