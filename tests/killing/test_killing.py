@@ -35,12 +35,12 @@ def begun(clean: End, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swee
 
 
 def test_wherever_a_run_is_killed_the_next_ends_as_the_clean_one(begun: Sweep) -> None:
-    outcomes = list(begun.at_each(begun.places()[20::60]))
+    outcomes = list(begun.at_each(begun.places()[20::40]))
     assert [outcome.err for outcome in outcomes if outcome.wrong] == []
     assert sum(bool(outcome.killed) for outcome in outcomes) > len(outcomes) / 2  # a race may keep a run from a place
 
 
 def test_what_is_killed_while_it_takes_up_what_a_killed_run_left_is_finished_by_the_next(begun: Sweep) -> None:
-    outcomes = list(begun.chains(range(3), begun.places()))
+    outcomes = list(begun.chains(range(4), begun.places()))
     assert [outcome.err for outcome in outcomes if outcome.wrong] == []
     assert sum(len(outcome.killed) for outcome in outcomes) > len(outcomes)
