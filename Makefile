@@ -74,7 +74,7 @@ dbt-slim: $(RUN)  ## build only the models that differ from those of the last ru
 	  --target-path "$(DATA_DIR)/dbt-slim" --log-path "$(DATA_DIR)/dbt-slim" $(ARGS)
 
 lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and without addresses
-	@for extra in dev local collect extract load dbt-runner tracing; do \
+	@for extra in dev local collect extract load dbt-runner api tracing; do \
 	  $(UV) pip compile -q pyproject.toml --extra $$extra --universal --python-version 3.11 \
 	    --override requirements/overrides.in \
 	    $$([ $$extra = dev ] || echo "--constraint requirements/dev.txt") --upgrade \
