@@ -66,6 +66,12 @@ def test_every_model_but_the_one_of_a_single_row_tests_its_grain(built: Build) -
     assert models - tested == {"int_as_of_determined"}
 
 
+def test_merged_pull_requests_lie_in_the_order_in_which_they_were_merged(built: Build) -> None:
+    rows = built.query("select merged_at, repo_name, number from mart.merged_pull_requests")
+    assert len(rows) > 40
+    assert rows == sorted(rows)
+
+
 def test_raw_tables_without_a_row_build_into_empty_marts(dbt: Dbt, tmp_path: Path) -> None:
     empty = dbt(make_warehouse(tmp_path / "empty.duckdb", {}), "build", "--exclude-resource-type", "unit_test")
     assert empty.exit_code == 0, empty.output

@@ -30,8 +30,9 @@ def test_the_metrics_page_defines_exactly_the_columns_of_the_mart(mart: str) -> 
     assert columns_on_the_page(f"`mart.{mart}`") == columns_of_the_model(f"marts/{mart}")
 
 
-def test_the_metrics_page_defines_exactly_what_is_measured_of_a_pull_request() -> None:
-    assert columns_on_the_page("One pull request") == columns_of_the_model("intermediate/int_pull_requests_measured")
+def test_a_merged_pull_request_has_all_that_is_measured_of_any() -> None:
+    measured = columns_of_the_model("intermediate/int_pull_requests_measured")
+    assert measured - columns_of_the_model("marts/merged_pull_requests") == {"is_merged"}
 
 
 def test_the_bands_on_the_metrics_page_are_those_of_the_seed() -> None:

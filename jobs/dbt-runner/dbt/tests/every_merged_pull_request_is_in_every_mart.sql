@@ -4,6 +4,7 @@ with counted as (
         (select count(*) from {{ ref('stg_pull_requests') }}) as pull_requests,
         (select count(*) from {{ ref('int_pull_requests_measured') }}) as measured,
         (select {{ count_where('is_merged') }} from {{ ref('int_pull_requests_measured') }}) as merged,
+        (select count(*) from {{ ref('merged_pull_requests') }}) as merged_pull_requests,
         (select coalesce(sum(total_prs), 0) from {{ ref('velocity') }}) as velocity,
         (select coalesce(sum(total_prs), 0) from {{ ref('developer_velocity') }}) as developer_velocity,
         (select coalesce(sum(total_prs), 0) from {{ ref('review_costs') }}) as review_costs,
@@ -14,6 +15,7 @@ with counted as (
 select * from counted
 where
     measured <> pull_requests
+    or merged_pull_requests <> merged
     or velocity <> merged
     or developer_velocity <> merged
     or review_costs <> merged

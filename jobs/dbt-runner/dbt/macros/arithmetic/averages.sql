@@ -13,7 +13,7 @@
 {%- endmacro %}
 
 
-{#- The four times of a pull request, each a column of int_pull_requests_measured. -#}
+{#- The four times of a pull request, each a column of merged_pull_requests. -#}
 {% macro time_columns() -%}
     {{ return([
         'coding_lead_time_hours',

@@ -1,6 +1,5 @@
 with pull_requests as (
-    select * from {{ ref('int_pull_requests_measured') }}
-    where is_merged
+    select * from {{ ref('merged_pull_requests') }}
 ),
 
 summed as (

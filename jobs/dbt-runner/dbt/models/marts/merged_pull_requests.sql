@@ -1,0 +1,50 @@
+with pull_requests as (
+    select * from {{ ref('int_pull_requests_measured') }}
+    where is_merged
+),
+
+final as (
+    select
+        cast(repo_name as varchar) as repo_name,
+        cast(number as bigint) as number,
+        cast(pull_request_id as bigint) as pull_request_id,
+        cast(state as varchar) as state,
+        cast(week as date) as week,
+        cast(developer as varchar) as developer,
+        cast(author_id as varchar) as author_id,
+        cast(author_email as varchar) as author_email,
+        cast(ai_band as varchar) as ai_band,
+        cast(is_reverted as boolean) as is_reverted,
+        cast(is_bug_fix as boolean) as is_bug_fix,
+        cast(is_likely_bug_fix as boolean) as is_likely_bug_fix,
+
+        cast(additions as bigint) as additions,
+        cast(deletions as bigint) as deletions,
+        cast(total_loc as bigint) as total_loc,
+        cast(files_changed as bigint) as files_changed,
+        cast(commit_count as bigint) as commit_count,
+        cast(ai_lines_added as bigint) as ai_lines_added,
+        cast(ai_ratio as double) as ai_ratio,
+        cast(review_count as bigint) as review_count,
+        cast(approval_count as bigint) as approval_count,
+        cast(changes_requested_count as bigint) as changes_requested_count,
+        cast(reviewer_count as bigint) as reviewer_count,
+        cast(comment_count as bigint) as comment_count,
+        cast(review_rounds as bigint) as review_rounds,
+        cast(estimated_review_hours as double) as estimated_review_hours,
+
+        cast(created_at as {{ dbt.type_timestamp() }}) as created_at,
+        cast(first_commit_at as {{ dbt.type_timestamp() }}) as first_commit_at,
+        cast(first_review_at as {{ dbt.type_timestamp() }}) as first_review_at,
+        cast(merged_at as {{ dbt.type_timestamp() }}) as merged_at,
+        cast(as_of as {{ dbt.type_timestamp() }}) as as_of,
+        cast(coding_lead_time_hours as double) as coding_lead_time_hours,
+        cast(pickup_time_hours as double) as pickup_time_hours,
+        cast(review_lead_time_hours as double) as review_lead_time_hours,
+        cast(cycle_time_hours as double) as cycle_time_hours
+    from pull_requests
+)
+
+-- In the order of time: who reads the merges of some weeks need not look at those of other years.
+select * from final
+order by merged_at, repo_name, number
