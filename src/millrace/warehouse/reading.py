@@ -1,12 +1,13 @@
 """What readers of the marts need: a snapshot of what was published last, which stays as it is while it is read."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol, TypeVar
 
 from millrace.warehouse import BuildRow
 
 Engine = Literal["duckdb", "snowflake"]
+Answer = TypeVar("Answer")
 
 
 class Snapshot(Protocol):
@@ -37,21 +38,39 @@ class Snapshot(Protocol):
         """Through which load sequence each incremental mart holds all changes."""
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Give the rows of a query as dicts, with column names in small letters.
+        """Give the rows of a query as dicts, with column names in small letters; instants are aware, in UTC.
 
-        `values` are bound, in their order, to the question marks of `sql`. Raises TransientError when the warehouse
-        fails.
+        `values` are bound, in their order, to the question marks of `sql`. Raises ConfigError when the marts do not
+        have what it asks for, and TransientError when the warehouse fails.
         """
 
 
 class Reader(Protocol):
-    """Gives snapshots; several threads may use it."""
+    """Lets work read what is published; several threads may use it."""
 
     def version(self) -> str:
-        """Name what is published now, without reading it; ConfigError when nothing is."""
+        """Name what is published now, or was two seconds ago, without reading it; ConfigError when nothing is."""
 
-    def snapshot(self) -> AbstractContextManager[Snapshot]:
-        """Give what is published now; ConfigError when nothing is."""
+    def read(self, work: Callable[[Snapshot], Answer]) -> Answer:
+        """Give what `work` makes of one snapshot: the newest, or of two seconds ago.
+
+        Where a snapshot cannot be held fast, work that met a newer publication is done again, so it has to be free of
+        effects; and it uses its snapshot only, neither after it ended nor together with another of this reader.
+        Raises what `work` raises, ConfigError when nothing is published or what is cannot be read, TransientError when
+        another attempt may succeed.
+        """
 
     def close(self) -> None:
-        """Give back what is open."""
+        """Give back what is open, what is being read when that ends; the next use opens it again."""
+
+
+def as_dicts(names: Iterable[str], rows: Iterable[Sequence[object]]) -> list[dict[str, Any]]:
+    """Name the values of rows; an instant that does not say its zone is UTC, as everything in the warehouses."""
+    keys = [name.lower() for name in names]
+    return [dict(zip(keys, map(_aware, row), strict=True)) for row in rows]
+
+
+def _aware(value: object) -> object:
+    if not isinstance(value, datetime):
+        return value
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
