@@ -12,7 +12,7 @@ _UNPRICED = """
     WHERE cost_source = 'unknown' GROUP BY ALL ORDER BY sum(total_tokens) DESC, agent, provider, model"""
 _UNMAPPED = """
     SELECT {name}, sum(cost_usd), sum(assistant_message_count) FROM mart.usage_daily
-    WHERE {name} NOT IN (SELECT {name} FROM intermediate.{matched} WHERE {found} IS NOT NULL)
+    WHERE {name} IN (SELECT {name} FROM mart.{matched} WHERE {found} IS NULL)
     GROUP BY ALL ORDER BY sum(cost_usd) DESC NULLS LAST, {name}"""
 _MONEY = """
     SELECT coalesce(cost_source, 'prompts'), count(*), sum(cost_usd) FROM mart.usage_events GROUP BY ALL ORDER BY 1"""
@@ -60,8 +60,8 @@ class Diagnosis:
 
 def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
     """Ask the marts; `skipped` is what this machine's collector counted."""
-    projects = _UNMAPPED.format(name="project", matched="int_usage_repositories_matched", found="repo_name")
-    users = _UNMAPPED.format(name="user_id", matched="int_usage_authors_matched", found="developer")
+    projects = _UNMAPPED.format(name="project", matched="project_repositories", found="repo_name")
+    users = _UNMAPPED.format(name="user_id", matched="user_developers", found="developer")
     return Diagnosis(
         money={source: (events, cost) for source, events, cost in query(_MONEY)},
         unpriced=tuple(Unpriced(*row) for row in query(_UNPRICED)),

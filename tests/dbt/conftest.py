@@ -21,8 +21,9 @@ PULL_REQUEST_MARTS = (
 USAGE_MARTS = (
     *("usage_daily", "usage_events", "usage_model_day", "usage_project", "usage_provider_day", "usage_session"),
 )
+MATCHED_MARTS = ("project_repositories", "user_developers")
 JOINED_MARTS = ("ai_spend_by_repo_week", "cost_per_merged_pr")
-MARTS = tuple(sorted((*PULL_REQUEST_MARTS, *USAGE_MARTS, *JOINED_MARTS)))
+MARTS = tuple(sorted((*PULL_REQUEST_MARTS, *USAGE_MARTS, *MATCHED_MARTS, *JOINED_MARTS)))
 # But for what a data test of severity "warn" finds: that is an outcome, and asserted as one.
 WARNINGS_ARE_ERRORS = ("--warn-error-options", '{"error": "all", "warn": ["LogTestResult"]}')
 

@@ -145,6 +145,7 @@ def test_the_doctor_names_models_without_a_price_and_says_that_somebody_has_to_l
     assert outcome.code == 1
     assert "claude anthropic claude-unlisted-1: " in outcome.out
     assert "projects of no repository" in outcome.out
+    assert "None: " not in outcome.out  # usage of no known project needs no row in the map
 
 
 def test_nothing_is_read_where_collecting_is_off(first: Outcome, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

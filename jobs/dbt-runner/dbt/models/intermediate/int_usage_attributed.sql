@@ -3,11 +3,11 @@ with usage_daily as (
 ),
 
 repositories as (
-    select * from {{ ref('int_usage_repositories_matched') }}
+    select * from {{ ref('project_repositories') }}
 ),
 
 authors as (
-    select * from {{ ref('int_usage_authors_matched') }}
+    select * from {{ ref('user_developers') }}
 ),
 
 attributed as (

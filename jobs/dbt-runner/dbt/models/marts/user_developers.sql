@@ -29,8 +29,8 @@ addresses as (
 
 final as (
     select
-        users.user_id,
-        coalesce(known_authors.developer, addresses.developer) as developer
+        cast(users.user_id as varchar) as user_id,
+        cast(coalesce(known_authors.developer, addresses.developer) as varchar) as developer
     from users
     left join known_authors on lower(users.user_id) = known_authors.user_id
     left join addresses on lower(users.user_id) = addresses.address

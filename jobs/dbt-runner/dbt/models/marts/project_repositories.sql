@@ -25,8 +25,8 @@ matched as (
 -- A project that patterns of two repositories match may belong to either.
 final as (
     select
-        project,
-        case when n_repositories = 1 then repo_name end as repo_name
+        cast(project as varchar) as project,
+        cast(case when n_repositories = 1 then repo_name end as varchar) as repo_name
     from matched
 )
 
