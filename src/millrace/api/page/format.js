@@ -1,0 +1,102 @@
+// Values as text. Unknown (null) is "–" or "unknown", never 0; a sum that leaves something out starts with "≥".
+
+export const UNKNOWN = "–";
+
+const isUnknown = (value) => value === null || value === undefined;
+const locale = "en-US";
+const formats = {
+  whole: new Intl.NumberFormat(locale, { maximumFractionDigits: 0 }),
+  tenth: new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }),
+  hundredth: new Intl.NumberFormat(locale, { maximumFractionDigits: 2 }),
+  compact: new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 }),
+  percent: new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 }),
+  tenthPercent: new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 }),
+  usd: new Intl.NumberFormat(locale, { style: "currency", currency: "USD" }),
+  compactUsd: new Intl.NumberFormat(locale, {
+    style: "currency", currency: "USD", notation: "compact", maximumFractionDigits: 1,
+  }),
+};
+const date = (options) => new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...options });
+const days = {
+  short: date({ month: "short", day: "numeric" }),
+  long: date({ year: "numeric", month: "short", day: "numeric" }),
+  instant: date({ year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
+};
+
+const by = (format) => (value) => (isUnknown(value) ? UNKNOWN : format.format(value));
+
+export const whole = by(formats.whole);
+export const tenth = by(formats.tenth);
+export const hundredth = by(formats.hundredth);
+export const compact = by(formats.compact);
+export const percent = by(formats.percent);
+
+/** Values on an axis: short, and not rounded to another tick. */
+export const axis = (value) => (Math.abs(value) < 10 ? formats.hundredth : formats.compact).format(value);
+export const axisUsd = (value) => (Math.abs(value) < 10 && value % 1 ? formats.usd : formats.compactUsd).format(value);
+
+/** A rate 0..1; a digit after the point where a whole percent would say 0 % or 100 % of what is neither. */
+export function rate(value) {
+  if (isUnknown(value)) return UNKNOWN;
+  return value > 0 && value < 0.1 ? formats.tenthPercent.format(value) : formats.percent.format(value);
+}
+
+/** USD out of a decimal string (or a number); what is above nothing never looks like nothing. */
+export function usd(value) {
+  if (isUnknown(value)) return "unknown";
+  const amount = Number(value);
+  return amount > 0 && amount < 0.005 ? "< $0.01" : formats.usd.format(amount);
+}
+
+export const hours = (value) => (isUnknown(value) ? UNKNOWN : `${formats.tenth.format(value)} h`);
+
+/** How much of a cost is known: a share below 1 never rounds up to 100 %. Null when nothing could have a cost. */
+export function knownShare(measures) {
+  const { n_cost: known, assistant_message_count: all } = measures;
+  if (isUnknown(known) || isUnknown(all) || all === 0) return null;
+  return known / all;
+}
+
+const isPartial = (measures) => (knownShare(measures) ?? 1) < 1;
+
+/** The cost of a row of measures: "$1.20", "≥ $1.20" when the cost of some responses is unknown, or "unknown". */
+export function cost(measures) {
+  if (isUnknown(measures.cost_usd)) return "unknown";
+  return (isPartial(measures) ? "≥ " : "") + usd(measures.cost_usd);
+}
+
+/** The words that go with a cost: how much of it is known; null when all is. */
+export function costNote(measures) {
+  if (!isPartial(measures)) return null;
+  if (isUnknown(measures.cost_usd)) return `no cost known for ${whole(measures.assistant_message_count)} responses`;
+  const share = knownShare(measures);
+  const digits = share > 0.99 ? 1000 : 100; // down, so that 99.96 % is not said to be all
+  return `cost known for ${formats.tenthPercent.format(Math.floor(share * digits) / digits)}`;
+}
+
+const parsed = (day) => new Date(`${day}T00:00:00Z`);
+
+export const shortDay = (day) => (isUnknown(day) ? UNKNOWN : days.short.format(parsed(day)));
+export const longDay = (day) => (isUnknown(day) ? UNKNOWN : days.long.format(parsed(day)));
+export const instant = (at) => (isUnknown(at) ? "unknown" : `${days.instant.format(new Date(at))} UTC`);
+
+export function range(from, to) {
+  if (isUnknown(from) || isUnknown(to)) return "all days";
+  return days.long.formatRange(parsed(from), parsed(to));
+}
+
+/** Seconds as one readable length: "42 s", "7 min", "3.5 h", "12 days". */
+export function seconds(value) {
+  if (isUnknown(value)) return "unknown";
+  if (value < 90) return `${formats.tenth.format(value)} s`;
+  if (value < 90 * 60) return `${formats.whole.format(value / 60)} min`;
+  if (value < 48 * 3600) return `${formats.tenth.format(value / 3600)} h`;
+  return `${formats.whole.format(value / 86400)} days`;
+}
+
+/** A name out of the data: null and blank are the unknown one. */
+export const name = (value) => (isUnknown(value) || String(value).trim() === "" ? "unknown" : String(value));
+
+/** "1 session", "2 sessions", "unknown sessions". */
+export const counted = (count, one, many = `${one}s`) =>
+  `${isUnknown(count) ? "unknown" : whole(count)} ${count === 1 ? one : many}`;

@@ -1,0 +1,121 @@
+// Whether the numbers can be trusted: what waits, what was built from what, and what nobody knows.
+
+import { h, scrolling, table } from "./dom.js";
+import * as f from "./format.js";
+import { Panel } from "./panel.js";
+
+const ago = (value) => (value === null || value === undefined ? "unknown" : `${f.seconds(value)} ago`);
+const known = (value) => (value === null || value === undefined ? "unknown" : f.whole(value));
+const flag = (isGood, good, bad) => h("span", { class: `flag ${isGood ? "good" : "bad"}` }, h("span", { "aria-hidden": "true" }, isGood ? "✓ " : "▲ "), isGood ? good : bad);
+const facts = (pairs) => h("dl", { class: "facts" }, pairs.map(([term, ...text]) => h("div", {}, h("dt", {}, term), h("dd", {}, text))));
+const none = (text) => h("p", { class: "nothing" }, text);
+
+const watcherText = ({ running, seconds_since_refresh: since }) => {
+  const state = running === true ? "running" : running === false ? "not running" : "unknown";
+  return since === null || since === undefined ? state : `${state}, refreshed ${ago(since)}`;
+};
+
+function drawFreshness(status) {
+  const { coverage, events } = status;
+  return { content: facts([
+    ["Usage events waiting", known(status.lag_events)],
+    ["Other rows waiting", known(status.lag_rows)],
+    ["Oldest of them waits", f.seconds(status.lag_seconds)],
+    ["Watcher", watcherText(status.watcher ?? {})],
+    ["Built through load", `${known(status.built_through)} of ${known(status.newest_load_seq)}`],
+    ["In quarantine", status.in_quarantine === 0 ? "nothing" : flag(false, "", f.counted(status.in_quarantine, "object"))],
+    ["Read from", status.store_error ? `${f.name(status.store)}: ${status.store_error}` : f.name(status.store)],
+    ["Usage events", known(events?.total)],
+    ["Projects with a repository", `${known(coverage?.projects_with_repository)} of ${known(coverage?.projects)}`],
+    ["Projects in the mart", `${known(coverage?.projects_with_mart)} of ${known(coverage?.projects)}`],
+    ["Repositories with pull requests", `${known(coverage?.repositories_with_pull_requests)} of ${known(coverage?.repositories)}`],
+  ]) };
+}
+
+function drawUnpriced({ coverage }) {
+  const unpriced = coverage?.unpriced ?? [];
+  if (unpriced.length === 0) return null;
+  return {
+    content: table("Models without a price", [
+      { name: "Model", of: (row) => [f.name(row.model), h("small", {}, `${f.name(row.agent)}, ${f.name(row.provider)}`)] },
+      { name: "Responses", number: true, of: (row) => known(row.responses) },
+      { name: "Tokens", number: true, of: (row) => f.compact(row.tokens) },
+    ], unpriced),
+    note: "Their cost is unknown and in no sum. Add a price to the seed usage_prices.csv.",
+  };
+}
+
+function drawMarts({ marts }) {
+  if (!marts?.length) return null;
+  return { content: table("Marts and their watermarks", [
+    { name: "Mart", of: (mart) => mart.name },
+    { name: "State", of: (mart) => flag(mart.is_current, "current", "behind") },
+    { name: "Watermark", number: true, of: (mart) => known(mart.watermark) },
+    { name: "Rows", number: true, of: (mart) => known(mart.rows) },
+    { name: "Refreshed", of: (mart) => f.instant(mart.last_refresh_at) },
+  ], marts) };
+}
+
+function drawSources({ sources }) {
+  if (!sources?.length) return null;
+  return { content: table("Sources", [
+    { name: "Table", of: (source) => source.table },
+    { name: "State", of: (source) => flag(!source.is_silent, "heard", "silent") },
+    { name: "Last row", of: (source) => [f.instant(source.last_extracted_at), h("small", {}, ago(source.seconds_since))] },
+    { name: "Rows", number: true, of: (source) => known(source.rows) },
+  ], sources) };
+}
+
+const countsOf = (title, counts) =>
+  table(title, [{ name: title, of: ([key]) => f.name(key) }, { name: "Events", number: true, of: ([, count]) => f.whole(count) }],
+    Object.entries(counts ?? {}).sort((a, b) => b[1] - a[1]));
+
+function drawEvents({ events }) {
+  if (!events?.total) return null;
+  return { content: [countsOf("Provider", events.by_provider), countsOf("Cost known from", events.by_cost_source)] };
+}
+
+function drawBuilds({ builds, runs, last_complete: complete }) {
+  const built = builds?.length ? table("Last builds", [
+    { name: "Build", of: (build) => String(build.number) },
+    { name: "Result", of: (build) => flag(build.result === "good", "good", f.name(build.result)) },
+    { name: "Through", number: true, of: (build) => known(build.built_through) },
+    { name: "Took", number: true, of: (build) => f.seconds(build.seconds) },
+    { name: "Began", of: (build) => f.instant(build.started_at) },
+  ], builds, { isCaptionShown: true }) : none("No build yet.");
+  const ran = runs?.length ? table("Last runs", [
+    { name: "Run", of: (run) => run.run_id },
+    { name: "Status", of: (run) => [flag(run.status === "complete", "complete", f.name(run.status)), run.reason ? h("small", {}, run.reason) : null] },
+  ], [...runs].reverse(), { isCaptionShown: true }) : none("No run yet.");
+  return { content: [built, ran], note: complete ? `Last complete run: ${complete}` : null };
+}
+
+function drawPanelSources(panels) {
+  const rows = panels.filter((panel) => panel.options.url).map((panel) => ({ title: panel.options.title, answer: panel.answer }));
+  return table("Where each panel's numbers come from", [
+    { name: "Panel", of: (row) => row.title },
+    { name: "From", of: (row) => row.answer?.source ?? f.UNKNOWN },
+    { name: "Range", of: (row) => (row.answer ? f.range(row.answer.from, row.answer.to) : f.UNKNOWN) },
+    { name: "As of", of: (row) => (row.answer ? f.instant(row.answer.as_of) : f.UNKNOWN) },
+    { name: "Rows", number: true, of: (row) => known(row.answer?.total_count) },
+  ], rows);
+}
+
+/** The panels of trust. `status.load()` promises the newest status, `status.again()` asks anew; `panels` are those whose origin is told. */
+export function trustPanels(status, panels) {
+  const wide = (label, draw) => (answer) => {
+    const drawn = draw(answer);
+    return drawn && { ...drawn, content: scrolling(label, drawn.content) };
+  };
+  const panel = (id, title, draw, options = {}) => new Panel({ id, title, draw, ...status, ...options });
+  return [
+    panel("freshness", "Freshness and coverage", drawFreshness),
+    panel("unpriced", "Models without a price", drawUnpriced, { nothing: "Every model that was used has a price." }),
+    panel("marts", "Marts", wide("Marts", drawMarts), { nothing: "No mart yet; type: make run" }),
+    panel("sources", "Sources", wide("Sources", drawSources), { nothing: "Nothing was extracted yet; type: make run" }),
+    panel("builds", "Builds and runs", wide("Builds and runs", drawBuilds)),
+    panel("events", "Usage events", drawEvents, { nothing: "No usage was collected yet; type: millrace collect" }),
+    panel("origins", "Where each panel comes from", wide("Where each panel comes from", () => ({ content: drawPanelSources(panels),
+      note: "“marts”: read from the mart. “events”: the mart's own definition over single events, because a filter is finer than the mart." })), { isWide: true }),
+  ];
+}
