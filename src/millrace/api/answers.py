@@ -1,0 +1,222 @@
+"""The shapes of the answers. Rows of a mart have the columns of its dbt contract, with dbt's own descriptions."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+
+from millrace.api import definitions
+
+Row = TypeVar("Row", bound=BaseModel)
+
+
+def _in_utc(instant: datetime) -> datetime:
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+Instant = Annotated[datetime, AfterValidator(_in_utc)]
+_TYPES: dict[str, Any] = {
+    "bigint": int,
+    "boolean": bool,
+    "date": date,
+    "decimal(38, 12)": Decimal,
+    "double": float,
+    "timestamp": Instant,
+    "varchar": str,
+}
+
+
+class Answer(BaseModel, Generic[Row]):
+    """A page of rows, and what they are rows of."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    source: Literal["marts", "events"] = Field(
+        description="Read from a mart; or made from the events by the mart's definition, because it could not answer."
+    )
+    as_of: Instant | None = Field(description="The newest extraction of pull requests in it.")
+    built_through: int = Field(description="The load sequence through which all changes are in it.")
+    time_zone: str = Field(description="Whose days and weeks.")
+    from_: date | None = Field(alias="from", description="The first day; null: all time.")
+    to: date | None = Field(description="The last day.")
+    total_count: int = Field(description="How many rows there are in all.")
+    limit: int
+    offset: int
+    has_more: bool
+    rows: list[Row]
+
+
+class Measures(BaseModel):
+    """What usage adds up to. Money is USD, as decimal text."""
+
+    assistant_message_count: int = Field(description="Responses of models.")
+    user_message_count: int = Field(description="Prompts of users.")
+    input_tokens: int = Field(description="Fresh input: neither read from the cache nor written to it.")
+    output_tokens: int = Field(description="Output, reasoning included.")
+    cache_read_tokens: int = Field(description="Input that was read from the cache.")
+    cache_write_5m_tokens: int = Field(description="Input that was written to the cache for five minutes.")
+    cache_write_1h_tokens: int = Field(description="Input that was written to the cache for an hour.")
+    reasoning_tokens: int = Field(description="The part of the output that was reasoning.")
+    total_tokens: int = Field(description="Input, output and cache.")
+    cost_usd: Decimal | None = Field(description="Of the responses with a known cost; null when of none it is known.")
+    n_cost: int = Field(description="Responses of which the cost is known.")
+    reported_cost_usd: Decimal | None = Field(description="What the agents themselves report; null when none does.")
+
+
+MEASURES = tuple(Measures.model_fields)
+
+
+class Whole(Measures):
+    """Everything that the filters leave."""
+
+    session_count: int = Field(description="Different sessions.")
+
+
+class DashboardWhole(Whole):
+    """Everything that the filters leave."""
+
+    user_count: int = Field(description="Different known users.")
+    project_count: int = Field(description="Different known projects.")
+
+
+class Day(Whole):
+    """One day."""
+
+    day: date
+
+
+class Provider(Whole):
+    """One provider; null where the logs do not say."""
+
+    provider: str | None
+
+
+class Model(Provider):
+    """One model of a provider."""
+
+    model: str | None
+
+
+class ModelDay(Measures):
+    """One model on one day."""
+
+    day: date
+    provider: str | None
+    model: str | None
+
+
+class Project(BaseModel):
+    """One project; null is what belongs to none. The counts are there with include_stats."""
+
+    project: str | None
+    first_at: Instant
+    last_at: Instant
+    session_count: int | None = None
+    user_count: int | None = None
+    agent_count: int | None = None
+    assistant_message_count: int | None = None
+    user_message_count: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_5m_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    total_tokens: int | None = None
+    cost_usd: Decimal | None = None
+    n_cost: int | None = None
+    reported_cost_usd: Decimal | None = None
+
+
+class Kinds(BaseModel):
+    """The disjoint kinds of tokens of a day."""
+
+    day: date
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+
+
+class Week(Measures):
+    """Seven days."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: date = Field(alias="from")
+    to: date
+
+
+class Trend(BaseModel):
+    """The last seven days of the range beside the seven before."""
+
+    current: Week
+    prior: Week
+    cost_change: float | None = Field(description="By which share the cost changed; null where that is not known.")
+
+
+class Unpriced(BaseModel):
+    """A model of which the cost is not known."""
+
+    agent: str
+    provider: str | None
+    model: str | None
+    responses: int
+    total_tokens: int
+
+
+def _row(name: str, mart: str, over_all: bool = False) -> type[BaseModel]:
+    """Give the model of a mart's rows; `over_all` is without week and repository, where nothing may be known."""
+    fields: dict[str, Any] = {}
+    for column in definitions.load().models[mart].columns.values():
+        if not (over_all and column.name in ("week", "repo_name")):
+            kind = _TYPES[column.type]
+            kind = kind if column.is_known and not over_all else kind | None
+            fields[column.name] = (kind, Field(description=column.description))
+    return create_model(name, **fields)
+
+
+def _answer(name: str, row: type[BaseModel], **more: Any) -> type[BaseModel]:
+    fields: dict[str, Any] = {field: (kind, ...) for field, kind in more.items()}
+    return create_model(name, __base__=Answer[row], **fields)  # type: ignore[valid-type]
+
+
+Projects = _answer("Projects", Project)
+Dashboard = _answer(
+    "Dashboard", Day, totals=DashboardWhole, providers=list[Provider], models=list[Model], model_days=list[ModelDay]
+)
+Costs = _answer(
+    "Costs",
+    _row("Session", "usage_session"),
+    totals=Whole,
+    token_composition=list[Kinds],
+    trend=Trend,
+    unpriced=list[Unpriced],
+)
+ByProvider = _answer("ByProvider", Provider, totals=Whole)
+ByModel = _answer("ByModel", Model, totals=Whole)
+
+
+def _weekly(name: str, mart: str) -> type[BaseModel]:
+    whole: Any = _row(f"{name}Totals", mart, over_all=True)
+    return _answer(name, _row(f"{name}Row", mart), totals=whole | None)
+
+
+Velocity = _weekly("Velocity", "velocity")
+ReviewCosts = _weekly("ReviewCosts", "review_costs")
+Quality = _weekly("Quality", "quality")
+AiSpend = _weekly("AiSpend", "ai_spend_by_repo_week")
+_bands: Any = _row("AiImpactBand", "ai_impact", over_all=True)
+AiImpact = _answer("AiImpact", _row("AiImpactRow", "ai_impact"), bands=list[_bands])
+
+
+class Problem(BaseModel):
+    """Why there is no answer, as application/problem+json (RFC 9457), and what to do."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    next_step: str

@@ -1,0 +1,192 @@
+"""The read API: routes over the published marts, the status, and a page that shows both.
+
+A reply is made of one publication. It is kept in memory under that publication, the route and all that was asked, so
+that the next who asks has it at once, and nobody has it any more after the next publication.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from millrace import log
+from millrace.api import definitions
+from millrace.api.answers import Problem
+from millrace.api.filters import Filters
+from millrace.api.plans import Plan
+from millrace.api.replies import Memory, Reply, as_csv, problem
+from millrace.api.routes import ROUTES, Route
+from millrace.errors import ConfigError, TransientError
+from millrace.status import Status
+from millrace.warehouse.reading import Reader, Snapshot
+
+_STATUS_LASTS_S = 1.0
+_JSON, _CSV = "application/json", "text/csv; charset=utf-8"
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_KINDS = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": what, "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
+    for status, what in {
+        422: "A parameter cannot be what it is.",
+        500: "The program failed.",
+        503: "Nothing is published, or the warehouse does not answer now.",
+    }.items()
+}
+
+
+@dataclass
+class Api:
+    """What the routes answer from. `without` are marts that are made from the facts though they are there."""
+
+    reader: Reader
+    status: Callable[[], Status]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    memory: Memory = field(default_factory=Memory)
+    without: frozenset[str] = frozenset()
+
+    def answer(self, route: Route, filters: Filters) -> Reply:
+        """Give the reply to a question, from memory or from the marts."""
+        dated = filters.dated(self.now(), definitions.load().reporting_time_zone)
+        question = (route.path, dated.model_dump_json())
+
+        def make(snapshot: Snapshot) -> tuple[tuple[str, ...], Reply]:
+            return (snapshot.version, *question), self._made(route, dated, snapshot)
+
+        return self.memory.get((self.reader.version(), *question), lambda: self.reader.read(make))
+
+    def _made(self, route: Route, filters: Filters, snapshot: Snapshot) -> Reply:
+        build = snapshot.build
+        plan = Plan(snapshot, definitions.load(), self.without)
+        said = {"as_of": build.as_of, "built_through": build.built_through}
+        shape: Any = route.shape.model_validate(route.answers(plan, filters) | said)
+        if filters.format == "csv":
+            body, kind = as_csv(shape.rows, list(route.columns)), _CSV
+        else:
+            body, kind = shape.model_dump_json(by_alias=True).encode(), _JSON
+        return Reply.of(body, kind, shape.source, build.as_of, build.built_through)
+
+
+def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
+    """Make the application; `hosts` are the names under which it may be called."""
+    app = FastAPI(
+        title="Millrace",
+        description="What AI-assisted development does and costs, and whether the numbers can be trusted.",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    app.middleware("http")(_with_headers)
+    for route in ROUTES:
+        _add(app, api, route)
+    _add_status(app, api)
+    _add_page(app)
+    app.add_exception_handler(RequestValidationError, _refuse)
+    app.add_exception_handler(HTTPException, _tell)
+    app.add_exception_handler(ConfigError, _wait)
+    app.add_exception_handler(TransientError, _wait)
+    app.add_exception_handler(Exception, _fail)
+    return app
+
+
+def _add(app: FastAPI, api: Api, route: Route) -> None:
+    def endpoint(request: Request, filters: Annotated[Filters, Query()]) -> Response:
+        return api.answer(route, filters).to(request)
+
+    endpoint.__annotations__["filters"] = Annotated[route.filters, Query()]
+    answer = {
+        "model": route.shape,
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+        "description": "The answer.",
+    }
+    app.get(
+        f"/api/{route.path}",
+        summary=route.summary,
+        operation_id=route.path.replace("/", "_").replace("-", "_"),
+        response_class=Response,
+        responses={200: answer, 304: {"description": "It is as it was."}, **_PROBLEMS},
+    )(endpoint)
+
+
+def _add_status(app: FastAPI, api: Api) -> None:
+    adapter = TypeAdapter(Status)
+    memory = Memory()
+
+    def endpoint(request: Request) -> Response:
+        def make() -> tuple[int, Reply]:
+            status = api.status()
+            body = adapter.dump_json(status)
+            return tick, Reply.of(body, _JSON, status.store or "", status.as_of, status.built_through)
+
+        tick = int(time.monotonic() / _STATUS_LASTS_S)
+        return memory.get(tick, make).to(request)
+
+    app.get(
+        "/api/etl/status",
+        summary="Say whether the numbers can be trusted.",
+        operation_id="etl_status",
+        response_class=Response,
+        responses={
+            200: {"model": Status, "description": "The answer."},
+            304: {"description": "It is as it was."},
+            **_PROBLEMS,
+        },
+    )(endpoint)
+
+
+def _add_page(app: FastAPI) -> None:
+    """Serve the page and its parts, which are read once."""
+    folder = files(__package__).joinpath("page")
+    parts = {each.name: each.read_bytes() for each in folder.iterdir() if each.name[each.name.rfind(".") :] in _KINDS}
+
+    def part(name: str, request: Request) -> Response:
+        if name not in parts:
+            raise HTTPException(404)
+        kind = _KINDS[name[name.rfind(".") :]]
+        return Reply.of(parts[name], f"{kind}; charset=utf-8", "page", None, None).to(request)
+
+    def index(request: Request) -> Response:
+        return part("index.html", request)
+
+    app.get("/", include_in_schema=False)(index)
+    app.get("/page/{name}", include_in_schema=False)(part)
+
+
+async def _with_headers(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await go_on(request)
+    response.headers.update(_HEADERS)
+    return response
+
+
+def _refuse(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 it is registered for those
+    said = "; ".join(f"{'.'.join(map(str, each['loc'][1:])) or 'query'}: {each['msg']}" for each in error.errors()[:5])
+    return problem(422, "A parameter cannot be what it is", said[:1000], "see /openapi.json for what the route takes")
+
+
+def _tell(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 it is registered for those
+    next_step = "the routes are those of /openapi.json, and are read by GET"
+    return problem(error.status_code, error.detail, f"{request.method} is not answered there", next_step)
+
+
+def _wait(_: Request, error: Exception) -> Response:
+    detail, advice = (*str(error).split("; ", 1), "")[:2]
+    return problem(503, "The marts cannot be read now", detail, advice or "try again; else see /api/etl/status")
+
+
+def _fail(request: Request, error: Exception) -> Response:
+    log.error("a request failed", path=request.url.path, error=type(error).__name__)
+    return problem(500, "The program failed", "it is in the log", "try other parameters, and tell who operates it")

@@ -1,0 +1,144 @@
+# ruff: noqa: S608 - the names are our own, and values are bound
+"""What is merged, reviewed and undone, what goes with AI, and what agents cost beside it: by week and repository.
+
+The rows are those of a mart. Of a longer range no average and no percentile can be made from them: `totals` are the
+mart's own definition over the merged pull requests of the range, as if all were of one week and one repository.
+"""
+
+from datetime import date, timedelta
+from typing import Any
+
+from millrace.api import usage
+from millrace.api.filters import SpendFilters, UsageFilters, WeeklyFilters
+from millrace.api.paging import page
+from millrace.api.plans import Plan, Sql, every, one_of
+
+_ALL = {"week": "CAST(NULL AS DATE) AS week", "repo_name": "CAST(NULL AS VARCHAR) AS repo_name"}
+_SPEND = "ai_spend_by_repo_week"
+_SPENT = ("assistant_message_count", "total_tokens", "n_cost", "merged_prs", "lines_added", "ai_lines_added")
+
+
+def velocity(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
+    """Give how much is merged, and how fast."""
+    return _weekly(plan, filters, "velocity") | {"totals": next(iter(_over_all(plan, filters, "velocity")), None)}
+
+
+def review_costs(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
+    """Give what reviewing takes."""
+    return _weekly(plan, filters, "review_costs") | {
+        "totals": next(iter(_over_all(plan, filters, "review_costs")), None)
+    }
+
+
+def quality(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
+    """Give what has to be undone or mended."""
+    return _weekly(plan, filters, "quality") | {"totals": next(iter(_over_all(plan, filters, "quality")), None)}
+
+
+def ai_impact(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
+    """Give what goes with much or little AI; `bands` are over the whole range."""
+    bands = sorted(_over_all(plan, filters, "ai_impact"), key=lambda row: row["ai_band"])
+    return _weekly(plan, filters, "ai_impact", "ai_band") | {"bands": bands}
+
+
+def _weekly(plan: Plan, filters: WeeklyFilters, mart: str, *others: str) -> dict[str, Any]:
+    """Give the rows of a mart, whose grain is week, repository and `others`."""
+    columns = tuple(plan.definitions.models[mart].columns)
+    asked = {"developer": filters.developer, "ai_band": filters.band}
+    has_all = all(name in columns for name, values in asked.items() if values)
+    if has_all and plan.is_there(mart) and not _is_elsewhere(plan, filters.tz):
+        where = _where(filters)
+        plan.given[mart] = Sql(f"SELECT * FROM {plan.stored(mart)} WHERE {where.text}", where.values)
+    else:
+        plan.leaving_out(mart).given["merged_pull_requests"] = _facts(plan, filters, _where(filters))
+    return page(plan, plan.table(mart), columns, filters, ("week", "repo_name", *others)).answer(plan)
+
+
+def _over_all(plan: Plan, filters: WeeklyFilters, mart: str) -> list[dict[str, Any]]:
+    """Give the mart's definition over all pull requests that the filters leave: one row, or one of each band."""
+    whole = plan.other().leaving_out(mart)
+    facts = _facts(plan, filters, _where(filters))
+    named = ", ".join(_ALL.get(name, name) for name in plan.definitions.models["merged_pull_requests"].columns)
+    whole.given["merged_pull_requests"] = Sql(f"SELECT {named} FROM ({facts.text}) AS facts", facts.values)
+    measures = ", ".join(name for name in plan.definitions.models[mart].columns if name not in _ALL)
+    return whole.query(f"SELECT {measures} FROM {whole.table(mart)}")
+
+
+def _where(filters: WeeklyFilters) -> Sql:
+    return every(
+        Sql("week BETWEEN ? AND ?", (filters.from_, filters.to)),
+        one_of("repo_name", filters.repo),
+        one_of("ai_band", filters.band),
+        one_of("developer", filters.developer),
+    )
+
+
+def _facts(plan: Plan, filters: WeeklyFilters | SpendFilters, where: Sql) -> Sql:
+    """Give the merged pull requests that a condition leaves, in the weeks of the zone that is asked for."""
+    merged, zones = plan.stored("merged_pull_requests"), 0
+    if _is_elsewhere(plan, filters.tz):
+        week = plan.dialect.week.format(instant=plan.dialect.clock.format(instant="merged_at"))
+        columns = plan.definitions.models["merged_pull_requests"].columns
+        named = ", ".join(f"{week} AS week" if name == "week" else name for name in columns)
+        merged, zones = f"(SELECT {named} FROM {merged}) AS zoned", week.count("?")
+    return Sql(f"SELECT * FROM {merged} WHERE {where.text}", (filters.tz,) * zones + where.values)
+
+
+def _is_elsewhere(plan: Plan, zone: str | None) -> bool:
+    return zone not in (None, plan.definitions.reporting_time_zone)
+
+
+def ai_spend(plan: Plan, filters: SpendFilters) -> dict[str, Any]:
+    """Give what agents cost beside what was merged. Of a range the shares are over the range, not means of weeks."""
+    first, last = _weeks(filters)
+    weeks = Sql("week BETWEEN ? AND ?", (first, last))
+    is_whole = not (filters.developer or filters.provider or filters.model or _is_elsewhere(plan, filters.tz))
+    if is_whole and plan.is_there(_SPEND):
+        plan.given[_SPEND] = Sql(f"SELECT * FROM {plan.stored(_SPEND)} WHERE {weeks.text}", weeks.values)
+    else:
+        plan.leaving_out(_SPEND)
+        merged = every(weeks, one_of("developer", filters.developer))
+        if filters.developer or _is_elsewhere(plan, filters.tz) or not plan.is_there("velocity"):
+            plan.leaving_out("velocity").given["merged_pull_requests"] = _facts(plan, filters, merged)
+        else:
+            plan.given["velocity"] = Sql(f"SELECT * FROM {plan.stored('velocity')} WHERE {weeks.text}", weeks.values)
+    usage.give(plan, _usage_of(filters, first, last + timedelta(days=6)))
+    spend, asked = plan.table(_SPEND), every(one_of("repo_name", filters.repo))
+    spending = plan.add("spending", Sql(f"SELECT * FROM {spend} WHERE {asked.text}", asked.values))
+    found = page(plan, spending, tuple(plan.definitions.models[_SPEND].columns), filters, ("week", "repo_name"))
+    return found.answer(plan) | {"totals": _spent_in_all(plan, spend, spending)}
+
+
+def _weeks(filters: SpendFilters) -> tuple[date, date]:
+    """Give the first and the last Monday of the range."""
+    first, last = filters.from_ or date.min, filters.to or date.max
+    return first + timedelta(days=-first.weekday() % 7), last - timedelta(days=last.weekday())
+
+
+def _usage_of(filters: SpendFilters, first: date, last: date) -> UsageFilters:
+    same = {name: getattr(filters, name) for name in ("developer", "provider", "model", "tz")}
+    return UsageFilters.model_construct(from_=first, to=last, project=[], repo=[], agent=[], **same)
+
+
+def _spent_in_all(plan: Plan, spend: str, spending: str) -> dict[str, Any]:
+    """Add up the rows that were asked for; the shares are of all repositories, as in each of the rows."""
+    sums = ", ".join(f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in _SPENT)
+    text = f"""SELECT {sums}, SUM(cost_usd) AS cost_usd,
+        (SELECT SUM(cost_usd) FROM {spend}) AS attributed,
+        (SELECT SUM(cost_usd) FROM {plan.table("usage_daily")}) AS spent,
+        (SELECT SUM(merged_prs) FROM {spend} WHERE assistant_message_count IS NOT NULL) AS beside,
+        (SELECT SUM(merged_prs) FROM {spend}) AS merged
+        FROM {spending}"""
+    (row,) = plan.query(text)
+    attributed, spent, beside, merged = (row.pop(name) for name in ("attributed", "spent", "beside", "merged"))
+    return row | {
+        "cost_per_merged_pr": _ratio(row["cost_usd"], row["merged_prs"]),
+        "cost_per_ai_line": _ratio(row["cost_usd"], row["ai_lines_added"]),
+        "cost_known_share": _ratio(row["n_cost"], row["assistant_message_count"]),
+        "cost_attributed_share": _ratio(attributed or 0, spent),
+        "pr_attributed_share": _ratio(beside or 0, merged),
+    }
+
+
+def _ratio(part: Any, whole: Any) -> float | None:
+    return float(part) / float(whole) if part is not None and whole else None

@@ -1,0 +1,145 @@
+"""What a caller may ask for: the parameters of the routes, checked, with a limit on everything."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+
+MAX_DAYS = 3660
+_MAX_VALUES = 50
+
+_known_zones = cache(available_timezones)
+
+
+def _trimmed(values: object) -> object:
+    if isinstance(values, list):
+        return [value.strip() for value in values if not isinstance(value, str) or value.strip()]
+    return values
+
+
+def _lower(values: list[str]) -> list[str]:
+    return [value.lower() for value in values]
+
+
+def _zone(name: str) -> str:
+    if name not in _known_zones():
+        raise ValueError("a time zone of the IANA database was expected, e.g. Europe/Berlin")
+    return name
+
+
+_Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_Names = Annotated[list[_Name], BeforeValidator(_trimmed), Field(max_length=_MAX_VALUES)]
+_Words = Annotated[_Names, AfterValidator(_lower)]
+_Bands = Annotated[list[Literal["low", "medium", "high", "unknown"]], Field(max_length=_MAX_VALUES)]
+_Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2200, 1, 1))]
+
+
+def _names(what: str) -> Any:
+    return Field(default_factory=list, description=f"Only of these {what}; may be repeated.")
+
+
+class Filters(BaseModel):
+    """What all routes take. Both days of a range are included."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
+    DEFAULT_DAYS: ClassVar[int] = 90
+
+    from_: _Day | None = Field(None, alias="from", description="The first day.")
+    to: _Day | None = Field(None, description="The last day; else today.")
+    tz: Annotated[str, Field(max_length=64), AfterValidator(_zone)] | None = Field(
+        None, description="Whose days and weeks: a name of the IANA database; else the reporting time zone's."
+    )
+    limit: int = Field(100, ge=1, le=1000, description="How many rows at most.")
+    offset: int = Field(0, ge=0, le=10_000_000, description="How many rows to leave out first.")
+    order: Literal["asc", "desc"] | None = Field(None, description="Else as it suits the column.")
+    format: Literal["json", "csv"] = Field("json", description="csv gives the rows alone.")
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        if self.from_ and self.to and not timedelta(0) <= self.to - self.from_ <= timedelta(days=MAX_DAYS):
+            raise ValueError(f"from has to be on or before to, and at most {MAX_DAYS:,} days before it")
+        return self
+
+    def dated(self, now: datetime, zone: str) -> Self:
+        """Give the same with both days said; `zone` is that of the marts."""
+        to = self.to or max(now.astimezone(ZoneInfo(self.tz or zone)).date(), self.from_ or date.min)
+        first = self.from_ or to - timedelta(days=self.DEFAULT_DAYS - 1)
+        return self.model_copy(update={"from_": max(first, to - timedelta(days=MAX_DAYS)), "to": to})
+
+
+class WeeklyFilters(Filters):
+    """Of routes about merged pull requests. A week is in the range when its Monday is."""
+
+    DEFAULT_DAYS: ClassVar[int] = 182
+
+    repo: _Names = _names("repositories")
+    developer: _Names = _names("developers")
+    band: _Bands = _names("AI bands")
+
+
+class SpendFilters(Filters):
+    """Of what agents cost beside what was merged. A week is in the range when its Monday is."""
+
+    DEFAULT_DAYS: ClassVar[int] = 182
+
+    repo: _Names = _names("repositories")
+    developer: _Names = _names("developers")
+    provider: _Words = _names("providers")
+    model: _Words = _names("models")
+
+
+class UsageFilters(Filters):
+    """Of routes about what coding agents used."""
+
+    project: _Names = _names("projects")
+    repo: _Names = _names("repositories, by the map of projects")
+    developer: _Names = _names("developers, by the map of users")
+    agent: _Words = _names("coding agents")
+    provider: _Words = _names("providers")
+    model: _Words = _names("models")
+
+
+class ProviderFilters(UsageFilters):
+    """As the others, or for a period that ends today."""
+
+    period: Literal["today", "week", "month", "all"] | None = Field(
+        None, description="The last day, 7 or 30 days, or all there is, in place of from and to."
+    )
+
+    @model_validator(mode="after")
+    def _one_range(self) -> Self:
+        if self.period and (self.from_ or self.to):
+            raise ValueError("give either period, or from and to")
+        return self
+
+    def dated(self, now: datetime, zone: str) -> Self:
+        """Give the same with both days said."""
+        dated = super().dated(now, zone)
+        if self.period and dated.to:
+            days = {"today": 1, "week": 7, "month": 30, "all": MAX_DAYS}[self.period]
+            return dated.model_copy(update={"from_": dated.to - timedelta(days=days - 1)})
+        return dated
+
+
+class ProjectFilters(UsageFilters):
+    """Of the list of projects; without a range it is of all time."""
+
+    include_stats: bool = Field(False, description="With sessions, tokens and money.")
+
+    def dated(self, now: datetime, zone: str) -> Self:
+        """Give the same with both days said, if any is."""
+        return super().dated(now, zone) if self.from_ or self.to else self
+
+
+def sorted_by(filters: type[Filters], columns: Iterable[str]) -> type[Filters]:
+    """Give the filters with `sort`, by one of the columns; the first one is the default."""
+    first, *others = columns
+    kind: Any = Literal[(first, *others)]
+    return create_model(
+        f"{filters.__name__}By{first.title().replace('_', '')}",
+        __base__=filters,
+        sort=(kind, Field(first, description="By which column.")),
+    )

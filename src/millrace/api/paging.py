@@ -1,0 +1,55 @@
+# ruff: noqa: S608 - the names are our own, and values are bound
+"""A page of rows, sorted, with how many there are in all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from millrace.api.filters import Filters
+from millrace.api.plans import Plan
+
+_ASCENDING = ("day", "project", "provider", "model", "repo_name", "ai_band", "agent", "session_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some of `total` rows."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    filters: Filters
+
+    @classmethod
+    def cut(cls, rows: list[dict[str, Any]], filters: Filters) -> Self:
+        """Take the page out of all rows, which are sorted ascending."""
+        ordered = rows[::-1] if filters.order == "desc" else rows
+        return cls(ordered[filters.offset : filters.offset + filters.limit], len(rows), filters)
+
+    def answer(self, plan: Plan) -> dict[str, Any]:
+        """Give the parts of an answer that every route has."""
+        return {
+            "source": plan.source,
+            "from": self.filters.from_,
+            "to": self.filters.to,
+            "time_zone": self.filters.tz or plan.definitions.reporting_time_zone,
+            "total_count": self.total,
+            "limit": self.filters.limit,
+            "offset": self.filters.offset,
+            "has_more": self.filters.offset + len(self.rows) < self.total,
+            "rows": self.rows,
+        }
+
+
+def page(plan: Plan, table: str, columns: Sequence[str], filters: Filters, keys: Sequence[str]) -> Rows:
+    """Read one page. Rows that are equal in the column they are sorted by are in the order of their keys."""
+    sort: str = getattr(filters, "sort", keys[0])
+    order = filters.order or ("asc" if sort in _ASCENDING else "desc")
+    others = "".join(f", {key} ASC NULLS FIRST" for key in keys if key != sort)
+    named = ", ".join(columns)
+    text = f"""SELECT {named}, (SELECT COUNT(*) FROM {table}) AS total_count FROM {table}
+        ORDER BY {sort} {order.upper()} NULLS LAST{others} LIMIT {filters.limit:d} OFFSET {filters.offset:d}"""
+    rows = plan.query(text)
+    if rows or not filters.offset:
+        return Rows(rows, rows[0]["total_count"] if rows else 0, filters)
+    (counted,) = plan.query(f"SELECT COUNT(*) AS total_count FROM {table}")
+    return Rows([], counted["total_count"], filters)

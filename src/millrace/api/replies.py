@@ -1,0 +1,115 @@
+"""Bodies of answers: JSON or CSV with their headers, problems, and a memory of those that were made already."""
+
+import csv
+import hashlib
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+from millrace.api.answers import Problem
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with what a cell begins that a spreadsheet would run
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A body with its headers; the entity tag is that of the body."""
+
+    body: bytes
+    headers: dict[str, str]
+
+    @classmethod
+    def of(cls, body: bytes, kind: str, source: str, as_of: datetime | None, built_through: int | None) -> "Reply":
+        """Make it; `source`, `as_of` and `built_through` say what it is made from, in the headers too."""
+        headers = {
+            "Cache-Control": "private, no-cache",
+            "Content-Type": kind,
+            "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"',
+            "Millrace-As-Of": as_of.isoformat() if as_of else "",
+            "Millrace-Built-Through": "" if built_through is None else str(built_through),
+            "Millrace-Source": source,
+            "Vary": "Accept-Encoding",
+        }
+        return cls(body, headers)
+
+    def to(self, request: Request) -> Response:
+        """Answer a request; 304 when it has the body already."""
+        known = [tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")]
+        if self.headers["ETag"] in known or "*" in known:
+            return Response(status_code=304, headers=self.headers)
+        return Response(self.body, headers=self.headers)
+
+
+def as_csv(rows: list[BaseModel], columns: list[str]) -> bytes:
+    """Give rows as CSV (RFC 4180), of which no cell is a formula to a spreadsheet; unknown is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for row in rows:
+        values = row.model_dump(mode="json")
+        writer.writerow(_harmless(values[name]) for name in columns)
+    return text.getvalue().encode()
+
+
+def _harmless(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def problem(status: int, title: str, detail: str, next_step: str) -> Response:
+    """Say why there is no answer."""
+    content = Problem(title=title, status=status, detail=detail, next_step=next_step)
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "5"} if status == 503 else {})
+    return Response(content.model_dump_json(), status, headers, "application/problem+json")
+
+
+@dataclass
+class Memory:
+    """The newest replies by what they answer, up to `max_bytes`. Of equal questions at a time only one is asked."""
+
+    max_bytes: int = 64 << 20
+    _replies: OrderedDict[Hashable, Reply] = field(default_factory=OrderedDict)
+    _waiting: dict[Hashable, Future[Reply]] = field(default_factory=dict)
+    _bytes: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, key: Hashable, make: Callable[[], tuple[Hashable, Reply]]) -> Reply:
+        """Give the reply to a question; `make` makes it, and says of which question it is the reply in the end."""
+        with self._lock:
+            if key in self._replies:
+                self._replies.move_to_end(key)
+                return self._replies[key]
+            waiting = self._waiting.get(key)
+            mine = self._waiting.setdefault(key, Future()) if waiting is None else None
+        if mine is None:
+            assert waiting is not None  # noqa: S101 one of the two is
+            return waiting.result()
+        try:
+            answers, reply = make()
+        except BaseException as error:
+            self._forget(key)
+            mine.set_exception(error)
+            raise
+        with self._lock:
+            self._keep(answers, reply)
+        self._forget(key)
+        mine.set_result(reply)
+        return reply
+
+    def _forget(self, key: Hashable) -> None:
+        with self._lock:
+            self._waiting.pop(key, None)
+
+    def _keep(self, key: Hashable, reply: Reply) -> None:
+        if key not in self._replies and len(reply.body) <= self.max_bytes // 8:
+            self._replies[key] = reply
+            self._bytes += len(reply.body)
+        while self._bytes > self.max_bytes:
+            _, oldest = self._replies.popitem(last=False)
+            self._bytes -= len(oldest.body)

@@ -1,0 +1,74 @@
+"""The read routes: their filters, what answers them, and the shape of the answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from millrace.api import answers, definitions, delivery, usage
+from millrace.api.answers import MEASURES
+from millrace.api.filters import (
+    Filters,
+    ProjectFilters,
+    ProviderFilters,
+    SpendFilters,
+    UsageFilters,
+    WeeklyFilters,
+    sorted_by,
+)
+from millrace.api.plans import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route under /api. `answers` gives the fields of `shape`, but for those that follow from the publication."""
+
+    path: str
+    filters: type[Filters]
+    answers: Callable[[Plan, Any], dict[str, Any]]
+    shape: type[BaseModel]
+
+    @property
+    def summary(self) -> str:
+        """What it gives, as the docstring of what answers it says."""
+        return (self.answers.__doc__ or "").partition("\n")[0]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its rows."""
+        (row,) = get_args(self.shape.model_fields["rows"].annotation)
+        return tuple(row.model_fields)
+
+
+def _columns(mart: str) -> tuple[str, ...]:
+    return tuple(definitions.load().models[mart].columns)
+
+
+_OF_USAGE = ("cost_usd", *(name for name in MEASURES if name != "cost_usd"), "session_count")
+_OF_SESSIONS = ("cost_usd", *(name for name in _columns("usage_session") if name != "cost_usd"))
+
+ROUTES = (
+    Route("projects", sorted_by(ProjectFilters, ("last_at", "first_at", "project")), usage.projects, answers.Projects),
+    Route("dashboard-data", sorted_by(UsageFilters, ("day",)), usage.dashboard, answers.Dashboard),
+    Route("cost-data", sorted_by(UsageFilters, _OF_SESSIONS), usage.costs, answers.Costs),
+    Route(
+        "cost-data/by-provider",
+        sorted_by(ProviderFilters, (*_OF_USAGE, "provider")),
+        usage.by_provider,
+        answers.ByProvider,
+    ),
+    Route(
+        "cost-data/by-model",
+        sorted_by(UsageFilters, (*_OF_USAGE, "provider", "model")),
+        usage.by_model,
+        answers.ByModel,
+    ),
+    Route("velocity", sorted_by(WeeklyFilters, _columns("velocity")), delivery.velocity, answers.Velocity),
+    Route(
+        "review-costs", sorted_by(WeeklyFilters, _columns("review_costs")), delivery.review_costs, answers.ReviewCosts
+    ),
+    Route("quality", sorted_by(WeeklyFilters, _columns("quality")), delivery.quality, answers.Quality),
+    Route("ai-impact", sorted_by(WeeklyFilters, _columns("ai_impact")), delivery.ai_impact, answers.AiImpact),
+    Route("ai-spend", sorted_by(SpendFilters, _columns("ai_spend_by_repo_week")), delivery.ai_spend, answers.AiSpend),
+)

@@ -1,0 +1,240 @@
+# ruff: noqa: S608 - the names are our own, and values are bound
+"""What coding agents used and what it cost: by day, provider, model, project and session.
+
+Tokens and money of any range are added up from `usage_daily`, whose measures can be; different sessions, users and
+projects are counted over `usage_events`, because of those a sum would count some twice.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from millrace.api.answers import MEASURES, Kinds
+from millrace.api.filters import ProjectFilters, ProviderFilters, UsageFilters
+from millrace.api.paging import Rows, page
+from millrace.api.plans import Plan, Sql, every, one_of
+
+_COUNTS = tuple(name for name in MEASURES if not name.endswith("_usd"))
+_KINDS = tuple(name for name in Kinds.model_fields if name != "day")
+# As docs/metrics.md has it: nothing known of what responses cost is NULL, and no responses cost nothing.
+_COST = """CASE WHEN COALESCE(SUM(assistant_message_count), 0) = 0 THEN 0 WHEN SUM(n_cost) > 0 THEN SUM(cost_usd) END"""
+_SUMS = ", ".join(
+    [f"CAST(COALESCE(SUM({name}), 0) AS BIGINT) AS {name}" for name in _COUNTS]
+    + [f"CAST({_COST} AS DECIMAL(38, 12)) AS cost_usd"]
+    + ["CAST(SUM(reported_cost_usd) AS DECIMAL(38, 12)) AS reported_cost_usd"]
+)
+_SESSIONS = "COUNT(DISTINCT agent || CHR(31) || session_id) AS session_count"
+_PARTS = "GROUPING SETS ((), (day), (provider), (provider, model))"
+_MAX_UNPRICED = 50
+
+
+def projects(plan: Plan, filters: ProjectFilters) -> dict[str, Any]:
+    """Give the projects, of all time or of what the filters leave."""
+    whose = [one_of("project", filters.project), _of_repositories(plan, filters)]
+    is_whole = not (filters.developer or filters.agent or filters.provider or filters.model or filters.to)
+    if is_whole and plan.is_there("usage_project"):
+        plan.given["usage_project"] = _selected(plan.stored("usage_project"), every(*whose))
+    else:
+        give(plan.leaving_out("usage_project"), filters)
+    table = plan.table("usage_project")
+    counts = ("session_count", "user_count", "agent_count")
+    columns = ("project", "first_at", "last_at", *((*counts, *MEASURES) if filters.include_stats else ()))
+    return page(plan, table, columns, filters, keys=("project",)).answer(plan)
+
+
+def dashboard(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+    """Give the days, the whole, and its parts by provider and by model."""
+    give(plan, filters)
+    daily, events = plan.table("usage_daily"), plan.table("usage_events")
+    sets = ", ".join(f"{name}, GROUPING({name}) AS no_{name}" for name in ("day", "provider", "model"))
+    others = "COUNT(DISTINCT user_id) AS user_count, COUNT(DISTINCT project) AS project_count"
+    added = plan.query(f"SELECT {sets}, {_SUMS} FROM {daily} GROUP BY {_PARTS}")
+    counted = plan.query(f"SELECT {sets}, {_SESSIONS}, {others} FROM {events} GROUP BY {_PARTS}")
+    distinct = {_place(row): row for row in counted}
+    parts: dict[tuple[int, ...], list[dict[str, Any]]] = {}
+    for row in added:
+        parts.setdefault(_place(row)[0], []).append(distinct.get(_place(row), {"session_count": 0}) | row)
+    days = Rows.cut(sorted(parts.get((0, 1, 1), []), key=lambda row: row["day"]), filters)
+    providers, models = (_by_cost(parts.get(place, [])) for place in ((1, 0, 1), (1, 0, 0)))
+    return days.answer(plan) | {
+        "totals": parts[(1, 1, 1)][0],
+        "providers": providers,
+        "models": models,
+        "model_days": _model_days(plan, daily, [row["day"] for row in days.rows]),
+    }
+
+
+def _place(row: dict[str, Any]) -> tuple[tuple[int, ...], object, object, object]:
+    return (row["no_day"], row["no_provider"], row["no_model"]), row["day"], row["provider"], row["model"]
+
+
+def _by_cost(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the parts with responses, the dearest first; prompts have no provider and no model."""
+    found = [row for row in rows if row["assistant_message_count"]]
+    return sorted(found, key=lambda row: (-(row["cost_usd"] or 0), row["provider"] or "", row["model"] or ""))
+
+
+def _model_days(plan: Plan, daily: str, days: list[date]) -> list[dict[str, Any]]:
+    if not days:
+        return []
+    text = f"""SELECT day, provider, model, {_SUMS} FROM {daily} WHERE day BETWEEN ? AND ?
+        GROUP BY day, provider, model HAVING SUM(assistant_message_count) > 0
+        ORDER BY day, cost_usd DESC NULLS LAST, provider, model"""
+    return plan.query(text, [days[0], days[-1]])
+
+
+def by_provider(plan: Plan, filters: ProviderFilters) -> dict[str, Any]:
+    """Give what each provider's models cost."""
+    return _by(plan, filters, ("provider",))
+
+
+def by_model(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+    """Give what each model cost."""
+    return _by(plan, filters, ("provider", "model"))
+
+
+def _by(plan: Plan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[str, Any]:
+    give(plan, filters)
+    daily, events, names = plan.table("usage_daily"), plan.table("usage_events"), ", ".join(keys)
+    added = Sql(f"SELECT {names}, {_SUMS} FROM {daily} GROUP BY {names} HAVING SUM(assistant_message_count) > 0")
+    counted = Sql(f"SELECT {names}, {_SESSIONS} FROM {events} WHERE role = 'assistant' GROUP BY {names}")
+    same = " AND ".join(f"added.{key} IS NOT DISTINCT FROM counted.{key}" for key in keys)
+    plan.add("added", added)
+    plan.add("counted", counted)
+    measures = ", ".join(f"added.{name}" for name in (*keys, *MEASURES))
+    joined = (
+        f"SELECT {measures}, COALESCE(counted.session_count, 0) AS session_count FROM added LEFT JOIN counted ON {same}"
+    )
+    plan.add("joined", Sql(joined))
+    found = page(plan, "joined", (*keys, "session_count", *MEASURES), filters, keys)
+    return found.answer(plan) | {"totals": _whole(plan)}
+
+
+def _whole(plan: Plan) -> dict[str, Any]:
+    """Give the measures over everything, and how many sessions there were."""
+    daily, events = plan.table("usage_daily"), plan.table("usage_events")
+    (added,) = plan.query(f"SELECT {_SUMS} FROM {daily}")
+    (counted,) = plan.query(f"SELECT {_SESSIONS} FROM {events}")
+    return added | counted
+
+
+def costs(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+    """Give the sessions that began in the range, the kinds of tokens, how cost moves, and what has no price."""
+    sessions = plan.other()
+    table = _sessions(sessions, filters)
+    columns = tuple(name for name in plan.definitions.models["usage_session"].columns)
+    found = page(sessions, table, columns, filters, keys=("agent", "session_id"))
+    (totals,) = sessions.query(f"SELECT COUNT(*) AS session_count, {_SUMS} FROM {table}")
+    give(plan, filters)
+    kinds = ", ".join(f"CAST(SUM({kind}) AS BIGINT) AS {kind}" for kind in _KINDS)
+    daily = plan.table("usage_daily")
+    return found.answer(sessions) | {
+        "totals": totals,
+        "token_composition": plan.query(f"SELECT day, {kinds} FROM {daily} GROUP BY day ORDER BY day"),
+        "trend": _trend(plan.other(), filters),
+        "unpriced": _unpriced(plan),
+    }
+
+
+def _sessions(plan: Plan, filters: UsageFilters) -> str:
+    """Name the sessions that began in the range. Of a filter by provider or model only those responses are in them."""
+    zone = ZoneInfo(filters.tz or plan.definitions.reporting_time_zone)
+    began = Sql("first_at >= ? AND first_at < ?", (_utc(filters.from_, zone), _utc(filters.to, zone, days=1)))
+    whose = [one_of("project", filters.project), _of_repositories(plan, filters), _of_developers(plan, filters)]
+    where = every(began, *whose, one_of("LOWER(agent)", filters.agent))
+    if filters.provider or filters.model:
+        of_models = every(one_of("LOWER(provider)", filters.provider), one_of("LOWER(model)", filters.model))
+        plan.given["usage_events"] = _selected(plan.stored("usage_events"), of_models)
+        table = plan.leaving_out("usage_session").table("usage_session")
+    else:
+        table = plan.table("usage_session")
+    return plan.add("sessions", _selected(table, where))
+
+
+def _trend(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+    """Compare the last seven days with the seven before."""
+    last = filters.to or date.max
+    first = last - timedelta(days=6)
+    give(plan, filters.model_copy(update={"from_": first - timedelta(days=7)}))
+    daily = plan.table("usage_daily")
+    weeks = []
+    for start in (first, first - timedelta(days=7)):
+        text = f"SELECT {_SUMS} FROM {daily} WHERE day BETWEEN ? AND ?"
+        (added,) = plan.query(text, [start, start + timedelta(days=6)])
+        weeks.append(added | {"from": start, "to": start + timedelta(days=6)})
+    current, prior = weeks
+    change = (
+        current["cost_usd"] / prior["cost_usd"] - 1 if current["cost_usd"] is not None and prior["cost_usd"] else None
+    )
+    return {"current": current, "prior": prior, "cost_change": change}
+
+
+def _unpriced(plan: Plan) -> list[dict[str, Any]]:
+    events = plan.table("usage_events")
+    text = f"""SELECT agent, provider, model, COUNT(*) AS responses, CAST(SUM(total_tokens) AS BIGINT) AS total_tokens
+        FROM {events} WHERE cost_source = 'unknown' GROUP BY agent, provider, model
+        ORDER BY total_tokens DESC, agent, provider, model LIMIT {_MAX_UNPRICED}"""
+    return plan.query(text)
+
+
+def give(plan: Plan, filters: UsageFilters) -> None:
+    """Let only events stand that the filters leave, and the days of usage_daily where its days are those asked for."""
+    days = Sql("day BETWEEN ? AND ?", (filters.from_, filters.to)) if filters.to else None
+    where = every(
+        days,
+        one_of("project", filters.project),
+        _of_repositories(plan, filters),
+        _of_developers(plan, filters),
+        one_of("LOWER(agent)", filters.agent),
+        one_of("LOWER(provider)", filters.provider),
+        one_of("LOWER(model)", filters.model),
+    )
+    events = plan.stored("usage_events")
+    if filters.tz in (None, plan.definitions.reporting_time_zone):
+        plan.given["usage_events"] = _selected(events, where)
+        if plan.is_there("usage_daily"):
+            plan.given["usage_daily"] = _selected(plan.stored("usage_daily"), where)
+        return
+    zoned = _in_zone(plan, filters, events)
+    plan.given["usage_events"] = Sql(
+        f"SELECT * FROM ({zoned.text}) AS zoned WHERE {where.text}", zoned.values + where.values
+    )
+    plan.leaving_out("usage_daily")
+
+
+def _in_zone(plan: Plan, filters: UsageFilters, events: str) -> Sql:
+    """Give the events with the days of another zone. The range in UTC is only there to read less."""
+    clock = plan.dialect.clock.format(instant="occurred_at")
+    columns = plan.definitions.models["usage_events"].columns
+    named = ", ".join(f"CAST({clock} AS DATE) AS day" if name == "day" else name for name in columns)
+    values: tuple[object, ...] = (filters.tz,)
+    text = f"SELECT {named} FROM {events}"
+    if filters.to:
+        text += " WHERE occurred_at >= ? AND occurred_at < ?"
+        zone = ZoneInfo(filters.tz or "UTC")
+        values += (_utc(filters.from_, zone), _utc(filters.to, zone, days=1))
+    return Sql(text, values)
+
+
+def _selected(table: str, where: Sql) -> Sql:
+    return Sql(f"SELECT * FROM {table} WHERE {where.text}", where.values)
+
+
+def _of_repositories(plan: Plan, filters: UsageFilters) -> Sql | None:
+    found = one_of("repo_name", filters.repo)
+    return found and Sql(
+        f"project IN (SELECT project FROM {plan.stored('project_repositories')} WHERE {found.text})", found.values
+    )
+
+
+def _of_developers(plan: Plan, filters: UsageFilters) -> Sql | None:
+    found = one_of("developer", filters.developer)
+    return found and Sql(
+        f"user_id IN (SELECT user_id FROM {plan.stored('user_developers')} WHERE {found.text})", found.values
+    )
+
+
+def _utc(day: date | None, zone: ZoneInfo, days: int = 0) -> datetime:
+    """Give when a day begins, as the warehouse has its instants: in UTC, without saying so."""
+    begins = datetime.combine((day or date.min) + timedelta(days=days), time(), zone)
+    return begins.astimezone(UTC).replace(tzinfo=None)
