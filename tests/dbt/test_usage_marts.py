@@ -21,6 +21,7 @@ PRICES = PROJECT / "seeds" / "usage_prices.csv"
 FOLLOWERS = [mart for mart in USAGE_MARTS if mart != "usage_events"]
 NODES = ("usage_prices", "stg_usage_events", "int_usage_events_changed", *USAGE_MARTS)
 BUILD = ("build", "--resource-types", "model seed", "--select", *NODES)
+FROM_ALL_EVENTS = ("--vars", "{from_all_events: true}")
 BERLIN = ("--vars", "{reporting_time_zone: Europe/Berlin}")
 DICE = random.Random(20261126)  # noqa: S311 - made-up rows
 
@@ -164,6 +165,43 @@ def test_a_refresh_that_stops_anywhere_leaves_marts_and_watermarks_as_they_were(
         refresh(connection, scripts)
         assert marts_of(connection) == changed.marts(PRICES)
         assert set(watermarks(connection)) == {(mart, changed.load_seq) for mart in USAGE_MARTS}
+
+
+@pytest.fixture(scope="module")
+def definitions(usage: Build, dbt: Dbt) -> Build:
+    """The marts compiled as definitions over all events."""
+    compiled = dbt(usage.database, "compile", "--select", *FOLLOWERS, *FROM_ALL_EVENTS)
+    assert compiled.exit_code == 0, compiled.output
+    return compiled
+
+
+@pytest.mark.parametrize("mart", FOLLOWERS)
+def test_the_definition_over_all_events_gives_the_mart_and_reads_nothing_else(
+    usage: Build, definitions: Build, mart: str
+) -> None:
+    sql = (definitions.target / "compiled" / "millrace" / "models" / "marts" / f"{mart}.sql").read_text()
+    with duckdb.connect(usage.database, read_only=True) as connection:
+        made = sorted(connection.execute(sql).fetchall(), key=repr)
+        assert made == sorted(connection.execute(f"from mart.{mart}").fetchall(), key=repr) != []
+    assert "usage_events" in sql
+    assert "meta" not in sql
+
+
+def test_what_a_mart_depends_on_is_the_same_for_its_definition_over_all_events(
+    usage: Build, definitions: Build
+) -> None:
+    def depends_on(build: Build) -> dict[str, object]:
+        nodes = {node["name"]: node for node in build.manifest["nodes"].values()}
+        return {mart: (nodes[mart]["refs"], nodes[mart]["sources"]) for mart in FOLLOWERS}
+
+    assert depends_on(definitions) == depends_on(usage)
+
+
+def test_no_mart_is_built_of_its_definition_over_all_events(usage: Build, dbt: Dbt, tmp_path: Path) -> None:
+    database = Path(shutil.copy(usage.database, tmp_path / "usage.duckdb"))
+    build = dbt(database, "run", "--select", "usage_daily", *FROM_ALL_EVENTS)
+    assert build.exit_code == 1
+    assert "a mart can be compiled, and not be built" in build.output
 
 
 @pytest.fixture(scope="module")

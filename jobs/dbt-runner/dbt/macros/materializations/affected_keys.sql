@@ -2,7 +2,7 @@
   A table that follows the changes of what it is made from: of each key that a change since the mart's watermark
   affects, all rows are deleted and made anew. So it is at any time what a build from nothing would make.
 
-  The model's SQL joins `affected_keys`, and needs no other branch: before the first build the watermark is -1, and
+  The model's SQL reads `affected_events`, and needs no other branch: before the first build the watermark is -1, and
   every key is affected. Table and watermark change in one transaction. When the definition is another one (the SQL,
   the model it follows, a seed or view that `rebuilt_with` names), or with --full-refresh, the watermark goes back to -1.
 
@@ -17,6 +17,9 @@
   kind (none: raw events); `rebuilt_with` are other nodes; `is_fact`: the keys that an event leaves are noted for the marts.
 -#}
 {% materialization affected_keys, default %}
+    {% if var('from_all_events') %}
+        {% do exceptions.raise_compiler_error('with from_all_events a mart can be compiled, and not be built') %}
+    {% endif %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set definition = mart_definition(sql) -%}

@@ -22,6 +22,31 @@
 {%- endmacro %}
 
 
+{#-
+  The first two CTEs of a mart that follows the fact: the affected keys, and as `events` all events that have them. With
+  the variable from_all_events there is no such step, and the events are all that `usage_events` has. What dbt has to
+  know of the step, it is told in either case.
+-#}
+{% macro affected_events(mart, keys) -%}
+    {%- set affected = affected_keys(mart, keys) -%}
+    {%- if var('from_all_events') -%}
+events as (
+    select * from {{ ref('usage_events') }}
+)
+    {%- else -%}
+affected as (
+    {{ affected }}
+),
+
+events as (
+    select events.*
+    from {{ ref('usage_events') }} as events
+    inner join affected on {{ same_key('events', 'affected', keys) }}
+)
+    {%- endif -%}
+{%- endmacro %}
+
+
 {#- Through which load sequence the mart holds all changes, as a scalar; -1 before its first refresh. -#}
 {% macro followed_through(mart) -%}
     (select coalesce(max(load_seq), -1) from {{ source('meta', 'mart_watermarks') }} where mart_name = '{{ mart }}')

@@ -1,14 +1,6 @@
 {%- set keys = ['day', 'user_id', 'project', 'agent', 'provider', 'model', 'speed'] -%}
 {{ config(keys=keys) }}
-with affected as (
-    {{ affected_keys('usage_daily', keys) }}
-),
-
-events as (
-    select events.*
-    from {{ ref('usage_events') }} as events
-    inner join affected on {{ same_key('events', 'affected', keys) }}
-),
+with {{ affected_events('usage_daily', keys) }},
 
 summed as (
     select

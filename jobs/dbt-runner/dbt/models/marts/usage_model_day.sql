@@ -1,14 +1,10 @@
 {%- set keys = ['day', 'provider', 'model', 'speed'] -%}
 {{ config(keys=keys) }}
-with affected as (
-    {{ affected_keys('usage_model_day', keys) }}
-),
+with {{ affected_events('usage_model_day', keys) }},
 
-events as (
-    select events.*
-    from {{ ref('usage_events') }} as events
-    inner join affected on {{ same_key('events', 'affected', keys) }}
-    where events.role = 'assistant'
+responses as (
+    select * from events
+    where role = 'assistant'
 ),
 
 summed as (
@@ -16,7 +12,7 @@ summed as (
         {{ keys | join(', ') }},
         count(distinct agent || chr(31) || session_id) as session_count,
         {{ usage_sums() }}
-    from events
+    from responses
     group by {{ keys | join(', ') }}
 ),
 

@@ -1,14 +1,6 @@
 {%- set keys = ['project'] -%}
 {{ config(keys=keys) }}
-with affected as (
-    {{ affected_keys('usage_project', keys) }}
-),
-
-events as (
-    select events.*
-    from {{ ref('usage_events') }} as events
-    inner join affected on {{ same_key('events', 'affected', keys) }}
-),
+with {{ affected_events('usage_project', keys) }},
 
 summed as (
     select

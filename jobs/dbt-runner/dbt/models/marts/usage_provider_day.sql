@@ -1,14 +1,6 @@
 {%- set keys = ['day', 'agent', 'provider'] -%}
 {{ config(keys=keys) }}
-with affected as (
-    {{ affected_keys('usage_provider_day', keys) }}
-),
-
-events as (
-    select events.*
-    from {{ ref('usage_events') }} as events
-    inner join affected on {{ same_key('events', 'affected', keys) }}
-),
+with {{ affected_events('usage_provider_day', keys) }},
 
 summed as (
     select

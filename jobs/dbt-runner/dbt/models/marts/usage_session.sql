@@ -1,19 +1,16 @@
 {%- set keys = ['agent', 'session_id'] -%}
 {{ config(keys=keys) }}
-with affected as (
-    {{ affected_keys('usage_session', keys) }}
-),
+with {{ affected_events('usage_session', keys) }},
 
-events as (
+known as (
     select
         {%- for name in ['user_id', 'project', 'provider'] %}
-            min(case when events.{{ name }} is not null then events.occurred_at end)
-                over (partition by events.agent, events.session_id)
+            min(case when {{ name }} is not null then occurred_at end)
+                over (partition by agent, session_id)
                 as {{ name }}_known_at,
         {%- endfor %}
-        events.*
-    from {{ ref('usage_events') }} as events
-    inner join affected on {{ same_key('events', 'affected', keys) }}
+        *
+    from events
 ),
 
 used as (
@@ -39,7 +36,7 @@ summed as (
         min(occurred_at) as first_at,
         max(occurred_at) as last_at,
         {{ usage_sums() }}
-    from events
+    from known
     group by agent, session_id
 ),
 
