@@ -9,7 +9,7 @@ from dataclasses import asdict
 from laptop import wiring
 from laptop.report import sentence
 from laptop.source import source_settings
-from millrace import adapters, auditing, builds, quarantine, reconciling, status, sweeping
+from millrace import adapters, auditing, builds, etl_commands, quarantine, reconciling, sweeping
 from millrace.config import BuildConfig, ExtractConfig
 from millrace.errors import ConfigError
 from millrace.loading import Loader
@@ -35,33 +35,10 @@ def _pipeline(place: Place, settings: dict[str, str]) -> Iterator[wiring.Pipelin
 
 
 def show_status(options: argparse.Namespace) -> int:
-    """Say how runs, builds and quarantine are; 1 when something needs somebody. Works while a run goes on."""
-    place = Place(options.data_dir.resolve())
-    if not place.lake.exists():
-        _say(f"nothing has run in {place.root} yet; type: make run")
-        return 1
-    with _pipeline(place, _NO_SOURCE) as pipeline:
-        open_entries = sum(1 for _ in pipeline.quarantine.list("quarantine/"))
-        desk = _desk(pipeline)
-        if open_entries:
-            try:
-                open_entries = len(quarantine.entries(desk))
-            except ConfigError:
-                open_entries = 0  # a run is going on: the ledger says which of them are open
-        now = status.assemble(pipeline.lake, pipeline.warehouse, pipeline.warehouse, open_entries)
-    if options.json:
-        _say(json.dumps(asdict(now), indent=1, default=str))
-        return 1 if now.problems else 0
-    for run in now.runs:
-        _say(f"run {run.run_id}: {run.status}{f' ({run.reason})' if run.reason else ''}")
-    for build in now.builds:
-        _say(f"build {build.number}: {build.result}, built through {build.built_through}, started {build.started_at}")
-    _say(f"loaded through {now.newest_load_seq}, requested {now.requested}, {now.in_quarantine} in quarantine")
-    if now.warehouse:
-        _say(f"the warehouse could not be asked: {now.warehouse}")
-    for problem in now.problems:
-        _say(f"look: {problem}")
-    return 1 if now.problems else 0
+    """Say how things are, as `millrace etl status` does; 1 when something needs somebody. Works while a run goes on."""
+    now = etl_commands.status_of(Place(options.data_dir.resolve()))
+    etl_commands.tell(now, is_json=options.json)
+    return 1 if now.is_untouched or now.needs_somebody else 0
 
 
 def reconcile(options: argparse.Namespace) -> int:

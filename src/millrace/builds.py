@@ -84,6 +84,12 @@ class _Held:
         return cls(fields["token"], fields["holder"], expires_at, stored.version.generation)
 
 
+def is_building(lake: Lake, now: datetime) -> bool:
+    """Whether somebody holds the lease; one that has expired has died, or been silent for too long."""
+    expires_at = _Held.read(lake).expires_at
+    return expires_at is not None and expires_at > now
+
+
 class Lease:
     """The right to build. `token` is larger than that of every holder before; it stays in the object for good.
 

@@ -1,7 +1,8 @@
 """The command `millrace`: collect what this machine's coding agents used, see what it costs, mend what was counted.
 
 Exit codes: 0 done · 1 done, and something needs somebody (a log that cannot be read, a file that waits, a model without
-a price, a test that failed) · 2 it could not start (options, settings) · 3 the machine failed on the way: run again.
+a price, a test that failed) · 2 it could not start (options, settings) · 3 the machine failed on the way: run again. Of
+`etl status`: 0 live or syncing · 1 stale · 3 error.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from millrace.errors import ConfigError, MillraceError
 from millrace.usage.agents import AGENTS
 
 _CODES = "exit codes: 0 done, 1 something needs you, 2 could not start, 3 the machine failed: run again"
+_STATUS_CODES = "exit codes: 0 live or syncing, 1 stale, 2 could not start (options, settings), 3 error"
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -22,7 +24,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="millrace", description="What coding agents on this machine used, and what it costs.", epilog=_CODES
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="collect | usage")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="collect | usage | etl")
     collect = commands.add_parser(
         "collect",
         epilog=_CODES,
@@ -56,6 +58,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "readers see the old ones until then",
     )
     _add_agents(backfill)
+    etl = commands.add_parser("etl", help="status: whether the numbers can be trusted, and what to do if not")
+    etls = etl.add_subparsers(dest="etl", required=True, metavar="status")
+    status = etls.add_parser(
+        "status",
+        epilog=_STATUS_CODES,
+        description="Say whether the marts are live, syncing, stale or in error, and why: what was loaded and waits, "
+        "how runs and builds ended, what lies in quarantine. Works while a run goes on, and without a server.",
+    )
+    _add_place(status)
+    status.add_argument("--format", choices=("text", "json"), default="text", help="(default: text)")
     return parser.parse_args(arguments)
 
 
@@ -99,6 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.command == "etl":
+        return _show_status(options)
     from millrace import usage_commands  # --help need not wait for the libraries of all steps
 
     place = usage_commands.place_of(options)
@@ -113,6 +127,15 @@ def _run(options: argparse.Namespace) -> int:
         return usage_commands.send(machine, options)
     command = _road().collect if options.command == "collect" else _road().backfill
     return int(command(machine, place, options))
+
+
+def _show_status(options: argparse.Namespace) -> int:
+    try:
+        from millrace import etl_commands
+    except ImportError as error:
+        message = "the status is of a data directory, in a checkout: make run ARGS=status"
+        raise ConfigError(f"this installation can only send ({error}): {message}") from error
+    return int(etl_commands.show_status(options))
 
 
 def _road() -> ModuleType:

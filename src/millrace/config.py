@@ -2,11 +2,11 @@
 
 | variable | used by | example |
 |---|---|---|
-| MILLRACE_LAKE | extract, load, dbt-runner | `file:///data/lake` |
-| MILLRACE_QUARANTINE | load | `file:///data/quarantine` |
+| MILLRACE_LAKE | extract, load, dbt-runner, api | `file:///data/lake` |
+| MILLRACE_QUARANTINE | load, api | `file:///data/quarantine` |
 | MILLRACE_BUS | extract, load (for the sweep) | `inprocess:` |
-| MILLRACE_WAREHOUSE | load, dbt-runner | `duckdb:///data/millrace.duckdb`, or `snowflake://…` as in adapters.py |
-| MILLRACE_SNOWFLAKE_KEY | load, dbt-runner | a private key as PEM; without it the account signs in by itself |
+| MILLRACE_WAREHOUSE | load, dbt-runner, api | `duckdb:///data/millrace.duckdb`, or `snowflake://…` as in adapters.py |
+| MILLRACE_SNOWFLAKE_KEY | load, dbt-runner, api | a private key as PEM; without it the account signs in by itself |
 | MILLRACE_JOB | load | `inprocess:` |
 | MILLRACE_SOURCE_URL, MILLRACE_SOURCE_KEY | extract | `http://127.0.0.1:8080` and its key |
 | MILLRACE_REQUESTS_PER_MINUTE | extract | `100` (`0`: unpaced) |
@@ -14,7 +14,7 @@
 | MILLRACE_TIMEOUT_S | extract | `30` |
 | MILLRACE_PUSH_AUDIENCE, MILLRACE_PUSH_ACCOUNT | extract, load | audience, e-mail of callers' tokens; or anybody may |
 | MILLRACE_PROJECT | all | the project whose traces log lines name; unset outside of Google Cloud |
-| MILLRACE_MEMORY | load, dbt-runner | `200MB`: what DuckDB may use |
+| MILLRACE_MEMORY | load, dbt-runner, api | `200MB`: what DuckDB may use |
 | MILLRACE_DBT_DIR, MILLRACE_DBT_TARGET_DIR | dbt-runner | the dbt project, and where its artifacts go |
 | MILLRACE_LEASE_S | dbt-runner | `60`: how long a build's holder may be silent before another one takes over |
 | MILLRACE_QUIET_S | dbt-runner | `0`: how long a build waits for more to come; `30` where several runs end together |
@@ -22,6 +22,10 @@
 | MILLRACE_COLLECT_USER | collect | who works on this machine; else the e-mail of git's settings |
 | MILLRACE_COLLECT_HASH_KEY | collect | a key: users and projects are sent as their HMAC |
 | MILLRACE_COLLECT_STATE | collect | the folder where it notes how far it has read |
+| MILLRACE_STALE_EVENTS | status | `100`: so many usage events may wait for the marts |
+| MILLRACE_SYNCING_S | status | `10`: for so long after a change or a refresh, marts that lag are on their way |
+| MILLRACE_STALE_S | status | `3600`: so long may anything wait, and a run go on |
+| MILLRACE_SILENT_H | status | `36`: so many hours may pass without an extraction of a table |
 """
 
 import os
@@ -173,6 +177,28 @@ class BuildConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiConfig:
+    """What the read API needs."""
+
+    lake: str
+    quarantine: str
+    warehouse: str
+    memory: str
+    snowflake_key: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read the environment; ConfigError names what is missing."""
+        return cls(
+            lake=_required("MILLRACE_LAKE"),
+            quarantine=_required("MILLRACE_QUARANTINE"),
+            warehouse=_required("MILLRACE_WAREHOUSE"),
+            memory=_memory("MILLRACE_MEMORY"),
+            snowflake_key=os.environ.get("MILLRACE_SNOWFLAKE_KEY") or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class CollectConfig:
     """What the collector needs. `environment` tells where the coding agents keep their logs; only they are asked of it.
 
@@ -196,4 +222,24 @@ class CollectConfig:
             hash_key=os.environ.get("MILLRACE_COLLECT_HASH_KEY") or None,
             state=os.environ.get("MILLRACE_COLLECT_STATE") or None,
             environment=dict(os.environ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StatusConfig:
+    """When the status says that something is wrong (health.py has the rules)."""
+
+    stale_events: float = 100
+    syncing_s: float = 10
+    stale_s: float = 3600
+    silent_h: float = 36
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read the environment; ConfigError names what is no number."""
+        return cls(
+            stale_events=_number("MILLRACE_STALE_EVENTS", 100),
+            syncing_s=_number("MILLRACE_SYNCING_S", 10),
+            stale_s=_number("MILLRACE_STALE_S", 3600),
+            silent_h=_number("MILLRACE_SILENT_H", 36),
         )

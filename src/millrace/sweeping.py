@@ -116,14 +116,14 @@ def _unloaded(lake: Lake, warehouse: Warehouse, run_id: str, tree: dict[str, Tas
     ]
 
 
-def why_unfinished(lake: Lake, warehouse: Warehouse, run_id: str) -> str | None:
-    """Say what keeps a run from being complete; None when nothing does."""
+def why_unfinished(lake: Lake, warehouse: Warehouse | None, run_id: str) -> str | None:
+    """Say what keeps a run from being complete; None when nothing does, as far as the lake and a warehouse tell."""
     tree = dict(runs.read_tree(lake, run_id))
     for task_id, record in tree.items():
         if record is None:
             failure = runs.read_failure(lake, run_id, task_id)
             return f"{task_id} was not extracted: {failure.message if failure else 'no attempt is known'}"
-    unloaded = _unloaded(lake, warehouse, run_id, tree)
+    unloaded = _unloaded(lake, warehouse, run_id, tree) if warehouse else []
     return f"{len(unloaded)} parts were not loaded, the first {unloaded[0].version.name}" if unloaded else None
 
 

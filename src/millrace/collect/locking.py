@@ -30,6 +30,24 @@ def holding(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def holder(folder: Path) -> int | None:
+    """Give the process that collects with the state in the folder; None when none does.
+
+    The lock is not tried: that could keep out a collector which starts at this moment. What is looked at is the note of
+    its holder, and whether that process lives.
+    """
+    noted = _pid(folder / "collector.pid")
+    if not noted.isdecimal() or int(noted) == 0:
+        return None
+    try:
+        os.kill(int(noted), 0)
+    except PermissionError:
+        return int(noted)  # it lives, and is somebody else's
+    except (OSError, OverflowError):
+        return None
+    return int(noted)
+
+
 def _pid(holder: Path) -> str:
     try:
         return holder.read_text().strip() or "(unknown)"

@@ -1,0 +1,87 @@
+"""How things are in a data directory, as `millrace etl status` and `local/run_all.py status` say it."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from millrace import adapters, status, status_text
+from millrace.collect import locking
+from millrace.config import StatusConfig
+from millrace.errors import ConfigError
+from millrace.lake import ObjectMissing, ObjectVersion, StoredObject
+from millrace.place import Place
+from millrace.standing import Store
+from millrace.status import Collecting, Found, NothingYet, Status
+from millrace.warehouse.duckdb_glance import Held, glance
+
+EXIT_CODES = {"live": 0, "syncing": 0, "stale": 1, "error": 3}
+
+
+def say(line: str) -> None:
+    """Answer a person."""
+    print(line, flush=True)  # noqa: T201 the command's answer
+
+
+def show_status(options: argparse.Namespace) -> int:
+    """Say how things are, as text or as JSON; gives the exit code for a monitor."""
+    now = status_of(Place((options.data_dir or Path("data")).resolve()))
+    tell(now, is_json=options.format == "json")
+    return EXIT_CODES[now.health]
+
+
+def tell(now: Status, is_json: bool) -> None:
+    """Say a status."""
+    for line in [now.to_json()] if is_json else status_text.lines(now):
+        say(line)
+
+
+def status_of(place: Place, now: datetime | None = None) -> Status:
+    """Read the status of a data directory: of the working warehouse when nobody has it, else of the published copy."""
+    lake = adapters.lake_at(place.lake.as_uri()) if place.lake.exists() else _NoLake()
+    desk = adapters.lake_at(place.quarantine.as_uri()) if place.quarantine.exists() else None
+    limits = StatusConfig.from_env()
+    return status.assemble(lake, reading(place), desk, collecting(place), limits, now=now or datetime.now(UTC))
+
+
+def collecting(place: Place) -> Collecting:
+    """Say whether a collector of this data directory runs."""
+    pid = locking.holder(place.collector)
+    return Collecting(pid is not None, pid)
+
+
+def reading(place: Place) -> status.Read:
+    """Let work read the working warehouse, or the published copy while a run, a build or a collector holds it."""
+
+    def read(work: Callable[[Store], Found]) -> Found:
+        held: Held | None = None
+        if place.warehouse.exists():
+            try:
+                with glance(place.warehouse, "warehouse") as store:
+                    return work(store)
+            except Held as error:
+                held = error
+        if not place.published.exists():
+            raise NothingYet(str(held or f"nothing was built in {place.root} yet; type: make run")) from held
+        with glance(place.published, "published") as store:
+            return work(store)
+
+    return read
+
+
+class _NoLake:
+    """The lake before anything ran: a real one would make its folder, and who looks makes nothing."""
+
+    bucket = "lake"
+
+    def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
+        raise ObjectMissing(f"no object {name!r}")
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        return iter(())
+
+    def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
+        raise ConfigError("nothing is written by who looks")
+
+    def download(self, version: ObjectVersion, to: Path) -> StoredObject:
+        raise ObjectMissing(f"no object {version.name!r}")

@@ -1,0 +1,323 @@
+# ruff: noqa: S608 - the names are this project's own
+"""What a store says of how things are: loads, builds, marts, events. The same plain SQL on DuckDB and on Snowflake.
+
+Nothing but META and the marts is read, so that a reader of PUBLISHED can be asked as well: how many events wait is
+counted by the ledger, not by the raw rows. A table that is not there counts as empty.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol, cast
+
+from millrace.lake import ObjectVersion
+from millrace.warehouse import LedgerEntry, Warehouse
+
+Row = dict[str, Any]
+StoreKind = Literal["warehouse", "published"]
+
+USAGE_MARTS = ("usage_events", "usage_daily", "usage_session", "usage_project", "usage_provider_day", "usage_model_day")
+"""Those that follow the events by themselves, each with a watermark."""
+_OF_USAGE_TOO = ("ai_spend_by_repo_week", "cost_per_merged_pr", "project_repositories", "user_developers")
+_OF_DELIVERY = ("velocity", "developer_velocity", "review_costs", "quality", "ai_impact", "merged_pull_requests")
+MARTS = (*_OF_DELIVERY, *USAGE_MARTS, *_OF_USAGE_TOO)
+_USAGE = "usage_events"
+_MOST_UNPRICED = 20
+
+_TABLES = """
+    SELECT lower(table_schema) AS place, lower(table_name) AS name FROM information_schema.tables
+    WHERE table_catalog = current_database() AND lower(table_schema) IN ('meta', '{marts}')"""
+_BUILDS = """
+    SELECT number, result, built_through, as_of, started_at, finished_at, seconds FROM meta.builds
+    WHERE {which} ORDER BY number DESC LIMIT 3"""
+_GOOD = "number = (SELECT max(number) FROM meta.builds WHERE result = 'good')"
+_WATERMARKS = "SELECT mart_name, load_seq, refreshed_at FROM meta.mart_watermarks"
+# Of each table: what was loaded, and what of it came after the load sequence through which the marts have it.
+_LOADS = """
+    SELECT table_name, max(load_seq) AS newest, sum(rows_inserted) AS row_count, max(extracted_at) AS extracted_at,
+        max(CASE WHEN run_id IS NULL THEN 0 ELSE 1 END) AS is_extracted,
+        max(CASE WHEN changed > 0 THEN load_seq END) AS changed_seq,
+        sum(CASE WHEN load_seq > through THEN changed ELSE 0 END) AS waiting,
+        min(CASE WHEN load_seq > through AND changed > 0 THEN loaded_at END) AS waiting_since,
+        max(CASE WHEN load_seq > through AND changed > 0 THEN loaded_at END) AS waiting_until
+    FROM (
+        SELECT table_name, load_seq, rows_inserted, extracted_at, run_id, loaded_at,
+            rows_inserted + rows_updated AS changed,
+            CASE WHEN table_name = 'usage_events' THEN {usage_through} ELSE {built_through} END AS through
+        FROM meta.loads
+    ) AS each_load
+    GROUP BY table_name"""
+_EVENTS = """
+    SELECT provider, cost_source, count(*) AS event_count, max(_load_seq) AS newest FROM {marts}.usage_events
+    GROUP BY provider, cost_source"""
+_UNPRICED = """
+    SELECT agent, provider, model, count(*) AS responses, sum(total_tokens) AS tokens FROM {marts}.usage_events
+    WHERE cost_source = 'unknown' GROUP BY agent, provider, model
+    ORDER BY sum(total_tokens) DESC, agent, provider, model LIMIT {limit}"""
+
+
+class Store(Protocol):
+    """What the status reads: the working warehouse, or what is published of it."""
+
+    @property
+    def kind(self) -> StoreKind:
+        """Which of both it is; of the working one the newest load is known."""
+
+    @property
+    def marts(self) -> str:
+        """The schema of the marts: a name to put before the dot."""
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        """Give the rows of a query as dicts, with names in small letters; MillraceError when it fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildState:
+    """One build, and how it ended."""
+
+    number: int
+    result: str
+    built_through: int
+    started_at: datetime
+    finished_at: datetime | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MartState:
+    """One mart: through which load sequence it has all changes, and whether none came after; None is unknown."""
+
+    name: str
+    watermark: int | None
+    is_current: bool
+    rows: int | None
+    last_refresh_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was loaded of one table, and how many rows of it wait for the marts, since when and until when."""
+
+    row_count: int = 0
+    newest: int = 0
+    changed_seq: int = 0
+    is_extracted: bool = False  # by a run; else only dropped
+    extracted_at: datetime | None = None
+    waiting: int = 0
+    waiting_since: datetime | None = None
+    waiting_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """How many usage events the marts hold. A blank provider is `unknown`; prompts have the cost source `prompt`."""
+
+    total: int
+    newest_load_seq: int
+    by_provider: dict[str, int]
+    by_cost_source: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """A model without a price."""
+
+    agent: str
+    provider: str | None
+    model: str | None
+    responses: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the marts know of projects and repositories; those with pull requests have a merged one."""
+
+    projects: int
+    projects_with_mart: int
+    projects_with_repository: int
+    repositories: int
+    repositories_with_pull_requests: int
+    unpriced: tuple[Unpriced, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that a store says. `good` is the last good build, `builds` are the last ones, newest first."""
+
+    kind: StoreKind
+    builds: tuple[BuildState, ...]
+    good: BuildState | None
+    as_of: datetime | None
+    loads: dict[str, Loaded]
+    marts: tuple[MartState, ...]
+    events: Events
+    coverage: Coverage
+
+    @property
+    def newest_load_seq(self) -> int:
+        """The newest load of any table, of things set aside as well."""
+        return max((loaded.newest for loaded in self.loads.values()), default=0)
+
+    @property
+    def usage(self) -> Loaded:
+        """What was loaded of usage."""
+        return self.loads.get(_USAGE, Loaded())
+
+    @property
+    def others(self) -> list[Loaded]:
+        """What was loaded of everything else."""
+        return [loaded for table, loaded in self.loads.items() if table != _USAGE]
+
+
+def look(store: Store) -> Standing:
+    """Ask the store for everything; MillraceError when it cannot answer."""
+    marts = store.marts.lower()
+    there = {(row["place"], row["name"]) for row in store.query(_TABLES.format(marts=marts))}
+    has = {name for place, name in there if place == marts}
+    builds, good, as_of = _builds(store) if ("meta", "builds") in there else ((), None, None)
+    noted = store.query(_WATERMARKS) if ("meta", "mart_watermarks") in there else []
+    prefix = "published." if marts == "published" else ""  # how Snowflake notes what it copied
+    watermarks = {row["mart_name"].removeprefix(prefix): row for row in noted if row["mart_name"].startswith(prefix)}
+    through = min(watermarks[mart]["load_seq"] if mart in watermarks else -1 for mart in USAGE_MARTS)
+    built_through = good.built_through if good else 0
+    asked = _LOADS.format(usage_through=int(through), built_through=int(built_through))
+    found = store.query(asked) if ("meta", "loads") in there else []
+    loads = {str(row["table_name"]): _loaded(row) for row in found}
+    rows = _row_counts(store, [mart for mart in MARTS if mart in has])
+    return Standing(
+        kind=store.kind,
+        builds=builds,
+        good=good,
+        as_of=as_of,
+        loads=loads,
+        marts=tuple(_mart(name, watermarks.get(name), good, loads, rows.get(name)) for name in MARTS),
+        events=_events(store.query(_EVENTS.format(marts=store.marts)) if _USAGE in has else []),
+        coverage=_coverage(store, has, loads),
+    )
+
+
+def ledger_of(store: Store | None) -> Warehouse:
+    """Give what a warehouse knows of objects, from a store that is only read; without one it knows of none."""
+    return cast(Warehouse, _Ledger(store))
+
+
+class _Ledger:
+    """As much of a Warehouse as the quarantine desk asks to show its entries, and the sweep to see what a run lacks."""
+
+    def __init__(self, store: Store | None) -> None:
+        self._store = store
+
+    def find(self, version: ObjectVersion) -> LedgerEntry | None:
+        asked = "SELECT * FROM meta.loads WHERE bucket = ? AND name = ? AND generation = ?"
+        values = (version.bucket, version.name, version.generation)
+        found = self._store.query(asked, values) if self._store else []
+        return _entry(found[0]) if found else None
+
+    def loads_of(self, run_id: str) -> list[LedgerEntry]:
+        asked = "SELECT * FROM meta.loads WHERE run_id = ? ORDER BY load_seq"
+        return [_entry(row) for row in self._store.query(asked, (run_id,))] if self._store else []
+
+
+def _entry(row: Row) -> LedgerEntry:
+    version = ObjectVersion(row["bucket"], row["name"], row["generation"])
+    others = {name: value for name, value in row.items() if name not in ("bucket", "name", "generation")}
+    instants = {name: _utc(value) for name, value in others.items() if isinstance(value, datetime)}
+    return LedgerEntry(version, **others | instants)
+
+
+def _builds(store: Store) -> tuple[tuple[BuildState, ...], BuildState | None, datetime | None]:
+    last = store.query(_BUILDS.format(which="1 = 1"))
+    good = [row for row in last if row["result"] == "good"][:1] or store.query(_BUILDS.format(which=_GOOD))
+    return (
+        tuple(map(_build, last)),
+        _build(good[0]) if good else None,
+        _utc(good[0]["as_of"]) if good else None,
+    )
+
+
+def _build(row: Row) -> BuildState:
+    return BuildState(
+        number=int(row["number"]),
+        result=row["result"],
+        built_through=int(row["built_through"]),
+        started_at=_zoned(row["started_at"]),
+        finished_at=_utc(row["finished_at"]),
+        seconds=None if row["seconds"] is None else float(row["seconds"]),
+    )
+
+
+def _loaded(row: Row) -> Loaded:
+    return Loaded(
+        row_count=int(row["row_count"] or 0),
+        newest=int(row["newest"] or 0),
+        changed_seq=int(row["changed_seq"] or 0),
+        is_extracted=bool(row["is_extracted"]),
+        extracted_at=_utc(row["extracted_at"]),
+        waiting=int(row["waiting"] or 0),
+        waiting_since=_utc(row["waiting_since"]),
+        waiting_until=_utc(row["waiting_until"]),
+    )
+
+
+def _row_counts(store: Store, marts: list[str]) -> dict[str, int]:
+    counts = [f"SELECT '{mart}' AS name, count(*) AS row_count FROM {store.marts}.{mart}" for mart in marts]
+    found = store.query(" UNION ALL ".join(counts)) if counts else []
+    return {row["name"]: int(row["row_count"]) for row in found}
+
+
+def _mart(
+    name: str, watermark: Row | None, good: BuildState | None, loads: dict[str, Loaded], rows: int | None
+) -> MartState:
+    """Say how far a mart is: a usage mart by its watermark, another one by the last good build."""
+    if name in USAGE_MARTS:
+        through = None if watermark is None else int(watermark["load_seq"])
+        refreshed_at = None if watermark is None else _utc(watermark["refreshed_at"])
+        newest = loads.get(_USAGE, Loaded()).changed_seq
+    else:
+        through, refreshed_at = (good.built_through, good.finished_at) if good else (None, None)
+        reads = [load for table, load in loads.items() if table != _USAGE or name in _OF_USAGE_TOO]
+        newest = max((load.changed_seq for load in reads), default=0)
+    is_current = rows is not None and through is not None and through >= newest
+    return MartState(name, through, is_current, rows, refreshed_at)
+
+
+def _events(rows: list[Row]) -> Events:
+    by_provider: dict[str, int] = {}
+    by_source: dict[str, int] = {}
+    for row in rows:
+        provider, source = row["provider"] or "unknown", row["cost_source"] or "prompt"
+        by_provider[provider] = by_provider.get(provider, 0) + int(row["event_count"])
+        by_source[source] = by_source.get(source, 0) + int(row["event_count"])
+    newest = max((int(row["newest"] or 0) for row in rows), default=0)
+    most_first = [dict(sorted(by.items(), key=lambda item: (-item[1], item[0]))) for by in (by_provider, by_source)]
+    return Events(sum(by_source.values()), newest, *most_first)
+
+
+def _coverage(store: Store, has: set[str], loads: dict[str, Loaded]) -> Coverage:
+    def count(mart: str, column: str, which: str = "") -> int:
+        if mart not in has:
+            return 0
+        return int(store.query(f"SELECT count(DISTINCT {column}) AS n FROM {store.marts}.{mart} {which}")[0]["n"])
+
+    unpriced = _UNPRICED.format(marts=store.marts, limit=_MOST_UNPRICED)
+    return Coverage(
+        projects=count("usage_events", "project"),
+        projects_with_mart=count("usage_project", "project"),
+        projects_with_repository=count("project_repositories", "project", "WHERE repo_name IS NOT NULL"),
+        repositories=loads.get("repos", Loaded()).row_count,
+        repositories_with_pull_requests=count("velocity", "repo_name"),
+        unpriced=tuple(
+            Unpriced(row["agent"], row["provider"], row["model"], int(row["responses"]), int(row["tokens"] or 0))
+            for row in (store.query(unpriced) if _USAGE in has else [])
+        ),
+    )
+
+
+def _utc(value: datetime | None) -> datetime | None:
+    """Give an instant with its zone: the warehouses keep UTC, without saying so."""
+    return None if value is None else _zoned(value)
+
+
+def _zoned(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

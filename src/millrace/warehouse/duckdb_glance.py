@@ -1,0 +1,46 @@
+"""A short look into a DuckDB file that changes nothing in it, and that gives way to whoever has it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from millrace.errors import ConfigError, TransientError
+from millrace.warehouse.parquet import first_line
+
+
+class Held(ConfigError):
+    """Another process, or another connection of this one, has the file to write into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """An open file: what the status needs of a store."""
+
+    kind: Literal["warehouse", "published"]
+    connection: duckdb.DuckDBPyConnection
+    marts: str = "mart"
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Give the rows of a query as dicts; TransientError when it fails."""
+        try:
+            found = self.connection.execute(sql, list(values))
+            names = [column[0].lower() for column in found.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        except duckdb.Error as error:
+            raise TransientError(first_line(error)) from error
+
+
+@contextmanager
+def glance(path: Path, kind: Literal["warehouse", "published"]) -> Iterator[Glance]:
+    """Open the file to read it; Held when somebody writes, ConfigError when it is no file of DuckDB's."""
+    try:
+        connection = duckdb.connect(path, read_only=True)
+    except duckdb.Error as error:
+        is_held = isinstance(error, duckdb.ConnectionException) or "lock is held" in str(error)
+        raise (Held if is_held else ConfigError)(f"{path} cannot be read: {first_line(error)}") from error
+    with connection:
+        yield Glance(kind, connection)
