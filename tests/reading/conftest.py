@@ -1,16 +1,20 @@
 """A warehouse that publishes, and a reader of what it published, on either engine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.contract.on_snowflake import open_warehouse
 from tests.reading.publishing import Either
 
 from millrace.warehouse.duckdb import DuckDBWarehouse
 from millrace.warehouse.duckdb_reader import DuckDBReader
 from millrace.warehouse.reading import Reader
+from millrace.warehouse.snowflake_reader import SnowflakeReader
+
+T0 = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +25,20 @@ class Place:
     reader: Reader
 
 
-@pytest.fixture(params=["duckdb"])
+@pytest.fixture(params=["duckdb", "snowflake"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    made: dict[str, Callable[[], Place]] = {"duckdb": lambda: on_duckdb(tmp_path)}
-    place = made[request.param]()
+    is_duckdb = request.param == "duckdb"
+    place = on_duckdb(tmp_path) if is_duckdb else on_snowflake(request.getfixturevalue("snowflake_at"), tmp_path)
     yield place
     place.reader.close()
     place.warehouse.close()
 
 
 def on_duckdb(folder: Path) -> Place:
-    warehouse = DuckDBWarehouse(
-        folder / "it's here" / "warehouse.duckdb", clock=lambda: datetime(2026, 11, 20, tzinfo=UTC)
-    )
+    warehouse = DuckDBWarehouse(folder / "it's here" / "warehouse.duckdb", clock=lambda: T0)
     return Place(warehouse, DuckDBReader(warehouse.published_path))
+
+
+def on_snowflake(where: str, folder: Path) -> Place:
+    warehouse = open_warehouse(where, folder / "lake", lambda: T0)
+    return Place(warehouse, SnowflakeReader(warehouse._address))

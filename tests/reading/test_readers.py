@@ -15,7 +15,7 @@ from millrace.errors import ConfigError
 from millrace.warehouse.reading import Snapshot
 
 READERS = 50
-PUBLICATIONS = 8
+PUBLICATIONS = 4
 
 
 def numbers(snapshot: Snapshot) -> set[int]:

@@ -52,7 +52,7 @@ class Reader(Protocol):
         """Name what is published now, or was two seconds ago, without reading it; ConfigError when nothing is."""
 
     def read(self, work: Callable[[Snapshot], Answer]) -> Answer:
-        """Give what `work` makes of one snapshot: the newest, or of two seconds ago.
+        """Give what `work` makes of one snapshot: of what was published last when it began, or of something newer.
 
         Where a snapshot cannot be held fast, work that met a newer publication is done again, so it has to be free of
         effects; and it uses its snapshot only, neither after it ended nor together with another of this reader.

@@ -18,7 +18,7 @@ from millrace.warehouse.parquet import first_line
 
 LOCK_TIMEOUT_S = 60
 _STATEMENT_TIMEOUT_S = 300  # well within the 540 s of a function
-_NETWORK_TIMEOUT_S = 330
+_MORE_THAN_A_STATEMENT_S = 30
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _EXPECTED = "snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W was expected"
 
@@ -93,8 +93,13 @@ class Address:
         return {f"MILLRACE_SNOWFLAKE_{name}": value for name, value in said.items()} | secret
 
 
-def connect(address: Address) -> connector.SnowflakeConnection:
-    """Open a session in UTC, whose statements end by themselves; ConfigError when it is refused."""
+def connect(
+    address: Address, schema: str = "RAW", statement_timeout_s: int = _STATEMENT_TIMEOUT_S, **parameters: object
+) -> connector.SnowflakeConnection:
+    """Open a session in UTC, whose statements end by themselves; ConfigError when it is refused.
+
+    `parameters` of a session are set beside those that all have.
+    """
     there = {"host": address.host, "port": address.port, "protocol": address.protocol} if address.host else {}
     try:
         return connector.connect(
@@ -103,20 +108,21 @@ def connect(address: Address) -> connector.SnowflakeConnection:
             role=address.role,
             warehouse=address.warehouse,
             database=address.database,
-            schema="RAW",
+            schema=schema,
             paramstyle="qmark",  # values are bound by the server
             application="Millrace",
             login_timeout=60,
-            network_timeout=_NETWORK_TIMEOUT_S,
+            network_timeout=statement_timeout_s + _MORE_THAN_A_STATEMENT_S,
             client_session_keep_alive=False,
             session_parameters={
                 "ABORT_DETACHED_QUERY": True,
                 "LOCK_TIMEOUT": LOCK_TIMEOUT_S,
                 "QUERY_TAG": "millrace",
-                "STATEMENT_TIMEOUT_IN_SECONDS": _STATEMENT_TIMEOUT_S,
+                "STATEMENT_TIMEOUT_IN_SECONDS": statement_timeout_s,
                 "TIMESTAMP_NTZ_OUTPUT_FORMAT": "YYYY-MM-DD HH24:MI:SS.FF6",  # a CAST to text would cut to milliseconds
                 "TIMEZONE": "UTC",
                 "WEEK_START": 1,
+                **parameters,
             },
             **_credentials(address),
             **there,
