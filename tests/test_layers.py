@@ -29,10 +29,10 @@ LAYERS = (
     ("loading", "sweeping"),
     ("quarantine", "health", "standing"),
     ("status",),
-    ("status_text",),
+    ("status_text", "api"),
     ("adapters",),
     ("following", "usage_commands", "etl_commands"),
-    ("usage_road",),
+    ("usage_road", "serving"),
     ("cli",),
     ("__main__",),
 )
@@ -47,6 +47,8 @@ OWNERS = {
     "google.cloud.run_v2": ("jobs.py",),
     "snowflake": ("warehouse/snowflake",),
     "dbt": ("building.py",),
+    "fastapi": ("api/", "serving.py"),
+    "uvicorn": ("serving.py",),
     "filelock": ("collect/locking.py",),
     "watchfiles": ("collect/watching.py",),
 }

@@ -31,7 +31,7 @@ from urllib.parse import unquote, urlsplit
 from millrace.building import Build, Node, build
 from millrace.builds import Builder
 from millrace.bus import Bus
-from millrace.config import BuildConfig, ExtractConfig, LoadConfig
+from millrace.config import ApiConfig, BuildConfig, ExtractConfig, LoadConfig
 from millrace.errors import ConfigError
 from millrace.lake import Lake
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from millrace.extracting import Extractor
     from millrace.loading import Job, Loader
     from millrace.warehouse.duckdb import DuckDBWarehouse
+    from millrace.warehouse.reading import Reader
     from millrace.warehouse.snowflake import SnowflakeWarehouse
 
 
@@ -147,6 +148,19 @@ def warehouse_of(config: LoadConfig | BuildConfig) -> "DuckDBWarehouse | Snowfla
     if config.warehouse.startswith("snowflake:"):
         return snowflake_at(config.warehouse, config.snowflake_key, config.lake)
     return duckdb_at(config.warehouse, config.memory)
+
+
+@OneEach
+def reader_of(config: ApiConfig) -> "Reader":
+    """Give what the read API reads: the published copy of a DuckDB file, or Snowflake's schema PUBLISHED."""
+    if config.warehouse.startswith("snowflake:"):
+        from millrace.warehouse.snowflake_reader import SnowflakeReader
+        from millrace.warehouse.snowflake_session import Address
+
+        return SnowflakeReader(Address.parse(config.warehouse, config.snowflake_key))
+    from millrace.warehouse.duckdb_reader import DuckDBReader
+
+    return DuckDBReader(duckdb_at(config.warehouse, config.memory).published_path, config.memory)
 
 
 @OneEach

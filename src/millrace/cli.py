@@ -24,7 +24,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="millrace", description="What coding agents on this machine used, and what it costs.", epilog=_CODES
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="collect | usage | etl")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="collect | usage | etl | serve")
     collect = commands.add_parser(
         "collect",
         epilog=_CODES,
@@ -68,6 +68,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     _add_place(status)
     status.add_argument("--format", choices=("text", "json"), default="text", help="(default: text)")
+    serve = commands.add_parser(
+        "serve",
+        epilog=_CODES,
+        help="show the marts as a page, and answer the read API, to this machine alone",
+        description="Serve the published marts of a data directory: a page at /, the routes under /api (openapi.json "
+        "lists them), and the status. Only programs of this machine can reach it. It never waits for a run.",
+    )
+    _add_place(serve)
+    serve.add_argument("--port", type=int, default=8765, metavar="N", help="(default: 8765; 0: any that is free)")
     return parser.parse_args(arguments)
 
 
@@ -113,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.command == "etl":
         return _show_status(options)
+    if options.command == "serve":
+        return _serve(options)
     from millrace import usage_commands  # --help need not wait for the libraries of all steps
 
     place = usage_commands.place_of(options)
@@ -136,6 +147,15 @@ def _show_status(options: argparse.Namespace) -> int:
         message = "the status is of a data directory, in a checkout: make run ARGS=status"
         raise ConfigError(f"this installation can only send ({error}): {message}") from error
     return int(etl_commands.show_status(options))
+
+
+def _serve(options: argparse.Namespace) -> int:
+    try:
+        from millrace import serving
+    except ImportError as error:
+        message = "marts are made and served in a checkout, by: make run, make serve"
+        raise ConfigError(f"this installation can only send ({error}): {message}") from error
+    return serving.serve(options)
 
 
 def _road() -> ModuleType:

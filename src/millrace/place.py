@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from millrace.config import BuildConfig, LoadConfig
+from millrace.config import ApiConfig, BuildConfig, LoadConfig
 from millrace.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -92,6 +92,16 @@ class Place:
             memory=settings["MILLRACE_MEMORY"],
             lease_s=float(settings["MILLRACE_LEASE_S"]),
             quiet_s=0,
+        )
+
+    def api_config(self) -> ApiConfig:
+        """Give what the read API needs here: only what is published, so that no run has to wait for it."""
+        settings = self.settings()
+        return ApiConfig(
+            lake=settings["MILLRACE_LAKE"],
+            quarantine=settings["MILLRACE_QUARANTINE"],
+            warehouse=settings["MILLRACE_WAREHOUSE"],
+            memory=settings["MILLRACE_MEMORY"],
         )
 
     @contextmanager
