@@ -1,0 +1,95 @@
+# ruff: noqa: S608 - the names are this module's own
+"""A small built world, published once for all tests of the read API, and the application over it."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from tests.local.conftest import run_all
+
+from millrace.api.app import Api, create
+from millrace.place import Place
+from millrace.status import Status
+from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.duckdb_reader import DuckDBReader
+
+WORLD = ("--developers", "15", "--days", "25", "--seed", "5", "--end", "2026-10-20T00:00:00Z", "--no-limiter")
+NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
+# One project of three stays without a repository, and two users of fifteen without a developer.
+REPOSITORIES = [("src-service-01", "acme-corp/service-01"), ("src-service-02(-.+)?", "acme-corp/service-02")]
+AUTHORS = [("dev005@example.com", "user_005")]
+_MATCHED = ("project_repositories", "user_developers", "ai_spend_by_repo_week", "cost_per_merged_pr")
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A data directory in which three repositories are built and published; nobody changes it."""
+    place = Place(tmp_path_factory.mktemp("store"))
+    done = run_all(place.root, *WORLD, "--usage")
+    assert done.code == 0, done.out + done.err
+    with DuckDBWarehouse(place.warehouse) as warehouse:
+        warehouse.run_scripts(_matching(place))
+        (build,) = warehouse.last_builds()
+        warehouse.publish(build)
+    return place
+
+
+def _matching(place: Place) -> list[str]:
+    """Give what fills the two seeds, and makes the marts that depend on them by what dbt compiled."""
+    filled = [
+        *(f"INSERT INTO staging.usage_repositories VALUES ('{project}', '{repo}')" for project, repo in REPOSITORIES),
+        *(f"INSERT INTO staging.usage_authors VALUES ('{user}', '{developer}')" for user, developer in AUTHORS),
+    ]
+    compiled = place.dbt / "compiled" / "millrace" / "models" / "marts"
+    made = [f"INSERT INTO mart.{mart} {(compiled / f'{mart}.sql').read_text()}" for mart in _MATCHED]
+    return [*filled, *(f"DELETE FROM mart.{mart}" for mart in _MATCHED), *made]
+
+
+@pytest.fixture
+def place(store: Place, tmp_path: Path) -> Place:
+    """A copy of what is published, which a test may change."""
+    place = Place(tmp_path / "data")
+    place.root.mkdir()
+    shutil.copy(store.published, place.published)
+    return place
+
+
+@pytest.fixture
+def reader(store: Place) -> Iterator[DuckDBReader]:
+    reader = DuckDBReader(store.published)
+    yield reader
+    reader.close()
+
+
+def no_status() -> Status:
+    """Stand for the status where no test asks for it."""
+    raise NotImplementedError
+
+
+@pytest.fixture
+def api(reader: DuckDBReader) -> Api:
+    """What the routes answer from, on a day after the last of the world."""
+    return Api(reader, no_status, lambda: NOW)
+
+
+@pytest.fixture
+def app(api: Api) -> FastAPI:
+    return create(api, ("testserver",))
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """A caller; an error of the program is the answer that it gets."""
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+def ask(path: Path, sql: str) -> list[tuple[object, ...]]:
+    """Ask a published file directly."""
+    with duckdb.connect(path, read_only=True) as connection:
+        return connection.execute(sql).fetchall()
