@@ -23,6 +23,12 @@ _OF_DELIVERY = ("velocity", "developer_velocity", "review_costs", "quality", "ai
 MARTS = (*_OF_DELIVERY, *USAGE_MARTS, *_OF_USAGE_TOO)
 _USAGE = "usage_events"
 _MOST_UNPRICED = 20
+_TOLD = {
+    "projects": ("DISTINCT project", "usage_events", "1 = 1"),
+    "projects_with_mart": ("DISTINCT project", "usage_project", "1 = 1"),
+    "projects_with_repository": ("DISTINCT project", "project_repositories", "repo_name IS NOT NULL"),
+    "repositories_with_pull_requests": ("DISTINCT repo_name", "velocity", "1 = 1"),
+}
 
 _TABLES = """
     SELECT lower(table_schema) AS place, lower(table_name) AS name FROM information_schema.tables
@@ -184,16 +190,17 @@ def look(store: Store) -> Standing:
     asked = _LOADS.format(usage_through=int(through), built_through=int(built_through))
     found = store.query(asked) if ("meta", "loads") in there else []
     loads = {str(row["table_name"]): _loaded(row) for row in found}
-    rows = _row_counts(store, [mart for mart in MARTS if mart in has])
+    counts = _counts(store, has)
+    events = _events(store.query(_EVENTS.format(marts=store.marts)) if _USAGE in has else [])
     return Standing(
         kind=store.kind,
         builds=builds,
         good=good,
         as_of=as_of,
         loads=loads,
-        marts=tuple(_mart(name, watermarks.get(name), good, loads, rows.get(name)) for name in MARTS),
-        events=_events(store.query(_EVENTS.format(marts=store.marts)) if _USAGE in has else []),
-        coverage=_coverage(store, has, loads),
+        marts=tuple(_mart(name, watermarks.get(name), good, loads, counts.get(name)) for name in MARTS),
+        events=events,
+        coverage=_coverage(store, counts, events, loads),
     )
 
 
@@ -260,10 +267,16 @@ def _loaded(row: Row) -> Loaded:
     )
 
 
-def _row_counts(store: Store, marts: list[str]) -> dict[str, int]:
-    counts = [f"SELECT '{mart}' AS name, count(*) AS row_count FROM {store.marts}.{mart}" for mart in marts]
-    found = store.query(" UNION ALL ".join(counts)) if counts else []
-    return {row["name"]: int(row["row_count"]) for row in found}
+def _counts(store: Store, has: set[str]) -> dict[str, int]:
+    """Give the rows of each mart that is there by its name, and the things that marts tell of; all by one statement."""
+    counts = {mart: ("*", mart, "1 = 1") for mart in MARTS if mart in has}
+    counts |= {name: told for name, told in _TOLD.items() if told[1] in has}
+    each = [
+        f"SELECT '{name}' AS name, count({what}) AS n FROM {store.marts}.{mart} WHERE {which}"
+        for name, (what, mart, which) in counts.items()
+    ]
+    found = store.query(" UNION ALL ".join(each)) if each else []
+    return {row["name"]: int(row["n"]) for row in found}
 
 
 def _mart(
@@ -294,22 +307,14 @@ def _events(rows: list[Row]) -> Events:
     return Events(sum(by_source.values()), newest, *most_first)
 
 
-def _coverage(store: Store, has: set[str], loads: dict[str, Loaded]) -> Coverage:
-    def count(mart: str, column: str, which: str = "") -> int:
-        if mart not in has:
-            return 0
-        return int(store.query(f"SELECT count(DISTINCT {column}) AS n FROM {store.marts}.{mart} {which}")[0]["n"])
-
+def _coverage(store: Store, counts: dict[str, int], events: Events, loads: dict[str, Loaded]) -> Coverage:
     unpriced = _UNPRICED.format(marts=store.marts, limit=_MOST_UNPRICED)
     return Coverage(
-        projects=count("usage_events", "project"),
-        projects_with_mart=count("usage_project", "project"),
-        projects_with_repository=count("project_repositories", "project", "WHERE repo_name IS NOT NULL"),
+        **{name: counts.get(name, 0) for name in _TOLD},
         repositories=loads.get("repos", Loaded()).row_count,
-        repositories_with_pull_requests=count("velocity", "repo_name"),
         unpriced=tuple(
             Unpriced(row["agent"], row["provider"], row["model"], int(row["responses"]), int(row["tokens"] or 0))
-            for row in (store.query(unpriced) if _USAGE in has else [])
+            for row in (store.query(unpriced) if "unknown" in events.by_cost_source else [])
         ),
     )
 

@@ -1,0 +1,186 @@
+"""Which store is read, what is said when none can be, and what is told of it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from pydantic import TypeAdapter
+from tests.status.conftest import World, event
+
+from millrace import etl_commands, runs
+from millrace.bus.local import LocalBus
+from millrace.collect import locking
+from millrace.lake.local import LocalLake
+from millrace.place import PROJECT, Place
+from millrace.runs import Order
+from millrace.standing import MARTS
+from millrace.status import Status
+
+LEASE = '{"token": 9, "holder": "a", "expires_at": "%s"}'
+HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Let another process have the warehouse."""
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        yield
+        holder.communicate("\n")
+
+
+def test_every_mart_of_the_dbt_project_is_one_of_the_status() -> None:
+    models = (PROJECT / "jobs" / "dbt-runner" / "dbt" / "models" / "marts").glob("*.sql")
+    assert {model.stem for model in models} <= set(MARTS)
+
+
+def test_the_json_is_the_contract(world: World) -> None:
+    now = world.look()
+    told = json.loads(now.to_json())
+    assert told == json.loads(TypeAdapter(Status).dump_json(now))
+    names = "health reasons as_of built_through newest_load_seq lag_events lag_rows lag_seconds watcher marts events "
+    names += "coverage sources runs last_complete builds in_quarantine store store_error"
+    assert list(told) == names.split()
+    assert list(told["watcher"]) == ["running", "pid", "last_refresh_at", "seconds_since_refresh"]
+    assert list(told["marts"][0]) == ["name", "watermark", "is_current", "rows", "last_refresh_at"]
+    assert list(told["sources"][0]) == ["table", "last_extracted_at", "seconds_since", "rows", "is_silent"]
+    assert list(told["builds"][0]) == ["number", "result", "built_through", "started_at", "finished_at", "seconds"]
+    assert told["builds"][0]["started_at"].endswith("Z")
+
+
+def test_events_and_coverage_are_counted_and_blank_names_have_one(world: World) -> None:
+    now = world.look()
+    assert (now.events.total, now.events.newest_load_seq) == (6, 1)
+    assert now.events.by_provider == {"anthropic": 4, "claude": 1, "unknown": 1}
+    assert now.events.by_cost_source == {"rate_card": 4, "prompt": 1, "unknown": 1}
+    assert (now.coverage.projects, now.coverage.projects_with_mart) == (1, 1)
+    (unpriced,) = now.coverage.unpriced
+    assert (unpriced.model, unpriced.responses, unpriced.tokens) == ("nobody-knows", 1, 110)
+    assert {source.table: source.rows for source in now.sources}["commits"] == 3
+
+
+def test_an_event_that_is_told_again_without_a_change_does_not_wait(world: World) -> None:
+    world.drop("usage_events", [event(9, model="nobody-knows")])
+    assert (world.look().lag_events, world.look().health) == (0, "live")
+
+
+def test_a_mart_that_is_not_there_counts_as_nothing(world: World) -> None:
+    with duckdb.connect(world.place.warehouse) as connection:
+        connection.execute("drop table mart.usage_events cascade; drop table mart.velocity cascade")
+    now = world.look()
+    assert (now.health, now.events.total, now.coverage.projects) == ("live", 0, 0)
+    assert next(mart for mart in now.marts if mart.name == "velocity").rows is None
+
+
+def test_while_somebody_holds_the_warehouse_the_published_copy_is_read(world: World) -> None:
+    with held(world.place.warehouse):
+        now = world.look()
+    assert (now.store, now.store_error, now.health, now.events.total) == ("published", None, "live", 6)
+
+
+def test_a_copy_that_is_older_than_what_was_asked_for_does_not_pretend_to_know_the_lag(world: World) -> None:
+    world.use(3)
+    with held(world.place.warehouse):
+        now, later = world.look(-3600), world.look(60)
+    assert (now.health, later.health) == ("syncing", "stale")
+    assert (later.lag_events, later.lag_rows, later.lag_seconds) == (None, None, None)
+    assert "published through 2, 3 is requested" in later.reasons[0]
+
+
+def test_while_a_build_is_going_on_the_marts_are_syncing(world: World) -> None:
+    world.use(3)
+    lake = LocalLake(world.place.lake, "lake")
+    (world.place.lake / "build" / "lease.json").unlink()
+    expires_at = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    lake.write("build/lease.json", (LEASE % expires_at).encode(), 0)
+    with held(world.place.warehouse):
+        now = world.look(60)
+    assert (now.health, now.store) == ("syncing", "published")
+    assert now.reasons[0].startswith("a build is going on")
+
+
+def test_a_build_whose_process_died_is_an_error(world: World) -> None:
+    world.warehouse.start_build(99, "test", None)
+    world.warehouse.close()
+    now = world.look()
+    assert (now.health, now.builds[0].result) == ("error", "running")
+    assert "was never ended, its process died" in now.reasons[0]
+
+
+@pytest.mark.parametrize("name", ["millrace.duckdb", "published.duckdb"])
+def test_a_file_that_is_broken_is_an_error_and_the_lakes_part_is_told(world: World, name: str) -> None:
+    runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+    if name == "published.duckdb":
+        world.place.warehouse.unlink()
+    (world.place.root / name).write_bytes(b"no database " * 4096)
+    now = world.look()
+    assert (now.health, now.store, now.lag_events, now.newest_load_seq) == ("error", None, None, None)
+    assert name in (now.store_error or "")
+    assert now.reasons[0] == f"the warehouse cannot be read: {now.store_error}"
+    assert (len(now.runs), now.runs[0].status, len(now.marts)) == (1, "unfinished", len(MARTS))
+
+
+def test_before_anything_ran_all_is_well_and_nothing_is_made(tmp_path: Path) -> None:
+    now = etl_commands.status_of(Place(tmp_path / "data"))
+    assert (now.health, now.reasons, now.store, now.store_error) == ("live", (), None, None)
+    assert (now.events.total, now.runs, now.builds, now.lag_events) == (0, (), (), 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_run_is_syncing_until_it_does_not_end(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    runs.start(LocalLake(place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+    now = etl_commands.status_of(place)
+    late = etl_commands.status_of(place, datetime.now(UTC) + timedelta(hours=2))
+    assert (now.health, now.store_error) == ("syncing", None)
+    assert (late.health, "nothing was built" in (late.store_error or "")) == ("error", True)
+
+
+def test_a_failed_run_is_an_error_until_the_next(world: World) -> None:
+    lake = LocalLake(world.place.lake, "lake")
+    plan = runs.start(lake, LocalBus(), Order(datetime.now(UTC)))
+    runs.fail(lake, plan.run_id, "commits was not extracted")
+    now = world.look()
+    assert (now.health, now.last_complete) == ("error", None)
+    assert "failed: commits was not extracted" in now.reasons[0]
+
+
+def test_a_table_of_which_a_run_brought_nothing_for_long_is_silent(world: World) -> None:
+    with duckdb.connect(world.place.warehouse) as connection:
+        connection.execute("update meta.loads set run_id = 'r' where table_name = 'commits'")
+    now, later = world.look(), world.look(37 * 3600)
+    assert (now.health, later.health) == ("live", "stale")
+    assert later.reasons == ("nothing was extracted of commits for 37 h; type: make run",)
+    assert [source.table for source in later.sources if source.is_silent] == ["commits"]
+
+
+def test_a_collector_is_seen_by_its_process_and_its_lock_is_left_alone(world: World) -> None:
+    with locking.holding(world.place.collector):
+        assert world.look().watcher.pid == os.getpid()
+    assert (world.look().watcher.running, world.look().watcher.pid) == (False, None)
+    (world.place.collector / "collector.pid").write_text("999999999")  # one that was killed
+    assert world.look().watcher.running is False
+    (world.place.collector / "collector.lock").unlink(missing_ok=True)
+    world.look()
+    assert not (world.place.collector / "collector.lock").exists()
+
+
+def test_what_lies_in_quarantine_is_counted_without_the_warehouse_being_written(world: World) -> None:
+    (world.place.lake / "drop" / "commits" / "bad.parquet").write_bytes(b"none")
+    stamp = world.place.warehouse.stat().st_mtime_ns
+    quarantine = LocalLake(world.place.quarantine, "quarantine")
+    quarantine.write("quarantine/0123456789abcdef-7", b"none", 0)
+    now = world.look()
+    assert (now.in_quarantine, now.health, now.needs_somebody) == (1, "live", True)
+    quarantine.write("quarantine/0123456789abcdef-7.discarded.json", b"{}", 0)
+    assert world.look().in_quarantine == 0
+    assert world.place.warehouse.stat().st_mtime_ns == stamp
