@@ -65,12 +65,65 @@ run "everything_that_the_work_needs_and_no_more" {
     condition = [for key, each in snowflake_grant_privileges_to_account_role.meta : "${key} ${join(" ", sort(each.privileges))}" if endswith(key, "/MART_WATERMARKS") || endswith(key, "/USAGE_OLD_KEYS")] == [
       "BUILDER/MART_WATERMARKS DELETE INSERT SELECT UPDATE",
       "BUILDER/USAGE_OLD_KEYS DELETE INSERT SELECT UPDATE",
+      "READER/MART_WATERMARKS SELECT",
     ]
-    error_message = "what dbt notes of its marts is the builder's, and nobody else's"
+    error_message = "what dbt notes of its marts is the builder's, and readers see how far they are"
   }
   assert {
     condition     = output.addresses["SWEEPER"] == "snowflake://acme-millrace/MILLRACE?user=MILLRACE_SWEEPER&role=MILLRACE_SWEEPER&warehouse=MILLRACE"
     error_message = "an address names the user and its role"
+  }
+}
+
+run "readers_change_nothing" {
+  command = plan
+  module {
+    source = "./modules/snowflake"
+  }
+
+  assert {
+    condition = { for key, each in snowflake_grant_privileges_to_account_role.meta : key => each.privileges if startswith(key, "READER/") } == {
+      "READER/BUILDS"          = toset(["SELECT"])
+      "READER/LOADS"           = toset(["SELECT"])
+      "READER/MART_WATERMARKS" = toset(["SELECT"])
+      "READER/PUBLISHED"       = toset(["SELECT"])
+    }
+    error_message = "readers see what was built, published and loaded, and how far each mart is"
+  }
+  assert {
+    condition     = keys(snowflake_service_user.this) == ["BUILDER", "LOADER", "SWEEPER"]
+    error_message = "without an API nobody signs in for it"
+  }
+}
+
+run "the_api_signs_in_as_itself_and_acts_by_the_role_of_readers" {
+  command = plan
+  module {
+    source = "./modules/snowflake"
+  }
+  variables {
+    subjects = { API = "4", BUILDER = "1", LOADER = "2", SWEEPER = "3" }
+  }
+
+  assert {
+    condition     = output.addresses["API"] == "snowflake://acme-millrace/MILLRACE?user=MILLRACE_API&role=MILLRACE_READER&warehouse=MILLRACE"
+    error_message = "its address names its user and the role of readers"
+  }
+  assert {
+    condition     = snowflake_grant_account_role.user["API"].role_name == "MILLRACE_READER" && snowflake_grant_account_role.user["API"].user_name == "MILLRACE_API"
+    error_message = "it has the role of readers, and no other"
+  }
+  assert {
+    condition     = !contains(keys(snowflake_account_role.this), "API")
+    error_message = "it has no role of its own"
+  }
+  assert {
+    condition     = snowflake_execute.identity["API"].execute == "ALTER USER MILLRACE_API SET WORKLOAD_IDENTITY = (TYPE = GCP SUBJECT = '4')"
+    error_message = "it signs in as its Google account"
+  }
+  assert {
+    condition     = snowflake_service_user.this["API"].statement_timeout_in_seconds == 30 && contains(keys(snowflake_execute.short_sessions), "API")
+    error_message = "its statements are short, and a session that it does not use ends"
   }
 }
 

@@ -44,8 +44,13 @@ locals {
     }
     READER = {
       schemas = { META = ["USAGE"], PUBLISHED = ["USAGE"] }
-      meta    = { BUILDS = ["SELECT"], PUBLISHED = ["SELECT"] }
-      reads   = ["PUBLISHED"]
+      meta = {
+        BUILDS          = ["SELECT"]
+        LOADS           = ["SELECT"] # how far the marts are behind
+        MART_WATERMARKS = ["SELECT"]
+        PUBLISHED       = ["SELECT"]
+      }
+      reads = ["PUBLISHED"]
     }
   }
 

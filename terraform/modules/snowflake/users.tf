@@ -1,14 +1,15 @@
-# Who signs in: the account of a function or job, by its own identity or, where that cannot be, by a key. No password.
+# Who signs in: the account of a function or job, each by a role of its own, the API by that of readers; by its own identity or, where that cannot be, by a key. No password.
 locals {
-  _statement_timeout_s = { BUILDER = 3600, LOADER = 300, SWEEPER = 300 }
-  _idle_minutes        = { BUILDER = 60, LOADER = 5, SWEEPER = 5 } # one of dbt's sessions may wait for another's model
+  _acts_by             = { for user in keys(var.subjects) : user => local._roles[user == "API" ? "READER" : user] }
+  _statement_timeout_s = { API = 30, BUILDER = 3600, LOADER = 300, SWEEPER = 300 }
+  _idle_minutes        = { API = 5, BUILDER = 60, LOADER = 5, SWEEPER = 5 } # one of dbt's sessions may wait for another's model
   _policies            = { for user in keys(var.subjects) : user => "${local.meta_schema}.SESSIONS_OF_${user}" }
 }
 
 resource "snowflake_service_user" "this" {
   for_each                       = var.subjects
-  name                           = local._roles[each.key]
-  default_role                   = local._roles[each.key]
+  name                           = "MILLRACE_${each.key}"
+  default_role                   = local._acts_by[each.key]
   default_secondary_roles_option = "NONE"
   default_warehouse              = snowflake_warehouse.this.name
   rsa_public_key                 = try(var.keys[each.key].public_key, null)

@@ -78,11 +78,11 @@ variable "staging" {
 }
 
 variable "subjects" {
-  description = "Who signs in, by the end of the user's name: the subject of a Google account's tokens."
+  description = "Who signs in, by the end of the user's name: the subject of a Google account's tokens. API only where it is deployed."
   type        = map(string)
   nullable    = false
   validation {
-    condition     = length(setsubtract(keys(var.subjects), ["BUILDER", "LOADER", "SWEEPER"])) == 0
-    error_message = "subjects: of BUILDER, LOADER and SWEEPER; readers are people, and get the role MILLRACE_READER."
+    condition     = length(setsubtract(keys(var.subjects), ["API", "BUILDER", "LOADER", "SWEEPER"])) == 0
+    error_message = "subjects: of API, BUILDER, LOADER and SWEEPER; other readers are people, and get the role MILLRACE_READER."
   }
 }
