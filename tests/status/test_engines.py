@@ -1,0 +1,150 @@
+"""What is published, as the read API asks it: the same status on both engines, and nothing else is opened."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.contract.on_snowflake import open_warehouse
+from tests.status.conftest import Row, event
+
+from millrace import builds, status
+from millrace.lake import ObjectVersion
+from millrace.lake.local import LocalLake
+from millrace.rows import to_batch
+from millrace.standing import USAGE_MARTS
+from millrace.status import Status
+from millrace.tables import TABLES
+from millrace.warehouse import Batch
+from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.duckdb_reader import DuckDBReader
+from millrace.warehouse.reading import Reader
+from millrace.warehouse.snowflake import SnowflakeWarehouse
+from millrace.warehouse.snowflake_reader import SnowflakeReader
+
+T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
+EVENT = """
+    CREATE OR REPLACE TABLE mart.usage_events AS SELECT agent, provider, model, project, _load_seq,
+        CAST(input_tokens AS BIGINT) AS total_tokens,
+        CASE WHEN role = 'assistant' THEN 'unknown' END AS cost_source
+    FROM raw.usage_events"""
+PROJECTS = """
+    CREATE OR REPLACE TABLE mart.project_repositories AS
+    SELECT DISTINCT project, CASE WHEN project = 'shop' THEN 'acme/shop' END AS repo_name FROM raw.usage_events"""
+
+
+@dataclass(slots=True)
+class Publishing:
+    """A warehouse that publishes, a reader of what it published, and a lake."""
+
+    folder: Path
+    warehouse: DuckDBWarehouse | SnowflakeWarehouse
+    reader: Reader
+    files: int = 0
+
+    @property
+    def lake(self) -> LocalLake:
+        return LocalLake(self.folder / "lake", "lake")
+
+    def load(self, table: str, *rows: Row, run_id: str | None = None) -> None:
+        self.files += 1
+        path = self.folder / f"{self.files}.parquet"
+        pq.write_table(pa.Table.from_batches([to_batch(list(rows), TABLES[table], T0, run_id)]), path)
+        batch = Batch(ObjectVersion("b", path.name, 1), TABLES[table], path, T0, run_id)
+        builds.request(self.lake, self.warehouse.load(batch).load_seq, run_id)
+
+    def publish(self) -> None:
+        last = self.warehouse.last_builds(1)
+        build = self.warehouse.start_build(last[0].token + 1 if last else 1, "somebody", None)
+        self.run("CREATE SCHEMA IF NOT EXISTS mart", EVENT, PROJECTS, "DELETE FROM meta.mart_watermarks")
+        for mart in USAGE_MARTS:
+            newest = "(SELECT max(_load_seq) FROM raw.usage_events)"
+            self.run(
+                "INSERT INTO meta.mart_watermarks (mart_name, load_seq, definition, refreshed_at)"
+                f" SELECT '{mart}', {newest}, 'd', CAST('2026-11-20 12:00:00' AS TIMESTAMP)"
+            )
+        self.warehouse.publish(self.warehouse.end_build(build, True, 1.0, ()))
+
+    def run(self, *statements: str) -> None:
+        if isinstance(self.warehouse, DuckDBWarehouse):
+            self.warehouse.run_scripts(statements)
+        else:
+            for statement in statements:
+                self.warehouse.execute(statement)
+
+    def look(self, later_s: float = 0) -> Status:
+        return status.assemble(self.lake, status.of_reader(self.reader), now=T0 + timedelta(seconds=later_s))
+
+
+@pytest.fixture(params=["duckdb", "snowflake"])
+def published(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Publishing]:
+    """A warehouse of which something is published."""
+    made: Publishing
+    if request.param == "duckdb":
+        duckdb = DuckDBWarehouse(tmp_path / "w.duckdb", clock=lambda: T0)
+        made = Publishing(tmp_path, duckdb, DuckDBReader(duckdb.published_path))
+    else:
+        snowflake = open_warehouse(request.getfixturevalue("snowflake_at"), tmp_path / "lake", lambda: T0)
+        made = Publishing(tmp_path, snowflake, SnowflakeReader(snowflake._address))
+    made.warehouse.ensure_tables()
+    prompt = {"role": "user", "provider": None, "project": "tool", "input_tokens": None, "output_tokens": None}
+    made.load("usage_events", event(1), event(2, provider="anthropic"), event(3, **prompt))
+    made.load("commits", {"commitHash": "c", "repoName": "acme/shop", "userId": "u"}, run_id="r1")
+    made.publish()
+    yield made
+    made.reader.close()
+    made.warehouse.close()
+
+
+def test_what_is_published_is_told(published: Publishing) -> None:
+    now = published.look()
+    assert (now.health, now.reasons, now.store, now.store_error) == ("live", (), "published", None)
+    assert (now.built_through, now.newest_load_seq, now.lag_events, now.lag_rows) == (2, 2, 0, 0)
+    assert now.events.by_provider == {"anthropic": 1, "claude": 1, "unknown": 1}
+    assert now.events.by_cost_source == {"unknown": 2, "prompt": 1}
+    assert (now.coverage.projects, now.coverage.projects_with_repository) == (2, 1)
+    assert [(each.provider, each.tokens) for each in now.coverage.unpriced] == [("anthropic", 100), ("claude", 100)]
+    assert (now.watcher.running, now.watcher.last_refresh_at) == ("unknown", T0)
+    (events,) = (mart for mart in now.marts if mart.name == "usage_events")
+    assert (events.watermark, events.rows, events.is_current, events.last_refresh_at) == (1, 3, True, T0)
+    assert next(mart for mart in now.marts if mart.name == "velocity").rows is None
+    assert now.builds[0].started_at == T0
+    assert [(source.table, source.rows) for source in now.sources if source.rows] == [
+        ("commits", 1),
+        ("usage_events", 3),
+    ]
+
+
+def test_a_table_that_fell_silent_is_told(published: Publishing) -> None:
+    assert published.look(37 * 3600).reasons == ("nothing was extracted of commits for 37 h; type: make run",)
+
+
+def test_what_was_loaded_since_waits(published: Publishing) -> None:
+    """Snowflake's ledger is that of the loads, and counts them; a copy knows only that more was asked for."""
+    published.load("usage_events", event(4), event(1, output_tokens=11))
+    published.load("commits", {"commitHash": "d", "repoName": "acme/shop", "userId": "u"})
+    now = published.look(5)
+    lag = (now.lag_events, now.lag_rows, now.lag_seconds)
+    is_copy = isinstance(published.warehouse, DuckDBWarehouse)
+    assert (now.health, lag) == ("syncing", (None, None, None) if is_copy else (2, 1, 5.0))
+    published.publish()
+    if is_copy:
+        published.reader.close()
+    assert (published.look().lag_events, published.look().newest_load_seq) == (0, 4)
+
+
+def test_before_the_first_build_nothing_is_published(tmp_path: Path) -> None:
+    reader = DuckDBReader(tmp_path / "published.duckdb")
+    now = status.assemble(LocalLake(tmp_path / "lake", "lake"), status.of_reader(reader), now=T0)
+    assert (now.health, now.store, now.store_error) == ("live", None, None)
+
+
+def test_a_published_file_that_is_broken_is_said(tmp_path: Path) -> None:
+    (tmp_path / "published.duckdb").write_bytes(b"no database " * 4096)
+    reader = DuckDBReader(tmp_path / "published.duckdb")
+    now = status.assemble(LocalLake(tmp_path / "lake", "lake"), status.of_reader(reader), now=T0)
+    assert (now.health, now.store) == ("error", None)
+    assert "published.duckdb cannot be read" in (now.store_error or "")
