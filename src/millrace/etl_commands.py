@@ -51,11 +51,15 @@ def collecting(place: Place) -> Collecting:
 
 
 def reading(place: Place) -> status.Read:
-    """Let work read the working warehouse, or the published copy while a run, a build or a collector holds it."""
+    """Let work read the working warehouse, or the published copy while a run, a build or a collector is at work.
+
+    Whoever is at work opens and closes the warehouse as it needs it: between that, its file is left alone as well.
+    """
 
     def read(work: Callable[[Store], Found]) -> Found:
-        held: Held | None = None
-        if place.warehouse.exists():
+        worker = locking.living(place.running)
+        held = None if worker is None else Held(f"process {worker} is at work in {place.root}")
+        if held is None and place.warehouse.exists():
             try:
                 with glance(place.warehouse, "warehouse") as store:
                     return work(store)

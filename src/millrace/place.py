@@ -51,6 +51,11 @@ class Place:
         return self.root / "collector"
 
     @property
+    def running(self) -> Path:
+        """Where the process that uses all of this is noted; one that was killed stays noted."""
+        return self.root / "running"
+
+    @property
     def dbt(self) -> Path:
         """What dbt leaves behind: its log, its manifest, the compiled SQL."""
         return self.root / "dbt"
@@ -109,7 +114,7 @@ class Place:
         """Keep other runs out; ConfigError when one is there."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            file = (self.root / "running").open("a+")
+            file = self.running.open("a+")
         except OSError as error:
             raise ConfigError(f"{self.root} cannot be used as data directory: {error.strerror}") from error
         with file:
@@ -126,7 +131,10 @@ class Place:
             file.flush()
             for folder in (self.drop, self.dbt):
                 folder.mkdir(parents=True, exist_ok=True)
-            yield
+            try:
+                yield
+            finally:
+                file.truncate(0)
 
     def belongs_to(self, source: str) -> None:
         """Bind the data to one source; ConfigError when it holds another's, whose rows would mix with these."""

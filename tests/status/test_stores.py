@@ -87,6 +87,26 @@ def test_while_somebody_holds_the_warehouse_the_published_copy_is_read(world: Wo
     assert (now.store, now.store_error, now.health, now.events.total) == ("published", None, "live", 6)
 
 
+def test_while_somebody_is_at_work_the_warehouse_is_left_alone_also_when_its_file_is_free(world: World) -> None:
+    with world.place.alone():
+        assert world.look().store == "published"
+    assert world.look().store == "warehouse"
+
+
+def test_a_run_that_starts_while_somebody_looks_has_the_warehouse_a_moment_later(world: World) -> None:
+    script = (
+        "import duckdb, sys, time; c = duckdb.connect(sys.argv[1], read_only=True); print(1, flush=True); "
+        "time.sleep(0.2); c.close(); input()"
+    )
+    command = [sys.executable, "-c", script, str(world.place.warehouse)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as looking:
+        assert looking.stdout is not None
+        looking.stdout.readline()
+        assert world.warehouse.newest_load_seq() == 2
+        looking.communicate("\n")
+    world.warehouse.close()
+
+
 def test_a_copy_that_is_older_than_what_was_asked_for_does_not_pretend_to_know_the_lag(world: World) -> None:
     world.use(3)
     with held(world.place.warehouse):

@@ -33,10 +33,14 @@ def holding(folder: Path) -> Iterator[None]:
 def holder(folder: Path) -> int | None:
     """Give the process that collects with the state in the folder; None when none does.
 
-    The lock is not tried: that could keep out a collector which starts at this moment. What is looked at is the note of
-    its holder, and whether that process lives.
+    The lock is not tried: that could keep out a collector which starts at this moment.
     """
-    noted = _pid(folder / "collector.pid")
+    return living(folder / "collector.pid")
+
+
+def living(note: Path) -> int | None:
+    """Give the process that a file notes, if it lives."""
+    noted = _pid(note)
     if not noted.isdecimal() or int(noted) == 0:
         return None
     try:

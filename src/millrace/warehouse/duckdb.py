@@ -3,6 +3,7 @@
 import re
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ from millrace.warehouse.duckdb_merge import Merge
 from millrace.warehouse.parquet import Caps, check, first_line
 
 _LOCKED = re.compile(r"lock is held in (?P<program>.*) \(PID (?P<pid>\d+)\)")
+_TRIES, _TRY_AGAIN_S = 5, 0.1
 _NOT_THE_CONTENT = re.compile(
     r"\b(no space|writ(e|ing)|lock|f?sync|temporary|too many open|permission)\b", re.IGNORECASE
 )
@@ -270,7 +272,7 @@ class DuckDBWarehouse:
         if self._connection is None:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = duckdb.connect(str(self._path))
+                self._connection = _open(self._path)
                 for setting, value in self._settings().items():
                     self._connection.execute(f"SET {setting} = '{value}'")
                 self._connection.execute(duckdb_ledger.CREATE + duckdb_builds.CREATE)
@@ -295,6 +297,18 @@ class DuckDBWarehouse:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _open(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open the file; who only looks into it (duckdb_glance) gives it back within a moment."""
+    for _ in range(_TRIES):
+        try:
+            return duckdb.connect(str(path))
+        except duckdb.IOException as error:
+            if _LOCKED.search(str(error)) is None:
+                raise
+            time.sleep(_TRY_AGAIN_S)
+    return duckdb.connect(str(path))
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, caps: Caps) -> _Counts:
