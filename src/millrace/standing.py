@@ -24,11 +24,14 @@ MARTS = (*_OF_DELIVERY, *USAGE_MARTS, *_OF_USAGE_TOO)
 _USAGE = "usage_events"
 _MOST_UNPRICED = 20
 _TOLD = {
-    "projects": ("DISTINCT project", "usage_events", "1 = 1"),
-    "projects_with_mart": ("DISTINCT project", "usage_project", "1 = 1"),
-    "projects_with_repository": ("DISTINCT project", "project_repositories", "repo_name IS NOT NULL"),
-    "repositories_with_pull_requests": ("DISTINCT repo_name", "velocity", "1 = 1"),
+    "projects": ("count(DISTINCT project)", "usage_events", "1 = 1"),
+    "projects_with_mart": ("count(DISTINCT project)", "usage_project", "1 = 1"),
+    "projects_with_repository": ("count(DISTINCT project)", "project_repositories", "repo_name IS NOT NULL"),
+    "repositories_with_pull_requests": ("count(DISTINCT repo_name)", "velocity", "1 = 1"),
 }
+_NEWEST = {
+    "newest_event": ("max(_load_seq)", "usage_events", "1 = 1")
+}  # no part of the GROUP BY: a twentieth of its time
 
 _TABLES = """
     SELECT lower(table_schema) AS place, lower(table_name) AS name FROM information_schema.tables
@@ -54,7 +57,7 @@ _LOADS = """
     ) AS each_load
     GROUP BY table_name"""
 _EVENTS = """
-    SELECT provider, cost_source, count(*) AS event_count, max(_load_seq) AS newest FROM {marts}.usage_events
+    SELECT provider, cost_source, count(*) AS event_count FROM {marts}.usage_events
     GROUP BY provider, cost_source"""
 _UNPRICED = """
     SELECT agent, provider, model, count(*) AS responses, sum(total_tokens) AS tokens FROM {marts}.usage_events
@@ -191,7 +194,8 @@ def look(store: Store) -> Standing:
     found = store.query(asked) if ("meta", "loads") in there else []
     loads = {str(row["table_name"]): _loaded(row) for row in found}
     counts = _counts(store, has)
-    events = _events(store.query(_EVENTS.format(marts=store.marts)) if _USAGE in has else [])
+    grouped = store.query(_EVENTS.format(marts=store.marts)) if _USAGE in has else []
+    events = _events(grouped, counts.get("newest_event", 0))
     return Standing(
         kind=store.kind,
         builds=builds,
@@ -269,14 +273,14 @@ def _loaded(row: Row) -> Loaded:
 
 def _counts(store: Store, has: set[str]) -> dict[str, int]:
     """Give the rows of each mart that is there by its name, and the things that marts tell of; all by one statement."""
-    counts = {mart: ("*", mart, "1 = 1") for mart in MARTS if mart in has}
-    counts |= {name: told for name, told in _TOLD.items() if told[1] in has}
+    counts = {mart: ("count(*)", mart, "1 = 1") for mart in MARTS if mart in has}
+    counts |= {name: told for name, told in (_TOLD | _NEWEST).items() if told[1] in has}
     each = [
-        f"SELECT '{name}' AS name, count({what}) AS n FROM {store.marts}.{mart} WHERE {which}"
+        f"SELECT '{name}' AS name, {what} AS n FROM {store.marts}.{mart} WHERE {which}"
         for name, (what, mart, which) in counts.items()
     ]
     found = store.query(" UNION ALL ".join(each)) if each else []
-    return {row["name"]: int(row["n"]) for row in found}
+    return {row["name"]: int(row["n"] or 0) for row in found}
 
 
 def _mart(
@@ -295,14 +299,13 @@ def _mart(
     return MartState(name, through, is_current, rows, refreshed_at)
 
 
-def _events(rows: list[Row]) -> Events:
+def _events(rows: list[Row], newest: int) -> Events:
     by_provider: dict[str, int] = {}
     by_source: dict[str, int] = {}
     for row in rows:
         provider, source = row["provider"] or "unknown", row["cost_source"] or "prompt"
         by_provider[provider] = by_provider.get(provider, 0) + int(row["event_count"])
         by_source[source] = by_source.get(source, 0) + int(row["event_count"])
-    newest = max((int(row["newest"] or 0) for row in rows), default=0)
     most_first = [dict(sorted(by.items(), key=lambda item: (-item[1], item[0]))) for by in (by_provider, by_source)]
     return Events(sum(by_source.values()), newest, *most_first)
 
