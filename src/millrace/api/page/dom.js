@@ -40,4 +40,4 @@ export function table(caption, columns, rows, { isCaptionShown = false } = {}) {
 
 /** A wide table that scrolls in itself, also by keyboard, and never the page. */
 export const scrolling = (label, content) =>
-  h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, content);
+  h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${label}: the numbers` }, content);

@@ -97,9 +97,8 @@ export class Filters {
       if (this.form.elements[key].value !== value) this.form.elements[key].value = value;
     }
     const chip = (key, value) =>
-      h("li", {}, h("button", { type: "button", class: "chip", onclick: () => this.#remove(key, value) },
-        h("span", { class: "chip-key" }, `${LABELS[key]} `), value,
-        h("span", { class: "hidden" }, ": remove"), h("span", { "aria-hidden": "true", class: "chip-x" }, "×")));
+      h("li", {}, h("button", { type: "button", class: "chip", "aria-label": `${LABELS[key]} ${value}: remove`, onclick: () => this.#remove(key, value) },
+        h("span", { class: "chip-key" }, `${LABELS[key]} `), value, h("span", { class: "chip-x" }, "×")));
     const chips = [...DAYS, ...NAMES].flatMap((key) => this.values[key].map((value) => chip(key, value)));
     document.getElementById("chips").replaceChildren(...chips);
   }

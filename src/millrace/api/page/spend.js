@@ -8,6 +8,7 @@ import { choice, Panel } from "./panel.js";
 import * as w from "./weeks.js";
 
 const MOST_SERIES = 6;
+const MOST_ROWS = 8; // of a bar table; all are in the table of its numbers
 const MOST_BARS = 120; // days; a longer range is drawn in weeks
 
 const NO_USAGE = "Nothing in this range; no usage was collected for it. Choose other dates, reset the filters, or type: millrace collect";
@@ -73,19 +74,34 @@ const costCell = (row, most) => {
   return h("span", {}, f.cost(row), note ? h("small", {}, note) : null, shareBar(Number(row.cost_usd ?? 0) / most));
 };
 
+const TOKENS = [
+  ["total_tokens", "Tokens"], ["input_tokens", "Input"], ["output_tokens", "Output"], ["cache_read_tokens", "Cache read"],
+  ["cache_write_5m_tokens", "Cache write, 5 min"], ["cache_write_1h_tokens", "Cache write, 1 h"], ["reasoning_tokens", "Reasoning"],
+];
 const isPromptsOnly = (row) => row.assistant_message_count === 0 && !row.provider;
 
 function barTable(title, nameOf, answer) {
   const rows = answer.rows.filter((row) => !isPromptsOnly(row));
   if (rows.length === 0) return null;
   const most = Math.max(...rows.map((row) => Number(row.cost_usd ?? 0)), Number.MIN_VALUE);
+  const hidden = rows.length - MOST_ROWS;
   return {
     content: table(title, [
       { name: "Name", of: nameOf },
       { name: "Cost", of: (row) => costCell(row, most) },
       { name: "Tokens", number: true, of: (row) => h("span", { title: f.whole(row.total_tokens) }, f.compact(row.total_tokens)) },
       { name: "Sessions", number: true, of: (row) => f.whole(row.session_count) },
-    ], rows),
+    ], rows.slice(0, MOST_ROWS)),
+    note: hidden > 0 ? `And ${f.whole(hidden)} more, which cost less: see the numbers.` : null,
+    table: scrolling(title, table(`${title}: all measures`, [
+      { name: "Name", of: nameOf },
+      { name: "Cost", number: true, of: f.cost },
+      { name: "Reported by agents", number: true, of: (row) => f.usd(row.reported_cost_usd) },
+      { name: "Responses", number: true, of: (row) => f.whole(row.assistant_message_count) },
+      { name: "with a cost", number: true, of: (row) => f.whole(row.n_cost) },
+      ...TOKENS.map(([column, name]) => ({ name, number: true, of: (row) => f.whole(row[column]) })),
+      { name: "Sessions", number: true, of: (row) => f.whole(row.session_count) },
+    ], rows)),
   };
 }
 

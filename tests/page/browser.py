@@ -1,0 +1,99 @@
+"""A real browser, and a page in it that remembers what went wrong and what was asked for."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from playwright.sync_api import Browser, Page, Playwright, Route, sync_playwright
+
+Scheme = Literal["light", "dark"]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+DATA_PANELS = (
+    "cost-by-day",
+    "by-provider",
+    "by-model",
+    "cost-per-pr",
+    "cycle-time",
+    "ai-impact",
+    "review-load",
+)
+UNKNOWN = "\u2013"
+
+
+def executable() -> str | None:
+    """Find the browser of this machine; None when there is none."""
+    return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+@contextmanager
+def launched(path: str) -> Iterator[Browser]:
+    """Start the browser, headless."""
+    play: Playwright
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """One page, opened at `url`. `asked` are requests to the API, `wrong` is what a visitor's console would show."""
+
+    page: Page
+    url: str
+    asked: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self.asked.append(request.url) if "/api/" in request.url else None)
+        self.page.on(
+            "console", lambda said: self.wrong.append(said.text) if said.type in ("error", "warning") else None
+        )
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("requestfailed", lambda request: self.wrong.append(f"{request.url} {request.failure}"))
+
+    def open(self, query: str = "") -> "Visit":
+        """Go to the page, and wait until no panel is loading."""
+        self.page.goto(f"{self.url}/{query}")
+        return self.settled()
+
+    def settled(self) -> "Visit":
+        """Wait until no panel is loading any more."""
+        self.page.locator("[data-state=loading]").first.wait_for(state="detached", timeout=20_000)
+        self.page.locator("#badge:not([data-health=unasked])").wait_for()
+        return self
+
+    def state(self, panel: str) -> str:
+        """Give the state of a panel: loading, ready, empty or error."""
+        return self.page.locator(f"#{panel}").get_attribute("data-state") or ""
+
+    def states(self, state: str) -> list[str]:
+        """Name the tiles and panels in a state."""
+        return [one.get_attribute("id") or "" for one in self.page.locator(f"[data-state={state}]").all()]
+
+    def queries(self, route: str) -> list[list[tuple[str, str]]]:
+        """Give what a route was asked, each time."""
+        parts = [urlsplit(url) for url in self.asked]
+        return [parse_qsl(part.query) for part in parts if part.path == route]
+
+    def text(self, selector: str) -> str:
+        """Give what can be read in an element."""
+        return self.page.locator(selector).inner_text()
+
+    def instead(self, route: str, answer: dict[str, Any], status: int = 200) -> None:
+        """Let something else answer a route: what the real API cannot be made to say."""
+        kind = "application/json" if status == 200 else "application/problem+json"
+        self.page.route(f"**{route}?*", lambda asked: _answer(asked, answer, status, kind))
+        self.page.route(f"**{route}", lambda asked: _answer(asked, answer, status, kind))
+
+    def real(self, path: str) -> dict[str, Any]:
+        """Give the API's own answer."""
+        answer: dict[str, Any] = self.page.request.get(f"{self.url}{path}").json()
+        return answer
+
+
+def _answer(asked: Route, answer: dict[str, Any], status: int, kind: str) -> None:
+    asked.fulfill(status=status, json=answer, headers={"Content-Type": kind})

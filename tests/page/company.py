@@ -1,0 +1,74 @@
+"""A small company whose agents were collected, whose projects have their repositories, and its API on a local port."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+
+from millrace import etl_commands
+from millrace.api import app
+from millrace.place import Place
+from millrace.warehouse.duckdb_reader import DuckDBReader
+
+PROJECT = Path(__file__).resolve().parents[2]
+DBT = PROJECT / "jobs" / "dbt-runner" / "dbt"
+TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
+_REPOSITORIES = "project_pattern,repo_name\nsrc-service-01,acme-corp/service-01\nsrc-service-02,acme-corp/service-02\n"
+
+
+def build(folder: Path) -> Path:
+    """Run the whole road over the simulator into `folder`, and give its projects their repositories."""
+    made = [sys.executable, "local/run_all.py", "--data-dir", str(folder), "--end", f"{TODAY:%Y-%m-%dT00:00:00Z}"]
+    _run(made)
+    dbt = folder / "dbt-of-the-page"
+    shutil.copytree(DBT, dbt, ignore=shutil.ignore_patterns("target", "logs"))
+    (dbt / "seeds" / "usage_repositories.csv").write_text(_REPOSITORIES)
+    where = {"MILLRACE_DUCKDB_PATH": str(folder / "millrace.duckdb")}
+    folders = ["--project-dir", dbt, "--profiles-dir", dbt, "--target-path", dbt / "target", "--log-path", dbt / "logs"]
+    dbt_command = str(Path(sys.executable).with_name("dbt"))
+    _run([dbt_command, "--quiet", "build", "--select", "usage_repositories+", *map(str, folders)], where)
+    shutil.copy(folder / "millrace.duckdb", folder / "published.duckdb")
+    return folder
+
+
+def _run(command: list[str], settings: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env=os.environ | (settings or {}),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Serve the API over what was built in a folder (or nothing was), as if it were TODAY; gives its address."""
+    place = Place(folder)
+    reader = DuckDBReader(place.published)
+    api = app.Api(reader, lambda: etl_commands.status_of(place, TODAY), now=lambda: TODAY)
+    door = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app.create(api), log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{door.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        door.close()
+        reader.close()

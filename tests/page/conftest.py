@@ -1,0 +1,64 @@
+"""The page in a real browser over the real API. Without a browser these tests are skipped; in CI they fail."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from playwright.sync_api import Browser
+from tests.page import browser, company
+from tests.page.browser import Visit
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = browser.executable()
+    if path is None:
+        why = f"none of {', '.join(browser.NAMES)} is on PATH; type: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
+    with browser.launched(path) as launched:
+        yield launched
+
+
+@pytest.fixture(scope="session")
+def built(chromium: Browser, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """What a small company built; the processes of one test run share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "page-company"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "built").exists():
+            (company.build(folder) / "built").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def served(built: Path) -> Iterator[str]:
+    with company.serving(built) as url:
+        yield url
+
+
+Visitor = Callable[..., Visit]
+
+
+@pytest.fixture
+def visitor(chromium: Browser, served: str) -> Iterator[Visitor]:
+    """Opens pages, each in a browser profile of its own; takes what a browser context takes."""
+    contexts = []
+
+    def visit(url: str = served, width: int = 1280, **options: Any) -> Visit:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        return Visit(context.new_page(), url)
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def visit(visitor: Visitor) -> Visit:
+    return visitor()

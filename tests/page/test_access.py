@@ -1,0 +1,131 @@
+"""Usable by keyboard, by screen reader, on a phone, in the dark."""
+
+import importlib
+import itertools
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+from tests.page.browser import Scheme, Visit
+from tests.page.conftest import Visitor
+from tests.page.test_hostile import poison
+
+OPEN_ALL = "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def violations(visit: Visit) -> list[str]:
+    """What axe finds."""
+    axe: Any = importlib.import_module("axe_playwright_python.sync_playwright").Axe()
+    found: list[dict[str, Any]] = axe.run(visit.page).response["violations"]
+    return [f"{one['id']}: {node['html'][:120]} {node['any'][:1]}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+def test_axe_finds_nothing(visitor: Visitor, width: int, scheme: Scheme) -> None:
+    pytest.importorskip("axe_playwright_python")
+    visit = visitor(width=width, color_scheme=scheme).open("?repo=acme-corp/service-01")
+    visit.page.evaluate(OPEN_ALL)
+
+    assert violations(visit) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_failures_either(visitor: Visitor, scheme: Scheme) -> None:
+    pytest.importorskip("axe_playwright_python")
+
+    assert violations(visitor(color_scheme=scheme).open("?from=never")) == []
+
+
+@pytest.mark.parametrize("width", [320, 360, 390, 768, 1280])
+def test_nothing_is_wider_than_the_screen(visitor: Visitor, width: int) -> None:
+    visit = visitor(width=width).open("?repo=acme-corp/service-01")
+    visit.page.evaluate(OPEN_ALL)
+
+    assert visit.page.evaluate(OVERFLOW) == 0
+
+
+def test_long_and_hostile_names_are_not_wider_than_a_phone(visitor: Visitor) -> None:
+    visit = poison(visitor(width=360)).open("?developer=" + "x" * 150)
+    visit.page.evaluate(OPEN_ALL)
+
+    assert visit.page.evaluate(OVERFLOW) == 0
+
+
+def test_every_field_has_a_label(visit: Visit) -> None:
+    fields = visit.open().page.locator("input").all()
+
+    assert len(fields) == 8
+    assert [field.evaluate("(one) => one.labels.length") for field in fields] == [1] * 8
+
+
+def test_headings_go_down_one_step_at_a_time(visit: Visit) -> None:
+    levels = visit.open().page.evaluate(
+        "() => [...document.querySelectorAll('h1,h2,h3,h4')].map((one) => +one.tagName[1])"
+    )
+
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert [after for before, after in itertools.pairwise(levels) if after > before + 1] == []
+
+
+def test_there_are_landmarks_and_a_language(visit: Visit) -> None:
+    visit.open()
+
+    assert visit.page.locator("html").get_attribute("lang") == "en"
+    expect(visit.page.get_by_role("banner")).to_have_count(1)
+    expect(visit.page.get_by_role("search")).to_have_count(1)
+    expect(visit.page.get_by_role("main")).to_have_count(1)
+    expect(visit.page.get_by_role("contentinfo")).to_have_count(1)
+
+
+def test_every_chart_has_a_name_and_a_table_beside_it(visit: Visit) -> None:
+    charts = visit.open().page.get_by_role("img").all()
+
+    assert len(charts) == 7
+    assert all(chart.get_attribute("aria-label") for chart in charts)
+    assert all(chart.locator("xpath=ancestor::section[1]//table").count() for chart in charts)
+
+
+def test_the_badge_is_told_to_who_cannot_see_it(visit: Visit) -> None:
+    expect(visit.open().page.locator("#badge")).to_have_attribute("aria-live", "polite")
+    expect(visit.page.locator("#badge")).to_have_role("status")
+
+
+def test_the_first_tab_leads_past_the_filters(visit: Visit) -> None:
+    visit.open().page.keyboard.press("Tab")
+    expect(visit.page.get_by_role("link", name="Skip to the numbers")).to_be_focused()
+
+    visit.page.keyboard.press("Enter")
+
+    expect(visit.page.locator("main")).to_be_focused()
+
+
+def test_the_focus_of_the_keyboard_can_be_seen(visit: Visit) -> None:
+    visit.open().page.get_by_label("Model", exact=True).focus()
+    visit.page.keyboard.press("Tab")
+
+    focused = visit.page.locator(":focus")
+
+    assert focused.inner_text() == "Apply"
+    expect(focused).to_have_css("outline-style", "solid")
+    expect(focused).to_have_css("outline-width", "3px")
+
+
+def test_the_switch_is_moved_by_arrow_keys(visit: Visit) -> None:
+    visit.open().page.get_by_role("radio", name="by provider").focus()
+
+    visit.page.keyboard.press("ArrowRight")
+
+    expect(visit.page.get_by_role("radio", name="by model")).to_be_checked()
+    expect(visit.page.locator("#cost-by-day .legend")).to_contain_text("claude-")
+
+
+def test_in_the_dark_the_page_is_dark(visitor: Visitor) -> None:
+    expect(visitor(color_scheme="dark").open().page.locator("body")).to_have_css("background-color", "rgb(17, 22, 29)")
+
+
+def test_who_wants_no_motion_gets_none(visitor: Visitor) -> None:
+    button = visitor(reduced_motion="reduce").open().page.get_by_role("button", name="Apply")
+
+    expect(button).to_have_css("transition-duration", "0s")

@@ -1,0 +1,88 @@
+"""Names out of the data are text, whatever they hold."""
+
+from typing import Any
+
+from playwright.sync_api import expect
+from tests.page.browser import DATA_PANELS, Visit
+
+EVIL = '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'&amp;'
+ROUTES = (
+    "/api/dashboard-data",
+    "/api/cost-data/by-provider",
+    "/api/cost-data/by-model",
+    "/api/ai-spend",
+    "/api/velocity",
+    "/api/ai-impact",
+    "/api/review-costs",
+    "/api/etl/status",
+)
+NAMES = (
+    "repo_name",
+    "provider",
+    "model",
+    "agent",
+    "table",
+    "name",
+    "run_id",
+    "reason",
+    "result",
+    "source",
+    "store_error",
+)
+
+
+def poisoned(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: poisoned(one, name) for name, one in value.items()}
+    if isinstance(value, list):
+        return [poisoned(one, key) for one in value] if key != "reasons" else [EVIL, EVIL]
+    return EVIL if key in NAMES else value
+
+
+def poison(visit: Visit) -> Visit:
+    for route in ROUTES:
+        visit.instead(route, poisoned(visit.real(route)))
+    return visit
+
+
+def test_hostile_names_are_shown_and_do_nothing(visit: Visit) -> None:
+    poison(visit).open()
+
+    assert set(visit.states("ready")) >= {*DATA_PANELS, "marts", "sources", "builds"}
+    assert EVIL in visit.text("#by-provider table >> nth=0")
+    assert EVIL in visit.text("#reasons p")
+    assert visit.page.locator("img, main script, [onerror]").count() == 0
+    assert visit.page.title() == "Millrace"
+    assert visit.wrong == []
+
+
+def test_a_hostile_name_in_the_tooltip_is_text(visit: Visit) -> None:
+    plot = poison(visit).open().page.locator("#cost-by-day .plot")
+    plot.press("End")  # of which day there is no usage yet
+    plot.press("ArrowLeft")
+
+    expect(visit.page.locator("#cost-by-day .tip")).to_contain_text(EVIL)
+    assert visit.page.locator("img").count() == 0
+
+
+def test_a_hostile_filter_in_the_address_is_text(visit: Visit) -> None:
+    visit.open("?repo=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E")
+
+    expect(visit.page.locator("#chips")).to_contain_text("<img src=x onerror=alert(1)>")
+    assert visit.page.locator("img").count() == 0
+
+
+def test_a_hostile_problem_is_text(visit: Visit) -> None:
+    visit.instead("/api/velocity", {"title": EVIL, "detail": EVIL, "next_step": EVIL, "status": 503}, status=503)
+
+    visit.open()
+
+    assert visit.text("#cycle-time .problem").count(EVIL) == 3
+    assert visit.page.locator("img").count() == 0
+
+
+def test_the_page_needs_no_exception_from_its_policy(visit: Visit) -> None:
+    policy = visit.page.request.get(f"{visit.url}/").headers["content-security-policy"]
+
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
