@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.on_snowflake import open_warehouse
-from tests.reading.publishing import Either
+from tests.reading.publishing import Either, open_files
 
 from millrace.warehouse.duckdb import DuckDBWarehouse
 from millrace.warehouse.duckdb_reader import DuckDBReader
@@ -32,6 +32,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     yield place
     place.reader.close()
     place.warehouse.close()
+    assert open_files() == []
 
 
 def on_duckdb(folder: Path) -> Place:

@@ -1,6 +1,9 @@
 # ruff: noqa: S608 - the names are this module's own
 """Publications as builds make them: each one's marts carry its number, in each of their rows."""
 
+import os
+from pathlib import Path
+
 from millrace.warehouse import BuildRow
 from millrace.warehouse.duckdb import DuckDBWarehouse
 from millrace.warehouse.snowflake import SnowflakeWarehouse
@@ -22,6 +25,12 @@ def publish(warehouse: Either, marts: tuple[str, ...] = MARTS) -> BuildRow:
     good = warehouse.end_build(build, True, 1.0, ())
     warehouse.publish(good)
     return good
+
+
+def open_files() -> list[str]:
+    """Give the published files that this process has open, those that are gone too."""
+    links = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+    return sorted(str(link.readlink()) for link in links if link.is_symlink() and "published" in str(link.readlink()))
 
 
 def _mart(warehouse: Either, name: str, number: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path, PosixPath
 
 import duckdb
 import pytest
-from tests.reading.publishing import publish
+from tests.reading.publishing import open_files, publish
 
 from millrace.errors import ConfigError, TransientError
 from millrace.warehouse.duckdb import DuckDBWarehouse
@@ -36,12 +36,6 @@ def build_seen(snapshot: Snapshot) -> int:
     return int(snapshot.query(BUILD)[0]["build"])
 
 
-def open_files() -> list[str]:
-    """Give the published files that this process has open, those that are gone too."""
-    links = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
-    return sorted(str(link.readlink()) for link in links if link.is_symlink() and "published" in str(link.readlink()))
-
-
 def test_an_old_snapshot_goes_on_while_new_ones_are_of_the_new_file(
     warehouse: DuckDBWarehouse, reader: DuckDBReader
 ) -> None:
@@ -64,6 +58,18 @@ def test_a_file_is_closed_with_its_last_snapshot(warehouse: DuckDBWarehouse, rea
     assert open_files() == [path]
     reader.close()
     assert open_files() == []
+
+
+def test_a_snapshot_that_somebody_keeps_holds_no_file_open(warehouse: DuckDBWarehouse, reader: DuckDBReader) -> None:
+    def outer(old: Snapshot) -> Snapshot:
+        publish(warehouse)
+        assert reader.read(build_seen) == 2
+        return old
+
+    kept = reader.read(outer)
+    assert open_files() == [str(warehouse.published_path)]
+    with pytest.raises(TransientError, match="try again"):
+        build_seen(kept)
 
 
 def test_one_connection_to_the_file_serves_every_read(reader: DuckDBReader) -> None:
