@@ -5,6 +5,7 @@ that the next who asks has it at once, and nobody has it any more after the next
 """
 
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,12 +16,11 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from millrace import log
 from millrace.api import definitions
 from millrace.api.answers import Problem
-from millrace.api.filters import Filters
+from millrace.api.filters import Filters, NoFilters
 from millrace.api.plans import Plan
 from millrace.api.replies import Memory, Reply, as_csv, problem
 from millrace.api.routes import ROUTES, Route
@@ -29,6 +29,8 @@ from millrace.status import Status
 from millrace.warehouse.reading import Reader, Snapshot
 
 _STATUS_LASTS_S = 1.0
+_SHOWN_FRAMES = 8
+_GoOn = Callable[[Request], Awaitable[Response]]
 _JSON, _CSV = "application/json", "text/csv; charset=utf-8"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -36,9 +38,19 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _KINDS = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_SAID = {
+    name: {"description": what, "schema": {"type": "string"}}
+    for name, what in {
+        "ETag": "What names the answer, for If-None-Match.",
+        "Millrace-As-Of": "As `as_of` in JSON; empty when unknown.",
+        "Millrace-Built-Through": "As `built_through` in JSON; empty when unknown.",
+        "Millrace-Source": "As `source` in JSON.",
+    }.items()
+}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": what, "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
     for status, what in {
+        400: "It is called by another name than its own.",
         422: "A parameter cannot be what it is.",
         500: "The program failed.",
         503: "Nothing is published, or the warehouse does not answer now.",
@@ -87,8 +99,7 @@ def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
-    app.middleware("http")(_with_headers)
+    app.middleware("http")(_guarding(hosts))
     for route in ROUTES:
         _add(app, api, route)
     _add_status(app, api)
@@ -97,7 +108,6 @@ def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
     app.add_exception_handler(HTTPException, _tell)
     app.add_exception_handler(ConfigError, _wait)
     app.add_exception_handler(TransientError, _wait)
-    app.add_exception_handler(Exception, _fail)
     return app
 
 
@@ -110,13 +120,15 @@ def _add(app: FastAPI, api: Api, route: Route) -> None:
         "model": route.shape,
         "content": {"text/csv": {"schema": {"type": "string"}}},
         "description": "The answer.",
+        "headers": _SAID,
     }
     app.get(
         f"/api/{route.path}",
         summary=route.summary,
+        description=route.description,
         operation_id=route.path.replace("/", "_").replace("-", "_"),
         response_class=Response,
-        responses={200: answer, 304: {"description": "It is as it was."}, **_PROBLEMS},
+        responses={200: answer, 304: {"description": "It is as it was.", "headers": _SAID}, **_PROBLEMS},
     )(endpoint)
 
 
@@ -124,7 +136,7 @@ def _add_status(app: FastAPI, api: Api) -> None:
     adapter = TypeAdapter(Status)
     memory = Memory()
 
-    def endpoint(request: Request) -> Response:
+    def endpoint(request: Request, _: Annotated[NoFilters, Query()]) -> Response:
         def make() -> tuple[int, Reply]:
             status = api.status()
             body = adapter.dump_json(status)
@@ -136,11 +148,12 @@ def _add_status(app: FastAPI, api: Api) -> None:
     app.get(
         "/api/etl/status",
         summary="Say whether the numbers can be trusted.",
+        description="What is loaded and not in the marts yet, what has not come for long, and what to do about it.",
         operation_id="etl_status",
         response_class=Response,
         responses={
-            200: {"model": Status, "description": "The answer."},
-            304: {"description": "It is as it was."},
+            200: {"model": Status, "description": "The answer.", "headers": _SAID},
+            304: {"description": "It is as it was.", "headers": _SAID},
             **_PROBLEMS,
         },
     )(endpoint)
@@ -164,10 +177,23 @@ def _add_page(app: FastAPI) -> None:
     app.get("/page/{name}", include_in_schema=False)(part)
 
 
-async def _with_headers(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await go_on(request)
-    response.headers.update(_HEADERS)
-    return response
+def _guarding(hosts: tuple[str, ...]) -> Callable[[Request, _GoOn], Awaitable[Response]]:
+    """Answer callers by these names alone, whatever fails, and with the headers that every reply has."""
+
+    async def guard(request: Request, go_on: _GoOn) -> Response:
+        name = request.headers.get("Host", "").lower().partition(":")[0]
+        try:
+            response = await go_on(request) if "*" in hosts or name in hosts else _refuse_name(hosts)
+        except Exception as error:  # noqa: BLE001 an entry point: outside of here nobody says what to do
+            response = _fail(request, error)
+        response.headers.update(_HEADERS)
+        return response
+
+    return guard
+
+
+def _refuse_name(hosts: tuple[str, ...]) -> Response:
+    return problem(400, "It is called by another name than its own", "Host is not one of its names", f"use {hosts[0]}")
 
 
 def _refuse(_: Request, error: Exception) -> Response:
@@ -179,7 +205,8 @@ def _refuse(_: Request, error: Exception) -> Response:
 def _tell(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 it is registered for those
     next_step = "the routes are those of /openapi.json, and are read by GET"
-    return problem(error.status_code, error.detail, f"{request.method} is not answered there", next_step)
+    detail = f"{request.method} is not answered there"
+    return problem(error.status_code, error.detail, detail, next_step, error.headers)
 
 
 def _wait(_: Request, error: Exception) -> Response:
@@ -188,5 +215,8 @@ def _wait(_: Request, error: Exception) -> Response:
 
 
 def _fail(request: Request, error: Exception) -> Response:
-    log.error("a request failed", path=request.url.path, error=type(error).__name__)
+    """Note where it failed; what an error says may hold rows, and goes nowhere."""
+    frames = traceback.extract_tb(error.__traceback__)[-_SHOWN_FRAMES:]
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    log.error("a request failed", path=request.url.path, error=type(error).__name__, where=where)
     return problem(500, "The program failed", "it is in the log", "try other parameters, and tell who operates it")

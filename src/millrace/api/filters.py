@@ -1,23 +1,54 @@
 """What a caller may ask for: the parameters of the routes, checked, with a limit on everything."""
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    create_model,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
+from pydantic_core import CoreSchema
+from typing_extensions import TypeAliasType
 
 MAX_DAYS = 3660
 _MAX_VALUES = 50
+_DAY = r"^(199[0-9]|20[0-9]{2}|21[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
-_known_zones = cache(available_timezones)
+
+@cache
+def zones() -> frozenset[str]:
+    """Give the names of time zones; `localtime` is only that of some machine, which no warehouse knows."""
+    return frozenset(available_timezones() - {"localtime"})
 
 
-def _trimmed(values: object) -> object:
-    if isinstance(values, list):
-        return [value.strip() for value in values if not isinstance(value, str) or value.strip()]
-    return values
+class _NeverNull:
+    """What may be left out, and then is None, cannot be sent as null: the document says so."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        kinds: list[JsonSchemaValue] = handler(schema)["anyOf"]
+        return next(kind for kind in kinds if kind != {"type": "null"})
+
+
+def _trimmed(values: list[str]) -> list[str]:
+    return [value.strip() for value in values if value.strip()]
+
+
+def _text_of_a_day(value: object) -> object:
+    """Refuse what pydantic would take for a day as well: an instant, or the seconds since 1970."""
+    if isinstance(value, str) and not re.fullmatch(_DAY, value):
+        raise ValueError("a day from 1990-01-01 to 2199-12-31 was expected")
+    return value
 
 
 def _lower(values: list[str]) -> list[str]:
@@ -25,16 +56,21 @@ def _lower(values: list[str]) -> list[str]:
 
 
 def _zone(name: str) -> str:
-    if name not in _known_zones():
+    if name not in zones():
         raise ValueError("a time zone of the IANA database was expected, e.g. Europe/Berlin")
     return name
 
 
 _Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-_Names = Annotated[list[_Name], BeforeValidator(_trimmed), Field(max_length=_MAX_VALUES)]
+_Names = Annotated[list[_Name], Field(max_length=_MAX_VALUES), AfterValidator(_trimmed)]
 _Words = Annotated[_Names, AfterValidator(_lower)]
 _Bands = Annotated[list[Literal["low", "medium", "high", "unknown"]], Field(max_length=_MAX_VALUES)]
-_Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2200, 1, 1))]
+_Day = Annotated[
+    date, BeforeValidator(_text_of_a_day), WithJsonSchema({"type": "string", "format": "date", "pattern": _DAY})
+]
+TimeZone = TypeAliasType(
+    "TimeZone", Annotated[str, AfterValidator(_zone), WithJsonSchema({"type": "string", "enum": sorted(zones())})]
+)
 
 
 def _names(what: str) -> Any:
@@ -47,14 +83,16 @@ class Filters(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
     DEFAULT_DAYS: ClassVar[int] = 90
 
-    from_: _Day | None = Field(None, alias="from", description="The first day.")
-    to: _Day | None = Field(None, description="The last day; else today.")
-    tz: Annotated[str, Field(max_length=64), AfterValidator(_zone)] | None = Field(
+    from_: Annotated[_Day | None, _NeverNull()] = Field(None, alias="from", description="The first day.")
+    to: Annotated[_Day | None, _NeverNull()] = Field(None, description="The last day; else today.")
+    tz: Annotated[TimeZone | None, _NeverNull()] = Field(
         None, description="Whose days and weeks: a name of the IANA database; else the reporting time zone's."
     )
     limit: int = Field(100, ge=1, le=1000, description="How many rows at most.")
     offset: int = Field(0, ge=0, le=10_000_000, description="How many rows to leave out first.")
-    order: Literal["asc", "desc"] | None = Field(None, description="Else as it suits the column.")
+    order: Annotated[Literal["asc", "desc"] | None, _NeverNull()] = Field(
+        None, description="Else as it suits the column."
+    )
     format: Literal["json", "csv"] = Field("json", description="csv gives the rows alone.")
 
     @model_validator(mode="after")
@@ -68,6 +106,12 @@ class Filters(BaseModel):
         to = self.to or max(now.astimezone(ZoneInfo(self.tz or zone)).date(), self.from_ or date.min)
         first = self.from_ or to - timedelta(days=self.DEFAULT_DAYS - 1)
         return self.model_copy(update={"from_": max(first, to - timedelta(days=MAX_DAYS)), "to": to})
+
+
+class NoFilters(BaseModel):
+    """Of routes that take none."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class WeeklyFilters(Filters):
@@ -105,7 +149,7 @@ class UsageFilters(Filters):
 class ProviderFilters(UsageFilters):
     """As the others, or for a period that ends today."""
 
-    period: Literal["today", "week", "month", "all"] | None = Field(
+    period: Annotated[Literal["today", "week", "month", "all"] | None, _NeverNull()] = Field(
         None, description="The last day, 7 or 30 days, or all there is, in place of from and to."
     )
 

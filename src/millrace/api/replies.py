@@ -5,7 +5,7 @@ import hashlib
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from millrace.api.answers import Problem
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with what a cell begins that a spreadsheet would run
+_OVERHEAD = 2_000  # bytes for the headers and the objects of a reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Reply:
             "Cache-Control": "private, no-cache",
             "Content-Type": kind,
             "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"',
-            "Millrace-As-Of": as_of.isoformat() if as_of else "",
+            "Millrace-As-Of": as_of.isoformat().replace("+00:00", "Z") if as_of else "",
             "Millrace-Built-Through": "" if built_through is None else str(built_through),
             "Millrace-Source": source,
             "Vary": "Accept-Encoding",
@@ -41,7 +42,8 @@ class Reply:
 
     def to(self, request: Request) -> Response:
         """Answer a request; 304 when it has the body already."""
-        known = [tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")]
+        asked = ",".join(request.headers.getlist("If-None-Match"))
+        known = [tag.strip().removeprefix("W/") for tag in asked.split(",")]
         if self.headers["ETag"] in known or "*" in known:
             return Response(status_code=304, headers=self.headers)
         return Response(self.body, headers=self.headers)
@@ -62,10 +64,10 @@ def _harmless(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def problem(status: int, title: str, detail: str, next_step: str) -> Response:
-    """Say why there is no answer."""
+def problem(status: int, title: str, detail: str, next_step: str, others: Mapping[str, str] | None = None) -> Response:
+    """Say why there is no answer; `others` are more headers."""
     content = Problem(title=title, status=status, detail=detail, next_step=next_step)
-    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "5"} if status == 503 else {})
+    headers = {"Cache-Control": "no-store", **({"Retry-After": "5"} if status == 503 else {}), **(others or {})}
     return Response(content.model_dump_json(), status, headers, "application/problem+json")
 
 
@@ -107,9 +109,13 @@ class Memory:
             self._waiting.pop(key, None)
 
     def _keep(self, key: Hashable, reply: Reply) -> None:
-        if key not in self._replies and len(reply.body) <= self.max_bytes // 8:
+        if key not in self._replies and _size(key, reply) <= self.max_bytes // 8:
             self._replies[key] = reply
-            self._bytes += len(reply.body)
+            self._bytes += _size(key, reply)
         while self._bytes > self.max_bytes:
-            _, oldest = self._replies.popitem(last=False)
-            self._bytes -= len(oldest.body)
+            self._bytes -= _size(*self._replies.popitem(last=False))
+
+
+def _size(key: Hashable, reply: Reply) -> int:
+    """Give what it takes to keep a reply: the question may be longer than the answer."""
+    return _OVERHEAD + len(repr(key)) + len(reply.body)

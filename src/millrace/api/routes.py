@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import getdoc
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -19,6 +20,11 @@ from millrace.api.filters import (
 )
 from millrace.api.plans import Plan
 
+_PAGES = (
+    "What is beside the rows is about everything that the filters leave, whichever page of the rows is asked for; "
+    "`format=csv` gives the rows alone. Unknown is null, money is USD as decimal text."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -33,6 +39,12 @@ class Route:
     def summary(self) -> str:
         """What it gives, as the docstring of what answers it says."""
         return (self.answers.__doc__ or "").partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """How to ask, and what is in the answer beside the rows."""
+        said = getdoc(self.filters.__base__) or ""
+        return f"{self.summary} {said} {_PAGES}"
 
     @property
     def columns(self) -> tuple[str, ...]:
