@@ -2,6 +2,7 @@
 
 Of each mart the API gives out: its columns, and its SQL for both engines with `{name}` where it reads another model. So
 dbt stays the only definition of a number, also where the API computes one from the facts. Neither engine is asked.
+With --check it writes nothing, and fails when there is something to write.
 """
 
 import io
@@ -94,5 +95,7 @@ def _with_names(nodes: dict[str, Any], name: str) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(exported())
-    sys.stdout.write(f"{FILE.relative_to(PROJECT)}\n")
+    text = exported()
+    if sys.argv[1:] == ["--check"]:
+        raise SystemExit(0 if FILE.read_text() == text else f"{FILE.relative_to(PROJECT)} is not what dbt says")
+    FILE.write_text(text)

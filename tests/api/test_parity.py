@@ -1,0 +1,205 @@
+# ruff: noqa: S608 - the names are our own
+"""What cannot be read from a mart is made from the events, and is the same: every route, over every filter.
+
+The two ways share what adds up days; `test_sums.py` holds that against sums over the events which are written by hand.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.api.conftest import NOW, no_status
+
+from millrace.api import definitions, delivery, plans
+from millrace.api.app import Api
+from millrace.api.definitions import Definitions
+from millrace.api.plans import Sql
+from millrace.api.routes import ROUTES, Route
+from millrace.warehouse.duckdb_reader import DuckDBReader
+
+MARTS = frozenset(name for name, model in definitions.load().models.items() if model.sql)
+Question = dict[str, Any]
+
+
+def ask(
+    reader: DuckDBReader, route: Route, question: Question, without: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Give the answer as its JSON has it."""
+    api = Api(reader, no_status, lambda: NOW, without=without)
+    answer: dict[str, Any] = json.loads(api.answer(route, route.filters.model_validate(question)).body)
+    return answer
+
+
+def values(reader: DuckDBReader, name: str) -> list[str]:
+    """Give two values of a filter that leave something."""
+    where = {
+        "repo": ("repo_name", "velocity"),
+        "developer": ("developer", "user_developers"),
+        "band": ("ai_band", "ai_impact"),
+        "project": ("project", "project_repositories"),
+        "agent": ("agent", "usage_daily"),
+        "provider": ("provider", "usage_daily"),
+        "model": ("model", "usage_daily"),
+    }
+    column, mart = where[name]
+    known = f"FROM mart.{mart} WHERE {column} IS NOT NULL GROUP BY {column}"
+    text = f"SELECT {column} AS value {known} ORDER BY count(*) DESC, {column}"
+    found = [row["value"] for row in reader.read(lambda snapshot: snapshot.query(text))]
+    assert len(found) >= 2, f"the world has too few of {name}"
+    return found[:2]
+
+
+def names_of(route: Route) -> list[str]:
+    """Give the repeatable filters of a route."""
+    return [name for name, field in route.filters.model_fields.items() if field.default_factory is list]
+
+
+def questions(reader: DuckDBReader, route: Route) -> Iterator[Question]:
+    """Give no filter, each, every two and all, and each with two values; over two ranges, sorted and paged."""
+    found = {name: values(reader, name) for name in names_of(route)}
+    days = [(NOW - timedelta(days=days)).date().isoformat() for days in (20, 6)]
+    ranges: list[Question] = [{}, {"from": days[0], "to": days[1]}]
+    for size in (0, 1, 2, len(found)):
+        for names in itertools.combinations(found, size):
+            for between in ranges:
+                yield {name: found[name][:1] for name in names} | between
+    for name, two in found.items():
+        yield {name: two}
+    yield {"limit": 3, "offset": 2, "order": "asc"}
+    yield {"limit": 3, "offset": 2, "order": "desc", "tz": "UTC"}
+    if "include_stats" in route.filters.model_fields:
+        yield from (
+            {**each, "include_stats": True} for each in (*ranges, *({name: two} for name, two in found.items()))
+        )
+
+
+def differing(reader: DuckDBReader, route: Route, is_short: bool = False) -> list[Question]:
+    """Give the questions whose answers differ, and stop at the first if that is all one wants to know."""
+    found = []
+    for question in questions(reader, route):
+        stored, made = ask(reader, route, question), ask(reader, route, question, MARTS)
+        assert made.pop("source") == "events", question
+        stored.pop("source")
+        if stored != made:
+            found.append(question)
+            if is_short:
+                break
+    return found
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_an_answer_from_the_events_is_the_answer_from_the_marts(reader: DuckDBReader, route: Route) -> None:
+    asked = list(questions(reader, route))
+    filled = [question for question in asked if ask(reader, route, question)["rows"]]
+    assert len(filled) >= len(asked) / 3
+    assert differing(reader, route) == []
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_marts_are_read_where_they_have_the_answer(reader: DuckDBReader, route: Route) -> None:
+    assert ask(reader, route, {})["source"] == "marts"
+
+
+@pytest.mark.parametrize("path", ["velocity", "quality", "review-costs", "ai-impact"])
+def test_what_a_mart_has_no_column_for_is_made_from_the_events(reader: DuckDBReader, path: str) -> None:
+    route = next(each for each in ROUTES if each.path == path)
+    assert ask(reader, route, {"developer": values(reader, "developer")})["source"] == "events"
+
+
+# ---- mutants: what is taken away from one of the two ways is noticed
+
+Change = Callable[[pytest.MonkeyPatch], None]
+
+
+def in_definition(mart: str, old: str, new: str) -> Change:
+    """Another definition than the one by which the mart was built."""
+
+    def change(patch: pytest.MonkeyPatch) -> None:
+        known = definitions.load()
+        model = known.models[mart]
+        assert old in model.sql["duckdb"], f"{mart} says no {old!r} any more"
+        mutant = replace(model, sql={"duckdb": model.sql["duckdb"].replace(old, new)})
+        changed: Definitions = replace(known, models={**known.models, mart: mutant})
+        patch.setattr(definitions, "load", lambda: changed)
+
+    return change
+
+
+def without_filter(mart: str) -> Change:
+    """A mart that is read without its conditions."""
+
+    def change(patch: pytest.MonkeyPatch) -> None:
+        stored = plans.Plan.table
+
+        def table(plan: plans.Plan, name: str) -> str:
+            if name == mart and plan.is_there(mart):
+                plan.given[mart] = Sql(f"SELECT * FROM {plan.stored(mart)}")
+            return stored(plan, name)
+
+        patch.setattr(plans.Plan, "table", table)
+
+    return change
+
+
+def patched(module: Any, name: str, other: Any) -> Change:
+    def change(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(module, name, other)
+
+    return change
+
+
+MUTANTS: dict[str, tuple[str, Change]] = {
+    "sessions counted twice": ("cost-data", in_definition("usage_session", "min(occurred_at)", "max(occurred_at)")),
+    "prompts taken as responses": (
+        "dashboard-data",
+        in_definition("usage_daily", "role = 'assistant' then 1", "role is not null then 1"),
+    ),
+    "cost of what is unknown": ("dashboard-data", in_definition("usage_daily", "sum(cost_usd)", "sum(0 * cost_usd)")),
+    "users counted by rows": ("projects", in_definition("usage_project", "count(distinct user_id)", "count(user_id)")),
+    "a median for a mean": ("velocity", in_definition("velocity", "percentile_cont(0.5)", "percentile_cont(0.6)")),
+    "developers counted by rows": (
+        "velocity",
+        in_definition("velocity", "count(distinct developer)", "count(developer)"),
+    ),
+    "unreviewed as reviewed": ("review-costs", in_definition("review_costs", "review_count > 0", "review_count >= 0")),
+    "kept for reverted": (
+        "quality",
+        in_definition("quality", "when is_reverted then 1", "when not is_reverted then 1"),
+    ),
+    "bands in one": ("ai-impact", in_definition("ai_impact", "sum(review_rounds)", "sum(review_rounds + 1)")),
+    "every cost attributed": (
+        "ai-spend",
+        in_definition(
+            "ai_spend_by_repo_week", "when repo_name is not null then coalesce(cost_usd, 0)", "when true then cost_usd"
+        ),
+    ),
+    "usage of a wrong week": (
+        "ai-spend",
+        in_definition("int_usage_attributed", "usage_daily.day", "(usage_daily.day + 1)"),
+    ),
+    "usage_daily read whole": ("cost-data/by-provider", without_filter("usage_daily")),
+    "usage_project read whole": ("projects", without_filter("usage_project")),
+    "velocity read whole": ("velocity", without_filter("velocity")),
+    "quality read whole": ("quality", without_filter("quality")),
+    "review_costs read whole": ("review-costs", without_filter("review_costs")),
+    "ai_impact read whole": ("ai-impact", without_filter("ai_impact")),
+    "ai_spend read whole": ("ai-spend", without_filter("ai_spend_by_repo_week")),
+    "the facts of pull requests read whole": (
+        "velocity",
+        patched(
+            delivery, "_facts", lambda plan, filters, where: Sql(f"SELECT * FROM {plan.stored('merged_pull_requests')}")
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_in_either_way_is_noticed(reader: DuckDBReader, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    path, change = MUTANTS[name]
+    route = next(each for each in ROUTES if each.path == path)
+    change(monkeypatch)
+    assert differing(reader, route, is_short=True)
