@@ -1,10 +1,13 @@
 """Names out of the data are text, whatever they hold."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
 from tests.page.browser import DATA_PANELS, Visit
 
+PAGE = Path(__file__).resolve().parents[2] / "src" / "millrace" / "api" / "page"
 EVIL = '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'&amp;'
 ROUTES = (
     "/api/dashboard-data",
@@ -79,6 +82,15 @@ def test_a_hostile_problem_is_text(visit: Visit) -> None:
 
     assert visit.text("#cycle-time .problem").count(EVIL) == 3
     assert visit.page.locator("img").count() == 0
+
+
+def test_no_module_makes_markup_of_text() -> None:
+    modules = "".join(each.read_text() for each in PAGE.glob("*.js"))
+
+    assert (
+        re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\b|new Function", modules)
+        == []
+    )
 
 
 def test_the_page_needs_no_exception_from_its_policy(visit: Visit) -> None:

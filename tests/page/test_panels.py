@@ -8,7 +8,7 @@ TILES = ["tile-cost", "tile-tokens", "tile-sessions", "tile-merged", "tile-media
 
 
 def test_every_tile_and_panel_is_filled(visit: Visit) -> None:
-    trust = ["freshness", "unpriced", "marts", "sources", "builds", "events", "origins"]
+    trust = ["freshness", "unpriced", "sources", "events", "marts", "builds", "origins"]
 
     assert visit.open().states("ready") == [*TILES, *DATA_PANELS, *trust]
 

@@ -7,6 +7,7 @@ const locale = "en-US";
 const formats = {
   whole: new Intl.NumberFormat(locale, { maximumFractionDigits: 0 }),
   tenth: new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }),
+  hours: new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
   hundredth: new Intl.NumberFormat(locale, { maximumFractionDigits: 2 }),
   compact: new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 }),
   percent: new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 }),
@@ -26,7 +27,6 @@ const days = {
 const by = (format) => (value) => (isUnknown(value) ? UNKNOWN : format.format(value));
 
 export const whole = by(formats.whole);
-export const tenth = by(formats.tenth);
 export const hundredth = by(formats.hundredth);
 export const compact = by(formats.compact);
 export const percent = by(formats.percent);
@@ -48,7 +48,7 @@ export function usd(value) {
   return amount > 0 && amount < 0.005 ? "< $0.01" : formats.usd.format(amount);
 }
 
-export const hours = (value) => (isUnknown(value) ? UNKNOWN : `${formats.tenth.format(value)} h`);
+export const hours = (value) => (isUnknown(value) ? UNKNOWN : `${formats.hours.format(value)} h`);
 
 /** How much of a cost is known: a share below 1 never rounds up to 100 %. Null when nothing could have a cost. */
 export function knownShare(measures) {

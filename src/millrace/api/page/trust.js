@@ -111,10 +111,10 @@ export function trustPanels(status, panels) {
   return [
     panel("freshness", "Freshness and coverage", drawFreshness),
     panel("unpriced", "Models without a price", drawUnpriced, { nothing: "Every model that was used has a price." }),
-    panel("marts", "Marts", wide("Marts", drawMarts), { nothing: "No mart yet; type: make run" }),
     panel("sources", "Sources", wide("Sources", drawSources), { nothing: "Nothing was extracted yet; type: make run" }),
-    panel("builds", "Builds and runs", wide("Builds and runs", drawBuilds)),
     panel("events", "Usage events", drawEvents, { nothing: "No usage was collected yet; type: millrace collect" }),
+    panel("marts", "Marts", wide("Marts", drawMarts), { nothing: "No mart yet; type: make run", isWide: true }),
+    panel("builds", "Builds and runs", wide("Builds and runs", drawBuilds), { isWide: true }),
     panel("origins", "Where each panel comes from", wide("Where each panel comes from", () => ({ content: drawPanelSources(panels),
       note: "“marts”: read from the mart. “events”: the mart's own definition over single events, because a filter is finer than the mart." })), { isWide: true }),
   ];
