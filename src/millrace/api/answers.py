@@ -48,10 +48,9 @@ class Answer(BaseModel, Generic[Row]):
 
 
 class Measures(BaseModel):
-    """What usage adds up to. Money is USD, as decimal text."""
+    """What responses add up to. Money is USD, as decimal text."""
 
     assistant_message_count: int = Field(description="Responses of models.")
-    user_message_count: int = Field(description="Prompts of users.")
     input_tokens: int = Field(description="Fresh input: neither read from the cache nor written to it.")
     output_tokens: int = Field(description="Output, reasoning included.")
     cache_read_tokens: int = Field(description="Input that was read from the cache.")
@@ -67,7 +66,13 @@ class Measures(BaseModel):
 MEASURES = tuple(Measures.model_fields)
 
 
-class Whole(Measures):
+class Usage(Measures):
+    """What responses and prompts add up to."""
+
+    user_message_count: int = Field(description="Prompts of users.")
+
+
+class Whole(Usage):
     """Everything that the filters leave."""
 
     session_count: int = Field(description="Different sessions.")
@@ -86,10 +91,11 @@ class Day(Whole):
     day: date
 
 
-class Provider(Whole):
-    """One provider; null where the logs do not say."""
+class Provider(Measures):
+    """One provider; null where the logs do not say. A prompt is of no provider."""
 
     provider: str | None
+    session_count: int = Field(description="Different sessions with a response of it.")
 
 
 class Model(Provider):
@@ -140,7 +146,7 @@ class Kinds(BaseModel):
     cache_write_1h_tokens: int
 
 
-class Week(Measures):
+class Week(Usage):
     """Seven days."""
 
     model_config = ConfigDict(populate_by_name=True)

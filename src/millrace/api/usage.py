@@ -14,7 +14,7 @@ from millrace.api.filters import ProjectFilters, ProviderFilters, UsageFilters
 from millrace.api.paging import Rows, page
 from millrace.api.plans import Plan, Sql, every, one_of
 
-_COUNTS = tuple(name for name in MEASURES if not name.endswith("_usd"))
+_COUNTS = ("user_message_count", *(name for name in MEASURES if not name.endswith("_usd")))
 _KINDS = tuple(name for name in Kinds.model_fields if name != "day")
 # As docs/metrics.md has it: nothing known of what responses cost is NULL, and no responses cost nothing.
 _COST = """CASE WHEN COALESCE(SUM(assistant_message_count), 0) = 0 THEN 0 WHEN SUM(n_cost) > 0 THEN SUM(cost_usd) END"""
@@ -23,7 +23,9 @@ _SUMS = ", ".join(
     + [f"CAST({_COST} AS DECIMAL(38, 12)) AS cost_usd"]
     + ["CAST(SUM(reported_cost_usd) AS DECIMAL(38, 12)) AS reported_cost_usd"]
 )
-_SESSIONS = "COUNT(DISTINCT agent || CHR(31) || session_id) AS session_count"
+_SESSION = "agent || CHR(31) || session_id"
+_SESSIONS = f"COUNT(DISTINCT {_SESSION}) AS session_count"
+_ANSWERED = f"COUNT(DISTINCT CASE WHEN role = 'assistant' THEN {_SESSION} END) AS answered_session_count"
 _PARTS = "GROUPING SETS ((), (day), (provider), (provider, model))"
 _MAX_UNPRICED = 50
 
@@ -38,7 +40,12 @@ def projects(plan: Plan, filters: ProjectFilters) -> dict[str, Any]:
         give(plan.leaving_out("usage_project"), filters)
     table = plan.table("usage_project")
     counts = ("session_count", "user_count", "agent_count")
-    columns = ("project", "first_at", "last_at", *((*counts, *MEASURES) if filters.include_stats else ()))
+    columns = (
+        "project",
+        "first_at",
+        "last_at",
+        *((*counts, "user_message_count", *MEASURES) if filters.include_stats else ()),
+    )
     return page(plan, table, columns, filters, keys=("project",)).answer(plan)
 
 
@@ -49,7 +56,7 @@ def dashboard(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
     sets = ", ".join(f"{name}, GROUPING({name}) AS no_{name}" for name in ("day", "provider", "model"))
     others = "COUNT(DISTINCT user_id) AS user_count, COUNT(DISTINCT project) AS project_count"
     added = plan.query(f"SELECT {sets}, {_SUMS} FROM {daily} GROUP BY {_PARTS}")
-    counted = plan.query(f"SELECT {sets}, {_SESSIONS}, {others} FROM {events} GROUP BY {_PARTS}")
+    counted = plan.query(f"SELECT {sets}, {_SESSIONS}, {_ANSWERED}, {others} FROM {events} GROUP BY {_PARTS}")
     distinct = {_place(row): row for row in counted}
     parts: dict[tuple[int, ...], list[dict[str, Any]]] = {}
     for row in added:
@@ -70,7 +77,7 @@ def _place(row: dict[str, Any]) -> tuple[tuple[int, ...], object, object, object
 
 def _by_cost(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give the parts with responses, the dearest first; prompts have no provider and no model."""
-    found = [row for row in rows if row["assistant_message_count"]]
+    found = [row | {"session_count": row["answered_session_count"]} for row in rows if row["assistant_message_count"]]
     return sorted(found, key=lambda row: (-(row["cost_usd"] or 0), row["provider"] or "", row["model"] or ""))
 
 
