@@ -2,7 +2,8 @@
 """A small built world, published once for all tests of the read API, and the application over it."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from millrace.place import Place
 from millrace.status import Status
 from millrace.warehouse.duckdb import DuckDBWarehouse
 from millrace.warehouse.duckdb_reader import DuckDBReader
+from millrace.warehouse.reading import Answer, Snapshot
 
 WORLD = ("--developers", "15", "--days", "25", "--seed", "5", "--end", "2026-10-20T00:00:00Z", "--no-limiter")
 NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
@@ -29,7 +31,11 @@ _MATCHED = ("project_repositories", "user_developers", "ai_spend_by_repo_week", 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A data directory in which three repositories are built and published; nobody changes it."""
-    place = Place(tmp_path_factory.mktemp("store"))
+    return build_store(Place(tmp_path_factory.mktemp("store")))
+
+
+def build_store(place: Place) -> Place:
+    """Build and publish the world in a data directory."""
     done = run_all(place.root, *WORLD, "--usage")
     assert done.code == 0, done.out + done.err
     with DuckDBWarehouse(place.warehouse) as warehouse:
@@ -87,6 +93,22 @@ def client(app: FastAPI) -> Iterator[TestClient]:
     """A caller; an error of the program is the answer that it gets."""
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A reader that fails."""
+
+    error: Exception
+
+    def version(self) -> str:
+        raise self.error
+
+    def read(self, work: Callable[[Snapshot], Answer]) -> Answer:
+        raise self.error
+
+    def close(self) -> None:
+        pass
 
 
 def ask(path: Path, sql: str) -> list[tuple[object, ...]]:

@@ -98,6 +98,7 @@ def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
         version="1",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # to a URL with whatever name the caller gave
     )
     app.middleware("http")(_guarding(hosts))
     for route in ROUTES:

@@ -1,0 +1,268 @@
+"""What is not answered is refused with a reason and what to do, and tells nobody how this machine is made."""
+
+import logging
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+from tests.api.conftest import NOW, Failing, ask, no_status
+
+from millrace.api.app import Api, create
+from millrace.api.filters import MAX_DAYS, zones
+from millrace.api.routes import ROUTES
+from millrace.place import Place
+from millrace.warehouse.duckdb_reader import DuckDBReader
+
+VELOCITY = "/api/velocity"
+PATHS = [f"/api/{route.path}" for route in ROUTES]
+TEXTS = [
+    (f"/api/{route.path}", name)
+    for route in ROUTES
+    for name in ("project", "repo", "developer", "agent", "provider", "model")
+    if name in route.filters.model_fields
+]
+MERGED_WITHOUT = [("/api/ai-spend", "provider"), ("/api/ai-spend", "model")]
+
+
+def refused(reply: httpx2.Response, status: int) -> str:
+    """Give why it was refused, after a look at what every refusal has."""
+    problem = reply.json()
+    assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
+    assert set(problem) == {"type", "title", "status", "detail", "next_step"}
+    assert (problem["status"], reply.headers["cache-control"]) == (status, "no-store")
+    assert problem["title"]
+    assert problem["next_step"]
+    assert "Traceback" not in reply.text
+    return str(problem["detail"])
+
+
+LONG_AGO = (date(2026, 10, 1) - timedelta(days=MAX_DAYS + 1)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        pytest.param("wat=1", "wat", id="unknown parameter"),
+        pytest.param("from=yesterday", "from", id="no day"),
+        pytest.param("from=2026-02-30", "from", id="a day that never was"),
+        pytest.param("from=20260101", "from", id="a day written otherwise"),
+        pytest.param("from=1791072000", "from", id="seconds since 1970"),
+        pytest.param("to=2026-10-01T00:00:00", "to", id="an instant"),
+        pytest.param("to=9999-12-31", "to", id="the last day there is"),
+        pytest.param("from=0001-01-01", "from", id="the first day there is"),
+        pytest.param("from=", "from", id="an empty day"),
+        pytest.param("from=2026-10-02&to=2026-10-01", "on or before", id="from after to"),
+        pytest.param(f"from={LONG_AGO}&to=2026-10-01", "3,660 days", id="a range that is too long"),
+        pytest.param("tz=Mars/Olympus", "tz", id="a zone of nowhere"),
+        pytest.param("tz=localtime", "tz", id="the zone of some machine"),
+        pytest.param("tz=../../etc/passwd", "tz", id="a zone that is a path"),
+        pytest.param("limit=0", "limit", id="no rows"),
+        pytest.param("limit=1001", "limit", id="too many rows"),
+        pytest.param("limit=ten", "limit", id="a limit that is no number"),
+        pytest.param("offset=-1", "offset", id="a page before the first"),
+        pytest.param("offset=10000001", "offset", id="a page too far"),
+        pytest.param("offset=" + "9" * 5_000, "offset", id="a number that is too long"),
+        pytest.param("sort=nothing", "sort", id="an unknown column"),
+        pytest.param("sort=week;DROP TABLE mart.velocity", "sort", id="a column and more"),
+        pytest.param("order=sideways", "order", id="an unknown order"),
+        pytest.param("format=xml", "format", id="an unknown format"),
+        pytest.param("band=huge", "band", id="an unknown band"),
+        pytest.param("repo=a%00b", "repo", id="a zero"),
+        pytest.param("repo=a%0Ab", "repo", id="a line feed"),
+        pytest.param("repo=a%0A", "repo", id="a line feed at the end"),
+        pytest.param("repo=%1B[2J", "repo", id="an escape sequence"),
+        pytest.param("developer=" + "x" * 201, "developer", id="a value that is too long"),
+        pytest.param("developer=" + "+" * 201, "developer", id="blanks that are too long"),
+        pytest.param("&".join(["developer=x"] * 51), "developer", id="too many values"),
+        pytest.param("&".join(["developer="] * 51), "developer", id="too many empty values"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_named(client: TestClient, query: str, named: str) -> None:
+    assert named in refused(client.get(f"{VELOCITY}?{query}"), 422)
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/api/etl/status"])
+def test_no_route_takes_a_parameter_that_it_does_not_know(client: TestClient, path: str) -> None:
+    assert refused(client.get(path, params={"drop": "1"}), 422) == "drop: Extra inputs are not permitted"
+
+
+def test_a_period_and_days_are_not_both_taken(client: TestClient) -> None:
+    reply = client.get("/api/cost-data/by-provider", params={"period": "week", "to": "2026-10-01"})
+    assert "either period" in refused(reply, 422)
+
+
+def test_the_longest_range_and_as_many_values_as_may_be_are_answered(client: TestClient) -> None:
+    first = (date(2026, 10, 1) - timedelta(days=MAX_DAYS)).isoformat()
+    query: dict[str, Any] = {"from": first, "to": "2026-10-01", "developer": ["x" * 200] * 50, "limit": 1_000}
+    assert client.get(VELOCITY, params=query).status_code == 200
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("day", ["1990-01-01", "2199-12-31"])
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_first_and_the_last_day_are_answered_everywhere(client: TestClient, path: str, day: str, zone: str) -> None:
+    assert client.get(path, params={"from": day, "to": day, "tz": zone}).status_code == 200
+
+
+def test_blanks_around_a_value_and_empty_values_do_not_count(client: TestClient) -> None:
+    query = {"repo": ["  acme-corp/service-01 ", "", "  "]}
+    named = client.get(VELOCITY, params={"repo": "acme-corp/service-01"}).json()
+    assert client.get(VELOCITY, params=query).json() == named
+    assert client.get(VELOCITY, params={"repo": ["", "  "]}).json() == client.get(VELOCITY).json()
+    assert 0 < named["total_count"] < client.get(VELOCITY).json()["total_count"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_beyond_the_end_is_an_empty_page_with_the_count_of_all(client: TestClient, path: str) -> None:
+    answer = client.get(path, params={"offset": 10_000_000}).json()
+    first = client.get(path).json()
+    assert (answer["rows"], answer["has_more"], answer["total_count"]) == ([], False, first["total_count"])
+    assert first["total_count"] > 0
+
+
+# Other refusals
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "WAT"])
+@pytest.mark.parametrize("path", [VELOCITY, "/api/etl/status", "/", "/page/app.js"])
+def test_only_get_is_answered_and_it_says_so(client: TestClient, method: str, path: str) -> None:
+    reply = client.request(method, path)
+    assert (reply.status_code, reply.headers["allow"]) == (405, "GET")
+    if method != "HEAD":
+        assert method in refused(reply, 405)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/nowhere", "/api", "/api/velocity/", "/api/Velocity", "/docs", "/redoc", "/page/", "/page/nothing.js"),
+        *("/page/../app.py", "/page/..%2Fapp.py", "/page/%2e%2e/app.py", "/page//etc/passwd", "/page/__init__.py"),
+        *("/.env", "//etc/passwd"),
+    ],
+)
+def test_an_unknown_path_is_not_found(client: TestClient, path: str) -> None:
+    refused(client.get(path, follow_redirects=False), 404)
+
+
+@pytest.mark.parametrize("host", ["elsewhere", "testserver.elsewhere", "elsewhere:80", "", "xtestserver", "127.0.0.1"])
+@pytest.mark.parametrize("path", [VELOCITY, "/", "/openapi.json", "/api/etl/status"])
+def test_another_name_of_this_machine_is_refused(client: TestClient, host: str, path: str) -> None:
+    """So that a page of another site, whose name leads here, reads nothing."""
+    refused(client.get(path, headers={"Host": host}), 400)
+
+
+@pytest.mark.parametrize("host", ["testserver", "TestServer", "testserver:8080"])
+def test_its_own_name_is_answered_at_any_port(client: TestClient, host: str) -> None:
+    assert client.get(VELOCITY, headers={"Host": host}).status_code == 200
+
+
+def over(path: Path) -> TestClient:
+    """Give a caller of the API over a published file."""
+    return TestClient(create(Api(DuckDBReader(path), no_status, lambda: NOW)), raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_before_the_first_publication_it_says_what_to_type(tmp_path: Path, path: str) -> None:
+    reply = over(tmp_path / "published.duckdb").get(path)
+    assert "nothing was built" in refused(reply, 503)
+    assert (reply.json()["next_step"], reply.headers["retry-after"]) == ("type: make run", "5")
+
+
+@pytest.mark.parametrize("size", [0, 5_000, 20_000, 1_000_000])
+def test_a_broken_file_is_no_answer_and_the_next_one_is(place: Place, store: Place, size: int) -> None:
+    client = over(place.published)
+    content = store.published.read_bytes()
+    (place.root / "broken").write_bytes(content[:size])
+    (place.root / "broken").replace(place.published)
+    refused(client.get(VELOCITY), 503)
+    (place.root / "good").write_bytes(content)
+    (place.root / "good").replace(place.published)
+    assert client.get(VELOCITY).status_code == 200
+
+
+def test_a_mart_that_is_not_there_is_made_or_the_build_to_type_is_said(place: Place) -> None:
+    with duckdb.connect(place.published) as connection:
+        connection.execute("DROP TABLE mart.velocity; DROP TABLE mart.usage_events")
+    client = over(place.published)
+    assert client.get(VELOCITY).json()["source"] == "events"
+    refused(client.get("/api/dashboard-data"), 503)
+    assert client.get("/api/dashboard-data").json()["next_step"] == "type: make run ARGS='build --force'"
+
+
+class Secret(Exception):
+    """Not one that anybody expects."""
+
+
+def test_what_nobody_expected_is_logged_and_told_to_nobody(
+    api: Api, client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.reader = Failing(Secret("/home/ada/data: SELECT prompt FROM raw.usage_events"))
+    with caplog.at_level(logging.ERROR, "millrace"):
+        reply = client.get(VELOCITY, params={"developer": "ada"})
+    refused(reply, 500)
+    assert not [word for word in ("/home", "SELECT", "Secret", "ada", ".py", __file__) if word in reply.text]
+    (fields,) = (record.fields for record in caplog.records if record.name == "millrace")  # type: ignore[attr-defined]
+    assert (fields["path"], fields["error"]) == (VELOCITY, "Secret")
+    assert "conftest.py" in fields["where"][-1]
+    assert "prompt" not in str(fields)
+
+
+# What a filter says is a value and never SQL
+
+INJECTIONS = [
+    "' OR '1'='1",
+    "x' OR 1=1 --",
+    "'; DROP TABLE mart.velocity; --",
+    "') UNION ALL SELECT * FROM mart.usage_events --",
+    "x') OR TRUE OR repo_name IN ('x",
+    "?",
+    "%",
+    "_%",
+    "${repo_name}",
+    "\\' OR 1=1 --",
+    "*",
+    "NULL",
+    "repo_name",
+    '" OR ""="',
+    "/etc/passwd",
+    "read_csv('/etc/passwd')",
+]
+
+
+@pytest.mark.parametrize(("path", "name"), TEXTS)
+def test_sql_in_a_filter_is_a_value_that_nothing_has(client: TestClient, store: Place, path: str, name: str) -> None:
+    before = digest(store)
+    nobody = client.get(path, params={name: "nobody's"}).json()
+    found = [client.get(path, params={name: text}) for text in (*INJECTIONS, "|".join(INJECTIONS)[:200])]
+    assert [reply for reply in found if (reply.status_code, reply.json()) != (200, nobody)] == []
+    assert client.get(path, params={name: INJECTIONS}).json() == nobody
+    # What was merged stands in ai-spend whatever was used for it.
+    assert {row.get("assistant_message_count") for row in nobody["rows"]} <= {None}
+    assert not nobody["rows"] or (path, name) in MERGED_WITHOUT
+    assert client.get(path).json()["total_count"] > 0
+    assert digest(store) == before
+
+
+def digest(store: Place) -> list[tuple[object, ...]]:
+    names = "SELECT table_name, estimated_size FROM duckdb_tables() WHERE schema_name = 'mart' ORDER BY ALL"
+    found = ask(store.published, names)
+    return [*found, (store.published.stat().st_mtime_ns, store.published.stat().st_size)]
+
+
+# Time zones
+
+
+def test_the_warehouse_knows_every_zone_that_is_taken() -> None:
+    values = ", ".join(f"timezone('{name}', timezone('UTC', TIMESTAMP '2026-07-01 12:00:00'))" for name in zones())
+    with duckdb.connect() as connection:
+        (clocks,) = connection.execute(f"SELECT {values}").fetchall()
+    assert len(clocks) == len(zones()) > 500
+
+
+def test_a_zone_of_the_machine_is_none_of_them() -> None:
+    assert {"localtime", "posixrules", ""}.isdisjoint(zones())
+    assert {"UTC", "Europe/Berlin", "America/Argentina/Ushuaia"} <= zones()

@@ -1,0 +1,120 @@
+"""The OpenAPI document is valid and says what each thing is; calls made up from it are answered as it says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from tests.api.generated import call_all
+
+from millrace.api.routes import ROUTES
+from millrace.place import Place
+from millrace.serving import application
+
+MAX_EXAMPLES = 30
+ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Pacific/Apia")
+CHECKS = {
+    "allow_header_conformance",
+    "content_type_conformance",
+    "negative_data_rejection",
+    "not_a_server_error",
+    "positive_data_acceptance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "status_code_conformance",
+    "unsupported_method",
+}
+
+
+@pytest.fixture
+def served(store: Place) -> FastAPI:
+    """The application as `millrace serve` makes it, with its status."""
+    return application(store.api_config())
+
+
+@pytest.fixture(scope="module")
+def document(store: Place) -> dict[str, Any]:
+    return application(store.api_config()).openapi()
+
+
+@pytest.fixture(scope="module")
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {path: methods["get"] for path, methods in document["paths"].items()}
+
+
+def test_calls_made_up_from_the_document_are_answered_as_it_says(
+    served: FastAPI, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = call_all(served, MAX_EXAMPLES, zones=ZONES)
+    with capsys.disabled():
+        print(f"\n{calls}")  # noqa: T201 how many calls were made is what a run is judged by
+    assert not calls.failures
+    assert calls.checks >= CHECKS
+    assert set(calls.of_routes) == {f"GET /api/{path}" for path in (*(it.path for it in ROUTES), "etl/status")}
+
+
+def allow_more(document: dict[str, Any]) -> None:
+    limit_of_velocity(document)["maximum"] = 2_000
+
+
+def allow_less(document: dict[str, Any]) -> None:
+    limit_of_velocity(document)["maximum"] = 500
+
+
+def expect_another_column(document: dict[str, Any]) -> None:
+    document["components"]["schemas"]["VelocityRow"]["properties"]["week"] = {"type": "integer"}
+
+
+def forget_the_problems(document: dict[str, Any]) -> None:
+    del document["paths"]["/api/velocity"]["get"]["responses"]["422"]
+
+
+def limit_of_velocity(document: dict[str, Any]) -> dict[str, Any]:
+    parameters = document["paths"]["/api/velocity"]["get"]["parameters"]
+    schema: dict[str, Any] = next(each["schema"] for each in parameters if each["name"] == "limit")
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check"),
+    [
+        (allow_more, "positive_data_acceptance"),
+        (allow_less, "negative_data_rejection"),
+        (expect_another_column, "response_schema_conformance"),
+        (forget_the_problems, "status_code_conformance"),
+    ],
+)
+def test_a_wrong_document_is_noticed(served: FastAPI, spoil: Callable[[dict[str, Any]], None], check: str) -> None:
+    """Why the calls are worth something."""
+    document = served.openapi()
+    document["paths"] = {"/api/velocity": document["paths"]["/api/velocity"]}
+    spoil(document)
+    assert check in {check for _, check, _ in call_all(served, 1, zones=ZONES).failures}
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    schemathesis.openapi.from_dict(document).validate()
+
+
+def test_every_route_and_parameter_is_described(operations: dict[str, dict[str, Any]]) -> None:
+    described = [operation[name] for operation in operations.values() for name in ("summary", "description")]
+    described += [each["description"] for operation in operations.values() for each in operation.get("parameters", ())]
+    assert all(described)
+
+
+def test_every_route_says_how_it_refuses_and_that_it_may_have_to_wait(operations: dict[str, dict[str, Any]]) -> None:
+    kinds = {
+        (status, *answer.get("content", {"none": None}))
+        for operation in operations.values()
+        for status, answer in operation["responses"].items()
+        if status != "200"
+    }
+    problems = {(status, "application/problem+json") for status in ("400", "422", "500", "503")}
+    assert kinds == {*problems, ("304", "none")}
+
+
+@pytest.mark.parametrize("route", [route.path for route in ROUTES])
+def test_a_list_is_json_or_csv(operations: dict[str, dict[str, Any]], route: str) -> None:
+    assert set(operations[f"/api/{route}"]["responses"]["200"]["content"]) == {"application/json", "text/csv"}
