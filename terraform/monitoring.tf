@@ -1,6 +1,7 @@
 module "monitoring" {
   source = "./modules/monitoring"
 
+  api                       = module.api.name
   dead_letter_subscriptions = [for topic in module.topic : topic.dead_letter_subscription]
   emails                    = var.alert_emails
   interval_hours            = var.interval_hours

@@ -1,11 +1,11 @@
 # What is deployed: the source packages of the functions and of the image, named by what they hold.
 locals {
   root     = "${path.module}/.."
-  _package = [for file in sort(fileset("${local.root}/src", "millrace/**/*.{py,typed}")) : file]
+  _package = [for file in sort(fileset("${local.root}/src", "millrace/**/*.{css,html,js,json,py,svg,typed}")) : file]
 
   # A function's package: its main.py, the package millrace beside it, and its lock.
   function_packages = {
-    for name in ["extract", "load"] : name => merge(
+    for name in ["api", "extract", "load"] : name => merge(
       { for file in local._package : file => "src/${file}" },
       { "main.py" = "functions/${name}/main.py", "requirements.txt" = "requirements/${name}.txt" },
     )

@@ -12,6 +12,7 @@ module "snowflake" {
   retention_days    = var.snowflake_retention_days
   staging           = var.snowflake_staging
   subjects = {
+    API     = module.api.account_subject
     BUILDER = module.dbt_runner.account_subject
     LOADER  = module.load.account_subject
     SWEEPER = module.sweep.account_subject
@@ -20,7 +21,7 @@ module "snowflake" {
 
 # The setting of who signs in by a key.
 locals {
-  snowflake_secrets = { for user in ["BUILDER", "LOADER", "SWEEPER"] : user => {
+  snowflake_secrets = { for user in ["API", "BUILDER", "LOADER", "SWEEPER"] : user => {
     for key in try([var.snowflake_keys[user]], []) : "MILLRACE_SNOWFLAKE_KEY" => { id = key.secret, version = key.version }
   } }
 }

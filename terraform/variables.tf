@@ -5,6 +5,28 @@ variable "alert_emails" {
   default     = []
 }
 
+variable "api_ingress" {
+  description = "From where the read API can be reached: the project's networks, load balancers as well, or anywhere. Whoever reaches it still has to be one of api_readers."
+  type        = string
+  nullable    = false
+  default     = "ALLOW_INTERNAL_ONLY"
+  validation {
+    condition     = contains(["ALLOW_ALL", "ALLOW_INTERNAL_AND_GCLB", "ALLOW_INTERNAL_ONLY"], var.api_ingress)
+    error_message = "api_ingress: ALLOW_INTERNAL_ONLY, ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL; docs/operations.md says for whom each one is."
+  }
+}
+
+variable "api_readers" {
+  description = "Who may call the read API and see its page, as IAM members, best one group: group:analysts@example.com."
+  type        = set(string)
+  nullable    = false
+  default     = []
+  validation {
+    condition     = alltrue([for member in var.api_readers : can(regex("^(group|serviceAccount|user):[^@ ]+@[^@ ]+$|^principal(Set)?://.+$", member))])
+    error_message = "api_readers: group:, serviceAccount: or user: with an e-mail address, or principal:// and principalSet://, was expected; never the public."
+  }
+}
+
 variable "collectors" {
   description = "Who may bring in the usage of coding agents, as IAM members, best one group: group:developers@example.com."
   type        = set(string)
@@ -110,8 +132,8 @@ variable "snowflake_keys" {
   nullable    = false
   default     = {}
   validation {
-    condition     = length(setsubtract(keys(var.snowflake_keys), ["BUILDER", "LOADER", "SWEEPER"])) == 0
-    error_message = "snowflake_keys: of BUILDER, LOADER or SWEEPER; nobody else signs in to Snowflake."
+    condition     = length(setsubtract(keys(var.snowflake_keys), ["API", "BUILDER", "LOADER", "SWEEPER"])) == 0
+    error_message = "snowflake_keys: of API, BUILDER, LOADER or SWEEPER; nobody else signs in to Snowflake."
   }
   validation {
     condition     = alltrue([for key in var.snowflake_keys : can(regex("^[A-Za-z0-9+/]+=*$", key.public_key))])

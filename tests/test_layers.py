@@ -118,7 +118,8 @@ def test_only_the_configuration_reads_the_environment(path: Path) -> None:
     targets = [target for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets]
     written: list[ast.expr] = [target.value for target in targets if isinstance(target, ast.Subscript)]
     allowed = written if path.name == "building.py" else []  # dbt takes its settings from there
-    assert [ast.unparse(node) for node in uses if node not in allowed] == []
+    found = [ast.unparse(node) for node in uses if node not in allowed]
+    assert [name for name in found if name != "request.environ"] == []  # that one is WSGI's
 
 
 @pytest.mark.parametrize("library", OWNERS)

@@ -2,6 +2,7 @@
 # kms_key       = "projects/P/locations/L/keyRings/R/cryptoKeys/K"
 # vpc_connector = "projects/P/locations/L/connectors/C"
 alert_emails                = ["data-oncall@example.com"]
+api_readers                 = ["group:analysts@example.com"]
 collectors                  = ["group:developers@example.com"]
 delete_data                 = false
 developers                  = 1000

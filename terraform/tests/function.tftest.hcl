@@ -56,7 +56,7 @@ run "a_function_with_its_account_rights_and_trigger" {
   }
 
   assert {
-    condition     = google_cloud_run_v2_service_iam_member.caller.member == "serviceAccount:call-load@acme-dev.iam.gserviceaccount.com"
+    condition     = google_cloud_run_v2_service_iam_member.caller[0].member == "serviceAccount:call-load@acme-dev.iam.gserviceaccount.com"
     error_message = "only the function's own caller may call it"
   }
   assert {
@@ -109,6 +109,100 @@ run "without_subscriptions_nobody_signs_for_pubsub" {
     condition     = length(google_service_account_iam_member.pubsub_signs) == 0
     error_message = "Pub/Sub may not sign where it has nothing to deliver"
   }
+}
+
+run "invokers_call_instead_of_a_caller" {
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    concurrency   = 40
+    invokers      = ["group:analysts@example.com", "user:ann@example.com"]
+    subscriptions = {}
+  }
+
+  assert {
+    condition     = toset([for each in google_cloud_run_v2_service_iam_member.invokers : "${each.role} ${each.member}"]) == toset(["roles/run.invoker group:analysts@example.com", "roles/run.invoker user:ann@example.com"])
+    error_message = "each invoker may call it"
+  }
+  assert {
+    condition     = length(google_service_account.caller) == 0 && length(google_cloud_run_v2_service_iam_member.caller) == 0 && output.caller_email == null
+    error_message = "nobody else may, and no account is made for it"
+  }
+  assert {
+    condition     = !contains(keys(google_cloudfunctions2_function.this.service_config[0].environment_variables), "MILLRACE_PUSH_ACCOUNT")
+    error_message = "its door knows of no caller"
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 40 && google_cloudfunctions2_function.this.service_config[0].environment_variables["THREADS"] == "40"
+    error_message = "an instance has a thread for each request that the platform sends it"
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
+    error_message = "it is not reached from outside unless that was asked for"
+  }
+}
+
+run "without_an_invoker_nobody_calls" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    invokers      = []
+    subscriptions = {}
+  }
+
+  assert {
+    condition     = length(google_cloud_run_v2_service_iam_member.invokers) == 0 && length(google_cloud_run_v2_service_iam_member.caller) == 0
+    error_message = "no invokers are nobody, and not everybody"
+  }
+}
+
+run "the_public_is_no_invoker" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    invokers      = ["allUsers"]
+    subscriptions = {}
+  }
+  expect_failures = [var.invokers]
+}
+
+run "all_who_have_an_account_are_the_public" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    invokers      = ["allAuthenticatedUsers"]
+    subscriptions = {}
+  }
+  expect_failures = [var.invokers]
+}
+
+run "subscriptions_need_the_caller" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    invokers = []
+  }
+  expect_failures = [var.invokers]
+}
+
+run "an_ingress_that_the_platform_does_not_know_is_refused" {
+  command = plan
+  module {
+    source = "./modules/function"
+  }
+  variables {
+    ingress = "internal"
+  }
+  expect_failures = [var.ingress]
 }
 
 run "a_name_too_long_for_an_account_is_refused" {

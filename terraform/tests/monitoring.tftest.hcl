@@ -11,6 +11,7 @@ run "a_day_and_an_hour_without_news_is_silence" {
     source = "./modules/monitoring"
   }
   variables {
+    api                       = "api"
     dead_letter_subscriptions = ["a-dead"]
     emails                    = ["oncall@example.com"]
     interval_hours            = 24
@@ -20,7 +21,7 @@ run "a_day_and_an_hour_without_news_is_silence" {
   }
 
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.threshold)) == toset(["oldest-unacked", "dead-letters", "failed-build", "run-not-final", "silent-source-commits"])
+    condition     = toset(keys(google_monitoring_alert_policy.threshold)) == toset(["oldest-unacked", "dead-letters", "failed-build", "failing-api", "run-not-final", "silent-source-commits"])
     error_message = "one policy for each thing, and one for each table that may fall silent"
   }
   assert {

@@ -12,6 +12,8 @@ mock_provider "time" {}
 run "what_cannot_be_meant_is_refused" {
   command = plan
   variables {
+    api_ingress                 = "internal"
+    api_readers                 = ["group:analysts@example.com", "allAuthenticatedUsers"]
     collectors                  = ["allUsers"]
     developers                  = 50001
     interval_hours              = 5
@@ -28,6 +30,8 @@ run "what_cannot_be_meant_is_refused" {
     vpc_connector               = "connector"
   }
   expect_failures = [
+    var.api_ingress,
+    var.api_readers,
     var.collectors,
     var.developers,
     var.interval_hours,

@@ -166,6 +166,7 @@ def deployed(folder: Path, monkeypatch: pytest.MonkeyPatch, source_url: str) -> 
     made.warehouse.close()
     for each in (adapters.bus_at, adapters.job_at, adapters.extractor_of, adapters.lake_at, adapters.duckdb_at):
         each.cache_clear()
+    adapters.reader_of.cache_clear()
 
 
 def push(application: Flask, message: Mapping[str, object]) -> TestResponse:

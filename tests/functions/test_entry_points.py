@@ -15,6 +15,7 @@ from millrace.tables import EXTRACTED
 
 ENTRY_POINTS = sorted([*PROJECT.glob("functions/*/main.py"), *PROJECT.glob("jobs/*/main.py")])
 EXTRACT = ("MILLRACE_LAKE", "MILLRACE_BUS", "MILLRACE_SOURCE_URL", "MILLRACE_SOURCE_KEY")
+API = ("MILLRACE_LAKE", "MILLRACE_QUARANTINE", "MILLRACE_WAREHOUSE")
 LOAD = ("MILLRACE_LAKE", "MILLRACE_QUARANTINE", "MILLRACE_BUS", "MILLRACE_WAREHOUSE", "MILLRACE_JOB")
 
 
@@ -34,6 +35,13 @@ def test_the_extract_functions_do_not_start_without_a_setting(functions: Deploye
     functions.monkeypatch.delenv(name)
     with pytest.raises(ConfigError, match=f"{name} is not set"):
         functions.application("extract", "start_run", "http")
+
+
+@pytest.mark.parametrize("name", API)
+def test_the_api_does_not_start_without_a_setting(functions: Deployed, name: str) -> None:
+    functions.monkeypatch.delenv(name)
+    with pytest.raises(ConfigError, match=f"{name} is not set"):
+        functions.application("api", "api", "http")
 
 
 @pytest.mark.parametrize("name", LOAD)

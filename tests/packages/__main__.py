@@ -25,12 +25,15 @@ MB = 1_000_000
 def starts(
     package: Package, target: str, signature: str, given: Mapping[str, str], body: bytes, headers: Mapping[str, str]
 ) -> Iterator[tuple[float, float]]:
-    """Start a function again and again; gives the seconds until it listens and until it has answered."""
+    """Start a function again and again; gives the seconds until it listens and until it has answered.
+
+    Without a body it is asked for the status.
+    """
     log = package.folder / "log"
     for _ in range(TIMES):
         with package.serving(target, signature, given, log) as function:
             listening_s = monotonic() - function.started
-            status = function.post(body, headers)
+            status = function.post(body, headers) if body else function.get("api/etl/status")[0]
             if status != 200:
                 raise SystemExit(f"{target} answered {status}: {log.read_text()}")
             yield listening_s, monotonic() - function.started
@@ -80,6 +83,7 @@ def main() -> None:
         show_start(packages["extract"], "extract_repos", "cloudevent", given, task, PUSH)
         part = finalized(folder / "lake", "raw/repos/")
         show_start(packages["load"], "load", "cloudevent", given, part, PUSH)
+        show_start(packages["api"], "api", "http", given, b"", {})
         show_imports(packages["extract"], "google.cloud.storage", "google.cloud.pubsub_v1")
         clouds = ("google.cloud.storage", "google.cloud.pubsub_v1", "google.cloud.run_v2")
         show_imports(packages["load"], *clouds, "snowflake.connector")

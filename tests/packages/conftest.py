@@ -12,6 +12,11 @@ KEY = "key_of-the-simulator"
 
 
 @pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return install("api", tmp_path_factory.mktemp("api"))
+
+
+@pytest.fixture(scope="session")
 def extract(tmp_path_factory: pytest.TempPathFactory) -> Package:
     return install("extract", tmp_path_factory.mktemp("extract"))
 

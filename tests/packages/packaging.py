@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-FUNCTIONS = ("extract", "load")
+FUNCTIONS = ("api", "extract", "load")
 NAMES = (*FUNCTIONS, "dbt-runner")
 UV = Path(sys.executable).with_name("uv")
 _IMPORTABLE = """
@@ -91,15 +91,22 @@ class Served:
         except OSError:
             return False
 
+    def get(self, path: str = "") -> tuple[int, bytes]:
+        """Ask; gives the HTTP status and the body."""
+        return _ask(urllib.request.Request(self.url + path))  # noqa: S310
+
     def post(self, body: bytes, headers: Mapping[str, str]) -> int:
         """Deliver; gives the HTTP status."""
         whole = {"Content-Type": "application/json", **headers}
-        request = urllib.request.Request(self.url, body, whole)  # noqa: S310
-        try:
-            with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
+        return _ask(urllib.request.Request(self.url, body, whole))[0]  # noqa: S310
+
+
+def _ask(request: urllib.request.Request) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 our own server
+            return int(answer.status), answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
 
 
 def clean(settings: Mapping[str, str]) -> dict[str, str]:

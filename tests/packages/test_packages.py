@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,16 +18,19 @@ from millrace.warehouse.snowflake import SnowflakeWarehouse
 from millrace.warehouse.snowflake_session import Address
 
 ABSENT = {
+    "api": ("duckdb", "dbt", "google.cloud.pubsub_v1", "google.cloud.run_v2", "fakesnow", "pytest", "rich", "laptop"),
     "extract": ("duckdb", "snowflake", "dbt", "google.cloud.run_v2", "pytest", "rich", "simulator", "laptop"),
     "load": ("duckdb", "dbt", "fakesnow", "pytest", "rich", "simulator", "laptop"),
     "dbt-runner": ("functions_framework", "flask", "gunicorn", "google.cloud.pubsub_v1", "fakesnow", "pytest", "rich"),
 }
 PRESENT = {
+    "api": ("functions_framework", "a2wsgi", "fastapi", "snowflake.connector", "google.cloud.storage"),
     "extract": ("functions_framework", "requests", "pyarrow", "google.cloud.storage", "google.cloud.pubsub_v1"),
     "load": ("functions_framework", "pyarrow", "snowflake.connector", "google.cloud.storage", "google.cloud.run_v2"),
     "dbt-runner": ("dbt.cli.main", "dbt.adapters.duckdb", "dbt.adapters.snowflake", "google.cloud.storage"),
 }
 REQUIRED = {
+    "api": ("MILLRACE_LAKE", "MILLRACE_QUARANTINE", "MILLRACE_WAREHOUSE"),
     "extract": ("MILLRACE_LAKE", "MILLRACE_SOURCE_KEY"),
     "load": ("MILLRACE_LAKE", "MILLRACE_WAREHOUSE"),
     "dbt-runner": ("MILLRACE_LAKE", "MILLRACE_WAREHOUSE"),
@@ -57,9 +61,10 @@ def test_a_package_has_what_it_needs(package: Package, names: tuple[str, ...]) -
 @pytest.mark.parametrize("name", NAMES)
 def test_a_source_package_is_the_entry_point_the_package_and_the_lock(name: str, tmp_path: Path) -> None:
     files = {path.relative_to(tmp_path).as_posix() for path in assemble(name, tmp_path).rglob("*") if path.is_file()}
-    ours = {path.relative_to(PROJECT / "src").as_posix() for path in (PROJECT / "src").rglob("*.py")}
+    held = [path for path in (PROJECT / "src" / "millrace").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    ours = {path.relative_to(PROJECT / "src").as_posix() for path in held}
     dbt = {path for path in files if path.startswith("dbt/")}
-    assert files - dbt == {"main.py", "requirements.txt", "millrace/py.typed", *ours}
+    assert files - dbt == {"main.py", "requirements.txt", *ours}
     assert bool(dbt) == (name == "dbt-runner")
 
 
@@ -98,13 +103,32 @@ def test_the_load_package_loads_one_dropped_file_and_sets_another_aside(
         assert list(warehouse.keys_of(TABLES["repos"])) == [("o/a",)]
 
 
+def test_the_api_package_answers_many_at_a_time_and_says_that_nothing_is_published_yet(
+    api: Package, tmp_path: Path, snowflake_at: str
+) -> None:
+    given = settings(tmp_path, "http://x", "k", snowflake_at) | {"MILLRACE_PROJECT": "acme", "THREADS": "40"}
+    address = Address.parse(given["MILLRACE_WAREHOUSE"], given["MILLRACE_SNOWFLAKE_KEY"])
+    snowflake.provision(address, f"file://{tmp_path}/lake/raw/")
+    with api.serving("api", "http", given, tmp_path / "log") as function, ThreadPoolExecutor(40) as people:
+        page, script, status, velocity = people.map(
+            function.get, ("", "page/app.js", "api/etl/status", "api/velocity?limit=1")
+        )
+        pages = list(people.map(function.get, [""] * 200))
+    assert (page[0], script[0], status[0]) == (200, 200, 200), (tmp_path / "log").read_text()
+    assert b"page/app.js" in page[1]
+    assert json.loads(status[1])["builds"] == []
+    assert velocity[0] == 503
+    assert "nothing is published" in json.loads(velocity[1])["detail"]
+    assert set(pages) == {page}
+
+
 def test_the_job_package_builds_an_empty_warehouse(dbt_runner: Package, tmp_path: Path) -> None:
     done = dbt_runner.run("python", "main.py", **settings(tmp_path, "http://x", "k"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "published.duckdb").exists()
 
 
-TARGETS = {"extract": ("start_run", "http"), "load": ("load", "cloudevent")}
+TARGETS = {"api": ("api", "http"), "extract": ("start_run", "http"), "load": ("load", "cloudevent")}
 
 
 @of_each(REQUIRED)

@@ -11,16 +11,14 @@ RETRY = """  retry_policy {
   }
 
   dead_letter_policy"""
-CALLER = 'role     = "roles/run.invoker"\n  member   = google_service_account.caller.member'
+CALLER = 'role     = "roles/run.invoker"\n  member   = local._caller.member'
 
 
 @pytest.fixture
 def broken(copy: Copy) -> Copy:
     """A copy without the retry policy, and with a function that everybody may call."""
     copy.replace("modules/function/main.tf", RETRY, "  dead_letter_policy")
-    copy.replace(
-        "modules/function/main.tf", CALLER, CALLER.replace("google_service_account.caller.member", '"allUsers"')
-    )
+    copy.replace("modules/function/main.tf", CALLER, CALLER.replace("local._caller.member", '"allUsers"'))
     return copy
 
 
@@ -36,7 +34,7 @@ def test_a_missing_retry_policy_and_a_public_invoker_are_found_in_the_plan(broke
     assert checked.returncode == 0, "Terraform itself has nothing against it"
     found = findings(plan)
     assert 'module.load.google_pubsub_subscription.this["objects"]: no retry policy' in found
-    assert "module.load.google_cloud_run_v2_service_iam_member.caller: the public may" in found
+    assert "module.load.google_cloud_run_v2_service_iam_member.caller[0]: the public may" in found
 
 
 def test_a_grant_to_everybody_the_whole_bucket_and_a_password_are_found_in_the_plan(copy: Copy) -> None:

@@ -48,7 +48,7 @@ def test_the_schemas_are_those_of_the_code() -> None:
 
 def test_each_user_of_snowflake_is_the_account_of_who_works_as_it() -> None:
     subjects = re.findall(r"(\w+) += module\.(\w+)\.account_subject", (TERRAFORM / "snowflake.tf").read_text())
-    assert dict(subjects) == {"BUILDER": "dbt_runner", "LOADER": "load", "SWEEPER": "sweep"}
+    assert dict(subjects) == {"API": "api", "BUILDER": "dbt_runner", "LOADER": "load", "SWEEPER": "sweep"}
 
 
 def test_every_setting_is_one_that_the_code_reads() -> None:

@@ -24,6 +24,8 @@ ACCESS = (PROJECT / "docs" / "access.md").read_text()
 PART = "raw/commits/dt=2026-11-01/run=20261101T000000Z/commits-00000.parquet"
 RUN = "runs/20261101T000000Z"
 USAGE = "drop/usage_events/20261101T000000Z-0123456789abcdef.ndjson"
+INVOKERS = "google_cloud_run_v2_service_iam_member"
+READER = "group:analysts@example.com"  # as production names it
 COLLECTOR = 'collectors["group:developers@example.com"]'  # as production names it
 
 
@@ -52,6 +54,10 @@ def test_the_plan_breaks_no_rule(plan: Plan) -> None:
         pytest.param("load", "create", f"{RUN}/final.json", id="it ends runs"),
         pytest.param("load", "delete", "state/commits.json", id="it moves cursors"),
         pytest.param("load", "delete", "build/requested.json", id="it requests builds"),
+        pytest.param("api", "get", f"{RUN}/final.json", id="the API reads how runs ended"),
+        pytest.param("api", "get", "build/requested.json", id="and whether a build is wanted"),
+        pytest.param("api", "get", "build/lease.json", id="and under way"),
+        pytest.param("api", "list", "", id="and sees which objects there are"),
         pytest.param("dbt_runner", "delete", "build/lease.json", id="a build takes the lease"),
         pytest.param("dbt_runner", "get", "build/requested.json", id="and reads what is wanted"),
         pytest.param("dbt_runner", "create", "build/artifacts/1-1/manifest.json", id="and keeps what dbt says of it"),
@@ -81,6 +87,11 @@ def test_a_deployable_may_do_what_the_code_does(plan: Plan, who: str, verb: str,
         pytest.param("load", "delete", f"{RUN}/final.json", id="nor takes back an end"),
         pytest.param("load", "create", "drop/commits/a.csv", id="nor drops files"),
         pytest.param("load", "delete", "build/lease.json", id="nor touches the lease"),
+        pytest.param("api", "get", PART, id="the API reads no part"),
+        pytest.param("api", "get", "drop/commits/a.csv", id="nor dropped files"),
+        pytest.param("api", "create", f"{RUN}/final.json", id="nor ends a run"),
+        pytest.param("api", "create", "build/requested.json", id="nor requests a build"),
+        pytest.param("api", "delete", "build/lease.json", id="nor touches the lease"),
         pytest.param("dbt_runner", "get", PART, id="a build reads no part"),
         pytest.param("dbt_runner", "delete", "build/artifacts/1-1/manifest.json", id="nor changes what it has kept"),
         pytest.param("dbt_runner", "create", "build/requested.json", id="nor requests another"),
@@ -95,7 +106,21 @@ def test_the_loader_only_adds_to_the_quarantine(plan: Plan) -> None:
         verb for verb in ("create", "get", "list", "delete") if may(plan, "load", verb, "quarantine/a", "quarantine")
     }
     assert allowed == {"create", "list"}
-    assert {right.who for right in storage_rights(plan) if right.bucket == "quarantine"} == {"load"}
+    assert {right.who for right in storage_rights(plan) if right.bucket == "quarantine"} == {"api", "load"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "is_allowed"),
+    [
+        pytest.param("list", "", True, id="the API counts what lies in quarantine"),
+        pytest.param("get", "quarantine/0123456789abcdef-1.json", True, id="and reads where it came from"),
+        pytest.param("get", "quarantine/0123456789abcdef-1", False, id="it does not read what came"),
+        pytest.param("create", "quarantine/a", False, id="nor add to it"),
+        pytest.param("delete", "quarantine/a", False, id="nor delete or replace any of it"),
+    ],
+)
+def test_the_api_only_counts_what_is_in_quarantine(plan: Plan, verb: str, name: str, is_allowed: bool) -> None:
+    assert may(plan, "api", verb, name, "quarantine") is is_allowed
 
 
 @pytest.mark.parametrize(
@@ -121,9 +146,17 @@ def test_a_collector_has_no_other_right(plan: Plan) -> None:
     assert [right.prefix for right in storage_rights(plan) if right.who == COLLECTOR] == ["drop/usage_events/"]
 
 
+def test_only_readers_call_the_api_and_they_may_nothing_else(plan: Plan) -> None:
+    callers = {planned["member"] for _, planned in resources(plan, INVOKERS) if planned.get("name") == "api"}
+    assert callers == {READER}
+    assert [planned["role"] for _, planned in resources(plan) if planned.get("member") == READER] == [
+        "roles/run.invoker"
+    ]
+
+
 def test_every_account_of_a_deployable_gets_only_its_own_rights(plan: Plan) -> None:
     calls = plan["configuration"]["root_module"]["module_calls"]
-    for name in ("start_run", "extract", "load", "sweep", "dbt_runner"):
+    for name in ("api", "start_run", "extract", "load", "sweep", "dbt_runner"):
         member = calls[name]["module"]["module_calls"]["storage"]["expressions"]["member"]
         assert member["references"][0] == "google_service_account.this.member"
 
@@ -134,10 +167,14 @@ def test_only_the_extractors_read_the_source_key(plan: Plan) -> None:
 
 
 def test_each_deployable_signs_in_to_snowflake_as_its_own_user(plan: Plan) -> None:
-    users = {"dbt-runner": "MILLRACE_BUILDER", "load": "MILLRACE_LOADER", "sweep": "MILLRACE_SWEEPER"}
     assert dict(warehouses(plan)) == {
-        name: f"snowflake://acme-millrace/MILLRACE?user={user}&role={user}&warehouse=MILLRACE"
-        for name, user in users.items()
+        name: f"snowflake://acme-millrace/MILLRACE?user=MILLRACE_{user}&role=MILLRACE_{role}&warehouse=MILLRACE"
+        for name, user, role in (
+            ("api", "API", "READER"),
+            ("dbt-runner", "BUILDER", "BUILDER"),
+            ("load", "LOADER", "LOADER"),
+            ("sweep", "SWEEPER", "SWEEPER"),
+        )
     }
 
 

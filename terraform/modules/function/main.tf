@@ -1,7 +1,17 @@
-# A function with its account, its rights and its triggers. Nobody but its caller may call it.
+# A function with its account, its rights and its triggers. Nobody but its caller, or its invokers, may call it.
 locals {
   # The platform accepts this address as an audience too, and it is known before the function is.
   audience = "https://${var.platform.region}-${var.platform.project_id}.cloudfunctions.net/${var.name}"
+
+  # Whose tokens the function takes. Those of invokers are of many audiences, and the platform alone checks them.
+  _caller = one(google_service_account.caller)
+  _door = var.invokers != null ? {} : {
+    MILLRACE_PUSH_ACCOUNT  = local._caller.email
+    MILLRACE_PUSH_AUDIENCE = local.audience
+  }
+
+  # functions-framework has four threads a processor, whatever the platform sends at a time.
+  _threads = var.concurrency == 1 ? {} : { THREADS = var.concurrency }
 }
 
 resource "google_service_account" "this" {
@@ -10,6 +20,7 @@ resource "google_service_account" "this" {
 }
 
 resource "google_service_account" "caller" {
+  count        = var.invokers == null ? 1 : 0
   account_id   = "call-${var.name}"
   display_name = "Calls ${var.name}, and can do nothing else"
 }
@@ -36,20 +47,18 @@ resource "google_cloudfunctions2_function" "this" {
   service_config {
     available_cpu                    = "1"
     available_memory                 = var.memory
-    ingress_settings                 = "ALLOW_INTERNAL_ONLY"
+    ingress_settings                 = var.ingress
     max_instance_count               = var.max_instances
-    max_instance_request_concurrency = 1
+    max_instance_request_concurrency = var.concurrency
     min_instance_count               = 0
     service_account_email            = google_service_account.this.email
     timeout_seconds                  = 540 # within the 600 s after which Pub/Sub delivers again
     vpc_connector                    = var.platform.vpc_connector
     vpc_connector_egress_settings    = var.platform.vpc_connector == null ? null : "ALL_TRAFFIC"
 
-    environment_variables = merge(var.environment, {
-      LOG_EXECUTION_ID       = "true" # the platform sets it; said here so that no plan wants to take it away
-      MILLRACE_PROJECT       = var.platform.project_id
-      MILLRACE_PUSH_ACCOUNT  = google_service_account.caller.email
-      MILLRACE_PUSH_AUDIENCE = local.audience
+    environment_variables = merge(var.environment, local._door, local._threads, {
+      LOG_EXECUTION_ID = "true" # the platform sets it; said here so that no plan wants to take it away
+      MILLRACE_PROJECT = var.platform.project_id
     })
 
     dynamic "secret_environment_variables" {
@@ -93,10 +102,19 @@ module "storage" {
 # ---- who may call it, and with what
 
 resource "google_cloud_run_v2_service_iam_member" "caller" {
+  count    = var.invokers == null ? 1 : 0
   name     = google_cloudfunctions2_function.this.name # the service of a function has its name
   location = google_cloudfunctions2_function.this.location
   role     = "roles/run.invoker"
-  member   = google_service_account.caller.member
+  member   = local._caller.member
+}
+
+resource "google_cloud_run_v2_service_iam_member" "invokers" {
+  for_each = coalesce(var.invokers, [])
+  name     = google_cloudfunctions2_function.this.name
+  location = google_cloudfunctions2_function.this.location
+  role     = "roles/run.invoker"
+  member   = each.value
 }
 
 resource "google_pubsub_subscription" "this" {
@@ -110,7 +128,7 @@ resource "google_pubsub_subscription" "this" {
   push_config {
     push_endpoint = google_cloudfunctions2_function.this.service_config[0].uri
     oidc_token {
-      service_account_email = google_service_account.caller.email
+      service_account_email = local._caller.email
       audience              = local.audience
     }
   }
@@ -135,7 +153,7 @@ resource "google_pubsub_subscription" "this" {
 # Pub/Sub itself signs as the caller, and takes a message off the subscription that becomes a dead letter.
 resource "google_service_account_iam_member" "pubsub_signs" {
   count              = length(var.subscriptions) > 0 ? 1 : 0
-  service_account_id = google_service_account.caller.name
+  service_account_id = local._caller.name
   role               = "roles/iam.serviceAccountOpenIdTokenCreator"
   member             = var.platform.pubsub_agent
 }

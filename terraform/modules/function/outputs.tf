@@ -14,13 +14,18 @@ output "audience" {
 }
 
 output "caller_email" {
-  description = "The only account that may call the function."
-  value       = google_service_account.caller.email
+  description = "The only account that may call the function; null when it has invokers."
+  value       = one(google_service_account.caller[*].email)
 }
 
 output "member" {
   description = "The function's account, as an IAM member."
   value       = google_service_account.this.member
+}
+
+output "name" {
+  description = "Its name, which its service has too."
+  value       = google_cloudfunctions2_function.this.name
 }
 
 output "subscriptions" {
@@ -29,7 +34,7 @@ output "subscriptions" {
 }
 
 output "url" {
-  description = "Where the function answers; known when its caller may call it."
+  description = "Where the function answers; known when it may be called."
   value       = google_cloudfunctions2_function.this.service_config[0].uri
-  depends_on  = [google_cloud_run_v2_service_iam_member.caller]
+  depends_on  = [google_cloud_run_v2_service_iam_member.caller, google_cloud_run_v2_service_iam_member.invokers]
 }

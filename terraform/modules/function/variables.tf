@@ -1,3 +1,10 @@
+variable "concurrency" {
+  description = "How many requests one instance answers at a time."
+  type        = number
+  nullable    = false
+  default     = 1
+}
+
 variable "description" {
   description = "What the function does, in a sentence."
   type        = string
@@ -14,6 +21,31 @@ variable "environment" {
   description = "Settings; src/millrace/config.py says what each one holds."
   type        = map(string)
   nullable    = false
+}
+
+variable "ingress" {
+  description = "From where it can be reached, in the platform's words; whoever reaches it still needs the right to call it."
+  type        = string
+  nullable    = false
+  default     = "ALLOW_INTERNAL_ONLY"
+  validation {
+    condition     = contains(["ALLOW_ALL", "ALLOW_INTERNAL_AND_GCLB", "ALLOW_INTERNAL_ONLY"], var.ingress)
+    error_message = "ingress: ALLOW_INTERNAL_ONLY, ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL."
+  }
+}
+
+variable "invokers" {
+  description = "Who may call it, as IAM members, maybe nobody. Null: one account that is made for it, as which subscriptions and schedules call."
+  type        = set(string)
+  default     = null
+  validation {
+    condition     = alltrue([for member in coalesce(var.invokers, []) : can(regex("^(group|serviceAccount|user):[^@ ]+@[^@ ]+$|^principal(Set)?://.+$", member))])
+    error_message = "invokers: group:, serviceAccount: or user: with an e-mail address, or principal:// and principalSet://, was expected; never the public."
+  }
+  validation {
+    condition     = var.invokers == null || length(var.subscriptions) == 0
+    error_message = "invokers: subscriptions call as the account that is made when there are none."
+  }
 }
 
 variable "max_instances" {
@@ -34,8 +66,8 @@ variable "name" {
   type        = string
   nullable    = false
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{2,23}[a-z0-9]$", var.name))
-    error_message = "name: 4 to 25 lower-case letters, digits and hyphens: with call- it is the name of an account, 30 at most."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,23}[a-z0-9]$", var.name))
+    error_message = "name: 3 to 25 lower-case letters, digits and hyphens: with call- it is the name of an account, 30 at most."
   }
 }
 

@@ -27,6 +27,11 @@ locals {
         filter  = "resource.type = \"cloud_run_job\" AND resource.labels.job_name = \"${var.job}\" AND metric.type = \"run.googleapis.com/job/completed_execution_count\" AND metric.labels.result = \"failed\""
         aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", window_s = 300, for_s = 0, over = 0, under = null
       }
+      failing-api = {
+        title   = "The read API fails"
+        filter  = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.api}\" AND metric.type = \"run.googleapis.com/request_count\" AND metric.labels.response_code_class = \"5xx\""
+        aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", window_s = 300, for_s = 0, over = 4, under = null # a page asks for more than four things
+      }
       run-not-final = {
         title   = "No run was completed"
         filter  = local._logged.run-completed

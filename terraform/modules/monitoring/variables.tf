@@ -1,3 +1,9 @@
+variable "api" {
+  description = "Name of the function that people call."
+  type        = string
+  nullable    = false
+}
+
 variable "dead_letter_subscriptions" {
   description = "Names of the subscriptions that keep dead letters."
   type        = list(string)
