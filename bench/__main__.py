@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from bench import extract, load, usage, whole
+from bench import extract, load, reading, usage, whole
 from bench.measuring import Figure
 
 FIGURES: dict[str, Callable[[], Figure | list[Figure]]] = {
@@ -16,6 +16,7 @@ FIGURES: dict[str, Callable[[], Figure | list[Figure]]] = {
     "large": whole.large_run,
     "usage": usage.history,
     "watch": usage.watching,
+    "api": reading.routes,
 }
 
 

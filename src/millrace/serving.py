@@ -32,6 +32,23 @@ def application(
     return create(Api(reader, now), hosts)
 
 
+def listening(port: int) -> socket.socket:
+    """Open the door to programs of this machine; ConfigError when the port is taken.
+
+    That it is TCP is said although it goes without saying: asyncio sends small packets at once only of such a socket,
+    and else a client that waits for the rest of an answer is given it 40 ms later.
+    """
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((_LOOPBACK, port))
+        door.listen()
+    except (OSError, OverflowError) as error:
+        door.close()
+        raise ConfigError(f"port {port} cannot be used: {error}; give another --port") from error
+    return door
+
+
 def serve(options: argparse.Namespace) -> int:
     """Serve the marts of a data directory, to this machine only, until it is stopped."""
     import uvicorn
@@ -41,10 +58,7 @@ def serve(options: argparse.Namespace) -> int:
     place = Place((options.data_dir or Path("data")).resolve())
     if not place.root.exists():
         raise ConfigError(f"nothing has run in {place.root} yet; type: make run")
-    try:
-        door = socket.create_server((_LOOPBACK, options.port))
-    except OSError as error:
-        raise ConfigError(f"port {options.port} cannot be used: {error.strerror}; give another --port") from error
+    door = listening(options.port)
     app = application(place.api_config(), lambda: collecting(place), (_LOOPBACK, "localhost"))
     log.start()
     with door:

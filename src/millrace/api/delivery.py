@@ -121,19 +121,26 @@ def _usage_of(filters: SpendFilters, first: date, last: date) -> UsageFilters:
 
 
 def _spent_in_all(plan: Plan, spend: str, spending: str) -> dict[str, Any]:
-    """Add up the rows that were asked for; the shares are of all repositories, as in each of the rows."""
+    """Add up the rows that were asked for; the shares are of all repositories, as in each of the rows.
+
+    Repositories of which no cost is known are left out of what a pull request or a line costs: it is not nothing.
+    """
     sums = ", ".join(f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in _SPENT)
+    with_cost = f"repo_name IN (SELECT repo_name FROM {spending} WHERE cost_usd IS NOT NULL)"
     text = f"""SELECT {sums}, SUM(cost_usd) AS cost_usd,
+        SUM(CASE WHEN {with_cost} THEN merged_prs END) AS merged_at_cost,
+        SUM(CASE WHEN {with_cost} THEN ai_lines_added END) AS added_at_cost,
         (SELECT SUM(cost_usd) FROM {spend}) AS attributed,
         (SELECT SUM(cost_usd) FROM {plan.table("usage_daily")}) AS spent,
         (SELECT SUM(merged_prs) FROM {spend} WHERE assistant_message_count IS NOT NULL) AS beside,
         (SELECT SUM(merged_prs) FROM {spend}) AS merged
         FROM {spending}"""
     (row,) = plan.query(text)
-    attributed, spent, beside, merged = (row.pop(name) for name in ("attributed", "spent", "beside", "merged"))
+    helping = ("attributed", "spent", "beside", "merged", "merged_at_cost", "added_at_cost")
+    attributed, spent, beside, merged, merged_at_cost, added_at_cost = (row.pop(name) for name in helping)
     return row | {
-        "cost_per_merged_pr": _ratio(row["cost_usd"], row["merged_prs"]),
-        "cost_per_ai_line": _ratio(row["cost_usd"], row["ai_lines_added"]),
+        "cost_per_merged_pr": _ratio(row["cost_usd"], merged_at_cost),
+        "cost_per_ai_line": _ratio(row["cost_usd"], added_at_cost),
         "cost_known_share": _ratio(row["n_cost"], row["assistant_message_count"]),
         "cost_attributed_share": _ratio(attributed or 0, spent),
         "pr_attributed_share": _ratio(beside or 0, merged),
