@@ -178,7 +178,7 @@ def _fill(place: Place, daily: int, weekly: int, events: int) -> None:
     place.lake.mkdir(parents=True)
     place.quarantine.mkdir()
     with duckdb.connect(place.published, config={"memory_limit": "4GB"}) as connection:
-        connection.execute("CREATE SCHEMA mart")
+        connection.execute("SET enable_progress_bar = false; CREATE SCHEMA mart")
         for mart, rows in _rows_of(daily, weekly, events).items():
             columns = definitions.load().models[mart].columns.values()
             named = ", ".join(f"{_value(each, rows)} AS {each.name}" for each in columns)
@@ -197,7 +197,7 @@ def _rows_of(daily: int, weekly: int, events: int) -> dict[str, int]:
 
 
 def _value(column: Column, rows: int) -> str:
-    """Give the expression of a column: `i` counts the rows, which lie in the order of time."""
+    """Give the expression of a column: `i` counts the rows, in the order of time; ten events are a session."""
     today = datetime.now(UTC).date()
     day = f"(DATE '{today}' - CAST({_DAYS - 1} - i * {_DAYS} // {rows} AS INTEGER))"
     monday = today - timedelta(days=today.weekday())
@@ -207,12 +207,12 @@ def _value(column: Column, rows: int) -> str:
         "week": week,
         "merged_at": f"CAST({week} AS TIMESTAMP) + to_hours(i % 168)",
         "repo_name": f"'acme/repo-' || (i % {max(rows // _WEEKS, 1)})",
-        "project": "'project-' || (i % 500)",
-        "user_id": "'user-' || (i // 7 % 500)",
-        "developer": "'developer-' || (i // 7 % 500)",
-        "agent": "['claude', 'codex'][1 + i % 2]",
-        "provider": "['anthropic', 'openai'][1 + i % 2]",
-        "model": "'model-' || (i % 8)",
+        "project": "'project-' || (i // 10 % 500)",
+        "user_id": "'user-' || (i // 10 % 300)",
+        "developer": "'developer-' || (i // 10 % 300)",
+        "agent": "['claude', 'codex'][1 + i // 10 % 2]",
+        "provider": "['anthropic', 'openai'][1 + i // 10 % 2]",
+        "model": "'model-' || (i // 10 % 8)",
         "role": "CASE WHEN i % 5 = 0 THEN 'user' ELSE 'assistant' END",
         "session_id": "'session-' || (i // 10)",
         "ai_band": "['low', 'medium', 'high', 'unknown'][1 + i % 4]",

@@ -23,10 +23,8 @@ _SUMS = ", ".join(
     + [f"CAST({_COST} AS DECIMAL(38, 12)) AS cost_usd"]
     + ["CAST(SUM(reported_cost_usd) AS DECIMAL(38, 12)) AS reported_cost_usd"]
 )
-_SESSION = "agent || CHR(31) || session_id"
-_SESSIONS = f"COUNT(DISTINCT {_SESSION}) AS session_count"
-_ANSWERED = f"COUNT(DISTINCT CASE WHEN role = 'assistant' THEN {_SESSION} END) AS answered_session_count"
-_PARTS = "GROUPING SETS ((), (day), (provider), (provider, model))"
+_KEYS = {"day": "DATE", "provider": "VARCHAR", "model": "VARCHAR"}
+_PARTS = ((), ("day",), ("provider",), ("provider", "model"))
 _MAX_UNPRICED = 50
 
 
@@ -52,23 +50,43 @@ def projects(plan: Plan, filters: ProjectFilters) -> dict[str, Any]:
 def dashboard(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
     """Give the days, the whole, and its parts by provider and by model."""
     give(plan, filters)
-    daily, events = plan.table("usage_daily"), plan.table("usage_events")
-    sets = ", ".join(f"{name}, GROUPING({name}) AS no_{name}" for name in ("day", "provider", "model"))
-    others = "COUNT(DISTINCT user_id) AS user_count, COUNT(DISTINCT project) AS project_count"
-    added = plan.query(f"SELECT {sets}, {_SUMS} FROM {daily} GROUP BY {_PARTS}")
-    counted = plan.query(f"SELECT {sets}, {_SESSIONS}, {_ANSWERED}, {others} FROM {events} GROUP BY {_PARTS}")
-    distinct = {_place(row): row for row in counted}
+    keys = ", ".join(_KEYS)
+    plan.add("added", Sql(f"SELECT {keys}, {_SUMS} FROM {plan.table('usage_daily')} GROUP BY {keys}"))
+    sets = ", ".join(f"({', '.join(part)})" for part in _PARTS)
+    named = ", ".join(f"{key}, GROUPING({key}) AS no_{key}" for key in _KEYS)
+    added = plan.query(f"SELECT {named}, {_SUMS} FROM added GROUP BY GROUPING SETS ({sets})")
+    counted = {_place(row): row["session_count"] for row in _sessions_of_parts(plan)}
     parts: dict[tuple[int, ...], list[dict[str, Any]]] = {}
     for row in added:
-        parts.setdefault(_place(row)[0], []).append(distinct.get(_place(row), {"session_count": 0}) | row)
+        row["session_count"] = counted.get(_place(row), 0)
+        parts.setdefault(_place(row)[0], []).append(row)
     days = Rows.cut(sorted(parts.get((0, 1, 1), []), key=lambda row: row["day"]), filters)
-    providers, models = (_by_cost(parts.get(place, [])) for place in ((1, 0, 1), (1, 0, 0)))
+    others = "COUNT(DISTINCT user_id) AS user_count, COUNT(DISTINCT project) AS project_count"
+    (whole,) = plan.query(f"SELECT {others} FROM {plan.table('usage_daily')}")
     return days.answer(plan) | {
-        "totals": parts[(1, 1, 1)][0],
-        "providers": providers,
-        "models": models,
-        "model_days": _model_days(plan, daily, [row["day"] for row in days.rows]),
+        "totals": parts[(1, 1, 1)][0] | whole,
+        "providers": _by_cost(parts.get((1, 0, 1), [])),
+        "models": _by_cost(parts.get((1, 0, 0), [])),
+        "model_days": _model_days(plan, [row["day"] for row in days.rows]),
     }
+
+
+def _sessions_of_parts(plan: Plan) -> list[dict[str, Any]]:
+    """Count the different sessions of each part; those of a provider or a model have a response of it."""
+    events, keys = plan.table("usage_events"), ", ".join(_KEYS)
+    is_response = "role = 'assistant' AS is_response"
+    plan.add("sessions", Sql(f"SELECT DISTINCT {keys}, {is_response}, agent, session_id FROM {events}"))
+    counts = []
+    for part in _PARTS:
+        named = ", ".join(
+            f"{key if key in part else f'CAST(NULL AS {kind})'} AS {key}, {int(key not in part)} AS no_{key}"
+            for key, kind in _KEYS.items()
+        )
+        where = " WHERE is_response" if "provider" in part else ""
+        different = f"SELECT DISTINCT {', '.join((*part, 'agent', 'session_id'))} FROM sessions{where}"
+        group = f" GROUP BY {', '.join(part)}" if part else ""
+        counts.append(f"SELECT {named}, COUNT(*) AS session_count FROM ({different}) AS different{group}")
+    return plan.query(" UNION ALL ".join(counts))
 
 
 def _place(row: dict[str, Any]) -> tuple[tuple[int, ...], object, object, object]:
@@ -77,17 +95,16 @@ def _place(row: dict[str, Any]) -> tuple[tuple[int, ...], object, object, object
 
 def _by_cost(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give the parts with responses, the dearest first; prompts have no provider and no model."""
-    found = [row | {"session_count": row["answered_session_count"]} for row in rows if row["assistant_message_count"]]
+    found = [row for row in rows if row["assistant_message_count"]]
     return sorted(found, key=lambda row: (-(row["cost_usd"] or 0), row["provider"] or "", row["model"] or ""))
 
 
-def _model_days(plan: Plan, daily: str, days: list[date]) -> list[dict[str, Any]]:
+def _model_days(plan: Plan, days: list[date]) -> list[dict[str, Any]]:
     if not days:
         return []
-    text = f"""SELECT day, provider, model, {_SUMS} FROM {daily} WHERE day BETWEEN ? AND ?
-        GROUP BY day, provider, model HAVING SUM(assistant_message_count) > 0
+    text = """SELECT * FROM added WHERE day BETWEEN ? AND ? AND assistant_message_count > 0
         ORDER BY day, cost_usd DESC NULLS LAST, provider, model"""
-    return plan.query(text, [days[0], days[-1]])
+    return plan.query(text, [min(days), max(days)])
 
 
 def by_provider(plan: Plan, filters: ProviderFilters) -> dict[str, Any]:
@@ -104,7 +121,8 @@ def _by(plan: Plan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[str, A
     give(plan, filters)
     daily, events, names = plan.table("usage_daily"), plan.table("usage_events"), ", ".join(keys)
     added = Sql(f"SELECT {names}, {_SUMS} FROM {daily} GROUP BY {names} HAVING SUM(assistant_message_count) > 0")
-    counted = Sql(f"SELECT {names}, {_SESSIONS} FROM {events} WHERE role = 'assistant' GROUP BY {names}")
+    different = f"SELECT DISTINCT {names}, agent, session_id FROM {events} WHERE role = 'assistant'"
+    counted = Sql(f"SELECT {names}, COUNT(*) AS session_count FROM ({different}) AS different GROUP BY {names}")
     same = " AND ".join(f"added.{key} IS NOT DISTINCT FROM counted.{key}" for key in keys)
     plan.add("added", added)
     plan.add("counted", counted)
@@ -121,7 +139,8 @@ def _whole(plan: Plan) -> dict[str, Any]:
     """Give the measures over everything, and how many sessions there were."""
     daily, events = plan.table("usage_daily"), plan.table("usage_events")
     (added,) = plan.query(f"SELECT {_SUMS} FROM {daily}")
-    (counted,) = plan.query(f"SELECT {_SESSIONS} FROM {events}")
+    different = f"SELECT DISTINCT agent, session_id FROM {events}"
+    (counted,) = plan.query(f"SELECT COUNT(*) AS session_count FROM ({different}) AS different")
     return added | counted
 
 
