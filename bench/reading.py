@@ -34,7 +34,7 @@ _EVENTS_OF_STATUS = 200_000
 def routes() -> list[Figure]:
     """Every route over both sizes, and the status over 200,000 events."""
     figures = []
-    for rows in (100_000,):
+    for rows in (100_000, 10_000_000):
         with tempfile.TemporaryDirectory() as folder:
             place = Place(Path(folder))
             _fill(place, daily=rows, weekly=rows // 4, events=rows)
