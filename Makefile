@@ -10,13 +10,16 @@ DBT_DIR := jobs/dbt-runner/dbt
 DATA_DIR := $(CURDIR)/data
 
 .DEFAULT_GOAL := help
-.PHONY: help run collect usage test test-emulators test-image bench parity faults usage-faults faults-mutants faults-kill lint format lock docs dbt-slim deploy destroy clean
+.PHONY: help run serve collect usage test test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill lint format lock docs dbt-slim deploy destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUN)  ## the whole road on this machine: simulator, extract, load, dbt, marts (ARGS="--help" for options)
 	@$(BIN)/python local/run_all.py $(ARGS)
+
+serve: $(RUN)  ## show the marts of the last run as a page, and answer the read API, on this machine (ARGS="--port N", "--help")
+	@$(BIN)/python -m millrace serve $(ARGS)
 
 collect: $(RUN)  ## read this machine's coding agents into the usage marts (ARGS="--watch", "--dry-run", "--help")
 	@$(BIN)/python -m millrace collect $(ARGS)
@@ -56,6 +59,9 @@ bench: $(DEV)  ## measure against floors taken in the same run
 parity: $(DEV)  ## the same objects through DuckDB and Snowflake (its stand-in, or an account: ARGS="--help"), every cell compared
 	@$(BIN)/python -m tests.parity $(ARGS)
 	@$(BIN)/python -m pytest -q tests/contract/refreshing_snowflake.py
+
+api-calls: $(DEV)  ## call every route of the read API with very many made-up parameters (ARGS="--examples N")
+	@$(BIN)/python -m tests.api $(ARGS)
 
 format: $(DEV)  ## put Python and SQL in order
 	@$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .

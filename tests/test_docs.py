@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from millrace import config
+from millrace.api.routes import ROUTES
 from millrace.lake import keys
 from millrace.tables import EXTRACTED, TABLES
 
@@ -114,3 +115,15 @@ def test_requirements_are_hashed_and_name_no_address() -> None:
 
 def test_no_tracked_file_is_larger_than_two_megabytes() -> None:
     assert [path for path in tracked_files() if path.exists() and path.stat().st_size > 2 << 20] == []
+
+
+def test_the_page_of_the_read_api_has_every_route_and_every_parameter() -> None:
+    page = text("docs/api.md")
+    assert re.findall(r"^\| `/api/([\w/-]+)` \|", page, re.MULTILINE) == [*(each.path for each in ROUTES), "etl/status"]
+    named = {
+        name
+        for row in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", page, re.MULTILINE)
+        for name in re.findall(r"\w+", row)
+    }
+    fields = {name: field for each in ROUTES for name, field in each.filters.model_fields.items()}
+    assert named == {field.alias or name for name, field in fields.items()}
