@@ -1,19 +1,29 @@
 """Both engines make the same of the same objects, and a cell that is not the same is named."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from tests.parity import engines, running
 from tests.parity.comparing import compare, is_same
 from tests.parity.engines import Engine
-from tests.parity.extracted import extract_twice
+from tests.parity.extracted import END, extract_twice
 from tests.parity.running import Report
 
+from millrace.api import definitions
+from millrace.api.app import Api
+from millrace.api.routes import ROUTES, Route
+from millrace.status import Status
 from millrace.tables import TABLES
+from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.duckdb_reader import DuckDBReader
+from millrace.warehouse.reading import Reader
 from millrace.warehouse.snowflake import SnowflakeWarehouse
+from millrace.warehouse.snowflake_reader import SnowflakeReader
 
 SEEDED_BY_PEOPLE = {"mart.ai_spend_by_repo_week", "mart.cost_per_merged_pr"}  # which folder is which repository
 
@@ -110,6 +120,68 @@ def changed(engine: Engine, statement: str) -> Iterator[None]:
         yield
     finally:
         engine.warehouse.execute("ROLLBACK")
+
+
+@pytest.fixture(scope="module")
+def readers(parity: Parity) -> Iterator[dict[str, Reader]]:
+    """Readers of what both engines published."""
+    for engine in (parity.one, parity.other):
+        build = engine.warehouse.start_build(1, "parity", None)
+        engine.warehouse.publish(engine.warehouse.end_build(build, is_good=True, seconds=1.0, nodes=()))
+    assert isinstance(parity.one.warehouse, DuckDBWarehouse)
+    assert isinstance(parity.other.warehouse, SnowflakeWarehouse)
+    readers: dict[str, Reader] = {
+        "duckdb": DuckDBReader(parity.one.warehouse.published_path),
+        "snowflake": SnowflakeReader(parity.other.warehouse._address),
+    }
+    yield readers
+    for reader in readers.values():
+        reader.close()
+
+
+MADE = frozenset(name for name, model in definitions.load().models.items() if model.sql)
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "all": {"include_stats": True},
+    "another zone": {"tz": "America/New_York", "limit": 7, "offset": 2, "order": "asc"},
+    "two of each": {
+        "repo": ["acme-corp/service-01", "none"],
+        "developer": ["user_001", "user_002"],
+        "band": ["low", "unknown"],
+        "project": ["it's", "none"],
+        "provider": ["Anthropic", "openai"],
+        "model": ["claude-opus-4-6", "o'model"],
+        "agent": ["claude", "codex"],
+    },
+}
+
+
+@pytest.mark.parametrize("without", [frozenset(), MADE], ids=["from the marts", "from the events"])
+@pytest.mark.parametrize("asked", QUESTIONS)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_the_read_api_gives_the_same_answer_over_both_engines(
+    readers: dict[str, Reader], route: Route, asked: str, without: frozenset[str]
+) -> None:
+    fields = {name: value for name, value in QUESTIONS[asked].items() if name in route.filters.model_fields}
+    answers = {}
+    for engine, reader in readers.items():
+        api = Api(reader, _no_status, lambda: END, without=without)
+        answers[engine] = json.loads(api.answer(route, route.filters.model_validate(fields)).body)
+        answers[engine].pop("built_through")  # each engine counts its own loads
+    assert asked == "two of each" or answers["duckdb"]["rows"]
+    assert _rounded(answers["snowflake"]) == _rounded(answers["duckdb"])
+
+
+def _no_status() -> Status:
+    raise NotImplementedError
+
+
+def _rounded(value: Any) -> Any:
+    """Leave out the last digits of doubles."""
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return float(f"{value:.12g}") if isinstance(value, float) else value
 
 
 def test_a_row_that_one_engine_lacks_or_has_twice_is_named() -> None:
