@@ -3,6 +3,7 @@
 import argparse
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,5 +66,6 @@ def serve(options: argparse.Namespace) -> int:
         where = f"http://{_LOOPBACK}:{door.getsockname()[1]}"
         print(f"{where} shows the marts of {place.root}; Ctrl-C ends it", flush=True)  # noqa: T201 the command's answer
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
-        server.run([door])
+        with suppress(KeyboardInterrupt):  # the way to end it
+            server.run([door])
     return 0

@@ -1,0 +1,89 @@
+"""`millrace serve`: a process of its own, for this machine only, that stands in nobody's way."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from millrace import serving
+from millrace.place import Place
+from millrace.warehouse.duckdb import DuckDBWarehouse
+
+COMMAND = [sys.executable, "-m", "millrace", "serve", "--port", "0"]
+PROJECT = Path(__file__).parents[2]
+
+
+@contextmanager
+def served(place: Place) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Start it; give its address."""
+    command = [*COMMAND, "--data-dir", str(place.root)]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            found = re.match(r"http://127\.0\.0\.1:\d+", said)
+            assert found, said or (process.stderr.read() if process.stderr else "")
+            yield found[0], process
+        finally:
+            process.kill()
+
+
+def test_it_answers_while_a_run_has_the_warehouse_and_ends_by_ctrl_c(store: Place) -> None:
+    with DuckDBWarehouse(store.warehouse) as warehouse, served(store) as (url, process):
+        assert warehouse.last_builds()
+        assert requests.get(f"{url}/api/velocity", timeout=30).json()["total_count"] > 0
+        status = requests.get(f"{url}/api/etl/status", timeout=30).json()
+        assert (status["store"], status["watcher"]["running"]) == ("published", False)
+        assert "<title>" in requests.get(url, timeout=30).text
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def test_before_anything_was_built_it_says_what_to_type(tmp_path: Path) -> None:
+    with served(Place(tmp_path)) as (url, _):
+        answer = requests.get(f"{url}/api/velocity", timeout=30)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
+        assert "make run" in answer.json()["next_step"]
+        assert requests.get(f"{url}/api/etl/status", timeout=30).json()["health"] == "live"
+
+
+def test_only_this_machine_can_reach_it_and_only_by_its_own_name(store: Place) -> None:
+    with served(store) as (url, _):
+        assert requests.get(url, headers={"Host": "millrace.evil.example"}, timeout=30).status_code == 400
+        port = int(url.rpartition(":")[2])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
+            route.connect(("192.0.2.1", 9))  # nothing is sent: it tells which address this machine has elsewhere
+            address = route.getsockname()[0]
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((address, port), timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--data-dir", "no/such/folder"], "nothing has run in .*; type: make run"),
+        (["--data-dir", ".", "--port", "PORT"], "port .* cannot be used: .*; give another --port"),
+        (["--data-dir", ".", "--port", "99999"], "port 99999 cannot be used: .*; give another --port"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(options: list[str], said: str) -> None:
+    with serving.listening(0) as taken:
+        given = [option.replace("PORT", str(taken.getsockname()[1])) for option in options]
+        command = [*COMMAND[:4], *given]
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(f"error: {said}\n", done.stderr), done.stderr
+
+
+def test_small_answers_leave_at_once() -> None:
+    with serving.listening(0) as door:
+        assert door.proto == socket.IPPROTO_TCP  # asyncio looks at this before it turns Nagle's algorithm off
