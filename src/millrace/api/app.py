@@ -6,7 +6,8 @@ that the next who asks has it at once, and nobody has it any more after the next
 
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -92,7 +93,14 @@ class Api:
 
 def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
     """Make the application; `hosts` are the names under which it may be called."""
+
+    @asynccontextmanager
+    async def closing(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        api.reader.close()
+
     app = FastAPI(
+        lifespan=closing,
         title="Millrace",
         description="What AI-assisted development does and costs, and whether the numbers can be trusted.",
         version="1",
@@ -135,7 +143,7 @@ def _add(app: FastAPI, api: Api, route: Route) -> None:
 
 def _add_status(app: FastAPI, api: Api) -> None:
     adapter = TypeAdapter(Status)
-    memory = Memory()
+    memory = Memory(max_bytes=1 << 20)
 
     def endpoint(request: Request, _: Annotated[NoFilters, Query()]) -> Response:
         def make() -> tuple[int, Reply]:

@@ -229,7 +229,10 @@ def give(plan: Plan, filters: UsageFilters) -> None:
 
 
 def _in_zone(plan: Plan, filters: UsageFilters, events: str) -> Sql:
-    """Give the events with the days of another zone. The range in UTC is only there to read less."""
+    """Give the events with the days of another zone.
+
+    The range in UTC is only there to read less, and a day wider: engine and Python may know different rules of a zone.
+    """
     clock = plan.dialect.clock.format(instant="occurred_at")
     columns = plan.definitions.models["usage_events"].columns
     named = ", ".join(f"CAST({clock} AS DATE) AS day" if name == "day" else name for name in columns)
@@ -238,7 +241,7 @@ def _in_zone(plan: Plan, filters: UsageFilters, events: str) -> Sql:
     if filters.to:
         text += " WHERE occurred_at >= ? AND occurred_at < ?"
         zone = ZoneInfo(filters.tz or "UTC")
-        values += (_utc(filters.from_, zone), _utc(filters.to, zone, days=1))
+        values += (_utc(filters.from_, zone, days=-1), _utc(filters.to, zone, days=2))
     return Sql(text, values)
 
 
