@@ -1,6 +1,7 @@
 """Compare the marts of a warehouse with the simulator's truth, cell by cell."""
 
 import math
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,19 @@ import duckdb
 
 import simulator.truth
 from simulator import World
+from simulator.truth import MeasuredPull
 
 GRAINS = {
+    "merged_pull_requests": ("repo_name", "number"),
     "velocity": ("week", "repo_name"),
     "developer_velocity": ("week", "repo_name", "developer"),
     "review_costs": ("week", "repo_name"),
     "quality": ("week", "repo_name"),
     "ai_impact": ("week", "repo_name", "ai_band"),
+}
+# What is measured of a pull request; its other columns are the source's own, and not in the truth. Times are hours.
+MEASURED = {
+    f"{field.name}_hours" if field.name.endswith("_time") else field.name: field.name for field in fields(MeasuredPull)
 }
 Row = dict[str, Any]
 
@@ -25,7 +32,8 @@ def differences(warehouse: Path, world: World) -> tuple[int, list[str]]:
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         query = "select max(extracted_at) from meta.loads where table_name = 'pull_requests'"
         as_of: datetime = connection.execute(query).fetchall()[0][0].replace(tzinfo=UTC)
-        truth = simulator.truth.marts(world, as_of)
+        pulls = [_measured(pull) for pull in simulator.truth.merged_pulls(world, as_of)]
+        truth = simulator.truth.marts(world, as_of) | {"merged_pull_requests": pulls}
         found: list[str] = []
         cells = 0
         for mart, grain in GRAINS.items():
@@ -37,8 +45,13 @@ def differences(warehouse: Path, world: World) -> tuple[int, list[str]]:
     return cells, found
 
 
+def _measured(pull: MeasuredPull) -> Row:
+    return {column: getattr(pull, name) for column, name in MEASURED.items()}
+
+
 def _rows(connection: duckdb.DuckDBPyConnection, mart: str) -> list[Row]:
-    cursor = connection.execute(f"select * from mart.{mart}")  # noqa: S608 our own names
+    columns = ", ".join(MEASURED) if mart == "merged_pull_requests" else "*"
+    cursor = connection.execute(f"select {columns} from mart.{mart}")  # noqa: S608 our own names
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
