@@ -32,7 +32,7 @@ def test_the_metrics_page_defines_exactly_the_columns_of_the_mart(mart: str) -> 
 
 def test_a_merged_pull_request_has_all_that_is_measured_of_any() -> None:
     measured = columns_of_the_model("intermediate/int_pull_requests_measured")
-    assert measured - columns_of_the_model("marts/merged_pull_requests") == {"is_merged"}
+    assert measured - columns_of_the_model("marts/merged_pull_requests") == {"is_merged", "as_of"}
 
 
 def test_the_bands_on_the_metrics_page_are_those_of_the_seed() -> None:

@@ -112,29 +112,6 @@ class ModelDay(Measures):
     model: str | None
 
 
-class Project(BaseModel):
-    """One project; null is what belongs to none. The counts are there with include_stats."""
-
-    project: str | None
-    first_at: Instant
-    last_at: Instant
-    session_count: int | None = None
-    user_count: int | None = None
-    agent_count: int | None = None
-    assistant_message_count: int | None = None
-    user_message_count: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_5m_tokens: int | None = None
-    cache_write_1h_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    total_tokens: int | None = None
-    cost_usd: Decimal | None = None
-    n_cost: int | None = None
-    reported_cost_usd: Decimal | None = None
-
-
 class Kinds(BaseModel):
     """The disjoint kinds of tokens of a day."""
 
@@ -184,12 +161,22 @@ def _row(name: str, mart: str, over_all: bool = False) -> type[BaseModel]:
     return create_model(name, **fields)
 
 
+def _projects() -> type[BaseModel]:
+    """Give the model of projects; what is counted of one is there when it is asked for."""
+    fields: dict[str, Any] = {}
+    for column in definitions.load().models["usage_project"].columns.values():
+        kind, is_always = _TYPES[column.type], column.name in ("project", "first_at", "last_at")
+        said = Field(description=column.description) if is_always else Field(None, description=column.description)
+        fields[column.name] = (kind if column.name in ("first_at", "last_at") else kind | None, said)
+    return create_model("Project", **fields)
+
+
 def _answer(name: str, row: type[BaseModel], **more: Any) -> type[BaseModel]:
     fields: dict[str, Any] = {field: (kind, ...) for field, kind in more.items()}
     return create_model(name, __base__=Answer[row], **fields)  # type: ignore[valid-type]
 
 
-Projects = _answer("Projects", Project)
+Projects = _answer("Projects", _projects())
 Dashboard = _answer(
     "Dashboard", Day, totals=DashboardWhole, providers=list[Provider], models=list[Model], model_days=list[ModelDay]
 )

@@ -37,7 +37,6 @@ final as (
         cast(first_commit_at as {{ dbt.type_timestamp() }}) as first_commit_at,
         cast(first_review_at as {{ dbt.type_timestamp() }}) as first_review_at,
         cast(merged_at as {{ dbt.type_timestamp() }}) as merged_at,
-        cast(as_of as {{ dbt.type_timestamp() }}) as as_of,
         cast(coding_lead_time_hours as double) as coding_lead_time_hours,
         cast(pickup_time_hours as double) as pickup_time_hours,
         cast(review_lead_time_hours as double) as review_lead_time_hours,
