@@ -118,7 +118,7 @@ def test_no_tracked_file_is_larger_than_two_megabytes() -> None:
 
 
 def test_the_page_of_the_read_api_has_every_route_and_every_parameter() -> None:
-    page = text("docs/api.md")
+    page = text("docs/api.md").partition("## Routes")[2].partition("## What an answer says")[0]
     assert re.findall(r"^\| `/api/([\w/-]+)` \|", page, re.MULTILINE) == [*(each.path for each in ROUTES), "etl/status"]
     named = {
         name
