@@ -8,7 +8,7 @@ schema are those of the document, what the document forbids is refused and what 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import schemathesis
@@ -67,6 +67,8 @@ def _with_one_range(_: schemathesis.HookContext, case: AnyCase) -> AnyCase:
         del query["period"]
     if first and last and not timedelta(0) <= last - first <= timedelta(days=MAX_DAYS):
         query["from"] = (last - timedelta(days=abs((last - first).days) % MAX_DAYS)).isoformat()
+    if first and not last and "to" not in query and first < datetime.now(UTC).date() - timedelta(days=MAX_DAYS - 2):
+        query["to"] = first.isoformat()
     if query != (case.query or {}):
         case.query = query
     return case

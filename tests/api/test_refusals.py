@@ -57,6 +57,7 @@ LONG_AGO = (date(2026, 10, 1) - timedelta(days=MAX_DAYS + 1)).isoformat()
         pytest.param("from=", "from", id="an empty day"),
         pytest.param("from=2026-10-02&to=2026-10-01", "on or before", id="from after to"),
         pytest.param(f"from={LONG_AGO}&to=2026-10-01", "3,660 days", id="a range that is too long"),
+        pytest.param("from=1999-12-31", "3,660 days", id="a range that is too long until today"),
         pytest.param("tz=Mars/Olympus", "tz", id="a zone of nowhere"),
         pytest.param("tz=localtime", "tz", id="the zone of some machine"),
         pytest.param("tz=../../etc/passwd", "tz", id="a zone that is a path"),

@@ -32,7 +32,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     yield place
     place.reader.close()
     place.warehouse.close()
-    assert open_files() == []
+    assert open_files(tmp_path) == []
 
 
 def on_duckdb(folder: Path) -> Place:

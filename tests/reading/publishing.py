@@ -27,10 +27,11 @@ def publish(warehouse: Either, marts: tuple[str, ...] = MARTS) -> BuildRow:
     return good
 
 
-def open_files() -> list[str]:
-    """Give the published files that this process has open, those that are gone too."""
+def open_files(folder: Path) -> list[str]:
+    """Give the published files below a folder that this process has open, those that are gone too."""
     links = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
-    return sorted(str(link.readlink()) for link in links if link.is_symlink() and "published" in str(link.readlink()))
+    files = [link.readlink() for link in links if link.is_symlink()]
+    return sorted(str(file) for file in files if file.is_relative_to(folder) and "published" in file.name)
 
 
 def _mart(warehouse: Either, name: str, number: int) -> str:

@@ -52,12 +52,12 @@ def test_a_file_is_closed_with_its_last_snapshot(warehouse: DuckDBWarehouse, rea
     def outer(_: Snapshot) -> list[str]:
         publish(warehouse)
         reader.read(build_seen)
-        return open_files()
+        return open_files(warehouse.published_path.parent)
 
     assert reader.read(outer) == [path, f"{path} (deleted)"]
-    assert open_files() == [path]
+    assert open_files(warehouse.published_path.parent) == [path]
     reader.close()
-    assert open_files() == []
+    assert open_files(warehouse.published_path.parent) == []
 
 
 def test_a_snapshot_that_somebody_keeps_holds_no_file_open(warehouse: DuckDBWarehouse, reader: DuckDBReader) -> None:
@@ -67,13 +67,15 @@ def test_a_snapshot_that_somebody_keeps_holds_no_file_open(warehouse: DuckDBWare
         return old
 
     kept = reader.read(outer)
-    assert open_files() == [str(warehouse.published_path)]
+    assert open_files(warehouse.published_path.parent) == [str(warehouse.published_path)]
     with pytest.raises(TransientError, match="try again"):
         build_seen(kept)
 
 
-def test_one_connection_to_the_file_serves_every_read(reader: DuckDBReader) -> None:
-    versions = {reader.read(lambda it: (it.version, len(open_files()))) for _ in range(20)}
+def test_one_connection_to_the_file_serves_every_read(warehouse: DuckDBWarehouse, reader: DuckDBReader) -> None:
+    versions = {
+        reader.read(lambda it: (it.version, len(open_files(warehouse.published_path.parent)))) for _ in range(20)
+    }
     assert versions == {(reader.version(), 1)}
 
 
@@ -134,7 +136,7 @@ def test_a_file_that_is_replaced_on_and_on_is_for_later(warehouse: DuckDBWarehou
     replacing = [lambda: os.utime(warehouse.published_path, ns=(0, next(instants)))] * 100
     with pytest.raises(TransientError, match="replaced 20 times"):
         racing(warehouse, *replacing).read(build_seen)
-    assert open_files() == []
+    assert open_files(warehouse.published_path.parent) == []
 
 
 def test_a_file_that_vanishes_is_named_with_what_to_do(warehouse: DuckDBWarehouse, reader: DuckDBReader) -> None:
@@ -156,7 +158,7 @@ def test_a_broken_file_is_named_with_what_to_do_and_the_next_one_read(
     warehouse.published_path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"published\.duckdb cannot be read: .*; type: make run"):
         reader.read(build_seen)
-    assert open_files() == []
+    assert open_files(warehouse.published_path.parent) == []
     publish(warehouse)
     assert reader.read(build_seen) == 2
 
@@ -175,7 +177,7 @@ def test_a_file_without_a_build_is_no_publication(tmp_path: Path) -> None:
         empty.ensure_tables()
     with pytest.raises(ConfigError, match="holds no build; type: make run"):
         DuckDBReader(tmp_path / "published.duckdb").read(build_seen)
-    assert open_files() == []
+    assert open_files(tmp_path) == []
 
 
 def test_a_database_of_something_else_is_no_publication(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -97,15 +97,16 @@ class Filters(BaseModel):
 
     @model_validator(mode="after")
     def _range(self) -> Self:
-        if self.from_ and self.to and not timedelta(0) <= self.to - self.from_ <= timedelta(days=MAX_DAYS):
-            raise ValueError(f"from has to be on or before to, and at most {MAX_DAYS:,} days before it")
+        last = self.to or max(datetime.now(UTC).date() + timedelta(days=1), self.from_ or date.min)  # today somewhere
+        if self.from_ and not timedelta(0) <= last - self.from_ <= timedelta(days=MAX_DAYS):
+            raise ValueError(f"from has to be on or before to (else: today), and at most {MAX_DAYS:,} days before it")
         return self
 
     def dated(self, now: datetime, zone: str) -> Self:
         """Give the same with both days said; `zone` is that of the marts."""
         to = self.to or max(now.astimezone(ZoneInfo(self.tz or zone)).date(), self.from_ or date.min)
         first = self.from_ or to - timedelta(days=self.DEFAULT_DAYS - 1)
-        return self.model_copy(update={"from_": max(first, to - timedelta(days=MAX_DAYS)), "to": to})
+        return self.model_copy(update={"from_": first, "to": to})
 
 
 class NoFilters(BaseModel):
