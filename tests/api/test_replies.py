@@ -83,6 +83,12 @@ def test_the_rows_as_csv_are_the_rows_as_json(client: TestClient, path: str) -> 
     assert rows
 
 
+@pytest.mark.parametrize(("path", "keys"), [("dashboard-data", ["day"]), ("cost-data/by-model", ["provider", "model"])])
+def test_a_row_of_csv_begins_with_what_it_is_of(client: TestClient, path: str, keys: list[str]) -> None:
+    header, *_ = rows_of(client.get(f"/api/{path}?format=csv").text)
+    assert header[: len(keys)] == keys
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_where_nothing_matches_the_csv_is_its_header(client: TestClient, path: str) -> None:
     text = client.get(path, params={"format": "csv", "repo": "nobody's"}).text

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from millrace.api import answers, definitions, delivery, usage
-from millrace.api.answers import MEASURES
+from millrace.api.answers import MEASURES, Measures, Whole
 from millrace.api.filters import (
     Filters,
     ProjectFilters,
@@ -48,9 +48,10 @@ class Route:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of its rows."""
+        """The columns of its rows: first what a row is of, then what it says of that."""
         (row,) = get_args(self.shape.model_fields["rows"].annotation)
-        return tuple(row.model_fields)
+        is_said = Whole.model_fields if issubclass(row, Measures) else {}
+        return tuple(sorted(row.model_fields, key=lambda name: name in is_said))
 
 
 def _columns(mart: str) -> tuple[str, ...]:
