@@ -7,7 +7,8 @@ a price, a test that failed) · 2 it could not start (options, settings) · 3 th
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -141,31 +142,31 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _show_status(options: argparse.Namespace) -> int:
-    try:
+    with _in_a_checkout("the status is of a data directory, in a checkout: make run ARGS=status"):
         from millrace import etl_commands
-    except ImportError as error:
-        message = "the status is of a data directory, in a checkout: make run ARGS=status"
-        raise ConfigError(f"this installation can only send ({error}): {message}") from error
     return int(etl_commands.show_status(options))
 
 
 def _serve(options: argparse.Namespace) -> int:
-    try:
+    with _in_a_checkout("marts are made and served in a checkout, by: make run, make serve"):
         from millrace import serving
-    except ImportError as error:
-        message = "marts are made and served in a checkout, by: make run, make serve"
-        raise ConfigError(f"this installation can only send ({error}): {message}") from error
     return serving.serve(options)
 
 
 def _road() -> ModuleType:
-    """Give the commands of a data directory, for which not every installation has the libraries."""
-    try:
+    """Give the commands of a data directory."""
+    with _in_a_checkout("give --lake gs://BUCKET; marts are made in a checkout, by: make collect"):
         from millrace import usage_road
-    except ImportError as error:
-        message = "give --lake gs://BUCKET; marts are made in a checkout, by: make collect"
-        raise ConfigError(f"this installation can only send ({error}): {message}") from error
     return usage_road
+
+
+@contextmanager
+def _in_a_checkout(otherwise: str) -> Iterator[None]:
+    """Import what not every installation has the libraries of; ConfigError says what to do without them."""
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigError(f"this installation can only send ({error}): {otherwise}") from error
 
 
 def _stop(code: int, why: object) -> int:

@@ -6,7 +6,7 @@ nobody else's, and what is attached to it is opened by itself, whatever else thi
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,6 @@ from millrace.warehouse.reading import Answer, Engine, Snapshot, as_dicts
 
 _TRIES = 20
 _TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'published' AND schema_name = 'mart'"
-_WATERMARKS = "SELECT mart_name, load_seq FROM meta.mart_watermarks"
 _MENDS = "type: make run"
 # After these DuckDB may refuse the file until it is opened again.
 _BREAKING = (duckdb.FatalException, duckdb.InternalException, duckdb.IOException)
@@ -128,7 +127,6 @@ class _Published:
     version: str
     build: BuildRow
     tables: frozenset[str]
-    watermarks: Mapping[str, int]
     engine: Engine = "duckdb"
     schema: str = "mart"
     users: int = 0
@@ -160,8 +158,7 @@ def _published(connection: duckdb.DuckDBPyConnection, path: Path, version: str) 
         if build is None:
             raise ConfigError(f"{path} holds no build; {_MENDS}")
         tables = frozenset(name.lower() for (name,) in cursor.execute(_TABLES).fetchall())
-        watermarks = dict(cursor.execute(_WATERMARKS).fetchall())
-    return _Published(connection, path, version, build, tables, watermarks)
+    return _Published(connection, path, version, build, tables)
 
 
 @contextmanager

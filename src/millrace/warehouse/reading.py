@@ -1,6 +1,6 @@
 """What readers of the marts need: a snapshot of what was published last, which stays as it is while it is read."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -32,10 +32,6 @@ class Snapshot(Protocol):
     @property
     def tables(self) -> frozenset[str]:
         """Which marts are there, in small letters."""
-
-    @property
-    def watermarks(self) -> Mapping[str, int]:
-        """Through which load sequence each incremental mart holds all changes."""
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Give the rows of a query as dicts, with column names in small letters; instants are aware, in UTC.

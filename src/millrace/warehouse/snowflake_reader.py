@@ -7,7 +7,7 @@ row of META.PUBLISHED, and none comes back: if that row is after a read what it 
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +30,6 @@ _MISSING = (904, 2003)  # a column, or another object, does not exist, or may no
 _ENDED = range(390000, 391000)  # of the session or its token, whatever class the error has
 _NOW = "SELECT NUMBER, TOKEN FROM META.PUBLISHED"
 _TABLES = "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'PUBLISHED'"
-_WATERMARKS = "SELECT MART_NAME, LOAD_SEQ FROM META.MART_WATERMARKS WHERE MART_NAME LIKE 'published.%'"
 
 
 class SnowflakeReader:
@@ -137,8 +136,7 @@ class SnowflakeReader:
         if build is None:
             raise ConfigError("META.PUBLISHED names a build that META.BUILDS does not have: run the build job")
         tables = frozenset(str(name).lower() for (name,) in session.execute(_TABLES))
-        watermarks = {name.removeprefix("published."): int(seq) for name, seq in session.execute(_WATERMARKS)}
-        return _Published(version, build, tables, watermarks)
+        return _Published(version, build, tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +154,6 @@ class _Published:
     version: str
     build: BuildRow
     tables: frozenset[str]
-    watermarks: Mapping[str, int]
 
 
 class _Snapshot:
@@ -170,7 +167,6 @@ class _Snapshot:
         self.version = published.version
         self.build = published.build
         self.tables = published.tables
-        self.watermarks = published.watermarks
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Give the rows of a query as dicts."""
