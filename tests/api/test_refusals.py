@@ -146,14 +146,14 @@ def test_only_get_is_answered_and_it_says_so(client: TestClient, method: str, pa
     ],
 )
 def test_an_unknown_path_is_not_found(client: TestClient, path: str) -> None:
-    refused(client.get(path, follow_redirects=False), 404)
+    assert refused(client.get(path, follow_redirects=False), 404)
 
 
 @pytest.mark.parametrize("host", ["elsewhere", "testserver.elsewhere", "elsewhere:80", "", "xtestserver", "127.0.0.1"])
 @pytest.mark.parametrize("path", [VELOCITY, "/", "/openapi.json", "/api/etl/status"])
 def test_another_name_of_this_machine_is_refused(client: TestClient, host: str, path: str) -> None:
     """So that a page of another site, whose name leads here, reads nothing."""
-    refused(client.get(path, headers={"Host": host}), 400)
+    assert refused(client.get(path, headers={"Host": host}), 400)
 
 
 @pytest.mark.parametrize("host", ["testserver", "TestServer", "testserver:8080"])

@@ -62,6 +62,8 @@ def test_giving_back_a_lost_lease_takes_it_from_nobody(world: World) -> None:
     second = taken(world, "b")
     first.release()
     second.renew()
+    with world.beating(second):
+        assert take(world, "c") is None
 
 
 def test_an_expired_lease_that_nobody_took_is_still_good(world: World) -> None:

@@ -163,6 +163,7 @@ def test_a_run_with_nothing_to_deliver_ends(bus: LocalBus) -> None:
     publish(bus, "1", topic="a topic that nobody takes")
     bus.run()
     bus.run()
+    assert bus.dead_letters == []
 
 
 @pytest.mark.parametrize("error", [SystemExit, MemoryError])

@@ -9,7 +9,7 @@ Line = dict[str, Any]
 
 _BEGIN = datetime(2026, 3, 10, 21, tzinfo=UTC)  # rates change on the 13th
 _HOURS = 76
-_FOLDERS = ("/home/{}/work/web", "/home/{}/work/lib", "/home/{}")
+_FOLDERS = ("/home/{}/code/web", "/home/{}/code/lib", "/home/{}")
 _MODELS = ("claude-opus-4-6", "claude-sonnet-4-5", "claude-haiku-4-5", "nobody-knows")
 _COUNTS = (0, 3, 40, 900, 250_000)
 
