@@ -37,27 +37,27 @@ test-emulators: $(DEV)  ## the road over Google's own clients: contract suites o
 	@$(BIN)/python -m pytest tests/emulators tests/contract $(ARGS)
 
 test-image: $(DEV)  ## build the image of the build job and run it as it is deployed (where ocirig is: OCIRIG=folder)
-	@$(BIN)/python -m pytest -rs tests/image/built.py $(ARGS)
-	@$(BIN)/python -m tests.image
+	@$(BIN)/python -m pytest -rs tests/deploy/image/built.py $(ARGS)
+	@$(BIN)/python -m tests.deploy.image
 
 faults: $(DEV)  ## 2,000 seeded schedules of duplicates, losses, crashes and races, each compared with a clean run
-	@$(BIN)/python -m tests.faults --seeds 0:2000 --jobs 2 $(ARGS)
+	@$(BIN)/python -m tests.proofs.faults --seeds 0:2000 --jobs 2 $(ARGS)
 
 usage-faults: $(DEV)  ## every event of usage duplicated, reordered, updated, crashed between any two steps
-	@$(BIN)/python -m tests.usage_faults --seeds 0:300 --jobs 2 $(ARGS)
-	@$(BIN)/python -m pytest -q tests/usage_faults/noticed.py
+	@$(BIN)/python -m tests.proofs.usage_faults --seeds 0:300 --jobs 2 $(ARGS)
+	@$(BIN)/python -m pytest -q tests/proofs/usage_faults/noticed.py
 
 faults-mutants: $(DEV)  ## take away one guard after the other, and see which schedule notices
-	@$(BIN)/python -m tests.faults --mutants $(ARGS)
+	@$(BIN)/python -m tests.proofs.faults --mutants $(ARGS)
 
 faults-kill: $(DEV)  ## kill -9 a real run at every step; the next run has to finish the job (ARGS=10: every tenth, ARGS="--chains 9")
-	@$(BIN)/python -m tests.killing $(ARGS)
+	@$(BIN)/python -m tests.proofs.killing $(ARGS)
 
 bench: $(DEV)  ## measure against floors taken in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
 parity: $(DEV)  ## the same objects through DuckDB and Snowflake (its stand-in, or an account: ARGS="--help"), every cell compared
-	@$(BIN)/python -m tests.parity $(ARGS)
+	@$(BIN)/python -m tests.proofs.parity $(ARGS)
 	@$(BIN)/python -m pytest -q tests/contract/refreshing_snowflake.py
 
 api-calls: $(DEV)  ## call every route of the read API with very many made-up parameters (ARGS="--examples N")

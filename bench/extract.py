@@ -15,14 +15,15 @@ import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from bench.measuring import Figure, best_of, stopwatch
-from laptop.source import simulator
-from millrace import extracting, runs
+from millrace import runs
 from millrace.bus.events import TaskEvent
-from millrace.bus.local import LocalBus
-from millrace.extracting import Extractor
+from millrace.bus.in_process import LocalBus
+from millrace.extract import task
+from millrace.extract.http_client import RateBudget, SourceClient
+from millrace.extract.task import Extractor
 from millrace.lake.local import LocalLake
+from millrace.laptop.source import simulator
 from millrace.runs import Order, TaskRecord
-from millrace.sources.http import RateBudget, SourceClient
 
 KEY = "cursor-sim-dev-key"
 WORLD = ("--developers=30", "--days=90", "--seed=1", "--end=2026-11-01T00:00:00Z")
@@ -48,7 +49,7 @@ def _extract(url: str, folder: Path, budget: RateBudget, adapter: BaseAdapter | 
     extractor = Extractor(LocalLake(folder, "lake"), LocalBus(), client)
     plan = runs.start(extractor.lake, extractor.bus, Order(datetime.now(UTC)))
     names = ("repos", "commits", "pull_requests", "reviews")
-    return [extracting.extract(extractor, TaskEvent(plan.run_id, name, name)) for name in names]
+    return [task.extract(extractor, TaskEvent(plan.run_id, name, name)) for name in names]
 
 
 def against_download() -> list[Figure]:
@@ -159,7 +160,7 @@ def memory_of(rows: int) -> None:
         client.session.mount("http://source.test", _EndlessCommits(rows))
         extractor = Extractor(LocalLake(Path(folder), "lake"), LocalBus(), client)
         plan = runs.start(extractor.lake, extractor.bus, Order(datetime.now(UTC)))
-        record = extracting.extract(extractor, TaskEvent(plan.run_id, "commits", "commits"))
+        record = task.extract(extractor, TaskEvent(plan.run_id, "commits", "commits"))
     assert record.rows == record.source_total == rows  # noqa: S101 a measurement of less is none
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) / 1024)  # noqa: T201 read by the parent

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 
 from bench.extract import _commit
 from bench.measuring import Figure, best_of, stopwatch
+from millrace.arrow import to_batch
 from millrace.lake import ObjectVersion
-from millrace.rows import to_batch
 from millrace.tables import TABLES
 from millrace.warehouse import Batch
-from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 ROWS = 1_000_000
 _MEMORY = "200MB"

@@ -17,13 +17,15 @@ import duckdb
 import uvicorn
 
 from bench.measuring import Figure, stopwatch
-from millrace import adapters, serving, status
+from millrace import wiring
 from millrace.api import definitions
 from millrace.api.app import Api
 from millrace.api.definitions import Column
 from millrace.api.routes import ROUTES, Route
-from millrace.place import Place
-from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.cli import serve
+from millrace.laptop.data_dir import Place
+from millrace.status import report
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.warehouse.reading import Answer, Reader, Snapshot
 
 _DAYS, _WEEKS = 1000, 1000
@@ -73,9 +75,9 @@ def _status(place: Place) -> Figure:
             time.sleep(1.05)  # it is remembered for a second
         again = [_took(where, "/api/etl/status") for _ in range(_AGAIN)]
     notes = {"p95": f"{_at(took, 95):.1f} ms", "again p50, p95": f"{_at(again, 50):.2f}, {_at(again, 95):.2f} ms"}
-    recording = _Recording(adapters.reader_of(place.api_config()))
+    recording = _Recording(wiring.reader_of(place.api_config()))
     now = datetime.now(UTC)
-    status.assemble(adapters.lake_at(place.lake.as_uri()), status.of_reader(recording), now=now)
+    report.assemble(wiring.lake_at(place.lake.as_uri()), report.of_reader(recording), now=now)
     bare = _bare(place, [recording.asked] * _FIRST)
     what = f"/api/etl/status, {_EVENTS_OF_STATUS:,} events"
     return Figure(what, _at(took, 50), "ms", _at(bare, 50), "its SQL on an open connection", notes=notes)
@@ -114,12 +116,12 @@ class _Noted:
 
 def _asked(place: Place, route: Route, question: dict[str, str]) -> list[tuple[str, list[object]]]:
     """Give the SQL of a question."""
-    recording = _Recording(adapters.reader_of(place.api_config()))
+    recording = _Recording(wiring.reader_of(place.api_config()))
     Api(recording, _no_status).answer(route, route.filters.model_validate(question))
     return recording.asked
 
 
-def _no_status() -> status.Status:
+def _no_status() -> report.Status:
     raise AssertionError("nobody asks for the status here")
 
 
@@ -155,9 +157,9 @@ def _at(took: list[float], percent: int) -> float:
 @contextmanager
 def _served(place: Place) -> Iterator[http.client.HTTPConnection]:
     """Serve the API as `millrace serve` does, and connect to it."""
-    app = serving.application(place.api_config())
+    app = serve.application(place.api_config())
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
-    with serving.listening(0) as door:
+    with serve.listening(0) as door:
         thread = threading.Thread(target=server.run, args=([door],), daemon=True)
         thread.start()
         connection = http.client.HTTPConnection(*door.getsockname())

@@ -13,12 +13,12 @@ from pathlib import Path
 import duckdb
 
 from bench.measuring import Figure, stopwatch
+from millrace.build.refresh import MartScripts
+from millrace.cli.collect import Machine
+from millrace.cli.usage import Road, road
+from millrace.collect.parsers.agents import AGENTS
 from millrace.config import CollectConfig
-from millrace.place import PROJECT, Place
-from millrace.refreshing import MartScripts
-from millrace.usage.agents import AGENTS
-from millrace.usage_commands import Machine
-from millrace.usage_road import Road, road
+from millrace.laptop.data_dir import PROJECT, Place
 from simulator.agent_logs import append_response, write_bulk
 
 _MESSAGES = 228_000

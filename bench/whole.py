@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measuring import Figure, best_of, stopwatch
-from millrace.place import PROJECT
+from millrace.laptop.data_dir import PROJECT
 
 _DBT = PROJECT / "jobs" / "dbt-runner" / "dbt"
 

@@ -14,15 +14,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from laptop import commands, drops, usage, wiring
-from laptop.progress import Watcher
-from laptop.report import Report
-from laptop.source import source_settings, world_of
-from millrace import adapters, builds, reconciling, sweeping
+from millrace import wiring
+from millrace.build import job
+from millrace.cli import inspect
 from millrace.config import BuildConfig, LoadConfig
 from millrace.errors import ConfigError, MillraceError
-from millrace.place import PROJECT, Place
-from millrace.sweeping import Patience
+from millrace.laptop import drops, in_process, simulated_usage
+from millrace.laptop.data_dir import PROJECT, Place
+from millrace.laptop.progress import Watcher
+from millrace.laptop.report import Report
+from millrace.laptop.source import source_settings, world_of
+from millrace.load import sweep
+from millrace.load.sweep import Patience
+from millrace.runs import reconcile
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -37,7 +41,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "command",
         nargs="?",
         default="run",
-        choices=("run", *commands.COMMANDS),
+        choices=("run", *inspect.COMMANDS),
         help="run (the default); status: how runs, builds and quarantine are; reconcile: compare source, lake and "
         "warehouse down to keys; reconcile RUN: add up that run as it is now; build: build what is due, or mend a "
         "failed build; quarantine: list, show ID, retry ID, discard ID WHY",
@@ -109,7 +113,7 @@ def run(options: argparse.Namespace) -> Report:
         else:
             _run_here(stack, options, settings, watcher, report)
         with redirect_stdout(sys.stderr):  # where dbt says which test failed; the answer is ours
-            outcome = builds.run(adapters.builder_of(BuildConfig.from_env(), watcher.hear), force=options.force)
+            outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.hear), force=options.force)
         if outcome.build is not None:
             report.build = outcome.build
             report.seconds["build"] = outcome.build.seconds
@@ -120,7 +124,7 @@ def run(options: argparse.Namespace) -> Report:
 def _run_here(
     stack: ExitStack, options: argparse.Namespace, settings: dict[str, str], watcher: Watcher, report: Report
 ) -> None:
-    pipeline = wiring.connect(settings)
+    pipeline = in_process.connect(settings)
     stack.callback(pipeline.warehouse.close)
     pipeline.warehouse.ensure_tables()
     if options.drops:
@@ -135,7 +139,7 @@ def _run_emulated(
     stack: ExitStack, options: argparse.Namespace, settings: dict[str, str], watcher: Watcher, report: Report
 ) -> None:
     try:
-        from laptop import emulated
+        from emulators import pipeline as emulated
     except ImportError as error:
         raise ConfigError(f"--emulators: {error}; `make test-emulators` installs what it needs") from error
     started = time.monotonic()
@@ -144,20 +148,20 @@ def _run_emulated(
     )
     report.seconds["emulators"] = time.monotonic() - started
     load = LoadConfig.from_env()
-    warehouse = adapters.duckdb_at(load.warehouse, load.memory)
+    warehouse = wiring.duckdb_at(load.warehouse, load.memory)
     stack.callback(warehouse.close)
     warehouse.ensure_tables()
-    wiring.probe_source()
-    bus = adapters.bus_at(settings["MILLRACE_BUS"])
-    sweeping.sweep(running.lake, bus, warehouse, datetime.now(UTC), Patience(quiet=timedelta(0)))
+    in_process.probe_source()
+    bus = wiring.bus_at(settings["MILLRACE_BUS"])
+    sweep.sweep(running.lake, bus, warehouse, datetime.now(UTC), Patience(quiet=timedelta(0)))
     warehouse.close()  # while the functions run, it is the load function's
     report.run_id = running.start_run(_order(options))
     watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")
     report.problems += running.wait_for(report.run_id)
     running.stop_functions()
     report.seconds["run"] = time.monotonic() - started - report.seconds["emulators"]
-    report.tables = reconciling.reconcile(running.lake, warehouse, report.run_id)
-    missing = reconciling.unfinished(running.lake, report.run_id)
+    report.tables = reconcile.reconcile(running.lake, warehouse, report.run_id)
+    missing = reconcile.unfinished(running.lake, report.run_id)
     if missing:
         report.problems.append(f"the run ended without {', '.join(missing)}")
 
@@ -167,10 +171,10 @@ def _order(options: argparse.Namespace) -> bytes:
     return json.dumps({"full_refresh": options.full_refresh} | since).encode()
 
 
-def _resume(pipeline: wiring.Pipeline, watcher: Watcher) -> None:
+def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
     """Take up what an earlier run left: nobody else is at work here, so whatever has no fact is lost."""
     patience = Patience(quiet=timedelta(0))
-    swept = sweeping.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), patience)
+    swept = sweep.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), patience)
     if swept.tasks or swept.objects:
         watcher.say(f"taking up {len(swept.tasks)} tasks and {len(swept.objects)} objects that an earlier run left")
         pipeline.bus.run()
@@ -178,27 +182,31 @@ def _resume(pipeline: wiring.Pipeline, watcher: Watcher) -> None:
 
 
 def _run_pipeline(
-    pipeline: wiring.Pipeline, options: argparse.Namespace, settings: dict[str, str], watcher: Watcher, report: Report
+    pipeline: in_process.Pipeline,
+    options: argparse.Namespace,
+    settings: dict[str, str],
+    watcher: Watcher,
+    report: Report,
 ) -> None:
-    wiring.probe_source()
+    in_process.probe_source()
     _resume(pipeline, watcher)
     report.run_id = pipeline.start_run(options.since, options.full_refresh)
     watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")
     if options.usage and not options.source_url and not options.from_recording:
         started = time.monotonic()
-        report.usage = usage.collect_homes(options, report.place, pipeline.lake)
+        report.usage = simulated_usage.collect_homes(options, report.place, pipeline.lake)
         report.seconds["collect"] = time.monotonic() - started
     pipeline.bus.run()
     if report.usage is not None:
         report.usage.add_up(pipeline.warehouse)
-    report.tables = reconciling.reconcile(pipeline.lake, pipeline.warehouse, report.run_id)
-    missing = reconciling.unfinished(pipeline.lake, report.run_id)
+    report.tables = reconcile.reconcile(pipeline.lake, pipeline.warehouse, report.run_id)
+    missing = reconcile.unfinished(pipeline.lake, report.run_id)
     if missing and not pipeline.bus.dead_letters:
         report.problems.append(f"the run ended without {', '.join(missing)}")
 
 
-def _load_drops(pipeline: wiring.Pipeline, place: Place, watcher: Watcher, report: Report) -> None:
-    new = sweeping.sweep_drops(pipeline.lake, pipeline.bus, pipeline.warehouse)
+def _load_drops(pipeline: in_process.Pipeline, place: Place, watcher: Watcher, report: Report) -> None:
+    new = sweep.sweep_drops(pipeline.lake, pipeline.bus, pipeline.warehouse)
     watcher.say(f"{len(new):,} new files in {place.drop}")
     pipeline.bus.run()
     report.drops = drops.outcomes(pipeline, new) + drops.unnameable(place.drop)
@@ -237,7 +245,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(_dry_run(options))  # noqa: T201 the command's answer
             return 0
         if options.command != "run":
-            return commands.COMMANDS[options.command](options)
+            return inspect.COMMANDS[options.command](options)
         report = run(options)
         if options.json:
             print(json.dumps(report.to_json(), indent=1, default=str))  # noqa: T201 the command's answer

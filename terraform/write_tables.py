@@ -8,8 +8,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "src"))
 
 from millrace.tables import EXTRACTED  # noqa: E402 the package is not installed, only checked out
-from millrace.warehouse.snowflake_objects import META  # noqa: E402
-from millrace.warehouse.snowflake_pipes import PIPES  # noqa: E402
+from millrace.warehouse.snowflake.objects import META  # noqa: E402
+from millrace.warehouse.snowflake.pipes import PIPES  # noqa: E402
 
 FOLDER = PROJECT / "terraform"
 

@@ -9,7 +9,7 @@ import pytest
 
 from millrace import config
 from millrace.api.routes import ROUTES
-from millrace.lake import keys
+from millrace.lake import names as keys
 from millrace.tables import EXTRACTED, TABLES
 
 PROJECT = Path(__file__).resolve().parents[1]

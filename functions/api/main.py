@@ -7,13 +7,15 @@ from a2wsgi import ASGIMiddleware
 from flask import Request
 from werkzeug.wrappers import Response
 
-from millrace import config, doors, log, serving
+from millrace import config, log
+from millrace.bus import guard
+from millrace.cli import serve
 from millrace.config import ApiConfig
 
 log.start(config.project())
 CONFIG = ApiConfig.from_env()
-APPLICATION = serving.application(CONFIG)
-doors.guard(None, plain=("api",))
+APPLICATION = serve.application(CONFIG)
+guard.guard(None, plain=("api",))
 
 
 @cache

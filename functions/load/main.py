@@ -4,27 +4,29 @@ import functions_framework
 from cloudevents.http import CloudEvent
 from flask import Request
 
-from millrace import adapters, config, doors, loading, log, sweeping
-from millrace.bus import events
+from millrace import config, log, wiring
+from millrace.bus import events, guard
 from millrace.config import LoadConfig
+from millrace.load import handler
+from millrace.load import sweep as sweeping
 
 log.start(config.project())
 CONFIG = LoadConfig.from_env()
-doors.guard(CONFIG.caller, plain=("sweep",))
+guard.guard(CONFIG.caller, plain=("sweep",))
 
 
 @functions_framework.cloud_event
 def load(event: CloudEvent) -> None:
     """Answer one object-finalized event."""
     with events.answering("load"):
-        loading.answer(adapters.loader_of(CONFIG), events.ObjectFinalized.parse(event))
+        handler.answer(wiring.loader_of(CONFIG), events.ObjectFinalized.parse(event))
 
 
 @functions_framework.http
 def sweep(_: Request) -> dict[str, int]:
     """Answer the scheduler: ask again for whatever has no fact; gives how much of each there was."""
     with events.answering("sweep"):
-        loader, bus = adapters.loader_of(CONFIG), adapters.bus_at(CONFIG.bus)
+        loader, bus = wiring.loader_of(CONFIG), wiring.bus_at(CONFIG.bus)
         drops = sweeping.sweep_drops(loader.lake, bus, loader.warehouse)
         swept = sweeping.sweep(loader.lake, bus, loader.warehouse, loader.clock(), sweeping.Patience())
         return {"tasks": len(swept.tasks), "objects": len(swept.objects) + len(drops), "failed": len(swept.failed)}

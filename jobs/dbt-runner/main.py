@@ -7,7 +7,8 @@ Exit codes: 0 built, nothing to do, or somebody else builds · 1 a model or a te
 
 import sys
 
-from millrace import adapters, builds, config, log
+from millrace import config, log, wiring
+from millrace.build import job
 from millrace.config import BuildConfig
 from millrace.errors import MillraceError
 
@@ -16,10 +17,10 @@ def run(arguments: tuple[str, ...] = ()) -> int:
     """Build; gives the exit code of the job."""
     log.start(config.project())
     try:
-        builder = adapters.builder_of(BuildConfig.from_env())
+        builder = wiring.builder_of(BuildConfig.from_env())
         if "--check" in arguments:
             return 0
-        outcome = builds.run(builder, retry="--retry" in arguments, anew="--full-refresh" in arguments)
+        outcome = job.run(builder, retry="--retry" in arguments, anew="--full-refresh" in arguments)
         return 1 if outcome.state == "failed" else 0
     except MillraceError as error:
         log.error("failed", kind=type(error).__name__, error=str(error))

@@ -31,8 +31,8 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector import errors
 from sqlglot import exp
 
-from millrace.warehouse import snowflake_objects
-from millrace.warehouse.snowflake_session import Address, connect
+from millrace.warehouse.snowflake import objects
+from millrace.warehouse.snowflake.session import Address, connect
 
 SUBSTITUTES = {
     "MERGE": "DuckDB's own MERGE, which takes any of several rows with one key",
@@ -71,13 +71,13 @@ def private_key() -> str:
 def provision(address: Address, lake: str) -> None:
     """Make what Terraform makes for the code: schemas, stages over `lake` (the address of its `raw/`), META."""
     with connect(address) as connection:
-        for schema in snowflake_objects.SCHEMAS:
+        for schema in objects.SCHEMAS:
             connection.cursor().execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         for statement in (
-            *snowflake_objects.META.values(),
-            f"CREATE STAGE IF NOT EXISTS {snowflake_objects.LAKE} URL = '{lake}'",
-            f"CREATE STAGE IF NOT EXISTS {snowflake_objects.DROPS}",
-            f"CREATE FILE FORMAT IF NOT EXISTS {snowflake_objects.PARQUET} TYPE = PARQUET USE_LOGICAL_TYPE = TRUE",
+            *objects.META.values(),
+            f"CREATE STAGE IF NOT EXISTS {objects.LAKE} URL = '{lake}'",
+            f"CREATE STAGE IF NOT EXISTS {objects.DROPS}",
+            f"CREATE FILE FORMAT IF NOT EXISTS {objects.PARQUET} TYPE = PARQUET USE_LOGICAL_TYPE = TRUE",
         ):
             connection.cursor().execute(statement)
 

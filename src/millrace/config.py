@@ -38,7 +38,7 @@ from urllib.parse import urlsplit
 from millrace.errors import ConfigError
 
 if TYPE_CHECKING:
-    from millrace.doors import Caller  # which serves: the build job does not
+    from millrace.bus.guard import Caller  # which serves: the build job does not
 
 
 def project() -> str | None:
@@ -80,7 +80,7 @@ def _caller() -> "Caller | None":
     audience, account = os.environ.get("MILLRACE_PUSH_AUDIENCE", ""), os.environ.get("MILLRACE_PUSH_ACCOUNT", "")
     if bool(audience) != bool(account):
         raise ConfigError("MILLRACE_PUSH_AUDIENCE and MILLRACE_PUSH_ACCOUNT: both are needed to check who calls")
-    from millrace.doors import Caller
+    from millrace.bus.guard import Caller
 
     return Caller(audience, account) if audience else None
 

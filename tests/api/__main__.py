@@ -9,8 +9,8 @@ from pathlib import Path
 from tests.api.conftest import build_store
 from tests.api.generated import SEED, call_all
 
-from millrace.place import Place
-from millrace.serving import application
+from millrace.cli.serve import application
+from millrace.laptop.data_dir import Place
 
 
 def main() -> int:

@@ -11,13 +11,13 @@ import duckdb
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from tests.local.conftest import run_all
+from tests.laptop.conftest import run_all
 
 from millrace.api.app import Api, create
-from millrace.place import Place
-from millrace.status import Status
-from millrace.warehouse.duckdb import DuckDBWarehouse
-from millrace.warehouse.duckdb_reader import DuckDBReader
+from millrace.laptop.data_dir import Place
+from millrace.status.report import Status
+from millrace.warehouse.duckdb.reader import DuckDBReader
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.warehouse.reading import Answer, Snapshot
 
 WORLD = ("--developers", "15", "--days", "25", "--seed", "5", "--end", "2026-10-20T00:00:00Z", "--no-limiter")

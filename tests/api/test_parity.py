@@ -19,7 +19,7 @@ from millrace.api.app import Api
 from millrace.api.definitions import Definitions
 from millrace.api.plans import Sql
 from millrace.api.routes import ROUTES, Route
-from millrace.warehouse.duckdb_reader import DuckDBReader
+from millrace.warehouse.duckdb.reader import DuckDBReader
 
 MARTS = frozenset(name for name, model in definitions.load().models.items() if model.sql)
 Question = dict[str, Any]

@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from tests.api.conftest import NOW, no_status
 
 from millrace.api.app import Api, create
-from millrace.place import Place
-from millrace.warehouse.duckdb import DuckDBWarehouse
-from millrace.warehouse.duckdb_reader import DuckDBReader
+from millrace.laptop.data_dir import Place
+from millrace.warehouse.duckdb.reader import DuckDBReader
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 CALLERS = 50
 PUBLICATIONS = 12

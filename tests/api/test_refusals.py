@@ -14,8 +14,8 @@ from tests.api.conftest import NOW, Failing, ask, no_status
 from millrace.api.app import Api, create
 from millrace.api.filters import MAX_DAYS, zones
 from millrace.api.routes import ROUTES
-from millrace.place import Place
-from millrace.warehouse.duckdb_reader import DuckDBReader
+from millrace.laptop.data_dir import Place
+from millrace.warehouse.duckdb.reader import DuckDBReader
 
 VELOCITY = "/api/velocity"
 PATHS = [f"/api/{route.path}" for route in ROUTES]

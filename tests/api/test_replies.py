@@ -25,8 +25,8 @@ from millrace.api.app import Api, create
 from millrace.api.replies import Memory, Reply, as_csv
 from millrace.api.routes import ROUTES, Route
 from millrace.errors import ConfigError, TransientError
-from millrace.place import Place
-from millrace.warehouse.duckdb_reader import DuckDBReader
+from millrace.laptop.data_dir import Place
+from millrace.warehouse.duckdb.reader import DuckDBReader
 from millrace.warehouse.reading import Answer, Reader, Snapshot
 
 VELOCITY = "/api/velocity"

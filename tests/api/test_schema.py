@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from tests.api.generated import call_all
 
 from millrace.api.routes import ROUTES
-from millrace.place import Place
-from millrace.serving import application
+from millrace.cli.serve import application
+from millrace.laptop.data_dir import Place
 
 MAX_EXAMPLES = 30
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Pacific/Apia")

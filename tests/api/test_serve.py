@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from millrace import serving
-from millrace.place import Place
-from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.cli import serve
+from millrace.laptop.data_dir import Place
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 COMMAND = [sys.executable, "-m", "millrace", "serve", "--port", "0"]
 PROJECT = Path(__file__).parents[2]
@@ -76,7 +76,7 @@ def test_only_this_machine_can_reach_it_and_only_by_its_own_name(store: Place) -
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(options: list[str], said: str) -> None:
-    with serving.listening(0) as taken:
+    with serve.listening(0) as taken:
         given = [option.replace("PORT", str(taken.getsockname()[1])) for option in options]
         command = [*COMMAND[:4], *given]
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
@@ -85,5 +85,5 @@ def test_what_cannot_be_is_said_in_one_line(options: list[str], said: str) -> No
 
 
 def test_small_answers_leave_at_once() -> None:
-    with serving.listening(0) as door:
+    with serve.listening(0) as door:
         assert door.proto == socket.IPPROTO_TCP  # asyncio looks at this before it turns Nagle's algorithm off

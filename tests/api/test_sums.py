@@ -14,7 +14,7 @@ from tests.api.conftest import NOW, ask
 
 from millrace.api.app import Api
 from millrace.api.routes import ROUTES
-from millrace.place import Place
+from millrace.laptop.data_dir import Place
 
 FIRST, LAST = (NOW - timedelta(days=20)).date(), (NOW - timedelta(days=6)).date()
 BETWEEN = {"from": FIRST.isoformat(), "to": LAST.isoformat()}

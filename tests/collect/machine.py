@@ -11,14 +11,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from millrace.collect.collecting import Collector, Limits, Tick
-from millrace.collect.homes import discover
+from millrace.collect.checkpoints import Store
+from millrace.collect.collector import Collector, Limits, Tick
+from millrace.collect.discovery import discover
 from millrace.collect.identity import Privacy
+from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.shipping import Shipment, ship
-from millrace.collect.store import Store
 from millrace.lake import Lake
 from millrace.lake.local import LocalLake
-from millrace.usage.agents import AGENTS
 
 Row = dict[str, Any]
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)

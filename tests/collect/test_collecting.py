@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from tests.collect.machine import NOON, Machine, bubble, cursor_database, outputs, put, request, response
 
-from millrace.collect.collecting import Limits, Tick
-from millrace.collect.store import Store
+from millrace.collect.checkpoints import Store
+from millrace.collect.collector import Limits, Tick
+from millrace.collect.parsers.reading import Caps
 from millrace.errors import ConfigError
-from millrace.usage.reading import Caps
 
 
 def write_tasks(path: Path, *elements: object) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from tests.collect.machine import Machine, Row, bubble, cursor_database, put, response
 
-from millrace.collect import collecting, records, spool
-from millrace.collect.collecting import Limits
-from millrace.collect.store import Store
+from millrace.collect import collector as collecting
+from millrace.collect import outbox, records
+from millrace.collect.checkpoints import Store
+from millrace.collect.collector import Limits
 
 
 class Crash(BaseException):
@@ -42,7 +43,7 @@ def content(machine: Machine) -> list[Row]:
 
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "a file is put by": (spool, "put"),
+    "a file is put by": (outbox, "put"),
     "a file gets its name": (Path, "replace"),
     "a file's content is made durable": (os, "fsync"),
     "a batch is noted": (Store, "save_batch"),

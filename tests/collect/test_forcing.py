@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tests.collect.machine import Machine, outputs, request, response
 
-from millrace.collect.collecting import Limits
-from millrace.collect.store import Store
-from millrace.usage import claude, event
+from millrace.collect.checkpoints import Store
+from millrace.collect.collector import Limits
+from millrace.collect.parsers import claude, event
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pyarrow.parquet as pq
 import pytest
 from tests.collect.machine import Machine, Row, cursor_database, key_of, put, response
-from tests.usage.corpus import CASES, Case
+from tests.collect.parsers.corpus import CASES, Case
 
 from millrace.tables import TABLES
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from millrace.collect.homes import Platform, Root, default_state_folder, discover
-from millrace.usage.agents import AGENTS
+from millrace.collect.discovery import Platform, Root, default_state_folder, discover
+from millrace.collect.parsers.agents import AGENTS
 
 UUID = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000"
 CONFIGS: dict[Platform, str] = {

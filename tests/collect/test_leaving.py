@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.collect.machine import Machine, cursor_database, put
-from tests.usage.corpus import CASES, Case
-from tests.usage.test_privacy import SECRETS, poisonings
+from tests.collect.parsers.corpus import CASES, Case
+from tests.collect.parsers.test_privacy import SECRETS, poisonings
 
 from millrace.collect.identity import Privacy
+from millrace.collect.parsers.agents import AGENTS
 from millrace.tables import TABLES
-from millrace.usage.agents import AGENTS
 
 
 def poison(machine: Machine, agent: str, secret: str) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from millrace.collect.locking import holding
+from millrace.collect.lock import holding
 from millrace.errors import ConfigError
 
 PROGRAM = """import sys, pathlib
-from millrace.collect.locking import holding
+from millrace.collect.lock import holding
 with holding(pathlib.Path(sys.argv[1])):
     print("holds", flush=True)
     sys.stdin.read()

@@ -5,7 +5,7 @@ from contextlib import closing
 
 from tests.collect.machine import Machine, cursor_database, put, response
 
-from millrace.collect.store import Store
+from millrace.collect.checkpoints import Store
 
 LOG_BYTES = 40 << 20
 MOST_BYTES = 28 << 20

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tests.collect.machine import Machine, outputs, response
 
-from millrace.collect.spool import files
-from millrace.collect.store import Store
+from millrace.collect.checkpoints import Store
+from millrace.collect.outbox import files
 from millrace.errors import TransientError
 from millrace.lake import ObjectExists, ObjectVersion, StoredObject
-from millrace.lake.keys import DroppedFile, parse
+from millrace.lake.names import DroppedFile, parse
 
 
 class Unreachable:

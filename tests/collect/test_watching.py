@@ -10,9 +10,9 @@ import pytest
 import watchfiles
 from tests.collect.machine import Machine, bubble, cursor_database, put, response
 
-from millrace.collect.homes import Root, discover
-from millrace.collect.watching import EVERYTHING, watch
-from millrace.usage.agents import AGENTS
+from millrace.collect.discovery import Root, discover
+from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.watcher import EVERYTHING, watch
 
 PATIENCE_S = 20.0
 

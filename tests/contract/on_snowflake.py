@@ -9,8 +9,8 @@ from typing import Any
 
 from emulators import snowflake
 from millrace.tables import TABLES, TEXTS
-from millrace.warehouse.snowflake import SnowflakeWarehouse
-from millrace.warehouse.snowflake_session import Address
+from millrace.warehouse.snowflake.session import Address
+from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 Rows = list[dict[str, object]]
 

@@ -15,14 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 from snowflake.connector.util_text import split_statements
 from tests.contract import on_snowflake
-from tests.parity import engines
-from tests.parity.engines import Engine, Row
+from tests.proofs.parity import engines
+from tests.proofs.parity.engines import Engine, Row
 
+from millrace.arrow import to_batch
 from millrace.lake import ObjectVersion
-from millrace.rows import to_batch
 from millrace.tables import TABLES
 from millrace.warehouse import Batch
-from millrace.warehouse.snowflake import SnowflakeWarehouse
+from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
 USAGE = TABLES["usage_events"]

@@ -13,8 +13,8 @@ from tests.contract import on_snowflake
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES
 from millrace.warehouse import Batch, Fenced, Node
-from millrace.warehouse.duckdb import DuckDBWarehouse
-from millrace.warehouse.snowflake import SnowflakeWarehouse
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 T0 = datetime(2026, 11, 20, 12, 0, 0, 5, tzinfo=UTC)
 FAILED = Node("velocity", "model", "error", 0.5, 'it\'s "broken"')

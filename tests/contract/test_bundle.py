@@ -13,18 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contract import on_snowflake
 
-from millrace import bundling, loading
+from millrace.arrow import to_batch
 from millrace.bus.events import ObjectFinalized
 from millrace.errors import BadObject
 from millrace.lake import ObjectVersion
-from millrace.lake.keys import DroppedFile
 from millrace.lake.local import LocalLake
-from millrace.loading import Loader
-from millrace.rows import to_batch
+from millrace.lake.names import DroppedFile
+from millrace.load import handler, small_files
+from millrace.load.handler import Loader
 from millrace.tables import TABLES
 from millrace.warehouse import Batch, LedgerEntry, SmallObject
-from millrace.warehouse.duckdb import DuckDBWarehouse
-from millrace.warehouse.snowflake import SnowflakeWarehouse
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 TABLE = TABLES["repos"]
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -146,7 +146,7 @@ def test_of_a_storm_the_bad_files_are_set_aside_and_the_others_loaded_together(o
     contents[3], contents[7] = "no json", json.dumps({"default_branch": "main"})
     stored = [lake.write(f"drop/repos/{n}.ndjson", text.encode(), 0) for n, text in enumerate(contents)]
     for each in stored:
-        loading.answer(loader, ObjectFinalized(each.version, each.crc32c))
+        handler.answer(loader, ObjectFinalized(each.version, each.crc32c))
     entries = loader.warehouse.find_all([each.version for each in stored])
     assert [n for n, each in enumerate(stored) if entries[each.version].quarantine_reason] == [3, 7]
     assert len({entries[each.version].load_seq for each in stored}) < len(stored)
@@ -157,4 +157,4 @@ def test_a_few_files_are_loaded_one_by_one(opened: Opened, tmp_path: Path) -> No
     lake = LocalLake(tmp_path / "lake", "lake")
     stored = lake.write("drop/repos/a.csv", b"full_name\no/a\n", 0)
     key = DroppedFile("repos", "a.csv", "csv")
-    assert bundling.load_neighbours(lake, opened(), stored.version, key, NOW) is None
+    assert small_files.load_neighbours(lake, opened(), stored.version, key, NOW) is None

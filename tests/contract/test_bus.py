@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from millrace.bus import events
 from millrace.bus.events import NotAnEvent, ObjectFinalized, TaskEvent
-from millrace.bus.local import LocalBus, Message, Subscription
-from millrace.lake import ObjectVersion, StoredObject, keys
+from millrace.bus.in_process import LocalBus, Message, Subscription
+from millrace.lake import ObjectVersion, StoredObject
+from millrace.lake import names as keys
 
 Answer = Callable[[str], int]
 

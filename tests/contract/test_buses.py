@@ -17,7 +17,7 @@ from emulators import pubsub
 from emulators.broker import Broker, serving
 from millrace.bus import Bus
 from millrace.bus.events import ObjectFinalized, TaskEvent, announce
-from millrace.bus.local import LocalBus, Subscription
+from millrace.bus.in_process import LocalBus, Subscription
 from millrace.bus.pubsub import PubSubBus
 from millrace.errors import ConfigError, TransientError
 from millrace.lake import ObjectVersion, StoredObject

@@ -6,9 +6,9 @@ import pytest
 from google.api_core.retry import Retry, if_transient_error
 
 from emulators.jobs import Jobs, serving
-from millrace import adapters
+from millrace import wiring
+from millrace.build.cloud_run import CloudRunJob
 from millrace.errors import ConfigError, TransientError
-from millrace.jobs import CloudRunJob
 
 NAME = "projects/p/locations/europe-west1/jobs/dbt-runner"
 QUICK = Retry(predicate=if_transient_error, initial=0.01, maximum=0.02, timeout=0.3)
@@ -62,4 +62,4 @@ def test_a_refusal_says_whether_a_later_attempt_helps(
 @pytest.mark.parametrize("url", ["run:", "run:///projects/p", "run://host/jobs/j", "run:///projects/p/jobs/j?x=1"])
 def test_a_job_of_another_form_is_refused_with_the_form_that_was_expected(url: str) -> None:
     with pytest.raises(ConfigError, match="run:///projects/P/locations/R/jobs/J was expected"):
-        adapters.job_at(url)
+        wiring.job_at(url)

@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contract import on_snowflake
 
+from millrace.arrow import to_batch
 from millrace.errors import BadObject
 from millrace.lake import ObjectVersion
-from millrace.rows import to_batch
 from millrace.tables import TABLES
 from millrace.warehouse import Batch, LedgerEntry, Warehouse
-from millrace.warehouse.duckdb import DuckDBWarehouse
-from millrace.warehouse.snowflake import SnowflakeWarehouse
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 T0 = datetime(2026, 11, 20, 12, 0, 0, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -18,7 +18,7 @@ from millrace.errors import BadObject, ConfigError, TransientError
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES
 from millrace.warehouse import Batch
-from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.warehouse.parquet import Caps
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -62,7 +62,7 @@ from datetime import datetime, UTC
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES
 from millrace.warehouse import Batch
-from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 warehouse = DuckDBWarehouse(Path(sys.argv[1]), clock=lambda: os.kill(os.getpid(), signal.SIGKILL))
 file = Path(sys.argv[2])
 warehouse.load(Batch(ObjectVersion("lake", file.name, 1), TABLES["repos"], file, datetime.now(UTC), "r1"))

@@ -18,14 +18,15 @@ from snowflake import connector
 from tests.contract import on_snowflake
 
 from emulators import snowflake
+from millrace.arrow import to_batch
 from millrace.errors import BadObject, ConfigError, TransientError
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
-from millrace.rows import to_batch
 from millrace.tables import EXTRACTED, TABLES
-from millrace.warehouse import Batch, snowflake_pipes
-from millrace.warehouse.snowflake import SnowflakeWarehouse
-from millrace.warehouse.snowflake_session import Address
+from millrace.warehouse import Batch
+from millrace.warehouse.snowflake import pipes
+from millrace.warehouse.snowflake.session import Address
+from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
 REPOS = TABLES["repos"]
@@ -220,7 +221,7 @@ def test_a_session_that_was_idle_for_long_is_begun_anew(warehouse: Watched, monk
     warehouse.newest_load_seq()
     assert warehouse._connection is first
     later = time.monotonic() + 241
-    monkeypatch.setattr("millrace.warehouse.snowflake.time.monotonic", lambda: later)
+    monkeypatch.setattr("millrace.warehouse.snowflake.warehouse.time.monotonic", lambda: later)
     assert warehouse.newest_load_seq() == 0
     assert warehouse._connection is not first
 
@@ -234,7 +235,7 @@ def test_a_session_is_not_changed_for_another_in_the_middle_of_a_load(
         passed_s[0] += 241  # each statement takes longer than a session may be idle
         sessions.append(warehouse._connection)
 
-    monkeypatch.setattr("millrace.warehouse.snowflake.time.monotonic", lambda: passed_s[0])
+    monkeypatch.setattr("millrace.warehouse.snowflake.warehouse.time.monotonic", lambda: passed_s[0])
     warehouse.before = later
     entry = warehouse.load(part(lake, tmp_path, "o/a"))
     assert len(sessions) > 10
@@ -401,7 +402,7 @@ def test_it_signs_in_without_a_password_and_with_every_limit(
 def piped(address: Address) -> Iterator[Watched]:
     """A warehouse to which parts come by Snowpipe; what Terraform makes for that, but for the pipe, is there."""
     with Watched(replace(address, staging="snowpipe"), "lake", lambda: T0) as opened:
-        for statements in snowflake_pipes.PIPES.values():
+        for statements in pipes.PIPES.values():
             opened.execute(statements["table"])
         opened.sent.clear()
         yield opened
@@ -449,7 +450,7 @@ def test_a_dropped_file_needs_no_pipe(piped: Watched, lake: LocalLake, tmp_path:
 
 @pytest.mark.parametrize("table", sorted(EXTRACTED))
 def test_a_pipe_copies_by_name_and_says_from_which_object(table: str) -> None:
-    copied = snowflake_pipes.PIPES[table.upper()]["copy"]
+    copied = pipes.PIPES[table.upper()]["copy"]
     assert f"FROM @META.LAKE/{table}/ " in copied
     assert 'INCLUDE_METADATA = ("_FILE" = METADATA$FILENAME)' in copied
     assert "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE" in copied

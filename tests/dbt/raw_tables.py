@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from millrace.tables import INSTANT, LOAD_SEQ, TABLES, Table
-from millrace.warehouse.duckdb_builds import CREATE
+from millrace.warehouse.duckdb.builds import CREATE
 
 Rows = dict[str, list[dict[str, Any]]]
 

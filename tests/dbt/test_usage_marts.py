@@ -13,9 +13,9 @@ from tests.dbt.conftest import PROJECT, USAGE_MARTS, Build, Dbt
 from tests.dbt.raw_tables import make_warehouse
 from tests.dbt.usage_tellings import POOLS, Marts, Raw, Telling, many_tellings, marts_of, telling
 
+from millrace.build.refresh import MartScripts
 from millrace.errors import TransientError
-from millrace.refreshing import MartScripts
-from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 PRICES = PROJECT / "seeds" / "usage_prices.csv"
 FOLLOWERS = [mart for mart in USAGE_MARTS if mart != "usage_events"]

@@ -14,8 +14,8 @@ import pyarrow as pa
 from tests.dbt.conftest import USAGE_MARTS
 from tests.dbt.raw_tables import raw_schema
 
+from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Tokens, UsageEvent, merge_all
 from millrace.tables import LOAD_SEQ, TABLES
-from millrace.usage.event import NO_COST, NO_TOKENS, Tokens, UsageEvent, merge_all
 from simulator.truth.usage import OwnedEvent, marts, read_prices
 
 Telling = dict[str, Any]

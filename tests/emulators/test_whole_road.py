@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.local.conftest import Outcome, run_all
-from tests.local.marts import differences
+from tests.laptop.conftest import Outcome, run_all
+from tests.laptop.marts import differences
 
 import simulator
 from emulators import pubsub

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import uvicorn
 
-from millrace import etl_commands
 from millrace.api import app
-from millrace.place import Place
-from millrace.warehouse.duckdb_reader import DuckDBReader
+from millrace.laptop import status
+from millrace.laptop.data_dir import Place
+from millrace.warehouse.duckdb.reader import DuckDBReader
 
 PROJECT = Path(__file__).resolve().parents[2]
 DBT = PROJECT / "jobs" / "dbt-runner" / "dbt"
@@ -58,7 +58,7 @@ def serving(folder: Path) -> Iterator[str]:
     """Serve the API over what was built in a folder (or nothing was), as if it were TODAY; gives its address."""
     place = Place(folder)
     reader = DuckDBReader(place.published)
-    api = app.Api(reader, lambda: etl_commands.status_of(place, TODAY), now=lambda: TODAY)
+    api = app.Api(reader, lambda: status.status_of(place, TODAY), now=lambda: TODAY)
     door = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app.create(api), log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)

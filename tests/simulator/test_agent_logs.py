@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import simulator
-from millrace.usage.agents import AGENTS
-from millrace.usage.event import UsageEvent, merge_all
-from millrace.usage.fields import Reason
-from millrace.usage.reading import LogState, Reading
+from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.parsers.event import UsageEvent, merge_all
+from millrace.collect.parsers.fields import Reason
+from millrace.collect.parsers.reading import LogState, Reading
 from simulator.agent_logs import CURSOR_DATABASE, Home, append_response, write_bulk, write_homes
 from simulator.agent_sessions import PRIVATE_TEXT
 

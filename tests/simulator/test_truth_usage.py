@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from millrace.usage.event import NO_COST, NO_TOKENS, Tokens, UsageEvent
+from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Tokens, UsageEvent
 from simulator.truth.usage import OwnedEvent, marts, price_event, read_prices
 
 HEADER = (

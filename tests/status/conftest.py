@@ -13,14 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from millrace import adapters, etl_commands, loading
+from millrace import wiring
+from millrace.arrow import to_batch
+from millrace.build.refresh import MartScripts
 from millrace.bus.events import ObjectFinalized
-from millrace.place import PROJECT, Place
-from millrace.refreshing import MartScripts
-from millrace.rows import to_batch
-from millrace.status import Status
+from millrace.laptop import status
+from millrace.laptop.data_dir import PROJECT, Place
+from millrace.load import handler
+from millrace.status.report import Status
 from millrace.tables import TABLES
-from millrace.warehouse.duckdb import DuckDBWarehouse
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 Row = dict[str, object]
 
@@ -35,16 +37,16 @@ class World:
     @property
     def warehouse(self) -> DuckDBWarehouse:
         load = self.place.load_config()
-        return adapters.duckdb_at(load.warehouse, load.memory)
+        return wiring.duckdb_at(load.warehouse, load.memory)
 
     def drop(self, table: str, rows: list[Row]) -> None:
         """Load a Parquet file as the load function does, and give the warehouse free."""
         content = BytesIO()
         batch = to_batch(rows, TABLES[table], datetime.now(UTC), None)
         pq.write_table(pa.Table.from_batches([batch]), content)
-        loader = adapters.loader_of(self.place.load_config())
+        loader = wiring.loader_of(self.place.load_config())
         stored = loader.lake.write(f"drop/{table}/{next(self.numbers)}.parquet", content.getvalue(), 0)
-        loading.answer(loader, ObjectFinalized(stored.version, stored.crc32c))
+        handler.answer(loader, ObjectFinalized(stored.version, stored.crc32c))
         self.warehouse.close()
 
     def use(self, events: int) -> None:
@@ -77,7 +79,7 @@ class World:
 
     def look(self, later_s: float = 0.0) -> Status:
         """Give the status as it will be so much later if nothing happens."""
-        return etl_commands.status_of(self.place, datetime.now(UTC) + timedelta(seconds=later_s))
+        return status.status_of(self.place, datetime.now(UTC) + timedelta(seconds=later_s))
 
 
 def event(number: int, **more: object) -> Row:

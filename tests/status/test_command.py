@@ -9,8 +9,8 @@ import pytest
 from tests.status.conftest import World
 
 from millrace import cli
-from millrace.place import PROJECT
-from millrace.standing import MARTS
+from millrace.laptop.data_dir import PROJECT
+from millrace.status.store import MARTS
 
 
 def millrace(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

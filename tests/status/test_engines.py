@@ -11,19 +11,20 @@ import pytest
 from tests.contract.on_snowflake import open_warehouse
 from tests.status.conftest import Row, event
 
-from millrace import builds, status
+from millrace.arrow import to_batch
+from millrace.build import job
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
-from millrace.rows import to_batch
-from millrace.standing import USAGE_MARTS
-from millrace.status import Status
+from millrace.status import report
+from millrace.status.report import Status
+from millrace.status.store import USAGE_MARTS
 from millrace.tables import TABLES
 from millrace.warehouse import Batch
-from millrace.warehouse.duckdb import DuckDBWarehouse
-from millrace.warehouse.duckdb_reader import DuckDBReader
+from millrace.warehouse.duckdb.reader import DuckDBReader
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.warehouse.reading import Reader
-from millrace.warehouse.snowflake import SnowflakeWarehouse
-from millrace.warehouse.snowflake_reader import SnowflakeReader
+from millrace.warehouse.snowflake.reader import SnowflakeReader
+from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EVENT = """
@@ -54,7 +55,7 @@ class Publishing:
         path = self.folder / f"{self.files}.parquet"
         pq.write_table(pa.Table.from_batches([to_batch(list(rows), TABLES[table], T0, run_id)]), path)
         batch = Batch(ObjectVersion("b", path.name, 1), TABLES[table], path, T0, run_id)
-        builds.request(self.lake, self.warehouse.load(batch).load_seq, run_id)
+        job.request(self.lake, self.warehouse.load(batch).load_seq, run_id)
 
     def publish(self) -> None:
         last = self.warehouse.last_builds(1)
@@ -76,7 +77,7 @@ class Publishing:
                 self.warehouse.execute(statement)
 
     def look(self, later_s: float = 0) -> Status:
-        return status.assemble(self.lake, status.of_reader(self.reader), now=T0 + timedelta(seconds=later_s))
+        return report.assemble(self.lake, report.of_reader(self.reader), now=T0 + timedelta(seconds=later_s))
 
 
 @pytest.fixture(params=["duckdb", "snowflake"])
@@ -138,13 +139,13 @@ def test_what_was_loaded_since_waits(published: Publishing) -> None:
 
 def test_before_the_first_build_nothing_is_published(tmp_path: Path) -> None:
     reader = DuckDBReader(tmp_path / "published.duckdb")
-    now = status.assemble(LocalLake(tmp_path / "lake", "lake"), status.of_reader(reader), now=T0)
+    now = report.assemble(LocalLake(tmp_path / "lake", "lake"), report.of_reader(reader), now=T0)
     assert (now.health, now.store, now.store_error) == ("live", None, None)
 
 
 def test_a_published_file_that_is_broken_is_said(tmp_path: Path) -> None:
     (tmp_path / "published.duckdb").write_bytes(b"no database " * 4096)
     reader = DuckDBReader(tmp_path / "published.duckdb")
-    now = status.assemble(LocalLake(tmp_path / "lake", "lake"), status.of_reader(reader), now=T0)
+    now = report.assemble(LocalLake(tmp_path / "lake", "lake"), report.of_reader(reader), now=T0)
     assert (now.health, now.store) == ("error", None)
     assert "published.duckdb cannot be read" in (now.store_error or "")

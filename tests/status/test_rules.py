@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from millrace.config import StatusConfig
-from millrace.health import Facts, age, judge
+from millrace.status.rules import Facts, age, judge
 
 LIMITS = StatusConfig()
 WAITS = Facts(lag_events=5, events_wait_s=60)

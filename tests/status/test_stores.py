@@ -14,14 +14,15 @@ import pytest
 from pydantic import TypeAdapter
 from tests.status.conftest import World, event
 
-from millrace import etl_commands, runs
-from millrace.bus.local import LocalBus
-from millrace.collect import locking
+from millrace import runs
+from millrace.bus.in_process import LocalBus
+from millrace.collect import lock
 from millrace.lake.local import LocalLake
-from millrace.place import PROJECT, Place
+from millrace.laptop import status
+from millrace.laptop.data_dir import PROJECT, Place
 from millrace.runs import Order
-from millrace.standing import MARTS
-from millrace.status import Status
+from millrace.status.report import Status
+from millrace.status.store import MARTS
 
 LEASE = '{"token": 9, "holder": "a", "expires_at": "%s"}'
 HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
@@ -150,7 +151,7 @@ def test_a_file_that_is_broken_is_an_error_and_the_lakes_part_is_told(world: Wor
 
 
 def test_before_anything_ran_all_is_well_and_nothing_is_made(tmp_path: Path) -> None:
-    now = etl_commands.status_of(Place(tmp_path / "data"))
+    now = status.status_of(Place(tmp_path / "data"))
     assert (now.health, now.reasons, now.store, now.store_error) == ("live", (), None, None)
     assert (now.events.total, now.runs, now.builds, now.lag_events) == (0, (), (), 0)
     assert list(tmp_path.iterdir()) == []
@@ -159,8 +160,8 @@ def test_before_anything_ran_all_is_well_and_nothing_is_made(tmp_path: Path) -> 
 def test_the_first_run_is_syncing_until_it_does_not_end(tmp_path: Path) -> None:
     place = Place(tmp_path)
     runs.start(LocalLake(place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
-    now = etl_commands.status_of(place)
-    late = etl_commands.status_of(place, datetime.now(UTC) + timedelta(hours=2))
+    now = status.status_of(place)
+    late = status.status_of(place, datetime.now(UTC) + timedelta(hours=2))
     assert (now.health, now.store_error) == ("syncing", None)
     assert (late.health, "nothing was built" in (late.store_error or "")) == ("error", True)
 
@@ -184,7 +185,7 @@ def test_a_table_of_which_a_run_brought_nothing_for_long_is_silent(world: World)
 
 
 def test_a_collector_is_seen_by_its_process_and_its_lock_is_left_alone(world: World) -> None:
-    with locking.holding(world.place.collector):
+    with lock.holding(world.place.collector):
         assert world.look().watcher.pid == os.getpid()
     assert (world.look().watcher.running, world.look().watcher.pid) == (False, None)
     (world.place.collector / "collector.pid").write_text("999999999")  # one that was killed

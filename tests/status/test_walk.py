@@ -2,7 +2,7 @@
 
 from tests.status.conftest import World
 
-from millrace.collect import locking
+from millrace.collect import lock
 
 
 def test_a_warehouse_is_live_then_syncing_then_stale_then_in_error_and_live_again(world: World) -> None:
@@ -21,7 +21,7 @@ def test_a_warehouse_is_live_then_syncing_then_stale_then_in_error_and_live_agai
     world.refresh()
     assert (world.look(2).health, world.look().lag_events) == ("live", 0)
 
-    with locking.holding(world.place.collector):
+    with lock.holding(world.place.collector):
         world.use(150)
         full = world.look(30)
         assert (full.health, full.lag_events, full.watcher.running) == ("stale", 150, True)

@@ -26,7 +26,7 @@ from millrace.api.plans import Plan
 from millrace.api.replies import Memory, Reply, as_csv, problem
 from millrace.api.routes import ROUTES, Route
 from millrace.errors import ConfigError, TransientError
-from millrace.status import Status
+from millrace.status.report import Status
 from millrace.warehouse.reading import Reader, Snapshot
 
 _STATUS_LASTS_S = 1.0

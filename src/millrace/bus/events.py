@@ -21,7 +21,7 @@ from millrace import log
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, Bus
 from millrace.errors import MillraceError, TransientError
 from millrace.lake import ObjectVersion, StoredObject
-from millrace.lake.keys import RUN_ID, TASK_ID
+from millrace.lake.names import RUN_ID, TASK_ID
 
 MESSAGE = "google.cloud.pubsub.topic.v1.messagePublished"
 FINALIZED = "google.cloud.storage.object.v1.finalized"

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from millrace.collect.identity import Privacy
+from millrace.collect.parsers.event import Role, Speed, Tokens, UsageEvent
 from millrace.tables import EXTRA, EXTRACTED_AT, RUN_ID, TABLES
-from millrace.usage.event import Role, Speed, Tokens, UsageEvent
 
 Value = str | int | None
 Row = tuple[Value, ...]

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from millrace import log
-from millrace.collect.spool import files
+from millrace.collect.outbox import files
 from millrace.errors import MillraceError
 from millrace.lake import Lake, ObjectExists, StoredObject
-from millrace.lake.keys import DroppedFile
+from millrace.lake.names import DroppedFile
 
 TABLE = "usage_events"
 

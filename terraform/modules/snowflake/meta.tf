@@ -1,4 +1,4 @@
-# What the work is noted in, by the statements of src/millrace/warehouse/snowflake_objects.py, see write_tables.py.
+# What the work is noted in, by the statements of src/millrace/warehouse/snowflake/objects.py, see write_tables.py.
 locals {
   meta        = jsondecode(file("${path.module}/../../snowflake.json"))
   meta_schema = "${snowflake_database.this.name}.${snowflake_schema.this["META"].name}"

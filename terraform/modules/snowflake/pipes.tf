@@ -1,4 +1,4 @@
-# With staging = snowpipe: what fills META.PIPED_<table>, by the statements of src/millrace/warehouse/snowflake_pipes.py.
+# With staging = snowpipe: what fills META.PIPED_<table>, by the statements of src/millrace/warehouse/snowflake/pipes.py.
 locals {
   pipes = var.staging == "snowpipe" ? jsondecode(file("${path.module}/../../pipes.json")) : {}
 }

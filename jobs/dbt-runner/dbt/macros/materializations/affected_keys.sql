@@ -7,7 +7,7 @@
   the model it follows, a seed or view that `rebuilt_with` names), or with --full-refresh, the watermark goes back to -1.
 
   Everything that depends on data is in the statement `main`. dbt leaves it in target/run, and there it can be run again
-  as it is, over a connection that is open (millrace.refreshing does).
+  as it is, over a connection that is open (millrace.build.refresh does).
 
   Wherever a refresh stops, the next one mends it: the keys that events leave are noted first and the watermark is moved
   last. That also holds if only a part of it is committed, as may happen on Snowflake: a statement that fails leaves the

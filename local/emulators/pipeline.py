@@ -1,0 +1,156 @@
+"""The pipeline as it is deployed, but for the cloud: every function a process, wired by URLs over real sockets.
+
+The storage emulator announces each object to the topic of object events; topics push to the functions; the load
+function starts the job by Cloud Run's interface, where a stand-in waits for it. The warehouse is DuckDB, which one
+process may write: the load function while the run goes on, this one (as the job) afterwards.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from emulators import broker, jobs, pubsub, storage
+from emulators.broker import Broker
+from emulators.jobs import Jobs
+from millrace import wiring
+from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
+from millrace.errors import ConfigError, TransientError
+from millrace.lake import Lake
+from millrace.laptop.data_dir import PROJECT, Place
+from millrace.tables import EXTRACTED
+
+_NAME = "emulated"
+_JOB = f"projects/{_NAME}/locations/here/jobs/dbt-runner"
+_START_S = 60.0
+_SILENCE_S = 120.0  # what is not delivered for so long never is
+
+
+@dataclass(frozen=True, slots=True)
+class Emulated:
+    """The running pipeline. `broker` is None where Google's own emulator delivers."""
+
+    lake: Lake
+    jobs: Jobs
+    broker: Broker | None
+    start_url: str
+    functions: ExitStack
+
+    def stop_functions(self) -> None:
+        """End the functions' processes: what they have begun they finish. Lake and topics stay."""
+        self.functions.close()
+
+    def start_run(self, body: bytes) -> str:
+        """Start a run as the scheduler does; gives its run_id."""
+        headers = {
+            "X-CloudScheduler-ScheduleTime": datetime.now(UTC).isoformat(),
+            "Content-Type": "application/json",
+        }
+        request = urllib.request.Request(self.start_url, body, headers)  # noqa: S310 our own function
+        try:
+            with urllib.request.urlopen(request, timeout=_START_S) as answer:  # noqa: S310
+                return str(json.load(answer)["run_id"])
+        except urllib.error.HTTPError as error:
+            raise ConfigError(f"the run could not be started: {error.read().decode(errors='replace')}") from error
+
+    def wait_for(self, run_id: str) -> list[str]:
+        """Wait until the run has asked for its build; gives what the broker gave up on."""
+        objects, changed_at = 0, time.monotonic()
+        while not self.jobs.wait_for(run_id, 1.0) and not self._given_up():
+            now = sum(1 for _ in self.lake.list(""))
+            if now != objects:
+                objects, changed_at = now, time.monotonic()
+            elif time.monotonic() - changed_at > _SILENCE_S:
+                raise TransientError(f"run {run_id}: no object was written for {_SILENCE_S:.0f} s")
+        return self._given_up()
+
+    def _given_up(self) -> list[str]:
+        return [f"{dead.subscription}: {dead.reason}" for dead in self.broker.dead_letters] if self.broker else []
+
+
+@contextmanager
+def emulated(
+    place: Place, settings: dict[str, str], fault_share: float, deliver_twice: bool, say: Callable[[str], None]
+) -> Iterator[Emulated]:
+    """Start everything, put the addresses into the settings, and stop it at the end. Only our broker makes faults."""
+    settings |= {
+        "GOOGLE_CLOUD_PROJECT": _NAME,
+        "MILLRACE_LAKE": "gs://lake",
+        "MILLRACE_QUARANTINE": "gs://quarantine",
+        "MILLRACE_BUS": f"pubsub:///projects/{_NAME}",
+    }
+    with ExitStack() as stack:
+        archive = None if fault_share or deliver_twice else pubsub.find_emulator()
+        made = None if archive else Broker(fault_share, deliver_twice)
+        address = stack.enter_context(pubsub.emulator(archive) if archive else broker.serving(made or Broker()))
+        say("Pub/Sub is " + ("Google's emulator" if archive else "our broker"))
+        settings["PUBSUB_EMULATOR_HOST"] = address
+        os.environ.update(settings)
+        topic = storage.to_topic(wiring.bus_at(settings["MILLRACE_BUS"]))
+        url = stack.enter_context(
+            storage.storage_emulator("lake", "quarantine", folder=place.root / "buckets", sink=topic)
+        )
+        started = Jobs()
+        settings["STORAGE_EMULATOR_HOST"] = url
+        settings["MILLRACE_JOB"] = f"run://{stack.enter_context(jobs.serving(started))}/{_JOB}"
+        os.environ.update(settings)
+        functions = stack.enter_context(ExitStack())
+        targets = {"start_run": ("extract", "start_run", "http"), "load": ("load", "load", "cloudevent")}
+        targets |= {name: ("extract", f"extract_{name}", "cloudevent") for name in EXTRACTED}
+        urls = {name: functions.enter_context(_served(*target, settings)) for name, target in targets.items()}
+        for each in urls.values():
+            _await(each)
+        pubsub.provide(address, _NAME, list(_subscriptions(urls)))
+        yield Emulated(wiring.lake_at(settings["MILLRACE_LAKE"]), started, made, urls["start_run"], functions)
+
+
+def _subscriptions(urls: Mapping[str, str]) -> Iterator[pubsub.Pushed]:
+    """Give what Terraform gives: the requests of each table, its parent's completions, and the bucket's events."""
+    yield pubsub.Pushed("load", OBJECT_EVENTS, urls["load"])
+    for name, table in EXTRACTED.items():
+        yield pubsub.Pushed(f"extract-{name}", EXTRACT_REQUESTS, urls[name], name)
+        if table.parent:
+            yield pubsub.Pushed(f"extract-{name}-after-{table.parent}", EXTRACT_EVENTS, urls[name], table.parent)
+
+
+@contextmanager
+def _served(folder: str, target: str, signature: str, settings: Mapping[str, str]) -> Iterator[str]:
+    """Serve a function by functions-framework, as its own process; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    source = PROJECT / "functions" / folder / "main.py"
+    command = [sys.executable, "-m", "functions_framework", f"--target={target}", f"--source={source}"]
+    command += [f"--signature-type={signature}", "--host=127.0.0.1", f"--port={port}"]
+    paths = os.pathsep.join(str(PROJECT / each) for each in ("src", "local"))
+    log = Path(settings["MILLRACE_DBT_TARGET_DIR"]).parent / f"{target}.log"
+    with (
+        log.open("w") as lines,
+        subprocess.Popen(  # noqa: S603 our own function
+            command, env=os.environ | settings | {"PYTHONPATH": paths}, stdout=lines, stderr=lines
+        ) as process,
+    ):
+        try:
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            process.terminate()
+
+
+def _await(url: str) -> None:
+    port = int(url.rstrip("/").rpartition(":")[2])
+    until = time.monotonic() + _START_S
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise ConfigError(f"the function at {url} did not start; its log is in the data directory")

@@ -1,0 +1,72 @@
+"""The read API over what is configured, and the command that serves it on this machine alone."""
+
+import argparse
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from millrace import log, wiring
+from millrace.api.app import Api, create
+from millrace.config import ApiConfig, StatusConfig
+from millrace.errors import ConfigError
+from millrace.laptop.data_dir import Place
+from millrace.status import report
+from millrace.status.report import Collecting, Status
+
+_LOOPBACK = "127.0.0.1"
+
+
+def application(
+    config: ApiConfig, collecting: Callable[[], Collecting] = Collecting, hosts: tuple[str, ...] = ("*",)
+) -> FastAPI:
+    """Make the application over what is configured; `collecting` knows of a collector on the same machine."""
+    reader = wiring.reader_of(config)
+    limits = StatusConfig.from_env()
+
+    def now() -> Status:
+        lake, desk = wiring.lake_at(config.lake), wiring.lake_at(config.quarantine)
+        return report.assemble(lake, report.of_reader(reader), desk, collecting(), limits, now=datetime.now(UTC))
+
+    return create(Api(reader, now), hosts)
+
+
+def listening(port: int) -> socket.socket:
+    """Open the door to programs of this machine; ConfigError when the port is taken.
+
+    That it is TCP is said although it goes without saying: asyncio sends small packets at once only of such a socket,
+    and else a client that waits for the rest of an answer is given it 40 ms later.
+    """
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((_LOOPBACK, port))
+        door.listen()
+    except (OSError, OverflowError) as error:
+        door.close()
+        raise ConfigError(f"port {port} cannot be used: {error}; give another --port") from error
+    return door
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve the marts of a data directory, to this machine only, until it is stopped."""
+    import uvicorn
+
+    from millrace.laptop.status import collecting
+
+    place = Place((options.data_dir or Path("data")).resolve())
+    if not place.root.exists():
+        raise ConfigError(f"nothing has run in {place.root} yet; type: make run")
+    door = listening(options.port)
+    app = application(place.api_config(), lambda: collecting(place), (_LOOPBACK, "localhost"))
+    log.start()
+    with door:
+        where = f"http://{_LOOPBACK}:{door.getsockname()[1]}"
+        print(f"{where} shows the marts of {place.root}; Ctrl-C ends it", flush=True)  # noqa: T201 the command's answer
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
+        with suppress(KeyboardInterrupt):  # the way to end it
+            server.run([door])
+    return 0

@@ -1,0 +1,155 @@
+"""Where each agent keeps its logs on this machine, and which files there are logs. Nothing else is opened."""
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from millrace.collect.parsers.fields import MalformedError, read_id
+
+Platform = Literal["linux", "darwin", "win32"]
+Environment = Mapping[str, str]
+Hear = Callable[[OSError], None]
+
+_HOSTS = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
+_SERVERS = (".vscode-server", ".cursor-server", ".windsurf-server")
+_EXTENSIONS = {
+    "cline": "saoudrizwan.claude-dev",
+    "kilocode": "kilocode.kilo-code",
+    "roocode": "rooveterinaryinc.roo-cline",
+}
+_DATABASE = "state.vscdb"
+_DOCUMENT = "ui_messages.json"
+_UUID_AT_END = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One place where an agent keeps logs, whether or not it exists yet.
+
+    `path` has no symlink in it: of Cursor it is the one database, of all others a folder. Below it no symlink is
+    followed, so that none leads out of it.
+    """
+
+    agent: str
+    path: Path
+
+    @property
+    def folder(self) -> Path:
+        """The folder in which changes show."""
+        return self.path.parent if self.agent == "cursor" else self.path
+
+    def has(self, path: Path) -> bool:
+        """Whether a file of that name is a log of this root."""
+        if self.agent == "cursor":
+            return path == self.path
+        if self.path not in path.parents:
+            return False
+        if self.agent in _EXTENSIONS:
+            return path.name == _DOCUMENT and path.parent.parent == self.path
+        return path.suffix == ".jsonl"
+
+    def logs(self, hear: Hear) -> Iterator[Path]:
+        """Give the logs that there are, in the order of their names; `hear` is told of folders that cannot be read."""
+        if self.agent == "cursor":
+            yield from [self.path] * self.path.is_file()
+        elif self.agent in _EXTENSIONS:
+            yield from (path for task in _subfolders(self.path, hear) if _is_plain(path := task / _DOCUMENT))
+        else:
+            for folder, folders, names in os.walk(self.path, onerror=lambda error: _tell(error, hear)):
+                folders.sort()
+                paths = (Path(folder, name) for name in sorted(names) if name.endswith(".jsonl"))
+                yield from (path for path in paths if _is_plain(path))
+
+    def session_id(self, log: Path) -> str | None:
+        """Give the session that the log's name says; None when it is no id, and could be anything."""
+        name = log.stem
+        if self.agent == "cursor":
+            return None
+        if self.agent in _EXTENSIONS:
+            name = log.parent.name
+        elif self.agent == "codex" and (uuid := _UUID_AT_END.search(name)):
+            name = uuid[0]
+        try:
+            return read_id({"name": name}, "name")
+        except MalformedError:
+            return None
+
+
+def discover(home: Path, environ: Environment, platform: Platform, agents: Collection[str]) -> list[Root]:
+    """Give the roots of the enabled agents, each once, also those that do not exist.
+
+    `CLAUDE_CONFIG_DIR` (paths with commas between) and `CODEX_HOME` replace the default folders. Folders
+    `~/.claude-<name>`, of users who keep several, are found by their names.
+    """
+    users = _user_folders(home, environ, platform)
+    roots = [
+        *(Root("claude", path) for path in _claude(home, environ)),
+        *(Root("codex", path) for path in _codex(home, environ)),
+        Root("cursor", _config(home, environ, platform) / "Cursor" / "User" / "globalStorage" / _DATABASE),
+        *(
+            Root(agent, user / "globalStorage" / extension / "tasks")
+            for agent, extension in _EXTENSIONS.items()
+            for user in users
+        ),
+    ]
+    return list(dict.fromkeys(Root(root.agent, root.path.resolve()) for root in roots if root.agent in agents))
+
+
+def default_state_folder(home: Path, environ: Environment, platform: Platform) -> Path:
+    """Give the folder where the collector keeps its state unless it is told another."""
+    if platform == "darwin":
+        return home / "Library" / "Application Support" / "millrace"
+    if platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "millrace"
+    return Path(environ.get("XDG_STATE_HOME") or home / ".local" / "state") / "millrace"
+
+
+def _claude(home: Path, environ: Environment) -> list[Path]:
+    told = [part.strip() for part in environ.get("CLAUDE_CONFIG_DIR", "").split(",") if part.strip()]
+    folders = [_expanded(part, home) for part in told] or [home / ".claude", home / ".config" / "claude"]
+    return [folder / "projects" for folder in (*folders, *sorted(home.glob(".claude-*")))]
+
+
+def _codex(home: Path, environ: Environment) -> list[Path]:
+    told = environ.get("CODEX_HOME", "").strip()
+    folder = _expanded(told, home) if told else home / ".codex"
+    return [folder / "sessions", folder / "archived_sessions"]
+
+
+def _config(home: Path, environ: Environment, platform: Platform) -> Path:
+    """Give the folder where applications keep what is the user's."""
+    if platform == "darwin":
+        return home / "Library" / "Application Support"
+    if platform == "win32":
+        return Path(environ.get("APPDATA") or home / "AppData" / "Roaming")
+    return Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+
+
+def _user_folders(home: Path, environ: Environment, platform: Platform) -> list[Path]:
+    config = _config(home, environ, platform)
+    return [*(config / host / "User" for host in _HOSTS), *(home / name / "data" / "User" for name in _SERVERS)]
+
+
+def _expanded(text: str, home: Path) -> Path:
+    return home / text.removeprefix("~").lstrip("/\\") if text.startswith("~") else home / text
+
+
+def _subfolders(folder: Path, hear: Hear) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError as error:
+        _tell(error, hear)
+        return []
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _tell(error: OSError, hear: Hear) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        hear(error)

@@ -1,0 +1,145 @@
+"""Claude Code: one JSON object a line in `projects/<folder>/<session>.jsonl`.
+
+A response is several lines, one per block of its content, with the same `message.id` and `requestId`. Each repeats the
+counts as they were known by then; the last has the true ones. `input_tokens` is without the cache.
+"""
+
+from dataclasses import replace
+
+from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Speed, Tokens, UsageEvent
+from millrace.collect.parsers.fields import (
+    MalformedError,
+    Reason,
+    Record,
+    project_slug,
+    read_cost,
+    read_count,
+    read_id,
+    read_instant,
+    read_model,
+    read_object,
+    read_text,
+)
+from millrace.collect.parsers.reading import CAPS, Caps, LogState, Reading, Step, read_lines
+
+AGENT = "claude"
+_SYNTHETIC = "<synthetic>"
+_WITHOUT_USAGE = frozenset(
+    (
+        "agent-name",
+        "attachment",
+        "compact_summary",
+        "custom-title",
+        "file-history-snapshot",
+        "last-prompt",
+        "permission-mode",
+        "pr-link",
+        "progress",
+        "queue-operation",
+        "summary",
+        "system",
+    )
+)
+
+
+def read(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
+    """Read lines of a transcript; a resumed session's copies of older lines have the older events' keys."""
+    return read_lines(content, state, _step, caps)
+
+
+def _step(record: Record, state: LogState) -> Step:
+    kind = read_text(record, "type")
+    if kind not in ("assistant", "user"):
+        return state, Reason.NO_USAGE if kind in _WITHOUT_USAGE else Reason.UNKNOWN_KIND
+    if state.project is None:
+        state = replace(state, project=project_slug(read_text(record, "cwd")))
+    message = read_object(record, "message")
+    return state, _response(record, message, state) if kind == "assistant" else _prompt(record, message, state)
+
+
+def _response(record: Record, message: Record, state: LogState) -> UsageEvent | Reason:
+    if read_text(message, "model") == _SYNTHETIC:
+        return Reason.SYNTHETIC
+    usage = read_object(message, "usage")
+    if not usage:
+        return Reason.NO_TOKENS
+    model = read_model(message, "model")
+    return UsageEvent(
+        agent=AGENT,
+        session_id=_session_id(record, state),
+        message_id=read_id(message, "id") or _uuid(record),
+        request_id=read_id(record, "requestId"),
+        role="assistant",
+        occurred_at=read_instant(record, "timestamp"),
+        project=state.project,
+        provider="anthropic" if model is not None and model.startswith("claude-") else None,
+        model=model,
+        speed=_speed(usage),
+        tokens=_tokens(usage),
+        cost_usd=read_cost(record, "costUSD"),
+    )
+
+
+def _prompt(record: Record, message: Record, state: LogState) -> UsageEvent | Reason:
+    if not _is_typed(record, message):
+        return Reason.NO_USAGE
+    return UsageEvent(
+        agent=AGENT,
+        session_id=_session_id(record, state),
+        message_id=_uuid(record),
+        request_id=None,
+        role="user",
+        occurred_at=read_instant(record, "timestamp"),
+        project=state.project,
+        tokens=NO_TOKENS,
+        cost_usd=NO_COST,
+    )
+
+
+def _is_typed(record: Record, message: Record) -> bool:
+    """Whether a user wrote it: no result of a tool, no summary, and not the order to a sub-agent."""
+    if any(record.get(flag) is True for flag in ("isMeta", "isCompactSummary", "isSidechain")):
+        return False
+    content = message.get("content")
+    if isinstance(content, list):
+        return any(isinstance(part, dict) and part.get("type") != "tool_result" for part in content)
+    return isinstance(content, str)
+
+
+def _tokens(usage: Record) -> Tokens:
+    lifetimes = read_object(usage, "cache_creation")
+    hour = read_count(lifetimes, "ephemeral_1h_input_tokens")
+    five_minutes = read_count(lifetimes, "ephemeral_5m_input_tokens")
+    written = read_count(usage, "cache_creation_input_tokens")
+    if written is not None:  # what is of no known lifetime is of the default one
+        five_minutes = max(five_minutes or 0, written - (hour or 0))
+    return Tokens(
+        input_tokens=read_count(usage, "input_tokens"),
+        output_tokens=read_count(usage, "output_tokens"),
+        cache_read_tokens=read_count(usage, "cache_read_input_tokens"),
+        cache_write_5m_tokens=five_minutes,
+        cache_write_1h_tokens=hour,
+    )
+
+
+def _speed(usage: Record) -> Speed | None:
+    tier, speed = read_text(usage, "service_tier"), read_text(usage, "speed")
+    if tier == "batch":
+        return "batch"
+    if speed == "fast" or tier == "priority":
+        return "fast"
+    return "standard" if "standard" in (tier, speed) else None
+
+
+def _session_id(record: Record, state: LogState) -> str:
+    session_id = read_id(record, "sessionId") or state.session_id
+    if session_id is None:
+        raise MalformedError(Reason.NO_ID)
+    return session_id
+
+
+def _uuid(record: Record) -> str:
+    uuid = read_id(record, "uuid")
+    if uuid is None:
+        raise MalformedError(Reason.NO_ID)
+    return uuid

@@ -1,0 +1,116 @@
+"""Cursor: rows of the table `cursorDiskKV` in `state.vscdb`, one JSON object `{key, value}` a line.
+
+Whoever opens the database gives its rows in this form; a row that changed is given again. Most rows have no counts, and
+what they say was used is estimated from the answer's text, here and nowhere else.
+"""
+
+import re
+from datetime import datetime
+
+from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Tokens, UsageEvent
+from millrace.collect.parsers.fields import (
+    MalformedError,
+    Reason,
+    Record,
+    read_count,
+    read_epoch_ms,
+    read_id,
+    read_instant,
+    read_model,
+    read_object,
+    read_text,
+)
+from millrace.collect.parsers.reading import CAPS, Caps, LogState, Reading, Step, parse_json, read_lines
+
+AGENT = "cursor"
+CHARACTERS_PER_TOKEN = 4
+# The conversation is in the key, or in older versions in the value.
+_ROW = re.compile(r"(?P<kind>bubbleId|agentKv:blob):(?:(?P<conversation>[\w-]{1,90}):)?(?P<id>[\w-]{1,90})", re.ASCII)
+_PREFIXES = ("bubbleId:", "agentKv:blob:")
+_ROLES = {1: "user", 2: "assistant"}
+
+
+def read(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
+    """Read rows; one that is given again updates its event."""
+    return read_lines(content, state, _step, caps)
+
+
+def _step(record: Record, state: LogState) -> Step:
+    key, text = read_text(record, "key"), read_text(record, "value")
+    if key is None:
+        return state, Reason.UNKNOWN_KIND
+    if text is None or not key.startswith(_PREFIXES):
+        return state, Reason.NO_USAGE
+    row = _ROW.fullmatch(key)
+    if row is None:
+        raise MalformedError(Reason.BAD_NAME)
+    value = parse_json(text)
+    if not isinstance(value, dict):
+        raise MalformedError(Reason.NOT_AN_OBJECT)
+    return state, _outcome(row, value)
+
+
+def _outcome(row: re.Match[str], value: Record) -> UsageEvent | Reason:
+    is_bubble = row["kind"] == "bubbleId"
+    role = _bubble_role(value) if is_bubble else read_text(value, "role")
+    if role not in ("user", "assistant"):
+        return Reason.NO_USAGE if role in ("system", "tool") else Reason.UNKNOWN_KIND
+    tokens, is_estimated = (NO_TOKENS, False) if role == "user" else _tokens(value)
+    if tokens is None:
+        return Reason.NO_TOKENS
+    session_id = row["conversation"] or read_id(value, "conversationId")
+    if session_id is None:
+        raise MalformedError(Reason.NO_ID)
+    return UsageEvent(
+        agent=AGENT,
+        session_id=session_id,
+        message_id=f"{session_id}:{row['id']}",
+        request_id=None,
+        role="user" if role == "user" else "assistant",
+        occurred_at=_instant(value),
+        model=_model(value, is_bubble) if role == "assistant" else None,
+        tokens=tokens,
+        is_estimated=is_estimated,
+        cost_usd=NO_COST if role == "user" else None,
+    )
+
+
+def _bubble_role(value: Record) -> str | None:
+    kind = value.get("type")
+    return _ROLES.get(kind) if type(kind) is int else None
+
+
+def _model(value: Record, is_bubble: bool) -> str | None:
+    if is_bubble:
+        return read_model(read_object(value, "modelInfo"), "modelName")
+    return read_model(read_object(read_object(value, "providerOptions"), "cursor"), "modelName")
+
+
+def _instant(value: Record) -> datetime:
+    return (
+        read_epoch_ms(value, "createdAt") if type(value.get("createdAt")) is int else read_instant(value, "createdAt")
+    )
+
+
+def _tokens(value: Record) -> tuple[Tokens | None, bool]:
+    """Give the tokens, and whether they are estimated: counts of zero on both sides are what is written for none."""
+    counts = read_object(value, "tokenCount")
+    fresh, output = read_count(counts, "inputTokens"), read_count(counts, "outputTokens")
+    if fresh or output:
+        return Tokens(input_tokens=fresh, output_tokens=output), False
+    length = _text_length(value)
+    return (Tokens(output_tokens=_estimate(length)), True) if length else (None, False)
+
+
+def _estimate(length: int) -> int:
+    """Give about how many tokens an answer of so many characters was; nobody knows what went in."""
+    return length // CHARACTERS_PER_TOKEN
+
+
+def _text_length(value: Record) -> int:
+    if text := read_text(value, "text"):
+        return len(text)
+    content = value.get("content")
+    if not isinstance(content, list):
+        return len(read_text(value, "content") or "")
+    return sum(len(read_text(part, "text") or "") for part in content if isinstance(part, dict))

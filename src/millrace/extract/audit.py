@@ -1,0 +1,151 @@
+"""Compare source, lake and warehouse, down to the keys of the rows in which they differ.
+
+A run's own reconciliation trusts its records. This asks again: the source for what it has now, the lake for every part
+and dropped file, the ledger for every version, the raw tables for every key.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from millrace.errors import BadObject, RouteMissing
+from millrace.extract.completeness import Row
+from millrace.extract.http_client import SourceClient
+from millrace.extract.sources.cursor_sim import pages
+from millrace.extract.sources.cursor_sim.listing import Listing
+from millrace.lake import Lake, ObjectVersion, names
+from millrace.lake.names import DroppedFile, RawPart
+from millrace.tables import TABLES, Numbered, Table, children_of
+from millrace.warehouse import Warehouse
+
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is in one place and not in the other; `keys` are the keys of rows, or names of objects."""
+
+    what: str
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One table: how many different rows each place has, and where they differ."""
+
+    table: str
+    in_source: int | None
+    in_lake: int
+    in_warehouse: int
+    differences: tuple[Difference, ...]
+
+
+def audit(lake: Lake, warehouse: Warehouse, client: SourceClient | None, since: date | None) -> list[Audit]:
+    """Compare every table; without a client the source is not asked.
+
+    The source is asked for its totals, and read whole only where a total is not the number of rows in the warehouse.
+    """
+    read: dict[str, list[Row]] = {}
+    return [_audit(lake, warehouse, client, since, table, read) for table in TABLES.values()]
+
+
+def _audit(
+    lake: Lake,
+    warehouse: Warehouse,
+    client: SourceClient | None,
+    since: date | None,
+    table: Table,
+    read: dict[str, list[Row]],
+) -> Audit:
+    in_lake: set[Key] = set()
+    unloaded: list[Key] = []
+    for version in _objects(lake, table):
+        entry = warehouse.find(version)
+        if entry is None:
+            unloaded.append((version.name,))
+        elif entry.quarantine_reason is None:
+            in_lake |= _part_keys(lake, version, table)
+    held = set(warehouse.keys_of(table))
+    differences = [
+        Difference("parts in the lake that the ledger does not know", tuple(unloaded)),
+        Difference("rows of loaded parts that the warehouse lacks", _sorted(in_lake - held)),
+    ]
+    is_asked = client is not None and table.bulk is not None
+    total = _total(client, table, since) if client is not None and is_asked else None
+    if client is not None and is_asked and total != len(held):
+        wanted = {_key(row, table) for row in _read(client, table, since, read)}
+        total = len(wanted)
+        differences += [
+            Difference("rows of the source that the warehouse lacks", _sorted(wanted - held)),
+            Difference("rows of the warehouse that the source has no more", _sorted(held - wanted)),
+        ]
+    found = tuple(difference for difference in differences if difference.keys)
+    return Audit(table.name, total, len(in_lake), len(held), found)
+
+
+def _total(client: SourceClient, table: Table, since: date | None) -> int | None:
+    """Ask for the source's total; None where only reading it all tells."""
+    if not isinstance(table.bulk, Numbered):
+        return None
+    try:
+        return pages.numbered_page(
+            client, table.bulk, pages.from_day(table.bulk, since) | {table.bulk.size_parameter: 1}
+        ).total
+    except RouteMissing:
+        return None
+
+
+def _read(client: SourceClient, table: Table, since: date | None, read: dict[str, list[Row]]) -> list[Row]:
+    """Read a table of the source from the beginning; of each row only what names it and its children."""
+    if table.name not in read:
+
+        def parents(columns: tuple[str, ...]) -> list[Row]:
+            return _read(client, TABLES[str(table.parent)], since, read)
+
+        listing = Listing(client.for_task(), table, since, None, parents)
+        columns = {*table.key, *_needed_by_children(table)}
+        read[table.name] = [{name: row.get(name) for name in columns} for rows in listing.rows() for row in rows]
+    return read[table.name]
+
+
+def _needed_by_children(table: Table) -> set[str]:
+    plans = [child.plain for child in children_of(table.name) if child.plain is not None]
+    return {
+        name
+        for plan in plans
+        for name in (*pages.placeholders(plan.path), *([plan.total] if plan.total else []), *dict(plan.sets).values())
+    }
+
+
+def _objects(lake: Lake, table: Table) -> list[ObjectVersion]:
+    """Give the table's parts; of one that is not extracted, the Parquet files that were dropped."""
+    found = []
+    for stored in lake.list(f"raw/{table.name}/" if table.bulk is not None else f"drop/{table.name}/"):
+        try:
+            key = names.parse(stored.version.name)
+        except BadObject:
+            continue
+        if isinstance(key, RawPart) or (isinstance(key, DroppedFile) and key.kind == "parquet"):
+            found.append(stored.version)
+    return found
+
+
+def _part_keys(lake: Lake, version: ObjectVersion, table: Table) -> set[Key]:
+    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        path = Path(folder, "part.parquet")
+        lake.download(version, path)
+        with pq.ParquetFile(path) as file:
+            return {
+                _key(row, table) for batch in file.iter_batches(columns=list(table.key)) for row in batch.to_pylist()
+            }
+
+
+def _key(row: Row, table: Table) -> Key:
+    return tuple(row[name] for name in table.key)
+
+
+def _sorted(rows: set[Key]) -> tuple[Key, ...]:
+    return tuple(sorted(rows, key=repr))

@@ -1,0 +1,1 @@
+"""The source API that cursor-sim simulates."""

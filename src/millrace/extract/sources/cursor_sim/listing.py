@@ -1,0 +1,164 @@
+"""A complete listing of a table, by the cheapest plan that the server supports.
+
+The *bulk* plan reads `Table.bulk`: in order where the source keeps one, else by value. The *plain* plan reads
+`Table.plain`: one list for each row of the parent table. Both end only when the number of different keys is the
+source's own number.
+
+An incremental reading leaves out what a finished run has read and what the source's counts show to be unchanged.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from millrace import log
+from millrace.errors import RouteMissing
+from millrace.extract.completeness import Row, read_until_complete
+from millrace.extract.http_client import SourceClient
+from millrace.extract.sources.cursor_sim import pages
+from millrace.extract.sources.cursor_sim.partitioned import ByValue, Totals, count_key
+from millrace.tables import Numbered, PerParent, Table, Whole
+
+Parents = Callable[[tuple[str, ...]], Iterable[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How much of a table the finished runs have read.
+
+    `counts` maps `<day> <state>` (dated listings) or a value of `by` (the others) to a number of rows.
+    """
+
+    since: str | None
+    extracted_at: str
+    counts: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class Listing:
+    """One reading of one table. Iterate `rows`, then ask what it was.
+
+    `source_total` is the number of rows the source has in the scope, `known` how many of them were not read because
+    the counts show no change, `repeated` how many repeat another row's key. `parents` gives the named columns of the
+    parent table's rows.
+    """
+
+    client: SourceClient
+    table: Table
+    since: date | None
+    cursor: Cursor | None
+    parents: Parents
+    plan: str = "bulk"
+    window_start: date | None = None
+    source_total: int = 0
+    known: int = 0
+    repeated: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Give the rows, some at a time; when it ends, they were all there."""
+        is_started = False
+        try:
+            for rows in self._bulk():
+                is_started = True
+                yield rows
+        except RouteMissing:
+            if self.table.plain is None or is_started:
+                raise
+            log.info("no bulk route, reading the plain ones", table=self.table.name)
+            self.plan = "plain"
+            yield from self._plain(self.table.plain)
+
+    def _bulk(self) -> Iterator[list[Row]]:
+        match self.table.bulk:
+            case Whole(path):
+                rows = pages.array(path, self.client.get(path).body)
+                self.source_total = len(rows)
+                yield rows
+            case Numbered(dated=None) as listing:
+                yield from self._by_value(listing)
+            case Numbered() as listing:
+                yield from self._dated(listing)
+
+    def _by_value(self, listing: Numbered) -> Iterator[list[Row]]:
+        reading = ByValue(self.client, self.table, listing, None, dict(self.cursor.counts) if self.cursor else {})
+        yield from reading.rows()
+        self.source_total, self.repeated = reading.total, reading.repeated
+        for value, count in reading.counts.items():
+            self.counts[value] = count.total()
+            self.known += 0 if value in reading.read else count.total()
+
+    def _dated(self, listing: Numbered) -> Iterator[list[Row]]:
+        """Read from the first day whose older rows may have changed."""
+        self.window_start = self.since
+        older: dict[str, int] = {}
+        if self.cursor is not None:
+            totals = Totals(self.client, listing)
+            self.window_start = _first_changed_day(self.cursor, self.table, listing, totals, self.since)
+            if self.window_start is not None:
+                older = {key: n for key, n in self.cursor.counts.items() if key[:10] < str(self.window_start)}
+        yield from self._in_order(listing) if listing.by is None else self._dated_by_value(listing)
+        self.counts.update(older)
+        self.known = sum(older.values())
+        self.source_total += self.known
+
+    def _in_order(self, listing: Numbered) -> Iterator[list[Row]]:
+        again = pages.passes(self.client, listing, pages.from_day(listing, self.window_start))
+        for rows, state in read_until_complete(again, self.table, listing.path, is_stable=True):
+            self.counts.update([count_key(listing, row) for row in rows])
+            yield rows
+            self.source_total, self.repeated = state.total, state.repeated
+
+    def _dated_by_value(self, listing: Numbered) -> Iterator[list[Row]]:
+        reading = ByValue(self.client, self.table, listing, self.window_start, {})
+        yield from reading.rows()
+        self.source_total, self.repeated = reading.total, reading.repeated
+        for count in [*reading.counts.values(), reading.without]:
+            self.counts.update(count)
+
+    def _plain(self, listing: PerParent) -> Iterator[list[Row]]:
+        needed = [*pages.placeholders(listing.path), *(column for _, column in listing.sets)]
+        for parent in self.parents(tuple(needed + ([listing.total] if listing.total else []))):
+            path = pages.filled(listing.path, parent)
+            if listing.paged:
+                yield from self._paged_array(listing, path, parent[listing.total] if listing.total else None)
+            else:
+                given = {name: parent[column] for name, column in listing.sets}
+                rows = [given | row for row in pages.array(path, self.client.get(path).body)]
+                self.source_total += len(rows)
+                yield rows
+
+    def _paged_array(self, listing: PerParent, path: str, expected: int | None) -> Iterator[list[Row]]:
+        total = repeated = 0
+        again = pages.array_passes(self.client, listing, path, expected)
+        for rows, state in read_until_complete(again, self.table, path):
+            yield rows
+            total, repeated = state.total, state.repeated
+        self.source_total += total
+        self.repeated += repeated
+
+
+def _first_changed_day(
+    cursor: Cursor, table: Table, listing: Numbered, totals: Totals, since: date | None
+) -> date | None:
+    """Give the latest day before which the source's counts are the cursor's, at least the lookback ago.
+
+    None (or `since`): even the oldest rows may have changed, so everything is read.
+    """
+    latest = datetime.fromisoformat(cursor.extracted_at).date() - timedelta(days=table.lookback_days)
+
+    def is_changed_before(day: date) -> bool:
+        for state in listing.states or ("",):
+            recorded = sum(n for key, n in cursor.counts.items() if key[:10] < str(day) and key[11:] == state)
+            if totals.since(since, state) - totals.since(day, state) != recorded:
+                return True
+        return False
+
+    recorded_days = {date.fromisoformat(key[:10]) for key in cursor.counts if key[:1].isdigit()}
+    days = sorted(day for day in recorded_days | {latest} if day <= latest and (since is None or day > since))
+    if not days:
+        return since
+    changed = bisect_left(days, True, key=is_changed_before) if is_changed_before(days[-1]) else len(days)
+    return days[changed - 1] if changed else since

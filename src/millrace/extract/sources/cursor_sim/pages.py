@@ -1,0 +1,140 @@
+"""One pass over one list of the source, page by page: what comes is checked against its contract here."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from urllib.parse import quote
+
+from millrace.arrow import parse_instant
+from millrace.errors import ContractBroken
+from millrace.extract.completeness import Page, Row
+from millrace.extract.http_client import SourceClient
+from millrace.tables import Numbered, PerParent
+
+Parameters = Mapping[str, str | int]
+BEGINNING = date(2005, 1, 1)  # nothing a git host dates is older than git
+_ARRAY_PAGE_SIZE = 100  # the contract's maximum: a larger one is cut down without a word
+
+
+def passes(
+    client: SourceClient, listing: Numbered, parameters: Parameters, first: Page | None = None
+) -> Callable[[], Iterator[Page]]:
+    """Give what starts a pass over a numbered listing; the first pass may begin with a page that is at hand."""
+    at_hand = [first] if first is not None else []
+
+    def new_pass() -> Iterator[Page]:
+        number, given = 1, 0
+        while True:
+            page = at_hand.pop() if at_hand else numbered_page(client, listing, parameters, number)
+            yield page
+            given += len(page.rows)
+            if not page.rows or given >= (page.total or 0):
+                return
+            number += 1
+
+    return new_pass
+
+
+def numbered_page(client: SourceClient, listing: Numbered, parameters: Parameters, number: int = 1) -> Page:
+    """Ask for one page of a numbered listing; a page size among the parameters wins over the listing's own."""
+    asked = {listing.size_parameter: listing.page_size, "page": number} | dict(parameters)
+    body = client.get(listing.path, asked).body
+    total = _at(listing, body, listing.total)
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        raise ContractBroken(f"{listing.path}: {listing.total} is no count")
+    return Page(_rows(listing.path, _at(listing, body, listing.rows)), total)
+
+
+def array_passes(
+    client: SourceClient, listing: PerParent, path: str, expected: int | None
+) -> Callable[[], Iterator[Page]]:
+    """Give what starts a pass over a paged raw array: by the server's links, else by number until there is no more.
+
+    `expected` may be too small by now; the total of a page is never less than what the pass has given.
+    """
+
+    def new_pass() -> Iterator[Page]:
+        number, given, before, followed = 1, 0, None, set()
+        answer = client.get(path, _array_page(listing, number))
+        while True:
+            rows = array(path, answer.body)
+            if rows == before:  # the server does not page
+                return
+            given += len(rows)
+            yield Page(rows, None if expected is None else max(expected, given))
+            before = rows
+            if (link := answer.next_path) is not None:
+                if link in followed:
+                    raise ContractBroken(f"{path}: the links from page to page lead in a circle")
+                followed.add(link)
+                answer = client.get(link)
+            elif not rows or (expected is not None and given >= expected and len(rows) < _ARRAY_PAGE_SIZE):
+                return
+            else:
+                number += 1
+                answer = client.get(path, _array_page(listing, number))
+
+    return new_pass
+
+
+def _array_page(listing: PerParent, number: int) -> dict[str, str | int]:
+    return dict(listing.parameters) | {"page": number, "per_page": _ARRAY_PAGE_SIZE}
+
+
+def array(path: str, body: object) -> list[Row]:
+    """Check that a body is an array of objects."""
+    if not isinstance(body, list):
+        raise ContractBroken(f"{path}: an array was expected, {_kind(body)} came")
+    return _rows(path, body)
+
+
+def from_day(listing: Numbered, day: date | None) -> dict[str, str | int]:
+    """Give the parameter that leaves out what is older than `day` (None: nothing may be left out)."""
+    if listing.since is None or (day is None and not listing.is_narrow):
+        return {}
+    return {listing.since: str(day or BEGINNING)}
+
+
+def filled(path: str, parent: Row) -> str:
+    """Put the parent's values into a path, so that none of them can leave its place in it."""
+    values = {}
+    for name in placeholders(path):
+        text = str(parent[name])
+        if any(part in ("", ".", "..") for part in text.split("/")):
+            raise ContractBroken(f"{path}: {text!r} cannot be part of a path")
+        values[name] = quote(text, safe="/")
+    return path.format(**values)
+
+
+def placeholders(path: str) -> tuple[str, ...]:
+    """Give the names in braces."""
+    return tuple(part.partition("}")[0] for part in path.split("{")[1:])
+
+
+def utc_day(value: object) -> str:
+    """Give the UTC day of an RFC 3339 text as YYYY-MM-DD; `unknown` for anything else."""
+    if not isinstance(value, str):
+        return "unknown"
+    try:
+        return str(date.fromisoformat(value[:10]) if value.endswith("Z") else parse_instant(value).date())
+    except ValueError:
+        return "unknown"
+
+
+def _at(listing: Numbered, body: object, dotted: str) -> object:
+    for name in dotted.split("."):
+        if not isinstance(body, dict) or name not in body:
+            raise ContractBroken(f"{listing.path}: an object with {dotted} was expected, {_kind(body)} came")
+        body = body[name]
+    return body
+
+
+def _rows(path: str, rows: object) -> list[Row]:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ContractBroken(f"{path}: a list of objects was expected, {_kind(rows)} came")
+    return rows
+
+
+def _kind(body: object) -> str:
+    if isinstance(body, dict):
+        return f"an object with {', '.join(sorted(map(str, body))[:5]) or 'nothing in it'}"
+    return f"a {type(body).__name__}"

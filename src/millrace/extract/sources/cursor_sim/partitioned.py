@@ -1,0 +1,251 @@
+"""A listing that is reshuffled on every request, read as lists that are not.
+
+There is one list for each value of the listing's `by` column: each author, each reviewer. Values come from the team's
+members and from the rows themselves. Rows that have no value at all are found by windows of days, where the listing
+has dates, else by reading the whole list until it is complete. A row belongs to the list of its value and to no
+other, so nothing has to be remembered to tell whether it came before.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+
+from millrace.errors import ContractBroken, Incomplete, RouteMissing
+from millrace.extract.completeness import Page, Row, read_until_complete
+from millrace.extract.http_client import SourceClient
+from millrace.extract.sources.cursor_sim import pages
+from millrace.extract.sources.cursor_sim.pages import Parameters
+from millrace.tables import Numbered, Table
+
+MEMBERS = "/teams/members"
+_ROUNDS = 4  # of looking for what appeared while the lists were read
+_SAMPLED_PAGES = 5  # of a dated listing, to find values that nobody named
+
+
+class Totals:
+    """How many rows a dated listing has from a day on, each asked for once."""
+
+    def __init__(self, client: SourceClient, listing: Numbered) -> None:
+        self._client = client
+        self._listing = listing
+        self._asked: dict[tuple[date | None, str], int] = {}
+
+    def since(self, day: date | None, state: str = "") -> int:
+        """Count the rows dated `day` or later (None: all), of one state or of any."""
+        if (day, state) not in self._asked:
+            parameters = pages.from_day(self._listing, day) | {self._listing.size_parameter: 1}
+            if self._listing.state_parameter is not None and state:
+                parameters[self._listing.state_parameter] = state
+            self._asked[day, state] = pages.numbered_page(self._client, self._listing, parameters).total or 0
+        return self._asked[day, state]
+
+
+def count_key(listing: Numbered, row: Row) -> str:
+    """Give under what a row is counted: `<day> <state>` where the listing has them."""
+    day = pages.utc_day(row.get(listing.dated)) if listing.dated else ""
+    return f"{day} {row.get('state')}" if listing.states else f"{day} " if listing.dated else ""
+
+
+class ByValue:
+    """One reading of such a listing; after `rows`, `counts` holds what each value has (see `count_key`).
+
+    `known` are the counts of values that a finished run has read: a value that still has as many is not read again,
+    and stays out of `read`.
+    """
+
+    def __init__(
+        self, client: SourceClient, table: Table, listing: Numbered, start: date | None, known: dict[str, int]
+    ) -> None:
+        if listing.by is None:
+            raise ContractBroken(f"{listing.path}: there is no way to read it in a stable order")
+        self.total = 0
+        self.repeated = 0
+        self.read: set[str] = set()
+        self.counts: dict[str, Counter[str]] = {value: Counter({"": n}) for value, n in known.items()}
+        self.without: Counter[str] = Counter()
+        self._client = client
+        self._table = table
+        self._listing = listing
+        self._start = start
+        self._parameter, self._column = listing.by
+        self._everything = pages.from_day(listing, start)
+        self._expected: dict[str, None] = {}
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Give the rows; raises Incomplete when the source never settles."""
+        first = self._page({})
+        if not self.counts and first.total is not None and first.total <= len(first.rows):
+            yield from self._single_page(first)
+            return
+        for _ in range(_ROUNDS):
+            self.total = first.total or 0
+            if self._found() == self.total:
+                return
+            self.without.clear()  # a value of one of them may be named in this round
+            self._expect(first.rows)
+            yield from self._round()
+            first = self._page({})
+        raise Incomplete(
+            f"{self._listing.path}: the source says that it has {self.total} rows, {self._found()} were found by "
+            f"{self._parameter}; run again, and if it stays so the source's count or filter is broken"
+        )
+
+    def _found(self) -> int:
+        return sum(count.total() for count in self.counts.values()) + self.without.total()
+
+    def _single_page(self, first: Page) -> Iterator[list[Row]]:
+        again = pages.passes(self._client, self._listing, self._everything, first)
+        for rows, state in read_until_complete(again, self._table, self._listing.path):
+            self._own(rows)
+            yield rows
+            self.total, self.repeated = state.total, state.repeated
+        self.read.update(self.counts)
+
+    def _round(self) -> Iterator[list[Row]]:
+        """Read the list of every value, then of values that nobody named, then the rows without one."""
+        asked: set[str] = set()
+        self._expect([{self._column: value} for value in [*self.counts, *self._members()]])
+        while True:
+            for value in [value for value in self._expected if value not in asked]:
+                asked.add(value)
+                yield from self._of_value(value)
+            if self._found() >= self.total or not self._is_more_to_ask(asked):
+                break
+        if self._found() < self.total:
+            yield from self._rows_without_value()
+
+    def _of_value(self, value: str) -> Iterator[list[Row]]:
+        parameters = self._everything | {self._parameter: value}
+        first = self._page(parameters)
+        if first.total == (self.counts[value].total() if value in self.counts else 0):
+            return
+        self.counts[value] = Counter()
+        self.read.add(value)
+        again = pages.passes(self._client, self._listing, parameters, first)
+        repeated = 0
+        for rows, state in read_until_complete(again, self._table, self._listing.path):
+            own = [row for row in rows if row.get(self._column) == value]
+            if len(own) < len(rows):
+                self._expect(rows)
+            self.counts[value].update([count_key(self._listing, row) for row in own])
+            repeated = state.repeated
+            yield own
+        self.repeated += repeated
+
+    def _is_more_to_ask(self, asked: set[str]) -> bool:
+        """Look through the listing for values that no list was asked for; whether there are any."""
+        for number, page in enumerate(pages.passes(self._client, self._listing, self._everything)()):
+            self._expect(page.rows)
+            if not self._expected.keys() <= asked:
+                return True
+            if self._listing.dated and number + 1 == _SAMPLED_PAGES:
+                break
+        return False
+
+    def _rows_without_value(self) -> Iterator[list[Row]]:
+        if not (self._listing.dated and self._listing.until):
+            self.without.clear()
+            yield from self._without_value(self._everything, None, lambda row: True)
+            return
+        end = datetime.now(UTC).date() + timedelta(days=366)
+        first = self._start or pages.BEGINNING
+        self.without.clear()
+        yield from self._windows(first, end)
+        if self._found() < self.total:
+            totals = Totals(self._client, self._listing)
+            for day in self._short_days(totals, self._found_by_day(), first, end):
+                for key in [key for key in self.without if key[:10] == str(day)]:
+                    del self.without[key]
+                yield from self._read_days(day, day, day + timedelta(days=1))
+
+    def _windows(self, first: date, end: date) -> Iterator[list[Row]]:
+        """Read windows of days, each as long as one page should hold."""
+        found = self._found_by_day()
+        share = (self.total - self._found()) / max(1, len(found))
+        likely = {date.fromisoformat(day): number + share for day, number in found.items() if day[:1].isdigit()}
+        while first <= end and self._found() < self.total:
+            last = _reach(first, end, likely, self._listing.page_size)
+            page = self._page(self._between(first, last))
+            while (page.total or 0) > len(page.rows) and last > first:
+                last = first + (last - first) // 2
+                page = self._page(self._between(first, last))
+            yield from self._read_days(first, last, last, page)
+            first = last + timedelta(days=1)
+
+    def _short_days(self, totals: Totals, found: Counter[str], first: date, last: date) -> Iterator[date]:
+        """Find the days of which rows are missing: the source's windows leave out the last second of their end day."""
+        after = last + timedelta(days=1)
+        here = sum(number for day, number in found.items() if str(first) <= day <= str(last))
+        if totals.since(first) - totals.since(after) == here:
+            return
+        if first == last:
+            yield first
+            return
+        middle = first + (last - first) // 2
+        yield from self._short_days(totals, found, first, middle)
+        yield from self._short_days(totals, found, middle + timedelta(days=1), last)
+
+    def _read_days(self, first: date, last: date, until: date, page: Page | None = None) -> Iterator[list[Row]]:
+        days = (str(first), str(last))
+        yield from self._without_value(
+            self._between(first, until), page, lambda row: days[0] <= self._day(row) <= days[1]
+        )
+
+    def _found_by_day(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for count in [*self.counts.values(), self.without]:
+            for key, number in count.items():
+                found[key[:10]] += number
+        return found
+
+    def _without_value(
+        self, parameters: Parameters, first: Page | None, is_inside: Callable[[Row], bool]
+    ) -> Iterator[list[Row]]:
+        again = pages.passes(self._client, self._listing, parameters, first)
+        for rows, _ in read_until_complete(again, self._table, self._listing.path):
+            rows = [row for row in rows if row.get(self._column) not in self.counts and is_inside(row)]
+            self.without.update([count_key(self._listing, row) for row in rows])
+            yield rows
+
+    def _between(self, first: date, last: date) -> dict[str, str | int]:
+        return {str(self._listing.since): str(first), str(self._listing.until): str(last)}
+
+    def _day(self, row: Row) -> str:
+        return pages.utc_day(row.get(str(self._listing.dated)))
+
+    def _own(self, rows: list[Row]) -> None:
+        for row in rows:
+            value = row.get(self._column)
+            held = self.counts.setdefault(value, Counter()) if isinstance(value, str) and value else self.without
+            held[count_key(self._listing, row)] += 1
+
+    def _expect(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            value = row.get(self._column)
+            if isinstance(value, str) and value:
+                self._expected.setdefault(value)
+
+    def _page(self, parameters: Parameters) -> Page:
+        return pages.numbered_page(self._client, self._listing, self._everything | dict(parameters))
+
+    def _members(self) -> list[str]:
+        try:
+            body = self._client.get(MEMBERS).body
+        except RouteMissing:
+            return []
+        members = body.get("teamMembers") if isinstance(body, dict) else None
+        if not isinstance(members, list):
+            raise ContractBroken(f"{MEMBERS}: an object with a list teamMembers was expected")
+        return [
+            member["email"] for member in members if isinstance(member, dict) and isinstance(member.get("email"), str)
+        ]
+
+
+def _reach(first: date, end: date, likely: dict[date, float], page_size: int) -> date:
+    """Give the last day up to which a window from `first` should fit into one page."""
+    rows = 0.0
+    for day in sorted(day for day in likely if day >= first):
+        rows += likely[day]
+        if rows > 0.95 * page_size:
+            return max(first, day - timedelta(days=1))
+    return end

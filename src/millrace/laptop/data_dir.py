@@ -1,0 +1,150 @@
+"""The folder where everything of a pipeline on one machine is, and that only one process uses at a time."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from millrace.config import ApiConfig, BuildConfig, LoadConfig
+from millrace.errors import ConfigError
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The parts of a data directory."""
+
+    root: Path
+
+    @property
+    def lake(self) -> Path:
+        """The bucket."""
+        return self.root / "lake"
+
+    @property
+    def drop(self) -> Path:
+        """Where a person drops files."""
+        return self.lake / "drop"
+
+    @property
+    def quarantine(self) -> Path:
+        """The bucket of what could not be loaded."""
+        return self.root / "quarantine"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file."""
+        return self.root / "millrace.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The copy of the last good build, for readers: it can be read while a run goes on."""
+        return self.root / "published.duckdb"
+
+    @property
+    def collector(self) -> Path:
+        """Where the collector notes how far it has read this machine's logs."""
+        return self.root / "collector"
+
+    @property
+    def running(self) -> Path:
+        """Where the process that uses all of this is noted; one that was killed stays noted."""
+        return self.root / "running"
+
+    @property
+    def dbt(self) -> Path:
+        """What dbt leaves behind: its log, its manifest, the compiled SQL."""
+        return self.root / "dbt"
+
+    def settings(self) -> dict[str, str]:
+        """Give the environment of the functions and the job."""
+        return {
+            "MILLRACE_LAKE": self.lake.as_uri(),
+            "MILLRACE_QUARANTINE": self.quarantine.as_uri(),
+            "MILLRACE_BUS": "inprocess:",
+            "MILLRACE_JOB": "inprocess:",
+            "MILLRACE_WAREHOUSE": self.warehouse.as_uri().replace("file:", "duckdb:", 1),
+            "MILLRACE_MEMORY": "400MB",
+            "MILLRACE_LEASE_S": "5",  # nobody else can be at work: whoever holds the lease is dead
+            "MILLRACE_DBT_DIR": str(PROJECT / "jobs" / "dbt-runner" / "dbt"),
+            "MILLRACE_DBT_TARGET_DIR": str(self.dbt),
+        }
+
+    def load_config(self) -> LoadConfig:
+        """Give what a load needs here."""
+        settings = self.settings()
+        return LoadConfig(
+            lake=settings["MILLRACE_LAKE"],
+            quarantine=settings["MILLRACE_QUARANTINE"],
+            bus=settings["MILLRACE_BUS"],
+            warehouse=settings["MILLRACE_WAREHOUSE"],
+            job=settings["MILLRACE_JOB"],
+            memory=settings["MILLRACE_MEMORY"],
+        )
+
+    def build_config(self) -> BuildConfig:
+        """Give what a build needs here."""
+        settings = self.settings()
+        return BuildConfig(
+            lake=settings["MILLRACE_LAKE"],
+            warehouse=settings["MILLRACE_WAREHOUSE"],
+            dbt_dir=settings["MILLRACE_DBT_DIR"],
+            target_dir=settings["MILLRACE_DBT_TARGET_DIR"],
+            memory=settings["MILLRACE_MEMORY"],
+            lease_s=float(settings["MILLRACE_LEASE_S"]),
+            quiet_s=0,
+        )
+
+    def api_config(self) -> ApiConfig:
+        """Give what the read API needs here: only what is published, so that no run has to wait for it."""
+        settings = self.settings()
+        return ApiConfig(
+            lake=settings["MILLRACE_LAKE"],
+            quarantine=settings["MILLRACE_QUARANTINE"],
+            warehouse=settings["MILLRACE_WAREHOUSE"],
+            memory=settings["MILLRACE_MEMORY"],
+        )
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs out; ConfigError when one is there."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            file = self.running.open("a+")
+        except OSError as error:
+            raise ConfigError(f"{self.root} cannot be used as data directory: {error.strerror}") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                raise ConfigError(
+                    f"another run (process {holder}) is using {self.root}; wait for it, or give another --data-dir"
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            for folder in (self.drop, self.dbt):
+                folder.mkdir(parents=True, exist_ok=True)
+            try:
+                yield
+            finally:
+                file.truncate(0)
+
+    def belongs_to(self, source: str) -> None:
+        """Bind the data to one source; ConfigError when it holds another's, whose rows would mix with these."""
+        note = self.root / "source.json"
+        if note.exists():
+            held = json.loads(note.read_text())["source"]
+            if held != source:
+                raise ConfigError(
+                    f"{self.root} holds the rows of {held}, not of {source}; "
+                    "give another --data-dir, or remove the folder"
+                )
+        else:
+            note.write_text(json.dumps({"source": source}) + "\n")

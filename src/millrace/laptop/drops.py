@@ -1,0 +1,58 @@
+"""Dropped files: what became of each."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from millrace.lake import ObjectMissing, ObjectVersion
+from millrace.lake.local import is_name
+from millrace.laptop.in_process import Pipeline
+from millrace.load import handler
+from millrace.warehouse import LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """What became of one dropped file: applied, no change, quarantined, or not loaded."""
+
+    file: str
+    outcome: str
+    detail: str
+    is_good: bool
+
+
+def unnameable(folder: Path) -> list[Drop]:
+    """Name the files that cannot be objects: links, and those whose name (or a folder's) is hidden or not UTF-8."""
+    found = []
+    for path in folder.rglob("*"):
+        name = repr(str(path.relative_to(folder.parent)))
+        if path.is_symlink():
+            found.append(Drop(name, "not loaded", "it is a link: copy the file", is_good=False))
+        elif path.is_file() and any(not is_name(part) for part in path.relative_to(folder).parts):
+            found.append(Drop(name, "not loaded", "its name is hidden or not UTF-8: give it another", is_good=False))
+    return found
+
+
+def outcomes(pipeline: Pipeline, versions: list[ObjectVersion]) -> list[Drop]:
+    """Say of each file what became of it."""
+    known = pipeline.warehouse.find_all(versions)
+    return [_drop(pipeline, version, known.get(version)) for version in versions]
+
+
+def _drop(pipeline: Pipeline, version: ObjectVersion, entry: LedgerEntry | None) -> Drop:
+    if entry is None:
+        return Drop(version.name, "not loaded", "run again", is_good=False)
+    if entry.quarantine_reason is not None:
+        return Drop(version.name, "quarantined", f"because {_reason(pipeline, version, entry)}", is_good=False)
+    if entry.rows_inserted + entry.rows_updated == 0:
+        return Drop(version.name, "no change", f"{entry.rows_read:,} rows, all of them known", is_good=True)
+    counts = f"{entry.rows_inserted:,} rows inserted, {entry.rows_updated:,} updated of {entry.rows_read:,}"
+    return Drop(version.name, "applied", counts, is_good=True)
+
+
+def _reason(pipeline: Pipeline, version: ObjectVersion, entry: LedgerEntry) -> str:
+    try:
+        content, _ = pipeline.quarantine.read(f"{handler.quarantine_name(version)}.json")
+    except ObjectMissing:
+        return str(entry.quarantine_reason)
+    return str(json.loads(content)["message"])

@@ -1,0 +1,84 @@
+"""The functions, served in this process and subscribed to what they are subscribed to on Google Cloud."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import functions_framework
+from flask import Flask
+
+from millrace import wiring
+from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, events
+from millrace.bus.in_process import LocalBus, Subscription
+from millrace.config import ExtractConfig, LoadConfig
+from millrace.errors import ConfigError
+from millrace.extract.sources.cursor_sim.listing import Listing
+from millrace.lake import Lake
+from millrace.lake.local import LocalLake
+from millrace.laptop.data_dir import PROJECT
+from millrace.tables import EXTRACTED
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+from millrace.wiring import RequestedBuilds
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The wired pipeline."""
+
+    lake: LocalLake
+    quarantine: Lake
+    warehouse: DuckDBWarehouse
+    bus: LocalBus
+    job: RequestedBuilds
+
+    def start_run(self, since: date | None, full_refresh: bool) -> str:
+        """Start a run as the scheduler does; gives its run_id. Nothing is delivered before the bus runs."""
+        body = {"full_refresh": full_refresh} | ({"since": str(since)} if since else {})
+        now = datetime.now(UTC).isoformat()
+        answer = (
+            _function("extract", "start_run", "http")
+            .test_client()
+            .post("/", json=body, headers={"X-CloudScheduler-ScheduleTime": now})
+        )
+        if answer.status_code != 200:
+            raise ConfigError(f"the run could not be started: {answer.get_data(as_text=True)}")
+        return str(answer.get_json()["run_id"])
+
+
+def probe_source() -> None:
+    """Ask the source for its shortest list, so that a wrong address or key is said once, before a run starts."""
+    table = EXTRACTED["repos"]
+    client = wiring.extractor_of(ExtractConfig.from_env()).client.for_task()
+    next(Listing(client, table, None, None, lambda columns: ()).rows())
+
+
+def connect(settings: Mapping[str, str]) -> Pipeline:
+    """Serve every function with these settings, and let the lake announce its objects."""
+    os.environ.update(settings)
+    load = LoadConfig.from_env()
+    bus, job = wiring.bus_at(settings["MILLRACE_BUS"]), wiring.job_at(load.job)
+    lake, quarantine = wiring.lake_at(load.lake), wiring.lake_at(load.quarantine)
+    if not isinstance(lake, LocalLake) or not isinstance(bus, LocalBus) or not isinstance(job, RequestedBuilds):
+        raise ConfigError("functions in this process need file: and inprocess: adapters")
+    lake.finalized = lambda stored: events.notify(bus, stored)
+    bus.subscribe(Subscription("load", OBJECT_EVENTS, _function("load", "load", "cloudevent"), lane="load"))
+    for table in EXTRACTED.values():
+        application = _function("extract", f"extract_{table.name}", "cloudevent")
+        requested = Subscription(
+            f"extract-{table.name}", EXTRACT_REQUESTS, application, lane="extract", matching={"table": table.name}
+        )
+        bus.subscribe(requested)
+        if table.parent:
+            after = f"extract-{table.name}-after-{table.parent}"
+            bus.subscribe(
+                Subscription(after, EXTRACT_EVENTS, application, lane="extract", matching={"table": table.parent})
+            )
+    warehouse = wiring.duckdb_at(load.warehouse, load.memory)
+    return Pipeline(lake, quarantine, warehouse, bus, job)
+
+
+def _function(folder: str, target: str, signature: str) -> Flask:
+    source = str(PROJECT / "functions" / folder / "main.py")
+    application: Flask = functions_framework.create_app(target, source, signature)
+    return application

@@ -1,0 +1,120 @@
+"""What a person sees while a run works: one live line a step on a terminal, plain lines in a pipe."""
+
+import logging
+import sys
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from millrace.build.dbt import Node
+
+_HEARTBEAT_S = 5.0
+
+
+class Watcher(logging.Handler):
+    """Listens to the pipeline's own log and shows it on standard error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self._rows: Counter[str] = Counter()
+        self._objects = 0
+        self._said_at = time.monotonic()
+        self._console = Console(stderr=True)
+        self._is_live = self._console.is_terminal
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._is_live,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        logger = logging.getLogger("millrace")
+        logger.addHandler(self)
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        logging.getLogger("main").setLevel(logging.CRITICAL)  # functions-framework's: the answers say it all
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+        logging.getLogger("millrace").removeHandler(self)
+
+    def say(self, line: str) -> None:
+        """Show a line of its own."""
+        if self._is_live:
+            self._console.print(line, highlight=False, markup=False)
+        else:
+            print(line, file=sys.stderr, flush=True)  # noqa: T201 the answer of a command
+        self._said_at = time.monotonic()
+
+    def hear(self, node: Node, total: int) -> None:
+        """Show that dbt finished a node."""
+        self._show("build", f"{node.name[:40]}", total=total, advance=1)
+        if node.kind == "model" and not self._is_live:
+            self.say(f"  built {node.name} in {node.seconds:.1f} s")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show what one log record tells a person."""
+        fields: dict[str, object] = getattr(record, "fields", {})
+        table = str(fields.get("table", ""))
+        match record.getMessage():
+            case "asking":
+                self._heartbeat(f"asking {fields['path']}, {fields['requests']} requests so far")
+            case "rows read":
+                self._rows[table] += int(str(fields["rows"]))
+                self._show(f"extract {table}", f"{self._rows[table]:,} rows")
+            case "over the rate limit" | "asked again":
+                why = fields.get("problem", "over the source's rate limit")
+                self._heartbeat(f"{why}, asking again in {fields['wait_s']} s")
+            case "extracted":
+                self._finish(f"extract {table}", _extracted(fields))
+            case "loaded":
+                self._objects += 1
+                self._show("load", f"{self._objects:,} objects")
+            case "quarantined":
+                self.say(f"  quarantined {shown(str(fields['object']))}: {fields['error']}")
+
+    def _show(self, step: str, note: str, total: int | None = None, advance: int = 0) -> None:
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(step, total=total, note=note)
+        self._progress.update(self._tasks[step], note=note, total=total, advance=advance)
+
+    def _finish(self, step: str, note: str) -> None:
+        self._show(step, note, total=1, advance=1)
+        if not self._is_live:
+            self.say(f"  {step}: {note}")
+
+    def _heartbeat(self, line: str) -> None:
+        if not self._is_live and time.monotonic() - self._said_at > _HEARTBEAT_S:
+            self.say(f"  {line}")
+
+
+def shown(name: str) -> str:
+    """Give a name as one line that cannot move a terminal's cursor."""
+    return name if name.isprintable() else repr(name)
+
+
+def _extracted(fields: dict[str, object]) -> str:
+    parts = [f"{fields['rows']:,} rows", f"{fields['requests']:,} requests"]
+    if fields["known"]:
+        parts.append(f"{fields['known']:,} rows known and unchanged")
+    if fields["plan"] != "bulk":
+        parts.append(f"{fields['plan']} plan")
+    for name, word in (("retries", "repeated"), ("rate_limited", "over the limit")):
+        if fields[name]:
+            parts.append(f"{fields[name]} {word}")
+    if float(str(fields["waited_s"])) >= 1:
+        parts.append(f"{fields['waited_s']:.0f} s waiting")
+    return " · ".join(parts)

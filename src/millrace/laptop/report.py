@@ -1,0 +1,172 @@
+"""What a run ends with: the marts in short, one reconciliation line a table, timings, and where everything is."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rich.console import Console
+from rich.table import Table as Grid
+
+from millrace.build.dbt import Build
+from millrace.laptop.data_dir import Place
+from millrace.laptop.drops import Drop
+from millrace.laptop.progress import shown
+from millrace.laptop.simulated_usage import Usage
+from millrace.runs.reconcile import Reconciliation
+
+_MARTS = {  # the first column is the newest first, then the third, then the second
+    "velocity": ("week", "repo_name", "total_prs", "active_developers", "avg_cycle_time_hours", "ai_line_share"),
+    "developer_velocity": ("week", "repo_name", "developer", "total_prs", "total_loc", "avg_cycle_time_hours"),
+    "review_costs": ("week", "repo_name", "total_prs", "reviewed_prs", "approval_rate", "estimated_review_hours"),
+    "quality": ("week", "repo_name", "total_prs", "revert_rate", "bug_fix_rate", "unreviewed_prs"),
+    "ai_impact": ("week", "repo_name", "ai_band", "pr_count", "avg_cycle_time_hours", "revert_rate"),
+    "usage_model_day": ("day", "model", "assistant_message_count", "session_count", "total_tokens", "cost_usd"),
+}
+_TEXTS = ("week", "day", "repo_name", "developer", "ai_band", "model")
+_ROWS = 3
+
+
+@dataclass
+class Report:
+    """The outcome of one command."""
+
+    place: Place
+    run_id: str | None = None
+    tables: list[Reconciliation] = field(default_factory=list)
+    usage: Usage | None = None
+    drops: list[Drop] = field(default_factory=list)
+    build: Build | None = None
+    problems: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether everything reconciled, nothing was set aside, and every dbt test passed."""
+        return (
+            not self.problems
+            and all(line.is_balanced for line in self.tables)
+            and all(drop.is_good for drop in self.drops)
+            and (self.usage is None or self.usage.is_balanced)
+            and (self.build is None or self.build.is_good)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the outcome for a program."""
+        nodes = self.build.nodes if self.build else ()
+        return {
+            "ok": self.is_good,
+            "run_id": self.run_id,
+            "warehouse": str(self.place.warehouse),
+            "published": str(self.place.published),
+            "tables": [line.to_json() for line in self.tables],
+            "usage": self.usage.to_json() if self.usage else None,
+            "drops": [asdict(drop) for drop in self.drops],
+            "build": {
+                "models": sum(node.kind == "model" for node in nodes),
+                "tests": sum(node.kind in ("test", "unit_test") for node in nodes),
+                "not_good": [asdict(node) for node in nodes if not node.is_good],
+            },
+            "marts": {name: len(rows) for name, (_, rows) in _marts(self.place.published).items()}
+            if self.build
+            else {},
+            "seconds": {step: round(s, 2) for step, s in self.seconds.items()},
+            "problems": self.problems,
+        }
+
+    def show(self, console: Console) -> None:
+        """Print the outcome for a person."""
+        if self.build is not None:
+            for name, (columns, rows) in _marts(self.place.published).items():
+                console.print(_grid(name, columns, rows))
+        for drop in self.drops:
+            console.print(
+                f"{shown(drop.file)}: {drop.outcome}: {drop.detail}", highlight=False, markup=False, soft_wrap=True
+            )
+        if self.tables:
+            console.print("\nreconciliation (rows)", style="bold")
+        for line in self.tables:
+            console.print(sentence(line), highlight=False, soft_wrap=True)
+        if self.usage is not None:
+            console.print(usage_sentence(self.usage), highlight=False, soft_wrap=True)
+        if self.tables and not any(line.inserted or line.updated for line in self.tables):
+            console.print("nothing new: the source has no row that the warehouse does not have", soft_wrap=True)
+        if self.build is not None:
+            console.print(_built(self.build), highlight=False, soft_wrap=True)
+            for node in self.build.nodes:
+                if not node.is_good:
+                    console.print(
+                        f"  {node.status}: {node.name}: {node.message}", style="red", markup=False, soft_wrap=True
+                    )
+        steps = " · ".join(f"{step} {seconds:.1f} s" for step, seconds in self.seconds.items())
+        console.print(f"\n{steps}\n{self.place.published}", highlight=False, soft_wrap=True)
+
+
+def _marts(path: Path) -> dict[str, tuple[Sequence[str], list[tuple[Any, ...]]]]:
+    """Give every mart with its most telling columns, newest week first; none before the first good build."""
+    if not path.exists():
+        return {}
+    with duckdb.connect(str(path), read_only=True) as connection:
+        existing = {
+            name
+            for (name,) in connection.execute(
+                "select table_name from information_schema.tables where table_schema = 'mart'"
+            ).fetchall()
+        }
+        marts: dict[str, tuple[Sequence[str], list[tuple[Any, ...]]]] = {}
+        for name, columns in _MARTS.items():
+            if name in existing:
+                order = f"{columns[0]} desc, {columns[2]} desc nulls last, {columns[1]}"
+                query = f"select {', '.join(columns)} from mart.{name} order by {order}"  # noqa: S608 our own names
+                marts[name] = (columns, connection.execute(query).fetchall())
+        return marts
+
+
+def _grid(name: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> Grid:
+    more = f", the newest {_ROWS}" if len(rows) > _ROWS else ""
+    grid = Grid(title=f"mart.{name}: {len(rows):,} rows{more}", title_justify="left", title_style="bold", box=None)
+    for column in columns:
+        is_text = column in _TEXTS
+        grid.add_column(
+            column.replace("_", " "),
+            justify="left" if is_text else "right",
+            style="" if is_text else "cyan",
+            no_wrap=is_text,
+        )
+    for row in rows[:_ROWS]:
+        grid.add_row(*map(_cell, row))
+    return grid
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.2f}" if isinstance(value, float | Decimal) else str(value)
+
+
+def sentence(line: Reconciliation) -> str:
+    """Give the line that has to add up, from the source to the warehouse."""
+    read = f"{line.extracted:,} extracted" + (f" + {line.known:,} known" if line.known else "")
+    again = f" ({line.written:,} written, some read twice)" if line.written != line.extracted else ""
+    parts = [f"{line.inserted:,} inserted", f"{line.updated:,} updated", f"{line.unchanged:,} unchanged"]
+    parts += [f"{n:,} {word}" for n, word in ((line.superseded, "superseded"), (line.missing, "missing")) if n]
+    parts.append(f"{line.quarantined:,} quarantined")
+    mark = "✓" if line.is_balanced else "✗"
+    return f"  {mark} {line.table:<14} source {line.source_total:,} = {read}{again} = {' + '.join(parts)}"
+
+
+def usage_sentence(usage: Usage) -> str:
+    """Give the line of usage that has to add up, from the machines to the warehouse."""
+    parts = [f"{usage.inserted:,} inserted", f"{usage.updated:,} updated", f"{usage.unchanged:,} unchanged"]
+    parts.append(f"{usage.quarantined:,} quarantined")
+    mark, bad = "✓" if usage.is_balanced else "✗", f", {usage.bad_files:,} logs unreadable" if usage.bad_files else ""
+    machines = f"{usage.machines:,} machines{bad}"
+    return f"  {mark} {'usage_events':<14} {machines} = {usage.events:,} new or changed = {' + '.join(parts)}"
+
+
+def _built(build: Build) -> str:
+    bad = [node for node in build.nodes if not node.is_good]
+    verdict = "all passed" if not bad else f"{len(bad)} not good"
+    return f"\ndbt: {build.count('model')} models, {build.count('test', 'unit_test')} tests, {verdict}"

@@ -1,0 +1,80 @@
+"""The usage of a simulated team: the logs of its coding agents, collected as on the developers' machines."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from millrace.cli.collect import Machine
+from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.shipping import ship
+from millrace.config import CollectConfig
+from millrace.errors import ConfigError
+from millrace.lake import Lake, ObjectVersion
+from millrace.laptop.data_dir import Place
+from millrace.laptop.source import SIMULATOR, world_arguments
+from millrace.warehouse import Warehouse
+
+_NO_SETTINGS = CollectConfig(is_off=False, lake=None, user=None, hash_key=None, state=None, environment={})
+
+
+@dataclass(slots=True)
+class Usage:
+    """What was collected, and what became of it: events of so many machines, and their rows by what the load did."""
+
+    machines: int
+    events: int
+    versions: tuple[ObjectVersion, ...]
+    bad_files: int
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every event that was sent was loaded."""
+        loaded = self.inserted + self.updated + self.unchanged
+        return self.events == loaded and not self.bad_files and not self.quarantined
+
+    def add_up(self, warehouse: Warehouse) -> None:
+        """Ask the ledger what became of it."""
+        entries = warehouse.find_all(self.versions).values()
+        self.inserted = sum(entry.rows_inserted for entry in entries)
+        self.updated = sum(entry.rows_updated for entry in entries)
+        self.unchanged = sum(entry.rows_unchanged + entry.rows_superseded for entry in entries)
+        self.quarantined = sum(entry.rows_quarantined or 0 for entry in entries)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it for a program."""
+        fields = asdict(self)
+        fields.pop("versions")
+        return fields | {"balanced": self.is_balanced}
+
+
+def collect_homes(options: argparse.Namespace, place: Place, lake: Lake) -> Usage:
+    """Have the simulator write each developer's logs, and collect what is new in them."""
+    folder = place.root / "homes"
+    _write(folder, world_arguments(options))
+    events, bad_files, versions = 0, 0, list[ObjectVersion]()
+    homes = sorted(folder.iterdir())
+    for home in homes:
+        machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), place.collector / home.name)
+        with machine.collector() as collector:
+            tick = collector.collect()
+            shipment = ship(machine.spool, lake, collector.collector_id)
+        events, bad_files = events + tick.rows, bad_files + len(tick.bad_files)
+        versions += [stored.version for stored in shipment.sent]
+        if shipment.waiting:
+            raise ConfigError(f"usage of {home.name} could not be sent: {shipment.error}")
+    return Usage(len(homes), events, tuple(versions), bad_files)
+
+
+def _write(folder: Path, world: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "simulator", "homes", "--out", str(folder), *world]
+    done = subprocess.run(command, cwd=SIMULATOR, capture_output=True, text=True, check=False)  # noqa: S603 our own module
+    if done.returncode:
+        raise ConfigError(done.stderr.strip() or "the simulator wrote no logs")

@@ -1,0 +1,92 @@
+"""How things are in a data directory, as `millrace etl status` and `local/run_all.py status` say it."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from millrace import wiring
+from millrace.collect import lock
+from millrace.config import StatusConfig
+from millrace.errors import ConfigError
+from millrace.lake import ObjectMissing, ObjectVersion, StoredObject
+from millrace.laptop.data_dir import Place
+from millrace.status import report, text
+from millrace.status.report import Collecting, Found, NothingYet, Status
+from millrace.status.store import Store
+from millrace.warehouse.duckdb.read_only import Held, glance
+
+EXIT_CODES = {"live": 0, "syncing": 0, "stale": 1, "error": 3}
+
+
+def say(line: str) -> None:
+    """Answer a person."""
+    print(line, flush=True)  # noqa: T201 the command's answer
+
+
+def show_status(options: argparse.Namespace) -> int:
+    """Say how things are, as text or as JSON; gives the exit code for a monitor."""
+    now = status_of(Place((options.data_dir or Path("data")).resolve()))
+    tell(now, is_json=options.format == "json")
+    return EXIT_CODES[now.health]
+
+
+def tell(now: Status, is_json: bool) -> None:
+    """Say a status."""
+    for line in [now.to_json()] if is_json else text.lines(now):
+        say(line)
+
+
+def status_of(place: Place, now: datetime | None = None) -> Status:
+    """Read the status of a data directory: of the working warehouse when nobody has it, else of the published copy."""
+    lake = wiring.lake_at(place.lake.as_uri()) if place.lake.exists() else _NoLake()
+    desk = wiring.lake_at(place.quarantine.as_uri()) if place.quarantine.exists() else None
+    limits = StatusConfig.from_env()
+    return report.assemble(lake, reading(place), desk, collecting(place), limits, now=now or datetime.now(UTC))
+
+
+def collecting(place: Place) -> Collecting:
+    """Say whether a collector of this data directory runs."""
+    pid = lock.holder(place.collector)
+    return Collecting(pid is not None, pid)
+
+
+def reading(place: Place) -> report.Read:
+    """Let work read the working warehouse, or the published copy while a run, a build or a collector is at work.
+
+    Whoever is at work opens and closes the warehouse as it needs it: between that, its file is left alone as well.
+    """
+
+    def read(work: Callable[[Store], Found]) -> Found:
+        worker = lock.living(place.running)
+        held = None if worker is None else Held(f"process {worker} is at work in {place.root}")
+        if held is None and place.warehouse.exists():
+            try:
+                with glance(place.warehouse, "warehouse") as store:
+                    return work(store)
+            except Held as error:
+                held = error
+        if not place.published.exists():
+            raise NothingYet(str(held or f"nothing was built in {place.root} yet; type: make run")) from held
+        with glance(place.published, "published") as store:
+            return work(store)
+
+    return read
+
+
+class _NoLake:
+    """The lake before anything ran: a real one would make its folder, and who looks makes nothing."""
+
+    bucket = "lake"
+
+    def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
+        raise ObjectMissing(f"no object {name!r}")
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        return iter(())
+
+    def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
+        raise ConfigError("nothing is written by who looks")
+
+    def download(self, version: ObjectVersion, to: Path) -> StoredObject:
+        raise ObjectMissing(f"no object {version.name!r}")

@@ -1,0 +1,1 @@
+"""The load function: object events, dropped files, quarantine, sweep."""

@@ -1,0 +1,204 @@
+"""Answer one object event: load a part or a dropped file, or move the run on that the object belongs to."""
+
+import contextlib
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from millrace import log, runs
+from millrace.build import job as builds
+from millrace.bus.events import NotAnEvent, ObjectFinalized
+from millrace.errors import BadObject
+from millrace.lake import Lake, ObjectExists, ObjectMissing, ObjectVersion, create_once, names
+from millrace.lake.names import DroppedFile, FinalKey, RawPart, TaskKey
+from millrace.load import dropped_files, small_files
+from millrace.load.dropped_lines import DropCaps
+from millrace.tables import TABLES
+from millrace.warehouse import Batch, LedgerEntry, Warehouse, parquet
+from millrace.warehouse.parquet import Caps
+
+
+class Job(Protocol):
+    """The dbt build, started from outside."""
+
+    def start(self, run_id: str | None) -> None:
+        """Ask for a build; several requests may end in one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """What the load function works with. `quarantine` is another bucket, which only people empty."""
+
+    lake: Lake
+    quarantine: Lake
+    warehouse: Warehouse
+    job: Job
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+def answer(loader: Loader, event: ObjectFinalized) -> None:
+    """Do what a new object asks for. Safe to repeat; the event may be acknowledged when this returns."""
+    version = event.version
+    if version.bucket != loader.lake.bucket:
+        raise NotAnEvent(f"an event of bucket {version.bucket!r}; this function serves {loader.lake.bucket!r}")
+    try:
+        key = names.parse(version.name)
+    except BadObject as error:
+        _set_aside(loader, version, None, error)
+        return
+    with log.step("load", getattr(key, "run_id", None), object=version.name):
+        _take(loader, event, key)
+
+
+def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
+    match key:
+        case RawPart(run_id=run_id):
+            entry = _load(loader, event, key)
+            if not _move_on(loader, run_id):
+                _ask_for_build(loader, entry)
+        case DroppedFile():
+            _ask_for_build(loader, _load(loader, event, key))
+        case TaskKey(run_id=run_id):
+            _move_on(loader, run_id)
+        case FinalKey(run_id=run_id):
+            final = runs.read_final(loader.lake, run_id)
+            if final is not None and final.status == "complete":
+                runs.advance_cursors(loader.lake, loader.warehouse, run_id)
+                builds.request(loader.lake, final.load_seq, run_id)
+                loader.job.start(run_id)
+
+
+def _move_on(loader: Loader, run_id: str) -> bool:
+    """End the run if it is complete; False for a run without a plan, which is none.
+
+    Somebody put the object there. No run waits for it, and no redelivery would change that: a plan is written before
+    anything else. Should a lake be copied and the plan come last, the sweep ends the run.
+    """
+    try:
+        runs.finish_if_complete(loader.lake, loader.warehouse, run_id)
+    except runs.PlanMissing as error:
+        log.warning("object of no run", run_id=run_id, error=str(error))
+        return False
+    return True
+
+
+def _ask_for_build(loader: Loader, entry: LedgerEntry | None) -> None:
+    """Ask for a build of what no run will ask for, if it changed anything."""
+    if entry is not None and entry.rows_inserted + entry.rows_updated > 0:
+        builds.request(loader.lake, entry.load_seq, None)
+        loader.job.start(None)
+
+
+def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) -> LedgerEntry | None:
+    """Load an object unless the ledger has it; None when that version is gone and a newer one has its own event."""
+    version = event.version
+    entry = loader.warehouse.find(version)
+    if entry is not None:
+        log.info("loaded before", object=version.name, generation=version.generation)
+        return entry
+    if isinstance(key, DroppedFile):
+        entry = small_files.load_neighbours(loader.lake, loader.warehouse, version, key, loader.clock())
+        if entry is not None:
+            return entry
+    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        path = Path(folder, "object")
+        try:
+            stored = loader.lake.download(version, path)
+        except ObjectMissing as error:
+            log.warning("object is gone", object=version.name, generation=version.generation, error=str(error))
+            return None
+        try:
+            if event.crc32c is not None and stored.crc32c != event.crc32c:
+                raise BadObject("checksum", f"{version.name}: crc32c is {stored.crc32c}, the event says {event.crc32c}")
+            entry = loader.warehouse.load(batch_of(version, key, path, loader.clock()))
+        except BadObject as error:
+            return _set_aside(loader, version, key, error, path)
+    log.info(
+        "loaded",
+        object=version.name,
+        generation=version.generation,
+        inserted=entry.rows_inserted,
+        updated=entry.rows_updated,
+        unchanged=entry.rows_unchanged,
+        superseded=entry.rows_superseded,
+        load_seq=entry.load_seq,
+    )
+    return entry
+
+
+def batch_of(version: ObjectVersion, key: RawPart | DroppedFile, path: Path, now: datetime) -> Batch:
+    """Give what a warehouse loads for an object whose bytes are in `path`; `now` is for rows that do not say when."""
+    table = TABLES[key.table]
+    if isinstance(key, RawPart):
+        return Batch(version, table, path, _extracted_at(path) or now, key.run_id)
+    rows = dropped_files.to_parquet(path, table, key.kind, path.with_suffix(".parquet"), DropCaps())
+    return Batch(version, table, rows, _extracted_at(rows) or now, None)
+
+
+def _extracted_at(path: Path) -> datetime | None:
+    """Give when the file says it was extracted: the one thing an empty part has to tell."""
+    try:
+        with parquet.open_file(path, Caps()) as file:
+            moment = datetime.fromisoformat(file.metadata.metadata[b"millrace.extracted_at"].decode())
+        return moment.astimezone(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError, pa.ArrowException, BadObject):
+        return None  # it does not say, or not in a way that can be believed
+
+
+def quarantine_name(version: ObjectVersion) -> str:
+    """Give where a version lies in quarantine, `.json` for its reason: a name that no hostile name can bend."""
+    digest = hashlib.sha256(version.name.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"quarantine/{digest[:16]}-{version.generation}"
+
+
+def _set_aside(
+    loader: Loader,
+    version: ObjectVersion,
+    key: RawPart | DroppedFile | None,
+    error: BadObject,
+    path: Path | None = None,
+) -> LedgerEntry:
+    """Keep the object with its reason, then note it in the ledger, so that nothing waits for it."""
+    reason = {
+        "bucket": version.bucket,
+        "name": version.name.encode("utf-8", "replace").decode(),
+        "generation": version.generation,
+        "reason": error.reason,
+        "message": str(error),
+    }
+    name = quarantine_name(version)
+    if path is None:
+        with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+            path = Path(folder, "object")
+            try:
+                loader.lake.download(version, path)
+                _keep(loader.quarantine, name, path)
+            except ObjectMissing:
+                log.warning("object is gone", object=version.name, generation=version.generation)
+    else:
+        _keep(loader.quarantine, name, path)
+    with contextlib.suppress(ObjectExists):  # an attempt that crashed said it in other words
+        create_once(loader.quarantine, f"{name}.json", json.dumps(reason, indent=1, sort_keys=True).encode())
+    log.error(
+        "quarantined",
+        object=version.name,
+        generation=version.generation,
+        reason=error.reason,
+        error=str(error),
+    )
+    rows = parquet.rows_of(path, Caps())
+    run_id = key.run_id if isinstance(key, RawPart) else None
+    return loader.warehouse.quarantine(version, key.table if key else None, run_id, rows, error.reason)
+
+
+def _keep(quarantine: Lake, name: str, path: Path) -> None:
+    """Copy the bytes; what has the name already is the same version, all of it: it need not be read to know that."""
+    with contextlib.suppress(ObjectExists):
+        quarantine.write(name, path, if_generation=0)

@@ -1,0 +1,331 @@
+"""The quarantine desk: see what the load set aside, load it after a fix, or give it up with a reason.
+
+    quarantine/<id>                    the bytes as they came; never changed, never deleted
+    quarantine/<id>.json               where they came from, and why they were set aside
+    quarantine/<id>.retry-<n>.json     why a later attempt failed as well
+    quarantine/<id>.discarded.json     why somebody gave them up
+
+A retry loads the kept copy, which is an object with a version of its own: the ledger row of that version and its rows
+commit together, so there is no moment at which a copy is loaded and not yet marked, or marked and not yet loaded.
+"""
+
+import contextlib
+import json
+import re
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, cast
+
+import pyarrow as pa
+
+from millrace import log
+from millrace.build import job
+from millrace.errors import BadObject, ConfigError
+from millrace.lake import ObjectExists, ObjectMissing, ObjectVersion, StoredObject, names
+from millrace.lake.names import DroppedFile, RawPart
+from millrace.load import handler
+from millrace.load.handler import Loader
+from millrace.warehouse import LedgerEntry, Warehouse, parquet
+from millrace.warehouse.parquet import Caps
+
+State = Literal["open", "loaded", "discarded"]
+
+_FOLDER = "quarantine/"
+_ID = re.compile(r"[0-9a-f]{16}-[0-9]{1,19}")
+_NAME = re.compile(rf"{_FOLDER}({_ID.pattern})(\.json|\.retry-[0-9]{{1,9}}\.json|\.discarded\.json)?")
+_SAMPLE_CHARACTERS = 2000
+_SAMPLE_CAPS = Caps(row_groups=1000, footer_bytes=4 << 20, page_bytes=8 << 20, vector_bytes=8 << 20, pages=50_000)
+_SAMPLE_ROWS = 5
+_WHY_CHARACTERS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One version that was set aside. `version` is None while its reason cannot be read; `id` names it to the desk.
+
+    `reason`, `message` and `set_aside_at` are those of the first attempt, `attempts` counts the failed ones.
+    """
+
+    id: str
+    state: State
+    version: ObjectVersion | None
+    table: str | None
+    run_id: str | None
+    reason: str
+    message: str
+    size_bytes: int | None
+    rows: int | None
+    set_aside_at: str | None
+    attempts: int
+
+    @property
+    def came_from(self) -> str:
+        """Where the bytes came from, on one line that a terminal can show."""
+        if self.version is None:
+            return "unknown"
+        return printable(f"{self.version.bucket}/{self.version.name}#{self.version.generation}").replace("\n", "\\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An entry with what a person needs to judge it; `sample` is printable, whatever the bytes are."""
+
+    entry: Entry
+    failed_since: tuple[str, ...]
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What a retry did: `load` is the ledger's row of the kept copy, None when it failed again for `reason`."""
+
+    entry: Entry
+    load: LedgerEntry | None
+    reason: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """What a discard did; `why` is the first one that was given. The bytes are kept."""
+
+    entry: Entry
+    why: str
+    is_new: bool
+
+
+def entries(desk: Loader, state: State | None = "open") -> list[Entry]:
+    """Give what lies in quarantine in that state (None: in any), oldest first."""
+    held: dict[str, dict[str, StoredObject]] = {}
+    for stored in desk.quarantine.list(_FOLDER):
+        if match := _NAME.fullmatch(stored.version.name):
+            held.setdefault(match[1], {})[match[2] or ""] = stored
+    found = [_entry(desk, entry_id, files) for entry_id, files in held.items()]
+    chosen = [entry for entry in found if state in (None, entry.state)]
+    return sorted(chosen, key=lambda entry: (entry.set_aside_at or "", entry.id))
+
+
+def show(desk: Loader, entry_id: str) -> Shown:
+    """Give an entry with a sample of its content; ConfigError when there is no such entry."""
+    entry, files = _find(desk, entry_id)
+    told = [_read(desk, stored) for suffix, stored in sorted(files.items()) if suffix.startswith(".retry-")]
+    failed = tuple(_one_line(f"{each.get('reason')}: {each.get('message')}") for each in told)
+    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        path = Path(folder, "object")
+        try:
+            desk.quarantine.download(_copy(entry, files).version, path)
+        except (ObjectMissing, ConfigError):
+            return Shown(entry, failed, "nothing was kept: the object was gone")
+        return Shown(entry, failed, _sample(path))
+
+
+def retry(desk: Loader, entry_id: str) -> Retried:
+    """Load the kept bytes as the object that they were, once; safe to repeat, also after a crash.
+
+    Rows that do not say when they were extracted count as extracted when they were set aside, so they do not win over
+    what came since. Raises ConfigError when there is no such entry, when it was discarded, or when nothing was kept.
+    """
+    entry, files = _find(desk, entry_id)
+    if entry.state == "discarded":
+        raise ConfigError(f"{entry_id} was discarded; drop the file again if it is to be loaded after all")
+    copy = _copy(entry, files).version
+    load = _loaded(desk, entry, copy)
+    try:
+        load = load or _load(desk, entry, copy)
+    except BadObject as error:
+        _note_failure(desk, entry, error)
+        return Retried(entry, None, error.reason, _one_line(str(error)))
+    except ObjectMissing as error:
+        raise ConfigError(f"{entry_id}: the bytes that were kept are gone: {error}") from error
+    if load.rows_inserted + load.rows_updated > 0:
+        job.request(desk.lake, load.load_seq, None)
+        desk.job.start(None)
+    log.info("loaded from quarantine", id=entry_id, table=load.table_name, rows=load.rows_read, load_seq=load.load_seq)
+    changed = f"{load.rows_inserted:,} inserted, {load.rows_updated:,} updated"
+    return Retried(replace(entry, state="loaded"), load, None, f"{load.rows_read:,} rows loaded: {changed}")
+
+
+def discard(desk: Loader, entry_id: str, why: str) -> Discarded:
+    """Give an entry up: it no longer counts as open, and its bytes stay where they are. The first `why` stays.
+
+    Raises ConfigError when there is no such entry, when it is loaded, or when `why` says nothing.
+    """
+    entry, _ = _find(desk, entry_id)
+    if entry.state == "loaded":
+        raise ConfigError(f"{entry_id} is loaded: there is nothing to discard")
+    if not why.strip() or len(why) > _WHY_CHARACTERS:
+        raise ConfigError(f"say why, in at most {_WHY_CHARACTERS} characters: whoever misses these rows will ask")
+    name = f"{_FOLDER}{entry_id}.discarded.json"
+    note = {"why": _one_line(why.strip()), "at": desk.clock().isoformat()}
+    try:
+        desk.quarantine.write(name, _to_json(note), if_generation=0)
+    except ObjectExists:
+        first = _parsed(desk.quarantine.read(name)[0])
+        return Discarded(replace(entry, state="discarded"), str(first.get("why")), is_new=False)
+    log.info("discarded", id=entry_id, reason=entry.reason)
+    return Discarded(replace(entry, state="discarded"), str(note["why"]), is_new=True)
+
+
+def settled(warehouse: Warehouse) -> Warehouse:
+    """Give the warehouse as the sums of a run should see it: a part that was loaded from quarantine is loaded, once."""
+    return cast(Warehouse, _Settled(warehouse))
+
+
+def printable(text: str) -> str:
+    """Give a text that a terminal shows and does not obey: what is no plain character is escaped."""
+    return "".join(mark if mark.isprintable() or mark == "\n" else ascii(mark)[1:-1] for mark in text)
+
+
+class _Settled:
+    """A warehouse in whose ledger the entry of a kept copy stands where its version was set aside."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._warehouse, name)
+
+    def loads_of(self, run_id: str) -> list[LedgerEntry]:
+        loads = self._warehouse.loads_of(run_id)
+        copies = {entry.version.name: entry for entry in loads if entry.version.name.startswith(_FOLDER)}
+        return [self._settled(entry, copies) for entry in loads if entry.version.name not in copies]
+
+    def find(self, version: ObjectVersion) -> LedgerEntry | None:
+        entry: LedgerEntry | None = self._warehouse.find(version)
+        if entry is None or entry.quarantine_reason is None or entry.run_id is None:
+            return entry
+        return next(each for each in self.loads_of(entry.run_id) if each.version == version)
+
+    def _settled(self, entry: LedgerEntry, copies: dict[str, LedgerEntry]) -> LedgerEntry:
+        copy = copies.get(handler.quarantine_name(entry.version)) if entry.quarantine_reason is not None else None
+        return replace(copy, version=entry.version) if copy else entry
+
+
+def _find(desk: Loader, entry_id: str) -> tuple[Entry, dict[str, StoredObject]]:
+    files: dict[str, StoredObject] = {}
+    if _ID.fullmatch(entry_id):
+        for stored in desk.quarantine.list(f"{_FOLDER}{entry_id}"):
+            if (match := _NAME.fullmatch(stored.version.name)) and match[1] == entry_id:
+                files[match[2] or ""] = stored
+    if not files:
+        raise ConfigError(f"{printable(entry_id)[:80]!r} is not in quarantine; the ids are those of the list")
+    return _entry(desk, entry_id, files), files
+
+
+def _entry(desk: Loader, entry_id: str, files: dict[str, StoredObject]) -> Entry:
+    told = _read(desk, files[".json"]) if ".json" in files else {}
+    version = _version(told, entry_id)
+    noted = desk.warehouse.find(version) if version else None
+    copy = files.get("")
+    entry = Entry(
+        id=entry_id,
+        state="open",
+        version=version,
+        table=noted.table_name if noted else None,
+        run_id=noted.run_id if noted else None,
+        reason=_one_line(str(told.get("reason", "unknown"))),
+        message=_one_line(str(told.get("message", "its reason was not written yet, or cannot be read"))),
+        size_bytes=copy.size_bytes if copy else None,
+        rows=noted.rows_quarantined if noted else None,
+        set_aside_at=noted.loaded_at.isoformat() if noted else None,
+        attempts=1 + sum(suffix.startswith(".retry-") for suffix in files),
+    )
+    if _loaded(desk, entry, copy.version if copy else None) is not None:
+        return replace(entry, state="loaded")
+    return replace(entry, state="discarded") if ".discarded.json" in files else entry
+
+
+def _loaded(desk: Loader, entry: Entry, copy: ObjectVersion | None) -> LedgerEntry | None:
+    """Give the load of the kept copy, or of the version itself: an event may have come again after a fix."""
+    for version in (copy, entry.version):
+        found = desk.warehouse.find(version) if version else None
+        if found is not None and found.quarantine_reason is None:
+            return found
+    return None
+
+
+def _load(desk: Loader, entry: Entry, copy: ObjectVersion) -> LedgerEntry:
+    if entry.version is None:
+        raise ConfigError(f"{entry.id}: {entry.message}, so it is not known what it was; its event comes again")
+    if entry.reason == "checksum":
+        raise BadObject("checksum", "the bytes that came are not those that were written: extract or drop them again")
+    key = names.parse(entry.version.name)
+    if not isinstance(key, RawPart | DroppedFile):
+        raise BadObject("object_name", f"{entry.came_from} is not the name of an object with rows")
+    noted = desk.warehouse.find(entry.version)
+    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        path = Path(folder, "object")
+        desk.quarantine.download(copy, path)
+        return desk.warehouse.load(handler.batch_of(copy, key, path, noted.loaded_at if noted else desk.clock()))
+
+
+def _note_failure(desk: Loader, entry: Entry, error: BadObject) -> None:
+    note = {"reason": error.reason, "message": str(error), "at": desk.clock().isoformat()}
+    number = entry.attempts
+    while True:
+        with contextlib.suppress(ObjectExists):  # another retry was faster
+            desk.quarantine.write(f"{_FOLDER}{entry.id}.retry-{number}.json", _to_json(note), if_generation=0)
+            log.warning("failed again", id=entry.id, reason=error.reason, error=str(error))
+            return
+        number += 1
+
+
+def _copy(entry: Entry, files: dict[str, StoredObject]) -> StoredObject:
+    if "" not in files:
+        raise ConfigError(f"{entry.id}: nothing was kept, because {entry.came_from} was gone when it was set aside")
+    return files[""]
+
+
+def _version(told: dict[str, object], entry_id: str) -> ObjectVersion | None:
+    """Give the version that a reason names, if that is the one which lies under this id."""
+    bucket, name, generation = (told.get(field) for field in ("bucket", "name", "generation"))
+    if not isinstance(bucket, str) or not isinstance(name, str) or not isinstance(generation, int):
+        return None
+    version = ObjectVersion(bucket, name, generation)
+    return version if handler.quarantine_name(version) == f"{_FOLDER}{entry_id}" else None
+
+
+def _read(desk: Loader, stored: StoredObject) -> dict[str, object]:
+    try:
+        return _parsed(desk.quarantine.read(stored.version.name)[0])
+    except ObjectMissing:
+        return {}
+
+
+def _parsed(content: bytes) -> dict[str, object]:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _sample(path: Path) -> str:
+    """Give the first rows of a Parquet file that is small enough to be looked into, else the first bytes as text."""
+    with path.open("rb") as file:
+        head = file.read(2 * _SAMPLE_CHARACTERS)
+    text = head.decode(errors="backslashreplace")
+    if head.startswith(b"PAR1"):
+        with contextlib.suppress(BadObject, OSError, pa.ArrowException, ValueError):
+            text = _first_rows(path)
+    return printable(text or "the object is empty")[:_SAMPLE_CHARACTERS]
+
+
+def _first_rows(path: Path) -> str:
+    with parquet.open_file(path, _SAMPLE_CAPS) as file:
+        columns = ", ".join(f"{field.name} {field.type}" for field in list(file.schema_arrow)[:100])
+        lines = [f"{file.metadata.num_rows:,} rows of ({columns:.1000})"]
+        with contextlib.suppress(BadObject, OSError, pa.ArrowException, ValueError):  # then the columns alone
+            parquet.check(path, _SAMPLE_CAPS)
+            batch = next(file.iter_batches(_SAMPLE_ROWS, use_threads=False), None)
+            lines += [f"{row!r:.400}" for row in (batch.to_pylist() if batch else [])]
+    return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(printable(text).split())[:500]
+
+
+def _to_json(fields: dict[str, str]) -> bytes:
+    return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"

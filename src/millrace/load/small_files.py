@@ -1,0 +1,77 @@
+"""A storm of small dropped files: whoever answers the first event loads its neighbours with it, in one transaction.
+
+Ten thousand files of three rows cost ten thousand transactions one by one. The events of those that were loaded with
+another find their row in the ledger and have nothing left to do, as with any repeated delivery. A file that cannot be
+read is left to its own event, which sets it aside.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from millrace import log
+from millrace.errors import BadObject
+from millrace.lake import Lake, ObjectMissing, ObjectVersion, StoredObject, names
+from millrace.lake.names import DroppedFile
+from millrace.load import dropped_files
+from millrace.load.dropped_lines import DropCaps
+from millrace.tables import TABLES
+from millrace.warehouse import LedgerEntry, SmallObject, Warehouse
+
+SMALL_BYTES = 64 << 10
+_FEWEST, _MOST = 8, 500
+
+
+def load_neighbours(
+    lake: Lake, warehouse: Warehouse, version: ObjectVersion, key: DroppedFile, now: datetime
+) -> LedgerEntry | None:
+    """Load a small dropped file with others of its table that wait; None when it is better loaded by itself."""
+    waiting = _waiting(lake, warehouse, version, key)
+    if len(waiting) < _FEWEST:
+        return None
+    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        objects = list(_read(lake, waiting, Path(folder)))
+    if version not in {each.version for each in objects}:
+        return None
+    try:
+        entries = warehouse.load_bundle(TABLES[key.table], objects, now)
+    except BadObject as error:
+        log.info("loading one by one", table=key.table, objects=len(objects), error=str(error))
+        return None
+    log.info("loaded together", table=key.table, objects=len(entries), load_seq=entries[0].load_seq)
+    return next(entry for entry in entries if entry.version == version)
+
+
+def _waiting(lake: Lake, warehouse: Warehouse, version: ObjectVersion, key: DroppedFile) -> list[StoredObject]:
+    """Give the file itself and small neighbours of a textual kind that the ledger does not know."""
+    if key.kind == "parquet":
+        return []
+    small = [stored for stored in lake.list(f"drop/{key.table}/") if stored.size_bytes <= SMALL_BYTES]
+    own = [stored for stored in small if stored.version == version]
+    if not own or len(small) < _FEWEST:
+        return []
+    known = warehouse.find_all([stored.version for stored in small])
+    others = [stored for stored in small if stored.version not in known and stored.version != version]
+    return own + [stored for stored in others if _kind(stored) in ("ndjson", "csv")][: _MOST - 1]
+
+
+def _kind(stored: StoredObject) -> str | None:
+    try:
+        key = names.parse(stored.version.name)
+    except BadObject:
+        return None
+    return key.kind if isinstance(key, DroppedFile) else None
+
+
+def _read(lake: Lake, waiting: list[StoredObject], folder: Path) -> Iterator[SmallObject]:
+    path = folder / "object"
+    for stored in waiting:
+        key = names.parse(stored.version.name)
+        if not isinstance(key, DroppedFile):
+            continue
+        try:
+            lake.download(stored.version, path)
+            yield SmallObject(stored.version, dropped_files.to_table(path, TABLES[key.table], key.kind, DropCaps()))
+        except (BadObject, ObjectMissing):
+            continue  # its own event says why

@@ -1,0 +1,1 @@
+"""How things are: one report for the commands and for the API."""

@@ -1,0 +1,355 @@
+"""How things are, and whether the numbers can be trusted: one assembler for the commands and for the API.
+
+What the lake tells is always there; what a store tells (standing.py) is as far as one can be read. Health and its
+reasons are by the rules of health.py.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from millrace import runs
+from millrace.build import job
+from millrace.config import StatusConfig
+from millrace.errors import ConfigError, MillraceError
+from millrace.lake import Lake
+from millrace.load import sweep
+from millrace.status.rules import Facts, Health, judge
+from millrace.status.store import (
+    MARTS,
+    BuildState,
+    Coverage,
+    Events,
+    Loaded,
+    MartState,
+    Standing,
+    Store,
+    StoreKind,
+    ledger_of,
+    look,
+)
+from millrace.tables import EXTRACTED, TABLES
+from millrace.warehouse.reading import Reader
+
+_SHOWN_RUNS = 5
+Read = Callable[[Callable[[Store], "Found"]], "Found"]
+
+
+class NothingYet(ConfigError):
+    """There is no store to read yet: nothing was built."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One run: complete, failed or unfinished; `reason` is given for the last two, as far as it is known."""
+
+    run_id: str
+    status: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """Whether a collector runs beside the store, and as which process; None is not known."""
+
+    is_running: bool | None = None
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """The collector, and when it (or a build) refreshed the usage marts last."""
+
+    running: bool | Literal["unknown"]
+    pid: int | None
+    last_refresh_at: datetime | None
+    seconds_since_refresh: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """One table: when what was loaded last was extracted; `is_silent` when a run should have brought more since."""
+
+    table: str
+    last_extracted_at: datetime | None
+    seconds_since: float | None
+    rows: int
+    is_silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole state. `runs` are oldest first, `builds` newest first.
+
+    `lag_events` are usage events that were loaded or changed and are not yet in every usage mart, `lag_rows` the rows
+    of the other tables that came after the last good build, `lag_seconds` how long the oldest of both has been waiting:
+    0 when nothing waits. They are None where they cannot be known: no store could be read, or only a published copy
+    that is older than what was asked for. `store_error` says why no store could be read.
+    """
+
+    health: Health
+    reasons: tuple[str, ...]
+    as_of: datetime | None
+    built_through: int | None
+    newest_load_seq: int | None
+    lag_events: int | None
+    lag_rows: int | None
+    lag_seconds: float | None
+    watcher: Watcher
+    marts: tuple[MartState, ...]
+    events: Events
+    coverage: Coverage
+    sources: tuple[SourceState, ...]
+    runs: tuple[RunState, ...]
+    last_complete: str | None
+    builds: tuple[BuildState, ...]
+    in_quarantine: int
+    store: StoreKind | None
+    store_error: str | None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing ran here yet."""
+        return self.store is None and self.store_error is None and not self.runs
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether a person has something to do, also where health is good: mind what was set aside, or end a run."""
+        has_ended = not self.runs or self.runs[-1].status == "complete"
+        waits = bool(self.lag_events or self.lag_rows)
+        return self.health in ("stale", "error") or self.in_quarantine > 0 or not has_ended or waits
+
+    def to_json(self) -> str:
+        """Give it as the API does; instants are UTC, with a Z."""
+        return json.dumps(asdict(self), indent=1, default=_instant)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What depends on the store; `standing` is None without one."""
+
+    standing: Standing | None
+    runs: tuple[RunState, ...]
+    in_quarantine: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """A published snapshot as a store."""
+
+    marts: str
+    query: Any
+    kind: StoreKind = "published"
+
+
+def of_reader(reader: Reader) -> Read:
+    """Let what is published be the store; nothing else is opened."""
+
+    def read(work: Callable[[Store], Found]) -> Found:
+        try:
+            reader.version()
+        except ConfigError as error:
+            raise NothingYet(str(error)) from error
+        return reader.read(lambda snapshot: work(_Snapshot(snapshot.schema, snapshot.query)))
+
+    return read
+
+
+def assemble(
+    lake: Lake,
+    read: Read,
+    desk: Lake | None = None,
+    watcher: Collecting = Collecting(),
+    limits: StatusConfig = StatusConfig(),  # noqa: B008 - frozen
+    *,
+    now: datetime,
+) -> Status:
+    """Read it all; what goes wrong with the store is said in `store_error`, and nothing is raised for it.
+
+    `read` gives work a store, and what that makes of it back (see `of_reader`); it raises NothingYet when there is none
+    yet. `desk` is the quarantine's bucket; None where it may not be read.
+    """
+    ids = sweep.run_ids(lake)
+    is_building = job.is_building(lake, now)
+    asked = job.requested(lake)
+    error: str | None = None
+
+    def work(store: Store | None) -> Found:
+        standing = look(store) if store else None
+        is_warehouse = store is not None and store.kind == "warehouse"
+        recent = tuple(_run(lake, store if is_warehouse else None, run_id) for run_id in ids[-_SHOWN_RUNS:])
+        return Found(standing, recent, _in_quarantine(lake, desk, store if standing and standing.loads else None))
+
+    try:
+        found = read(work)
+    except MillraceError as reason:
+        found = work(None)
+        is_on_its_way = is_building or _is_new(lake, found.runs, now, limits)
+        if not isinstance(reason, NothingYet) or ((ids or asked) and not is_on_its_way):
+            error = str(reason)
+    is_building = is_building or job.is_building(lake, now)  # one may have started before the store was read
+    facts = _facts(lake, found, asked, is_building, watcher, limits, now)
+    return _status(lake, ids, found, error, facts, watcher, limits, now)
+
+
+def _status(
+    lake: Lake,
+    ids: list[str],
+    found: Found,
+    error: str | None,
+    facts: Facts,
+    watcher: Collecting,
+    limits: StatusConfig,
+    now: datetime,
+) -> Status:
+    standing = found.standing or _NOTHING
+    health, reasons = judge(facts, error, limits)
+    is_known = error is None and not facts.is_behind
+    is_watching: bool | Literal["unknown"] = "unknown" if watcher.is_running is None else watcher.is_running
+    refreshed_at = _refreshed_at(standing)
+    return Status(
+        health=health,
+        reasons=reasons,
+        as_of=standing.as_of,
+        built_through=standing.good.built_through if standing.good else None,
+        newest_load_seq=standing.newest_load_seq if found.standing else None,
+        lag_events=facts.lag_events if is_known else None,
+        lag_rows=facts.lag_rows if is_known else None,
+        lag_seconds=max(facts.events_wait_s, facts.rows_wait_s) if is_known else None,
+        watcher=Watcher(is_watching, watcher.pid, refreshed_at, facts.since_refresh_s),
+        marts=standing.marts,
+        events=standing.events,
+        coverage=standing.coverage,
+        sources=_sources(standing, limits, now),
+        runs=found.runs,
+        last_complete=next((run_id for run_id in reversed(ids) if _is_complete(lake, run_id)), None),
+        builds=standing.builds,
+        in_quarantine=found.in_quarantine,
+        store=found.standing.kind if found.standing else None,
+        store_error=error,
+    )
+
+
+_NOTHING = Standing(
+    kind="published",
+    builds=(),
+    good=None,
+    as_of=None,
+    loads={},
+    marts=tuple(MartState(name, None, False, None, None) for name in MARTS),
+    events=Events(0, 0, {}, {}),
+    coverage=Coverage(0, 0, 0, 0, 0, ()),
+)
+
+
+def _facts(
+    lake: Lake,
+    found: Found,
+    asked: int | None,
+    is_building: bool,
+    watcher: Collecting,
+    limits: StatusConfig,
+    now: datetime,
+) -> Facts:
+    standing = found.standing or _NOTHING
+    newest_run = found.runs[-1] if found.runs else None
+    others = [loaded for loaded in standing.others if loaded.waiting]
+    waiting = [*others, *([standing.usage] if standing.usage.waiting else [])]
+    is_behind = found.standing is not None and standing.kind == "published" and (asked or 0) > standing.newest_load_seq
+    return Facts(
+        is_building=is_building,
+        build=standing.builds[0].number if standing.builds else None,
+        build_result=standing.builds[0].result if standing.builds else None,
+        run_id=newest_run.run_id if newest_run else None,
+        run_status=newest_run.status if newest_run else None,
+        run_reason=newest_run.reason if newest_run else None,
+        run_age_s=_run_age_s(lake, newest_run.run_id, now) if newest_run else None,
+        is_watching=watcher.is_running,
+        lag_events=standing.usage.waiting,
+        lag_rows=sum(loaded.waiting for loaded in others),
+        events_wait_s=_oldest_s([standing.usage], now),
+        rows_wait_s=_oldest_s(others, now),
+        published_through=standing.newest_load_seq if is_behind else None,
+        asked_through=asked,
+        since_refresh_s=_since(_refreshed_at(standing), now),
+        since_change_s=min(
+            (_since(each.waiting_until, now) or 0.0 for each in waiting if each.waiting_until), default=None
+        ),
+        silent=tuple(
+            (source.table, source.seconds_since or 0.0)
+            for source in _sources(standing, limits, now)
+            if source.is_silent
+        ),
+    )
+
+
+def _refreshed_at(standing: Standing) -> datetime | None:
+    return max(
+        (mart.last_refresh_at for mart in standing.marts if mart.name.startswith("usage_") and mart.last_refresh_at),
+        default=None,
+    )
+
+
+def _since(instant: datetime | None, now: datetime) -> float | None:
+    return None if instant is None else max(0.0, (now - instant).total_seconds())
+
+
+def _oldest_s(loads: list[Loaded], now: datetime) -> float:
+    return max((_since(loaded.waiting_since, now) or 0.0 for loaded in loads), default=0.0)
+
+
+def _sources(standing: Standing, limits: StatusConfig, now: datetime) -> tuple[SourceState, ...]:
+    found = []
+    for table in TABLES:
+        loaded = standing.loads.get(table, Loaded())
+        seconds = _since(loaded.extracted_at, now)
+        is_late = seconds is not None and seconds > limits.silent_h * 3600
+        is_silent = is_late and loaded.is_extracted and table in EXTRACTED
+        found.append(SourceState(table, loaded.extracted_at, seconds, loaded.row_count, is_silent))
+    return tuple(found)
+
+
+def _run(lake: Lake, store: Store | None, run_id: str) -> RunState:
+    final = runs.read_final(lake, run_id)
+    if final is not None:
+        return RunState(run_id, final.status, final.reason)
+    why = sweep.why_unfinished(lake, ledger_of(store) if store else None, run_id)
+    return RunState(run_id, "unfinished", why or ("everything is there; run again to end it" if store else None))
+
+
+def _run_age_s(lake: Lake, run_id: str, now: datetime) -> float:
+    return max(0.0, (now - datetime.fromisoformat(runs.read_plan(lake, run_id).scheduled_at)).total_seconds())
+
+
+def _is_new(lake: Lake, recent: tuple[RunState, ...], now: datetime, limits: StatusConfig) -> bool:
+    """Whether the newest run goes on, so that its build is still to come."""
+    if not recent or recent[-1].status != "unfinished":
+        return False
+    return _run_age_s(lake, recent[-1].run_id, now) <= limits.stale_s
+
+
+def _is_complete(lake: Lake, run_id: str) -> bool:
+    final = runs.read_final(lake, run_id)
+    return final is not None and final.status == "complete"
+
+
+class _NoJob:
+    def start(self, run_id: str | None) -> None:
+        """Nothing is built for who only looks."""
+
+
+def _in_quarantine(lake: Lake, desk: Lake | None, store: Store | None) -> int:
+    if desk is None or next(iter(desk.list("quarantine/")), None) is None:
+        return 0
+    from millrace.load import quarantine  # who has no desk need not have what loads files
+    from millrace.load.handler import Loader
+
+    return len(quarantine.entries(Loader(lake, desk, ledger_of(store), _NoJob())))
+
+
+def _instant(value: object) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{value!r} was not expected in a status")
+    return value.isoformat().replace("+00:00", "Z")

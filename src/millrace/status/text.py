@@ -1,0 +1,96 @@
+"""The status as a person reads it on a terminal."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from millrace.status.report import Status
+from millrace.status.rules import age
+from millrace.status.store import MartState
+
+_BEGIN = "nothing has run yet; type: make run, or: .venv/bin/python -m millrace collect"
+_STORES = {
+    "warehouse": "read from the working warehouse",
+    "published": "read from the published copy, as the working warehouse is in use or elsewhere",
+    None: "no store could be read",
+}
+
+
+def lines(status: Status) -> Iterator[str]:
+    """Say it, the verdict first, and what is to be done about it next."""
+    yield f"ETL pipeline: {status.health}; {'nothing is built' if status.is_untouched else _STORES[status.store]}"
+    if status.is_untouched:
+        yield f"look: {_BEGIN}"
+    for reason in status.reasons:
+        yield f"{'wait' if status.health == 'syncing' else 'look'}: {reason}"
+    if status.in_quarantine:
+        yield f'look: {status.in_quarantine} objects in quarantine; type: make run ARGS="quarantine list"'
+    yield _watcher(status)
+    yield f"Lag      {_lag(status)}"
+    yield f"Built    {_built(status)}"
+    yield f"Events   {_events(status)}"
+    yield "Marts"
+    yield from (_mart(mart) for mart in status.marts)
+    yield from _coverage(status)
+    yield "Sources"
+    for source in status.sources:
+        when = "never extracted" if source.seconds_since is None else f"{age(source.seconds_since)} ago"
+        yield f"  {source.table:<21} {source.rows:>11,} rows  {when}{', silent' if source.is_silent else ''}"
+    for run in status.runs:
+        yield f"run {run.run_id}: {run.status}{f' ({run.reason})' if run.reason else ''}"
+    for build in status.builds:
+        took = "" if build.seconds is None else f", {build.seconds:.1f} s"
+        through = f"built through {build.built_through}, started {_at(build.started_at)}{took}"
+        yield f"build {build.number}: {build.result}, {through}"
+
+
+def _watcher(status: Status) -> str:
+    watcher = status.watcher
+    words = {True: f"running (pid {watcher.pid})", False: "not running", "unknown": "unknown"}
+    ago = watcher.seconds_since_refresh
+    refreshed = "usage marts never refreshed" if ago is None else f"usage marts refreshed {age(ago)} ago"
+    return f"Watcher  {words[watcher.running]}; {refreshed}"
+
+
+def _lag(status: Status) -> str:
+    if status.lag_events is None or status.lag_rows is None or status.lag_seconds is None:
+        return "unknown"
+    waits = f", the oldest for {age(status.lag_seconds)}" if status.lag_events or status.lag_rows else ""
+    return f"{status.lag_events} events, {status.lag_rows} rows{waits}"
+
+
+def _built(status: Status) -> str:
+    if status.built_through is None:
+        return f"nothing; loaded through {status.newest_load_seq or 0}"
+    as_of = f", as of {_at(status.as_of)}" if status.as_of else ""
+    return f"through {status.built_through}{as_of}; loaded through {status.newest_load_seq}"
+
+
+def _events(status: Status) -> str:
+    pairs = (
+        f"{name}={count}"
+        for by in (status.events.by_provider, status.events.by_cost_source)
+        for name, count in by.items()
+    )
+    return " ".join([f"{status.events.total} total", *pairs])
+
+
+def _mart(mart: MartState) -> str:
+    rows = "not there" if mart.rows is None else f"{mart.rows:,} rows"
+    through = (
+        "" if mart.watermark is None else f"  through {mart.watermark}, {'current' if mart.is_current else 'behind'}"
+    )
+    return f"  {mart.name:<21} {rows:>16}{through}"
+
+
+def _coverage(status: Status) -> Iterator[str]:
+    has = status.coverage
+    projects = f"{has.projects} projects, {has.projects_with_mart} in the marts, {has.projects_with_repository}"
+    repositories = f"{has.repositories} repositories, {has.repositories_with_pull_requests} with merged pull requests"
+    yield f"Coverage {projects} with a repository; {repositories}"
+    for model in has.unpriced:
+        name = f"{model.agent} {model.provider or 'no provider'} {model.model or 'no model'}"
+        yield f"  no price: {name}, {model.tokens:,} tokens of {model.responses:,} responses"
+
+
+def _at(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S}Z"

@@ -1,0 +1,154 @@
+# ruff: noqa: S608 - the names are this module's own
+"""The builds in DuckDB: their log in `meta.builds`, and the copy of the file that readers see."""
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, astuple, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from millrace.errors import ConfigError
+from millrace.warehouse import BuildRow, Fenced, Node
+from millrace.warehouse.duckdb.ledger import naive
+from millrace.warehouse.parquet import first_line
+
+CREATE = """
+    CREATE TABLE IF NOT EXISTS meta.builds (
+        number BIGINT, token BIGINT, holder VARCHAR, requested_load_seq BIGINT, built_through BIGINT,
+        as_of TIMESTAMP, started_at TIMESTAMP, finished_at TIMESTAMP, result VARCHAR, seconds DOUBLE, nodes VARCHAR
+    );
+    CREATE TABLE IF NOT EXISTS meta.mart_watermarks (
+        mart_name VARCHAR, load_seq BIGINT, definition VARCHAR, refreshed_at TIMESTAMP
+    );
+    CREATE TABLE IF NOT EXISTS meta.usage_old_keys (
+        day DATE, user_id VARCHAR, project VARCHAR, agent VARCHAR, provider VARCHAR, model VARCHAR, speed VARCHAR,
+        session_id VARCHAR, load_seq BIGINT
+    );
+"""
+_COLUMNS = ", ".join(field.name for field in fields(BuildRow))
+_AS_OF = "SELECT max(extracted_at) FROM meta.loads WHERE table_name = 'pull_requests' AND quarantine_reason IS NULL"
+
+
+def newest_load_seq(connection: duckdb.DuckDBPyConnection) -> int:
+    """Give the largest load sequence of the ledger; 0 when it is empty."""
+    return int(connection.execute("SELECT coalesce(max(load_seq), 0) FROM meta.loads").fetchall()[0][0])
+
+
+def start(
+    connection: duckdb.DuckDBPyConnection, token: int, holder: str, requested_load_seq: int | None, now: datetime
+) -> BuildRow:
+    """Note that a build starts; what runs under an older token is abandoned with that."""
+    _refuse_older(connection, token)
+    connection.execute("UPDATE meta.builds SET result = 'abandoned' WHERE result = 'running'")
+    number = int(connection.execute("SELECT coalesce(max(number), 0) + 1 FROM meta.builds").fetchall()[0][0])
+    as_of = connection.execute(_AS_OF).fetchall()[0][0]
+    build = BuildRow(
+        number=number,
+        token=token,
+        holder=holder,
+        requested_load_seq=requested_load_seq,
+        built_through=newest_load_seq(connection),
+        as_of=as_of and as_of.replace(tzinfo=UTC),
+        started_at=now,
+    )
+    values = _values(build)
+    connection.execute(f"INSERT INTO meta.builds ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
+    return build
+
+
+def end(connection: duckdb.DuckDBPyConnection, build: BuildRow) -> None:
+    """Note how a build ended."""
+    _refuse_older(connection, build.token)
+    values = [*_values(build)[-4:], build.number]
+    connection.execute(
+        "UPDATE meta.builds SET finished_at = ?, result = ?, seconds = ?, nodes = ? WHERE number = ?", values
+    )
+
+
+def last(connection: duckdb.DuckDBPyConnection, limit: int) -> list[BuildRow]:
+    """Give the last builds, the newest first."""
+    query = f"SELECT {_COLUMNS} FROM meta.builds ORDER BY number DESC LIMIT ?"
+    return [_build(row) for row in connection.execute(query, [limit]).fetchall()]
+
+
+def published(path: Path) -> BuildRow | None:
+    """Give the build whose marts a published file holds; None when there is no such file, or no reading it."""
+    if not path.exists():
+        return None
+    try:
+        with duckdb.connect(path, read_only=True) as connection:
+            return next(iter(last(connection, 1)), None)
+    except duckdb.Error:
+        return None
+
+
+def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Give the rows of a query over a published file; ConfigError when there is none that answers it."""
+    if not path.exists():
+        raise ConfigError(f"{path} is not there yet: nothing was built; type: make run")
+    try:
+        with duckdb.connect(path, read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+    except duckdb.Error as error:
+        raise ConfigError(f"{path} cannot answer: {first_line(error)}; type: make run") from error
+
+
+def publish(connection: duckdb.DuckDBPyConnection, build: BuildRow, path: Path) -> None:
+    """Put a copy of the whole warehouse at `path` with one rename: readers have the old file or the new one.
+
+    The token is looked at immediately before the rename, and nobody can start a build between the two: to start one
+    is to write into the warehouse, and while this process has that file open, DuckDB's lock keeps every other process
+    out. Two connections of one process are kept apart by the lock beside the copy: the second to publish comes after
+    the first's rename, and whoever is older by then finds the larger token. A rename that was overtaken all the same
+    (the lock file removed by hand) is found by the next build job, which compares what is published with the log.
+    """
+    aside = path.with_name(f"{path.name}.aside")
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in (aside, aside.with_name(f"{aside.name}.wal")):
+            leftover.unlink(missing_ok=True)
+        _copy(connection, aside)
+        _sync(aside)
+        _refuse_older(connection, build.token)
+        os.replace(aside, path)
+        _sync(path.parent)
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, to: Path) -> None:
+    name = connection.execute("SELECT current_database()").fetchall()[0][0]
+    quoted = str(to).replace("'", "''")
+    connection.execute(f"ATTACH '{quoted}' AS published_aside")
+    try:
+        connection.execute(f'COPY FROM DATABASE "{name.replace(chr(34), chr(34) * 2)}" TO published_aside').fetchall()
+    finally:
+        connection.execute("DETACH published_aside")
+
+
+def _refuse_older(connection: duckdb.DuckDBPyConnection, token: int) -> None:
+    """Raise Fenced when a build with a larger token has started."""
+    newest = connection.execute("SELECT max(token) FROM meta.builds").fetchall()[0][0]
+    if newest is not None and newest > token:
+        raise Fenced(f"a build with token {newest} has started; this one has {token} and was taken for dead")
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _values(build: BuildRow) -> list[Any]:
+    *values, _ = astuple(build)
+    instants = [naive(value) if isinstance(value, datetime) else value for value in values]
+    return [*instants, json.dumps([asdict(node) for node in build.nodes])]
+
+
+def _build(row: tuple[Any, ...]) -> BuildRow:
+    values: list[Any] = [value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in row]
+    return replace(BuildRow(*values), nodes=tuple(Node(**node) for node in json.loads(values[-1])))

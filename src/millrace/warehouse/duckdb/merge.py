@@ -1,0 +1,262 @@
+# ruff: noqa: S608 - this module only writes SQL: values are parameters, names are quoted and checked before
+"""The SQL by which DuckDB merges a Parquet file into a raw table: pure functions of column names and types.
+
+Why any order of arrival gives the same table: all versions of a row that ever arrive are totally ordered by
+(`_extracted_at`, the table's `newest` column, the content, `_run_id`), NULL lowest. Whatever happens (insert,
+update, advance the stamp of an equal row, supersede), the raw table holds the greatest version so far of each
+key. A maximum depends neither on order nor on repetition, so one load or twenty, forwards or backwards, end in
+the same rows. Only `_load_seq` tells how it came about.
+
+The content is compared column by column, null-safe. It is put in order as text: the columns that are not NULL,
+by name, so that a column which some other file adds, before or after, changes nothing for the rows without it.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from millrace.errors import BadObject
+from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, LOAD_SEQ, RATIO, RUN_ID, TEXT, TEXTS, Table
+
+_TYPES: dict[pa.DataType, str] = {
+    TEXT: "VARCHAR",
+    COUNT: "BIGINT",
+    RATIO: "DOUBLE",
+    FLAG: "BOOLEAN",
+    INSTANT: "TIMESTAMP",
+    TEXTS: "VARCHAR[]",
+}
+_WIDENED = {
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"), "BIGINT"),
+    **dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "TIMESTAMP"),
+    **dict.fromkeys(("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"), "TIMESTAMP"),
+    "FLOAT": "DOUBLE",
+    "JSON": "VARCHAR",
+    '"NULL"[]': "VARCHAR[]",
+}
+_NOTHING = '"NULL"'  # what DuckDB calls the type of a column that has no values
+_FIRST, _LAST = "TIMESTAMP '0001-01-01'", "TIMESTAMP '9999-12-31 23:59:59.999999'"
+# The folders dt=… and run=… of a path would else become columns.
+_FILE = "read_parquet($path, hive_partitioning = false)"
+
+DESCRIBE_FILE = f"DESCRIBE SELECT * FROM {_FILE}"
+COUNT_FATES = "SELECT fate, count(*) FROM decided GROUP BY fate"
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """How one file goes into one raw table.
+
+    `columns` are the table's (name: type) after `added` was added, without `_load_seq`. `select` reads them from
+    the file; its parameters are $path, $extracted_at and $run_id.
+    """
+
+    table: Table
+    columns: dict[str, str]
+    added: dict[str, str]
+    select: str
+
+    @property
+    def names(self) -> str:
+        """The columns, as SQL."""
+        return ", ".join(quoted(name) for name in self.columns)
+
+    @property
+    def keys(self) -> str:
+        """The key columns, as SQL."""
+        return ", ".join(quoted(name) for name in self.table.key)
+
+    @property
+    def content(self) -> list[str]:
+        """The columns that say what a row is, beside its key: by name, in any case."""
+        stamps_and_key = (EXTRACTED_AT, RUN_ID, *self.table.key)
+        return sorted((name for name in self.columns if name not in stamps_and_key), key=str.lower)
+
+
+def quoted(name: str) -> str:
+    """Give a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def raw(table: Table) -> str:
+    """Give the qualified name of the raw table."""
+    return f"raw.{quoted(table.name)}"
+
+
+def create(table: Table) -> str:
+    """Give the statement that makes the raw table unless it is there; a primary key would slow it five times."""
+    columns = [f"{quoted(field.name)} {_TYPES[field.type]}" for field in table.schema]
+    return f"CREATE TABLE IF NOT EXISTS {raw(table)} ({', '.join(columns)}, {LOAD_SEQ} BIGINT)"
+
+
+def all_keys(table: Table) -> str:
+    """Give the query for the key of every row."""
+    return f"SELECT {', '.join(quoted(name) for name in table.key)} FROM {raw(table)}"
+
+
+def plan(table: Table, came: dict[str, str], stored: dict[str, str], cap: int) -> Merge:
+    """Match the file's columns (`came`, name: type) to the raw table's (`stored`), by name in any case.
+
+    Raises BadObject: `missing_key`, `schema` (a type that does not fit), `too_large` (over `cap` columns).
+    """
+    columns = {name: kind for name, kind in stored.items() if name != LOAD_SEQ}
+    given = {name.lower(): (name, kind) for name, kind in came.items()}
+    missing = [name for name in table.key if name.lower() not in given]
+    if missing:
+        raise BadObject("missing_key", f"no column {' and '.join(missing)} came: it names a row of {table.name}")
+    known = {name.lower() for name in columns}
+    new = {name: kind for name, kind in came.items() if name.lower() not in known and kind != _NOTHING}
+    added = {name: _WIDENED.get(kind, kind) for name, kind in new.items()}
+    columns |= added
+    if len(columns) > cap:
+        raise BadObject("too_large", f"raw.{table.name} would get {len(columns)} columns; {cap} are the most")
+    return Merge(table, columns, added, _select(columns, given))
+
+
+def add_column(table: Table, name: str, kind: str) -> str:
+    """Give the statement that adds a column which the file brought."""
+    return f"ALTER TABLE {raw(table)} ADD COLUMN {quoted(name)} {kind}"
+
+
+def stage(merge: Merge) -> str:
+    """Give the statement that puts the file's rows into the table `staged`."""
+    return f"CREATE OR REPLACE TEMP TABLE staged AS {merge.select}"
+
+
+def keep_best(merge: Merge) -> str:
+    """Give the statement that leaves the greatest version of each key in `staged`."""
+    return f"CREATE OR REPLACE TEMP TABLE staged AS {best(merge, 'SELECT * FROM staged')}"
+
+
+def facts(merge: Merge, source: str) -> str:
+    """Give the query for (rows, distinct keys, greatest `_extracted_at`, rows that fail one of the checks)."""
+    failing = " OR ".join(condition for _, _, condition in checks(merge))
+    wanted = f"count(*), count(DISTINCT ROW({merge.keys})), max({EXTRACTED_AT}), count(*) FILTER ({failing})"
+    return f"SELECT {wanted} FROM ({source})"
+
+
+def failures(merge: Merge, source: str) -> str:
+    """Give the query for the number of rows that fail each of the checks."""
+    counts = [f"count(*) FILTER ({condition})" for _, _, condition in checks(merge)]
+    return f"SELECT {', '.join(counts)} FROM ({source})"
+
+
+def checks(merge: Merge) -> list[tuple[str, str, str]]:
+    """Give what no row may be, as (reason, message, condition)."""
+    required = [name for name in merge.table.key if name not in merge.table.key_may_be_null]
+    instants = [name for name, kind in merge.columns.items() if kind == "TIMESTAMP"]
+    null = [("null_key", f"have no {name}, which names them", f"{quoted(name)} IS NULL") for name in required]
+    far = "have a {} outside of the years 1 to 9999"
+    return null + [
+        ("out_of_range", far.format(name), f"{quoted(name)} NOT BETWEEN {_FIRST} AND {_LAST}") for name in instants
+    ]
+
+
+def best(merge: Merge, source: str) -> str:
+    """Give the query for the greatest version of each key in `source`."""
+    newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
+    order = f"{EXTRACTED_AT} DESC, {newest}{_text(merge, 'f')} DESC, {RUN_ID} DESC NULLS LAST"
+    return f"SELECT * FROM ({source}) AS f QUALIFY row_number() OVER (PARTITION BY {merge.keys} ORDER BY {order}) = 1"
+
+
+def insert_all(merge: Merge, source: str) -> str:
+    """Give the statement that fills an empty raw table."""
+    return f"INSERT INTO {raw(merge.table)} ({merge.names}, {LOAD_SEQ}) SELECT {merge.names}, $load_seq FROM ({source})"
+
+
+def decide(merge: Merge) -> str:
+    """Give the statement that puts into the table `decided` what becomes of every row of `staged`.
+
+    `tied` is a row that only the text of its content tells from the stored one's version: `break_ties` decides.
+    """
+    same_key = " AND ".join(
+        _same(name) if name in merge.table.key_may_be_null else f"s.{quoted(name)} = t.{quoted(name)}"
+        for name in merge.table.key
+    )
+    newest = merge.table.newest
+    by_newest = f"WHEN NOT ({_same(newest)}) THEN if({_greater(newest)}, 'updated', 'superseded')" if newest else ""
+    # Only the key columns of a large table are looked through; the rows that match are then read by their place.
+    return f"""
+        CREATE OR REPLACE TEMP TABLE decided AS
+        SELECT s.rowid AS staged_row, t.stored_row, CASE
+            WHEN t.stored_row IS NULL THEN 'inserted'
+            WHEN {" AND ".join(_same(name) for name in merge.content) or "true"} THEN
+                if((s.{EXTRACTED_AT} > t.{EXTRACTED_AT})
+                    OR (s.{EXTRACTED_AT} = t.{EXTRACTED_AT} AND {_greater(RUN_ID)}), 'confirmed', 'unchanged')
+            WHEN s.{EXTRACTED_AT} > t.{EXTRACTED_AT} THEN 'updated'
+            WHEN s.{EXTRACTED_AT} < t.{EXTRACTED_AT} THEN 'superseded'
+            {by_newest}
+            ELSE 'tied' END AS fate
+        FROM staged AS s LEFT JOIN (
+            SELECT rowid AS stored_row, * FROM {raw(merge.table)}
+            WHERE rowid IN (SELECT t.rowid FROM {raw(merge.table)} AS t SEMI JOIN staged AS s ON {same_key})
+        ) AS t ON {same_key}"""
+
+
+def break_ties(merge: Merge) -> str:
+    """Give the statement that decides what is `tied`."""
+    return f"""
+        UPDATE decided AS d
+        SET fate = if({_text(merge, "s")} > {_text(merge, "t")}, 'updated', 'superseded')
+        FROM staged AS s, {raw(merge.table)} AS t
+        WHERE d.fate = 'tied' AND s.rowid = d.staged_row AND t.rowid = d.stored_row"""
+
+
+def carry_out(merge: Merge) -> dict[str, str]:
+    """Give, by fate, the statement that does to the raw table what was decided."""
+    chosen = "FROM staged AS s JOIN decided AS d ON s.rowid = d.staged_row WHERE d.fate"
+    rest = [name for name in merge.columns if name not in merge.table.key]
+    changes = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in rest)
+    stamps = f"{EXTRACTED_AT} = s.{EXTRACTED_AT}, {RUN_ID} = s.{RUN_ID}"
+    update, this = f"UPDATE {raw(merge.table)} AS t SET", "AND t.rowid = d.stored_row"
+    return {
+        "inserted": insert_all(merge, f"SELECT s.* {chosen} = 'inserted'"),
+        "updated": f"{update} {changes}, {LOAD_SEQ} = $load_seq {chosen} = 'updated' {this}",
+        "confirmed": f"{update} {stamps} {chosen} = 'confirmed' {this}",
+    }
+
+
+def _select(columns: dict[str, str], given: dict[str, tuple[str, str]]) -> str:
+    stand_in = {EXTRACTED_AT: "$extracted_at::TIMESTAMP", RUN_ID: "$run_id::VARCHAR"}
+    parts = []
+    for name, kind in columns.items():
+        value = _value(*given[name.lower()], kind) if name.lower() in given else f"NULL::{kind}"
+        if name in stand_in:
+            value = f"coalesce({value}, {stand_in[name]})"
+        parts.append(f"{value} AS {quoted(name)}")
+    return f"SELECT {', '.join(parts)} FROM {_FILE}"
+
+
+def _value(name: str, came: str, kind: str) -> str:
+    """Give the expression that reads the column `name` of type `came` as `kind`, without loss; else BadObject."""
+    column = quoted(name)
+    if came == _NOTHING:
+        return f"NULL::{kind}"
+    if _WIDENED.get(came, came) != kind:
+        raise BadObject("schema", f"column {name}: file has {came}, table has {kind}")
+    if came.endswith("_NS"):  # a cast would cut towards 1970
+        nanoseconds = f"epoch_ns({column})"
+        return f"make_timestamp(({nanoseconds} - (({nanoseconds} % 1000) + 1000) % 1000) // 1000)"
+    if kind == "DOUBLE":
+        return f"{column}::DOUBLE + 0.0"  # -0.0 equals 0.0, but is another text: keep one of them
+    return column if came == kind else f"{column}::{kind}"
+
+
+def _same(name: str) -> str:
+    return f"s.{quoted(name)} IS NOT DISTINCT FROM t.{quoted(name)}"
+
+
+def _greater(name: str) -> str:
+    s, t = f"s.{quoted(name)}", f"t.{quoted(name)}"
+    return f"coalesce({s} > {t}, {s} IS NOT NULL AND {t} IS NULL)"
+
+
+def _text(merge: Merge, alias: str) -> str:
+    """Give the expression for the content as text; two rows have the same text only if they are the same."""
+    parts = []
+    for name in merge.content:
+        column = f"{alias}.{quoted(name)}"
+        is_scalar = "(" not in merge.columns[name] and not merge.columns[name].endswith("]")
+        value = f"to_json({column}::VARCHAR)" if is_scalar else f"to_json({column})"
+        parts.append(f"coalesce('{name.lower()}:' || {value} || ',', '')")
+    return f"concat({', '.join(parts)})" if parts else "''"

@@ -1,0 +1,170 @@
+"""Reads of the published DuckDB file, while newer ones take its place.
+
+A publication renames a new file over the old one. Who has the old one open reads on in it; so what is needed is to open
+the new one beside it. DuckDB shares what was opened by the same path, and resolves links. But a database in memory is
+nobody else's, and what is attached to it is opened by itself, whatever else this process has open at that path.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from millrace.errors import ConfigError, TransientError
+from millrace.warehouse import BuildRow
+from millrace.warehouse.duckdb import builds
+from millrace.warehouse.parquet import first_line
+from millrace.warehouse.reading import Answer, Engine, Snapshot, as_dicts
+
+_TRIES = 20
+_TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'published' AND schema_name = 'mart'"
+_MENDS = "type: make run"
+# After these DuckDB may refuse the file until it is opened again.
+_BREAKING = (duckdb.FatalException, duckdb.InternalException, duckdb.IOException)
+
+
+class DuckDBReader:
+    """A Reader (see the protocol) of the file `published_path`; several threads may use it, each query for itself.
+
+    `memory_limit` is for one file: while a newer one is read already and an older one still, it counts twice. What
+    does not fit is put on disk beside the file. `threads` is how many beside the caller's compute.
+    """
+
+    def __init__(self, published_path: Path, memory_limit: str = "400MB", threads: int = 2) -> None:
+        self._path = published_path
+        self._settings = {"memory_limit": memory_limit, "threads": str(threads)}
+        self._lock = threading.Lock()
+        self._current: _Published | None = None
+
+    def version(self) -> str:
+        """Name the file that is there now, for the price of a stat; ConfigError when there is none."""
+        version = self._seen()
+        if version is None:
+            raise ConfigError(f"{self._path} is not there yet: nothing was built; {_MENDS}")
+        return version
+
+    def read(self, work: Callable[[Snapshot], Answer]) -> Answer:
+        """Give what `work` makes of the file that is there now."""
+        published = self._take()
+        try:
+            return work(published)
+        finally:
+            self._give_back(published)
+
+    def close(self) -> None:
+        """Close the file, or let the last one that reads it do so."""
+        with self._lock:
+            self._retire()
+
+    def _seen(self) -> str | None:
+        try:
+            found = self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise ConfigError(f"{self._path} cannot be read: {error.strerror}; see who owns it") from error
+        return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+
+    def _take(self) -> "_Published":
+        with self._lock:
+            current = self._current
+            if current is None or current.is_broken or current.version != self.version():
+                self._retire()
+                current = self._current = self._open()
+            current.users += 1
+            return current
+
+    def _give_back(self, published: "_Published") -> None:
+        with self._lock:
+            published.users -= 1
+            if published is not self._current and not published.users:
+                published.connection.close()
+
+    def _retire(self) -> None:
+        """Let nobody else have the open file; the lock is held."""
+        retired, self._current = self._current, None
+        if retired is not None and not retired.users:
+            retired.connection.close()
+
+    def _open(self) -> "_Published":
+        """Open the file that is there, under the name that it had before and after."""
+        for _ in range(_TRIES):
+            version = self.version()
+            connection = duckdb.connect(":memory:", config=self._config(version))
+            try:
+                _attach(connection, self._path)
+                if self._seen() == version:
+                    return _published(connection, self._path, version)
+                connection.close()
+            except duckdb.Error as error:
+                connection.close()
+                if self._seen() == version:
+                    raise ConfigError(f"{self._path} cannot be read: {first_line(error)}; {_MENDS}") from error
+            except BaseException:
+                connection.close()
+                raise
+        raise TransientError(f"{self._path} was replaced {_TRIES} times while it was opened; try again")
+
+    def _config(self, version: str) -> dict[str, Any]:
+        return {
+            **self._settings,
+            "temp_directory": f"{self._path}.{version}.tmp",  # not there until it is needed
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",  # a name in SQL never is a variable of Python
+        }
+
+
+@dataclass(slots=True)
+class _Published:
+    """One published file, open; all who read it share it, and the reader counts them."""
+
+    connection: duckdb.DuckDBPyConnection
+    path: Path
+    version: str
+    build: BuildRow
+    tables: frozenset[str]
+    engine: Engine = "duckdb"
+    schema: str = "mart"
+    users: int = 0
+    is_broken: bool = False
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Give the rows of a query as dicts."""
+        try:
+            with _cursor(self.connection) as cursor:
+                cursor.execute(sql, list(values))
+                return as_dicts([column[0] for column in cursor.description or ()], cursor.fetchall())
+        except (duckdb.ProgrammingError, duckdb.DataError) as error:
+            raise ConfigError(f"{self.path} cannot answer: {first_line(error)}; {_MENDS}") from error
+        except duckdb.Error as error:
+            self.is_broken = self.is_broken or isinstance(error, _BREAKING)
+            raise TransientError(f"{self.path}: {first_line(error)}; try again") from error
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"ATTACH '{quoted}' AS published (READ_ONLY)")
+
+
+def _published(connection: duckdb.DuckDBPyConnection, path: Path, version: str) -> _Published:
+    for setting in ("GLOBAL TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true"):
+        connection.execute(f"SET {setting}")
+    with _cursor(connection) as cursor:
+        build = next(iter(builds.last(cursor, 1)), None)
+        if build is None:
+            raise ConfigError(f"{path} holds no build; {_MENDS}")
+        tables = frozenset(name.lower() for (name,) in cursor.execute(_TABLES).fetchall())
+    return _Published(connection, path, version, build, tables)
+
+
+@contextmanager
+def _cursor(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a cursor for one thread, in which names are those of the published file."""
+    with connection.cursor() as cursor:
+        cursor.execute("USE published")
+        yield cursor

@@ -1,0 +1,383 @@
+"""The warehouse in one DuckDB file: the laptop's stand-in for Snowflake."""
+
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+import duckdb
+
+from millrace.errors import BadObject, ConfigError, TransientError
+from millrace.lake import ObjectVersion
+from millrace.tables import TABLES, Table
+from millrace.warehouse import Batch, BuildRow, DbtTarget, LedgerEntry, Node, SmallObject
+from millrace.warehouse.duckdb import builds, ledger, small_files
+from millrace.warehouse.duckdb import merge as duckdb_merge
+from millrace.warehouse.duckdb.merge import Merge
+from millrace.warehouse.parquet import Caps, check, first_line
+
+_LOCKED = re.compile(r"lock is held in (?P<program>.*) \(PID (?P<pid>\d+)\)")
+_TRIES, _TRY_AGAIN_S = 5, 0.1
+_NOT_THE_CONTENT = re.compile(
+    r"\b(no space|writ(e|ing)|lock|f?sync|temporary|too many open|permission)\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """How many rows one file had, and how many of them had which fate."""
+
+    extracted_at: datetime
+    read: int
+    fates: dict[str, int]
+
+
+class DuckDBWarehouse:
+    """A Warehouse (see the protocol) in the DuckDB file `path`, which is opened at the first use.
+
+    Several threads may use one; while it is open, no other process can open the file. Its methods raise
+    ConfigError when the file cannot be opened, TransientError when disk or memory do not suffice.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        memory_limit: str = "200MB",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        caps: Caps = Caps(),  # noqa: B008 - frozen
+    ) -> None:
+        self._path = path
+        self._memory_limit = memory_limit
+        self._clock = clock
+        self._caps = caps
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file free for other processes; the next use opens it again."""
+        with self._lock:
+            self._disconnect()
+
+    def ensure_tables(self) -> None:
+        """Make every raw table of the registry that is not there yet: dbt needs them, empty or not."""
+        with self._transaction() as connection:
+            for table in TABLES.values():
+                connection.execute(duckdb_merge.create(table))
+
+    @contextmanager
+    def given_to_dbt(self) -> Iterator[DbtTarget]:
+        """Let dbt have the file, which it opens itself, with its own settings; the raw tables are there."""
+        self.ensure_tables()
+        self.close()
+        settings = {"MILLRACE_DUCKDB_PATH": str(self._path), "MILLRACE_DUCKDB_MEMORY": self._memory_limit}
+        yield DbtTarget("local", settings)
+
+    def load(self, batch: Batch) -> LedgerEntry:
+        """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be.
+
+        An object that the memory does not suffice for is tried once more with nothing else in it. If that fails too,
+        no repetition will help: it is BadObject (`too_large`), and can be retried from quarantine with more memory.
+        """
+        try:
+            return self._load(batch)
+        except TransientError as error:
+            if not isinstance(error.__cause__, duckdb.OutOfMemoryException):
+                raise
+            self.close()
+        try:
+            return self._load(batch)
+        except TransientError as error:
+            if not isinstance(error.__cause__, duckdb.OutOfMemoryException):
+                raise
+            advice = "raise MILLRACE_MEMORY, then retry it from quarantine"
+            raise BadObject("too_large", f"{self._memory_limit} of memory do not suffice for it: {advice}") from error
+
+    def _load(self, batch: Batch) -> LedgerEntry:
+        with self._transaction() as connection:
+            known = ledger.find(connection, batch.version)
+            if known is not None:
+                return known
+            with _blaming_the_content(batch.path):
+                load_seq = ledger.next_load_seq(connection)
+                counts = _merge(connection, batch, load_seq, self._caps)
+            what = (batch.version, batch.table, batch.run_id, counts.extracted_at)
+            entry = LedgerEntry.of_loaded(*what, counts.read, counts.fates, load_seq, self._clock())
+            ledger.note(connection, entry)
+            return entry
+
+    def quarantine(
+        self,
+        version: ObjectVersion,
+        table_name: str | None,
+        run_id: str | None,
+        rows: int | None,
+        reason: str,
+    ) -> LedgerEntry:
+        """Note that an object was set aside, once."""
+        with self._transaction() as connection:
+            known = ledger.find(connection, version)
+            if known is not None:
+                return known
+            load_seq = ledger.next_load_seq(connection)
+            entry = LedgerEntry.of_set_aside(version, table_name, run_id, rows, reason, load_seq, self._clock())
+            ledger.note(connection, entry)
+            return entry
+
+    def find(self, version: ObjectVersion) -> LedgerEntry | None:
+        """Give what became of one object; None when nothing did yet."""
+        with self._transaction() as connection:
+            return ledger.find(connection, version)
+
+    def loads_of(self, run_id: str) -> list[LedgerEntry]:
+        """Give the ledger entries of one run, in the order of `load_seq`."""
+        with self._transaction() as connection:
+            return ledger.loads_of(connection, run_id)
+
+    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
+        """Give what became of many objects; one that nothing became of yet is left out."""
+        with self._transaction() as connection:
+            return small_files.known(connection, versions)
+
+    def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
+        """Merge small objects of one table together, each with its own ledger entry; BadObject when one is bad."""
+        with self._transaction() as connection, tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+            known = small_files.known(connection, [each.version for each in objects])
+            new = [each for each in objects if each.version not in known]
+            loaded = small_files.load(connection, table, new, now, Path(folder)) if new else []
+            return [*known.values(), *loaded]
+
+    def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:
+        """Give the key of every row of a raw table."""
+        with self._transaction() as connection:
+            connection.execute(duckdb_merge.create(table))
+            rows = connection.execute(duckdb_merge.all_keys(table)).fetchall()
+        yield from rows
+
+    def run_scripts(self, scripts: Sequence[str]) -> None:
+        """Run statements that dbt wrote in one transaction; TransientError, and nothing changed, when one fails.
+
+        They are about few rows, and planning them takes longer than running them: a fifth of it is the step that is
+        left out, which makes intermediate results smaller.
+        """
+        with self._transaction() as connection:
+            connection.execute("SET disabled_optimizers = 'compressed_materialization'")
+            for script in scripts:
+                connection.execute(script)
+            connection.execute("RESET disabled_optimizers")
+
+    def forget_marts(self) -> None:
+        """Let the next build make every incremental mart anew, from all that is loaded."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM meta.mart_watermarks")
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Give the rows of a query of our own."""
+        with self._transaction() as connection:
+            return connection.execute(sql).fetchall()
+
+    def query_published(self, sql: str) -> list[tuple[Any, ...]]:
+        """Give the rows of a query of our own over what readers see, also while another process builds."""
+        return builds.query(self.published_path, sql)
+
+    def newest_load_seq(self) -> int:
+        """Give the load sequence of the newest load: one transaction at a time, so every earlier one is committed."""
+        with self._transaction() as connection:
+            return builds.newest_load_seq(connection)
+
+    def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
+        """Note that a build starts; Fenced when one with a larger token has."""
+        with self._transaction() as connection:
+            return builds.start(connection, token, holder, requested_load_seq, self._clock())
+
+    def end_build(self, build: BuildRow, is_good: bool, seconds: float | None, nodes: tuple[Node, ...]) -> BuildRow:
+        """Note how a build ended; Fenced when one with a larger token has started."""
+        ended = replace(build, finished_at=self._clock(), result="good" if is_good else "failed")
+        ended = replace(ended, seconds=seconds, nodes=nodes)
+        with self._transaction() as connection:
+            builds.end(connection, ended)
+        return ended
+
+    def last_builds(self, limit: int = 1) -> list[BuildRow]:
+        """Give the last builds, the newest first."""
+        with self._transaction() as connection:
+            return builds.last(connection, limit)
+
+    @property
+    def published_path(self) -> Path:
+        """The file for readers: a copy of this one after a good build, `published.duckdb` beside it.
+
+        A process sees a newer copy once it has closed *every* connection to the older one: DuckDB shares them by path.
+        """
+        return self._path.with_name("published.duckdb")
+
+    def published(self) -> BuildRow | None:
+        """Give the build that readers see; None when there is none yet, or it cannot be read."""
+        return builds.published(self.published_path)
+
+    def publish(self, build: BuildRow) -> None:
+        """Copy the warehouse for its readers (see builds.publish); Fenced when a later build has started."""
+        with self._lock:
+            connection = self._connect()
+            try:
+                builds.publish(connection, build, self.published_path)
+            except duckdb.Error as error:
+                self._disconnect()
+                raise TransientError(f"{self.published_path}: {first_line(error)}") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._lock:
+            connection = self._connect()
+            try:
+                connection.execute("BEGIN")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException as error:
+                self._roll_back(connection)
+                if isinstance(error, duckdb.Error):
+                    raise TransientError(f"{self._path}: {first_line(error)}") from error
+                raise
+
+    def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except duckdb.Error:  # after an internal error DuckDB refuses everything until the file is opened again
+            self._disconnect()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._connection = _open(self._path)
+                for setting, value in self._settings().items():
+                    self._connection.execute(f"SET {setting} = '{value}'")
+                self._connection.execute(ledger.CREATE + builds.CREATE)
+            except (duckdb.Error, OSError) as error:
+                self._disconnect()
+                raise ConfigError(_why_not_open(self._path, error)) from error
+        return self._connection
+
+    def _settings(self) -> dict[str, str]:
+        # SET, not connect(config=…): DuckDB refuses a second connection (dbt's) with another configuration.
+        return {
+            "TimeZone": "UTC",
+            "memory_limit": self._memory_limit.replace("'", ""),
+            "max_temp_directory_size": f"{self._caps.uncompressed_bytes}B",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",  # a name in SQL never is a variable of Python
+            "preserve_insertion_order": "false",  # raw tables have no order: half the time, less memory
+        }
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _open(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open the file; who only looks into it (duckdb_glance) gives it back within a moment."""
+    for _ in range(_TRIES):
+        try:
+            return duckdb.connect(str(path))
+        except duckdb.IOException as error:
+            if _LOCKED.search(str(error)) is None:
+                raise
+            time.sleep(_TRY_AGAIN_S)
+    return duckdb.connect(str(path))
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, caps: Caps) -> _Counts:
+    merge = _prepare(connection, batch, caps)
+    file = {"path": str(batch.path), "extracted_at": ledger.naive(batch.extracted_at), "run_id": batch.run_id}
+    is_empty = not connection.execute(f"SELECT 1 FROM {duckdb_merge.raw(batch.table)} LIMIT 1").fetchall()  # noqa: S608
+    if not is_empty:
+        connection.execute(duckdb_merge.stage(merge), file)
+    source, values = (merge.select, file) if is_empty else ("SELECT * FROM staged", {})
+    rows, keys, extracted_at, failing = connection.execute(duckdb_merge.facts(merge, source), values).fetchall()[0]
+    if failing:
+        _refuse(merge, rows, connection.execute(duckdb_merge.failures(merge, source), values).fetchall()[0])
+    newest = extracted_at.replace(tzinfo=UTC) if rows else batch.extracted_at
+    if is_empty:
+        source = merge.select if keys == rows else duckdb_merge.best(merge, merge.select)
+        connection.execute(duckdb_merge.insert_all(merge, source), {**file, "load_seq": load_seq})
+        return _Counts(newest, rows, {"inserted": keys})
+    if keys < rows:
+        connection.execute(duckdb_merge.keep_best(merge))
+    return _Counts(newest, rows, _merge_staged(connection, merge, load_seq))
+
+
+def _refuse(merge: Merge, rows: int, failing: tuple[int, ...]) -> NoReturn:
+    found = zip(duckdb_merge.checks(merge), failing, strict=True)
+    reason, message, count = next((reason, message, count) for (reason, message, _), count in found if count)
+    raise BadObject(reason, f"{count} of {rows} rows {message}")
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: Caps) -> Merge:
+    """Check the file and make the raw table ready for its columns."""
+    names = check(batch.path, caps)
+    came = _columns(connection, duckdb_merge.DESCRIBE_FILE, {"path": str(batch.path)})
+    if list(came) != names:
+        raise BadObject("unreadable", "the file's two descriptions of itself name different columns")
+    connection.execute(duckdb_merge.create(batch.table))
+    stored = _columns(connection, f"DESCRIBE {duckdb_merge.raw(batch.table)}", {})
+    merge = duckdb_merge.plan(batch.table, came, stored, caps.columns)
+    for name, kind in merge.added.items():
+        connection.execute(duckdb_merge.add_column(batch.table, name, kind))
+    return merge
+
+
+def _merge_staged(connection: duckdb.DuckDBPyConnection, merge: Merge, load_seq: int) -> dict[str, int]:
+    """Bring the table `staged` into the raw table; give the number of rows of each fate."""
+    connection.execute(duckdb_merge.decide(merge))
+    fates = dict(connection.execute(duckdb_merge.COUNT_FATES).fetchall())
+    if "tied" in fates:
+        connection.execute(duckdb_merge.break_ties(merge))
+        fates = dict(connection.execute(duckdb_merge.COUNT_FATES).fetchall())
+    for fate, statement in duckdb_merge.carry_out(merge).items():
+        if fate in fates:
+            connection.execute(statement, {} if fate == "confirmed" else {"load_seq": load_seq})
+    connection.execute("DROP TABLE decided")
+    connection.execute("DROP TABLE staged")
+    return fates
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, str]) -> dict[str, str]:
+    return {name: kind for name, kind, *_ in connection.execute(query, values).fetchall()}
+
+
+@contextmanager
+def _blaming_the_content(path: Path) -> Iterator[None]:
+    """Turn DuckDB's errors into BadObject, but for those that another file would have met as well."""
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.TransactionException, duckdb.FatalException):
+        raise
+    except duckdb.Error as error:
+        message = first_line(error).replace(str(path), "the file")
+        if isinstance(error, duckdb.IOException) and _NOT_THE_CONTENT.search(message):
+            raise
+        raise BadObject("unreadable", f"DuckDB cannot read it: {message}") from error
+
+
+def _why_not_open(path: Path, error: Exception) -> str:
+    locked = _LOCKED.search(str(error))
+    if locked is None:
+        return f"the warehouse {path} cannot be opened: {first_line(error)}"
+    program, pid = Path(locked["program"]).name, locked["pid"]
+    return f"the warehouse {path} is in use by process {pid} ({program}): wait for it to end, or stop it"

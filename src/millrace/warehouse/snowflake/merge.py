@@ -1,0 +1,317 @@
+# ruff: noqa: S608 - this module only writes SQL: values are parameters, names are quoted and checked before
+"""The SQL by which Snowflake takes a file into a raw table: pure functions of column names and kinds.
+
+The rule is that of duckdb_merge, and so is the end: of all versions of a row that ever came, the greatest stays. The
+file is copied into the temporary table ARRIVED and reduced to the greatest version of each key in NEWEST. Those are
+statements that end a transaction, so they come before it; within it there is one MERGE.
+
+Names are kept in capitals, as Snowflake understands a name without quotes: `commitHash` in a model is COMMITHASH.
+"""
+
+from dataclasses import dataclass
+
+from millrace.errors import BadObject
+from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, LOAD_SEQ, RATIO, RUN_ID, TEXT, TEXTS, Table
+from millrace.warehouse.canonical import NESTED, NOTHING
+from millrace.warehouse.snowflake.objects import DROPS, LAKE, PARQUET
+
+OBJECT = "_OBJECT"  # in a bundle: the number of the object that a row came in
+_FATE = '"FATE OF ROW"'  # in NEWEST; no column of a file can have such a name
+_KINDS = {TEXT: "VARCHAR", COUNT: "BIGINT", RATIO: "DOUBLE", FLAG: "BOOLEAN", INSTANT: "TIMESTAMP", TEXTS: "VARCHAR[]"}
+_TYPES = {
+    "VARCHAR": "VARCHAR",
+    "BIGINT": "NUMBER(38, 0)",
+    "UBIGINT": "NUMBER(20, 0)",
+    "DOUBLE": "DOUBLE",
+    "BOOLEAN": "BOOLEAN",
+    "TIMESTAMP": "TIMESTAMP_NTZ(6)",
+    "DATE": "DATE",
+    "TIME": "TIME(6)",
+    "BLOB": "BINARY",
+    "VARCHAR[]": "ARRAY",
+    NESTED: "VARIANT",
+}
+# What INFORMATION_SCHEMA calls them; NUMBER is told apart by its digits.
+_STORED = {
+    "TEXT": "VARCHAR",
+    "FLOAT": "DOUBLE",
+    "BOOLEAN": "BOOLEAN",
+    "TIMESTAMP_NTZ": "TIMESTAMP",
+    "DATE": "DATE",
+    "TIME": "TIME",
+    "BINARY": "BLOB",
+    "ARRAY": "VARCHAR[]",
+    "VARIANT": NESTED,
+}
+COLUMNS_OF = """
+    SELECT COLUMN_NAME, DATA_TYPE, NUMERIC_PRECISION, NUMERIC_SCALE FROM INFORMATION_SCHEMA.COLUMNS
+    WHERE TABLE_SCHEMA = 'RAW' AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION"""
+
+
+HOW = f"FILE_FORMAT = (FORMAT_NAME = '{PARQUET}') MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
+# FORCE: what Snowflake remembers of copies it forgets after 64 days, and it remembers names; the ledger is the truth.
+_HOW = f"{HOW} ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """How one file goes into one raw table.
+
+    `columns` are the table's (name: kind) after `added` was added, without `_load_seq`; `came` are the file's.
+    `session` makes the names of the temporary tables this session's own.
+    """
+
+    table: Table
+    columns: dict[str, str]
+    came: dict[str, str]
+    added: dict[str, str]
+    session: str
+    is_bundle: bool = False
+
+    @property
+    def arrived(self) -> str:
+        """The temporary table that holds the file."""
+        return f"ARRIVED_{self.session}"
+
+    @property
+    def newest(self) -> str:
+        """The temporary table that holds the greatest version of each key."""
+        return f"NEWEST_{self.session}"
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the file has columns that the registry does not know."""
+        return not {name.lower() for name in self.came} <= {field.name.lower() for field in self.table.schema}
+
+    @property
+    def content(self) -> list[str]:
+        """The columns that say what a row is, beside its key: by name, in any case."""
+        stamps_and_key = {EXTRACTED_AT, RUN_ID, *(name.lower() for name in self.table.key)}
+        return sorted((name for name in self.columns if name.lower() not in stamps_and_key), key=str.lower)
+
+
+def quoted(name: str) -> str:
+    """Give a column's or table's name as an SQL identifier."""
+    return '"' + name.upper().replace('"', '""') + '"'
+
+
+def raw(table: Table) -> str:
+    """Give the qualified name of the raw table."""
+    return f"RAW.{quoted(table.name)}"
+
+
+def create(table: Table) -> str:
+    """Give the statement that makes the raw table unless it is there."""
+    return f"CREATE TABLE IF NOT EXISTS {raw(table)} ({columns_of(table)}, {quoted(LOAD_SEQ)} NUMBER(38, 0))"
+
+
+def columns_of(table: Table) -> str:
+    """Give the columns of the registry with their types."""
+    return ", ".join(f"{quoted(field.name)} {_TYPES[_KINDS[field.type]]}" for field in table.schema)
+
+
+def all_keys(table: Table) -> str:
+    """Give the query for the key of every row."""
+    return f"SELECT {', '.join(quoted(name) for name in table.key)} FROM {raw(table)}"
+
+
+def kind_of_stored(table: Table, name: str, data_type: str, precision: int | None, scale: int | None) -> str:
+    """Give the kind of a column by what INFORMATION_SCHEMA says of it; the registry says it better where it knows."""
+    registered = {field.name.lower(): _KINDS[field.type] for field in table.schema}
+    if name.lower() in registered:
+        return registered[name.lower()]
+    if data_type == "NUMBER":
+        return {(38, 0): "BIGINT", (20, 0): "UBIGINT"}.get(
+            (precision or 38, scale or 0), f"DECIMAL({precision},{scale})"
+        )
+    return _STORED.get(data_type, data_type)
+
+
+def plan(table: Table, came: dict[str, str], stored: dict[str, str], cap: int, session: str, bundle: bool) -> Merge:
+    """Match the file's columns (`came`, name: kind) to the raw table's (`stored`), by name in any case.
+
+    Raises BadObject: `schema` (a type that does not fit), `too_large` (over `cap` columns).
+    """
+    columns = {name: kind for name, kind in stored.items() if name.lower() != LOAD_SEQ}
+    known = {name.lower(): kind for name, kind in columns.items()}
+    given = {name: kind for name, kind in came.items() if kind != NOTHING and not (bundle and name == OBJECT)}
+    for name, kind in given.items():
+        expected = known.get(name.lower(), kind)
+        if kind != expected and expected != NESTED:
+            raise BadObject("schema", f"column {name}: file has {kind}, table has {expected}")
+    added = {name: kind for name, kind in given.items() if name.lower() not in known}
+    columns |= added
+    if len(columns) > cap:
+        raise BadObject("too_large", f"raw.{table.name} would get {len(columns)} columns; {cap} are the most")
+    return Merge(table, columns, given, added, session, bundle)
+
+
+def add_column(merge: Merge, name: str) -> str:
+    """Give the statement that adds a column which the file brought."""
+    return f"ALTER TABLE {raw(merge.table)} ADD COLUMN IF NOT EXISTS {quoted(name)} {_type(merge.added[name])}"
+
+
+def make_arrived(merge: Merge) -> str:
+    """Give the statement that makes ARRIVED, empty."""
+    return _temporary(merge, merge.arrived, merge.came)
+
+
+def copy_from_lake(merge: Merge, name: str) -> str:
+    """Give the statement that copies a part of the lake (its name below `raw/`) into ARRIVED."""
+    return f"{_copy(merge)} FROM @{LAKE} FILES = ('{name}') {_HOW}"
+
+
+def upload(path: str, folder: str) -> str:
+    """Give the statement that puts a file of this machine into the internal stage."""
+    return f"PUT 'file://{path}' @{DROPS}/{folder} AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = NONE"
+
+
+def copy_uploaded(merge: Merge, folder: str, file: str) -> str:
+    """Give the statement that copies it into ARRIVED, and takes it off the stage."""
+    return f"{_copy(merge)} FROM @{DROPS}/{folder}/{file} {_HOW} PURGE = TRUE"
+
+
+def _temporary(merge: Merge, name: str, columns: dict[str, str], *more: str) -> str:
+    parts = [f"{quoted(column)} {_type(kind)}" for column, kind in columns.items()]
+    parts += [f"{OBJECT} NUMBER(38, 0)"] if merge.is_bundle else []
+    parts += more
+    return f"CREATE OR REPLACE TEMPORARY TABLE {name} ({', '.join(parts)})"
+
+
+def _copy(merge: Merge) -> str:
+    return f"COPY INTO {merge.arrived}"
+
+
+def make_newest(merge: Merge) -> str:
+    """Give the statement that makes NEWEST, empty."""
+    return _temporary(merge, merge.newest, merge.columns, f"{_FATE} VARCHAR")
+
+
+def fill_newest(merge: Merge) -> str:
+    """Give the statement that fills NEWEST from ARRIVED; parameters: `_extracted_at` and `_run_id` of rows without."""
+    names = ", ".join([*(quoted(name) for name in merge.columns), *([OBJECT] if merge.is_bundle else [])])
+    keys = ", ".join(quoted(name) for name in merge.table.key)
+    newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
+    order = f"{quoted(EXTRACTED_AT)} DESC, {newest}{_text(merge, 'f')} DESC, {quoted(RUN_ID)} DESC NULLS LAST"
+    return (
+        f"INSERT INTO {merge.newest} ({names}, {_FATE}) SELECT {names}, 'inserted' FROM ({_select(merge)}) AS f "
+        f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {order}) = 1"
+    )
+
+
+def drop(merge: Merge) -> tuple[str, str]:
+    """Give the statements that end the temporary tables."""
+    return f"DROP TABLE IF EXISTS {merge.arrived}", f"DROP TABLE IF EXISTS {merge.newest}"
+
+
+def newest_of_objects(merge: Merge) -> str:
+    """Give the query for (object, its greatest `_extracted_at`) of a bundle."""
+    return f"SELECT {OBJECT}, MAX({quoted(EXTRACTED_AT)}) FROM {merge.arrived} GROUP BY {OBJECT}"
+
+
+def decide(merge: Merge) -> str:
+    """Give the statement that notes what becomes of every row of NEWEST; without a stored version it is inserted."""
+    return (
+        f"UPDATE {merge.newest} AS s SET {_FATE} = {_fate(merge)} FROM {raw(merge.table)} AS t WHERE {_same_key(merge)}"
+    )
+
+
+def count_fates(merge: Merge) -> str:
+    """Give the query for (object, fate, rows)."""
+    number = OBJECT if merge.is_bundle else "0"
+    return f"SELECT {number} AS N, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY N, {_FATE}"
+
+
+def merge_newest(merge: Merge) -> str:
+    """Give the statement that brings NEWEST into the raw table; parameters: the load sequence, twice."""
+    rest = [name for name in merge.columns if name not in _key_of(merge)]
+    changes = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in rest)
+    stamps = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in (EXTRACTED_AT, RUN_ID))
+    names = ", ".join(quoted(name) for name in merge.columns)
+    values = ", ".join(f"s.{quoted(name)}" for name in merge.columns)
+    return (
+        f"MERGE INTO {raw(merge.table)} AS t USING {merge.newest} AS s ON {_same_key(merge)} "
+        f"WHEN MATCHED AND s.{_FATE} = 'updated' THEN UPDATE SET {changes}, {quoted(LOAD_SEQ)} = ? "
+        f"WHEN MATCHED AND s.{_FATE} = 'confirmed' THEN UPDATE SET {stamps} "
+        f"WHEN NOT MATCHED THEN INSERT ({names}, {quoted(LOAD_SEQ)}) VALUES ({values}, ?)"
+    )
+
+
+def _key_of(merge: Merge) -> list[str]:
+    keys = {name.lower() for name in merge.table.key}
+    return [name for name in merge.columns if name.lower() in keys]
+
+
+def _fate(merge: Merge) -> str:
+    """Give the expression for what becomes of the row `s` where `t` is the stored one; the order of duckdb_merge."""
+    at, newest = quoted(EXTRACTED_AT), merge.table.newest
+    equal = " AND ".join(_equal(merge, name) for name in merge.content) or "TRUE"
+    later = f"s.{at} > t.{at} OR (s.{at} = t.{at} AND {_greater(RUN_ID)})"
+    by_newest = ""
+    if newest:
+        same = f"EQUAL_NULL(s.{quoted(newest)}, t.{quoted(newest)})"
+        by_newest = f"WHEN NOT {same} THEN IFF({_greater(newest)}, 'updated', 'superseded') "
+    return (
+        f"CASE WHEN {equal} THEN IFF({later}, 'confirmed', 'unchanged') "
+        f"WHEN s.{at} > t.{at} THEN 'updated' WHEN s.{at} < t.{at} THEN 'superseded' {by_newest}"
+        f"WHEN {_text(merge, 's')} > {_text(merge, 't')} THEN 'updated' ELSE 'superseded' END"
+    )
+
+
+def _same_key(merge: Merge) -> str:
+    return " AND ".join(
+        f"EQUAL_NULL(s.{quoted(name)}, t.{quoted(name)})"
+        if name in merge.table.key_may_be_null
+        else f"s.{quoted(name)} = t.{quoted(name)}"
+        for name in merge.table.key
+    )
+
+
+def _equal(merge: Merge, name: str) -> str:
+    s, t = (_comparable(merge, alias, name) for alias in ("s", "t"))
+    return f"EQUAL_NULL({s}, {t})"
+
+
+def _greater(name: str) -> str:
+    s, t = f"s.{quoted(name)}", f"t.{quoted(name)}"
+    return f"COALESCE({s} > {t}, {s} IS NOT NULL AND {t} IS NULL)"
+
+
+def _text(merge: Merge, alias: str) -> str:
+    """Give the expression for the content as text; two rows have the same text only if they are the same."""
+    parts = []
+    for name in merge.content:
+        is_list = merge.columns[name] in ("VARCHAR[]", NESTED)
+        column = f"{alias}.{quoted(name)}"
+        value = f"TO_JSON({column})" if is_list else f"TO_JSON(TO_VARIANT(CAST({column} AS VARCHAR)))"
+        parts.append(f"COALESCE('{name.lower()}:' || {value} || ',', '')")
+    return f"({' || '.join(parts)})" if parts else "''"
+
+
+def _comparable(merge: Merge, alias: str, name: str) -> str:
+    column = f"{alias}.{quoted(name)}"
+    return f"TO_JSON({column})" if merge.columns[name] in ("VARCHAR[]", NESTED) else column
+
+
+def _select(merge: Merge) -> str:
+    """Give the query that reads ARRIVED as rows of the raw table."""
+    given = {name.lower() for name in merge.came}
+    parts = [f"{_read(merge, name, kind, given)} AS {quoted(name)}" for name, kind in merge.columns.items()]
+    parts += [OBJECT] if merge.is_bundle else []
+    return f"SELECT {', '.join(parts)} FROM {merge.arrived}"
+
+
+def _read(merge: Merge, name: str, kind: str, given: set[str]) -> str:
+    is_given = name.lower() in given
+    if name.lower() == EXTRACTED_AT:
+        stand_in = "CAST(? AS TIMESTAMP_NTZ(6))"
+        return f"COALESCE({quoted(name)}, {stand_in})" if is_given else stand_in
+    if name.lower() == RUN_ID:
+        return f"COALESCE({quoted(name)}, CAST(? AS VARCHAR))" if is_given else "CAST(? AS VARCHAR)"
+    if not is_given:
+        return f"CAST(NULL AS {_type(kind)})"
+    return f"{quoted(name)} + 0.0" if kind == "DOUBLE" else quoted(name)  # -0.0 equals 0.0, but is another text
+
+
+def _type(kind: str) -> str:
+    return f"NUMBER{kind.removeprefix('DECIMAL')}" if kind.startswith("DECIMAL") else _TYPES[kind]

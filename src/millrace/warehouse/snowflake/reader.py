@@ -1,0 +1,240 @@
+"""Reads of the schema PUBLISHED on Snowflake, while publications are committed between two statements of a read.
+
+A statement sees what was committed before it, so a read of several could mix two publications. Each commits with its
+row of META.PUBLISHED, and none comes back: if that row is after a read what it was before, all was of that one.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from snowflake import connector
+from snowflake.connector.errors import Error, ProgrammingError
+
+from millrace.errors import ConfigError, TransientError
+from millrace.warehouse import BuildRow
+from millrace.warehouse.parquet import first_line
+from millrace.warehouse.reading import Answer, Engine, Snapshot, as_dicts
+from millrace.warehouse.snowflake import builds
+from millrace.warehouse.snowflake.session import Address, connect
+
+_TRIES = 3
+_FRESH_S = 2.0
+_STATEMENT_TIMEOUT_S = 30
+_WAIT_S = 30.0
+_MISSING = (904, 2003)  # a column, or another object, does not exist, or may not be used
+_ENDED = range(390000, 391000)  # of the session or its token, whatever class the error has
+_NOW = "SELECT NUMBER, TOKEN FROM META.PUBLISHED"
+_TABLES = "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'PUBLISHED'"
+
+
+class SnowflakeReader:
+    """A Reader (see the protocol) on Snowflake, as the user and by the role of `address`; threads share `sessions`.
+
+    A thread that finds all of them in use waits for half a minute, then it is TransientError. A session that the other
+    side ended is begun anew, and its statement tried once more. `tag` is what the query history knows the reads by.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        sessions: int = 4,
+        tag: str = "millrace reader",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._sessions = sessions
+        self._free: queue.LifoQueue[_Session] = queue.LifoQueue()  # the one used last is the least likely to have ended
+        for _ in range(sessions):
+            self._free.put(_Session(address, tag))
+        self._closings = 0
+        self._looking, self._noting = threading.Lock(), threading.Lock()
+        self._seen: _Seen | None = None
+        self._published: _Published | None = None
+
+    def version(self) -> str:
+        """Name what is published now, or was two seconds ago; ConfigError when nothing is."""
+        with self._looking:  # one asks, and the others have its answer
+            seen = self._seen
+            if seen is not None and self._clock() - seen.at_s <= _FRESH_S:
+                return seen.version
+            with self._session() as session:
+                return self._look(session)
+
+    def read(self, work: Callable[[Snapshot], Answer]) -> Answer:
+        """Give what `work` makes of one publication, the newest when it ends; TransientError when each try met another.
+
+        What goes wrong while a publication is committed is tried again as well: it may have come of the mixture.
+        """
+        version = self.version()
+        for _ in range(_TRIES):
+            with self._session() as session:
+                try:
+                    published = self._publication(session, version)
+                    answer = work(_Snapshot(session, published))
+                except TransientError:
+                    raise
+                except Exception:
+                    before, version = version, self._look(session)
+                    if version == before:
+                        raise
+                else:
+                    before, version = version, self._look(session)
+                    if version == before:
+                        self._published = published
+                        return answer
+        raise TransientError(f"Snowflake: {_TRIES} publications were committed while this was read; try again")
+
+    def close(self) -> None:
+        """End the sessions, those in use when their reads end; the next use begins others."""
+        self._closings += 1
+        free: list[_Session] = []
+        with suppress(queue.Empty):
+            while True:
+                free.append(self._free.get_nowait())
+        for session in free:
+            session.close()
+            self._free.put(session)
+
+    @contextmanager
+    def _session(self) -> Iterator["_Session"]:
+        closings = self._closings
+        try:
+            session = self._free.get(timeout=_WAIT_S)
+        except queue.Empty:
+            said = f"Snowflake: all {self._sessions} sessions were in use for {_WAIT_S:.0f} s; try again"
+            raise TransientError(said) from None
+        try:
+            yield session
+        finally:
+            if self._closings != closings:
+                session.close()
+            self._free.put(session)
+
+    def _look(self, session: "_Session") -> str:
+        """Ask what is published, and remember the newest answer of all threads."""
+        at_s = self._clock()
+        rows = session.execute(_NOW)
+        if not rows:
+            raise ConfigError("nothing is published on Snowflake yet: run the build job, see docs/operations.md")
+        version = f"{rows[0][0]}-{rows[0][1]}"
+        with self._noting:
+            if self._seen is None or self._seen.at_s <= at_s:
+                self._seen = _Seen(version, at_s)
+        return version
+
+    def _publication(self, session: "_Session", version: str) -> "_Published":
+        """Give what is known of a publication; what is asked here counts once `read` found the version unchanged."""
+        known = self._published
+        if known is not None and known.version == version:
+            return known
+        build = builds.published(session.execute)
+        if build is None:
+            raise ConfigError("META.PUBLISHED names a build that META.BUILDS does not have: run the build job")
+        tables = frozenset(str(name).lower() for (name,) in session.execute(_TABLES))
+        return _Published(version, build, tables)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Which version was there at an instant, or after it."""
+
+    version: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What does not change about a publication."""
+
+    version: str
+    build: BuildRow
+    tables: frozenset[str]
+
+
+class _Snapshot:
+    """What a read has: a publication, as long as no other is committed, and a session to ask it by."""
+
+    engine: Engine = "snowflake"
+    schema = "PUBLISHED"
+
+    def __init__(self, session: "_Session", published: _Published) -> None:
+        self._session = session
+        self.version = published.version
+        self.build = published.build
+        self.tables = published.tables
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Give the rows of a query as dicts."""
+        return self._session.query(sql, values)
+
+
+class _Session:
+    """One session, begun at its first statement and anew when the other side ended it; for one thread at a time."""
+
+    def __init__(self, address: Address, tag: str) -> None:
+        self._address = address
+        self._tag = tag
+        self._connection: connector.SnowflakeConnection | None = None
+
+    def close(self) -> None:
+        """End it; the next statement begins another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Error, OSError):
+                connection.close()
+
+    def query(self, sql: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        """Give the rows of a query as dicts."""
+        return as_dicts(*self._ask(sql, values))
+
+    def execute(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Give the rows of a query of our own as they come."""
+        return self._ask(sql, values)[1]
+
+    def _ask(self, sql: str, values: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        bound = [_naive(value) for value in values]
+        try:
+            try:
+                return self._ask_once(sql, bound)
+            except Error as error:
+                if not _is_of_the_session(error):
+                    raise
+            self.close()
+            return self._ask_once(sql, bound)
+        except Error as error:
+            if _is_of_the_session(error):
+                self.close()
+            if error.errno in _MISSING:
+                raise ConfigError(f"{first_line(error)}: was it built, and is it granted? docs/snowflake.md") from error
+            raise TransientError(f"Snowflake: {first_line(error)}; try again") from error
+
+    def _ask_once(self, sql: str, values: list[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        if self._connection is None:
+            self._connection = connect(
+                self._address,
+                "PUBLISHED",
+                _STATEMENT_TIMEOUT_S,
+                QUERY_TAG=self._tag,
+                STATEMENT_QUEUED_TIMEOUT_IN_SECONDS=_STATEMENT_TIMEOUT_S,
+                USE_CACHED_RESULT=True,
+            )
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, values or None)
+            return [column.name for column in cursor.description], list(cursor.fetchall())
+
+
+def _naive(value: object) -> object:
+    """Give an instant as the tables have it: UTC, without saying so."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
+def _is_of_the_session(error: Error) -> bool:
+    return not isinstance(error, ProgrammingError) or error.errno in _ENDED

@@ -1,0 +1,124 @@
+"""What happens to a file on its way into a raw table of Snowflake: copied, reduced to the newest rows, and merged."""
+
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from millrace.errors import ConfigError, TransientError
+from millrace.tables import TABLES, Table
+from millrace.warehouse import Batch, SmallObject
+from millrace.warehouse.canonical import Content
+from millrace.warehouse.snowflake import ledger, pipes
+from millrace.warehouse.snowflake import merge as snowflake_merge
+from millrace.warehouse.snowflake.merge import Merge
+
+Execute = Callable[..., list[tuple[Any, ...]]]
+Fates = dict[int, Counter[str]]  # of each object, how many rows had which fate
+
+
+def ensure_tables(execute: Execute) -> None:
+    """Make every raw table of the registry that is not there yet."""
+    for table in TABLES.values():
+        execute(snowflake_merge.create(table))
+
+
+def prepare(
+    execute: Execute, table: Table, came: dict[str, str], cap: int, session: str, is_bundle: bool = False
+) -> Merge:
+    """Make the raw table ready for the columns that came. Each statement is complete by itself."""
+    stored = _columns(execute, table)
+    merge = snowflake_merge.plan(table, came, stored, cap, session, is_bundle)
+    for name in merge.added:
+        execute(snowflake_merge.add_column(merge, name))
+    return merge
+
+
+@contextmanager
+def staging(execute: Execute, merge: Merge) -> Iterator[None]:
+    """Have the temporary tables, empty, until the block ends."""
+    try:
+        execute(snowflake_merge.make_arrived(merge))
+        execute(snowflake_merge.make_newest(merge))
+        yield
+    finally:
+        with suppress(TransientError, ConfigError):  # they end with the session anyway
+            for statement in snowflake_merge.drop(merge):
+                execute(statement)
+
+
+def is_of_the_lake(batch: Batch, content: Content, lake: str | None) -> bool:
+    """Whether Snowflake can fetch the file itself: a part as it was extracted, which nobody can have replaced."""
+    is_part = batch.run_id is not None and batch.version.name.startswith("raw/")
+    return is_part and content.is_canonical and batch.version.bucket == lake
+
+
+def copy(execute: Execute, merge: Merge, batch: Batch, content: Content) -> None:
+    """Bring a part of the lake into ARRIVED."""
+    copied = execute(snowflake_merge.copy_from_lake(merge, batch.version.name.removeprefix("raw/")))
+    _require_all(copied, content.rows)
+
+
+def take_piped(execute: Execute, merge: Merge, batch: Batch, content: Content) -> None:
+    """Bring a part of the lake that Snowpipe has copied into ARRIVED; TransientError until all of it has come."""
+    ((come, *_),) = execute(pipes.take(merge), batch.version.name)
+    if int(come) < content.rows:
+        raise TransientError(f"Snowpipe has brought {come} of the {content.rows} rows of {batch.version.name} yet")
+
+
+def upload(execute: Execute, merge: Merge, path: Path, folder: Path) -> None:
+    """Bring a file of this machine into ARRIVED, under a name of ours, whatever its own is; `folder` is for a link."""
+    named, away = folder / f"{secrets.token_hex(4)}.parquet", secrets.token_hex(12)
+    named.symlink_to(path)
+    execute(snowflake_merge.upload(str(named), away))
+    copied = execute(snowflake_merge.copy_uploaded(merge, away, named.name))
+    _require_all(copied, pq.read_metadata(path).num_rows)
+
+
+def reduce(execute: Execute, merge: Merge, extracted_at: datetime, run_id: str | None) -> None:
+    """Leave the greatest version of each key in NEWEST."""
+    execute(snowflake_merge.fill_newest(merge), extracted_at, run_id)
+
+
+def carry_out(execute: Execute, merge: Merge) -> tuple[int, Fates]:
+    """Bring NEWEST into the raw table, in one's turn; gives the load sequence, and the fates by object."""
+    fates: Fates = defaultdict(Counter)
+    execute(snowflake_merge.decide(merge))
+    for number, fate, count in execute(snowflake_merge.count_fates(merge)):
+        fates[int(number)][fate] += int(count)
+    load_seq = ledger.next_load_seq(execute)
+    execute(snowflake_merge.merge_newest(merge), load_seq, load_seq)
+    return load_seq, fates
+
+
+def newest_of_objects(execute: Execute, merge: Merge) -> dict[int, datetime]:
+    """Give when the newest row of each object of a bundle was extracted; an object without rows is left out."""
+    found = execute(snowflake_merge.newest_of_objects(merge))
+    return {int(number): at.replace(tzinfo=UTC) for number, at in found if at is not None}
+
+
+def together(objects: Sequence[SmallObject], path: Path) -> None:
+    """Write small objects as one file, each row with the number of its object."""
+    numbered = [
+        each.rows.append_column(snowflake_merge.OBJECT, pa.array([number] * len(each.rows), pa.int64()))
+        for number, each in enumerate(objects)
+    ]
+    pq.write_table(pa.concat_tables(numbered), path)
+
+
+def _columns(execute: Execute, table: Table) -> dict[str, str]:
+    rows = execute(snowflake_merge.COLUMNS_OF, table.name.upper())
+    return {row[0]: snowflake_merge.kind_of_stored(table, *row) for row in rows}
+
+
+def _require_all(copied: list[tuple[Any, ...]], rows: int) -> None:
+    """Refuse a copy that is not the whole file: nothing is lost without a word."""
+    loaded = sum(int(row[3]) for row in copied if len(row) > 3)
+    if loaded != rows:
+        raise TransientError(f"Snowflake copied {loaded} of {rows} rows: {copied}")

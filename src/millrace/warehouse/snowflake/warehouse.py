@@ -1,0 +1,339 @@
+"""The warehouse on Snowflake. What it needs beside its raw tables, Terraform has made (see snowflake_objects).
+
+One transaction at a time changes anything: each begins by taking its turn, an update of the one row of META.TURN, and
+whoever comes second waits for the first to commit. Snowflake holds no key unique and reads what is committed, so
+without the turn two deliveries of one object would both find it missing in the ledger. What takes long (reading the
+file, copying it over) is done before.
+"""
+
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from snowflake import connector
+from snowflake.connector.errors import Error, ProgrammingError
+
+from millrace.errors import ConfigError, TransientError
+from millrace.lake import ObjectVersion
+from millrace.tables import Table
+from millrace.warehouse import Batch, BuildRow, DbtTarget, LedgerEntry, Node, SmallObject, canonical
+from millrace.warehouse.canonical import Content
+from millrace.warehouse.parquet import Caps, first_line
+from millrace.warehouse.snowflake import builds, ledger, pipes
+from millrace.warehouse.snowflake import merge as snowflake_merge
+from millrace.warehouse.snowflake import staging as snowflake_staging
+from millrace.warehouse.snowflake.merge import Merge
+from millrace.warehouse.snowflake.session import LOCK_TIMEOUT_S, Address, connect
+from millrace.warehouse.snowflake.staging import staging
+
+_TURN = "UPDATE META.TURN SET TAKEN_AT = SYSDATE()"
+_CONFLICT = 625  # somebody else has the turn for longer than LOCK_TIMEOUT; the stand-in says so at once
+_MISSING = 2003  # an object does not exist, or may not be used
+_IDLE_S = 240.0  # the other side ends a session that is idle for five minutes (terraform/modules/snowflake/users.tf)
+_ENDED = range(390000, 391000)  # of the session or its token, whatever class the error has
+
+
+class SnowflakeWarehouse:
+    """A Warehouse (see the protocol) on Snowflake, and the log and publisher of its builds. One session, one lock.
+
+    `lake` is the bucket over which the external stage is: only its parts, whose names are written once, are copied from
+    there. Any other file is uploaded as it was checked. Methods raise ConfigError when the session is refused or what
+    Terraform makes is not there, and TransientError for all that another attempt may mend.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        lake: str | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        caps: Caps = Caps(),  # noqa: B008 - frozen
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._address = address
+        self._lake = lake
+        self._clock = clock
+        self._caps = caps
+        self._sleep = sleep
+        self._lock = threading.RLock()
+        self._connection: connector.SnowflakeConnection | None = None
+        self._used_at = 0.0
+        self._holders = 0
+        self._has_tables = False
+        self._session = ""
+        self._tag = "millrace"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the session; the next use begins another one."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                with suppress(Error, OSError):
+                    connection.close()
+
+    def ensure_tables(self) -> None:
+        """Make every raw table of the registry that is not there yet: dbt needs them, empty or not."""
+        with self._lock:
+            snowflake_staging.ensure_tables(self.execute)
+            self._has_tables = True
+
+    @contextmanager
+    def given_to_dbt(self) -> Iterator[DbtTarget]:
+        """Let dbt sign in as this one does. The raw tables are there since the first load, and not the builder's."""
+        yield DbtTarget("prod", self._address.for_dbt())
+
+    def load(self, batch: Batch) -> LedgerEntry:
+        """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be."""
+        with self._holding(), self._tagged(batch.run_id), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+            path = Path(folder, "object.parquet")
+            content = canonical.read(batch.path, batch.table, self._caps, path)
+            merge = self._prepare(batch.table, content.columns)
+            is_of_the_lake = snowflake_staging.is_of_the_lake(batch, content, self._lake)
+            is_piped = is_of_the_lake and self._address.staging == "snowpipe" and not merge.has_more
+            if is_piped and (known := self.find(batch.version)) is not None:
+                return known  # and what was piped is gone
+            with staging(self.execute, merge):
+                if is_piped:
+                    snowflake_staging.take_piped(self.execute, merge, batch, content)
+                elif is_of_the_lake:
+                    snowflake_staging.copy(self.execute, merge, batch, content)
+                else:
+                    checked = batch.path if content.is_canonical else path
+                    snowflake_staging.upload(self.execute, merge, checked, Path(folder))
+                snowflake_staging.reduce(self.execute, merge, batch.extracted_at, batch.run_id)
+                return self._merge(merge, batch, content, is_piped)
+
+    def quarantine(
+        self,
+        version: ObjectVersion,
+        table_name: str | None,
+        run_id: str | None,
+        rows: int | None,
+        reason: str,
+    ) -> LedgerEntry:
+        """Note that an object was set aside, once."""
+        with self._transaction():
+            known = self.find(version)
+            if known is not None:
+                return known
+            load_seq = ledger.next_load_seq(self.execute)
+            entry = LedgerEntry.of_set_aside(version, table_name, run_id, rows, reason, load_seq, self._clock())
+            ledger.note(self.execute, [entry])
+            return entry
+
+    def find(self, version: ObjectVersion) -> LedgerEntry | None:
+        """Give what became of one object; None when nothing did yet."""
+        return ledger.find(self.execute, version)
+
+    def loads_of(self, run_id: str) -> list[LedgerEntry]:
+        """Give the ledger entries of one run, in the order of `load_seq`."""
+        return ledger.loads_of(self.execute, run_id)
+
+    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
+        """Give what became of many objects; one that nothing became of yet is left out."""
+        return ledger.find_all(self.execute, versions)
+
+    def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
+        """Merge small objects of one table together, each with its own ledger entry; BadObject when one is bad."""
+        with self._holding(), self._tagged(None), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+            known = self.find_all([each.version for each in objects])
+            new = [each for each in objects if each.version not in known]
+            if not new:
+                return list(known.values())
+            path = Path(folder, "bundle.parquet")
+            snowflake_staging.together(new, path)
+            content = canonical.read(path, table, replace(self._caps, columns=self._caps.columns + 1), path)
+            merge = self._prepare(table, content.columns, is_bundle=True)
+            with staging(self.execute, merge):
+                snowflake_staging.upload(self.execute, merge, path, path.parent)
+                snowflake_staging.reduce(self.execute, merge, now, None)
+                return [*known.values(), *self._merge_bundle(merge, table, new, now)]
+
+    def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:
+        """Give the key of every row of a raw table."""
+        self.execute(snowflake_merge.create(table))
+        yield from self.execute(snowflake_merge.all_keys(table))
+
+    def newest_load_seq(self) -> int:
+        """Give the load sequence of the newest load; each was drawn in its turn, so every earlier one is committed."""
+        return int(self.execute("SELECT COALESCE(MAX(LOAD_SEQ), 0) FROM META.LOADS")[0][0])
+
+    def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
+        """Note that a build starts; Fenced when one with a larger token has."""
+        with self._transaction():
+            return builds.start(self.execute, token, holder, requested_load_seq, self._clock())
+
+    def end_build(self, build: BuildRow, is_good: bool, seconds: float | None, nodes: tuple[Node, ...]) -> BuildRow:
+        """Note how a build ended; Fenced when one with a larger token has started."""
+        ended = replace(build, finished_at=self._clock(), result="good" if is_good else "failed")
+        ended = replace(ended, seconds=seconds, nodes=nodes)
+        with self._transaction():
+            builds.end(self.execute, ended)
+        return ended
+
+    def last_builds(self, limit: int = 1) -> list[BuildRow]:
+        """Give the last builds, the newest first."""
+        return builds.last(self.execute, limit)
+
+    def forget_marts(self) -> None:
+        """Let the next build make every incremental mart anew, from all that is loaded."""
+        self.execute("DELETE FROM META.MART_WATERMARKS")
+
+    def published(self) -> BuildRow | None:
+        """Give the build that readers see; None when there is none yet."""
+        return builds.published(self.execute)
+
+    def publish(self, build: BuildRow) -> None:
+        """Copy the marts for their readers in one transaction; Fenced when a build with a larger token has started."""
+        with self._holding():
+            builds.refuse_older(self.execute, build.token)
+            builds.shape(self.execute)
+            with self._transaction():
+                builds.publish(self.execute, build)
+
+    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement and give its rows; instants are UTC without saying so."""
+        with self._lock:
+            connection = self._connect()
+            bound = [
+                value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value for value in values
+            ]
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(statement, bound or None, _statement_params={"QUERY_TAG": self._tag})
+                    return list(cursor.fetchall())
+            except Error as error:
+                raise self._to_error(error) from error
+            finally:
+                self._used_at = time.monotonic()
+
+    def _to_error(self, error: Error) -> Exception:
+        if error.errno == _MISSING:
+            return ConfigError(f"{first_line(error)}: was it made, and is it granted? docs/snowflake.md")
+        if not isinstance(error, ProgrammingError) or error.errno in _ENDED:  # not of the statement
+            self.close()
+        return TransientError(f"Snowflake: {first_line(error)}")
+
+    @contextmanager
+    def _holding(self) -> Iterator[None]:
+        """Keep to one session until the block ends: a transaction and temporary tables are gone with theirs."""
+        with self._lock:
+            self._connect()
+            self._holders += 1
+            try:
+                yield
+            finally:
+                self._holders -= 1
+
+    def _connect(self) -> connector.SnowflakeConnection:
+        """Give the session; a new one when it may have ended, unless somebody has begun something in it."""
+        if not self._holders and self._connection is not None and time.monotonic() - self._used_at > _IDLE_S:
+            self.close()
+        if self._connection is None:
+            if self._holders:
+                raise TransientError("Snowflake: the session ended, and what was begun in it with it")
+            self._connection = connect(self._address)
+            self._session = secrets.token_hex(6).upper()
+        return self._connection
+
+    @contextmanager
+    def _tagged(self, run_id: str | None) -> Iterator[None]:
+        """Let the statements say which run they belong to, in the query history."""
+        before, self._tag = self._tag, f"millrace {run_id}" if run_id else self._tag
+        try:
+            yield
+        finally:
+            self._tag = before
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._holding():
+            self._take_turn()
+            try:
+                yield
+                self.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def _take_turn(self) -> None:
+        """Begin a transaction and wait for the turn; nothing was done before, so trying again does no harm."""
+        waited_s = 0.0
+        while True:
+            self.execute("BEGIN")
+            try:
+                if self.execute(_TURN)[0][0] == 1:
+                    return
+            except TransientError as error:
+                self._roll_back()
+                if getattr(error.__cause__, "errno", None) != _CONFLICT or waited_s > LOCK_TIMEOUT_S:
+                    raise
+                self._sleep(0.05)
+                waited_s += 0.05
+            except BaseException:
+                self._roll_back()
+                raise
+            else:
+                self._roll_back()
+                raise ConfigError("META.TURN has not its one row: terraform apply makes it, see docs/snowflake.md")
+
+    def _roll_back(self) -> None:
+        """Undo the transaction; a session that cannot even do that is ended, which does it too."""
+        try:
+            self.execute("ROLLBACK")
+        except (TransientError, ConfigError):
+            self.close()
+
+    def _prepare(self, table: Table, came: dict[str, str], is_bundle: bool = False) -> Merge:
+        if not self._has_tables:  # the first load of a process makes those that came with a new release, for dbt
+            self.ensure_tables()
+        return snowflake_staging.prepare(self.execute, table, came, self._caps.columns, self._session, is_bundle)
+
+    def _merge(self, merge: Merge, batch: Batch, content: Content, is_piped: bool) -> LedgerEntry:
+        with self._transaction():
+            if is_piped:
+                self.execute(pipes.forget(batch.table), batch.version.name)
+            known = self.find(batch.version)
+            if known is not None:
+                return known
+            load_seq, fates = snowflake_staging.carry_out(self.execute, merge)
+            newest = content.extracted_at_us
+            extracted_at = batch.extracted_at
+            if newest is not None:
+                extracted_at = datetime.fromtimestamp(newest // 1_000_000, UTC).replace(microsecond=newest % 1_000_000)
+            entry = LedgerEntry.of_loaded(
+                batch.version, batch.table, batch.run_id, extracted_at, content.rows, fates[0], load_seq, self._clock()
+            )
+            ledger.note(self.execute, [entry])
+            return entry
+
+    def _merge_bundle(
+        self, merge: Merge, table: Table, objects: Sequence[SmallObject], now: datetime
+    ) -> list[LedgerEntry]:
+        newest = snowflake_staging.newest_of_objects(self.execute, merge)
+        with self._transaction():
+            if self.find_all([each.version for each in objects]):
+                raise TransientError("somebody else has loaded some of these objects meanwhile")
+            load_seq, fates = snowflake_staging.carry_out(self.execute, merge)
+            entries = []
+            for number, each in enumerate(objects):
+                extracted_at, rows = newest.get(number, now), len(each.rows)
+                what = (each.version, table, None, extracted_at, rows)
+                entries.append(LedgerEntry.of_loaded(*what, fates[number], load_seq, now))
+            ledger.note(self.execute, entries)
+            return entries

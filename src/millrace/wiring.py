@@ -1,0 +1,219 @@
+"""From the URL in a setting to the adapter it names. The same URL gives the same adapter for the life of a process.
+
+| setting | URL | adapter |
+|---|---|---|
+| lake, quarantine | `file:///folder` | a folder; its last part is the bucket's name |
+| | `gs://bucket` | a bucket of Cloud Storage |
+| bus | `inprocess:` | the bus of this process |
+| | `pubsub:///projects/P` | the topics of a project |
+| warehouse | `duckdb:///file` | a DuckDB file |
+| | `snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W` | a database of Snowflake |
+| job | `inprocess:` | a note that a build was asked for |
+| | `run:///projects/P/locations/R/jobs/J` | a Cloud Run job; with `run://host:port/…`, what stands in for it there |
+
+A library is loaded with the first URL that needs it: a function without a warehouse has no DuckDB, and a laptop need
+not wait for Google's clients.
+"""
+
+import os
+import re
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache, update_wrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from millrace.build.dbt import Build, Node, build
+from millrace.build.job import Builder
+from millrace.bus import Bus
+from millrace.config import ApiConfig, BuildConfig, ExtractConfig, LoadConfig
+from millrace.errors import ConfigError
+from millrace.lake import Lake
+
+if TYPE_CHECKING:
+    from millrace.extract.task import Extractor
+    from millrace.load.handler import Job, Loader
+    from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+    from millrace.warehouse.reading import Reader
+    from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class OneEach(Generic[P, T]):
+    """A function that is called once for the same arguments, also by threads that call at the same time.
+
+    `functools.cache` alone lets them all in: two adapters of one DuckDB file would each have a lock of its own, and
+    load the same object twice.
+    """
+
+    def __init__(self, make: Callable[P, T]) -> None:
+        update_wrapper(self, make)
+        self._made = cache(make)
+        self._lock = threading.RLock()
+
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> T:
+        """Give what was made for these arguments."""
+        with self._lock:
+            return self._made(*arguments, **named)  # type: ignore[arg-type]  # all settings are hashable
+
+    def cache_clear(self) -> None:
+        """Forget all that was made."""
+        self._made.cache_clear()
+
+
+class RequestedBuilds:
+    """The job on one machine: remembers who asked, and whoever drives the process runs one build for all."""
+
+    def __init__(self) -> None:
+        self.requests: list[str | None] = []
+
+    def start(self, run_id: str | None) -> None:
+        """Ask for a build."""
+        self.requests.append(run_id)
+
+
+@OneEach
+def lake_at(url: str) -> Lake:
+    """Give the lake of `file:///folder` or `gs://bucket`."""
+    if url.startswith("gs:"):
+        bucket = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]+[a-z0-9])/?", url)
+        if bucket is None:
+            raise ConfigError(f"{url!r}: gs://bucket was expected")
+        from millrace.lake.gcs import GcsLake
+
+        return GcsLake.at(bucket[1])
+    from millrace.lake.local import LocalLake
+
+    root = _path(url, "file")
+    return LocalLake(root, bucket=root.name)
+
+
+@OneEach
+def bus_at(url: str) -> Bus:
+    """Give the bus of `inprocess:` or `pubsub:///projects/P`."""
+    if url.startswith("pubsub:"):
+        project = re.fullmatch(r"pubsub:///projects/([a-z0-9.:-]+)", url)
+        if project is None:
+            raise ConfigError(f"{url!r}: pubsub:///projects/P was expected")
+        from millrace.bus.pubsub import PubSubBus
+
+        return PubSubBus(project[1])
+    _only(url, "inprocess")
+    from millrace.bus.in_process import LocalBus
+
+    return LocalBus()
+
+
+@OneEach
+def job_at(url: str) -> "Job":
+    """Give the job of `inprocess:` or `run:///projects/P/locations/R/jobs/J`."""
+    if url.startswith("run:"):
+        job = re.fullmatch(r"run://([a-z0-9.:-]*)/(projects/[a-z0-9.:-]+/locations/[a-z0-9-]+/jobs/[a-z0-9-]+)", url)
+        if job is None:
+            raise ConfigError(f"{url!r}: run:///projects/P/locations/R/jobs/J was expected")
+        from millrace.build.cloud_run import CloudRunJob
+
+        return CloudRunJob.at(job[2], job[1] or None)
+    _only(url, "inprocess")
+    return RequestedBuilds()
+
+
+@OneEach
+def duckdb_at(url: str, memory: str) -> "DuckDBWarehouse":
+    """Give the warehouse of `duckdb:///file`."""
+    from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+
+    return DuckDBWarehouse(_path(url, "duckdb"), memory_limit=memory)
+
+
+@OneEach
+def snowflake_at(url: str, key: str | None, lake: str) -> "SnowflakeWarehouse":
+    """Give the warehouse of `snowflake://…`, which copies parts from the bucket `lake` by itself."""
+    from millrace.warehouse.snowflake.session import Address
+    from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
+
+    return SnowflakeWarehouse(Address.parse(url, key), lake_at(lake).bucket)
+
+
+def warehouse_of(config: LoadConfig | BuildConfig) -> "DuckDBWarehouse | SnowflakeWarehouse":
+    """Give the warehouse that is configured."""
+    if config.warehouse.startswith("snowflake:"):
+        return snowflake_at(config.warehouse, config.snowflake_key, config.lake)
+    return duckdb_at(config.warehouse, config.memory)
+
+
+@OneEach
+def reader_of(config: ApiConfig) -> "Reader":
+    """Give what the read API reads: the published copy of a DuckDB file, or Snowflake's schema PUBLISHED."""
+    if config.warehouse.startswith("snowflake:"):
+        from millrace.warehouse.snowflake.reader import SnowflakeReader
+        from millrace.warehouse.snowflake.session import Address
+
+        return SnowflakeReader(Address.parse(config.warehouse, config.snowflake_key))
+    from millrace.warehouse.duckdb.reader import DuckDBReader
+
+    return DuckDBReader(duckdb_at(config.warehouse, config.memory).published_path, config.memory)
+
+
+@OneEach
+def extractor_of(config: ExtractConfig) -> "Extractor":
+    """Give what the extract functions work with: one client, and so one rate budget, for all tasks of the process."""
+    from millrace.extract.http_client import RateBudget, SourceClient
+    from millrace.extract.task import Extractor
+
+    budget = RateBudget(config.requests_per_minute or None, config.request_burst)
+    client = SourceClient(config.source_url, config.source_key, budget, config.timeout_s)
+    return Extractor(lake_at(config.lake), bus_at(config.bus), client)
+
+
+def loader_of(config: LoadConfig) -> "Loader":
+    """Give what the load function works with."""
+    from millrace.load.handler import Loader
+
+    return Loader(
+        lake_at(config.lake),
+        lake_at(config.quarantine),
+        warehouse_of(config),
+        job_at(config.job),
+    )
+
+
+def builder_of(config: BuildConfig, hear: Callable[[Node, int], None] = lambda node, total: None) -> Builder:
+    """Give what the build job works with, under a holder's name of its own; `hear` is told of each finished node."""
+    warehouse = warehouse_of(config)
+
+    def dbt(number: int, retry_of: int | None) -> Build:
+        with warehouse.given_to_dbt() as settings:
+            return build(config, settings, hear, number, retry_of)
+
+    return Builder(
+        lake=lake_at(config.lake),
+        log=warehouse,
+        publisher=warehouse,
+        dbt=dbt,
+        holder=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+        ttl_s=config.lease_s,
+        quiet_s=config.quiet_s,
+    )
+
+
+def _path(url: str, scheme: str) -> Path:
+    parts = urlsplit(url)
+    if parts.scheme != scheme or parts.netloc or not parts.path.startswith("/"):
+        raise ConfigError(f"{url!r}: {scheme}:///an/absolute/path was expected")
+    return Path(unquote(parts.path))
+
+
+def _only(url: str, scheme: str) -> None:
+    if url != f"{scheme}:":
+        raise ConfigError(f"{url!r}: {scheme}: was expected")

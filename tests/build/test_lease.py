@@ -1,0 +1,157 @@
+"""One holder at a time, a token that only grows, and a request that never goes back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.build.world import T0, TTL_S, World
+
+from millrace.build import job
+from millrace.build.job import Lease, LeaseLost, acquire
+from millrace.errors import TransientError
+from millrace.lake import ObjectExists
+from millrace.lake.names import LeaseKey, RequestedKey
+
+HOUR = timedelta(hours=1)
+
+
+def take(world: World, holder: str, ahead: timedelta = timedelta()) -> Lease | None:
+    """Acquire on a clock that is this much ahead."""
+    return acquire(world.lake, holder, lambda: world.now + ahead, world.sleep, TTL_S)
+
+
+def taken(world: World, holder: str, ahead: timedelta = timedelta()) -> Lease:
+    lease = take(world, holder, ahead)
+    assert lease is not None
+    return lease
+
+
+def test_the_token_grows_by_one_with_every_holder_also_after_a_release(world: World) -> None:
+    tokens = []
+    for holder in ("a", "b", "a"):
+        lease = taken(world, holder)
+        tokens.append(lease.token)
+        lease.release()
+    assert tokens == [1, 2, 3]
+
+
+def test_whoever_meets_a_living_holder_leaves(world: World) -> None:
+    with world.beating(taken(world, "a")):
+        assert take(world, "b") is None
+
+
+def test_a_dead_holder_is_taken_over_after_its_lease(world: World) -> None:
+    taken(world, "a")
+    second = taken(world, "b")
+    assert second.token == 2
+    assert world.now == T0 + timedelta(seconds=TTL_S)
+
+
+def test_a_lease_that_was_taken_over_is_lost_at_the_next_renewal(world: World) -> None:
+    first = taken(world, "a")
+    second = taken(world, "b")
+    with pytest.raises(LeaseLost, match="b holds the lease with token 2; a had 1"):
+        first.renew()
+    second.renew()
+
+
+def test_giving_back_a_lost_lease_takes_it_from_nobody(world: World) -> None:
+    first = taken(world, "a")
+    second = taken(world, "b")
+    first.release()
+    second.renew()
+    with world.beating(second):
+        assert take(world, "c") is None
+
+
+def test_an_expired_lease_that_nobody_took_is_still_good(world: World) -> None:
+    lease = taken(world, "a")
+    world.now += HOUR
+    lease.renew()
+    with world.beating(lease):
+        assert take(world, "b") is None
+
+
+def test_a_renewal_whose_answer_was_lost_is_no_lost_lease(world: World) -> None:
+    lake = ForgetfulLake(world.lake)
+    lease = acquire(lake, "a", lambda: world.now, world.sleep, TTL_S)
+    assert lease is not None
+    lake.forgets = True
+    with pytest.raises(TransientError):
+        lease.renew()
+    lake.forgets = False
+    lease.renew()
+    assert lease.token == 1
+
+
+class ForgetfulLake:
+    """A lake that writes, and whose answer may not arrive."""
+
+    def __init__(self, lake: Any) -> None:
+        self._lake, self.forgets = lake, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lake, name)
+
+    def write(self, *arguments: Any, **named: Any) -> Any:
+        stored = self._lake.write(*arguments, **named)
+        if self.forgets:
+            raise TransientError("no answer")
+        return stored
+
+
+def test_a_clock_that_is_an_hour_ahead_takes_over_a_living_holder_which_then_notices(world: World) -> None:
+    first = taken(world, "a")
+    with world.beating(first):
+        assert taken(world, "b", ahead=HOUR).token == 2
+    with pytest.raises(LeaseLost):
+        first.renew()
+
+
+def test_a_clock_that_is_an_hour_behind_leaves_a_living_holder_alone(world: World) -> None:
+    with world.beating(taken(world, "a")):
+        assert take(world, "b", ahead=-HOUR) is None
+
+
+def test_a_clock_that_is_an_hour_behind_takes_over_a_dead_holder_after_its_silence(world: World) -> None:
+    taken(world, "a", ahead=HOUR)
+    before = world.now
+    assert taken(world, "b", ahead=-HOUR).token == 2
+    assert world.now - before <= timedelta(seconds=TTL_S * 7 / 6)
+
+
+def test_the_heartbeat_renews_in_the_background(world: World) -> None:
+    lease = acquire(world.lake, "a", lambda: world.now, world.sleep, ttl_s=0.03)
+    assert lease is not None
+    _, stored = world.lake.read(str(LeaseKey()))
+    with job.heartbeat(lease):
+        while world.lake.read(str(LeaseKey()))[1].version == stored.version:
+            pass
+    lease.renew()
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=8))
+def test_what_is_requested_never_goes_back(world: World, asked: list[int]) -> None:
+    (world.folder / "lake" / str(RequestedKey())).unlink(missing_ok=True)
+    seen = []
+    for load_seq in asked:
+        job.request(world.lake, load_seq, None)
+        seen.append(job.requested(world.lake))
+    assert seen == [max(asked[: n + 1]) for n in range(len(asked))]
+
+
+def test_a_request_that_another_one_overtakes_is_made_again(world: World) -> None:
+    class Contended(ForgetfulLake):
+        def write(self, *arguments: Any, **named: Any) -> Any:
+            if not self.forgets:
+                self.forgets = True
+                job.request(world.lake, 5, None)
+            return self._lake.write(*arguments, **named)
+
+    job.request(Contended(world.lake), 7, None)
+    assert job.requested(world.lake) == 7
+    with pytest.raises(ObjectExists):
+        world.lake.write(str(RequestedKey()), b"", if_generation=0)

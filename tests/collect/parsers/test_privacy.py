@@ -1,0 +1,90 @@
+"""No text, code, address or path of a log gets into an event or a state."""
+
+import json
+
+import pytest
+from tests.collect.parsers.corpus import CASES, Case
+
+from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.parsers.reading import LogState
+
+SECRETS = (
+    "please delete the invoices of March",
+    "def transfer(amount): return vault.open('4242')",
+    "alex.doe@example.com",
+    "/home/alex.doe",
+    "C:\\Users\\alex.doe",
+)
+
+
+def poisoned(value: object, secret: str) -> object:
+    """Give the value with the secret in place of every text, and in a field that nobody knows."""
+    if isinstance(value, dict):
+        return {name: poisoned(inner, secret) for name, inner in value.items()} | {"unknown": secret}
+    if isinstance(value, list):
+        return [*(poisoned(inner, secret) for inner in value), secret]
+    return secret if isinstance(value, str) else value
+
+
+def variants(record: object, secret: str) -> list[object]:
+    """Give the record with the secret in one of its fields at a time, at each depth."""
+    if isinstance(record, str) and record.startswith("{"):
+        return [json.dumps(variant) for variant in variants(parsed(record), secret)]
+    if not isinstance(record, dict):
+        return [poisoned(record, secret)]
+    return [
+        record | {name: variant}
+        for name, value in (record | {"unknown": ""}).items()
+        for variant in [*variants(value, secret), poisoned(value, secret)]
+    ]
+
+
+def parsed(text: str | bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def flat(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def records(case: Case) -> list[dict[str, object]]:
+    texts = case.logs if case.agent.is_document else b"\n".join(case.logs).splitlines()
+    values = [value for text in texts for value in flat(parsed(text))]
+    return [value for value in values if isinstance(value, dict)]
+
+
+def said(agent: str, lines: list[object]) -> str:
+    """Give all that a log's reading keeps of it."""
+    document, log = json.dumps(lines).encode(), b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    reading = AGENTS[agent].read(document if AGENTS[agent].is_document else log, LogState("S1"))
+    return json.dumps([*(event.to_json() for event in reading.events), json.loads(reading.state.to_json())])
+
+
+def poisonings(agent: str, secret: str) -> list[list[object]]:
+    """Give logs of the corpus with the secret somewhere in one of their lines."""
+    logs = [records(case)[:7] for case in CASES if case.agent.name == agent][:: 1 if AGENTS[agent].is_document else 5]
+    return [
+        [*log[:place], variant, *log[place + 1 :]]
+        for log in logs
+        for place, line in enumerate(log)
+        for variant in variants(line, secret)
+    ]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_secret_in_any_field_of_a_line_is_in_no_event(agent: str, secret: str) -> None:
+    logs = poisonings(agent, secret)
+    assert [log for log in logs if json.dumps(secret)[1:-1] in said(agent, log)] == []
+    assert len(logs) > 50
+
+
+@pytest.mark.parametrize("folder", ["/home/alex.doe/app", "/Users/alex.doe/app", "C:\\Users\\alex.doe\\app"])
+def test_the_owner_of_a_home_is_in_no_event(folder: str) -> None:
+    case = next(case for case in CASES if str(case) == "claude/a_response_in_one_line")
+    answer = said("claude", [json.loads(case.logs[0]) | {"cwd": folder, "gitBranch": "alex.doe"}])
+    assert '"project": "app"' in answer
+    assert "alex" not in answer

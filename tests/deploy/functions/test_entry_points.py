@@ -1,0 +1,98 @@
+"""The files that the platform starts: short, complete, and not started at all when a setting is missing."""
+
+import io
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from tests.deploy.functions.deployed import PROJECT, Deployed, headers, push
+
+from millrace import wiring
+from millrace.bus import events
+from millrace.config import ExtractConfig
+from millrace.errors import ConfigError
+from millrace.tables import EXTRACTED
+
+ENTRY_POINTS = sorted([*PROJECT.glob("functions/*/main.py"), *PROJECT.glob("jobs/*/main.py")])
+EXTRACT = ("MILLRACE_LAKE", "MILLRACE_BUS", "MILLRACE_SOURCE_URL", "MILLRACE_SOURCE_KEY")
+API = ("MILLRACE_LAKE", "MILLRACE_QUARANTINE", "MILLRACE_WAREHOUSE")
+LOAD = ("MILLRACE_LAKE", "MILLRACE_QUARANTINE", "MILLRACE_BUS", "MILLRACE_WAREHOUSE", "MILLRACE_JOB")
+
+
+@pytest.mark.parametrize("path", ENTRY_POINTS, ids=lambda path: path.parent.name)
+def test_an_entry_point_has_at_most_forty_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 40
+
+
+@pytest.mark.parametrize("table", EXTRACTED)
+def test_every_table_has_its_extract_function(functions: Deployed, table: str) -> None:
+    application = functions.application("extract", f"extract_{table}")
+    assert push(application, {}).status_code == 400  # it is there, and says that this is no task
+
+
+@pytest.mark.parametrize("name", EXTRACT)
+def test_the_extract_functions_do_not_start_without_a_setting(functions: Deployed, name: str) -> None:
+    functions.monkeypatch.delenv(name)
+    with pytest.raises(ConfigError, match=f"{name} is not set"):
+        functions.application("extract", "start_run", "http")
+
+
+@pytest.mark.parametrize("name", API)
+def test_the_api_does_not_start_without_a_setting(functions: Deployed, name: str) -> None:
+    functions.monkeypatch.delenv(name)
+    with pytest.raises(ConfigError, match=f"{name} is not set"):
+        functions.application("api", "api", "http")
+
+
+@pytest.mark.parametrize("name", LOAD)
+def test_the_load_function_does_not_start_without_a_setting(functions: Deployed, name: str) -> None:
+    functions.monkeypatch.setenv(name, "")
+    with pytest.raises(ConfigError, match=f"{name} is not set"):
+        functions.application("load", "load")
+
+
+def test_the_job_ends_with_2_and_says_which_setting_is_missing(functions: Deployed, logged: io.StringIO) -> None:
+    job: dict[str, object] = {"__name__": "dbt_runner"}
+    exec(compile((PROJECT / "jobs/dbt-runner/main.py").read_text(), "main.py", "exec"), job)  # noqa: S102 our own file
+    functions.monkeypatch.delenv("MILLRACE_WAREHOUSE")
+    run = job["run"]
+    assert callable(run)
+    assert run() == 2
+    assert "MILLRACE_WAREHOUSE is not set" in logged.getvalue()
+
+
+def test_the_configuration_does_not_show_the_key(functions: Deployed) -> None:
+    config = ExtractConfig.from_env()
+    shown = f"{config!r} {wiring.extractor_of(config)!r}"
+    assert config.source_key not in shown
+
+
+def test_a_get_is_refused(functions: Deployed) -> None:
+    client = functions.application("load", "load").test_client()
+    assert client.get("/", headers=headers(events.MESSAGE)).status_code == 405
+
+
+def test_an_error_that_nobody_foresaw_is_500() -> None:
+    application = Flask("surprised")
+
+    @application.post("/")
+    def surprised() -> str:
+        with events.answering("surprised"):
+            raise LookupError("nobody foresaw this")
+
+    assert application.test_client().post("/").status_code == 500
+
+
+def test_a_failure_of_the_machine_is_503_and_says_what_to_mend() -> None:
+    application = Flask("full")
+
+    @application.post("/")
+    def full() -> str:
+        with events.answering("full"):
+            raise OSError(28, "No space left on device", "/a/path/of/this/machine")
+
+    answer = application.test_client().post("/")
+    assert (answer.status_code, answer.get_data(as_text=True)) == (
+        503,
+        "No space left on device; mend that, then run again",
+    )

@@ -1,0 +1,108 @@
+"""The image, built and run as it is deployed: `make test-image`. It takes a minute or two: `make test` leaves it out.
+
+The base is the rig's stand-in for the one that the Dockerfile names.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+from tests.dbt.raw_tables import make_warehouse, sample_rows
+from tests.deploy.image.rig import ALONE, DOCKERFILE, FOLDER, IMAGE, MISSING, PROJECT, rig, run
+
+pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason=MISSING)
+NOBODY = 65532
+
+
+@pytest.fixture(scope="session", autouse=True)
+def image() -> None:
+    """Build it, once for all tests."""
+    built = rig("ocibuild", str(PROJECT), DOCKERFILE, "-t", IMAGE)
+    assert built.code == 0, built.err[-3000:]
+    print(built.out)  # noqa: T201 size, layers and time are what one wants to know
+
+
+def owned_by_the_image(folder: Path) -> Path:
+    """Make a folder with a warehouse that has rows, which belongs to the image's user."""
+    folder = folder / "data"
+    (folder / "lake").mkdir(parents=True)
+    make_warehouse(folder / "millrace.duckdb", sample_rows())
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return owned_by_the_image(tmp_path)
+
+
+def build(data: Path, *arguments: str, **settings: str) -> tuple[int, list[dict[str, object]]]:
+    """Run the job over a folder; gives its exit code and its log."""
+    given = {"MILLRACE_LAKE": "file:///data/lake", "MILLRACE_DBT_TARGET_DIR": "/data/target"} | settings
+    options = [part for name, value in given.items() for part in ("-e", f"{name}={value}")]
+    ended = run(*options, "-v", f"{data}:/data", IMAGE, *arguments)
+    assert "Traceback" not in ended.err, ended.err
+    return ended.code, [json.loads(line) for line in ended.err.splitlines()]
+
+
+def test_the_job_builds_the_marts_with_nothing_but_a_folder_to_write_to(data: Path) -> None:
+    code, lines = build(data)
+    assert code == 0, lines
+    assert [line["message"] for line in lines] == ["build started", "built", "published"]
+    with duckdb.connect(data / "published.duckdb", read_only=True) as connection:
+        assert connection.execute("SELECT count(*) > 0 FROM mart.velocity").fetchall() == [(True,)]
+        assert connection.execute("SELECT number, result FROM meta.builds").fetchall() == [(1, "good")]
+
+
+def test_the_job_does_not_parse_what_was_parsed_when_the_image_was_made(data: Path) -> None:
+    build(data)
+    assert "no changes found, skipping parsing" in (data / "target" / "dbt.log").read_text()
+
+
+def test_another_warehouse_is_parsed_anew_and_built_all_the_same(data: Path) -> None:
+    (data / "millrace.duckdb").rename(data / "other.duckdb")
+    code, _ = build(data, MILLRACE_WAREHOUSE="duckdb:///data/other.duckdb")
+    assert code == 0
+    assert "Unable to do partial parsing because profile has changed" in (data / "target" / "dbt.log").read_text()
+
+
+def test_the_job_needs_nowhere_to_write_but_tmp_and_the_warehouse(data: Path) -> None:
+    code, lines = build(data, MILLRACE_DBT_TARGET_DIR="/tmp/target")  # noqa: S108
+    assert code == 0, lines
+    assert {path.name for path in data.iterdir()} == {
+        "lake",
+        "millrace.duckdb",
+        "published.duckdb",
+        "published.duckdb.lock",
+    }
+
+
+def test_a_missing_setting_is_one_line_and_2(data: Path) -> None:
+    code, (line,) = build(data, MILLRACE_LAKE="")
+    assert code == 2
+    assert "MILLRACE_LAKE is not set" in str(line["error"])
+
+
+def inside(*command: str) -> str:
+    return run("--entrypoint", command[0], IMAGE, *command[1:]).out
+
+
+def test_it_runs_as_nobody_without_a_capability() -> None:
+    assert inside("id", "-u").split() == [str(NOBODY)]
+    capabilities = re.findall(r"Cap\w+:\s+(\w+)", inside("cat", "/proc/self/status"))
+    assert {int(each, 16) for each in capabilities} == {0}
+
+
+def test_nothing_in_it_builds_or_installs() -> None:
+    tools = ("pip", "pip3", "uv", "gcc", "cc", "make", "git", "curl", "wget")
+    assert inside("sh", "-c", f"for tool in {' '.join(tools)}; do command -v $tool; done") == ""
+    assert inside("sh", "-c", "find / -xdev -name pip -o -name ensurepip -o -name setuptools 2>/dev/null") == ""
+
+
+def test_it_is_healthy_when_its_settings_are_in_order() -> None:
+    check = rig("ocirun", *ALONE, "-e", "MILLRACE_LAKE=file:///tmp/lake", IMAGE, "--check")
+    assert (check.code, check.err) == (0, "")

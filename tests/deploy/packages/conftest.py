@@ -1,0 +1,38 @@
+"""Each package, installed once for all tests from its lock."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from tests.deploy.packages.packaging import Package, install
+
+import simulator
+
+KEY = "key_of-the-simulator"
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return install("api", tmp_path_factory.mktemp("api"))
+
+
+@pytest.fixture(scope="session")
+def extract(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return install("extract", tmp_path_factory.mktemp("extract"))
+
+
+@pytest.fixture(scope="session")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return install("load", tmp_path_factory.mktemp("load"))
+
+
+@pytest.fixture(scope="session")
+def dbt_runner(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return install("dbt-runner", tmp_path_factory.mktemp("dbt-runner"))
+
+
+@pytest.fixture(scope="session")
+def source_url() -> Iterator[str]:
+    world = simulator.generate(developers=2, days=8, seed=7, end=datetime(2026, 11, 20, tzinfo=UTC))
+    with simulator.serve(world, key=KEY) as running:
+        yield running.url

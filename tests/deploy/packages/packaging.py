@@ -1,0 +1,154 @@
+"""The packages as they are deployed: their files, a clean environment from their lock, and a server that answers.
+
+A function's source package is its `main.py`, the package `millrace` beside it, and its lock as `requirements.txt`.
+Terraform zips exactly these files. The job's has the dbt project besides, and is copied into its image.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[3]
+FUNCTIONS = ("api", "extract", "load")
+NAMES = (*FUNCTIONS, "dbt-runner")
+UV = Path(sys.executable).with_name("uv")
+_IMPORTABLE = """
+import sys
+for name in sys.argv[1:]:
+    try:
+        __import__(name)
+    except ImportError:
+        continue
+    print(name)
+"""
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "target", "logs")
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """The files of one deployable in `folder`, and the interpreter of its own environment."""
+
+    name: str
+    folder: Path
+    python: Path
+
+    def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run one of its programs with these settings and no others."""
+        line = [str(self.python.with_name(command[0])), *command[1:]]
+        environment = clean(settings)
+        return subprocess.run(line, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=180)
+
+    def importable(self, *names: str) -> set[str]:
+        """Give which of these modules an import would find."""
+        return set(self.run("python", "-c", _IMPORTABLE, *names).stdout.split())
+
+    @contextmanager
+    def serving(self, target: str, signature: str, settings: Mapping[str, str], log: Path) -> Iterator["Served"]:
+        """Serve a function as the platform does, until the block ends."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        options = ["--target", target, "--signature-type", signature, "--host", "127.0.0.1", "--port", str(port)]
+        program = [str(self.python.with_name("functions-framework")), *options]
+        started = time.monotonic()
+        with log.open("w") as written:
+            process = subprocess.Popen(program, cwd=self.folder, env=clean(settings), stdout=written, stderr=written)
+        try:
+            served = Served(f"http://127.0.0.1:{port}/", started)
+            while not served.is_up():
+                if process.poll() is not None or time.monotonic() - started > 120:
+                    raise AssertionError(f"{target} did not start: {log.read_text()}")
+                time.sleep(0.01)
+            yield served
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A function that answers at `url`; its process began at `started`, on this machine's monotonic clock."""
+
+    url: str
+    started: float
+
+    def is_up(self) -> bool:
+        """Whether it answers at all: a GET is refused by one for events, and that is an answer."""
+        try:
+            with urllib.request.urlopen(self.url + "robots.txt", timeout=60):  # noqa: S310 our own server
+                return True
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+
+    def get(self, path: str = "") -> tuple[int, bytes]:
+        """Ask; gives the HTTP status and the body."""
+        return _ask(urllib.request.Request(self.url + path))  # noqa: S310
+
+    def post(self, body: bytes, headers: Mapping[str, str]) -> int:
+        """Deliver; gives the HTTP status."""
+        whole = {"Content-Type": "application/json", **headers}
+        return _ask(urllib.request.Request(self.url, body, whole))[0]  # noqa: S310
+
+
+def _ask(request: urllib.request.Request) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 our own server
+            return int(answer.status), answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def clean(settings: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of a container: nothing of ours but the settings."""
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": "/nonexistent", **settings}
+
+
+def assemble(name: str, folder: Path) -> Path:
+    """Put together the files of a package, and nothing else."""
+    source = PROJECT / ("jobs" if name == "dbt-runner" else "functions") / name
+    shutil.copytree(PROJECT / "src" / "millrace", folder / "millrace", ignore=_LEFT_OUT)
+    shutil.copy(source / "main.py", folder / "main.py")
+    shutil.copy(PROJECT / "requirements" / f"{name}.txt", folder / "requirements.txt")
+    if name == "dbt-runner":
+        shutil.copytree(source / "dbt", folder / "dbt", ignore=_LEFT_OUT)
+    return folder
+
+
+def install(name: str, folder: Path) -> Package:
+    """Assemble a package and install its lock into an environment of its own."""
+    assembled = assemble(name, folder / "source")
+    environment = folder / "environment"
+    python = environment / "bin" / "python"
+    _uv("venv", "--quiet", "--python", sys.executable, str(environment))
+    package = Package(name, assembled, python)
+    add(package, assembled / "requirements.txt")
+    return package
+
+
+def add(package: Package, lock: Path) -> None:
+    """Install a lock into a package's environment."""
+    options = ("--quiet", "--compile-bytecode", "--no-deps", "--require-hashes", "--python", str(package.python))
+    _uv("pip", "install", *options, "-r", str(lock))
+
+
+def _uv(*arguments: str) -> None:
+    done = subprocess.run([UV, *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise AssertionError(done.stderr)
+
+
+def size_bytes(folder: Path, *suffixes: str) -> int:
+    """Add up the files of a folder; only those with one of the suffixes when there are any."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sum(path.stat().st_size for path in files if not suffixes or path.suffix in suffixes)

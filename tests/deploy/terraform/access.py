@@ -1,0 +1,120 @@
+"""Who may do what, as the rows of the table in docs/access.md: read from a plan, one row for all tables."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from tests.deploy.terraform.rules import resources, storage_rights, who
+
+_MAY = {
+    "projects/acme-millrace/roles/millraceBucketLooker": "look at, list names",
+    "roles/storage.objectCreator": "create",
+    "roles/storage.objectViewer": "read",
+    "roles/storage.objectUser": "read, create, replace",
+    "projects/acme-millrace/roles/millraceObjectLister": "list names",
+}
+_OTHERS = {
+    "google_secret_manager_secret_iam_member.reads": ("{who}", "read", "secret `{secret_id}`"),
+    "google_cloud_run_v2_service_iam_member.caller": ("call-{who}", "call", "function `{who}`"),
+    "google_cloud_run_v2_service_iam_member.invokers": ("{who} readers", "call", "function `{who}`"),
+    "google_cloud_run_v2_job_iam_member.load_starts_builds": ("load", "start, look at", "job `{name}`"),
+    "google_storage_bucket_iam_member.build_reads": ("build-images", "read", "packages"),
+    "google_artifact_registry_repository_iam_member.build_writes": ("build-images", "read, push", "images"),
+    "google_project_iam_member.build_reads_copies": ("build-images", "read", "the platform's copies of packages"),
+    "google_project_iam_member.build_logs": ("build-images", "write", "logs"),
+    "google_service_account_iam_member.pubsub_signs": ("Pub/Sub", "sign as", "call-{who}"),
+    "google_pubsub_subscription_iam_member.dead_letters": ("Pub/Sub", "take off", "subscriptions of `{who}`"),
+    "google_pubsub_topic_iam_member.dead_letters": ("Pub/Sub", "publish to", "dead letters"),
+    "google_pubsub_topic_iam_member.storage_publishes": ("Cloud Storage", "publish to", "topic `object-events`"),
+}
+
+
+def rows(plan: dict[str, Any]) -> set[str]:
+    """Give the rows of the table."""
+    found = {
+        _row(right.who, _MAY[right.role], _objects(right.bucket, right.prefix, right.suffix), right.who)
+        for right in storage_rights(plan)
+    }
+    for address, planned in resources(plan):
+        kind = re.sub(r"\[[^]]*\]", "", address)
+        kind = ".".join(kind.split(".")[-2:])
+        if not re.search(r"_iam_(member|binding|policy)\.", kind) or kind == "google_storage_bucket_iam_member.this":
+            continue
+        if kind == "google_pubsub_topic_iam_member.publishes":
+            topic = re.findall(r'\["([^"]*)"\]', address)[-1]
+            found.add(_row(who(address), "publish to", f"topic `{topic}`", who(address)))
+            continue
+        name, may, what = (text.format(**planned, who=_named(who(address))) for text in _OTHERS[kind])
+        found.add(f"| {name} | {may} | {what} |")
+    return found | _in_snowflake(plan)
+
+
+def _in_snowflake(plan: dict[str, Any]) -> set[str]:
+    """One row for all things of a kind that a role may do the same with."""
+    things: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for _, planned in resources(plan, "snowflake_grant_privileges_to_account_role"):
+        kind, name = _thing(planned)
+        things[planned["account_role_name"], ", ".join(sorted(planned["privileges"])), kind].add(name)
+    for _, planned in resources(plan, "snowflake_grant_account_role"):
+        grantee = planned["parent_role_name"] or f"user {planned['user_name']}"
+        things[grantee, "act by", "role"].add(planned["role_name"])
+    for deployable, address in warehouses(plan):
+        user = re.search(r"[?&]user=(\w+)", address)
+        things[deployable, "sign in as", "user"].add(user[1] if user else address)
+    return {
+        f"| {who} | {may} | {kind} {', '.join(f'`{name}`' for name in sorted(names))} |"
+        for (who, may, kind), names in things.items()
+    }
+
+
+def warehouses(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give each deployable that has a warehouse, with the setting that names it."""
+    for _, planned in resources(plan, "google_cloudfunctions2_function"):
+        settings = planned["service_config"][0]["environment_variables"]
+        if "MILLRACE_WAREHOUSE" in settings:
+            yield planned["name"], settings["MILLRACE_WAREHOUSE"]
+    for _, planned in resources(plan, "google_cloud_run_v2_job"):
+        for setting in planned["template"][0]["template"][0]["containers"][0]["env"]:
+            if setting["name"] == "MILLRACE_WAREHOUSE":
+                yield planned["name"], setting["value"]
+
+
+def _thing(grant: dict[str, Any]) -> tuple[str, str]:
+    """Give kind and name of what a right is on, without the database: there is one."""
+    for on in grant["on_account_object"]:
+        return on["object_type"].lower(), on["object_name"]
+    for on in grant["on_schema"]:
+        return "schema", _within(on["schema_name"])
+    on = grant["on_schema_object"][0]
+    for all_of in on["all"]:
+        return "every table of", _within(all_of["in_schema"])
+    for future in on["future"]:
+        return "every future table of", _within(future["in_schema"])
+    return on["object_type"].lower(), _within(on["object_name"])
+
+
+def _within(name: str) -> str:
+    return name.replace('"', "").removeprefix("MILLRACE.")
+
+
+def _objects(bucket: str, prefix: str | None, suffix: str) -> str:
+    if prefix is None:
+        return f"{bucket}: everything"
+    return f"{bucket}: `{prefix}{'…' if suffix or prefix.endswith('/') else ''}{suffix}`"
+
+
+def _row(name: str, may: str, what: str, deployable: str) -> str:
+    table = re.search(r'"(\w+)"', deployable)
+    if table:
+        what = re.sub(rf"(/){table[1]}([./])", r"\1<table>\2", what)
+        what = re.sub(r"(raw/)(?!<)\w+/", r"\1<parent>/", what)
+    return f"| {_named(name)} | {may} | {what} |"
+
+
+def _named(deployable: str) -> str:
+    if deployable == "snowflake":
+        return "Snowflake"
+    if deployable.startswith("collectors["):
+        return "collectors"
+    return re.sub(r'\["\w+"\]', "-<table>", deployable).replace("_", "-")

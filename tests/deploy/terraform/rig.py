@@ -1,0 +1,85 @@
+"""Run Terraform over a copy of the project: with stand-in providers where the rig for them is, else as it is."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[3]
+RIG = Path(os.environ.get("TFRIG", PROJECT.parent / "shared" / "tools" / "tfrig"))
+PLAIN_WORD = f"no terraform with reachable providers, and no rig with stand-ins in {RIG} (TFRIG names another folder)"
+_NEEDED = ("terraform", "functions", "jobs", "src", "requirements")
+_LEFT_OUT = shutil.ignore_patterns(".terraform*", ".build", "*.tfstate*", "__pycache__", "target", "logs")
+SETTINGS = {
+    "TF_VAR_project_id": "acme-millrace",
+    "TF_VAR_snowflake_account": "acme-millrace",
+    "TF_VAR_source_key": "key-of-the-source",
+    "TF_VAR_source_url": "https://source.example",
+}
+_GCLOUD = '#!/bin/sh\necho "$@" >>"$(dirname "$0")/called"\ncase "$*" in *describe*) exit 1 ;; esac\n'
+
+
+def has_rig() -> bool:
+    """Whether Terraform can run with stand-in providers here."""
+    return (RIG / "tfcheck").exists() and shutil.which("terraform") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of what Terraform reads, to be run or to be broken first."""
+
+    folder: Path
+
+    @classmethod
+    def into(cls, folder: Path, hollow: bool = False) -> "Copy":
+        """Copy the project's files, and put a gcloud beside them that only notes what it is asked.
+
+        In a hollow copy, what is packed has its names and no content: half the time, where content does not matter.
+        """
+        for name in _NEEDED:
+            shutil.copytree(PROJECT / name, folder / name, ignore=_LEFT_OUT)
+        if hollow:
+            packed = [path for name in _NEEDED[1:] for path in (folder / name).rglob("*") if path.is_file()]
+            for path in packed:
+                path.write_text("hollow\n")
+        (folder / "bin").mkdir()
+        (folder / "bin" / "gcloud").write_text(_GCLOUD)
+        (folder / "bin" / "gcloud").chmod(0o755)
+        return cls(folder)
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Change a text that must be there."""
+        path = self.folder / "terraform" / file
+        text = path.read_text()
+        assert old in text, f"{old!r} is not in {file}"
+        path.write_text(text.replace(old, new))
+
+    def check(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run the rig's check; its exit code is 0 when nothing was found."""
+        command = [sys.executable, str(RIG / "tfcheck"), "terraform", "--root", ".", "--strict", *options]
+        return self._run(*command)
+
+    def terraform(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run terraform itself."""
+        return self._run("terraform", "-chdir=terraform", *arguments, timeout_s=90)
+
+    def plan(self, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+        """Give how the rig's check ended, and the plan that it made."""
+        path = self.folder / "plan.json"
+        checked = self.check("--plan-json", str(path), *options)
+        return checked, json.loads(path.read_text()) if path.exists() else {}
+
+    def gcloud_calls(self) -> list[str]:
+        """Give what gcloud was asked."""
+        return (self.folder / "bin" / "called").read_text().splitlines()
+
+    def _run(self, *command: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, **SETTINGS, "PATH": path}
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout_s
+        )

@@ -1,0 +1,88 @@
+"""A destroy keeps the data unless it is told twice: the script, with a terraform that only notes what it is asked."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.deploy.terraform.rig import PROJECT
+
+DATA = (
+    'module.lake.google_storage_bucket.this["lake"]',
+    "module.source_key.google_secret_manager_secret.this",
+    'module.topic["object-events"].google_pubsub_topic.this',  # the lake's notifications hang on it
+    'google_project_service.this["storage.googleapis.com"]',
+    "google_kms_crypto_key_iam_member.storage[0]",
+    "module.snowflake.snowflake_database.this",
+    'module.snowflake.snowflake_schema.this["RAW"]',
+    'module.snowflake.snowflake_account_role.this["LOADER"]',  # with it its tables would change their owner
+    'module.snowflake.snowflake_execute.meta["LOADS"]',
+    "module.snowflake.snowflake_execute.keeps_data",
+    "data.google_storage_project_service_account.this",
+    "module.dbt_runner_image.data.archive_file.this",
+)
+REST = (
+    "module.load.google_cloudfunctions2_function.this",
+    'module.extract["commits"].google_service_account.this',
+    'module.topic["object-events"].google_pubsub_topic.dead',
+    "google_storage_bucket.packages",
+    "module.snowflake.snowflake_warehouse.this",
+    'module.snowflake.snowflake_execute.identity["LOADER"]',
+)
+TERRAFORM = """#!/bin/sh
+case "$1" in
+  state) cat "$(dirname "$0")/state" ;;
+  output) cat "$(dirname "$0")/keeps_data" ;;
+  destroy) printf '%s\\n' "$@" >"$(dirname "$0")/destroyed" ;;
+esac
+"""
+
+
+class Deployment:
+    """A deployment that is about to be destroyed."""
+
+    def __init__(self, folder: Path, keeps_data: bool) -> None:
+        self.folder = folder
+        shutil.copy(PROJECT / "terraform" / "destroy.sh", folder)
+        (folder / "terraform").write_text(TERRAFORM)
+        (folder / "terraform").chmod(0o755)
+        (folder / "state").write_text("\n".join([*DATA, *REST]) + "\n")
+        (folder / "keeps_data").write_text(str(keeps_data).lower())
+
+    def destroy(self, data: str) -> int:
+        environment = {**os.environ, "PATH": f"{self.folder}{os.pathsep}{os.environ['PATH']}"}
+        script = ["sh", str(self.folder / "destroy.sh"), "dev", data]
+        return subprocess.run(script, env=environment, capture_output=True).returncode
+
+    @property
+    def arguments(self) -> list[str]:
+        path = self.folder / "destroyed"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+@pytest.fixture
+def protected(tmp_path: Path) -> Deployment:
+    return Deployment(tmp_path, keeps_data=True)
+
+
+def test_a_destroy_is_of_everything_but_the_data(protected: Deployment) -> None:
+    assert protected.destroy("keep") == 0
+    assert protected.arguments == ["destroy", "-var-file=envs/dev.tfvars", *(f"-target={each}" for each in REST)]
+
+
+def test_a_second_destroy_finds_nothing_and_destroys_nothing(protected: Deployment) -> None:
+    (protected.folder / "state").write_text("\n".join(DATA) + "\n")
+    assert protected.destroy("keep") == 0
+    assert protected.arguments == []
+
+
+def test_told_once_nothing_is_destroyed(protected: Deployment) -> None:
+    assert protected.destroy("delete") == 2
+    assert protected.arguments == []
+
+
+def test_told_twice_everything_is_destroyed(tmp_path: Path) -> None:
+    told = Deployment(tmp_path, keeps_data=False)
+    assert told.destroy("delete") == 0
+    assert told.arguments == ["destroy", "-var-file=envs/dev.tfvars", "-var=delete_data=true"]

@@ -1,0 +1,85 @@
+"""What Terraform says twice of the code is what the code says."""
+
+import json
+import re
+from pathlib import Path
+
+from tests.deploy.terraform.rig import PROJECT
+
+from millrace.tables import EXTRACTED
+from millrace.warehouse.snowflake.objects import META, SCHEMAS
+from millrace.warehouse.snowflake.pipes import PIPES
+
+TERRAFORM = PROJECT / "terraform"
+
+
+def source() -> str:
+    return "".join(path.read_text() for path in (PROJECT / "src").rglob("*.py"))
+
+
+def hcl(pattern: str = "**/*.tf") -> list[Path]:
+    return [path for path in sorted(TERRAFORM.glob(pattern)) if ".terraform" not in path.parts]
+
+
+def test_the_exported_tables_are_those_of_the_registry() -> None:
+    exported = json.loads((TERRAFORM / "tables.json").read_text())
+    expected = {name: {"parent": table.parent} for name, table in EXTRACTED.items()}
+    assert exported == expected, "run: .venv/bin/python terraform/write_tables.py"
+
+
+def test_the_exported_statements_are_those_of_the_code() -> None:
+    assert json.loads((TERRAFORM / "snowflake.json").read_text()) == META, (
+        "run: .venv/bin/python terraform/write_tables.py"
+    )
+
+
+def test_the_exported_pipes_are_those_of_the_code() -> None:
+    assert json.loads((TERRAFORM / "pipes.json").read_text()) == PIPES, (
+        "run: .venv/bin/python terraform/write_tables.py"
+    )
+
+
+def test_the_schemas_are_those_of_the_code() -> None:
+    database = (TERRAFORM / "modules" / "snowflake" / "database.tf").read_text()
+    made = re.search(r"toset\((\[.*?\])\)", database)
+    assert made
+    assert sorted(json.loads(made[1])) == sorted(SCHEMAS)
+
+
+def test_each_user_of_snowflake_is_the_account_of_who_works_as_it() -> None:
+    subjects = re.findall(r"(\w+) += module\.(\w+)\.account_subject", (TERRAFORM / "snowflake.tf").read_text())
+    assert dict(subjects) == {"API": "api", "BUILDER": "dbt_runner", "LOADER": "load", "SWEEPER": "sweep"}
+
+
+def test_every_setting_is_one_that_the_code_reads() -> None:
+    known = set(re.findall(r"MILLRACE_[A-Z_]+", (PROJECT / "src" / "millrace" / "config.py").read_text()))
+    set_here = {name for path in hcl() for name in re.findall(r"(MILLRACE_[A-Z_]+) +=", path.read_text())}
+    assert set_here - known == set()
+
+
+def test_every_alert_waits_for_a_line_that_the_code_logs() -> None:
+    monitoring = (TERRAFORM / "modules" / "monitoring" / "alerts.tf").read_text()
+    messages = set(re.findall(r'jsonPayload\.message = \\"([^"\\]+)', monitoring))
+    assert messages == {"extracted", "quarantined", "run ended"}
+    assert {message for message in messages if not re.search(rf'log\.\w+\(\s*"{message}"', source())} == set()
+
+
+def test_every_variable_and_output_says_what_it_is() -> None:
+    blocks = [
+        (path.relative_to(TERRAFORM).as_posix(), kind, name, body)
+        for path in hcl()
+        for kind, name, body in re.findall(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', path.read_text(), re.M | re.S)
+    ]
+    assert len(blocks) > 50
+    assert [block[:3] for block in blocks if not re.search(r'^  description = ".+\."$', block[3], re.M)] == []
+
+
+def test_variables_and_outputs_are_in_alphabetical_order() -> None:
+    for path in hcl("**/variables.tf") + hcl("**/outputs.tf"):
+        names = re.findall(r'^(?:variable|output) "(\w+)"', path.read_text(), re.M)
+        assert names == sorted(names), path
+
+
+def test_every_exception_from_a_security_check_says_why() -> None:
+    skips = [line for path in hcl() for line in path.read_text().splitlines() if "checkov:skip" in line]
+    assert [line for line in skips if not re.search(r"checkov:skip=CKV\w+:\S.{15,}", line)] == []

@@ -1,0 +1,487 @@
+"""The client: what it asks again, what it waits for, what it refuses, and that its key stays with it."""
+
+import json
+import logging
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.extract.answering import JSON, KEY, URL, Answering, Clock, Said, Turn, client_of, in_turn
+from urllib3.exceptions import ProtocolError
+
+import simulator
+from millrace.errors import ContractBroken, MillraceError, RouteMissing, SourceRefused, SourceUnavailable
+from millrace.extract import http_client
+from millrace.extract.http_client import RateBudget, SourceClient
+from simulator.api import DEFAULT_KEY
+from simulator.limiter import TokenBucket
+
+HTML = b"<html><body>502 Bad Gateway</body></html>"
+ROWS = Said(body=b'[{"full_name": "acme/web"}]')
+SETBACKS = [
+    pytest.param(Said(500, b"{}"), "status 500", id="an internal error"),
+    pytest.param(Said(503, b""), "status 503", id="a server that is starting"),
+    pytest.param(Said(502, HTML, {"Content-Type": "text/html"}), "status 502", id="a gateway's page"),
+    pytest.param(requests.ConnectionError("reset by peer"), "the connection failed", id="a dropped connection"),
+    pytest.param(requests.ConnectionError("Connection refused"), "connection refused", id="nobody listens"),
+    pytest.param(requests.ReadTimeout("read timed out"), "no answer in time", id="a time-out"),
+    pytest.param(Said(200, b'[{"a"', {"Content-Length": "40"}), "the body ended too early", id="a truncated body"),
+    pytest.param(Said(200, b'[{"full_name": "ac'), "18 bytes that are no complete JSON", id="half of the JSON"),
+    pytest.param(Said(200, b'["\xc3'), "3 bytes that are no complete JSON", id="half of a letter"),
+    pytest.param(Said(200, b""), "0 bytes that are no complete JSON", id="an empty body"),
+    pytest.param(
+        Said(200, b"no gzip", {"Content-Encoding": "gzip"}), "a body that cannot be decompressed", id="broken gzip"
+    ),
+]
+
+
+@pytest.mark.parametrize(("setback", "problem"), SETBACKS)
+def test_a_setback_is_asked_again_and_counted(setback: Turn, problem: str) -> None:
+    asked = client_of(in_turn(setback, setback, ROWS))
+    assert asked.client.get("/repos").body == [{"full_name": "acme/web"}]
+    effort = asked.client.effort
+    assert (effort.requests, effort.retries, effort.rate_limited) == (3, 2, 0)
+    assert effort.waited_s == pytest.approx(sum(asked.clock.slept))
+
+
+@pytest.mark.parametrize(("setback", "problem"), SETBACKS)
+def test_setbacks_without_end_are_given_up_after_five_attempts_with_the_reason(setback: Turn, problem: str) -> None:
+    asked = client_of(in_turn(setback))
+    with pytest.raises(SourceUnavailable, match=f"^{URL}/repos: {problem}, 5 times; is the source up"):
+        asked.client.get("/repos")
+    assert len(asked.adapter.asked) == asked.client.effort.requests == 5
+
+
+def test_the_waits_between_attempts_double_and_stay_short() -> None:
+    asked = client_of(in_turn(Said(500)))
+    with pytest.raises(SourceUnavailable):
+        asked.client.get("/repos")
+    bounds = [(0.5 * wait_s, wait_s) for wait_s in (1, 2, 4, 8)]
+    assert [low <= slept <= high for slept, (low, high) in zip(asked.clock.slept, bounds, strict=True)] == [True] * 4
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("header", "waited_s"),
+    [
+        pytest.param("7", 7, id="seconds"),
+        pytest.param("0.25", 0.25, id="a part of a second"),
+        pytest.param("86400", 300, id="a day is cut to five minutes"),
+        pytest.param("1e999", 300, id="without end is cut to five minutes"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", 300, id="a date far away is cut to five minutes"),
+    ],
+)
+def test_retry_after_is_obeyed_and_capped(status: int, header: str, waited_s: float) -> None:
+    asked = client_of(in_turn(Said(status, headers={"Retry-After": header}), ROWS))
+    asked.client.get("/repos")
+    assert asked.clock.slept == [waited_s]
+    assert asked.client.effort.waited_s == waited_s
+
+
+def test_retry_after_may_be_a_date() -> None:
+    asked = client_of(in_turn(Said(429, headers={"Retry-After": formatdate(time.time() + 60, usegmt=True)}), ROWS))
+    asked.client.get("/repos")
+    assert asked.clock.slept == [pytest.approx(60, abs=2)]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param("soon", id="a word"),
+        pytest.param("", id="nothing"),
+        pytest.param("nan", id="not a number"),
+        pytest.param("-5", id="a negative number"),
+        pytest.param("0", id="no time at all"),
+        pytest.param("Mon, 01 Jan 2024 00:00:00 GMT", id="a date that has passed by our clock"),
+        pytest.param("Mon, 01 Jan 2024 00:00:00 +99999999999999", id="a zone that is no number"),
+        pytest.param("Mon, 99 Foo 2024", id="a day that is none"),
+    ],
+)
+def test_retry_after_that_says_nothing_leaves_the_usual_wait(header: str) -> None:
+    asked = client_of(in_turn(Said(429, headers={"Retry-After": header}), ROWS))
+    asked.client.get("/repos")
+    assert asked.clock.slept == [2.0]
+
+
+@given(header=st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_no_retry_after_makes_the_client_fail_or_wait_for_ever(header: str) -> None:
+    asked = client_of(in_turn(Said(429, headers={"Retry-After": header}), ROWS))
+    asked.client.get("/repos")
+    assert 0 < asked.clock.slept[0] <= 300
+
+
+def test_refusals_without_retry_after_wait_longer_and_longer_up_to_a_cap() -> None:
+    asked = client_of(in_turn(*[Said(429)] * 6, ROWS))
+    asked.client.get("/repos")
+    assert asked.clock.slept == [2, 4, 8, 16, 20, 20]
+    assert (asked.client.effort.requests, asked.client.effort.rate_limited, asked.client.effort.retries) == (7, 6, 0)
+
+
+def test_a_source_that_only_ever_refuses_is_unavailable() -> None:
+    asked = client_of(in_turn(Said(429)))
+    with pytest.raises(SourceUnavailable, match="over its rate limit 51 times in a row; lower MILLRACE_REQUESTS_PER_M"):
+        asked.client.get("/repos")
+    assert len(asked.adapter.asked) == 51
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({"Retry-After": "3"}, id="a secondary limit"),
+        pytest.param({"X-RateLimit-Remaining": "0", "Retry-After": "3"}, id="a primary limit"),
+    ],
+)
+def test_a_403_that_says_when_to_come_again_is_a_rate_limit(headers: dict[str, str]) -> None:
+    asked = client_of(in_turn(Said(403, headers=headers), ROWS))
+    asked.client.get("/repos")
+    assert (asked.clock.slept, asked.client.effort.rate_limited) == ([3], 1)
+
+
+def test_a_403_with_nothing_remaining_waits_although_it_does_not_say_how_long() -> None:
+    asked = client_of(in_turn(Said(403, headers={"X-RateLimit-Remaining": "0"}), ROWS))
+    asked.client.get("/repos")
+    assert (asked.clock.slept, asked.client.effort.rate_limited) == ([2.0], 1)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_names_the_setting_and_is_not_tried_again(status: int) -> None:
+    asked = client_of(in_turn(Said(status, b'{"error":"Unauthorized"}')))
+    with pytest.raises(SourceRefused, match=f"^{URL}/repos: {status}, the key was refused; set MILLRACE_SOURCE_KEY"):
+        asked.client.get("/repos")
+    assert len(asked.adapter.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param(b'{"error":"Not there"}', "'Not there'", id="Cursor's dialect"),
+        pytest.param(b'{"message":"repository not found"}', "'repository not found'", id="GitHub's dialect"),
+        pytest.param(b"404 page not found\n", "'404 page not found'", id="plain text"),
+        pytest.param(b'{"error":"Not Found","message":"no such team"}', "'no such team'", id="both: the longer one"),
+        pytest.param(b'["message"]', "message", id="an array"),
+        pytest.param(b'"message"', "message", id="a text"),
+        pytest.param(b"null", "null", id="null"),
+        pytest.param(b"\xff\xfe\x00", "", id="no text at all"),
+        pytest.param(b"[" * 100_000, "", id="nested beyond reading"),
+        pytest.param(b'{"error":"two\\nlines\\u001b[31m"}', r"'two\\nlines\\x1b\[31m'", id="control characters"),
+    ],
+)
+def test_a_404_is_a_missing_route_in_the_servers_own_words(body: bytes, words: str) -> None:
+    asked = client_of(in_turn(Said(404, body)))
+    with pytest.raises(RouteMissing, match=f"^{URL}/repos: 404, .*{words}") as caught:
+        asked.client.get("/repos")
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(asked.adapter.asked) == 1
+
+
+@pytest.mark.parametrize("status", [400, 405, 409, 410, 422])
+def test_another_refusal_repeats_what_the_server_said_and_is_not_asked_again(status: int) -> None:
+    asked = client_of(in_turn(Said(status, b'{"error":"invalid page parameter"}')))
+    with pytest.raises(SourceRefused, match=f"{status}, 'invalid page parameter'") as caught:
+        asked.client.get("/repos")
+    assert type(caught.value) is SourceRefused
+    assert len(asked.adapter.asked) == 1
+
+
+def test_of_a_long_refusal_only_the_beginning_is_repeated() -> None:
+    asked = client_of(in_turn(Said(400, b"x" * 100_000)))
+    with pytest.raises(SourceRefused) as caught:
+        asked.client.get("/repos")
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("location", ["/login", "http://elsewhere.test/repos", "http://[", ""])
+def test_a_redirect_is_not_followed(status: int, location: str) -> None:
+    asked = client_of(in_turn(Said(status, b"", {"Location": location}), ROWS))
+    with pytest.raises(ContractBroken, match=f"^{URL}/repos: "):
+        asked.client.get("/repos")
+    assert asked.adapter.asked == ["/repos"]
+
+
+@pytest.mark.parametrize("status", [204, 206, 304])
+def test_another_success_than_200_is_no_answer(status: int) -> None:
+    asked = client_of(in_turn(Said(status, b"")))
+    with pytest.raises(ContractBroken, match=f"status {status} where 200 was expected"):
+        asked.client.get("/repos")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        pytest.param(b"Please log in", {"Content-Type": "text/html; charset=utf-8"}, id="by its type"),
+        pytest.param(b"\n  <!doctype html><p>Please log in", JSON, id="by its body"),
+    ],
+)
+def test_html_is_refused_at_once(body: bytes, headers: dict[str, str]) -> None:
+    asked = client_of(in_turn(Said(200, body, headers)))
+    with pytest.raises(ContractBroken, match=f"^{URL}/repos: HTML where JSON was expected; is this the address"):
+        asked.client.get("/repos")
+    assert len(asked.adapter.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        pytest.param(b'[{"ai_ratio": NaN}]', "NaN is no number", id="NaN"),
+        pytest.param(b'[{"ai_ratio": Infinity}]', "Infinity is no number", id="infinity"),
+        pytest.param(b'[{"ai_ratio": -Infinity}]', "-Infinity is no number", id="minus infinity"),
+        pytest.param(b"[" * 200_000 + b"]" * 200_000, "recursion", id="nested too deeply"),
+        pytest.param(b"[" + b"9" * 5000 + b"]", "4300 digits", id="a number of five thousand digits"),
+    ],
+)
+def test_complete_json_that_cannot_be_read_is_refused_at_once(body: bytes, what: str) -> None:
+    asked = client_of(in_turn(Said(200, body)))
+    with pytest.raises(ContractBroken, match=f"^{URL}/repos: JSON that cannot be read: .*{what}"):
+        asked.client.get("/repos")
+    assert len(asked.adapter.asked) == 1
+
+
+def test_an_answer_without_end_is_cut_off() -> None:
+    asked = client_of(in_turn(Said(200, b" " * (http_client._MAX_BODY_BYTES + 1))))
+    with pytest.raises(ContractBroken, match=f"^{URL}/repos: an answer of more than 268435456 bytes"):
+        asked.client.get("/repos")
+    assert len(asked.adapter.asked) == 1
+
+
+def linked(url: str) -> Said:
+    return Said(200, b"[]", JSON | {"Link": f'<{url}>; rel="next", <{URL}/repos?page=9>; rel="last"'})
+
+
+@pytest.mark.parametrize(
+    ("base_url", "link", "path"),
+    [
+        pytest.param(URL, f"{URL}/repos?page=2&per_page=100", "/repos?page=2&per_page=100", id="a whole address"),
+        pytest.param(URL, "/repos?page=2", "/repos?page=2", id="a path"),
+        pytest.param(URL, "?page=2", "/repos?page=2", id="a query"),
+        pytest.param(f"{URL}/api/v3", f"{URL}/api/v3/repos?page=2", "/repos?page=2", id="below a base path"),
+        pytest.param(URL, f"{URL}/repos?after=a%2Fb%3D", "/repos?after=a%2Fb%3D", id="with what is quoted in it"),
+    ],
+)
+def test_the_next_link_of_the_same_host_is_followed_as_a_path(base_url: str, link: str, path: str) -> None:
+    asked = client_of(in_turn(linked(link), ROWS), base_url)
+    next_path = asked.client.get("/repos").next_path
+    assert next_path == path
+    asked.client.get(next_path)
+    assert asked.adapter.sent[1].url == base_url + path
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        pytest.param("http://elsewhere.test/repos?page=2", id="another host"),
+        pytest.param("https://source.test/repos?page=2", id="another scheme"),
+        pytest.param("http://source.test:8080/repos?page=2", id="another port"),
+        pytest.param("//elsewhere.test/repos", id="another host without a scheme"),
+        pytest.param("http://source.test@elsewhere.test/", id="another host behind a user"),
+        pytest.param("http://user:word@source.test/repos", id="another user"),
+        pytest.param("file:///etc/passwd", id="a file"),
+        pytest.param("http://[", id="no address"),
+    ],
+)
+def test_a_next_link_to_somewhere_else_is_refused(link: str) -> None:
+    asked = client_of(in_turn(linked(link), ROWS))
+    with pytest.raises(ContractBroken, match=f"^{URL}/repos: the (next page is not below|link to the next page is no)"):
+        asked.client.get("/repos")
+    assert asked.adapter.asked == ["/repos"]
+
+
+def test_a_next_link_beside_the_base_path_is_refused() -> None:
+    asked = client_of(in_turn(linked(f"{URL}/apix/repos"), ROWS), f"{URL}/api")
+    with pytest.raises(ContractBroken, match=r"not below http://source\.test/api"):
+        asked.client.get("/repos")
+
+
+def test_a_value_that_no_address_can_hold_is_named_as_such() -> None:
+    asked = client_of(in_turn(ROWS))
+    with pytest.raises(ContractBroken, match="an address that cannot be read"):
+        asked.client.get("/analytics/github/prs", {"author": "\ud800"})
+
+
+def test_each_request_carries_the_key_as_the_user_name() -> None:
+    asked = client_of(in_turn(ROWS), key="schlüssel€")
+    asked.client.get("/repos")
+    assert asked.adapter.sent[0].headers["Authorization"] == "Basic c2NobMO8c3NlbOKCrDo="
+
+
+FORMS = (KEY, "a2V5LXRoYXQtbm9ib2R5LW1heS1zZWU6", "a2V5LXRoYXQtbm9ib2R5LW1heS1zZWU")
+HOSTILE_TEXT = st.sampled_from([*FORMS, f"Authorization: Basic {FORMS[1]}", f"no such key {KEY}\n", "x", "", "<p>"])
+
+
+@given(
+    status=st.sampled_from([200, 204, 301, 400, 401, 403, 404, 422, 429, 500, 503]),
+    text=HOSTILE_TEXT,
+    dialect=st.sampled_from(
+        ['{{"error":{}}}', '{{"message":{}}}', "{}", '{{"meta":{{"error":{}}}}}', "[{}", "[NaN,{}"]
+    ),
+    header=st.sampled_from(["Location", "Link", "Retry-After", "Content-Type", "Content-Encoding"]),
+    value=st.sampled_from([f"<http://{KEY}@elsewhere.test/{KEY}>; rel=next", f"http://elsewhere.test/{KEY}", KEY]),
+)
+@settings(max_examples=200, deadline=None)
+def test_the_key_is_in_no_message_no_log_record_and_no_repr(
+    status: int, text: str, dialect: str, header: str, value: str
+) -> None:
+    body = dialect.format(json.dumps(text)).encode()
+    asked = client_of(in_turn(Said(status, body, {header: value})))
+    logged = Logged()
+    try:
+        asked.client.get("/repos", {"page": 1})
+        told = ""
+    except MillraceError as error:
+        told = "".join(traceback.format_exception(error)) + repr(error)
+    finally:
+        logged.close()
+    told += repr(asked.client) + repr(asked.client.for_task()) + logged.text
+    assert [form for form in FORMS if form in told] == []
+
+
+class Logged(logging.Handler):
+    """Collects what is logged, by anybody, until it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self._level = logging.getLogger().level
+        logging.getLogger("millrace").setLevel(logging.DEBUG)
+        logging.getLogger().setLevel(logging.DEBUG)
+        logging.getLogger().addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.text += f"{record.getMessage()} {vars(record)!r}\n"
+
+    def close(self) -> None:
+        logging.getLogger().removeHandler(self)
+        logging.getLogger().setLevel(self._level)
+        logging.getLogger("millrace").setLevel(logging.NOTSET)
+        super().close()
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        pytest.param("/analytics/github/prs", {"author": "ann@example.com"}, id="parameters"),
+        pytest.param("/analytics/github/prs?author=ann@example.com", {}, id="a next link"),
+    ],
+)
+def test_a_step_that_is_logged_names_the_path_without_its_query(path: str, parameters: dict[str, str]) -> None:
+    asked = client_of(in_turn(Said(500), Said(429), ROWS))
+    logged = Logged()
+    asked.client.get(path, parameters)
+    logged.close()
+    assert logged.text.count("'path': '/analytics/github/prs'") == 3 + 2  # three requests, two of them for nothing
+    assert "example.com" not in logged.text
+
+
+def test_an_error_behind_a_next_link_names_the_path_without_its_query() -> None:
+    asked = client_of(in_turn(Said(400, b"no")))
+    with pytest.raises(SourceRefused, match=f"^{URL}/repos: 400") as caught:
+        asked.client.get("/repos?after=ann@example.com")
+    assert "example.com" not in str(caught.value)
+
+
+def test_a_task_shares_the_connections_and_has_its_own_account() -> None:
+    asked = client_of(in_turn(ROWS))
+    task = asked.client.for_task()
+    task.get("/repos")
+    assert (task.session, task.budget) == (asked.client.session, asked.client.budget)
+    assert (task.effort.requests, asked.client.effort.requests) == (1, 0)
+
+
+@pytest.mark.parametrize(("per_minute", "burst", "requests_"), [(100, 95, 400), (20, 1, 100), (6000, 50, 1000)])
+def test_a_budget_spends_its_burst_and_then_keeps_the_pace(per_minute: float, burst: int, requests_: int) -> None:
+    clock = Clock()
+    budget = RateBudget(per_minute, burst, clock, clock.sleep)
+    waited_s = sum(budget.take() for _ in range(requests_))
+    assert waited_s == pytest.approx(60 * (requests_ - burst) / per_minute, rel=0.01)
+    assert clock.now_s - 1000 == pytest.approx(waited_s)
+    assert len(clock.slept) == requests_ - burst
+
+
+def test_a_budget_without_a_pace_never_waits() -> None:
+    clock = Clock()
+    budget = RateBudget(None, 1, clock, clock.sleep)
+    assert [budget.take() for _ in range(1000)] == [0.0] * 1000
+    assert clock.slept == []
+
+
+def test_a_rest_refills_the_budget_to_its_burst_and_no_further() -> None:
+    clock = Clock()
+    budget = RateBudget(60, 10, clock, clock.sleep)
+    clock.now_s += 3600
+    assert [budget.take() for _ in range(11)] == [0.0] * 10 + [pytest.approx(1.0)]
+
+
+def test_a_refusal_empties_the_burst() -> None:
+    clock = Clock()
+    budget = RateBudget(60, 10, clock, clock.sleep)
+    budget.refused(2.0)
+    assert [budget.take(), budget.take(), budget.take()] == [0.0, 0.0, pytest.approx(1.0)]  # two came in two seconds
+
+
+def test_threads_share_one_budget() -> None:
+    clock = Clock()
+    budget = RateBudget(60, 40, clock, lambda wait_s: None)  # nobody moves the clock: each wait tells its place
+    with ThreadPoolExecutor(8) as threads:
+        waits = list(threads.map(lambda number: budget.take(), range(400)))
+    assert sorted(waits) == [0.0] * 40 + [pytest.approx(n + 1) for n in range(360)]
+
+
+def test_the_pace_hardly_ever_meets_the_sources_own_limit() -> None:
+    clock = Clock()
+    bucket = TokenBucket(clock)
+    limited = Said(429, b'{"error":"Rate limit exceeded"}', {"Retry-After": "1"})
+    adapter = Answering(lambda request: ROWS if bucket.take() is None else limited)
+    session = requests.Session()
+    session.mount("http://", adapter)
+    budget = RateBudget(100, 95, clock, clock.sleep)
+    client = SourceClient(URL, KEY, budget, session=session, sleep=clock.sleep)
+    [client.get("/repos") for _ in range(600)]
+    assert client.effort.rate_limited <= 2
+    assert clock.now_s - 1000 == pytest.approx(60 * (600 - 95) / 100, rel=0.01)
+
+
+def test_a_budget_that_another_client_has_spent_recovers_at_the_sources_pace() -> None:
+    clock = Clock()
+    bucket = TokenBucket(clock)
+    [bucket.take() for _ in range(100)]
+    limited = Said(429, b"{}", {"Retry-After": "1"})
+    adapter = Answering(lambda request: ROWS if bucket.take() is None else limited)
+    session = requests.Session()
+    session.mount("http://", adapter)
+    client = SourceClient(URL, KEY, RateBudget(100, 95, clock, clock.sleep), session=session, sleep=clock.sleep)
+    [client.get("/repos") for _ in range(50)]
+    assert client.effort.rate_limited <= 2
+    assert clock.now_s - 1000 == pytest.approx(50 * 0.6, rel=0.05)
+
+
+def test_against_the_real_limiter_a_burst_passes_without_a_refusal(small_world: simulator.World) -> None:
+    with simulator.serve(small_world, limiter=True) as running, requests.Session() as session:
+        session.trust_env = False
+        client = SourceClient(running.url, DEFAULT_KEY, RateBudget(100, 95), session=session)
+        [client.get("/repos") for _ in range(97)]
+        assert running.rate_limited == client.effort.rate_limited == 0
+    assert client.effort.waited_s > 0
+
+
+def test_a_connection_that_breaks_within_a_real_body_is_asked_again(small_world: simulator.World) -> None:
+    with (
+        simulator.serve(small_world, faults=simulator.Faults(truncated_rate=0.5, seed=3)) as running,
+        requests.Session() as session,
+    ):
+        session.trust_env = False
+        client = SourceClient(running.url, DEFAULT_KEY, session=session, sleep=lambda wait_s: None)
+        bodies = [client.get("/teams/members").body for _ in range(12)]
+        assert client.effort.retries > 0
+    assert bodies == [{"teamMembers": small_world.members}] * 12
+
+
+def test_a_protocol_error_in_the_middle_of_a_chunk_is_a_setback() -> None:
+    asked = client_of(in_turn(requests.exceptions.ChunkedEncodingError(ProtocolError("broken")), ROWS))
+    asked.client.get("/repos")
+    assert asked.client.effort.retries == 1

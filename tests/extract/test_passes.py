@@ -1,0 +1,188 @@
+"""A list is read until its different keys are as many as the source says, whatever order its pages come in."""
+
+import itertools
+import random
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from millrace.errors import ContractBroken, Incomplete
+from millrace.extract.completeness import MAX_PASSES, Completeness, Page, Row, read_until_complete
+from millrace.tables import TABLES
+
+PULLS = TABLES["pull_requests"]
+COMMITS = TABLES["commits"]
+Pass = Callable[[], Iterator[Page]]
+
+
+def pull(number: int) -> Row:
+    return {"repo_name": "acme/web", "number": number}
+
+
+def pulls(*numbers: int) -> list[Row]:
+    return [pull(number) for number in numbers]
+
+
+class Lists:
+    """Gives one list of pages after the other, the last one for ever, and counts the passes."""
+
+    def __init__(self, *passes: list[list[Row]], total: int | None) -> None:
+        self.started = 0
+        self._passes = passes
+        self._total = total
+
+    def __call__(self) -> Iterator[Page]:
+        pages = self._passes[min(self.started, len(self._passes) - 1)]
+        self.started += 1
+        return (Page(rows, self._total) for rows in pages)
+
+
+def shuffled(rows: list[Row], page_size: int, seed: int = 1) -> Pass:
+    """A list as the source keeps it: every page is cut from a new shuffle."""
+    dice = random.Random(seed)  # noqa: S311 dice of a test
+
+    def new_pass() -> Iterator[Page]:
+        for start in range(0, len(rows), page_size):
+            yield Page(dice.sample(rows, len(rows))[start : start + page_size], len(rows))
+
+    return new_pass
+
+
+def read(new_pass: Pass, is_stable: bool = False, table_name: str = "pull_requests") -> tuple[list[Row], Completeness]:
+    given = list(read_until_complete(new_pass, TABLES[table_name], "/list", is_stable))
+    return [row for batch, _ in given for row in batch], given[-1][1]
+
+
+def numbers_of(rows: list[Row]) -> list[int]:
+    return sorted(row["number"] for row in rows)
+
+
+def test_a_list_with_as_many_keys_as_its_total_is_read_once() -> None:
+    lists = Lists([pulls(1, 2), pulls(3)], total=3)
+    assert read(lists) == (pulls(1, 2, 3), Completeness(total=3))
+    assert lists.started == 1
+
+
+def test_an_empty_list_is_complete() -> None:
+    assert read(Lists([[]], total=0)) == ([], Completeness())
+    assert read(Lists([[]], total=0), is_stable=True) == ([], Completeness())
+
+
+@pytest.mark.parametrize("is_stable", [False, True])
+def test_as_many_rows_as_the_total_are_not_complete_when_keys_are_missing(is_stable: bool) -> None:
+    lists = Lists([pulls(1, 2), pulls(2, 1)], [pulls(1, 2), pulls(4, 3)], total=4)
+    rows, state = read(lists, is_stable)
+    assert set(numbers_of(rows)) == {1, 2, 3, 4}
+    assert (state, lists.started) == (Completeness(total=4), 2)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_list_that_is_shuffled_for_every_page_is_given_once_and_whole(seed: int) -> None:
+    rows, state = read(shuffled(pulls(*range(292)), 100, seed))
+    assert numbers_of(rows) == list(range(292))
+    assert state == Completeness(total=292)
+
+
+def test_a_list_that_should_be_stable_and_is_not_is_given_whole() -> None:
+    rows, state = read(shuffled(pulls(*range(292)), 100), is_stable=True)
+    assert set(numbers_of(rows)) == set(range(292))
+    assert state == Completeness(total=292)
+
+
+@pytest.mark.parametrize("is_stable", [False, True])
+def test_a_key_that_a_stable_list_repeats_is_counted_and_each_of_its_rows_given(is_stable: bool) -> None:
+    old, new = pull(2) | {"title": "old"}, pull(2) | {"title": "new"}
+    rows, state = read(Lists([[pull(1), old], [pull(3), new]], total=4), is_stable)
+    assert sorted(map(str, rows)) == sorted(map(str, [pull(1), old, pull(3), new]))
+    assert state == Completeness(total=4, repeated=1)
+
+
+def test_rows_that_appear_while_a_list_is_read_are_given() -> None:
+    pages = [
+        [Page(pulls(1, 2), 4), Page(pulls(4, 3), 5)],
+        [Page(pulls(1, 2), 5), Page(pulls(4, 3), 5), Page(pulls(5), 5)],
+    ]
+    passes = iter(pages)
+    rows, state = read(lambda: iter(next(passes)))
+    assert (numbers_of(rows), state) == ([1, 2, 3, 4, 5], Completeness(total=5))
+
+
+def test_a_row_pushed_onto_the_next_page_hides_none() -> None:
+    pages = [[Page(pulls(1, 2), 4), Page(pulls(2, 3), 5)], [Page(pulls(0, 1), 5), Page(pulls(2, 3, 4), 5)]]
+    passes = iter(pages)
+    rows, state = read(lambda: iter(next(passes)), is_stable=True)
+    assert (set(numbers_of(rows)), state) == ({0, 1, 2, 3, 4}, Completeness(total=5))
+
+
+@pytest.mark.parametrize("is_stable", [False, True])
+def test_a_total_that_a_steady_list_never_reaches_is_named_with_what_was_found(is_stable: bool) -> None:
+    lists = Lists([pulls(1, 2), pulls(3)], total=7)
+    with pytest.raises(
+        Incomplete, match=r"^/list: the source says that it has 7 rows, but 3 readings gave 3 different"
+    ):
+        read(lists, is_stable)
+    assert lists.started == 3
+
+
+def test_a_moving_list_that_never_reaches_its_total_is_given_up_after_a_bounded_number_of_passes() -> None:
+    lists = Lists(*([pulls(*order)] for order in itertools.islice(itertools.permutations(range(6)), 99)), total=7)
+    with pytest.raises(Incomplete, match=rf"it has 7 rows, but {MAX_PASSES} readings gave 6 different ones"):
+        read(lists)
+    assert lists.started == MAX_PASSES
+
+
+def test_a_total_that_is_too_small_loses_no_row_that_came() -> None:
+    rows, state = read(Lists([pulls(1, 2, 3)], total=2))
+    assert (numbers_of(rows), state.total) == ([1, 2, 3], 3)
+
+
+def test_without_a_total_two_equal_passes_are_complete() -> None:
+    lists = Lists([pulls(1, 2), pulls(3)], total=None)
+    assert read(lists) == (pulls(1, 2, 3), Completeness(total=3))
+    assert lists.started == 2
+
+
+def test_without_a_total_a_moving_list_is_complete_when_two_more_passes_bring_nothing() -> None:
+    lists = Lists([pulls(1, 2)], [pulls(2, 3)], [pulls(3, 1)], [pulls(2, 1)], total=None)
+    assert numbers_of(read(lists)[0]) == [1, 2, 3]
+    assert lists.started == 4
+
+
+def test_without_a_total_an_empty_list_is_complete() -> None:
+    assert read(Lists([[]], total=None)) == ([], Completeness())
+
+
+@pytest.mark.parametrize("row", [{"repo_name": "acme/web"}, {"repo_name": "acme/web", "number": None}])
+@pytest.mark.parametrize("is_stable", [False, True])
+def test_a_row_without_its_key_breaks_the_contract(row: Row, is_stable: bool) -> None:
+    with pytest.raises(ContractBroken, match=r"^/list: a row without number, which is part of the key of pull_request"):
+        read(Lists([[pull(1), row]], total=2), is_stable)
+
+
+@pytest.mark.parametrize("number", [pytest.param([1], id="a list"), pytest.param({"value": 1}, id="an object")])
+def test_a_key_that_is_no_plain_value_breaks_the_contract(number: object) -> None:
+    with pytest.raises(ContractBroken, match=r"^/list: a row whose repo_name or number is no plain value"):
+        read(Lists([[{"repo_name": "acme/web", "number": number}]], total=1))
+
+
+def test_a_commit_of_a_repository_that_is_kept_private_has_a_key() -> None:
+    commits = [{"commitHash": "a", "userId": "user_1"}, {"commitHash": "a", "userId": "user_1", "repoName": "acme/web"}]
+    assert read(Lists([commits], total=2), table_name="commits")[1] == Completeness(total=2)
+
+
+def test_three_hundred_thousand_rows_in_a_stable_order_take_no_memory_of_their_own() -> None:
+    def new_pass() -> Iterator[Page]:
+        for start in range(0, 300_000, 1000):
+            rows = [{"commitHash": f"{n:012x}", "userId": "user_1"} for n in range(start, start + 1000)]
+            yield Page(rows, 300_000)
+
+    tracemalloc.start()
+    try:
+        batches = read_until_complete(new_pass, COMMITS, "/list", is_stable=True)
+        given = [(len(batch), state) for batch, state in batches]
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (sum(rows for rows, _ in given), given[-1][1]) == (300_000, Completeness(total=300_000))
+    assert peak_bytes < 12 << 20  # 8 bytes a row, twice while the array grows; a set would take five times as much

@@ -1,0 +1,41 @@
+"""The functions in this process hear of what they would hear of on Google Cloud."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from millrace import wiring
+from millrace.laptop import in_process
+from millrace.laptop.data_dir import Place
+from millrace.laptop.in_process import Pipeline
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    source = {"MILLRACE_SOURCE_URL": "http://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
+    settings = Place(tmp_path).settings() | source
+    for name, value in settings.items():  # put back afterwards: `connect` sets them for good
+        monkeypatch.setenv(name, value)
+    connected = in_process.connect(settings)
+    yield connected
+    connected.warehouse.close()
+    for each in (wiring.bus_at, wiring.job_at, wiring.extractor_of, wiring.lake_at, wiring.duckdb_at):
+        each.cache_clear()
+
+
+def test_only_what_a_bucket_announces_reaches_the_load_function(pipeline: Pipeline) -> None:
+    for name in (
+        "notes.txt",
+        "state/notes.txt",
+        "build/notes.txt",
+        "drop/notes.txt",
+        "raw/notes.txt",
+        "runs/notes.txt",
+    ):
+        pipeline.lake.write(name, b"no object of ours: the load function sets it aside", 0)
+    pipeline.bus.run()
+    reasons = [each.version.name for each in pipeline.quarantine.list("") if each.version.name.endswith(".json")]
+    told = {json.loads(pipeline.quarantine.read(name)[0])["name"] for name in reasons}
+    assert told == {"drop/notes.txt", "raw/notes.txt", "runs/notes.txt"}

@@ -1,0 +1,89 @@
+"""A desk over folders and a DuckDB file, and a lake that fails at the chosen step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from millrace.bus.events import ObjectFinalized
+from millrace.lake import Lake, StoredObject
+from millrace.lake.local import LocalLake
+from millrace.load import handler
+from millrace.load.handler import Loader
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+from millrace.wiring import RequestedBuilds
+
+NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
+
+
+class PowerCut(RuntimeError):
+    """The process ended here."""
+
+
+class FailingLake:
+    """A lake that is gone from its n-th call on, before or after that call did its work."""
+
+    def __init__(self, lake: Lake, calls: int, is_done: bool) -> None:
+        self.bucket = lake.bucket
+        self._lake, self._left, self._is_done = lake, calls, is_done
+
+    def _step(self) -> bool:
+        self._left -= 1
+        if self._left < 0 or (self._left == 0 and not self._is_done):
+            raise PowerCut
+        return self._left == 0
+
+    def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
+        is_last = self._step()
+        stored = self._lake.write(name, content, if_generation)
+        if is_last:
+            raise PowerCut
+        return stored
+
+    def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
+        self._step()
+        return self._lake.read(name, generation)
+
+    def download(self, version: object, to: Path) -> StoredObject:
+        self._step()
+        return self._lake.download(version, to)  # type: ignore[arg-type]
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        self._step()
+        return self._lake.list(prefix)
+
+
+@dataclass
+class Rig:
+    """A desk, what it works on, and how to drop something."""
+
+    desk: Loader
+    builds: RequestedBuilds
+    folder: Path
+    versions: list[StoredObject] = field(default_factory=list)
+
+    def put(self, name: str, content: bytes, crc32c: str | None = None) -> StoredObject:
+        """Write an object and load it, as its event would."""
+        stored = self.desk.lake.write(name, content, 0)
+        handler.answer(self.desk, ObjectFinalized(stored.version, crc32c))
+        return stored
+
+    def failing(self, calls: int, is_done: bool, which: str = "quarantine") -> Loader:
+        lakes = {which: FailingLake(getattr(self.desk, which), calls, is_done)}
+        return replace(self.desk, **lakes)  # type: ignore[arg-type]
+
+    def rows(self, table: str = "repos") -> list[tuple[object, ...]]:
+        self.desk.warehouse.close()  # type: ignore[attr-defined]
+        with duckdb.connect(self.folder / "w.duckdb") as connection:
+            return list(connection.execute(f"SELECT * EXCLUDE _load_seq FROM raw.{table} ORDER BY ALL").fetchall())  # noqa: S608
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    job = RequestedBuilds()
+    lake, quarantine = (LocalLake(tmp_path / name, name) for name in ("lake", "quarantine"))
+    with DuckDBWarehouse(tmp_path / "w.duckdb", clock=lambda: NOW) as warehouse:
+        yield Rig(Loader(lake, quarantine, warehouse, job, clock=lambda: NOW), job, tmp_path)

@@ -1,0 +1,365 @@
+"""The quarantine desk: what was set aside is seen, loaded after a fix, or given up; never lost, never twice."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.load.conftest import NOW, PowerCut, Rig
+
+from millrace import runs
+from millrace.bus.events import ObjectFinalized
+from millrace.bus.in_process import LocalBus
+from millrace.errors import ConfigError
+from millrace.lake import ObjectVersion
+from millrace.load import handler, quarantine
+from millrace.runs import Order, Part, TaskRecord
+from millrace.runs import reconcile as reconciling
+from millrace.tables import TABLES, Table
+
+RUN = "20261120T060000Z"
+PART = f"raw/repos/dt=2026-11-20/run={RUN}/repos-00000.parquet"
+BAD = b'{"full_name": "o/a", "open_pull_requests_count": "five"}\n'
+
+
+def parquet(**columns: list[object]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+@pytest.fixture
+def fixed(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Deploy a registry in which the count of pull requests is a text."""
+
+    def fix() -> None:
+        repos = TABLES["repos"]
+        index = repos.columns.get_field_index("open_pull_requests_count")
+        columns = repos.columns.set(index, pa.field("open_pull_requests_count", pa.string()))
+        monkeypatch.setitem(TABLES, "repos", Table("repos", columns, repos.key, repos.bulk))
+
+    return fix
+
+
+def only(rig: Rig, state: quarantine.State | None = "open") -> quarantine.Entry:
+    (entry,) = quarantine.entries(rig.desk, state)
+    return entry
+
+
+def test_an_entry_says_what_came_from_where_and_why(rig: Rig) -> None:
+    stored = rig.put("drop/repos/mine.ndjson", BAD)
+    entry = only(rig)
+    assert (entry.version, entry.table, entry.run_id, entry.reason) == (stored.version, "repos", None, "schema")
+    assert (entry.size_bytes, entry.set_aside_at, entry.attempts) == (len(BAD), NOW.isoformat(), 1)
+    assert entry.came_from == f"lake/drop/repos/mine.ndjson#{stored.version.generation}"
+    assert entry.message.startswith("line 1, column open_pull_requests_count: a string came")
+
+
+def test_a_part_that_was_set_aside_names_its_run_and_its_rows(rig: Rig) -> None:
+    start_run(rig, parquet(full_name=["o/a", "o/b"], open_pull_requests_count=["1", "2"]), rows=2)
+    assert (only(rig).run_id, only(rig).rows) == (RUN, 2)
+
+
+def test_what_was_loaded_is_not_in_the_list(rig: Rig) -> None:
+    rig.put("drop/repos/good.ndjson", b'{"full_name": "o/a"}')
+    assert quarantine.entries(rig.desk, None) == []
+
+
+def test_a_retry_after_a_fix_loads_the_rows_and_the_ledger_says_so(rig: Rig, fixed: Callable[[], None]) -> None:
+    stored = rig.put("drop/repos/mine.ndjson", BAD)
+    fixed()
+    done = quarantine.retry(rig.desk, only(rig).id)
+    assert done.load is not None
+    assert (done.load.rows_inserted, done.load.quarantine_reason, done.entry.state) == (1, None, "loaded")
+    assert done.load.version.name == f"quarantine/{done.entry.id}"
+    assert rig.desk.warehouse.find(done.load.version) == done.load
+    first = rig.desk.warehouse.find(stored.version)
+    assert first is not None
+    assert first.quarantine_reason == "schema"
+    assert [row[0] for row in rig.rows()] == ["o/a"]
+    assert (quarantine.entries(rig.desk), only(rig, "loaded").id) == ([], done.entry.id)
+
+
+def test_a_retry_asks_for_a_build(rig: Rig, fixed: Callable[[], None]) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    fixed()
+    quarantine.retry(rig.desk, only(rig).id)
+    assert rig.builds.requests == [None]
+
+
+def test_a_retry_that_fails_again_keeps_the_new_reason_beside_the_first(rig: Rig) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    done = [quarantine.retry(rig.desk, only(rig).id) for _ in range(2)]
+    assert [(each.load, each.reason) for each in done] == [(None, "schema")] * 2
+    shown = quarantine.show(rig.desk, only(rig).id)
+    assert (shown.entry.reason, shown.entry.attempts, len(shown.failed_since)) == ("schema", 3, 2)
+    assert rig.builds.requests == []
+
+
+def test_a_retry_twice_loads_once(rig: Rig, fixed: Callable[[], None]) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    fixed()
+    entry_id = only(rig).id
+    assert quarantine.retry(rig.desk, entry_id) == quarantine.retry(rig.desk, entry_id)
+    assert len(rig.rows()) == 1
+
+
+def test_a_retry_wins_over_nothing_that_came_since_it_was_set_aside(rig: Rig, fixed: Callable[[], None]) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    fixed()
+    later = replace(rig.desk, clock=lambda: NOW + timedelta(days=1))
+    newer = replace(rig, desk=later)
+    newer.put("drop/repos/newer.ndjson", b'{"full_name": "o/a", "open_pull_requests_count": "6"}')
+    done = quarantine.retry(later, only(rig).id)
+    assert done.load is not None
+    assert (done.load.rows_superseded, rig.rows()[0][2]) == (1, "6")
+
+
+def test_a_retried_part_reconciles_its_run(rig: Rig, fixed: Callable[[], None]) -> None:
+    start_run(rig, parquet(full_name=["o/a", "o/b"], open_pull_requests_count=["1", "2"]), rows=2)
+    before = reconcile(rig)
+    fixed()
+    assert quarantine.retry(rig.desk, only(rig).id).load is not None
+    after = reconcile(rig)
+    assert (before.quarantined, before.is_balanced) == (2, False)
+    assert (after.quarantined, after.inserted, after.is_balanced) == (0, 2, True)
+
+
+def test_a_part_in_quarantine_is_found_as_loaded_once_it_was_retried(rig: Rig, fixed: Callable[[], None]) -> None:
+    start_run(rig, parquet(full_name=["o/a"], open_pull_requests_count=["1"]), rows=1)
+    version = only(rig).version
+    assert version is not None
+    before = quarantine.settled(rig.desk.warehouse).find(version)
+    fixed()
+    retried = quarantine.retry(rig.desk, only(rig).id).load
+    after = quarantine.settled(rig.desk.warehouse).find(version)
+    assert before == rig.desk.warehouse.find(version)
+    assert retried is not None
+    assert after == replace(retried, version=version)
+
+
+def test_a_discarded_part_stays_quarantined_in_the_sums_of_its_run(rig: Rig) -> None:
+    start_run(rig, parquet(full_name=["o/a"], open_pull_requests_count=["1"]), rows=1)
+    quarantine.discard(rig.desk, only(rig).id, "the source was reset")
+    assert (reconcile(rig).quarantined, reconcile(rig).is_balanced) == (1, False)
+
+
+def test_discarded_is_no_longer_open_and_nothing_is_deleted(rig: Rig) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    entry_id = only(rig).id
+    done = quarantine.discard(rig.desk, entry_id, "a test file\x1b[2J")
+    assert (done.why, done.is_new, done.entry.state) == ("a test file\\x1b[2J", True, "discarded")
+    assert quarantine.entries(rig.desk) == []
+    assert rig.desk.quarantine.read(f"quarantine/{entry_id}")[0] == BAD
+    again = quarantine.discard(rig.desk, entry_id, "another reason")
+    assert (again.why, again.is_new) == (done.why, False)
+
+
+def test_what_was_discarded_is_not_retried(rig: Rig) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    quarantine.discard(rig.desk, only(rig).id, "a test file")
+    with pytest.raises(ConfigError, match="was discarded"):
+        quarantine.retry(rig.desk, only(rig, "discarded").id)
+
+
+def test_what_is_loaded_is_not_discarded(rig: Rig, fixed: Callable[[], None]) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    fixed()
+    entry_id = quarantine.retry(rig.desk, only(rig).id).entry.id
+    with pytest.raises(ConfigError, match="is loaded"):
+        quarantine.discard(rig.desk, entry_id, "no")
+
+
+@pytest.mark.parametrize("why", ["", " \n", "x" * 1001])
+def test_a_discard_without_a_reason_is_refused(rig: Rig, why: str) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    with pytest.raises(ConfigError, match="say why"):
+        quarantine.discard(rig.desk, only(rig).id, why)
+    assert len(quarantine.entries(rig.desk)) == 1
+
+
+@pytest.mark.parametrize("entry_id", ["", "../lake/drop", "0" * 16 + "-1", "x\x1b[2J", "0" * 16 + "-1.json"])
+def test_an_id_that_is_none_is_said_in_one_line(rig: Rig, entry_id: str) -> None:
+    for do in (quarantine.show, quarantine.retry):
+        with pytest.raises(ConfigError, match="is not in quarantine") as caught:
+            do(rig.desk, entry_id)
+        assert "\x1b" not in str(caught.value)
+
+
+def test_a_corrupted_transfer_is_never_loaded_as_it_is(rig: Rig) -> None:
+    rig.put("drop/repos/mine.ndjson", b'{"full_name": "o/a"}', crc32c="AAAAAA==")
+    done = quarantine.retry(rig.desk, only(rig).id)
+    assert (done.load, done.reason) == (None, "checksum")
+
+
+def test_an_object_of_no_table_fails_again_until_the_registry_knows_it(rig: Rig) -> None:
+    rig.put("drop/invoices/a.csv", b"id\n1\n")
+    assert quarantine.retry(rig.desk, only(rig).id).reason == "unknown_table"
+
+
+def test_an_object_that_was_gone_says_that_nothing_was_kept(rig: Rig) -> None:
+    handler.answer(rig.desk, ObjectFinalized(ObjectVersion("lake", "drop/repos/../x.csv", 1), None))
+    assert quarantine.show(rig.desk, only(rig).id).sample == "nothing was kept: the object was gone"
+    with pytest.raises(ConfigError, match="nothing was kept"):
+        quarantine.retry(rig.desk, only(rig).id)
+
+
+@pytest.mark.parametrize("content", [b"{", b"null", b"[" * 5000, b'{"reason": "x"}', b"\xff"], ids=repr)
+def test_a_reason_that_somebody_broke_hides_nothing(rig: Rig, content: bytes) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    entry = only(rig)
+    name = f"quarantine/{entry.id}.json"
+    rig.desk.quarantine.write(name, content, rig.desk.quarantine.read(name)[1].version.generation)
+    assert (only(rig).id, only(rig).version, only(rig).came_from) == (entry.id, None, "unknown")
+    with pytest.raises(ConfigError, match="not known what it was"):
+        quarantine.retry(rig.desk, entry.id)
+
+
+def test_a_reason_cannot_make_the_desk_load_under_another_name(rig: Rig) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    name = f"quarantine/{only(rig).id}.json"
+    content, stored = rig.desk.quarantine.read(name)
+    told = json.loads(content) | {"name": "drop/commits/mine.ndjson"}
+    rig.desk.quarantine.write(name, json.dumps(told).encode(), stored.version.generation)
+    assert only(rig).version is None
+
+
+def test_a_stranger_in_the_bucket_disturbs_nobody(rig: Rig) -> None:
+    for name in ("quarantine/notes.txt", "readme", "quarantine/deep/er.json"):
+        rig.desk.quarantine.write(name, b"x", 0)
+    rig.put("drop/repos/mine.ndjson", BAD)
+    assert only(rig).reason == "schema"
+
+
+# --- the sample
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "shown"),
+    [
+        pytest.param("a.ndjson", BAD, '{"full_name": "o/a"', id="the first lines"),
+        pytest.param("a.csv", b"\x1b[2J\x07full\x00_name\n", "\\x1b[2J\\x07full\\x00_name\n", id="control characters"),
+        pytest.param("a.csv", "\u202egnp.exe".encode(), "\\u202egnp.exe", id="a text that runs backwards"),
+        pytest.param("a.parquet", b"PAR1\xff\xfe", "PAR1\\xff\\xfe", id="no Parquet"),
+        pytest.param("a.parquet", b"", "the object is empty", id="nothing"),
+        pytest.param(
+            "a.parquet",
+            parquet(full_name=["o/a\x1b"], open_pull_requests_count=["5"]),
+            "1 rows of (full_name string, open_pull_requests_count string)\n{'full_name': 'o/a\\x1b'",
+            id="the first rows",
+        ),
+    ],
+)
+def test_the_sample_shows_the_content_and_obeys_none_of_it(rig: Rig, name: str, content: bytes, shown: str) -> None:
+    rig.put(f"drop/repos/{name}", content)
+    sample = quarantine.show(rig.desk, only(rig).id).sample
+    assert sample.startswith(shown)
+    assert all(mark.isprintable() or mark == "\n" for mark in sample)
+
+
+def test_the_sample_is_short(rig: Rig) -> None:
+    rig.put("drop/repos/a.csv", b"\x00" * 100_000)
+    assert len(quarantine.show(rig.desk, only(rig).id).sample) == 2000
+
+
+def test_a_name_with_a_newline_stays_on_its_line(rig: Rig) -> None:
+    rig.put("drop/repos/a\nb\x1b.csv", b"x")
+    assert "drop/repos/a\\nb\\x1b.csv#" in only(rig).came_from
+    assert only(rig).message.isprintable()
+
+
+# --- crashes
+
+
+@pytest.mark.parametrize("which", ["lake", "quarantine"])
+@pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("calls", range(1, 7))
+def test_a_retry_that_crashed_anywhere_is_finished_by_the_next(
+    rig: Rig, fixed: Callable[[], None], calls: int, is_done: bool, which: str
+) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    fixed()
+    entry_id = only(rig).id
+    crashed(lambda: quarantine.retry(rig.failing(calls, is_done, which), entry_id))
+    done = quarantine.retry(rig.desk, entry_id)
+    assert done.load is not None
+    assert (len(rig.rows()), rig.builds.requests[-1:]) == (1, [None])
+    assert rig.desk.lake.read("build/requested.json")[0]
+    assert rig.desk.quarantine.read(f"quarantine/{entry_id}")[0] == BAD
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("calls", range(1, 7))
+def test_a_retry_that_crashed_while_it_failed_leaves_the_entry_open(rig: Rig, calls: int, is_done: bool) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    entry_id = only(rig).id
+    crashed(lambda: quarantine.retry(rig.failing(calls, is_done), entry_id))
+    assert quarantine.retry(rig.desk, entry_id).reason == "schema"
+    assert (only(rig).id, rig.desk.quarantine.read(f"quarantine/{entry_id}")[0]) == (entry_id, BAD)
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("calls", range(1, 5))
+def test_a_discard_that_crashed_anywhere_is_finished_by_the_next(rig: Rig, calls: int, is_done: bool) -> None:
+    rig.put("drop/repos/mine.ndjson", BAD)
+    entry_id = only(rig).id
+    crashed(lambda: quarantine.discard(rig.failing(calls, is_done), entry_id, "a test file"))
+    assert quarantine.discard(rig.desk, entry_id, "a test file").why == "a test file"
+    assert only(rig, "discarded").id == entry_id
+    assert rig.desk.quarantine.read(f"quarantine/{entry_id}")[0] == BAD
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("calls", range(1, 4))
+def test_what_was_half_set_aside_is_open_or_comes_again(rig: Rig, calls: int, is_done: bool) -> None:
+    stored = rig.desk.lake.write("drop/repos/mine.ndjson", BAD, 0)
+    crashed(lambda: handler.answer(rig.failing(calls, is_done), ObjectFinalized(stored.version, None)))
+    handler.answer(rig.desk, ObjectFinalized(stored.version, None))
+    assert (only(rig).version, only(rig).reason) == (stored.version, "schema")
+
+
+def crashed(do: Callable[[], object]) -> None:
+    """Do something that may be cut short."""
+    try:
+        do()
+    except PowerCut:
+        return
+
+
+# --- a run with one part
+
+
+def start_run(rig: Rig, content: bytes, rows: int) -> None:
+    runs.start(rig.desk.lake, LocalBus(), Order(NOW))
+    stored = rig.put(PART, content)
+    record = TaskRecord(
+        run_id=RUN,
+        task_id="repos",
+        table="repos",
+        plan="whole",
+        extracted_at=NOW.isoformat(),
+        finished_at=NOW.isoformat(),
+        since=None,
+        window_start=None,
+        source_total=rows,
+        known=0,
+        repeated=0,
+        rows=rows,
+        parts=(Part.of(stored, rows),),
+        children=(),
+        requests=1,
+        retries=0,
+        rate_limited=0,
+        waited_s=0.0,
+        counts={},
+    )
+    rig.desk.lake.write(f"runs/{RUN}/tasks/repos.json", record.to_json(), 0)
+
+
+def reconcile(rig: Rig) -> reconciling.Reconciliation:
+    (line,) = reconciling.reconcile(rig.desk.lake, quarantine.settled(rig.desk.warehouse), RUN)
+    return line

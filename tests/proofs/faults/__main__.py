@@ -1,0 +1,132 @@
+"""Run many schedules, replay one, or let mutants of the pipeline try to survive them: see --help."""
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from tests.proofs.faults.boundaries import outcomes
+from tests.proofs.faults.choices import Choices, read_schedule, write_schedule
+from tests.proofs.faults.many import ON_SNOWFLAKE, run_seeds
+from tests.proofs.faults.mutants import CAUGHT_BY, hunt
+from tests.proofs.faults.shrinking import replay, shrink
+from tests.proofs.faults.simulating import Outcome, simulate
+from tests.proofs.faults.world import tiny
+
+_SAID_EVERY_S = 10.0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.proofs.faults", description="Simulate faults; exit code 1 when something does not hold."
+    )
+    parser.add_argument("--seeds", type=_range, default=range(200), metavar="FIRST:BEYOND", help="(default 0:200)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
+    parser.add_argument("--replay", metavar="SEED|FILE", help="run one schedule and show what happens in it")
+    parser.add_argument("--snowflake", action="store_true", help="on the stand-in for Snowflake (slow)")
+    parser.add_argument("--mutants", action="store_true", help="remove each guard in turn: some seed has to notice")
+    return parser.parse_args(arguments)
+
+
+def _range(text: str) -> range:
+    first, _, beyond = text.partition(":")
+    return range(int(first), int(beyond)) if beyond else range(int(first))
+
+
+def simulate_many(seeds: range, jobs: int, given: Mapping[str, int]) -> int:
+    """Run the schedules of all seeds; shrink the first that fails."""
+    started = said_at = time.monotonic()
+    crossed: Counter[tuple[str, str]] = Counter()
+    done = steps = faults = 0
+    failed: dict[int, Outcome] = {}
+    for seed, outcome in run_seeds(seeds, jobs, given):
+        done, steps, faults = done + 1, steps + outcome.steps, faults + outcome.faults
+        crossed += outcome.crossed
+        if outcome.rule is not None:
+            failed[seed] = outcome
+            say(f"seed {seed}: {outcome.message}")
+        if time.monotonic() - said_at > _SAID_EVERY_S:
+            said_at = time.monotonic()
+            say(f"{done} of {len(seeds)} schedules, {done / (said_at - started):.1f}/s, {steps:,} steps")
+    wall_s = time.monotonic() - started
+    show_coverage(crossed)
+    say(f"{done} schedules in {wall_s:.0f} s ({done / wall_s:.1f}/s): {steps:,} steps, {faults:,} crashes and errors")
+    say(f"{len(failed)} failed" + (f": {sorted(failed)}" if failed else ""))
+    if failed:
+        show_smallest(min(failed, key=lambda seed: len(failed[seed].made)), failed)
+    return 1 if failed else 0
+
+
+def hunt_mutants(most: int, jobs: int) -> int:
+    """Remove each guard in turn, until a schedule notices."""
+    survived = 0
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        for mutant, found in zip(CAUGHT_BY, pool.map(partial(hunt, most=most), CAUGHT_BY), strict=True):
+            survived += found is None
+            said = f"survived {most} seeds" if found is None else f"seed {found[0]}: {found[1].message:.200}"
+            say(f"{mutant.__name__}: {said}")
+    say(f"{len(CAUGHT_BY) - survived} of {len(CAUGHT_BY)} guards are missed by a schedule when they are gone")
+    return 1 if survived else 0
+
+
+def show_coverage(crossed: Counter[tuple[str, str]]) -> None:
+    """Say what happened at which boundary, and where nothing ever did."""
+    uncovered = []
+    for name in sorted({name for name, _ in crossed}):
+        possible = ["crash before"] if ":" in name else [what for what, _, _ in outcomes(name)]
+        counts = ", ".join(f"{what} {crossed[name, what]}" for what in possible)
+        say(f"  {name:26} passed {crossed[name, 'passed']:>8,}: {counts}")
+        uncovered += [f"{name} {what}" for what in possible if not crossed[name, what]]
+    say(f"not covered: {', '.join(uncovered) or 'none'}")
+
+
+def show_smallest(seed: int, failed: dict[int, Outcome]) -> None:
+    """Shrink a schedule that failed, and say how to run it again."""
+    with tiny():
+        schedule = shrink(failed[seed])
+        outcome = replay(schedule)
+    path = Path(f"schedule-{seed}.json")
+    write_schedule(path, schedule)
+    say(f"\nseed {seed} with {len(schedule)} of {len(failed[seed].made)} decisions: {schedule}")
+    show(outcome)
+    say(f"run it again: python -m tests.proofs.faults --replay {path}    (or --replay {seed} for all of it)")
+
+
+def replay_one(name: str) -> int:
+    """Run one schedule and show all of it."""
+    with tiny():
+        outcome = simulate(Choices.of_seed(int(name))) if name.isdecimal() else replay(read_schedule(Path(name)))
+    show(outcome)
+    return 0 if outcome.rule is None else 1
+
+
+def show(outcome: Outcome) -> None:
+    """Say what happened, and what does not hold."""
+    for line in outcome.trace:
+        say(f"  {line}")
+    say(outcome.message or "everything holds")
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    print(text, flush=True)  # noqa: T201 the command's answer
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what was asked for; gives the exit code."""
+    options = parse(arguments)
+    if options.replay:
+        return replay_one(options.replay)
+    if options.mutants:
+        return hunt_mutants(len(options.seeds), options.jobs)
+    return simulate_many(options.seeds, options.jobs, ON_SNOWFLAKE if options.snowflake else {})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""The warehouse of a schedule on either engine, behind the gate, and what checks and builds ask of it."""
+
+import atexit
+from contextlib import ExitStack
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from tests.contract import on_snowflake
+from tests.proofs.faults.boundaries import Gate, GatedSnowflake, GatedWarehouse
+
+from emulators import snowflake
+from millrace.tables import EXTRACTED_AT, LOAD_SEQ, RUN_ID, TABLES
+from millrace.warehouse import BuildRow
+from millrace.warehouse.duckdb import builds
+
+Rows = list[tuple[Any, ...]]
+
+
+class Clocked(Gate, Protocol):
+    """A gate that knows the time as the current handler's machine has it."""
+
+    def now(self) -> datetime:
+        """Give the time."""
+
+
+class Engine(Protocol):
+    """One warehouse."""
+
+    @property
+    def warehouse(self) -> GatedWarehouse | GatedSnowflake:
+        """What the pipeline works with."""
+
+    def query(self, sql: str) -> Rows:
+        """Ask it, as somebody to whom nothing happens."""
+
+    def rows(self, table: str) -> Rows:
+        """Give a raw table without the columns that say how a row came there, ordered."""
+
+    def make(self, name: str, select: str) -> None:
+        """Make a model in `mart`, in one statement."""
+
+    def publish(self, build: BuildRow, models: tuple[str, ...]) -> dict[str, Rows]:
+        """Let readers see a build; gives what they see."""
+
+
+class OnDuckDB:
+    """In a file where dbt opens it as well, else in memory: the engine survives whatever happens to a handler."""
+
+    def __init__(self, database: Path, gate: Clocked) -> None:
+        self.warehouse = GatedWarehouse(database, gate, clock=gate.now)
+
+    def query(self, sql: str) -> Rows:
+        with self.warehouse._transaction() as connection:
+            return connection.execute(sql).fetchall()
+
+    def rows(self, table: str) -> Rows:
+        how = f"{LOAD_SEQ}, {EXTRACTED_AT}, {RUN_ID}"
+        return sorted(self.query(f"SELECT * EXCLUDE ({how}) FROM raw.{table}"), key=repr)  # noqa: S608
+
+    def make(self, name: str, select: str) -> None:
+        self.warehouse.ensure_tables()
+        with self.warehouse._transaction() as connection:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS mart")
+            connection.execute(f"CREATE OR REPLACE TABLE mart.{name} AS {select}")
+
+    def publish(self, build: BuildRow, models: tuple[str, ...]) -> dict[str, Rows]:
+        """By the warehouse's own rule, in memory; tests/build has the real copy of the file."""
+        with self.warehouse._transaction() as connection:
+            builds._refuse_older(connection, build.token)
+            return {
+                name: connection.execute(f"SELECT * FROM mart.{name} ORDER BY ALL").fetchall()  # noqa: S608
+                for name in models
+            }
+
+
+class OnSnowflake:
+    """On the stand-in, in a database of its own."""
+
+    def __init__(self, lake: Path, gate: Clocked) -> None:
+        plain = on_snowflake.open_warehouse(_served(), lake, gate.now)
+        self._plain = plain
+        self.warehouse = GatedSnowflake(plain._address, lake.name, gate)
+
+    def query(self, sql: str) -> Rows:
+        return [tuple(row) for row in self._plain.execute(sql)]
+
+    def rows(self, table: str) -> Rows:
+        names = [name for name in TABLES[table].schema.names if name not in (EXTRACTED_AT, RUN_ID)]
+        found = on_snowflake.rows_of(self._plain, table)
+        return sorted((tuple(row[name] for name in names) for row in found), key=repr)
+
+    def make(self, name: str, select: str) -> None:
+        self._plain.ensure_tables()
+        self._plain.execute(f"CREATE OR REPLACE TABLE mart.{name} AS {select}")
+
+    def publish(self, build: BuildRow, models: tuple[str, ...]) -> dict[str, Rows]:
+        self.warehouse.publish(build)
+        return {name: sorted(self.query(f"SELECT * FROM published.{name}")) for name in models}  # noqa: S608
+
+
+@cache
+def _served() -> str:
+    """Serve the stand-in for as long as the process lives."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(snowflake.serving())

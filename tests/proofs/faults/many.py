@@ -1,0 +1,29 @@
+"""Schedules of many seeds, on several processors."""
+
+import multiprocessing
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from types import MappingProxyType
+
+from tests.proofs.faults.choices import Choices
+from tests.proofs.faults.simulating import Outcome, simulate
+from tests.proofs.faults.world import tiny
+
+ON_SNOWFLAKE = {"on Snowflake #1": 1, "a stand-in for dbt #1": 1}  # dbt over a stand-in has make parity to itself
+
+
+def run_seed(seed: int, given: Mapping[str, int] = MappingProxyType({})) -> tuple[int, Outcome]:
+    """Run the schedule of a seed."""
+    with tiny():
+        return seed, simulate(Choices.of_seed(seed, given))
+
+
+def run_seeds(seeds: range, jobs: int, given: Mapping[str, int]) -> Iterator[tuple[int, Outcome]]:
+    """Run many, with what is given decided in each; gives them in their order."""
+    run = partial(run_seed, given=given)
+    if jobs == 1:
+        yield from map(run, seeds)
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(run, seeds, chunksize=4)

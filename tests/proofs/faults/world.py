@@ -1,0 +1,179 @@
+"""The pipeline over adapters that a schedule holds in its hands: the real use cases, a folder, a DuckDB file."""
+
+import logging
+import random
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import requests
+from tests.proofs.faults import building_sim
+from tests.proofs.faults.boundaries import gated
+from tests.proofs.faults.engines import Engine, OnDuckDB, OnSnowflake
+from tests.proofs.faults.nature import Message
+from tests.proofs.faults.scheduler import Scheduler
+from tests.proofs.faults.source import KEY, URL, Source
+
+from millrace import runs
+from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, events
+from millrace.bus.events import ObjectFinalized, TaskEvent
+from millrace.extract import task
+from millrace.extract.http_client import RateBudget, SourceClient
+from millrace.extract.task import Extractor, PartLimits, PartWriter
+from millrace.lake import ObjectVersion, StoredObject
+from millrace.lake.local import LocalLake
+from millrace.load import handler
+from millrace.load import sweep as sweeping
+from millrace.load.handler import Loader
+from millrace.load.sweep import Patience
+from millrace.tables import TABLES, Numbered, children_of
+from millrace.warehouse import parquet
+
+PARTS = PartLimits(rows=8, group_rows=4, batch_rows=4)
+_PAGE_SIZE = 3
+BUCKET = "lake"
+_PATIENCE = Patience(timedelta(minutes=30), timedelta(days=5))
+
+
+@dataclass
+class History:
+    """What was really written to the lake, in its order."""
+
+    writes: list[StoredObject] = field(default_factory=list)
+    contents: dict[ObjectVersion, bytes] = field(default_factory=dict)
+
+
+class World:
+    """One lake, one warehouse, one source, and the functions between them."""
+
+    def __init__(self, folder: Path, scheduler: Scheduler, source: Source, database: Path) -> None:
+        self.folder, self.scheduler, self.source, self.database = folder, scheduler, source, database
+        self.engine: Engine = (
+            OnSnowflake(folder / BUCKET, scheduler)
+            if scheduler.nature.is_on_snowflake
+            else OnDuckDB(database, scheduler)
+        )
+        self.history = History()
+        self._is_idle = False
+        self.raw_lake = LocalLake(folder / BUCKET, BUCKET, self._finalized)
+        self.quarantine = LocalLake(folder / "quarantine", "quarantine")
+        self.warehouse = self.engine.warehouse
+        self.lake = gated(self.raw_lake, "lake", scheduler)
+        self.bus = gated(self, "bus", scheduler)
+        self.gated_warehouse = gated(self.warehouse, "warehouse", scheduler)
+        self.builds = building_sim.Builds(self)
+        session = requests.Session()
+        session.mount("http://", source)
+        sleep, monotonic = scheduler.clock.advance, scheduler.clock.monotonic
+        client = SourceClient(URL, KEY, RateBudget(None, 1, monotonic, sleep), session=session, sleep=sleep)
+        self.extractor = Extractor(self.lake, self.bus, client, scheduler.now)
+        self.loader = Loader(
+            self.lake,
+            gated(self.quarantine, "lake", scheduler),
+            self.gated_warehouse,
+            self.builds.job,
+            scheduler.now,
+        )
+
+    def publish(self, topic: str, data: Mapping[str, object], attributes: Mapping[str, str]) -> None:
+        """Be the bus: hand a message to every function that subscribes to it."""
+        if topic == EXTRACT_REQUESTS:
+            self.scheduler.send(f"extract {data['table']}", TaskEvent(**data))  # type: ignore[arg-type]
+        elif topic == EXTRACT_EVENTS:
+            for child in children_of(str(data["table"])):
+                self.scheduler.send(f"extract {child.name}", TaskEvent(**data))  # type: ignore[arg-type]
+        else:
+            version = ObjectVersion(attributes["bucketId"], attributes["objectId"], int(attributes["objectGeneration"]))
+            crc32c = data["crc32c"]
+            self._object_event(ObjectFinalized(version, str(crc32c) if crc32c is not None else None))
+
+    def handle(self, message: Message) -> None:
+        """Be the function that a message is for."""
+        function, _, table = message.function.partition(" ")
+        self._is_idle = self._is_idle and function == "sweep"
+        subject: Any = message.subject
+        if function == "start":
+            runs.start(self.lake, self.bus, subject)
+        elif function == "extract":
+            task.answer(self.extractor, TABLES[table], subject)
+        elif function == "load":
+            handler.answer(self.loader, subject)
+        elif function == "sweep":
+            self._sweep()
+        else:
+            self.builds.run(subject)
+
+    def sweep(self) -> None:
+        """Let the scheduled sweep begin."""
+        self.scheduler.send("sweep", None, may_be_lost=False)
+
+    def recover(self) -> bool:
+        """Find what was lost, as the platform's schedule does now and then, until nothing is."""
+        if self._is_idle:
+            return False
+        self._is_idle = True
+        self.scheduler.pass_time(3 * _PATIENCE.quiet.total_seconds())
+        self.sweep()
+        return True
+
+    def _sweep(self) -> None:
+        drops = sweeping.sweep_drops(self.lake, self.bus, self.gated_warehouse)
+        swept = sweeping.sweep(self.lake, self.bus, self.gated_warehouse, self.scheduler.now(), _PATIENCE)
+        self._is_idle = self._is_idle and not drops and not swept
+
+    def _finalized(self, stored: StoredObject) -> None:
+        self.history.writes.append(stored)
+        self.history.contents[stored.version] = self.raw_lake.read(stored.version.name)[0]
+        events.announce(self, stored)
+
+    def _object_event(self, event: ObjectFinalized) -> None:
+        if event.version.name.startswith(events.ANNOUNCED):
+            self.scheduler.send("load", event)
+
+
+@contextmanager
+def tiny() -> Iterator[None]:
+    """Small parts and pages, one thread a handler, no log, no look for bombs: a tiny world as eventful as a large one.
+
+    Reading ahead would fetch in a thread that no schedule controls; tests/extract holds it to its own promises.
+    """
+    logger = logging.getLogger("millrace")
+    with ExitStack() as stack:
+        stack.callback(logger.setLevel, logger.level)
+        logger.setLevel(logging.CRITICAL + 1)
+        stack.enter_context(replaced(task, "read_ahead", iter))
+        stack.enter_context(replaced(task, "PartWriter", partial(PartWriter, limits=PARTS)))
+        stack.enter_context(replaced(parquet, "_check_pages", lambda path, metadata, caps: None))
+        stack.enter_context(replaced(random, "uniform", lambda low, high: high))  # else waits are not the seed's
+        for name, table in list(TABLES.items()):
+            if isinstance(table.bulk, Numbered):
+                stack.callback(TABLES.__setitem__, name, table)
+                TABLES[name] = replace(table, bulk=replace(table.bulk, page_size=_PAGE_SIZE))
+        yield
+
+
+@contextmanager
+def replaced(place: Any, name: str, value: object) -> Iterator[None]:
+    """Put something else in a name's place for a while."""
+    before = getattr(place, name)
+    setattr(place, name, value)
+    try:
+        yield
+    finally:
+        setattr(place, name, before)
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Give an empty folder, in memory where the machine has such a place, with all temporary files below it."""
+    memory = Path("/dev/shm")  # noqa: S108 a name of our own is made below it
+    with tempfile.TemporaryDirectory(prefix="faults-", dir=memory if memory.is_dir() else None) as name:
+        temporary = Path(name, "tmp")
+        temporary.mkdir()
+        with replaced(tempfile, "tempdir", str(temporary)):
+            yield Path(name)

@@ -1,0 +1,56 @@
+"""The rows that both engines get: a simulated source, extracted as ever into a lake, and its team's usage."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.proofs.parity.used import drop_usage
+
+import simulator
+from millrace import runs
+from millrace.bus.events import TaskEvent
+from millrace.bus.in_process import LocalBus
+from millrace.extract import task
+from millrace.extract.http_client import RateBudget, SourceClient
+from millrace.extract.task import Extractor
+from millrace.lake import ObjectVersion
+from millrace.lake.local import LocalLake
+from millrace.runs import Order
+from millrace.tables import EXTRACTED
+
+END = datetime(2026, 11, 1, 12, tzinfo=UTC)
+_KEY = "key_of-the-simulator"
+_CLONES = 0.2  # without an e-mail address on their pull requests: it has to be looked up
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A lake, and the objects of it that are loaded before each build, in the order in which they are."""
+
+    lake: LocalLake
+    rounds: Sequence[Sequence[ObjectVersion]]
+
+
+def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extracted:
+    """Give a lake of two runs, a third of the days apart: rows of the first have changed by the second."""
+    lake = LocalLake(folder / "lake", "lake")
+    newer = days // 3
+    rounds: list[list[ObjectVersion]] = []
+    for name, missing in (("first", newer), ("second", 0)):
+        end = END - timedelta(days=missing)
+        world = simulator.generate(developers=developers, days=days - missing, seed=seed, end=end, clone_share=_CLONES)
+        with simulator.serve(world, key=_KEY) as source:
+            _extract(lake, source.url, end)
+        drop_usage(lake, world, name, end)
+        known = {version for versions in rounds for version in versions}
+        there = [stored.version for prefix in ("raw/", "drop/") for stored in lake.list(prefix)]
+        rounds.append([version for version in there if version not in known])
+    return Extracted(lake, rounds)
+
+
+def _extract(lake: LocalLake, url: str, now: datetime) -> None:
+    extractor = Extractor(lake, LocalBus(), SourceClient(url, _KEY, RateBudget(None, 1)), lambda: now)
+    plan = runs.start(lake, extractor.bus, Order(now))
+    for name in EXTRACTED:  # a parent comes before its children
+        task.extract(extractor, TaskEvent(plan.run_id, name, name))

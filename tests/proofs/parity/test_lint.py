@@ -1,0 +1,139 @@
+"""Whatever Snowflake gets to run is SQL of Snowflake's, and means the same on DuckDB where DuckDB gets it too."""
+
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.contract import on_snowflake
+from tests.proofs.parity.compiling import Compiled
+from tests.proofs.parity.extracted import END
+from tests.proofs.parity.linting import FUNCTIONS, called, findings, of_snowflake
+
+from emulators import snowflake
+from millrace.arrow import to_batch
+from millrace.lake import ObjectVersion
+from millrace.tables import TABLES
+from millrace.warehouse import Batch, SmallObject
+from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
+
+REPOS, PULLS = TABLES["repos"], TABLES["pull_requests"]
+NOT_PARSED = ("PUT ", "REMOVE ")  # sqlglot knows no files
+
+
+class Overheard(SnowflakeWarehouse):
+    """A warehouse that keeps the statements which it sends."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.statements: list[str] = []
+
+    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        self.statements.append(statement)
+        return super().execute(statement, *values)
+
+
+@pytest.fixture(scope="module")
+def sent(snowflake_at: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """All that the adapter sends: parts from the lake and from here, a bundle, a column more, a build, its marts."""
+    folder = tmp_path_factory.mktemp("sent")
+    (folder / "lake" / "raw").mkdir(parents=True)
+    address = on_snowflake.address_of(snowflake_at, "OVERHEARD")
+    snowflake.provision(address, f"file://{folder}/lake/raw/")
+    with Overheard(address, "lake", lambda: END) as warehouse:
+        warehouse.ensure_tables()
+        for table, more in ((REPOS, False), (PULLS, False), (REPOS, True)):
+            path = folder / "lake" / "raw" / f"{table.name}-{more}.parquet"
+            rows = _rows(table.name)
+            pq.write_table(rows.append_column("more", pa.array(["x"] * len(rows))) if more else rows, path)
+            version = ObjectVersion("lake", f"raw/{path.name}", 1)
+            warehouse.load(Batch(version, table, path, END, "r1"))
+            warehouse.load(Batch(replace(version, name=f"drop/{path.name}"), table, path, END, None))
+        warehouse.load_bundle(PULLS, [SmallObject(ObjectVersion("lake", "drop/small", 1), _rows(PULLS.name))], END)
+        warehouse.quarantine(ObjectVersion("lake", "drop/bad", 1), None, None, 1, "no Parquet")
+        warehouse.loads_of("r1")
+        assert list(warehouse.keys_of(REPOS)) == [("acme/web",)]
+        SnowflakeWarehouse.execute(warehouse, "CREATE TABLE MART.VELOCITY AS SELECT 1 AS TOTAL_PRS")  # as dbt would
+        build = warehouse.start_build(1, "holder", warehouse.newest_load_seq())
+        warehouse.publish(build)
+        assert warehouse.published() == warehouse.last_builds()[0] == build
+        warehouse.end_build(build, True, 1.0, ())
+        return warehouse.statements
+
+
+def _rows(table: str) -> pa.Table:
+    given: dict[str, dict[str, object]] = {
+        "repos": {"full_name": "acme/web"},
+        "pull_requests": {"id": 1, "number": 1, "repo_name": "acme/web"},
+    }
+    return pa.Table.from_batches([to_batch([given[table]], TABLES[table], END, "r1")])
+
+
+def test_every_model_and_every_test_is_sql_of_snowflake_and_means_the_same_on_both(for_snowflake: Compiled) -> None:
+    own = {path: sql for path, sql in for_snowflake.items() if not path.startswith("analyses/")}
+    assert {path: found for path, sql in own.items() if (found := findings(sql))} == {}
+    assert "models/marts/velocity.sql" in own
+    assert sum(".yml/" in path for path in own) > 25
+
+
+def test_every_statement_of_the_adapter_is_sql_of_snowflake(sent: list[str]) -> None:
+    wrong = {sql: found for sql in sent if not sql.startswith(NOT_PARSED) and (found := of_snowflake(sql))}
+    assert wrong == {}
+
+
+def test_the_statements_that_are_looked_at_are_of_every_kind(sent: list[str]) -> None:
+    assert {sql.split()[0] for sql in sent} == {
+        *("ALTER", "BEGIN", "COMMIT", "COPY", "CREATE", "DELETE", "DROP", "INSERT", "MERGE", "PUT", "SELECT", "UPDATE"),
+    }
+
+
+def test_no_function_is_listed_that_nothing_calls(sent: list[str], for_snowflake: Compiled) -> None:
+    statements = [*for_snowflake.values(), *(sql for sql in sent if not sql.startswith(NOT_PARSED))]
+    assert FUNCTIONS - {name for sql in statements for name in called(sql)} == set()
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        pytest.param("select epoch_us(a) from t", "epoch_us is not in functions.txt", id="of DuckDB alone"),
+        pytest.param("select len(a) from t", "len is not in functions.txt", id="by another name"),
+        pytest.param("select string_agg(a, ',') from t", "group_concat is not in functions.txt", id="a known one"),
+        pytest.param("select current_date", "current_date is not in functions.txt", id="without parentheses"),
+        pytest.param("selec a from t", "is not understood", id="no statement"),
+        pytest.param("show user functions in t", "is not understood", id="half understood"),
+        pytest.param("select (a from t", "is not understood", id="a missing parenthesis"),
+        pytest.param("select greatest(a, 1) from t", "greatest", id="greatest"),
+        pytest.param("select least(a, 1) from t", "least", id="least"),
+        pytest.param("select concat('a', b) from t", "concat", id="concat"),
+        pytest.param("select datediff('hour', a, b) from t", "datediff", id="datediff"),
+        pytest.param("select timestampdiff(hour, a, b) from t", "datediff", id="timestampdiff of hours"),
+        pytest.param("select date_trunc('week', a) from t", "date_trunc", id="date_trunc"),
+        pytest.param("select date_trunc(week, cast(a as date)) from t", "date_trunc", id="date_trunc of a date"),
+        pytest.param("select a from t order by a desc", "desc", id="desc at the end"),
+        pytest.param("select row_number() over (order by a desc, b) from t", "desc", id="desc in a window"),
+        pytest.param("select a / b from t", "division", id="one column by another"),
+        pytest.param("select 7 / 2", "division", id="one whole number by another"),
+        pytest.param("select cast(a as timestamp_tz) from t", "zone", id="an instant with a zone"),
+        pytest.param("select cast(a as timestamp_ltz) from t", "zone", id="an instant of the session's zone"),
+        pytest.param("select try_cast(a as integer) from t", "try_cast", id="try_cast"),
+    ],
+)
+def test_what_snowflake_lacks_or_means_otherwise_is_found(sql: str, said: str) -> None:
+    assert any(said in each for each in findings(sql))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param("select a || 'b' from t", id="bars, which know nothing where one side is unknown"),
+        pytest.param("select a from t group by a order by count(*) desc, a", id="desc of a count"),
+        pytest.param("select try_cast(reported_cost_usd as decimal(38, 12)) from t", id="try_cast of a raw text"),
+        pytest.param("select timestampdiff(microsecond, a, b) / 3.6e9 from t", id="by a double"),
+        pytest.param("select cast(a as double) / 100 / 12 from t", id="a double by whole numbers"),
+        pytest.param("select a from t order by a desc nulls last, b", id="desc with nulls"),
+        pytest.param("select case when a > 1 and b then 1 end from t", id="no functions"),
+    ],
+)
+def test_what_means_the_same_is_let_through(sql: str) -> None:
+    assert findings(sql) == []

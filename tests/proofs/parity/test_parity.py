@@ -1,0 +1,214 @@
+"""Both engines make the same of the same objects, and a cell that is not the same is named."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.proofs.parity import engines, running
+from tests.proofs.parity.comparing import compare, is_same
+from tests.proofs.parity.engines import Engine
+from tests.proofs.parity.extracted import END, extract_twice
+from tests.proofs.parity.running import Report
+
+from millrace.api import definitions
+from millrace.api.app import Api
+from millrace.api.routes import ROUTES, Route
+from millrace.status.report import Status
+from millrace.tables import TABLES
+from millrace.warehouse.duckdb.reader import DuckDBReader
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+from millrace.warehouse.reading import Reader
+from millrace.warehouse.snowflake.reader import SnowflakeReader
+from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
+
+SEEDED_BY_PEOPLE = {"mart.ai_spend_by_repo_week", "mart.cost_per_merged_pr"}  # which folder is which repository
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Two engines after a run, and what came of it."""
+
+    one: Engine
+    other: Engine
+    report: Report
+
+
+@pytest.fixture(scope="module")
+def parity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parity]:
+    folder = tmp_path_factory.mktemp("parity")
+    extracted = extract_twice(folder, developers=3, days=14, seed=1)
+    with engines.on_duckdb(folder) as one, engines.on_the_stand_in(folder) as other:
+        # The models' unit tests run over the stand-in in `make parity`: they are half of the time.
+        yield Parity(one, other, running.run(one, other, extracted, last=("--exclude-resource-type", "unit_test")))
+
+
+def test_every_cell_is_the_same_on_both_engines(parity: Parity) -> None:
+    assert [str(each) for each in parity.report.differences] == []
+
+
+def test_every_raw_table_and_every_mart_is_compared_and_two_that_lie_between(parity: Parity) -> None:
+    nodes = parity.one.manifest["nodes"].values()
+    marts = {f"mart.{node['name']}" for node in nodes if node["resource_type"] == "model" and node["schema"] == "mart"}
+    between = {"intermediate.int_pull_requests_measured", "staging.stg_usage_events"}
+    assert len(marts) >= 16
+    assert {table.table for table in parity.report.tables} == {f"raw.{name}" for name in TABLES} | between | marts
+    assert {table.table for table in parity.report.tables if not table.cells} <= SEEDED_BY_PEOPLE
+    assert sum(table.cells for table in parity.report.tables) > 50_000
+
+
+def test_every_model_and_every_test_runs_on_both_engines(parity: Parity) -> None:
+    one, other = (sorted((each.node, each.status) for each in build) for build in parity.report.builds.values())
+    assert one == other
+    assert {each.kind for build in parity.report.builds.values() for each in build if each.is_good} >= {"test"}
+    assert parity.report.is_good
+
+
+def test_rows_of_the_first_extraction_are_changed_by_the_second(parity: Parity) -> None:
+    for engine in (parity.one, parity.other):
+        entries = engine.warehouse.loads_of("20261101T120000Z")
+        assert all(sum(getattr(each, counted) for each in entries) for counted in ("rows_updated", "rows_unchanged"))
+
+
+def test_the_second_build_follows_changes_by_which_events_left_their_keys(parity: Parity) -> None:
+    for engine in (parity.one, parity.other):
+        (seq,) = {row["load_seq"] for row in engine.rows("meta.mart_watermarks")}
+        assert seq == max(row["_load_seq"] for row in engine.rows("raw.usage_events"))
+        left = {row["load_seq"] for row in engine.rows("meta.usage_old_keys")}
+        assert left
+        assert left <= {row["_load_seq"] for row in engine.rows("mart.usage_events")}
+        assert {row["_load_seq"] for row in engine.rows("mart.usage_events")} > left  # what did not change stayed
+
+
+def test_two_machines_tell_of_an_event_and_the_mart_has_it_once(parity: Parity) -> None:
+    told = Counter((row["agent"], row["message_id"], row["request_id"]) for row in parity.one.rows("raw.usage_events"))
+    assert max(told.values()) == 2
+    assert len(told) == len(parity.one.rows("mart.usage_events"))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "planted"),
+    [
+        pytest.param("mart.velocity", "total_prs", "TOTAL_PRS + 1", id="a count"),
+        pytest.param("mart.quality", "week", "DATEADD(DAY, 1, WEEK)", id="a date, which is of the key"),
+        pytest.param("mart.ai_impact", "avg_cycle_time_hours", "AVG_CYCLE_TIME_HOURS * 1.00000001", id="a double"),
+        pytest.param("mart.review_costs", "approval_rate", "NULL", id="unknown"),
+        pytest.param("raw.commits", "message", "MESSAGE || ' '", id="a text"),
+        pytest.param("mart.usage_events", "cost_usd", "COST_USD + 0.000000000001", id="the last digit of money"),
+    ],
+)
+def test_a_cell_that_is_not_the_same_is_named(parity: Parity, table: str, column: str, planted: str) -> None:
+    with changed(parity.other, f"UPDATE {table} SET {column} = {planted}"):  # noqa: S608 - our own names
+        named = {
+            (each.table, each.column)
+            for found in running.compare_all(parity.one, parity.other)
+            for each in found.differences
+        }
+    assert named == {(table, "" if column == "week" else column)}
+
+
+@contextmanager
+def changed(engine: Engine, statement: str) -> Iterator[None]:
+    """Change something on Snowflake until the block ends."""
+    assert isinstance(engine.warehouse, SnowflakeWarehouse)
+    engine.warehouse.execute("BEGIN")
+    try:
+        engine.warehouse.execute(statement)
+        yield
+    finally:
+        engine.warehouse.execute("ROLLBACK")
+
+
+@pytest.fixture(scope="module")
+def readers(parity: Parity) -> Iterator[dict[str, Reader]]:
+    """Readers of what both engines published."""
+    for engine in (parity.one, parity.other):
+        build = engine.warehouse.start_build(1, "parity", None)
+        engine.warehouse.publish(engine.warehouse.end_build(build, is_good=True, seconds=1.0, nodes=()))
+    assert isinstance(parity.one.warehouse, DuckDBWarehouse)
+    assert isinstance(parity.other.warehouse, SnowflakeWarehouse)
+    readers: dict[str, Reader] = {
+        "duckdb": DuckDBReader(parity.one.warehouse.published_path),
+        "snowflake": SnowflakeReader(parity.other.warehouse._address),
+    }
+    yield readers
+    for reader in readers.values():
+        reader.close()
+
+
+MADE = frozenset(name for name, model in definitions.load().models.items() if model.sql)
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "all": {"include_stats": True},
+    "another zone": {"tz": "America/New_York", "limit": 7, "offset": 2, "order": "asc"},
+    "two of each": {
+        "repo": ["acme-corp/service-01", "none"],
+        "developer": ["user_001", "user_002"],
+        "band": ["low", "unknown"],
+        "project": ["it's", "none"],
+        "provider": ["Anthropic", "openai"],
+        "model": ["claude-opus-4-6", "o'model"],
+        "agent": ["claude", "codex"],
+    },
+}
+
+
+@pytest.mark.parametrize("without", [frozenset(), MADE], ids=["from the marts", "from the events"])
+@pytest.mark.parametrize("asked", QUESTIONS)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_the_read_api_gives_the_same_answer_over_both_engines(
+    readers: dict[str, Reader], route: Route, asked: str, without: frozenset[str]
+) -> None:
+    fields = {name: value for name, value in QUESTIONS[asked].items() if name in route.filters.model_fields}
+    answers = {}
+    for engine, reader in readers.items():
+        api = Api(reader, _no_status, lambda: END, without=without)
+        answers[engine] = json.loads(api.answer(route, route.filters.model_validate(fields)).body)
+        answers[engine].pop("built_through")  # each engine counts its own loads
+    assert asked == "two of each" or answers["duckdb"]["rows"]
+    assert _rounded(answers["snowflake"]) == _rounded(answers["duckdb"])
+
+
+def _no_status() -> Status:
+    raise AssertionError("nobody asks for the status here")
+
+
+def _rounded(value: Any) -> Any:
+    """Leave out the last digits of doubles."""
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
+def test_a_row_that_one_engine_lacks_or_has_twice_is_named() -> None:
+    rows = [{"k": 1, "v": 1}, {"k": 2, "v": 2}]
+    assert [str(each) for each in compare("t", ["k"], rows, [*rows[:1], *rows[:1]]).differences] == [
+        "t 1: rows is 1 on one engine, 2 on the other",
+        "t 2: rows is 1 on one engine, 0 on the other",
+    ]
+
+
+def test_a_column_that_one_engine_lacks_is_named() -> None:
+    (found,) = compare("t", ["k"], [{"k": 1, "v": None}], [{"k": 1}]).differences
+    assert (found.column, found.other) == ("v", "no such column")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param(0.1 + 0.2, 0.3, True, id="the last digit of a double"),
+        pytest.param(1.0, 1.0 + 1e-8, False, id="more than the last digits"),
+        pytest.param(None, 0, False, id="unknown is not zero"),
+        pytest.param("", None, False, id="nor is an empty text"),
+        pytest.param(True, 1, False, id="a flag is no count"),
+        pytest.param([], None, False, id="no list is not an empty one"),
+        pytest.param(10**17, 10**17 + 1, False, id="large counts are exact"),
+    ],
+)
+def test_what_is_the_same(one: object, other: object, same: bool) -> None:
+    assert is_same(one, other) is same
+    assert is_same(other, one) is same

@@ -1,0 +1,93 @@
+"""What two machines' collectors would drop of a simulated team's logs: usage events, as Parquet in the lake."""
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from millrace.arrow import to_batch
+from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.parsers.event import UsageEvent, merge_all
+from millrace.collect.parsers.reading import LogState, Reading
+from millrace.lake.local import LocalLake
+from millrace.lake.names import DroppedFile
+from millrace.tables import TABLES
+from simulator.agent_logs import CURSOR_DATABASE, Home, write_homes
+from simulator.world import World
+
+_TABLE = TABLES["usage_events"]
+_OBJECTS = 3
+Row = dict[str, object]
+
+
+def drop_usage(lake: LocalLake, world: World, name: str, at: datetime) -> None:
+    """Put what the logs of a world say into `drop/usage_events/`, in objects of rows in no order.
+
+    Later worlds tell the same events again, and more; a second machine, to which logs were copied, tells of some with
+    other counts, and since the second time of an earlier instant in another folder: their keys in the marts change.
+    """
+    with tempfile.TemporaryDirectory(prefix="homes-") as folder:
+        rows = [row for home in write_homes(world, Path(folder)) for row in _told(home, is_later=name != "first")]
+    Random(f"{world.seed}/{name}").shuffle(rows)  # noqa: S311 - no secret
+    for number in range(_OBJECTS):
+        _drop(lake, rows[number::_OBJECTS], f"{name}-{number}.parquet", at)
+
+
+def _drop(lake: LocalLake, rows: list[Row], name: str, at: datetime) -> None:
+    with tempfile.TemporaryDirectory(prefix="dropped-") as folder:
+        path = Path(folder, name)
+        pq.write_table(pa.Table.from_batches([to_batch(rows, _TABLE, at, None)]), path)
+        lake.write(str(DroppedFile(_TABLE.name, name, "parquet")), path, 0)
+
+
+def _told(home: Home, is_later: bool) -> Iterator[Row]:
+    events = list(merge_all(event for reading in _readings(home.folder) for event in reading.events).values())
+    for number, event in enumerate(events):
+        yield _row(event, f"{home.developer_id}-laptop", home.email)
+        if number % 5 == 0:
+            yield _row(_elsewhere(event, is_moved=is_later and number % 10 == 0), f"{home.developer_id}-server", None)
+
+
+def _elsewhere(event: UsageEvent, is_moved: bool) -> UsageEvent:
+    """Give the event as a copied log has it: from before its last line, and not of all that is known."""
+    tokens = replace(event.tokens, output_tokens=1, cache_read_tokens=(event.tokens.cache_read_tokens or 0) + 7)
+    if event.role == "user":
+        tokens = event.tokens
+    told = replace(event, tokens=tokens, provider=None, speed=None)
+    if not is_moved:
+        return told
+    earlier = event.occurred_at - timedelta(days=1)
+    return replace(told, occurred_at=earlier, session_id=f"copy-of-{event.session_id}", project=None)
+
+
+def _row(event: UsageEvent, collector_id: str, user_id: str | None) -> Row:
+    row = event.to_json()
+    row["reported_cost_usd"] = row.pop("cost_usd") if event.role == "assistant" else None
+    return {name: value for name, value in row.items() if value is not None} | {
+        "collector_id": collector_id,
+        **({"user_id": user_id} if user_id else {}),
+    }
+
+
+def _readings(folder: Path) -> Iterator[Reading]:
+    for path in sorted(folder.rglob("*.jsonl")):
+        agent = "claude" if ".claude" in path.parts else "codex"
+        yield AGENTS[agent].read(path.read_bytes(), LogState(session_id=path.stem[-36:]))
+    for path in sorted(folder.rglob("ui_messages.json")):
+        yield AGENTS["cline"].read(path.read_bytes(), LogState(session_id=path.parent.name))
+    if (folder / CURSOR_DATABASE).exists():
+        lines = [json.dumps({"key": key, "value": value}) + "\n" for key, value in _cursor_rows(folder)]
+        yield AGENTS["cursor"].read("".join(lines).encode(), LogState())
+
+
+def _cursor_rows(folder: Path) -> Sequence[tuple[str, str]]:
+    with closing(sqlite3.connect(folder / CURSOR_DATABASE)) as database:
+        return database.execute("SELECT key, value FROM cursorDiskKV ORDER BY rowid").fetchall()

@@ -1,0 +1,294 @@
+"""The road of usage with one of its guards removed, one at a time: some schedule has to notice each of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.proofs.faults.world import replaced
+from tests.proofs.usage_faults.simulating import Outcome, simulate
+from tests.proofs.usage_faults.template import Template
+
+from millrace.build.refresh import MartScripts
+from millrace.collect import checkpoints, chunks, collector, outbox, records, shipping
+from millrace.collect.checkpoints import Store
+from millrace.collect.collector import Collector
+from millrace.collect.parsers import claude, codex
+from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.parsers.reading import CAPS, LogState, Reading
+from millrace.load import sweep
+from millrace.tables import EXTRACTED_AT
+from millrace.warehouse.duckdb import ledger
+from millrace.warehouse.duckdb import merge as duckdb_merge
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+
+Scripts = Mapping[str, str]
+
+
+def _is(statement: str, *words: str) -> bool:
+    first = statement.strip().lower()
+    return first.startswith(words[0]) and all(word in first for word in words)
+
+
+@contextmanager
+def _other_scripts(change: Callable[[Scripts], dict[str, str]]) -> Iterator[None]:
+    refresh = MartScripts.refresh
+    with replaced(MartScripts, "refresh", lambda self, to: refresh(MartScripts(change(self.marts)), to)):
+        yield
+
+
+def _without(*words: str) -> AbstractContextManager[None]:
+    def change(scripts: Scripts) -> dict[str, str]:
+        left = {name: statement for name, statement in scripts.items() if not _is(statement, *words)}
+        assert left != scripts, "the statement has another text by now"
+        return left
+
+    return _other_scripts(change)
+
+
+def keys_that_an_event_leaves_are_not_noted() -> AbstractContextManager[None]:
+    return _without("insert", "usage_old_keys")
+
+
+def affected_rows_of_the_fact_are_not_deleted() -> AbstractContextManager[None]:
+    return _without("delete", '"usage_events" using')
+
+
+def affected_rows_of_a_mart_are_not_deleted() -> AbstractContextManager[None]:
+    return _without("delete", '"usage_daily" using')
+
+
+def a_mart_forgets_its_watermark() -> AbstractContextManager[None]:
+    return _without("update", "mart_name = 'usage_session'")
+
+
+def _committed(groups: Callable[[Sequence[str]], Iterator[Sequence[str]]]) -> AbstractContextManager[None]:
+    run = DuckDBWarehouse.run_scripts
+
+    def mutated(self: DuckDBWarehouse, scripts: Sequence[str]) -> None:
+        for group in groups(scripts):
+            run(self, group)
+
+    return replaced(DuckDBWarehouse, "run_scripts", mutated)
+
+
+def a_watermark_is_written_before_the_rows() -> AbstractContextManager[None]:
+    def groups(scripts: Sequence[str]) -> Iterator[Sequence[str]]:
+        made = [script for script in scripts if _is(script, "create")]
+        last = [script for script in scripts if _is(script, "update")]
+        yield [*made, *last]
+        yield [script for script in scripts if script not in (*made, *last)]
+
+    return _committed(groups)
+
+
+def each_mart_is_a_transaction_of_its_own() -> AbstractContextManager[None]:
+    def groups(scripts: Sequence[str]) -> Iterator[Sequence[str]]:
+        group = []
+        for script in scripts:
+            group.append(script)
+            if _is(script, "update"):
+                yield group
+                group = []
+
+    return _committed(groups)
+
+
+def events_are_merged_by_the_last() -> AbstractContextManager[None]:
+    return replaced(checkpoints, "merge", lambda one, other: other)
+
+
+@contextmanager
+def the_state_is_committed_before_the_file_exists() -> Iterator[None]:
+    put, late = outbox.put, list[Callable[[], Path]]()
+
+    def mutated(folder: Path, number: int, content: bytes) -> Path:
+        late.append(partial(put, folder, number, content))
+        return folder / "late"
+
+    commit = Store.commit
+
+    def commit_first(self: Store) -> None:
+        files = late.copy()
+        late.clear()
+        commit(self)
+        for file in files:
+            file()
+
+    with replaced(outbox, "put", mutated), replaced(Store, "commit", commit_first):
+        yield
+
+
+def a_stopped_tick_leaves_its_files() -> AbstractContextManager[None]:
+    return replaced(Collector, "_tidy", lambda self: None)
+
+
+def stamps_are_what_the_clock_says() -> AbstractContextManager[None]:
+    to_parquet = records.to_parquet
+
+    def mutated(rows: Any, collector_id: str, user_id: Any, privacy: Any, stamp: datetime) -> bytes:
+        return to_parquet(rows, collector_id, user_id, privacy, clock[-1].astimezone(UTC))
+
+    clock: list[datetime] = []
+    init = Collector.__init__
+
+    def listening(self: Collector, *arguments: Any, **named: Any) -> None:
+        init(self, *arguments, **named)
+        now = self._now
+
+        def heard() -> datetime:
+            clock.append(now())
+            return clock[-1]
+
+        self._now = heard
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with replaced(records, "to_parquet", mutated), replaced(Collector, "__init__", listening):
+            yield
+
+    return both()
+
+
+def a_file_is_deleted_before_it_is_sent() -> AbstractContextManager[None]:
+    send = shipping._send
+
+    def mutated(file: Path, lake: Any, name: str) -> Any:
+        content = file.read_bytes()
+        file.unlink()
+        try:
+            return send(content, lake, name)  # type: ignore[arg-type]
+        finally:
+            if not file.exists():
+                file.touch()  # what else is to be deleted
+                file.write_bytes(b"")
+
+    return replaced(shipping, "_send", mutated)
+
+
+@contextmanager
+def a_torn_line_counts_as_read() -> Iterator[None]:
+    def reader(read: Any) -> Any:
+        def mutated(content: bytes, state: LogState, caps: Any = CAPS) -> Reading:
+            reading: Reading = read(content, state, caps)
+            offset = state.offset_bytes + len(content)
+            return replace(reading, state=replace(reading.state, offset_bytes=offset))
+
+        return mutated
+
+    agents = {name: replace(AGENTS[name], read=reader(module.read)) for name, module in _LINES.items()}
+    before = {name: AGENTS[name] for name in _LINES}
+    AGENTS.update(agents)
+    try:
+        yield
+    finally:
+        AGENTS.update(before)
+
+
+_LINES = {"claude": claude, "codex": codex}
+
+
+def a_log_that_was_cut_is_read_on() -> AbstractContextManager[None]:
+    return replaced(collector, "pieces", _never_anew)
+
+
+def _never_anew(path: Path, agent: Any, session_id: Any, known: Any, *more: Any) -> Any:
+    with replaced(chunks, "_begins", lambda head, mark: True):
+        yield from chunks.pieces(path, agent, session_id, known, *more)
+
+
+def of_two_tasks_only_one_is_heard() -> AbstractContextManager[None]:
+    def mutated(rows: Sequence[Any]) -> Any:
+        return rows[0][: checkpoints._EVENT]
+
+    return replaced(checkpoints, "_merged", mutated)
+
+
+def a_load_does_not_look_into_the_ledger() -> AbstractContextManager[None]:
+    @contextmanager
+    def mutant() -> Iterator[None]:
+        load = DuckDBWarehouse.load
+
+        def mutated(self: DuckDBWarehouse, batch: Any) -> Any:
+            with replaced(ledger, "find", lambda connection, version: None):
+                return load(self, batch)
+
+        with replaced(DuckDBWarehouse, "load", mutated), replaced(DuckDBWarehouse, "find", lambda *_: None):
+            yield
+
+    return mutant()
+
+
+def rows_and_ledger_are_two_transactions() -> AbstractContextManager[None]:
+    note = ledger.note
+
+    def mutated(connection: Any, entry: Any) -> None:
+        connection.execute("COMMIT")
+        connection.execute("BEGIN")
+        note(connection, entry)
+
+    return replaced(ledger, "note", mutated)
+
+
+def an_older_row_wins() -> AbstractContextManager[None]:
+    decide = duckdb_merge.decide
+    rule = f"WHEN s.{EXTRACTED_AT} < t.{EXTRACTED_AT} THEN 'superseded'"
+
+    def mutated(merge: Any) -> str:
+        statement = decide(merge)
+        assert rule in statement, "the rule has another text by now"
+        return statement.replace(rule, rule.replace("superseded", "updated"))
+
+    return replaced(duckdb_merge, "decide", mutated)
+
+
+def what_was_lost_is_not_swept() -> AbstractContextManager[None]:
+    return replaced(sweep, "sweep_drops", lambda lake, bus, warehouse: [])
+
+
+Mutant = Callable[[], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """A schedule: a seed, and which of its steps (None: all)."""
+
+    seed: int
+    only: frozenset[int] | None = None
+
+
+CAUGHT_BY: dict[Mutant, Hunt] = {
+    keys_that_an_event_leaves_are_not_noted: Hunt(0),
+    affected_rows_of_the_fact_are_not_deleted: Hunt(2),
+    affected_rows_of_a_mart_are_not_deleted: Hunt(2),
+    a_mart_forgets_its_watermark: Hunt(0),
+    a_watermark_is_written_before_the_rows: Hunt(0),
+    each_mart_is_a_transaction_of_its_own: Hunt(8),
+    events_are_merged_by_the_last: Hunt(0),
+    the_state_is_committed_before_the_file_exists: Hunt(1),
+    a_stopped_tick_leaves_its_files: Hunt(1),
+    stamps_are_what_the_clock_says: Hunt(2),
+    a_file_is_deleted_before_it_is_sent: Hunt(2),
+    a_torn_line_counts_as_read: Hunt(0),
+    a_log_that_was_cut_is_read_on: Hunt(20),
+    of_two_tasks_only_one_is_heard: Hunt(201, frozenset({10, 14, 28, 36})),
+    a_load_does_not_look_into_the_ledger: Hunt(0),
+    rows_and_ledger_are_two_transactions: Hunt(47),
+    an_older_row_wins: Hunt(7),
+    what_was_lost_is_not_swept: Hunt(4),
+}
+"""Every mutant, and a schedule that notices it."""
+
+
+def hunt(mutant: Mutant, seeds: range, template: Template) -> Outcome | None:
+    """Give the first outcome that notices a mutant, that of the known seed first; None when it survives."""
+    known = CAUGHT_BY[mutant]
+    for tried in [known, *(Hunt(seed) for seed in seeds)]:
+        with mutant():
+            outcome = simulate(tried.seed, template, tried.only)
+        if outcome.rule is not None:
+            return outcome
+    return None

@@ -1,0 +1,50 @@
+"""Usage is exactly once from the logs to the marts, whatever is stopped, told twice, late or lost on the way."""
+
+from collections import Counter
+
+import pytest
+from tests.proofs.usage_faults.simulating import Outcome, shrink, simulate
+from tests.proofs.usage_faults.template import Template
+
+_SEEDS = range(16)
+_PARTS = 4
+_outcomes: dict[int, Outcome] = {}
+
+_FOUND = {
+    "an element of two tasks, of which one was sent anew before the other was read": (201, {10, 14, 28, 36}),
+}
+"""What once did not hold: the seed, and the steps that it takes."""
+
+
+def run(seed: int, template: Template) -> Outcome:
+    if seed not in _outcomes:
+        _outcomes[seed] = simulate(seed, template)
+    return _outcomes[seed]
+
+
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_in_every_schedule_the_marts_are_what_the_logs_say(part: int, template: Template) -> None:
+    for seed in _SEEDS[part::_PARTS]:
+        outcome = run(seed, template)
+        assert outcome.rule is None, f"\n{shrink(outcome, template)}"
+
+
+def test_processes_are_stopped_at_every_kind_of_boundary(template: Template) -> None:
+    stopped: Counter[str] = Counter()
+    for seed in _SEEDS:
+        stopped += run(seed, template).stopped
+    adapters = {name.split()[1].partition(":")[0].partition(".")[0] for name in stopped}
+    assert adapters == {"file", "lake", "state", "warehouse"}
+    assert sum(stopped.values()) > 2 * len(_SEEDS)
+
+
+@pytest.mark.parametrize("found", _FOUND)
+def test_what_did_not_hold_once_holds(found: str, template: Template) -> None:
+    seed, steps = _FOUND[found]
+    outcome = simulate(seed, template, steps)
+    assert outcome.rule is None, f"\n{outcome}"
+
+
+def test_a_seed_is_one_schedule(template: Template) -> None:
+    first, second = run(3, template), simulate(3, template)
+    assert (first.trace, first.seen) == (second.trace, second.seen)

@@ -1,0 +1,349 @@
+"""The run protocol: a run is final once, exactly when all of its facts are there, whoever commits the last."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from millrace import runs
+from millrace.bus import Bus
+from millrace.bus.in_process import LocalBus
+from millrace.errors import TerminalError
+from millrace.lake import Lake, ObjectVersion
+from millrace.lake.local import LocalLake
+from millrace.lake.names import CursorKey, FinalKey, PlanKey, TaskKey
+from millrace.runs import Order, Part, TaskRecord, reconcile
+from millrace.tables import EXTRACTED, Table, children_of
+from millrace.warehouse import Batch, LedgerEntry, SmallObject, Warehouse
+
+RUN = "20260131T060000Z"
+T0 = datetime(2026, 1, 31, 6, tzinfo=UTC)
+FINAL = str(FinalKey(RUN))
+
+
+class Ledger:
+    """A warehouse of which only the ledger is real; appending to a list is atomic, as a commit is."""
+
+    def __init__(self) -> None:
+        self.entries: list[LedgerEntry] = []
+        self._seqs = count(1)
+
+    def note(self, version: ObjectVersion, rows: int = 0, reason: str | None = None) -> None:
+        loaded, set_aside = (0, rows) if reason else (rows, 0)
+        entry = LedgerEntry(version, "t", RUN, T0, rows, loaded, 0, 0, 0, set_aside, reason, next(self._seqs), T0)
+        self.entries.append(entry)
+
+    def loads_of(self, run_id: str) -> list[LedgerEntry]:
+        return list(self.entries)
+
+    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
+        raise AssertionError("advancing the cursors asks for no such thing")
+
+    def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
+        raise AssertionError("advancing the cursors asks for no such thing")
+
+    def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:
+        raise AssertionError("advancing the cursors asks for no such thing")
+
+    def find(self, version: ObjectVersion) -> LedgerEntry | None:
+        raise AssertionError("advancing the cursors asks for no such thing")
+
+    def load(self, batch: Batch) -> LedgerEntry:
+        raise AssertionError("advancing the cursors asks for no such thing")
+
+    def quarantine(
+        self, version: ObjectVersion, table_name: str | None, run_id: str | None, rows: int | None, reason: str
+    ) -> LedgerEntry:
+        raise AssertionError("advancing the cursors asks for no such thing")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> LocalLake:
+    return LocalLake(tmp_path / "lake", "lake")
+
+
+@pytest.fixture
+def bus() -> Bus:
+    return LocalBus()
+
+
+def record(table: str, rows: int = 5, number: int = 1, **more: Any) -> TaskRecord:
+    parts = tuple(Part(f"raw/{table}/{n}", n + 1, 10, "AAAAAA==", rows) for n in range(number))
+    children = tuple(child.name for child in children_of(table))
+    total = rows * number
+    plain = TaskRecord(
+        RUN, table, table, "bulk", str(T0), str(T0), None, None, total, 0, 0, total, parts, children, 1, 0, 0, 0.0, {}
+    )
+    return replace(plain, **more)
+
+
+def write(lake: Lake, record: TaskRecord) -> None:
+    lake.write(str(TaskKey(RUN, record.task_id)), record.to_json(), 0)
+
+
+def facts(lake: Lake, ledger: Ledger) -> list[Callable[[], None]]:
+    """Give the commits of a run of all tables with two parts each: records and ledger rows."""
+    records = [record(table, number=2) for table in EXTRACTED]
+    commits: list[Callable[[], None]] = [lambda each=each: write(lake, each) for each in records]  # type: ignore[misc]
+    parts = [part.version("lake") for each in records for part in each.parts]
+    return commits + [lambda version=version: ledger.note(version, 5) for version in parts]
+
+
+def start(lake: Lake, bus: Bus) -> None:
+    runs.start(lake, bus, Order(T0))
+
+
+def finals(lake: LocalLake) -> list[str]:
+    """Give the names of final objects that get written from now on."""
+    told: list[str] = []
+    lake.finalized = lambda stored: told.append(stored.version.name) if stored.version.name == FINAL else None
+    return told
+
+
+def test_the_schedule_time_names_the_run_to_the_second(lake: Lake, bus: Bus) -> None:
+    order = Order.parse("2026-01-31T07:00:00.9+01:00", b"")
+    assert runs.start(lake, bus, order).run_id == RUN
+    assert runs.read_plan(lake, RUN).day == date(2026, 1, 31)
+
+
+def test_a_run_of_the_first_century_has_a_run_id_like_any_other(lake: Lake, bus: Bus) -> None:
+    assert runs.start(lake, bus, Order(T0.replace(year=33))).run_id == "00330131T060000Z"
+
+
+def test_an_order_has_a_bound_and_a_wish(lake: Lake) -> None:
+    order = Order.parse("2026-01-31T06:00:00Z", b'{"since": "2026-01-01", "full_refresh": true}')
+    assert order == Order(T0, date(2026, 1, 1), True)
+
+
+def test_an_order_without_a_schedule_time_is_for_now() -> None:
+    assert abs((datetime.now(UTC) - Order.parse(None, b"").scheduled_at).total_seconds()) < 60
+
+
+def test_a_run_without_a_plan_is_an_error_that_names_it(lake: Lake) -> None:
+    with pytest.raises(TerminalError, match=RUN):
+        dict(runs.read_tree(lake, RUN))
+
+
+def test_a_record_is_read_as_it_was_written(lake: Lake) -> None:
+    written = record("repos", number=3, counts={"2026-01-01 open": 7})
+    write(lake, written)
+    assert runs.read_record(lake, RUN, "repos") == written
+
+
+def test_the_tree_grows_with_the_children_of_finished_tasks(lake: Lake, bus: Bus) -> None:
+    start(lake, bus)
+    assert dict(runs.read_tree(lake, RUN)) == {"repos": None, "commits": None}
+    write(lake, record("repos"))
+    assert dict(runs.read_tree(lake, RUN)) == {"repos": record("repos"), "commits": None, "pull_requests": None}
+
+
+@pytest.mark.parametrize("missing", range(12))
+def test_a_run_that_lacks_a_fact_is_not_final(lake: Lake, bus: Bus, missing: int) -> None:
+    ledger = Ledger()
+    start(lake, bus)
+    commits = facts(lake, ledger)
+    assert len(commits) == 12
+    last = commits.pop(missing)
+    for commit in commits:
+        commit()
+    assert runs.finish_if_complete(lake, ledger, RUN) is False
+    last()
+    assert runs.finish_if_complete(lake, ledger, RUN) is True
+
+
+def test_another_generation_of_a_part_in_the_ledger_is_not_the_part(lake: Lake, bus: Bus) -> None:
+    ledger = Ledger()
+    start(lake, bus)
+    for commit in facts(lake, ledger):
+        commit()
+    ledger.entries = [replace(e, version=replace(e.version, generation=9)) for e in ledger.entries]
+    assert runs.finish_if_complete(lake, ledger, RUN) is False
+
+
+def test_a_quarantined_part_is_a_fact_like_a_loaded_one(lake: Lake, bus: Bus) -> None:
+    ledger = Ledger()
+    start(lake, bus)
+    for commit in facts(lake, ledger):
+        commit()
+    ledger.entries[0] = replace(ledger.entries[0], quarantine_reason="schema")
+    assert runs.finish_if_complete(lake, ledger, RUN) is True
+
+
+def test_the_final_object_says_what_the_run_holds(lake: Lake, bus: Bus) -> None:
+    ledger = Ledger()
+    start(lake, bus)
+    for commit in facts(lake, ledger):
+        commit()
+    ledger.note(ObjectVersion("lake", "left by a crashed attempt", 1))
+    runs.finish_if_complete(lake, ledger, RUN)
+    told = json.loads(lake.read(FINAL)[0])
+    assert told == {"run_id": RUN, "status": "complete", "reason": None, "tasks": sorted(EXTRACTED), "load_seq": 8}
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.permutations(range(12)))
+def test_in_any_order_of_commits_exactly_the_last_one_makes_the_run_final(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int]
+) -> None:
+    lake, ledger = LocalLake(tmp_path_factory.mktemp("lake"), "lake"), Ledger()
+    start(lake, LocalBus())
+    commits, told, answers = facts(lake, ledger), finals(lake), []
+    for number in order:
+        commits[number]()
+        answers.append(runs.finish_if_complete(lake, ledger, RUN))
+    assert answers == [False] * 11 + [True]
+    assert told == [FINAL]
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_of_commits_side_by_side_one_makes_the_run_final_once(lake: LocalLake, bus: Bus, attempt: int) -> None:
+    ledger = Ledger()
+    start(lake, bus)
+    told = finals(lake)
+
+    def commit_and_look(commit: Callable[[], None]) -> bool:
+        commit()
+        return runs.finish_if_complete(lake, ledger, RUN)
+
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(commit_and_look, facts(lake, ledger)))
+    assert any(answers)
+    assert told == [FINAL]
+
+
+def test_a_loaded_table_balances(lake: Lake, bus: Bus) -> None:
+    ledger = Ledger()
+    start(lake, bus)
+    write(lake, record("repos", rows=5, number=2, source_total=12, known=2))
+    for part in record("repos", number=2).parts:
+        ledger.note(part.version("lake"), 5)
+    (line,) = reconcile.reconcile(lake, ledger, RUN)
+    assert (line.extracted, line.written, line.inserted, line.missing) == (10, 10, 10, 0)
+    assert line.is_balanced
+
+
+@pytest.mark.parametrize(
+    ("record", "noted", "missing", "quarantined"),
+    [
+        pytest.param(record("repos", number=2), {0: None}, 5, 0, id="a part that was not loaded"),
+        pytest.param(record("repos", number=2), {0: None, 1: "schema"}, 0, 5, id="a part in quarantine"),
+        pytest.param(record("repos", source_total=6), {0: None}, 0, 0, id="a row that was not extracted"),
+        pytest.param(record("repos", rows=0, number=1, source_total=1), {0: None}, 0, 0, id="no row extracted"),
+    ],
+)
+def test_what_is_not_in_the_warehouse_unbalances_its_line(
+    lake: Lake, bus: Bus, record: TaskRecord, noted: dict[int, str | None], missing: int, quarantined: int
+) -> None:
+    ledger = Ledger()
+    start(lake, bus)
+    write(lake, record)
+    for number, reason in noted.items():
+        ledger.note(record.parts[number].version("lake"), record.parts[number].rows, reason)
+    (line,) = reconcile.reconcile(lake, ledger, RUN)
+    assert (line.missing, line.quarantined, line.is_balanced) == (missing, quarantined, False)
+
+
+def test_tasks_without_a_record_are_named(lake: Lake, bus: Bus) -> None:
+    start(lake, bus)
+    write(lake, record("commits"))
+    assert reconcile.unfinished(lake, RUN) == ["repos"]
+
+
+def advance(lake: Lake, bus: Bus, extracted_at: str, **more: Any) -> None:
+    """Let a run of one task that was extracted at an instant advance its cursor."""
+    path = str(TaskKey(RUN, "commits"))
+    held = list(lake.list(path))
+    changed = record("commits", extracted_at=extracted_at, **more)
+    lake.write(path, changed.to_json(), held[0].version.generation if held else 0)
+    runs.advance_cursors(lake, Ledger(), RUN)
+
+
+def test_a_cursor_goes_forward_and_never_back(lake: Lake, bus: Bus) -> None:
+    start(lake, bus)
+    for hour in ("07", "09", "08", "07"):
+        advance(lake, bus, f"2026-01-31T{hour}:00:00+00:00", counts={hour: 1})
+    cursor = runs.read_cursor(lake, "commits", None)
+    assert cursor is not None
+    assert (cursor.extracted_at, cursor.counts) == ("2026-01-31T09:00:00+00:00", {"09": 1})
+
+
+def test_a_cursor_of_a_whole_second_is_before_the_rest_of_the_second(lake: Lake, bus: Bus) -> None:
+    start(lake, bus)
+    for instant in ("2026-01-31T07:00:00+00:00", "2026-01-31T07:00:00.000001+00:00", "2026-01-31T07:00:00+00:00"):
+        advance(lake, bus, instant)
+    cursor = runs.read_cursor(lake, "commits", None)
+    assert cursor is not None
+    assert cursor.extracted_at == "2026-01-31T07:00:00.000001+00:00"
+
+
+def test_the_same_final_run_twice_leaves_its_cursor_alone(lake: Lake, bus: Bus) -> None:
+    start(lake, bus)
+    advance(lake, bus, "2026-01-31T07:00:00+00:00")
+    before = lake.read(str(CursorKey("commits")))[1].version
+    runs.advance_cursors(lake, Ledger(), RUN)
+    assert lake.read(str(CursorKey("commits")))[1].version == before
+
+
+class Asleep:
+    """A warehouse that nobody may wake."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the warehouse was asked for {name}")
+
+
+def test_a_sweep_does_not_ask_the_warehouse_when_nothing_is_behind(lake: Lake, bus: Bus) -> None:
+    start(lake, bus)
+    for table in ("commits", "repos"):
+        write(lake, record(table))
+    runs.advance_cursors(lake, Ledger(), RUN)
+    before = runs.read_cursor(lake, "commits", None)
+    runs.advance_cursors(lake, cast(Warehouse, Asleep()), RUN)
+    assert before is not None
+    assert runs.read_cursor(lake, "commits", None) == before
+
+
+def test_of_runs_that_advance_side_by_side_the_newest_stays(lake: LocalLake, bus: Bus) -> None:
+    plans = [runs.start(lake, bus, Order(T0.replace(hour=hour))) for hour in range(8)]
+    for plan in plans:
+        each = record("commits", extracted_at=plan.scheduled_at)
+        lake.write(str(TaskKey(plan.run_id, "commits")), each.to_json(), 0)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda plan: runs.advance_cursors(lake, Ledger(), plan.run_id), plans))
+    cursor = runs.read_cursor(lake, "commits", None)
+    assert cursor is not None
+    assert cursor.extracted_at == plans[-1].scheduled_at
+
+
+def test_a_table_with_a_part_in_quarantine_keeps_its_cursor(lake: Lake, bus: Bus) -> None:
+    start(lake, bus)
+    ledger = Ledger()
+    for table in ("commits", "repos"):
+        write(lake, record(table))
+    ledger.note(ObjectVersion("lake", "raw/commits/0", 1), 5, reason="unreadable")
+    runs.advance_cursors(lake, ledger, RUN)
+    assert runs.read_cursor(lake, "commits", None) is None
+    assert runs.read_cursor(lake, "repos", None) is not None
+
+
+@pytest.mark.parametrize("since", ["2026-01-01", None])
+def test_a_cursor_of_another_scope_is_no_cursor(lake: Lake, bus: Bus, since: str | None) -> None:
+    start(lake, bus)
+    advance(lake, bus, "2026-01-31T07:00:00+00:00", since=since)
+    other = None if since else "2026-01-01"
+    assert runs.read_cursor(lake, "commits", since) is not None
+    assert runs.read_cursor(lake, "commits", other) is None
+
+
+def test_a_plan_is_written_once(lake: Lake, bus: Bus) -> None:
+    first = runs.start(lake, bus, Order(T0, date(2026, 1, 1)))
+    again = runs.start(lake, bus, Order(T0, None, True))
+    assert again == first
+    assert len(list(lake.list(str(PlanKey(RUN))))) == 1

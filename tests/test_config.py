@@ -1,0 +1,162 @@
+"""A setting that is missing or wrong is said by its name, before anything starts, and never shows the key."""
+
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from millrace import config, wiring
+from millrace.config import BuildConfig, ExtractConfig, LoadConfig
+from millrace.errors import ConfigError
+
+COMPLETE = {
+    "MILLRACE_LAKE": "file:///data/lake",
+    "MILLRACE_QUARANTINE": "file:///data/quarantine",
+    "MILLRACE_BUS": "inprocess:",
+    "MILLRACE_WAREHOUSE": "duckdb:///data/millrace.duckdb",
+    "MILLRACE_JOB": "inprocess:",
+    "MILLRACE_SOURCE_URL": "http://127.0.0.1:8080/",
+    "MILLRACE_SOURCE_KEY": "the-secret-key",
+    "MILLRACE_DBT_DIR": "/dbt",
+    "MILLRACE_DBT_TARGET_DIR": "/target",
+}
+Configure = Callable[..., None]
+READERS = (ExtractConfig.from_env, LoadConfig.from_env, BuildConfig.from_env)
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Configure:
+    """Sets exactly the complete settings with these changes."""
+
+    def configured(**changed: str) -> None:
+        for name in re.findall(r"MILLRACE_[A-Z_]+", Path(config.__file__).read_text()):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in (COMPLETE | changed).items():
+            monkeypatch.setenv(name, value)
+
+    return configured
+
+
+def test_a_complete_environment_is_taken_with_the_defaults(configure: Configure) -> None:
+    configure()
+    extract = ExtractConfig.from_env()
+    assert (extract.source_url, extract.requests_per_minute, extract.request_burst) == (
+        "http://127.0.0.1:8080",
+        100,
+        95,
+    )
+    assert LoadConfig.from_env().memory == BuildConfig.from_env().memory == "200MB"
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_whoever_needs_a_setting_does_not_start_without_it(configure: Configure, name: str) -> None:
+    configure(**{name: ""})
+    said = []
+    for read in READERS:
+        try:
+            read()
+        except ConfigError as error:
+            said.append(str(error))
+    assert said
+    assert all(text.startswith(f"{name} is not set") for text in said)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("MILLRACE_TIMEOUT_S", "0", id="no time at all"),
+        pytest.param("MILLRACE_TIMEOUT_S", "soon", id="no number"),
+        pytest.param("MILLRACE_TIMEOUT_S", "inf", id="endless time"),
+        pytest.param("MILLRACE_REQUESTS_PER_MINUTE", "-1", id="less than none"),
+        pytest.param("MILLRACE_REQUESTS_PER_MINUTE", "nan", id="not a number"),
+        pytest.param("MILLRACE_REQUEST_BURST", "1e999", id="endless burst"),
+        pytest.param("MILLRACE_MEMORY", "much", id="no amount"),
+        pytest.param("MILLRACE_MEMORY", "400", id="an amount without a unit"),
+        pytest.param("MILLRACE_MEMORY", "1GB'; DROP TABLE x; --", id="SQL"),
+        pytest.param("MILLRACE_SOURCE_URL", "ftp://host", id="another protocol"),
+        pytest.param("MILLRACE_SOURCE_URL", "host:8080", id="no protocol"),
+        pytest.param("MILLRACE_SOURCE_URL", "http://", id="no host"),
+        pytest.param("MILLRACE_SOURCE_URL", "http://[::1", id="half an address"),
+        pytest.param("MILLRACE_SOURCE_URL", "http://host:99999", id="no port"),
+        pytest.param("MILLRACE_SOURCE_URL", "http://host:http", id="a port that is no number"),
+        pytest.param("MILLRACE_SOURCE_URL", "http://the-secret-key@host", id="a user"),
+        pytest.param("MILLRACE_SOURCE_URL", "http://:the-secret-key@host", id="a password alone"),
+        pytest.param("MILLRACE_SOURCE_URL", "http://host?key=the-secret-key", id="a query"),
+        pytest.param("MILLRACE_SOURCE_URL", "http://host#the-secret-key", id="a fragment"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_no_key_in_it_is_shown(configure: Configure, name: str, value: str) -> None:
+    configure(**{name: value})
+    with pytest.raises(ConfigError, match=f"^{name}") as caught:
+        [read() for read in READERS]
+    assert "the-secret-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize("amount", ["400MB", "1.5GiB", "2 GB"])
+def test_an_amount_of_memory_has_a_unit(configure: Configure, amount: str) -> None:
+    configure(MILLRACE_MEMORY=amount)
+    assert LoadConfig.from_env().memory == amount
+
+
+def test_a_rate_of_zero_is_unpaced(configure: Configure, tmp_path: Path) -> None:
+    configure(MILLRACE_REQUESTS_PER_MINUTE="0", MILLRACE_LAKE=tmp_path.as_uri())
+    assert wiring.extractor_of(ExtractConfig.from_env()).client.budget.take() == 0
+
+
+def test_every_setting_is_in_the_table_of_the_module() -> None:
+    source = Path(config.__file__).read_text()
+    head, _, code = source.partition('"""\n\nimport')
+    assert set(re.findall(r"MILLRACE_[A-Z_]+", code)) <= set(re.findall(r"MILLRACE_[A-Z_]+", head))
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://bucket", "file:relative", "file://host/path", "/path", "", "duckdb:///x"], ids=repr
+)
+def test_a_lake_of_another_form_is_refused_with_the_form_that_was_expected(url: str) -> None:
+    with pytest.raises(ConfigError, match="file:///an/absolute/path was expected"):
+        wiring.lake_at(url)
+
+
+@pytest.mark.parametrize("url", ["gs:", "gs://", "gs://bucket/folder", "gs://Bucket", "gs:///b"])
+def test_a_bucket_is_named_without_a_folder(url: str) -> None:
+    with pytest.raises(ConfigError, match="gs://bucket was expected"):
+        wiring.lake_at(url)
+
+
+def test_the_same_setting_gives_the_same_lake(tmp_path: Path) -> None:
+    assert wiring.lake_at(tmp_path.as_uri()) is wiring.lake_at(tmp_path.as_uri())
+
+
+def test_threads_that_ask_at_the_same_time_get_the_same_adapter() -> None:
+    made: list[str] = []
+
+    @wiring.OneEach
+    def slow(url: str) -> int:
+        time.sleep(0.05)
+        made.append(url)
+        return len(made)
+
+    with ThreadPoolExecutor(8) as threads:
+        got = list(threads.map(slow, ["duckdb:///x"] * 8))
+    assert (got, made) == ([1] * 8, ["duckdb:///x"])
+
+
+def test_a_folder_with_a_space_and_an_umlaut_is_a_lake(tmp_path: Path) -> None:
+    folder = tmp_path / "mein Süß% lake"
+    wiring.lake_at(folder.as_uri()).write("a", b"", 0)
+    assert (folder / "a").exists()
+
+
+@pytest.mark.parametrize("adapter", [wiring.bus_at, wiring.job_at])
+def test_what_is_in_this_process_has_one_name(adapter: Callable[[str], object]) -> None:
+    with pytest.raises(ConfigError, match="inprocess: was expected"):
+        adapter("inprocess:other")
+
+
+@pytest.mark.parametrize("url", ["pubsub:", "pubsub://project", "pubsub:///projects/", "pubsub:///projects/p/topics/t"])
+def test_a_bus_names_a_project_and_no_topic(url: str) -> None:
+    with pytest.raises(ConfigError, match="pubsub:///projects/P was expected"):
+        wiring.bus_at(url)

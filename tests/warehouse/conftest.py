@@ -1,0 +1,45 @@
+"""A warehouse that publishes, and a reader of what it published, on either engine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.contract.on_snowflake import open_warehouse
+from tests.warehouse.publishing import Either, open_files
+
+from millrace.warehouse.duckdb.reader import DuckDBReader
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+from millrace.warehouse.reading import Reader
+from millrace.warehouse.snowflake.reader import SnowflakeReader
+
+T0 = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where is published, and who reads it."""
+
+    warehouse: Either
+    reader: Reader
+
+
+@pytest.fixture(params=["duckdb", "snowflake"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    is_duckdb = request.param == "duckdb"
+    place = on_duckdb(tmp_path) if is_duckdb else on_snowflake(request.getfixturevalue("snowflake_at"), tmp_path)
+    yield place
+    place.reader.close()
+    place.warehouse.close()
+    assert open_files(tmp_path) == []
+
+
+def on_duckdb(folder: Path) -> Place:
+    warehouse = DuckDBWarehouse(folder / "it's here" / "warehouse.duckdb", clock=lambda: T0)
+    return Place(warehouse, DuckDBReader(warehouse.published_path))
+
+
+def on_snowflake(where: str, folder: Path) -> Place:
+    warehouse = open_warehouse(where, folder / "lake", lambda: T0)
+    return Place(warehouse, SnowflakeReader(warehouse._address))
