@@ -14,8 +14,8 @@ import duckdb
 
 from bench.measuring import Figure, stopwatch
 from millrace.build.refresh import MartScripts
-from millrace.cli.collect import Machine
 from millrace.cli.usage import Road, road
+from millrace.collect.machine import Machine
 from millrace.collect.parsers.agents import AGENTS
 from millrace.config import CollectConfig
 from millrace.laptop.data_dir import PROJECT, Place

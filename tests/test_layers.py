@@ -1,56 +1,41 @@
 """The arrows of the package point down: who may import whom, who may read the environment, who may use what."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 PROJECT = Path(__file__).resolve().parents[1]
 SRC = PROJECT / "src"
 
-# Low to high; a module imports only modules of lower lines, and of its own line where the line is one folder.
-LAYERS = (
-    ("errors", "log"),
-    ("tables",),
-    ("rows", "lake", "usage"),
-    ("bus", "jobs", "doors"),
-    ("sources",),
-    ("warehouse", "dropped_lines"),
-    ("dropped",),
-    ("collect",),
-    ("runs",),
-    ("config",),
-    ("place",),
-    ("reconciling", "extracting", "building", "auditing", "refreshing", "doctoring"),
-    ("builds", "bundling"),
-    ("loading", "sweeping"),
-    ("quarantine", "health", "standing"),
-    ("status",),
-    ("status_text", "api"),
-    ("adapters",),
-    ("following", "usage_commands", "etl_commands"),
-    ("usage_road", "serving"),
-    ("cli",),
-    ("__main__",),
-)
+MOST_LAYERS = 10
+
+
+def layers() -> list[list[str]]:
+    """Read the list of CONTRIBUTING.md: the parts of each line, lowest line first."""
+    (block,) = re.findall(r"```layers\n(.*?)```", (PROJECT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    top_down = [re.match(r"(\w+(?:  \w+)*)", line) for line in block.splitlines()]
+    return [match[1].split() for match in reversed(top_down) if match]
+
+
+LAYERS = layers()
 HEIGHTS = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # Who alone may import a library that is slow to load, or that ties the code to one vendor.
 OWNERS = {
-    "duckdb": ("warehouse/duckdb", "dropped"),
-    "requests": ("sources/http.py",),
+    "duckdb": ("warehouse/duckdb/", "laptop/"),
+    "requests": ("extract/http_client.py",),
     "google.cloud.storage": ("lake/gcs.py",),
     "google.cloud.pubsub_v1": ("bus/pubsub.py",),
-    "google.cloud.run_v2": ("jobs.py",),
-    "snowflake": ("warehouse/snowflake",),
-    "dbt": ("building.py",),
-    "fastapi": ("api/", "serving.py"),
-    "uvicorn": ("serving.py",),
-    "filelock": ("collect/locking.py",),
-    "watchfiles": ("collect/watching.py",),
+    "google.cloud.run_v2": ("build/cloud_run.py",),
+    "snowflake": ("warehouse/snowflake/",),
+    "dbt": ("build/dbt.py",),
+    "fastapi": ("api/", "cli/serve.py"),
+    "uvicorn": ("cli/serve.py",),
+    "filelock": ("collect/lock.py",),
+    "watchfiles": ("collect/watcher.py",),
 }
 
 
@@ -85,12 +70,21 @@ def part_of(path: Path) -> str:
     return path.relative_to(SRC / "millrace").parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", [path for path in PACKAGE if part_of(path) != "__init__"], ids=named)
-def test_a_module_imports_only_what_is_below_it(path: Path) -> None:
-    part = part_of(path)
-    assert part in HEIGHTS, f"{part} has no place in LAYERS"
-    used = {layer(name) for name in imported(path) if name.startswith("millrace.")} - {part}
-    assert {name for name in used if HEIGHTS[name] >= HEIGHTS[part]} == set()
+def test_the_list_of_layers_is_short_and_names_every_part() -> None:
+    parts = {part_of(path) for path in PACKAGE} - {"__init__", "__main__"}
+    assert len(LAYERS) <= MOST_LAYERS
+    assert sorted(name for layer in LAYERS for name in layer) == sorted(parts)
+
+
+def test_modules_import_only_what_is_below_them() -> None:
+    offenders = [
+        f"{named(path)} imports {used}"
+        for path in PACKAGE
+        if (part := part_of(path)) in HEIGHTS
+        for used in sorted({layer(name) for name in imported(path) if name.startswith("millrace.")} - {part})
+        if HEIGHTS[used] >= HEIGHTS[part] and not {used, part} <= set(LAYERS[0])
+    ]
+    assert offenders == []
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
@@ -106,27 +100,37 @@ def needed(path: Path, known: set[str]) -> set[str]:
     return {part for name in imported(path) for part in (name, name.rpartition(".")[0]) if part in known - {"millrace"}}
 
 
-@pytest.mark.parametrize("path", ALL, ids=named)
-def test_a_module_has_at_most_400_lines(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 400
+def test_modules_have_at_most_400_lines() -> None:
+    assert [named(path) for path in ALL if len(path.read_text().splitlines()) > 400] == []
 
 
-@pytest.mark.parametrize("path", [path for path in DEPLOYED if path.name != "config.py"], ids=named)
-def test_only_the_configuration_reads_the_environment(path: Path) -> None:
+def test_only_the_configuration_reads_the_environment() -> None:
+    offenders = [(named(path), name) for path in DEPLOYED for name in read_environment(path)]
+    assert offenders == []
+
+
+def read_environment(path: Path) -> list[str]:
+    """Return every use of the process's environment, but for what may be."""
+    if path == SRC / "millrace/config.py":
+        return []
     tree = ast.parse(path.read_text())
     uses = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")]
     targets = [target for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets]
     written: list[ast.expr] = [target.value for target in targets if isinstance(target, ast.Subscript)]
-    allowed = written if path.name == "building.py" else []  # dbt takes its settings from there
-    found = [ast.unparse(node) for node in uses if node not in allowed]
-    assert [name for name in found if name != "request.environ"] == []  # that one is WSGI's
+    allowed = written if path == SRC / "millrace/build/dbt.py" else []  # dbt takes its settings from there
+    names = [ast.unparse(node) for node in uses if node not in allowed]
+    return [name for name in names if name != "request.environ"]  # that one is WSGI's
 
 
-@pytest.mark.parametrize("library", OWNERS)
-def test_a_library_is_imported_only_by_the_module_that_owns_it(library: str) -> None:
-    users = [path for path in PACKAGE if any(f"{name}.".startswith(f"{library}.") for name in imported(path))]
-    strangers = [path.relative_to(SRC / "millrace").as_posix() for path in users]
-    assert [name for name in strangers if not name.startswith(OWNERS[library])] == []
+def test_a_library_is_imported_only_by_the_module_that_owns_it() -> None:
+    strangers = [
+        (library, name)
+        for path in PACKAGE
+        for library, owners in OWNERS.items()
+        if any(f"{used}.".startswith(f"{library}.") for used in imported(path))
+        and not (name := path.relative_to(SRC / "millrace").as_posix()).startswith(owners)
+    ]
+    assert strangers == []
 
 
 def test_the_extract_functions_start_without_a_warehouse_and_without_googles_clients() -> None:

@@ -32,13 +32,28 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from millrace.errors import ConfigError
 
-if TYPE_CHECKING:
-    from millrace.bus.guard import Caller  # which serves: the build job does not
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who may call: tokens for `audience` whose e-mail is `account`."""
+
+    audience: str
+    account: str
+
+
+def use(settings: Mapping[str, str]) -> None:
+    """Put settings into the environment, for the functions that this process serves itself."""
+    os.environ.update(settings)
+
+
+def source_key(default: str) -> str:
+    """Return the key of the source API as the environment has it."""
+    return os.environ.get("MILLRACE_SOURCE_KEY", default)
 
 
 def project() -> str | None:
@@ -76,12 +91,10 @@ def _http_url(name: str) -> str:
     return url
 
 
-def _caller() -> "Caller | None":
+def _caller() -> Caller | None:
     audience, account = os.environ.get("MILLRACE_PUSH_AUDIENCE", ""), os.environ.get("MILLRACE_PUSH_ACCOUNT", "")
     if bool(audience) != bool(account):
         raise ConfigError("MILLRACE_PUSH_AUDIENCE and MILLRACE_PUSH_ACCOUNT: both are needed to check who calls")
-    from millrace.bus.guard import Caller
-
     return Caller(audience, account) if audience else None
 
 
@@ -103,7 +116,7 @@ class ExtractConfig:
     requests_per_minute: float
     request_burst: int
     timeout_s: float
-    caller: "Caller | None" = None
+    caller: Caller | None = None
 
     @classmethod
     def from_env(cls) -> Self:
@@ -131,7 +144,7 @@ class LoadConfig:
     job: str
     memory: str
     snowflake_key: str | None = field(default=None, repr=False)
-    caller: "Caller | None" = None
+    caller: Caller | None = None
 
     @classmethod
     def from_env(cls) -> Self:

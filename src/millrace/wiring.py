@@ -28,14 +28,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from millrace.build.dbt import Build, Node, build
-from millrace.build.job import Builder
 from millrace.bus import Bus
 from millrace.config import ApiConfig, BuildConfig, ExtractConfig, LoadConfig
 from millrace.errors import ConfigError
 from millrace.lake import Lake
 
 if TYPE_CHECKING:
+    from millrace.build.dbt import Build, Node
+    from millrace.build.job import Builder
     from millrace.extract.task import Extractor
     from millrace.load.handler import Job, Loader
     from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -186,11 +186,14 @@ def loader_of(config: LoadConfig) -> "Loader":
     )
 
 
-def builder_of(config: BuildConfig, hear: Callable[[Node, int], None] = lambda node, total: None) -> Builder:
+def builder_of(config: BuildConfig, hear: "Callable[[Node, int], None]" = lambda node, total: None) -> "Builder":
     """Give what the build job works with, under a holder's name of its own; `hear` is told of each finished node."""
+    from millrace.build.dbt import build
+    from millrace.build.job import Builder
+
     warehouse = warehouse_of(config)
 
-    def dbt(number: int, retry_of: int | None) -> Build:
+    def dbt(number: int, retry_of: int | None) -> "Build":
         with warehouse.given_to_dbt() as settings:
             return build(config, settings, hear, number, retry_of)
 

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.build.world import T0, TTL_S, World
 
-from millrace.build import job
-from millrace.build.job import Lease, LeaseLost, acquire
+from millrace.build.lease import Lease, LeaseLost, acquire, heartbeat
 from millrace.errors import TransientError
 from millrace.lake import ObjectExists
 from millrace.lake.names import LeaseKey, RequestedKey
+from millrace.runs import build_requests
 
 HOUR = timedelta(hours=1)
 
@@ -126,7 +126,7 @@ def test_the_heartbeat_renews_in_the_background(world: World) -> None:
     lease = acquire(world.lake, "a", lambda: world.now, world.sleep, ttl_s=0.03)
     assert lease is not None
     _, stored = world.lake.read(str(LeaseKey()))
-    with job.heartbeat(lease):
+    with heartbeat(lease):
         while world.lake.read(str(LeaseKey()))[1].version == stored.version:
             pass
     lease.renew()
@@ -138,8 +138,8 @@ def test_what_is_requested_never_goes_back(world: World, asked: list[int]) -> No
     (world.folder / "lake" / str(RequestedKey())).unlink(missing_ok=True)
     seen = []
     for load_seq in asked:
-        job.request(world.lake, load_seq, None)
-        seen.append(job.requested(world.lake))
+        build_requests.request(world.lake, load_seq, None)
+        seen.append(build_requests.requested(world.lake))
     assert seen == [max(asked[: n + 1]) for n in range(len(asked))]
 
 
@@ -148,10 +148,10 @@ def test_a_request_that_another_one_overtakes_is_made_again(world: World) -> Non
         def write(self, *arguments: Any, **named: Any) -> Any:
             if not self.forgets:
                 self.forgets = True
-                job.request(world.lake, 5, None)
+                build_requests.request(world.lake, 5, None)
             return self._lake.write(*arguments, **named)
 
-    job.request(Contended(world.lake), 7, None)
-    assert job.requested(world.lake) == 7
+    build_requests.request(Contended(world.lake), 7, None)
+    assert build_requests.requested(world.lake) == 7
     with pytest.raises(ObjectExists):
         world.lake.write(str(RequestedKey()), b"", if_generation=0)

@@ -8,14 +8,13 @@ import pytest
 from tests.build.world import T0, World
 
 from millrace import runs
-from millrace.build import job
 from millrace.bus.events import ObjectFinalized
 from millrace.bus.in_process import LocalBus
 from millrace.lake.local import LocalLake
 from millrace.lake.names import FinalKey, LeaseKey, RequestedKey
 from millrace.load import handler
 from millrace.load.handler import Loader
-from millrace.runs import Final, Order
+from millrace.runs import Final, Order, build_requests
 from millrace.wiring import RequestedBuilds
 
 
@@ -34,14 +33,14 @@ def test_a_final_object_asks_for_a_build_through_its_load_sequence(loader: Loade
     plan = runs.start(loader.lake, LocalBus(), Order(T0))
     final = Final(plan.run_id, "complete", None, (), 7)
     deliver(loader, str(FinalKey(plan.run_id)), json.dumps(asdict(final)).encode())
-    assert job.requested(loader.lake) == 7
+    assert build_requests.requested(loader.lake) == 7
 
 
 def test_a_dropped_file_asks_for_a_build_only_when_it_changed_something(loader: Loader) -> None:
     deliver(loader, "drop/repos/a.csv", b"full_name\nacme/web\n")
-    assert job.requested(loader.lake) == 1
+    assert build_requests.requested(loader.lake) == 1
     deliver(loader, "drop/repos/broken.csv", b"no_such_key\n1\n")
-    assert job.requested(loader.lake) == 1
+    assert build_requests.requested(loader.lake) == 1
 
 
 def test_the_objects_of_the_builds_are_no_business_of_the_load_function(loader: Loader) -> None:

@@ -16,6 +16,7 @@ from millrace.build.dbt import Build
 from millrace.errors import TerminalError
 from millrace.lake import StoredObject
 from millrace.lake.local import LocalLake
+from millrace.runs import build_requests
 from millrace.warehouse import Fenced
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -49,7 +50,7 @@ def test_a_request_during_the_build_is_built_at_its_trailing_edge(world: World) 
 
     assert world.run(dbt=dbt).state == "good"
     assert world.results() == ["good", "good"]
-    assert world.published_load_seq() == builds.requested(world.lake)
+    assert world.published_load_seq() == build_requests.requested(world.lake)
 
 
 def test_a_build_is_noted_with_what_it_was_built_through_and_what_became_of_it(world: World) -> None:
@@ -309,7 +310,7 @@ def check_death(folder: Path, death: int) -> None:
 def test_a_request_between_the_last_look_and_the_release_is_built_by_the_same_job(world: World) -> None:
     world.request()
     assert world.run(lake=RequestedAtTheRelease(world)).state == "good"
-    assert world.published_load_seq() == builds.requested(world.lake) == 2
+    assert world.published_load_seq() == build_requests.requested(world.lake) == 2
 
 
 class RequestedAtTheRelease:
@@ -350,7 +351,7 @@ def test_however_requests_and_builds_meet_the_last_request_is_built_and_by_at_mo
     for late in [happen for several in steps.happening.values() for happen in several]:
         late()
     assert world.last().result == "good"
-    assert world.last().built_through == world.published_load_seq() == builds.requested(world.lake)
+    assert world.last().built_through == world.published_load_seq() == build_requests.requested(world.lake)
     assert set(world.results()) <= {"good", "abandoned"}  # abandoned: frozen while it renewed its lease
     last_request = len(world.story) - 1 - world.story[::-1].index("request")
     assert world.story[last_request:].count("end") <= 2
@@ -367,5 +368,5 @@ def test_requests_until_the_first_build_is_over_are_one_or_two_builds(
     world.request()
     builds.run(world.job(steps))
     assert 1 <= len(world.results()) <= 2
-    assert world.published_load_seq() == builds.requested(world.lake)
+    assert world.published_load_seq() == build_requests.requested(world.lake)
     world.close()

@@ -16,9 +16,11 @@ import duckdb
 
 from millrace.build import job as builds
 from millrace.build.dbt import Build, Node
-from millrace.build.job import Builder, Lease, LeaseLost, Outcome
+from millrace.build.job import Builder, Outcome
+from millrace.build.lease import Lease, LeaseLost
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
+from millrace.runs import build_requests
 from millrace.warehouse import BuildRow
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -105,7 +107,7 @@ class World:
     def request(self) -> int:
         """Load something and ask for a build of it."""
         load_seq = self.load()
-        builds.request(self.lake, load_seq, None)
+        build_requests.request(self.lake, load_seq, None)
         self.story.append("request")
         return load_seq
 

@@ -17,7 +17,7 @@ from millrace.collect.discovery import discover
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.shipping import Shipment, ship
-from millrace.lake import Lake
+from millrace.lake import LakeWriter
 from millrace.lake.local import LocalLake
 
 Row = dict[str, Any]
@@ -82,7 +82,7 @@ class Machine:
         with closing(Store.open(self.state)) as store:
             store.force()
 
-    def ship(self, lake: Lake | None = None) -> Shipment:
+    def ship(self, lake: LakeWriter | None = None) -> Shipment:
         with closing(Store.open(self.state)) as store:
             return ship(self.spool, lake or self.lake, store.collector_id)
 

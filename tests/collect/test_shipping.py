@@ -1,6 +1,5 @@
 """What is put by reaches the lake once, whenever it can be reached."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -27,15 +26,6 @@ class Unreachable:
             raise self.error
         assert if_generation == 0
         return StoredObject(ObjectVersion(self.bucket, name, 1), 1, None)
-
-    def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
-        raise AssertionError("a collector may not read")
-
-    def download(self, version: ObjectVersion, to: Path) -> StoredObject:
-        raise AssertionError("a collector may not read")
-
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        raise AssertionError("a collector may not list")
 
 
 def write(machine: Machine, messages: int) -> None:

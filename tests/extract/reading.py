@@ -12,7 +12,8 @@ from tests.extract.conftest import END
 import simulator
 from millrace.extract.completeness import Row
 from millrace.extract.http_client import SourceClient
-from millrace.extract.sources.cursor_sim.listing import Cursor, Listing
+from millrace.extract.sources.cursor_sim.listing import Listing
+from millrace.runs import Cursor
 from millrace.tables import EXTRACTED
 from simulator import Faults
 from simulator.api import DEFAULT_KEY

@@ -8,7 +8,7 @@ from tests.extract.reading import EXTRACTED_AT, Reading, distinct, keys_of, read
 from tests.simulator.rows import pull, review
 
 import simulator
-from millrace.extract.sources.cursor_sim.listing import Cursor
+from millrace.runs import Cursor
 from millrace.tables import EXTRACTED
 from simulator import Faults
 

@@ -12,9 +12,9 @@ from tests.contract.on_snowflake import open_warehouse
 from tests.status.conftest import Row, event
 
 from millrace.arrow import to_batch
-from millrace.build import job
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
+from millrace.runs import build_requests
 from millrace.status import report
 from millrace.status.report import Status
 from millrace.status.store import USAGE_MARTS
@@ -55,7 +55,7 @@ class Publishing:
         path = self.folder / f"{self.files}.parquet"
         pq.write_table(pa.Table.from_batches([to_batch(list(rows), TABLES[table], T0, run_id)]), path)
         batch = Batch(ObjectVersion("b", path.name, 1), TABLES[table], path, T0, run_id)
-        job.request(self.lake, self.warehouse.load(batch).load_seq, run_id)
+        build_requests.request(self.lake, self.warehouse.load(batch).load_seq, run_id)
 
     def publish(self) -> None:
         last = self.warehouse.last_builds(1)

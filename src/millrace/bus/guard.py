@@ -16,19 +16,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from millrace import log
+from millrace.config import Caller
 
 MAX_BODY_BYTES = 1 << 20  # an object's resource has a few KiB, a task's message less than one
 _CERTS_LAST_S = 3600.0  # new keys are published long before they sign
 _CLOCK_SKEW_S = 30
 Claims = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who may call: tokens for `audience` whose e-mail is `account`."""
-
-    audience: str
-    account: str
 
 
 @dataclass

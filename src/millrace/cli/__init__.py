@@ -130,7 +130,7 @@ def _run(options: argparse.Namespace) -> int:
     place = usage_commands.place_of(options)
     if options.command == "usage" and options.usage == "doctor" and place is not None:
         return int(_road().doctor(place))
-    machine = usage_commands.Machine.of(options, place.collector if place else None)
+    machine = usage_commands.machine_of(options, place.collector if place else None)
     if machine is None:
         return 0
     if options.command == "collect" and options.dry_run:

@@ -6,16 +6,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from millrace import wiring
-from millrace.collect import lock
-from millrace.collect.checkpoints import Store
-from millrace.collect.collector import Collector, Tick
-from millrace.collect.discovery import Platform, Root, default_state_folder, discover
-from millrace.collect.identity import Privacy, user_id
+from millrace.collect.collector import Tick
+from millrace.collect.discovery import default_state_folder
+from millrace.collect.machine import Machine, platform
 from millrace.collect.shipping import Shipment, ship
 from millrace.collect.watcher import watch
 from millrace.config import CollectConfig
@@ -27,53 +23,16 @@ def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 the command's answer
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The machine whose logs are read, and where the collector keeps what it knows of them."""
-
-    home: Path
-    config: CollectConfig
-    agents: frozenset[str]
-    state: Path
-
-    @classmethod
-    def of(cls, options: argparse.Namespace, state: Path | None) -> "Machine | None":
-        """Give the machine of a command line; None when it is not to be collected from."""
-        config = CollectConfig.from_env()
-        if config.is_off:
-            say("MILLRACE_COLLECT is off: nothing is read, and nothing is sent")
-            return None
-        told = Path(config.state) if config.state else None
-        default = default_state_folder(options.home, config.environment, _platform())
-        agents = frozenset(options.agents) - frozenset(options.without)
-        return cls(options.home, config, agents, state or told or default)
-
-    @property
-    def spool(self) -> Path:
-        """Where files wait to be sent."""
-        return self.state / "spool"
-
-    def roots(self) -> list[Root]:
-        """Give the places where the agents keep logs, also those that do not exist yet."""
-        return discover(self.home, self.config.environment, _platform(), self.agents)
-
-    @contextmanager
-    def collector(self) -> Iterator[Collector]:
-        """Give the collector, and keep others of this state out."""
-        with lock.holding(self.state), closing(Store.open(self.state)) as store:
-            yield self._collector(store, self.spool)
-
-    def dry_collector(self) -> Collector:
-        """Give a collector that writes nothing."""
-        return self._collector(Store.copy(self.state), None)
-
-    def _collector(self, store: Store, files: Path | None) -> Collector:
-        who = user_id(self.config.user, self.home, self.config.environment)
-        return Collector(store, files, self.roots, who, Privacy(self.config.hash_key))
-
-
-def _platform() -> Platform:
-    return "darwin" if sys.platform == "darwin" else "win32" if sys.platform == "win32" else "linux"
+def machine_of(options: argparse.Namespace, state: Path | None) -> Machine | None:
+    """Return the machine of a command line; None when it is not to be collected from."""
+    config = CollectConfig.from_env()
+    if config.is_off:
+        say("MILLRACE_COLLECT is off: nothing is read, and nothing is sent")
+        return None
+    told = Path(config.state) if config.state else None
+    default = default_state_folder(options.home, config.environment, platform())
+    agents = frozenset(options.agents) - frozenset(options.without)
+    return Machine(options.home, config, agents, state or told or default)
 
 
 def place_of(options: argparse.Namespace) -> Place | None:

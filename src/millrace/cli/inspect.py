@@ -55,7 +55,9 @@ def reconcile(options: argparse.Namespace) -> int:
         settings = source_settings(options, place, stack, lambda line: None)
         pipeline = stack.enter_context(_pipeline(place, settings))
         client = wiring.extractor_of(ExtractConfig.from_env()).client
-        audits = auditing.audit(pipeline.lake, quarantine.settled(pipeline.warehouse), client, options.since)
+        audits = auditing.audit(
+            pipeline.lake, quarantine.settled(pipeline.warehouse), pipeline.warehouse, client, options.since
+        )
         loaded, usage = _usage(pipeline)
     agree = [line.events == loaded and line.agrees_with(usage[0]) for line in usage]
     differs = any(audit.differences for audit in audits) or not all(agree)

@@ -13,9 +13,10 @@ from millrace import wiring
 from millrace.build import job
 from millrace.build.dbt import Node
 from millrace.build.refresh import MartScripts
-from millrace.cli.collect import Machine, Progress, changes, say, tell_shipment, tell_tick
+from millrace.cli.collect import Progress, changes, say, tell_shipment, tell_tick
 from millrace.collect.checkpoints import Store
 from millrace.collect.collector import Collector
+from millrace.collect.machine import Machine
 from millrace.errors import ConfigError, MillraceError
 from millrace.laptop.data_dir import Place
 from millrace.laptop.usage_pipeline import Cycle, Follower

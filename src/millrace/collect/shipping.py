@@ -6,7 +6,7 @@ from pathlib import Path
 from millrace import log
 from millrace.collect.outbox import files
 from millrace.errors import MillraceError
-from millrace.lake import Lake, ObjectExists, StoredObject
+from millrace.lake import LakeWriter, ObjectExists, StoredObject
 from millrace.lake.names import DroppedFile
 
 TABLE = "usage_events"
@@ -21,7 +21,7 @@ class Shipment:
     error: str | None
 
 
-def ship(spool: Path, lake: Lake, collector_id: str) -> Shipment:
+def ship(spool: Path, lake: LakeWriter, collector_id: str) -> Shipment:
     """Send the files of the spool, the oldest first; one is deleted once the lake has it.
 
     A collector may only create objects. As an object's name has the hash of its content, one that exists already is
@@ -40,7 +40,7 @@ def ship(spool: Path, lake: Lake, collector_id: str) -> Shipment:
     return Shipment(tuple(sent), (), None)
 
 
-def _send(file: Path, lake: Lake, name: str) -> list[StoredObject]:
+def _send(file: Path, lake: LakeWriter, name: str) -> list[StoredObject]:
     """Give the object that was made; none when it was there already."""
     try:
         stored = lake.write(name, file, if_generation=0)

@@ -19,7 +19,7 @@ from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.lake import Lake, ObjectVersion, names
 from millrace.lake.names import DroppedFile, RawPart
 from millrace.tables import TABLES, Numbered, Table, children_of
-from millrace.warehouse import Warehouse
+from millrace.warehouse import Ledger, Warehouse
 
 Key = tuple[object, ...]
 
@@ -43,17 +43,20 @@ class Audit:
     differences: tuple[Difference, ...]
 
 
-def audit(lake: Lake, warehouse: Warehouse, client: SourceClient | None, since: date | None) -> list[Audit]:
+def audit(
+    lake: Lake, ledger: Ledger, warehouse: Warehouse, client: SourceClient | None, since: date | None
+) -> list[Audit]:
     """Compare every table; without a client the source is not asked.
 
     The source is asked for its totals, and read whole only where a total is not the number of rows in the warehouse.
     """
     read: dict[str, list[Row]] = {}
-    return [_audit(lake, warehouse, client, since, table, read) for table in TABLES.values()]
+    return [_audit(lake, ledger, warehouse, client, since, table, read) for table in TABLES.values()]
 
 
 def _audit(
     lake: Lake,
+    ledger: Ledger,
     warehouse: Warehouse,
     client: SourceClient | None,
     since: date | None,
@@ -63,7 +66,7 @@ def _audit(
     in_lake: set[Key] = set()
     unloaded: list[Key] = []
     for version in _objects(lake, table):
-        entry = warehouse.find(version)
+        entry = ledger.find(version)
         if entry is None:
             unloaded.append((version.name,))
         elif entry.quarantine_reason is None:

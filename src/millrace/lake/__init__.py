@@ -43,8 +43,8 @@ class StoredObject:
     crc32c: str | None
 
 
-class Lake(Protocol):
-    """One bucket. Reads are strongly consistent; a generation never changes its content."""
+class LakeWriter(Protocol):
+    """One bucket, as far as a collector may use it: it has no right to read or to list."""
 
     bucket: str
 
@@ -53,6 +53,10 @@ class Lake(Protocol):
 
         Raises ObjectExists unless the newest version is `if_generation` (0: there is none).
         """
+
+
+class Lake(LakeWriter, Protocol):
+    """One bucket. Reads are strongly consistent; a generation never changes its content."""
 
     def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
         """Give the whole content of a small object; ObjectMissing when there is none at that generation."""

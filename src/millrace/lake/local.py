@@ -34,11 +34,11 @@ class LocalLake:
         self.finalized = finalized
         self._root = root
         self._hidden = root / _HIDDEN
-        self._hidden.mkdir(parents=True, exist_ok=True)
 
     def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
         """Make `content` the newest version: written aside, then renamed under the lock."""
         path = self._path(name)
+        self._hidden.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = self._aside(content)
         try:

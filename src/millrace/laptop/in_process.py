@@ -1,6 +1,5 @@
 """The functions, served in this process and subscribed to what they are subscribed to on Google Cloud."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -8,7 +7,7 @@ from datetime import UTC, date, datetime
 import functions_framework
 from flask import Flask
 
-from millrace import wiring
+from millrace import config, wiring
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, events
 from millrace.bus.in_process import LocalBus, Subscription
 from millrace.config import ExtractConfig, LoadConfig
@@ -55,7 +54,7 @@ def probe_source() -> None:
 
 def connect(settings: Mapping[str, str]) -> Pipeline:
     """Serve every function with these settings, and let the lake announce its objects."""
-    os.environ.update(settings)
+    config.use(settings)
     load = LoadConfig.from_env()
     bus, job = wiring.bus_at(settings["MILLRACE_BUS"]), wiring.job_at(load.job)
     lake, quarantine = wiring.lake_at(load.lake), wiring.lake_at(load.quarantine)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from millrace.cli.collect import Machine
+from millrace.collect.machine import Machine
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.shipping import ship
 from millrace.config import CollectConfig

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from millrace import config
 from millrace.errors import ConfigError
 from millrace.laptop.data_dir import Place
 
@@ -48,7 +48,7 @@ def source_settings(
     """Give the settings of the source: the server that was named, or a simulator started for this run."""
     if options.drops:
         return {"MILLRACE_SOURCE_URL": "http://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
-    key = os.environ.get("MILLRACE_SOURCE_KEY", SIMULATOR_KEY)
+    key = config.source_key(SIMULATOR_KEY)
     if options.source_url:
         place.belongs_to(options.source_url)
         return {"MILLRACE_SOURCE_URL": options.source_url, "MILLRACE_SOURCE_KEY": key}

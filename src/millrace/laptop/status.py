@@ -1,15 +1,13 @@
 """How things are in a data directory, as `millrace etl status` and `local/run_all.py status` say it."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from millrace import wiring
 from millrace.collect import lock
 from millrace.config import StatusConfig
-from millrace.errors import ConfigError
-from millrace.lake import ObjectMissing, ObjectVersion, StoredObject
 from millrace.laptop.data_dir import Place
 from millrace.status import report, text
 from millrace.status.report import Collecting, Found, NothingYet, Status
@@ -39,7 +37,7 @@ def tell(now: Status, is_json: bool) -> None:
 
 def status_of(place: Place, now: datetime | None = None) -> Status:
     """Read the status of a data directory: of the working warehouse when nobody has it, else of the published copy."""
-    lake = wiring.lake_at(place.lake.as_uri()) if place.lake.exists() else _NoLake()
+    lake = wiring.lake_at(place.lake.as_uri())
     desk = wiring.lake_at(place.quarantine.as_uri()) if place.quarantine.exists() else None
     limits = StatusConfig.from_env()
     return report.assemble(lake, reading(place), desk, collecting(place), limits, now=now or datetime.now(UTC))
@@ -72,21 +70,3 @@ def reading(place: Place) -> report.Read:
             return work(store)
 
     return read
-
-
-class _NoLake:
-    """The lake before anything ran: a real one would make its folder, and who looks makes nothing."""
-
-    bucket = "lake"
-
-    def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
-        raise ObjectMissing(f"no object {name!r}")
-
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        return iter(())
-
-    def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
-        raise ConfigError("nothing is written by who looks")
-
-    def download(self, version: ObjectVersion, to: Path) -> StoredObject:
-        raise ObjectMissing(f"no object {version.name!r}")

@@ -13,13 +13,13 @@ from typing import Protocol
 import pyarrow as pa
 
 from millrace import log, runs
-from millrace.build import job as builds
 from millrace.bus.events import NotAnEvent, ObjectFinalized
 from millrace.errors import BadObject
 from millrace.lake import Lake, ObjectExists, ObjectMissing, ObjectVersion, create_once, names
 from millrace.lake.names import DroppedFile, FinalKey, RawPart, TaskKey
 from millrace.load import dropped_files, small_files
 from millrace.load.dropped_lines import DropCaps
+from millrace.runs import build_requests
 from millrace.tables import TABLES
 from millrace.warehouse import Batch, LedgerEntry, Warehouse, parquet
 from millrace.warehouse.parquet import Caps
@@ -71,7 +71,7 @@ def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
             final = runs.read_final(loader.lake, run_id)
             if final is not None and final.status == "complete":
                 runs.advance_cursors(loader.lake, loader.warehouse, run_id)
-                builds.request(loader.lake, final.load_seq, run_id)
+                build_requests.request(loader.lake, final.load_seq, run_id)
                 loader.job.start(run_id)
 
 
@@ -92,7 +92,7 @@ def _move_on(loader: Loader, run_id: str) -> bool:
 def _ask_for_build(loader: Loader, entry: LedgerEntry | None) -> None:
     """Ask for a build of what no run will ask for, if it changed anything."""
     if entry is not None and entry.rows_inserted + entry.rows_updated > 0:
-        builds.request(loader.lake, entry.load_seq, None)
+        build_requests.request(loader.lake, entry.load_seq, None)
         loader.job.start(None)
 
 

@@ -13,20 +13,21 @@ import contextlib
 import json
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, Protocol
 
 import pyarrow as pa
 
 from millrace import log
-from millrace.build import job
 from millrace.errors import BadObject, ConfigError
-from millrace.lake import ObjectExists, ObjectMissing, ObjectVersion, StoredObject, names
+from millrace.lake import Lake, ObjectExists, ObjectMissing, ObjectVersion, StoredObject, names
 from millrace.lake.names import DroppedFile, RawPart
 from millrace.load import handler
 from millrace.load.handler import Loader
-from millrace.warehouse import LedgerEntry, Warehouse, parquet
+from millrace.runs import build_requests
+from millrace.warehouse import Ledger, LedgerEntry, parquet
 from millrace.warehouse.parquet import Caps
 
 State = Literal["open", "loaded", "discarded"]
@@ -38,6 +39,18 @@ _SAMPLE_CHARACTERS = 2000
 _SAMPLE_CAPS = Caps(row_groups=1000, footer_bytes=4 << 20, page_bytes=8 << 20, vector_bytes=8 << 20, pages=50_000)
 _SAMPLE_ROWS = 5
 _WHY_CHARACTERS = 1000
+
+
+class Desk(Protocol):
+    """What the entries are read from; a `Loader` is one."""
+
+    @property
+    def quarantine(self) -> Lake:
+        """The bucket of what could not be loaded."""
+
+    @property
+    def warehouse(self) -> Ledger:
+        """The ledger that says what was loaded since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +108,7 @@ class Discarded:
     is_new: bool
 
 
-def entries(desk: Loader, state: State | None = "open") -> list[Entry]:
+def entries(desk: Desk, state: State | None = "open") -> list[Entry]:
     """Give what lies in quarantine in that state (None: in any), oldest first."""
     held: dict[str, dict[str, StoredObject]] = {}
     for stored in desk.quarantine.list(_FOLDER):
@@ -106,7 +119,7 @@ def entries(desk: Loader, state: State | None = "open") -> list[Entry]:
     return sorted(chosen, key=lambda entry: (entry.set_aside_at or "", entry.id))
 
 
-def show(desk: Loader, entry_id: str) -> Shown:
+def show(desk: Desk, entry_id: str) -> Shown:
     """Give an entry with a sample of its content; ConfigError when there is no such entry."""
     entry, files = _find(desk, entry_id)
     told = [_read(desk, stored) for suffix, stored in sorted(files.items()) if suffix.startswith(".retry-")]
@@ -139,7 +152,7 @@ def retry(desk: Loader, entry_id: str) -> Retried:
     except ObjectMissing as error:
         raise ConfigError(f"{entry_id}: the bytes that were kept are gone: {error}") from error
     if load.rows_inserted + load.rows_updated > 0:
-        job.request(desk.lake, load.load_seq, None)
+        build_requests.request(desk.lake, load.load_seq, None)
         desk.job.start(None)
     log.info("loaded from quarantine", id=entry_id, table=load.table_name, rows=load.rows_read, load_seq=load.load_seq)
     changed = f"{load.rows_inserted:,} inserted, {load.rows_updated:,} updated"
@@ -167,9 +180,9 @@ def discard(desk: Loader, entry_id: str, why: str) -> Discarded:
     return Discarded(replace(entry, state="discarded"), str(note["why"]), is_new=True)
 
 
-def settled(warehouse: Warehouse) -> Warehouse:
-    """Give the warehouse as the sums of a run should see it: a part that was loaded from quarantine is loaded, once."""
-    return cast(Warehouse, _Settled(warehouse))
+def settled(ledger: Ledger) -> Ledger:
+    """Return the ledger as the sums of a run should see it: a part that was loaded from quarantine is loaded, once."""
+    return _Settled(ledger)
 
 
 def printable(text: str) -> str:
@@ -178,31 +191,31 @@ def printable(text: str) -> str:
 
 
 class _Settled:
-    """A warehouse in whose ledger the entry of a kept copy stands where its version was set aside."""
+    """A ledger in which the entry of a kept copy replaces that of the quarantined version."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
-        self._warehouse = warehouse
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._warehouse, name)
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     def loads_of(self, run_id: str) -> list[LedgerEntry]:
-        loads = self._warehouse.loads_of(run_id)
+        loads = self._ledger.loads_of(run_id)
         copies = {entry.version.name: entry for entry in loads if entry.version.name.startswith(_FOLDER)}
         return [self._settled(entry, copies) for entry in loads if entry.version.name not in copies]
 
     def find(self, version: ObjectVersion) -> LedgerEntry | None:
-        entry: LedgerEntry | None = self._warehouse.find(version)
+        entry = self._ledger.find(version)
         if entry is None or entry.quarantine_reason is None or entry.run_id is None:
             return entry
         return next(each for each in self.loads_of(entry.run_id) if each.version == version)
+
+    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
+        return {version: entry for version in versions if (entry := self.find(version)) is not None}
 
     def _settled(self, entry: LedgerEntry, copies: dict[str, LedgerEntry]) -> LedgerEntry:
         copy = copies.get(handler.quarantine_name(entry.version)) if entry.quarantine_reason is not None else None
         return replace(copy, version=entry.version) if copy else entry
 
 
-def _find(desk: Loader, entry_id: str) -> tuple[Entry, dict[str, StoredObject]]:
+def _find(desk: Desk, entry_id: str) -> tuple[Entry, dict[str, StoredObject]]:
     files: dict[str, StoredObject] = {}
     if _ID.fullmatch(entry_id):
         for stored in desk.quarantine.list(f"{_FOLDER}{entry_id}"):
@@ -213,7 +226,7 @@ def _find(desk: Loader, entry_id: str) -> tuple[Entry, dict[str, StoredObject]]:
     return _entry(desk, entry_id, files), files
 
 
-def _entry(desk: Loader, entry_id: str, files: dict[str, StoredObject]) -> Entry:
+def _entry(desk: Desk, entry_id: str, files: dict[str, StoredObject]) -> Entry:
     told = _read(desk, files[".json"]) if ".json" in files else {}
     version = _version(told, entry_id)
     noted = desk.warehouse.find(version) if version else None
@@ -236,7 +249,7 @@ def _entry(desk: Loader, entry_id: str, files: dict[str, StoredObject]) -> Entry
     return replace(entry, state="discarded") if ".discarded.json" in files else entry
 
 
-def _loaded(desk: Loader, entry: Entry, copy: ObjectVersion | None) -> LedgerEntry | None:
+def _loaded(desk: Desk, entry: Entry, copy: ObjectVersion | None) -> LedgerEntry | None:
     """Give the load of the kept copy, or of the version itself: an event may have come again after a fix."""
     for version in (copy, entry.version):
         found = desk.warehouse.find(version) if version else None
@@ -286,7 +299,7 @@ def _version(told: dict[str, object], entry_id: str) -> ObjectVersion | None:
     return version if handler.quarantine_name(version) == f"{_FOLDER}{entry_id}" else None
 
 
-def _read(desk: Loader, stored: StoredObject) -> dict[str, object]:
+def _read(desk: Desk, stored: StoredObject) -> dict[str, object]:
     try:
         return _parsed(desk.quarantine.read(stored.version.name)[0])
     except ObjectMissing:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from millrace import log, runs
-from millrace.build import job
 from millrace.bus import Bus
 from millrace.bus.events import TaskEvent, announce
 from millrace.errors import BadObject
 from millrace.lake import Lake, ObjectVersion, StoredObject, names
 from millrace.lake.names import FinalKey, PlanKey
-from millrace.runs import TaskRecord
-from millrace.warehouse import Warehouse
+from millrace.runs import TaskRecord, build_requests
+from millrace.warehouse import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Swept:
         return bool(self.tasks or self.objects or self.failed)
 
 
-def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, patience: Patience) -> Swept:
+def sweep(lake: Lake, bus: Bus, ledger: Ledger, now: datetime, patience: Patience) -> Swept:
     """Ask again for whatever has no fact, in every run that has not ended and in every end that nobody acted on."""
     swept = Swept()
     ended = _ended(lake)
@@ -47,18 +46,18 @@ def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, patience: P
         if run_id in ended:
             _sweep_end(lake, bus, run_id, ended[run_id], swept)
         else:
-            _sweep_run(lake, bus, warehouse, run_id, now, patience, swept)
+            _sweep_run(lake, bus, ledger, run_id, now, patience, swept)
         if run_id in ended and now - _scheduled_at(lake, run_id) < patience.until_failed:
-            _advance_cursors(lake, warehouse, run_id)
+            _advance_cursors(lake, ledger, run_id)
     if swept:
         log.info("swept", tasks=len(swept.tasks), objects=len(swept.objects), failed=len(swept.failed))
     return swept
 
 
-def sweep_drops(lake: Lake, bus: Bus, warehouse: Warehouse) -> list[ObjectVersion]:
+def sweep_drops(lake: Lake, bus: Bus, ledger: Ledger) -> list[ObjectVersion]:
     """Announce every dropped file that the ledger does not know; a re-used name is a new version of its object."""
     dropped = list(lake.list("drop/"))
-    known = warehouse.find_all([stored.version for stored in dropped])
+    known = ledger.find_all([stored.version for stored in dropped])
     new = [stored for stored in dropped if stored.version not in known]
     for stored in new:
         announce(bus, stored)
@@ -85,7 +84,7 @@ def _run_objects(lake: Lake) -> list[tuple[names.ObjectKey, StoredObject]]:
 
 
 def _sweep_run(
-    lake: Lake, bus: Bus, warehouse: Warehouse, run_id: str, now: datetime, patience: Patience, swept: Swept
+    lake: Lake, bus: Bus, ledger: Ledger, run_id: str, now: datetime, patience: Patience, swept: Swept
 ) -> None:
     tree = dict(runs.read_tree(lake, run_id))
     scheduled_at = _scheduled_at(lake, run_id)
@@ -93,7 +92,7 @@ def _sweep_run(
     if now - max(heard_at) < patience.quiet:
         return
     if now - scheduled_at > patience.until_failed:
-        reason = why_unfinished(lake, warehouse, run_id)
+        reason = why_unfinished(lake, ledger, run_id)
         if reason is not None:
             runs.fail(lake, run_id, reason)
             swept.failed[run_id] = reason
@@ -101,14 +100,14 @@ def _sweep_run(
     for task_id in [task_id for task_id, record in tree.items() if record is None]:
         TaskEvent(run_id, task_id, task_id).request(bus)
         swept.tasks.append(f"{run_id}/{task_id}")
-    for stored in _unloaded(lake, warehouse, run_id, tree):
+    for stored in _unloaded(lake, ledger, run_id, tree):
         announce(bus, stored)
         swept.objects.append(stored.version.name)
-    runs.finish_if_complete(lake, warehouse, run_id)
+    runs.finish_if_complete(lake, ledger, run_id)
 
 
-def _unloaded(lake: Lake, warehouse: Warehouse, run_id: str, tree: dict[str, TaskRecord | None]) -> list[StoredObject]:
-    loaded = {entry.version for entry in warehouse.loads_of(run_id)}
+def _unloaded(lake: Lake, ledger: Ledger, run_id: str, tree: dict[str, TaskRecord | None]) -> list[StoredObject]:
+    loaded = {entry.version for entry in ledger.loads_of(run_id)}
     parts = [part for record in tree.values() if record for part in record.parts]
     return [
         StoredObject(part.version(lake.bucket), part.size_bytes, part.crc32c)
@@ -117,14 +116,14 @@ def _unloaded(lake: Lake, warehouse: Warehouse, run_id: str, tree: dict[str, Tas
     ]
 
 
-def why_unfinished(lake: Lake, warehouse: Warehouse | None, run_id: str) -> str | None:
+def why_unfinished(lake: Lake, ledger: Ledger | None, run_id: str) -> str | None:
     """Say what keeps a run from being complete; None when nothing does, as far as the lake and a warehouse tell."""
     tree = dict(runs.read_tree(lake, run_id))
     for task_id, record in tree.items():
         if record is None:
             failure = runs.read_failure(lake, run_id, task_id)
             return f"{task_id} was not extracted: {failure.message if failure else 'no attempt is known'}"
-    unloaded = _unloaded(lake, warehouse, run_id, tree) if warehouse else []
+    unloaded = _unloaded(lake, ledger, run_id, tree) if ledger else []
     return f"{len(unloaded)} parts were not loaded, the first {unloaded[0].version.name}" if unloaded else None
 
 
@@ -132,18 +131,18 @@ def _scheduled_at(lake: Lake, run_id: str) -> datetime:
     return datetime.fromisoformat(runs.read_plan(lake, run_id).scheduled_at)
 
 
-def _advance_cursors(lake: Lake, warehouse: Warehouse, run_id: str) -> None:
+def _advance_cursors(lake: Lake, ledger: Ledger, run_id: str) -> None:
     """Let the next runs start where a complete one ended, should nobody have heard of its end.
 
     A later load may have asked for a build beyond it, so that nothing else tells that its final object was lost.
     """
     final = runs.read_final(lake, run_id)
     if final is not None and final.status == "complete":
-        runs.advance_cursors(lake, warehouse, run_id)
+        runs.advance_cursors(lake, ledger, run_id)
 
 
 def _sweep_end(lake: Lake, bus: Bus, run_id: str, stored: StoredObject, swept: Swept) -> None:
     final = runs.read_final(lake, run_id)
-    if final is not None and final.status == "complete" and (job.requested(lake) or 0) < final.load_seq:
+    if final is not None and final.status == "complete" and (build_requests.requested(lake) or 0) < final.load_seq:
         announce(bus, stored)
         swept.objects.append(stored.version.name)

@@ -8,7 +8,7 @@ from typing import Any, Self
 from millrace import runs
 from millrace.lake import Lake
 from millrace.runs import TaskRecord
-from millrace.warehouse import LedgerEntry, Warehouse
+from millrace.warehouse import Ledger, LedgerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ class Reconciliation:
         return asdict(self) | {"balanced": self.is_balanced}
 
 
-def reconcile(lake: Lake, warehouse: Warehouse, run_id: str) -> list[Reconciliation]:
+def reconcile(lake: Lake, ledger: Ledger, run_id: str) -> list[Reconciliation]:
     """Give a line for each table whose task is recorded, in the order of the run.
 
     By the ledger as it is, what was loaded from quarantine since is still quarantined; `quarantine.settled` gives a
-    warehouse that sees through to it.
+    ledger that sees through to it.
     """
-    loads = {entry.version: entry for entry in warehouse.loads_of(run_id)}
+    loads = {entry.version: entry for entry in ledger.loads_of(run_id)}
     records = [record for _, record in runs.read_tree(lake, run_id) if record is not None]
     return [_line(record, [loads.get(part.version(lake.bucket)) for part in record.parts]) for record in records]
 

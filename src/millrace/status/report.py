@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 from millrace import runs
-from millrace.build import job
+from millrace.build import lease
 from millrace.config import StatusConfig
 from millrace.errors import ConfigError, MillraceError
 from millrace.lake import Lake
 from millrace.load import sweep
+from millrace.runs import build_requests
 from millrace.status.rules import Facts, Health, judge
 from millrace.status.store import (
     MARTS,
@@ -27,7 +28,7 @@ from millrace.status.store import (
     Standing,
     Store,
     StoreKind,
-    ledger_of,
+    StoreLedger,
     look,
 )
 from millrace.tables import EXTRACTED, TABLES
@@ -172,15 +173,15 @@ def assemble(
     yet. `desk` is the quarantine's bucket; None where it may not be read.
     """
     ids = sweep.run_ids(lake)
-    is_building = job.is_building(lake, now)
-    asked = job.requested(lake)
+    is_building = lease.is_building(lake, now)
+    asked = build_requests.requested(lake)
     error: str | None = None
 
     def work(store: Store | None) -> Found:
         standing = look(store) if store else None
         is_warehouse = store is not None and store.kind == "warehouse"
         recent = tuple(_run(lake, store if is_warehouse else None, run_id) for run_id in ids[-_SHOWN_RUNS:])
-        return Found(standing, recent, _in_quarantine(lake, desk, store if standing and standing.loads else None))
+        return Found(standing, recent, _in_quarantine(desk, store if standing and standing.loads else None))
 
     try:
         found = read(work)
@@ -189,7 +190,7 @@ def assemble(
         is_on_its_way = is_building or _is_new(lake, found.runs, now, limits)
         if not isinstance(reason, NothingYet) or ((ids or asked) and not is_on_its_way):
             error = str(reason)
-    is_building = is_building or job.is_building(lake, now)  # one may have started before the store was read
+    is_building = is_building or lease.is_building(lake, now)  # one may have started before the store was read
     facts = _facts(lake, found, asked, is_building, watcher, limits, now)
     return _status(lake, ids, found, error, facts, watcher, limits, now)
 
@@ -315,7 +316,7 @@ def _run(lake: Lake, store: Store | None, run_id: str) -> RunState:
     final = runs.read_final(lake, run_id)
     if final is not None:
         return RunState(run_id, final.status, final.reason)
-    why = sweep.why_unfinished(lake, ledger_of(store) if store else None, run_id)
+    why = sweep.why_unfinished(lake, StoreLedger(store) if store else None, run_id)
     return RunState(run_id, "unfinished", why or ("everything is there; run again to end it" if store else None))
 
 
@@ -335,18 +336,20 @@ def _is_complete(lake: Lake, run_id: str) -> bool:
     return final is not None and final.status == "complete"
 
 
-class _NoJob:
-    def start(self, run_id: str | None) -> None:
-        """Nothing is built for who only looks."""
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """The quarantine, as far as its entries are listed."""
+
+    quarantine: Lake
+    warehouse: StoreLedger
 
 
-def _in_quarantine(lake: Lake, desk: Lake | None, store: Store | None) -> int:
+def _in_quarantine(desk: Lake | None, store: Store | None) -> int:
     if desk is None or next(iter(desk.list("quarantine/")), None) is None:
         return 0
-    from millrace.load import quarantine  # who has no desk need not have what loads files
-    from millrace.load.handler import Loader
+    from millrace.load import quarantine  # it imports what loads files, which a reader of the status need not have
 
-    return len(quarantine.entries(Loader(lake, desk, ledger_of(store), _NoJob())))
+    return len(quarantine.entries(_Desk(desk, StoreLedger(store))))
 
 
 def _instant(value: object) -> str:

@@ -8,10 +8,10 @@ counted by the ledger, not by the raw rows. A table that is not there counts as 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol
 
 from millrace.lake import ObjectVersion
-from millrace.warehouse import LedgerEntry, Warehouse
+from millrace.warehouse import LedgerEntry
 
 Row = dict[str, Any]
 StoreKind = Literal["warehouse", "published"]
@@ -208,24 +208,25 @@ def look(store: Store) -> Standing:
     )
 
 
-def ledger_of(store: Store | None) -> Warehouse:
-    """Give what a warehouse knows of objects, from a store that is only read; without one it knows of none."""
-    return cast(Warehouse, _Ledger(store))
-
-
-class _Ledger:
-    """As much of a Warehouse as the quarantine desk asks to show its entries, and the sweep to see what a run lacks."""
+class StoreLedger:
+    """The ledger of a store that is only read; without a store it is empty."""
 
     def __init__(self, store: Store | None) -> None:
         self._store = store
 
     def find(self, version: ObjectVersion) -> LedgerEntry | None:
+        """Return what became of one object; None while it is not in the ledger."""
         asked = "SELECT * FROM meta.loads WHERE bucket = ? AND name = ? AND generation = ?"
         values = (version.bucket, version.name, version.generation)
         found = self._store.query(asked, values) if self._store else []
         return _entry(found[0]) if found else None
 
+    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
+        """Return what became of many objects; those that are not in the ledger are left out."""
+        return {version: entry for version in versions if (entry := self.find(version)) is not None}
+
     def loads_of(self, run_id: str) -> list[LedgerEntry]:
+        """Return the entries of one run, in the order of `load_seq`."""
         asked = "SELECT * FROM meta.loads WHERE run_id = ? ORDER BY load_seq"
         return [_entry(row) for row in self._store.query(asked, (run_id,))] if self._store else []
 

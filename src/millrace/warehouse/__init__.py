@@ -120,7 +120,20 @@ class SmallObject:
     rows: pa.Table
 
 
-class Warehouse(Protocol):
+class Ledger(Protocol):
+    """What became of the objects of the lake, read only."""
+
+    def find(self, version: ObjectVersion) -> LedgerEntry | None:
+        """Return what became of one object; None while it is not in the ledger."""
+
+    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
+        """Return what became of many objects; those that are not in the ledger are left out."""
+
+    def loads_of(self, run_id: str) -> list[LedgerEntry]:
+        """Return the ledger entries of one run, in the order of `load_seq`."""
+
+
+class Warehouse(Ledger, Protocol):
     """What a load needs. Each method is one transaction: all of it happened, or nothing."""
 
     def load(self, batch: Batch) -> LedgerEntry:
@@ -139,15 +152,6 @@ class Warehouse(Protocol):
         reason: str,
     ) -> LedgerEntry:
         """Note in the ledger that an object was set aside; the same version twice gives the first entry."""
-
-    def find(self, version: ObjectVersion) -> LedgerEntry | None:
-        """Give what became of one object; None when nothing did yet."""
-
-    def loads_of(self, run_id: str) -> list[LedgerEntry]:
-        """Give the ledger entries of one run, in the order of `load_seq`."""
-
-    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
-        """Give what became of many objects; one that nothing became of yet is left out."""
 
     def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
         """Merge small objects of one table together, each with its own ledger entry, in one transaction.

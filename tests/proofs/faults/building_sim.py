@@ -13,7 +13,8 @@ from tests.proofs.faults.nature import Handler, Violation
 
 from millrace.build import job
 from millrace.build.dbt import Build
-from millrace.build.job import Builder, Lease, LeaseLost
+from millrace.build.job import Builder
+from millrace.build.lease import Lease, LeaseLost
 from millrace.errors import TransientError
 from millrace.warehouse import BuildRow, Node
 

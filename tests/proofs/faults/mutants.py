@@ -13,15 +13,15 @@ from tests.proofs.faults.world import replaced, tiny
 
 from millrace import runs
 from millrace.build import job
-from millrace.build.job import Builder, Lease
+from millrace.build.job import Builder
+from millrace.build.lease import Lease, _Held, acquire
 from millrace.extract.completeness import Completeness, Page, Row
 from millrace.extract.sources.cursor_sim import listing, partitioned
-from millrace.extract.sources.cursor_sim.listing import Cursor
 from millrace.lake import ObjectMissing, ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.lake.names import CursorKey, FinalKey
 from millrace.load import sweep
-from millrace.runs import Final, TaskRecord
+from millrace.runs import Cursor, Final, TaskRecord, build_requests, completion, cursors
 from millrace.tables import EXTRACTED_AT
 from millrace.warehouse.duckdb import builds as duckdb_builds
 from millrace.warehouse.duckdb import ledger
@@ -90,7 +90,7 @@ def a_run_is_final_when_somebody_looks() -> AbstractContextManager[None]:
     def mutated(lake: Any, warehouse: Any, run_id: str) -> bool:
         records = [task_id for task_id, record in runs.read_tree(lake, run_id) if record is not None]
         load_seq = max((entry.load_seq for entry in warehouse.loads_of(run_id)), default=0)
-        runs._end(lake, Final(run_id, "complete", None, tuple(sorted(records)), load_seq))
+        completion._end(lake, Final(run_id, "complete", None, tuple(sorted(records)), load_seq))
         return True
 
     return replaced(runs, "finish_if_complete", mutated)
@@ -101,7 +101,7 @@ def a_final_object_is_written_again() -> AbstractContextManager[None]:
         name = str(FinalKey(final.run_id))
         lake.write(name, json.dumps(asdict(final)).encode(), if_generation=_generation(lake, name))
 
-    return replaced(runs, "_end", mutated)
+    return replaced(completion, "_end", mutated)
 
 
 def a_download_gives_whatever_is_there_now() -> AbstractContextManager[None]:
@@ -119,7 +119,7 @@ def a_cursor_goes_to_whoever_ends_last() -> AbstractContextManager[None]:
         cursor = Cursor(record.since, record.extracted_at, record.counts)
         lake.write(name, json.dumps(asdict(cursor)).encode(), if_generation=_generation(lake, name))
 
-    return replaced(runs, "_advance_cursor", mutated)
+    return replaced(cursors, "_advance_cursor", mutated)
 
 
 def a_cursor_moves_before_its_run_is_final() -> AbstractContextManager[None]:
@@ -142,11 +142,11 @@ def an_overtaken_build_is_noted_and_published() -> AbstractContextManager[None]:
 
 def a_build_does_not_look_again_when_it_ends() -> AbstractContextManager[None]:
     def mutated(builder: Builder, retry: bool = False) -> job.Outcome:
-        lease = job.acquire(builder.lake, builder.holder, builder.clock, builder.sleep, builder.ttl_s)
+        lease = acquire(builder.lake, builder.holder, builder.clock, builder.sleep, builder.ttl_s)
         if lease is None:
             return job.Outcome("busy")
         with builder.beating(lease):
-            noted, built = job._build(builder, lease, job.requested(builder.lake), None)
+            noted, built = job._build(builder, lease, build_requests.requested(builder.lake), None)
             if built.is_good:
                 job._publish(builder, noted)
         lease.release()
@@ -157,7 +157,7 @@ def a_build_does_not_look_again_when_it_ends() -> AbstractContextManager[None]:
 
 def a_lease_is_taken_from_whoever_holds_it() -> AbstractContextManager[None]:
     def mutated(lake: Any, holder: str, clock: Any, sleep: Any, ttl_s: float) -> Lease:
-        return Lease(lake, holder, clock, ttl_s, job._Held.read(lake))
+        return Lease(lake, holder, clock, ttl_s, _Held.read(lake))
 
     return replaced(job, "acquire", mutated)
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from millrace.build.job import Lease, LeaseLost, Outcome
+from millrace.build.job import Outcome
+from millrace.build.lease import Lease, LeaseLost
 
 _STUCK_S = 60.0  # of real time
 

@@ -24,6 +24,7 @@ from millrace.errors import TerminalError
 from millrace.lake import Lake, ObjectMissing, ObjectVersion
 from millrace.lake.local import LocalLake
 from millrace.lake.names import LeaseKey
+from millrace.runs import build_requests
 from millrace.warehouse import BuildLog, BuildRow, Publisher, Warehouse
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -213,7 +214,7 @@ class BuildsMachine(RuleBasedStateMachine):
             case "pause":
                 self.pass_time(TTL_S / 6 if self.is_calm else TTL_S + 1)
             case "request less":
-                builds.request(self.lake, max((self.requested or 0) - 1, 0), None)
+                build_requests.request(self.lake, max((self.requested or 0) - 1, 0), None)
                 self.requested = self.requested or 0
 
     def load(self) -> int:
@@ -222,7 +223,7 @@ class BuildsMachine(RuleBasedStateMachine):
 
     def request(self) -> None:
         self.requested = self.load()
-        builds.request(self.lake, self.requested, "run")
+        build_requests.request(self.lake, self.requested, "run")
         self.is_promised = False  # until a job begins
 
     def pass_time(self, seconds: float) -> None:
@@ -244,7 +245,7 @@ class BuildsMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_requested_never_goes_back(self) -> None:
-        assert builds.requested(self.lake) == self.requested
+        assert build_requests.requested(self.lake) == self.requested
 
     @precondition(lambda self: self.is_promised and not self.alive)
     @invariant()

@@ -9,7 +9,7 @@ An incremental reading leaves out what a finished run has read and what the sour
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -19,21 +19,10 @@ from millrace.extract.completeness import Row, read_until_complete
 from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.cursor_sim import pages
 from millrace.extract.sources.cursor_sim.partitioned import ByValue, Totals, count_key
+from millrace.runs import Cursor
 from millrace.tables import Numbered, PerParent, Table, Whole
 
 Parents = Callable[[tuple[str, ...]], Iterable[Row]]
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How much of a table the finished runs have read.
-
-    `counts` maps `<day> <state>` (dated listings) or a value of `by` (the others) to a number of rows.
-    """
-
-    since: str | None
-    extracted_at: str
-    counts: Mapping[str, int]
 
 
 @dataclass(slots=True)

@@ -1,0 +1,52 @@
+"""The machine whose logs are read, and the folder of what the collector knows of them."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from millrace.collect import lock
+from millrace.collect.checkpoints import Store
+from millrace.collect.collector import Collector
+from millrace.collect.discovery import Platform, Root, discover
+from millrace.collect.identity import Privacy, user_id
+from millrace.config import CollectConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The machine whose logs are read, and where the collector keeps what it knows of them."""
+
+    home: Path
+    config: CollectConfig
+    agents: frozenset[str]
+    state: Path
+
+    @property
+    def spool(self) -> Path:
+        """Where files wait to be sent."""
+        return self.state / "spool"
+
+    def roots(self) -> list[Root]:
+        """Give the places where the agents keep logs, also those that do not exist yet."""
+        return discover(self.home, self.config.environment, platform(), self.agents)
+
+    @contextmanager
+    def collector(self) -> Iterator[Collector]:
+        """Give the collector, and keep others of this state out."""
+        with lock.holding(self.state), closing(Store.open(self.state)) as store:
+            yield self._collector(store, self.spool)
+
+    def dry_collector(self) -> Collector:
+        """Give a collector that writes nothing."""
+        return self._collector(Store.copy(self.state), None)
+
+    def _collector(self, store: Store, files: Path | None) -> Collector:
+        who = user_id(self.config.user, self.home, self.config.environment)
+        return Collector(store, files, self.roots, who, Privacy(self.config.hash_key))
+
+
+def platform() -> Platform:
+    """Return the kind of operating system, as far as the agents' folders differ by it."""
+    return "darwin" if sys.platform == "darwin" else "win32" if sys.platform == "win32" else "linux"

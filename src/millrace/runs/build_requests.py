@@ -1,0 +1,47 @@
+"""Which build is wanted: `build/requested.json`, raised by loads and read by the build job."""
+
+import json
+from typing import Any
+
+from millrace import log
+from millrace.lake import Lake, ObjectExists, ObjectMissing
+from millrace.lake.names import RequestedKey
+
+_REQUESTED = str(RequestedKey())
+
+
+def request(lake: Lake, load_seq: int, run_id: str | None) -> None:
+    """Ask for a build through at least this load sequence; one that goes further was perhaps asked for already."""
+    content = json.dumps({"load_seq": load_seq, "run_id": run_id}, indent=1, sort_keys=True).encode() + b"\n"
+    while True:
+        try:
+            held, stored = lake.read(_REQUESTED)
+            generation = stored.version.generation
+            if json.loads(held)["load_seq"] >= load_seq:
+                return
+        except ObjectMissing:
+            generation = 0
+        try:
+            lake.write(_REQUESTED, content, if_generation=generation)
+        except ObjectExists:
+            continue
+        log.info("build requested", load_seq=load_seq, run_id=run_id)
+        return
+
+
+def requested(lake: Lake) -> int | None:
+    """Give the load sequence through which a build is wanted; None when nobody ever asked."""
+    asked = _asked(lake)
+    return None if asked is None else int(asked["load_seq"])
+
+
+def requested_by(lake: Lake) -> str | None:
+    """Return the run that asked last; None when nobody asked, or when it was no run."""
+    return (_asked(lake) or {}).get("run_id")
+
+
+def _asked(lake: Lake) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(lake.read(_REQUESTED)[0]))
+    except ObjectMissing:
+        return None

@@ -1,0 +1,59 @@
+"""How a run ends: `final.json`, written once, by whoever sees all tasks recorded and all parts loaded."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from millrace import log
+from millrace.lake import Lake, ObjectExists, ObjectMissing, create_once
+from millrace.lake.names import FinalKey
+from millrace.runs.plan import to_json
+from millrace.runs.records import read_tree
+from millrace.warehouse import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """How a run ended: `complete` with the change sequence of its last load, or `failed` with a reason."""
+
+    run_id: str
+    status: Literal["complete", "failed"]
+    reason: str | None
+    tasks: tuple[str, ...]
+    load_seq: int
+
+
+def finish_if_complete(lake: Lake, ledger: Ledger, run_id: str) -> bool:
+    """Write the run's final object if every task is recorded and every part is in the ledger; whether it is there."""
+    records = dict(read_tree(lake, run_id))
+    if None in records.values():
+        return False
+    loads = {entry.version: entry for entry in ledger.loads_of(run_id)}
+    parts = [part.version(lake.bucket) for record in records.values() if record for part in record.parts]
+    if any(part not in loads for part in parts):
+        return False
+    load_seq = max((loads[part].load_seq for part in parts), default=0)
+    _end(lake, Final(run_id, "complete", None, tuple(sorted(records)), load_seq))
+    return True
+
+
+def fail(lake: Lake, run_id: str, reason: str) -> None:
+    """End a run that will not be complete any more; a run that has ended stays as it ended."""
+    _end(lake, Final(run_id, "failed", reason, (), 0))
+
+
+def read_final(lake: Lake, run_id: str) -> Final | None:
+    """Give how a run ended; None while it has not."""
+    try:
+        fields = json.loads(lake.read(str(FinalKey(run_id)))[0])
+    except ObjectMissing:
+        return None
+    return Final(**fields | {"tasks": tuple(fields["tasks"])})
+
+
+def _end(lake: Lake, final: Final) -> None:
+    try:
+        create_once(lake, str(FinalKey(final.run_id)), to_json(asdict(final)))
+        log.info("run ended", run_id=final.run_id, status=final.status, reason=final.reason)
+    except ObjectExists:
+        log.info("run had ended already", run_id=final.run_id)

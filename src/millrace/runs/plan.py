@@ -1,0 +1,92 @@
+"""What a run set out to do."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Self
+
+from millrace import log
+from millrace.bus import Bus
+from millrace.bus.events import NotAnEvent, TaskEvent
+from millrace.errors import TerminalError
+from millrace.lake import Lake, ObjectExists, ObjectMissing, create_once
+from millrace.lake.names import PlanKey
+from millrace.tables import children_of
+
+
+class PlanMissing(TerminalError):
+    """Nobody started the run: its plan is written before anything else, and never deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What whoever starts a run asks for: its schedule time names it, `since` bounds it."""
+
+    scheduled_at: datetime
+    since: date | None = None
+    full_refresh: bool = False
+
+    @classmethod
+    def parse(cls, scheduled_at: str | None, body: bytes) -> Self:
+        """Read the scheduler's header (none: now) and the JSON body, both of whose fields may be left out."""
+        try:
+            fields = json.loads(body or b"{}")
+            since, full_refresh = fields.pop("since", None), fields.pop("full_refresh", False)
+            if fields or not isinstance(full_refresh, bool):
+                raise ValueError
+            moment = datetime.fromisoformat(scheduled_at) if scheduled_at else datetime.now(UTC)
+            if moment.tzinfo is None:
+                raise ValueError
+            return cls(moment.astimezone(UTC), None if since is None else date.fromisoformat(since), full_refresh)
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+            raise NotAnEvent(
+                'a JSON object like {"since": "2026-01-31", "full_refresh": true} was expected, and a time by RFC 3339'
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run set out to do. Its tasks are the tables without a parent; children follow from the registry."""
+
+    run_id: str
+    scheduled_at: str
+    since: str | None
+    full_refresh: bool
+
+    @property
+    def day(self) -> date:
+        """The day under which the run's parts are filed."""
+        return datetime.fromisoformat(self.scheduled_at).date()
+
+    def tasks(self) -> list[TaskEvent]:
+        """Give the tasks that a run starts with."""
+        return [TaskEvent(self.run_id, table.name, table.name) for table in children_of(None)]
+
+
+def start(lake: Lake, bus: Bus, order: Order) -> Plan:
+    """Start the run of a schedule time; the same time again requests the tasks of the same run again."""
+    moment = order.scheduled_at.replace(microsecond=0)
+    since = str(order.since) if order.since else None
+    plan = Plan(f"{moment.year:04}{moment:%m%dT%H%M%SZ}", moment.isoformat(), since, order.full_refresh)
+    with log.step("start run", plan.run_id):
+        try:
+            create_once(lake, str(PlanKey(plan.run_id)), to_json(asdict(plan)))
+        except ObjectExists:
+            plan = read_plan(lake, plan.run_id)
+        log.info("run started", since=plan.since, full_refresh=plan.full_refresh)
+        for task in plan.tasks():
+            task.request(bus)
+        return plan
+
+
+def read_plan(lake: Lake, run_id: str) -> Plan:
+    """Give a run's plan; PlanMissing when there is none."""
+    try:
+        return Plan(**json.loads(lake.read(str(PlanKey(run_id)))[0]))
+    except ObjectMissing:
+        raise PlanMissing(f"run {run_id} has no plan; start it before asking for its tasks") from None
+
+
+def to_json(fields: dict[str, Any]) -> bytes:
+    """Return the content of an object of the protocol: JSON with sorted names."""
+    return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"

@@ -1,0 +1,119 @@
+"""What each task of a run did, and why the last attempt of one failed."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from millrace.lake import Lake, ObjectExists, ObjectMissing, ObjectVersion, StoredObject
+from millrace.lake.names import FailureKey, TaskKey
+from millrace.runs.plan import read_plan, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One object that a task wrote."""
+
+    name: str
+    generation: int
+    size_bytes: int
+    crc32c: str | None
+    rows: int
+
+    @classmethod
+    def of(cls, stored: StoredObject, rows: int) -> Self:
+        """Note a written object."""
+        return cls(stored.version.name, stored.version.generation, stored.size_bytes, stored.crc32c, rows)
+
+    def version(self, bucket: str) -> ObjectVersion:
+        """Give the object's version as the ledger knows it."""
+        return ObjectVersion(bucket, self.name, self.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """What one task did: the rows the source has, the parts that hold them, and what they cost.
+
+    `source_total` rows are in the source (within `since`): `known` of them were not read again, because the source's
+    counts show no change since the last run; the others are in the parts, `repeated` of them under another row's key.
+    """
+
+    run_id: str
+    task_id: str
+    table: str
+    plan: str
+    extracted_at: str
+    finished_at: str
+    since: str | None
+    window_start: str | None
+    source_total: int
+    known: int
+    repeated: int
+    rows: int
+    parts: tuple[Part, ...]
+    children: tuple[str, ...]
+    requests: int
+    retries: int
+    rate_limited: int
+    waited_s: float
+    counts: Mapping[str, int]
+
+    def to_json(self) -> bytes:
+        """Give the record as an object's content."""
+        return to_json(asdict(self))
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """Read it back."""
+        fields = json.loads(content)
+        fields["parts"] = tuple(Part(**part) for part in fields["parts"])
+        fields["children"] = tuple(fields["children"])
+        return cls(**fields)
+
+
+def read_record(lake: Lake, run_id: str, task_id: str) -> TaskRecord | None:
+    """Give what a task did; None while it is not done."""
+    try:
+        return TaskRecord.parse(lake.read(str(TaskKey(run_id, task_id)))[0])
+    except ObjectMissing:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the last attempt of a task did not succeed."""
+
+    task_id: str
+    kind: str
+    message: str
+    failed_at: str
+
+
+def note_failure(lake: Lake, run_id: str, failure: Failure) -> None:
+    """Keep why an attempt failed, for whoever asks why a run does not end; the last attempt's reason stays."""
+    name = str(FailureKey(run_id, failure.task_id))
+    try:
+        generation = lake.read(name)[1].version.generation
+    except ObjectMissing:
+        generation = 0
+    with contextlib.suppress(ObjectExists):  # another attempt failed at the same moment
+        lake.write(name, to_json(asdict(failure)), if_generation=generation)
+
+
+def read_failure(lake: Lake, run_id: str, task_id: str) -> Failure | None:
+    """Give why the last attempt of a task failed; None when none did."""
+    try:
+        return Failure(**json.loads(lake.read(str(FailureKey(run_id, task_id)))[0]))
+    except ObjectMissing:
+        return None
+
+
+def read_tree(lake: Lake, run_id: str) -> Iterator[tuple[str, TaskRecord | None]]:
+    """Give every task that the plan and the finished tasks name, with its record as far as there is one."""
+    waiting = [task.task_id for task in read_plan(lake, run_id).tasks()]
+    while waiting:
+        task_id = waiting.pop(0)
+        record = read_record(lake, run_id, task_id)
+        yield task_id, record
+        waiting.extend(record.children if record else ())
