@@ -22,8 +22,8 @@ from millrace.api import definitions
 from millrace.api.app import Api
 from millrace.api.definitions import Column
 from millrace.api.routes import ROUTES, Route
-from millrace.cli import serve
 from millrace.laptop.data_dir import Place
+from millrace.laptop.server import listening
 from millrace.status import report
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.warehouse.reading import Answer, Reader, Snapshot
@@ -157,9 +157,9 @@ def _at(took: list[float], percent: int) -> float:
 @contextmanager
 def _served(place: Place) -> Iterator[http.client.HTTPConnection]:
     """Serve the API as `millrace serve` does, and connect to it."""
-    app = serve.application(place.api_config())
+    app = wiring.api_of(place.api_config())
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
-    with serve.listening(0) as door:
+    with listening(0) as door:
         thread = threading.Thread(target=server.run, args=([door],), daemon=True)
         thread.start()
         connection = http.client.HTTPConnection(*door.getsockname())

@@ -7,14 +7,13 @@ from a2wsgi import ASGIMiddleware
 from flask import Request
 from werkzeug.wrappers import Response
 
-from millrace import config, log
+from millrace import config, log, wiring
 from millrace.bus import guard
-from millrace.cli import serve
 from millrace.config import ApiConfig
 
 log.start(config.project())
 CONFIG = ApiConfig.from_env()
-APPLICATION = serve.application(CONFIG)
+APPLICATION = wiring.api_of(CONFIG)
 guard.guard(None, plain=("api",))
 
 

@@ -16,17 +16,26 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from emulators import broker, jobs, pubsub, storage
+from emulators import broker as brokers
+from emulators import jobs, pubsub, storage
 from emulators.broker import Broker
 from emulators.jobs import Jobs
 from millrace import wiring
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
+from millrace.config import LoadConfig
 from millrace.errors import ConfigError, TransientError
 from millrace.lake import Lake
+from millrace.laptop import in_process
 from millrace.laptop.data_dir import PROJECT, Place
+from millrace.laptop.progress import Watcher
+from millrace.laptop.report import Report
+from millrace.laptop.run import RunOptions
+from millrace.load import sweep
+from millrace.load.sweep import Patience
+from millrace.runs import reconcile
 from millrace.tables import EXTRACTED
 
 _NAME = "emulated"
@@ -79,9 +88,12 @@ class Emulated:
 
 @contextmanager
 def emulated(
-    place: Place, settings: dict[str, str], fault_share: float, deliver_twice: bool, say: Callable[[str], None]
+    place: Place, settings: dict[str, str], say: Callable[[str], None], broker: Broker | None = None
 ) -> Iterator[Emulated]:
-    """Start everything, put the addresses into the settings, and stop it at the end. Only our broker makes faults."""
+    """Start everything, put the addresses into the settings, and stop it at the end.
+
+    Without a broker Google's emulator delivers the messages, where it is installed, else a broker of ours.
+    """
     settings |= {
         "GOOGLE_CLOUD_PROJECT": _NAME,
         "MILLRACE_LAKE": "gs://lake",
@@ -89,9 +101,9 @@ def emulated(
         "MILLRACE_BUS": f"pubsub:///projects/{_NAME}",
     }
     with ExitStack() as stack:
-        archive = None if fault_share or deliver_twice else pubsub.find_emulator()
-        made = None if archive else Broker(fault_share, deliver_twice)
-        address = stack.enter_context(pubsub.emulator(archive) if archive else broker.serving(made or Broker()))
+        archive = None if broker else pubsub.find_emulator()
+        made = None if archive else broker or Broker()
+        address = stack.enter_context(pubsub.emulator(archive) if archive else brokers.serving(made or Broker()))
         say("Pub/Sub is " + ("Google's emulator" if archive else "our broker"))
         settings["PUBSUB_EMULATOR_HOST"] = address
         os.environ.update(settings)
@@ -154,3 +166,43 @@ def _await(url: str) -> None:
                 return
         time.sleep(0.05)
     raise ConfigError(f"the function at {url} did not start; its log is in the data directory")
+
+
+@dataclass(frozen=True, slots=True)
+class Emulators:
+    """The functions as processes, over emulators of Google's services; `broker` as in `emulated`."""
+
+    broker: Broker | None = None
+    folder: str = "emulated"
+
+    def load(
+        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+    ) -> None:
+        """Extract and load what the options ask for; the outcome is in `report`."""
+        if options.drops:
+            raise ConfigError("--drops with --emulators: files are dropped into the folder of a plain run")
+        started = time.monotonic()
+        running = stack.enter_context(emulated(report.place, settings, watcher.say, self.broker))
+        report.seconds["emulators"] = time.monotonic() - started
+        load = LoadConfig.from_env()
+        warehouse = wiring.duckdb_at(load.warehouse, load.memory)
+        stack.callback(warehouse.close)
+        warehouse.ensure_tables()
+        in_process.probe_source()
+        bus = wiring.bus_at(settings["MILLRACE_BUS"])
+        sweep.sweep(running.lake, bus, warehouse, datetime.now(UTC), Patience(quiet=timedelta(0)))
+        warehouse.close()  # while the functions run, it is the load function's
+        report.run_id = running.start_run(_order(options))
+        watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")
+        report.problems += running.wait_for(report.run_id)
+        running.stop_functions()
+        report.seconds["run"] = time.monotonic() - started - report.seconds["emulators"]
+        report.tables = reconcile.reconcile(running.lake, warehouse, report.run_id)
+        missing = reconcile.unfinished(running.lake, report.run_id)
+        if missing:
+            report.problems.append(f"the run ended without {', '.join(missing)}")
+
+
+def _order(options: RunOptions) -> bytes:
+    since = {"since": str(options.since)} if options.since else {}
+    return json.dumps({"full_refresh": options.full_refresh} | since).encode()

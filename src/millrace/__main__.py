@@ -1,8 +1,6 @@
 """`python -m millrace` is the command `millrace`."""
 
-import sys
-
-from millrace.cli import main
+from millrace.cli import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

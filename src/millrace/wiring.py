@@ -29,15 +29,18 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from millrace.bus import Bus
-from millrace.config import ApiConfig, BuildConfig, ExtractConfig, LoadConfig
+from millrace.config import ApiConfig, BuildConfig, ExtractConfig, LoadConfig, StatusConfig
 from millrace.errors import ConfigError
 from millrace.lake import Lake
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from millrace.build.dbt import Build, Node
     from millrace.build.job import Builder
     from millrace.extract.task import Extractor
     from millrace.load.handler import Job, Loader
+    from millrace.status.report import Collecting, Status
     from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
     from millrace.warehouse.reading import Reader
     from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
@@ -161,6 +164,24 @@ def reader_of(config: ApiConfig) -> "Reader":
     from millrace.warehouse.duckdb.reader import DuckDBReader
 
     return DuckDBReader(duckdb_at(config.warehouse, config.memory).published_path, config.memory)
+
+
+def api_of(
+    config: ApiConfig, collecting: "Callable[[], Collecting] | None" = None, hosts: tuple[str, ...] = ("*",)
+) -> "FastAPI":
+    """Return the read API over what is configured; `collecting` knows of a collector on the same machine."""
+    from millrace.api.app import Api, create
+    from millrace.status import report
+
+    reader = reader_of(config)
+    limits = StatusConfig.from_env()
+    ask = collecting or report.Collecting
+
+    def now() -> "Status":
+        lake, desk = lake_at(config.lake), lake_at(config.quarantine)
+        return report.assemble(lake, report.of_reader(reader), desk, ask(), limits, now=datetime.now(UTC))
+
+    return create(Api(reader, now), hosts)
 
 
 @OneEach

@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from tests.api.generated import call_all
 
 from millrace.api.routes import ROUTES
-from millrace.cli.serve import application
 from millrace.laptop.data_dir import Place
+from millrace.wiring import api_of
 
 MAX_EXAMPLES = 30
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Pacific/Apia")
@@ -30,12 +30,12 @@ CHECKS = {
 @pytest.fixture
 def served(store: Place) -> FastAPI:
     """The application as `millrace serve` makes it, with its status."""
-    return application(store.api_config())
+    return api_of(store.api_config())
 
 
 @pytest.fixture(scope="module")
 def document(store: Place) -> dict[str, Any]:
-    return application(store.api_config()).openapi()
+    return api_of(store.api_config()).openapi()
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from millrace.cli import serve
 from millrace.laptop.data_dir import Place
+from millrace.laptop.server import listening
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 COMMAND = [sys.executable, "-m", "millrace", "serve", "--port", "0"]
@@ -76,7 +76,7 @@ def test_only_this_machine_can_reach_it_and_only_by_its_own_name(store: Place) -
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(options: list[str], said: str) -> None:
-    with serve.listening(0) as taken:
+    with listening(0) as taken:
         given = [option.replace("PORT", str(taken.getsockname()[1])) for option in options]
         command = [*COMMAND[:4], *given]
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
@@ -85,5 +85,5 @@ def test_what_cannot_be_is_said_in_one_line(options: list[str], said: str) -> No
 
 
 def test_small_answers_leave_at_once() -> None:
-    with serve.listening(0) as door:
+    with listening(0) as door:
         assert door.proto == socket.IPPROTO_TCP  # asyncio looks at this before it turns Nagle's algorithm off

@@ -1,76 +1,150 @@
-"""What the command `millrace` does on a developer's machine: read the agents' logs, and send what is new."""
+"""`millrace collect`: read this machine's coding agents, and add what is new to a lake; and `usage backfill`."""
 
-import argparse
 import queue
-import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from millrace import wiring
-from millrace.collect.collector import Tick
-from millrace.collect.discovery import default_state_folder
-from millrace.collect.machine import Machine, platform
-from millrace.collect.shipping import Shipment, ship
-from millrace.collect.watcher import watch
-from millrace.config import CollectConfig
-from millrace.laptop.data_dir import Place
+import click
+
+from millrace.cli import options, output
+from millrace.cli.output import ATTENTION, DONE, Progress, say
+from millrace.errors import MillraceError
+
+if TYPE_CHECKING:
+    from millrace.build import job
+    from millrace.collect.collector import Tick
+    from millrace.collect.machine import Machine
+    from millrace.collect.shipping import Shipment
+    from millrace.laptop.data_dir import Place
+    from millrace.laptop.usage_pipeline import Cycle, Road
+
+_PUBLISH_EVERY_S = 2.0
 
 
-def say(line: str) -> None:
-    """Answer a person."""
-    print(line, flush=True)  # noqa: T201 the command's answer
+@click.command(short_help="Count what the coding agents of this machine used.")
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Load it here and refresh the usage marts (default: data)."
+)
+@click.option("--lake", metavar="URL", help="Only send it, to gs://BUCKET (default: MILLRACE_LAKE, where it is set).")
+@click.option("--watch", is_flag=True, help="Go on as the logs change, until stopped.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, and write nothing.")
+@options.since
+@options.as_json
+@options.logs
+def collect(
+    data_dir: Path | None,
+    lake: str | None,
+    watch: bool,
+    dry_run: bool,
+    since: date | None,
+    as_json: bool,
+    agents: tuple[str, ...] | None,
+    without: tuple[str, ...],
+    home: Path,
+) -> int:
+    """Read the logs of this machine's coding agents, and add what is new to the lake.
+
+    In a data directory it is loaded and the usage marts are refreshed as well. With a lake it is only sent.
+
+    \b
+    Example: millrace collect --watch
+    """
+    from millrace.config import CollectConfig
+
+    if lake and data_dir:
+        raise click.UsageError("expected --lake or --data-dir, got both")
+    if as_json and watch:
+        raise click.UsageError("expected --json or --watch, got both")
+    url = lake or (None if data_dir else CollectConfig.from_env().lake)
+    if url:
+        return _send(machine_of(home, agents, without, None), url, watch, dry_run, since, as_json)
+    from millrace.laptop.data_dir import Place
+
+    place = Place((data_dir or Path("data")).resolve())
+    machine = machine_of(home, agents, without, place.collector)
+    if machine is None:
+        return DONE
+    if dry_run:
+        return _dry_run(machine, since, as_json)
+    from millrace.laptop.usage_pipeline import road
+
+    with road(machine, place) as way:
+        return _watch(way, machine, since) if watch else _collect(way, since, as_json)
 
 
-def machine_of(options: argparse.Namespace, state: Path | None) -> Machine | None:
-    """Return the machine of a command line; None when it is not to be collected from."""
+def machine_of(
+    home: Path, agents: tuple[str, ...] | None, without: tuple[str, ...], default_state: Path | None
+) -> "Machine | None":
+    """Return the machine of a command line; None when MILLRACE_COLLECT says that nothing is collected."""
+    from millrace.collect.discovery import default_state_folder
+    from millrace.collect.machine import Machine, platform
+    from millrace.collect.parsers.agents import AGENTS
+    from millrace.config import CollectConfig
+
     config = CollectConfig.from_env()
     if config.is_off:
         say("MILLRACE_COLLECT is off: nothing is read, and nothing is sent")
         return None
-    told = Path(config.state) if config.state else None
-    default = default_state_folder(options.home, config.environment, platform())
-    agents = frozenset(options.agents) - frozenset(options.without)
-    return Machine(options.home, config, agents, state or told or default)
+    if config.state:
+        state = Path(config.state).resolve()
+    else:
+        state = default_state or default_state_folder(home, config.environment, platform())
+    return Machine(home, config, frozenset(agents or AGENTS) - frozenset(without), state)
 
 
-def place_of(options: argparse.Namespace) -> Place | None:
-    """Give the data directory of a command line; None when it only sends, to a lake."""
-    is_collect = options.command == "collect"
-    if is_collect and (options.lake or (options.data_dir is None and CollectConfig.from_env().lake)):
-        return None
-    return Place((options.data_dir or Path("data")).resolve())
+def _dry_run(machine: "Machine", since: date | None, as_json: bool) -> int:
+    tick = machine.dry_collector().collect(since=since)
+    if as_json:
+        output.say_json({"would_send": _counts(tick)})
+        return _code(tick)
+    return _show_tick(tick, "would send")
 
 
-def try_out(machine: Machine, options: argparse.Namespace) -> int:
-    """Say what would be sent, and write nothing."""
-    return tell_tick(machine.dry_collector().collect(since=options.since), "would send")
-
-
-def send(machine: Machine, options: argparse.Namespace) -> int:
+def _send(
+    machine: "Machine | None", url: str, is_watching: bool, dry_run: bool, since: date | None, as_json: bool
+) -> int:
     """Read what is new and add it to the lake, once or as the logs change."""
-    lake = wiring.lake_at(str(options.lake or machine.config.lake))
+    from millrace import wiring
+    from millrace.collect.shipping import ship
+
+    if machine is None:
+        return DONE
+    if dry_run:
+        return _dry_run(machine, since, as_json)
+    lake = wiring.lake_at(url)
     with machine.collector() as collector:
 
         def tick(only: set[Path] | None) -> int:
             progress = Progress("read")
-            found = collector.collect(only, options.since, progress.bytes)
+            found = collector.collect(only, since, progress.bytes)
             progress.end()
             sent = ship(machine.spool, lake, collector.collector_id)
-            if options.watch and not (found.rows or found.bad_files or sent.sent or sent.waiting):
-                return 0
-            return tell_tick(found, "collected") | tell_shipment(sent)
+            if is_watching and not (found.rows or found.bad_files or sent.sent or sent.waiting):
+                return DONE
+            if as_json:
+                output.say_json({"collected": _counts(found), "sent": len(sent.sent), "waiting": len(sent.waiting)})
+                return _code(found) | (ATTENTION if sent.waiting else DONE)
+            return _show_tick(found, "collected") | _show_shipment(sent)
 
-        if not options.watch:
+        if not is_watching:
             return tick(None)
-        for only in changes(machine):
+        for only in _changes(machine):
             tick(only)
-    return 0
+    return DONE
 
 
-def changes(machine: Machine, idle_s: float | None = None) -> Iterator[set[Path] | None]:
-    """Give which logs changed, as they change (None: perhaps all); an empty set each `idle_s`. Ctrl-C ends it."""
+def _changes(machine: "Machine", idle_s: float | None = None) -> Iterator[set[Path] | None]:
+    """Yield which logs changed, as they change (None: perhaps all); an empty set each `idle_s`.
+
+    Ctrl-C ends it, and so does the reader of a pipe that goes away.
+    """
+    from millrace.collect.watcher import watch
+
     changes: queue.Queue[set[Path] | None] = queue.Queue()
     stop = threading.Event()
 
@@ -82,7 +156,7 @@ def changes(machine: Machine, idle_s: float | None = None) -> Iterator[set[Path]
     thread = threading.Thread(target=listen, name="watch", daemon=True)
     thread.start()
     try:
-        while True:
+        while not output.is_closed():
             try:
                 yield changes.get(timeout=idle_s)
             except queue.Empty:
@@ -94,8 +168,100 @@ def changes(machine: Machine, idle_s: float | None = None) -> Iterator[set[Path]
         thread.join()
 
 
-def tell_tick(tick: Tick, done: str) -> int:
-    """Say what a tick found; 1 when somebody has to look."""
+def _collect(road: "Road", since: date | None, as_json: bool = False) -> int:
+    """Collect, load and build once."""
+    progress = Progress("read")
+    cycle = road.follower.cycle(since=since, hear=progress.bytes)
+    progress.end()
+    code = _code(cycle.tick) | (ATTENTION if cycle.shipment.waiting or _quarantined(cycle) else DONE)
+    is_due = bool(cycle.inserted + cycle.updated) or not road.warehouse.last_builds(1)
+    if not as_json:
+        _show_tick(cycle.tick, "collected")
+        _show_shipment(cycle.shipment)
+        _show_loads(cycle)
+    outcome = _build(road) if is_due else None
+    if as_json:
+        loaded = {"files": len(cycle.loads), "inserted": cycle.inserted, "updated": cycle.updated}
+        state = outcome.state if outcome else "current"
+        output.say_json({"collected": _counts(cycle.tick), "loaded": loaded, "build": state})
+        return code | (ATTENTION if state == "failed" else DONE)
+    if outcome is None:
+        say("nothing new")
+        return code
+    return code | _show_build(outcome, road.place)
+
+
+def _build(road: "Road", anew: bool = False) -> "job.Outcome":
+    progress = Progress("build")
+    outcome = road.build(anew, lambda node, total: progress.step(node.name, total))
+    progress.end()
+    return outcome
+
+
+def _watch(road: "Road", machine: "Machine", since: date | None) -> int:
+    """Collect, load and refresh as the logs change."""
+    _collect(road, since)
+    if road.follower.scripts is None:
+        outcome = _build(road)
+        if outcome.state == "failed":
+            return _show_build(outcome, road.place)
+    is_published, published_at = True, time.monotonic()
+    for only in _changes(machine, idle_s=_PUBLISH_EVERY_S):
+        if only != set():
+            try:
+                cycle = road.follower.cycle(only, since)
+            except (MillraceError, OSError) as error:
+                output.fail(DONE, f"{error}; it is tried again")
+                continue
+            if cycle.inserted + cycle.updated:
+                is_published = False
+                spent = ", ".join(f"{step} {s * 1000:.0f}" for step, s in cycle.seconds.items())
+                say(f"{cycle.inserted:,} events inserted, {cycle.updated:,} updated (ms: {spent})")
+            _show_bad_files(cycle.tick)
+        if not is_published and time.monotonic() - published_at >= _PUBLISH_EVERY_S:
+            road.publish()
+            is_published, published_at = True, time.monotonic()
+    if not is_published:
+        road.publish()
+    return DONE
+
+
+def backfill(machine: "Machine", place: "Place", force: bool) -> int:
+    """Read all logs, load all that is in the lake, refresh all marts, and print how it went."""
+    from millrace.laptop.usage_pipeline import road
+
+    with road(machine, place) as way:
+        if force:
+            way.collector.force()
+        progress = Progress("read")
+        cycle = way.follower.cycle(hear=progress.bytes)
+        progress.end()
+        outcome = _build(way, anew=force)
+        code = _show_tick(cycle.tick, "read") | _show_shipment(cycle.shipment) | _show_loads(cycle)
+        built = outcome.build.seconds if outcome.build else 0.0
+        for step, seconds in (cycle.seconds | {"marts": built}).items():
+            say(f"  {step:<8} {seconds:8.1f} s")
+        if way.follower.scripts is not None:
+            marts = way.follower.scripts.marts
+            counts = {mart: way.warehouse.query(f"SELECT count(*) FROM mart.{mart}")[0][0] for mart in marts}  # noqa: S608
+            say("marts: " + ", ".join(f"{mart} {rows:,}" for mart, rows in counts.items()))
+        return code | _show_build(outcome, place)
+
+
+def _code(tick: "Tick") -> int:
+    return ATTENTION if tick.bad_files else DONE
+
+
+def _counts(tick: "Tick") -> dict[str, Any]:
+    """Return a tick for a program."""
+    fields = asdict(tick)
+    fields["skipped"] = {f"{agent} {reason}": n for (agent, reason), n in tick.skipped.items()}
+    fields["bad_files"] = {str(path): reason for path, reason in tick.bad_files.items()}
+    return fields
+
+
+def _show_tick(tick: "Tick", done: str) -> int:
+    """Print what a tick found, and return the exit code for it."""
     events = f"{tick.new:,} new events, {tick.changed:,} changed, {tick.unchanged:,} told again"
     say(f"{done} {tick.rows:,} rows: {events}; {tick.read:,} of {tick.looked_at:,} logs, {tick.lines:,} lines")
     if tick.before_since:
@@ -103,46 +269,38 @@ def tell_tick(tick: Tick, done: str) -> int:
     if tick.skipped:
         by_reason = ", ".join(f"{agent} {reason} {n:,}" for (agent, reason), n in sorted(tick.skipped.items()))
         say(f"lines without an event: {by_reason}")
+    _show_bad_files(tick)
+    return _code(tick)
+
+
+def _show_bad_files(tick: "Tick") -> None:
     for path, reason in tick.bad_files.items():
         say(f"look: {path} cannot be read: {reason}")
-    return 1 if tick.bad_files else 0
 
 
-def tell_shipment(shipment: Shipment) -> int:
-    """Say what waits; 1 when something does."""
+def _show_shipment(shipment: "Shipment") -> int:
     if shipment.waiting:
         say(f"look: {len(shipment.waiting):,} files wait to be sent: {shipment.error}; the next time sends them")
-    return 1 if shipment.waiting else 0
+    return ATTENTION if shipment.waiting else DONE
 
 
-class Progress:
-    """One line that tells a person how long something will take; nothing where nobody watches."""
+def _quarantined(cycle: "Cycle") -> list[Any]:
+    return [entry for entry in cycle.loads if entry.quarantine_reason is not None]
 
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._started = self._said_at = time.monotonic()
-        self._steps = 0
-        self._is_shown = False
 
-    def bytes(self, done: int, total: int, path: Path) -> None:
-        """Hear how much of all was read."""
-        self._show(done, total, f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+def _show_loads(cycle: "Cycle") -> int:
+    unchanged = sum(entry.rows_unchanged + entry.rows_superseded for entry in cycle.loads)
+    rows = f"{cycle.inserted:,} inserted, {cycle.updated:,} updated, {unchanged:,} known"
+    say(f"loaded {len(cycle.loads):,} files: {rows}")
+    quarantined = _quarantined(cycle)
+    for entry in quarantined:
+        say(f"look: {entry.version.name} is in quarantine: {entry.quarantine_reason}")
+    return ATTENTION if quarantined else DONE
 
-    def step(self, name: str, total: int) -> None:
-        """Hear that one of so many steps was done."""
-        self._steps += 1
-        self._show(self._steps, total, name)
 
-    def end(self) -> None:
-        """Take the line away."""
-        if self._is_shown:
-            sys.stderr.write("\r\x1b[K")
-
-    def _show(self, done: int, total: int, note: str) -> None:
-        now = time.monotonic()
-        if not sys.stderr.isatty() or now - self._said_at < 0.2 or not total:
-            return
-        self._said_at, self._is_shown = now, True
-        left_s = (now - self._started) * (total - done) / max(done, 1)
-        sys.stderr.write(f"\r\x1b[K{self._what} {100 * done // total} %, {note}, about {left_s:,.0f} s left")
-        sys.stderr.flush()
+def _show_build(outcome: "job.Outcome", place: "Place") -> int:
+    bad = [node for node in outcome.build.nodes if not node.is_good] if outcome.build else []
+    for node in bad:
+        say(f"look: {node.name}: {node.message}")
+    say(f"look: {len(bad)} nodes of the build are not good" if bad else str(place.published))
+    return ATTENTION if outcome.state == "failed" else DONE

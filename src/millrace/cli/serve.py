@@ -1,72 +1,26 @@
-"""The read API over what is configured, and the command that serves it on this machine alone."""
+"""`millrace serve`: the page and the read API of a data directory, for this machine alone."""
 
-import argparse
-import socket
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
-from fastapi import FastAPI
+import click
 
-from millrace import log, wiring
-from millrace.api.app import Api, create
-from millrace.config import ApiConfig, StatusConfig
-from millrace.errors import ConfigError
-from millrace.laptop.data_dir import Place
-from millrace.status import report
-from millrace.status.report import Collecting, Status
-
-_LOOPBACK = "127.0.0.1"
+from millrace.cli import options, output
+from millrace.cli.output import DONE
 
 
-def application(
-    config: ApiConfig, collecting: Callable[[], Collecting] = Collecting, hosts: tuple[str, ...] = ("*",)
-) -> FastAPI:
-    """Make the application over what is configured; `collecting` knows of a collector on the same machine."""
-    reader = wiring.reader_of(config)
-    limits = StatusConfig.from_env()
+@click.command(short_help="Show the marts as a page, and answer the read API.")
+@options.data_dir
+@click.option("--port", type=int, default=8765, show_default=True, metavar="N", help="0: any that is free.")
+def serve(data_dir: Path, port: int) -> int:
+    """Show the marts as a page, and answer the read API, to this machine alone.
 
-    def now() -> Status:
-        lake, desk = wiring.lake_at(config.lake), wiring.lake_at(config.quarantine)
-        return report.assemble(lake, report.of_reader(reader), desk, collecting(), limits, now=datetime.now(UTC))
+    The page is at /, the routes are below /api (openapi.json lists them). It never waits for a run.
 
-    return create(Api(reader, now), hosts)
-
-
-def listening(port: int) -> socket.socket:
-    """Open the door to programs of this machine; ConfigError when the port is taken.
-
-    That it is TCP is said although it goes without saying: asyncio sends small packets at once only of such a socket,
-    and else a client that waits for the rest of an answer is given it 40 ms later.
+    \b
+    Example: millrace serve --port 8000
     """
-    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind((_LOOPBACK, port))
-        door.listen()
-    except (OSError, OverflowError) as error:
-        door.close()
-        raise ConfigError(f"port {port} cannot be used: {error}; give another --port") from error
-    return door
+    from millrace.laptop import server
+    from millrace.laptop.data_dir import Place
 
-
-def serve(options: argparse.Namespace) -> int:
-    """Serve the marts of a data directory, to this machine only, until it is stopped."""
-    import uvicorn
-
-    from millrace.laptop.status import collecting
-
-    place = Place((options.data_dir or Path("data")).resolve())
-    if not place.root.exists():
-        raise ConfigError(f"nothing has run in {place.root} yet; type: make run")
-    door = listening(options.port)
-    app = application(place.api_config(), lambda: collecting(place), (_LOOPBACK, "localhost"))
-    log.start()
-    with door:
-        where = f"http://{_LOOPBACK}:{door.getsockname()[1]}"
-        print(f"{where} shows the marts of {place.root}; Ctrl-C ends it", flush=True)  # noqa: T201 the command's answer
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
-        with suppress(KeyboardInterrupt):  # the way to end it
-            server.run([door])
-    return 0
+    server.serve(Place(data_dir.resolve()), port, output.say)
+    return DONE

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from millrace.config import ApiConfig, BuildConfig, LoadConfig
+from millrace.config import ApiConfig, BuildConfig, CollectConfig, LoadConfig
 from millrace.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -49,6 +49,11 @@ class Place:
     def collector(self) -> Path:
         """Where the collector notes how far it has read this machine's logs."""
         return self.root / "collector"
+
+    def collector_state(self) -> Path:
+        """Return where the collector of this machine keeps its state: MILLRACE_COLLECT_STATE, or `collector`."""
+        told = CollectConfig.from_env().state
+        return Path(told).resolve() if told else self.collector
 
     @property
     def running(self) -> Path:

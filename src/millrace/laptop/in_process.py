@@ -1,6 +1,7 @@
 """The functions, served in this process and subscribed to what they are subscribed to on Google Cloud."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -15,7 +16,8 @@ from millrace.errors import ConfigError
 from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.lake import Lake
 from millrace.lake.local import LocalLake
-from millrace.laptop.data_dir import PROJECT
+from millrace.laptop.data_dir import PROJECT, Place
+from millrace.laptop.source import NO_SOURCE
 from millrace.tables import EXTRACTED
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.wiring import RequestedBuilds
@@ -75,6 +77,16 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
             )
     warehouse = wiring.duckdb_at(load.warehouse, load.memory)
     return Pipeline(lake, quarantine, warehouse, bus, job)
+
+
+@contextmanager
+def opened(place: Place, source: Mapping[str, str] | None = None) -> Iterator[Pipeline]:
+    """Yield the pipeline of a data directory; without the settings of a source it is not asked."""
+    pipeline = connect(place.settings() | dict(source or NO_SOURCE))
+    try:
+        yield pipeline
+    finally:
+        pipeline.warehouse.close()
 
 
 def _function(folder: str, target: str, signature: str) -> Flask:

@@ -1,6 +1,5 @@
 """The usage of a simulated team: the logs of its coding agents, collected as on the developers' machines."""
 
-import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from millrace.config import CollectConfig
 from millrace.errors import ConfigError
 from millrace.lake import Lake, ObjectVersion
 from millrace.laptop.data_dir import Place
-from millrace.laptop.source import SIMULATOR, world_arguments
+from millrace.laptop.source import SIMULATOR, SourceOptions
 from millrace.warehouse import Warehouse
 
 _NO_SETTINGS = CollectConfig(is_off=False, lake=None, user=None, hash_key=None, state=None, environment={})
@@ -55,10 +54,10 @@ class Usage:
         return fields | {"balanced": self.is_balanced}
 
 
-def collect_homes(options: argparse.Namespace, place: Place, lake: Lake) -> Usage:
+def collect_homes(source: SourceOptions, place: Place, lake: Lake) -> Usage:
     """Have the simulator write each developer's logs, and collect what is new in them."""
     folder = place.root / "homes"
-    _write(folder, world_arguments(options))
+    _write(folder, source.world())
     events, bad_files, versions = 0, 0, list[ObjectVersion]()
     homes = sorted(folder.iterdir())
     for home in homes:

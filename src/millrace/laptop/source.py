@@ -1,12 +1,12 @@
 """The source of a run: a server that was named, or the simulator as a process of its own."""
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,47 @@ SIMULATOR_KEY = "cursor-sim-dev-key"
 
 SIMULATOR = Path(__file__).resolve().parents[3] / "local"
 """Where `python -m simulator` is found."""
+
+
+NO_SOURCE = {"MILLRACE_SOURCE_URL": "http://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
+"""Settings for a pipeline that reads no source."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """Which source a run reads: the server at `source_url`, or a simulator with these options."""
+
+    source_url: str | None = None
+    developers: int = 5
+    days: int = 90
+    seed: int = 1
+    velocity: str = "medium"
+    clone_share: float = 0.02
+    usage: bool = True
+    end: str | None = None
+    from_recording: Path | None = None
+    limiter: bool = True
+
+    @property
+    def name(self) -> str:
+        """The source as a data directory is bound to it; a simulated one's days may grow, its rows stay the same."""
+        if self.source_url:
+            return self.source_url
+        if self.from_recording:
+            return f"the recording {self.from_recording.name}"
+        return f"the simulator with {self.developers} developers, seed {self.seed}, {self.velocity} velocity"
+
+    @property
+    def has_agent_logs(self) -> bool:
+        """Whether the developers of this source have logs of coding agents that are to be collected."""
+        return self.usage and not self.source_url and not self.from_recording
+
+    def world(self) -> list[str]:
+        """Return the simulator's options for this company."""
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        names = ("developers", "days", "seed", "velocity", "clone_share")
+        arguments = [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in names]
+        return [*arguments, f"--end={self.end or midnight.isoformat()}"]
 
 
 @contextmanager
@@ -43,39 +84,21 @@ def simulator(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def source_settings(
-    options: argparse.Namespace, place: Place, stack: ExitStack, say: Callable[[str], None]
+    source: SourceOptions, place: Place, stack: ExitStack, say: Callable[[str], None]
 ) -> dict[str, str]:
-    """Give the settings of the source: the server that was named, or a simulator started for this run."""
-    if options.drops:
-        return {"MILLRACE_SOURCE_URL": "http://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
+    """Return the settings of the source: the server that was named, or a simulator that runs as long as `stack`."""
     key = config.source_key(SIMULATOR_KEY)
-    if options.source_url:
-        place.belongs_to(options.source_url)
-        return {"MILLRACE_SOURCE_URL": options.source_url, "MILLRACE_SOURCE_KEY": key}
-    place.belongs_to(world_of(options))
+    place.belongs_to(source.name)
+    if source.source_url:
+        return {"MILLRACE_SOURCE_URL": source.source_url, "MILLRACE_SOURCE_KEY": key}
     say("starting the simulator")
-    url = stack.enter_context(simulator([*_simulator_arguments(options), "--key", key]))
-    paced = {} if options.limiter else {"MILLRACE_REQUESTS_PER_MINUTE": "0"}
+    url = stack.enter_context(simulator([*_simulator_arguments(source), "--key", key]))
+    paced = {} if source.limiter else {"MILLRACE_REQUESTS_PER_MINUTE": "0"}
     return {"MILLRACE_SOURCE_URL": url, "MILLRACE_SOURCE_KEY": key} | paced
 
 
-def _simulator_arguments(options: argparse.Namespace) -> list[str]:
-    limiter = "--limiter" if options.limiter else "--no-limiter"
-    if options.from_recording:
-        return [limiter, "--from-recording", str(options.from_recording.resolve())]
-    return [limiter, *world_arguments(options)]
-
-
-def world_arguments(options: argparse.Namespace) -> list[str]:
-    """Give the simulator's options for the world of these."""
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    world = {name: getattr(options, name) for name in ("developers", "days", "seed", "velocity", "clone_share")}
-    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in world.items()]
-    return [*arguments, f"--end={options.end or midnight.isoformat()}"]
-
-
-def world_of(options: argparse.Namespace) -> str:
-    """Name the simulated source; its days may grow, its rows stay the same."""
-    if options.from_recording:
-        return f"the recording {options.from_recording.name}"
-    return f"the simulator with {options.developers} developers, seed {options.seed}, {options.velocity} velocity"
+def _simulator_arguments(source: SourceOptions) -> list[str]:
+    limiter = "--limiter" if source.limiter else "--no-limiter"
+    if source.from_recording:
+        return [limiter, "--from-recording", str(source.from_recording.resolve())]
+    return [limiter, *source.world()]

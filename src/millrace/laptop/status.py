@@ -1,9 +1,7 @@
 """How things are in a data directory, as `millrace etl status` and `local/run_all.py status` say it."""
 
-import argparse
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from millrace import wiring
 from millrace.collect import lock
@@ -17,20 +15,8 @@ from millrace.warehouse.duckdb.read_only import Held, glance
 EXIT_CODES = {"live": 0, "syncing": 0, "stale": 1, "error": 3}
 
 
-def say(line: str) -> None:
-    """Answer a person."""
-    print(line, flush=True)  # noqa: T201 the command's answer
-
-
-def show_status(options: argparse.Namespace) -> int:
-    """Say how things are, as text or as JSON; gives the exit code for a monitor."""
-    now = status_of(Place((options.data_dir or Path("data")).resolve()))
-    tell(now, is_json=options.format == "json")
-    return EXIT_CODES[now.health]
-
-
-def tell(now: Status, is_json: bool) -> None:
-    """Say a status."""
+def show(now: Status, say: Callable[[str], None], is_json: bool) -> None:
+    """Print a status."""
     for line in [now.to_json()] if is_json else text.lines(now):
         say(line)
 
@@ -45,7 +31,7 @@ def status_of(place: Place, now: datetime | None = None) -> Status:
 
 def collecting(place: Place) -> Collecting:
     """Say whether a collector of this data directory runs."""
-    pid = lock.holder(place.collector)
+    pid = lock.holder(place.collector_state())
     return Collecting(pid is not None, pid)
 
 

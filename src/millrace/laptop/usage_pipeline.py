@@ -1,24 +1,34 @@
 """From the agents' logs to usage marts, all on one machine: collect, put into the lake, load, refresh the marts.
 
 Each step is the one that a deployment has: the collector's, the load function's, and dbt's own statements (see
-refreshing.py). A cycle may stop between any two of them; the next one finds what is missing by the facts: files that
+build/refresh.py). A cycle may stop between any two of them; the next one finds what is missing by the facts: files that
 wait in the spool, objects that the ledger does not know, changes beyond a mart's watermark.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from millrace import wiring
+from millrace.build import job
+from millrace.build.dbt import Node
 from millrace.build.refresh import MartScripts
 from millrace.bus.events import ObjectFinalized
+from millrace.collect.checkpoints import Store
 from millrace.collect.collector import Collector, Hear, Tick, unheard
+from millrace.collect.machine import Machine
 from millrace.collect.shipping import Shipment, ship
+from millrace.errors import ConfigError
 from millrace.lake import StoredObject
+from millrace.laptop.data_dir import Place
 from millrace.load import handler
 from millrace.load.handler import Loader
+from millrace.status import usage_checks
+from millrace.status.usage_checks import Diagnosis
 from millrace.warehouse import LedgerEntry
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -86,3 +96,52 @@ def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
     started = time.monotonic()
     yield
     seconds[step] = time.monotonic() - started
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """The whole road on this machine."""
+
+    place: Place
+    warehouse: DuckDBWarehouse
+    collector: Collector
+    follower: Follower
+
+    def build(self, anew: bool = False, hear: Callable[[Node, int], None] = lambda node, total: None) -> job.Outcome:
+        """Let dbt build and test all that is due; afterwards its scripts can refresh the usage marts."""
+        outcome = job.run(wiring.builder_of(self.place.build_config(), hear), force=True, anew=anew)
+        if outcome.state != "failed":
+            self.follower.scripts = MartScripts.of_last_build(self.place.dbt)
+        return outcome
+
+    def publish(self) -> None:
+        """Let readers see the usage marts as they are."""
+        for build in self.warehouse.last_builds(1):
+            self.warehouse.publish(build)
+
+
+@contextmanager
+def road(machine: Machine, place: Place) -> Iterator[Road]:
+    """Give the road; while it is used, no run, no build and no other collector uses the data directory."""
+    with ExitStack() as stack:
+        stack.enter_context(place.alone())
+        load = place.load_config()
+        warehouse = wiring.duckdb_at(load.warehouse, load.memory)
+        stack.callback(warehouse.close)
+        warehouse.ensure_tables()
+        collector = stack.enter_context(machine.collector())
+        follower = Follower(collector, machine.spool, wiring.loader_of(load), warehouse)
+        yield Road(place, warehouse, collector, follower)
+
+
+def diagnose(place: Place) -> Diagnosis:
+    """Return what to look at in the usage of a data directory; ConfigError when nothing was built in it yet."""
+    if not place.published.exists():
+        raise ConfigError(f"nothing was built in {place.root} yet; type: millrace run, or: millrace collect")
+    load = place.load_config()
+    warehouse = wiring.duckdb_at(load.warehouse, load.memory)
+    skipped: Counter[tuple[str, str]] = Counter()
+    for state in sorted(place.collector_state().glob("**/state.sqlite")):
+        with closing(Store.copy(state.parent)) as store:
+            skipped.update(store.skipped())
+    return usage_checks.diagnose(warehouse.query_published, skipped)

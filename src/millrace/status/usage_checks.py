@@ -1,7 +1,7 @@
 """What somebody should look at before usage is trusted: what has no price, what is nobody's, what could not be read."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -56,6 +56,13 @@ class Diagnosis:
     def is_well(self) -> bool:
         """Whether every response has a price and every row could be used; a map may be incomplete on purpose."""
         return not self.unpriced and self.unusable_rows == 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for a program."""
+        fields = {name: [asdict(each) for each in getattr(self, name)] for name in ("unpriced", "projects", "users")}
+        money = {source: {"events": n, "cost_usd": cost} for source, (n, cost) in self.money.items()}
+        skipped = {f"{agent} {reason}": n for (agent, reason), n in self.skipped.items()}
+        return fields | {"money": money, "unusable_rows": self.unusable_rows, "skipped": skipped}
 
 
 def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:

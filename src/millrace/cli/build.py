@@ -1,0 +1,45 @@
+"""`millrace build`: let dbt build what is due."""
+
+import sys
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from millrace.cli import options, output
+from millrace.cli.output import ATTENTION, DONE
+
+
+@click.command(short_help="Build the marts that are due.")
+@options.data_dir
+@click.option("--force", is_flag=True, help="Build although nothing new was loaded: a model changed.")
+@options.as_json
+def build(data_dir: Path, force: bool, as_json: bool) -> int:
+    """Build the marts that are due, or what failed in the last build.
+
+    \b
+    Example: millrace build --force
+    """
+    from millrace import wiring
+    from millrace.build import job
+    from millrace.config import BuildConfig
+    from millrace.laptop.data_dir import Place
+    from millrace.laptop.in_process import opened
+
+    place = Place(data_dir.resolve())
+    with place.alone(), opened(place) as pipeline:
+        with redirect_stdout(sys.stderr):  # where dbt says which test failed; the answer is ours
+            outcome = job.run(wiring.builder_of(BuildConfig.from_env()), retry=True, force=force)
+        newest = pipeline.warehouse.last_builds(1)
+    bad = [node for node in outcome.build.nodes if not node.is_good] if outcome.build else []
+    if as_json:
+        built = newest[0].built_through if newest else None
+        output.say_json({"state": outcome.state, "built_through": built, "not_good": [asdict(node) for node in bad]})
+    else:
+        through = f", built through {newest[0].built_through}" if newest else ""
+        hint = "; --force builds all the same" if outcome.state == "current" else ""
+        output.say(f"{outcome.state}{through}{hint}")
+        for node in bad:
+            output.say(f"  {node.status}: {node.name}: {node.message}")
+    return ATTENTION if outcome.state == "failed" else DONE

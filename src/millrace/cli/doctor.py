@@ -1,0 +1,30 @@
+"""`millrace doctor`: what to look at before usage is trusted. `millrace usage doctor` is an alias."""
+
+from pathlib import Path
+
+import click
+
+from millrace.cli import options, output
+from millrace.cli.output import ATTENTION, DONE
+
+
+@click.command(short_help="List what has no price, no owner, or no meaning.")
+@options.data_dir
+@options.as_json
+def doctor(data_dir: Path, as_json: bool) -> int:
+    """List unpriced models, unmapped projects and users, and unreadable log lines.
+
+    \b
+    Example: millrace doctor
+    """
+    from millrace.laptop.data_dir import Place
+    from millrace.laptop.usage_pipeline import diagnose
+    from millrace.status import usage_checks
+
+    diagnosis = diagnose(Place(data_dir.resolve()))
+    if as_json:
+        output.say_json(diagnosis.to_json())
+    else:
+        for line in usage_checks.lines(diagnosis):
+            output.say(line)
+    return DONE if diagnosis.is_well else ATTENTION

@@ -1,0 +1,107 @@
+"""Options that several verbs have, and the types of their values."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Day(click.ParamType[date]):
+    """A day like 2026-01-31."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day that a text names."""
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"expected a day like 2026-01-31, got {value!r}", param, ctx)
+
+
+class Agents(click.ParamType[tuple[str, ...]]):
+    """Names of coding agents, separated by commas."""
+
+    name = "agents"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names of a text, each of a known agent."""
+        from millrace.collect.parsers.agents import AGENTS
+
+        names = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not names or not set(names) <= set(AGENTS):
+            self.fail(f"expected names of {', '.join(AGENTS)}, separated by commas, got {value!r}", param, ctx)
+        return names
+
+
+_PATH = click.Path(path_type=Path)
+
+
+def data_dir(command: F) -> F:
+    """Add `--data-dir`, the folder of everything that is kept."""
+    option = click.option(
+        "--data-dir", type=_PATH, default=Path("data"), help="Everything is kept here (default: data)."
+    )
+    return option(command)
+
+
+def as_json(command: F) -> F:
+    """Add `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")(command)
+
+
+def since(command: F) -> F:
+    """Add `--since`."""
+    return click.option("--since", type=Day(), help="Leave out what is older.")(command)
+
+
+def logs(command: F) -> F:
+    """Add the options that say whose logs are read."""
+    for option in (
+        click.option("--home", type=_PATH, default=Path.home, help="Home folder to scan (default: yours)."),
+        click.option("--without", type=Agents(), default=(), metavar="AGENTS", help="Leave these agents out."),
+        click.option("--agents", type=Agents(), help="Only these agents: claude,codex,… (default: all)."),
+    ):
+        command = option(command)
+    return command
+
+
+def source(command: F) -> F:
+    """Add the options that name the source: a server, or the embedded simulator."""
+    for option in reversed(
+        (
+            click.option("--source-url", metavar="URL", help="A server of the source API; key in MILLRACE_SOURCE_KEY."),
+            click.option("--developers", type=int, default=5, show_default=True, help="Simulator: size of the team."),
+            click.option("--days", type=int, default=90, show_default=True, help="Simulator: days of history."),
+            click.option("--seed", type=int, default=1, show_default=True, help="Simulator: which company."),
+            click.option(
+                "--velocity",
+                type=click.Choice(["low", "medium", "high"]),
+                default="medium",
+                show_default=True,
+                help="Simulator: pull requests a day.",
+            ),
+            click.option(
+                "--clone-share",
+                type=float,
+                default=0.02,
+                show_default=True,
+                help="Simulator: share of developers without an e-mail on their pull requests.",
+            ),
+            click.option(
+                "--usage/--no-usage",
+                default=True,
+                show_default=True,
+                help="Simulator: collect the logs of the developers' coding agents too.",
+            ),
+            click.option("--end", metavar="INSTANT", help="Simulator: its now (default: last midnight, UTC)."),
+            click.option("--from-recording", type=_PATH, metavar="FILE", help="Simulator: serve recorded rows."),
+            click.option("--limiter/--no-limiter", default=True, show_default=True, help="Simulator: rate limit."),
+        )
+    ):
+        command = option(command)
+    return command

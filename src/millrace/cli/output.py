@@ -1,0 +1,87 @@
+"""What the commands print: lines, JSON, one line of progress, errors; and the exit codes."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+DONE = 0
+ATTENTION = 1
+USAGE = 2
+FAILED = 3
+INTERRUPTED = 130
+
+_closed = False
+
+
+def say(line: str) -> None:
+    """Print a line; once the reader of a pipe is gone, print nothing."""
+    try:
+        print(line, flush=True)  # noqa: T201 the command's answer
+    except BrokenPipeError:
+        close()
+
+
+def say_json(value: object) -> None:
+    """Print a value as JSON, for a program."""
+    say(json.dumps(value, indent=1, default=str))
+
+
+def fail(code: int, why: object) -> int:
+    """Print an error, and return the exit code."""
+    print(f"error: {why}", file=sys.stderr)  # noqa: T201 the command's answer
+    return code
+
+
+def flush() -> None:
+    """Send what was printed to the reader of a pipe, as long as there is one."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        close()
+
+
+def close() -> None:
+    """Discard all later output: the reader of the pipe is gone, and a flush at exit would complain."""
+    global _closed
+    _closed = True
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def is_closed() -> bool:
+    """Return whether the reader of the output is gone."""
+    return _closed
+
+
+class Progress:
+    """One line on a terminal that says how far a step is; nothing where standard error is no terminal."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._started = self._said_at = time.monotonic()
+        self._steps = 0
+        self._is_shown = False
+
+    def bytes(self, done: int, total: int, path: Path) -> None:
+        """Show how many of all bytes were read."""
+        self._show(done, total, f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+
+    def step(self, name: str, total: int) -> None:
+        """Show that one of `total` steps was done."""
+        self._steps += 1
+        self._show(self._steps, total, name)
+
+    def end(self) -> None:
+        """Remove the line."""
+        if self._is_shown:
+            sys.stderr.write("\r\x1b[K")
+
+    def _show(self, done: int, total: int, note: str) -> None:
+        now = time.monotonic()
+        if not sys.stderr.isatty() or now - self._said_at < 0.2 or not total:
+            return
+        self._said_at, self._is_shown = now, True
+        left_s = (now - self._started) * (total - done) / max(done, 1)
+        sys.stderr.write(f"\r\x1b[K{self._what} {100 * done // total} %, {note}, about {left_s:,.0f} s left")
+        sys.stderr.flush()

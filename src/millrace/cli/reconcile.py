@@ -1,0 +1,111 @@
+"""`millrace reconcile`: compare source, lake and warehouse, or add up one run."""
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from millrace.cli import options, output
+from millrace.cli.output import ATTENTION, DONE
+
+if TYPE_CHECKING:
+    from millrace.extract.audit import Audit
+    from millrace.laptop.data_dir import Place
+    from millrace.laptop.in_process import Pipeline
+    from millrace.runs.reconcile import UsageLine
+
+_SHOWN_KEYS = 20
+
+
+@click.command(short_help="Compare source, lake and warehouse, row by row.")
+@click.argument("run_id", metavar="[RUN]", required=False)
+@options.data_dir
+@options.since
+@options.as_json
+@options.source
+def reconcile(run_id: str | None, data_dir: Path, since: date | None, as_json: bool, **source: Any) -> int:
+    """Compare source, lake and warehouse, down to the keys of the rows in which they differ.
+
+    With RUN, add up that run as it is now: a part that was loaded from quarantine since counts as loaded.
+
+    \b
+    Example: millrace reconcile
+    """
+    from millrace.laptop.data_dir import Place
+    from millrace.laptop.source import SourceOptions
+
+    place = Place(data_dir.resolve())
+    if run_id is not None:
+        return _add_up(place, run_id, as_json)
+    return _compare(place, SourceOptions(**source), since, as_json)
+
+
+def _compare(place: "Place", source: Any, since: date | None, as_json: bool) -> int:
+    from millrace import wiring
+    from millrace.config import ExtractConfig
+    from millrace.extract.audit import audit
+    from millrace.laptop.in_process import opened
+    from millrace.laptop.source import source_settings
+    from millrace.load import quarantine
+
+    with ExitStack() as stack:
+        stack.enter_context(place.alone())
+        pipeline = stack.enter_context(opened(place, source_settings(source, place, stack, lambda line: None)))
+        client = wiring.extractor_of(ExtractConfig.from_env()).client
+        audits = audit(pipeline.lake, quarantine.settled(pipeline.warehouse), pipeline.warehouse, client, since)
+        loaded, usage = _usage(pipeline)
+    agree = [line.events == loaded and line.agrees_with(usage[0]) for line in usage]
+    if as_json:
+        output.say_json({"tables": [asdict(each) for each in audits], "usage": [asdict(line) for line in usage]})
+    else:
+        for each in audits:
+            _show(each)
+        for line, is_good in zip(usage, agree, strict=True) if loaded or not all(agree) else ():
+            told = f"{line.events:,} events of {loaded:,} loaded, {line.tokens:,} tokens, ${line.cost_usd:,.2f}"
+            output.say(f"{'✓' if is_good else '✗'} {line.name:<18} {told}")
+    differs = any(each.differences for each in audits) or not all(agree)
+    return ATTENTION if differs else DONE
+
+
+def _usage(pipeline: "Pipeline") -> "tuple[int, list[UsageLine]]":
+    """Add up usage; nothing before the first build."""
+    from millrace.runs.reconcile import reconcile_usage
+
+    return reconcile_usage(pipeline.warehouse.query) if pipeline.warehouse.last_builds() else (0, [])
+
+
+def _show(audit: "Audit") -> None:
+    from millrace.tables import EXTRACTED
+
+    source = "?" if audit.in_source is None else f"{audit.in_source:,}"
+    asked = f"source {source}, " if audit.table in EXTRACTED else ""
+    counts = f"{asked}lake {audit.in_lake:,}, warehouse {audit.in_warehouse:,} rows"
+    output.say(f"{'✗' if audit.differences else '✓'} {audit.table:<14} {counts}")
+    for difference in audit.differences:
+        shown = ", ".join("/".join(map(str, key)) for key in difference.keys[:_SHOWN_KEYS])
+        more = f" and {len(difference.keys) - _SHOWN_KEYS:,} more" if len(difference.keys) > _SHOWN_KEYS else ""
+        output.say(f"    {len(difference.keys):,} {difference.what}: {shown}{more}")
+
+
+def _add_up(place: "Place", run_id: str, as_json: bool) -> int:
+    from millrace.laptop.in_process import opened
+    from millrace.laptop.report import sentence
+    from millrace.load import quarantine, sweep
+    from millrace.runs.reconcile import reconcile, unfinished
+
+    with place.alone(), opened(place) as pipeline:
+        if run_id not in sweep.run_ids(pipeline.lake):
+            raise click.UsageError(f"there is no run {run_id!r}; `millrace status` lists the last ones")
+        lines = reconcile(pipeline.lake, quarantine.settled(pipeline.warehouse), run_id)
+        missing = unfinished(pipeline.lake, run_id)
+    if as_json:
+        output.say_json({"run_id": run_id, "tables": [line.to_json() for line in lines], "not_extracted": missing})
+    else:
+        for line in lines:
+            output.say(sentence(line))
+        for task_id in missing:
+            output.say(f"  ✗ {task_id:<14} was not extracted")
+    return DONE if all(line.is_balanced for line in lines) and not missing else ATTENTION

@@ -1,0 +1,147 @@
+"""A run of the whole pipeline on this machine, from the source to the marts."""
+
+import sys
+import time
+from contextlib import ExitStack, redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from millrace import wiring
+from millrace.build import job
+from millrace.config import BuildConfig
+from millrace.laptop import drops, in_process, simulated_usage
+from millrace.laptop.data_dir import Place
+from millrace.laptop.progress import Watcher
+from millrace.laptop.report import Report
+from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
+from millrace.load import sweep
+from millrace.load.sweep import Patience
+from millrace.runs import reconcile
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run is asked for."""
+
+    data_dir: Path
+    source: SourceOptions
+    since: date | None = None
+    full_refresh: bool = False
+    drops: bool = False
+    builds: bool = True
+    force: bool = False
+
+
+class Engine(Protocol):
+    """A way to run the functions, from the start of a run until all of it is loaded."""
+
+    folder: str
+
+    def load(
+        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+    ) -> None:
+        """Extract and load what the options ask for; what is started ends with `stack`, the outcome is in `report`."""
+
+
+def run(options: RunOptions, engine: Engine) -> Report:
+    """Do what the options ask for, and return the outcome."""
+    place = _place(options, engine)
+    report = Report(place)
+    started = time.monotonic()
+    with ExitStack() as stack:
+        stack.enter_context(place.alone())
+        watcher = stack.enter_context(Watcher())
+        source = NO_SOURCE if options.drops else source_settings(options.source, place, stack, watcher.say)
+        settings = place.settings() | source
+        report.seconds["start"] = time.monotonic() - started
+        engine.load(stack, options, settings, watcher, report)
+        if options.builds:
+            _build(options, watcher, report)
+    report.seconds["total"] = time.monotonic() - started
+    return report
+
+
+def dry_run(options: RunOptions, engine: Engine) -> str:
+    """Return what a run would do, in a sentence."""
+    place = _place(options, engine)
+    then = "then build the marts" if options.builds else "and leave the marts as they are"
+    if options.drops:
+        files = sum(path.is_file() for path in place.drop.rglob("*")) if place.drop.exists() else 0
+        return f"would load those of {files:,} files in {place.drop} that the ledger does not know, {then}"
+    scope = f"rows since {options.since}" if options.since else "all rows"
+    state = place.lake / "state"
+    how = "everything"
+    if state.exists() and not options.full_refresh:
+        how = f"what changed since the last run ({', '.join(sorted(path.stem for path in state.iterdir()))})"
+    return f"would read {scope} of {options.source.name}: {how}, into {place.root}, {then}"
+
+
+def _place(options: RunOptions, engine: Engine) -> Place:
+    return Place(options.data_dir / engine.folder)
+
+
+def _build(options: RunOptions, watcher: Watcher, report: Report) -> None:
+    with redirect_stdout(sys.stderr):  # where dbt says which test failed; the answer is ours
+        outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.hear), force=options.force)
+    if outcome.build is not None:
+        report.build = outcome.build
+        report.seconds["build"] = outcome.build.seconds
+
+
+class InProcess:
+    """The functions in this process, over a folder, an in-process bus and DuckDB."""
+
+    folder = ""
+
+    def load(
+        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+    ) -> None:
+        """Extract and load what the options ask for; the outcome is in `report`."""
+        pipeline = in_process.connect(settings)
+        stack.callback(pipeline.warehouse.close)
+        pipeline.warehouse.ensure_tables()
+        if options.drops:
+            _load_drops(pipeline, watcher, report)
+        else:
+            _run_pipeline(pipeline, options, settings, watcher, report)
+        report.seconds |= {lane: seconds for lane, seconds in pipeline.bus.busy_s.items() if seconds}
+        report.problems += [f"{dead.subscription}: {dead.reason}" for dead in pipeline.bus.dead_letters]
+
+
+def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
+    """Take up what an earlier run left: no other process is at work here, so whatever has no fact is lost."""
+    patience = Patience(quiet=timedelta(0))
+    swept = sweep.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), patience)
+    if swept.tasks or swept.objects:
+        watcher.say(f"taking up {len(swept.tasks)} tasks and {len(swept.objects)} objects that an earlier run left")
+        pipeline.bus.run()
+        pipeline.bus.dead_letters.clear()  # `status` says why a run does not end; this run is another
+
+
+def _run_pipeline(
+    pipeline: in_process.Pipeline, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+) -> None:
+    in_process.probe_source()
+    _resume(pipeline, watcher)
+    report.run_id = pipeline.start_run(options.since, options.full_refresh)
+    watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")
+    if options.source.has_agent_logs:
+        started = time.monotonic()
+        report.usage = simulated_usage.collect_homes(options.source, report.place, pipeline.lake)
+        report.seconds["collect"] = time.monotonic() - started
+    pipeline.bus.run()
+    if report.usage is not None:
+        report.usage.add_up(pipeline.warehouse)
+    report.tables = reconcile.reconcile(pipeline.lake, pipeline.warehouse, report.run_id)
+    missing = reconcile.unfinished(pipeline.lake, report.run_id)
+    if missing and not pipeline.bus.dead_letters:
+        report.problems.append(f"the run ended without {', '.join(missing)}")
+
+
+def _load_drops(pipeline: in_process.Pipeline, watcher: Watcher, report: Report) -> None:
+    new = sweep.sweep_drops(pipeline.lake, pipeline.bus, pipeline.warehouse)
+    watcher.say(f"{len(new):,} new files in {report.place.drop}")
+    pipeline.bus.run()
+    report.drops = drops.outcomes(pipeline, new) + drops.unnameable(report.place.drop)

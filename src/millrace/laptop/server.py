@@ -1,0 +1,46 @@
+"""The page and the read API of a data directory, served to programs of this machine alone."""
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+
+from millrace import log, wiring
+from millrace.errors import ConfigError
+from millrace.laptop.data_dir import Place
+from millrace.laptop.status import collecting
+
+_LOOPBACK = "127.0.0.1"
+
+
+def listening(port: int) -> socket.socket:
+    """Open the door to programs of this machine; ConfigError when the port is taken.
+
+    That it is TCP is said although it goes without saying: asyncio sends small packets at once only of such a socket,
+    and else a client that waits for the rest of an answer is given it 40 ms later.
+    """
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind((_LOOPBACK, port))
+        door.listen()
+    except (OSError, OverflowError) as error:
+        door.close()
+        raise ConfigError(f"port {port} cannot be used: {error}; give another --port") from error
+    return door
+
+
+def serve(place: Place, port: int, say: Callable[[str], None]) -> None:
+    """Serve the marts of a data directory until the process is stopped; ConfigError when there is nothing to serve."""
+    if not place.root.exists():
+        raise ConfigError(f"nothing has run in {place.root} yet; type: millrace run")
+    door = listening(port)
+    app = wiring.api_of(place.api_config(), lambda: collecting(place), (_LOOPBACK, "localhost"))
+    log.start()
+    with door:
+        where = f"http://{_LOOPBACK}:{door.getsockname()[1]}"
+        say(f"{where} shows the marts of {place.root}; Ctrl-C ends it")
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
+        with suppress(KeyboardInterrupt):  # the way to end it
+            server.run([door])
