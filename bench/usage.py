@@ -14,11 +14,11 @@ import duckdb
 
 from bench.measuring import Figure, stopwatch
 from millrace.build.refresh import MartScripts
-from millrace.cli.usage import Road, road
 from millrace.collect.machine import Machine
 from millrace.collect.parsers.agents import AGENTS
 from millrace.config import CollectConfig
 from millrace.laptop.data_dir import PROJECT, Place
+from millrace.laptop.usage_pipeline import Road, road
 from simulator.agent_logs import append_response, write_bulk
 
 _MESSAGES = 228_000

@@ -84,7 +84,9 @@ def test_the_rows_of_two_sources_are_never_mixed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        pytest.param(["--since", "yesterday"], "'yesterday' is no day", id="a day that is none"),
+        pytest.param(
+            ["--since", "yesterday"], "expected a day like 2026-01-31, got 'yesterday'", id="a day that is none"
+        ),
         pytest.param(["--source-url", "ftp://host"], "http://host:port", id="an address of another kind"),
         pytest.param(["--developers", "1"], "1 is not in 2..2000", id="too few developers"),
         pytest.param(["--from-recording", "missing.jsonl.gz"], "missing.jsonl.gz", id="a recording that is not there"),

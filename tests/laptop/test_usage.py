@@ -157,10 +157,10 @@ def test_nothing_is_read_where_collecting_is_off(first: Outcome, place: Path, mo
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("collect", "--agents", "copilot"), "'copilot': names of claude, codex, cursor"),
-        (("collect", "--since", "yesterday"), "'yesterday' is no day"),
+        (("collect", "--agents", "copilot"), "expected names of claude, codex, cursor"),
+        (("collect", "--since", "yesterday"), "expected a day like 2026-01-31, got 'yesterday'"),
         (("collect", "--lake", "s3://bucket"), "file:///an/absolute/path was expected"),
-        (("usage", "burn"), "invalid choice: 'burn'"),
+        (("usage", "burn"), "No such command 'burn'"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line_and_code_2(

@@ -52,7 +52,7 @@ def test_json_is_json_and_text_is_not(world: World) -> None:
 
 def test_a_format_that_is_none_is_said(tmp_path: Path) -> None:
     done = millrace(tmp_path, "--format", "yaml")
-    assert (done.returncode, "invalid choice: 'yaml'" in done.stderr) == (2, True)
+    assert (done.returncode, "'yaml' is not one of 'text', 'json'" in done.stderr) == (2, True)
 
 
 def test_a_threshold_that_is_no_number_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def collect(
     since: date | None,
     as_json: bool,
     agents: tuple[str, ...] | None,
-    without: tuple[str, ...],
+    without: tuple[str, ...] | None,
     home: Path,
 ) -> int:
     """Read the logs of this machine's coding agents, and add what is new to the lake.
@@ -78,7 +78,7 @@ def collect(
 
 
 def machine_of(
-    home: Path, agents: tuple[str, ...] | None, without: tuple[str, ...], default_state: Path | None
+    home: Path, agents: tuple[str, ...] | None, without: tuple[str, ...] | None, default_state: Path | None
 ) -> "Machine | None":
     """Return the machine of a command line; None when MILLRACE_COLLECT says that nothing is collected."""
     from millrace.collect.discovery import default_state_folder
@@ -94,7 +94,7 @@ def machine_of(
         state = Path(config.state).resolve()
     else:
         state = default_state or default_state_folder(home, config.environment, platform())
-    return Machine(home, config, frozenset(agents or AGENTS) - frozenset(without), state)
+    return Machine(home, config, frozenset(agents or AGENTS) - frozenset(without or ()), state)
 
 
 def _dry_run(machine: "Machine", since: date | None, as_json: bool) -> int:

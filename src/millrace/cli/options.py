@@ -63,7 +63,7 @@ def logs(command: F) -> F:
     """Add the options that say whose logs are read."""
     for option in (
         click.option("--home", type=_PATH, default=Path.home, help="Home folder to scan (default: yours)."),
-        click.option("--without", type=Agents(), default=(), metavar="AGENTS", help="Leave these agents out."),
+        click.option("--without", type=Agents(), metavar="AGENTS", help="Leave these agents out."),
         click.option("--agents", type=Agents(), help="Only these agents: claude,codex,… (default: all)."),
     ):
         command = option(command)

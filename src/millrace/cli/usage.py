@@ -28,7 +28,9 @@ usage.add_command(doctor.doctor)
     "readers see the old ones until then.",
 )
 @options.logs
-def backfill(data_dir: Path, force: bool, agents: tuple[str, ...] | None, without: tuple[str, ...], home: Path) -> int:
+def backfill(
+    data_dir: Path, force: bool, agents: tuple[str, ...] | None, without: tuple[str, ...] | None, home: Path
+) -> int:
     """Read what is new in all logs, load it and refresh every usage mart.
 
     A backfill that was interrupted goes on where it stopped.

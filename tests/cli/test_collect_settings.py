@@ -1,0 +1,67 @@
+"""Where `millrace collect` sends to, and where it keeps its state: options before settings before defaults."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.collect.machine import response
+
+from millrace import cli
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with one response of an agent; the working folder is empty."""
+    for name in ("MILLRACE_LAKE", "MILLRACE_COLLECT_STATE", "MILLRACE_COLLECT"):
+        monkeypatch.delenv(name, raising=False)
+    log = tmp_path / "home" / ".claude" / "projects" / "-src-app" / "0e8b7c1c-1111-4111-8111-000000000001.jsonl"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(response("m1"))
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    return tmp_path / "home"
+
+
+def objects(lake: Path) -> list[Path]:
+    return sorted(lake.glob("drop/usage_events/**/*.parquet"))
+
+
+def test_lake_of_the_setting_is_sent_to(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLRACE_LAKE", f"file://{tmp_path}/lake")
+    monkeypatch.setenv("MILLRACE_COLLECT_STATE", str(tmp_path / "state"))
+    assert cli.main(["collect", "--home", str(home)]) == 0
+    assert (len(objects(tmp_path / "lake")), Path("data").exists()) == (1, False)
+
+
+def test_lake_of_the_option_wins_over_the_setting(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLRACE_LAKE", f"file://{tmp_path}/lake")
+    assert cli.main(["collect", "--home", str(home), "--lake", f"file://{tmp_path}/other"]) == 0
+    assert (len(objects(tmp_path / "lake")), len(objects(tmp_path / "other"))) == (0, 1)
+
+
+def test_state_folder_of_the_setting_is_used_with_a_data_directory(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MILLRACE_COLLECT_STATE", str(tmp_path / "state"))
+    command = ["collect", "--home", str(home), "--data-dir", str(tmp_path / "data"), "--dry-run", "--json"]
+    assert cli.main(command) == 0
+    assert json.loads(capsys.readouterr().out)["would_send"]["rows"] == 1
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "collector.pid").write_text("1")
+    assert cli.main(["status", "--data-dir", str(tmp_path / "data")]) in (0, 1)
+    assert "Watcher  running (pid 1)" in capsys.readouterr().out
+
+
+def test_state_is_kept_in_the_folder_of_the_setting(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILLRACE_COLLECT_STATE", str(tmp_path / "state"))
+    cli.main(["collect", "--home", str(home), "--lake", f"file://{tmp_path}/lake"])
+    assert (tmp_path / "state" / "state.sqlite").exists()
+
+
+def test_collecting_that_is_off_reads_nothing(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLRACE_COLLECT", "off")
+    assert cli.main(["collect", "--home", str(home), "--lake", f"file://{tmp_path}/lake"]) == 0
+    assert objects(tmp_path / "lake") == []
