@@ -18,7 +18,8 @@ from millrace.cli.usage import Road, road
 from millrace.collect.machine import Machine
 from millrace.collect.parsers.agents import AGENTS
 from millrace.config import CollectConfig
-from millrace.laptop.data_dir import PROJECT, Place
+from millrace.laptop.data_dir import Place
+from millrace.laptop.project import PROJECT
 from simulator.agent_logs import append_response, write_bulk
 
 _MESSAGES = 228_000

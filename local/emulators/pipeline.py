@@ -26,7 +26,8 @@ from millrace import wiring
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
 from millrace.errors import ConfigError, TransientError
 from millrace.lake import Lake
-from millrace.laptop.data_dir import PROJECT, Place
+from millrace.laptop.data_dir import Place
+from millrace.laptop.project import PROJECT
 from millrace.tables import EXTRACTED
 
 _NAME = "emulated"

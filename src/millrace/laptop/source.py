@@ -8,16 +8,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from millrace import config
 from millrace.errors import ConfigError
 from millrace.laptop.data_dir import Place
+from millrace.laptop.project import SIMULATOR
 
 SIMULATOR_KEY = "cursor-sim-dev-key"
-
-SIMULATOR = Path(__file__).resolve().parents[3] / "local"
-"""Where `python -m simulator` is found."""
 
 
 @contextmanager
