@@ -1,4 +1,4 @@
-"""Where the user's folders are: the dbt project, the functions and the simulator, in a checkout or in an installation."""
+"""Where the user's folders are, in a checkout or installed: the dbt project, the functions, the simulator."""
 
 from pathlib import Path
 
