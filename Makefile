@@ -99,7 +99,7 @@ destroy:  ## remove from Google Cloud what can be made again (ENV=dev or prod); 
 	@sh terraform/destroy.sh $(ENV) $(if $(filter delete,$(DATA)),delete,keep) $(ARGS)
 
 clean:  ## remove the environment and everything that runs leave behind
-	rm -rf $(VENV) data .pytest_cache .mypy_cache .ruff_cache .coverage*
+	rm -rf $(VENV) data dist .pytest_cache .mypy_cache .ruff_cache .coverage*
 
 $(UV): requirements/build.txt
 	@echo "making the environment in $(VENV) ..."
