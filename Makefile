@@ -8,6 +8,7 @@ DEV := $(VENV)/.dev-stamp
 ENV ?= dev
 DBT_DIR := jobs/dbt-runner/dbt
 DATA_DIR := $(CURDIR)/data
+UPGRADE ?= --upgrade
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve collect usage test test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill lint format lock docs dbt-slim deploy destroy clean
@@ -79,13 +80,15 @@ dbt-slim: $(RUN)  ## build only the models that differ from those of the last ru
 	  --project-dir "$(DBT_DIR)" --profiles-dir "$(DBT_DIR)" \
 	  --target-path "$(DATA_DIR)/dbt-slim" --log-path "$(DATA_DIR)/dbt-slim" $(ARGS)
 
-lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and without addresses
-	@for extra in dev local collect extract load dbt-runner api tracing; do \
-	  $(UV) pip compile -q pyproject.toml --extra $$extra --universal --python-version 3.11 \
-	    --override requirements/overrides.in \
-	    $$([ $$extra = dev ] || echo "--constraint requirements/dev.txt") --upgrade \
+lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and without addresses (UPGRADE= keeps versions)
+	@for lock in dev local collect extract load dbt-runner api tracing build; do \
+	  case $$lock in \
+	    dev) set -- pyproject.toml --extra dev ;; \
+	    build) set -- --group build --constraint requirements/dev.txt ;; \
+	    *) set -- pyproject.toml --extra $$lock --constraint requirements/dev.txt ;; esac; \
+	  $(UV) pip compile -q "$$@" --universal --python-version 3.11 --override requirements/overrides.in $(UPGRADE) \
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	    -o requirements/$$extra.txt || exit 1; done
+	    -o requirements/$$lock.txt || exit 1; done
 
 deploy:  ## make everything on Google Cloud, or bring it up to date (ENV=dev or prod; ARGS="-var=…"): docs/operations.md
 	@terraform -chdir=terraform init -input=false
@@ -96,18 +99,20 @@ destroy:  ## remove from Google Cloud what can be made again (ENV=dev or prod); 
 	@sh terraform/destroy.sh $(ENV) $(if $(filter delete,$(DATA)),delete,keep) $(ARGS)
 
 clean:  ## remove the environment and everything that runs leave behind
-	rm -rf $(VENV) data .pytest_cache .mypy_cache .ruff_cache .coverage*
+	rm -rf $(VENV) data dist .pytest_cache .mypy_cache .ruff_cache .coverage*
 
-$(UV): requirements/uv.txt
+$(UV): requirements/build.txt
 	@echo "making the environment in $(VENV) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "millrace needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt
 	@touch $@
 
-$(RUN): $(UV) requirements/local.txt
+# An editable install; millrace.pth is what an environment of before 0.2.0 had instead.
+$(RUN): $(UV) requirements/local.txt pyproject.toml
 	@$(UV) pip install -q --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r requirements/local.txt
-	@printf '%s\n' "$(CURDIR)/src" "$(CURDIR)/local" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/millrace.pth
+	@rm -f $(VENV)/lib/python3*/site-packages/millrace.pth
+	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV): $(RUN) requirements/dev.txt

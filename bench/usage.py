@@ -17,7 +17,8 @@ from millrace.build.refresh import MartScripts
 from millrace.collect.machine import Machine
 from millrace.collect.parsers.agents import AGENTS
 from millrace.config import CollectConfig
-from millrace.laptop.data_dir import PROJECT, Place
+from millrace.laptop.data_dir import Place
+from millrace.laptop.project import PROJECT
 from millrace.laptop.usage_pipeline import Road, road
 from simulator.agent_logs import append_response, write_bulk
 

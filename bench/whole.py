@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measuring import Figure, best_of, stopwatch
-from millrace.laptop.data_dir import PROJECT
+from millrace.laptop.project import PROJECT
 
 _DBT = PROJECT / "jobs" / "dbt-runner" / "dbt"
 

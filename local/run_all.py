@@ -12,11 +12,10 @@ from pathlib import Path
 import click
 
 from millrace import cli
-from millrace.cli import options, output
-from millrace.cli import run as run_verb
+from millrace.cli import options, output, run as run_verb
 from millrace.cli.output import ATTENTION, DONE
 from millrace.errors import ConfigError
-from millrace.laptop.data_dir import PROJECT
+from millrace.laptop.project import PROJECT
 
 _VERBS = ("run", "status", "reconcile", "build", "quarantine")
 _DESK = ("list", "show", "retry", "discard")

@@ -9,10 +9,9 @@ from werkzeug.wrappers import Response
 
 from millrace import config, log, wiring
 from millrace.bus import guard
-from millrace.config import ApiConfig
 
 log.start(config.project())
-CONFIG = ApiConfig.from_env()
+CONFIG = config.ApiConfig.from_env()
 APPLICATION = wiring.api_of(CONFIG)
 guard.guard(None, plain=("api",))
 

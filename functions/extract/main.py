@@ -5,20 +5,19 @@ from cloudevents.http import CloudEvent
 from flask import Request
 
 from millrace import config, log, runs, wiring
-from millrace.bus import events, guard
-from millrace.config import ExtractConfig
+from millrace.bus import answers, events, guard
 from millrace.extract import task
 from millrace.tables import EXTRACTED
 
 log.start(config.project())
-CONFIG = ExtractConfig.from_env()
+CONFIG = config.ExtractConfig.from_env()
 guard.guard(CONFIG.caller, plain=("start_run",))
 
 
 @functions_framework.http
 def start_run(request: Request) -> dict[str, str]:
     """Answer the scheduler: write the run's plan and request its tasks."""
-    with events.answering("start_run"):
+    with answers.answering("start_run"):
         order = runs.Order.parse(request.headers.get("X-CloudScheduler-ScheduleTime"), request.get_data())
         return {"run_id": runs.start(wiring.lake_at(CONFIG.lake), wiring.bus_at(CONFIG.bus), order).run_id}
 
@@ -28,4 +27,4 @@ for _name in EXTRACTED:
     def _extract(event: CloudEvent, name: str = _name) -> None:
         task.answer(wiring.extractor_of(CONFIG), EXTRACTED[name], events.TaskEvent.parse(event))
 
-    globals()[f"extract_{_name}"] = functions_framework.cloud_event(events.answering(f"extract_{_name}")(_extract))
+    globals()[f"extract_{_name}"] = functions_framework.cloud_event(answers.answering(f"extract_{_name}")(_extract))

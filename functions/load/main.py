@@ -5,27 +5,25 @@ from cloudevents.http import CloudEvent
 from flask import Request
 
 from millrace import config, log, wiring
-from millrace.bus import events, guard
-from millrace.config import LoadConfig
-from millrace.load import handler
-from millrace.load import sweep as sweeping
+from millrace.bus import answers, events, guard
+from millrace.load import handler, sweep as sweeping
 
 log.start(config.project())
-CONFIG = LoadConfig.from_env()
+CONFIG = config.LoadConfig.from_env()
 guard.guard(CONFIG.caller, plain=("sweep",))
 
 
 @functions_framework.cloud_event
 def load(event: CloudEvent) -> None:
     """Answer one object-finalized event."""
-    with events.answering("load"):
+    with answers.answering("load"):
         handler.answer(wiring.loader_of(CONFIG), events.ObjectFinalized.parse(event))
 
 
 @functions_framework.http
 def sweep(_: Request) -> dict[str, int]:
     """Answer the scheduler: ask again for whatever has no fact; gives how much of each there was."""
-    with events.answering("sweep"):
+    with answers.answering("sweep"):
         loader, bus = wiring.loader_of(CONFIG), wiring.bus_at(CONFIG.bus)
         drops = sweeping.sweep_drops(loader.lake, bus, loader.warehouse)
         swept = sweeping.sweep(loader.lake, bus, loader.warehouse, loader.clock(), sweeping.Patience())

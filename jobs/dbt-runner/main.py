@@ -9,7 +9,6 @@ import sys
 
 from millrace import config, log, wiring
 from millrace.build import job
-from millrace.config import BuildConfig
 from millrace.errors import MillraceError
 
 
@@ -17,7 +16,7 @@ def run(arguments: tuple[str, ...] = ()) -> int:
     """Build; gives the exit code of the job."""
     log.start(config.project())
     try:
-        builder = wiring.builder_of(BuildConfig.from_env())
+        builder = wiring.builder_of(config.BuildConfig.from_env())
         if "--check" in arguments:
             return 0
         outcome = job.run(builder, retry="--retry" in arguments, anew="--full-refresh" in arguments)

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from emulators import broker as brokers
-from emulators import jobs, pubsub, storage
+from emulators import broker as brokers, jobs, pubsub, storage
 from emulators.broker import Broker
 from emulators.jobs import Jobs
 from millrace import wiring
@@ -29,8 +28,9 @@ from millrace.config import LoadConfig
 from millrace.errors import ConfigError, TransientError
 from millrace.lake import Lake
 from millrace.laptop import in_process
-from millrace.laptop.data_dir import PROJECT, Place
+from millrace.laptop.data_dir import Place
 from millrace.laptop.progress import Watcher
+from millrace.laptop.project import PROJECT
 from millrace.laptop.report import Report
 from millrace.laptop.run import RunOptions
 from millrace.load import sweep

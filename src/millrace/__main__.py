@@ -1,6 +1,8 @@
 """`python -m millrace` is the command `millrace`."""
 
-from millrace.cli import entry
+import sys
+
+from millrace.cli import main
 
 if __name__ == "__main__":
-    entry()
+    sys.exit(main())

@@ -4,8 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.build.world import T0, TTL_S, World
 
 from millrace.build.lease import Lease, LeaseLost, acquire, heartbeat

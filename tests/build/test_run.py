@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from tests.build.world import FAILED, GOOD, T0, TTL_S, Died, Steps, World
 
 from millrace.build import job as builds

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from tests.collect.machine import Machine, Row, bubble, cursor_database, put, response
 
-from millrace.collect import collector as collecting
-from millrace.collect import outbox, records
+from millrace.collect import collector as collecting, outbox, records
 from millrace.collect.checkpoints import Store
 from millrace.collect.collector import Limits
 

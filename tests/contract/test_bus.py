@@ -15,14 +15,12 @@ from typing import Any
 import pytest
 from cloudevents.http import CloudEvent
 from flask import Flask, request
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from millrace.bus import events
 from millrace.bus.events import NotAnEvent, ObjectFinalized, TaskEvent
 from millrace.bus.in_process import LocalBus, Message, Subscription
-from millrace.lake import ObjectVersion, StoredObject
-from millrace.lake import names as keys
+from millrace.lake import ObjectVersion, StoredObject, names as keys
 
 Answer = Callable[[str], int]
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 from tests.dbt.conftest import PROJECT, USAGE_MARTS, Build, Dbt
 from tests.dbt.raw_tables import make_warehouse
 from tests.dbt.usage_tellings import POOLS, Marts, Raw, Telling, many_tellings, marts_of, telling

@@ -9,8 +9,7 @@ from email.utils import formatdate
 
 import pytest
 import requests
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tests.extract.answering import JSON, KEY, URL, Answering, Clock, Said, Turn, client_of, in_turn
 from urllib3.exceptions import ProtocolError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import run_all
-from millrace.laptop.data_dir import PROJECT
+from millrace.laptop.project import PROJECT
 
 HERE = ["--data-dir", str(PROJECT / "data")]
 

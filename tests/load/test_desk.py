@@ -17,8 +17,7 @@ from millrace.bus.in_process import LocalBus
 from millrace.errors import ConfigError
 from millrace.lake import ObjectVersion
 from millrace.load import handler, quarantine
-from millrace.runs import Order, Part, TaskRecord
-from millrace.runs import reconcile as reconciling
+from millrace.runs import Order, Part, TaskRecord, reconcile as reconciling
 from millrace.tables import TABLES, Table
 
 RUN = "20261120T060000Z"

@@ -18,7 +18,8 @@ from millrace.arrow import to_batch
 from millrace.build.refresh import MartScripts
 from millrace.bus.events import ObjectFinalized
 from millrace.laptop import status
-from millrace.laptop.data_dir import PROJECT, Place
+from millrace.laptop.data_dir import Place
+from millrace.laptop.project import PROJECT
 from millrace.load import handler
 from millrace.status.report import Status
 from millrace.tables import TABLES

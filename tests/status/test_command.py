@@ -9,7 +9,7 @@ import pytest
 from tests.status.conftest import World
 
 from millrace import cli
-from millrace.laptop.data_dir import PROJECT
+from millrace.laptop.project import PROJECT
 from millrace.status.store import MARTS
 
 

@@ -19,7 +19,8 @@ from millrace.bus.in_process import LocalBus
 from millrace.collect import lock
 from millrace.lake.local import LocalLake
 from millrace.laptop import status
-from millrace.laptop.data_dir import PROJECT, Place
+from millrace.laptop.data_dir import Place
+from millrace.laptop.project import PROJECT
 from millrace.runs import Order
 from millrace.status.report import Status
 from millrace.status.store import MARTS

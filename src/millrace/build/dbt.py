@@ -10,8 +10,7 @@ from typing import Any
 from millrace import log
 from millrace.config import BuildConfig
 from millrace.errors import TerminalError
-from millrace.warehouse import GOOD_STATUSES, DbtTarget
-from millrace.warehouse import Node as Node
+from millrace.warehouse import GOOD_STATUSES, DbtTarget, Node as Node
 
 
 @dataclass(frozen=True, slots=True)

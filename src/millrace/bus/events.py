@@ -8,20 +8,17 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from cloudevents.http import CloudEvent
-from werkzeug.exceptions import HTTPException
-from werkzeug.wrappers import Response
-
-from millrace import log
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, Bus
-from millrace.errors import MillraceError, TransientError
+from millrace.errors import MillraceError
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.names import RUN_ID, TASK_ID
+
+if TYPE_CHECKING:
+    from cloudevents.http import CloudEvent
 
 MESSAGE = "google.cloud.pubsub.topic.v1.messagePublished"
 FINALIZED = "google.cloud.storage.object.v1.finalized"
@@ -43,7 +40,7 @@ class TaskEvent:
     task_id: str
 
     @classmethod
-    def parse(cls, event: CloudEvent) -> Self:
+    def parse(cls, event: "CloudEvent") -> Self:
         """Read a Pub/Sub message whose data is `{"run_id", "table", "task_id"}`."""
         data = _message_data(_message(event))
         run_id, table, task_id = (_text(data, name) for name in ("run_id", "table", "task_id"))
@@ -74,7 +71,7 @@ class ObjectFinalized:
     crc32c: str | None
 
     @classmethod
-    def parse(cls, event: CloudEvent) -> Self:
+    def parse(cls, event: "CloudEvent") -> Self:
         """Read either form of the platform."""
         if event["type"] == FINALIZED:
             resource = _mapping(event.data, "event data")
@@ -114,34 +111,7 @@ def notify(bus: Bus, stored: StoredObject) -> None:
         announce(bus, stored)
 
 
-@contextmanager
-def answering(function: str) -> Iterator[None]:
-    """Turn this project's errors into the answer that makes the platform do the right thing.
-
-    What is not an event is 400; what a later attempt may mend is 503; the rest is 500. None of them is acknowledged:
-    the message comes again, and ends in the dead letters when nobody mends the cause. The body is the error's message.
-    """
-    try:
-        yield
-    except NotAnEvent as error:
-        log.warning("not an event", function=function, error=str(error))
-        raise _answer(400, error) from error
-    except TransientError as error:
-        log.warning("to be repeated", function=function, error=str(error))
-        raise _answer(503, error) from error
-    except MillraceError as error:
-        log.error("failed", function=function, kind=type(error).__name__, error=str(error))
-        raise _answer(500, error) from error
-    except OSError as error:
-        log.error("the machine failed", function=function, error=str(error))
-        raise _answer(503, TransientError(f"{error.strerror or error}; mend that, then run again")) from error
-
-
-def _answer(status: int, error: MillraceError) -> HTTPException:
-    return HTTPException(response=Response(str(error), status, mimetype="text/plain"))
-
-
-def _message(event: CloudEvent) -> Mapping[str, object]:
+def _message(event: "CloudEvent") -> Mapping[str, object]:
     if event["type"] != MESSAGE:
         raise NotAnEvent(f"an event of type {event['type']!r}, not {MESSAGE}")
     return _mapping(_mapping(event.data, "event data").get("message"), "message")

@@ -3,7 +3,6 @@
 Exit codes: 0 done · 1 needs attention · 2 usage or settings · 3 failed, run it again · 130 interrupted.
 """
 
-import sys
 from collections.abc import Sequence
 
 import click
@@ -64,8 +63,3 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = tree, 
     except (KeyboardInterrupt, click.Abort):
         return output.fail(INTERRUPTED, "interrupted; run it again to go on")
     return code if isinstance(code, int) else 0
-
-
-def entry() -> None:
-    """Run as a program."""
-    sys.exit(main())

@@ -1,6 +1,5 @@
 """The folder where everything of a pipeline on one machine is, and that only one process uses at a time."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -10,8 +9,7 @@ from pathlib import Path
 
 from millrace.config import ApiConfig, BuildConfig, CollectConfig, LoadConfig
 from millrace.errors import ConfigError
-
-PROJECT = Path(__file__).resolve().parents[3]
+from millrace.laptop.project import PROJECT as PROJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +115,8 @@ class Place:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep other runs out; ConfigError when one is there."""
+        import fcntl  # Windows has none; there the collector only sends, and needs no lock of a data directory
+
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             file = self.running.open("a+")

@@ -16,7 +16,8 @@ from millrace.errors import ConfigError
 from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.lake import Lake
 from millrace.lake.local import LocalLake
-from millrace.laptop.data_dir import PROJECT, Place
+from millrace.laptop.data_dir import Place
+from millrace.laptop.project import PROJECT
 from millrace.laptop.source import NO_SOURCE
 from millrace.tables import EXTRACTED
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse

@@ -14,7 +14,8 @@ from millrace.config import CollectConfig
 from millrace.errors import ConfigError
 from millrace.lake import Lake, ObjectVersion
 from millrace.laptop.data_dir import Place
-from millrace.laptop.source import SIMULATOR, SourceOptions
+from millrace.laptop.project import SIMULATOR
+from millrace.laptop.source import SourceOptions
 from millrace.warehouse import Warehouse
 
 _NO_SETTINGS = CollectConfig(is_off=False, lake=None, user=None, hash_key=None, state=None, environment={})

@@ -13,11 +13,9 @@ from pathlib import Path
 from millrace import config
 from millrace.errors import ConfigError
 from millrace.laptop.data_dir import Place
+from millrace.laptop.project import SIMULATOR
 
 SIMULATOR_KEY = "cursor-sim-dev-key"
-
-SIMULATOR = Path(__file__).resolve().parents[3] / "local"
-"""Where `python -m simulator` is found."""
 
 
 NO_SOURCE = {"MILLRACE_SOURCE_URL": "http://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tests.collect.parsers.corpus import CASES, Case, Collected, collect, read_growing
 
 from millrace.collect.parsers import agents, claude, cline, codex, event

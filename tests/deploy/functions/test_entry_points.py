@@ -9,6 +9,7 @@ from tests.deploy.functions.deployed import PROJECT, Deployed, headers, push
 
 from millrace import wiring
 from millrace.bus import events
+from millrace.bus.answers import answering
 from millrace.config import ExtractConfig
 from millrace.errors import ConfigError
 from millrace.tables import EXTRACTED
@@ -77,7 +78,7 @@ def test_an_error_that_nobody_foresaw_is_500() -> None:
 
     @application.post("/")
     def surprised() -> str:
-        with events.answering("surprised"):
+        with answering("surprised"):
             raise LookupError("nobody foresaw this")
 
     assert application.test_client().post("/").status_code == 500
@@ -88,7 +89,7 @@ def test_a_failure_of_the_machine_is_503_and_says_what_to_mend() -> None:
 
     @application.post("/")
     def full() -> str:
-        with events.answering("full"):
+        with answering("full"):
             raise OSError(28, "No space left on device", "/a/path/of/this/machine")
 
     answer = application.test_client().post("/")

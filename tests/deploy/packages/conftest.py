@@ -1,10 +1,11 @@
-"""Each package, installed once for all tests from its lock."""
+"""Each package, installed once for all tests from its lock; and the distribution, built once."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from tests.deploy.packages.packaging import Package, install
+from tests.deploy.packages.packaging import PROJECT, Package, build, install
 
 import simulator
 
@@ -29,6 +30,20 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Package:
 @pytest.fixture(scope="session")
 def dbt_runner(tmp_path_factory: pytest.TempPathFactory) -> Package:
     return install("dbt-runner", tmp_path_factory.mktemp("dbt-runner"))
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that holds one sdist and one wheel."""
+    folder = tmp_path_factory.mktemp("built")
+    build(PROJECT, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(built: Path) -> Path:
+    (path,) = built.glob("*.whl")
+    return path
 
 
 @pytest.fixture(scope="session")

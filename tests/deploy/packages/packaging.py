@@ -1,7 +1,8 @@
-"""The packages as they are deployed: their files, a clean environment from their lock, and a server that answers.
+"""The packages as they are deployed or installed: their files, a clean environment, and a server that answers.
 
 A function's source package is its `main.py`, the package `millrace` beside it, and its lock as `requirements.txt`.
-Terraform zips exactly these files. The job's has the dbt project besides, and is copied into its image.
+Terraform zips exactly these files. The job's has the dbt project besides, and is copied into its image. What a person
+installs is a wheel, which needs no checkout.
 """
 
 import os
@@ -45,7 +46,7 @@ class Package:
         """Run one of its programs with these settings and no others."""
         line = [str(self.python.with_name(command[0])), *command[1:]]
         environment = clean(settings)
-        return subprocess.run(line, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=180)
+        return subprocess.run(line, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=600)
 
     def importable(self, *names: str) -> set[str]:
         """Give which of these modules an import would find."""
@@ -128,18 +129,42 @@ def assemble(name: str, folder: Path) -> Path:
 def install(name: str, folder: Path) -> Package:
     """Assemble a package and install its lock into an environment of its own."""
     assembled = assemble(name, folder / "source")
-    environment = folder / "environment"
-    python = environment / "bin" / "python"
-    _uv("venv", "--quiet", "--python", sys.executable, str(environment))
-    package = Package(name, assembled, python)
+    package = Package(name, assembled, _environment(folder))
     add(package, assembled / "requirements.txt")
     return package
 
 
 def add(package: Package, lock: Path) -> None:
     """Install a lock into a package's environment."""
-    options = ("--quiet", "--compile-bytecode", "--no-deps", "--require-hashes", "--python", str(package.python))
-    _uv("pip", "install", *options, "-r", str(lock))
+    _add(package, "--compile-bytecode", "--require-hashes", "-r", str(lock))
+
+
+def build(project: Path, to: Path) -> None:
+    """Write the sdist and the wheel of a project into the folder `to`, by its build backend."""
+    line = [sys.executable, "-m", "hatchling", "build", "-d", str(to)]
+    done = subprocess.run(line, cwd=project, capture_output=True, text=True)
+    if done.returncode:
+        raise AssertionError(done.stderr)
+
+
+def install_wheel(wheel: Path, lock: str, folder: Path) -> Package:
+    """Install a wheel by its file name, and a lock, into an environment of their own; its folder is empty."""
+    package = Package(lock, folder / "work", _environment(folder))
+    package.folder.mkdir()
+    # Not compiled: Python compiles the few modules that a test imports.
+    _add(package, "--require-hashes", "-r", str(PROJECT / "requirements" / f"{lock}.txt"))
+    _add(package, str(wheel))
+    return package
+
+
+def _environment(folder: Path) -> Path:
+    environment = folder / "environment"
+    _uv("venv", "--quiet", "--python", sys.executable, str(environment))
+    return environment / "bin" / "python"
+
+
+def _add(package: Package, *what: str) -> None:
+    _uv("pip", "install", "--quiet", "--no-deps", "--python", str(package.python), *what)
 
 
 def _uv(*arguments: str) -> None:

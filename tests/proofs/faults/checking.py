@@ -12,8 +12,7 @@ from tests.proofs.faults.nature import Violation
 from tests.proofs.faults.world import BUCKET, World
 
 from millrace import runs
-from millrace.lake import ObjectMissing, ObjectVersion
-from millrace.lake import names as keys
+from millrace.lake import ObjectMissing, ObjectVersion, names as keys
 from millrace.lake.names import CursorKey, DroppedFile, FinalKey, PlanKey, RawPart, TaskKey
 from millrace.load import handler
 from millrace.runs import reconcile

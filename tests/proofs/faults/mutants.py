@@ -23,9 +23,7 @@ from millrace.lake.names import CursorKey, FinalKey
 from millrace.load import sweep
 from millrace.runs import Cursor, Final, TaskRecord, build_requests, completion, cursors
 from millrace.tables import EXTRACTED_AT
-from millrace.warehouse.duckdb import builds as duckdb_builds
-from millrace.warehouse.duckdb import ledger
-from millrace.warehouse.duckdb import merge as duckdb_merge
+from millrace.warehouse.duckdb import builds as duckdb_builds, ledger, merge as duckdb_merge
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 

@@ -14,8 +14,7 @@ from tests.proofs.faults.many import ON_SNOWFLAKE
 from tests.proofs.faults.simulating import Outcome, simulate
 from tests.proofs.faults.world import replaced, tiny
 
-from millrace.warehouse.snowflake import ledger
-from millrace.warehouse.snowflake import merge as snowflake_merge
+from millrace.warehouse.snowflake import ledger, merge as snowflake_merge
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 _CASES = (2, 3)

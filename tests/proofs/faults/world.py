@@ -27,8 +27,7 @@ from millrace.extract.http_client import RateBudget, SourceClient
 from millrace.extract.task import Extractor, PartLimits, PartWriter
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
-from millrace.load import handler
-from millrace.load import sweep as sweeping
+from millrace.load import handler, sweep as sweeping
 from millrace.load.handler import Loader
 from millrace.load.sweep import Patience
 from millrace.tables import TABLES, Numbered, children_of

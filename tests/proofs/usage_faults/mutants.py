@@ -21,8 +21,7 @@ from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.reading import CAPS, LogState, Reading
 from millrace.load import sweep
 from millrace.tables import EXTRACTED_AT
-from millrace.warehouse.duckdb import ledger
-from millrace.warehouse.duckdb import merge as duckdb_merge
+from millrace.warehouse.duckdb import ledger, merge as duckdb_merge
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 Scripts = Mapping[str, str]

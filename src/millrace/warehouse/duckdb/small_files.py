@@ -18,8 +18,7 @@ from millrace.errors import BadObject
 from millrace.lake import ObjectVersion
 from millrace.tables import EXTRACTED_AT, Table
 from millrace.warehouse import LedgerEntry, SmallObject
-from millrace.warehouse.duckdb import ledger
-from millrace.warehouse.duckdb import merge as duckdb_merge
+from millrace.warehouse.duckdb import ledger, merge as duckdb_merge
 
 _NUMBER = "_object"
 

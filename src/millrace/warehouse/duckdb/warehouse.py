@@ -18,8 +18,7 @@ from millrace.errors import BadObject, ConfigError, TransientError
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES, Table
 from millrace.warehouse import Batch, BuildRow, DbtTarget, LedgerEntry, Node, SmallObject
-from millrace.warehouse.duckdb import builds, ledger, small_files
-from millrace.warehouse.duckdb import merge as duckdb_merge
+from millrace.warehouse.duckdb import builds, ledger, merge as duckdb_merge, small_files
 from millrace.warehouse.duckdb.merge import Merge
 from millrace.warehouse.parquet import Caps, check, first_line
 

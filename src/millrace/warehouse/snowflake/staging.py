@@ -15,8 +15,7 @@ from millrace.errors import ConfigError, TransientError
 from millrace.tables import TABLES, Table
 from millrace.warehouse import Batch, SmallObject
 from millrace.warehouse.canonical import Content
-from millrace.warehouse.snowflake import ledger, pipes
-from millrace.warehouse.snowflake import merge as snowflake_merge
+from millrace.warehouse.snowflake import ledger, merge as snowflake_merge, pipes
 from millrace.warehouse.snowflake.merge import Merge
 
 Execute = Callable[..., list[tuple[Any, ...]]]

@@ -27,9 +27,7 @@ from millrace.tables import Table
 from millrace.warehouse import Batch, BuildRow, DbtTarget, LedgerEntry, Node, SmallObject, canonical
 from millrace.warehouse.canonical import Content
 from millrace.warehouse.parquet import Caps, first_line
-from millrace.warehouse.snowflake import builds, ledger, pipes
-from millrace.warehouse.snowflake import merge as snowflake_merge
-from millrace.warehouse.snowflake import staging as snowflake_staging
+from millrace.warehouse.snowflake import builds, ledger, merge as snowflake_merge, pipes, staging as snowflake_staging
 from millrace.warehouse.snowflake.merge import Merge
 from millrace.warehouse.snowflake.session import LOCK_TIMEOUT_S, Address, connect
 from millrace.warehouse.snowflake.staging import staging

@@ -1,0 +1,38 @@
+"""How a function answers the platform when an event cannot be handled: by its HTTP status."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from millrace import log
+from millrace.bus.events import NotAnEvent
+from millrace.errors import MillraceError, TransientError
+
+
+@contextmanager
+def answering(function: str) -> Iterator[None]:
+    """Turn this project's errors into the answer that makes the platform do the right thing.
+
+    What is not an event is 400; what a later attempt may mend is 503; the rest is 500. None of them is acknowledged:
+    the message comes again, and ends in the dead letters when nobody mends the cause. The body is the error's message.
+    """
+    try:
+        yield
+    except NotAnEvent as error:
+        log.warning("not an event", function=function, error=str(error))
+        raise _answer(400, error) from error
+    except TransientError as error:
+        log.warning("to be repeated", function=function, error=str(error))
+        raise _answer(503, error) from error
+    except MillraceError as error:
+        log.error("failed", function=function, kind=type(error).__name__, error=str(error))
+        raise _answer(500, error) from error
+    except OSError as error:
+        log.error("the machine failed", function=function, error=str(error))
+        raise _answer(503, TransientError(f"{error.strerror or error}; mend that, then run again")) from error
+
+
+def _answer(status: int, error: MillraceError) -> HTTPException:
+    return HTTPException(response=Response(str(error), status, mimetype="text/plain"))
