@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Callable
 
-from bench import extract, load, reading, usage, whole
+from bench import extract, load, reading, start, usage, whole
 from bench.measuring import Figure
 
 FIGURES: dict[str, Callable[[], Figure | list[Figure]]] = {
+    "start": start.start,
     "download": extract.against_download,
     "limiter": extract.against_limiter,
     "memory": extract.memory,
