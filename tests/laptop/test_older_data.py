@@ -29,4 +29,7 @@ def test_data_directory_of_the_version_before_opens(data: Path, capsys: pytest.C
     now = json.loads(capsys.readouterr().out)
     assert (now["health"], now["lag_events"], now["lag_rows"], len(now["builds"])) == ("live", 0, 0, 1)
     with duckdb.connect(str(data / "published.duckdb"), read_only=True) as connection:
-        assert connection.sql("select count(*), sum(total_tokens) from mart.usage_events").fetchone() == (137, 3411280)
+        assert connection.execute("select count(*), sum(total_tokens) from mart.usage_events").fetchone() == (
+            137,
+            3411280,
+        )
