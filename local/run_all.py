@@ -27,6 +27,7 @@ from millrace.laptop.source import source_settings, world_of
 from millrace.load import sweep
 from millrace.load.sweep import Patience
 from millrace.runs import reconcile
+from millrace.status import remedies
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -252,9 +253,9 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             report.show(Console(width=None if sys.stdout.isatty() else 120))
     except ConfigError as error:
-        return _stop(2, error)
+        return _stop(2, remedies.with_remedy(error, remedies.laptop(options.data_dir)))
     except MillraceError as error:
-        return _stop(3, error)
+        return _stop(3, remedies.with_remedy(error, remedies.laptop(options.data_dir)))
     except OSError as error:
         return _stop(3, error)
     except KeyboardInterrupt:

@@ -11,10 +11,11 @@ from millrace import config, log
 from millrace.bus import guard
 from millrace.cli import serve
 from millrace.config import ApiConfig
+from millrace.status import remedies
 
 log.start(config.project())
 CONFIG = ApiConfig.from_env()
-APPLICATION = serve.application(CONFIG)
+APPLICATION = serve.application(CONFIG, remedies.DEPLOYMENT)
 guard.guard(None, plain=("api",))
 
 

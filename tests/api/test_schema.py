@@ -11,6 +11,7 @@ from tests.api.generated import call_all
 from millrace.api.routes import ROUTES
 from millrace.cli.serve import application
 from millrace.laptop.data_dir import Place
+from millrace.status import remedies
 
 MAX_EXAMPLES = 30
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Pacific/Apia")
@@ -30,12 +31,12 @@ CHECKS = {
 @pytest.fixture
 def served(store: Place) -> FastAPI:
     """The application as `millrace serve` makes it, with its status."""
-    return application(store.api_config())
+    return application(store.api_config(), remedies.DEPLOYMENT)
 
 
 @pytest.fixture(scope="module")
 def document(store: Place) -> dict[str, Any]:
-    return application(store.api_config()).openapi()
+    return application(store.api_config(), remedies.DEPLOYMENT).openapi()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import ModuleType
 
 from millrace.collect.parsers.agents import AGENTS
-from millrace.errors import ConfigError, MillraceError
+from millrace.errors import ConfigError, MillraceError, Step
+from millrace.status import remedies
 
 _CODES = "exit codes: 0 done, 1 something needs you, 2 could not start, 3 the machine failed: run again"
 _STATUS_CODES = "exit codes: 0 live or syncing, 1 stale, 2 could not start (options, settings), 3 error"
@@ -113,9 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except ConfigError as error:
-        return _stop(2, error)
+        return _stop(2, remedies.with_remedy(error, remedies.laptop(options.data_dir)))
     except (MillraceError, OSError) as error:
-        return _stop(3, error)
+        return _stop(3, remedies.with_remedy(error, remedies.laptop(options.data_dir)))
     except KeyboardInterrupt:
         return _stop(130, "interrupted; run again to go on")
 
@@ -142,31 +143,31 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _show_status(options: argparse.Namespace) -> int:
-    with _in_a_checkout("the status is of a data directory, in a checkout: make run ARGS=status"):
+    with _in_a_checkout():
         from millrace.laptop import status as etl_commands
     return int(etl_commands.show_status(options))
 
 
 def _serve(options: argparse.Namespace) -> int:
-    with _in_a_checkout("marts are made and served in a checkout, by: make run, make serve"):
+    with _in_a_checkout():
         from millrace.cli import serve as serving
     return serving.serve(options)
 
 
 def _road() -> ModuleType:
     """Give the commands of a data directory."""
-    with _in_a_checkout("give --lake gs://BUCKET; marts are made in a checkout, by: make collect"):
+    with _in_a_checkout():
         from millrace.cli import usage as usage_road
     return usage_road
 
 
 @contextmanager
-def _in_a_checkout(otherwise: str) -> Iterator[None]:
+def _in_a_checkout() -> Iterator[None]:
     """Import what not every installation has the libraries of; ConfigError says what to do without them."""
     try:
         yield
     except ImportError as error:
-        raise ConfigError(f"this installation can only send ({error}): {otherwise}") from error
+        raise ConfigError(f"this installation can only send ({error})", step=Step.INSTALL) from error
 
 
 def _stop(code: int, why: object) -> int:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from millrace import wiring
 from millrace.build import job
 from millrace.config import BuildConfig, ExtractConfig
-from millrace.errors import ConfigError
+from millrace.errors import ConfigError, Step
 from millrace.extract import audit as auditing
 from millrace.laptop import in_process, status
 from millrace.laptop.data_dir import Place
@@ -19,6 +19,7 @@ from millrace.load import quarantine, sweep
 from millrace.load.handler import Loader
 from millrace.runs import reconcile as reconciling
 from millrace.runs.reconcile import UsageLine
+from millrace.status import remedies
 from millrace.tables import EXTRACTED
 
 _SHOWN_KEYS = 20
@@ -171,7 +172,7 @@ def _retry(desk: Loader, entry_id: str) -> int:
         return 1
     load = retried.load
     _say(f"{entry_id}: loaded: {load.rows_inserted} inserted, {load.rows_updated} updated of {load.rows_read} rows")
-    _say("the marts do not have them yet; type: local/run_all.py build")
+    _say(f"the marts do not have them yet; {remedies.remedy(Step.BUILD, remedies.LAPTOP)}")
     return 0
 
 

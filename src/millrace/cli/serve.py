@@ -12,26 +12,33 @@ from fastapi import FastAPI
 from millrace import log, wiring
 from millrace.api.app import Api, create
 from millrace.config import ApiConfig, StatusConfig
-from millrace.errors import ConfigError
+from millrace.errors import ConfigError, Step
 from millrace.laptop.data_dir import Place
-from millrace.status import report
+from millrace.status import remedies, report
 from millrace.status.report import Collecting, Status
 
 _LOOPBACK = "127.0.0.1"
 
 
 def application(
-    config: ApiConfig, collecting: Callable[[], Collecting] = Collecting, hosts: tuple[str, ...] = ("*",)
+    config: ApiConfig,
+    place: remedies.Place,
+    collecting: Callable[[], Collecting] = Collecting,
+    hosts: tuple[str, ...] = ("*",),
 ) -> FastAPI:
-    """Make the application over what is configured; `collecting` knows of a collector on the same machine."""
+    """Return the application over what is configured, with advice for the place that serves it.
+
+    `collecting` knows of a collector on the same machine.
+    """
     reader = wiring.reader_of(config)
     limits = StatusConfig.from_env()
 
     def now() -> Status:
         lake, desk = wiring.lake_at(config.lake), wiring.lake_at(config.quarantine)
-        return report.assemble(lake, report.of_reader(reader), desk, collecting(), limits, now=datetime.now(UTC))
+        instant = datetime.now(UTC)
+        return report.assemble(lake, report.of_reader(reader), desk, collecting(), limits, now=instant, place=place)
 
-    return create(Api(reader, now), hosts)
+    return create(Api(reader, now, place=place), hosts)
 
 
 def listening(port: int) -> socket.socket:
@@ -59,9 +66,10 @@ def serve(options: argparse.Namespace) -> int:
 
     place = Place((options.data_dir or Path("data")).resolve())
     if not place.root.exists():
-        raise ConfigError(f"nothing has run in {place.root} yet; type: make run")
+        raise ConfigError(f"nothing has run in {place.root} yet", step=Step.BEGIN)
     door = listening(options.port)
-    app = application(place.api_config(), lambda: collecting(place), (_LOOPBACK, "localhost"))
+    laptop, names = remedies.laptop(place.root), (_LOOPBACK, "localhost")
+    app = application(place.api_config(), laptop, lambda: collecting(place), names)
     log.start()
     with door:
         where = f"http://{_LOOPBACK}:{door.getsockname()[1]}"

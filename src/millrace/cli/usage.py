@@ -17,10 +17,10 @@ from millrace.cli.collect import Progress, changes, say, tell_shipment, tell_tic
 from millrace.collect.checkpoints import Store
 from millrace.collect.collector import Collector
 from millrace.collect.machine import Machine
-from millrace.errors import ConfigError, MillraceError
+from millrace.errors import ConfigError, MillraceError, Step
 from millrace.laptop.data_dir import Place
 from millrace.laptop.usage_pipeline import Cycle, Follower
-from millrace.status import usage_checks
+from millrace.status import remedies, usage_checks
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 _PUBLISH_EVERY_S = 2.0
@@ -136,7 +136,7 @@ def backfill(machine: Machine, place: Place, options: argparse.Namespace) -> int
 def doctor(place: Place) -> int:
     """Say what somebody should look at; 1 when there is something."""
     if not place.published.exists():
-        raise ConfigError(f"nothing was built in {place.root} yet; type: make run, or: millrace collect")
+        raise ConfigError(f"nothing was built in {place.root} yet", step=Step.BEGIN)
     load = place.load_config()
     warehouse = wiring.duckdb_at(load.warehouse, load.memory)
     skipped: Counter[tuple[str, str]] = Counter()
@@ -144,7 +144,7 @@ def doctor(place: Place) -> int:
         with closing(Store.copy(state.parent)) as store:
             skipped.update(store.skipped())
     diagnosis = usage_checks.diagnose(warehouse.query_published, skipped)
-    for line in usage_checks.lines(diagnosis):
+    for line in usage_checks.lines(diagnosis, remedies.laptop(place.root)):
         say(line)
     return 0 if diagnosis.is_well else 1
 
