@@ -60,6 +60,7 @@ BEHIND = Facts(published_through=3, asked_through=4)
         pytest.param(replace(BEHIND, since_refresh_s=2), "syncing", "catching_up", id="behind a running collector"),
         pytest.param(replace(BEHIND, is_building=True), "syncing", "building", id="behind a running build"),
         pytest.param(Facts(at_work="process 7"), "syncing", "at_work", id="the first process is at work"),
+        pytest.param(replace(RUN, at_work="process 7"), "syncing", "running", id="its run is going on"),
         pytest.param(Facts(nothing="no file"), "empty", "nothing_yet", id="there is no store at all"),
         pytest.param(replace(RUN, nothing="no file"), "syncing", "running", id="the first run is going on"),
     ],

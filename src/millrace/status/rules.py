@@ -187,7 +187,7 @@ def _syncings(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
     if (facts.lag_events or facts.lag_rows or facts.is_behind) and facts.is_recent(limits):
         waiting = f"{facts.lag_events} events and {facts.lag_rows} rows wait" if not facts.is_behind else "more waits"
         yield Reason.of(Code.CATCHING_UP, f"{waiting}, and the marts follow")
-    if facts.at_work is not None:
+    if facts.at_work is not None and not (facts.is_building or facts.is_running(limits)):
         yield Reason.of(Code.AT_WORK, f"{facts.at_work}, and nothing is published yet")
 
 

@@ -36,15 +36,16 @@ function drawFreshness(status) {
 /** What the status says to do about a code, for the place where it is served; empty when it says nothing. */
 const remedyOf = ({ checks }, code) => checks?.find((check) => check.code === code)?.remedy ?? "";
 
+const priceKey = ({ agent, provider, speed, context }) =>
+  [f.name(agent), f.name(provider), `speed ${f.name(speed)}`, context ? `prompts over ${f.whole(context)} tokens` : null].filter(Boolean).join(", ");
+
 function drawUnpriced(status) {
   const { coverage } = status;
   const unpriced = coverage?.unpriced ?? [];
   if (unpriced.length === 0) return null;
   return {
     content: table("Models without a price", [
-      { name: "Model", of: (row) => [f.name(row.model), h("small", {}, `${f.name(row.agent)}, ${f.name(row.provider)}`)] },
-      { name: "Speed", of: (row) => f.name(row.speed) },
-      { name: "Prompts over", number: true, of: (row) => (row.context === 0 ? "any length" : known(row.context)) },
+      { name: "Model", of: (row) => [f.name(row.model), h("small", {}, priceKey(row))] },
       { name: "Responses", number: true, of: (row) => known(row.responses) },
       { name: "Tokens", number: true, of: (row) => f.compact(row.tokens) },
     ], unpriced),
