@@ -24,7 +24,7 @@ from millrace.api.definitions import Column
 from millrace.api.routes import ROUTES, Route
 from millrace.laptop.data_dir import Place
 from millrace.laptop.server import listening
-from millrace.status import report
+from millrace.status import remedies, report
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.warehouse.reading import Answer, Reader, Snapshot
 
@@ -157,7 +157,7 @@ def _at(took: list[float], percent: int) -> float:
 @contextmanager
 def _served(place: Place) -> Iterator[http.client.HTTPConnection]:
     """Serve the API as `millrace serve` does, and connect to it."""
-    app = wiring.api_of(place.api_config())
+    app = wiring.api_of(place.api_config(), remedies.LAPTOP)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
     with listening(0) as door:
         thread = threading.Thread(target=server.run, args=([door],), daemon=True)

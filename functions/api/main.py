@@ -9,10 +9,11 @@ from werkzeug.wrappers import Response
 
 from millrace import config, log, wiring
 from millrace.bus import guard
+from millrace.status import remedies
 
 log.start(config.project())
 CONFIG = config.ApiConfig.from_env()
-APPLICATION = wiring.api_of(CONFIG)
+APPLICATION = wiring.api_of(CONFIG, remedies.DEPLOYMENT)
 guard.guard(None, plain=("api",))
 
 

@@ -14,12 +14,41 @@ MillraceError
 What only one module's callers meet is defined there: ObjectMissing and ObjectExists (lake), NotAnEvent (bus.events),
 Fenced (warehouse), LeaseLost (builds).
 
-A message says what came, what was expected, and where to look or what to do next.
+A message says what is, what was expected, and where to look. What to do next depends on where it is read: an error
+carries it as a `Step`, and status/remedies.py has the words for a laptop and for a deployment.
 """
+
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """What a person can do next; status/remedies.py has a text of each for every place."""
+
+    BEGIN = "begin"  # nothing was built yet
+    RUN = "run"
+    FIX_THEN_RUN = "fix_then_run"
+    END_RUN = "end_run"
+    BUILD = "build"
+    RETRY_BUILD = "retry_build"  # the last one failed
+    REBUILD = "rebuild"  # also when nothing new was loaded
+    COLLECT = "collect"
+    KEEP_COLLECTING = "keep_collecting"
+    SEE_QUARANTINE = "see_quarantine"
+    ADD_PRICE = "add_price"
+    MAP_PROJECT = "map_project"
+    MAP_USER = "map_user"
+    INSTALL = "install"
+    FIX_STORE = "fix_store"
+    WAIT = "wait"
+    TRY_AGAIN = "try_again"
 
 
 class MillraceError(Exception):
-    """Anything that went wrong in a way this project knows."""
+    """Anything that went wrong in a way this project knows; `step` is what to do next, where one is known."""
+
+    def __init__(self, *what: object, step: Step | None = None) -> None:
+        super().__init__(*what)
+        self.step = step
 
 
 class ConfigError(MillraceError):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from millrace.build.job import Builder
     from millrace.extract.task import Extractor
     from millrace.load.handler import Job, Loader
+    from millrace.status.remedies import Place
     from millrace.status.report import Collecting, Status
     from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
     from millrace.warehouse.reading import Reader
@@ -167,9 +168,15 @@ def reader_of(config: ApiConfig) -> "Reader":
 
 
 def api_of(
-    config: ApiConfig, collecting: "Callable[[], Collecting] | None" = None, hosts: tuple[str, ...] = ("*",)
+    config: ApiConfig,
+    place: "Place",
+    collecting: "Callable[[], Collecting] | None" = None,
+    hosts: tuple[str, ...] = ("*",),
 ) -> "FastAPI":
-    """Return the read API over what is configured; `collecting` knows of a collector on the same machine."""
+    """Return the read API over what is configured, with advice for the place that serves it.
+
+    `collecting` knows of a collector on the same machine.
+    """
     from millrace.api.app import Api, create
     from millrace.status import report
 
@@ -179,9 +186,10 @@ def api_of(
 
     def now() -> "Status":
         lake, desk = lake_at(config.lake), lake_at(config.quarantine)
-        return report.assemble(lake, report.of_reader(reader), desk, ask(), limits, now=datetime.now(UTC))
+        instant = datetime.now(UTC)
+        return report.assemble(lake, report.of_reader(reader), desk, ask(), limits, now=instant, place=place)
 
-    return create(Api(reader, now), hosts)
+    return create(Api(reader, now, place=place), hosts)
 
 
 @OneEach

@@ -10,6 +10,7 @@ from tests.api.conftest import build_store
 from tests.api.generated import SEED, call_all
 
 from millrace.laptop.data_dir import Place
+from millrace.status import remedies
 from millrace.wiring import api_of
 
 
@@ -23,7 +24,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = Place(options.data_dir.resolve()) if options.data_dir else build_store(Place(Path(folder)))
         began = time.monotonic()
-        calls = call_all(api_of(place.api_config()), options.examples, options.seed)
+        calls = call_all(api_of(place.api_config(), remedies.LAPTOP), options.examples, options.seed)
     print(calls)  # noqa: T201 the command's answer
     print(f"{time.monotonic() - began:.0f} s; seed {options.seed}")  # noqa: T201 likewise
     return 1 if calls.failures else 0

@@ -14,7 +14,9 @@ from tests.api.conftest import NOW, Failing, ask, no_status
 from millrace.api.app import Api, create
 from millrace.api.filters import MAX_DAYS, zones
 from millrace.api.routes import ROUTES
+from millrace.errors import Step
 from millrace.laptop.data_dir import Place
+from millrace.status.remedies import DEPLOYMENT, remedy
 from millrace.warehouse.duckdb.reader import DuckDBReader
 
 VELOCITY = "/api/velocity"
@@ -170,7 +172,8 @@ def over(path: Path) -> TestClient:
 def test_before_the_first_publication_it_says_what_to_type(tmp_path: Path, path: str) -> None:
     reply = over(tmp_path / "published.duckdb").get(path)
     assert "nothing was built" in refused(reply, 503)
-    assert (reply.json()["next_step"], reply.headers["retry-after"]) == ("type: make run", "5")
+    assert reply.json()["next_step"] == remedy(Step.BEGIN, DEPLOYMENT)
+    assert reply.headers["retry-after"] == "5"
 
 
 @pytest.mark.parametrize("size", [0, 5_000, 20_000, 1_000_000])
@@ -191,7 +194,7 @@ def test_a_mart_that_is_not_there_is_made_or_the_build_to_type_is_said(place: Pl
     client = over(place.published)
     assert client.get(VELOCITY).json()["source"] == "events"
     refused(client.get("/api/dashboard-data"), 503)
-    assert client.get("/api/dashboard-data").json()["next_step"] == "type: make run ARGS='build --force'"
+    assert client.get("/api/dashboard-data").json()["next_step"] == remedy(Step.REBUILD, DEPLOYMENT)
 
 
 class Secret(Exception):

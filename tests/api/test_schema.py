@@ -10,6 +10,7 @@ from tests.api.generated import call_all
 
 from millrace.api.routes import ROUTES
 from millrace.laptop.data_dir import Place
+from millrace.status import remedies
 from millrace.wiring import api_of
 
 MAX_EXAMPLES = 30
@@ -30,12 +31,12 @@ CHECKS = {
 @pytest.fixture
 def served(store: Place) -> FastAPI:
     """The application as `millrace serve` makes it, with its status."""
-    return api_of(store.api_config())
+    return api_of(store.api_config(), remedies.DEPLOYMENT)
 
 
 @pytest.fixture(scope="module")
 def document(store: Place) -> dict[str, Any]:
-    return api_of(store.api_config()).openapi()
+    return api_of(store.api_config(), remedies.DEPLOYMENT).openapi()
 
 
 @pytest.fixture(scope="module")

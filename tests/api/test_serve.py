@@ -52,8 +52,8 @@ def test_before_anything_was_built_it_says_what_to_type(tmp_path: Path) -> None:
     with served(Place(tmp_path)) as (url, _):
         answer = requests.get(f"{url}/api/velocity", timeout=30)
         assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
-        assert "make run" in answer.json()["next_step"]
-        assert requests.get(f"{url}/api/etl/status", timeout=30).json()["health"] == "live"
+        assert answer.json()["next_step"].startswith(f"type: millrace run --data-dir {tmp_path}")
+        assert requests.get(f"{url}/api/etl/status", timeout=30).json()["health"] == "empty"
 
 
 def test_only_this_machine_can_reach_it_and_only_by_its_own_name(store: Place) -> None:
@@ -70,7 +70,10 @@ def test_only_this_machine_can_reach_it_and_only_by_its_own_name(store: Place) -
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--data-dir", "no/such/folder"], "nothing has run in .*; type: make run"),
+        (
+            ["--data-dir", "no/such/folder"],
+            "nothing has run in .*; type: millrace run --data-dir no/such/folder, or: .*",
+        ),
         (["--data-dir", ".", "--port", "PORT"], "port .* cannot be used: .*; give another --port"),
         (["--data-dir", ".", "--port", "99999"], "port 99999 cannot be used: .*; give another --port"),
     ],

@@ -110,7 +110,7 @@ _COLUMNS = {
     "usage_events": (
         *("event_id", "agent", "session_id", "message_id", "request_id", "role", "occurred_at", "day", "user_id"),
         *("project", "provider", "model", "speed", *KINDS, "total_tokens", "is_estimated"),
-        *("cost_usd", "cost_source", "reported_cost_usd"),
+        *("cost_usd", "cost_source", "reported_cost_usd", "context_over_tokens"),
     ),
     "usage_daily": (
         *("day", "user_id", "project", "agent", "provider", "model", "speed", "message_count", "session_count"),

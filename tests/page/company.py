@@ -17,6 +17,7 @@ import uvicorn
 from millrace.api import app
 from millrace.laptop import status
 from millrace.laptop.data_dir import Place
+from millrace.status import remedies
 from millrace.warehouse.duckdb.reader import DuckDBReader
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -58,7 +59,8 @@ def serving(folder: Path) -> Iterator[str]:
     """Serve the API over what was built in a folder (or nothing was), as if it were TODAY; gives its address."""
     place = Place(folder)
     reader = DuckDBReader(place.published)
-    api = app.Api(reader, lambda: status.status_of(place, TODAY), now=lambda: TODAY)
+    where = remedies.laptop(place.root)
+    api = app.Api(reader, lambda: status.status_of(place, TODAY), now=lambda: TODAY, place=where)
     door = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app.create(api), log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)

@@ -17,7 +17,11 @@ SHOW = """() => {
 
 
 def stale(visit: Visit) -> dict[str, Any]:
-    reasons = ["12 usage events wait; type: millrace collect", "commits is silent; type: make run", "a third reason"]
+    reasons = [
+        "12 usage events wait; type: millrace collect",
+        "commits is silent; type: millrace run",
+        "a third reason",
+    ]
     return visit.real(STATUS) | {"health": "stale", "reasons": reasons}
 
 
@@ -36,7 +40,7 @@ def test_the_reasons_can_be_read(visit: Visit) -> None:
     assert visit.text("#badge") == "▲ stale"
     assert visit.text("#reasons p") == "12 usage events wait; type: millrace collect"
     assert visit.page.locator("#reasons li").all_inner_texts() == [
-        "commits is silent; type: make run",
+        "commits is silent; type: millrace run",
         "a third reason",
     ]
 
@@ -84,7 +88,7 @@ def test_no_answer_is_an_error_with_advice(visit: Visit) -> None:
     visit.open()
 
     assert visit.text("#badge") == "✕ error"
-    assert "millrace serve" in visit.text("#reasons")
+    assert "Check that it is running" in visit.text("#reasons")
     assert visit.state("marts") == "error"
 
 

@@ -13,6 +13,14 @@ def test_every_tile_and_panel_is_filled(visit: Visit) -> None:
     assert visit.open().states("ready") == [*TILES, *DATA_PANELS, *trust]
 
 
+def test_a_fast_response_without_a_price_is_shown_as_fast(visit: Visit) -> None:
+    rows = visit.open().page.locator("#unpriced tbody tr").all_inner_texts()
+
+    (fast,) = [row for row in rows if "claude-opus-4-5" in row]
+    assert "claude, anthropic, speed fast" in fast
+    assert "millrace build" in visit.text("#unpriced .note")
+
+
 def test_nothing_fails_and_nothing_is_said_on_the_console(visit: Visit) -> None:
     assert visit.open().wrong == []
 

@@ -7,7 +7,7 @@ from tests.page import company
 from tests.page.browser import DATA_PANELS, UNKNOWN, Visit
 from tests.page.conftest import Visitor
 
-PROBLEM = {"title": "The program failed", "status": 500, "detail": "disk full", "next_step": "type: make room"}
+PROBLEM = {"title": "The program failed", "status": 500, "detail": "disk full", "next_step": "free some space"}
 
 
 def test_a_range_without_anything_is_empty_and_says_what_to_do(visit: Visit) -> None:
@@ -36,7 +36,7 @@ def test_one_failure_leaves_the_other_panels_alone(visit: Visit) -> None:
     assert visit.states("error") == ["review-load"]
     assert visit.text("#review-load .problem").splitlines()[0] == "The program failed"
     assert "disk full" in visit.text("#review-load")
-    assert "type: make room" in visit.text("#review-load")
+    assert "free some space" in visit.text("#review-load")
 
 
 def test_a_failed_panel_can_be_tried_again(visit: Visit) -> None:
@@ -54,7 +54,7 @@ def test_what_is_no_answer_at_all_is_a_failure_with_advice(visit: Visit) -> None
 
     visit.open()
 
-    assert "millrace serve" in visit.text("#ai-impact")
+    assert "Check that it is running" in visit.text("#ai-impact")
     assert "not JSON" in visit.text("#cycle-time")
 
 
@@ -73,7 +73,10 @@ def test_before_anything_was_built_every_panel_says_how_to_begin(visitor: Visito
         visit = visitor(url).open()
 
         assert set(visit.states("error")) >= set(DATA_PANELS)
-        assert "make run" in visit.text("#cycle-time")
+        assert visit.text("#badge") == "○ empty"
+        assert f"type: millrace run --data-dir {tmp_path}" in visit.text("#reasons")
+        assert "type: millrace run" in visit.text("#cycle-time")
+        assert f"Type: millrace collect --data-dir {tmp_path}" in visit.text("#events")
         assert visit.text("#builds .nothing >> nth=0") == "No build yet."
 
 

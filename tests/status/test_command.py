@@ -39,8 +39,10 @@ def test_a_running_collector_is_named(world: World, capsys: pytest.CaptureFixtur
 def test_before_anything_ran_it_says_what_to_type_and_shows_every_mart(tmp_path: Path) -> None:
     done = millrace(tmp_path / "none")
     lines = done.stdout.splitlines()
-    assert (done.returncode, lines[0]) == (0, "ETL pipeline: live; nothing is built")
-    assert "type: make run" in lines[1]
+    assert (done.returncode, lines[0]) == (1, "ETL pipeline: empty; nothing is built")
+    named = f"--data-dir {tmp_path / 'none'}"
+    began = f"type: millrace run {named}, or: millrace collect {named}"
+    assert lines[1] == f"look: nothing was built in {tmp_path / 'none'} yet; {began}"
     assert all(f"  {mart} " in done.stdout for mart in MARTS)
     assert "0 total" in done.stdout
 

@@ -1,6 +1,6 @@
 """What is published, as the read API asks it: the same status on both engines, and nothing else is opened."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,12 +12,14 @@ from tests.contract.on_snowflake import open_warehouse
 from tests.status.conftest import Row, event
 
 from millrace.arrow import to_batch
+from millrace.errors import ConfigError
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
 from millrace.runs import build_requests
 from millrace.status import report
-from millrace.status.report import Status
-from millrace.status.store import USAGE_MARTS
+from millrace.status.report import Found, Status
+from millrace.status.rules import Code
+from millrace.status.store import USAGE_MARTS, Store
 from millrace.tables import TABLES
 from millrace.warehouse import Batch
 from millrace.warehouse.duckdb.reader import DuckDBReader
@@ -28,8 +30,9 @@ from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EVENT = """
-    CREATE OR REPLACE TABLE mart.usage_events AS SELECT agent, provider, model, project, _load_seq,
-        CAST(input_tokens AS BIGINT) AS total_tokens,
+    CREATE OR REPLACE TABLE mart.usage_events AS SELECT agent, provider, model, project, speed, _load_seq,
+        CAST(input_tokens AS BIGINT) AS total_tokens, CAST(occurred_at AS DATE) AS day,
+        CASE WHEN message_id = 'm2' THEN CAST(200000 AS BIGINT) END AS context_over_tokens,
         CASE WHEN role = 'assistant' THEN 'unknown' END AS cost_source
     FROM raw.usage_events"""
 PROJECTS = """
@@ -45,6 +48,7 @@ class Publishing:
     warehouse: DuckDBWarehouse | SnowflakeWarehouse
     reader: Reader
     files: int = 0
+    mart: str = EVENT
 
     @property
     def lake(self) -> LocalLake:
@@ -60,7 +64,7 @@ class Publishing:
     def publish(self) -> None:
         last = self.warehouse.last_builds(1)
         build = self.warehouse.start_build(last[0].token + 1 if last else 1, "somebody", None)
-        self.run("CREATE SCHEMA IF NOT EXISTS mart", EVENT, PROJECTS, "DELETE FROM meta.mart_watermarks")
+        self.run("CREATE SCHEMA IF NOT EXISTS mart", self.mart, PROJECTS, "DELETE FROM meta.mart_watermarks")
         for mart in USAGE_MARTS:
             newest = "(SELECT max(_load_seq) FROM raw.usage_events)"
             self.run(
@@ -68,6 +72,11 @@ class Publishing:
                 f" SELECT '{mart}', {newest}, 'd', CAST('2026-11-20 12:00:00' AS TIMESTAMP)"
             )
         self.warehouse.publish(self.warehouse.end_build(build, True, 1.0, ()))
+
+    def forget(self, mart: str) -> None:
+        """Drop a published mart on Snowflake, whose emulator cannot replace a clone."""
+        if isinstance(self.warehouse, SnowflakeWarehouse):
+            self.warehouse.execute(f"DROP TABLE PUBLISHED.{mart}")
 
     def run(self, *statements: str) -> None:
         if isinstance(self.warehouse, DuckDBWarehouse):
@@ -92,7 +101,8 @@ def published(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Publis
         made = Publishing(tmp_path, snowflake, SnowflakeReader(snowflake._address))
     made.warehouse.ensure_tables()
     prompt = {"role": "user", "provider": None, "project": "tool", "input_tokens": None, "output_tokens": None}
-    made.load("usage_events", event(1), event(2, provider="anthropic"), event(3, **prompt))
+    fast = event(2, provider="anthropic", speed="fast")
+    made.load("usage_events", event(1), fast, event(3, **prompt))
     made.load("commits", {"commitHash": "c", "repoName": "acme/shop", "userId": "u"}, run_id="r1")
     made.publish()
     yield made
@@ -107,7 +117,6 @@ def test_what_is_published_is_told(published: Publishing) -> None:
     assert now.events.by_provider == {"anthropic": 1, "claude": 1, "unknown": 1}
     assert now.events.by_cost_source == {"unknown": 2, "prompt": 1}
     assert (now.coverage.projects, now.coverage.projects_with_repository) == (2, 1)
-    assert [(each.provider, each.tokens) for each in now.coverage.unpriced] == [("anthropic", 100), ("claude", 100)]
     assert (now.watcher.running, now.watcher.last_refresh_at) == ("unknown", T0)
     (events,) = (mart for mart in now.marts if mart.name == "usage_events")
     assert (events.watermark, events.rows, events.is_current, events.last_refresh_at) == (1, 3, True, T0)
@@ -119,8 +128,26 @@ def test_what_is_published_is_told(published: Publishing) -> None:
     ]
 
 
+def test_a_response_without_a_price_is_named_by_the_whole_key(published: Publishing) -> None:
+    named = [(each.provider, each.speed, each.context, each.tokens) for each in published.look().coverage.unpriced]
+    assert named == [("anthropic", "fast", 200_000, 100), ("claude", "standard", 0, 100)]
+    check = published.look().check(Code.NO_PRICE)
+    assert check is not None
+    assert check.text == "2 responses have no price"
+
+
+def test_marts_of_an_earlier_version_are_read_and_their_context_is_unknown(published: Publishing) -> None:
+    published.mart = EVENT.replace("context_over_tokens", "another_column")
+    published.forget("usage_events")
+    published.publish()
+    named = [(each.speed, each.context) for each in published.look().coverage.unpriced]
+    assert named == [("fast", None), ("standard", None)]
+
+
 def test_a_table_that_fell_silent_is_told(published: Publishing) -> None:
-    assert published.look(37 * 3600).reasons == ("nothing was extracted of commits for 37 h; type: make run",)
+    (check,) = published.look(37 * 3600).checks[:1]
+    assert (check.code, check.text) == ("table_silent", "nothing was extracted of commits for 37 h")
+    assert check.remedy == "type: gcloud scheduler jobs run start-run --location=REGION"
 
 
 def test_what_was_loaded_since_waits(published: Publishing) -> None:
@@ -140,7 +167,16 @@ def test_what_was_loaded_since_waits(published: Publishing) -> None:
 def test_before_the_first_build_nothing_is_published(tmp_path: Path) -> None:
     reader = DuckDBReader(tmp_path / "published.duckdb")
     now = report.assemble(LocalLake(tmp_path / "lake", "lake"), report.of_reader(reader), now=T0)
-    assert (now.health, now.store, now.store_error) == ("live", None, None)
+    assert (now.health, now.store, now.store_error) == ("empty", None, None)
+    assert (now.checks[0].code, "nothing was built" in now.checks[0].text) == ("nothing_yet", True)
+
+
+def test_a_reader_that_is_not_let_in_is_an_error_and_not_empty(tmp_path: Path) -> None:
+    def refuse(work: Callable[[Store], Found]) -> Found:
+        raise ConfigError("250001: the user does not know the role")
+
+    now = report.assemble(LocalLake(tmp_path / "lake", "lake"), refuse, now=T0)
+    assert (now.health, now.checks[0].code) == ("error", "store_unreadable")
 
 
 def test_a_published_file_that_is_broken_is_said(tmp_path: Path) -> None:

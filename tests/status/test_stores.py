@@ -22,6 +22,7 @@ from millrace.laptop import status
 from millrace.laptop.data_dir import Place
 from millrace.laptop.project import PROJECT
 from millrace.runs import Order
+from millrace.status import text
 from millrace.status.report import Status
 from millrace.status.store import MARTS
 
@@ -51,12 +52,34 @@ def test_the_json_is_the_contract(world: World) -> None:
     assert told == json.loads(TypeAdapter(Status).dump_json(now))
     names = "health reasons as_of built_through newest_load_seq lag_events lag_rows lag_seconds watcher marts events "
     names += "coverage sources runs last_complete builds in_quarantine store store_error"
-    assert list(told) == names.split()
+    assert list(told) == [*names.split(), "checks"]
     assert list(told["watcher"]) == ["running", "pid", "last_refresh_at", "seconds_since_refresh"]
     assert list(told["marts"][0]) == ["name", "watermark", "is_current", "rows", "last_refresh_at"]
     assert list(told["sources"][0]) == ["table", "last_extracted_at", "seconds_since", "rows", "is_silent"]
     assert list(told["builds"][0]) == ["number", "result", "built_through", "started_at", "finished_at", "seconds"]
     assert told["builds"][0]["started_at"].endswith("Z")
+    unpriced = "agent provider model responses tokens speed context"
+    assert list(told["coverage"]["unpriced"][0]) == unpriced.split()
+    assert list(told["checks"][0]) == ["code", "text", "remedy"]
+
+
+def test_reasons_are_the_first_checks_each_with_its_remedy(world: World) -> None:
+    world.fail_a_build()
+    now = world.look(7200)
+    assert now.reasons == (f"build 2 failed; type: millrace build --data-dir {world.place.root}",)
+    assert [check.code for check in now.checks] == ["build_failed", "no_price"]
+    assert now.reasons[0] == str(now.checks[0])
+
+
+def test_a_fast_response_without_a_price_is_named_as_fast(world: World) -> None:
+    opus = {"provider": "anthropic", "model": "claude-opus-4-5-20251101"}
+    world.drop("usage_events", [event(50, **opus, speed="fast"), event(51, **opus, input_tokens=900)])
+    world.refresh()
+    fast = next(each for each in world.look().coverage.unpriced if each.model == opus["model"])
+    assert (fast.speed, fast.context, fast.responses, fast.tokens) == ("fast", 0, 1, 110)
+    assert "  no price: claude anthropic claude-opus-4-5-20251101, speed fast: 110 tokens" in "\n".join(
+        text.lines(world.look())
+    )
 
 
 def test_events_and_coverage_are_counted_and_blank_names_have_one(world: World) -> None:
@@ -147,15 +170,34 @@ def test_a_file_that_is_broken_is_an_error_and_the_lakes_part_is_told(world: Wor
     now = world.look()
     assert (now.health, now.store, now.lag_events, now.newest_load_seq) == ("error", None, None, None)
     assert name in (now.store_error or "")
-    assert now.reasons[0] == f"the warehouse cannot be read: {now.store_error}"
+    assert now.reasons[0].startswith(f"the warehouse cannot be read: {now.store_error}; ")
     assert (len(now.runs), now.runs[0].status, len(now.marts)) == (1, "unfinished", len(MARTS))
 
 
-def test_before_anything_ran_all_is_well_and_nothing_is_made(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist_is_empty_and_is_not_made(tmp_path: Path) -> None:
     now = status.status_of(Place(tmp_path / "data"))
-    assert (now.health, now.reasons, now.store, now.store_error) == ("live", (), None, None)
+    assert (now.health, now.store, now.store_error) == ("empty", None, None)
+    assert [check.code for check in now.checks] == ["nothing_yet", "nothing_collected"]
+    assert now.checks[0].text == f"nothing was built in {tmp_path / 'data'} yet"
     assert (now.events.total, now.runs, now.builds, now.lag_events) == (0, (), (), 0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_without_events_is_live(tmp_path: Path) -> None:
+    world = World(Place(tmp_path))
+    world.commit()
+    world.build()
+    now = world.look()
+    assert (now.health, now.reasons, now.events.total) == ("live", (), 0)
+    assert [check.code for check in now.checks] == ["nothing_collected"]
+
+
+def test_before_the_first_publication_a_process_at_work_is_syncing(world: World) -> None:
+    world.place.published.unlink()
+    with world.place.alone():
+        now = world.look()
+    assert (now.health, [check.code for check in now.checks][:1]) == ("syncing", ["at_work"])
+    assert "is at work in" in now.checks[0].text
 
 
 def test_the_first_run_is_syncing_until_it_does_not_end(tmp_path: Path) -> None:
@@ -181,7 +223,8 @@ def test_a_table_of_which_a_run_brought_nothing_for_long_is_silent(world: World)
         connection.execute("update meta.loads set run_id = 'r' where table_name = 'commits'")
     now, later = world.look(), world.look(37 * 3600)
     assert (now.health, later.health) == ("live", "stale")
-    assert later.reasons == ("nothing was extracted of commits for 37 h; type: make run",)
+    assert [check.code for check in later.checks][:1] == ["table_silent"]
+    assert later.checks[0].text == "nothing was extracted of commits for 37 h"
     assert [source.table for source in later.sources if source.is_silent] == ["commits"]
 
 

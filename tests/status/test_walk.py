@@ -28,7 +28,8 @@ def test_a_warehouse_is_live_then_syncing_then_stale_then_in_error_and_live_agai
         assert "150 usage events wait for the marts" in full.reasons[0]
     alone = world.look(30)
     assert (alone.health, alone.watcher.running) == ("error", False)
-    assert "no collector runs; type: make collect" in alone.reasons[0]
+    assert alone.checks[0].code == "events_waiting_no_collector"
+    assert "no collector runs; type: millrace collect" in alone.reasons[0]
     world.refresh()
     assert world.look(30).health == "live"
 
@@ -38,7 +39,7 @@ def test_a_warehouse_is_live_then_syncing_then_stale_then_in_error_and_live_agai
     world.fail_a_build()
     failed = world.look(7200)
     assert (failed.health, failed.builds[0].result) == ("error", "failed")
-    assert [reason.split(";")[1] for reason in failed.reasons] == [" type: make run ARGS=build"] * 2
+    assert [check.code for check in failed.checks][:2] == ["build_failed", "rows_waiting"]
 
     world.build()
     mended = world.look(7200)

@@ -141,16 +141,9 @@ def _is_for(price: Price, name: _Name) -> bool:
 def _rate_card_cost(event: _Event, offers: Iterable[Price]) -> Decimal | None:
     """Give the cost at the newest price that is for so long a context; None where a used kind has no rate."""
     tokens = {kind: getattr(event.tokens, f"{kind}_tokens") or 0 for kind in _SOLD}
-    context = sum(tokens[kind] for kind in _CONTEXT)
-    valid = [
-        price
-        for price in offers
-        if price.valid_from <= event.occurred_at.date()
-        and (price.context_over_tokens == 0 or price.context_over_tokens < context)
-    ]
-    if not valid:
+    price = _matching(event, offers)
+    if price is None:
         return None
-    price = max(valid, key=lambda price: (price.valid_from, price.context_over_tokens))
     cost = Decimal(0)
     for kind in _SOLD:
         if tokens[kind]:
@@ -161,6 +154,18 @@ def _rate_card_cost(event: _Event, offers: Iterable[Price]) -> Decimal | None:
     return _money(cost / 10**6)
 
 
+def _matching(event: _Event, offers: Iterable[Price]) -> Price | None:
+    """Return the newest price that is for so long a context."""
+    context = sum(getattr(event.tokens, f"{kind}_tokens") or 0 for kind in _CONTEXT)
+    valid = [
+        price
+        for price in offers
+        if price.valid_from <= event.occurred_at.date()
+        and (price.context_over_tokens == 0 or price.context_over_tokens < context)
+    ]
+    return max(valid, key=lambda price: (price.valid_from, price.context_over_tokens), default=None)
+
+
 def _money(amount: Decimal) -> Decimal:
     return amount.quantize(_MONEY, ROUND_HALF_UP)
 
@@ -168,6 +173,7 @@ def _money(amount: Decimal) -> Decimal:
 def _event_row(owned: OwnedEvent, offers: Sequence[Price], zone: ZoneInfo) -> Row:
     event = owned.event
     cost, source = price_event(event, offers)
+    price = None if event.role == "user" else _matching(event, offers)
     request = "" if event.request_id is None else f"\x1f{event.request_id}"
     text = f"{event.agent}\x1f{event.message_id}{request}"
     return {
@@ -190,6 +196,7 @@ def _event_row(owned: OwnedEvent, offers: Sequence[Price], zone: ZoneInfo) -> Ro
         "cost_usd": cost,
         "cost_source": source,
         "reported_cost_usd": None if event.cost_usd is None else _money(event.cost_usd),
+        "context_over_tokens": None if price is None else price.context_over_tokens,
     }
 
 

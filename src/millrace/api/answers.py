@@ -141,11 +141,15 @@ class Trend(BaseModel):
 
 
 class Unpriced(BaseModel):
-    """A model of which the cost is not known."""
+    """A key of the rate card without a price: the cost of its responses is not known."""
 
     agent: str
     provider: str | None
     model: str | None
+    speed: str = Field(description="standard, fast or batch; standard where the logs do not say.")
+    context: int | None = Field(
+        description="context_over_tokens of the missing price; 0: of any length; null: not known before a build."
+    )
     responses: int
     total_tokens: int
 

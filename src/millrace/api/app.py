@@ -25,7 +25,8 @@ from millrace.api.filters import Filters, NoFilters
 from millrace.api.plans import Plan
 from millrace.api.replies import Memory, Reply, as_csv, problem
 from millrace.api.routes import ROUTES, Route
-from millrace.errors import ConfigError, TransientError
+from millrace.errors import ConfigError, MillraceError, TransientError
+from millrace.status import remedies
 from millrace.status.report import Status
 from millrace.warehouse.reading import Reader, Snapshot
 
@@ -61,13 +62,17 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 @dataclass
 class Api:
-    """What the routes answer from. `without` are marts that are made from the facts though they are there."""
+    """What the routes answer from, and the place that their advice is for.
+
+    `without` are marts that are made from the facts though they are there.
+    """
 
     reader: Reader
     status: Callable[[], Status]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     memory: Memory = field(default_factory=Memory)
     without: frozenset[str] = frozenset()
+    place: remedies.Place = remedies.DEPLOYMENT
 
     def answer(self, route: Route, filters: Filters) -> Reply:
         """Give the reply to a question, from memory or from the marts."""
@@ -115,8 +120,8 @@ def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
     _add_page(app)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.add_exception_handler(HTTPException, _tell)
-    app.add_exception_handler(ConfigError, _wait)
-    app.add_exception_handler(TransientError, _wait)
+    app.add_exception_handler(ConfigError, _waiting(api.place))
+    app.add_exception_handler(TransientError, _waiting(api.place))
     return app
 
 
@@ -218,9 +223,15 @@ def _tell(request: Request, error: Exception) -> Response:
     return problem(error.status_code, error.detail, detail, next_step, error.headers)
 
 
-def _wait(_: Request, error: Exception) -> Response:
-    detail, advice = (*str(error).split("; ", 1), "")[:2]
-    return problem(503, "The marts cannot be read now", detail, advice or "try again; else see /api/etl/status")
+def _waiting(place: remedies.Place) -> Callable[[Request, Exception], Response]:
+    """Return what answers for marts that cannot be read, with the remedy for the place."""
+
+    def wait(_: Request, error: Exception) -> Response:
+        step = error.step if isinstance(error, MillraceError) else None
+        advice = "try again; else see /api/etl/status" if step is None else remedies.remedy(step, place)
+        return problem(503, "The marts cannot be read now", str(error), advice)
+
+    return wait
 
 
 def _fail(request: Request, error: Exception) -> Response:

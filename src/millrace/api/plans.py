@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from millrace.api.definitions import Definitions, Dialect
-from millrace.errors import ConfigError
+from millrace.errors import ConfigError, Step
 from millrace.warehouse.reading import Snapshot
 
 Source = Literal["marts", "events"]
@@ -76,7 +76,7 @@ class Plan:
     def stored(self, name: str) -> str:
         """Name the table of a mart or a fact; ConfigError when it is not there."""
         if not self.is_there(name):
-            raise ConfigError(f"what is published has no mart.{name}; type: make run ARGS='build --force'")
+            raise ConfigError(f"what is published has no mart.{name}", step=Step.REBUILD)
         return f"{self.snapshot.schema}.{name}"
 
     def table(self, name: str) -> str:

@@ -13,6 +13,7 @@ from millrace.api.answers import MEASURES, Kinds
 from millrace.api.filters import ProjectFilters, ProviderFilters, UsageFilters
 from millrace.api.paging import Rows, page
 from millrace.api.plans import Plan, Sql, every, one_of
+from millrace.status import unpriced
 
 _COUNTS = ("user_message_count", *(name for name in MEASURES if not name.endswith("_usd")))
 _KINDS = tuple(name for name in Kinds.model_fields if name != "day")
@@ -197,10 +198,7 @@ def _trend(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
 
 def _unpriced(plan: Plan) -> list[dict[str, Any]]:
     events = plan.table("usage_events")
-    text = f"""SELECT agent, provider, model, COUNT(*) AS responses, CAST(SUM(total_tokens) AS BIGINT) AS total_tokens
-        FROM {events} WHERE cost_source = 'unknown' GROUP BY agent, provider, model
-        ORDER BY total_tokens DESC, agent, provider, model LIMIT {_MAX_UNPRICED}"""
-    return plan.query(text)
+    return plan.query(unpriced.query(events, plan.snapshot.columns["usage_events"], _MAX_UNPRICED))
 
 
 def give(plan: Plan, filters: UsageFilters) -> None:
@@ -234,7 +232,8 @@ def _in_zone(plan: Plan, filters: UsageFilters, events: str) -> Sql:
     The range in UTC is only there to read less, and a day wider: engine and Python may know different rules of a zone.
     """
     clock = plan.dialect.clock.format(instant="occurred_at")
-    columns = plan.definitions.models["usage_events"].columns
+    known = plan.snapshot.columns["usage_events"]  # those of an earlier version lack some until the next build
+    columns = [name for name in plan.definitions.models["usage_events"].columns if name in known]
     named = ", ".join(f"CAST({clock} AS DATE) AS day" if name == "day" else name for name in columns)
     values: tuple[object, ...] = (filters.tz,)
     text = f"SELECT {named} FROM {events}"

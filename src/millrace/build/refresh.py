@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
-from millrace.errors import ConfigError
+from millrace.errors import ConfigError, Step
 
 
 class Scripted(Protocol):
@@ -39,7 +39,8 @@ class MartScripts:
             run = target_dir / "run"
             return cls({node["name"]: _script(run, node["package_name"], node["original_file_path"]) for node in nodes})
         except (OSError, ValueError, KeyError) as error:
-            raise ConfigError(f"{target_dir} holds no build of the usage marts ({error}); type: make run") from error
+            said = f"{target_dir} holds no build of the usage marts ({error})"
+            raise ConfigError(said, step=Step.REBUILD) from error
 
     def refresh(self, warehouse: Scripted) -> None:
         """Bring all of them up to what is loaded."""

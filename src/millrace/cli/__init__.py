@@ -4,12 +4,13 @@ Exit codes: 0 done · 1 needs attention · 2 usage or settings · 3 failed, run 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from millrace.cli import build, collect, doctor, output, quarantine, reconcile, run, serve, status, usage
+from millrace.cli import build, collect, doctor, options, output, quarantine, reconcile, run, serve, status, usage
 from millrace.cli.output import FAILED, INTERRUPTED, USAGE
-from millrace.errors import ConfigError, MillraceError
+from millrace.errors import ConfigError, MillraceError, Step
 
 _CODES = "Exit codes: 0 done · 1 needs attention · 2 usage or settings · 3 failed, run it again · 130 interrupted."
 _COMPLETION = 'Shell completion: eval "$(_MILLRACE_COMPLETE=bash_source millrace)" (or zsh_source, fish_source).'
@@ -45,8 +46,10 @@ for _command in (
 
 def main(arguments: Sequence[str] | None = None, command: click.Command = tree, name: str = "millrace") -> int:
     """Do what the command line asks for, and return the exit code."""
+    asked: dict[str, Path] = {}
+    words = None if arguments is None else list(arguments)
     try:
-        code = command.main(None if arguments is None else list(arguments), prog_name=name, standalone_mode=False)
+        code = command.main(words, prog_name=name, standalone_mode=False, obj=asked)
         output.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
@@ -56,10 +59,20 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = tree, 
     except BrokenPipeError:
         output.close()  # the reader has seen enough
         return 0
+    except ImportError as error:
+        missing = ConfigError(f"this installation can only send ({error})", step=Step.INSTALL)
+        return output.fail(USAGE, _advised(missing, asked))
     except ConfigError as error:
-        return output.fail(USAGE, error)
+        return output.fail(USAGE, _advised(error, asked))
     except (MillraceError, OSError) as error:
-        return output.fail(FAILED, error)
+        return output.fail(FAILED, _advised(error, asked))
     except (KeyboardInterrupt, click.Abort):
         return output.fail(INTERRUPTED, "interrupted; run it again to go on")
     return code if isinstance(code, int) else 0
+
+
+def _advised(error: Exception, asked: dict[str, Path]) -> str:
+    """Return what is wrong, and what to do next on a laptop."""
+    from millrace.status import remedies
+
+    return remedies.with_remedy(error, remedies.laptop(asked.get(options.DATA_DIR)))

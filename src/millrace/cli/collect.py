@@ -27,10 +27,7 @@ _PUBLISH_EVERY_S = 2.0
 
 
 @click.command(short_help="Count what the coding agents of this machine used.")
-@click.option(
-    "--data-dir", type=click.Path(path_type=Path), help="Load it here and refresh the usage marts (default: data)."
-)
-@click.option("--lake", metavar="URL", help="Only send it, to gs://BUCKET (default: MILLRACE_LAKE, where it is set).")
+@options.data_dir_or_lake
 @click.option("--watch", is_flag=True, help="Go on as the logs change, until stopped.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent, and write nothing.")
 @options.since

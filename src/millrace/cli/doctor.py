@@ -19,12 +19,13 @@ def doctor(data_dir: Path, as_json: bool) -> int:
     """
     from millrace.laptop.data_dir import Place
     from millrace.laptop.usage_pipeline import diagnose
-    from millrace.status import usage_checks
+    from millrace.status import remedies, usage_checks
 
-    diagnosis = diagnose(Place(data_dir.resolve()))
+    place = Place(data_dir.resolve())
+    diagnosis = diagnose(place)
     if as_json:
         output.say_json(diagnosis.to_json())
     else:
-        for line in usage_checks.lines(diagnosis):
+        for line in usage_checks.lines(diagnosis, remedies.laptop(place.root)):
             output.say(line)
     return DONE if diagnosis.is_well else ATTENTION

@@ -41,12 +41,27 @@ class Agents(click.ParamType[tuple[str, ...]]):
 _PATH = click.Path(path_type=Path)
 
 
+DATA_DIR = "data_dir"
+"""The key in a context's `obj` under which the data directory is noted, for the advice beside an error."""
+
+
+def _note(context: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
+    if context.obj is not None and value is not None:
+        context.obj[DATA_DIR] = value
+    return value
+
+
 def data_dir(command: F) -> F:
     """Add `--data-dir`, the folder of everything that is kept."""
-    option = click.option(
-        "--data-dir", type=_PATH, default=Path("data"), help="Everything is kept here (default: data)."
-    )
-    return option(command)
+    help_text = "Everything is kept here (default: data)."
+    return click.option("--data-dir", type=_PATH, default=Path("data"), callback=_note, help=help_text)(command)
+
+
+def data_dir_or_lake(command: F) -> F:
+    """Add `--data-dir` and `--lake`, of which at most one is given."""
+    lake = click.option("--lake", metavar="URL", help="Only send it, to gs://BUCKET (default: MILLRACE_LAKE).")
+    help_text = "Load it here and refresh the usage marts (default: data, where no lake is named)."
+    return click.option("--data-dir", type=_PATH, callback=_note, help=help_text)(lake(command))
 
 
 def as_json(command: F) -> F:

@@ -92,7 +92,9 @@ def retry(entry_id: str, data_dir: Path) -> int:
     \b
     Example: millrace quarantine retry 0123456789abcdef-1 && millrace build
     """
+    from millrace.errors import Step
     from millrace.load import quarantine
+    from millrace.status import remedies
 
     with _desk(data_dir) as desk:
         retried = quarantine.retry(desk, entry_id)
@@ -102,7 +104,7 @@ def retry(entry_id: str, data_dir: Path) -> int:
     load = retried.load
     counts = f"{load.rows_inserted} inserted, {load.rows_updated} updated of {load.rows_read} rows"
     output.say(f"{entry_id}: loaded: {counts}")
-    output.say("the marts do not have them yet; type: millrace build")
+    output.say(f"the marts do not have them yet; {remedies.remedy(Step.BUILD, remedies.laptop(data_dir))}")
     return DONE
 
 

@@ -7,9 +7,10 @@ from contextlib import suppress
 import uvicorn
 
 from millrace import log, wiring
-from millrace.errors import ConfigError
+from millrace.errors import ConfigError, Step
 from millrace.laptop.data_dir import Place
 from millrace.laptop.status import collecting
+from millrace.status.remedies import laptop
 
 _LOOPBACK = "127.0.0.1"
 
@@ -34,9 +35,9 @@ def listening(port: int) -> socket.socket:
 def serve(place: Place, port: int, say: Callable[[str], None]) -> None:
     """Serve the marts of a data directory until the process is stopped; ConfigError when there is nothing to serve."""
     if not place.root.exists():
-        raise ConfigError(f"nothing has run in {place.root} yet; type: millrace run")
+        raise ConfigError(f"nothing has run in {place.root} yet", step=Step.BEGIN)
     door = listening(port)
-    app = wiring.api_of(place.api_config(), lambda: collecting(place), (_LOOPBACK, "localhost"))
+    app = wiring.api_of(place.api_config(), laptop(place.root), lambda: collecting(place), (_LOOPBACK, "localhost"))
     log.start()
     with door:
         where = f"http://{_LOOPBACK}:{door.getsockname()[1]}"

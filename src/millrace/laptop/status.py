@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from millrace import wiring
 from millrace.collect import lock
 from millrace.config import StatusConfig
+from millrace.errors import Step
 from millrace.laptop.data_dir import Place
-from millrace.status import report, text
-from millrace.status.report import Collecting, Found, NothingYet, Status
+from millrace.status import remedies, report, text
+from millrace.status.report import Collecting, Found, Status
 from millrace.status.store import Store
 from millrace.warehouse.duckdb.read_only import Held, glance
+from millrace.warehouse.reading import AtWork, NothingYet
 
-EXIT_CODES = {"live": 0, "syncing": 0, "stale": 1, "error": 3}
+EXIT_CODES = {"live": 0, "syncing": 0, "stale": 1, "empty": 1, "error": 3}
 
 
 def show(now: Status, say: Callable[[str], None], is_json: bool) -> None:
@@ -26,7 +28,8 @@ def status_of(place: Place, now: datetime | None = None) -> Status:
     lake = wiring.lake_at(place.lake.as_uri())
     desk = wiring.lake_at(place.quarantine.as_uri()) if place.quarantine.exists() else None
     limits = StatusConfig.from_env()
-    return report.assemble(lake, reading(place), desk, collecting(place), limits, now=now or datetime.now(UTC))
+    where, instant = remedies.laptop(place.root), now or datetime.now(UTC)
+    return report.assemble(lake, reading(place), desk, collecting(place), limits, now=instant, place=where)
 
 
 def collecting(place: Place) -> Collecting:
@@ -51,7 +54,9 @@ def reading(place: Place) -> report.Read:
             except Held as error:
                 held = error
         if not place.published.exists():
-            raise NothingYet(str(held or f"nothing was built in {place.root} yet; type: make run")) from held
+            if held is not None:
+                raise AtWork(str(held), step=Step.WAIT) from held
+            raise NothingYet(f"nothing was built in {place.root} yet", step=Step.BEGIN)
         with glance(place.published, "published") as store:
             return work(store)
 

@@ -22,7 +22,7 @@ from millrace.collect.checkpoints import Store
 from millrace.collect.collector import Collector, Hear, Tick, unheard
 from millrace.collect.machine import Machine
 from millrace.collect.shipping import Shipment, ship
-from millrace.errors import ConfigError
+from millrace.errors import ConfigError, Step
 from millrace.lake import StoredObject
 from millrace.laptop.data_dir import Place
 from millrace.load import handler
@@ -137,7 +137,7 @@ def road(machine: Machine, place: Place) -> Iterator[Road]:
 def diagnose(place: Place) -> Diagnosis:
     """Return what to look at in the usage of a data directory; ConfigError when nothing was built in it yet."""
     if not place.published.exists():
-        raise ConfigError(f"nothing was built in {place.root} yet; type: millrace run, or: millrace collect")
+        raise ConfigError(f"nothing was built in {place.root} yet", step=Step.BEGIN)
     load = place.load_config()
     warehouse = wiring.duckdb_at(load.warehouse, load.memory)
     skipped: Counter[tuple[str, str]] = Counter()

@@ -1,23 +1,24 @@
 """How things are, and whether the numbers can be trusted: one assembler for the commands and for the API.
 
-What the lake tells is always there; what a store tells (standing.py) is as far as one can be read. Health and its
-reasons are by the rules of health.py.
+What the lake tells is always there; what a store tells (store.py) is as far as one can be read. Health and its reasons
+are by the rules of rules.py; remedies.py has what to do about them at the place where the status is read.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from millrace import runs
 from millrace.build import lease
 from millrace.config import StatusConfig
-from millrace.errors import ConfigError, MillraceError
+from millrace.errors import MillraceError
 from millrace.lake import Lake
 from millrace.load import sweep
 from millrace.runs import build_requests
-from millrace.status.rules import Facts, Health, judge
+from millrace.status.remedies import DEPLOYMENT, Place, remedy
+from millrace.status.rules import Code, Facts, Health, Reason, judge
 from millrace.status.store import (
     MARTS,
     BuildState,
@@ -32,14 +33,27 @@ from millrace.status.store import (
     look,
 )
 from millrace.tables import EXTRACTED, TABLES
-from millrace.warehouse.reading import Reader
+from millrace.warehouse.reading import AtWork, NothingYet, Reader
 
 _SHOWN_RUNS = 5
 Read = Callable[[Callable[[Store], "Found"]], "Found"]
 
 
-class NothingYet(ConfigError):
-    """There is no store to read yet: nothing was built."""
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something to look at: a code for programs, the fact, and what to do about it here."""
+
+    code: Code
+    text: str
+    remedy: str
+
+    @classmethod
+    def of(cls, reason: Reason, place: Place) -> "Check":
+        """Return a reason with its remedy for the place."""
+        return cls(reason.code, reason.text, remedy(reason.step, place))
+
+    def __str__(self) -> str:
+        return f"{self.text}; {self.remedy}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,9 @@ class Status:
     of the other tables that came after the last good build, `lag_seconds` how long the oldest of both has been waiting:
     0 when nothing waits. They are None where they cannot be known: no store could be read, or only a published copy
     that is older than what was asked for. `store_error` says why no store could be read.
+
+    `checks` are the reasons, in their order, and after them what is no matter of health; `reasons` are the same
+    reasons as text, each with its remedy.
     """
 
     health: Health
@@ -109,18 +126,23 @@ class Status:
     in_quarantine: int
     store: StoreKind | None
     store_error: str | None
+    checks: tuple[Check, ...]
 
     @property
     def is_untouched(self) -> bool:
         """Whether nothing ran here yet."""
-        return self.store is None and self.store_error is None and not self.runs
+        return self.health == "empty"
 
     @property
     def needs_somebody(self) -> bool:
-        """Whether a person has something to do, also where health is good: mind what was set aside, or end a run."""
+        """Whether a person has something to do, also where health is good: see the quarantine, or end a run."""
         has_ended = not self.runs or self.runs[-1].status == "complete"
         waits = bool(self.lag_events or self.lag_rows)
-        return self.health in ("stale", "error") or self.in_quarantine > 0 or not has_ended or waits
+        return self.health in ("stale", "error", "empty") or self.in_quarantine > 0 or not has_ended or waits
+
+    def check(self, code: Code) -> Check | None:
+        """Return the check of a code; None when there is none."""
+        return next((check for check in self.checks if check.code == code), None)
 
     def to_json(self) -> str:
         """Give it as the API does; instants are UTC, with a Z."""
@@ -149,10 +171,6 @@ def of_reader(reader: Reader) -> Read:
     """Let what is published be the store; nothing else is opened."""
 
     def read(work: Callable[[Store], Found]) -> Found:
-        try:
-            reader.version()
-        except ConfigError as error:
-            raise NothingYet(str(error)) from error
         return reader.read(lambda snapshot: work(_Snapshot(snapshot.schema, snapshot.query)))
 
     return read
@@ -166,16 +184,18 @@ def assemble(
     limits: StatusConfig = StatusConfig(),  # noqa: B008 - frozen
     *,
     now: datetime,
+    place: Place = DEPLOYMENT,
 ) -> Status:
-    """Read it all; what goes wrong with the store is said in `store_error`, and nothing is raised for it.
+    """Return the whole state; what goes wrong with the store is in `store_error`, and nothing is raised for it.
 
     `read` gives work a store, and what that makes of it back (see `of_reader`); it raises NothingYet when there is none
-    yet. `desk` is the quarantine's bucket; None where it may not be read.
+    yet. `desk` is the quarantine's bucket; None where it may not be read. `place` is where the remedies are for.
     """
     ids = sweep.run_ids(lake)
     is_building = lease.is_building(lake, now)
     asked = build_requests.requested(lake)
-    error: str | None = None
+    error: MillraceError | None = None
+    nothing: NothingYet | None = None
 
     def work(store: Store | None) -> Found:
         standing = look(store) if store else None
@@ -188,31 +208,40 @@ def assemble(
     except MillraceError as reason:
         found = work(None)
         is_on_its_way = is_building or _is_new(lake, found.runs, now, limits)
-        if not isinstance(reason, NothingYet) or ((ids or asked) and not is_on_its_way):
-            error = str(reason)
+        is_expected = bool(ids or (asked and not isinstance(reason, AtWork))) and not is_on_its_way
+        if isinstance(reason, NothingYet) and not is_expected:
+            nothing = reason
+        else:
+            error = reason
     is_building = is_building or lease.is_building(lake, now)  # one may have started before the store was read
     facts = _facts(lake, found, asked, is_building, watcher, limits, now)
-    return _status(lake, ids, found, error, facts, watcher, limits, now)
+    if isinstance(nothing, AtWork):
+        facts = replace(facts, at_work=str(nothing))
+    elif nothing is not None:
+        facts = replace(facts, nothing=str(nothing))
+    return _status(lake, ids, found, error, facts, watcher, limits, now, place)
 
 
 def _status(
     lake: Lake,
     ids: list[str],
     found: Found,
-    error: str | None,
+    error: MillraceError | None,
     facts: Facts,
     watcher: Collecting,
     limits: StatusConfig,
     now: datetime,
+    place: Place,
 ) -> Status:
     standing = found.standing or _NOTHING
     health, reasons = judge(facts, error, limits)
     is_known = error is None and not facts.is_behind
     is_watching: bool | Literal["unknown"] = "unknown" if watcher.is_running is None else watcher.is_running
     refreshed_at = _refreshed_at(standing)
+    checks = [Check.of(reason, place) for reason in (*reasons, *_notes(found, error))]
     return Status(
         health=health,
-        reasons=reasons,
+        reasons=tuple(map(str, checks[: len(reasons)])),
         as_of=standing.as_of,
         built_through=standing.good.built_through if standing.good else None,
         newest_load_seq=standing.newest_load_seq if found.standing else None,
@@ -229,8 +258,21 @@ def _status(
         builds=standing.builds,
         in_quarantine=found.in_quarantine,
         store=found.standing.kind if found.standing else None,
-        store_error=error,
+        store_error=None if error is None else str(error),
+        checks=tuple(checks),
     )
+
+
+def _notes(found: Found, error: MillraceError | None) -> Iterator[Reason]:
+    """Yield what is worth a look, and no matter of health."""
+    standing = found.standing or _NOTHING
+    if found.in_quarantine:
+        yield Reason.of(Code.IN_QUARANTINE, f"{found.in_quarantine} objects in quarantine")
+    if standing.coverage.unpriced:
+        responses = sum(each.responses for each in standing.coverage.unpriced)
+        yield Reason.of(Code.NO_PRICE, f"{responses:,} responses have no price")
+    if not standing.events.total and error is None:
+        yield Reason.of(Code.NOTHING_COLLECTED, "no usage was collected yet")
 
 
 _NOTHING = Standing(
@@ -317,7 +359,7 @@ def _run(lake: Lake, store: Store | None, run_id: str) -> RunState:
     if final is not None:
         return RunState(run_id, final.status, final.reason)
     why = sweep.why_unfinished(lake, StoreLedger(store) if store else None, run_id)
-    return RunState(run_id, "unfinished", why or ("everything is there; run again to end it" if store else None))
+    return RunState(run_id, "unfinished", why or ("everything is there, and the run is not ended" if store else None))
 
 
 def _run_age_s(lake: Lake, run_id: str, now: datetime) -> float:

@@ -1,4 +1,6 @@
-"""Whether the numbers can be trusted: live, syncing, stale or error, by rules of which the worst that holds is said.
+"""Whether the numbers can be trusted: live, empty, syncing, stale or error. The worst that holds decides.
+
+A rule gives a code and a fact. What to do about it depends on the place where it is read: status/remedies.py.
 
 error    the store cannot be read; the last build failed, or its process died; the newest run failed; more than
          MILLRACE_STALE_EVENTS usage events wait, and it is known that no collector runs
@@ -6,25 +8,91 @@ stale    more than MILLRACE_STALE_EVENTS usage events wait; anything waits longe
          not ended after as long; nothing was extracted of a table for MILLRACE_SILENT_H; the published copy, where
          only that can be read, is older than what was asked for, and nobody is at it
 syncing  a build or a run is going on; something waits that came, or marts were refreshed, within MILLRACE_SYNCING_S
-live     everything else
+empty    there is no store at all: no warehouse, nothing published, no run
+live     everything else, also a store without events
 
 While a build is going on, the events that it takes up are no reason for worry before they have waited MILLRACE_STALE_S.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 from millrace.config import StatusConfig
+from millrace.errors import MillraceError, Step
 
-Health = Literal["live", "syncing", "stale", "error"]
-_BUILD = "type: make run ARGS=build"
+Health = Literal["live", "syncing", "stale", "error", "empty"]
+
+
+class Code(StrEnum):
+    """The name of a rule, for programs: it stays when the words change."""
+
+    STORE_UNREADABLE = "store_unreadable"
+    BUILD_FAILED = "build_failed"
+    BUILD_ABANDONED = "build_abandoned"
+    BUILD_DIED = "build_died"
+    RUN_FAILED = "run_failed"
+    EVENTS_WAITING_NO_COLLECTOR = "events_waiting_no_collector"
+    EVENTS_WAITING = "events_waiting"
+    ROWS_WAITING = "rows_waiting"
+    RUN_UNFINISHED = "run_unfinished"
+    COPY_BEHIND = "copy_behind"
+    TABLE_SILENT = "table_silent"
+    BUILDING = "building"
+    RUNNING = "running"
+    CATCHING_UP = "catching_up"
+    AT_WORK = "at_work"
+    NOTHING_YET = "nothing_yet"
+    # These are worth a look, and no matter of health.
+    IN_QUARANTINE = "in_quarantine"
+    NO_PRICE = "no_price"
+    NOTHING_COLLECTED = "nothing_collected"
+
+
+STEPS = {
+    Code.STORE_UNREADABLE: Step.FIX_STORE,  # unless the error knows better
+    Code.BUILD_FAILED: Step.RETRY_BUILD,
+    Code.BUILD_ABANDONED: Step.BUILD,
+    Code.BUILD_DIED: Step.BUILD,
+    Code.RUN_FAILED: Step.FIX_THEN_RUN,
+    Code.EVENTS_WAITING_NO_COLLECTOR: Step.KEEP_COLLECTING,
+    Code.EVENTS_WAITING: Step.BUILD,
+    Code.ROWS_WAITING: Step.BUILD,
+    Code.RUN_UNFINISHED: Step.END_RUN,
+    Code.COPY_BEHIND: Step.BUILD,
+    Code.TABLE_SILENT: Step.RUN,
+    Code.BUILDING: Step.WAIT,
+    Code.RUNNING: Step.WAIT,
+    Code.CATCHING_UP: Step.TRY_AGAIN,
+    Code.AT_WORK: Step.WAIT,
+    Code.NOTHING_YET: Step.BEGIN,
+    Code.IN_QUARANTINE: Step.SEE_QUARANTINE,
+    Code.NO_PRICE: Step.ADD_PRICE,
+    Code.NOTHING_COLLECTED: Step.COLLECT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What a rule found: its code, the fact, and the step that remedies it."""
+
+    code: Code
+    text: str
+    step: Step
+
+    @classmethod
+    def of(cls, code: Code, text: str) -> "Reason":
+        """Return the reason with the step of its code."""
+        return cls(code, text, STEPS[code])
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the rules look at. Seconds are ages; None is what is not known, or is not there."""
 
+    nothing: str | None = None  # set when there is no store at all, and says where it was looked for
+    at_work: str | None = None  # set when another process holds the store, and nothing is published yet
     is_building: bool = False
     build: int | None = None  # the last one
     build_result: str | None = None
@@ -58,53 +126,69 @@ class Facts:
         return self.published_through is not None
 
 
-def judge(facts: Facts, store_error: str | None, limits: StatusConfig) -> tuple[Health, tuple[str, ...]]:
-    """Give the worst that holds, and every reason for it or for less, worst first, each with the next step."""
-    unreadable = [] if store_error is None else [f"the warehouse cannot be read: {store_error}"]
-    levels: dict[Health, list[str]] = {
-        "error": [*unreadable, *_errors(facts, limits)],
+def judge(facts: Facts, store_error: MillraceError | None, limits: StatusConfig) -> tuple[Health, tuple[Reason, ...]]:
+    """Return the worst that holds, and every reason for it or for less, worst first."""
+    levels: dict[Health, list[Reason]] = {
+        "error": [*_unreadable(store_error), *_errors(facts, limits)],
         "stale": list(_stales(facts, limits)),
         "syncing": list(_syncings(facts, limits)),
     }
+    if facts.nothing is not None and not any(levels.values()):
+        return "empty", (Reason.of(Code.NOTHING_YET, facts.nothing),)
     health: Health = next((level for level, reasons in levels.items() if reasons), "live")
     return health, tuple(reason for reasons in levels.values() for reason in reasons)
 
 
-def _errors(facts: Facts, limits: StatusConfig) -> Iterator[str]:
-    if facts.build_result in ("failed", "abandoned") and not facts.is_building:
-        yield f"build {facts.build} {facts.build_result}; {_BUILD}"
-    if facts.build_result == "running" and not facts.is_building:
-        yield f"build {facts.build} was never ended, its process died; {_BUILD}"
+def _unreadable(error: MillraceError | None) -> Iterator[Reason]:
+    if error is not None:
+        code = Code.STORE_UNREADABLE
+        yield Reason(code, f"the warehouse cannot be read: {error}", error.step or STEPS[code])
+
+
+def _errors(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
+    if not facts.is_building:
+        if facts.build_result == "failed":
+            yield Reason.of(Code.BUILD_FAILED, f"build {facts.build} failed")
+        if facts.build_result == "abandoned":
+            yield Reason.of(Code.BUILD_ABANDONED, f"build {facts.build} was abandoned")
+        if facts.build_result == "running":
+            yield Reason.of(Code.BUILD_DIED, f"build {facts.build} was never ended, its process died")
     if facts.run_status == "failed":
-        yield f"run {facts.run_id} failed: {facts.run_reason or 'no reason is known'}; mend that, then type: make run"
+        yield Reason.of(Code.RUN_FAILED, f"run {facts.run_id} failed: {facts.run_reason or 'no reason is known'}")
     if _has_too_many(facts, limits) and facts.is_watching is False:
-        yield f"{_events(facts)}, and no collector runs; type: make collect ARGS=--watch, or once: make collect"
+        yield Reason.of(Code.EVENTS_WAITING_NO_COLLECTOR, f"{_events(facts)}, and no collector runs")
 
 
-def _stales(facts: Facts, limits: StatusConfig) -> Iterator[str]:
-    if _has_too_many(facts, limits) and facts.is_watching is not False:
-        yield f"{_events(facts)}; if that grows, {_BUILD}"
-    elif 0 < facts.lag_events <= limits.stale_events and facts.events_wait_s > limits.stale_s:
-        yield f"{_events(facts)}; {_BUILD}"
+def _stales(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
+    are_too_many = _has_too_many(facts, limits) and facts.is_watching is not False
+    are_old = 0 < facts.lag_events <= limits.stale_events and facts.events_wait_s > limits.stale_s
+    if are_too_many or are_old:
+        yield Reason.of(Code.EVENTS_WAITING, _events(facts))
     if facts.lag_rows and facts.rows_wait_s > limits.stale_s:
-        yield f"{facts.lag_rows} rows wait for a build, the oldest for {age(facts.rows_wait_s)}; {_BUILD}"
+        waits = f"{facts.lag_rows} rows wait for a build, the oldest for {age(facts.rows_wait_s)}"
+        yield Reason.of(Code.ROWS_WAITING, waits)
     if facts.run_status == "unfinished" and not facts.is_running(limits):
         why = facts.run_reason or "nothing was heard of it"
-        yield f"run {facts.run_id} has not ended for {age(facts.run_age_s or 0.0)}: {why}; type: make run"
+        lasts = age(facts.run_age_s or 0.0)
+        yield Reason.of(Code.RUN_UNFINISHED, f"run {facts.run_id} has not ended for {lasts}: {why}")
     if facts.is_behind and not (facts.is_building or facts.is_running(limits) or facts.is_recent(limits)):
-        yield f"the marts are published through {facts.published_through}, {facts.asked_through} is requested; {_BUILD}"
+        behind = f"the marts are published through {facts.published_through}, {facts.asked_through} is requested"
+        yield Reason.of(Code.COPY_BEHIND, behind)
     for table, seconds in facts.silent:
-        yield f"nothing was extracted of {table} for {age(seconds)}; type: make run"
+        yield Reason.of(Code.TABLE_SILENT, f"nothing was extracted of {table} for {age(seconds)}")
 
 
-def _syncings(facts: Facts, limits: StatusConfig) -> Iterator[str]:
+def _syncings(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
     if facts.is_building:
-        yield "a build is going on; wait for it to end"
+        yield Reason.of(Code.BUILDING, "a build is going on")
     if facts.is_running(limits):
-        yield f"run {facts.run_id} is going on: {facts.run_reason or 'not all of it is loaded'}; wait for it to end"
+        why = facts.run_reason or "not all of it is loaded"
+        yield Reason.of(Code.RUNNING, f"run {facts.run_id} is going on: {why}")
     if (facts.lag_events or facts.lag_rows or facts.is_behind) and facts.is_recent(limits):
         waiting = f"{facts.lag_events} events and {facts.lag_rows} rows wait" if not facts.is_behind else "more waits"
-        yield f"{waiting}, and the marts follow; look again in a moment"
+        yield Reason.of(Code.CATCHING_UP, f"{waiting}, and the marts follow")
+    if facts.at_work is not None and not (facts.is_building or facts.is_running(limits)):
+        yield Reason.of(Code.AT_WORK, f"{facts.at_work}, and nothing is published yet")
 
 
 def _has_too_many(facts: Facts, limits: StatusConfig) -> bool:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from millrace.lake import ObjectVersion
+from millrace.status import unpriced
 from millrace.warehouse import LedgerEntry
 
 Row = dict[str, Any]
@@ -59,10 +60,6 @@ _LOADS = """
 _EVENTS = """
     SELECT provider, cost_source, count(*) AS event_count FROM {marts}.usage_events
     GROUP BY provider, cost_source"""
-_UNPRICED = """
-    SELECT agent, provider, model, count(*) AS responses, sum(total_tokens) AS tokens FROM {marts}.usage_events
-    WHERE cost_source = 'unknown' GROUP BY agent, provider, model
-    ORDER BY sum(total_tokens) DESC, agent, provider, model LIMIT {limit}"""
 
 
 class Store(Protocol):
@@ -129,13 +126,15 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """A model without a price."""
+    """A key of the rate card without a price; `context` is its `context_over_tokens`, None where it is not known."""
 
     agent: str
     provider: str | None
     model: str | None
     responses: int
     tokens: int
+    speed: str
+    context: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,14 +311,26 @@ def _events(rows: list[Row], newest: int) -> Events:
 
 
 def _coverage(store: Store, counts: dict[str, int], events: Events, loads: dict[str, Loaded]) -> Coverage:
-    unpriced = _UNPRICED.format(marts=store.marts, limit=_MOST_UNPRICED)
     return Coverage(
         **{name: counts.get(name, 0) for name in _TOLD},
         repositories=loads.get("repos", Loaded()).row_count,
-        unpriced=tuple(
-            Unpriced(row["agent"], row["provider"], row["model"], int(row["responses"]), int(row["tokens"] or 0))
-            for row in (store.query(unpriced) if "unknown" in events.by_cost_source else [])
-        ),
+        unpriced=_unpriced(store) if "unknown" in events.by_cost_source else (),
+    )
+
+
+def _unpriced(store: Store) -> tuple[Unpriced, ...]:
+    columns = {row["name"] for row in store.query(unpriced.columns_of(store.marts))}
+    return tuple(
+        Unpriced(
+            agent=row["agent"],
+            provider=row["provider"],
+            model=row["model"],
+            responses=int(row["responses"]),
+            tokens=int(row["total_tokens"] or 0),
+            speed=row["speed"],
+            context=None if row["context"] is None else int(row["context"]),
+        )
+        for row in store.query(unpriced.query(f"{store.marts}.usage_events", columns, _MOST_UNPRICED))
     )
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from millrace.status import unpriced
 from millrace.status.report import Status
-from millrace.status.rules import age
+from millrace.status.rules import Code, age
 from millrace.status.store import MartState
 
-_BEGIN = "nothing has run yet; type: make run, or: .venv/bin/python -m millrace collect"
 _STORES = {
     "warehouse": "read from the working warehouse",
     "published": "read from the published copy, as the working warehouse is in use or elsewhere",
@@ -16,14 +16,12 @@ _STORES = {
 
 
 def lines(status: Status) -> Iterator[str]:
-    """Say it, the verdict first, and what is to be done about it next."""
+    """Yield the lines: the verdict first, then each reason with its remedy."""
     yield f"ETL pipeline: {status.health}; {'nothing is built' if status.is_untouched else _STORES[status.store]}"
-    if status.is_untouched:
-        yield f"look: {_BEGIN}"
     for reason in status.reasons:
         yield f"{'wait' if status.health == 'syncing' else 'look'}: {reason}"
-    if status.in_quarantine:
-        yield f'look: {status.in_quarantine} objects in quarantine; type: make run ARGS="quarantine list"'
+    if quarantine := status.check(Code.IN_QUARANTINE):
+        yield f"look: {quarantine}"
     yield _watcher(status)
     yield f"Lag      {_lag(status)}"
     yield f"Built    {_built(status)}"
@@ -87,9 +85,9 @@ def _coverage(status: Status) -> Iterator[str]:
     projects = f"{has.projects} projects, {has.projects_with_mart} in the marts, {has.projects_with_repository}"
     repositories = f"{has.repositories} repositories, {has.repositories_with_pull_requests} with merged pull requests"
     yield f"Coverage {projects} with a repository; {repositories}"
-    for model in has.unpriced:
-        name = f"{model.agent} {model.provider or 'no provider'} {model.model or 'no model'}"
-        yield f"  no price: {name}, {model.tokens:,} tokens of {model.responses:,} responses"
+    for each in has.unpriced:
+        name = unpriced.name(each.agent, each.provider, each.model, each.speed, each.context)
+        yield f"  no price: {name}: {each.tokens:,} tokens of {each.responses:,} responses"
 
 
 def _at(instant: datetime) -> str:

@@ -1,15 +1,17 @@
-"""What somebody should look at before usage is trusted: what has no price, what is nobody's, what could not be read."""
+"""What to look at before usage is trusted: what has no price, what has no owner, what could not be read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
+from millrace.errors import Step
+from millrace.status import unpriced
+from millrace.status.remedies import Place, remedy
+
 Query = Callable[[str], list[tuple[Any, ...]]]
 
-_UNPRICED = """
-    SELECT agent, provider, model, count(*), sum(total_tokens), min(day), max(day) FROM mart.usage_events
-    WHERE cost_source = 'unknown' GROUP BY ALL ORDER BY sum(total_tokens) DESC, agent, provider, model"""
+_MOST_UNPRICED = 1000
 _UNMAPPED = """
     SELECT {name}, sum(cost_usd), sum(assistant_message_count) FROM mart.usage_daily
     WHERE {name} IN (SELECT {name} FROM mart.{matched} WHERE {found} IS NULL)
@@ -21,15 +23,22 @@ _UNUSABLE = "SELECT count(*) FROM staging.stg_usage_events WHERE NOT is_usable"
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """A model of which the cost is unknown; `tokens` have no money."""
+    """A key of the rate card without a price; its `tokens` have no cost."""
 
     agent: str
     provider: str | None
     model: str | None
+    speed: str
+    context: int | None
     responses: int
     tokens: int
     first_day: object
     last_day: object
+
+    @property
+    def name(self) -> str:
+        """The key as a person reads it."""
+        return unpriced.name(self.agent, self.provider, self.model, self.speed, self.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +75,13 @@ class Diagnosis:
 
 
 def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
-    """Ask the marts; `skipped` is what this machine's collector counted."""
+    """Return what the marts say; `skipped` is what this machine's collector counted."""
+    columns = {name for (name,) in query(unpriced.columns_of("mart"))}
     projects = _UNMAPPED.format(name="project", matched="project_repositories", found="repo_name")
     users = _UNMAPPED.format(name="user_id", matched="user_developers", found="developer")
     return Diagnosis(
         money={source: (events, cost) for source, events, cost in query(_MONEY)},
-        unpriced=tuple(Unpriced(*row) for row in query(_UNPRICED)),
+        unpriced=tuple(Unpriced(*row) for row in query(unpriced.query("mart.usage_events", columns, _MOST_UNPRICED))),
         projects=tuple(Unmapped(*row) for row in query(projects)),
         users=tuple(Unmapped(*row) for row in query(users)),
         unusable_rows=int(query(_UNUSABLE)[0][0]),
@@ -79,25 +89,24 @@ def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
     )
 
 
-def lines(diagnosis: Diagnosis) -> list[str]:
-    """Say it to a person, each thing with what to do about it."""
+def lines(diagnosis: Diagnosis, place: Place) -> list[str]:
+    """Return it as a person reads it, each thing with its remedy for the place."""
     said = [
         f"{source:<10} {events:>10,} events  {'no money' if cost is None else f'${cost:,.2f}'}"
         for source, (events, cost) in diagnosis.money.items()
     ]
     if diagnosis.unpriced:
-        said.append("\nwithout a price (add a row to usage_prices.csv, then: make run ARGS=build):")
+        said.append(f"\nwithout a price ({remedy(Step.ADD_PRICE, place)}):")
     said += [
-        f"  {each.agent} {each.provider or 'no provider'} {each.model or 'no model'}: {each.tokens:,} tokens of "
-        f"{each.responses:,} responses, {each.first_day} to {each.last_day}"
+        f"  {each.name}: {each.tokens:,} tokens of {each.responses:,} responses, {each.first_day} to {each.last_day}"
         for each in diagnosis.unpriced
     ]
-    for what, found, seed in (
-        ("projects of no repository", diagnosis.projects, "usage_repositories.csv"),
-        ("users who are no known developer", diagnosis.users, "usage_authors.csv"),
+    for what, found, step in (
+        ("projects of no repository", diagnosis.projects, Step.MAP_PROJECT),
+        ("users who are no known developer", diagnosis.users, Step.MAP_USER),
     ):
         if found:
-            said.append(f"\n{what} (add a row to {seed}, then: make run ARGS=build):")
+            said.append(f"\n{what} ({remedy(step, place)}):")
         said += [f"  {each.name}: {_usd(each.cost_usd)} for {each.responses:,} responses" for each in found]
     if diagnosis.unusable_rows:
         said.append(f"\n{diagnosis.unusable_rows:,} loaded rows cannot be counted; staging.stg_usage_events has them")

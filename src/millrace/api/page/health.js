@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import * as f from "./format.js";
 
 const EVERY_MS = 15_000;
-const SIGNS = { live: "●", syncing: "↻", stale: "▲", error: "✕" };
+const SIGNS = { live: "●", syncing: "↻", stale: "▲", error: "✕", empty: "○" };
 
 const setText = (element, text) => {
   if (element.textContent !== text) element.textContent = text; // the same again is not news to a screen reader

@@ -30,7 +30,7 @@ function whereabouts(element) {
 export class Panel {
   /**
    * options: id, title, lead (one sentence), isWide, controls (elements), url() of the CSV or null,
-   * nothing (the words of the empty state), load(signal) -> answer, draw(answer), again() after a failure.
+   * nothing (the words of the empty state, or what makes them of the answer), load(signal) -> answer, draw(answer), again() after a failure.
    */
   constructor(options) {
     this.options = options;
@@ -68,7 +68,7 @@ export class Panel {
     if (!this.answer) return;
     this.meta.replaceChildren(...origin(this.answer));
     const drawn = this.options.draw(this.answer);
-    if (drawn === null) return this.#show("empty", h("p", { class: "nothing" }, this.options.nothing ?? NOTHING));
+    if (drawn === null) return this.#show("empty", h("p", { class: "nothing" }, this.#nothing()));
     this.#show("ready", drawn.content, this.#partial(), drawn.note ? h("p", { class: "note" }, drawn.note) : null,
       drawn.table ? this.#tableOf(drawn.table) : null);
   }
@@ -79,6 +79,11 @@ export class Panel {
     const keep = whereabouts(this.body);
     this.body.replaceChildren(...children.flat().filter(Boolean));
     keep();
+  }
+
+  #nothing() {
+    const { nothing = NOTHING } = this.options;
+    return typeof nothing === "function" ? nothing(this.answer) : nothing;
   }
 
   #loading() {

@@ -11,7 +11,7 @@ const MOST_SERIES = 6;
 const MOST_ROWS = 8; // of a bar table; all are in the table of its numbers
 const MOST_BARS = 120; // days; a longer range is drawn in weeks
 
-const NO_USAGE = "Nothing in this range; no usage was collected for it. Choose other dates, reset the filters, or type: millrace collect";
+const NO_USAGE = "Nothing in this range; no usage was collected for it. Choose other dates, or reset the filters.";
 
 /** What the names of a stack are: those that cost most, and one "other" for the rest. */
 function stackNames(rows, nameOf) {

@@ -8,6 +8,7 @@ const ago = (value) => (value === null || value === undefined ? "unknown" : `${f
 const known = (value) => (value === null || value === undefined ? "unknown" : f.whole(value));
 const flag = (isGood, good, bad) => h("span", { class: `flag ${isGood ? "good" : "bad"}` }, h("span", { "aria-hidden": "true" }, isGood ? "✓ " : "▲ "), isGood ? good : bad);
 const facts = (pairs) => h("dl", { class: "facts" }, pairs.map(([term, ...text]) => h("div", {}, h("dt", {}, term), h("dd", {}, text))));
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const none = (text) => h("p", { class: "nothing" }, text);
 
 const watcherText = ({ running, seconds_since_refresh: since }) => {
@@ -32,16 +33,23 @@ function drawFreshness(status) {
   ]) };
 }
 
-function drawUnpriced({ coverage }) {
+/** What the status says to do about a code, for the place where it is served; empty when it says nothing. */
+const remedyOf = ({ checks }, code) => checks?.find((check) => check.code === code)?.remedy ?? "";
+
+const priceKey = ({ agent, provider, speed, context }) =>
+  [f.name(agent), f.name(provider), `speed ${f.name(speed)}`, context ? `prompts over ${f.whole(context)} tokens` : null].filter(Boolean).join(", ");
+
+function drawUnpriced(status) {
+  const { coverage } = status;
   const unpriced = coverage?.unpriced ?? [];
   if (unpriced.length === 0) return null;
   return {
     content: table("Models without a price", [
-      { name: "Model", of: (row) => [f.name(row.model), h("small", {}, `${f.name(row.agent)}, ${f.name(row.provider)}`)] },
+      { name: "Model", of: (row) => [f.name(row.model), h("small", {}, priceKey(row))] },
       { name: "Responses", number: true, of: (row) => known(row.responses) },
       { name: "Tokens", number: true, of: (row) => f.compact(row.tokens) },
     ], unpriced),
-    note: "Their cost is unknown and in no sum. Add a price to the seed usage_prices.csv.",
+    note: `Their cost is unknown and in no sum. ${sentence(remedyOf(status, "no_price"))}`,
   };
 }
 
@@ -101,7 +109,7 @@ function drawPanelSources(panels) {
   ], rows);
 }
 
-/** The panels of trust. `status.load()` promises the newest status, `status.again()` asks anew; `panels` are those whose origin is told. */
+/** The panels of trust. `status.load()` promises the newest status, `status.again()` asks again; `panels` are those whose origin is told. */
 export function trustPanels(status, panels) {
   const wide = (label, draw) => (answer) => {
     const drawn = draw(answer);
@@ -111,9 +119,10 @@ export function trustPanels(status, panels) {
   return [
     panel("freshness", "Freshness and coverage", drawFreshness),
     panel("unpriced", "Models without a price", drawUnpriced, { nothing: "Every model that was used has a price." }),
-    panel("sources", "Sources", wide("Sources", drawSources), { nothing: "Nothing was extracted yet; type: make run" }),
-    panel("events", "Usage events", drawEvents, { nothing: "No usage was collected yet; type: millrace collect" }),
-    panel("marts", "Marts", wide("Marts", drawMarts), { nothing: "No mart yet; type: make run", isWide: true }),
+    panel("sources", "Sources", wide("Sources", drawSources), { nothing: "Nothing was extracted yet." }),
+    panel("events", "Usage events", drawEvents, {
+      nothing: (status) => `No usage was collected yet. ${sentence(remedyOf(status, "nothing_collected"))}` }),
+    panel("marts", "Marts", wide("Marts", drawMarts), { nothing: "No mart yet.", isWide: true }),
     panel("builds", "Builds and runs", wide("Builds and runs", drawBuilds), { isWide: true }),
     panel("origins", "Where each panel comes from", wide("Where each panel comes from", () => ({ content: drawPanelSources(panels),
       note: "“marts”: read from the mart. “events”: the mart's own definition over single events, because a filter is finer than the mart." })), { isWide: true }),

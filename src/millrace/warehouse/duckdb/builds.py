@@ -11,10 +11,11 @@ from typing import Any
 
 import duckdb
 
-from millrace.errors import ConfigError
+from millrace.errors import ConfigError, Step
 from millrace.warehouse import BuildRow, Fenced, Node
 from millrace.warehouse.duckdb.ledger import naive
 from millrace.warehouse.parquet import first_line
+from millrace.warehouse.reading import NothingYet
 
 CREATE = """
     CREATE TABLE IF NOT EXISTS meta.builds (
@@ -89,12 +90,12 @@ def published(path: Path) -> BuildRow | None:
 def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
     """Give the rows of a query over a published file; ConfigError when there is none that answers it."""
     if not path.exists():
-        raise ConfigError(f"{path} is not there yet: nothing was built; type: make run")
+        raise NothingYet(f"{path} is not there yet: nothing was built", step=Step.BEGIN)
     try:
         with duckdb.connect(path, read_only=True) as connection:
             return connection.execute(sql).fetchall()
     except duckdb.Error as error:
-        raise ConfigError(f"{path} cannot answer: {first_line(error)}; type: make run") from error
+        raise ConfigError(f"{path} cannot answer: {first_line(error)}", step=Step.REBUILD) from error
 
 
 def publish(connection: duckdb.DuckDBPyConnection, build: BuildRow, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from millrace.errors import ConfigError, TransientError
+from millrace.errors import ConfigError, Step, TransientError
 from millrace.warehouse.parquet import first_line
 
 
@@ -31,7 +31,7 @@ class Glance:
             names = [column[0].lower() for column in found.description or ()]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
         except duckdb.Error as error:
-            raise TransientError(first_line(error)) from error
+            raise TransientError(first_line(error), step=Step.TRY_AGAIN) from error
 
 
 @contextmanager
@@ -41,6 +41,10 @@ def glance(path: Path, kind: Literal["warehouse", "published"]) -> Iterator[Glan
         connection = duckdb.connect(path, read_only=True)
     except duckdb.Error as error:
         is_held = isinstance(error, duckdb.ConnectionException) or "lock is held" in str(error)
-        raise (Held if is_held else ConfigError)(f"{path} cannot be read: {first_line(error)}") from error
+        said = f"{path} cannot be read: {first_line(error)}"
+        if is_held:
+            raise Held(said, step=Step.WAIT) from error
+        # A build publishes a new copy where the published one cannot be read.
+        raise ConfigError(said, step=Step.BUILD if kind == "published" else None) from error
     with connection:
         yield Glance(kind, connection)

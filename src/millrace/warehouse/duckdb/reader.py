@@ -6,7 +6,7 @@ nobody else's, and what is attached to it is opened by itself, whatever else thi
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +14,17 @@ from typing import Any
 
 import duckdb
 
-from millrace.errors import ConfigError, TransientError
+from millrace.errors import ConfigError, Step, TransientError
 from millrace.warehouse import BuildRow
 from millrace.warehouse.duckdb import builds
 from millrace.warehouse.parquet import first_line
-from millrace.warehouse.reading import Answer, Engine, Snapshot, as_dicts
+from millrace.warehouse.reading import Answer, Engine, NothingYet, Snapshot, as_dicts, by_table
 
 _TRIES = 20
 _TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'published' AND schema_name = 'mart'"
-_MENDS = "type: make run"
+_COLUMNS = (
+    "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'published' AND schema_name = 'mart'"
+)
 # After these DuckDB may refuse the file until it is opened again.
 _BREAKING = (duckdb.FatalException, duckdb.InternalException, duckdb.IOException)
 
@@ -41,10 +43,10 @@ class DuckDBReader:
         self._current: _Published | None = None
 
     def version(self) -> str:
-        """Name the file that is there now, for the price of a stat; ConfigError when there is none."""
+        """Name the file that is there now, for the price of a stat; NothingYet when there is none."""
         version = self._seen()
         if version is None:
-            raise ConfigError(f"{self._path} is not there yet: nothing was built; {_MENDS}")
+            raise NothingYet(f"{self._path} is not there yet: nothing was built", step=Step.BEGIN)
         return version
 
     def read(self, work: Callable[[Snapshot], Answer]) -> Answer:
@@ -103,11 +105,11 @@ class DuckDBReader:
             except duckdb.Error as error:
                 connection.close()
                 if self._seen() == version:
-                    raise ConfigError(f"{self._path} cannot be read: {first_line(error)}; {_MENDS}") from error
+                    raise ConfigError(f"{self._path} cannot be read: {first_line(error)}", step=Step.BUILD) from error
             except BaseException:
                 connection.close()
                 raise
-        raise TransientError(f"{self._path} was replaced {_TRIES} times while it was opened; try again")
+        raise TransientError(f"{self._path} was replaced {_TRIES} times while it was opened", step=Step.TRY_AGAIN)
 
     def _config(self, version: str) -> dict[str, Any]:
         return {
@@ -128,6 +130,7 @@ class _Published:
     version: str
     build: BuildRow
     tables: frozenset[str]
+    columns: Mapping[str, frozenset[str]]
     engine: Engine = "duckdb"
     schema: str = "mart"
     users: int = 0
@@ -140,10 +143,10 @@ class _Published:
                 cursor.execute(sql, list(values))
                 return as_dicts([column[0] for column in cursor.description or ()], cursor.fetchall())
         except (duckdb.ProgrammingError, duckdb.DataError) as error:
-            raise ConfigError(f"{self.path} cannot answer: {first_line(error)}; {_MENDS}") from error
+            raise ConfigError(f"{self.path} cannot answer: {first_line(error)}", step=Step.REBUILD) from error
         except duckdb.Error as error:
             self.is_broken = self.is_broken or isinstance(error, _BREAKING)
-            raise TransientError(f"{self.path}: {first_line(error)}; try again") from error
+            raise TransientError(f"{self.path}: {first_line(error)}", step=Step.TRY_AGAIN) from error
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -157,9 +160,10 @@ def _published(connection: duckdb.DuckDBPyConnection, path: Path, version: str) 
     with _cursor(connection) as cursor:
         build = next(iter(builds.last(cursor, 1)), None)
         if build is None:
-            raise ConfigError(f"{path} holds no build; {_MENDS}")
+            raise ConfigError(f"{path} holds no build", step=Step.BUILD)
         tables = frozenset(name.lower() for (name,) in cursor.execute(_TABLES).fetchall())
-    return _Published(connection, path, version, build, tables)
+        columns = by_table(cursor.execute(_COLUMNS).fetchall())
+    return _Published(connection, path, version, build, tables, columns)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ row of META.PUBLISHED, and none comes back: if that row is after a read what it 
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,10 +16,10 @@ from typing import Any
 from snowflake import connector
 from snowflake.connector.errors import Error, ProgrammingError
 
-from millrace.errors import ConfigError, TransientError
+from millrace.errors import ConfigError, Step, TransientError
 from millrace.warehouse import BuildRow
 from millrace.warehouse.parquet import first_line
-from millrace.warehouse.reading import Answer, Engine, Snapshot, as_dicts
+from millrace.warehouse.reading import Answer, Engine, NothingYet, Snapshot, as_dicts, by_table
 from millrace.warehouse.snowflake import builds
 from millrace.warehouse.snowflake.session import Address, connect
 
@@ -31,6 +31,7 @@ _MISSING = (904, 2003)  # a column, or another object, does not exist, or may no
 _ENDED = range(390000, 391000)  # of the session or its token, whatever class the error has
 _NOW = "SELECT NUMBER, TOKEN FROM META.PUBLISHED"
 _TABLES = "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'PUBLISHED'"
+_COLUMNS = "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'PUBLISHED'"
 
 
 class SnowflakeReader:
@@ -58,7 +59,7 @@ class SnowflakeReader:
         self._published: _Published | None = None
 
     def version(self) -> str:
-        """Name what is published now, or was two seconds ago; ConfigError when nothing is."""
+        """Name what is published now, or was two seconds ago; NothingYet when nothing is."""
         with self._looking:  # one asks, and the others have its answer
             seen = self._seen
             if seen is not None and self._clock() - seen.at_s <= _FRESH_S:
@@ -88,7 +89,9 @@ class SnowflakeReader:
                     if version == before:
                         self._published = published
                         return answer
-        raise TransientError(f"Snowflake: {_TRIES} publications were committed while this was read; try again")
+        raise TransientError(
+            f"Snowflake: {_TRIES} publications were committed while this was read", step=Step.TRY_AGAIN
+        )
 
     def close(self) -> None:
         """End the sessions, those in use when their reads end; the next use begins others."""
@@ -107,8 +110,8 @@ class SnowflakeReader:
         try:
             session = self._free.get(timeout=_WAIT_S)
         except queue.Empty:
-            said = f"Snowflake: all {self._sessions} sessions were in use for {_WAIT_S:.0f} s; try again"
-            raise TransientError(said) from None
+            said = f"Snowflake: all {self._sessions} sessions were in use for {_WAIT_S:.0f} s"
+            raise TransientError(said, step=Step.TRY_AGAIN) from None
         try:
             yield session
         finally:
@@ -121,7 +124,7 @@ class SnowflakeReader:
         at_s = self._clock()
         rows = session.execute(_NOW)
         if not rows:
-            raise ConfigError("nothing is published on Snowflake yet: run the build job, see docs/operations.md")
+            raise NothingYet("nothing is published on Snowflake yet", step=Step.BEGIN)
         version = f"{rows[0][0]}-{rows[0][1]}"
         with self._noting:
             if self._seen is None or self._seen.at_s <= at_s:
@@ -135,9 +138,10 @@ class SnowflakeReader:
             return known
         build = builds.published(session.execute)
         if build is None:
-            raise ConfigError("META.PUBLISHED names a build that META.BUILDS does not have: run the build job")
+            raise ConfigError("META.PUBLISHED names a build that META.BUILDS does not have", step=Step.BUILD)
         tables = frozenset(str(name).lower() for (name,) in session.execute(_TABLES))
-        return _Published(version, build, tables)
+        columns = by_table((str(table), str(column)) for table, column in session.execute(_COLUMNS))
+        return _Published(version, build, tables, columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,7 @@ class _Published:
     version: str
     build: BuildRow
     tables: frozenset[str]
+    columns: Mapping[str, frozenset[str]]
 
 
 class _Snapshot:
@@ -168,6 +173,7 @@ class _Snapshot:
         self.version = published.version
         self.build = published.build
         self.tables = published.tables
+        self.columns = published.columns
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Give the rows of a query as dicts."""
@@ -212,7 +218,7 @@ class _Session:
                 self.close()
             if error.errno in _MISSING:
                 raise ConfigError(f"{first_line(error)}: was it built, and is it granted? docs/snowflake.md") from error
-            raise TransientError(f"Snowflake: {first_line(error)}; try again") from error
+            raise TransientError(f"Snowflake: {first_line(error)}", step=Step.TRY_AGAIN) from error
 
     def _ask_once(self, sql: str, values: list[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         if self._connection is None:

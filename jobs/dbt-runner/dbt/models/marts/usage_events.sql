@@ -32,6 +32,7 @@ rates as (
 priced as (
     select
         events.event_id,
+        rates.context_over_tokens,
         {%- for kind in token_kinds() if kind != 'reasoning_tokens' %}
             {%- set rate = kind | replace('_tokens', '_usd') %}
             {{ '+ ' if not loop.first }}{{ cost_of('events.' ~ kind, 'rates.' ~ rate) }}
@@ -86,6 +87,7 @@ final as (
             end as varchar
         ) as cost_source,
         cast(events.reported_cost_usd as {{ money() }}) as reported_cost_usd,
+        cast(case when events.role = 'assistant' then priced.context_over_tokens end as bigint) as context_over_tokens,
         cast(events._load_seq as bigint) as _load_seq
     from events
     left join priced on events.event_id = priced.event_id

@@ -1,0 +1,97 @@
+"""What to do next, in the words of the place where it is read: a laptop, or a deployment on Google Cloud."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from millrace.errors import MillraceError, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an answer is read. `data_dir` is that of a laptop; None is the default one, which commands do not name."""
+
+    kind: Literal["laptop", "deployment"]
+    data_dir: Path | None = None
+
+
+LAPTOP = Place("laptop")
+DEPLOYMENT = Place("deployment")
+
+_START_RUN = "gcloud scheduler jobs run start-run --location=REGION"
+_BUILD = "gcloud run jobs execute dbt-runner --region=REGION"
+_OPERATIONS = "docs/operations.md"
+# Of each step the text for a laptop, and the one for a deployment. {data} is the option of another data directory.
+_TEXTS = {
+    Step.BEGIN: ("type: millrace run{data}, or: millrace collect{data}", f"type: {_START_RUN}"),
+    Step.RUN: ("type: millrace run{data}", f"type: {_START_RUN}"),
+    Step.FIX_THEN_RUN: (
+        "fix that, then type: millrace run{data}",
+        f'see "A run was given up" in {_OPERATIONS}, then type: {_START_RUN}',
+    ),
+    Step.END_RUN: (
+        "type: millrace run{data}",
+        f'type: gcloud scheduler jobs run sweep --location=REGION; see "No run was completed" in {_OPERATIONS}',
+    ),
+    Step.BUILD: ("type: millrace build{data}", f"type: {_BUILD}"),
+    Step.RETRY_BUILD: (
+        "type: millrace build{data}",
+        f'see "A build failed" in {_OPERATIONS}, then type: {_BUILD} --args=--retry',
+    ),
+    Step.REBUILD: ("type: millrace build{data} --force", f"type: {_BUILD} --args=--full-refresh"),
+    Step.COLLECT: (
+        "type: millrace collect{data}",
+        "on a machine with coding agents type: millrace collect --lake gs://BUCKET",
+    ),
+    Step.KEEP_COLLECTING: (
+        "type: millrace collect{data} --watch, or once: millrace collect{data}",
+        f"type: {_BUILD}",
+    ),
+    Step.SEE_QUARANTINE: (
+        "type: millrace quarantine list{data}",
+        f'see "An object was set aside" in {_OPERATIONS}',
+    ),
+    Step.ADD_PRICE: (
+        "add a row to the seed usage_prices.csv, then type: millrace build{data} --force",
+        f'add a row to the seed usage_prices.csv, then see "Upgrade and roll back" in {_OPERATIONS}',
+    ),
+    Step.MAP_PROJECT: (
+        "add a row to the seed usage_repositories.csv, then type: millrace build{data} --force",
+        f'add a row to the seed usage_repositories.csv, then see "Upgrade and roll back" in {_OPERATIONS}',
+    ),
+    Step.MAP_USER: (
+        "add a row to the seed usage_authors.csv, then type: millrace build{data} --force",
+        f'add a row to the seed usage_authors.csv, then see "Upgrade and roll back" in {_OPERATIONS}',
+    ),
+    Step.INSTALL: (
+        "install the libraries of all steps, from a checkout: pip install '.[local]'; to only send, give --lake",
+        "install the libraries of all steps, from a checkout: pip install '.[local]'; to only send, give --lake",
+    ),
+    Step.FIX_STORE: (
+        "fix that, then type: millrace status{data}",
+        f'see "The read API fails" in {_OPERATIONS}',
+    ),
+    Step.WAIT: ("wait for it to end", "wait for it to end"),
+    Step.TRY_AGAIN: ("try again in a moment", "try again in a moment"),
+}
+
+
+def laptop(data_dir: Path | None = None) -> Place:
+    """Return the place of a data directory; its commands name it unless it is `data` in the current folder."""
+    is_default = data_dir is None or data_dir.resolve() == Path("data").resolve()
+    return LAPTOP if is_default else Place("laptop", data_dir)
+
+
+def remedy(step: Step, place: Place) -> str:
+    """Return what to do next at that place, to stand behind a fact and a semicolon."""
+    of_laptop, of_deployment = _TEXTS[step]
+    if place.kind == "deployment":
+        return of_deployment
+    return of_laptop.format(data="" if place.data_dir is None else f" --data-dir {shlex.quote(str(place.data_dir))}")
+
+
+def with_remedy(error: object, place: Place) -> str:
+    """Return the message of an error with what to do next, as far as that is known."""
+    step = error.step if isinstance(error, MillraceError) else None
+    return str(error) if step is None else f"{error}; {remedy(step, place)}"

@@ -1,0 +1,99 @@
+"""What the API says to do next is for the place that serves it: a deployment or a laptop, over an unhealthy store."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+from fastapi.testclient import TestClient
+
+from millrace import runs
+from millrace.api.routes import ROUTES
+from millrace.bus.in_process import LocalBus
+from millrace.lake.local import LocalLake
+from millrace.laptop.data_dir import Place
+from millrace.runs import Order, build_requests
+from millrace.status import remedies
+from millrace.wiring import api_of
+
+PATHS = ("/api/etl/status", *(f"/api/{route.path}" for route in ROUTES))
+LAPTOPS = re.compile(r"\bmake \w|\.venv|run_all|millrace (run|build|status|quarantine|serve)|--data-dir")
+
+
+@pytest.fixture
+def unhealthy(place: Place) -> Place:
+    """A copy of which the facts are gone, whose last build and run failed, and which is behind what was requested."""
+    lake = LocalLake(place.lake, "lake")
+    plan = runs.start(lake, LocalBus(), Order(datetime.now(UTC)))
+    runs.fail(lake, plan.run_id, "commits was not extracted")
+    build_requests.request(lake, 1_000_000, plan.run_id)
+    LocalLake(place.quarantine, "quarantine").write("quarantine/0123456789abcdef-7", b"none", 0)
+    with duckdb.connect(place.published) as connection:
+        connection.execute("UPDATE meta.builds SET result = 'failed'; DROP TABLE mart.merged_pull_requests")
+        connection.execute("DROP TABLE mart.velocity; DROP TABLE mart.usage_daily CASCADE")
+    return place
+
+
+@pytest.fixture(params=["unhealthy", "nothing"])
+def deployed(request: pytest.FixtureRequest, place: Place) -> Iterator[TestClient]:
+    """The application as the function `api` makes it, over an unhealthy store and over none."""
+    if request.param == "unhealthy":
+        request.getfixturevalue("unhealthy")
+    else:
+        place.published.unlink()
+    with TestClient(api_of(place.api_config(), remedies.DEPLOYMENT)) as client:
+        yield client
+
+
+def test_a_deployment_is_told_no_command_of_a_laptop(deployed: TestClient) -> None:
+    replies = {path: deployed.get(path).text for path in PATHS}
+    assert {path: found[0] for path, text in replies.items() if (found := LAPTOPS.search(text))} == {}
+    assert "gcloud" in replies["/api/etl/status"]
+    assert "gcloud" in replies["/api/velocity"]
+
+
+def test_every_check_of_a_deployment_has_its_remedy(unhealthy: Place) -> None:
+    client = TestClient(api_of(unhealthy.api_config(), remedies.DEPLOYMENT))
+    status = client.get("/api/etl/status").json()
+    codes = [check["code"] for check in status["checks"]]
+    assert status["health"] == "error"
+    assert {"build_failed", "run_failed", "copy_behind", "in_quarantine", "no_price"} <= set(codes)
+    assert all(check["remedy"] for check in status["checks"])
+    said = [f"{check['text']}; {check['remedy']}" for check in status["checks"]]
+    assert status["reasons"] == said[: len(status["reasons"])]
+
+
+def test_a_laptop_is_told_its_own_commands_with_its_data_directory(unhealthy: Place) -> None:
+    client = TestClient(api_of(unhealthy.api_config(), remedies.laptop(unhealthy.root)))
+    (check,) = [each for each in client.get("/api/etl/status").json()["checks"] if each["code"] == "build_failed"]
+    assert check["remedy"] == f"type: millrace build --data-dir {unhealthy.root}"
+    assert client.get("/api/velocity").json()["next_step"] == f"{check['remedy']} --force"
+
+
+def test_the_document_knows_the_state_of_nothing(place: Place) -> None:
+    place.published.unlink()
+    client = TestClient(api_of(place.api_config(), remedies.DEPLOYMENT))
+    status, document = client.get("/api/etl/status").json(), client.get("/openapi.json").json()
+    assert (status["health"], status["checks"][0]["code"]) == ("empty", "nothing_yet")
+    assert "empty" in document["components"]["schemas"]["Status"]["properties"]["health"]["enum"]
+
+
+def test_what_has_no_price_is_named_by_the_whole_key(place: Place) -> None:
+    client = TestClient(api_of(place.api_config(), remedies.DEPLOYMENT))
+    days = {"from": "2026-09-01", "to": "2026-10-20"}
+    unpriced = client.get("/api/etl/status").json()["coverage"]["unpriced"]
+    of_costs = client.get("/api/cost-data", params=days).json()["unpriced"]
+    assert ("fast", 0) in {(each["speed"], each["context"]) for each in unpriced}
+    key = ("agent", "provider", "model", "speed", "context", "responses")
+    assert [[each[name] for name in key] for each in of_costs] == [[each[name] for name in key] for each in unpriced]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_marts_of_an_earlier_version_are_answered(place: Place, zone: str) -> None:
+    with duckdb.connect(place.published) as connection:
+        connection.execute("ALTER TABLE mart.usage_events DROP COLUMN context_over_tokens")
+    client = TestClient(api_of(place.api_config(), remedies.DEPLOYMENT))
+    answer = client.get("/api/cost-data", params={"from": "2026-09-01", "to": "2026-10-20", "tz": zone})
+    assert answer.status_code == 200
+    assert {each["context"] for each in answer.json()["unpriced"]} == {None}
