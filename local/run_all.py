@@ -11,14 +11,12 @@ from pathlib import Path
 
 import click
 
-from millrace import cli
-from millrace.cli import options, output, run as run_verb
+from millrace.cli import main as cli, options, output, run as run_verb
 from millrace.cli.output import ATTENTION, DONE
 from millrace.errors import ConfigError
 from millrace.laptop.project import PROJECT
 
 _VERBS = ("run", "status", "reconcile", "build", "quarantine")
-_DESK = ("list", "show", "retry", "discard")
 
 
 def _use_emulators(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -37,6 +35,7 @@ def _with_emulators() -> click.Command:
     help_text = "Run as deployed: each function a process, over Google's clients, against emulators of its services."
     option = click.Option(["--emulators"], is_flag=True, expose_value=False, callback=_use_emulators, help=help_text)
     run.params = [*run.params, option]
+    run.epilog = f"\b\n{run.epilog}\nOther verbs: {', '.join(_VERBS[1:])}."
     return run
 
 
@@ -88,7 +87,7 @@ def _ordered(arguments: Sequence[str], tree: click.Group) -> list[str]:
     verb = words.pop(0) if words and words[0] in _VERBS else "run"
     path = [verb]
     if verb == "quarantine":
-        path.append(words.pop(0) if words and words[0] in _DESK else "list")
+        path.append(words.pop(0) if words else "list")
     command = _command(tree, path)
     known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"-h", "--help"}
     kept = []
@@ -110,7 +109,10 @@ def _leaves(command: click.Command) -> list[click.Command]:
 
 
 def _command(command: click.Command, path: list[str]) -> click.Command:
-    return _command(command.commands[path[0]], path[1:]) if path and isinstance(command, click.Group) else command
+    """Return the command at a path, as far as there is one."""
+    if not path or not isinstance(command, click.Group) or path[0] not in command.commands:
+        return command
+    return _command(command.commands[path[0]], path[1:])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 import pytest
 
-from millrace import cli, config
+from millrace import config
 from millrace.api.routes import ROUTES
+from millrace.cli import main as cli
 from millrace.lake import names as keys
 from millrace.tables import EXTRACTED, TABLES
 

@@ -32,8 +32,8 @@ OWNERS = {
     "google.cloud.run_v2": ("build/cloud_run.py",),
     "snowflake": ("warehouse/snowflake/",),
     "dbt": ("build/dbt.py",),
-    "fastapi": ("api/", "cli/serve.py"),
-    "uvicorn": ("cli/serve.py",),
+    "fastapi": ("api/", "wiring.py"),
+    "uvicorn": ("laptop/server.py",),
     "filelock": ("collect/lock.py",),
     "watchfiles": ("collect/watcher.py",),
 }
@@ -149,7 +149,7 @@ def test_a_collector_that_only_sends_needs_no_warehouse_no_functions_and_no_dbt(
     refused = ("duckdb", "dbt", "cloudevents", "functions_framework", "flask", "werkzeug", "requests", "rich")
     program = f"""import sys
 sys.modules.update(dict.fromkeys({refused!r}))
-from millrace.cli import main
+from millrace.cli.main import main
 sys.exit(main(["collect", "--home", {str(tmp_path)!r}, "--lake", "file://{tmp_path}/lake"]))
 """
     environment = {"PYTHONPATH": "src", "MILLRACE_COLLECT_STATE": str(tmp_path / "state")}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.collect.machine import response
 
-from millrace import cli
+from millrace.cli import main as cli
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from millrace import cli
+from millrace.cli import main as cli
 from millrace.laptop.project import PROJECT
 
 VERBS = ("build", "collect", "doctor", "quarantine", "reconcile", "run", "serve", "status", "usage")
@@ -120,7 +120,7 @@ def test_older_names_are_aliases(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_help_imports_no_library_but_click() -> None:
     script = (
-        "import sys; from millrace import cli; cli.main(['--help']); "
+        "import sys; from millrace.cli import main as cli; cli.main(['--help']); "
         "heavy = ('pyarrow', 'duckdb', 'rich', 'fastapi', 'flask', 'cloudevents'); "
         "print([name for name in heavy if name in sys.modules])"
     )

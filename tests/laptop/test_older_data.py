@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from millrace import cli
+from millrace.cli import main as cli
 from millrace.laptop.project import PROJECT
 
 SOURCE = ("--developers", "2", "--days", "6", "--end", "2026-10-20T00:00:00Z", "--no-usage")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.status.conftest import World
 
-from millrace import cli
+from millrace.cli import main as cli
 from millrace.laptop.project import PROJECT
 from millrace.status.store import MARTS
 

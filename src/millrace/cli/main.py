@@ -1,0 +1,80 @@
+"""The command `millrace`: one tree of verbs, one table of exit codes, and what a person sees when something is wrong.
+
+Exit codes: 0 done · 1 needs attention · 2 usage or settings · 3 failed, run it again · 130 interrupted.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from millrace.cli import build, collect, doctor, options, output, quarantine, reconcile, run, serve, status, usage
+from millrace.cli.output import FAILED, INTERRUPTED, USAGE
+from millrace.errors import ConfigError, MillraceError, Step
+
+_CODES = "Exit codes: 0 done · 1 needs attention · 2 usage or settings · 3 failed, run it again · 130 interrupted."
+_COMPLETION = 'Shell completion: eval "$(_MILLRACE_COMPLETE=bash_source millrace)" (or zsh_source, fish_source).'
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"\b\n{_CODES}\n{_COMPLETION}",
+)
+@click.version_option(package_name="millrace-elt", message="millrace %(version)s")
+def tree() -> None:
+    """The numbers that tell a company what AI-assisted development does and costs.
+
+    \b
+    Example: millrace run && millrace serve
+    """
+
+
+for _command in (
+    run.run,
+    collect.collect,
+    status.status,
+    reconcile.reconcile,
+    build.build,
+    quarantine.quarantine,
+    doctor.doctor,
+    serve.serve,
+    usage.usage,
+    status.etl,
+):
+    tree.add_command(_command)
+    if not isinstance(_command, click.Group):
+        _command.epilog = _CODES
+
+
+def main(arguments: Sequence[str] | None = None, command: click.Command = tree, name: str = "millrace") -> int:
+    """Do what the command line asks for, and return the exit code."""
+    asked: dict[str, Path] = {}
+    words = None if arguments is None else list(arguments)
+    try:
+        code = command.main(words, prog_name=name, standalone_mode=False, obj=asked)
+        output.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except BrokenPipeError:
+        output.close()  # the reader has seen enough
+        return 0
+    except ImportError as error:
+        missing = ConfigError(f"this installation can only send ({error})", step=Step.INSTALL)
+        return output.fail(USAGE, _advised(missing, asked))
+    except ConfigError as error:
+        return output.fail(USAGE, _advised(error, asked))
+    except (MillraceError, OSError) as error:
+        return output.fail(FAILED, _advised(error, asked))
+    except (KeyboardInterrupt, click.Abort):
+        return output.fail(INTERRUPTED, "interrupted; run it again to go on")
+    return code if isinstance(code, int) else 0
+
+
+def _advised(error: Exception, asked: dict[str, Path]) -> str:
+    """Return what is wrong, and what to do next on a laptop."""
+    from millrace.status import remedies
+
+    return remedies.with_remedy(error, remedies.laptop(asked.get(options.DATA_DIR)))
