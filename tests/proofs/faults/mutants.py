@@ -22,7 +22,6 @@ from millrace.lake.local import LocalLake
 from millrace.lake.names import CursorKey, FinalKey
 from millrace.load import sweep
 from millrace.runs import Cursor, Final, TaskRecord, build_requests, completion, cursors
-from millrace.tables import EXTRACTED_AT
 from millrace.warehouse.duckdb import builds as duckdb_builds, ledger, merge as duckdb_merge
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -59,14 +58,8 @@ def a_write_overwrites_whatever_is_there() -> AbstractContextManager[None]:
 
 def an_older_row_wins() -> AbstractContextManager[None]:
     decide = duckdb_merge.decide
-    rule = f"WHEN s.{EXTRACTED_AT} < t.{EXTRACTED_AT} THEN 'superseded'"
-
-    def mutated(merge: Any) -> str:
-        statement = decide(merge)
-        assert rule in statement, "the rule has another text by now"
-        return statement.replace(rule, rule.replace("superseded", "updated"))
-
-    return replaced(duckdb_merge, "decide", mutated)
+    all_win = "UPDATE decided SET fate = 'updated' WHERE fate = 'superseded'"
+    return replaced(duckdb_merge, "decide", lambda merge: f"{decide(merge)}; {all_win}")
 
 
 @contextmanager

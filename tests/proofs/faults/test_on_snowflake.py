@@ -49,7 +49,7 @@ def a_load_does_not_look_into_the_ledger() -> AbstractContextManager[None]:
 
 def an_older_row_wins() -> AbstractContextManager[None]:
     fate = snowflake_merge._fate
-    return replaced(snowflake_merge, "_fate", lambda merge: fate(merge).replace("'superseded'", "'updated'"))
+    return replaced(snowflake_merge, "_fate", lambda merge: f"REPLACE({fate(merge)}, 'superseded', 'updated')")
 
 
 def rows_and_ledger_are_two_transactions() -> AbstractContextManager[None]:

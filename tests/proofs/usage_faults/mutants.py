@@ -1,13 +1,15 @@
 """The road of usage with one of its guards removed, one at a time: some schedule has to notice each of them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from sqlglot import exp, parse_one
+from tests.proofs.faults.mutants import an_older_row_wins, rows_and_ledger_are_two_transactions
 from tests.proofs.faults.world import replaced
 from tests.proofs.usage_faults.simulating import Outcome, simulate
 from tests.proofs.usage_faults.template import Template
@@ -20,48 +22,57 @@ from millrace.collect.parsers import claude, codex
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.reading import CAPS, LogState, Reading
 from millrace.load import sweep
-from millrace.tables import EXTRACTED_AT
-from millrace.warehouse.duckdb import ledger, merge as duckdb_merge
+from millrace.warehouse.duckdb import ledger
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
-
-Scripts = Mapping[str, str]
-
-
-def _is(statement: str, *words: str) -> bool:
-    first = statement.strip().lower()
-    return first.startswith(words[0]) and all(word in first for word in words)
 
 
 @contextmanager
-def _other_scripts(change: Callable[[Scripts], dict[str, str]]) -> Iterator[None]:
+def _without(mart: str, kind: type[exp.Expr], table: str) -> Iterator[None]:
+    """Leave out what a mart's script does to a table."""
+
+    def is_left_out(name: str, statement: str) -> bool:
+        return name.split()[0] == mart and _does(statement, kind) and _written(statement) == table
+
+    def mutated(self: MartScripts, to: Any) -> None:
+        left = {name: statement for name, statement in self.marts.items() if not is_left_out(name, statement)}
+        assert len(left) == len(self.marts) - 1, f"{mart} has another script by now"
+        refresh(MartScripts(left), to)
+
     refresh = MartScripts.refresh
-    with replaced(MartScripts, "refresh", lambda self, to: refresh(MartScripts(change(self.marts)), to)):
+    with replaced(MartScripts, "refresh", mutated):
         yield
 
 
-def _without(*words: str) -> AbstractContextManager[None]:
-    def change(scripts: Scripts) -> dict[str, str]:
-        left = {name: statement for name, statement in scripts.items() if not _is(statement, *words)}
-        assert left != scripts, "the statement has another text by now"
-        return left
+@cache
+def _parsed(statement: str) -> exp.Expr:
+    return parse_one(statement, dialect="duckdb")
 
-    return _other_scripts(change)
+
+def _does(statement: str, kind: type[exp.Expr]) -> bool:
+    return isinstance(_parsed(statement), kind)
+
+
+def _written(statement: str) -> str:
+    """Give the table that a statement changes: the first that it names."""
+    table = _parsed(statement).this.find(exp.Table)
+    assert table is not None
+    return str(table.name)
 
 
 def keys_that_an_event_leaves_are_not_noted() -> AbstractContextManager[None]:
-    return _without("insert", "usage_old_keys")
+    return _without("usage_events", exp.Insert, "usage_old_keys")
 
 
 def affected_rows_of_the_fact_are_not_deleted() -> AbstractContextManager[None]:
-    return _without("delete", '"usage_events" using')
+    return _without("usage_events", exp.Delete, "usage_events")
 
 
 def affected_rows_of_a_mart_are_not_deleted() -> AbstractContextManager[None]:
-    return _without("delete", '"usage_daily" using')
+    return _without("usage_daily", exp.Delete, "usage_daily")
 
 
 def a_mart_forgets_its_watermark() -> AbstractContextManager[None]:
-    return _without("update", "mart_name = 'usage_session'")
+    return _without("usage_session", exp.Update, "mart_watermarks")
 
 
 def _committed(groups: Callable[[Sequence[str]], Iterator[Sequence[str]]]) -> AbstractContextManager[None]:
@@ -76,8 +87,8 @@ def _committed(groups: Callable[[Sequence[str]], Iterator[Sequence[str]]]) -> Ab
 
 def a_watermark_is_written_before_the_rows() -> AbstractContextManager[None]:
     def groups(scripts: Sequence[str]) -> Iterator[Sequence[str]]:
-        made = [script for script in scripts if _is(script, "create")]
-        last = [script for script in scripts if _is(script, "update")]
+        made = [script for script in scripts if _does(script, exp.Create)]
+        last = [script for script in scripts if _does(script, exp.Update)]
         yield [*made, *last]
         yield [script for script in scripts if script not in (*made, *last)]
 
@@ -89,7 +100,7 @@ def each_mart_is_a_transaction_of_its_own() -> AbstractContextManager[None]:
         group = []
         for script in scripts:
             group.append(script)
-            if _is(script, "update"):
+            if _does(script, exp.Update):
                 yield group
                 group = []
 
@@ -219,29 +230,6 @@ def a_load_does_not_look_into_the_ledger() -> AbstractContextManager[None]:
             yield
 
     return mutant()
-
-
-def rows_and_ledger_are_two_transactions() -> AbstractContextManager[None]:
-    note = ledger.note
-
-    def mutated(connection: Any, entry: Any) -> None:
-        connection.execute("COMMIT")
-        connection.execute("BEGIN")
-        note(connection, entry)
-
-    return replaced(ledger, "note", mutated)
-
-
-def an_older_row_wins() -> AbstractContextManager[None]:
-    decide = duckdb_merge.decide
-    rule = f"WHEN s.{EXTRACTED_AT} < t.{EXTRACTED_AT} THEN 'superseded'"
-
-    def mutated(merge: Any) -> str:
-        statement = decide(merge)
-        assert rule in statement, "the rule has another text by now"
-        return statement.replace(rule, rule.replace("superseded", "updated"))
-
-    return replaced(duckdb_merge, "decide", mutated)
 
 
 def what_was_lost_is_not_swept() -> AbstractContextManager[None]:
