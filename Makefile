@@ -9,14 +9,17 @@ ENV ?= dev
 DBT_DIR := jobs/dbt-runner/dbt
 DATA_DIR := $(CURDIR)/data
 UPGRADE ?= --upgrade
+LINT = $(BIN)/python -m ruff format --check . && $(BIN)/python -m ruff check . && $(BIN)/python -m mypy
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup
+PROOFS := tests faults usage-faults mutants killing parity api-calls emulators image coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve collect usage test test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill lint format lock docs dbt-slim deploy destroy clean
+.PHONY: help run serve collect usage check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim deploy destroy clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(RUN)  ## the whole road on this machine: simulator, extract, load, dbt, marts (ARGS="--help" for options)
+run: $(RUN)  ## the whole pipeline on this machine: simulator, extract, load, dbt, marts (ARGS="--help" for options)
 	@$(BIN)/python local/run_all.py $(ARGS)
 
 serve: $(RUN)  ## show the marts of the last run as a page, and answer the read API, on this machine (ARGS="--port N", "--help")
@@ -25,46 +28,67 @@ serve: $(RUN)  ## show the marts of the last run as a page, and answer the read 
 collect: $(RUN)  ## read this machine's coding agents into the usage marts (ARGS="--watch", "--dry-run", "--help")
 	@$(BIN)/python -m millrace collect $(ARGS)
 
-usage: $(RUN)  ## look after usage: ARGS=doctor says what to look at, ARGS="backfill --force" counts everything anew
+usage: $(RUN)  ## check usage data (ARGS=doctor) or count it again (ARGS="backfill --force")
 	@$(BIN)/python -m millrace usage $(ARGS)
 
-test: $(DEV)  ## everything that must hold: format, lint, types, SQL, tests, coverage
-	@$(BIN)/python -m ruff format --check .
-	@$(BIN)/python -m ruff check .
-	@$(BIN)/python -m mypy
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+check: $(DEV)  ## the quick lane: format, lint, types, layers, fast tests (two minutes)
+	@$(LINT)
+	@$(PYTEST) -m fast $(ARGS)
 
-test-emulators: $(DEV)  ## the road over Google's own clients: contract suites over emulators, the whole pipeline over sockets
+test: $(DEV)  ## everything that must hold: the checks, SQL, processes, dbt, the page, a fixed sample of the proofs
+	@$(LINT)
+	@$(PYTEST) -m "fast or slow" $(ARGS)
+
+prove: $(DEV)  ## what takes long: WHAT="tests faults usage-faults mutants killing parity api-calls emulators image coverage" (default: all)
+	@for proof in $(or $(WHAT),$(PROOFS)); do $(MAKE) --no-print-directory prove-$$proof || exit 1; done
+
+prove-tests: $(DEV)
+	@$(PYTEST) -m proof $(ARGS)
+
+prove-faults: $(DEV)
+	@$(BIN)/python -m tests.proofs.faults --seeds 0:2000 --jobs 2 $(ARGS)
+
+prove-usage-faults: $(DEV)
+	@$(BIN)/python -m tests.proofs.usage_faults --seeds 0:300 --jobs 2 $(ARGS)
+
+prove-mutants: $(DEV)
+	@$(BIN)/python -m tests.proofs.faults --mutants $(ARGS)
+	@$(BIN)/python -m pytest -q tests/proofs/usage_faults/noticed.py
+
+prove-killing: $(DEV)
+	@$(BIN)/python -m tests.proofs.killing $(ARGS)
+
+prove-parity: $(DEV)
+	@$(BIN)/python -m tests.proofs.parity $(ARGS)
+	@$(BIN)/python -m pytest -q tests/contract/refreshing_snowflake.py
+
+prove-api-calls: $(DEV)
+	@$(BIN)/python -m tests.api $(ARGS)
+
+prove-emulators: $(DEV)
 	@$(BIN)/python -m pytest tests/emulators tests/contract $(ARGS)
 
-test-image: $(DEV)  ## build the image of the build job and run it as it is deployed (where ocirig is: OCIRIG=folder)
+prove-image: $(DEV)
 	@$(BIN)/python -m pytest -rs tests/deploy/image/built.py $(ARGS)
 	@$(BIN)/python -m tests.deploy.image
 
-faults: $(DEV)  ## 2,000 seeded schedules of duplicates, losses, crashes and races, each compared with a clean run
-	@$(BIN)/python -m tests.proofs.faults --seeds 0:2000 --jobs 2 $(ARGS)
+prove-coverage: $(DEV)
+	@$(PYTEST) -m "fast or slow" --cov --cov-report=term $(ARGS)
 
-usage-faults: $(DEV)  ## every event of usage duplicated, reordered, updated, crashed between any two steps
-	@$(BIN)/python -m tests.proofs.usage_faults --seeds 0:300 --jobs 2 $(ARGS)
-	@$(BIN)/python -m pytest -q tests/proofs/usage_faults/noticed.py
-
-faults-mutants: $(DEV)  ## take away one guard after the other, and see which schedule notices
-	@$(BIN)/python -m tests.proofs.faults --mutants $(ARGS)
-
-faults-kill: $(DEV)  ## kill -9 a real run at every step; the next run has to finish the job (ARGS=10: every tenth, ARGS="--chains 9")
-	@$(BIN)/python -m tests.proofs.killing $(ARGS)
+# The names that the proofs had before.
+faults: prove-faults  ## 2,000 seeded schedules of duplicates, losses, crashes and races, each compared with a clean run
+usage-faults: prove-usage-faults  ## every event of usage duplicated, reordered, updated, crashed between any two steps
+faults-mutants: prove-mutants  ## remove one guard after the other, and see which schedule notices
+faults-kill: prove-killing  ## kill -9 a real run at every step (ARGS=10: every tenth, ARGS="--chains 9")
+parity: prove-parity  ## the same objects through DuckDB and Snowflake (ARGS="--help"), every cell compared
+api-calls: prove-api-calls  ## call every route of the read API with made-up parameters (ARGS="--examples N")
+test-emulators: prove-emulators  ## contract suites over emulators, the whole pipeline over sockets
+test-image: prove-image  ## build the image of the build job and run it as it is deployed (where ocirig is: OCIRIG=folder)
 
 bench: $(DEV)  ## measure against floors taken in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
-parity: $(DEV)  ## the same objects through DuckDB and Snowflake (its stand-in, or an account: ARGS="--help"), every cell compared
-	@$(BIN)/python -m tests.proofs.parity $(ARGS)
-	@$(BIN)/python -m pytest -q tests/contract/refreshing_snowflake.py
-
-api-calls: $(DEV)  ## call every route of the read API with very many made-up parameters (ARGS="--examples N")
-	@$(BIN)/python -m tests.api $(ARGS)
-
-format: $(DEV)  ## put Python and SQL in order
+format: $(DEV)  ## put Python in order
 	@$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .
 
 docs: $(RUN)  ## generate the dbt documentation as one page (after a run)

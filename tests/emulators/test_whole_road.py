@@ -1,10 +1,12 @@
 """`local/run_all.py --emulators`: every function a process, over real sockets, and every mart cell the truth."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.laptop.conftest import Outcome, run_all
+from tests.laptop.conftest import PROJECT, Outcome, run_all
 from tests.laptop.marts import differences
 
 import simulator
@@ -12,7 +14,6 @@ from emulators import pubsub
 
 END = "2026-10-20T00:00:00Z"
 WORLD = ("--developers", "3", "--days", "30", "--seed", "11", "--clone-share", "0.2", "--no-limiter", "--json")
-LATER = ("--developers", "3", "--days", "37", "--seed", "11", "--clone-share", "0.2", "--no-limiter", "--json")
 LATER_END = "2026-10-27T00:00:00Z"
 
 
@@ -21,10 +22,17 @@ def world(end: str = END, days: int = 30) -> simulator.World:
     return simulator.generate(developers=3, days=days, seed=11, end=moment, clone_share=0.2)
 
 
-def road(place: Path, *more: str, sizes: tuple[str, ...] = WORLD, end: str = END) -> Outcome:
-    outcome = run_all(place, *sizes, "--end", end, "--emulators", *more)
+def road(place: Path) -> Outcome:
+    outcome = run_all(place, *WORLD, "--end", END, "--emulators")
     assert outcome.code == 0, outcome.err
     return outcome
+
+
+def faulty(place: Path, days: int = 30, end: str = END) -> Outcome:
+    command = [sys.executable, "-m", "tests.emulators.faulty", str(place), str(days), end]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 def marts_of(outcome: Outcome) -> Path:
@@ -36,13 +44,13 @@ def without_googles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILLRACE_PUBSUB_EMULATOR", "none")
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("without_googles")
 def test_with_faults_and_duplicates_two_runs_end_in_the_truth(tmp_path: Path) -> None:
-    faults = ("--fault-share", "0.2", "--deliver-twice")
-    first = road(tmp_path, *faults)
+    first = faulty(tmp_path)
     cells, found = differences(marts_of(first), world())
     assert (found, cells > 500) == ([], True)
-    later = road(tmp_path, *faults, sizes=LATER, end=LATER_END)
+    later = faulty(tmp_path, 37, LATER_END)
     assert later.table("pull_requests")["known"] > 0  # the first run's cursors were moved
     assert differences(marts_of(later), world(LATER_END, 37))[1] == []
 
@@ -54,6 +62,7 @@ def test_over_our_broker_the_marts_are_the_truth(tmp_path: Path) -> None:
     assert differences(marts_of(outcome), world())[1] == []
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(pubsub.find_emulator() is None, reason="Google's Pub/Sub emulator or Java is not installed")
 def test_over_googles_emulator_the_marts_are_the_truth(tmp_path: Path) -> None:
     outcome = road(tmp_path)

@@ -39,7 +39,7 @@ def test_no_server_is_said_with_its_address(fresh: Path) -> None:
 
 def test_a_wrong_key_is_said_without_the_key(fresh: Path) -> None:
     with simulator() as url:
-        outcome = run_all(fresh, "--source-url", url, key="not-the-secret-key")
+        outcome = run_all(fresh, "--source-url", url, "--no-build", key="not-the-secret-key")
     assert_one_clear_line(outcome.code, outcome.err, 3, "the key was refused; set MILLRACE_SOURCE_KEY")
     assert "not-the-secret-key" not in outcome.err + outcome.out
 
@@ -54,13 +54,13 @@ def test_a_wrong_key_is_said_without_the_key(fresh: Path) -> None:
 )
 def test_a_server_that_breaks_its_contract_is_named(fresh: Path, fault: str, words: str) -> None:
     with simulator(fault) as url:
-        outcome = run_all(fresh, "--source-url", url)
+        outcome = run_all(fresh, "--source-url", url, "--no-build")
     assert_one_clear_line(outcome.code, outcome.err, 3, words)
 
 
 def test_a_type_that_changed_at_the_source_stops_its_table_and_says_so(fresh: Path) -> None:
     with simulator("--retyped-field", "additions") as url:
-        outcome = run_all(fresh, "--source-url", url)
+        outcome = run_all(fresh, "--source-url", url, "--no-build")
     assert outcome.code == 3
     assert "pull_requests: the source's additions is" in outcome.err
     assert "Traceback" not in outcome.err
@@ -124,7 +124,7 @@ def test_a_full_disk_is_said_and_a_run_with_more_room_mends_it(small_disk: Path)
     assert "Traceback" not in outcome.err
     assert "space" in outcome.err
     subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
-    assert run_all(small_disk, "--developers", "6", "--days", "90", "--json").code == 0
+    assert run_all(small_disk, "--developers", "6", "--days", "90", "--no-build", "--json").code == 0
 
 
 def test_an_interrupted_run_is_finished_by_the_next(fresh: Path) -> None:
@@ -134,7 +134,7 @@ def test_an_interrupted_run_is_finished_by_the_next(fresh: Path) -> None:
         assert process.stderr is not None
         next(line for line in process.stderr if "extract commits" in line)
         process.kill()
-    assert run_all(fresh, "--developers", "12", "--json").code == 0
+    assert run_all(fresh, "--developers", "12", "--no-build", "--json").code == 0
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:

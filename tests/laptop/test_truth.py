@@ -84,6 +84,7 @@ def test_after_all_runs_every_mart_cell_is_the_truth(runs: dict[str, Outcome], p
     assert cells > 5_000
 
 
+@pytest.mark.proof
 def test_thirty_developers_give_the_truth_in_every_cell(fresh: Path) -> None:
     sizes = ("--developers", "30", "--days", "90", "--seed", "11", "--clone-share", "0.05", "--end", LATER_END)
     assert run_all(fresh, *sizes, "--no-limiter", "--json").code == 0

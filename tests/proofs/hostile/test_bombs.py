@@ -12,6 +12,8 @@ import pytest
 from tests.deploy.functions.deployed import PROJECT
 from tests.proofs.hostile import files
 
+pytestmark = pytest.mark.slow
+
 MOST_MB = 1000
 MOST_S = 30
 

@@ -13,6 +13,8 @@ from tests.deploy.functions.deployed import RUN
 from tests.proofs.hostile import files
 from tests.proofs.hostile.conftest import Door
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[[], bytes]
 GOOD = files.parquet({"full_name": [f"o/{n}" for n in range(500)], "open_pull_requests_count": list(range(500))})
 

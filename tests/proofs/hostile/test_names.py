@@ -9,6 +9,8 @@ from tests.proofs.hostile.conftest import Door
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 
+pytestmark = pytest.mark.slow
+
 CONTENT = b"full_name\na\n"
 
 

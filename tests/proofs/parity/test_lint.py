@@ -18,6 +18,8 @@ from millrace.tables import TABLES
 from millrace.warehouse import Batch, SmallObject
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
+pytestmark = pytest.mark.slow
+
 REPOS, PULLS = TABLES["repos"], TABLES["pull_requests"]
 NOT_PARSED = ("PUT ", "REMOVE ")  # sqlglot knows no files
 

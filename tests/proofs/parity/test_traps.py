@@ -17,6 +17,8 @@ from millrace.tables import TABLES
 from millrace.warehouse.duckdb import merge
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
+pytestmark = pytest.mark.slow
+
 Rows = list[tuple[Any, ...]]
 
 
