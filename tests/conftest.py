@@ -29,7 +29,7 @@ FOLDERS = {
     "deploy": "slow",
     "": "fast",
 }
-# The tests of these folders share what takes long to make: one process runs them all. Elsewhere one runs those of a file.
+# Folders whose tests share what takes long to make: one process runs them all. Elsewhere one runs those of a file.
 SHARED = ("api", "deploy/packages", "page")
 
 

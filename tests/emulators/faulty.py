@@ -1,4 +1,4 @@
-"""A run over emulators whose broker answers pushes 500 and delivers twice: `python -m tests.emulators.faulty DIR DAYS END`."""
+"""A run whose broker answers pushes 500 and delivers twice: `python -m tests.emulators.faulty DIR DAYS END`."""
 
 import json
 import sys

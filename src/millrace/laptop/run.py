@@ -37,7 +37,9 @@ class RunOptions:
 class Engine(Protocol):
     """A way to run the functions, from the start of a run until all of it is loaded."""
 
-    folder: str
+    @property
+    def folder(self) -> str:
+        """The folder below the data directory that it uses; empty: the data directory itself."""
 
     def load(
         self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report

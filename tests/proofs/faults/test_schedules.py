@@ -1,4 +1,4 @@
-"""A sample of the seeded schedules of faults: each ends as a clean run does. `make prove WHAT=faults` runs thousands."""
+"""A sample of the seeded schedules of faults: each ends as a clean run does. `make prove` runs thousands."""
 
 import subprocess
 import sys
