@@ -89,3 +89,8 @@ class BadObject(TerminalError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of a library's message, at most 300 characters; the error's type when it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

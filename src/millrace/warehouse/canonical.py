@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from millrace.errors import BadObject
+from millrace.errors import BadObject, first_line
 from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, RATIO, TEXT, TEXTS, Table
-from millrace.warehouse.parquet import Caps, check, first_line, open_file
+from millrace.warehouse.parquet import Caps, check, open_file
 
 NOTHING = '"NULL"'  # of a column that has no values
 NESTED = "VARIANT"  # whatever a column of structs, maps or lists of them holds

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from millrace.errors import BadObject
+from millrace.errors import BadObject, first_line
 from millrace.tables import LOAD_SEQ
 from millrace.warehouse import thrift
 
@@ -126,11 +126,6 @@ def rows_of(path: Path, caps: Caps) -> int | None:
         return None
     is_credible = min(groups, default=0) >= 0 and sum(groups) == metadata.num_rows
     return int(metadata.num_rows) if is_credible else None
-
-
-def first_line(error: Exception) -> str:
-    """Give an engine's message as one line of bearable length."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def _require(came: int, cap: int, what: str) -> None:

@@ -11,10 +11,9 @@ from typing import Any
 
 import duckdb
 
-from millrace.errors import ConfigError, Step
+from millrace.errors import ConfigError, Step, first_line
 from millrace.warehouse import BuildRow, Fenced, Node
 from millrace.warehouse.duckdb.ledger import naive
-from millrace.warehouse.parquet import first_line
 from millrace.warehouse.reading import NothingYet
 
 CREATE = """

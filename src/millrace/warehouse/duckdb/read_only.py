@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from millrace.errors import ConfigError, Step, TransientError
-from millrace.warehouse.parquet import first_line
+from millrace.errors import ConfigError, Step, TransientError, first_line
 
 
 class Held(ConfigError):

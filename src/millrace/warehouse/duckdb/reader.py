@@ -14,10 +14,9 @@ from typing import Any
 
 import duckdb
 
-from millrace.errors import ConfigError, Step, TransientError
+from millrace.errors import ConfigError, Step, TransientError, first_line
 from millrace.warehouse import BuildRow
 from millrace.warehouse.duckdb import builds
-from millrace.warehouse.parquet import first_line
 from millrace.warehouse.reading import Answer, Engine, NothingYet, Snapshot, as_dicts, by_table
 
 _TRIES = 20

@@ -14,13 +14,13 @@ from typing import Any, NoReturn, Self
 
 import duckdb
 
-from millrace.errors import BadObject, ConfigError, TransientError
+from millrace.errors import BadObject, ConfigError, TransientError, first_line
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES, Table
 from millrace.warehouse import Batch, BuildRow, DbtTarget, LedgerEntry, Node, SmallObject
 from millrace.warehouse.duckdb import builds, ledger, merge as duckdb_merge, small_files
 from millrace.warehouse.duckdb.merge import Merge
-from millrace.warehouse.parquet import Caps, check, first_line
+from millrace.warehouse.parquet import Caps, check
 
 _LOCKED = re.compile(r"lock is held in (?P<program>.*) \(PID (?P<pid>\d+)\)")
 _TRIES, _TRY_AGAIN_S = 5, 0.1

@@ -16,9 +16,8 @@ from typing import Any
 from snowflake import connector
 from snowflake.connector.errors import Error, ProgrammingError
 
-from millrace.errors import ConfigError, Step, TransientError
+from millrace.errors import ConfigError, Step, TransientError, first_line
 from millrace.warehouse import BuildRow
-from millrace.warehouse.parquet import first_line
 from millrace.warehouse.reading import Answer, Engine, NothingYet, Snapshot, as_dicts, by_table
 from millrace.warehouse.snowflake import builds
 from millrace.warehouse.snowflake.session import Address, connect

@@ -13,8 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from snowflake import connector
 
-from millrace.errors import ConfigError, MillraceError, TransientError
-from millrace.warehouse.parquet import first_line
+from millrace.errors import ConfigError, MillraceError, TransientError, first_line
 
 LOCK_TIMEOUT_S = 60
 _STATEMENT_TIMEOUT_S = 300  # well within the 540 s of a function

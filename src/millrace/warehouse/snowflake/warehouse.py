@@ -21,12 +21,12 @@ from typing import Any, Self
 from snowflake import connector
 from snowflake.connector.errors import Error, ProgrammingError
 
-from millrace.errors import ConfigError, TransientError
+from millrace.errors import ConfigError, TransientError, first_line
 from millrace.lake import ObjectVersion
 from millrace.tables import Table
 from millrace.warehouse import Batch, BuildRow, DbtTarget, LedgerEntry, Node, SmallObject, canonical
 from millrace.warehouse.canonical import Content
-from millrace.warehouse.parquet import Caps, first_line
+from millrace.warehouse.parquet import Caps
 from millrace.warehouse.snowflake import builds, ledger, merge as snowflake_merge, pipes, staging as snowflake_staging
 from millrace.warehouse.snowflake.merge import Merge
 from millrace.warehouse.snowflake.session import LOCK_TIMEOUT_S, Address, connect
