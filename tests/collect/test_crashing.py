@@ -76,6 +76,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     return undisturbed(tmp_path_factory.mktemp("undisturbed"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", [1, 2, 3])
 @pytest.mark.parametrize("step", STEPS)

@@ -1,4 +1,4 @@
-"""Every case of the corpus, as files in a home, ends in the lake as the events that it says."""
+"""Cases of the corpus, as files in a home, end in the lake as the events that they say; `parsers` reads them all."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 from tests.collect.machine import Machine, Row, cursor_database, key_of, put, response
 from tests.collect.parsers.corpus import CASES, Case
 
+from millrace.collect.parsers.agents import AGENTS
 from millrace.tables import TABLES
 
 FIELDS = (
@@ -52,15 +53,20 @@ def events(case: Case) -> list[Row]:
     return sorted(found, key=key_of)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+# Of each agent the case that tells most, and those of several logs.
+RICHEST = [
+    max((case for case in CASES if case.agent.name == agent), key=lambda case: (len(case.logs), len(events(case))))
+    for agent in AGENTS
+]
+SEVERAL = [case for case in CASES if len(case.logs) > 1 and not case.agent.is_document]
+
+
+@pytest.mark.parametrize("case", RICHEST, ids=str)
 def test_what_is_sent_is_what_the_case_says(machine: Machine, case: Case) -> None:
     for _ in written(machine, case):
         machine.run()
     assert [as_expected(row) for row in machine.merged()] == events(case)
     assert machine.collect().batches == []
-
-
-SEVERAL = [case for case in CASES if len(case.logs) > 1 and not case.agent.is_document]
 
 
 @pytest.mark.parametrize("case", SEVERAL, ids=str)

@@ -3,7 +3,7 @@
 from datetime import date
 from pathlib import Path
 
-from tests.dbt.conftest import MARTS, Build, Dbt
+from tests.dbt.conftest import MARTS, PROJECT, Build, Dbt
 from tests.dbt.raw_tables import AS_OF, Rows, make_warehouse, sample_rows
 
 
@@ -83,6 +83,13 @@ def test_the_marts_are_the_same_for_any_order_of_rows_and_any_time_zone(built: B
     database = make_warehouse(tmp_path / "reversed.duckdb", reversed_rows)
     other = dbt(database, "build", "--resource-types", "model seed", TZ="America/Los_Angeles")
     assert _marts(other) == _marts(built)
+
+
+def test_seeds_load_also_where_they_have_no_row(built: Build) -> None:
+    prices = (PROJECT / "seeds" / "usage_prices.csv").read_text().splitlines()[1:]
+    tables = ("usage_prices", "usage_repositories", "usage_authors")
+    loaded = [built.query(f"select count(*) from staging.{table}") for table in tables]  # noqa: S608 our own names
+    assert loaded == [[(len(prices),)], [(0,)], [(0,)]]
 
 
 def test_a_merge_is_measured_from_raw_row_to_mart(built: Build) -> None:

@@ -25,9 +25,9 @@ def columns_of_the_model(path: str) -> set[str]:
     return {column["name"] for column in models[0]["columns"]}
 
 
-@pytest.mark.parametrize("mart", MARTS)
-def test_the_metrics_page_defines_exactly_the_columns_of_the_mart(mart: str) -> None:
-    assert columns_on_the_page(f"`mart.{mart}`") == columns_of_the_model(f"marts/{mart}")
+def test_the_metrics_page_defines_exactly_the_columns_of_the_marts() -> None:
+    different = {mart: columns_on_the_page(f"`mart.{mart}`") ^ columns_of_the_model(f"marts/{mart}") for mart in MARTS}
+    assert {mart: columns for mart, columns in different.items() if columns} == {}
 
 
 def test_a_merged_pull_request_has_all_that_is_measured_of_any() -> None:
@@ -56,6 +56,7 @@ def test_no_model_asks_which_engine_it_runs_on() -> None:
     assert [name for name, text in sql.items() if "target." in text or "adapter." in text] == []
 
 
+@pytest.mark.slow
 def test_the_sql_is_in_order(tmp_path: Path) -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("sqlfluff"), "lint", PROJECT / "models", PROJECT / "tests"],

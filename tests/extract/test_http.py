@@ -313,6 +313,7 @@ FORMS = (KEY, "a2V5LXRoYXQtbm9ib2R5LW1heS1zZWU6", "a2V5LXRoYXQtbm9ib2R5LW1heS1zZ
 HOSTILE_TEXT = st.sampled_from([*FORMS, f"Authorization: Basic {FORMS[1]}", f"no such key {KEY}\n", "x", "", "<p>"])
 
 
+@pytest.mark.slow
 @given(
     status=st.sampled_from([200, 204, 301, 400, 401, 403, 404, 422, 429, 500, 503]),
     text=HOSTILE_TEXT,

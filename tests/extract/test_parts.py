@@ -216,5 +216,6 @@ def peak_kb(rows: int) -> int:
     return int(ran.stdout)
 
 
+@pytest.mark.slow
 def test_ten_times_the_rows_take_no_more_memory() -> None:
     assert peak_kb(200_000) < 1.3 * peak_kb(20_000)

@@ -171,6 +171,7 @@ def test_a_commit_of_a_repository_that_is_kept_private_has_a_key() -> None:
     assert read(Lists([commits], total=2), table_name="commits")[1] == Completeness(total=2)
 
 
+@pytest.mark.slow
 def test_three_hundred_thousand_rows_in_a_stable_order_take_no_memory_of_their_own() -> None:
     def new_pass() -> Iterator[Page]:
         for start in range(0, 300_000, 1000):

@@ -226,6 +226,7 @@ def server(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", ["bulk", "plain"])
 def test_each_plan_gives_exactly_the_rows_of_a_recorded_server(server: str, plan: str) -> None:
     world = simulator.world_from_recording(CAPTURES / server / "full-exact.jsonl.gz")
@@ -255,6 +256,7 @@ def test_the_plain_routes_of_a_server_hold_the_same_rows_as_the_others() -> None
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", EXTRACTED)
 def test_every_recorded_row_comes_back_from_its_batch_as_it_was(server: str, table: str) -> None:
     rows = rows_recorded(server)[table]
