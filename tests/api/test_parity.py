@@ -197,6 +197,7 @@ MUTANTS: dict[str, tuple[str, Change]] = {
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_in_either_way_is_noticed(reader: DuckDBReader, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     path, change = MUTANTS[name]

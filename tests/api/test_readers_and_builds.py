@@ -127,6 +127,7 @@ class Caller:
         return self
 
 
+@pytest.mark.proof
 def test_callers_meet_no_error_no_mixture_and_in_the_end_the_newest(where: str, publishing: Publishing) -> None:
     is_over = threading.Event()
     callers = [Caller(f"{where}/api/{ROUTES[number % len(ROUTES)]}") for number in range(CALLERS)]

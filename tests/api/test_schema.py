@@ -77,6 +77,7 @@ def limit_of_velocity(document: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("spoil", "check"),
     [

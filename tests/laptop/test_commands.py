@@ -132,6 +132,7 @@ def quarantined(place: Path) -> str:
     return str(run["run_id"])
 
 
+@pytest.mark.proof
 def test_a_run_adds_up_again_once_its_quarantined_part_was_retried(place: Path, quarantined: str) -> None:
     before = command(place, "reconcile", quarantined)
     (entry,) = json.loads(command(place, "quarantine", "list", "--json").out)
@@ -168,7 +169,11 @@ def test_a_failed_build_is_said_leaves_readers_the_last_good_marts_and_is_mended
         connection.execute("create table twice as select * from raw.pull_requests limit 1")
         connection.execute("insert into raw.pull_requests select * from twice")
     published = (place / "published.duckdb").stat().st_mtime_ns
-    assert run_all(place, *WORLD).code == 1
+    failed = run_all(place, *WORLD, "--json")
+    assert failed.code == 1
+    assert "unique_grain_stg_pull_requests_repo_name__number" in {
+        node["name"] for node in failed.report["build"]["not_good"]
+    }
     assert "build" in command(place, "status").out.split("look: ")[1]
     assert (place / "published.duckdb").stat().st_mtime_ns == published
     with duckdb.connect(str(place / "millrace.duckdb")) as connection:
@@ -180,6 +185,7 @@ def test_a_failed_build_is_said_leaves_readers_the_last_good_marts_and_is_mended
     assert (place / "published.duckdb").stat().st_mtime_ns > published
 
 
+@pytest.mark.proof
 def test_a_build_of_changed_models_alone_has_to_be_forced(place: Path) -> None:
     number = json.loads(command(place, "status", "--json").out)["builds"][0]["number"]
     outcome = command(place, "build")
