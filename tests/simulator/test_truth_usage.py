@@ -155,6 +155,7 @@ def test_an_event_is_a_row() -> None:
             "cost_usd": BASE_COST,
             "cost_source": "rate_card",
             "reported_cost_usd": Decimal("0.5"),
+            "context_over_tokens": 0,
         }
     ]
 
