@@ -87,7 +87,9 @@ final as (
             end as varchar
         ) as cost_source,
         cast(events.reported_cost_usd as {{ money() }}) as reported_cost_usd,
-        cast(case when events.role = 'assistant' then priced.context_over_tokens end as bigint) as context_over_tokens,
+        cast(
+            case when events.role = 'assistant' then priced.context_over_tokens end as bigint
+        ) as context_over_tokens,
         cast(events._load_seq as bigint) as _load_seq
     from events
     left join priced on events.event_id = priced.event_id

@@ -31,8 +31,8 @@ typed as (
     from usage_events
 ),
 
--- The bounds are those of the parsers (millrace.collect.parsers.fields), and prompts have no tokens: only a file made
--- by hand can be outside of them.
+-- The bounds are those of the parsers (millrace.collect.parsers.fields), and prompts have no tokens: only a
+-- file made by hand can be outside of them.
 final as (
     select
         *,
