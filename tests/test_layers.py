@@ -148,7 +148,7 @@ functions_framework.create_app("extract_repos", "functions/extract/main.py", "cl
 """
     settings = dict.fromkeys(("MILLRACE_LAKE", "MILLRACE_BUS", "MILLRACE_SOURCE_KEY"), "x")
     environment = {"PYTHONPATH": "src", "MILLRACE_SOURCE_URL": "http://127.0.0.1:9"} | settings
-    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=environment, check=True, timeout=600)
 
 
 def test_a_collector_that_only_sends_needs_no_warehouse_no_functions_and_no_dbt(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ from millrace.cli.main import main
 sys.exit(main(["collect", "--home", {str(tmp_path)!r}, "--lake", "file://{tmp_path}/lake"]))
 """
     environment = {"PYTHONPATH": "src", "MILLRACE_COLLECT_STATE": str(tmp_path / "state")}
-    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=environment, check=True, timeout=600)
 
 
 def test_the_simulator_knows_nothing_of_the_project_that_it_is_to_test() -> None:

@@ -40,8 +40,8 @@ from millrace.tables import EXTRACTED
 
 _NAME = "emulated"
 _JOB = f"projects/{_NAME}/locations/here/jobs/dbt-runner"
-_START_S = 60.0
-_SILENCE_S = 120.0  # what is not delivered for so long never is
+_START_S = 600.0
+_SILENCE_S = 600.0  # what is not delivered for so long never is
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def find_emulator() -> Path | None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=600,
     )
     found = sorted(Path(asked.stdout.strip() or "/").glob("platform/pubsub-emulator/lib/cloud-pubsub-emulator-*.jar"))
     return found[-1] if found else None

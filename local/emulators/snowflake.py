@@ -46,7 +46,7 @@ SUBSTITUTES = {
 }
 """What is not run here as Snowflake would: the statement, and what is done instead."""
 
-_START_S = 30.0
+_START_S = 300.0
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
 _NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|ALTER\s+WAREHOUSE|ALTER\s+SESSION)\b", re.IGNORECASE)
 _OF_ITS_OWN = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(CREATE|DROP|ALTER\s+TABLE)\b", re.IGNORECASE | re.DOTALL)
@@ -101,7 +101,7 @@ def serving() -> Iterator[str]:
         yield f"host=127.0.0.1&port={listening.getsockname()[1]}&protocol=http"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(300)
 
 
 def _serve(server: uvicorn.Server, listening: socket.socket) -> None:

@@ -37,7 +37,7 @@ from millrace.lake import ObjectVersion, StoredObject
 Resource = dict[str, Any]
 Sink = Callable[[Resource], None]
 _PAGE = 1000
-_PATIENCE_S = 60.0
+_PATIENCE_S = 600.0
 
 
 def to_topic(bus: Bus) -> Sink:

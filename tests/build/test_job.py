@@ -54,7 +54,7 @@ def test_a_retry_mends_a_failed_build_and_only_that_is_published(tmp_path: Path,
     }
     main, broken = PROJECT / "jobs" / "dbt-runner" / "main.py", dbt_dir / "models" / "broken.sql"
     command = [sys.executable, "-c", JOB, str(main), str(broken)]
-    done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=600)
     assert done.stdout.splitlines()[-1] == "[1, 1, 0, 0]", done.stderr
     with duckdb.connect(tmp_path / "published.duckdb", read_only=True) as connection:
         rows = connection.execute("SELECT number, result, nodes FROM meta.builds ORDER BY number").fetchall()

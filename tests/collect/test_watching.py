@@ -14,7 +14,7 @@ from millrace.collect.discovery import Root, discover
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.watcher import EVERYTHING, watch
 
-PATIENCE_S = 20.0
+PATIENCE_S = 300.0
 
 
 class Watching:

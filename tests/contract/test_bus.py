@@ -129,7 +129,7 @@ def test_what_a_delivery_publishes_is_delivered_by_the_same_run(bus: LocalBus) -
 
 
 def test_lanes_run_side_by_side(bus: LocalBus) -> None:
-    met = threading.Barrier(2, timeout=10)
+    met = threading.Barrier(2, timeout=600)
     together = receiver(lambda text: (met.wait() and 200) or 200)
     bus.subscribe(Subscription("a", "topic", together, lane="a"))
     bus.subscribe(Subscription("b", "topic", together, lane="b"))

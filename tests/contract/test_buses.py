@@ -84,7 +84,7 @@ class OverSockets:
         pubsub.provide(self.address, self.project, [pubsub.Pushed(name, topic, url, table)])
 
     def settle(self, until: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 300
         while not until() and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(0.2)  # what must not come has its chance

@@ -73,7 +73,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     source = str(Path(__file__).parents[2] / "src")
     environment = {**os.environ, "PYTHONPATH": source}
     command = [sys.executable, "-c", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_a_process_killed_between_merge_and_commit_leaves_nothing(path: Path, tmp_path: Path) -> None:

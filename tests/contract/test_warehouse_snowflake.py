@@ -179,7 +179,7 @@ def _together(start: threading.Barrier) -> Callable[[int, str], None]:
     def before(number: int, statement: str) -> None:
         if statement == "BEGIN" and not begun:
             begun.append(statement)
-            start.wait(30)
+            start.wait(300)
 
     return before
 

@@ -48,7 +48,7 @@ def test_a_reader_that_leaves_stops_the_thread_of_an_endless_source() -> None:
 
     for _ in read_ahead(endless()):
         break
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 300
     while read_ahead_threads() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert read_ahead_threads() == []
@@ -79,5 +79,5 @@ def test_the_next_item_is_fetched_while_this_one_is_worked_on() -> None:
 
     reading = iter(read_ahead(noting()))
     assert next(reading) == 1
-    assert is_second_fetched.wait(timeout=5)
+    assert is_second_fetched.wait(timeout=300)
     assert list(reading) == [2]

@@ -43,7 +43,7 @@ def run_all(data_dir: Path, *arguments: str, key: str = "cursor-sim-dev-key") ->
         env=os.environ | {"MILLRACE_SOURCE_KEY": key},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
         check=False,
     )
     return Outcome(finished.returncode, finished.stdout, finished.stderr)

@@ -57,7 +57,7 @@ def test_emulators_without_grpc_names_the_command_that_installs_it(tmp_path: Pat
     arguments = ["--emulators", "--data-dir", str(tmp_path)]
     script = f"import sys; sys.modules['grpc'] = None; import run_all; sys.exit(run_all.main({arguments}))"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=PROJECT / "local", capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", script], cwd=PROJECT / "local", capture_output=True, text=True, check=False, timeout=600
     )
     assert (done.returncode, done.stderr.count("\n"), "make test-emulators" in done.stderr) == (2, 1, True), done.stderr
 

@@ -40,7 +40,7 @@ def millrace(place: Path, *arguments: str) -> Outcome:
     command = [sys.executable, "-m", "millrace", *arguments, "--data-dir", str(place)]
     if arguments[-1] != "doctor":
         command += ["--home", str(home)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 

@@ -62,7 +62,7 @@ class Visit:
 
     def settled(self) -> "Visit":
         """Wait until no panel is loading any more."""
-        self.page.locator("[data-state=loading]").first.wait_for(state="detached", timeout=20_000)
+        self.page.locator("[data-state=loading]").first.wait_for(state="detached", timeout=300_000)
         self.page.locator("#badge:not([data-health=unasked])").wait_for()
         return self
 

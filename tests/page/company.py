@@ -71,6 +71,6 @@ def serving(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{door.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(300)
         door.close()
         reader.close()

@@ -22,7 +22,7 @@ class Client:
             authorization = basic(f"{DEFAULT_KEY}:")
         if authorization:
             headers["Authorization"] = authorization
-        return self.session.request(method, self.url + path, headers=headers, timeout=10)
+        return self.session.request(method, self.url + path, headers=headers, timeout=600)
 
     def json(self, path: str) -> Any:
         return self.get(path).json()

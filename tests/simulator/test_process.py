@@ -52,7 +52,7 @@ def test_a_signal_ends_it_cleanly(start: Start, number: signal.Signals) -> None:
     process = start(*SMALL)
     first_line(process)
     process.send_signal(number)
-    assert process.communicate(timeout=5)[1] == ""
+    assert process.communicate(timeout=300)[1] == ""
     assert process.returncode == 0
 
 
@@ -61,7 +61,7 @@ def test_it_ends_with_its_parent(start: Start) -> None:
     first_line(process)
     assert process.stdin
     process.stdin.close()
-    assert process.wait(timeout=5) == 0
+    assert process.wait(timeout=300) == 0
 
 
 def test_faults_key_and_offset_reach_the_server(start: Start, connect: Callable[[str], Client]) -> None:
@@ -86,7 +86,7 @@ def test_faults_key_and_offset_reach_the_server(start: Start, connect: Callable[
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], complaint: str) -> None:
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     assert complaint in done.stderr
     assert done.stderr.count("\n") == 1
@@ -94,7 +94,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], complaint: 
 
 
 def test_help_says_what_each_option_does() -> None:
-    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=300, check=True)
     assert "--exit-with-parent" in done.stdout
     assert "truth --help" in done.stdout
 
@@ -102,7 +102,7 @@ def test_help_says_what_each_option_does() -> None:
 def test_the_truth_is_written_as_one_file_per_mart(tmp_path: Path) -> None:
     options = ["--developers", "2", "--days", "20", "--end", "2026-11-01T00:00:00Z"]
     command = [*COMMAND, "truth", *options, "--as-of", "2026-11-01T00:00:00Z", "--out", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     files = {path.stem: path.read_text().splitlines() for path in tmp_path.iterdir()}
     assert json.loads(done.stdout) == {name: len(lines) for name, lines in files.items()}
     assert files.keys() == {"velocity", "developer_velocity", "review_costs", "quality", "ai_impact"}
@@ -111,5 +111,5 @@ def test_the_truth_is_written_as_one_file_per_mart(tmp_path: Path) -> None:
 
 def test_serving_needs_nothing_but_the_standard_library() -> None:
     script = "import simulator.cli, simulator.truth, sys; print({'pyarrow', 'requests'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout == "set()\n"

@@ -19,7 +19,7 @@ print(rows, int(status["VmHWM"].split()[0]) // 1024)
 
 
 def test_a_tenth_of_the_largest_world_takes_a_tenth_of_its_memory() -> None:
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=600, check=True)
     rows, peak_mb = map(int, done.stdout.split())
     assert rows > 43_000
     assert peak_mb < 100

@@ -64,7 +64,7 @@ class World:
     def build(self) -> None:
         """Let dbt build everything, and publish it."""
         command = [sys.executable, "local/run_all.py", "build", "--force", "--data-dir", str(self.place.root)]
-        subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, timeout=120)
+        subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, timeout=1200)
 
     def refresh(self) -> None:
         """Refresh the usage marts by dbt's scripts, as a collector that watches does."""

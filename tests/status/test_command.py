@@ -15,7 +15,7 @@ from millrace.status.store import MARTS
 
 def millrace(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "millrace", "etl", "status", "--data-dir", str(root), *arguments]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_the_text_says_the_verdict_first_then_what_it_is_made_of(world: World) -> None:

@@ -42,4 +42,4 @@ def on_duckdb(folder: Path) -> Place:
 
 def on_snowflake(where: str, folder: Path) -> Place:
     warehouse = open_warehouse(where, folder / "lake", lambda: T0)
-    return Place(warehouse, SnowflakeReader(warehouse._address))
+    return Place(warehouse, SnowflakeReader(warehouse._address, patience_s=600))

@@ -159,11 +159,17 @@ class Deployed:
 @contextmanager
 def deployed(folder: Path, monkeypatch: pytest.MonkeyPatch, source_url: str) -> Iterator[Deployed]:
     """Give the functions with adapters of their own."""
+    _forget_adapters()
     made = Deployed(folder, monkeypatch)
     made.configure(MILLRACE_SOURCE_URL=source_url)
     made.listen()
     yield made
     made.warehouse.close()
+    _forget_adapters()
+
+
+def _forget_adapters() -> None:
+    """Clear what the process made before: the job of an earlier test holds that test's requests."""
     for each in (wiring.bus_at, wiring.job_at, wiring.extractor_of, wiring.lake_at, wiring.duckdb_at):
         each.cache_clear()
     wiring.reader_of.cache_clear()

@@ -72,7 +72,7 @@ class Package:
             yield served
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Served:
     def is_up(self) -> bool:
         """Whether it answers at all: a GET is refused by one for events, and that is an answer."""
         try:
-            with urllib.request.urlopen(self.url + "robots.txt", timeout=60):  # noqa: S310 our own server
+            with urllib.request.urlopen(self.url + "robots.txt", timeout=600):  # noqa: S310 our own server
                 return True
         except urllib.error.HTTPError:
             return True
@@ -104,7 +104,7 @@ class Served:
 
 def _ask(request: urllib.request.Request) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 our own server
+        with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310 our own server
             return int(answer.status), answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()

@@ -89,7 +89,7 @@ def test_wheel_alone_collects(local: Package, run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_wheel_alone_serves(url: str, route: str) -> None:
-    with urllib.request.urlopen(f"{url}/{route}", timeout=120) as answer:  # noqa: S310 our own server
+    with urllib.request.urlopen(f"{url}/{route}", timeout=600) as answer:  # noqa: S310 our own server
         assert answer.status == 200
         assert answer.read()
 

@@ -65,7 +65,7 @@ class Copy:
 
     def terraform(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run terraform itself."""
-        return self._run("terraform", "-chdir=terraform", *arguments, timeout_s=90)
+        return self._run("terraform", "-chdir=terraform", *arguments, timeout_s=900)
 
     def plan(self, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
         """Give how the rig's check ended, and the plan that it made."""

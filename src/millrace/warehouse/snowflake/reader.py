@@ -46,8 +46,10 @@ class SnowflakeReader:
         sessions: int = 4,
         tag: str = "millrace reader",
         clock: Callable[[], float] = time.monotonic,
+        patience_s: float = _WAIT_S,
     ) -> None:
         self._clock = clock
+        self._patience_s = patience_s
         self._sessions = sessions
         self._free: queue.LifoQueue[_Session] = queue.LifoQueue()  # the one used last is the least likely to have ended
         for _ in range(sessions):
@@ -107,9 +109,9 @@ class SnowflakeReader:
     def _session(self) -> Iterator["_Session"]:
         closings = self._closings
         try:
-            session = self._free.get(timeout=_WAIT_S)
+            session = self._free.get(timeout=self._patience_s)
         except queue.Empty:
-            said = f"Snowflake: all {self._sessions} sessions were in use for {_WAIT_S:.0f} s"
+            said = f"Snowflake: all {self._sessions} sessions were in use for {self._patience_s:.0f} s"
             raise TransientError(said, step=Step.TRY_AGAIN) from None
         try:
             yield session
