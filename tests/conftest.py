@@ -40,8 +40,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.index(folder_of(item)))
     for item in items:
         folder = folder_of(item)
-        markers = {marker.name for marker in item.iter_markers()}
-        if not markers & set(LANES):
+        lanes = {marker.name for marker in item.iter_markers()} & set(LANES)
+        if len(lanes) > 1:
+            raise pytest.UsageError(f"{item.nodeid}: expected one lane, got {', '.join(sorted(lanes))}")
+        if not lanes:
             item.add_marker(FOLDERS[folder])
         group = folder if folder in SHARED else item.path.relative_to(TESTS).as_posix()
         item.add_marker(pytest.mark.xdist_group(group))
