@@ -143,7 +143,7 @@ def test_the_doctor_names_models_without_a_price_and_says_that_somebody_has_to_l
 ) -> None:
     outcome = millrace(place, "usage", "doctor")
     assert outcome.code == 1
-    assert "claude anthropic claude-unlisted-1: " in outcome.out
+    assert "claude anthropic claude-unlisted-1, speed standard: " in outcome.out
     assert "projects of no repository" in outcome.out
     assert "None: " not in outcome.out  # usage of no known project needs no row in the map
 
