@@ -31,6 +31,7 @@ def unhealthy(place: Place) -> Place:
     LocalLake(place.quarantine, "quarantine").write("quarantine/0123456789abcdef-7", b"none", 0)
     with duckdb.connect(place.published) as connection:
         connection.execute("UPDATE meta.builds SET result = 'failed'; DROP TABLE mart.merged_pull_requests")
+        connection.execute("UPDATE meta.mart_watermarks SET refreshed_at = refreshed_at - INTERVAL 1 DAY")
         connection.execute("DROP TABLE mart.velocity; DROP TABLE mart.usage_daily CASCADE")
     return place
 
