@@ -207,7 +207,7 @@ def has_fixed_parts(price: Price) -> bool:
     per_input = {kind: rate / (price.rates["input"] or 1) for kind, rate in price.rates.items() if rate is not None}
     allowed = next((parts for name, parts in READS.items() if price.is_named(name)), {"0.1"})
     writes = per_input["cache_write_5m"], per_input["cache_write_1h"]
-    return writes == (Decimal("1.25"), 2) and per_input["cache_read"] in {Decimal(part) for part in allowed}
+    return writes == (Decimal("1.25"), Decimal(2)) and per_input["cache_read"] in {Decimal(part) for part in allowed}
 
 
 def test_a_batch_costs_half() -> None:
