@@ -25,15 +25,24 @@ _CLOCK_BACK_NS = 2_000_000_000  # waited out; more is an error that somebody has
 
 
 class LocalLake:
-    """One bucket as the folder `root`; `finalized` hears of every new version, as a bucket's notification does."""
+    """One bucket as the folder `root`; `finalized` hears of every new version, as a bucket's notification does.
+
+    The folder is made at once, unless it is only read.
+    """
 
     def __init__(
-        self, root: Path, bucket: str, finalized: Callable[[StoredObject], None] = lambda stored: None
+        self,
+        root: Path,
+        bucket: str,
+        finalized: Callable[[StoredObject], None] = lambda stored: None,
+        is_only_read: bool = False,
     ) -> None:
         self.bucket = bucket
         self.finalized = finalized
         self._root = root
         self._hidden = root / _HIDDEN
+        if not is_only_read:
+            self._hidden.mkdir(parents=True, exist_ok=True)
 
     def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
         """Make `content` the newest version: written aside, then renamed under the lock."""

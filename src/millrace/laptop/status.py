@@ -7,6 +7,7 @@ from millrace import wiring
 from millrace.collect import lock
 from millrace.config import StatusConfig
 from millrace.errors import Step
+from millrace.lake.local import LocalLake
 from millrace.laptop.data_dir import Place
 from millrace.status import remedies, report, text
 from millrace.status.report import Collecting, Found, Status
@@ -25,7 +26,7 @@ def show(now: Status, say: Callable[[str], None], is_json: bool) -> None:
 
 def status_of(place: Place, now: datetime | None = None) -> Status:
     """Read the status of a data directory: of the working warehouse when nobody has it, else of the published copy."""
-    lake = wiring.lake_at(place.lake.as_uri())
+    lake = LocalLake(place.lake, place.lake.name, is_only_read=True)
     desk = wiring.lake_at(place.quarantine.as_uri()) if place.quarantine.exists() else None
     limits = StatusConfig.from_env()
     where, instant = remedies.laptop(place.root), now or datetime.now(UTC)
