@@ -47,7 +47,6 @@ class LocalLake:
     def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
         """Make `content` the newest version: written aside, then renamed under the lock."""
         path = self._path(name)
-        self._hidden.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = self._aside(content)
         try:
