@@ -65,7 +65,8 @@ def test_every_example_is_a_command_that_parses() -> None:
         (example,) = re.findall(r"Example: millrace (.*)", command.help or "")
         words = re.split(r" && | \| ", example)[0].replace('"', "").split()
         path = max((path for path in LEAVES if list(path) == words[: len(path)]), key=len)
-        LEAVES[path].make_context("millrace", words[len(path) :])
+        context = LEAVES[path].make_context("millrace", words[len(path) :])
+        assert context.command is LEAVES[path]
 
 
 @pytest.mark.parametrize(
