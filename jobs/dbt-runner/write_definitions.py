@@ -38,6 +38,7 @@ _TARGETS = {"duckdb": "local", "snowflake": "prod"}
 _VARS = json.dumps({"from_all_events": True, "reporting_time_zone": "{zone}"})
 _CLOCK = "{{ in_reporting_zone('{instant}') }}"
 _WEEK = "{{ week_of('{instant}') }}"
+_COLUMN = re.compile(r'\{\n +("type": .*)\n +("is_known": .*)\n +("description": .*)\n +\}')  # one line each in the file
 
 
 def exported() -> str:
@@ -54,7 +55,8 @@ def exported() -> str:
                 model["sql"][engine] = _with_names(nodes, name)
     zone = re.search(r"^  reporting_time_zone: (\S+)$", (DBT / "dbt_project.yml").read_text(), re.MULTILINE)
     assert zone is not None  # noqa: S101 dbt would not have compiled
-    return json.dumps({"reporting_time_zone": zone[1], "engines": engines, "models": models}, indent=1) + "\n"
+    text = json.dumps({"reporting_time_zone": zone[1], "engines": engines, "models": models}, indent=1) + "\n"
+    return _COLUMN.sub(r"{\1 \2 \3}", text)
 
 
 def _compiled(target: str, folder: str) -> tuple[dict[str, Any], str, str]:
