@@ -38,7 +38,7 @@ _TARGETS = {"duckdb": "local", "snowflake": "prod"}
 _VARS = json.dumps({"from_all_events": True, "reporting_time_zone": "{zone}"})
 _CLOCK = "{{ in_reporting_zone('{instant}') }}"
 _WEEK = "{{ week_of('{instant}') }}"
-_COLUMN = re.compile(r'\{\n +("type": .*)\n +("is_known": .*)\n +("description": .*)\n +\}')  # one line each in the file
+_COLUMN = re.compile(r'\{\n +("type": .*)\n +("is_known": .*)\n +("description": .*)\n +\}')
 
 
 def exported() -> str:
