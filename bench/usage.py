@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from bench.agent_logs import write_bulk
 from bench.measuring import Figure, stopwatch
 from millrace.build.refresh import MartScripts
 from millrace.collect.machine import Machine
@@ -20,7 +21,7 @@ from millrace.config import CollectConfig
 from millrace.laptop.data_dir import Place
 from millrace.laptop.project import PROJECT
 from millrace.laptop.usage_pipeline import Road, road
-from simulator.agent_logs import append_response, write_bulk
+from simulator.agent_logs import append_response
 
 _MESSAGES = 228_000
 _APPENDS = 200

@@ -1,30 +1,22 @@
-"""The homes of a world's developers, with the logs that their coding agents keep; and logs in bulk, for benchmarks.
+"""The homes of a world's developers, with the logs that their coding agents keep.
 
 A developer sits down with an agent in the folder of a repository before pull requests there. A home follows from the
 world and the seed; a later end of the same world adds sittings, and leaves the others as they are.
 """
 
-import json
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
 from simulator.agent_sessions import (
-    CLAUDE_MODELS,
-    PRIVATE_TEXT,
     Files,
     Sitting,
     Transcript,
-    claude_folder,
-    codex_path,
     cursor_rows,
-    format_utc,
-    new_uuid,
     to_jsonl,
     write_claude,
     write_cline,
@@ -38,12 +30,6 @@ _AGENTS = ("claude", "codex", "cursor", "cline")
 _WEIGHTS = (60, 20, 12, 8)
 _LEAST_BEFORE, _MOST_BEFORE = timedelta(hours=6), timedelta(hours=54)
 
-# A turn in bulk: a Prompt, 7 Responses of which 3 are said Again, and a Tool's result; 8 events in 12 lines.
-_TURN = "PRARTRRARRAR"
-_BULK_END = datetime(2026, 11, 1, tzinfo=UTC)
-_BULK_DAY = timedelta(hours=12)
-_CODEX_EVERY = 4  # sessions
-
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -53,16 +39,6 @@ class Home:
     email: str
     folder: Path
     sittings: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bulk:
-    """What was written in bulk: `events` of the `lines` are events, `repeated` say one of them again."""
-
-    lines: int
-    events: int
-    repeated: int
-    size_bytes: int
 
 
 @dataclass
@@ -107,37 +83,6 @@ def append_response(path: Path, *, cwd: str, at: datetime, seed: int) -> tuple[s
     with path.open("ab", buffering=0) as file:
         file.write(to_jsonl(transcript.lines, random, torn=0))
     return ids
-
-
-def write_bulk(
-    folder: Path, messages: int, sessions: int, projects: int, days: int, seed: int, *, text: str = PRIVATE_TEXT * 4
-) -> Bulk:
-    """Write one home with exactly `messages` lines of Claude and Codex, spread over sessions, projects and days.
-
-    About two thirds of the lines are events, and a quarter repeats one. `text` is what each message says.
-    """
-    quoted, random = json.dumps(text), Random(f"{seed}/bulk")
-    kinds, size_bytes = Counter[str](), 0
-    for number in range(sessions):
-        lines = messages // sessions + (number < messages % sessions)
-        start = _BULK_END - timedelta(days=days - number * days // sessions)
-        start += timedelta(minutes=random.randrange(600))
-        cwd = f"/home/bulk/src/service-{number % projects + 1:03d}"
-        session_id = new_uuid(random)
-        shape, step = (_TURN * (lines // len(_TURN) + 1))[:lines], min(timedelta(seconds=20), _BULK_DAY / (lines + 1))
-        instants = (format_utc(start + step * position) for position in range(lines))
-        if number % _CODEX_EVERY == _CODEX_EVERY - 1:
-            path, shape = folder / codex_path(session_id, start), f"HM{shape}"[:lines]
-            written = _bulk_codex(shape, instants, cwd, session_id, quoted, random)
-        else:
-            path = folder / claude_folder(cwd) / f"{session_id}.jsonl"
-            written = _bulk_claude(shape, instants, cwd, session_id, quoted, random)
-        content = "".join(written).encode()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        kinds.update(shape)
-        size_bytes += len(content)
-    return Bulk(kinds.total(), kinds["P"] + kinds["R"], kinds["A"], size_bytes)
 
 
 def _developers(world: World) -> list[_Developer]:
@@ -195,66 +140,3 @@ def _write_database(path: Path, rows: list[tuple[str, str]]) -> None:
         for table in ("ItemTable", "cursorDiskKV"):
             database.execute(f"CREATE TABLE {table} (key TEXT UNIQUE ON CONFLICT REPLACE, value BLOB)")
         database.executemany("INSERT INTO cursorDiskKV VALUES (?, ?)", rows)
-
-
-def _bulk_claude(
-    shape: str, instants: Iterator[str], cwd: str, session_id: str, text: str, random: Random
-) -> Iterator[str]:
-    """Give a transcript, one line for each letter of the shape."""
-    model = random.choice(CLAUDE_MODELS)
-    message_id, cached, written, output = "", 0, 0, 0
-    for position, (kind, at) in enumerate(zip(shape, instants, strict=True)):
-        head = (
-            f'{{"isSidechain":false,"userType":"external","cwd":"{cwd}","sessionId":"{session_id}","version":"2.0.76",'
-            f'"gitBranch":"main","uuid":"{session_id[:24]}{position:012x}","timestamp":"{at}",'
-        )
-        if kind == "P":
-            yield f'{head}"type":"user","message":{{"role":"user","content":{text}}}}}\n'
-        elif kind == "T":
-            result = f'{{"type":"tool_result","tool_use_id":"toolu_{message_id}","content":{text}}}'
-            yield f'{head}"type":"user","message":{{"role":"user","content":[{result}]}}}}\n'
-        else:
-            if kind == "R":
-                message_id = f"msg_{session_id}_{position}"
-                cached, written = (cached + written) % 180_000, int(random.random() * 4000)
-                output = 20 + int(random.random() * 2000)
-            said = 1 if shape[position + 1 : position + 2] == "A" else output  # the true count comes with the last line
-            yield (
-                f'{head}"type":"assistant","requestId":"req_{message_id}","message":{{"model":"{model}",'
-                f'"id":"{message_id}","type":"message","role":"assistant","stop_reason":null,"stop_sequence":null,'
-                f'"content":[{{"type":"text","text":{text}}}],"usage":{{"input_tokens":8,"output_tokens":{said},'
-                f'"cache_creation_input_tokens":{written},"cache_read_input_tokens":{cached},"cache_creation":'
-                f'{{"ephemeral_5m_input_tokens":{written},"ephemeral_1h_input_tokens":0}},'
-                f'"service_tier":"standard"}}}}}}\n'
-            )
-
-
-def _bulk_codex(
-    shape: str, instants: Iterator[str], cwd: str, session_id: str, text: str, random: Random
-) -> Iterator[str]:
-    came_in = cached = output = 0
-    counts = ""
-    for kind, at in zip(shape, instants, strict=True):
-        if kind == "H":
-            payload = f'"session_meta","payload":{{"id":"{session_id}","cwd":"{cwd}","model_provider":"openai"}}'
-        elif kind == "M":
-            payload = f'"turn_context","payload":{{"cwd":"{cwd}","model":"gpt-5-codex"}}'
-        elif kind == "P":
-            payload = f'"event_msg","payload":{{"type":"user_message","message":{text}}}'
-        elif kind == "T":
-            payload = f'"response_item","payload":{{"type":"function_call_output","output":{text}}}'
-        else:
-            if kind == "R":
-                more, said = 4000 + int(random.random() * 40_000), 20 + int(random.random() * 2000)
-                came_in, cached, output = came_in + more, cached + more // 2, output + said
-                total = _codex_usage(came_in, cached, output)
-                counts = f'"total_token_usage":{total},"last_token_usage":{_codex_usage(more, more // 2, said)}'
-            payload = f'"event_msg","payload":{{"type":"token_count","info":{{{counts}}}}}'
-        yield f'{{"timestamp":"{at}","type":{payload}}}\n'
-
-
-def _codex_usage(came_in: int, cached: int, output: int) -> str:
-    return (
-        f'{{"input_tokens":{came_in},"cached_input_tokens":{cached},"output_tokens":{output},'
-        f'"reasoning_output_tokens":{output // 3},"total_tokens":{came_in + output}}}'
-    )

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from bench.agent_logs import write_bulk
 
 import simulator
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.event import UsageEvent, merge_all
 from millrace.collect.parsers.fields import Reason
 from millrace.collect.parsers.reading import LogState, Reading
-from simulator.agent_logs import CURSOR_DATABASE, Home, append_response, write_bulk, write_homes
+from simulator.agent_logs import CURSOR_DATABASE, Home, append_response, write_homes
 from simulator.agent_sessions import PRIVATE_TEXT
 
 END = datetime(2026, 11, 1, 12, tzinfo=UTC)

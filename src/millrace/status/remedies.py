@@ -22,6 +22,13 @@ DEPLOYMENT = Place("deployment")
 _START_RUN = "gcloud scheduler jobs run start-run --location=REGION"
 _BUILD = "gcloud run jobs execute dbt-runner --region=REGION"
 _OPERATIONS = "docs/operations.md"
+
+
+def _add_row(seed: str) -> tuple[str, str]:
+    do = f"add a row to the seed {seed}, then"
+    return f"{do} type: millrace build{{data}} --force", f'{do} see "Upgrade and roll back" in {_OPERATIONS}'
+
+
 # Of each step the text for a laptop, and the one for a deployment. {data} is the option of another data directory.
 _TEXTS = {
     Step.BEGIN: ("type: millrace run{data}, or: millrace collect{data}", f"type: {_START_RUN}"),
@@ -48,32 +55,14 @@ _TEXTS = {
         "type: millrace collect{data} --watch, or once: millrace collect{data}",
         f"type: {_BUILD}",
     ),
-    Step.SEE_QUARANTINE: (
-        "type: millrace quarantine list{data}",
-        f'see "An object was set aside" in {_OPERATIONS}',
-    ),
-    Step.ADD_PRICE: (
-        "add a row to the seed usage_prices.csv, then type: millrace build{data} --force",
-        f'add a row to the seed usage_prices.csv, then see "Upgrade and roll back" in {_OPERATIONS}',
-    ),
-    Step.MAP_PROJECT: (
-        "add a row to the seed usage_repositories.csv, then type: millrace build{data} --force",
-        f'add a row to the seed usage_repositories.csv, then see "Upgrade and roll back" in {_OPERATIONS}',
-    ),
-    Step.MAP_USER: (
-        "add a row to the seed usage_authors.csv, then type: millrace build{data} --force",
-        f'add a row to the seed usage_authors.csv, then see "Upgrade and roll back" in {_OPERATIONS}',
-    ),
-    Step.INSTALL: (
-        "install the libraries of all steps, from a checkout: pip install '.[local]'; to only send, give --lake",
-        "install the libraries of all steps, from a checkout: pip install '.[local]'; to only send, give --lake",
-    ),
-    Step.FIX_STORE: (
-        "fix that, then type: millrace status{data}",
-        f'see "The read API fails" in {_OPERATIONS}',
-    ),
-    Step.WAIT: ("wait for it to end", "wait for it to end"),
-    Step.TRY_AGAIN: ("try again in a moment", "try again in a moment"),
+    Step.SEE_QUARANTINE: ("type: millrace quarantine list{data}", f'see "An object was set aside" in {_OPERATIONS}'),
+    Step.ADD_PRICE: _add_row("usage_prices.csv"),
+    Step.MAP_PROJECT: _add_row("usage_repositories.csv"),
+    Step.MAP_USER: _add_row("usage_authors.csv"),
+    Step.INSTALL: 2 * ("install all libraries, from a checkout: pip install '.[local]'; to only send, give --lake",),
+    Step.FIX_STORE: ("fix that, then type: millrace status{data}", f'see "The read API fails" in {_OPERATIONS}'),
+    Step.WAIT: 2 * ("wait for it to end",),
+    Step.TRY_AGAIN: 2 * ("try again in a moment",),
 }
 
 
