@@ -58,10 +58,12 @@ def folder_of(item: pytest.Item) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    """Undo `log.start`, which sets up the process of a deployment: the next test is another one."""
+def _logging_of_its_own() -> Iterator[None]:
+    """Give each test the log as Python makes it: `log.start`, which a function calls, sets up the whole process."""
     logger, hook = logging.getLogger("millrace"), sys.excepthook
     before = logger.handlers[:], logger.level, logger.propagate
+    logger.handlers[:], logger.propagate = [], True
+    logger.setLevel(logging.NOTSET)
     yield
     logger.handlers[:], logger.level, logger.propagate = before
     sys.excepthook = hook
