@@ -3,8 +3,6 @@
 `make check` runs the fast tests, `make test` the slow ones as well, `make prove` the proofs.
 """
 
-import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,18 +53,6 @@ def folder_of(item: pytest.Item) -> str:
     """Return the first of FOLDERS that holds a test."""
     folder = f"{item.path.parent.relative_to(TESTS).as_posix()}/"
     return next(name for name in FOLDERS if not name or folder.startswith(f"{name}/"))
-
-
-@pytest.fixture(autouse=True)
-def _logging_of_its_own() -> Iterator[None]:
-    """Give each test the log as Python makes it: `log.start`, which a function calls, sets up the whole process."""
-    logger, hook = logging.getLogger("millrace"), sys.excepthook
-    before = logger.handlers[:], logger.level, logger.propagate
-    logger.handlers[:], logger.propagate = [], True
-    logger.setLevel(logging.NOTSET)
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
-    sys.excepthook = hook
 
 
 @pytest.fixture(scope="session")

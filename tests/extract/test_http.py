@@ -347,18 +347,21 @@ class Logged(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.text = ""
-        self._level = logging.getLogger().level
-        logging.getLogger("millrace").setLevel(logging.DEBUG)
-        logging.getLogger().setLevel(logging.DEBUG)
-        logging.getLogger().addHandler(self)
+        self._root, self._ours = logging.getLogger(), logging.getLogger("millrace")
+        self._before = self._root.level, self._ours.level, self._ours.propagate
+        self._ours.setLevel(logging.DEBUG)
+        self._ours.propagate = True  # a function that was imported before has set up the log of this process
+        self._root.setLevel(logging.DEBUG)
+        self._root.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.text += f"{record.getMessage()} {vars(record)!r}\n"
 
     def close(self) -> None:
-        logging.getLogger().removeHandler(self)
-        logging.getLogger().setLevel(self._level)
-        logging.getLogger("millrace").setLevel(logging.NOTSET)
+        self._root.removeHandler(self)
+        root, ours, self._ours.propagate = self._before
+        self._root.setLevel(root)
+        self._ours.setLevel(ours)
         super().close()
 
 
