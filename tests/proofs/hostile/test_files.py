@@ -208,7 +208,7 @@ def test_a_part_of_no_run_is_taken_like_a_dropped_file_with_a_warning(
     rows: int | None,
     builds: list[None],
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("millrace"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("millrace"), "handlers", [caplog.handler])
     stored = door.functions.lake.write(f"raw/repos/dt=2026-11-20/run={RUN}/repos-00000.parquet", content, 0)
     door.deliver(stored)
     entry, _ = door.fate(stored)
