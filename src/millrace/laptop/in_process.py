@@ -1,6 +1,6 @@
 """The functions, served in this process and subscribed to what they are subscribed to on Google Cloud."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,6 +19,7 @@ from millrace.lake.local import LocalLake
 from millrace.laptop.data_dir import Place
 from millrace.laptop.project import PROJECT
 from millrace.laptop.source import NO_SOURCE
+from millrace.load import recovery
 from millrace.tables import EXTRACTED
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.wiring import RequestedBuilds
@@ -78,6 +79,17 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
             )
     warehouse = wiring.duckdb_at(load.warehouse, load.memory)
     return Pipeline(lake, quarantine, warehouse, bus, job)
+
+
+def recover(pipeline: Pipeline, say: Callable[[str], None]) -> None:
+    """Load all that the lake holds and the warehouse does not know; what only the source has, the next run reads."""
+    again = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse)
+    if again:
+        say(f"loading {len(again):,} objects of the lake that the warehouse does not know, {again[0].name} first")
+        pipeline.bus.run()
+    for table in recovery.settle(pipeline.lake, pipeline.warehouse):
+        held = f"{table.rows:,} rows of the {table.known:,} that were read"
+        say(f"reading {table.table} from its beginning: the warehouse has {held}")
 
 
 @contextmanager

@@ -25,14 +25,12 @@ from millrace.collect.shipping import Shipment, ship
 from millrace.errors import ConfigError, Step
 from millrace.lake import StoredObject
 from millrace.laptop.data_dir import Place
-from millrace.load import handler
+from millrace.load import handler, recovery
 from millrace.load.handler import Loader
 from millrace.status import usage_checks
 from millrace.status.usage_checks import Diagnosis
 from millrace.warehouse import LedgerEntry
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
-
-_DROPS = "drop/usage_events/"
 
 
 @dataclass(slots=True)
@@ -80,10 +78,8 @@ class Follower:
                 self.scripts.refresh(self._warehouse)
         return cycle
 
-    def _unloaded(self) -> list[StoredObject]:
-        dropped = list(self._loader.lake.list(_DROPS))
-        known = self._warehouse.find_all([stored.version for stored in dropped])
-        return [stored for stored in dropped if stored.version not in known]
+    def _unloaded(self) -> Sequence[StoredObject]:
+        return recovery.lacking(self._loader.lake, self._warehouse)
 
     def _load(self, objects: Sequence[StoredObject]) -> list[LedgerEntry]:
         for stored in objects:

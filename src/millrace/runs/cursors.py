@@ -1,10 +1,14 @@
 """How far finished runs have read each table: where the next run starts."""
 
-import json
+import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
 
+from millrace import log
 from millrace.lake import Lake, ObjectExists, ObjectMissing
+from millrace.lake.documents import Damaged, parsed
 from millrace.lake.names import CursorKey
 from millrace.runs.plan import to_json
 from millrace.runs.records import TaskRecord, read_tree
@@ -23,13 +27,46 @@ class Cursor:
     counts: Mapping[str, int]
 
 
+_FORGOTTEN = b"{}\n"
+
+
 def read_cursor(lake: Lake, table: str, since: str | None) -> Cursor | None:
     """Give how far finished runs of the same scope have read a table; None: read everything."""
+    cursor = held_cursor(lake, table)
+    return cursor if cursor is not None and cursor.since == since else None
+
+
+def held_cursor(lake: Lake, table: str) -> Cursor | None:
+    """Give how far finished runs have read a table, in whatever scope; None when none has, or it was forgotten.
+
+    One that cannot be read is none: it only saves reading again.
+    """
+    name = str(CursorKey(table))
     try:
-        cursor = Cursor(**json.loads(lake.read(str(CursorKey(table)))[0]))
+        content, _ = lake.read(name)
     except ObjectMissing:
         return None
-    return cursor if cursor.since == since else None
+    if content == _FORGOTTEN:
+        return None
+    try:
+        return parsed(content, name, _cursor)
+    except Damaged as error:
+        log.warning("unreadable cursor", table=table, error=str(error))
+        return None
+
+
+def _cursor(fields: dict[str, Any]) -> Cursor:
+    cursor = Cursor(**fields)
+    datetime.fromisoformat(cursor.extracted_at)
+    sum(cursor.counts.values())
+    return cursor
+
+
+def forget_cursor(lake: Lake, table: str) -> None:
+    """Let the next run read a table from its beginning."""
+    name = str(CursorKey(table))
+    with contextlib.suppress(ObjectMissing, ObjectExists):  # a run has just ended, and knows more
+        lake.write(name, _FORGOTTEN, if_generation=lake.read(name)[1].version.generation)
 
 
 def advance_cursors(lake: Lake, ledger: Ledger, run_id: str) -> None:
@@ -49,11 +86,8 @@ def advance_cursors(lake: Lake, ledger: Ledger, run_id: str) -> None:
 
 def _is_behind(lake: Lake, record: TaskRecord) -> bool:
     """Whether the table's cursor is older than what this task read."""
-    try:
-        held = json.loads(lake.read(str(CursorKey(record.table)))[0])
-    except ObjectMissing:
-        return True
-    return bool(held["extracted_at"] < record.extracted_at)
+    held = held_cursor(lake, record.table)
+    return held is None or held.extracted_at < record.extracted_at
 
 
 def _advance_cursor(lake: Lake, record: TaskRecord) -> None:
@@ -61,9 +95,9 @@ def _advance_cursor(lake: Lake, record: TaskRecord) -> None:
     content = to_json(asdict(Cursor(record.since, record.extracted_at, record.counts)))
     while True:
         try:
-            held, stored = lake.read(name)
-            generation = stored.version.generation
-            if json.loads(held)["extracted_at"] >= record.extracted_at:
+            generation = lake.read(name)[1].version.generation
+            held = held_cursor(lake, record.table)
+            if held is not None and held.extracted_at >= record.extracted_at:
                 return
         except ObjectMissing:
             generation = 0
