@@ -137,7 +137,7 @@ def _run_pipeline(
     pipeline.bus.run()
     if report.usage is not None:
         report.usage.add_up(pipeline.warehouse)
-    report.tables = reconcile.reconcile(pipeline.lake, pipeline.warehouse, report.run_id)
+    report.tables = reconcile.reconcile(pipeline.lake, pipeline.warehouse, report.run_id, pipeline.warehouse.count)
     missing = reconcile.unfinished(pipeline.lake, report.run_id)
     if missing and not pipeline.bus.dead_letters:
         report.problems.append(f"the run ended without {', '.join(missing)}")

@@ -32,7 +32,7 @@ def status_of(place: Place, now: datetime | None = None) -> Status:
     desk = wiring.lake_at(place.quarantine.as_uri()) if place.quarantine.exists() else None
     limits = StatusConfig.from_env()
     where, instant = remedies.laptop(place.root), now or datetime.now(UTC)
-    beside = Beside(lock.living(place.running) is not None, lambda: _published(place))
+    beside = Beside(lock.living(place.running) is not None, place.warehouse.exists(), lambda: _published(place))
     return report.assemble(lake, reading(place), desk, collecting(place), limits, beside, now=instant, place=where)
 
 

@@ -27,6 +27,7 @@ from millrace.lake import StoredObject
 from millrace.laptop.data_dir import Place
 from millrace.load import handler, recovery
 from millrace.load.handler import Loader
+from millrace.runs import build_requests
 from millrace.status import usage_checks
 from millrace.status.usage_checks import Diagnosis
 from millrace.warehouse import LedgerEntry
@@ -58,6 +59,7 @@ class Follower:
 
     def __init__(self, collector: Collector, spool: Path, loader: Loader, warehouse: DuckDBWarehouse) -> None:
         self.scripts: MartScripts | None = None
+        self.lake = loader.lake
         self._collector = collector
         self._spool = spool
         self._loader = loader
@@ -109,6 +111,13 @@ class Road:
         if outcome.state != "failed":
             self.follower.scripts = MartScripts.of_last_build(self.place.dbt)
         return outcome
+
+    def is_current(self) -> bool:
+        """Return whether the newest build is good, goes through all that changed, and is what readers have."""
+        newest, seen = next(iter(self.warehouse.last_builds(1)), None), self.warehouse.published()
+        if newest is None or seen is None or seen.number != newest.number:
+            return False
+        return job.is_current(newest, build_requests.requested(self.follower.lake), self.warehouse.newest_load_seq())
 
     def publish(self) -> None:
         """Let readers see the usage marts as they are."""

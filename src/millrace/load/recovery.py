@@ -12,7 +12,7 @@ from millrace.bus import Bus
 from millrace.bus.events import announce
 from millrace.lake import Lake, ObjectVersion, StoredObject
 from millrace.runs import build_requests
-from millrace.runs.comparison import LOADED, compare, note_compared, read_compared
+from millrace.runs.comparison import LOADED, Compared, compare, note_compared, read_compared
 from millrace.tables import EXTRACTED
 from millrace.warehouse import Warehouse
 
@@ -62,9 +62,9 @@ def recover_if_due(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime) ->
         if compared_at != noted.compared_at:
             settle(lake, warehouse)
         extent = warehouse.extent()
-        known = {"load_seq": extent.load_seq, "objects": extent.objects, "dropped": len(dropped)}
-        through = {} if compared_at == noted.compared_at else {"run_id": ""}  # the next sweep looks at all runs again
-        note_compared(lake, replace(noted, **known, **through, generation=generation, compared_at=compared_at))
+        known = Compared(extent.load_seq, extent.objects, len(dropped), generation, noted.run_id, compared_at)
+        is_daily = compared_at != noted.compared_at
+        note_compared(lake, replace(known, run_id="") if is_daily else known)  # then the next sweep looks at all runs
     return announced
 
 

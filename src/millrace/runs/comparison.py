@@ -72,7 +72,10 @@ def note_compared(lake: Lake, compared: Compared) -> None:
 
 
 def compare(lake: Lake, entries: Iterable[LedgerEntry], prefixes: Sequence[str] = LOADED) -> Comparison:
-    """Compare every object under the prefixes with a ledger; content is read only of names that the ledger has in another version."""
+    """Compare every object under the prefixes with a ledger.
+
+    Content is read only of names that the ledger has in another version.
+    """
     by_name: dict[str, list[LedgerEntry]] = {}
     for entry in entries:
         if entry.version.name.startswith(tuple(prefixes)):

@@ -44,10 +44,12 @@ Read = Callable[[Callable[[Store], "Found"]], "Found"]
 class Beside:
     """What is known of the processes beside the store; None is not known, as in a deployment.
 
-    `is_at_work` is whether a run or a build goes on. `published` gives the number of the build that readers have.
+    `is_at_work` is whether a run or a build goes on, `has_warehouse` whether there is a working warehouse. `published`
+    gives the number of the build that readers have.
     """
 
     is_at_work: bool | None = None
+    has_warehouse: bool | None = None
     published: Callable[[], int | None] | None = None
 
 
@@ -227,6 +229,7 @@ def _facts(
         run_age_s=_run_age_s(newest_run.run_id, now) if newest_run else None,
         is_at_work=beside.is_at_work,
         damaged=tuple(str(run.reason) for run in found.runs if run.status == "damaged"),
+        is_gone=found.standing is not None and beside.has_warehouse is False and not beside.is_at_work,
         forgot_through=standing.newest_load_seq if is_warehouse and is_older else None,
         unloaded=found.unloaded,
         build_of_readers=found.published if is_warehouse and beside.published else good,

@@ -3,8 +3,8 @@
 A rule gives a code and a fact. What to do about it depends on the place where it is read: status/remedies.py.
 
 error    the store cannot be read; the last build failed, or its process died; the newest run failed; the warehouse
-         knows less than it did; more than MILLRACE_STALE_EVENTS usage events wait, and it is known that no collector
-         runs
+         is gone, or knows less than it did; more than MILLRACE_STALE_EVENTS usage events wait, and it is known that no
+         collector runs
 stale    objects of the lake are not loaded, readers do not have the last good build, an object of a run is damaged,
          and nobody is at it; more than MILLRACE_STALE_EVENTS usage events wait; anything waits longer than
          MILLRACE_STALE_S; a run has not ended after as long, or its process is gone; nothing was extracted of a table
@@ -40,6 +40,7 @@ class Code(StrEnum):
     EVENTS_WAITING = "events_waiting"
     ROWS_WAITING = "rows_waiting"
     RUN_UNFINISHED = "run_unfinished"
+    WAREHOUSE_GONE = "warehouse_gone"
     WAREHOUSE_FORGOT = "warehouse_forgot"
     OBJECTS_WAITING = "objects_waiting"
     READERS_BEHIND = "readers_behind"
@@ -68,6 +69,7 @@ STEPS = {
     Code.ROWS_WAITING: Step.BUILD,
     Code.RUN_UNFINISHED: Step.END_RUN,
     Code.COPY_BEHIND: Step.BUILD,
+    Code.WAREHOUSE_GONE: Step.RESTORE,
     Code.WAREHOUSE_FORGOT: Step.RUN,
     Code.OBJECTS_WAITING: Step.RUN,
     Code.READERS_BEHIND: Step.BUILD,
@@ -113,6 +115,7 @@ class Facts:
     run_age_s: float | None = None
     is_at_work: bool | None = None  # whether a process is at a run, where that can be seen
     damaged: tuple[str, ...] = ()  # objects of the newest runs that cannot be read
+    is_gone: bool = False  # nobody is at work, readers have a copy, and the warehouse that it was made of is not there
     forgot_through: int | None = None  # set when the warehouse knows less than was asked for, and how far it knows
     unloaded: tuple[str, ...] = ()  # objects of the lake that the ledger does not name
     build_of_readers: int | None = None
@@ -171,6 +174,8 @@ def _errors(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
             yield Reason.of(Code.BUILD_ABANDONED, f"build {facts.build} was abandoned")
         if facts.build_result == "running":
             yield Reason.of(Code.BUILD_DIED, f"build {facts.build} was never ended, its process died")
+    if facts.is_gone:
+        yield Reason.of(Code.WAREHOUSE_GONE, "the warehouse is gone, and readers have a copy of what it was")
     if facts.forgot_through is not None:
         forgot = f"the warehouse knows loads through {facts.forgot_through}, {facts.asked_through} were noted: rows"
         yield Reason.of(Code.WAREHOUSE_FORGOT, f"{forgot} are missing that the lake has")
@@ -197,7 +202,8 @@ def _stales(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
         yield Reason.of(Code.OBJECTS_WAITING, f"{len(facts.unloaded)} objects of the lake are not loaded: {first} …")
     if facts.build_of_readers != facts.last_good_build and not facts.is_building:
         has = "nothing that can be read" if facts.build_of_readers is None else f"build {facts.build_of_readers}"
-        yield Reason.of(Code.READERS_BEHIND, f"readers have {has}, build {facts.last_good_build} is the newest")
+        newest = "no build" if facts.last_good_build is None else f"build {facts.last_good_build}"
+        yield Reason.of(Code.READERS_BEHIND, f"readers have {has}, and the warehouse has {newest}")
     for message in facts.damaged:
         yield Reason.of(Code.OBJECT_DAMAGED, message)
     if facts.is_behind and not (facts.is_building or facts.is_running(limits) or facts.is_recent(limits)):

@@ -243,6 +243,10 @@ class Fenced(MillraceError):
     """A build with a larger token has started: this one may change nothing any more."""
 
 
+class Poorer(MillraceError):
+    """What readers have knows objects that this warehouse does not: it is not replaced."""
+
+
 @dataclass(frozen=True, slots=True)
 class DbtTarget:
     """Where dbt builds: the target of the profile, and the variables that the profile reads for it."""
@@ -282,5 +286,5 @@ class Publisher(Protocol):
     def publish(self, build: BuildRow) -> None:
         """Let readers see the warehouse as it is, all of it or nothing.
 
-        Raises Fenced when a build with a larger token than this one's has started.
+        Raises Fenced when a build with a larger token than this one's has started, Poorer when readers have more.
         """

@@ -233,7 +233,7 @@ def a_load_does_not_look_into_the_ledger() -> AbstractContextManager[None]:
 
 
 def what_was_lost_is_not_swept() -> AbstractContextManager[None]:
-    return replaced(recovery, "recover", lambda lake, bus, warehouse, prefixes: [])
+    return replaced(recovery, "recover", lambda lake, bus, warehouse: [])
 
 
 Mutant = Callable[[], AbstractContextManager[None]]

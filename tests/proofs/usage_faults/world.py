@@ -223,7 +223,7 @@ class World:
         return ", ".join(said) or "nothing waits"
 
     def _sweep(self, machine: Machine, dice: Random) -> str:
-        return f"{len(recovery.recover(self.lake, self, self.warehouse, ['drop/']))} found"
+        return f"{len(recovery.recover(self.lake, self, self.warehouse))} found"
 
     def _refresh(self, machine: Machine, dice: Random) -> str:
         self.template.scripts.refresh(self.warehouse)

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Self
 
 import duckdb
 
-from millrace.errors import BadObject, ConfigError, TransientError, first_line
+from millrace.errors import BadObject, ConfigError, Step, TransientError, first_line
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES, Table
 from millrace.warehouse import Batch, BuildRow, DbtTarget, Extent, LedgerEntry, Node, SmallObject
@@ -252,6 +252,11 @@ class DuckDBWarehouse:
         """Give the build that readers see; None when there is none yet, or it cannot be read."""
         return builds.published(self.published_path)
 
+    def objects_beyond(self, path: Path) -> list[ObjectVersion]:
+        """Give the objects that the ledger of another file knows and this one does not."""
+        with self._lock:
+            return builds.objects_beyond(self._connect(), path)
+
     def publish(self, build: BuildRow) -> None:
         """Copy the warehouse for its readers (see builds.publish); Fenced when a later build has started."""
         with self._lock:
@@ -292,7 +297,8 @@ class DuckDBWarehouse:
                 self._connection.execute(ledger.CREATE + builds.CREATE)
             except (duckdb.Error, OSError) as error:
                 self._disconnect()
-                raise ConfigError(_why_not_open(self._path, error)) from error
+                is_in_use = _LOCKED.search(str(error)) is not None
+                raise ConfigError(_why_not_open(self._path, error), step=None if is_in_use else Step.RESTORE) from error
         return self._connection
 
     def _settings(self) -> dict[str, str]:
