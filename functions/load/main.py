@@ -25,6 +25,6 @@ def sweep(_: Request) -> dict[str, int]:
     """Answer the scheduler: ask again for whatever has no fact; gives how much of each there was."""
     with answers.answering("sweep"):
         loader, bus = wiring.loader_of(CONFIG), wiring.bus_at(CONFIG.bus)
-        drops = recovery.recover_if_due(loader.lake, bus, loader.warehouse, loader.clock())
+        drops = recovery.recover_if_due(loader, bus)
         swept = sweeping.sweep(loader.lake, bus, loader.warehouse, loader.clock(), sweeping.Patience())
         return {"tasks": len(swept.tasks), "objects": len(swept.objects) + len(drops), "failed": len(swept.failed)}

@@ -49,8 +49,7 @@ class _Held:
 
         try:
             return parsed(content, _LEASE, make)
-        except Damaged as error:  # nobody holds it: the tokens go on above those that the warehouse has noted
-            log.warning("unreadable lease", error=str(error))
+        except Damaged:  # nobody holds it: the tokens go on above those that the warehouse has noted
             return cls(0, "", None, generation)
 
 

@@ -49,7 +49,7 @@ def rebuild(place: Place, force: bool, say: Callable[[str], None]) -> Rebuilt:
     pipeline = in_process.connect(place.settings() | dict(NO_SOURCE) | settings)
     try:
         pipeline.warehouse.ensure_tables()
-        desk = Loader(pipeline.lake, pipeline.quarantine, pipeline.warehouse, pipeline.job)
+        desk = pipeline.loader
         were_loaded = _loaded_from_quarantine(place, pipeline.quarantine)
         set_aside = [entry for entry in quarantine.entries(desk, None) if entry.version is not None]
         for entry in set_aside:
@@ -66,7 +66,7 @@ def rebuild(place: Place, force: bool, say: Callable[[str], None]) -> Rebuilt:
             raise ConfigError(_lost(place, lost))
         for version in lost:
             pipeline.warehouse.quarantine(version, None, None, None, "lost")
-        recovery.settle(pipeline.lake, pipeline.warehouse)
+        recovery.settle(desk)
     except BaseException:
         pipeline.warehouse.close()
         _remove(anew.name, place)

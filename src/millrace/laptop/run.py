@@ -121,6 +121,7 @@ def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
         watcher.say(f"taking up {len(swept.tasks)} tasks and {len(swept.objects)} objects that an earlier run left")
         pipeline.bus.run()
         pipeline.bus.dead_letters.clear()  # `status` says why a run does not end; this run is another
+    in_process.settle(pipeline, watcher.say)
 
 
 def _run_pipeline(

@@ -11,6 +11,8 @@ from millrace import log, runs
 from millrace.bus import Bus
 from millrace.bus.events import announce
 from millrace.lake import Lake, ObjectVersion, StoredObject
+from millrace.load import sweep
+from millrace.load.handler import Loader
 from millrace.runs import build_requests
 from millrace.runs.comparison import LOADED, Compared, compare, note_compared, read_compared
 from millrace.tables import EXTRACTED
@@ -39,11 +41,12 @@ def recover(lake: Lake, bus: Bus, warehouse: Warehouse, prefixes: Sequence[str] 
     return [stored.version for stored in unknown]
 
 
-def recover_if_due(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime) -> list[ObjectVersion]:
+def recover_if_due(loader: Loader, bus: Bus) -> list[ObjectVersion]:
     """Recover when the ledger knows less than it did, when something was dropped, and once a day; gives the announced.
 
     Otherwise the ledger is asked how much it knows, and no more.
     """
+    lake, warehouse, now = loader.lake, loader.warehouse, loader.clock()
     noted = read_compared(lake)
     dropped = list(lake.list("drop/"))
     generation = max((stored.version.generation for stored in dropped), default=0)
@@ -60,7 +63,7 @@ def recover_if_due(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime) ->
         compared_at = now.isoformat()
     if not announced:
         if compared_at != noted.compared_at:
-            settle(lake, warehouse)
+            settle(loader)
         extent = warehouse.extent()
         known = Compared(extent.load_seq, extent.objects, len(dropped), generation, noted.run_id, compared_at)
         is_daily = compared_at != noted.compared_at
@@ -77,13 +80,16 @@ def lacking(lake: Lake, warehouse: Warehouse, prefixes: Sequence[str] = LOADED) 
     return found.unknown
 
 
-def settle(lake: Lake, warehouse: Warehouse) -> list[Forgotten]:
+def settle(loader: Loader) -> list[Forgotten]:
     """Make the hints agree with a ledger that knows all that the lake holds; gives the tables that are read anew.
 
-    A warehouse that was made anew counts its loads from the beginning: no build can go through what the old one had.
+    A warehouse that was made anew counts its loads from the beginning: no build can go through what the old one had,
+    and how runs have ended says nothing of the new one's loads.
     """
-    build_requests.restart(lake, warehouse.extent().load_seq)
-    return forget_cursors(lake, warehouse)
+    if build_requests.restart(loader.lake, loader.warehouse.extent().load_seq):
+        sweep.note_ended(loader.lake)
+        loader.job.start(None)
+    return forget_cursors(loader.lake, loader.warehouse)
 
 
 def forget_cursors(lake: Lake, warehouse: Warehouse) -> list[Forgotten]:

@@ -7,6 +7,7 @@ Asking twice does no harm.
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from millrace import log, runs
 from millrace.bus import Bus
@@ -65,6 +66,16 @@ def sweep(lake: Lake, bus: Bus, ledger: Ledger, now: datetime, patience: Patienc
     if swept:
         log.info("swept", tasks=len(swept.tasks), objects=len(swept.objects), failed=len(swept.failed))
     return swept
+
+
+def note_ended(lake: Lake) -> None:
+    """Let later sweeps begin after the last run up to which all have ended."""
+    objects = _run_objects(lake)
+    ended = {key.run_id for key, _ in objects if isinstance(key, FinalKey)}
+    started = [key.run_id for key, _ in objects if isinstance(key, PlanKey)]
+    over = list(takewhile(ended.__contains__, started))
+    if over:
+        note_compared(lake, replace(read_compared(lake), run_id=over[-1]))
 
 
 def run_ids(lake: Lake) -> list[str]:

@@ -31,8 +31,8 @@ def request(lake: Lake, load_seq: int, run_id: str | None) -> None:
         return
 
 
-def restart(lake: Lake, load_seq: int) -> None:
-    """Let nobody wait for a load sequence that no ledger has any more: `load_seq` is its newest."""
+def restart(lake: Lake, load_seq: int) -> bool:
+    """Let nobody wait for a load sequence that no ledger has any more, `load_seq` is its newest; whether one did."""
     with contextlib.suppress(ObjectMissing, ObjectExists):  # a load has just asked for more
         held, stored = lake.read(_REQUESTED)
         fields = _fields(held)
@@ -40,6 +40,8 @@ def restart(lake: Lake, load_seq: int) -> None:
             content = json.dumps({"load_seq": load_seq, "run_id": None}, indent=1, sort_keys=True).encode() + b"\n"
             lake.write(_REQUESTED, content, if_generation=stored.version.generation)
             log.info("build requests begin anew", load_seq=load_seq)
+            return True
+    return False
 
 
 def requested(lake: Lake) -> int | None:
@@ -64,6 +66,5 @@ def _fields(content: bytes) -> dict[str, Any] | None:
     """Return what is asked for; None when that is damaged: the next load asks again."""
     try:
         return parsed(content, _REQUESTED, lambda fields: fields | {"load_seq": int(fields["load_seq"])})
-    except Damaged as error:
-        log.warning("unreadable request", error=str(error))
+    except Damaged:
         return None

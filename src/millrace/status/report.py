@@ -215,8 +215,7 @@ def _facts(
     newest_run = found.runs[-1] if found.runs else None
     others = [loaded for loaded in standing.others if loaded.waiting]
     waiting = [*others, *([standing.usage] if standing.usage.waiting else [])]
-    is_older = (asked or 0) > standing.newest_load_seq
-    is_behind = found.standing is not None and standing.kind == "published" and is_older
+    is_behind = found.standing is not None and standing.kind == "published" and (asked or 0) > standing.newest_load_seq
     is_warehouse = found.standing is not None and standing.kind == "warehouse"
     good = standing.good.number if standing.good else None
     return Facts(
@@ -230,7 +229,6 @@ def _facts(
         is_at_work=beside.is_at_work,
         damaged=tuple(str(run.reason) for run in found.runs if run.status == "damaged"),
         is_gone=found.standing is not None and beside.has_warehouse is False and not beside.is_at_work,
-        forgot_through=standing.newest_load_seq if is_warehouse and is_older else None,
         unloaded=found.unloaded,
         build_of_readers=found.published if is_warehouse and beside.published else good,
         last_good_build=good,

@@ -3,7 +3,7 @@
 A rule gives a code and a fact. What to do about it depends on the place where it is read: status/remedies.py.
 
 error    the store cannot be read; the last build failed, or its process died; the newest run failed; the warehouse
-         is gone, or knows less than it did; more than MILLRACE_STALE_EVENTS usage events wait, and it is known that no
+         is gone; more than MILLRACE_STALE_EVENTS usage events wait, and it is known that no
          collector runs
 stale    objects of the lake are not loaded, readers do not have the last good build, an object of a run is damaged,
          and nobody is at it; more than MILLRACE_STALE_EVENTS usage events wait; anything waits longer than
@@ -41,7 +41,6 @@ class Code(StrEnum):
     ROWS_WAITING = "rows_waiting"
     RUN_UNFINISHED = "run_unfinished"
     WAREHOUSE_GONE = "warehouse_gone"
-    WAREHOUSE_FORGOT = "warehouse_forgot"
     OBJECTS_WAITING = "objects_waiting"
     READERS_BEHIND = "readers_behind"
     OBJECT_DAMAGED = "object_damaged"
@@ -70,7 +69,6 @@ STEPS = {
     Code.RUN_UNFINISHED: Step.END_RUN,
     Code.COPY_BEHIND: Step.BUILD,
     Code.WAREHOUSE_GONE: Step.RESTORE,
-    Code.WAREHOUSE_FORGOT: Step.RUN,
     Code.OBJECTS_WAITING: Step.RUN,
     Code.READERS_BEHIND: Step.BUILD,
     Code.OBJECT_DAMAGED: Step.REMOVE,
@@ -116,7 +114,6 @@ class Facts:
     is_at_work: bool | None = None  # whether a process is at a run, where that can be seen
     damaged: tuple[str, ...] = ()  # objects of the newest runs that cannot be read
     is_gone: bool = False  # nobody is at work, readers have a copy, and the warehouse that it was made of is not there
-    forgot_through: int | None = None  # set when the warehouse knows less than was asked for, and how far it knows
     unloaded: tuple[str, ...] = ()  # objects of the lake that the ledger does not name
     build_of_readers: int | None = None
     last_good_build: int | None = None
@@ -176,9 +173,6 @@ def _errors(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
             yield Reason.of(Code.BUILD_DIED, f"build {facts.build} was never ended, its process died")
     if facts.is_gone:
         yield Reason.of(Code.WAREHOUSE_GONE, "the warehouse is gone, and readers have a copy of what it was")
-    if facts.forgot_through is not None:
-        forgot = f"the warehouse knows loads through {facts.forgot_through}, {facts.asked_through} were noted: rows"
-        yield Reason.of(Code.WAREHOUSE_FORGOT, f"{forgot} are missing that the lake has")
     if facts.run_status == "failed":
         yield Reason.of(Code.RUN_FAILED, f"run {facts.run_id} failed: {facts.run_reason or 'no reason is known'}")
     if _has_too_many(facts, limits) and facts.is_watching is False:
