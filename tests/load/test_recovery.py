@@ -1,4 +1,4 @@
-"""What the lake holds is compared with what the ledger knows; a healthy sweep reads no more for many runs than for few."""
+"""The lake is compared with the ledger; a healthy sweep reads as little for many runs as for few."""
 
 import json
 from collections import Counter
