@@ -16,7 +16,7 @@ from millrace.cli.output import ATTENTION, DONE
 from millrace.errors import ConfigError
 from millrace.laptop.project import PROJECT
 
-_VERBS = ("run", "status", "reconcile", "build", "quarantine")
+_VERBS = ("run", "status", "reconcile", "build", "rebuild", "quarantine")
 
 
 def _use_emulators(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -56,7 +56,7 @@ def _tree() -> click.Group:
     tree = click.Group("run_all", help=__doc__, context_settings=cli.tree.context_settings, epilog=cli.tree.epilog)
     tree.add_command(_with_emulators())
     tree.add_command(_status)
-    for verb in ("reconcile", "build", "quarantine"):
+    for verb in ("reconcile", "build", "rebuild", "quarantine"):
         tree.add_command(cli.tree.commands[verb])
     return tree
 

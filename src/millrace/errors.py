@@ -41,6 +41,8 @@ class Step(StrEnum):
     FIX_STORE = "fix_store"
     WAIT = "wait"
     TRY_AGAIN = "try_again"
+    REMOVE = "remove"  # an object of the lake, so that it is made anew
+    RESTORE = "restore"  # make the warehouse anew from the lake
 
 
 class MillraceError(Exception):

@@ -15,7 +15,7 @@ from tests.laptop.conftest import run_all
 
 from millrace.api.app import Api, create
 from millrace.laptop.data_dir import Place
-from millrace.status.report import Status
+from millrace.status.state import Status
 from millrace.warehouse.duckdb.reader import DuckDBReader
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.warehouse.reading import Answer, Snapshot

@@ -21,7 +21,7 @@ from millrace.laptop import status
 from millrace.laptop.data_dir import Place
 from millrace.laptop.project import PROJECT
 from millrace.load import handler
-from millrace.status.report import Status
+from millrace.status.state import Status
 from millrace.tables import TABLES
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 

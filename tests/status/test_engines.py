@@ -17,8 +17,9 @@ from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
 from millrace.runs import build_requests
 from millrace.status import report
-from millrace.status.report import Found, Status
+from millrace.status.report import Found
 from millrace.status.rules import Code
+from millrace.status.state import Status
 from millrace.status.store import USAGE_MARTS, Store
 from millrace.tables import TABLES
 from millrace.warehouse import Batch

@@ -23,7 +23,7 @@ from millrace.laptop.data_dir import Place
 from millrace.laptop.project import PROJECT
 from millrace.runs import Order
 from millrace.status import text
-from millrace.status.report import Status
+from millrace.status.state import Status
 from millrace.status.store import MARTS
 
 LEASE = '{"token": 9, "holder": "a", "expires_at": "%s"}'

@@ -27,7 +27,7 @@ from millrace.api.replies import Memory, Reply, as_csv, problem
 from millrace.api.routes import ROUTES, Route
 from millrace.errors import ConfigError, MillraceError, TransientError
 from millrace.status import remedies
-from millrace.status.report import Status
+from millrace.status.state import Status
 from millrace.warehouse.reading import Reader, Snapshot
 
 _STATUS_LASTS_S = 1.0

@@ -91,7 +91,7 @@ def _catch_up(
     while True:
         wanted, newest = requested(builder.lake), builder.log.newest_load_seq()
         before = next(iter(builder.log.last_builds(1)), None)
-        if before is not None and not force and _is_current(before, wanted, newest):
+        if before is not None and not force and is_current(before, wanted, newest):
             _publish(builder, before)
             return wanted, last
         if not is_quiet:
@@ -107,7 +107,7 @@ def _catch_up(
         force = False
 
 
-def _is_current(build: BuildRow, wanted: int | None, newest: int) -> bool:
+def is_current(build: BuildRow, wanted: int | None, newest: int) -> bool:
     """Whether the marts hold all that was requested. No build goes beyond the ledger, which may be a new one."""
     return build.result == "good" and build.built_through >= min(wanted or 0, newest)
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any
 
 from millrace import log
 from millrace.errors import MillraceError
 from millrace.lake import Lake, ObjectExists, ObjectMissing
+from millrace.lake.documents import Damaged, parsed
 from millrace.lake.names import LeaseKey
 
 _LEASE = str(LeaseKey())
@@ -35,14 +36,21 @@ class _Held:
     generation: int
 
     @classmethod
-    def read(cls, lake: Lake) -> Self:
+    def read(cls, lake: Lake) -> "_Held":
         try:
             content, stored = lake.read(_LEASE)
         except ObjectMissing:
             return cls(0, "", None, 0)
-        fields = json.loads(content)
-        expires_at = fields["expires_at"] and datetime.fromisoformat(fields["expires_at"])
-        return cls(fields["token"], fields["holder"], expires_at, stored.version.generation)
+        generation = stored.version.generation
+
+        def make(fields: dict[str, Any]) -> "_Held":
+            expires_at = fields["expires_at"] and datetime.fromisoformat(fields["expires_at"])
+            return cls(int(fields["token"]), fields["holder"], expires_at, generation)
+
+        try:
+            return parsed(content, _LEASE, make)
+        except Damaged:  # nobody holds it: the tokens go on above those that the warehouse has noted
+            return cls(0, "", None, generation)
 
 
 def is_building(lake: Lake, now: datetime) -> bool:

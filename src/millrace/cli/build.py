@@ -25,10 +25,11 @@ def build(data_dir: Path, force: bool, as_json: bool) -> int:
     from millrace.build import job
     from millrace.config import BuildConfig
     from millrace.laptop.data_dir import Place
-    from millrace.laptop.in_process import opened
+    from millrace.laptop.in_process import opened, recover
 
     place = Place(data_dir.resolve())
     with place.alone(), opened(place) as pipeline:
+        recover(pipeline, lambda line: print(line, file=sys.stderr))  # noqa: T201 progress
         with redirect_stdout(sys.stderr):  # where dbt says which test failed; the answer is ours
             outcome = job.run(wiring.builder_of(BuildConfig.from_env()), retry=True, force=force)
         newest = pipeline.warehouse.last_builds(1)

@@ -171,7 +171,7 @@ def _collect(road: "Road", since: date | None, as_json: bool = False) -> int:
     cycle = road.follower.cycle(since=since, hear=progress.bytes)
     progress.end()
     code = _code(cycle.tick) | (ATTENTION if cycle.shipment.waiting or _quarantined(cycle) else DONE)
-    is_due = bool(cycle.inserted + cycle.updated) or not road.warehouse.last_builds(1)
+    is_due = bool(cycle.inserted + cycle.updated) or not road.is_current()
     if not as_json:
         _show_tick(cycle.tick, "collected")
         _show_shipment(cycle.shipment)

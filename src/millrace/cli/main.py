@@ -8,7 +8,20 @@ from pathlib import Path
 
 import click
 
-from millrace.cli import build, collect, doctor, options, output, quarantine, reconcile, run, serve, status, usage
+from millrace.cli import (
+    build,
+    collect,
+    doctor,
+    options,
+    output,
+    quarantine,
+    rebuild,
+    reconcile,
+    run,
+    serve,
+    status,
+    usage,
+)
 from millrace.cli.output import FAILED, INTERRUPTED, USAGE
 from millrace.errors import ConfigError, MillraceError, Step
 
@@ -35,6 +48,7 @@ for _command in (
     status.status,
     reconcile.reconcile,
     build.build,
+    rebuild.rebuild,
     quarantine.quarantine,
     doctor.doctor,
     serve.serve,

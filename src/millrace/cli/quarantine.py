@@ -28,11 +28,10 @@ def quarantine() -> None:
 def _desk(data_dir: Path) -> "Iterator[Loader]":
     from millrace.laptop.data_dir import Place
     from millrace.laptop.in_process import opened
-    from millrace.load.handler import Loader
 
     place = Place(data_dir.resolve())
     with place.alone(), opened(place) as pipeline:
-        yield Loader(pipeline.lake, pipeline.quarantine, pipeline.warehouse, pipeline.job)
+        yield pipeline.loader
 
 
 @quarantine.command(name="list")

@@ -99,7 +99,8 @@ def _add_up(place: "Place", run_id: str, as_json: bool) -> int:
     with place.alone(), opened(place) as pipeline:
         if run_id not in sweep.run_ids(pipeline.lake):
             raise click.UsageError(f"there is no run {run_id!r}; `millrace status` lists the last ones")
-        lines = reconcile(pipeline.lake, quarantine.settled(pipeline.warehouse), run_id)
+        settled = quarantine.settled(pipeline.warehouse)
+        lines = reconcile(pipeline.lake, settled, run_id, pipeline.warehouse.count)
         missing = unfinished(pipeline.lake, run_id)
     if as_json:
         output.say_json({"run_id": run_id, "tables": [line.to_json() for line in lines], "not_extracted": missing})

@@ -18,6 +18,7 @@ from millrace.extract.sources.cursor_sim import pages
 from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.lake import Lake, ObjectVersion, names
 from millrace.lake.names import DroppedFile, RawPart
+from millrace.runs.comparison import LOADED, Comparison, compare
 from millrace.tables import TABLES, Numbered, Table, children_of
 from millrace.warehouse import Ledger, Warehouse
 
@@ -51,7 +52,8 @@ def audit(
     The source is asked for its totals, and read whole only where a total is not the number of rows in the warehouse.
     """
     read: dict[str, list[Row]] = {}
-    return [_audit(lake, ledger, warehouse, client, since, table, read) for table in TABLES.values()]
+    compared = compare(lake, warehouse.entries())
+    return [_audit(lake, ledger, warehouse, client, since, table, read, compared) for table in TABLES.values()]
 
 
 def _audit(
@@ -62,11 +64,13 @@ def _audit(
     since: date | None,
     table: Table,
     read: dict[str, list[Row]],
+    compared: Comparison,
 ) -> Audit:
     in_lake: set[Key] = set()
     unloaded: list[Key] = []
     for version in _objects(lake, table):
-        entry = ledger.find(version)
+        copied = compared.copies.get(version)
+        entry = ledger.find(copied.version if copied else version)
         if entry is None:
             unloaded.append((version.name,))
         elif entry.quarantine_reason is None:
@@ -74,6 +78,7 @@ def _audit(
     held = set(warehouse.keys_of(table))
     differences = [
         Difference("parts in the lake that the ledger does not know", tuple(unloaded)),
+        Difference("objects that the ledger knows and the lake has no more", _lost(compared, table)),
         Difference("rows of loaded parts that the warehouse lacks", _sorted(in_lake - held)),
     ]
     is_asked = client is not None and table.bulk is not None
@@ -87,6 +92,11 @@ def _audit(
         ]
     found = tuple(difference for difference in differences if difference.keys)
     return Audit(table.name, total, len(in_lake), len(held), found)
+
+
+def _lost(compared: Comparison, table: Table) -> tuple[Key, ...]:
+    prefixes = tuple(f"{prefix}{table.name}/" for prefix in LOADED)
+    return tuple((name,) for name in compared.lost if name.startswith(prefixes))
 
 
 def _total(client: SourceClient, table: Table, since: date | None) -> int | None:

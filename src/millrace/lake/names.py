@@ -7,6 +7,7 @@
     runs/<run_id>/failures/<task_id>.json                                  FailureKey
     runs/<run_id>/final.json                                               FinalKey
     state/<table>.json                                                     CursorKey
+    state/compared.json                                                    ComparedKey
     build/lease.json                                                       LeaseKey
     build/requested.json                                                   RequestedKey
     build/artifacts/<number>-<token>/(run_results|manifest).json           ArtifactKey
@@ -17,7 +18,7 @@ only those that are extracted.
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -111,6 +112,14 @@ class CursorKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparedKey:
+    """How far the lake and the ledger were compared."""
+
+    def __str__(self) -> str:
+        return "state/compared.json"
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseKey:
     """Who may build, until when."""
 
@@ -147,6 +156,7 @@ ObjectKey = (
     | FailureKey
     | FinalKey
     | CursorKey
+    | ComparedKey
     | LeaseKey
     | RequestedKey
     | ArtifactKey
@@ -155,9 +165,14 @@ ObjectKey = (
 _RAW = re.compile(rf"raw/([a-z0-9_]+)/dt=(\d{{4}}-\d\d-\d\d)/run=({RUN_ID})/({TASK_ID})-(\d{{5}})\.parquet", re.ASCII)
 _RUN = re.compile(rf"runs/({RUN_ID})/(?:(plan|final)|(tasks|failures)/({TASK_ID}))\.json", re.ASCII)
 _STATE = re.compile(r"state/([a-z0-9_]+)\.json", re.ASCII)
-_BUILD: dict[str, ObjectKey] = {str(key): key for key in (LeaseKey(), RequestedKey())}
+_FIXED: dict[str, ObjectKey] = {str(key): key for key in (ComparedKey(), LeaseKey(), RequestedKey())}
 _ARTIFACT = re.compile(rf"build/artifacts/([1-9]\d*)-([1-9]\d*)/({'|'.join(ARTIFACTS)})\.json", re.ASCII)
 _DROP = re.compile(r"drop/([^/]*)/(.*)", re.DOTALL)
+
+
+def started_at(run_id: str) -> datetime:
+    """Return when a run was to start: its id says it."""
+    return datetime.strptime(run_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def parse(name: str) -> ObjectKey:
@@ -175,10 +190,10 @@ def parse(name: str) -> ObjectKey:
         if task_id:
             return TaskKey(run_id, task_id) if folder == "tasks" else FailureKey(run_id, task_id)
         return PlanKey(run_id) if which == "plan" else FinalKey(run_id)
+    if name in _FIXED:
+        return _FIXED[name]
     if match := _STATE.fullmatch(name):
         return CursorKey(_known(match[1], name, EXTRACTED))
-    if name in _BUILD:
-        return _BUILD[name]
     if match := _ARTIFACT.fullmatch(name):
         return ArtifactKey(int(match[1]), int(match[2]), match[3])
     if match := _DROP.fullmatch(name):

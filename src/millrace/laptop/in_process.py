@@ -1,6 +1,6 @@
 """The functions, served in this process and subscribed to what they are subscribed to on Google Cloud."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,6 +19,8 @@ from millrace.lake.local import LocalLake
 from millrace.laptop.data_dir import Place
 from millrace.laptop.project import PROJECT
 from millrace.laptop.source import NO_SOURCE
+from millrace.load import recovery
+from millrace.load.handler import Loader
 from millrace.tables import EXTRACTED
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.wiring import RequestedBuilds
@@ -33,6 +35,11 @@ class Pipeline:
     warehouse: DuckDBWarehouse
     bus: LocalBus
     job: RequestedBuilds
+
+    @property
+    def loader(self) -> Loader:
+        """What a load works with."""
+        return Loader(self.lake, self.quarantine, self.warehouse, self.job)
 
     def start_run(self, since: date | None, full_refresh: bool) -> str:
         """Start a run as the scheduler does; gives its run_id. Nothing is delivered before the bus runs."""
@@ -78,6 +85,21 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
             )
     warehouse = wiring.duckdb_at(load.warehouse, load.memory)
     return Pipeline(lake, quarantine, warehouse, bus, job)
+
+
+def recover(pipeline: Pipeline, say: Callable[[str], None]) -> None:
+    """Load all that the lake holds and the warehouse does not know."""
+    again = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse)
+    if again:
+        say(f"loading {len(again):,} objects of the lake that the warehouse does not know, {again[0].name} first")
+        pipeline.bus.run()
+
+
+def settle(pipeline: Pipeline, say: Callable[[str], None]) -> None:
+    """Let the next run read what only the source has: what was read before, and is neither here nor in the lake."""
+    for table in recovery.settle(pipeline.loader):
+        held = f"{table.rows:,} rows of the {table.known:,} that were read"
+        say(f"reading {table.table} from its beginning: the warehouse has {held}")
 
 
 @contextmanager

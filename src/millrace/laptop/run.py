@@ -16,7 +16,7 @@ from millrace.laptop.data_dir import Place
 from millrace.laptop.progress import Watcher
 from millrace.laptop.report import Report
 from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
-from millrace.load import sweep
+from millrace.load import recovery, sweep
 from millrace.load.sweep import Patience
 from millrace.runs import reconcile
 
@@ -114,12 +114,14 @@ class InProcess:
 
 def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
     """Take up what an earlier run left: no other process is at work here, so whatever has no fact is lost."""
+    in_process.recover(pipeline, watcher.say)
     patience = Patience(quiet=timedelta(0))
     swept = sweep.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), patience)
     if swept.tasks or swept.objects:
         watcher.say(f"taking up {len(swept.tasks)} tasks and {len(swept.objects)} objects that an earlier run left")
         pipeline.bus.run()
         pipeline.bus.dead_letters.clear()  # `status` says why a run does not end; this run is another
+    in_process.settle(pipeline, watcher.say)
 
 
 def _run_pipeline(
@@ -136,14 +138,14 @@ def _run_pipeline(
     pipeline.bus.run()
     if report.usage is not None:
         report.usage.add_up(pipeline.warehouse)
-    report.tables = reconcile.reconcile(pipeline.lake, pipeline.warehouse, report.run_id)
+    report.tables = reconcile.reconcile(pipeline.lake, pipeline.warehouse, report.run_id, pipeline.warehouse.count)
     missing = reconcile.unfinished(pipeline.lake, report.run_id)
     if missing and not pipeline.bus.dead_letters:
         report.problems.append(f"the run ended without {', '.join(missing)}")
 
 
 def _load_drops(pipeline: in_process.Pipeline, watcher: Watcher, report: Report) -> None:
-    new = sweep.sweep_drops(pipeline.lake, pipeline.bus, pipeline.warehouse)
+    new = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse, ["drop/"])
     watcher.say(f"{len(new):,} new files in {report.place.drop}")
     pipeline.bus.run()
     report.drops = drops.outcomes(pipeline, new) + drops.unnameable(report.place.drop)

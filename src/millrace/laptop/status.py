@@ -10,8 +10,10 @@ from millrace.errors import Step
 from millrace.lake.local import LocalLake
 from millrace.laptop.data_dir import Place
 from millrace.status import remedies, report, text
-from millrace.status.report import Collecting, Found, Status
+from millrace.status.report import Beside, Found
+from millrace.status.state import Collecting, Status
 from millrace.status.store import Store
+from millrace.warehouse.duckdb import builds
 from millrace.warehouse.duckdb.read_only import Held, glance
 from millrace.warehouse.reading import AtWork, NothingYet
 
@@ -30,7 +32,14 @@ def status_of(place: Place, now: datetime | None = None) -> Status:
     desk = wiring.lake_at(place.quarantine.as_uri()) if place.quarantine.exists() else None
     limits = StatusConfig.from_env()
     where, instant = remedies.laptop(place.root), now or datetime.now(UTC)
-    return report.assemble(lake, reading(place), desk, collecting(place), limits, now=instant, place=where)
+    beside = Beside(lock.living(place.running) is not None, place.warehouse.exists(), lambda: _published(place))
+    return report.assemble(lake, reading(place), desk, collecting(place), limits, beside, now=instant, place=where)
+
+
+def _published(place: Place) -> int | None:
+    """Return the number of the build that readers have; None when they have none that can be read."""
+    build = builds.published(place.published)
+    return build.number if build else None
 
 
 def collecting(place: Place) -> Collecting:

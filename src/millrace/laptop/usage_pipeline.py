@@ -25,14 +25,13 @@ from millrace.collect.shipping import Shipment, ship
 from millrace.errors import ConfigError, Step
 from millrace.lake import StoredObject
 from millrace.laptop.data_dir import Place
-from millrace.load import handler
+from millrace.load import handler, recovery
 from millrace.load.handler import Loader
+from millrace.runs import build_requests
 from millrace.status import usage_checks
 from millrace.status.usage_checks import Diagnosis
 from millrace.warehouse import LedgerEntry
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
-
-_DROPS = "drop/usage_events/"
 
 
 @dataclass(slots=True)
@@ -60,6 +59,7 @@ class Follower:
 
     def __init__(self, collector: Collector, spool: Path, loader: Loader, warehouse: DuckDBWarehouse) -> None:
         self.scripts: MartScripts | None = None
+        self.lake = loader.lake
         self._collector = collector
         self._spool = spool
         self._loader = loader
@@ -80,10 +80,8 @@ class Follower:
                 self.scripts.refresh(self._warehouse)
         return cycle
 
-    def _unloaded(self) -> list[StoredObject]:
-        dropped = list(self._loader.lake.list(_DROPS))
-        known = self._warehouse.find_all([stored.version for stored in dropped])
-        return [stored for stored in dropped if stored.version not in known]
+    def _unloaded(self) -> Sequence[StoredObject]:
+        return recovery.lacking(self._loader.lake, self._warehouse)
 
     def _load(self, objects: Sequence[StoredObject]) -> list[LedgerEntry]:
         for stored in objects:
@@ -113,6 +111,13 @@ class Road:
         if outcome.state != "failed":
             self.follower.scripts = MartScripts.of_last_build(self.place.dbt)
         return outcome
+
+    def is_current(self) -> bool:
+        """Return whether the newest build is good, goes through all that changed, and is what readers have."""
+        newest, seen = next(iter(self.warehouse.last_builds(1)), None), self.warehouse.published()
+        if newest is None or seen is None or seen.number != newest.number:
+            return False
+        return job.is_current(newest, build_requests.requested(self.follower.lake), self.warehouse.newest_load_seq())
 
     def publish(self) -> None:
         """Let readers see the usage marts as they are."""

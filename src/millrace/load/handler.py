@@ -15,7 +15,7 @@ import pyarrow as pa
 from millrace import log, runs
 from millrace.bus.events import NotAnEvent, ObjectFinalized
 from millrace.errors import BadObject
-from millrace.lake import Lake, ObjectExists, ObjectMissing, ObjectVersion, create_once, names
+from millrace.lake import Lake, ObjectExists, ObjectMissing, ObjectVersion, StoredObject, create_once, names
 from millrace.lake.names import DroppedFile, FinalKey, RawPart, TaskKey
 from millrace.load import dropped_files, small_files
 from millrace.load.dropped_lines import DropCaps
@@ -117,9 +117,9 @@ def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) ->
         try:
             if event.crc32c is not None and stored.crc32c != event.crc32c:
                 raise BadObject("checksum", f"{version.name}: crc32c is {stored.crc32c}, the event says {event.crc32c}")
-            entry = loader.warehouse.load(batch_of(version, key, path, loader.clock()))
+            entry = loader.warehouse.load(batch_of(stored, key, path, loader.clock()))
         except BadObject as error:
-            return _set_aside(loader, version, key, error, path)
+            return _set_aside(loader, version, key, error, path, stored.crc32c)
     log.info(
         "loaded",
         object=version.name,
@@ -133,13 +133,13 @@ def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) ->
     return entry
 
 
-def batch_of(version: ObjectVersion, key: RawPart | DroppedFile, path: Path, now: datetime) -> Batch:
+def batch_of(stored: StoredObject, key: RawPart | DroppedFile, path: Path, now: datetime) -> Batch:
     """Give what a warehouse loads for an object whose bytes are in `path`; `now` is for rows that do not say when."""
     table = TABLES[key.table]
     if isinstance(key, RawPart):
-        return Batch(version, table, path, _extracted_at(path) or now, key.run_id)
+        return Batch(stored.version, table, path, _extracted_at(path) or now, key.run_id, stored.crc32c)
     rows = dropped_files.to_parquet(path, table, key.kind, path.with_suffix(".parquet"), DropCaps())
-    return Batch(version, table, rows, _extracted_at(rows) or now, None)
+    return Batch(stored.version, table, rows, _extracted_at(rows) or now, None, stored.crc32c)
 
 
 def _extracted_at(path: Path) -> datetime | None:
@@ -164,6 +164,7 @@ def _set_aside(
     key: RawPart | DroppedFile | None,
     error: BadObject,
     path: Path | None = None,
+    crc32c: str | None = None,
 ) -> LedgerEntry:
     """Keep the object with its reason, then note it in the ledger, so that nothing waits for it."""
     reason = {
@@ -178,7 +179,7 @@ def _set_aside(
         with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
             path = Path(folder, "object")
             try:
-                loader.lake.download(version, path)
+                crc32c = loader.lake.download(version, path).crc32c
                 _keep(loader.quarantine, name, path)
             except ObjectMissing:
                 log.warning("object is gone", object=version.name, generation=version.generation)
@@ -195,7 +196,7 @@ def _set_aside(
     )
     rows = parquet.rows_of(path, Caps())
     run_id = key.run_id if isinstance(key, RawPart) else None
-    return loader.warehouse.quarantine(version, key.table if key else None, run_id, rows, error.reason)
+    return loader.warehouse.quarantine(version, key.table if key else None, run_id, rows, error.reason, crc32c)
 
 
 def _keep(quarantine: Lake, name: str, path: Path) -> None:

@@ -269,8 +269,8 @@ def _load(desk: Loader, entry: Entry, copy: ObjectVersion) -> LedgerEntry:
     noted = desk.warehouse.find(entry.version)
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
         path = Path(folder, "object")
-        desk.quarantine.download(copy, path)
-        return desk.warehouse.load(handler.batch_of(copy, key, path, noted.loaded_at if noted else desk.clock()))
+        stored = desk.quarantine.download(copy, path)
+        return desk.warehouse.load(handler.batch_of(stored, key, path, noted.loaded_at if noted else desk.clock()))
 
 
 def _note_failure(desk: Loader, entry: Entry, error: BadObject) -> None:

@@ -71,7 +71,8 @@ def _read(lake: Lake, waiting: list[StoredObject], folder: Path) -> Iterator[Sma
         if not isinstance(key, DroppedFile):
             continue
         try:
-            lake.download(stored.version, path)
-            yield SmallObject(stored.version, dropped_files.to_table(path, TABLES[key.table], key.kind, DropCaps()))
+            crc32c = lake.download(stored.version, path).crc32c
+            rows = dropped_files.to_table(path, TABLES[key.table], key.kind, DropCaps())
+            yield SmallObject(stored.version, rows, crc32c)
         except (BadObject, ObjectMissing):
             continue  # its own event says why

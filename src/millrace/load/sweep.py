@@ -5,16 +5,19 @@ record, a part without a ledger row, a complete run without its final object, a 
 Asking twice does no harm.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from millrace import log, runs
 from millrace.bus import Bus
 from millrace.bus.events import TaskEvent, announce
 from millrace.errors import BadObject
-from millrace.lake import Lake, ObjectVersion, StoredObject, names
+from millrace.lake import Lake, StoredObject, names
+from millrace.lake.documents import Damaged
 from millrace.lake.names import FinalKey, PlanKey
 from millrace.runs import TaskRecord, build_requests
+from millrace.runs.comparison import note_compared, read_compared
 from millrace.warehouse import Ledger
 
 
@@ -41,36 +44,43 @@ class Swept:
 def sweep(lake: Lake, bus: Bus, ledger: Ledger, now: datetime, patience: Patience) -> Swept:
     """Ask again for whatever has no fact, in every run that has not ended and in every end that nobody acted on."""
     swept = Swept()
-    ended = _ended(lake)
-    for run_id in run_ids(lake):
-        if run_id in ended:
-            _sweep_end(lake, bus, run_id, ended[run_id], swept)
-        else:
-            _sweep_run(lake, bus, ledger, run_id, now, patience, swept)
-        if run_id in ended and now - _scheduled_at(lake, run_id) < patience.until_failed:
-            _advance_cursors(lake, ledger, run_id)
+    objects = _run_objects(lake)
+    ended = {key.run_id: stored for key, stored in objects if isinstance(key, FinalKey)}
+    noted = read_compared(lake)
+    is_over, through = True, noted.run_id
+    for run_id in [key.run_id for key, _ in objects if isinstance(key, PlanKey) and key.run_id > noted.run_id]:
+        try:
+            if run_id in ended:
+                _sweep_end(lake, bus, run_id, ended[run_id], swept)
+            else:
+                _sweep_run(lake, bus, ledger, run_id, now, patience, swept)
+            if run_id in ended and now - names.started_at(run_id) < patience.until_failed:
+                _advance_cursors(lake, ledger, run_id)
+        except Damaged as error:
+            _give_up(lake, run_id, error, run_id in ended, swept)
+        is_old = now - names.started_at(run_id) > patience.until_failed
+        if is_over := is_over and not swept and run_id in ended and is_old:
+            through = run_id  # nobody has to look at it again, nor at those before it
+    if through != noted.run_id:
+        note_compared(lake, replace(read_compared(lake), run_id=through))
     if swept:
         log.info("swept", tasks=len(swept.tasks), objects=len(swept.objects), failed=len(swept.failed))
     return swept
 
 
-def sweep_drops(lake: Lake, bus: Bus, ledger: Ledger) -> list[ObjectVersion]:
-    """Announce every dropped file that the ledger does not know; a re-used name is a new version of its object."""
-    dropped = list(lake.list("drop/"))
-    known = ledger.find_all([stored.version for stored in dropped])
-    new = [stored for stored in dropped if stored.version not in known]
-    for stored in new:
-        announce(bus, stored)
-    return [stored.version for stored in new]
+def note_ended(lake: Lake) -> None:
+    """Let later sweeps begin after the last run up to which all have ended."""
+    objects = _run_objects(lake)
+    ended = {key.run_id for key, _ in objects if isinstance(key, FinalKey)}
+    started = [key.run_id for key, _ in objects if isinstance(key, PlanKey)]
+    over = list(takewhile(ended.__contains__, started))
+    if over:
+        note_compared(lake, replace(read_compared(lake), run_id=over[-1]))
 
 
 def run_ids(lake: Lake) -> list[str]:
     """Give every run that has a plan, oldest first."""
     return [key.run_id for key, _ in _run_objects(lake) if isinstance(key, PlanKey)]
-
-
-def _ended(lake: Lake) -> dict[str, StoredObject]:
-    return {key.run_id: stored for key, stored in _run_objects(lake) if isinstance(key, FinalKey)}
 
 
 def _run_objects(lake: Lake) -> list[tuple[names.ObjectKey, StoredObject]]:
@@ -83,11 +93,19 @@ def _run_objects(lake: Lake) -> list[tuple[names.ObjectKey, StoredObject]]:
     return found
 
 
+def _give_up(lake: Lake, run_id: str, error: Damaged, is_ended: bool, swept: Swept) -> None:
+    """End a run of which nobody can read what is left to do; what it wrote is loaded all the same."""
+    log.warning("run is damaged", run_id=run_id, error=str(error))
+    if not is_ended:
+        runs.fail(lake, run_id, str(error))
+        swept.failed[run_id] = str(error)
+
+
 def _sweep_run(
     lake: Lake, bus: Bus, ledger: Ledger, run_id: str, now: datetime, patience: Patience, swept: Swept
 ) -> None:
     tree = dict(runs.read_tree(lake, run_id))
-    scheduled_at = _scheduled_at(lake, run_id)
+    scheduled_at = names.started_at(run_id)
     heard_at = [scheduled_at, *(datetime.fromisoformat(record.finished_at) for record in tree.values() if record)]
     if now - max(heard_at) < patience.quiet:
         return
@@ -125,10 +143,6 @@ def why_unfinished(lake: Lake, ledger: Ledger | None, run_id: str) -> str | None
             return f"{task_id} was not extracted: {failure.message if failure else 'no attempt is known'}"
     unloaded = _unloaded(lake, ledger, run_id, tree) if ledger else []
     return f"{len(unloaded)} parts were not loaded, the first {unloaded[0].version.name}" if unloaded else None
-
-
-def _scheduled_at(lake: Lake, run_id: str) -> datetime:
-    return datetime.fromisoformat(runs.read_plan(lake, run_id).scheduled_at)
 
 
 def _advance_cursors(lake: Lake, ledger: Ledger, run_id: str) -> None:

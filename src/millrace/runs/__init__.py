@@ -5,7 +5,7 @@ it, and the one that sees them complete writes `final.json`, once. The last to c
 """
 
 from millrace.runs.completion import Final, fail, finish_if_complete, read_final
-from millrace.runs.cursors import Cursor, advance_cursors, read_cursor
+from millrace.runs.cursors import Cursor, advance_cursors, forget_cursor, held_cursor, read_cursor
 from millrace.runs.plan import Order, Plan, PlanMissing, read_plan, start
 from millrace.runs.records import Failure, Part, TaskRecord, note_failure, read_failure, read_record, read_tree
 
@@ -21,6 +21,8 @@ __all__ = [
     "advance_cursors",
     "fail",
     "finish_if_complete",
+    "forget_cursor",
+    "held_cursor",
     "note_failure",
     "read_cursor",
     "read_failure",

@@ -1,10 +1,12 @@
 """Which build is wanted: `build/requested.json`, raised by loads and read by the build job."""
 
+import contextlib
 import json
 from typing import Any
 
 from millrace import log
 from millrace.lake import Lake, ObjectExists, ObjectMissing
+from millrace.lake.documents import Damaged, parsed
 from millrace.lake.names import RequestedKey
 
 _REQUESTED = str(RequestedKey())
@@ -17,7 +19,7 @@ def request(lake: Lake, load_seq: int, run_id: str | None) -> None:
         try:
             held, stored = lake.read(_REQUESTED)
             generation = stored.version.generation
-            if json.loads(held)["load_seq"] >= load_seq:
+            if (_fields(held) or {"load_seq": -1})["load_seq"] >= load_seq:
                 return
         except ObjectMissing:
             generation = 0
@@ -27,6 +29,19 @@ def request(lake: Lake, load_seq: int, run_id: str | None) -> None:
             continue
         log.info("build requested", load_seq=load_seq, run_id=run_id)
         return
+
+
+def restart(lake: Lake, load_seq: int) -> bool:
+    """Let nobody wait for a load sequence that no ledger has any more, `load_seq` is its newest; whether one did."""
+    with contextlib.suppress(ObjectMissing, ObjectExists):  # a load has just asked for more
+        held, stored = lake.read(_REQUESTED)
+        fields = _fields(held)
+        if fields is None or fields["load_seq"] > load_seq:
+            content = json.dumps({"load_seq": load_seq, "run_id": None}, indent=1, sort_keys=True).encode() + b"\n"
+            lake.write(_REQUESTED, content, if_generation=stored.version.generation)
+            log.info("build requests begin anew", load_seq=load_seq)
+            return True
+    return False
 
 
 def requested(lake: Lake) -> int | None:
@@ -42,6 +57,14 @@ def requested_by(lake: Lake) -> str | None:
 
 def _asked(lake: Lake) -> dict[str, Any] | None:
     try:
-        return dict(json.loads(lake.read(_REQUESTED)[0]))
+        return _fields(lake.read(_REQUESTED)[0])
     except ObjectMissing:
+        return None
+
+
+def _fields(content: bytes) -> dict[str, Any] | None:
+    """Return what is asked for; None when that is damaged: the next load asks again."""
+    try:
+        return parsed(content, _REQUESTED, lambda fields: fields | {"load_seq": int(fields["load_seq"])})
+    except Damaged:
         return None

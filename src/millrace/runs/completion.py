@@ -1,11 +1,11 @@
 """How a run ends: `final.json`, written once, by whoever sees all tasks recorded and all parts loaded."""
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from millrace import log
 from millrace.lake import Lake, ObjectExists, ObjectMissing, create_once
+from millrace.lake.documents import parsed
 from millrace.lake.names import FinalKey
 from millrace.runs.plan import to_json
 from millrace.runs.records import read_tree
@@ -43,12 +43,12 @@ def fail(lake: Lake, run_id: str, reason: str) -> None:
 
 
 def read_final(lake: Lake, run_id: str) -> Final | None:
-    """Give how a run ended; None while it has not."""
+    """Give how a run ended; None while it has not, Damaged when that cannot be read."""
+    name = str(FinalKey(run_id))
     try:
-        fields = json.loads(lake.read(str(FinalKey(run_id)))[0])
+        return parsed(lake.read(name)[0], name, lambda fields: Final(**fields | {"tasks": tuple(fields["tasks"])}))
     except ObjectMissing:
         return None
-    return Final(**fields | {"tasks": tuple(fields["tasks"])})
 
 
 def _end(lake: Lake, final: Final) -> None:

@@ -1,10 +1,14 @@
 """How far finished runs have read each table: where the next run starts."""
 
-import json
+import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
 
+from millrace import log
 from millrace.lake import Lake, ObjectExists, ObjectMissing
+from millrace.lake.documents import Damaged, parsed
 from millrace.lake.names import CursorKey
 from millrace.runs.plan import to_json
 from millrace.runs.records import TaskRecord, read_tree
@@ -15,45 +19,77 @@ from millrace.warehouse import Ledger
 class Cursor:
     """How much of a table the finished runs have read.
 
-    `counts` maps `<day> <state>` (dated listings) or a value of `by` (the others) to a number of rows.
+    `counts` maps `<day> <state>` (dated listings) or a value of `by` (the others) to a number of rows. Of a forgotten
+    one nothing is believed but its time: the next run reads everything.
     """
 
     since: str | None
     extracted_at: str
     counts: Mapping[str, int]
+    is_forgotten: bool = False
 
 
 def read_cursor(lake: Lake, table: str, since: str | None) -> Cursor | None:
     """Give how far finished runs of the same scope have read a table; None: read everything."""
+    cursor = held_cursor(lake, table)
+    return cursor if cursor is not None and cursor.since == since and not cursor.is_forgotten else None
+
+
+def held_cursor(lake: Lake, table: str) -> Cursor | None:
+    """Give how far finished runs have read a table, in whatever scope; None when none has.
+
+    One that cannot be read is none: it only saves reading again.
+    """
+    name = str(CursorKey(table))
     try:
-        cursor = Cursor(**json.loads(lake.read(str(CursorKey(table)))[0]))
+        content, _ = lake.read(name)
     except ObjectMissing:
         return None
-    return cursor if cursor.since == since else None
+    try:
+        return parsed(content, name, _cursor)
+    except Damaged as error:
+        log.warning("unreadable cursor", table=table, error=str(error))
+        return None
+
+
+def _cursor(fields: dict[str, Any]) -> Cursor:
+    cursor = Cursor(**fields)
+    datetime.fromisoformat(cursor.extracted_at)
+    sum(cursor.counts.values())
+    return cursor
+
+
+def forget_cursor(lake: Lake, table: str) -> None:
+    """Let the next run read a table from its beginning; the ends of earlier runs do not bring its cursor back."""
+    name, held = str(CursorKey(table)), held_cursor(lake, table)
+    if held is not None:
+        with contextlib.suppress(ObjectMissing, ObjectExists):  # a run has just ended, and knows more
+            content = to_json(asdict(replace(held, counts={}, is_forgotten=True)))
+            lake.write(name, content, if_generation=lake.read(name)[1].version.generation)
 
 
 def advance_cursors(lake: Lake, ledger: Ledger, run_id: str) -> None:
     """Let the next runs start where a final run ended; a cursor never goes back to an older run's.
 
-    A table of which a part is in quarantine keeps its cursor: the next run reads these rows again. The warehouse is
-    asked only when a cursor is behind: every sweep looks, and a warehouse that is woken for nothing costs all the same.
+    A table of which a part is not loaded, or in quarantine, keeps its cursor: the next run reads these rows again. The
+    warehouse is asked only when a cursor is behind: every sweep looks, and a warehouse that is woken for nothing costs
+    all the same.
     """
     behind = [record for _, record in read_tree(lake, run_id) if record is not None and _is_behind(lake, record)]
     if not behind:
         return
-    set_aside = {entry.version.name for entry in ledger.loads_of(run_id) if entry.quarantine_reason is not None}
+    loads = ledger.loads_of(run_id)
+    loaded = {entry.version.name for entry in loads if entry.quarantine_reason is None}
+    set_aside = {entry.version.name for entry in loads if entry.quarantine_reason is not None}
     for record in behind:
-        if set_aside.isdisjoint(part.name for part in record.parts):
+        if {part.name for part in record.parts} <= loaded - set_aside:
             _advance_cursor(lake, record)
 
 
 def _is_behind(lake: Lake, record: TaskRecord) -> bool:
     """Whether the table's cursor is older than what this task read."""
-    try:
-        held = json.loads(lake.read(str(CursorKey(record.table)))[0])
-    except ObjectMissing:
-        return True
-    return bool(held["extracted_at"] < record.extracted_at)
+    held = held_cursor(lake, record.table)
+    return held is None or held.extracted_at < record.extracted_at
 
 
 def _advance_cursor(lake: Lake, record: TaskRecord) -> None:
@@ -61,9 +97,9 @@ def _advance_cursor(lake: Lake, record: TaskRecord) -> None:
     content = to_json(asdict(Cursor(record.since, record.extracted_at, record.counts)))
     while True:
         try:
-            held, stored = lake.read(name)
-            generation = stored.version.generation
-            if json.loads(held)["extracted_at"] >= record.extracted_at:
+            generation = lake.read(name)[1].version.generation
+            held = held_cursor(lake, record.table)
+            if held is not None and held.extracted_at >= record.extracted_at:
                 return
         except ObjectMissing:
             generation = 0

@@ -10,6 +10,7 @@ from millrace.bus import Bus
 from millrace.bus.events import NotAnEvent, TaskEvent
 from millrace.errors import TerminalError
 from millrace.lake import Lake, ObjectExists, ObjectMissing, create_once
+from millrace.lake.documents import parsed
 from millrace.lake.names import PlanKey
 from millrace.tables import children_of
 
@@ -80,9 +81,10 @@ def start(lake: Lake, bus: Bus, order: Order) -> Plan:
 
 
 def read_plan(lake: Lake, run_id: str) -> Plan:
-    """Give a run's plan; PlanMissing when there is none."""
+    """Give a run's plan; PlanMissing when there is none, Damaged when it cannot be read."""
+    name = str(PlanKey(run_id))
     try:
-        return Plan(**json.loads(lake.read(str(PlanKey(run_id)))[0]))
+        return parsed(lake.read(name)[0], name, lambda fields: Plan(**fields))
     except ObjectMissing:
         raise PlanMissing(f"run {run_id} has no plan; start it before asking for its tasks") from None
 

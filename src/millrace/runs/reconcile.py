@@ -8,6 +8,7 @@ from typing import Any, Self
 from millrace import runs
 from millrace.lake import Lake
 from millrace.runs import TaskRecord
+from millrace.tables import TABLES, Table
 from millrace.warehouse import Ledger, LedgerEntry
 
 
@@ -50,15 +51,19 @@ class Reconciliation:
         return asdict(self) | {"balanced": self.is_balanced}
 
 
-def reconcile(lake: Lake, ledger: Ledger, run_id: str) -> list[Reconciliation]:
+def reconcile(
+    lake: Lake, ledger: Ledger, run_id: str, count: Callable[[Table], int] | None = None
+) -> list[Reconciliation]:
     """Give a line for each table whose task is recorded, in the order of the run.
+
+    With `count`, which gives the rows of a raw table, known rows that the warehouse cannot have count as missing.
 
     By the ledger as it is, what was loaded from quarantine since is still quarantined; `quarantine.settled` gives a
     ledger that sees through to it.
     """
     loads = {entry.version: entry for entry in ledger.loads_of(run_id)}
     records = [record for _, record in runs.read_tree(lake, run_id) if record is not None]
-    return [_line(record, [loads.get(part.version(lake.bucket)) for part in record.parts]) for record in records]
+    return [_line(record, [loads.get(part.version(lake.bucket)) for part in record.parts], count) for record in records]
 
 
 def unfinished(lake: Lake, run_id: str) -> list[str]:
@@ -66,9 +71,15 @@ def unfinished(lake: Lake, run_id: str) -> list[str]:
     return [task_id for task_id, record in runs.read_tree(lake, run_id) if record is None]
 
 
-def _line(record: TaskRecord, entries: list[LedgerEntry | None]) -> Reconciliation:
+def _line(
+    record: TaskRecord, entries: list[LedgerEntry | None], count: Callable[[Table], int] | None
+) -> Reconciliation:
     loaded = [entry for entry in entries if entry is not None and entry.quarantine_reason is None]
     parts = list(zip(record.parts, entries, strict=True))
+    missing = sum(part.rows for part, entry in parts if entry is None)
+    set_aside = sum(part.rows for part, entry in parts if entry is not None and entry.quarantine_reason)
+    if count is not None and record.known:
+        missing += max(0, record.source_total - missing - set_aside - count(TABLES[record.table]))
     return Reconciliation(
         table=record.table,
         source_total=record.source_total,
@@ -78,8 +89,8 @@ def _line(record: TaskRecord, entries: list[LedgerEntry | None]) -> Reconciliati
         updated=sum(entry.rows_updated for entry in loaded),
         unchanged=sum(entry.rows_unchanged for entry in loaded),
         superseded=sum(entry.rows_superseded for entry in loaded),
-        quarantined=sum(part.rows for part, entry in parts if entry is not None and entry.quarantine_reason),
-        missing=sum(part.rows for part, entry in parts if entry is None),
+        quarantined=set_aside,
+        missing=missing,
         requests=record.requests,
         plan=record.plan,
     )

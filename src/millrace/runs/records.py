@@ -1,12 +1,12 @@
 """What each task of a run did, and why the last attempt of one failed."""
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
 
 from millrace.lake import Lake, ObjectExists, ObjectMissing, ObjectVersion, StoredObject
+from millrace.lake.documents import Damaged, parsed
 from millrace.lake.names import FailureKey, TaskKey
 from millrace.runs.plan import read_plan, to_json
 
@@ -64,18 +64,21 @@ class TaskRecord:
         return to_json(asdict(self))
 
     @classmethod
-    def parse(cls, content: bytes) -> Self:
-        """Read it back."""
-        fields = json.loads(content)
-        fields["parts"] = tuple(Part(**part) for part in fields["parts"])
-        fields["children"] = tuple(fields["children"])
-        return cls(**fields)
+    def parse(cls, content: bytes, name: str) -> "TaskRecord":
+        """Read it back; Damaged, which says the object's name, when it is none."""
+
+        def make(fields: dict[str, Any]) -> "TaskRecord":
+            parts = tuple(Part(**part) for part in fields["parts"])
+            return cls(**fields | {"parts": parts, "children": tuple(fields["children"])})
+
+        return parsed(content, name, make)
 
 
 def read_record(lake: Lake, run_id: str, task_id: str) -> TaskRecord | None:
-    """Give what a task did; None while it is not done."""
+    """Give what a task did; None while it is not done. Damaged when its record cannot be read."""
+    name = str(TaskKey(run_id, task_id))
     try:
-        return TaskRecord.parse(lake.read(str(TaskKey(run_id, task_id)))[0])
+        return TaskRecord.parse(lake.read(name)[0], name)
     except ObjectMissing:
         return None
 
@@ -102,10 +105,11 @@ def note_failure(lake: Lake, run_id: str, failure: Failure) -> None:
 
 
 def read_failure(lake: Lake, run_id: str, task_id: str) -> Failure | None:
-    """Give why the last attempt of a task failed; None when none did."""
+    """Give why the last attempt of a task failed; None when none did, or nobody can read why."""
+    name = str(FailureKey(run_id, task_id))
     try:
-        return Failure(**json.loads(lake.read(str(FailureKey(run_id, task_id)))[0]))
-    except ObjectMissing:
+        return parsed(lake.read(name)[0], name, lambda fields: Failure(**fields))
+    except (ObjectMissing, Damaged):
         return None
 
 

@@ -62,6 +62,11 @@ _TEXTS = {
     Step.INSTALL: 2 * ("install all libraries, from a checkout: pip install '.[local]'; to only send, give --lake",),
     Step.FIX_STORE: ("fix that, then type: millrace status{data}", f'see "The read API fails" in {_OPERATIONS}'),
     Step.WAIT: 2 * ("wait for it to end",),
+    Step.REMOVE: (
+        "remove that file of the lake, then type: millrace run{data}",
+        f'see "A damaged object" in {_OPERATIONS}',
+    ),
+    Step.RESTORE: ("type: millrace rebuild{data}", f'see "The warehouse is gone" in {_OPERATIONS}'),
     Step.TRY_AGAIN: 2 * ("try again in a moment",),
 }
 

@@ -4,9 +4,8 @@ What the lake tells is always there; what a store tells (store.py) is as far as 
 are by the rules of rules.py; remedies.py has what to do about them at the place where the status is read.
 """
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,14 +13,16 @@ from millrace import runs
 from millrace.build import lease
 from millrace.config import StatusConfig
 from millrace.errors import MillraceError
-from millrace.lake import Lake
+from millrace.lake import Lake, names
+from millrace.lake.documents import Damaged
 from millrace.load import sweep
 from millrace.runs import build_requests
-from millrace.status.remedies import DEPLOYMENT, Place, remedy
-from millrace.status.rules import Code, Facts, Health, Reason, judge
+from millrace.runs.comparison import LOADED
+from millrace.status.remedies import DEPLOYMENT, Place
+from millrace.status.rules import Code, Facts, Reason, judge
+from millrace.status.state import Check, Collecting, RunState, SourceState, Status, Watcher
 from millrace.status.store import (
     MARTS,
-    BuildState,
     Coverage,
     Events,
     Loaded,
@@ -40,122 +41,31 @@ Read = Callable[[Callable[[Store], "Found"]], "Found"]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Something to look at: a code for programs, the fact, and what to do about it here."""
+class Beside:
+    """What is known of the processes beside the store; None is not known, as in a deployment.
 
-    code: Code
-    text: str
-    remedy: str
-
-    @classmethod
-    def of(cls, reason: Reason, place: Place) -> "Check":
-        """Return a reason with its remedy for the place."""
-        return cls(reason.code, reason.text, remedy(reason.step, place))
-
-    def __str__(self) -> str:
-        return f"{self.text}; {self.remedy}"
-
-
-@dataclass(frozen=True, slots=True)
-class RunState:
-    """One run: complete, failed or unfinished; `reason` is given for the last two, as far as it is known."""
-
-    run_id: str
-    status: str
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Collecting:
-    """Whether a collector runs beside the store, and as which process; None is not known."""
-
-    is_running: bool | None = None
-    pid: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """The collector, and when it (or a build) refreshed the usage marts last."""
-
-    running: bool | Literal["unknown"]
-    pid: int | None
-    last_refresh_at: datetime | None
-    seconds_since_refresh: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class SourceState:
-    """One table: when what was loaded last was extracted; `is_silent` when a run should have brought more since."""
-
-    table: str
-    last_extracted_at: datetime | None
-    seconds_since: float | None
-    rows: int
-    is_silent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The whole state. `runs` are oldest first, `builds` newest first.
-
-    `lag_events` are usage events that were loaded or changed and are not yet in every usage mart, `lag_rows` the rows
-    of the other tables that came after the last good build, `lag_seconds` how long the oldest of both has been waiting:
-    0 when nothing waits. They are None where they cannot be known: no store could be read, or only a published copy
-    that is older than what was asked for. `store_error` says why no store could be read.
-
-    `checks` are the reasons, in their order, and after them what is no matter of health; `reasons` are the same
-    reasons as text, each with its remedy.
+    `is_at_work` is whether a run or a build goes on, `has_warehouse` whether there is a working warehouse. `published`
+    gives the number of the build that readers have.
     """
 
-    health: Health
-    reasons: tuple[str, ...]
-    as_of: datetime | None
-    built_through: int | None
-    newest_load_seq: int | None
-    lag_events: int | None
-    lag_rows: int | None
-    lag_seconds: float | None
-    watcher: Watcher
-    marts: tuple[MartState, ...]
-    events: Events
-    coverage: Coverage
-    sources: tuple[SourceState, ...]
-    runs: tuple[RunState, ...]
-    last_complete: str | None
-    builds: tuple[BuildState, ...]
-    in_quarantine: int
-    store: StoreKind | None
-    store_error: str | None
-    checks: tuple[Check, ...]
-
-    @property
-    def is_untouched(self) -> bool:
-        """Whether nothing ran here yet."""
-        return self.health == "empty"
-
-    @property
-    def needs_somebody(self) -> bool:
-        """Whether a person has something to do, also where health is good: see the quarantine, or end a run."""
-        has_ended = not self.runs or self.runs[-1].status == "complete"
-        waits = bool(self.lag_events or self.lag_rows)
-        return self.health in ("stale", "error", "empty") or self.in_quarantine > 0 or not has_ended or waits
-
-    def check(self, code: Code) -> Check | None:
-        """Return the check of a code; None when there is none."""
-        return next((check for check in self.checks if check.code == code), None)
-
-    def to_json(self) -> str:
-        """Give it as the API does; instants are UTC, with a Z."""
-        return json.dumps(asdict(self), indent=1, default=_instant)
+    is_at_work: bool | None = None
+    has_warehouse: bool | None = None
+    published: Callable[[], int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What depends on the store; `standing` is None without one."""
+    """What depends on the store; `standing` is None without one.
+
+    `unloaded` are objects of the lake that the ledger does not name. `published` is the number of the build that
+    readers have, where it is not the store itself that they read.
+    """
 
     standing: Standing | None
     runs: tuple[RunState, ...]
     in_quarantine: int
+    unloaded: tuple[str, ...] = ()
+    published: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +90,9 @@ def assemble(
     lake: Lake,
     read: Read,
     desk: Lake | None = None,
-    watcher: Collecting = Collecting(),
+    watcher: Collecting = Collecting(),  # noqa: B008 - frozen
     limits: StatusConfig = StatusConfig(),  # noqa: B008 - frozen
+    beside: Beside = Beside(),
     *,
     now: datetime,
     place: Place = DEPLOYMENT,
@@ -201,20 +112,24 @@ def assemble(
         standing = look(store) if store else None
         is_warehouse = store is not None and store.kind == "warehouse"
         recent = tuple(_run(lake, store if is_warehouse else None, run_id) for run_id in ids[-_SHOWN_RUNS:])
-        return Found(standing, recent, _in_quarantine(desk, store if standing and standing.loads else None))
+        set_aside = _in_quarantine(desk, store if standing and standing.loads else None)
+        if store is None or not is_warehouse:
+            return Found(standing, recent, set_aside)
+        published = beside.published() if beside.published else None
+        return Found(standing, recent, set_aside, _unloaded(lake, store), published)
 
     try:
         found = read(work)
     except MillraceError as reason:
         found = work(None)
-        is_on_its_way = is_building or _is_new(lake, found.runs, now, limits)
+        is_on_its_way = is_building or _is_new(found.runs, now, limits, beside)
         is_expected = bool(ids or (asked and not isinstance(reason, AtWork))) and not is_on_its_way
         if isinstance(reason, NothingYet) and not is_expected:
             nothing = reason
         else:
             error = reason
     is_building = is_building or lease.is_building(lake, now)  # one may have started before the store was read
-    facts = _facts(lake, found, asked, is_building, watcher, limits, now)
+    facts = _facts(found, asked, is_building, watcher, limits, now, beside)
     if isinstance(nothing, AtWork):
         facts = replace(facts, at_work=str(nothing))
     elif nothing is not None:
@@ -288,19 +203,21 @@ _NOTHING = Standing(
 
 
 def _facts(
-    lake: Lake,
     found: Found,
     asked: int | None,
     is_building: bool,
     watcher: Collecting,
     limits: StatusConfig,
     now: datetime,
+    beside: Beside,
 ) -> Facts:
     standing = found.standing or _NOTHING
     newest_run = found.runs[-1] if found.runs else None
     others = [loaded for loaded in standing.others if loaded.waiting]
     waiting = [*others, *([standing.usage] if standing.usage.waiting else [])]
     is_behind = found.standing is not None and standing.kind == "published" and (asked or 0) > standing.newest_load_seq
+    is_warehouse = found.standing is not None and standing.kind == "warehouse"
+    good = standing.good.number if standing.good else None
     return Facts(
         is_building=is_building,
         build=standing.builds[0].number if standing.builds else None,
@@ -308,7 +225,13 @@ def _facts(
         run_id=newest_run.run_id if newest_run else None,
         run_status=newest_run.status if newest_run else None,
         run_reason=newest_run.reason if newest_run else None,
-        run_age_s=_run_age_s(lake, newest_run.run_id, now) if newest_run else None,
+        run_age_s=_run_age_s(newest_run.run_id, now) if newest_run else None,
+        is_at_work=beside.is_at_work,
+        damaged=tuple(str(run.reason) for run in found.runs if run.status == "damaged"),
+        is_gone=found.standing is not None and beside.has_warehouse is False and not beside.is_at_work,
+        unloaded=found.unloaded,
+        build_of_readers=found.published if is_warehouse and beside.published else good,
+        last_good_build=good,
         is_watching=watcher.is_running,
         lag_events=standing.usage.waiting,
         lag_rows=sum(loaded.waiting for loaded in others),
@@ -355,26 +278,39 @@ def _sources(standing: Standing, limits: StatusConfig, now: datetime) -> tuple[S
 
 
 def _run(lake: Lake, store: Store | None, run_id: str) -> RunState:
-    final = runs.read_final(lake, run_id)
-    if final is not None:
-        return RunState(run_id, final.status, final.reason)
-    why = sweep.why_unfinished(lake, StoreLedger(store) if store else None, run_id)
+    try:
+        final = runs.read_final(lake, run_id)
+        if final is not None:
+            return RunState(run_id, final.status, final.reason)
+        why = sweep.why_unfinished(lake, StoreLedger(store) if store else None, run_id)
+    except Damaged as error:
+        return RunState(run_id, "damaged", str(error))
     return RunState(run_id, "unfinished", why or ("everything is there, and the run is not ended" if store else None))
 
 
-def _run_age_s(lake: Lake, run_id: str, now: datetime) -> float:
-    return max(0.0, (now - datetime.fromisoformat(runs.read_plan(lake, run_id).scheduled_at)).total_seconds())
+def _unloaded(lake: Lake, store: Store) -> tuple[str, ...]:
+    """Return the names of objects that the ledger does not have: somebody who loads them was killed, or is to come."""
+    known = {entry.version.name for entry in StoreLedger(store).entries()}
+    held = (stored.version.name for prefix in LOADED for stored in lake.list(prefix))
+    return tuple(name for name in held if name not in known)
 
 
-def _is_new(lake: Lake, recent: tuple[RunState, ...], now: datetime, limits: StatusConfig) -> bool:
+def _run_age_s(run_id: str, now: datetime) -> float:
+    return max(0.0, (now - names.started_at(run_id)).total_seconds())
+
+
+def _is_new(recent: tuple[RunState, ...], now: datetime, limits: StatusConfig, beside: Beside) -> bool:
     """Whether the newest run goes on, so that its build is still to come."""
-    if not recent or recent[-1].status != "unfinished":
+    if not recent or recent[-1].status != "unfinished" or beside.is_at_work is False:
         return False
-    return _run_age_s(lake, recent[-1].run_id, now) <= limits.stale_s
+    return _run_age_s(recent[-1].run_id, now) <= limits.stale_s
 
 
 def _is_complete(lake: Lake, run_id: str) -> bool:
-    final = runs.read_final(lake, run_id)
+    try:
+        final = runs.read_final(lake, run_id)
+    except Damaged:
+        return False
     return final is not None and final.status == "complete"
 
 
@@ -392,9 +328,3 @@ def _in_quarantine(desk: Lake | None, store: Store | None) -> int:
     from millrace.load import quarantine  # it imports what loads files, which a reader of the status need not have
 
     return len(quarantine.entries(_Desk(desk, StoreLedger(store))))
-
-
-def _instant(value: object) -> str:
-    if not isinstance(value, datetime):
-        raise TypeError(f"{value!r} was not expected in a status")
-    return value.isoformat().replace("+00:00", "Z")

@@ -2,11 +2,14 @@
 
 A rule gives a code and a fact. What to do about it depends on the place where it is read: status/remedies.py.
 
-error    the store cannot be read; the last build failed, or its process died; the newest run failed; more than
-         MILLRACE_STALE_EVENTS usage events wait, and it is known that no collector runs
-stale    more than MILLRACE_STALE_EVENTS usage events wait; anything waits longer than MILLRACE_STALE_S; a run has
-         not ended after as long; nothing was extracted of a table for MILLRACE_SILENT_H; the published copy, where
-         only that can be read, is older than what was asked for, and nobody is at it
+error    the store cannot be read; the last build failed, or its process died; the newest run failed; the warehouse
+         is gone; more than MILLRACE_STALE_EVENTS usage events wait, and it is known that no
+         collector runs
+stale    objects of the lake are not loaded, readers do not have the last good build, an object of a run is damaged,
+         and nobody is at it; more than MILLRACE_STALE_EVENTS usage events wait; anything waits longer than
+         MILLRACE_STALE_S; a run has not ended after as long, or its process is gone; nothing was extracted of a table
+         for MILLRACE_SILENT_H; the published copy, where only that can be read, is older than what was asked for, and
+         nobody is at it
 syncing  a build or a run is going on; something waits that came, or marts were refreshed, within MILLRACE_SYNCING_S
 empty    there is no store at all: no warehouse, nothing published, no run
 live     everything else, also a store without events
@@ -37,6 +40,10 @@ class Code(StrEnum):
     EVENTS_WAITING = "events_waiting"
     ROWS_WAITING = "rows_waiting"
     RUN_UNFINISHED = "run_unfinished"
+    WAREHOUSE_GONE = "warehouse_gone"
+    OBJECTS_WAITING = "objects_waiting"
+    READERS_BEHIND = "readers_behind"
+    OBJECT_DAMAGED = "object_damaged"
     COPY_BEHIND = "copy_behind"
     TABLE_SILENT = "table_silent"
     BUILDING = "building"
@@ -61,6 +68,10 @@ STEPS = {
     Code.ROWS_WAITING: Step.BUILD,
     Code.RUN_UNFINISHED: Step.END_RUN,
     Code.COPY_BEHIND: Step.BUILD,
+    Code.WAREHOUSE_GONE: Step.RESTORE,
+    Code.OBJECTS_WAITING: Step.RUN,
+    Code.READERS_BEHIND: Step.BUILD,
+    Code.OBJECT_DAMAGED: Step.REMOVE,
     Code.TABLE_SILENT: Step.RUN,
     Code.BUILDING: Step.WAIT,
     Code.RUNNING: Step.WAIT,
@@ -100,6 +111,12 @@ class Facts:
     run_status: str | None = None
     run_reason: str | None = None
     run_age_s: float | None = None
+    is_at_work: bool | None = None  # whether a process is at a run, where that can be seen
+    damaged: tuple[str, ...] = ()  # objects of the newest runs that cannot be read
+    is_gone: bool = False  # nobody is at work, readers have a copy, and the warehouse that it was made of is not there
+    unloaded: tuple[str, ...] = ()  # objects of the lake that the ledger does not name
+    build_of_readers: int | None = None
+    last_good_build: int | None = None
     is_watching: bool | None = None
     lag_events: int = 0
     lag_rows: int = 0
@@ -112,8 +129,9 @@ class Facts:
     silent: tuple[tuple[str, float], ...] = ()  # tables, and for how long
 
     def is_running(self, limits: StatusConfig) -> bool:
-        """Whether the newest run is going on, as far as its age tells."""
-        return self.run_status == "unfinished" and (self.run_age_s or 0.0) <= limits.stale_s
+        """Whether the newest run is going on: a process is at it, or where that is not known, it is young."""
+        is_young = (self.run_age_s or 0.0) <= limits.stale_s
+        return self.run_status == "unfinished" and (is_young if self.is_at_work is None else self.is_at_work)
 
     def is_recent(self, limits: StatusConfig) -> bool:
         """Whether the marts were refreshed, or what waits came, a moment ago."""
@@ -153,6 +171,8 @@ def _errors(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
             yield Reason.of(Code.BUILD_ABANDONED, f"build {facts.build} was abandoned")
         if facts.build_result == "running":
             yield Reason.of(Code.BUILD_DIED, f"build {facts.build} was never ended, its process died")
+    if facts.is_gone:
+        yield Reason.of(Code.WAREHOUSE_GONE, "the warehouse is gone, and readers have a copy of what it was")
     if facts.run_status == "failed":
         yield Reason.of(Code.RUN_FAILED, f"run {facts.run_id} failed: {facts.run_reason or 'no reason is known'}")
     if _has_too_many(facts, limits) and facts.is_watching is False:
@@ -171,6 +191,15 @@ def _stales(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
         why = facts.run_reason or "nothing was heard of it"
         lasts = age(facts.run_age_s or 0.0)
         yield Reason.of(Code.RUN_UNFINISHED, f"run {facts.run_id} has not ended for {lasts}: {why}")
+    if facts.unloaded and not (facts.is_building or facts.is_running(limits)):
+        first = ascii(facts.unloaded[0])[1:-1]
+        yield Reason.of(Code.OBJECTS_WAITING, f"{len(facts.unloaded)} objects of the lake are not loaded: {first} …")
+    if facts.build_of_readers != facts.last_good_build and not facts.is_building:
+        has = "nothing that can be read" if facts.build_of_readers is None else f"build {facts.build_of_readers}"
+        newest = "no build" if facts.last_good_build is None else f"build {facts.last_good_build}"
+        yield Reason.of(Code.READERS_BEHIND, f"readers have {has}, and the warehouse has {newest}")
+    for message in facts.damaged:
+        yield Reason.of(Code.OBJECT_DAMAGED, message)
     if facts.is_behind and not (facts.is_building or facts.is_running(limits) or facts.is_recent(limits)):
         behind = f"the marts are published through {facts.published_through}, {facts.asked_through} is requested"
         yield Reason.of(Code.COPY_BEHIND, behind)

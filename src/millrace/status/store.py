@@ -57,6 +57,7 @@ _LOADS = """
         FROM meta.loads
     ) AS each_load
     GROUP BY table_name"""
+_LEDGER = "SELECT * FROM meta.loads"
 _EVENTS = """
     SELECT provider, cost_source, count(*) AS event_count FROM {marts}.usage_events
     GROUP BY provider, cost_source"""
@@ -215,7 +216,7 @@ class StoreLedger:
 
     def find(self, version: ObjectVersion) -> LedgerEntry | None:
         """Return what became of one object; None while it is not in the ledger."""
-        asked = "SELECT * FROM meta.loads WHERE bucket = ? AND name = ? AND generation = ?"
+        asked = f"{_LEDGER} WHERE bucket = ? AND name = ? AND generation = ?"
         values = (version.bucket, version.name, version.generation)
         found = self._store.query(asked, values) if self._store else []
         return _entry(found[0]) if found else None
@@ -226,8 +227,12 @@ class StoreLedger:
 
     def loads_of(self, run_id: str) -> list[LedgerEntry]:
         """Return the entries of one run, in the order of `load_seq`."""
-        asked = "SELECT * FROM meta.loads WHERE run_id = ? ORDER BY load_seq"
+        asked = f"{_LEDGER} WHERE run_id = ? ORDER BY load_seq"
         return [_entry(row) for row in self._store.query(asked, (run_id,))] if self._store else []
+
+    def entries(self) -> list[LedgerEntry]:
+        """Return all of it, in the order of `load_seq`."""
+        return [_entry(row) for row in self._store.query(f"{_LEDGER} ORDER BY load_seq")] if self._store else []
 
 
 def _entry(row: Row) -> LedgerEntry:

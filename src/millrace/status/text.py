@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from millrace.status import unpriced
-from millrace.status.report import Status
 from millrace.status.rules import Code, age
+from millrace.status.state import Status
 from millrace.status.store import MartState
 
 _STORES = {

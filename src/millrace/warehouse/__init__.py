@@ -1,7 +1,7 @@
 """The warehouse: raw tables, the ledger of every object that was loaded into them, and the log of the builds."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -18,6 +18,7 @@ class Batch:
     """One object of the lake as a Parquet file on this machine, and what is known of it.
 
     `extracted_at` stands in for rows that carry no `_extracted_at` of their own; `run_id` is None for a dropped file.
+    `crc32c` is the object's, as far as it is known.
     """
 
     version: ObjectVersion
@@ -25,6 +26,7 @@ class Batch:
     path: Path
     extracted_at: datetime
     run_id: str | None
+    crc32c: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,9 @@ class LedgerEntry:
     """What became of one object: a row of `meta.loads`.
 
     `rows_read = rows_inserted + rows_updated + rows_unchanged + rows_superseded + rows_quarantined`, always. For a
-    quarantined object `quarantine_reason` is set; its `rows_read` is None when its rows could not be counted.
+    quarantined object `quarantine_reason` is set; its `rows_read` is None when its rows could not be counted. By its
+    name and `crc32c` an object is known again in a lake that was copied, which has other generations; entries of before
+    version 0.3 have none.
     """
 
     version: ObjectVersion
@@ -48,6 +52,7 @@ class LedgerEntry:
     quarantine_reason: str | None
     load_seq: int
     loaded_at: datetime
+    crc32c: str | None = None
 
     @classmethod
     def of_loaded(
@@ -111,6 +116,12 @@ class LedgerEntry:
             loaded_at=loaded_at,
         )
 
+    def again(self, version: ObjectVersion, load_seq: int, loaded_at: datetime) -> Self:
+        """Note the same object under another version: nothing was loaded for it."""
+        unchanged = 0 if self.quarantine_reason else self.rows_read or 0
+        noted = replace(self, rows_inserted=0, rows_updated=0, rows_unchanged=unchanged, rows_superseded=0)
+        return replace(noted, version=version, load_seq=load_seq, loaded_at=loaded_at)
+
 
 @dataclass(frozen=True, slots=True)
 class SmallObject:
@@ -118,6 +129,15 @@ class SmallObject:
 
     version: ObjectVersion
     rows: pa.Table
+    crc32c: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a ledger knows: its newest load sequence, and how many objects."""
+
+    load_seq: int
+    objects: int
 
 
 class Ledger(Protocol):
@@ -136,6 +156,12 @@ class Ledger(Protocol):
 class Warehouse(Ledger, Protocol):
     """What a load needs. Each method is one transaction: all of it happened, or nothing."""
 
+    def entries(self) -> list[LedgerEntry]:
+        """Return the whole ledger, in the order of `load_seq`."""
+
+    def extent(self) -> Extent:
+        """Return how much the ledger knows."""
+
     def load(self, batch: Batch) -> LedgerEntry:
         """Merge the batch into `raw.<table>` and note it in the ledger, once.
 
@@ -150,8 +176,15 @@ class Warehouse(Ledger, Protocol):
         run_id: str | None,
         rows: int | None,
         reason: str,
+        crc32c: str | None = None,
     ) -> LedgerEntry:
         """Note in the ledger that an object was set aside; the same version twice gives the first entry."""
+
+    def adopt(self, copies: Mapping[ObjectVersion, LedgerEntry]) -> None:
+        """Note that these versions are objects which the ledger has under another version: a lake was copied."""
+
+    def count(self, table: Table) -> int:
+        """Return the number of rows of a raw table."""
 
     def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
         """Merge small objects of one table together, each with its own ledger entry, in one transaction.
@@ -210,6 +243,10 @@ class Fenced(MillraceError):
     """A build with a larger token has started: this one may change nothing any more."""
 
 
+class Poorer(MillraceError):
+    """What readers have knows objects that this warehouse does not: it is not replaced."""
+
+
 @dataclass(frozen=True, slots=True)
 class DbtTarget:
     """Where dbt builds: the target of the profile, and the variables that the profile reads for it."""
@@ -249,5 +286,5 @@ class Publisher(Protocol):
     def publish(self, build: BuildRow) -> None:
         """Let readers see the warehouse as it is, all of it or nothing.
 
-        Raises Fenced when a build with a larger token than this one's has started.
+        Raises Fenced when a build with a larger token than this one's has started, Poorer when readers have more.
         """

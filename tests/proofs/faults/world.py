@@ -27,7 +27,7 @@ from millrace.extract.http_client import RateBudget, SourceClient
 from millrace.extract.task import Extractor, PartLimits, PartWriter
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
-from millrace.load import handler, sweep as sweeping
+from millrace.load import handler, recovery, sweep as sweeping
 from millrace.load.handler import Loader
 from millrace.load.sweep import Patience
 from millrace.tables import TABLES, Numbered, children_of
@@ -121,7 +121,7 @@ class World:
         return True
 
     def _sweep(self) -> None:
-        drops = sweeping.sweep_drops(self.lake, self.bus, self.gated_warehouse)
+        drops = recovery.recover(self.lake, self.bus, self.gated_warehouse, ["drop/"])
         swept = sweeping.sweep(self.lake, self.bus, self.gated_warehouse, self.scheduler.now(), _PATIENCE)
         self._is_idle = self._is_idle and not drops and not swept
 

@@ -71,8 +71,8 @@ class Engine:
             if isinstance(key, RawPart | DroppedFile):
                 with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
                     path = Path(folder, "part.parquet")
-                    lake.download(version, path)
-                    entry = self.warehouse.load(handler.batch_of(version, key, path, END))
+                    stored = lake.download(version, path)
+                    entry = self.warehouse.load(handler.batch_of(stored, key, path, END))
                 read += entry.rows_read or 0
         return read
 

@@ -17,7 +17,7 @@ from tests.proofs.parity.running import Report
 from millrace.api import definitions
 from millrace.api.app import Api
 from millrace.api.routes import ROUTES, Route
-from millrace.status.report import Status
+from millrace.status.state import Status
 from millrace.tables import TABLES
 from millrace.warehouse.duckdb.reader import DuckDBReader
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse

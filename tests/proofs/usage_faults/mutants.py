@@ -21,7 +21,7 @@ from millrace.collect.collector import Collector
 from millrace.collect.parsers import claude, codex
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.reading import CAPS, LogState, Reading
-from millrace.load import sweep
+from millrace.load import recovery
 from millrace.warehouse.duckdb import ledger
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -233,7 +233,7 @@ def a_load_does_not_look_into_the_ledger() -> AbstractContextManager[None]:
 
 
 def what_was_lost_is_not_swept() -> AbstractContextManager[None]:
-    return replaced(sweep, "sweep_drops", lambda lake, bus, warehouse: [])
+    return replaced(recovery, "recover", lambda lake, bus, warehouse: [])
 
 
 Mutant = Callable[[], AbstractContextManager[None]]

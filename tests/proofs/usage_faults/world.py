@@ -25,7 +25,7 @@ from millrace.errors import MillraceError
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.laptop.usage_pipeline import Follower
-from millrace.load import handler, sweep
+from millrace.load import handler, recovery
 from millrace.load.handler import Loader
 from millrace.runs.reconcile import reconcile_usage
 
@@ -223,7 +223,7 @@ class World:
         return ", ".join(said) or "nothing waits"
 
     def _sweep(self, machine: Machine, dice: Random) -> str:
-        return f"{len(sweep.sweep_drops(self.lake, self, self.warehouse))} found"
+        return f"{len(recovery.recover(self.lake, self, self.warehouse))} found"
 
     def _refresh(self, machine: Machine, dice: Random) -> str:
         self.template.scripts.refresh(self.warehouse)

@@ -12,7 +12,8 @@ from typing import Any
 import duckdb
 
 from millrace.errors import ConfigError, Step, first_line
-from millrace.warehouse import BuildRow, Fenced, Node
+from millrace.lake import ObjectVersion
+from millrace.warehouse import BuildRow, Fenced, Node, Poorer
 from millrace.warehouse.duckdb.ledger import naive
 from millrace.warehouse.reading import NothingYet
 
@@ -100,6 +101,8 @@ def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
 def publish(connection: duckdb.DuckDBPyConnection, build: BuildRow, path: Path) -> None:
     """Put a copy of the whole warehouse at `path` with one rename: readers have the old file or the new one.
 
+    Raises Poorer when the old one knows objects that this warehouse does not.
+
     The token is looked at immediately before the rename, and nobody can start a build between the two: to start one
     is to write into the warehouse, and while this process has that file open, DuckDB's lock keeps every other process
     out. Two connections of one process are kept apart by the lock beside the copy: the second to publish comes after
@@ -111,6 +114,7 @@ def publish(connection: duckdb.DuckDBPyConnection, build: BuildRow, path: Path) 
         fcntl.flock(lock, fcntl.LOCK_EX)
         for leftover in (aside, aside.with_name(f"{aside.name}.wal")):
             leftover.unlink(missing_ok=True)
+        _refuse_poorer(connection, path)
         _copy(connection, aside)
         _sync(aside)
         _refuse_older(connection, build.token)
@@ -120,8 +124,7 @@ def publish(connection: duckdb.DuckDBPyConnection, build: BuildRow, path: Path) 
 
 def _copy(connection: duckdb.DuckDBPyConnection, to: Path) -> None:
     name = connection.execute("SELECT current_database()").fetchall()[0][0]
-    quoted = str(to).replace("'", "''")
-    connection.execute(f"ATTACH '{quoted}' AS published_aside")
+    connection.execute(f"ATTACH '{_escaped(to)}' AS published_aside")
     try:
         connection.execute(f'COPY FROM DATABASE "{name.replace(chr(34), chr(34) * 2)}" TO published_aside').fetchall()
     finally:
@@ -133,6 +136,41 @@ def _refuse_older(connection: duckdb.DuckDBPyConnection, token: int) -> None:
     newest = connection.execute("SELECT max(token) FROM meta.builds").fetchall()[0][0]
     if newest is not None and newest > token:
         raise Fenced(f"a build with token {newest} has started; this one has {token} and was taken for dead")
+
+
+def _refuse_poorer(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Raise Poorer when the copy that readers have knows objects which this warehouse does not."""
+    lacking = objects_beyond(connection, path)
+    if lacking:
+        what = f"{path} has {len(lacking):,} objects that this warehouse lacks, {lacking[0].name!a} first"
+        raise Poorer(f"{what}: it was not replaced", step=Step.RESTORE)
+
+
+def objects_beyond(connection: duckdb.DuckDBPyConnection, path: Path) -> list[ObjectVersion]:
+    """Give the objects that the ledger of another file knows and this one does not; none when it cannot be read."""
+    if not path.exists():
+        return []
+    query = (
+        "SELECT bucket, name, generation FROM readers.meta.loads AS theirs WHERE NOT EXISTS (FROM meta.loads AS ours "
+        "WHERE ours.name = theirs.name AND (ours.generation = theirs.generation{or_same})) ORDER BY name"
+    )
+    try:
+        connection.execute(f"ATTACH '{_escaped(path)}' AS readers (READ_ONLY)")
+    except duckdb.Error:
+        return []
+    try:
+        columns = connection.execute("DESCRIBE readers.meta.loads").fetchall()
+        has_checksum = any(name == "crc32c" for name, *_ in columns)
+        or_same = " OR ours.crc32c = theirs.crc32c" if has_checksum else ""
+        return [ObjectVersion(*row) for row in connection.execute(query.format(or_same=or_same)).fetchall()]
+    except duckdb.Error:
+        return []
+    finally:
+        connection.execute("DETACH readers")
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def _sync(path: Path) -> None:

@@ -1,6 +1,7 @@
 # ruff: noqa: S608 - the names are this module's own
 """The ledger in DuckDB: what became of every object, in `meta.loads`. Instants are kept in UTC, without a zone."""
 
+from collections.abc import Mapping
 from dataclasses import astuple, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import duckdb
 
 from millrace.lake import ObjectVersion
-from millrace.warehouse import LedgerEntry
+from millrace.warehouse import Extent, LedgerEntry
 
 CREATE = """
     CREATE SCHEMA IF NOT EXISTS raw;
@@ -18,8 +19,9 @@ CREATE = """
         bucket VARCHAR, name VARCHAR, generation BIGINT, table_name VARCHAR, run_id VARCHAR,
         extracted_at TIMESTAMP, rows_read BIGINT, rows_inserted BIGINT, rows_updated BIGINT,
         rows_unchanged BIGINT, rows_superseded BIGINT, rows_quarantined BIGINT, quarantine_reason VARCHAR,
-        load_seq BIGINT, loaded_at TIMESTAMP
+        load_seq BIGINT, loaded_at TIMESTAMP, crc32c VARCHAR
     );
+    ALTER TABLE meta.loads ADD COLUMN IF NOT EXISTS crc32c VARCHAR;
 """
 COLUMNS = ", ".join(
     [field.name for part in (ObjectVersion, LedgerEntry) for field in fields(part) if field.name != "version"]
@@ -44,12 +46,33 @@ def loads_of(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[LedgerE
     return [entry_of(row) for row in connection.execute(query, [run_id]).fetchall()]
 
 
+def entries(connection: duckdb.DuckDBPyConnection) -> list[LedgerEntry]:
+    """Give the whole ledger, in the order of `load_seq`."""
+    query = f"SELECT {COLUMNS} FROM meta.loads ORDER BY load_seq"
+    return [entry_of(row) for row in connection.execute(query).fetchall()]
+
+
+def extent(connection: duckdb.DuckDBPyConnection) -> Extent:
+    """Give how much the ledger knows."""
+    query = "SELECT coalesce(max(load_seq), 0), count(*) FROM meta.loads"
+    return Extent(*connection.execute(query).fetchall()[0])
+
+
 def note(connection: duckdb.DuckDBPyConnection, entry: LedgerEntry) -> None:
     """Add a row to the ledger."""
     version, *values = (getattr(entry, field.name) for field in fields(entry))
     row = [naive(value) if isinstance(value, datetime) else value for value in (*astuple(version), *values)]
     marks = ", ".join("?" * len(row))
     connection.execute(f"INSERT INTO meta.loads ({COLUMNS}) VALUES ({marks})", row)
+
+
+def adopt(
+    connection: duckdb.DuckDBPyConnection, copies: Mapping[ObjectVersion, LedgerEntry], loaded_at: datetime
+) -> None:
+    """Note that these versions are objects which the ledger has under another version."""
+    load_seq = next_load_seq(connection)
+    for version, entry in copies.items():
+        note(connection, entry.again(version, load_seq, loaded_at))
 
 
 def entry_of(row: tuple[Any, ...]) -> LedgerEntry:

@@ -7,6 +7,7 @@ Of two objects with the same key the greater row wins, the other's counts as sup
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def load(
     for number, each in enumerate(objects):
         extracted_at = newest[number].replace(tzinfo=UTC) if number in newest else now
         what = (each.version, table, None, extracted_at, len(each.rows))
-        entries.append(LedgerEntry.of_loaded(*what, fates.get(number, {}), load_seq, now))
+        entry = LedgerEntry.of_loaded(*what, fates.get(number, {}), load_seq, now)
+        entries.append(replace(entry, crc32c=each.crc32c))
     for entry in entries:
         ledger.note(connection, entry)
     return entries

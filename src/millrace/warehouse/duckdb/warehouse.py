@@ -4,7 +4,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,10 +14,10 @@ from typing import Any, NoReturn, Self
 
 import duckdb
 
-from millrace.errors import BadObject, ConfigError, TransientError, first_line
+from millrace.errors import BadObject, ConfigError, Step, TransientError, first_line
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES, Table
-from millrace.warehouse import Batch, BuildRow, DbtTarget, LedgerEntry, Node, SmallObject
+from millrace.warehouse import Batch, BuildRow, DbtTarget, Extent, LedgerEntry, Node, SmallObject
 from millrace.warehouse.duckdb import builds, ledger, merge as duckdb_merge, small_files
 from millrace.warehouse.duckdb.merge import Merge
 from millrace.warehouse.parquet import Caps, check
@@ -116,6 +116,7 @@ class DuckDBWarehouse:
                 counts = _merge(connection, batch, load_seq, self._caps)
             what = (batch.version, batch.table, batch.run_id, counts.extracted_at)
             entry = LedgerEntry.of_loaded(*what, counts.read, counts.fates, load_seq, self._clock())
+            entry = replace(entry, crc32c=batch.crc32c)
             ledger.note(connection, entry)
             return entry
 
@@ -126,6 +127,7 @@ class DuckDBWarehouse:
         run_id: str | None,
         rows: int | None,
         reason: str,
+        crc32c: str | None = None,
     ) -> LedgerEntry:
         """Note that an object was set aside, once."""
         with self._transaction() as connection:
@@ -134,6 +136,7 @@ class DuckDBWarehouse:
                 return known
             load_seq = ledger.next_load_seq(connection)
             entry = LedgerEntry.of_set_aside(version, table_name, run_id, rows, reason, load_seq, self._clock())
+            entry = replace(entry, crc32c=crc32c)
             ledger.note(connection, entry)
             return entry
 
@@ -151,6 +154,27 @@ class DuckDBWarehouse:
         """Give what became of many objects; one that nothing became of yet is left out."""
         with self._transaction() as connection:
             return small_files.known(connection, versions)
+
+    def entries(self) -> list[LedgerEntry]:
+        """Give the whole ledger, in the order of `load_seq`."""
+        with self._transaction() as connection:
+            return ledger.entries(connection)
+
+    def extent(self) -> Extent:
+        """Give how much the ledger knows."""
+        with self._transaction() as connection:
+            return ledger.extent(connection)
+
+    def adopt(self, copies: Mapping[ObjectVersion, LedgerEntry]) -> None:
+        """Note that these versions are objects which the ledger has under another version."""
+        with self._transaction() as connection:
+            ledger.adopt(connection, copies, self._clock())
+
+    def count(self, table: Table) -> int:
+        """Give the number of rows of a raw table."""
+        with self._transaction() as connection:
+            connection.execute(duckdb_merge.create(table))
+            return int(connection.table(duckdb_merge.raw(table)).count("*").fetchall()[0][0])
 
     def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
         """Merge small objects of one table together, each with its own ledger entry; BadObject when one is bad."""
@@ -228,6 +252,11 @@ class DuckDBWarehouse:
         """Give the build that readers see; None when there is none yet, or it cannot be read."""
         return builds.published(self.published_path)
 
+    def objects_beyond(self, path: Path) -> list[ObjectVersion]:
+        """Give the objects that the ledger of another file knows and this one does not."""
+        with self._lock:
+            return builds.objects_beyond(self._connect(), path)
+
     def publish(self, build: BuildRow) -> None:
         """Copy the warehouse for its readers (see builds.publish); Fenced when a later build has started."""
         with self._lock:
@@ -268,7 +297,8 @@ class DuckDBWarehouse:
                 self._connection.execute(ledger.CREATE + builds.CREATE)
             except (duckdb.Error, OSError) as error:
                 self._disconnect()
-                raise ConfigError(_why_not_open(self._path, error)) from error
+                is_in_use = _LOCKED.search(str(error)) is not None
+                raise ConfigError(_why_not_open(self._path, error), step=None if is_in_use else Step.RESTORE) from error
         return self._connection
 
     def _settings(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from millrace.lake import ObjectVersion
-from millrace.warehouse import LedgerEntry
+from millrace.warehouse import Extent, LedgerEntry
 
 Execute = Callable[..., list[tuple[Any, ...]]]
 _COLUMNS = ", ".join(
@@ -38,6 +38,17 @@ def find_all(execute: Execute, versions: Sequence[ObjectVersion]) -> dict[Object
         entries = [_entry(row) for row in execute(query, *names)]
         found |= {entry.version: entry for entry in entries if entry.version in wanted}
     return found
+
+
+def entries(execute: Execute) -> list[LedgerEntry]:
+    """Give the whole ledger, in the order of `load_seq`."""
+    return [_entry(row) for row in execute(f"SELECT {_COLUMNS} FROM META.LOADS ORDER BY LOAD_SEQ")]
+
+
+def extent(execute: Execute) -> Extent:
+    """Give how much the ledger knows."""
+    load_seq, objects = execute("SELECT COALESCE(MAX(LOAD_SEQ), 0), COUNT(*) FROM META.LOADS")[0]
+    return Extent(int(load_seq), int(objects))
 
 
 def loads_of(execute: Execute, run_id: str) -> list[LedgerEntry]:

@@ -10,7 +10,7 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from snowflake.connector.errors import Error, ProgrammingError
 from millrace.errors import ConfigError, TransientError, first_line
 from millrace.lake import ObjectVersion
 from millrace.tables import Table
-from millrace.warehouse import Batch, BuildRow, DbtTarget, LedgerEntry, Node, SmallObject, canonical
+from millrace.warehouse import Batch, BuildRow, DbtTarget, Extent, LedgerEntry, Node, SmallObject, canonical
 from millrace.warehouse.canonical import Content
 from millrace.warehouse.parquet import Caps
 from millrace.warehouse.snowflake import builds, ledger, merge as snowflake_merge, pipes, staging as snowflake_staging
@@ -123,6 +123,7 @@ class SnowflakeWarehouse:
         run_id: str | None,
         rows: int | None,
         reason: str,
+        crc32c: str | None = None,
     ) -> LedgerEntry:
         """Note that an object was set aside, once."""
         with self._transaction():
@@ -131,6 +132,7 @@ class SnowflakeWarehouse:
                 return known
             load_seq = ledger.next_load_seq(self.execute)
             entry = LedgerEntry.of_set_aside(version, table_name, run_id, rows, reason, load_seq, self._clock())
+            entry = replace(entry, crc32c=crc32c)
             ledger.note(self.execute, [entry])
             return entry
 
@@ -145,6 +147,25 @@ class SnowflakeWarehouse:
     def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
         """Give what became of many objects; one that nothing became of yet is left out."""
         return ledger.find_all(self.execute, versions)
+
+    def entries(self) -> list[LedgerEntry]:
+        """Give the whole ledger, in the order of `load_seq`."""
+        return ledger.entries(self.execute)
+
+    def extent(self) -> Extent:
+        """Give how much the ledger knows."""
+        return ledger.extent(self.execute)
+
+    def adopt(self, copies: Mapping[ObjectVersion, LedgerEntry]) -> None:
+        """Note that these versions are objects which the ledger has under another version."""
+        with self._transaction():
+            load_seq, now = ledger.next_load_seq(self.execute), self._clock()
+            ledger.note(self.execute, [entry.again(version, load_seq, now) for version, entry in copies.items()])
+
+    def count(self, table: Table) -> int:
+        """Give the number of rows of a raw table."""
+        self.execute(snowflake_merge.create(table))
+        return int(self.execute(f"SELECT COUNT(*) FROM {snowflake_merge.raw(table)}")[0][0])  # noqa: S608
 
     def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
         """Merge small objects of one table together, each with its own ledger entry; BadObject when one is bad."""
@@ -317,6 +338,7 @@ class SnowflakeWarehouse:
             entry = LedgerEntry.of_loaded(
                 batch.version, batch.table, batch.run_id, extracted_at, content.rows, fates[0], load_seq, self._clock()
             )
+            entry = replace(entry, crc32c=batch.crc32c)
             ledger.note(self.execute, [entry])
             return entry
 
@@ -332,6 +354,6 @@ class SnowflakeWarehouse:
             for number, each in enumerate(objects):
                 extracted_at, rows = newest.get(number, now), len(each.rows)
                 what = (each.version, table, None, extracted_at, rows)
-                entries.append(LedgerEntry.of_loaded(*what, fates[number], load_seq, now))
+                entries.append(replace(LedgerEntry.of_loaded(*what, fates[number], load_seq, now), crc32c=each.crc32c))
             ledger.note(self.execute, entries)
             return entries

@@ -1,0 +1,44 @@
+"""`millrace rebuild`: make the warehouse anew from the lake."""
+
+import sys
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from millrace.cli import options, output
+from millrace.cli.output import ATTENTION, DONE
+
+
+@click.command(short_help="Make the warehouse anew from the lake.")
+@options.data_dir
+@click.option("--force", is_flag=True, help="Also when readers have objects that the lake has no more.")
+@options.as_json
+def rebuild(data_dir: Path, force: bool, as_json: bool) -> int:
+    """Make the warehouse anew from the lake, then build the marts: for one that is damaged, gone or too old.
+
+    The source is not asked. The old warehouse and what readers have stay as they are until the new ones are good.
+
+    \b
+    Example: millrace rebuild
+    """
+    from millrace import wiring
+    from millrace.build import job
+    from millrace.laptop.data_dir import Place
+    from millrace.laptop.rebuild import rebuild as make_anew
+
+    place = Place(data_dir.resolve())
+    with place.alone():
+        rebuilt = make_anew(place, force, lambda line: print(line, file=sys.stderr))  # noqa: T201 progress
+        with redirect_stdout(sys.stderr):
+            outcome = job.run(wiring.builder_of(place.build_config()), force=True)
+    if as_json:
+        output.say_json(asdict(rebuilt) | {"state": outcome.state})
+    else:
+        from_quarantine = f", {rebuilt.retried:,} of them from quarantine" if rebuilt.retried else ""
+        output.say(f"{rebuilt.loaded:,} objects loaded{from_quarantine}; {rebuilt.set_aside:,} stay in quarantine")
+        for name in rebuilt.lost:
+            output.say(f"look: {name!a} was known, and the lake has it no more")
+        output.say(f"{outcome.state}; {place.published}")
+    return ATTENTION if rebuilt.lost or outcome.state == "failed" else DONE

@@ -1,0 +1,23 @@
+"""Our own small objects in the lake, each a JSON object: read back, or named as damaged."""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from millrace.errors import Step, TerminalError
+
+T = TypeVar("T")
+
+
+class Damaged(TerminalError):
+    """One of our own objects is empty, cut, or of somebody else: the message names it."""
+
+
+def parsed(content: bytes, name: str, make: Callable[[dict[str, Any]], T]) -> T:
+    """Return what `make` makes of an object's fields; Damaged when they are not those that were written."""
+    try:
+        return make(json.loads(content))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise Damaged(
+            f"the object {name} is damaged: {len(content):,} bytes, not the JSON that was written", step=Step.REMOVE
+        ) from None

@@ -1,0 +1,121 @@
+"""Make the warehouse of a data directory anew from its lake: what to do with one that is damaged, or too old."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from millrace.errors import BadObject, ConfigError, MillraceError
+from millrace.lake import Lake, ObjectMissing, ObjectVersion, checksum, names
+from millrace.lake.names import DroppedFile, RawPart
+from millrace.laptop import in_process
+from millrace.laptop.data_dir import Place
+from millrace.laptop.source import NO_SOURCE
+from millrace.load import quarantine, recovery
+from millrace.load.handler import Loader
+from millrace.load.quarantine import Entry
+from millrace.status.store import StoreLedger
+from millrace.warehouse.duckdb.read_only import glance
+
+_ANEW = "millrace.duckdb.anew"
+_WAREHOUSE: Literal["warehouse"] = "warehouse"
+_PUBLISHED: Literal["published"] = "published"
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a new warehouse holds, in objects.
+
+    Of the `loaded`, `retried` came from quarantine once more; `set_aside` stay in quarantine, or were discarded there.
+    `lost` were known to the readers' copy, and the lake has them no more.
+    """
+
+    loaded: int
+    retried: int
+    set_aside: int
+    lost: tuple[str, ...]
+
+
+def rebuild(place: Place, force: bool, say: Callable[[str], None]) -> Rebuilt:
+    """Load all that the lake holds into a new warehouse, and put it in the old one's place.
+
+    The old one stays as it is until then. The caller is alone in the place. Raises ConfigError when the readers' copy
+    knows objects that the lake has no more, unless with `force`; then they are noted as lost.
+    """
+    anew = place.root / _ANEW
+    _remove(anew.name, place)
+    settings = {"MILLRACE_WAREHOUSE": anew.as_uri().replace("file:", "duckdb:", 1)}
+    pipeline = in_process.connect(place.settings() | dict(NO_SOURCE) | settings)
+    try:
+        pipeline.warehouse.ensure_tables()
+        desk = pipeline.loader
+        were_loaded = _loaded_from_quarantine(place, pipeline.quarantine)
+        set_aside = [entry for entry in quarantine.entries(desk, None) if entry.version is not None]
+        for entry in set_aside:
+            _set_aside(desk, entry)
+        unknown = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse)
+        say(f"loading {len(unknown):,} objects of {place.lake}")
+        pipeline.bus.run()
+        if pipeline.bus.dead_letters:
+            raise ConfigError(f"not all could be loaded: {pipeline.bus.dead_letters[0].reason}")
+        retried = [quarantine.retry(desk, entry.id) for entry in set_aside if entry.id in were_loaded]
+        done = sum(each.load is not None for each in retried)
+        lost = pipeline.warehouse.objects_beyond(place.published)
+        if lost and not force:
+            raise ConfigError(_lost(place, lost))
+        for version in lost:
+            pipeline.warehouse.quarantine(version, None, None, None, "lost")
+        recovery.settle(desk)
+    except BaseException:
+        pipeline.warehouse.close()
+        _remove(anew.name, place)
+        raise
+    pipeline.warehouse.close()
+    _remove(place.warehouse.name, place)
+    os.replace(anew, place.warehouse)
+    return Rebuilt(len(unknown) + done, done, len(set_aside) - done, tuple(version.name for version in lost))
+
+
+def _set_aside(desk: Loader, entry: Entry) -> None:
+    """Note that an object lies in quarantine, as it did; `recover` finds it in the lake by its checksum, if need be."""
+    if entry.version is None:
+        return
+    try:
+        key = names.parse(entry.version.name)
+    except BadObject:
+        key = None
+    table = key.table if isinstance(key, RawPart | DroppedFile) else None
+    run_id = key.run_id if isinstance(key, RawPart) else None
+    try:
+        crc32c = checksum(desk.quarantine.read(f"quarantine/{entry.id}")[0])
+    except ObjectMissing:
+        crc32c = None
+    desk.warehouse.quarantine(entry.version, table, run_id, entry.rows, entry.reason, crc32c)
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """The quarantine, by what an older ledger says of it."""
+
+    quarantine: Lake
+    warehouse: StoreLedger
+
+
+def _loaded_from_quarantine(place: Place, desk: Lake) -> set[str]:
+    """Return the entries whose kept copies were loaded, by the first ledger that can be read."""
+    for path, kind in ((place.warehouse, _WAREHOUSE), (place.published, _PUBLISHED)):
+        if path.exists():
+            with contextlib.suppress(MillraceError), glance(path, kind) as store:
+                return {entry.id for entry in quarantine.entries(_Desk(desk, StoreLedger(store)), "loaded")}
+    return set()
+
+
+def _lost(place: Place, lost: list[ObjectVersion]) -> str:
+    what = f"{place.published} has {len(lost):,} objects that the lake has no more, {lost[0].name!r} first"
+    return f"{what}: restore them, or go without them: millrace rebuild --force"
+
+
+def _remove(name: str, place: Place) -> None:
+    for path in (place.root / name, place.root / f"{name}.wal"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,106 @@
+"""Load what the lake holds and the ledger does not know, without the source: a warehouse can be lost.
+
+Whoever starts (a run, a build, a collector, a sweep) recovers first, and only then believes a cursor.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from millrace import log, runs
+from millrace.bus import Bus
+from millrace.bus.events import announce
+from millrace.lake import Lake, ObjectVersion, StoredObject
+from millrace.load import sweep
+from millrace.load.handler import Loader
+from millrace.runs import build_requests
+from millrace.runs.comparison import LOADED, Compared, compare, note_compared, read_compared
+from millrace.tables import EXTRACTED
+from millrace.warehouse import Warehouse
+
+_BELIEVED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A table that is read anew from its beginning: the warehouse has `rows`, finished runs have read `known`."""
+
+    table: str
+    rows: int
+    known: int
+
+
+def recover(lake: Lake, bus: Bus, warehouse: Warehouse, prefixes: Sequence[str] = LOADED) -> list[ObjectVersion]:
+    """Announce every object that the ledger does not know, after taking over what was copied; gives the announced.
+
+    A re-used name is a new version of its object, and announced.
+    """
+    unknown = lacking(lake, warehouse, prefixes)
+    for stored in unknown:
+        announce(bus, stored)
+    return [stored.version for stored in unknown]
+
+
+def recover_if_due(loader: Loader, bus: Bus) -> list[ObjectVersion]:
+    """Recover when the ledger knows less than it did, when something was dropped, and once a day; gives the announced.
+
+    Otherwise the ledger is asked how much it knows, and no more.
+    """
+    lake, warehouse, now = loader.lake, loader.warehouse, loader.clock()
+    noted = read_compared(lake)
+    dropped = list(lake.list("drop/"))
+    generation = max((stored.version.generation for stored in dropped), default=0)
+    extent = warehouse.extent()
+    is_whole = extent.load_seq >= max(noted.load_seq, build_requests.requested(lake) or 0)
+    is_fresh = now - datetime.fromisoformat(noted.compared_at) < _BELIEVED
+    if is_whole and extent.objects >= noted.objects and is_fresh:
+        if (len(dropped), generation) == (noted.dropped, noted.generation):
+            return []
+        announced = recover(lake, bus, warehouse, ["drop/"])
+        compared_at = noted.compared_at
+    else:
+        announced = recover(lake, bus, warehouse)
+        compared_at = now.isoformat()
+    if not announced:
+        if compared_at != noted.compared_at:
+            settle(loader)
+        extent = warehouse.extent()
+        known = Compared(extent.load_seq, extent.objects, len(dropped), generation, noted.run_id, compared_at)
+        is_daily = compared_at != noted.compared_at
+        note_compared(lake, replace(known, run_id="") if is_daily else known)  # then the next sweep looks at all runs
+    return announced
+
+
+def lacking(lake: Lake, warehouse: Warehouse, prefixes: Sequence[str] = LOADED) -> Sequence[StoredObject]:
+    """Give every object that the ledger does not know, after taking over what was copied."""
+    found = compare(lake, warehouse.entries(), prefixes)
+    if found.copies:
+        warehouse.adopt(found.copies)
+        log.info("known by their checksums", objects=len(found.copies))
+    return found.unknown
+
+
+def settle(loader: Loader) -> list[Forgotten]:
+    """Make the hints agree with a ledger that knows all that the lake holds; gives the tables that are read anew.
+
+    A warehouse that was made anew counts its loads from the beginning: no build can go through what the old one had,
+    and how runs have ended says nothing of the new one's loads.
+    """
+    if build_requests.restart(loader.lake, loader.warehouse.extent().load_seq):
+        sweep.note_ended(loader.lake)
+        loader.job.start(None)
+    return forget_cursors(loader.lake, loader.warehouse)
+
+
+def forget_cursors(lake: Lake, warehouse: Warehouse) -> list[Forgotten]:
+    """Forget how far a table was read if the warehouse has fewer rows than that: those only the source has."""
+    forgotten = []
+    for table in EXTRACTED.values():
+        cursor = runs.held_cursor(lake, table.name)
+        known = sum(cursor.counts.values()) if cursor else 0
+        rows = warehouse.count(table) if known else 0
+        if rows < known:
+            runs.forget_cursor(lake, table.name)
+            log.warning("read anew", table=table.name, rows=rows, known=known)
+            forgotten.append(Forgotten(table.name, rows, known))
+    return forgotten

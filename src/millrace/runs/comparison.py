@@ -1,0 +1,122 @@
+"""What the lake holds, against what the ledger knows of it.
+
+The ledger is the only memory of what is loaded. Cursors, run records and what a collector has noted are hints: after a
+warehouse was lost, or an older one put back, they still say that everything is there.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from millrace import runs
+from millrace.errors import BadObject
+from millrace.lake import Lake, ObjectExists, ObjectMissing, ObjectVersion, StoredObject, names
+from millrace.lake.documents import Damaged, parsed
+from millrace.lake.names import ComparedKey, RawPart
+from millrace.runs.plan import to_json
+from millrace.warehouse import LedgerEntry
+
+_COMPARED = str(ComparedKey())
+LOADED = ("raw/", "drop/")
+"""The prefixes of the objects that are loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Where the lake and the ledger differ.
+
+    `unknown` are objects that the ledger does not know. `copies` are known, under another version: the lake was copied,
+    moved or restored, which changes generations and no bytes. `lost` are names that the ledger knows and the lake has
+    no more.
+    """
+
+    unknown: tuple[StoredObject, ...]
+    copies: Mapping[ObjectVersion, LedgerEntry]
+    lost: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What was known when the ledger had all that the lake holds, so that nobody has to compare it all again.
+
+    The ledger knew `load_seq` and `objects`; `dropped` objects lay in `drop/`, the newest of `generation`. Every run up
+    to `run_id` had ended and was acted upon. Unlike the ledger, this is a hint: it is believed for a day.
+    """
+
+    load_seq: int = 0
+    objects: int = 0
+    dropped: int = 0
+    generation: int = 0
+    run_id: str = ""
+    compared_at: str = "1970-01-01T00:00:00+00:00"
+
+
+def read_compared(lake: Lake) -> Compared:
+    """Return what was noted last; nothing is known where nothing can be read."""
+    try:
+        return parsed(lake.read(_COMPARED)[0], _COMPARED, lambda fields: Compared(**fields))
+    except (ObjectMissing, Damaged):
+        return Compared()
+
+
+def note_compared(lake: Lake, compared: Compared) -> None:
+    """Note what is known now, unless somebody else does at this moment."""
+    try:
+        generation = lake.read(_COMPARED)[1].version.generation
+    except ObjectMissing:
+        generation = 0
+    with contextlib.suppress(ObjectExists):
+        lake.write(_COMPARED, to_json(asdict(compared)), if_generation=generation)
+
+
+def compare(lake: Lake, entries: Iterable[LedgerEntry], prefixes: Sequence[str] = LOADED) -> Comparison:
+    """Compare every object under the prefixes with a ledger.
+
+    Content is read only of names that the ledger has in another version.
+    """
+    by_name: dict[str, list[LedgerEntry]] = {}
+    for entry in entries:
+        if entry.version.name.startswith(tuple(prefixes)):
+            by_name.setdefault(entry.version.name, []).append(entry)
+    unknown, copies, seen = [], {}, set()
+    for stored in (stored for prefix in prefixes for stored in lake.list(prefix)):
+        seen.add(stored.version.name)
+        namesakes = by_name.get(stored.version.name, [])
+        if any(entry.version == stored.version for entry in namesakes):
+            continue
+        same = _same(lake, stored, namesakes) if namesakes else None
+        if same is None:
+            unknown.append(stored)
+        else:
+            copies[stored.version] = same
+    return Comparison(tuple(unknown), copies, tuple(sorted(by_name.keys() - seen)))
+
+
+def _same(lake: Lake, stored: StoredObject, entries: Sequence[LedgerEntry]) -> LedgerEntry | None:
+    """Give the entry of the same bytes under the same name; None when there is none."""
+    crc32c = stored.crc32c or _checksum(lake, stored.version)
+    return next((entry for entry in reversed(entries) if crc32c and _noted_checksum(lake, entry) == crc32c), None)
+
+
+def _checksum(lake: Lake, version: ObjectVersion) -> str | None:
+    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        try:
+            return lake.download(version, Path(folder, "object")).crc32c
+        except ObjectMissing:
+            return None
+
+
+def _noted_checksum(lake: Lake, entry: LedgerEntry) -> str | None:
+    """Give an object's checksum; of an entry of before version 0.3 the run's record has it."""
+    if entry.crc32c is not None:
+        return entry.crc32c
+    try:
+        key = names.parse(entry.version.name)
+    except BadObject:
+        return None
+    record = runs.read_record(lake, key.run_id, key.task_id) if isinstance(key, RawPart) else None
+    parts = record.parts if record else ()
+    noted = (part for part in parts if (part.name, part.generation) == (entry.version.name, entry.version.generation))
+    return next((part.crc32c for part in noted), None)

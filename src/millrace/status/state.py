@@ -1,0 +1,126 @@
+"""The state of everything, as a program and a person are told it."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+
+from millrace.status.remedies import Place, remedy
+from millrace.status.rules import Code, Health, Reason
+from millrace.status.store import BuildState, Coverage, Events, MartState, StoreKind
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something to look at: a code for programs, the fact, and what to do about it here."""
+
+    code: Code
+    text: str
+    remedy: str
+
+    @classmethod
+    def of(cls, reason: Reason, place: Place) -> "Check":
+        """Return a reason with its remedy for the place."""
+        return cls(reason.code, reason.text, remedy(reason.step, place))
+
+    def __str__(self) -> str:
+        return f"{self.text}; {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One run: complete, failed, unfinished or damaged; `reason` says why, as far as it is known."""
+
+    run_id: str
+    status: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """Whether a collector runs beside the store, and as which process; None is not known."""
+
+    is_running: bool | None = None
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """The collector, and when it (or a build) refreshed the usage marts last."""
+
+    running: bool | Literal["unknown"]
+    pid: int | None
+    last_refresh_at: datetime | None
+    seconds_since_refresh: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """One table: when what was loaded last was extracted; `is_silent` when a run should have brought more since."""
+
+    table: str
+    last_extracted_at: datetime | None
+    seconds_since: float | None
+    rows: int
+    is_silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole state. `runs` are oldest first, `builds` newest first.
+
+    `lag_events` are usage events that were loaded or changed and are not yet in every usage mart, `lag_rows` the rows
+    of the other tables that came after the last good build, `lag_seconds` how long the oldest of both has been waiting:
+    0 when nothing waits. They are None where they cannot be known: no store could be read, or only a published copy
+    that is older than what was asked for. `store_error` says why no store could be read.
+
+    `checks` are the reasons, in their order, and after them what is no matter of health; `reasons` are the same
+    reasons as text, each with its remedy.
+    """
+
+    health: Health
+    reasons: tuple[str, ...]
+    as_of: datetime | None
+    built_through: int | None
+    newest_load_seq: int | None
+    lag_events: int | None
+    lag_rows: int | None
+    lag_seconds: float | None
+    watcher: Watcher
+    marts: tuple[MartState, ...]
+    events: Events
+    coverage: Coverage
+    sources: tuple[SourceState, ...]
+    runs: tuple[RunState, ...]
+    last_complete: str | None
+    builds: tuple[BuildState, ...]
+    in_quarantine: int
+    store: StoreKind | None
+    store_error: str | None
+    checks: tuple[Check, ...]
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing ran here yet."""
+        return self.health == "empty"
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether a person has something to do, also where health is good: see the quarantine, or end a run."""
+        has_ended = not self.runs or self.runs[-1].status == "complete"
+        waits = bool(self.lag_events or self.lag_rows)
+        return self.health in ("stale", "error", "empty") or self.in_quarantine > 0 or not has_ended or waits
+
+    def check(self, code: Code) -> Check | None:
+        """Return the check of a code; None when there is none."""
+        return next((check for check in self.checks if check.code == code), None)
+
+    def to_json(self) -> str:
+        """Give it as the API does; instants are UTC, with a Z."""
+        return json.dumps(asdict(self), indent=1, default=_instant)
+
+
+def _instant(value: object) -> str:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{value!r} was not expected in a status")
+    return value.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,190 @@
+"""The lake is compared with the ledger; a healthy sweep reads as little for many runs as for few."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from millrace import runs
+from millrace.bus.in_process import LocalBus
+from millrace.lake import ObjectVersion, StoredObject
+from millrace.lake.local import LocalLake
+from millrace.lake.names import CursorKey
+from millrace.load import recovery, sweep
+from millrace.load.handler import Loader
+from millrace.runs import build_requests
+from millrace.runs.comparison import compare, read_compared
+from millrace.tables import TABLES
+from millrace.warehouse import Batch
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+from millrace.wiring import RequestedBuilds
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+class CountingLake(LocalLake):
+    """A lake that counts what it is asked."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, "lake")
+        self.asked = Counter[str]()
+
+    def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
+        self.asked["read"] += 1
+        return super().read(name, generation)
+
+    def download(self, version: ObjectVersion, to: Path) -> StoredObject:
+        self.asked["download"] += 1
+        return super().download(version, to)
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        self.asked["list"] += 1
+        return super().list(prefix)
+
+
+class CountingWarehouse(DuckDBWarehouse):
+    """A warehouse that says whether its whole ledger was read."""
+
+    whole = 0
+
+    def entries(self) -> list:  # type: ignore[type-arg]
+        self.whole += 1
+        return super().entries()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[CountingWarehouse]:
+    with CountingWarehouse(tmp_path / "warehouse.duckdb") as opened:
+        opened.ensure_tables()
+        yield opened
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> CountingLake:
+    return CountingLake(tmp_path / "lake")
+
+
+def loader(lake: LocalLake, warehouse: DuckDBWarehouse, now: datetime = NOW) -> Loader:
+    return Loader(lake, lake, warehouse, RequestedBuilds(), lambda: now)
+
+
+def sweep_all(lake: LocalLake, warehouse: DuckDBWarehouse, now: datetime = NOW) -> list[str]:
+    """Do what the function `sweep` does; gives the objects that were announced."""
+    announced = recovery.recover_if_due(loader(lake, warehouse, now), LocalBus())
+    sweep.sweep(lake, LocalBus(), warehouse, now, sweep.Patience())
+    return [version.name for version in announced]
+
+
+def drop(lake: LocalLake, name: str, key: str = "a") -> StoredObject:
+    path = lake._root / "made"
+    pq.write_table(pa.table({"full_name": [key]}), path)
+    stored = lake.write(name, path, 0)
+    path.unlink()
+    return stored
+
+
+def load(warehouse: DuckDBWarehouse, lake: LocalLake, stored: StoredObject) -> None:
+    path = lake._root.parent / "copy"
+    stored = lake.download(stored.version, path)
+    warehouse.load(Batch(stored.version, TABLES["repos"], path, T0, None, stored.crc32c))
+
+
+@pytest.mark.parametrize("count", [24, 2400])
+def test_a_healthy_sweep_reads_as_little_for_many_runs_as_for_few(
+    lake: CountingLake, warehouse: CountingWarehouse, count: int
+) -> None:
+    for number in range(count):
+        moment = T0 + timedelta(hours=number)
+        run_id = f"{moment:%Y%m%dT%H%M%SZ}"
+        folder = lake._root / "runs" / run_id
+        folder.mkdir(parents=True)
+        plan = {"run_id": run_id, "scheduled_at": moment.isoformat(), "since": None, "full_refresh": False}
+        final = {"run_id": run_id, "status": "complete", "reason": None, "tasks": [], "load_seq": 0}
+        (folder / "plan.json").write_text(json.dumps(plan))
+        (folder / "final.json").write_text(json.dumps(final))
+    build_requests.request(lake, 0, None)
+    assert sweep_all(lake, warehouse) == []
+    sweep_all(lake, warehouse, NOW + timedelta(hours=1))
+    lake.asked.clear()
+    warehouse.whole = 0
+    assert sweep_all(lake, warehouse, NOW + timedelta(hours=2)) == []
+    assert (lake.asked, warehouse.whole) == ({"read": 3, "list": 2}, 0)
+
+
+def test_a_sweep_announces_what_was_dropped_and_what_an_older_warehouse_lacks(
+    lake: CountingLake, warehouse: CountingWarehouse, tmp_path: Path
+) -> None:
+    one, two = drop(lake, "drop/repos/one.parquet"), drop(lake, "drop/repos/two.parquet", "b")
+    assert sweep_all(lake, warehouse) == [one.version.name, two.version.name]
+    for stored in (one, two):
+        load(warehouse, lake, stored)
+    assert sweep_all(lake, warehouse) == []
+    with CountingWarehouse(tmp_path / "older.duckdb") as older:
+        older.ensure_tables()
+        load(older, lake, one)
+        assert sweep_all(lake, older) == [two.version.name]
+
+
+def test_once_a_day_everything_is_compared(lake: CountingLake, warehouse: CountingWarehouse) -> None:
+    load(warehouse, lake, drop(lake, "drop/repos/one.parquet"))
+    assert sweep_all(lake, warehouse) == []
+    part = f"raw/repos/dt=2026-11-20/run={T0:%Y%m%dT%H%M%SZ}/repos-00000.parquet"
+    drop(lake, part, "c")
+    assert sweep_all(lake, warehouse, NOW + timedelta(hours=1)) == []
+    assert sweep_all(lake, warehouse, NOW + timedelta(hours=25)) == [part]
+
+
+def test_a_copied_lake_is_known_by_name_and_checksum(
+    lake: CountingLake, warehouse: CountingWarehouse, tmp_path: Path
+) -> None:
+    stored = drop(lake, "drop/repos/one.parquet")
+    load(warehouse, lake, stored)
+    moved = CountingLake(tmp_path / "moved")
+    drop(moved, "drop/repos/one.parquet")
+    drop(moved, "drop/repos/other.parquet")
+    found = compare(moved, warehouse.entries())
+    assert [each.version.name for each in found.unknown] == ["drop/repos/other.parquet"]
+    assert [entry.version for entry in found.copies.values()] == [stored.version]
+    warehouse.adopt(found.copies)
+    again = compare(moved, warehouse.entries())
+    assert (len(again.unknown), again.copies) == (1, {})
+    assert warehouse.count(TABLES["repos"]) == 1
+
+
+@pytest.mark.parametrize("content", [b"full_name\n1\n", b""], ids=["other bytes", "none"])
+def test_another_content_under_a_known_name_is_another_object(
+    lake: CountingLake, warehouse: CountingWarehouse, tmp_path: Path, content: bytes
+) -> None:
+    load(warehouse, lake, drop(lake, "drop/repos/one.parquet"))
+    moved = CountingLake(tmp_path / "moved")
+    moved.write("drop/repos/one.parquet", content, 0)
+    assert len(compare(moved, warehouse.entries()).unknown) == 1
+
+
+def test_a_cursor_that_says_more_than_the_warehouse_has_is_forgotten_for_good(
+    lake: CountingLake, warehouse: CountingWarehouse
+) -> None:
+    cursor = {"since": None, "extracted_at": T0.isoformat(), "counts": {"": 3}}
+    lake.write(str(CursorKey("repos")), json.dumps(cursor).encode(), 0)
+    assert runs.read_cursor(lake, "repos", None) is not None
+    (forgotten,) = recovery.settle(loader(lake, warehouse))
+    assert (forgotten.table, forgotten.rows, forgotten.known) == ("repos", 0, 3)
+    assert runs.read_cursor(lake, "repos", None) is None
+    assert recovery.settle(loader(lake, warehouse)) == []
+
+
+def test_a_new_warehouse_begins_its_requests_anew(lake: CountingLake, warehouse: CountingWarehouse) -> None:
+    build_requests.request(lake, 89, "20260101T000000Z")
+    load(warehouse, lake, drop(lake, "drop/repos/one.parquet"))
+    wanted = loader(lake, warehouse)
+    recovery.settle(wanted)
+    assert build_requests.requested(lake) == warehouse.extent().load_seq == 1
+    assert isinstance(wanted.job, RequestedBuilds)
+    assert wanted.job.requests == [None]
+    assert read_compared(lake).run_id == ""
