@@ -362,6 +362,15 @@ class Logged(logging.Handler):
         super().close()
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://[::1]", "http://localhost:8080"])
+def test_no_proxy_reads_the_key_of_a_server_on_this_machine(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert "http" not in SourceClient(url, KEY).session.proxies
+    assert SourceClient("https://source.example", KEY).session.proxies["http"] == "http://proxy.example:3128"
+
+
 @pytest.mark.parametrize(
     ("path", "parameters"),
     [

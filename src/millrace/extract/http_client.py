@@ -20,6 +20,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from millrace import log
+from millrace.config import is_loopback
 from millrace.errors import ContractBroken, RouteMissing, SourceRefused, SourceUnavailable
 
 _ATTEMPTS = 5  # of one request; the waits between them add up to some ten seconds
@@ -129,7 +130,8 @@ class SourceClient:
         """
         if self.session.trust_env:
             surroundings = self.session.merge_environment_settings(self.base_url, {}, None, None, None)
-            self.session.proxies.update(surroundings["proxies"])
+            if not is_loopback(self.base_url):  # a proxy for it would be another machine that reads the key
+                self.session.proxies.update(surroundings["proxies"])
             self.session.verify = surroundings["verify"]
             self.session.trust_env = False
         self.session.auth = HTTPBasicAuth(self.key.encode(), b"")  # requests encodes a text as Latin-1, or fails
