@@ -15,7 +15,7 @@ from urllib3.exceptions import ProtocolError
 
 import simulator
 from millrace.errors import ContractBroken, MillraceError, RouteMissing, SourceRefused, SourceUnavailable
-from millrace.extract import http_client
+from millrace.extract import bodies
 from millrace.extract.http_client import RateBudget, SourceClient
 from simulator.api import DEFAULT_KEY
 from simulator.limiter import TokenBucket
@@ -243,8 +243,8 @@ def test_complete_json_that_cannot_be_read_is_refused_at_once(body: bytes, what:
 
 
 def test_an_answer_without_end_is_cut_off() -> None:
-    asked = client_of(in_turn(Said(200, b" " * (http_client._MAX_BODY_BYTES + 1))))
-    with pytest.raises(ContractBroken, match=f"^{URL}/repos: an answer of more than 268435456 bytes"):
+    asked = client_of(in_turn(Said(200, b" " * (bodies.MAX_BYTES + 1))))
+    with pytest.raises(ContractBroken, match=f"^{URL}/repos: an answer of more than 33554432 bytes"):
         asked.client.get("/repos")
     assert len(asked.adapter.asked) == 1
 
