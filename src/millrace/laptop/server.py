@@ -38,6 +38,7 @@ def serve(place: Place, port: int, say: Callable[[str], None]) -> None:
     """Serve the marts of a data directory until the process is stopped; ConfigError when there is nothing to serve."""
     if not place.root.exists():
         raise ConfigError(f"nothing has run in {place.root} yet", step=Step.BEGIN)
+    place.keep_private()
     door = listening(port)
     app = wiring.api_of(place.api_config(), laptop(place.root), lambda: collecting(place), (_LOOPBACK, "localhost"))
     log.start()
