@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from local import run_all as door
 from rich.console import Console
 from tests.laptop.conftest import run_all
 
+import run_all as door
 from millrace.build.dbt import Build
 from millrace.cli import main as cli
 from millrace.laptop.data_dir import Place

@@ -37,8 +37,12 @@ def fail(code: int, why: object) -> int:
 
 def refuse(error: click.ClickException) -> int:
     """Print what is wrong with a command line, and return the exit code."""
-    error.message = printable(error.message)  # it repeats what was typed, or what a pattern of the shell made of it
-    error.show()
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        hint = f"Try '{context.command_path} {context.help_option_names[0]}' for help."
+        print(f"{context.get_usage()}\n{hint}\n", file=sys.stderr)  # noqa: T201 the command's answer
+    # It repeats what was typed, or what a pattern of the shell made of it.
+    print(f"Error: {printable(error.format_message())}", file=sys.stderr)  # noqa: T201
     return USAGE
 
 

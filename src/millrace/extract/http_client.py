@@ -136,7 +136,7 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, *given: Any, **named: Any) -> urllib3.ProxyManager:
-        manager = super().proxy_manager_for(*given, **named)
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*given, **named)
         manager.pool_classes_by_scheme = self._pools
         return manager
 
