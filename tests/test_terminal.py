@@ -26,10 +26,12 @@ def test_text_is_shown_and_not_obeyed(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
-def test_json_without_its_last_control_character_is_the_same_json() -> None:
-    value = {"a": "\x1b\x7f\x9b\u202e"}
-    text = printable_json(json.dumps(value))
-    assert (text.isprintable(), json.loads(text)) == (True, value)
+@pytest.mark.parametrize("ascii_alone", [True, False])
+def test_printable_json_is_the_same_json(ascii_alone: bool) -> None:
+    value = {"a": "\x1b\x7f\x9b\u202e\u200b\u2028\ufeff\u3164\U000e0100 größe 😀"}
+    text = printable_json(json.dumps(value, ensure_ascii=ascii_alone))
+    assert (printable(text), json.loads(text)) == (text, value)
+    assert ascii_alone or "größe 😀" in text
 
 
 def test_lines_of_a_library_are_indented_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,8 @@ Every line that a command prints goes through `printable`; a program's own line 
 """
 
 import io
+import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -19,6 +21,10 @@ _UNSEEN = frozenset(
     ]
 )
 
+_LEFT_BY_JSON = re.compile(
+    "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb" + "".join(_UNSEEN) + "]"
+)
+
 
 def printable(text: object) -> str:
     """Return a text as one line: control, formatting and invisible characters are escaped as Python writes them."""
@@ -26,8 +32,8 @@ def printable(text: object) -> str:
 
 
 def printable_json(text: str) -> str:
-    """Return JSON in ASCII without the one control character that JSON leaves as it is."""
-    return text.replace("\x7f", "\\u007f")
+    """Return the same JSON, in which the characters that JSON leaves and a terminal obeys or hides are escaped."""
+    return _LEFT_BY_JSON.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
 
 
 def _escaped(mark: str) -> str:

@@ -29,6 +29,7 @@ from millrace.api.routes import ROUTES, Route
 from millrace.errors import MillraceError
 from millrace.status import remedies
 from millrace.status.report import Status
+from millrace.terminal import printable_json
 from millrace.warehouse.reading import Reader, Snapshot
 
 _STATUS_LASTS_S = 1.0
@@ -93,7 +94,7 @@ class Api:
         if filters.format == "csv":
             body, kind = as_csv(shape.rows, list(route.columns)), _CSV
         else:
-            body, kind = shape.model_dump_json(by_alias=True).encode(), _JSON
+            body, kind = printable_json(shape.model_dump_json(by_alias=True)).encode(), _JSON
         return Reply.of(body, kind, shape.source, build.as_of, build.built_through)
 
 
@@ -154,7 +155,7 @@ def _add_status(app: FastAPI, api: Api) -> None:
     def endpoint(request: Request, _: Annotated[NoFilters, Query()]) -> Response:
         def make() -> tuple[int, Reply]:
             status = api.status()
-            body = adapter.dump_json(status)
+            body = printable_json(adapter.dump_json(status).decode()).encode()
             return tick, Reply.of(body, _JSON, status.store or "", status.as_of, status.built_through)
 
         tick = int(time.monotonic() / _STATUS_LASTS_S)

@@ -15,7 +15,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 
 from millrace.api.answers import Problem
-from millrace.terminal import printable
+from millrace.terminal import printable, printable_json
 
 # What a spreadsheet would run: a sign in either width where a cell begins, also behind blanks. Where it takes another
 # separator than the comma, a cell begins behind each of that, whatever is quoted.
@@ -75,7 +75,7 @@ def problem(status: int, title: str, detail: str, next_step: str, others: Mappin
     """Say why there is no answer; `others` are more headers."""
     content = Problem(title=title, status=status, detail=detail, next_step=next_step)
     headers = {"Cache-Control": "no-store", **({"Retry-After": "5"} if status == 503 else {}), **(others or {})}
-    return Response(content.model_dump_json(), status, headers, "application/problem+json")
+    return Response(printable_json(content.model_dump_json()), status, headers, "application/problem+json")
 
 
 @dataclass
