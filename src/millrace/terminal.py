@@ -44,9 +44,11 @@ def _escaped(mark: str) -> str:
 def library_prints() -> Iterator[None]:
     """Send what a library prints to standard error, each line indented and printable: the answer is the command's."""
     stream = _PrintableErrors()
-    with redirect_stdout(stream):
-        yield
-    stream.end()
+    try:
+        with redirect_stdout(stream):
+            yield
+    finally:
+        stream.end()
 
 
 class _PrintableErrors(io.TextIOBase):

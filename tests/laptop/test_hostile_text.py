@@ -13,6 +13,7 @@ from millrace.build.dbt import Build
 from millrace.cli import main as cli
 from millrace.laptop.data_dir import Place
 from millrace.laptop.drops import Drop
+from millrace.laptop.progress import Watcher
 from millrace.laptop.report import Report
 from millrace.warehouse import Node
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -121,6 +122,20 @@ def test_the_report_of_a_run_shows_names_whole_and_as_text(place: Place) -> None
     said = console.file.getvalue()
     assert harmless(said), said
     assert said.count(SHOWN) >= 7
+
+
+def test_a_live_line_shows_names_whole_and_as_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # to rich it is a terminal
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "400")
+    with Watcher() as watcher:
+        watcher.say(EVIL)
+        watcher.hear(Node("[/x] :bomb: \x1b]0;PWN\x07\nlook:", "model", "ok", 0.1, ""), 3)
+    said = capsys.readouterr().err
+    assert (SHOWN in said, r"[/x] :bomb: \x1b]0;PWN\x07\nlook:" in said) == (True, True), said
+    assert ("\x1b]0" in said, "\nlook" in said) == (False, False)
 
 
 def test_a_log_of_a_hostile_name_is_told_as_text(
