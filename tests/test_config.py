@@ -95,6 +95,74 @@ def test_a_wrong_setting_is_named_and_no_key_in_it_is_shown(configure: Configure
     assert "the-secret-key" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://source.example", id="a name"),
+        pytest.param("http://192.168.1.7:8080", id="the local network"),
+        pytest.param("http://[2001:db8::1]:8080", id="IPv6"),
+        pytest.param("http://169.254.169.254", id="the metadata server"),
+        pytest.param("http://0.0.0.0:8080", id="every address"),
+        pytest.param("http://localhost.evil.example", id="a name that begins like this machine's"),
+        pytest.param("http://127.0.0.1.evil.example", id="a name that begins like this machine's address"),
+        pytest.param("http://localhost.", id="a name that a resolver may ask others for"),
+        pytest.param("http://2130706433", id="a decimal address"),
+        pytest.param("http://0x7f000001", id="a hexadecimal address"),
+        pytest.param("http://127.1", id="a short address"),
+        pytest.param("http://0177.0.0.1", id="an octal address"),
+        pytest.param("http://[::ffff:10.0.0.1]", id="IPv4 within IPv6"),
+        pytest.param("http://\u24dbocalhost", id="a letter in a circle"),
+    ],
+)
+def test_the_key_does_not_go_to_another_machine_over_plain_http(configure: Configure, url: str) -> None:
+    configure(MILLRACE_SOURCE_URL=url)
+    with pytest.raises(ConfigError, match=r"plain http.*--insecure-http or MILLRACE_INSECURE_HTTP=1$"):
+        ExtractConfig.from_env()
+    configure(MILLRACE_SOURCE_URL=url, MILLRACE_INSECURE_HTTP="1")
+    assert ExtractConfig.from_env().source_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://127.0.0.1\\@evil.example", id="a backslash before a user"),
+        pytest.param("http://127.0.0.1\\.evil.example", id="a backslash"),
+        pytest.param("http://127.0.0.1@evil.example", id="this machine as the user"),
+        pytest.param("http://localhost\t.evil.example", id="a tab"),
+        pytest.param("http://local\nhost", id="a newline"),
+        pytest.param("http://localhost evil.example", id="a blank"),
+        pytest.param("http://127.0.0.1#@evil.example", id="this machine before a fragment"),
+        pytest.param("https://source.example\x1b[2J", id="a terminal's command"),
+    ],
+)
+def test_an_address_that_two_parsers_read_differently_is_none(configure: Configure, url: str) -> None:
+    configure(MILLRACE_SOURCE_URL=url, MILLRACE_INSECURE_HTTP="1")
+    with pytest.raises(ConfigError, match="http://host:port or https://host was expected"):
+        ExtractConfig.from_env()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://127.0.0.1:8080", id="the usual address"),
+        pytest.param("http://127.8.7.6", id="another of its addresses"),
+        pytest.param("http://[::1]:8080", id="IPv6"),
+        pytest.param("http://LOCALHOST:8080/api", id="its name"),
+        pytest.param("https://source.example", id="another machine over https"),
+    ],
+)
+def test_the_key_goes_to_this_machine_and_over_https(configure: Configure, url: str) -> None:
+    configure(MILLRACE_SOURCE_URL=url)
+    assert ExtractConfig.from_env().source_url == url
+
+
+@pytest.mark.parametrize("value", ["maybe", "2", "disabled"])
+def test_a_switch_that_is_neither_on_nor_off_is_refused(configure: Configure, value: str) -> None:
+    configure(MILLRACE_INSECURE_HTTP=value)
+    with pytest.raises(ConfigError, match="MILLRACE_INSECURE_HTTP: expected 1 or 0"):
+        ExtractConfig.from_env()
+
+
 @pytest.mark.parametrize("amount", ["400MB", "1.5GiB", "2 GB"])
 def test_an_amount_of_memory_has_a_unit(configure: Configure, amount: str) -> None:
     configure(MILLRACE_MEMORY=amount)

@@ -33,8 +33,8 @@ OWNERS = {
     "google.cloud.run_v2": ("build/cloud_run.py",),
     "snowflake": ("warehouse/snowflake/",),
     "dbt": ("build/dbt.py",),
-    "fastapi": ("api/", "wiring.py"),
-    "uvicorn": ("laptop/server.py",),
+    "fastapi": ("api/", "laptop/server.py", "wiring.py"),
+    "uvicorn": ("laptop/callers.py", "laptop/server.py"),
     "filelock": ("collect/lock.py",),
     "watchfiles": ("collect/watcher.py",),
 }

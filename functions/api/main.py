@@ -14,7 +14,7 @@ from millrace.status import remedies
 log.start(config.project())
 CONFIG = config.ApiConfig.from_env()
 APPLICATION = wiring.api_of(CONFIG, remedies.DEPLOYMENT)
-guard.guard(None, plain=("api",))
+guard.guard(None, plain=("api",), reads=True, anybody_may=True)
 
 
 @cache

@@ -11,7 +11,7 @@ from millrace.tables import EXTRACTED
 
 log.start(config.project())
 CONFIG = config.ExtractConfig.from_env()
-guard.guard(CONFIG.caller, plain=("start_run",))
+guard.guard(CONFIG.caller, plain=("start_run",), anybody_may=CONFIG.bus == "inprocess:")
 
 
 @functions_framework.http

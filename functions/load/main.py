@@ -10,7 +10,7 @@ from millrace.load import handler, recovery, sweep as sweeping
 
 log.start(config.project())
 CONFIG = config.LoadConfig.from_env()
-guard.guard(CONFIG.caller, plain=("sweep",))
+guard.guard(CONFIG.caller, plain=("sweep",), anybody_may=CONFIG.bus == "inprocess:")
 
 
 @functions_framework.cloud_event

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -50,7 +51,11 @@ def _serve(arguments: Sequence[str]) -> int:
     _add_world_options(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default %(default)s)")
-    parser.add_argument("--key", default=DEFAULT_KEY, help="the key clients must send (default %(default)s)")
+    parser.add_argument(
+        "--key",
+        default=os.environ.get("SIMULATOR_KEY", DEFAULT_KEY),
+        help=f"the key clients must send (default: SIMULATOR_KEY of the environment, else {DEFAULT_KEY})",
+    )
     parser.add_argument(
         "--limiter",
         action=argparse.BooleanOptionalAction,

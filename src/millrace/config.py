@@ -8,7 +8,8 @@
 | MILLRACE_WAREHOUSE | load, dbt-runner, api | `duckdb:///data/millrace.duckdb`, or `snowflake://…` as in adapters.py |
 | MILLRACE_SNOWFLAKE_KEY | load, dbt-runner, api | a private key as PEM; without it the account signs in by itself |
 | MILLRACE_JOB | load | `inprocess:` |
-| MILLRACE_SOURCE_URL, MILLRACE_SOURCE_KEY | extract | `http://127.0.0.1:8080` and its key |
+| MILLRACE_SOURCE_URL, MILLRACE_SOURCE_KEY | extract | `https://source.example` and its key |
+| MILLRACE_INSECURE_HTTP | extract | `1`: the key may go over plain http to another machine; else only over https |
 | MILLRACE_REQUESTS_PER_MINUTE | extract | `100` (`0`: unpaced) |
 | MILLRACE_REQUEST_BURST | extract | `95` |
 | MILLRACE_TIMEOUT_S | extract | `30` |
@@ -28,6 +29,7 @@
 | MILLRACE_SILENT_H | status | `36`: so many hours may pass without an extraction of a table |
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -36,6 +38,8 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from millrace.errors import ConfigError
+
+_LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,19 @@ def use(settings: Mapping[str, str]) -> None:
     os.environ.update(settings)
 
 
+def may_be_insecure() -> bool:
+    """Return whether the environment lets the key go over plain http to another machine."""
+    return _switch("MILLRACE_INSECURE_HTTP")
+
+
 def source_key(default: str) -> str:
     """Return the key of the source API as the environment has it."""
     return os.environ.get("MILLRACE_SOURCE_KEY", default)
+
+
+def environment_of_child(more: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a process that has no use for the key of the source: all but that, and `more`."""
+    return {name: value for name, value in os.environ.items() if name != "MILLRACE_SOURCE_KEY"} | dict(more)
 
 
 def project() -> str | None:
@@ -79,16 +93,44 @@ def _number(name: str, default: float, at_least: float = 0) -> float:
     return value
 
 
-def _http_url(name: str) -> str:
-    url = _required(name).rstrip("/")
+def _switch(name: str) -> bool:
+    text = os.environ.get(name, "").strip().lower()
+    if text not in ("", "0", "1", "false", "true", "no", "yes", "off", "on"):
+        raise ConfigError(f"{name}: expected 1 or 0, got {text!r}")
+    return text in ("1", "true", "yes", "on")
+
+
+def source_url(url: str, may_be_insecure: bool) -> str:
+    """Return the address of a source API without a slash at its end.
+
+    Raises ConfigError when it is none, has a key in it, or would take the key over plain http to another machine.
+    """
+    name, url = "MILLRACE_SOURCE_URL", url.rstrip("/")
     try:
         parts = urlsplit(url)
         has_host = bool(parts.hostname) and parts.port != 0  # reading the port checks it
     except ValueError:
         has_host = False
-    if not has_host or parts.scheme not in ("http", "https") or "@" in parts.netloc or parts.query or parts.fragment:
+    is_plain = url.isprintable() and not set(url) & set(" \\")  # what one parser drops is the host of another
+    is_bare = has_host and "@" not in parts.netloc and not parts.query and not parts.fragment
+    if not is_plain or not is_bare or parts.scheme not in ("http", "https"):
         raise ConfigError(f"{name}: http://host:port or https://host was expected, without a key in it")
+    if parts.scheme == "http" and not may_be_insecure and not is_loopback(url):
+        raise ConfigError(
+            f"{name}: the key would go to {parts.hostname!r} over plain http, where others can read it; "
+            "expected https://, or allow it by --insecure-http or MILLRACE_INSECURE_HTTP=1"
+        )
     return url
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL names this machine beyond doubt: localhost, 127.0.0.0/8 or ::1 as they are usually written."""
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address in _LOOPBACK or address == ipaddress.IPv6Address("::1")
 
 
 def _caller() -> Caller | None:
@@ -124,7 +166,7 @@ class ExtractConfig:
         return cls(
             lake=_required("MILLRACE_LAKE"),
             bus=_required("MILLRACE_BUS"),
-            source_url=_http_url("MILLRACE_SOURCE_URL"),
+            source_url=source_url(_required("MILLRACE_SOURCE_URL"), may_be_insecure()),
             source_key=_required("MILLRACE_SOURCE_KEY"),
             requests_per_minute=_number("MILLRACE_REQUESTS_PER_MINUTE", 100),
             request_burst=max(1, int(_number("MILLRACE_REQUEST_BURST", 95))),

@@ -22,6 +22,8 @@ from importlib.util import find_spec
 from types import TracebackType
 from typing import Any
 
+from millrace.terminal import printable_json
+
 TRACE = "logging.googleapis.com/trace"
 _LOGGER = logging.getLogger("millrace")
 _SEVERITIES = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}  # of Cloud Logging, and of Python
@@ -93,7 +95,7 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return printable_json(json.dumps(line, default=str))
 
 
 def start(project: str | None = None) -> None:

@@ -24,8 +24,9 @@ from tests.api.conftest import NOW, Failing, no_status
 from millrace.api.app import Api, create
 from millrace.api.replies import Memory, Reply, as_csv
 from millrace.api.routes import ROUTES, Route
-from millrace.errors import ConfigError, TransientError
+from millrace.errors import ConfigError, MillraceError, TerminalError, TransientError
 from millrace.laptop.data_dir import Place
+from millrace.status.report import Status
 from millrace.warehouse.duckdb.reader import DuckDBReader
 from millrace.warehouse.reading import Answer, Reader, Snapshot
 
@@ -66,6 +67,28 @@ def test_unknown_is_an_empty_cell_and_no_row_leaves_the_header() -> None:
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_cell_that_a_spreadsheet_would_run_is_text(begin: str) -> None:
     assert rows_of(cells((f"{begin}1+cmd|' /C calc'!A0", None)))[1] == [f"'{begin}1+cmd|' /C calc'!A0", ""]
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        pytest.param("\n=1+1", "'\n'=1+1", id="behind a line feed"),
+        pytest.param(" =1+1", "' =1+1", id="behind a blank"),
+        pytest.param("＝1+1", "'＝1+1", id="full width"),  # noqa: RUF001 that is the case
+        pytest.param("＠SUM(1)", "'＠SUM(1)", id="a full-width at sign"),  # noqa: RUF001
+        pytest.param("﹣1", "'﹣1", id="a small minus"),
+        pytest.param('x;=HYPERLINK("http://evil","c")', 'x;\'=HYPERLINK("http://evil","c")', id="behind a semicolon"),
+        pytest.param("x; +1", "x;' +1", id="behind a semicolon and a blank"),
+        pytest.param("x\t=1", "x\t'=1", id="behind a tab"),
+        pytest.param("x\r\n@SUM(1)", "x\r\n'@SUM(1)", id="on the next line"),
+        pytest.param("\u200b=1+1", r"\u200b=1+1", id="behind a zero-width mark"),
+        pytest.param("\ufeff=1+1", r"\ufeff=1+1", id="behind a byte order mark"),
+        pytest.param("\u3000=1+1", r"\u3000=1+1", id="behind an ideographic space"),
+        pytest.param("\x1b]0;PWN\x07\x9b31m\u202e", r"\x1b]0;PWN\x07\x9b31m\u202e", id="a terminal's command"),
+    ],
+)
+def test_a_cell_is_neither_a_formula_nor_a_command_of_a_terminal(value: str, cell: str) -> None:
+    assert rows_of(cells((value, None)))[1] == [cell, ""]
 
 
 def test_numbers_stay_numbers_and_other_text_is_as_it_was() -> None:
@@ -144,6 +167,28 @@ def test_every_reply_says_what_it_was_made_from(client: TestClient, asked: str) 
 def test_what_was_made_from_the_events_says_so_in_the_header_too(client: TestClient) -> None:
     answer = client.get(VELOCITY, params={"tz": "Asia/Tokyo"})
     assert (answer.headers["millrace-source"], answer.json()["source"]) == ("events", "events")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*PATHS, f"{VELOCITY}?format=csv", "/", "/page/app.js", "/openapi.json", "/nowhere", f"{VELOCITY}?limit=0"],
+)
+def test_head_is_answered_as_get_without_the_body(client: TestClient, path: str) -> None:
+    full, head = client.get(path), client.head(path)
+    assert (head.status_code, dict(head.headers), head.content) == (full.status_code, dict(full.headers), b"")
+    assert full.content
+
+
+@pytest.mark.parametrize("error", [TerminalError("build/lease.json: no JSON"), MillraceError("x"), ConfigError("y")])
+def test_a_status_that_cannot_be_told_is_an_error_with_its_message(
+    api: Api, client: TestClient, error: MillraceError
+) -> None:
+    def fail() -> Status:
+        raise error
+
+    api.status = fail
+    answer = client.get("/api/etl/status")
+    assert (answer.status_code, answer.json()["detail"]) == (503, str(error))
 
 
 # The headers that every reply has

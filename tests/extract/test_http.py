@@ -15,7 +15,7 @@ from urllib3.exceptions import ProtocolError
 
 import simulator
 from millrace.errors import ContractBroken, MillraceError, RouteMissing, SourceRefused, SourceUnavailable
-from millrace.extract import http_client
+from millrace.extract import bodies
 from millrace.extract.http_client import RateBudget, SourceClient
 from simulator.api import DEFAULT_KEY
 from simulator.limiter import TokenBucket
@@ -243,8 +243,8 @@ def test_complete_json_that_cannot_be_read_is_refused_at_once(body: bytes, what:
 
 
 def test_an_answer_without_end_is_cut_off() -> None:
-    asked = client_of(in_turn(Said(200, b" " * (http_client._MAX_BODY_BYTES + 1))))
-    with pytest.raises(ContractBroken, match=f"^{URL}/repos: an answer of more than 268435456 bytes"):
+    asked = client_of(in_turn(Said(200, b" " * (bodies.MAX_BYTES + 1))))
+    with pytest.raises(ContractBroken, match=f"^{URL}/repos: an answer of more than 33554432 bytes"):
         asked.client.get("/repos")
     assert len(asked.adapter.asked) == 1
 
@@ -363,6 +363,15 @@ class Logged(logging.Handler):
         self._root.setLevel(root)
         self._ours.setLevel(ours)
         super().close()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://[::1]", "http://localhost:8080"])
+def test_no_proxy_reads_the_key_of_a_server_on_this_machine(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert "http" not in SourceClient(url, KEY).session.proxies
+    assert SourceClient("https://source.example", KEY).session.proxies["http"] == "http://proxy.example:3128"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from millrace.laptop.in_process import Pipeline
 
 @pytest.fixture
 def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
-    source = {"MILLRACE_SOURCE_URL": "http://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
+    source = {"MILLRACE_SOURCE_URL": "https://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
     settings = Place(tmp_path).settings() | source
     for name, value in settings.items():  # put back afterwards: `connect` sets them for good
         monkeypatch.setenv(name, value)

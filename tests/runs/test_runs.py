@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from millrace import runs
 from millrace.bus import Bus
+from millrace.bus.events import NotAnEvent
 from millrace.bus.in_process import LocalBus
 from millrace.errors import TerminalError
 from millrace.lake import Lake, ObjectVersion
@@ -106,6 +107,24 @@ def test_a_run_of_the_first_century_has_a_run_id_like_any_other(lake: Lake, bus:
 def test_an_order_has_a_bound_and_a_wish(lake: Lake) -> None:
     order = Order.parse("2026-01-31T06:00:00Z", b'{"since": "2026-01-01", "full_refresh": true}')
     assert order == Order(T0, date(2026, 1, 1), True)
+
+
+@pytest.mark.parametrize(
+    "scheduled_at",
+    [
+        pytest.param("9999-12-31T23:59:59+14:00", id="the year 9999"),
+        pytest.param("2026-01-31T07:00:01Z", id="a second more than an hour"),
+        pytest.param("2026-01-31T06:30:00-01:00", id="by another offset"),
+        pytest.param("2026-02-01T06:00:00Z", id="tomorrow"),
+    ],
+)
+def test_an_order_of_the_future_is_refused(scheduled_at: str) -> None:
+    with pytest.raises(NotAnEvent, match="was expected within an hour of 2026-01-31 06:00"):
+        Order.parse(scheduled_at, b"", now=T0)
+
+
+def test_a_clock_may_be_an_hour_behind_the_schedule() -> None:
+    assert Order.parse("2026-01-31T07:00:00Z", b"", now=T0).scheduled_at == T0.replace(hour=7)
 
 
 def test_an_order_without_a_schedule_time_is_for_now() -> None:

@@ -17,6 +17,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millrace import log
 from millrace.api import definitions
@@ -25,9 +26,10 @@ from millrace.api.filters import Filters, NoFilters
 from millrace.api.plans import Plan
 from millrace.api.replies import Memory, Reply, as_csv, problem
 from millrace.api.routes import ROUTES, Route
-from millrace.errors import ConfigError, MillraceError, TransientError
+from millrace.errors import MillraceError
 from millrace.status import remedies
 from millrace.status.state import Status
+from millrace.terminal import printable_json
 from millrace.warehouse.reading import Reader, Snapshot
 
 _STATUS_LASTS_S = 1.0
@@ -92,7 +94,7 @@ class Api:
         if filters.format == "csv":
             body, kind = as_csv(shape.rows, list(route.columns)), _CSV
         else:
-            body, kind = shape.model_dump_json(by_alias=True).encode(), _JSON
+            body, kind = printable_json(shape.model_dump_json(by_alias=True)).encode(), _JSON
         return Reply.of(body, kind, shape.source, build.as_of, build.built_through)
 
 
@@ -114,14 +116,14 @@ def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
         redirect_slashes=False,  # to a URL with whatever name the caller gave
     )
     app.middleware("http")(_guarding(hosts))
+    app.add_middleware(_Heads)
     for route in ROUTES:
         _add(app, api, route)
     _add_status(app, api)
     _add_page(app)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.add_exception_handler(HTTPException, _tell)
-    app.add_exception_handler(ConfigError, _waiting(api.place))
-    app.add_exception_handler(TransientError, _waiting(api.place))
+    app.add_exception_handler(MillraceError, _waiting(api.place))
     return app
 
 
@@ -153,7 +155,7 @@ def _add_status(app: FastAPI, api: Api) -> None:
     def endpoint(request: Request, _: Annotated[NoFilters, Query()]) -> Response:
         def make() -> tuple[int, Reply]:
             status = api.status()
-            body = adapter.dump_json(status)
+            body = printable_json(adapter.dump_json(status).decode()).encode()
             return tick, Reply.of(body, _JSON, status.store or "", status.as_of, status.built_through)
 
         tick = int(time.monotonic() / _STATUS_LASTS_S)
@@ -191,6 +193,24 @@ def _add_page(app: FastAPI) -> None:
     app.get("/page/{name}", include_in_schema=False)(part)
 
 
+class _Heads:
+    """Answers HEAD as GET, without the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def bare(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, bare)
+
+
 def _guarding(hosts: tuple[str, ...]) -> Callable[[Request, _GoOn], Awaitable[Response]]:
     """Answer callers by these names alone, whatever fails, and with the headers that every reply has."""
 
@@ -220,11 +240,12 @@ def _tell(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 it is registered for those
     next_step = "the routes are those of /openapi.json, and are read by GET"
     detail = f"{request.method} is not answered there"
-    return problem(error.status_code, error.detail, detail, next_step, error.headers)
+    headers = {"Allow": "GET, HEAD"} if error.status_code == 405 else error.headers
+    return problem(error.status_code, error.detail, detail, next_step, headers)
 
 
 def _waiting(place: remedies.Place) -> Callable[[Request, Exception], Response]:
-    """Return what answers for marts that cannot be read, with the remedy for the place."""
+    """Return what answers for marts or a state that cannot be read, with the remedy for the place."""
 
     def wait(_: Request, error: Exception) -> Response:
         step = error.step if isinstance(error, MillraceError) else None

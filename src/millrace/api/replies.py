@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -14,8 +15,12 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 
 from millrace.api.answers import Problem
+from millrace.terminal import printable, printable_json
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with what a cell begins that a spreadsheet would run
+# What a spreadsheet would run: a sign in either width where a cell begins, also behind blanks. Where it takes another
+# separator than the comma, a cell begins behind each of that, whatever is quoted.
+_FORMULA = re.compile(r"(^|[;\t\r\n])(?= *[=+\-@＝＋－＠﹦﹢﹣﹫])|^(?=[\t\r\n])")  # noqa: RUF001 the other width
+_WITHIN_LINES = re.compile(r"[^\t\r\n]+")
 _OVERHEAD = 2_000  # bytes for the headers and the objects of a reply
 
 
@@ -50,7 +55,7 @@ class Reply:
 
 
 def as_csv(rows: list[BaseModel], columns: list[str]) -> bytes:
-    """Give rows as CSV (RFC 4180), of which no cell is a formula to a spreadsheet; unknown is empty."""
+    """Return rows as CSV (RFC 4180): no cell is a formula to a spreadsheet or moves a terminal; unknown is empty."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
@@ -61,14 +66,16 @@ def as_csv(rows: list[BaseModel], columns: list[str]) -> bytes:
 
 
 def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    return _FORMULA.sub(r"\1'", _WITHIN_LINES.sub(lambda part: printable(part[0]), value))
 
 
 def problem(status: int, title: str, detail: str, next_step: str, others: Mapping[str, str] | None = None) -> Response:
     """Say why there is no answer; `others` are more headers."""
     content = Problem(title=title, status=status, detail=detail, next_step=next_step)
     headers = {"Cache-Control": "no-store", **({"Retry-After": "5"} if status == 503 else {}), **(others or {})}
-    return Response(content.model_dump_json(), status, headers, "application/problem+json")
+    return Response(printable_json(content.model_dump_json()), status, headers, "application/problem+json")
 
 
 @dataclass

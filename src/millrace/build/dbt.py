@@ -10,6 +10,7 @@ from typing import Any
 from millrace import log
 from millrace.config import BuildConfig
 from millrace.errors import TerminalError
+from millrace.terminal import library_prints
 from millrace.warehouse import GOOD_STATUSES, DbtTarget, Node as Node
 
 
@@ -59,7 +60,7 @@ def build(
     is_retry = retry_of is not None and results_of.exists() and results_of.read_text() == str(retry_of)
     results_of.unlink(missing_ok=True)
     started = time.monotonic()
-    arguments = ["--quiet", "retry" if is_retry else "build"]
+    arguments = ["--quiet", "--no-use-colors", "retry" if is_retry else "build"]
     if not is_retry:  # which leaves out what the build before did
         arguments += [part for kind in left_out for part in ("--exclude-resource-type", kind)]
     arguments += ["--project-dir", config.dbt_dir, "--profiles-dir", config.dbt_dir]
@@ -67,7 +68,8 @@ def build(
     shipped, own = (Path(folder, "partial_parse.msgpack") for folder in (f"{config.dbt_dir}/target", config.target_dir))
     if shipped.exists() and not own.exists():
         arguments += ["--partial-parse-file-path", str(shipped)]
-    result = dbtRunner(callbacks=[_listener(hear)]).invoke(arguments)
+    with library_prints():  # it says which test failed, in the words of rows
+        result = dbtRunner(callbacks=[_listener(hear)]).invoke(arguments)
     if not isinstance(result.result, RunExecutionResult):
         raise TerminalError(
             f"dbt could not build: {_first_line(str(result.exception))}; see {config.target_dir}/dbt.log"

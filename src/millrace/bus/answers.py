@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from millrace import log
 from millrace.bus.events import NotAnEvent
 from millrace.errors import MillraceError, TransientError
+from millrace.terminal import printable
 
 
 @contextmanager
@@ -35,4 +36,4 @@ def answering(function: str) -> Iterator[None]:
 
 
 def _answer(status: int, error: MillraceError) -> HTTPException:
-    return HTTPException(response=Response(str(error), status, mimetype="text/plain"))
+    return HTTPException(response=Response(printable(error), status, mimetype="text/plain"))

@@ -1,4 +1,4 @@
-"""What is checked before a function hears of a request: its size, who sent it, and whether it can be an event at all.
+"""What is checked before a function hears of a request: method, size, who sent it, and whether it can be an event.
 
 The platform checks the caller's right to invoke; the token is checked here once more, because a right that was given
 to one account too many is not seen anywhere else. What is refused is answered 4xx with one log line, and no work is
@@ -28,6 +28,7 @@ Claims = Mapping[str, object]
 class _Refused(Exception):
     status: int
     why: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -45,28 +46,37 @@ class _Certificates:
         return self.answer
 
 
-def guard(caller: Caller | None, plain: tuple[str, ...] = ()) -> None:
+def guard(
+    caller: Caller | None, plain: tuple[str, ...] = (), *, reads: bool = False, anybody_may: bool = False
+) -> None:
     """Check every request of the function that is being loaded; only those called `plain` take other than events.
 
-    Without a caller anybody may call: on a laptop the door is the machine's own.
+    What is asked of a function is done, so it is asked by POST; one that `reads` answers the other methods itself.
+    Without a caller anybody may call, and the log says so unless that is meant: `anybody_may`.
     """
     app: Flask = current_app
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1  # of a body that does not say its length, no more is read
     claims_of = _verifier(caller) if caller else None
+    if caller is None and not anybody_may:
+        unset = "MILLRACE_PUSH_AUDIENCE and MILLRACE_PUSH_ACCOUNT are not set"
+        log.warning("anybody may call", function=app.name, why=unset)
 
     @app.before_request
     def check() -> None:
         try:
+            if request.method != "POST" and not reads:
+                raise _Refused(405, f"{request.method} is not answered; expected POST", {"Allow": "POST"})
             if (request.content_length or 0) > MAX_BODY_BYTES:
                 raise _Refused(413, f"a body of {request.content_length:,} bytes, of at most {MAX_BODY_BYTES:,}")
             if caller and claims_of:
                 _check_caller(caller, claims_of, request.headers.get("Authorization", ""))
             body = _body()
-            if app.name not in plain and request.method == "POST":
+            if app.name not in plain:
                 _check_event(request.headers, body)
         except _Refused as refused:
             log.warning("refused at the door", function=app.name, status=refused.status, why=refused.why)
-            raise HTTPException(response=Response(refused.why, refused.status, mimetype="text/plain")) from refused
+            answer = Response(refused.why, refused.status, refused.headers, mimetype="text/plain")
+            raise HTTPException(response=answer) from refused
 
 
 def _verifier(caller: Caller) -> Callable[[str], Claims]:

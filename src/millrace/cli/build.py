@@ -1,7 +1,5 @@
 """`millrace build`: let dbt build what is due."""
 
-import sys
-from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,9 +27,8 @@ def build(data_dir: Path, force: bool, as_json: bool) -> int:
 
     place = Place(data_dir.resolve())
     with place.alone(), opened(place) as pipeline:
-        recover(pipeline, lambda line: print(line, file=sys.stderr))  # noqa: T201 progress
-        with redirect_stdout(sys.stderr):  # where dbt says which test failed; the answer is ours
-            outcome = job.run(wiring.builder_of(BuildConfig.from_env()), retry=True, force=force)
+        recover(pipeline, output.tell)
+        outcome = job.run(wiring.builder_of(BuildConfig.from_env()), retry=True, force=force)
         newest = pipeline.warehouse.last_builds(1)
     bad = [node for node in outcome.build.nodes if not node.is_good] if outcome.build else []
     if as_json:

@@ -70,8 +70,7 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = tree, 
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        error.show()
-        return USAGE
+        return output.refuse(error)
     except BrokenPipeError:
         output.close()  # the reader has seen enough
         return 0

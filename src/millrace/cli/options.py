@@ -90,6 +90,7 @@ def source(command: F) -> F:
     for option in reversed(
         (
             click.option("--source-url", metavar="URL", help="A server of the source API; key in MILLRACE_SOURCE_KEY."),
+            click.option("--insecure-http", is_flag=True, help="Send the key to another machine over plain http."),
             click.option("--developers", type=int, default=5, show_default=True, help="Simulator: size of the team."),
             click.option("--days", type=int, default=90, show_default=True, help="Simulator: days of history."),
             click.option("--seed", type=int, default=1, show_default=True, help="Simulator: which company."),

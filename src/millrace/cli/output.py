@@ -6,6 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+import click
+
+from millrace.terminal import printable, printable_json
+
 DONE = 0
 ATTENTION = 1
 USAGE = 2
@@ -16,22 +20,42 @@ _closed = False
 
 
 def say(line: str) -> None:
-    """Print a line; once the reader of a pipe is gone, print nothing."""
-    try:
-        print(line, flush=True)  # noqa: T201 the command's answer
-    except BrokenPipeError:
-        close()
+    """Print one line, of which nothing is obeyed by a terminal; once the reader of a pipe is gone, print nothing."""
+    _print(printable(line))
+
+
+def tell(line: str) -> None:
+    """Print one line of how it goes, beside the answer."""
+    print(printable(line), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def say_json(value: object) -> None:
     """Print a value as JSON, for a program."""
-    say(json.dumps(value, indent=1, default=str))
+    _print(printable_json(json.dumps(value, indent=1, default=str)))
 
 
 def fail(code: int, why: object) -> int:
-    """Print an error, and return the exit code."""
-    print(f"error: {why}", file=sys.stderr)  # noqa: T201 the command's answer
+    """Print an error as one line, and return the exit code."""
+    print(f"error: {printable(why)}", file=sys.stderr)  # noqa: T201 the command's answer
     return code
+
+
+def refuse(error: click.ClickException) -> int:
+    """Print what is wrong with a command line, and return the exit code."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        hint = f"Try '{context.command_path} {context.help_option_names[0]}' for help."
+        print(f"{context.get_usage()}\n{hint}\n", file=sys.stderr)  # noqa: T201 the command's answer
+    # It repeats what was typed, or what a pattern of the shell made of it.
+    print(f"Error: {printable(error.format_message())}", file=sys.stderr)  # noqa: T201
+    return USAGE
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)  # noqa: T201 the command's answer
+    except BrokenPipeError:
+        close()
 
 
 def flush() -> None:
@@ -83,5 +107,5 @@ class Progress:
             return
         self._said_at, self._is_shown = now, True
         left_s = (now - self._started) * (total - done) / max(done, 1)
-        sys.stderr.write(f"\r\x1b[K{self._what} {100 * done // total} %, {note}, about {left_s:,.0f} s left")
+        sys.stderr.write(f"\r\x1b[K{self._what} {100 * done // total} %, {printable(note)}, about {left_s:,.0f} s left")
         sys.stderr.flush()

@@ -51,7 +51,7 @@ def list_(data_dir: Path, as_json: bool) -> int:
         output.say_json([asdict(entry) for entry in found])
         return DONE
     for entry in found:
-        output.say(f"{entry.id}  {entry.came_from}  {entry.reason}: {quarantine.printable(entry.message)}")
+        output.say(f"{entry.id}  {entry.came_from}  {entry.reason}: {entry.message}")
     if not found:
         output.say("nothing is in quarantine")
     return DONE
@@ -75,10 +75,12 @@ def show(entry_id: str, data_dir: Path, as_json: bool) -> int:
         output.say_json(asdict(shown))
         return DONE
     for name, value in asdict(shown.entry).items():
-        output.say(f"{name:<14} {quarantine.printable(str(value))}")
+        output.say(f"{name:<14} {value}")
     for failure in shown.failed_since:
         output.say(f"failed again   {failure}")
-    output.say(f"sample:\n{shown.sample}")
+    output.say("sample:")
+    for line in shown.sample.split("\n"):
+        output.say(f"  {line}")
     return DONE
 
 

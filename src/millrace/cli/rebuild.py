@@ -1,7 +1,5 @@
 """`millrace rebuild`: make the warehouse anew from the lake."""
 
-import sys
-from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,9 +28,8 @@ def rebuild(data_dir: Path, force: bool, as_json: bool) -> int:
 
     place = Place(data_dir.resolve())
     with place.alone():
-        rebuilt = make_anew(place, force, lambda line: print(line, file=sys.stderr))  # noqa: T201 progress
-        with redirect_stdout(sys.stderr):
-            outcome = job.run(wiring.builder_of(place.build_config()), force=True)
+        rebuilt = make_anew(place, force, output.tell)
+        outcome = job.run(wiring.builder_of(place.build_config()), force=True)
     if as_json:
         output.say_json(asdict(rebuilt) | {"state": outcome.state})
     else:

@@ -1,8 +1,10 @@
 """The one HTTP client of the extraction: JSON by GET, paced, retried within bounds, and only ever from one host.
 
 What is retried: 429 (and the 403 by which GitHub says the same), 5xx, a dropped connection, a time-out, a body that
-ends too early. `Retry-After` is obeyed. What is not: every other answer, because asking again gives the same. The key
-travels in the Authorization header alone and is in no message and no log line, also when the server repeats it.
+ends too early. `Retry-After` is obeyed, as long as all of it together is bearable. What is not: every other answer,
+because asking again gives the same, and an answer that was not complete at its deadline. What an answer may cost is in
+bodies.py. The key travels in the Authorization header alone and is in no message and no log line, also when the server
+repeats it.
 """
 
 import base64
@@ -11,29 +13,37 @@ import json
 import random
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import urllib3
+from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 
 from millrace import log
+from millrace.config import is_loopback
 from millrace.errors import ContractBroken, RouteMissing, SourceRefused, SourceUnavailable
+from millrace.extract import bodies, transport
 
 _ATTEMPTS = 5  # of one request; the waits between them add up to some ten seconds
 _WAIT_CAP_S = 20.0
 _RETRY_AFTER_CAP_S = 300.0
 _MAX_429 = 50  # in a row: with the default budget that is many minutes of refusals
-_MAX_BODY_BYTES = 256 << 20
-_CHUNK_BYTES = 1 << 20
+_MAX_IMPOSED_S = 3600.0  # of one task, by all Retry-After together: a limit by the hour has passed then
+_ANSWER_S = 120.0  # from the first byte to the last one of at most 32 MiB
+_READ_BYTES = 64 << 10
 
 _DROPPED = (
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
+    urllib3.exceptions.HTTPError,
+    zlib.error,
 )
 
 Clock = Callable[[], float]
@@ -85,12 +95,16 @@ class RateBudget:
 
 @dataclass(slots=True)
 class Effort:
-    """What an extraction cost: requests sent, how many were repeated, how many met the limit, seconds waited."""
+    """What an extraction cost: requests sent, how many were repeated, how many met the limit, seconds waited.
+
+    `imposed_s` are those seconds for which the source asked.
+    """
 
     requests: int = 0
     retries: int = 0
     rate_limited: int = 0
     waited_s: float = 0.0
+    imposed_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +124,32 @@ class _Setback:
     is_limit: bool = False
 
 
+class _Adapter(HTTPAdapter):
+    """Connects by way of some classes of pools."""
+
+    def __init__(self, pools: Mapping[str, type[urllib3.HTTPConnectionPool]]) -> None:
+        self._pools = dict(pools)
+        super().__init__()
+
+    def init_poolmanager(self, *given: Any, **named: Any) -> None:
+        super().init_poolmanager(*given, **named)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *given: Any, **named: Any) -> urllib3.ProxyManager:
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*given, **named)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def connections(answer_s: float = _ANSWER_S, clock: Clock = time.monotonic) -> requests.Session:
+    """Return connections to a source, whose answers raise transport.TooSlow `answer_s` seconds after their request."""
+    session = requests.Session()
+    adapter = _Adapter(transport.pools(answer_s, clock))
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
 @dataclass
 class SourceClient:
     """Asks one source API. `session` carries the connections; tests mount their own adapter on it."""
@@ -118,7 +158,7 @@ class SourceClient:
     key: str = field(repr=False)
     budget: RateBudget = field(default_factory=lambda: RateBudget(None, 1))
     timeout_s: float = 30.0
-    session: requests.Session = field(default_factory=requests.Session, repr=False)
+    session: requests.Session = field(default_factory=connections, repr=False)
     sleep: Sleep = time.sleep
     effort: Effort = field(default_factory=Effort)
 
@@ -129,11 +169,13 @@ class SourceClient:
         """
         if self.session.trust_env:
             surroundings = self.session.merge_environment_settings(self.base_url, {}, None, None, None)
-            self.session.proxies.update(surroundings["proxies"])
+            if not is_loopback(self.base_url):  # a proxy for it would be another machine that reads the key
+                self.session.proxies.update(surroundings["proxies"])
             self.session.verify = surroundings["verify"]
             self.session.trust_env = False
         self.session.auth = HTTPBasicAuth(self.key.encode(), b"")  # requests encodes a text as Latin-1, or fails
-        self.session.headers.update({"Accept": "application/json", "User-Agent": "millrace"})
+        self.session.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "millrace"})
+        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # none is kept, none is sent
 
     def for_task(self) -> "SourceClient":
         """The same connections and budget, with an account of its own."""
@@ -143,7 +185,7 @@ class SourceClient:
         """Give the JSON that the source answers.
 
         Raises SourceUnavailable (no usable answer within the retries), RouteMissing (404), SourceRefused (any other
-        4xx), ContractBroken (a redirect, HTML, JSON that nothing can be made of, or an answer that is too large).
+        4xx), ContractBroken (a redirect, HTML, JSON that nothing can be made of, or an answer that costs too much).
         """
         failed = refused = 0
         while True:
@@ -167,8 +209,16 @@ class SourceClient:
     def _attempt(self, path: str, parameters: Mapping[str, str | int]) -> "Answer | _Setback":
         try:
             response, body = self._send(path, parameters)
+        except transport.TooSlow:
+            raise SourceUnavailable(f"{self._place(path)}: the answer was not complete at its deadline") from None
         except _DROPPED as error:
+            if "got more than" in str(error):  # the words of http.client
+                raise ContractBroken(
+                    f"{self._place(path)}: more than 100 headers, or one of more than 64 KiB; expected fewer"
+                ) from None
             return _Setback(_transport_problem(error))
+        except bodies.TooCostly as error:
+            raise ContractBroken(f"{self._place(path)}: {error}") from None
         except ValueError as error:  # what requests says of a URL or a Location header that is none
             raise ContractBroken(
                 f"{self._place(path)}: an address that cannot be read ({type(error).__name__})"
@@ -179,7 +229,9 @@ class SourceClient:
             return _Setback(f"status {response.status_code}", _retry_after(response))
         self._check(path, response, body)
         try:
-            value = _json(body)
+            value = bodies.parsed(body)
+        except bodies.TooCostly as error:
+            raise ContractBroken(f"{self._place(path)}: {error}") from None
         except (json.JSONDecodeError, UnicodeDecodeError):
             self._refuse_html(path, response, body)
             return _Setback(f"{len(body)} bytes that are no complete JSON")
@@ -195,13 +247,8 @@ class SourceClient:
             allow_redirects=False,
             stream=True,
         ) as response:
-            chunks, size = [], 0
-            for chunk in response.iter_content(_CHUNK_BYTES):
-                size += len(chunk)
-                if size > _MAX_BODY_BYTES:
-                    raise ContractBroken(f"{self._place(path)}: an answer of more than {_MAX_BODY_BYTES} bytes")
-                chunks.append(chunk)
-            return response, b"".join(chunks)
+            chunks = response.raw.stream(_READ_BYTES, decode_content=False)
+            return response, bodies.unpacked(chunks, response.headers.get("Content-Encoding", ""))
 
     def _check(self, path: str, response: requests.Response, body: bytes) -> None:
         status = response.status_code
@@ -225,9 +272,9 @@ class SourceClient:
     def _said(self, body: bytes) -> str:
         """Give the server's own words, whichever of its error dialects it used, made safe for one log line."""
         try:
-            words = json.loads(body)
+            words: Any = bodies.parsed(body)
             words = next((words[name] for name in ("message", "error") if name in words), words)
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, RecursionError, bodies.TooCostly):
             words = body.decode("utf-8", "replace")
         text = str(words).strip()
         for secret in _forms_of(self.key):
@@ -240,6 +287,7 @@ class SourceClient:
             raise SourceUnavailable(
                 f"{self._place(path)}: over its rate limit {times} times in a row; lower MILLRACE_REQUESTS_PER_MINUTE"
             )
+        self._impose(path, wait_s)
         wait_s = min(_WAIT_CAP_S, 2.0**times) if wait_s is None else wait_s
         self.effort.waited_s += wait_s
         log.debug("over the rate limit", path=_without_query(path), wait_s=wait_s)
@@ -248,11 +296,20 @@ class SourceClient:
     def _back_off(self, path: str, setback: _Setback, failed: int) -> None:
         self.effort.retries += 1
         wait_s = setback.wait_s
+        self._impose(path, wait_s)
         if wait_s is None:
             wait_s = min(_WAIT_CAP_S, 0.5 * 2**failed) * random.uniform(0.5, 1.0)  # noqa: S311 jitter is no secret
         self.effort.waited_s += wait_s
         log.debug("asked again", path=_without_query(path), problem=setback.problem, wait_s=round(wait_s, 2))
         self.sleep(wait_s)
+
+    def _impose(self, path: str, wait_s: float | None) -> None:
+        """Count a wait that the source asks for; SourceUnavailable when it asks for too much in all."""
+        self.effort.imposed_s += wait_s or 0.0
+        if self.effort.imposed_s > _MAX_IMPOSED_S:
+            raise SourceUnavailable(
+                f"{self._place(path)}: Retry-After came to more than {_MAX_IMPOSED_S:,.0f} s in all; try again later"
+            )
 
     def _next_path(self, path: str, response: requests.Response) -> str | None:
         try:
@@ -275,13 +332,6 @@ class SourceClient:
 
 def _without_query(path: str) -> str:
     return path.partition("?")[0]
-
-
-def _json(body: bytes) -> object:
-    def no_number(text: str) -> NoReturn:
-        raise ValueError(f"{text} is no number of JSON")
-
-    return json.loads(body, parse_constant=no_number)
 
 
 def _forms_of(key: str) -> list[str]:
@@ -317,12 +367,12 @@ def _seconds(text: str) -> float:
 
 
 def _transport_problem(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         return "no answer in time"
     if "refused" in str(error):
         return "connection refused"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | urllib3.exceptions.ProtocolError):
         return "the body ended too early"
-    if isinstance(error, requests.exceptions.ContentDecodingError):
+    if isinstance(error, zlib.error):
         return "a body that cannot be decompressed"
     return "the connection failed"

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +12,11 @@ from pathlib import Path
 from millrace.config import ApiConfig, BuildConfig, CollectConfig, LoadConfig
 from millrace.errors import ConfigError
 from millrace.laptop.project import PROJECT as PROJECT
+
+_OURS = re.compile(
+    r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running|dbt|homes|source\.json|emulated|buckets"
+)
+"""The names of what is in a data directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +119,36 @@ class Place:
             memory=settings["MILLRACE_MEMORY"],
         )
 
+    def keep_private(self) -> None:
+        """Take from other users of the machine the right to read what is here, as earlier versions gave it to them.
+
+        A folder that holds anything else is not ours alone, and stays as it is; of its content only ours is changed.
+        """
+        found = list(self.root.iterdir())
+        ours = [path for path in found if _OURS.fullmatch(path.name)]
+        for path in ours if len(ours) < len(found) else [self.root, *ours]:
+            status = path.lstat()
+            is_ours = status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode)
+            if is_ours and status.st_mode & 0o077:
+                path.chmod(stat.S_IMODE(status.st_mode) & 0o700)
+
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other runs out; ConfigError when one is there."""
+        """Keep other runs out, and all that is written private to this user; ConfigError when another run is there."""
+        before = os.umask(0o077)  # of the process: DuckDB, dbt and the simulator write here too
+        try:
+            with self._alone():
+                yield
+        finally:
+            os.umask(before)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         import fcntl  # Windows has none; there the collector only sends, and needs no lock of a data directory
 
         try:
             self.root.mkdir(parents=True, exist_ok=True)
+            self.keep_private()
             file = self.running.open("a+")
         except OSError as error:
             raise ConfigError(f"{self.root} cannot be used as data directory: {error.strerror}") from error

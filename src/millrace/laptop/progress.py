@@ -9,8 +9,10 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from millrace.build.dbt import Node
+from millrace.terminal import printable
 
 _HEARTBEAT_S = 5.0
 
@@ -27,9 +29,9 @@ class Watcher(logging.Handler):
         self._is_live = self._console.is_terminal
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description:<24}"),
+            TextColumn("{task.description:<24}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(),
             console=self._console,
             disable=not self._is_live,
@@ -54,9 +56,9 @@ class Watcher(logging.Handler):
     def say(self, line: str) -> None:
         """Show a line of its own."""
         if self._is_live:
-            self._console.print(line, highlight=False, markup=False)
+            self._console.print(Text(printable(line)))
         else:
-            print(line, file=sys.stderr, flush=True)  # noqa: T201 the answer of a command
+            print(printable(line), file=sys.stderr, flush=True)  # noqa: T201 the answer of a command
         self._said_at = time.monotonic()
 
     def hear(self, node: Node, total: int) -> None:
@@ -84,9 +86,10 @@ class Watcher(logging.Handler):
                 self._objects += 1
                 self._show("load", f"{self._objects:,} objects")
             case "quarantined":
-                self.say(f"  quarantined {shown(str(fields['object']))}: {fields['error']}")
+                self.say(f"  quarantined {fields['object']}: {fields['error']}")
 
     def _show(self, step: str, note: str, total: int | None = None, advance: int = 0) -> None:
+        step, note = printable(step), printable(note)
         if step not in self._tasks:
             self._tasks[step] = self._progress.add_task(step, total=total, note=note)
         self._progress.update(self._tasks[step], note=note, total=total, advance=advance)
@@ -99,11 +102,6 @@ class Watcher(logging.Handler):
     def _heartbeat(self, line: str) -> None:
         if not self._is_live and time.monotonic() - self._said_at > _HEARTBEAT_S:
             self.say(f"  {line}")
-
-
-def shown(name: str) -> str:
-    """Give a name as one line that cannot move a terminal's cursor."""
-    return name if name.isprintable() else repr(name)
 
 
 def _extracted(fields: dict[str, object]) -> str:

@@ -9,13 +9,14 @@ from typing import Any
 import duckdb
 from rich.console import Console
 from rich.table import Table as Grid
+from rich.text import Text
 
 from millrace.build.dbt import Build
 from millrace.laptop.data_dir import Place
 from millrace.laptop.drops import Drop
-from millrace.laptop.progress import shown
 from millrace.laptop.simulated_usage import Usage
 from millrace.runs.reconcile import Reconciliation
+from millrace.terminal import printable
 
 _MARTS = {  # the first column is the newest first, then the third, then the second
     "velocity": ("week", "repo_name", "total_prs", "active_developers", "avg_cycle_time_hours", "ai_line_share"),
@@ -82,26 +83,30 @@ class Report:
             for name, (columns, rows) in _marts(self.place.published).items():
                 console.print(_grid(name, columns, rows))
         for drop in self.drops:
-            console.print(
-                f"{shown(drop.file)}: {drop.outcome}: {drop.detail}", highlight=False, markup=False, soft_wrap=True
-            )
+            _say(console, f"{drop.file}: {drop.outcome}: {drop.detail}")
         if self.tables:
-            console.print("\nreconciliation (rows)", style="bold")
+            console.print()
+            _say(console, "reconciliation (rows)", "bold")
         for line in self.tables:
-            console.print(sentence(line), highlight=False, soft_wrap=True)
+            _say(console, sentence(line))
         if self.usage is not None:
-            console.print(usage_sentence(self.usage), highlight=False, soft_wrap=True)
+            _say(console, usage_sentence(self.usage))
         if self.tables and not any(line.inserted or line.updated for line in self.tables):
-            console.print("nothing new: the source has no row that the warehouse does not have", soft_wrap=True)
+            _say(console, "nothing new: the source has no row that the warehouse does not have")
         if self.build is not None:
-            console.print(_built(self.build), highlight=False, soft_wrap=True)
+            console.print()
+            _say(console, _built(self.build))
             for node in self.build.nodes:
                 if not node.is_good:
-                    console.print(
-                        f"  {node.status}: {node.name}: {node.message}", style="red", markup=False, soft_wrap=True
-                    )
-        steps = " · ".join(f"{step} {seconds:.1f} s" for step, seconds in self.seconds.items())
-        console.print(f"\n{steps}\n{self.place.published}", highlight=False, soft_wrap=True)
+                    _say(console, f"  {node.status}: {node.name}: {node.message}", "red")
+        console.print()
+        _say(console, " · ".join(f"{step} {seconds:.1f} s" for step, seconds in self.seconds.items()))
+        _say(console, str(self.place.published))
+
+
+def _say(console: Console, line: str, style: str = "") -> None:
+    """Print one line: a `Text` is text, where rich reads markup, links and emoji out of a `str`."""
+    console.print(Text(printable(line), style), soft_wrap=True)
 
 
 def _marts(path: Path) -> dict[str, tuple[Sequence[str], list[tuple[Any, ...]]]]:
@@ -140,10 +145,10 @@ def _grid(name: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> Gri
     return grid
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> Text:
     if value is None:
-        return ""
-    return f"{value:,.2f}" if isinstance(value, float | Decimal) else str(value)
+        return Text()
+    return Text(f"{value:,.2f}" if isinstance(value, float | Decimal) else printable(value))
 
 
 def sentence(line: Reconciliation) -> str:
@@ -169,4 +174,4 @@ def usage_sentence(usage: Usage) -> str:
 def _built(build: Build) -> str:
     bad = [node for node in build.nodes if not node.is_good]
     verdict = "all passed" if not bad else f"{len(bad)} not good"
-    return f"\ndbt: {build.count('model')} models, {build.count('test', 'unit_test')} tests, {verdict}"
+    return f"dbt: {build.count('model')} models, {build.count('test', 'unit_test')} tests, {verdict}"

@@ -1,8 +1,7 @@
 """A run of the whole pipeline on this machine, from the source to the marts."""
 
-import sys
 import time
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -85,8 +84,7 @@ def _place(options: RunOptions, engine: Engine) -> Place:
 
 
 def _build(options: RunOptions, watcher: Watcher, report: Report) -> None:
-    with redirect_stdout(sys.stderr):  # where dbt says which test failed; the answer is ours
-        outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.hear), force=options.force)
+    outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.hear), force=options.force)
     if outcome.build is not None:
         report.build = outcome.build
         report.seconds["build"] = outcome.build.seconds

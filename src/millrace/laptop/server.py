@@ -5,9 +5,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
+from fastapi import FastAPI
 
 from millrace import log, wiring
 from millrace.errors import ConfigError, Step
+from millrace.laptop.callers import BACKLOG, Faults, Limits, protocol
 from millrace.laptop.data_dir import Place
 from millrace.laptop.status import collecting
 from millrace.status.remedies import laptop
@@ -36,12 +38,27 @@ def serve(place: Place, port: int, say: Callable[[str], None]) -> None:
     """Serve the marts of a data directory until the process is stopped; ConfigError when there is nothing to serve."""
     if not place.root.exists():
         raise ConfigError(f"nothing has run in {place.root} yet", step=Step.BEGIN)
+    place.keep_private()
     door = listening(port)
     app = wiring.api_of(place.api_config(), laptop(place.root), lambda: collecting(place), (_LOOPBACK, "localhost"))
     log.start()
     with door:
         where = f"http://{_LOOPBACK}:{door.getsockname()[1]}"
         say(f"{where} shows the marts of {place.root}; Ctrl-C ends it")
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
         with suppress(KeyboardInterrupt):  # the way to end it
-            server.run([door])
+            server_of(app, Limits.of_process(), Faults()).run([door])
+
+
+def server_of(app: FastAPI, limits: Limits, faults: Faults) -> uvicorn.Server:
+    """Return the server of an application, whose callers keep to the limits."""
+    faults.hear_libraries()
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=protocol(limits, faults),
+            backlog=BACKLOG,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+    )

@@ -1,6 +1,7 @@
 """The source of a run: a server that was named, or the simulator as a process of its own."""
 
 import json
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from millrace.laptop.project import SIMULATOR
 SIMULATOR_KEY = "cursor-sim-dev-key"
 
 
-NO_SOURCE = {"MILLRACE_SOURCE_URL": "http://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
+NO_SOURCE = {"MILLRACE_SOURCE_URL": "https://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
 """Settings for a pipeline that reads no source."""
 
 
@@ -27,6 +28,7 @@ class SourceOptions:
     """Which source a run reads: the server at `source_url`, or a simulator with these options."""
 
     source_url: str | None = None
+    insecure_http: bool = False
     developers: int = 5
     days: int = 90
     seed: int = 1
@@ -60,13 +62,22 @@ class SourceOptions:
 
 
 @contextmanager
-def simulator(arguments: Sequence[str]) -> Iterator[str]:
-    """Start the simulator with some arguments; gives its URL. It ends with the block, or with this process."""
+def simulator(arguments: Sequence[str], key: str) -> Iterator[str]:
+    """Start the simulator with some arguments; gives its URL. It ends with the block, or with this process.
+
+    The key goes by its environment: arguments of a process are shown to every user of the machine.
+    """
     command = [sys.executable, "-m", "simulator", "--port", "0", "--exit-with-parent", *arguments]
     with (
         tempfile.TemporaryFile("w+") as complaints,
         subprocess.Popen(  # noqa: S603 our own module; the arguments are checked by argparse
-            command, cwd=SIMULATOR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True
+            command,
+            cwd=SIMULATOR,
+            env=config.environment_of_child({"SIMULATOR_KEY": key}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
         ) as process,
     ):
         try:
@@ -84,13 +95,23 @@ def simulator(arguments: Sequence[str]) -> Iterator[str]:
 def source_settings(
     source: SourceOptions, place: Place, stack: ExitStack, say: Callable[[str], None]
 ) -> dict[str, str]:
-    """Return the settings of the source: the server that was named, or a simulator that runs as long as `stack`."""
-    key = config.source_key(SIMULATOR_KEY)
-    place.belongs_to(source.name)
+    """Return the settings of the source: the server that was named, or a simulator that runs as long as `stack`.
+
+    Raises ConfigError when the key may not go to that server, or the data directory holds another source's rows.
+    """
     if source.source_url:
-        return {"MILLRACE_SOURCE_URL": source.source_url, "MILLRACE_SOURCE_KEY": key}
+        may_be_insecure = source.insecure_http or config.may_be_insecure()
+        named = {
+            "MILLRACE_SOURCE_URL": config.source_url(source.source_url, may_be_insecure),
+            "MILLRACE_SOURCE_KEY": config.source_key(SIMULATOR_KEY),
+            "MILLRACE_INSECURE_HTTP": "1" if may_be_insecure else "",
+        }
+        place.belongs_to(source.name)
+        return named
+    place.belongs_to(source.name)
     say("starting the simulator")
-    url = stack.enter_context(simulator([*_simulator_arguments(source), "--key", key]))
+    key = secrets.token_urlsafe(24)  # its own: the user's is for the server that it belongs to
+    url = stack.enter_context(simulator(_simulator_arguments(source), key))
     paced = {} if source.limiter else {"MILLRACE_REQUESTS_PER_MINUTE": "0"}
     return {"MILLRACE_SOURCE_URL": url, "MILLRACE_SOURCE_KEY": key} | paced
 

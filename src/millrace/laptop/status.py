@@ -13,6 +13,7 @@ from millrace.status import remedies, report, text
 from millrace.status.report import Beside, Found
 from millrace.status.state import Collecting, Status
 from millrace.status.store import Store
+from millrace.terminal import printable_json
 from millrace.warehouse.duckdb import builds
 from millrace.warehouse.duckdb.read_only import Held, glance
 from millrace.warehouse.reading import AtWork, NothingYet
@@ -22,7 +23,7 @@ EXIT_CODES = {"live": 0, "syncing": 0, "stale": 1, "empty": 1, "error": 3}
 
 def show(now: Status, say: Callable[[str], None], is_json: bool) -> None:
     """Print a status."""
-    for line in [now.to_json()] if is_json else text.lines(now):
+    for line in printable_json(now.to_json()).split("\n") if is_json else text.lines(now):
         say(line)
 
 

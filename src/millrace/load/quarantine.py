@@ -27,6 +27,7 @@ from millrace.lake.names import DroppedFile, RawPart
 from millrace.load import handler
 from millrace.load.handler import Loader
 from millrace.runs import build_requests
+from millrace.terminal import printable
 from millrace.warehouse import Ledger, LedgerEntry, parquet
 from millrace.warehouse.parquet import Caps
 
@@ -77,7 +78,7 @@ class Entry:
         """Where the bytes came from, on one line that a terminal can show."""
         if self.version is None:
             return "unknown"
-        return printable(f"{self.version.bucket}/{self.version.name}#{self.version.generation}").replace("\n", "\\n")
+        return printable(f"{self.version.bucket}/{self.version.name}#{self.version.generation}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +184,6 @@ def discard(desk: Loader, entry_id: str, why: str) -> Discarded:
 def settled(ledger: Ledger) -> Ledger:
     """Return the ledger as the sums of a run should see it: a part that was loaded from quarantine is loaded, once."""
     return _Settled(ledger)
-
-
-def printable(text: str) -> str:
-    """Give a text that a terminal shows and does not obey: what is no plain character is escaped."""
-    return "".join(mark if mark.isprintable() or mark == "\n" else ascii(mark)[1:-1] for mark in text)
 
 
 class _Settled:
@@ -322,7 +318,8 @@ def _sample(path: Path) -> str:
     if head.startswith(b"PAR1"):
         with contextlib.suppress(BadObject, OSError, pa.ArrowException, ValueError):
             text = _first_rows(path)
-    return printable(text or "the object is empty")[:_SAMPLE_CHARACTERS]
+    lines = (text or "the object is empty").split("\n")
+    return "\n".join(map(printable, lines))[:_SAMPLE_CHARACTERS]
 
 
 def _first_rows(path: Path) -> str:
@@ -337,7 +334,7 @@ def _first_rows(path: Path) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(printable(text).split())[:500]
+    return printable(" ".join(text.split()))[:500]
 
 
 def _to_json(fields: dict[str, str]) -> bytes:

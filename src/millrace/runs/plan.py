@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
 from millrace import log
@@ -13,6 +13,8 @@ from millrace.lake import Lake, ObjectExists, ObjectMissing, create_once
 from millrace.lake.documents import parsed
 from millrace.lake.names import PlanKey
 from millrace.tables import children_of
+
+_MOST_AHEAD = timedelta(hours=1)
 
 
 class PlanMissing(TerminalError):
@@ -28,21 +30,30 @@ class Order:
     full_refresh: bool = False
 
     @classmethod
-    def parse(cls, scheduled_at: str | None, body: bytes) -> Self:
-        """Read the scheduler's header (none: now) and the JSON body, both of whose fields may be left out."""
+    def parse(cls, scheduled_at: str | None, body: bytes, now: datetime | None = None) -> Self:
+        """Read the scheduler's header (none: now) and the JSON body, both of whose fields may be left out.
+
+        Raises NotAnEvent for anything else, and for a time that is more than an hour ahead of `now` (the clock's): a
+        run of the future would be the newest one until then.
+        """
+        now = now or datetime.now(UTC)
         try:
             fields = json.loads(body or b"{}")
             since, full_refresh = fields.pop("since", None), fields.pop("full_refresh", False)
             if fields or not isinstance(full_refresh, bool):
                 raise ValueError
-            moment = datetime.fromisoformat(scheduled_at) if scheduled_at else datetime.now(UTC)
+            moment = datetime.fromisoformat(scheduled_at) if scheduled_at else now
             if moment.tzinfo is None:
                 raise ValueError
-            return cls(moment.astimezone(UTC), None if since is None else date.fromisoformat(since), full_refresh)
+            is_ahead = moment - now > _MOST_AHEAD
+            order = cls(moment.astimezone(UTC), None if since is None else date.fromisoformat(since), full_refresh)
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             raise NotAnEvent(
                 'a JSON object like {"since": "2026-01-31", "full_refresh": true} was expected, and a time by RFC 3339'
             ) from None
+        if is_ahead:
+            raise NotAnEvent(f"the schedule time {order.scheduled_at} was expected within an hour of {now}")
+        return order
 
 
 @dataclass(frozen=True, slots=True)

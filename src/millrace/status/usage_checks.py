@@ -96,7 +96,7 @@ def lines(diagnosis: Diagnosis, place: Place) -> list[str]:
         for source, (events, cost) in diagnosis.money.items()
     ]
     if diagnosis.unpriced:
-        said.append(f"\nwithout a price ({remedy(Step.ADD_PRICE, place)}):")
+        said += ["", f"without a price ({remedy(Step.ADD_PRICE, place)}):"]
     said += [
         f"  {each.name}: {each.tokens:,} tokens of {each.responses:,} responses, {each.first_day} to {each.last_day}"
         for each in diagnosis.unpriced
@@ -106,12 +106,12 @@ def lines(diagnosis: Diagnosis, place: Place) -> list[str]:
         ("users who are no known developer", diagnosis.users, Step.MAP_USER),
     ):
         if found:
-            said.append(f"\n{what} ({remedy(step, place)}):")
+            said += ["", f"{what} ({remedy(step, place)}):"]
         said += [f"  {each.name}: {_usd(each.cost_usd)} for {each.responses:,} responses" for each in found]
     if diagnosis.unusable_rows:
-        said.append(f"\n{diagnosis.unusable_rows:,} loaded rows cannot be counted; staging.stg_usage_events has them")
+        said += ["", f"{diagnosis.unusable_rows:,} loaded rows cannot be counted; staging.stg_usage_events has them"]
     if diagnosis.skipped:
-        said.append("\nlines of this machine's logs that gave no event:")
+        said += ["", "lines of this machine's logs that gave no event:"]
     said += [f"  {agent} {reason}: {count:,}" for (agent, reason), count in sorted(diagnosis.skipped.items())]
     return said
 

@@ -51,6 +51,11 @@ def test_nothing_but_a_question_is_answered(client: FlaskClient, method: str) ->
     assert (answer.status_code, answer.headers["Content-Type"]) == (405, "application/problem+json")
 
 
+def test_head_is_answered_without_a_body(client: FlaskClient) -> None:
+    full, head = client.get("/page/app.js"), client.head("/page/app.js")
+    assert (head.status_code, head.headers["ETag"], head.data) == (200, full.headers["ETag"], b"")
+
+
 def test_what_comes_with_a_question_is_not_read(client: FlaskClient) -> None:
     assert client.get("/", data=b"x" * 1000, content_type="application/json").status_code == 200
 

@@ -68,9 +68,47 @@ def test_the_configuration_does_not_show_the_key(functions: Deployed) -> None:
     assert config.source_key not in shown
 
 
-def test_a_get_is_refused(functions: Deployed) -> None:
-    client = functions.application("load", "load").test_client()
-    assert client.get("/", headers=headers(events.MESSAGE)).status_code == 405
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize(
+    ("folder", "target", "signature"),
+    [
+        ("load", "load", "cloudevent"),
+        ("load", "sweep", "http"),
+        ("extract", "start_run", "http"),
+        ("extract", "extract_repos", "cloudevent"),
+    ],
+)
+def test_what_is_done_is_asked_by_post(
+    functions: Deployed, method: str, folder: str, target: str, signature: str
+) -> None:
+    client = functions.application(folder, target, signature).test_client()
+    answer = client.open("/", method=method, headers=headers(events.MESSAGE))
+    assert (answer.status_code, answer.headers["Allow"], list(functions.lake.list(""))) == (405, "POST", [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        pytest.param({"MILLRACE_BUS": "pubsub:///projects/p"}, 1, id="no caller is named"),
+        pytest.param(
+            {
+                "MILLRACE_BUS": "pubsub:///projects/p",
+                "MILLRACE_PUSH_AUDIENCE": "https://load.example",
+                "MILLRACE_PUSH_ACCOUNT": "caller@p.iam.gserviceaccount.com",
+            },
+            0,
+            id="a caller is named",
+        ),
+        pytest.param({}, 0, id="in this process"),
+    ],
+)
+def test_an_open_door_is_one_line_of_the_log(
+    functions: Deployed, logged: io.StringIO, settings: dict[str, str], warned: int
+) -> None:
+    functions.configure(**settings)
+    functions.application("load", "load")
+    functions.application("api", "api", "http")
+    assert logged.getvalue().count("anybody may call") == warned
 
 
 def test_an_error_that_nobody_foresaw_is_500() -> None:

@@ -87,7 +87,7 @@ def test_the_extract_package_starts_a_run_and_extracts_a_table(
 def test_the_load_package_loads_one_dropped_file_and_sets_another_aside(
     load: Package, tmp_path: Path, snowflake_at: str
 ) -> None:
-    given = settings(tmp_path, "http://x", "k", snowflake_at)
+    given = settings(tmp_path, "https://x", "k", snowflake_at)
     address = Address.parse(given["MILLRACE_WAREHOUSE"], given["MILLRACE_SNOWFLAKE_KEY"])
     snowflake.provision(address, f"file://{tmp_path}/lake/raw/")
     drop = tmp_path / "lake" / "drop" / "repos"
@@ -106,7 +106,7 @@ def test_the_load_package_loads_one_dropped_file_and_sets_another_aside(
 def test_the_api_package_answers_many_at_a_time_and_says_that_nothing_is_published_yet(
     api: Package, tmp_path: Path, snowflake_at: str
 ) -> None:
-    given = settings(tmp_path, "http://x", "k", snowflake_at) | {"MILLRACE_PROJECT": "acme", "THREADS": "40"}
+    given = settings(tmp_path, "https://x", "k", snowflake_at) | {"MILLRACE_PROJECT": "acme", "THREADS": "40"}
     address = Address.parse(given["MILLRACE_WAREHOUSE"], given["MILLRACE_SNOWFLAKE_KEY"])
     snowflake.provision(address, f"file://{tmp_path}/lake/raw/")
     with api.serving("api", "http", given, tmp_path / "log") as function, ThreadPoolExecutor(40) as people:
@@ -123,7 +123,7 @@ def test_the_api_package_answers_many_at_a_time_and_says_that_nothing_is_publish
 
 
 def test_the_job_package_builds_an_empty_warehouse(dbt_runner: Package, tmp_path: Path) -> None:
-    done = dbt_runner.run("python", "main.py", **settings(tmp_path, "http://x", "k"))
+    done = dbt_runner.run("python", "main.py", **settings(tmp_path, "https://x", "k"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "published.duckdb").exists()
 

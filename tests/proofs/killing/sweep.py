@@ -61,7 +61,7 @@ def sweep(folder: Path, clean: End) -> Iterator[Sweep]:
     os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # it removes what killed runs leave, and need not say so
     resource_tracker.ensure_running()
     del os.environ["PYTHONWARNINGS"]
-    with simulator([*WORLD, "--key", SIMULATOR_KEY]) as source:
+    with simulator(WORLD, SIMULATOR_KEY) as source:
         spawning = multiprocessing.get_context("spawn")
         with spawning.Pool(_JOBS, initializer=_hatch, initargs=(folder, source)) as pool:
             yield Sweep(pool, clean)

@@ -1,0 +1,74 @@
+"""Text as a terminal shows it and does not obey: what others wrote moves no cursor, hides nothing and makes no line.
+
+Every line that a command prints goes through `printable`; a program's own line breaks are separate lines.
+"""
+
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+
+# Characters that `str.isprintable` lets through although a terminal shows nothing for them (Unicode's
+# Default_Ignorable_Code_Point, and the blank of Braille): with them one name looks like another.
+_UNSEEN = frozenset(
+    [
+        *"\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0",
+        *map(chr, range(0x180B, 0x1810)),
+        *map(chr, range(0xFE00, 0xFE10)),
+        *map(chr, range(0xE0100, 0xE01F0)),
+    ]
+)
+
+_LEFT_BY_JSON = re.compile(
+    "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb" + "".join(_UNSEEN) + "]"
+)
+
+
+def printable(text: object) -> str:
+    """Return a text as one line: control, formatting and invisible characters are escaped as Python writes them."""
+    return "".join(mark if mark.isprintable() and mark not in _UNSEEN else _escaped(mark) for mark in str(text))
+
+
+def printable_json(text: str) -> str:
+    """Return the same JSON, in which the characters that JSON leaves and a terminal obeys or hides are escaped."""
+    return _LEFT_BY_JSON.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
+
+
+def _escaped(mark: str) -> str:
+    return ascii(mark)[1:-1]
+
+
+@contextmanager
+def library_prints() -> Iterator[None]:
+    """Send what a library prints to standard error, each line indented and printable: the answer is the command's."""
+    stream = _PrintableErrors()
+    try:
+        with redirect_stdout(stream):
+            yield
+    finally:
+        stream.end()
+
+
+class _PrintableErrors(io.TextIOBase):
+    """Standard error, whose lines are indented and made printable."""
+
+    def __init__(self) -> None:
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        """Print the lines that are complete, and keep the rest."""
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            sys.stderr.write(f"  {printable(line)}\n" if line.strip() else "\n")
+        return len(text)
+
+    def flush(self) -> None:
+        """Send the complete lines."""
+        sys.stderr.flush()
+
+    def end(self) -> None:
+        """Print a last line without an end."""
+        if self._begun:
+            self.write("\n")
