@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from millrace.laptop.usage_pipeline import Cycle, Road
 
 _PUBLISH_EVERY_S = 2.0
+_MOST_NAMED = 10
 
 
 @click.command(short_help="Count what the coding agents of this machine used.")
@@ -253,7 +255,8 @@ def _counts(tick: "Tick") -> dict[str, Any]:
     """Return a tick for a program."""
     fields = asdict(tick)
     fields["skipped"] = {f"{agent} {reason}": n for (agent, reason), n in tick.skipped.items()}
-    fields["bad_files"] = {str(path): reason for path, reason in tick.bad_files.items()}
+    for name in ("bad_files", "gone", "torn"):
+        fields[name] = {str(path): found for path, found in fields[name].items()}
     return fields
 
 
@@ -273,6 +276,13 @@ def _show_tick(tick: "Tick", done: str) -> int:
 def _show_bad_files(tick: "Tick") -> None:
     for path, reason in tick.bad_files.items():
         say(f"look: {path} cannot be read: {reason}")
+    for path, size_bytes in islice(tick.gone.items(), _MOST_NAMED):
+        say(f"look: a log of which {size_bytes:,} bytes were read is gone, with what was not read of it: {path}")
+    for path, size_bytes in islice(tick.torn.items(), _MOST_NAMED):
+        say(f"look: {path} ends in {size_bytes:,} bytes that are no complete line; they count once they are")
+    for found, what in ((tick.gone, "are gone"), (tick.torn, "end so")):
+        if len(found) > _MOST_NAMED:
+            say(f"look: {len(found) - _MOST_NAMED:,} more logs {what}; --json names each")
 
 
 def _show_shipment(shipment: "Shipment") -> int:

@@ -49,7 +49,7 @@ class Root:
             return False
         if self.agent in _EXTENSIONS:
             return path.name == _DOCUMENT and path.parent.parent == self.path
-        return path.suffix == ".jsonl"
+        return _is_transcript(path.name)
 
     def logs(self, hear: Hear) -> Iterator[Path]:
         """Give the logs that there are, in the order of their names; `hear` is told of folders that cannot be read."""
@@ -60,7 +60,7 @@ class Root:
         else:
             for folder, folders, names in os.walk(self.path, onerror=lambda error: _tell(error, hear)):
                 folders.sort()
-                paths = (Path(folder, name) for name in sorted(names) if name.endswith(".jsonl"))
+                paths = (Path(folder, name) for name in sorted(names) if _is_transcript(name))
                 yield from (path for path in paths if _is_plain(path))
 
     def session_id(self, log: Path) -> str | None:
@@ -144,6 +144,10 @@ def _subfolders(folder: Path, hear: Hear) -> list[Path]:
     except OSError as error:
         _tell(error, hear)
         return []
+
+
+def _is_transcript(name: str) -> bool:
+    return name.lower().endswith(".jsonl")  # some file systems and tools change the case of a name
 
 
 def _is_plain(path: Path) -> bool:

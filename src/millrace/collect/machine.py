@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from millrace.collect import lock
+from millrace.collect import lock, outbox
 from millrace.collect.checkpoints import Store
 from millrace.collect.collector import Collector
 from millrace.collect.discovery import Platform, Root, discover
@@ -26,7 +26,7 @@ class Machine:
     @property
     def spool(self) -> Path:
         """Where files wait to be sent."""
-        return self.state / "spool"
+        return outbox.spool_of(self.state)
 
     def roots(self) -> list[Root]:
         """Give the places where the agents keep logs, also those that do not exist yet."""
