@@ -290,6 +290,18 @@ def test_a_log_that_stays_torn_is_named(machine: Machine, agent: str) -> None:
     assert machine.collect() == Tick(looked_at=1)
 
 
+@pytest.mark.parametrize("end", [b'"output_tokens": 7}', b'"usage": {"input_tokens": 4, "output_tokens": 7}}', b"{"])
+def test_a_last_line_that_only_ends_in_an_object_waits_for_its_end(machine: Machine, end: bytes) -> None:
+    log = machine.log("claude")
+    log.write_bytes(GOOD[: GOOD.index(end) + len(end)])
+    written_at = datetime.fromtimestamp(log.stat().st_mtime, UTC)
+    machine.now = lambda: written_at + timedelta(hours=1)
+    assert machine.run() == []
+    with log.open("ab") as file:
+        file.write(GOOD[GOOD.index(end) + len(end) :])
+    assert set(outputs(machine.run())) == {"m9"}
+
+
 def as_before(state: Path) -> None:
     """Make the state one that a collector left which noted neither readings nor bytes before the offset."""
     with closing(sqlite3.connect(state / "state.sqlite")) as connection, connection:

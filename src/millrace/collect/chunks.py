@@ -15,7 +15,7 @@ from millrace.collect.cursor_rows import read_rows
 from millrace.collect.parsers import cursor
 from millrace.collect.parsers.agents import Agent
 from millrace.collect.parsers.fields import Reason
-from millrace.collect.parsers.reading import CAPS, Caps, LogState, Reading, is_torn
+from millrace.collect.parsers.reading import CAPS, TORN, Caps, LogState, Reading
 from millrace.errors import MillraceError
 
 CHUNK_BYTES = 4 << 20
@@ -150,7 +150,7 @@ def _of_lines(
         file.seek(0)
         head = file.read(_HEAD_BYTES)
         file.seek(state.offset_bytes)
-        rest, is_last = b"", False
+        rest, is_last, closed = b"", False, None
         while not is_last:
             chunk = file.read(chunk_bytes)
             is_last = len(chunk) < chunk_bytes
@@ -159,16 +159,21 @@ def _of_lines(
             used = reading.state.offset_bytes - state.offset_bytes
             tail, rest = _last(tail, content[:used]), content[used:]
             state = reading.state
-            is_closed = is_last and bool(rest) and is_still() and not is_torn(rest, caps)
-            unread = len(rest) if is_last and not is_closed else 0
+            closed = closed_by(agent, rest, state, caps) if is_last and rest and is_still() else None
+            unread = len(rest) if is_last and closed is None else 0
             yield Piece(reading, Progress(state, _mark(head, tail)), len(chunk), is_anew, unread)
             is_anew = False
-        if is_closed:
-            reading = agent.read(rest + b"\n", state, caps)
-            # The newline is not in the file: should it still come, it ends an empty line.
-            state = replace(reading.state, offset_bytes=state.offset_bytes + len(rest))
-            progress = Progress(state, _mark(head, _last(tail, rest)))
-            yield Piece(replace(reading, state=state), progress, 0, is_anew=False)
+        if closed is not None:
+            yield Piece(closed, Progress(closed.state, _mark(head, _last(tail, rest))), 0, is_anew=False)
+
+
+def closed_by(agent: Agent, rest: bytes, state: LogState, caps: Caps = CAPS) -> Reading | None:
+    """Return what the end of a log says as a line of its own; None when it is no whole line, and may become one."""
+    reading = agent.read(rest + b"\n", state, caps)
+    if not reading.used and (reading.skipped.keys() & {*TORN, Reason.TOO_LARGE, Reason.TOO_DEEP} or not rest.strip()):
+        return None
+    # The newline is not in the file: should it still come, it ends an empty line.
+    return replace(reading, state=replace(reading.state, offset_bytes=state.offset_bytes + len(rest)))
 
 
 def _of_document(path: Path, agent: Agent, fresh: LogState, caps: Caps) -> Piece:

@@ -139,6 +139,7 @@ class Collector:
         kept, and sent by the first tick that does not leave them out. When nothing is new, nothing is written.
         """
         tick = Tick()
+        self._store.roll_back()  # what an earlier tick could not undo
         from_us = None if since is None else records.to_microseconds(datetime.combine(since, time(), UTC))
         try:
             self._read_all(list(self._due(only, tick)), from_us, tick, hear)

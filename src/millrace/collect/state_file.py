@@ -122,11 +122,11 @@ class StateFile:
 def _naming(folder: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the second is of a message of SQLite that quotes damage
         raise _named(folder, error) from error
 
 
-def _named(folder: Path, error: sqlite3.Error) -> MillraceError:
+def _named(folder: Path, error: Exception) -> MillraceError:
     code = getattr(error, "sqlite_errorcode", None)  # what Python's own part raises has none
     primary = None if code is None else code & 0xFF
     if primary in _PASSING:

@@ -67,10 +67,14 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class Collecting:
-    """Whether a collector runs beside the store, and as which process; None is not known."""
+    """Whether a collector runs beside the store, and as which process; None is not known.
+
+    `dead_watcher` is the process of a watcher that ended without its user's doing.
+    """
 
     is_running: bool | None = None
     pid: int | None = None
+    dead_watcher: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +314,7 @@ def _facts(
         run_reason=newest_run.reason if newest_run else None,
         run_age_s=_run_age_s(lake, newest_run.run_id, now) if newest_run else None,
         is_watching=watcher.is_running,
+        dead_watcher=watcher.dead_watcher,
         lag_events=standing.usage.waiting,
         lag_rows=sum(loaded.waiting for loaded in others),
         events_wait_s=_oldest_s([standing.usage], now),

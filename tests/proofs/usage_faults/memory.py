@@ -11,10 +11,11 @@ from typing import Any
 
 from tests.proofs.usage_faults.logs import Log
 
+from millrace.collect.chunks import closed_by
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.event import EventKey, UsageEvent, merge
-from millrace.collect.parsers.reading import CAPS, LogState, is_torn
+from millrace.collect.parsers.reading import LogState
 
 Row = dict[str, Any]
 Signature = tuple[object, ...]
@@ -102,9 +103,10 @@ class Memory:
 
 def _events(log: Log) -> Iterable[UsageEvent]:
     content = _rows_of(log.path) if log.agent == "cursor" else log.path.read_bytes()
-    if log.agent in ("claude", "codex") and not is_torn(content[content.rfind(b"\n") + 1 :], CAPS):
-        content += b"\n"  # the clock of these machines says that nothing was written for long
     name = log.path.parent.name if AGENTS[log.agent].is_document else log.path.stem
+    rest = content[content.rfind(b"\n") + 1 :]
+    if log.agent in ("claude", "codex") and rest and closed_by(AGENTS[log.agent], rest, LogState(name)):
+        content += b"\n"  # the clock of these machines says that nothing was written for long
     return AGENTS[log.agent].read(content, LogState(name)).events
 
 

@@ -15,7 +15,9 @@ Counts = tuple[int, ...]
 
 _MOST_RESCUED_BYTES = 4 << 20
 _MOST_TRIES = 1000
-_TORN = (Reason.NOT_JSON, Reason.NOT_UTF8)
+TORN = (Reason.NOT_JSON, Reason.NOT_UTF8)
+"""Why a line may have given no event that is one whose end is missing."""
+
 _UNDECODED = re.compile("[\udc80-\udcff]+")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{,]', re.DOTALL)
 
@@ -161,17 +163,6 @@ def _has_too_many_values(text: str) -> bool:
     return next(islice(marks, MOST_VALUES - 1, None), None) is not None
 
 
-def is_torn(line: bytes, caps: Caps) -> bool:
-    """Return whether bytes without a newline are no line that is complete."""
-    if not line.strip():
-        return True
-    try:
-        _parse(line.strip(b"\0"), caps.line_bytes)
-    except MalformedError as error:
-        return error.reason not in _TORN or not any(_objects_at_end(line))
-    return False
-
-
 def _complete_bytes(content: bytes) -> int:
     """Give how many bytes are complete lines; an agent may be writing the rest."""
     return content.rfind(b"\n") + 1
@@ -185,7 +176,7 @@ def _read_line(line: bytes, state: LogState, step: StepFunction, caps: Caps) -> 
     try:
         value = _parse(line.strip(b"\0"), caps.line_bytes)
     except MalformedError as error:
-        return _rescue(line, state, step, error.reason) if error.reason in _TORN else (state, error.reason)
+        return _rescue(line, state, step, error.reason) if error.reason in TORN else (state, error.reason)
     return _take(value, state, step)
 
 
