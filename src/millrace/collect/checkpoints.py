@@ -9,6 +9,7 @@ more, the old rows stay.
 in all rows of an event or in none.
 """
 
+import hashlib
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -85,27 +86,30 @@ class Changes:
 class Store:
     """The collector's memory. What is written becomes durable with `commit`, all of it or nothing."""
 
-    def __init__(self, file: StateFile, batch: int = 0) -> None:
-        self._file = file
+    def __init__(self, file: StateFile, batch: int = 0, machine: str | None = None) -> None:
+        self._file, self._machine = file, machine
         if self._get("collector_id") is None:
             self._set(collector_id=uuid.uuid4().hex, epoch="1", batch=str(batch), stamp="0")
             self.commit()
         if "reading" not in {row[1] for row in file.query("pragma table_info(events)")}:
             self._upgrade()
+        if machine is not None and self._get("machine") is None:
+            self._set(machine=machine)
+            self.commit()
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Open the state in a folder, or begin one.
+    def open(cls, folder: Path, machine: str | None = None) -> Self:
+        """Open the state in a folder, or begin one. `machine` says where; None: wherever the state was begun.
 
         Raises ConfigError when what is there cannot be used, TransientError when another attempt may succeed.
         """
         # Files of a state that was lost are still sent: a new one counts on from them.
-        return cls(StateFile.open(folder, DDL), outbox.last_number(outbox.spool_of(folder)))
+        return cls(StateFile.open(folder, DDL), outbox.last_number(outbox.spool_of(folder)), machine)
 
     @classmethod
-    def copy(cls, folder: Path) -> Self:
+    def copy(cls, folder: Path, machine: str | None = None) -> Self:
         """Return a copy in memory of the state in a folder, to try things on; nothing is written there."""
-        return cls(StateFile.copy(folder, DDL))
+        return cls(StateFile.copy(folder, DDL), machine=machine)
 
     def close(self) -> None:
         """Close the file; what is not committed is undone."""
@@ -124,8 +128,15 @@ class Store:
 
     @property
     def collector_id(self) -> str:
-        """Which collector this is: a random id, made with the state."""
-        return self._get("collector_id") or ""
+        """Which collector this is: a random id, made with the state, on the machine where the state was begun.
+
+        On another one the state is a copy. Its id follows from both, so that a state which goes to and fro between two
+        machines has one on each.
+        """
+        begun = self._get("collector_id") or ""
+        if self._machine in (None, self._get("machine")):
+            return begun
+        return hashlib.sha256(f"{begun} {self._machine}".encode()).hexdigest()[:32]
 
     @property
     def epoch(self) -> int:
