@@ -21,6 +21,7 @@ from millrace.errors import MillraceError
 CHUNK_BYTES = 4 << 20
 _HEAD_BYTES = 1024
 _TAIL_BYTES = 256 << 10
+_SAID = {"interrupted": "it took too long for its next row"}  # SQLite's word for a deadline that is over
 _MARK = re.compile(r"(\d+) (\w+)(?: (\d+) (\w+))?")
 
 
@@ -29,7 +30,7 @@ class BadFile(MillraceError):
 
     def __init__(self, path: Path, error: Exception) -> None:
         self.path = path
-        self.reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        self.reason = (error.strerror if isinstance(error, OSError) else None) or _SAID.get(str(error), str(error))
         super().__init__(f"{path}: {self.reason}")
 
 
@@ -146,7 +147,7 @@ def _of_lines(
     with path.open("rb") as file:
         before = None if known is None else _tail_of(file, known)
         is_anew = known is None or before is None
-        state, tail = fresh if known is None or is_anew else known.state, before or b""
+        state, tail = fresh if known is None or is_anew else replace(known.state, owner=fresh.owner), before or b""
         file.seek(0)
         head = file.read(_HEAD_BYTES)
         file.seek(state.offset_bytes)

@@ -29,6 +29,7 @@ from millrace.collect.discovery import Root
 from millrace.collect.following import FOLLOWED, Found, locate, progress_of
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS, Agent
+from millrace.collect.parsers.naming import NOBODY, Owner
 from millrace.collect.parsers.reading import CAPS, Caps, LogState
 
 _STILL = timedelta(minutes=5)
@@ -105,7 +106,8 @@ def unheard(done_bytes: int, total_bytes: int, path: Path) -> None:
 class Collector:
     """Reads what is new in the logs below `roots`, tick by tick.
 
-    `files` is the folder for what is to be sent. None: nothing is to be, as with a store that is a copy.
+    `files` is the folder for what is to be sent. None: nothing is to be, as with a store that is a copy. `owner` is who
+    must not be named by a project's path.
     """
 
     def __init__(
@@ -117,10 +119,11 @@ class Collector:
         privacy: Privacy,
         now: Callable[[], datetime] = _now,
         limits: Limits | None = None,
+        owner: Owner = NOBODY,
     ) -> None:
         self._store, self._files, self._roots = store, files, roots
         self._user_id, self._privacy = user_id, privacy
-        self._now, self._limits = now, limits or Limits()
+        self._now, self._limits, self._owner = now, limits or Limits(), owner
         self._tidy()
 
     @property
@@ -256,7 +259,7 @@ class Collector:
     def _read(self, due: _Due, tick: Tick) -> Iterator[tuple[Piece, int]]:
         """Read a log, and keep after each piece what it says and how far it is read."""
         known, unread_bytes = due.known, 0
-        limits, fresh = self._limits, LogState(due.found.root.session_id(due.path))
+        limits, fresh = self._limits, LogState(due.found.root.session_id(due.path), owner=self._owner)
         for piece in pieces(due.path, due.agent, fresh, due.progress, limits.chunk_bytes, limits.caps, due.is_still):
             known = self._advanced(due, known, piece)
             rows = self._take(piece, due.agent, known, tick)

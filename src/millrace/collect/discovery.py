@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from millrace.collect.parsers.fields import MalformedError, read_id
+from millrace.collect.parsers.naming import hashed
 
 Platform = Literal["linux", "darwin", "win32"]
 Environment = Mapping[str, str]
@@ -64,7 +65,7 @@ class Root:
                 yield from (path for path in paths if _is_plain(path))
 
     def session_id(self, log: Path) -> str | None:
-        """Give the session that the log's name says; None when it is no id, and could be anything."""
+        """Return the session that the log's name says; None when it is no id, and the log itself says which it is."""
         name = log.stem
         if self.agent == "cursor":
             return None
@@ -75,7 +76,7 @@ class Root:
         try:
             return read_id({"name": name}, "name")
         except MalformedError:
-            return None
+            return hashed(name) if self.agent in _EXTENSIONS else None  # of a task only its folder says which it is
 
 
 def discover(home: Path, environ: Environment, platform: Platform, agents: Collection[str]) -> list[Root]:

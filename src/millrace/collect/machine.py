@@ -12,7 +12,7 @@ from millrace.collect import lock, outbox
 from millrace.collect.checkpoints import Store
 from millrace.collect.collector import Collector
 from millrace.collect.discovery import Platform, Root, discover
-from millrace.collect.identity import Privacy, user_id
+from millrace.collect.identity import Privacy, owner, user_id
 from millrace.config import CollectConfig
 
 _MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
@@ -58,7 +58,8 @@ class Machine:
 
     def _collector(self, store: Store, files: Path | None) -> Collector:
         who = user_id(self.config.user, self.home, self.config.environment)
-        return Collector(store, files, self.roots, who, Privacy(self.config.hash_key))
+        hidden = owner(self.home, self.config.environment)
+        return Collector(store, files, self.roots, who, Privacy(self.config.hash_key), owner=hidden)
 
 
 def _read(path: Path) -> str:

@@ -10,6 +10,7 @@ from itertools import islice
 
 from millrace.collect.parsers.event import UsageEvent, merge_all
 from millrace.collect.parsers.fields import MalformedError, Reason, Record
+from millrace.collect.parsers.naming import NOBODY, Owner
 
 Counts = tuple[int, ...]
 
@@ -40,6 +41,7 @@ class LogState:
     file or folder name, and replaced by the log's own. `totals` are the counters seen last, `prompts` how many came
     since, `root_id` is the session that began to count, `is_fork` whether that was another one. `counter` is the kind
     of line that counts. `is_within_long_line`: the offset is within a line over the cap, of which the rest is to go.
+    `owner` is the machine's, and is not remembered.
     """
 
     session_id: str | None = None
@@ -53,10 +55,13 @@ class LogState:
     is_fork: bool = False
     prompts: int = 0
     counter: str | None = None
+    owner: Owner = NOBODY
 
     def to_json(self) -> str:
-        """Give the state as JSON."""
-        return json.dumps(asdict(self))
+        """Return the state as JSON, without the owner."""
+        fields = asdict(replace(self, owner=NOBODY))
+        fields.pop("owner")
+        return json.dumps(fields)
 
     @classmethod
     def parse(cls, text: str) -> "LogState":
