@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -74,7 +74,7 @@ def _serve(arguments: Sequence[str]) -> int:
         parser.error(str(mistake))
     _stop_on_signals(server)
     if options.exit_with_parent:
-        threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
+        threading.Thread(target=_at_end_of_input, args=(server.stop,), daemon=True).start()
     counts = {
         "commits": len(world.commits.rows),
         "pull_requests": len(world.pulls.rows),
@@ -120,7 +120,10 @@ def _homes(arguments: Sequence[str]) -> int:
     )
     _add_world_options(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for <developer>/")
+    parser.add_argument("--exit-with-parent", action="store_true", help="stop when stdin ends")
     options = parser.parse_args(arguments)
+    if options.exit_with_parent:
+        threading.Thread(target=_at_end_of_input, args=(lambda: os._exit(1),), daemon=True).start()
     try:
         homes = write_homes(_world(options), options.out)
     except (ValueError, OverflowError, OSError) as mistake:
@@ -217,10 +220,10 @@ def _stop_on_signals(server: RunningSimulator) -> None:
     signal.signal(signal.SIGINT, stop)
 
 
-def _stop_at_end_of_input(server: RunningSimulator) -> None:
+def _at_end_of_input(stop: Callable[[], None]) -> None:
     while sys.stdin.buffer.read(4096):
         pass
-    server.stop()
+    stop()
 
 
 def _say(facts: dict[str, object] | dict[str, int]) -> None:

@@ -19,9 +19,9 @@
 | MILLRACE_DBT_DIR, MILLRACE_DBT_TARGET_DIR | dbt-runner | the dbt project, and where its artifacts go |
 | MILLRACE_LEASE_S | dbt-runner | `60`: how long a build's holder may be silent before another one takes over |
 | MILLRACE_QUIET_S | dbt-runner | `0`: how long a build waits for more to come; `30` where several runs end together |
-| MILLRACE_COLLECT | collect | `off`: nothing is read and nothing is sent |
+| MILLRACE_COLLECT | collect | `off`: nothing is read and nothing is sent; else `on` or nothing |
 | MILLRACE_COLLECT_USER | collect | who works on this machine; else the e-mail of git's settings |
-| MILLRACE_COLLECT_HASH_KEY | collect | a key: users and projects are sent as their HMAC |
+| MILLRACE_COLLECT_HASH_KEY | collect | a key of 16 characters or more: users and projects are sent as their HMAC |
 | MILLRACE_COLLECT_STATE | collect | the folder where it notes how far it has read |
 | MILLRACE_STALE_EVENTS | status | `100`: so many usage events may wait for the marts |
 | MILLRACE_SYNCING_S | status | `10`: for so long after a change or a refresh, marts that lag are on their way |
@@ -40,6 +40,9 @@ from urllib.parse import urlsplit
 from millrace.errors import ConfigError
 
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
+_ON = ("", "on", "1", "true", "t", "yes", "y", "enable", "enabled")
+_OFF = ("off", "0", "false", "f", "no", "n", "none", "never", "disable", "disabled")
+_HASH_KEY_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,29 @@ def is_loopback(url: str) -> bool:
     except ValueError:
         return host == "localhost"
     return address in _LOOPBACK or address == ipaddress.IPv6Address("::1")
+
+
+def collect_state() -> str | None:
+    """Return the folder that is set for the collector's state; None when none is."""
+    return os.environ.get("MILLRACE_COLLECT_STATE") or None
+
+
+def _is_on(name: str) -> bool:
+    text = os.environ.get(name, "").strip().lower()
+    if text not in (*_ON, *_OFF):
+        raise ConfigError(f"{name} is {text!r}: expected on or off; nothing is read before that is clear")
+    return text in _ON
+
+
+def _hash_key(name: str) -> str | None:
+    text = os.environ.get(name, "")
+    key = text.strip()
+    if text and len(key) < _HASH_KEY_LENGTH:
+        raise ConfigError(
+            f"{name}: expected at least {_HASH_KEY_LENGTH} characters, got {len(key)}, which are found by trying; "
+            "take what openssl rand -hex 16 prints"
+        )
+    return key or None
 
 
 def _caller() -> Caller | None:
@@ -269,13 +295,13 @@ class CollectConfig:
 
     @classmethod
     def from_env(cls) -> Self:
-        """Read the environment."""
+        """Read the environment; ConfigError names what is neither on nor off, and a key that can be guessed."""
         return cls(
-            is_off=os.environ.get("MILLRACE_COLLECT", "").lower() in ("off", "0", "false", "no"),
+            is_off=not _is_on("MILLRACE_COLLECT"),
             lake=os.environ.get("MILLRACE_LAKE") or None,
             user=os.environ.get("MILLRACE_COLLECT_USER") or None,
-            hash_key=os.environ.get("MILLRACE_COLLECT_HASH_KEY") or None,
-            state=os.environ.get("MILLRACE_COLLECT_STATE") or None,
+            hash_key=_hash_key("MILLRACE_COLLECT_HASH_KEY"),
+            state=collect_state(),
             environment=dict(os.environ),
         )
 

@@ -26,7 +26,7 @@ from millrace.api.replies import Memory, Reply, as_csv
 from millrace.api.routes import ROUTES, Route
 from millrace.errors import ConfigError, MillraceError, TerminalError, TransientError
 from millrace.laptop.data_dir import Place
-from millrace.status.report import Status
+from millrace.status.state import Status
 from millrace.warehouse.duckdb.reader import DuckDBReader
 from millrace.warehouse.reading import Answer, Reader, Snapshot
 

@@ -7,12 +7,13 @@ import pytest
 from tests.collect.machine import response
 
 from millrace.cli import main as cli
+from millrace.config import CollectConfig
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with one response of an agent; the working folder is empty."""
-    for name in ("MILLRACE_LAKE", "MILLRACE_COLLECT_STATE", "MILLRACE_COLLECT"):
+    for name in ("MILLRACE_LAKE", "MILLRACE_COLLECT_STATE", "MILLRACE_COLLECT", "MILLRACE_COLLECT_HASH_KEY"):
         monkeypatch.delenv(name, raising=False)
     log = tmp_path / "home" / ".claude" / "projects" / "-src-app" / "0e8b7c1c-1111-4111-8111-000000000001.jsonl"
     log.parent.mkdir(parents=True)
@@ -65,3 +66,63 @@ def test_collecting_that_is_off_reads_nothing(home: Path, tmp_path: Path, monkey
     monkeypatch.setenv("MILLRACE_COLLECT", "off")
     assert cli.main(["collect", "--home", str(home), "--lake", f"file://{tmp_path}/lake"]) == 0
     assert objects(tmp_path / "lake") == []
+
+
+OFF = ["off", "OFF", " off", "off ", "off\t", "0", "false", "no", "n", "F", "None", "disabled", "never"]
+UNCLEAR = ["of", "offf", "aus", "nope", "2", "'off'", "off;", "on off"]
+
+
+@pytest.mark.parametrize("word", OFF)
+def test_words_for_off_switch_off(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setenv("MILLRACE_COLLECT", word)
+    assert cli.main(["collect", "--home", str(home), "--lake", f"file://{tmp_path}/lake"]) == 0
+    assert objects(tmp_path / "lake") == []
+
+
+@pytest.mark.parametrize("word", ["on", " ON ", "1", "true", "yes", "", " "])
+def test_words_for_on_collect(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setenv("MILLRACE_COLLECT", word)
+    monkeypatch.setenv("MILLRACE_COLLECT_STATE", str(tmp_path / "state"))
+    assert cli.main(["collect", "--home", str(home), "--lake", f"file://{tmp_path}/lake"]) == 0
+    assert len(objects(tmp_path / "lake")) == 1
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--watch", "--json"])
+@pytest.mark.parametrize("word", UNCLEAR)
+def test_word_that_is_neither_is_refused(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    word: str,
+    option: str,
+) -> None:
+    monkeypatch.setenv("MILLRACE_COLLECT", word)
+    assert cli.main(["collect", "--home", str(home), "--lake", f"file://{tmp_path}/lake", option]) == 2
+    assert capsys.readouterr().err.startswith(f"error: MILLRACE_COLLECT is {word!r}: expected on or off")
+    assert objects(tmp_path / "lake") == []
+
+
+def test_status_is_shown_whatever_the_switch_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MILLRACE_COLLECT", "offf")
+    assert cli.main(["status", "--data-dir", str(tmp_path / "data")]) == 1
+    assert capsys.readouterr().out.startswith("ETL pipeline: empty")
+
+
+@pytest.mark.parametrize("key", ["a", " ", "x" * 15, f"{'x' * 15}          ", "\t\n"])
+def test_hash_key_that_can_be_guessed_is_refused(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    monkeypatch.setenv("MILLRACE_COLLECT_HASH_KEY", key)
+    assert cli.main(["collect", "--home", str(home), "--lake", f"file://{tmp_path}/lake"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: MILLRACE_COLLECT_HASH_KEY: expected at least 16 characters")
+    assert said.count("\n") == 1
+    assert objects(tmp_path / "lake") == []
+
+
+def test_hash_key_is_the_same_with_blanks_around_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILLRACE_COLLECT_HASH_KEY", f" {'k' * 16}\n")
+    assert CollectConfig.from_env().hash_key == "k" * 16

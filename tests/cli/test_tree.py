@@ -12,7 +12,7 @@ import pytest
 from millrace.cli import main as cli
 from millrace.laptop.project import PROJECT
 
-VERBS = ("build", "collect", "doctor", "quarantine", "reconcile", "run", "serve", "status", "usage")
+VERBS = ("build", "collect", "doctor", "quarantine", "rebuild", "reconcile", "run", "serve", "status", "usage")
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -16,6 +16,7 @@ from millrace.collect.collector import Collector, Limits, Tick
 from millrace.collect.discovery import discover
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.parsers.naming import NOBODY, Owner
 from millrace.collect.shipping import Shipment, ship
 from millrace.lake import LakeWriter
 from millrace.lake.local import LocalLake
@@ -33,6 +34,7 @@ class Machine:
     limits: Limits = field(default_factory=Limits)
     privacy: Privacy = field(default_factory=Privacy)
     user_id: str | None = "dev@example.com"
+    owner: Owner = NOBODY
 
     @property
     def home(self) -> Path:
@@ -76,6 +78,7 @@ class Machine:
             self.privacy,
             self.now,
             self.limits,
+            self.owner,
         )
 
     def force(self) -> None:

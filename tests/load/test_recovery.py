@@ -105,7 +105,7 @@ def test_a_healthy_sweep_reads_as_little_for_many_runs_as_for_few(
         folder = lake._root / "runs" / run_id
         folder.mkdir(parents=True)
         plan = {"run_id": run_id, "scheduled_at": moment.isoformat(), "since": None, "full_refresh": False}
-        final = {"run_id": run_id, "status": "complete", "reason": None, "tasks": [], "load_seq": 0}
+        final: dict[str, object] = {"run_id": run_id, "status": "complete", "reason": None, "tasks": [], "load_seq": 0}
         (folder / "plan.json").write_text(json.dumps(plan))
         (folder / "final.json").write_text(json.dumps(final))
     build_requests.request(lake, 0, None)

@@ -267,7 +267,24 @@ def advance(lake: Lake, bus: Bus, extracted_at: str, **more: Any) -> None:
     held = list(lake.list(path))
     changed = record("commits", extracted_at=extracted_at, **more)
     lake.write(path, changed.to_json(), held[0].version.generation if held else 0)
-    runs.advance_cursors(lake, Ledger(), RUN)
+    runs.advance_cursors(lake, loaded(changed), RUN)
+
+
+def loaded(*records: TaskRecord) -> Ledger:
+    """The ledger of a warehouse that has loaded all parts of these tasks."""
+    ledger = Ledger()
+    for part in (part for each in records for part in each.parts):
+        ledger.note(part.version("lake"))
+    return ledger
+
+
+def test_a_cursor_waits_until_every_part_is_loaded(lake: Lake, bus: Bus) -> None:
+    start(lake, bus)
+    write(lake, record("commits", number=2))
+    ledger = Ledger()
+    ledger.note(record("commits", number=1).parts[0].version("lake"))
+    runs.advance_cursors(lake, ledger, RUN)
+    assert runs.read_cursor(lake, "commits", None) is None
 
 
 def test_a_cursor_goes_forward_and_never_back(lake: Lake, bus: Bus) -> None:
@@ -307,7 +324,7 @@ def test_a_sweep_does_not_ask_the_warehouse_when_nothing_is_behind(lake: Lake, b
     start(lake, bus)
     for table in ("commits", "repos"):
         write(lake, record(table))
-    runs.advance_cursors(lake, Ledger(), RUN)
+    runs.advance_cursors(lake, loaded(record("commits"), record("repos")), RUN)
     before = runs.read_cursor(lake, "commits", None)
     runs.advance_cursors(lake, Asleep(), RUN)
     assert before is not None
@@ -315,12 +332,13 @@ def test_a_sweep_does_not_ask_the_warehouse_when_nothing_is_behind(lake: Lake, b
 
 
 def test_of_runs_that_advance_side_by_side_the_newest_stays(lake: LocalLake, bus: Bus) -> None:
+    ledger = loaded(record("commits"))
     plans = [runs.start(lake, bus, Order(T0.replace(hour=hour))) for hour in range(8)]
     for plan in plans:
         each = record("commits", extracted_at=plan.scheduled_at)
         lake.write(str(TaskKey(plan.run_id, "commits")), each.to_json(), 0)
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda plan: runs.advance_cursors(lake, Ledger(), plan.run_id), plans))
+        list(threads.map(lambda plan: runs.advance_cursors(lake, ledger, plan.run_id), plans))
     cursor = runs.read_cursor(lake, "commits", None)
     assert cursor is not None
     assert cursor.extracted_at == plans[-1].scheduled_at

@@ -64,6 +64,14 @@ def test_it_ends_with_its_parent(start: Start) -> None:
     assert process.wait(timeout=300) == 0
 
 
+def test_the_writing_of_homes_ends_with_its_parent(start: Start, tmp_path: Path) -> None:
+    world = ("--developers", "2000", "--days", "400")  # more than can be written before its input ends
+    process = start("homes", "--exit-with-parent", "--out", str(tmp_path / "homes"), *world)
+    assert process.stdin
+    process.stdin.close()
+    assert process.wait(timeout=300) == 1
+
+
 def test_faults_key_and_offset_reach_the_server(start: Start, connect: Callable[[str], Client]) -> None:
     line = first_line(start(*SMALL, "--plain-only", "--key", "other", "--utc-offset", "-04:00"))
     client = connect(str(line["url"]))

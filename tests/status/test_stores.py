@@ -203,7 +203,11 @@ def test_before_the_first_publication_a_process_at_work_is_syncing(world: World)
 def test_the_first_run_is_syncing_until_it_does_not_end(tmp_path: Path) -> None:
     place = Place(tmp_path)
     runs.start(LocalLake(place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+    killed = status.status_of(place)
+    assert (killed.health, "has not ended" in "".join(killed.reasons)) == ("error", True)
+    place.running.write_text(str(os.getpid()))
     now = status.status_of(place)
+    place.running.write_text("999999999")
     late = status.status_of(place, datetime.now(UTC) + timedelta(hours=2))
     assert (now.health, now.store_error) == ("syncing", None)
     assert (late.health, "nothing was built" in (late.store_error or "")) == ("error", True)
@@ -245,7 +249,7 @@ def test_what_lies_in_quarantine_is_counted_without_the_warehouse_being_written(
     quarantine = LocalLake(world.place.quarantine, "quarantine")
     quarantine.write("quarantine/0123456789abcdef-7", b"none", 0)
     now = world.look()
-    assert (now.in_quarantine, now.health, now.needs_somebody) == (1, "live", True)
+    assert (now.in_quarantine, now.health, now.needs_somebody) == (1, "stale", True)
     quarantine.write("quarantine/0123456789abcdef-7.discarded.json", b"{}", 0)
     assert world.look().in_quarantine == 0
     assert world.place.warehouse.stat().st_mtime_ns == stamp

@@ -1,11 +1,9 @@
 """`millrace collect`: read this machine's coding agents, and add what is new to a lake; and `usage backfill`."""
 
-import queue
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,7 @@ import click
 
 from millrace.cli import options, output
 from millrace.cli.output import ATTENTION, DONE, Progress, say
-from millrace.errors import MillraceError
+from millrace.errors import ConfigError, TransientError
 
 if TYPE_CHECKING:
     from millrace.build import job
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from millrace.laptop.usage_pipeline import Cycle, Road
 
 _PUBLISH_EVERY_S = 2.0
+_MOST_NAMED = 10
 
 
 @click.command(short_help="Count what the coding agents of this machine used.")
@@ -68,10 +67,15 @@ def collect(
         return DONE
     if dry_run:
         return _dry_run(machine, since, as_json)
+    from millrace.collect import lock
     from millrace.laptop.usage_pipeline import road
 
     with road(machine, place) as way:
-        return _watch(way, machine, since) if watch else _collect(way, since, as_json)
+        if watch:
+            return _watch(way, machine, since)
+        code = _collect(way, since, as_json)
+    lock.forget_watcher(machine.state)
+    return code
 
 
 def machine_of(
@@ -107,6 +111,8 @@ def _send(
 ) -> int:
     """Read what is new and add it to the lake, once or as the logs change."""
     from millrace import wiring
+    from millrace.cli import watch
+    from millrace.collect import lock
     from millrace.collect.shipping import ship
 
     if machine is None:
@@ -128,41 +134,12 @@ def _send(
                 return _code(found) | (ATTENTION if sent.waiting else DONE)
             return _show_tick(found, "collected") | _show_shipment(sent)
 
-        if not is_watching:
-            return tick(None)
-        for only in _changes(machine):
-            tick(only)
-    return DONE
-
-
-def _changes(machine: "Machine", idle_s: float | None = None) -> Iterator[set[Path] | None]:
-    """Yield which logs changed, as they change (None: perhaps all); an empty set each `idle_s`.
-
-    Ctrl-C ends it, and so does the reader of a pipe that goes away.
-    """
-    from millrace.collect.watcher import watch
-
-    changes: queue.Queue[set[Path] | None] = queue.Queue()
-    stop = threading.Event()
-
-    def listen() -> None:
-        for only in watch(machine.roots, stop):
-            changes.put(only)
-
-    say(f"watching the logs of {', '.join(sorted(machine.agents))}; Ctrl-C ends it")
-    thread = threading.Thread(target=listen, name="watch", daemon=True)
-    thread.start()
-    try:
-        while not output.is_closed():
-            try:
-                yield changes.get(timeout=idle_s)
-            except queue.Empty:
-                yield set()
-    except KeyboardInterrupt:
-        return
-    finally:
-        stop.set()
-        thread.join()
+        if is_watching:
+            watch.follow(machine, lambda only: tick(only) if only != set() else DONE)
+            return DONE
+        code = tick(None)
+    lock.forget_watcher(machine.state)
+    return code
 
 
 def _collect(road: "Road", since: date | None, as_json: bool = False) -> int:
@@ -197,30 +174,67 @@ def _build(road: "Road", anew: bool = False) -> "job.Outcome":
 
 def _watch(road: "Road", machine: "Machine", since: date | None) -> int:
     """Collect, load and refresh as the logs change."""
-    _collect(road, since)
-    if road.follower.scripts is None:
-        outcome = _build(road)
-        if outcome.state == "failed":
-            return _show_build(outcome, road.place)
-    is_published, published_at = True, time.monotonic()
-    for only in _changes(machine, idle_s=_PUBLISH_EVERY_S):
-        if only != set():
-            try:
-                cycle = road.follower.cycle(only, since)
-            except (MillraceError, OSError) as error:
-                output.fail(DONE, f"{error}; it is tried again")
-                continue
-            if cycle.inserted + cycle.updated:
-                is_published = False
-                spent = ", ".join(f"{step} {s * 1000:.0f}" for step, s in cycle.seconds.items())
-                say(f"{cycle.inserted:,} events inserted, {cycle.updated:,} updated (ms: {spent})")
-            _show_bad_files(cycle.tick)
-        if not is_published and time.monotonic() - published_at >= _PUBLISH_EVERY_S:
-            road.publish()
-            is_published, published_at = True, time.monotonic()
-    if not is_published:
-        road.publish()
-    return DONE
+    from millrace.cli import watch
+
+    following = _Following(road, since)
+    try:
+        code = following.begin()
+    except ConfigError:
+        raise
+    except Exception as error:  # noqa: BLE001 as in the watch, which goes on with it
+        output.fail(DONE, f"{watch.reason(error)}; it is tried again")
+    else:
+        if code is not None:
+            return code
+    watch.follow(machine, following.act, road.warehouse.close, _PUBLISH_EVERY_S)
+    return following.end()
+
+
+class _Following:
+    """What a watch does with a data directory: after each change a cycle, and from time to time a publication."""
+
+    def __init__(self, road: "Road", since: date | None) -> None:
+        self._road, self._since = road, since
+        self._is_published, self._published_at = True, time.monotonic()
+
+    def begin(self) -> int | None:
+        """Take in everything and build, so that marts can be refreshed; return an exit code if the build failed."""
+        _collect(self._road, self._since)
+        if self._road.follower.scripts is None:
+            outcome = _build(self._road)
+            if outcome.state == "failed":
+                return _show_build(outcome, self._road.place)
+        self._is_published, self._published_at = True, time.monotonic()
+        return None
+
+    def act(self, only: set[Path] | None) -> None:
+        """Take in what is new in some logs (None: in all; none: in no log), and publish if that is due."""
+        if self._road.follower.scripts is None:
+            if self.begin() is not None:
+                raise TransientError("the build failed")
+        elif only != set():
+            self._cycle(only)
+        if not self._is_published and time.monotonic() - self._published_at >= _PUBLISH_EVERY_S:
+            self._publish()
+
+    def end(self) -> int:
+        """Publish what is not published yet, and return the exit code."""
+        if not self._is_published:
+            self._publish()
+        return DONE
+
+    def _cycle(self, only: set[Path] | None) -> None:
+        cycle = self._road.follower.cycle(only, self._since)
+        if cycle.inserted + cycle.updated:
+            self._is_published = False
+            spent = ", ".join(f"{step} {s * 1000:.0f}" for step, s in cycle.seconds.items())
+            say(f"{cycle.inserted:,} events inserted, {cycle.updated:,} updated (ms: {spent})")
+        _show_bad_files(cycle.tick)
+        _show_shipment(cycle.shipment)
+
+    def _publish(self) -> None:
+        self._road.publish()
+        self._is_published, self._published_at = True, time.monotonic()
 
 
 def backfill(machine: "Machine", place: "Place", force: bool) -> int:
@@ -253,7 +267,8 @@ def _counts(tick: "Tick") -> dict[str, Any]:
     """Return a tick for a program."""
     fields = asdict(tick)
     fields["skipped"] = {f"{agent} {reason}": n for (agent, reason), n in tick.skipped.items()}
-    fields["bad_files"] = {str(path): reason for path, reason in tick.bad_files.items()}
+    for name in ("bad_files", "gone", "torn"):
+        fields[name] = {str(path): found for path, found in fields[name].items()}
     return fields
 
 
@@ -273,6 +288,13 @@ def _show_tick(tick: "Tick", done: str) -> int:
 def _show_bad_files(tick: "Tick") -> None:
     for path, reason in tick.bad_files.items():
         say(f"look: {path} cannot be read: {reason}")
+    for path, size_bytes in islice(tick.gone.items(), _MOST_NAMED):
+        say(f"look: a log of which {size_bytes:,} bytes were read is gone, with what was not read of it: {path}")
+    for path, size_bytes in islice(tick.torn.items(), _MOST_NAMED):
+        say(f"look: {path} ends in {size_bytes:,} bytes that are no complete line; they count once they are")
+    for found, what in ((tick.gone, "are gone"), (tick.torn, "end so")):
+        if len(found) > _MOST_NAMED:
+            say(f"look: {len(found) - _MOST_NAMED:,} more logs {what}; --json names each")
 
 
 def _show_shipment(shipment: "Shipment") -> int:

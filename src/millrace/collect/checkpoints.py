@@ -1,33 +1,36 @@
-"""What the collector remembers from one tick to the next, in one SQLite file: how far it read, and what it found.
+"""What the collector remembers from one tick to the next: how far it read, and what it found.
 
-An event has one row for all logs of an agent whose lines add up (`source` 0), and one row for each log that is a
-document, of which a new version replaces what the old one said. What is sent is the merger of an event's rows. A row of
-an older epoch is replaced by what is read, and counts no more once the event has a newer row; of an event that no log
-tells any more, the old row stays.
+An event has one row for each log that tells of it. What is sent is the merger of an event's rows. A log that is read
+from its start replaces its own rows, also by less: a row of an earlier `reading` is replaced, one of the same reading
+is merged. A row of an older epoch counts no more once the event has a newer row; of an event that no log tells any
+more, the old rows stay.
 
-`batch` is the file in which the row's content is. While it is NULL the row is pending: it is in none yet.
+`batch` is the file in which the row's content is. While it is NULL the row is pending: it is in none yet. It is NULL
+in all rows of an event or in none.
 """
 
-import sqlite3
+import hashlib
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import reduce
 from itertools import groupby
 from pathlib import Path
 from typing import Self, cast
 
+from millrace.collect import outbox
 from millrace.collect.parsers.event import UsageEvent, merge
 from millrace.collect.parsers.fields import Reason
 from millrace.collect.records import COLUMNS, Row, to_event, to_row
-from millrace.errors import ConfigError
+from millrace.collect.state_file import StateFile
 
-_DDL = f"""
+DDL = f"""
 create table if not exists meta (name text primary key, value text not null) without rowid;
 create table if not exists logs (
     log integer primary key, path blob not null unique, agent text not null, identity text not null,
-    seen text not null, mark text not null, epoch integer not null, state text not null
+    seen text not null, mark text not null, epoch integer not null, state text not null,
+    reading integer not null default 0
 );
 create index if not exists logs_by_identity on logs (identity);
 create table if not exists skipped (
@@ -35,16 +38,20 @@ create table if not exists skipped (
 ) without rowid;
 create table if not exists events (
     {", ".join(f"{name} not null" if name in COLUMNS[:6] else name for name in COLUMNS)},
-    source integer not null, epoch integer not null, batch integer,
+    source integer not null, epoch integer not null, batch integer, reading integer not null default 0,
     primary key (agent, message_id, request_id, source)
 ) without rowid;
 create index if not exists pending on events (batch) where batch is null;
 """
 _ROW = ", ".join(COLUMNS)
-_EVENT = len(COLUMNS)  # after it come source, epoch and batch
+_EVENT = len(COLUMNS)  # after it come source, epoch, batch and reading, as in a state from before `reading`
+_EPOCH, _BATCH = _EVENT + 1, _EVENT + 2
+_KNOWN = "log, path, agent, identity, seen, mark, epoch, state, reading"
+_EARLIER = """select * from events as other where other.occurred_at < :since and other.agent = events.agent
+    and other.message_id = events.message_id and other.request_id = events.request_id"""
 _KEYS_AT_ONCE = 500
-_FILE = "state.sqlite"
-_CACHE_KIB = 32 << 10
+GONE = "gone"
+"""What `seen` of a log is whose file was not found any more, and told to be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class KnownLog:
 
     `identity` is the file's own, whatever it is called. `seen` is what the file system said of it when it was read
     to its end; '' before that. `mark` tells whether what was read is still there. `state` is the LogState as JSON.
+    `reading` counts how often it was read from its start.
     """
 
     log: int
@@ -63,6 +71,7 @@ class KnownLog:
     mark: str
     epoch: int
     state: str
+    reading: int = 0
 
 
 @dataclass(slots=True)
@@ -77,63 +86,77 @@ class Changes:
 class Store:
     """The collector's memory. What is written becomes durable with `commit`, all of it or nothing."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        connection.executescript(_DDL)
-        connection.execute(f"pragma cache_size = -{_CACHE_KIB}")  # a batch's pages, so that none is written twice
+    def __init__(self, file: StateFile, batch: int = 0, machine: str | None = None) -> None:
+        self._file, self._machine = file, machine
         if self._get("collector_id") is None:
-            self._begin()
-            self._set(collector_id=uuid.uuid4().hex, epoch="1", batch="0", stamp="0")
+            self._set(collector_id=uuid.uuid4().hex, epoch="1", batch=str(batch), stamp="0")
+            self.commit()
+        if "reading" not in {row[1] for row in file.query("pragma table_info(events)")}:
+            self._upgrade()
+        if machine is not None and self._get("machine") is None:
+            self._set(machine=machine)
             self.commit()
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Open the state in a folder, or begin one; ConfigError if it is there and cannot be used."""
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls._opened(sqlite3.connect(folder / _FILE, isolation_level=None), folder)
+    def open(cls, folder: Path, machine: str | None = None) -> Self:
+        """Open the state in a folder, or begin one. `machine` says where; None: wherever the state was begun.
+
+        Raises ConfigError when what is there cannot be used, TransientError when another attempt may succeed.
+        """
+        # Files of a state that was lost are still sent: a new one counts on from them.
+        return cls(StateFile.open(folder, DDL), outbox.last_number(outbox.spool_of(folder)), machine)
 
     @classmethod
-    def copy(cls, folder: Path) -> Self:
-        """Give a copy in memory of the state in a folder, to try things on; nothing is written there."""
-        connection = sqlite3.connect(":memory:", isolation_level=None)
-        if (folder / _FILE).exists():
-            with closing(sqlite3.connect(folder / _FILE)) as source, _telling(folder):
-                source.backup(connection)
-        return cls._opened(connection, folder)
-
-    @classmethod
-    def _opened(cls, connection: sqlite3.Connection, folder: Path) -> Self:
-        with _telling(folder):
-            return cls(connection)
+    def copy(cls, folder: Path, machine: str | None = None) -> Self:
+        """Return a copy in memory of the state in a folder, to try things on; nothing is written there."""
+        return cls(StateFile.copy(folder, DDL), machine=machine)
 
     def close(self) -> None:
         """Close the file; what is not committed is undone."""
-        self._connection.close()
+        self._file.close()
+
+    def trusting(self) -> AbstractContextManager[None]:
+        """Turn what values of the state cannot be, as they are damaged, into a ConfigError that says so."""
+        return self._file.trusting()
+
+    def _upgrade(self) -> None:
+        """Have a state that does not know which log told of an event read everything anew, once."""
+        self._file.write("alter table events add column reading integer not null default 0")
+        self._file.write("alter table logs add column reading integer not null default 0")
+        self._set(epoch=str(self.epoch + 1))
+        self.commit()
 
     @property
     def collector_id(self) -> str:
-        """Which collector this is: a random id, made with the state."""
-        return self._get("collector_id") or ""
+        """Which collector this is: a random id, made with the state, on the machine where the state was begun.
+
+        On another one the state is a copy. Its id follows from both, so that a state which goes to and fro between two
+        machines has one on each.
+        """
+        begun = self._get("collector_id") or ""
+        if self._machine in (None, self._get("machine")):
+            return begun
+        return hashlib.sha256(f"{begun} {self._machine}".encode()).hexdigest()[:32]
 
     @property
     def epoch(self) -> int:
         """How often everything was to be read anew."""
-        return int(self._get("epoch") or 0)
+        return self._number("epoch")
 
     @property
     def batch(self) -> int:
         """The number of the last batch."""
-        return int(self._get("batch") or 0)
+        return self._number("batch")
 
     @property
     def stamp(self) -> int:
         """The stamp of the last batch, in microseconds since 1970."""
-        return int(self._get("stamp") or 0)
+        return self._number("stamp")
 
     @property
     def is_forced(self) -> bool:
         """Whether everything was to be read anew, and that has not come to its end yet."""
-        return int(self._get("read_epoch") or 1) < self.epoch
+        return (self._number("read_epoch") or 1) < self.epoch
 
     def force(self) -> None:
         """Have every log read anew, and what it says replace what was read of it before.
@@ -141,161 +164,160 @@ class Store:
         What was begun before and interrupted goes on, and does not begin again.
         """
         if not self.is_forced:
-            self._begin()
             self._set(epoch=str(self.epoch + 1))
             self.commit()
 
     def end_force(self) -> None:
         """Note that every log was read in this epoch."""
         if self.is_forced:
-            self._begin()
             self._set(read_epoch=str(self.epoch))
             self.commit()
 
     def log_at(self, path: bytes) -> KnownLog | None:
-        """Give the log that was last seen under a path."""
-        return next(self._logs("path", path), None)
+        """Return the log that was last seen under a path."""
+        return next(self._logs("path = ?", path), None)
 
     def logs_of(self, identity: str) -> list[KnownLog]:
-        """Give the logs that are, or were, one file; a new one may have got the number of a deleted one."""
-        return list(self._logs("identity", identity))
+        """Return the logs that are, or were, one file; a new one may have got the number of a deleted one."""
+        return list(self._logs("identity = ?", identity))
+
+    def places(self, agents: Collection[str]) -> list[tuple[bytes, str]]:
+        """Return the paths and identities of all logs of some agents, but for those that were told to be gone."""
+        sql = f"select path, identity from logs where seen != ? and agent in ({', '.join('?' * len(agents))})"  # noqa: S608
+        return cast(list[tuple[bytes, str]], self._file.query(sql, [GONE, *agents]))
 
     def add_log(self, path: bytes, agent: str) -> int:
-        """Give the number of a log that was not seen before."""
-        self._begin()
-        values = (path, agent)
+        """Return the number of a log that was not seen before."""
         sql = "insert into logs (path, agent, identity, seen, mark, epoch, state) values (?, ?, '', '', '', 0, '')"
-        return cast(int, self._connection.execute(sql, values).lastrowid)
+        return cast(int, self._file.write(sql, (path, agent)))
 
     def save_log(self, known: KnownLog) -> None:
         """Note how far a log is read."""
-        self._begin()
-        values = (known.path, known.identity, known.seen, known.mark, known.epoch, known.state, known.log)
-        sql = "update logs set path = ?, identity = ?, seen = ?, mark = ?, epoch = ?, state = ? where log = ?"
-        self._connection.execute(sql, values)
+        values = (known.identity, known.seen, known.mark, known.epoch, known.state, known.reading, known.log)
+        sql = "update logs set identity = ?, seen = ?, mark = ?, epoch = ?, state = ?, reading = ? where log = ?"
+        self._file.write(sql, values)
+
+    def move_logs(self, paths: Mapping[int, bytes]) -> None:
+        """Note where logs are now; a log that was under one of these paths, and is nowhere, has none any more."""
+        self._file.write_all("update logs set path = ? where log = ?", [(_no_path(log), log) for log in paths])
+        for log, path in paths.items():
+            for other in self._logs("path = ?", path):
+                self._file.write("update logs set path = ? where log = ?", (_no_path(other.log), other.log))
+            self._file.write("update logs set path = ? where log = ?", (path, log))
 
     def save_skipped(self, log: int, skipped: Mapping[Reason, int], is_anew: bool) -> None:
         """Add to a log's lines that gave no event; with `is_anew` they replace those of before."""
-        self._begin()
         if is_anew:
-            self._connection.execute("delete from skipped where log = ?", (log,))
+            self._file.write("delete from skipped where log = ?", (log,))
         sql = "insert into skipped values (?, ?, ?) on conflict do update set lines = lines + excluded.lines"
-        self._connection.executemany(sql, [(log, str(reason), lines) for reason, lines in skipped.items()])
+        self._file.write_all(sql, [(log, str(reason), lines) for reason, lines in skipped.items()])
 
     def skipped(self) -> dict[tuple[str, str], int]:
-        """Give how many lines of all logs gave no event, by agent and reason."""
+        """Return how many lines of all logs gave no event, by agent and reason."""
         sql = "select agent, reason, sum(lines) from skipped join logs using (log) group by agent, reason"
-        return {(agent, reason): lines for agent, reason, lines in self._connection.execute(sql)}
+        return {(agent, reason): lines for agent, reason, lines in self._file.query(sql)}
 
-    def save_events(self, events: Sequence[UsageEvent], source: int) -> Changes:
-        """Merge what a log said into what is known, and tell what that changed.
+    def save_events(self, events: Sequence[UsageEvent], log: int, reading: int) -> Changes:
+        """Merge what a reading of a log said into what is known, and return what that changed.
 
-        `source` is the log's number if it is a document, else 0. Each event of `events` has a key of its own.
+        Each event of `events` has a key of its own.
         """
-        self._begin()
+        self._file.begin()
         epoch, changes = self.epoch, Changes()
-        known = self._known(events)
-        rows: list[tuple[object, ...]] = []
-        for event in events:
-            stored = known.get(event.key, {})
-            now = _with(event, stored.get(source), source, epoch)
-            if now == stored.get(source):
-                changes.unchanged += 1
-                continue
-            is_same = now[-1] is not None  # the same content, in a new epoch
-            if is_same and len(stored) == 1:
-                rows.append(now)
-                changes.unchanged += 1
-                continue
-            # Of several rows, those of the newest epoch count: with this one they may be others than were sent.
-            rows.append((*now[:-1], None))
-            rows.extend((*row[:-1], None) for other, row in stored.items() if other != source)
-            if is_same:
-                changes.unchanged += 1
-                continue
-            changes.new, changes.changed = changes.new + (not stored), changes.changed + bool(stored)
-        marks = ", ".join("?" * (_EVENT + 3))
-        self._connection.executemany(f"insert or replace into events values ({marks})", rows)  # noqa: S608
+        with self.trusting():
+            known = self._known(events)
+            rows: list[tuple[object, ...]] = []
+            for event in events:
+                stored = known.get(event.key, {})
+                now = _with(event, stored.get(log), (log, epoch, reading))
+                told = stored | {log: now}
+                if stored and _merged(list(told.values())) == _merged(list(stored.values())):
+                    changes.unchanged += 1
+                    kept = next(iter(stored.values()))[_BATCH]
+                    now = (*now[:_BATCH], kept, reading)
+                    rows.extend([] if now == stored.get(log) else [now])
+                    continue
+                rows.extend((*row[:_BATCH], None, row[-1]) for row in told.values())
+                changes.new, changes.changed = changes.new + (not stored), changes.changed + bool(stored)
+        marks = ", ".join("?" * (_EVENT + 4))
+        sql = f"insert or replace into events ({_ROW}, source, epoch, batch, reading) values ({marks})"  # noqa: S608
+        self._file.write_all(sql, rows)
         return changes
 
-    def pending(self, since: int, limit: int) -> list[Row]:
-        """Give events that are in no batch, merged, in the order of their keys; at most about `limit` of them.
+    def pending(self, since: int | None, limit: int) -> list[Row]:
+        """Return events that are in no batch, merged, in the order of their keys; at most `limit` of them.
 
         Left out are those that occurred before `since`, microseconds since 1970.
         """
-        sql = f"""select {_ROW}, source, epoch, batch from events where batch is null and occurred_at >= ?
-            order by agent, message_id, request_id, source limit ?"""  # noqa: S608
-        rows = self._connection.execute(sql, (since, limit)).fetchall()
-        groups = [list(group) for _, group in groupby(rows, key=lambda row: row[:3])]
-        if len(rows) == limit and rows[-1][_EVENT] != 0 and len(groups) > 1:
-            groups.pop()  # there may be more rows of it
-        return [_merged(group) for group in groups]
+        late = "" if since is None else f" and not exists ({_EARLIER})"
+        sql = f"""with due as (
+                select distinct agent, message_id, request_id from events where batch is null{late}
+                order by agent, message_id, request_id limit :limit
+            )
+            select {_ROW}, source, epoch, batch, reading from due join events using (agent, message_id, request_id)
+            order by agent, message_id, request_id, source"""  # noqa: S608
+        rows = self._file.query(sql, {"since": since, "limit": limit})
+        with self.trusting():
+            return [_merged(list(group)) for _, group in groupby(rows, key=lambda row: row[:3])]
 
     def n_pending(self) -> int:
-        """Count the rows that are in no batch."""
-        return cast(int, self._connection.execute("select count(*) from events where batch is null").fetchone()[0])
+        """Return how many events are in no batch."""
+        sql = "select count(*) from (select distinct agent, message_id, request_id from events where batch is null)"
+        return cast(int, self._file.query(sql)[0][0])
 
     def save_batch(self, rows: Iterable[Row], number: int, stamp: int) -> None:
         """Note that events are in a batch."""
-        self._begin()
         sql = "update events set batch = ? where batch is null and agent = ? and message_id = ? and request_id = ?"
-        self._connection.executemany(sql, [(number, *row[:3]) for row in rows])
+        self._file.write_all(sql, [(number, *row[:3]) for row in rows])
         self._set(batch=str(number), stamp=str(stamp))
 
     def commit(self) -> None:
         """Make durable what was written."""
-        if self._connection.in_transaction:
-            self._connection.execute("commit")
+        self._file.commit()
 
     def roll_back(self) -> None:
         """Undo what was written since the last commit."""
-        if self._connection.in_transaction:
-            self._connection.execute("rollback")
-
-    def _begin(self) -> None:
-        if not self._connection.in_transaction:
-            self._connection.execute("begin immediate")
+        self._file.roll_back()
 
     def _known(self, events: Sequence[UsageEvent]) -> dict[tuple[str, str, str | None], dict[int, Row]]:
-        """Give the stored rows of some events, by their keys and sources; the events are of one agent."""
+        """Return the stored rows of some events, by their keys and logs; the events are of one agent."""
         known: dict[tuple[str, str, str | None], dict[int, Row]] = {}
+        columns = f"{_ROW}, source, epoch, batch, reading"
         for start in range(0, len(events), _KEYS_AT_ONCE):
             ids = [event.message_id for event in events[start : start + _KEYS_AT_ONCE]]
-            sql = f"select * from events where agent = ? and message_id in ({', '.join('?' * len(ids))})"  # noqa: S608
-            for row in self._connection.execute(sql, (events[0].agent, *ids)):
+            places = ", ".join("?" * len(ids))
+            sql = f"select {columns} from events where agent = ? and message_id in ({places})"  # noqa: S608
+            for row in self._file.query(sql, (events[0].agent, *ids)):
                 known.setdefault((row[0], row[1], row[2] or None), {})[row[_EVENT]] = row
         return known
 
-    def _logs(self, column: str, value: bytes | str) -> Iterator[KnownLog]:
-        sql = f"select log, path, agent, identity, seen, mark, epoch, state from logs where {column} = ?"  # noqa: S608
-        return (KnownLog(*row) for row in self._connection.execute(sql, (value,)).fetchall())
+    def _logs(self, condition: str, *values: object) -> Iterator[KnownLog]:
+        rows = self._file.query(f"select {_KNOWN} from logs where {condition}", values)  # noqa: S608
+        return (KnownLog(*row) for row in rows)
+
+    def _number(self, name: str) -> int:
+        with self.trusting():
+            return int(self._get(name) or 0)
 
     def _get(self, name: str) -> str | None:
-        row = self._connection.execute("select value from meta where name = ?", (name,)).fetchone()
-        return None if row is None else cast(str, row[0])
+        rows = self._file.query("select value from meta where name = ?", (name,))
+        return cast(str, rows[0][0]) if rows else None
 
     def _set(self, **values: str) -> None:
-        self._connection.executemany("insert or replace into meta values (?, ?)", values.items())
+        self._file.write_all("insert or replace into meta values (?, ?)", list(values.items()))
 
 
-@contextmanager
-def _telling(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        message = f"the state in {folder} cannot be used: {error}; without {_FILE} all logs are read anew"
-        raise ConfigError(message) from error
+def _no_path(log: int) -> bytes:
+    """Return what stands for the path of a log that has none: no file can have such a name."""
+    return b"\0%d" % log
 
 
-def _with(event: UsageEvent, stored: Row | None, source: int, epoch: int) -> tuple[object, ...]:
-    """Give the row that an event's row becomes when it is read once more; its batch stays if nothing changes."""
-    batch = None
-    if stored is not None:
-        before = to_event(stored[:_EVENT])
-        if source == 0 and stored[_EVENT + 1] == epoch:
-            event = merge(before, event)
-        batch = stored[-1] if event == before else None
-    return (*to_row(event), source, epoch, batch)
+def _with(event: UsageEvent, stored: Row | None, read: tuple[int, int, int]) -> Row:
+    """Return the row that an event's row becomes when a log, in an epoch and a reading of it, tells it once more."""
+    log, epoch, reading = read
+    if stored is not None and (stored[_EPOCH], stored[-1]) == (epoch, reading):
+        event = merge(to_event(stored[:_EVENT]), event)
+    return (*to_row(event), log, epoch, None, reading)
 
 
 def _merged(rows: Sequence[Row]) -> Row:

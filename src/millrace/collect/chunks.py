@@ -2,22 +2,27 @@
 
 import hashlib
 import os
+import re
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from millrace.collect.cursor_rows import read_rows
 from millrace.collect.parsers import cursor
 from millrace.collect.parsers.agents import Agent
 from millrace.collect.parsers.fields import Reason
-from millrace.collect.parsers.reading import CAPS, Caps, LogState, Reading
+from millrace.collect.parsers.reading import CAPS, TORN, Caps, LogState, Reading
 from millrace.errors import MillraceError
 
 CHUNK_BYTES = 4 << 20
-_MARK_BYTES = 1024
+_HEAD_BYTES = 1024
+_TAIL_BYTES = 256 << 10
+_SAID = {"interrupted": "it took too long for its next row"}  # SQLite's word for a deadline that is over
+_MARK = re.compile(r"(\d+) (\w+)(?: (\d+) (\w+))?")
 
 
 class BadFile(MillraceError):
@@ -25,7 +30,7 @@ class BadFile(MillraceError):
 
     def __init__(self, path: Path, error: Exception) -> None:
         self.path = path
-        self.reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        self.reason = (error.strerror if isinstance(error, OSError) else None) or _SAID.get(str(error), str(error))
         super().__init__(f"{path}: {self.reason}")
 
 
@@ -40,11 +45,15 @@ class Seen:
     identity: str
     text: str
     size_bytes: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a log is read, and the mark by which it is known again: of a file, a hash of its first bytes."""
+    """How far a log is read, and the mark by which it is known again.
+
+    The mark of a file is a hash of its first bytes, and one of the bytes just before the offset.
+    """
 
     state: LogState
     mark: str
@@ -52,12 +61,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What some of a log says, and how far it is read now. `is_anew`: it is the first piece, from the log's start."""
+    """What some of a log says, and how far it is read now. `is_anew`: it is the first piece, from the log's start.
+
+    `unread_bytes` are at its end, and no complete line (of a document: the whole, which does not end yet).
+    """
 
     reading: Reading
     progress: Progress
     size_bytes: int
     is_anew: bool
+    unread_bytes: int = 0
 
 
 def look(path: Path, agent: Agent) -> Seen | None:
@@ -71,7 +84,7 @@ def look(path: Path, agent: Agent) -> Seen | None:
             text += " " + _described(path.with_name(path.name + "-wal").lstat())
         except FileNotFoundError:
             text += " none"
-    return Seen(_identity(status), text, status.st_size)
+    return Seen(_identity(status), text, status.st_size, status.st_mtime_ns)
 
 
 def identity_of(path: bytes) -> str | None:
@@ -82,53 +95,86 @@ def identity_of(path: bytes) -> str | None:
         return None
 
 
-def is_marked(path: Path, mark: str) -> bool:
-    """Whether a file begins as the one of which `mark` is known."""
+def is_marked(path: Path, progress: Progress) -> bool:
+    """Return whether a file has what was read of a log, in its beginning and just before the offset."""
     with _naming(path), path.open("rb") as file:
-        return _begins(file.read(_MARK_BYTES), mark)
+        return _tail_of(file, progress) is not None
+
+
+def has_only_changed(before: str, seen: Seen) -> bool:
+    """Return whether a file was written and did not grow, by what was seen of it before: its bytes are others now."""
+    _, size_bytes, mtime_ns, *_ = *map(str, before.split()), "", "", ""
+    return size_bytes.isdecimal() and seen.size_bytes <= int(size_bytes) and str(seen.mtime_ns) != mtime_ns
+
+
+def is_same_file(identity: str, other: str | None) -> bool:
+    """Return whether two identities are one file's. The number of a device may be another after a restart."""
+    return other is not None and identity.rpartition(":")[2] == other.rpartition(":")[2]
 
 
 def pieces(
     path: Path,
     agent: Agent,
-    session_id: str | None,
+    fresh: LogState,
     known: Progress | None,
     chunk_bytes: int = CHUNK_BYTES,
     caps: Caps = CAPS,
+    is_still: Callable[[], bool] = lambda: False,
 ) -> Iterator[Piece]:
-    """Read a log on, or from its start without `known`, or if the file was cut, written anew or exchanged.
+    """Read a log on, or from its start in the state `fresh`: without `known`, or if what was read is not there.
 
+    `is_still` says whether nothing was written for some time: a last line without its end is then taken as it is.
     There is at least one piece, perhaps of nothing. Raises BadFile; what came before stays true.
     """
-    fresh = LogState(session_id)
     with _naming(path):
         if agent.name == cursor.AGENT:
             yield from _of_rows(path, agent, known or Progress(fresh, ""), known is None, chunk_bytes, caps)
         elif agent.is_document:
             yield _of_document(path, agent, fresh, caps)
         else:
-            yield from _of_lines(path, agent, fresh, known, chunk_bytes, caps)
+            yield from _of_lines(path, agent, fresh, known, chunk_bytes, caps, is_still)
 
 
 def _of_lines(
-    path: Path, agent: Agent, fresh: LogState, known: Progress | None, chunk_bytes: int, caps: Caps
+    path: Path,
+    agent: Agent,
+    fresh: LogState,
+    known: Progress | None,
+    chunk_bytes: int,
+    caps: Caps,
+    is_still: Callable[[], bool],
 ) -> Iterator[Piece]:
     with path.open("rb") as file:
-        head = file.read(_MARK_BYTES)
-        size_bytes = file.seek(0, os.SEEK_END)
-        is_anew = known is None or known.state.offset_bytes > size_bytes or not _begins(head, known.mark)
-        state, mark = fresh if known is None or is_anew else known.state, _mark(head)
+        before = None if known is None else _tail_of(file, known)
+        is_anew = known is None or before is None
+        state, tail = fresh if known is None or is_anew else replace(known.state, owner=fresh.owner), before or b""
+        file.seek(0)
+        head = file.read(_HEAD_BYTES)
         file.seek(state.offset_bytes)
-        rest, is_last = b"", False
+        rest, is_last, closed = b"", False, None
         while not is_last:
             chunk = file.read(chunk_bytes)
             is_last = len(chunk) < chunk_bytes
             content = rest + chunk
             reading = agent.read(content, state, caps)
-            rest = content[reading.state.offset_bytes - state.offset_bytes :]
+            used = reading.state.offset_bytes - state.offset_bytes
+            tail, rest = _last(tail, content[:used]), content[used:]
             state = reading.state
-            yield Piece(reading, Progress(state, mark), len(chunk), is_anew)
+            closed = closed_by(agent, rest, state, caps) if is_last and rest and is_still() else None
+            unread = len(rest) if is_last and closed is None else 0
+            yield Piece(reading, Progress(state, _mark(head, tail)), len(chunk), is_anew, unread)
             is_anew = False
+        if closed is not None:
+            yield Piece(closed, Progress(closed.state, _mark(head, _last(tail, rest))), 0, is_anew=False)
+
+
+def closed_by(agent: Agent, rest: bytes, state: LogState, caps: Caps = CAPS) -> Reading | None:
+    """Return what the end of a log says as a line of its own; None when it is no whole line, and may become one."""
+    reading = agent.read(rest + b"\n", state, caps)
+    if not reading.used and (reading.skipped.keys() & {*TORN, Reason.TOO_LARGE, Reason.TOO_DEEP} or not rest.strip()):
+        return None
+    # The newline is not in the file: should it still come, it ends an empty line.
+    return replace(reading, state=replace(reading.state, offset_bytes=state.offset_bytes + len(rest)))
 
 
 def _of_document(path: Path, agent: Agent, fresh: LogState, caps: Caps) -> Piece:
@@ -139,7 +185,8 @@ def _of_document(path: Path, agent: Agent, fresh: LogState, caps: Caps) -> Piece
         reading = Reading((), fresh, 1, 0, {Reason.TOO_LARGE: 1})
     else:
         reading = agent.read(content, fresh, caps)
-    return Piece(reading, Progress(fresh, ""), len(content), is_anew=reading.lines > 0)
+    unread = len(content) if not reading.lines else 0
+    return Piece(reading, Progress(fresh, ""), len(content), reading.lines > 0, unread)
 
 
 def _of_rows(path: Path, agent: Agent, known: Progress, is_new: bool, chunk_bytes: int, caps: Caps) -> Iterator[Piece]:
@@ -152,16 +199,35 @@ def _of_rows(path: Path, agent: Agent, known: Progress, is_new: bool, chunk_byte
         is_new = False
 
 
-def _mark(head: bytes) -> str:
-    return f"{len(head)} {hashlib.sha256(head).hexdigest()[:32]}"
+def _tail_of(file: BinaryIO, known: Progress) -> bytes | None:
+    """Return the marked bytes before the offset; None when they, or the first ones, are not what they were."""
+    marked = _MARK.fullmatch(known.mark)
+    if marked is None:
+        return None
+    head_bytes, tail_bytes, offset = int(marked[1]), int(marked[3] or 0), known.state.offset_bytes
+    head = file.read(head_bytes)
+    file.seek(max(offset - tail_bytes, 0))
+    tail = file.read(tail_bytes)
+    is_there = f"{len(head)} {_hash(head)}" == f"{head_bytes} {marked[2]}" and len(tail) == tail_bytes
+    if marked[4] is None:  # from before the second hash was kept
+        return b"" if is_there and offset <= file.seek(0, os.SEEK_END) else None
+    return tail if is_there and _hash(tail) == marked[4] else None
 
 
-def _begins(head: bytes, mark: str) -> bool:
-    return _mark(head[: int(mark.partition(" ")[0])]) == mark
+def _last(tail: bytes, more: bytes) -> bytes:
+    return more[-_TAIL_BYTES:] if len(more) >= _TAIL_BYTES else (tail + more)[-_TAIL_BYTES:]
+
+
+def _mark(head: bytes, tail: bytes) -> str:
+    return f"{len(head)} {_hash(head)} {len(tail)} {_hash(tail)}"
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def _described(status: os.stat_result) -> str:
-    return f"{_identity(status)} {status.st_size} {status.st_mtime_ns}"
+    return f"{_identity(status) or '-'} {status.st_size} {status.st_mtime_ns}"
 
 
 def _identity(status: os.stat_result) -> str:

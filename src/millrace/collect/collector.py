@@ -7,19 +7,33 @@ deleted at the next start, and made again.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set as AbstractSet
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from millrace import log
 from millrace.collect import outbox, records
-from millrace.collect.checkpoints import KnownLog, Store
-from millrace.collect.chunks import CHUNK_BYTES, BadFile, Piece, Progress, Seen, identity_of, is_marked, look, pieces
+from millrace.collect.checkpoints import GONE, KnownLog, Store
+from millrace.collect.chunks import (
+    CHUNK_BYTES,
+    BadFile,
+    Piece,
+    Progress,
+    has_only_changed,
+    is_same_file,
+    look,
+    pieces,
+)
 from millrace.collect.discovery import Root
+from millrace.collect.following import FOLLOWED, Found, locate, progress_of
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS, Agent
+from millrace.collect.parsers.naming import NOBODY, Owner
 from millrace.collect.parsers.reading import CAPS, Caps, LogState
+
+_STILL = timedelta(minutes=5)
+_REST = " rest"  # after what was seen of a log that ends in bytes which may become a line
 
 Hear = Callable[[int, int, Path], None]
 """Hears of long readings: bytes done, bytes in all, and the log that is being read."""
@@ -55,25 +69,30 @@ class Tick:
     batches: list[str] = field(default_factory=list)
     skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
     bad_files: dict[Path, str] = field(default_factory=dict)
+    gone: dict[Path, int] = field(default_factory=dict)
+    torn: dict[Path, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A log in which something may be new."""
+    """A log in which something may be new; `is_still` says whether it was not written for some time."""
 
-    path: Path
-    root: Root
-    seen: Seen
+    found: Found
     known: KnownLog | None
     progress: Progress | None
+    is_still: Callable[[], bool]
+
+    @property
+    def path(self) -> Path:
+        return self.found.path
 
     @property
     def agent(self) -> Agent:
-        return AGENTS[self.root.agent]
+        return AGENTS[self.found.root.agent]
 
     @property
     def left_bytes(self) -> int:
-        return max(self.seen.size_bytes - (self.progress.state.offset_bytes if self.progress else 0), 0)
+        return max(self.found.seen.size_bytes - (self.progress.state.offset_bytes if self.progress else 0), 0)
 
 
 def _now() -> datetime:
@@ -87,7 +106,8 @@ def unheard(done_bytes: int, total_bytes: int, path: Path) -> None:
 class Collector:
     """Reads what is new in the logs below `roots`, tick by tick.
 
-    `files` is the folder for what is to be sent. None: nothing is to be, as with a store that is a copy.
+    `files` is the folder for what is to be sent. None: nothing is to be, as with a store that is a copy. `owner` is who
+    must not be named by a project's path.
     """
 
     def __init__(
@@ -99,10 +119,11 @@ class Collector:
         privacy: Privacy,
         now: Callable[[], datetime] = _now,
         limits: Limits | None = None,
+        owner: Owner = NOBODY,
     ) -> None:
         self._store, self._files, self._roots = store, files, roots
         self._user_id, self._privacy = user_id, privacy
-        self._now, self._limits = now, limits or Limits()
+        self._now, self._limits, self._owner = now, limits or Limits(), owner
         self._tidy()
 
     @property
@@ -121,7 +142,8 @@ class Collector:
         kept, and sent by the first tick that does not leave them out. When nothing is new, nothing is written.
         """
         tick = Tick()
-        from_us = -(2**62) if since is None else records.to_microseconds(datetime.combine(since, time(), UTC))
+        self._store.roll_back()  # what an earlier tick could not undo
+        from_us = None if since is None else records.to_microseconds(datetime.combine(since, time(), UTC))
         try:
             self._read_all(list(self._due(only, tick)), from_us, tick, hear)
             self._flush(from_us, tick)
@@ -134,7 +156,7 @@ class Collector:
         tick.before_since = self._store.n_pending()
         return tick
 
-    def _read_all(self, due: Sequence[_Due], from_us: int, tick: Tick, hear: Hear) -> None:
+    def _read_all(self, due: Sequence[_Due], from_us: int | None, tick: Tick, hear: Hear) -> None:
         total_bytes = sum(log.left_bytes for log in due)
         unflushed_rows = unflushed_bytes = 0
         for one in due:
@@ -149,24 +171,35 @@ class Collector:
                 _note(bad, tick)
 
     def _due(self, only: AbstractSet[Path] | None, tick: Tick) -> Iterator[_Due]:
-        epoch = self._store.epoch
-        for root, path in self._logs(only, tick):
+        roots = self._roots()
+        found: dict[bytes, Found] = {}
+        asked: list[bytes] = []
+        for root, path in self._logs(roots, only, tick):
+            asked.append(os.fsencode(path))
             try:
-                due = self._looked_at(root, path, epoch)
+                seen = look(path, AGENTS[root.agent])
             except FileNotFoundError:
                 continue
-            except (OSError, BadFile) as error:
-                _note(error if isinstance(error, BadFile) else BadFile(path, error), tick)
+            except OSError as error:
+                _note(BadFile(path, error), tick)
                 continue
+            if seen is not None:
+                found[os.fsencode(path)] = Found(path, root, seen)
+        with self._store.trusting():
+            others = self._follow(roots, found, None if only is None else asked, tick)
+        epoch = self._store.epoch
+        for one in [*found.values(), *others]:
             tick.looked_at += 1
+            with self._store.trusting():
+                due = self._due_in(one, epoch)
             if due is not None:
                 yield due
 
-    def _logs(self, only: AbstractSet[Path] | None, tick: Tick) -> Iterator[tuple[Root, Path]]:
+    def _logs(self, roots: Sequence[Root], only: AbstractSet[Path] | None, tick: Tick) -> Iterator[tuple[Root, Path]]:
         def hear(error: OSError) -> None:
             _note(BadFile(Path(error.filename), error), tick)
 
-        for root in self._roots():
+        for root in roots:
             if only is None or any(root.path.is_relative_to(path) for path in only):
                 yield from ((root, path) for path in root.logs(hear))
                 continue
@@ -175,55 +208,87 @@ class Collector:
             named = (path for path in only if root.has(path) and path.resolve() == path)
             yield from ((root, path) for path in sorted({*named, *(below if folders else ())}))
 
-    def _looked_at(self, root: Root, path: Path, epoch: int) -> _Due | None:
-        """Give the log if something may be new in it."""
-        agent = AGENTS[root.agent]
-        seen = look(path, agent)
-        if seen is None:
-            return None
-        known = self._store.log_at(os.fsencode(path)) or self._moved(path, agent, seen)
-        if known is None or known.epoch != epoch:
-            return _Due(path, root, seen, known, None)
-        if known.seen == seen.text and known.path == os.fsencode(path):
-            return None
-        return _Due(path, root, seen, known, Progress(LogState.parse(known.state), known.mark))
+    def _follow(
+        self, roots: Sequence[Root], found: Mapping[bytes, Found], asked: Sequence[bytes] | None, tick: Tick
+    ) -> list[Found]:
+        """Note where known logs are now: of all, or of those that may be one of the files that were asked for."""
+        agents = FOLLOWED & {root.agent for root in roots}
+        if asked is None:
+            asked = [
+                path
+                for path, identity in self._store.places(agents)
+                if path not in found or not is_same_file(identity, found[path].seen.identity)
+            ]
+        logs = self._known_of(asked, found, agents)
+        where = locate(logs, found, roots)
+        if where.moved:
+            self._store.move_logs(where.moved)
+        for known in where.gone:
+            path, read_bytes = Path(os.fsdecode(known.path)), progress_of(known).state.offset_bytes
+            tick.gone[path] = read_bytes
+            log.warning("a log is gone", path=str(path), read_bytes=read_bytes)
+            if known.path not in found:
+                self._store.save_log(replace(known, seen=GONE))
+        return where.others
 
-    def _moved(self, path: Path, agent: Agent, seen: Seen) -> KnownLog | None:
-        """Give the log that this file was under another name, which is no longer its name."""
-        if agent.is_document or not seen.identity:
+    def _known_of(
+        self, asked: Sequence[bytes], found: Mapping[bytes, Found], agents: AbstractSet[str]
+    ) -> list[KnownLog]:
+        """Return the logs that were under these paths, or were one of the files of these paths."""
+        known = [log for path in asked if (log := self._store.log_at(path)) is not None]
+        identities = {found[path].seen.identity for path in asked if path in found} - {""}
+        known += [log for identity in sorted(identities) for log in self._store.logs_of(identity)]
+        return [log for log in {log.log: log for log in known}.values() if log.agent in agents]
+
+    def _due_in(self, found: Found, epoch: int) -> _Due | None:
+        """Return the log if something may be new in it."""
+        seen = found.seen
+        known = self._store.log_at(os.fsencode(found.path))
+
+        def is_still() -> bool:
+            return abs(self._now().timestamp() - seen.mtime_ns / 1e9) > _STILL.total_seconds()
+
+        if known is None or known.epoch != epoch:
+            return _Due(found, known, None, is_still)
+        if known.seen == seen.text or (known.seen == seen.text + _REST and not is_still()):
             return None
-        for known in self._store.logs_of(seen.identity):
-            if known.agent == agent.name and identity_of(known.path) != seen.identity and is_marked(path, known.mark):
-                return known
-        return None
+        is_another = not is_same_file(known.identity, seen.identity) or has_only_changed(known.seen, seen)
+        is_read_anew = known.agent in FOLLOWED and is_another
+        return _Due(found, known, None if is_read_anew else progress_of(known), is_still)
 
     def _read(self, due: _Due, tick: Tick) -> Iterator[tuple[Piece, int]]:
         """Read a log, and keep after each piece what it says and how far it is read."""
-        known = due.known
-        limits, session_id = self._limits, due.root.session_id(due.path)
-        for piece in pieces(due.path, due.agent, session_id, due.progress, limits.chunk_bytes, limits.caps):
+        known, unread_bytes = due.known, 0
+        limits, fresh = self._limits, LogState(due.found.root.session_id(due.path), owner=self._owner)
+        for piece in pieces(due.path, due.agent, fresh, due.progress, limits.chunk_bytes, limits.caps, due.is_still):
             known = self._advanced(due, known, piece)
-            rows = self._take(piece, due.agent, known.log, tick)
+            rows = self._take(piece, due.agent, known, tick)
+            unread_bytes = piece.unread_bytes
             yield piece, rows
         tick.read += 1
+        is_torn = unread_bytes > 0 and due.is_still()
+        if is_torn:
+            tick.torn[due.path] = unread_bytes
         if known is not None:
-            self._store.save_log(replace(known, seen=due.seen.text))
+            is_to_be_seen = unread_bytes > 0 and not is_torn
+            self._store.save_log(replace(known, seen=due.found.seen.text + _REST * is_to_be_seen))
 
     def _advanced(self, due: _Due, known: KnownLog | None, piece: Piece) -> KnownLog:
         path = os.fsencode(due.path)
         number = self._store.add_log(path, due.agent.name) if known is None else known.log
-        progress, epoch = piece.progress, self._store.epoch
+        reading = (0 if known is None else known.reading) + piece.is_anew
+        progress, epoch, identity = piece.progress, self._store.epoch, due.found.seen.identity
         now = KnownLog(
-            number, path, due.agent.name, due.seen.identity, "", progress.mark, epoch, progress.state.to_json()
+            number, path, due.agent.name, identity, "", progress.mark, epoch, progress.state.to_json(), reading
         )
         self._store.save_log(now)
         return now
 
-    def _take(self, piece: Piece, agent: Agent, number: int, tick: Tick) -> int:
-        """Keep what a piece says; give how many events it changed."""
+    def _take(self, piece: Piece, agent: Agent, known: KnownLog, tick: Tick) -> int:
+        """Keep what a piece says; return how many events it changed."""
         reading = piece.reading
-        changes = self._store.save_events(reading.events, number if agent.is_document else 0)
-        self._store.save_skipped(number, reading.skipped, piece.is_anew)
+        changes = self._store.save_events(reading.events, known.log, known.reading)
+        self._store.save_skipped(known.log, reading.skipped, piece.is_anew)
         tick.size_bytes += piece.size_bytes
         tick.lines += reading.lines
         tick.new, tick.changed = tick.new + changes.new, tick.changed + changes.changed
@@ -231,14 +296,15 @@ class Collector:
         tick.skipped.update({(agent.name, str(reason)): lines for reason, lines in reading.skipped.items()})
         return changes.new + changes.changed
 
-    def _flush(self, from_us: int, tick: Tick) -> None:
+    def _flush(self, from_us: int | None, tick: Tick) -> None:
         """Put by what is in no batch, and make durable how far the logs are read."""
         while rows := self._store.pending(from_us, 2 * self._limits.batch_rows):
             number = self._store.batch + 1
             stamp = max(records.to_microseconds(self._now()), self._store.stamp + 1)
-            content = records.to_parquet(
-                rows, self._store.collector_id, self._user_id, self._privacy, records.to_instant(stamp)
-            )
+            with self._store.trusting():
+                content = records.to_parquet(
+                    rows, self._store.collector_id, self._user_id, self._privacy, records.to_instant(stamp)
+                )
             if self._files is not None:
                 tick.batches.append(outbox.put(self._files, number, content).name)
             self._store.save_batch(rows, number, stamp)

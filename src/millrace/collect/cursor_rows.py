@@ -8,12 +8,17 @@ largest one is smaller then, or the last row read is another one, and everything
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 _SECONDS_TO_WAIT = 1.0
+_PATIENCE_S = 60.0
+_STEPS = 10_000  # of SQLite's machine, some milliseconds
+_TABLE = """select 1 from sqlite_schema where name = 'cursorDiskKV' and type = 'table' and rootpage > 0
+    and not exists (select * from pragma_table_xinfo('cursorDiskKV') where hidden != 0)"""
 _ROWS = """select rowid, key, substr(value, 1, :most) from cursorDiskKV not indexed
     where rowid > :after and (key glob 'bubbleId:*' or key glob 'agentKv:blob:*') order by rowid"""
 _ROW = "select key, substr(value, 1, ?) from cursorDiskKV where rowid = ?"
@@ -30,14 +35,21 @@ class Rows:
     is_anew: bool
 
 
-def read_rows(path: Path, last: int, mark: str, chunk_bytes: int, most_bytes: int) -> Iterator[Rows]:
-    """Give the rows after number `last`, about `chunk_bytes` at a time; at least once, perhaps without a row.
+def read_rows(
+    path: Path, last: int, mark: str, chunk_bytes: int, most_bytes: int, patience_s: float = _PATIENCE_S
+) -> Iterator[Rows]:
+    """Yield the rows after number `last`, about `chunk_bytes` at a time; at least once, perhaps without a row.
 
     Of a value over `most_bytes` only so much is read that it is seen to be too large. Raises OSError or
-    sqlite3.Error when the database cannot be read, is locked or is broken.
+    sqlite3.Error when the database cannot be read, is locked or is broken, or gives no row within `patience_s`.
     """
     with closing(_connect(path)) as connection:
+        deadline = _Deadline(patience_s)
+        connection.set_progress_handler(deadline.is_over, _STEPS)
         connection.execute("begin")  # all that follows sees one state of the database
+        # A view, a virtual table or a computed column would run what the file says.
+        if connection.execute(_TABLE).fetchone() is None:
+            raise sqlite3.DatabaseError("expected a table cursorDiskKV with plain columns")
         most = most_bytes + 1
         is_anew = not _goes_on(connection, last, mark, most)
         if is_anew:
@@ -45,13 +57,31 @@ def read_rows(path: Path, last: int, mark: str, chunk_bytes: int, most_bytes: in
         lines: list[bytes] = []
         size = 0
         for rowid, key, value in connection.execute(_ROWS, {"most": most, "after": last}):
+            deadline.begin()
             last, mark = rowid, _mark(key, value)
             lines.append(_line(key, value))
             size += len(lines[-1])
             if size >= chunk_bytes:
                 yield Rows(b"".join(lines), last, mark, is_anew)
                 lines, size, is_anew = [], 0, False
+                deadline.begin()  # what was done with the rows is not the database's time
         yield Rows(b"".join(lines), last, mark, is_anew)
+
+
+class _Deadline:
+    """How long a database may take for its next row."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin to wait for a row."""
+        self._ends_at = time.monotonic() + self._patience_s
+
+    def is_over(self) -> bool:
+        """Return whether it took too long; SQLite then stops with the error 'interrupted'."""
+        return time.monotonic() > self._ends_at
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -65,6 +95,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     is_still = is_wal_mode and not path.with_name(path.name + "-wal").exists()
     uri = f"{path.as_uri()}?mode=ro{'&immutable=1' if is_still else ''}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_SECONDS_TO_WAIT)
+    connection.execute("pragma trusted_schema = off")
     connection.text_factory = bytes  # what is no UTF-8 is for the parser to count
     return connection
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from millrace.collect.parsers.fields import MalformedError, read_id
+from millrace.collect.parsers.naming import hashed
 
 Platform = Literal["linux", "darwin", "win32"]
 Environment = Mapping[str, str]
@@ -49,7 +50,7 @@ class Root:
             return False
         if self.agent in _EXTENSIONS:
             return path.name == _DOCUMENT and path.parent.parent == self.path
-        return path.suffix == ".jsonl"
+        return _is_transcript(path.name)
 
     def logs(self, hear: Hear) -> Iterator[Path]:
         """Give the logs that there are, in the order of their names; `hear` is told of folders that cannot be read."""
@@ -60,11 +61,11 @@ class Root:
         else:
             for folder, folders, names in os.walk(self.path, onerror=lambda error: _tell(error, hear)):
                 folders.sort()
-                paths = (Path(folder, name) for name in sorted(names) if name.endswith(".jsonl"))
+                paths = (Path(folder, name) for name in sorted(names) if _is_transcript(name))
                 yield from (path for path in paths if _is_plain(path))
 
     def session_id(self, log: Path) -> str | None:
-        """Give the session that the log's name says; None when it is no id, and could be anything."""
+        """Return the session that the log's name says; None when it is no id, and the log itself says which it is."""
         name = log.stem
         if self.agent == "cursor":
             return None
@@ -75,7 +76,7 @@ class Root:
         try:
             return read_id({"name": name}, "name")
         except MalformedError:
-            return None
+            return hashed(name) if self.agent in _EXTENSIONS else None  # of a task only its folder says which it is
 
 
 def discover(home: Path, environ: Environment, platform: Platform, agents: Collection[str]) -> list[Root]:
@@ -144,6 +145,10 @@ def _subfolders(folder: Path, hear: Hear) -> list[Path]:
     except OSError as error:
         _tell(error, hear)
         return []
+
+
+def _is_transcript(name: str) -> bool:
+    return name.lower().endswith(".jsonl")  # some file systems and tools change the case of a name
 
 
 def _is_plain(path: Path) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from millrace.collect.parsers.naming import Owner
+
 _SECTION = re.compile(r"\[\s*([\w.-]+)\s*(\"[^\"]*\")?\s*\]")
 _EMAIL = re.compile(r"email\s*=\s*(\"[^\"]*\"|[^#;]*)", re.IGNORECASE)
 
@@ -34,6 +36,12 @@ def user_id(told: str | None, home: Path, environ: Mapping[str, str]) -> str | N
     files = (home / ".gitconfig", config / "git" / "config")
     found = told or next((email for file in files if (email := _email(file))), None)
     return found.strip().lower() or None if found else None
+
+
+def owner(home: Path, environ: Mapping[str, str]) -> Owner:
+    """Return who must not be named by a path of a project: the home, also resolved, and the names of its account."""
+    names = [home.name, *(environ.get(name) for name in ("USER", "LOGNAME", "USERNAME"))]
+    return Owner.of(dict.fromkeys((str(home), str(home.resolve()))), names)
 
 
 def _email(file: Path) -> str | None:

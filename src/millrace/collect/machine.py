@@ -1,32 +1,46 @@
 """The machine whose logs are read, and the folder of what the collector knows of them."""
 
+import hashlib
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from millrace.collect import lock
+from millrace.collect import lock, outbox
 from millrace.collect.checkpoints import Store
 from millrace.collect.collector import Collector
 from millrace.collect.discovery import Platform, Root, discover
-from millrace.collect.identity import Privacy, user_id
+from millrace.collect.identity import Privacy, owner, user_id
 from millrace.config import CollectConfig
+
+_MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
+
+
+def machine_identity() -> str:
+    """Return what tells this machine from others, as a hash: of its machine-id, where it has one, and its name."""
+    ids = [text for path in _MACHINE_IDS if (text := _read(path))]
+    return hashlib.sha256("\n".join(["millrace collector", *ids[:1], socket.gethostname()]).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The machine whose logs are read, and where the collector keeps what it knows of them."""
+    """The machine whose logs are read, and where the collector keeps what it knows of them.
+
+    `identity` says which machine it is: a state that was begun on another one is a copy, and has another collector.
+    """
 
     home: Path
     config: CollectConfig
     agents: frozenset[str]
     state: Path
+    identity: Callable[[], str] = machine_identity
 
     @property
     def spool(self) -> Path:
         """Where files wait to be sent."""
-        return self.state / "spool"
+        return outbox.spool_of(self.state)
 
     def roots(self) -> list[Root]:
         """Give the places where the agents keep logs, also those that do not exist yet."""
@@ -35,16 +49,24 @@ class Machine:
     @contextmanager
     def collector(self) -> Iterator[Collector]:
         """Give the collector, and keep others of this state out."""
-        with lock.holding(self.state), closing(Store.open(self.state)) as store:
+        with lock.holding(self.state), closing(Store.open(self.state, self.identity())) as store:
             yield self._collector(store, self.spool)
 
     def dry_collector(self) -> Collector:
         """Give a collector that writes nothing."""
-        return self._collector(Store.copy(self.state), None)
+        return self._collector(Store.copy(self.state, self.identity()), None)
 
     def _collector(self, store: Store, files: Path | None) -> Collector:
         who = user_id(self.config.user, self.home, self.config.environment)
-        return Collector(store, files, self.roots, who, Privacy(self.config.hash_key))
+        hidden = owner(self.home, self.config.environment)
+        return Collector(store, files, self.roots, who, Privacy(self.config.hash_key), owner=hidden)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def platform() -> Platform:

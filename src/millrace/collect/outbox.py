@@ -7,6 +7,16 @@ from pathlib import Path
 _ASIDE = ".aside"
 
 
+def spool_of(state: Path) -> Path:
+    """Return the folder of a collector's state in which files wait to be sent."""
+    return state / "spool"
+
+
+def last_number(spool: Path) -> int:
+    """Return the highest number of a file that waits to be sent; 0 when none does."""
+    return max(map(_number, files(spool)), default=0)
+
+
 def put(spool: Path, number: int, content: bytes) -> Path:
     """Write batch `number`, durably: aside first, then under its name, which tells its content."""
     spool.mkdir(parents=True, exist_ok=True)

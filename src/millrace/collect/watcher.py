@@ -10,6 +10,7 @@ import watchfiles
 
 from millrace import log
 from millrace.collect.discovery import Root
+from millrace.errors import first_line
 
 EVERYTHING: None = None
 """All logs may have changed."""
@@ -37,8 +38,8 @@ def watch(
             for changed in _until_folders_change(roots, stop, every_s, look_s):
                 wait_s = 1.0
                 yield changed
-        except (OSError, RuntimeError) as error:  # RuntimeError: what the watcher's own code raises
-            log.warning("watching failed", error=str(error), again_in_s=wait_s)
+        except Exception as error:  # noqa: BLE001 its thread would end, and nobody notice that no change is told
+            log.warning("watching failed", error=first_line(error), again_in_s=wait_s)
             stop.wait(wait_s)
             wait_s = min(wait_s * 2, every_s)
 

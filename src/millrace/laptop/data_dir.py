@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from millrace.config import ApiConfig, BuildConfig, CollectConfig, LoadConfig
+from millrace.config import ApiConfig, BuildConfig, LoadConfig, collect_state
 from millrace.errors import ConfigError
 from millrace.laptop.project import PROJECT as PROJECT
 
@@ -57,7 +57,7 @@ class Place:
 
     def collector_state(self) -> Path:
         """Return where the collector of this machine keeps its state: MILLRACE_COLLECT_STATE, or `collector`."""
-        told = CollectConfig.from_env().state
+        told = collect_state()
         return Path(told).resolve() if told else self.collector
 
     @property

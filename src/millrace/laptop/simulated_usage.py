@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -74,7 +75,18 @@ def collect_homes(source: SourceOptions, place: Place, lake: Lake) -> Usage:
 
 
 def _write(folder: Path, world: Sequence[str]) -> None:
-    command = [sys.executable, "-m", "simulator", "homes", "--out", str(folder), *world]
-    done = subprocess.run(command, cwd=SIMULATOR, capture_output=True, text=True, check=False)  # noqa: S603 our own module
-    if done.returncode:
-        raise ConfigError(done.stderr.strip() or "the simulator wrote no logs")
+    """Have the simulator write the logs; it ends with this process, as its standard input then does."""
+    command = [sys.executable, "-m", "simulator", "homes", "--exit-with-parent", "--out", str(folder), *world]
+    with (
+        tempfile.TemporaryFile("w+") as complaints,
+        subprocess.Popen(  # noqa: S603 our own module
+            command, cwd=SIMULATOR, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints
+        ) as process,
+    ):
+        try:
+            code = process.wait()
+        finally:
+            process.terminate()
+        if code:
+            complaints.seek(0)
+            raise ConfigError(complaints.read().strip() or "the simulator wrote no logs")

@@ -44,9 +44,10 @@ def _published(place: Place) -> int | None:
 
 
 def collecting(place: Place) -> Collecting:
-    """Say whether a collector of this data directory runs."""
-    pid = lock.holder(place.collector_state())
-    return Collecting(pid is not None, pid)
+    """Return whether a collector of this data directory runs, and which watcher of it has died."""
+    state = place.collector_state()
+    pid = lock.holder(state)
+    return Collecting(pid is not None, pid, lock.dead_watcher(state))
 
 
 def reading(place: Place) -> report.Read:

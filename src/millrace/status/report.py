@@ -233,6 +233,7 @@ def _facts(
         build_of_readers=found.published if is_warehouse and beside.published else good,
         last_good_build=good,
         is_watching=watcher.is_running,
+        dead_watcher=watcher.dead_watcher,
         lag_events=standing.usage.waiting,
         lag_rows=sum(loaded.waiting for loaded in others),
         events_wait_s=_oldest_s([standing.usage], now),

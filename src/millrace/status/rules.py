@@ -2,14 +2,13 @@
 
 A rule gives a code and a fact. What to do about it depends on the place where it is read: status/remedies.py.
 
-error    the store cannot be read; the last build failed, or its process died; the newest run failed; the warehouse
-         is gone; more than MILLRACE_STALE_EVENTS usage events wait, and it is known that no
-         collector runs
+error    the store cannot be read; the last build failed, or its process died; the newest run failed; the warehouse is
+         gone; more than MILLRACE_STALE_EVENTS usage events wait, and it is known that no collector runs
 stale    objects of the lake are not loaded, readers do not have the last good build, an object of a run is damaged,
          and nobody is at it; more than MILLRACE_STALE_EVENTS usage events wait; anything waits longer than
-         MILLRACE_STALE_S; a run has not ended after as long, or its process is gone; nothing was extracted of a table
-         for MILLRACE_SILENT_H; the published copy, where only that can be read, is older than what was asked for, and
-         nobody is at it
+         MILLRACE_STALE_S; a run has not ended after as long, or its process is gone; a watcher of the agents' logs
+         died; nothing was extracted of a table for MILLRACE_SILENT_H; the published copy, where only that can be read,
+         is older than what was asked for, and nobody is at it
 syncing  a build or a run is going on; something waits that came, or marts were refreshed, within MILLRACE_SYNCING_S
 empty    there is no store at all: no warehouse, nothing published, no run
 live     everything else, also a store without events
@@ -38,6 +37,7 @@ class Code(StrEnum):
     RUN_FAILED = "run_failed"
     EVENTS_WAITING_NO_COLLECTOR = "events_waiting_no_collector"
     EVENTS_WAITING = "events_waiting"
+    WATCHER_DIED = "watcher_died"
     ROWS_WAITING = "rows_waiting"
     RUN_UNFINISHED = "run_unfinished"
     WAREHOUSE_GONE = "warehouse_gone"
@@ -65,6 +65,7 @@ STEPS = {
     Code.RUN_FAILED: Step.FIX_THEN_RUN,
     Code.EVENTS_WAITING_NO_COLLECTOR: Step.KEEP_COLLECTING,
     Code.EVENTS_WAITING: Step.BUILD,
+    Code.WATCHER_DIED: Step.KEEP_COLLECTING,
     Code.ROWS_WAITING: Step.BUILD,
     Code.RUN_UNFINISHED: Step.END_RUN,
     Code.COPY_BEHIND: Step.BUILD,
@@ -118,6 +119,7 @@ class Facts:
     build_of_readers: int | None = None
     last_good_build: int | None = None
     is_watching: bool | None = None
+    dead_watcher: str | None = None  # the process of a watcher that ended without its user's doing
     lag_events: int = 0
     lag_rows: int = 0
     events_wait_s: float = 0.0
@@ -184,6 +186,9 @@ def _stales(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
     are_old = 0 < facts.lag_events <= limits.stale_events and facts.events_wait_s > limits.stale_s
     if are_too_many or are_old:
         yield Reason.of(Code.EVENTS_WAITING, _events(facts))
+    if facts.dead_watcher is not None:
+        ended = f"the watcher of the coding agents' logs (process {facts.dead_watcher}) ended without being stopped"
+        yield Reason.of(Code.WATCHER_DIED, ended)
     if facts.lag_rows and facts.rows_wait_s > limits.stale_s:
         waits = f"{facts.lag_rows} rows wait for a build, the oldest for {age(facts.rows_wait_s)}"
         yield Reason.of(Code.ROWS_WAITING, waits)

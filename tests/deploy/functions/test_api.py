@@ -71,9 +71,9 @@ def test_it_does_not_ask_for_the_token_of_one_caller(functions: Deployed) -> Non
 
 
 def test_a_failure_nobody_foresaw_is_logged_under_the_trace_of_its_request(
-    functions: Deployed, client: FlaskClient, logged: io.StringIO
+    client: FlaskClient, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    functions.lake.write("build/requested.json", b"no JSON", if_generation=0)
+    monkeypatch.setattr("millrace.status.report.assemble", lambda *given, **named: 1 / 0)
     answer = client.get("/api/etl/status", headers={"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/problem+json")
     (line,) = [json.loads(line) for line in logged.getvalue().splitlines() if "a request failed" in line]

@@ -183,8 +183,11 @@ def test_a_source_that_is_away_is_503_and_leaves_no_record_but_the_reason(
     assert functions.take(EXTRACT_EVENTS) == []
 
 
-def test_a_plan_that_no_longer_is_one_is_500_and_nothing_is_written(functions: Deployed) -> None:
+def test_a_plan_that_no_longer_is_one_is_named_and_nothing_is_extracted(functions: Deployed) -> None:
     functions.lake.write(f"runs/{RUN}/plan.json", json.dumps([]).encode(), 0)
     functions.take(OBJECT_EVENTS)
-    assert functions.extract("repos", requested("repos")).status_code == 500
-    assert names(functions) == [f"runs/{RUN}/plan.json"]
+    assert functions.extract("repos", requested("repos")).status_code == 200
+    failure = runs.read_failure(functions.lake, RUN, "repos")
+    assert failure is not None
+    assert f"runs/{RUN}/plan.json is damaged" in failure.message
+    assert names(functions) == [f"runs/{RUN}/failures/repos.json", f"runs/{RUN}/plan.json"]

@@ -14,11 +14,12 @@ from tests.proofs.usage_faults.gate import Gate, GatedSqlite
 from tests.proofs.usage_faults.logs import Database, Document, Lines, Log, Mtimes
 from tests.proofs.usage_faults.memory import Memory, Row
 
-from millrace.collect.checkpoints import Store
+from millrace.collect.checkpoints import DDL, Store
 from millrace.collect.collector import Collector, Hear, Limits, Tick, unheard
 from millrace.collect.discovery import discover
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.state_file import StateFile
 
 _TASKS = "User/globalStorage/saoudrizwan.claude-dev/tasks"
 _CODE, _SERVER = f".config/Code/{_TASKS}", f".vscode-server/data/{_TASKS}"
@@ -92,7 +93,8 @@ class Machine:
             self.state.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self.state / "state.sqlite", isolation_level=None)
             try:
-                store = Store(cast(sqlite3.Connection, GatedSqlite(connection, self.gate)))
+                gated = cast(sqlite3.Connection, GatedSqlite(connection, self.gate))
+                store = Store(StateFile(gated, self.state, DDL))
                 self.collector_id = store.collector_id
                 collector = SeenCollector(
                     store,

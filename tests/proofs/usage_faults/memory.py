@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.proofs.usage_faults.logs import Log
 
+from millrace.collect.chunks import closed_by
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.event import EventKey, UsageEvent, merge
@@ -21,28 +22,61 @@ Signature = tuple[object, ...]
 
 
 @dataclass
+class Source:
+    """One log as a collector knows it: by its file, and by what was read of it."""
+
+    number: int
+    path: Path
+    inode: int = 0
+    read: bytes = b""
+
+
+@dataclass
 class Memory:
-    """Told events by their source ('' where the lines of all logs add up), each with the epoch in which it was read."""
+    """Told events by their source, each with the epoch in which it was read."""
 
     epoch: int = 1
-    told: dict[tuple[str, EventKey], tuple[int, UsageEvent]] = field(default_factory=dict)
+    told: dict[tuple[int, EventKey], tuple[int, UsageEvent]] = field(default_factory=dict)
+    sources: list[Source] = field(default_factory=list)
+    n_sources: int = 0
     read: dict[Path, Signature] = field(default_factory=dict)
     uncertain: set[Path] = field(default_factory=set)
     """Logs of which a stopped collector may have kept something that none has looked at since."""
 
     def look(self, logs: Iterable[Log]) -> None:
         """Read logs as they are now, each from its start to its end."""
-        for log in logs:
-            if not log.path.exists():
-                continue
+        there = [log for log in logs if log.path.exists()]
+        for log in there:
+            self._follow(log)
+        for log in there:
+            source = self._source(log)
             for event in _events(log):
-                source = str(log.path) if AGENTS[log.agent].is_document else ""
                 held = self.told.get((source, event.key))
-                if held is not None and held[0] == self.epoch and not source:
+                if held is not None and held[0] == self.epoch and log.agent == "cursor":
                     event = merge(held[1], event)
                 self.told[source, event.key] = self.epoch, event
             self.read[log.path] = self._signature(log.path)
             self.uncertain.discard(log.path)
+
+    def _follow(self, log: Log) -> None:
+        """Find the source that this file was under another path."""
+        inode, content = log.path.stat().st_ino, log.path.read_bytes()
+        for source in self.sources:
+            is_there = source.path.exists() and source.path.stat().st_ino == inode
+            is_it = source.inode == inode and not is_there and content.startswith(source.read)
+            if log.agent in ("claude", "codex") and is_it:
+                self.sources = [one for one in self.sources if one.path != log.path]
+                source.path = log.path
+
+    def _source(self, log: Log) -> int:
+        source = next((one for one in self.sources if one.path == log.path), None)
+        if source is None:
+            self.n_sources += 1
+            source = Source(self.n_sources, log.path)
+            self.sources.append(source)
+        content = log.path.read_bytes()
+        source.inode, source.read = log.path.stat().st_ino, content[: content.rfind(b"\n") + 1]
+        return source.number
 
     def doubt(self, logs: Iterable[Log]) -> None:
         """Note what a collector that was stopped may have read."""
@@ -70,6 +104,9 @@ class Memory:
 def _events(log: Log) -> Iterable[UsageEvent]:
     content = _rows_of(log.path) if log.agent == "cursor" else log.path.read_bytes()
     name = log.path.parent.name if AGENTS[log.agent].is_document else log.path.stem
+    rest = content[content.rfind(b"\n") + 1 :]
+    if log.agent in ("claude", "codex") and rest and closed_by(AGENTS[log.agent], rest, LogState(name)):
+        content += b"\n"  # the clock of these machines says that nothing was written for long
     return AGENTS[log.agent].read(content, LogState(name)).events
 
 

@@ -201,13 +201,22 @@ def a_torn_line_counts_as_read() -> Iterator[None]:
 _LINES = {"claude": claude, "codex": codex}
 
 
-def a_log_that_was_cut_is_read_on() -> AbstractContextManager[None]:
-    return replaced(collector, "pieces", _never_anew)
+@contextmanager
+def a_log_that_was_cut_is_read_on() -> Iterator[None]:
+    with (
+        replaced(chunks, "_tail_of", lambda file, known: b""),
+        replaced(collector, "has_only_changed", lambda before, seen: False),
+    ):
+        yield
 
 
-def _never_anew(path: Path, agent: Any, session_id: Any, known: Any, *more: Any) -> Any:
-    with replaced(chunks, "_begins", lambda head, mark: True):
-        yield from chunks.pieces(path, agent, session_id, known, *more)
+def a_log_that_is_read_anew_is_merged() -> AbstractContextManager[None]:
+    with_ = checkpoints._with
+
+    def mutated(event: Any, stored: Any, read: tuple[int, int, int]) -> Any:
+        return with_(event, None if stored is None else (*stored[:-1], read[-1]), read)
+
+    return replaced(checkpoints, "_with", mutated)
 
 
 def of_two_tasks_only_one_is_heard() -> AbstractContextManager[None]:
@@ -261,6 +270,7 @@ CAUGHT_BY: dict[Mutant, Hunt] = {
     a_file_is_deleted_before_it_is_sent: Hunt(2),
     a_torn_line_counts_as_read: Hunt(0),
     a_log_that_was_cut_is_read_on: Hunt(20),
+    a_log_that_is_read_anew_is_merged: Hunt(0),
     of_two_tasks_only_one_is_heard: Hunt(201, frozenset({10, 14, 28, 36})),
     a_load_does_not_look_into_the_ledger: Hunt(0),
     rows_and_ledger_are_two_transactions: Hunt(47),

@@ -11,7 +11,6 @@ from millrace.collect.parsers.fields import (
     MalformedError,
     Reason,
     Record,
-    project_slug,
     read_cost,
     read_count,
     read_id,
@@ -20,6 +19,7 @@ from millrace.collect.parsers.fields import (
     read_object,
     read_text,
 )
+from millrace.collect.parsers.naming import project_slug
 from millrace.collect.parsers.reading import CAPS, Caps, LogState, Reading, Step, read_lines
 
 AGENT = "claude"
@@ -52,7 +52,7 @@ def _step(record: Record, state: LogState) -> Step:
     if kind not in ("assistant", "user"):
         return state, Reason.NO_USAGE if kind in _WITHOUT_USAGE else Reason.UNKNOWN_KIND
     if state.project is None:
-        state = replace(state, project=project_slug(read_text(record, "cwd")))
+        state = replace(state, project=project_slug(state.owner.below(read_text(record, "cwd"))))
     message = read_object(record, "message")
     return state, _response(record, message, state) if kind == "assistant" else _prompt(record, message, state)
 

@@ -17,8 +17,8 @@ from millrace.collect.parsers.fields import (
     read_cost,
     read_count,
     read_epoch_ms,
-    read_id,
     read_model,
+    read_name,
     read_object,
     read_text,
 )
@@ -84,7 +84,7 @@ def _response(agent: str, element: Record, state: LogState) -> UsageEvent | Reas
     model = read_object(element, "modelInfo")
     return replace(
         _event(agent, element, state),
-        provider=read_id(model, "providerId"),
+        provider=read_name(model, "providerId"),
         model=read_model(model, "modelId"),
         tokens=tokens,
         cost_usd=read_cost(info, "cost"),

@@ -16,14 +16,15 @@ from millrace.collect.parsers.fields import (
     MalformedError,
     Reason,
     Record,
-    project_slug,
     read_count,
     read_id,
     read_instant,
     read_model,
+    read_name,
     read_object,
     read_text,
 )
+from millrace.collect.parsers.naming import project_slug
 from millrace.collect.parsers.reading import CAPS, Caps, Counts, LogState, Reading, Step, read_lines
 
 AGENT = "codex"
@@ -73,8 +74,8 @@ def _begin(meta: Record, state: LogState) -> LogState:
         session_id=session_id,
         root_id=parent or session_id,
         is_fork=parent is not None,
-        project=project_slug(read_text(meta, "cwd")),
-        provider=read_id(meta, "model_provider"),
+        project=project_slug(state.owner.below(read_text(meta, "cwd"))),
+        provider=read_name(meta, "model_provider"),
         model=read_model(meta, "model"),
     )
 

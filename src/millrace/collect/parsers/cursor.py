@@ -20,6 +20,7 @@ from millrace.collect.parsers.fields import (
     read_object,
     read_text,
 )
+from millrace.collect.parsers.naming import id_name
 from millrace.collect.parsers.reading import CAPS, Caps, LogState, Reading, Step, parse_json, read_lines
 
 AGENT = "cursor"
@@ -58,13 +59,13 @@ def _outcome(row: re.Match[str], value: Record) -> UsageEvent | Reason:
     tokens, is_estimated = (NO_TOKENS, False) if role == "user" else _tokens(value)
     if tokens is None:
         return Reason.NO_TOKENS
-    session_id = row["conversation"] or read_id(value, "conversationId")
+    session_id = id_name(row["conversation"]) if row["conversation"] else read_id(value, "conversationId")
     if session_id is None:
         raise MalformedError(Reason.NO_ID)
     return UsageEvent(
         agent=AGENT,
         session_id=session_id,
-        message_id=f"{session_id}:{row['id']}",
+        message_id=f"{session_id}:{id_name(row['id'])}",
         request_id=None,
         role="user" if role == "user" else "assistant",
         occurred_at=_instant(value),

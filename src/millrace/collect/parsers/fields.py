@@ -10,15 +10,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from millrace.collect.parsers.naming import id_name, model_name
+
 Record = Mapping[str, object]
 
 MOST_TOKENS = 10**12
 MOST_USD = 10**6
 # Neither can be a sentence, an e-mail address or a path from the root.
 _ID = re.compile(r"\w[\w.:-]{0,199}", re.ASCII)
-_MODEL = re.compile(r"\w[\w.:/+\[\]-]{0,119}(?:@(?:\d{8}|default|latest))?", re.ASCII)
+_MODEL = re.compile(r"@?\w[\w.:/+\[\]-]{0,119}(?:@(?:\d{8}|default|latest))?", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d.*", re.ASCII)
-_HOME = re.compile(r"^(?:[A-Za-z]:)?[\\/](?:home|Users|users)[\\/][^\\/]*|^[\\/]root(?=[\\/]|$)")
 
 
 class Reason(StrEnum):
@@ -69,14 +70,24 @@ def read_text(record: Record, name: str) -> str | None:
     return value
 
 
-def read_id(record: Record, name: str) -> str | None:
-    """Give an identifier, or None when it is missing or empty."""
+def read_name(record: Record, name: str) -> str | None:
+    """Return the name of a provider, or None when it is missing or empty."""
     return _matching(read_text(record, name), _ID)
 
 
+def read_id(record: Record, name: str) -> str | None:
+    """Return an identifier, or None when it is missing or empty; one with words in it is hashed."""
+    value = read_name(record, name)
+    return None if value is None else id_name(value)
+
+
 def read_model(record: Record, name: str) -> str | None:
-    """Give the name of a model, or None when it is missing or empty."""
-    return _matching(read_text(record, name), _MODEL)
+    """Return the name of a model, or None when it is missing or empty; a path, an address or a key is hashed."""
+    value = read_text(record, name)
+    if not value:
+        return None
+    hidden = model_name(value)
+    return hidden if hidden != value else _matching(value, _MODEL)
 
 
 def read_count(record: Record, name: str) -> int | None:
@@ -120,17 +131,6 @@ def read_epoch_ms(record: Record, name: str) -> datetime:
     if type(value) is not int or not 0 < value < 253_402_300_800_000:
         raise MalformedError(Reason.BAD_TIME)
     return datetime.fromtimestamp(value // 1000, UTC).replace(microsecond=value % 1000 * 1000)
-
-
-def project_slug(cwd: str | None) -> str | None:
-    """Give the project's short name: the path below the user's home, with a dash for all but letters and digits.
-
-    The same folder has the same slug for every agent. The home itself, and whose it is, is not in it.
-    """
-    if not cwd:
-        return None
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", _HOME.sub("", cwd)).strip("-")
-    return slug[-120:] or None
 
 
 def _matching(value: str | None, pattern: re.Pattern[str]) -> str | None:

@@ -1,15 +1,36 @@
 """Bytes of a log, read from where the last reading ended: line by line, or as one document."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
+from itertools import islice
 
 from millrace.collect.parsers.event import UsageEvent, merge_all
 from millrace.collect.parsers.fields import MalformedError, Reason, Record
+from millrace.collect.parsers.naming import NOBODY, Owner
 
 Counts = tuple[int, ...]
+
+_MOST_RESCUED_BYTES = 4 << 20
+_MOST_TRIES = 1000
+TORN = (Reason.NOT_JSON, Reason.NOT_UTF8)
+"""Why a line may have given no event that is one whose end is missing."""
+
+_UNDECODED = re.compile("[\udc80-\udcff]+")
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{,]', re.DOTALL)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return Decimal("NaN")
+
+
+_DECODER = json.JSONDecoder(parse_float=_decimal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +41,7 @@ class LogState:
     file or folder name, and replaced by the log's own. `totals` are the counters seen last, `prompts` how many came
     since, `root_id` is the session that began to count, `is_fork` whether that was another one. `counter` is the kind
     of line that counts. `is_within_long_line`: the offset is within a line over the cap, of which the rest is to go.
+    `owner` is the machine's, and is not remembered.
     """
 
     session_id: str | None = None
@@ -33,10 +55,13 @@ class LogState:
     is_fork: bool = False
     prompts: int = 0
     counter: str | None = None
+    owner: Owner = NOBODY
 
     def to_json(self) -> str:
-        """Give the state as JSON."""
-        return json.dumps(asdict(self))
+        """Return the state as JSON, without the owner."""
+        fields = asdict(replace(self, owner=NOBODY))
+        fields.pop("owner")
+        return json.dumps(fields)
 
     @classmethod
     def parse(cls, text: str) -> "LogState":
@@ -52,6 +77,10 @@ class Caps:
 
     line_bytes: int = 32 << 20
     document_bytes: int = 128 << 20
+
+
+MOST_VALUES = 1_000_000
+"""How many values one JSON text may have: a short text of empty objects takes thirty times its size in memory."""
 
 
 CAPS = Caps()
@@ -116,16 +145,27 @@ def read_document(content: bytes, state: LogState, step: StepFunction, caps: Cap
     return Reading(tuple(merge_all(events).values()), state, len(elements), len(events), skipped)
 
 
-def parse_json(text: bytes | str) -> object:
-    """Give the value of a JSON text, with exact decimals; MalformedError says why it has none."""
+def parse_json(text: str) -> object:
+    """Return the value of a JSON text, with exact decimals; MalformedError says why it has none."""
+    if _has_too_many_values(text):
+        raise MalformedError(Reason.TOO_LARGE)
     try:
-        return json.loads(text, parse_float=_decimal)
+        return _DECODER.decode(text)
     except RecursionError:
         raise MalformedError(Reason.TOO_DEEP) from None
-    except UnicodeDecodeError:
-        raise MalformedError(Reason.NOT_UTF8) from None
     except ValueError:
         raise MalformedError(Reason.NOT_JSON) from None
+
+
+def _has_too_many_values(text: str) -> bool:
+    """Return whether a text has more than MOST_VALUES values: each but the first follows a bracket or a comma.
+
+    Of those that stand in strings, and are none, as many are counted only where that could matter.
+    """
+    if len(text) <= MOST_VALUES or sum(map(text.count, "[{,")) < MOST_VALUES:
+        return False
+    marks = (token for token in _TOKEN.finditer(text) if token.group() in "[{,")
+    return next(islice(marks, MOST_VALUES - 1, None), None) is not None
 
 
 def _complete_bytes(content: bytes) -> int:
@@ -133,23 +173,46 @@ def _complete_bytes(content: bytes) -> int:
     return content.rfind(b"\n") + 1
 
 
-def _decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except ArithmeticError:
-        return Decimal("NaN")
-
-
 def _read_line(line: bytes, state: LogState, step: StepFunction, caps: Caps) -> Step:
     if state.is_within_long_line:
-        return replace(state, is_within_long_line=False), Reason.TOO_LARGE
+        return _rescue(line, replace(state, is_within_long_line=False), step, Reason.TOO_LARGE)
     if not line.strip():
         return state, Reason.NO_USAGE
     try:
-        value = _parse(line, caps.line_bytes)
+        value = _parse(line.strip(b"\0"), caps.line_bytes)
     except MalformedError as error:
-        return state, error.reason
+        return _rescue(line, state, step, error.reason) if error.reason in TORN else (state, error.reason)
     return _take(value, state, step)
+
+
+def _rescue(line: bytes, state: LogState, step: StepFunction, reason: Reason) -> Step:
+    """Take the complete object at the end of a line that is none, as a writer went on after a torn one."""
+    for value in _objects_at_end(line):
+        state, outcome = _take(value, state, step)
+        if isinstance(outcome, UsageEvent):
+            return state, outcome
+    return state, reason
+
+
+def _objects_at_end(line: bytes) -> Iterator[object]:
+    """Yield the object that a line ends with, if there is one: NUL bytes may stand before and after it.
+
+    Braces are tried from the right. An inner object ends before the line does, so the first one that does not is it.
+    """
+    text = line.strip(b"\0 \t\r\n")[-_MOST_RESCUED_BYTES:].decode(errors="surrogateescape")
+    if _has_too_many_values(text):
+        return
+    start = max((bad.end() for bad in _UNDECODED.finditer(text)), default=0)
+    place, left = len(text), _MOST_TRIES
+    while left and (place := text.rfind('{"', start, place)) >= 0:
+        left -= 1
+        try:
+            value, end = _DECODER.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            continue
+        if end == len(text):
+            yield value
+            return
 
 
 def _take(value: object, state: LogState, step: StepFunction) -> Step:

@@ -1,0 +1,111 @@
+"""Work that goes on as the agents' logs change, until its user ends it: nothing else does."""
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from millrace.cli import output
+from millrace.cli.output import DONE, say
+from millrace.errors import MillraceError, first_line
+
+if TYPE_CHECKING:
+    from millrace.collect.machine import Machine
+
+Act = Callable[[set[Path] | None], object]
+Changes = Iterator[set[Path] | None]
+
+_IDLE_S = 2.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 60.0
+
+
+def follow(
+    machine: "Machine",
+    act: Act,
+    recover: Callable[[], None] = lambda: None,
+    idle_s: float = _IDLE_S,
+) -> None:
+    """Let `act` take in which logs changed, as they change (None: perhaps all), and an empty set each `idle_s`.
+
+    Whatever it raises is told, and everything is tried again after `recover`, with growing pauses. Ctrl-C and SIGTERM
+    end it, and so does the reader of a pipe that goes away. However else it ends, a note of it stays for the status.
+    """
+    from millrace.collect import lock
+
+    say(f"watching the logs of {', '.join(sorted(machine.agents))}; Ctrl-C ends it")
+    with (
+        lock.watching(machine.state),
+        suppress(KeyboardInterrupt),
+        _interrupted_by(signal.SIGTERM),
+        _changes(machine, idle_s) as changes,
+    ):
+        insist(changes, act, recover, time.monotonic)
+
+
+def insist(changes: Changes, act: Act, recover: Callable[[], None], clock: Callable[[], float]) -> None:
+    """Do the work for each change; after a failure with pauses that grow, and for everything."""
+    pause_s, due = 0.0, clock()
+    for only in changes:
+        if pause_s and clock() < due:
+            continue  # what changes meanwhile is a part of everything
+        try:
+            act(None if pause_s else only)
+            pause_s = 0.0
+        except Exception as error:  # noqa: BLE001 a watch that ends by itself is one that nobody misses in time
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) or _FIRST_PAUSE_S
+            with suppress(Exception):  # not even a full disk below the terminal's log ends it
+                output.fail(DONE, f"{reason(error)}; it is tried again in {pause_s:.0f} s")
+            with suppress(Exception):
+                recover()
+            due = clock() + pause_s
+
+
+def reason(error: Exception) -> str:
+    """Return what is wrong, as one line; of an error that this project does not know, with its type."""
+    is_known = isinstance(error, MillraceError | OSError)
+    return str(error) if is_known else f"{type(error).__name__}: {first_line(error)}"
+
+
+@contextmanager
+def _changes(machine: "Machine", idle_s: float) -> Iterator[Changes]:
+    """Yield the changes of a machine's logs, which a thread looks for."""
+    from millrace.collect.watcher import watch
+
+    changes: queue.Queue[set[Path] | None] = queue.Queue()
+    stop = threading.Event()
+
+    def listen() -> None:
+        for only in watch(machine.roots, stop):
+            changes.put(only)
+
+    def told() -> Changes:
+        while not output.is_closed():
+            try:
+                yield changes.get(timeout=idle_s)
+            except queue.Empty:
+                yield set()
+
+    thread = threading.Thread(target=listen, name="watch", daemon=True)
+    thread.start()
+    try:
+        yield told()
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def _interrupted_by(signum: int) -> Iterator[None]:
+    """Let a signal do what Ctrl-C does; only in the main thread, where signals come."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signum, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signum, before)

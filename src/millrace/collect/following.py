@@ -1,0 +1,147 @@
+"""Where each log that is known is now: under its path, under another name, or gone."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from millrace.collect.checkpoints import GONE, KnownLog
+from millrace.collect.chunks import BadFile, Progress, Seen, identity_of, is_marked, is_same_file, look
+from millrace.collect.discovery import Root
+from millrace.collect.parsers import cursor
+from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.parsers.reading import LogState
+
+FOLLOWED = frozenset(name for name, agent in AGENTS.items() if not agent.is_document and name != cursor.AGENT)
+"""The agents whose logs grow line by line: of these a rest may be left when a file gets another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A log that there is, and what the file system says of it."""
+
+    path: Path
+    root: Root
+    seen: Seen
+
+
+@dataclass(slots=True)
+class Whereabouts:
+    """What became of known logs: `moved` has their new paths by number, `others` are files that no name tells a log.
+
+    `gone` are logs whose file was not found any more, and that were not told to be gone before.
+    """
+
+    moved: dict[int, bytes] = field(default_factory=dict)
+    others: list[Found] = field(default_factory=list)
+    gone: list[KnownLog] = field(default_factory=list)
+
+
+def progress_of(known: KnownLog) -> Progress:
+    """Return how far a log is read; ValueError, TypeError or KeyError when the state holds something else."""
+    return Progress(LogState.parse(known.state), known.mark)
+
+
+def locate(logs: Iterable[KnownLog], found: Mapping[bytes, Found], roots: Sequence[Root]) -> Whereabouts:
+    """Return where logs are, of which `found` are those that their names tell.
+
+    A file is a log's if it has its identity, and what was read of the log in it. It is looked for among `found`, and
+    in the folder where the log was, under any name.
+    """
+    search = _Search(found)
+    result = Whereabouts()
+    for known in logs:
+        root = _root_of(known, roots)
+        if root is None or not known.identity:
+            continue
+        holder = search.holder(known.path)
+        if is_same_file(known.identity, holder):
+            if known.path not in found:
+                result.others.extend(_look(known.path, root))
+            continue
+        path = search.find(known, set(result.moved.values()))
+        if path is not None:
+            result.moved[known.log] = path
+            if path not in found:
+                result.others.extend(_look(path, root))
+        elif known.seen != GONE and not _is_replaced_by_more(known, holder):
+            result.gone.append(known)
+    return result
+
+
+class _Search:
+    """Looks for files by their identity; each folder is listed once."""
+
+    def __init__(self, found: Mapping[bytes, Found]) -> None:
+        self._found = found
+        self._by_identity: dict[str, list[bytes]] = {}
+        for path, one in found.items():
+            self._by_identity.setdefault(one.seen.identity, []).append(path)
+        self._folders: dict[bytes, dict[int, list[bytes]]] = {}
+
+    def holder(self, path: bytes) -> str | None:
+        """Return the identity of the file under a path; None when there is none."""
+        found = self._found.get(path)
+        return identity_of(path) if found is None else found.seen.identity
+
+    def find(self, known: KnownLog, taken: set[bytes]) -> bytes | None:
+        """Return the path of the file that was a log; None when there is none."""
+        inode = int(known.identity.rpartition(":")[2])
+        progress = progress_of(known)
+        for path in [*self._by_identity.get(known.identity, []), *self._below(os.path.dirname(known.path), inode)]:
+            if path != known.path and path not in taken and _is_it(known, progress, path):
+                return path
+        return None
+
+    def _below(self, folder: bytes, inode: int) -> list[bytes]:
+        if folder not in self._folders:
+            paths: dict[int, list[bytes]] = {}
+            for path, number in _files(folder):
+                paths.setdefault(number, []).append(path)
+            self._folders[folder] = paths
+        return self._folders[folder].get(inode, [])
+
+
+def _files(folder: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield the plain files below a folder, each with its number; what cannot be listed is passed over."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _files(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    yield entry.path, entry.inode()
+    except OSError:
+        return
+
+
+def _is_it(known: KnownLog, progress: Progress, path: bytes) -> bool:
+    name, was = os.path.basename(path), os.path.basename(known.path)
+    if not progress.state.offset_bytes and not name.lower().startswith(was.lower().rpartition(b".")[0]):
+        return False  # nothing was read by which it could be known: the number may have been given to another file
+    try:
+        return is_same_file(known.identity, identity_of(path)) and is_marked(Path(os.fsdecode(path)), progress)
+    except BadFile:
+        return False
+
+
+def _is_replaced_by_more(known: KnownLog, holder: str | None) -> bool:
+    """Return whether another file is in a log's place that has what was read: nothing of the log is lost then."""
+    try:
+        return holder is not None and is_marked(Path(os.fsdecode(known.path)), progress_of(known))
+    except BadFile:
+        return False
+
+
+def _root_of(known: KnownLog, roots: Sequence[Root]) -> Root | None:
+    path = Path(os.fsdecode(known.path))
+    return next((root for root in roots if root.agent == known.agent and root.path in path.parents), None)
+
+
+def _look(path: bytes, root: Root) -> list[Found]:
+    log = Path(os.fsdecode(path))
+    try:
+        seen = look(log, AGENTS[root.agent]) if log.resolve() == log else None
+    except OSError:
+        return []
+    return [] if seen is None else [Found(log, root, seen)]

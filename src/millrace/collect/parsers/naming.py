@@ -1,0 +1,192 @@
+"""The names under which projects, models and ids leave the machine: a person or a path in them is cut off or hashed.
+
+What is hashed is the same hash on every machine: copies of an event keep one key.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import unquote
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?://[^/\\]*)?(?=[/\\]|$)|[^/\\]*@[^/\\:]*:")
+_DRIVE = re.compile(r"[a-z]:?")
+_HOME_FOLDER = re.compile(r"(?:[a-z]{0,4}home\d*|homes|homedirs?|users)\$?|documents and settings|profiles\$")
+_TOP_LEVEL = "ad com corp de edu eu fr gov int internal intra intranet io lan loc local net nl org uk us"
+_DOMAIN = re.compile(rf"[A-Z][A-Z0-9_-]+|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.(?:{_TOP_LEVEL.replace(' ', '|')})")
+# Names of accounts and folders that say nothing about a person.
+_NOBODY = frozenset(("admin", "app", "code", "dev", "developer", "home", "root", "src", "user", "users", "work"))
+
+_MODEL_FILE = re.compile(
+    r"\.(?:bin|engine|ggml|gguf|h5|llamafile|mlmodel|mlpackage|model|npz|onnx|pkl|pt|pth|safetensors|tflite)$"
+)
+_SECRET = re.compile(r"(?:sk|pk|rk|xox[a-z]|ghp|gho|ghs|glpat|github_pat|akia|aiza|eyj|hf|gsk|xai)[_-]?[\w-]{16,}")
+_PATH_STARTS = ("/", "\\", "~", ".", "$", "%")
+_ROOT_FOLDERS = frozenset(("data", "mnt", "opt", "root", "srv", "tmp", "usr", "var", "volumes"))
+_ROUTED = ("accounts/", "models/", "projects/", "publishers/")
+_MOST_SLASHES = 2
+
+_RANDOM_LENGTH = 16
+_LETTERS = re.compile(r"[A-Za-z]{4,}")
+_PREFIXES = frozenset(("asst", "call", "chatcmpl", "cmpl", "gen", "item", "msg", "req", "resp", "rs", "run", "toolu"))
+_WORDS = _PREFIXES | frozenset(
+    (
+        *("acompact", "agent", "aside", "bdrk", "bubble", "chat", "compact", "conv", "conversation", "copy", "event"),
+        *("file", "fork", "from", "main", "message", "prompt", "request", "response", "rollout", "sess", "session"),
+        *("side", "step", "summary", "task", "thread", "tool", "turn", "unknown", "vrtx"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose machine it is: the parts of the home's paths, and the owner's names, in lower case."""
+
+    homes: tuple[tuple[str, ...], ...] = ()
+    names: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, homes: Iterable[str], names: Iterable[str | None]) -> Self:
+        """Return the owner with these homes and names; a name that many have is none."""
+        parts = dict.fromkeys(tuple(_without_drive(_lower(_parts(home)))) for home in homes)
+        lower = {name.strip().casefold() for name in names if name}
+        return cls(tuple(filter(None, parts)), frozenset(name for name in lower - _NOBODY if len(name) > 2))
+
+    def below(self, path: str | None) -> str | None:
+        """Return a path from the owner's home on, as `~/…`, whichever system writes it; another path as it is."""
+        if not path:
+            return path
+        parts = _parts(path)
+        rest = self._below_own(parts)
+        is_own = rest is not parts
+        rest = rest if is_own else _below_a_home(parts)
+        named = [place for place, part in enumerate(_lower(rest)) if part in self.names]
+        rest = rest[named[-1] + 1 :] if named else rest
+        return "/".join(["~", *rest]) if is_own or named else path
+
+    def _below_own(self, parts: list[str]) -> list[str]:
+        lower = _lower(parts)
+        for home in self.homes:
+            # A home of one part is one only where the path begins with it.
+            for start in range(1 if len(home) == 1 else len(parts)):
+                if tuple(lower[start : start + len(home)]) == home:
+                    return parts[start + len(home) :]
+        return parts
+
+
+NOBODY = Owner()
+
+
+def project_slug(cwd: str | None) -> str | None:
+    """Return the project's short name: the path below a home, with a dash for all but letters and digits.
+
+    The same folder has the same slug for every agent. The home itself, and whose it is, is not in it: homes are known
+    by their usual places, wherever a path begins.
+    """
+    if not cwd:
+        return None
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", "/".join(_below_a_home(_parts(cwd)))).strip("-")
+    return slug[-120:] or None
+
+
+def model_name(value: str) -> str:
+    """Return the name of a model; hashed when it is, or could be, a path, an address or a key."""
+    return hashed(value) if _is_place(value) or _SECRET.match(value.casefold()) else value
+
+
+def id_name(value: str) -> str:
+    """Return an id; hashed when it has words in it, as no agent's own ids have."""
+    tokens = re.split(r"[-_.:]", value)
+    is_prefixed = tokens[0] in _PREFIXES
+    return value if all(_is_random(token, is_prefixed) for token in tokens) else hashed(value)
+
+
+def hashed(value: str) -> str:
+    """Return the hash that stands for a value which does not leave the machine."""
+    return "h-" + hashlib.sha256(b"millrace name\0" + value.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _parts(path: str) -> list[str]:
+    """Return the folders of a path: of POSIX, Windows, UNC, or a URI, whose host goes."""
+    text = unicodedata.normalize("NFC", path.strip())
+    if scheme := _SCHEME.match(text):
+        text = unquote(text[scheme.end() :])
+    parts: list[str] = []
+    for part in map(str.strip, text.replace("\\", "/").split("/")):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return parts
+
+
+def _lower(parts: Sequence[str]) -> list[str]:
+    return [part.casefold() for part in parts]
+
+
+def _without_drive(parts: list[str]) -> list[str]:
+    """Return a home's parts without its drive, which each system writes in its own way."""
+    start = 1 if parts[:1] in (["mnt"], ["cygdrive"]) else 0
+    is_drive = len(parts) > start + 1 and _DRIVE.fullmatch(parts[start]) is not None
+    return parts[start + 1 :] if is_drive else parts
+
+
+def _below_a_home(parts: list[str]) -> list[str]:
+    """Return the parts below the first home; all of them when there is none."""
+    lower = _lower(parts)
+    if lower[:1] in (["wsl$"], ["wsl.localhost"]):
+        parts, lower = parts[2:], lower[2:]
+    for roots in (["root"], ["var", "roothome"], ["var", "root"], ["private", "var", "root"]):
+        if lower[: len(roots)] == roots:
+            return parts[len(roots) :]
+    if lower and lower[0][0] in "~$%":
+        return parts[1:]
+    for media in (["media"], ["run", "media"], ["u"], ["afs"]):
+        if lower[: len(media)] == media and len(parts) > len(media):
+            rest = parts[len(media) + 1 :]
+            return _below_a_home(rest) if media == ["afs"] else rest
+    for place, part in enumerate(lower[:-1]):
+        if _HOME_FOLDER.fullmatch(part) or (part == "user" and len(lower[place + 1]) == 1):
+            return parts[_owner_ends(parts, place) :]
+    return parts
+
+
+def _owner_ends(parts: list[str], place: int) -> int:
+    """Return where the owner's name ends after the folder of the homes: a domain or letters may stand before it."""
+    end = place + 1
+    is_upper = parts[place].isupper()  # then a name in capitals says nothing
+    has_domains = parts[place].casefold().startswith("home")
+    if has_domains and end + 1 < len(parts) and _DOMAIN.fullmatch(parts[end]) and not is_upper:
+        end += 1
+    while end + 1 < len(parts) and len(parts[end]) < 3 and parts[end + 1].casefold().startswith(parts[end].casefold()):
+        end += 1
+    return end + 1
+
+
+def _is_place(value: str) -> bool:
+    lower = value.casefold()
+    parts = lower.split("/")
+    return (
+        lower.startswith(_PATH_STARTS)
+        or re.match(r"[a-z]:|[a-z][a-z0-9+.-]*:/", lower) is not None
+        or "\\" in lower
+        or "://" in lower
+        or _MODEL_FILE.search(lower) is not None
+        or (len(parts) > 1 and re.search(r":\d+$|^\d+(?:\.\d+){3}$", parts[0]) is not None)
+        or (len(parts) > 1 and (parts[0] in _ROOT_FOLDERS or any(map(_HOME_FOLDER.fullmatch, parts[:-1]))))
+        or (lower.count("/") > _MOST_SLASHES and not lower.startswith(_ROUTED))
+    )
+
+
+def _is_random(token: str, is_prefixed: bool) -> bool:
+    """Return whether a part of an id is a number, random, or a word that agents put into ids."""
+    if re.fullmatch(r"[0-9a-fA-F]*|[0-7][0-9A-HJKMNP-TV-Z]{25}", token):  # the second is a ULID
+        return True
+    if len(token) >= _RANDOM_LENGTH:
+        has_digits_and_letters = len(re.findall(r"\d+", token)) > 1 and not re.search(r"[a-z]{6}|[A-Z]{6}", token)
+        has_both_cases = not (token.islower() or token.isupper())
+        if has_digits_and_letters or (is_prefixed and (has_both_cases or re.search(r"\d", token))):
+            return True
+    return all(word.casefold() in _WORDS for word in _LETTERS.findall(token))

@@ -1,0 +1,141 @@
+"""The SQLite file of the collector's state: opened, brought up to date, and each of its errors named."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from millrace.errors import ConfigError, MillraceError, TransientError
+
+FILE = "state.sqlite"
+_CACHE_KIB = 32 << 10
+# What another attempt may find mended: https://www.sqlite.org/rescode.html, the primary codes.
+_PASSING = frozenset(
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    )
+)
+_NOT_WRITABLE = frozenset((sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH))
+
+
+class StateFile:
+    """The file of a state. What is written becomes durable with `commit`, all of it or nothing.
+
+    Every error is a TransientError when another attempt may succeed (no space, locked), else a ConfigError that says
+    how the state can be mended.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path, ddl: str) -> None:
+        self._connection, self._folder = connection, folder
+        with self.naming():
+            connection.executescript(ddl)
+            connection.execute(f"pragma cache_size = -{_CACHE_KIB}")  # a batch's pages, so that none is written twice
+
+    @classmethod
+    def open(cls, folder: Path, ddl: str) -> Self:
+        """Open the file of a state folder, or begin one."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _naming(folder):
+            connection = sqlite3.connect(folder / FILE, isolation_level=None)
+        return cls._opened(connection, folder, ddl)
+
+    @classmethod
+    def copy(cls, folder: Path, ddl: str) -> Self:
+        """Return a copy in memory of the file of a state folder; nothing is written there."""
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        if (folder / FILE).exists():
+            with _naming(folder), closing(sqlite3.connect(folder / FILE)) as source:
+                source.backup(connection)
+        return cls._opened(connection, folder, ddl)
+
+    @classmethod
+    def _opened(cls, connection: sqlite3.Connection, folder: Path, ddl: str) -> Self:
+        try:
+            return cls(connection, folder, ddl)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; what is not committed is undone."""
+        self._connection.close()
+
+    def query(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows that a statement gives."""
+        with self.naming():
+            return self._connection.execute(sql, values).fetchall()
+
+    def write(self, sql: str, values: Sequence[object] = ()) -> int | None:
+        """Do a statement within a transaction; return the number of the row that it inserted."""
+        self.begin()
+        with self.naming():
+            return self._connection.execute(sql, values).lastrowid
+
+    def write_all(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Do a statement for each row, within a transaction."""
+        self.begin()
+        with self.naming():
+            self._connection.executemany(sql, rows)
+
+    def begin(self) -> None:
+        """Begin a transaction, unless there is one."""
+        with self.naming():
+            if not self._connection.in_transaction:
+                self._connection.execute("begin immediate")
+
+    def commit(self) -> None:
+        """Make durable what was written."""
+        with self.naming():
+            if self._connection.in_transaction:
+                self._connection.execute("commit")
+
+    def roll_back(self) -> None:
+        """Undo what was written since the last commit."""
+        with self.naming():
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Turn an error of SQLite into one of this project."""
+        with _naming(self._folder):
+            yield
+
+    @contextmanager
+    def trusting(self) -> Iterator[None]:
+        """Turn what values of the file cannot be, as they are damaged, into the error that says so."""
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, IndexError, ArithmeticError) as error:
+            raise _damaged(self._folder, error) from error
+
+
+@contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the second is of a message of SQLite that quotes damage
+        raise _named(folder, error) from error
+
+
+def _named(folder: Path, error: Exception) -> MillraceError:
+    code = getattr(error, "sqlite_errorcode", None)  # what Python's own part raises has none
+    primary = None if code is None else code & 0xFF
+    if primary in _PASSING:
+        return TransientError(f"the state in {folder} cannot be read or written now: {error}; nothing is lost")
+    if primary in _NOT_WRITABLE:
+        advice = "make the folder writable, or name another in MILLRACE_COLLECT_STATE"
+        return ConfigError(f"the state in {folder} cannot be written: {error}; {advice}")
+    return _damaged(folder, error)
+
+
+def _damaged(folder: Path, error: Exception) -> ConfigError:
+    return ConfigError(f"the state in {folder} is damaged: {error}; remove {FILE} there, and all logs are read anew")
