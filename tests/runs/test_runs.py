@@ -346,7 +346,7 @@ def test_of_runs_that_advance_side_by_side_the_newest_stays(lake: LocalLake, bus
 
 def test_a_table_with_a_part_in_quarantine_keeps_its_cursor(lake: Lake, bus: Bus) -> None:
     start(lake, bus)
-    ledger = Ledger()
+    ledger = loaded(record("repos"))
     for table in ("commits", "repos"):
         write(lake, record(table))
     ledger.note(ObjectVersion("lake", "raw/commits/0", 1), 5, reason="unreadable")

@@ -186,7 +186,7 @@ def test_a_source_that_is_away_is_503_and_leaves_no_record_but_the_reason(
 def test_a_plan_that_no_longer_is_one_is_named_and_nothing_is_extracted(functions: Deployed) -> None:
     functions.lake.write(f"runs/{RUN}/plan.json", json.dumps([]).encode(), 0)
     functions.take(OBJECT_EVENTS)
-    assert functions.extract("repos", requested("repos")).status_code == 200
+    assert functions.extract("repos", requested("repos")).status_code == 500
     failure = runs.read_failure(functions.lake, RUN, "repos")
     assert failure is not None
     assert f"runs/{RUN}/plan.json is damaged" in failure.message
