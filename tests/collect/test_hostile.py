@@ -102,10 +102,11 @@ def test_a_torn_line_with_many_beginnings_is_given_up_after_some(monkeypatch: py
         def raw_decode(self, text: str, place: int) -> tuple[object, int]:
             nonlocal tries
             tries += 1
-            return reading.json.JSONDecoder().raw_decode(text, place)
+            value, end = json.JSONDecoder().raw_decode(text, place)
+            return value, end
 
         def decode(self, text: str) -> object:
-            return reading.json.JSONDecoder().decode(text)
+            return json.JSONDecoder().decode(text)
 
     monkeypatch.setattr(reading, "_DECODER", Counting())
     assert AGENTS["claude"].read(b'{"a' * 50_000 + b"\n", LogState("S1")).skipped == {"not_json": 1}

@@ -10,7 +10,8 @@ from millrace.errors import Step
 from millrace.lake.local import LocalLake
 from millrace.laptop.data_dir import Place
 from millrace.status import remedies, report, text
-from millrace.status.report import Collecting, Found, Status
+from millrace.status.report import Found, Status
+from millrace.status.rules import Collecting
 from millrace.status.store import Store
 from millrace.warehouse.duckdb.read_only import Held, glance
 from millrace.warehouse.reading import AtWork, NothingYet

@@ -18,7 +18,7 @@ from millrace.lake import Lake
 from millrace.load import sweep
 from millrace.runs import build_requests
 from millrace.status.remedies import DEPLOYMENT, Place, remedy
-from millrace.status.rules import Code, Facts, Health, Reason, judge
+from millrace.status.rules import Code, Collecting, Facts, Health, Reason, judge
 from millrace.status.store import (
     MARTS,
     BuildState,
@@ -63,18 +63,6 @@ class RunState:
     run_id: str
     status: str
     reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Collecting:
-    """Whether a collector runs beside the store, and as which process; None is not known.
-
-    `dead_watcher` is the process of a watcher that ended without its user's doing.
-    """
-
-    is_running: bool | None = None
-    pid: int | None = None
-    dead_watcher: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +172,7 @@ def assemble(
     lake: Lake,
     read: Read,
     desk: Lake | None = None,
-    watcher: Collecting = Collecting(),
+    watcher: Collecting = Collecting(),  # noqa: B008 - frozen
     limits: StatusConfig = StatusConfig(),  # noqa: B008 - frozen
     *,
     now: datetime,
