@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from millrace.extract.task import Extractor
     from millrace.load.handler import Job, Loader
     from millrace.status.remedies import Place
-    from millrace.status.state import Collecting, Status
+    from millrace.status.rules import Collecting
+    from millrace.status.state import Status
     from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
     from millrace.warehouse.reading import Reader
     from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
@@ -178,11 +179,11 @@ def api_of(
     `collecting` knows of a collector on the same machine.
     """
     from millrace.api.app import Api, create
-    from millrace.status import report, state
+    from millrace.status import report, rules
 
     reader = reader_of(config)
     limits = StatusConfig.from_env()
-    ask = collecting or state.Collecting
+    ask = collecting or rules.Collecting
 
     def now() -> "Status":
         lake, desk = lake_at(config.lake), lake_at(config.quarantine)

@@ -4,6 +4,7 @@ import random
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,7 @@ def test_a_locked_state_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatc
     machine.run()
     with closing(sqlite3.connect(machine.state / FILE, isolation_level=None)) as other:
         other.execute("begin exclusive")
-        connect = sqlite3.connect
-        monkeypatch.setattr(sqlite3, "connect", lambda *given, **named: connect(*given, **named | {"timeout": 0}))
+        monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, timeout=0))
         with pytest.raises(TransientError, match="locked"):
             machine.collect()
 

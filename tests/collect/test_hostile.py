@@ -102,7 +102,8 @@ def test_a_torn_line_with_many_beginnings_is_given_up_after_some(monkeypatch: py
         def raw_decode(self, text: str, place: int) -> tuple[object, int]:
             nonlocal tries
             tries += 1
-            return json.JSONDecoder().raw_decode(text, place)
+            value, end = json.JSONDecoder().raw_decode(text, place)
+            return value, end
 
         def decode(self, text: str) -> object:
             return json.JSONDecoder().decode(text)

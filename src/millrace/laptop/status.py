@@ -11,7 +11,8 @@ from millrace.lake.local import LocalLake
 from millrace.laptop.data_dir import Place
 from millrace.status import remedies, report, text
 from millrace.status.report import Beside, Found
-from millrace.status.state import Collecting, Status
+from millrace.status.rules import Collecting
+from millrace.status.state import Status
 from millrace.status.store import Store
 from millrace.terminal import printable_json
 from millrace.warehouse.duckdb import builds

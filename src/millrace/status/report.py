@@ -19,8 +19,8 @@ from millrace.load import sweep
 from millrace.runs import build_requests
 from millrace.runs.comparison import LOADED
 from millrace.status.remedies import DEPLOYMENT, Place
-from millrace.status.rules import Code, Facts, Reason, judge
-from millrace.status.state import Check, Collecting, RunState, SourceState, Status, Watcher
+from millrace.status.rules import Code, Collecting, Facts, Reason, judge
+from millrace.status.state import Check, RunState, SourceState, Status, Watcher
 from millrace.status.store import (
     MARTS,
     Coverage,

@@ -100,6 +100,15 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Collecting:
+    """The collector beside the store, and the process of a watcher that its user did not end; None is not known."""
+
+    is_running: bool | None = None
+    pid: int | None = None
+    dead_watcher: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the rules look at. Seconds are ages; None is what is not known, or is not there."""
 

@@ -37,18 +37,6 @@ class RunState:
 
 
 @dataclass(frozen=True, slots=True)
-class Collecting:
-    """Whether a collector runs beside the store, and as which process; None is not known.
-
-    `dead_watcher` is the process of a watcher that ended without its user's doing.
-    """
-
-    is_running: bool | None = None
-    pid: int | None = None
-    dead_watcher: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Watcher:
     """The collector, and when it (or a build) refreshed the usage marts last."""
 

@@ -262,7 +262,7 @@ CAUGHT_BY: dict[Mutant, Hunt] = {
     affected_rows_of_a_mart_are_not_deleted: Hunt(2),
     a_mart_forgets_its_watermark: Hunt(0),
     a_watermark_is_written_before_the_rows: Hunt(0),
-    each_mart_is_a_transaction_of_its_own: Hunt(8),
+    each_mart_is_a_transaction_of_its_own: Hunt(16),
     events_are_merged_by_the_last: Hunt(0),
     the_state_is_committed_before_the_file_exists: Hunt(1),
     a_stopped_tick_leaves_its_files: Hunt(1),
@@ -270,12 +270,12 @@ CAUGHT_BY: dict[Mutant, Hunt] = {
     a_file_is_deleted_before_it_is_sent: Hunt(2),
     a_torn_line_counts_as_read: Hunt(0),
     a_log_that_was_cut_is_read_on: Hunt(20),
-    a_log_that_is_read_anew_is_merged: Hunt(0),
+    a_log_that_is_read_anew_is_merged: Hunt(20),
     of_two_tasks_only_one_is_heard: Hunt(201, frozenset({10, 14, 28, 36})),
     a_load_does_not_look_into_the_ledger: Hunt(0),
     rows_and_ledger_are_two_transactions: Hunt(47),
     an_older_row_wins: Hunt(7),
-    what_was_lost_is_not_swept: Hunt(4),
+    what_was_lost_is_not_swept: Hunt(20),
 }
 """Every mutant, and a schedule that notices it."""
 
