@@ -19,7 +19,7 @@ from millrace.terminal import printable, printable_json
 
 # What a spreadsheet would run: a sign in either width where a cell begins, also behind blanks. Where it takes another
 # separator than the comma, a cell begins behind each of that, whatever is quoted.
-_FORMULA = re.compile(r"(^|[;\t\r\n])(?= *[=+\-@＝＋－＠﹦﹢﹣﹫])|^(?=[\t\r\n])")  # noqa: RUF001 the other width
+_FORMULA = re.compile(r"^(?=[\t\r\n])|(^|[;\t\r\n])(?= *[=+\-@＝＋－＠﹦﹢﹣﹫])")  # noqa: RUF001 the other width
 _WITHIN_LINES = re.compile(r"[^\t\r\n]+")
 _OVERHEAD = 2_000  # bytes for the headers and the objects of a reply
 
