@@ -8,7 +8,7 @@ from typing import Literal, Protocol, Self
 
 import pyarrow as pa
 
-from millrace.errors import MillraceError
+from millrace.errors import MillraceError, TransientError
 from millrace.lake import ObjectVersion
 from millrace.tables import Table
 
@@ -118,6 +118,17 @@ class SmallObject:
 
     version: ObjectVersion
     rows: pa.Table
+
+
+class Miscounted(TransientError):
+    """A statement did not change the rows that were decided, and was undone with its transaction."""
+
+
+def require_done(table: Table, what: str, decided: int, done: int) -> None:
+    """Raise Miscounted unless as many rows were inserted or updated as were to be, so that no load can be a lie."""
+    if done != decided:
+        said = f"{decided:,} rows were to be {what}, {done:,} were"
+        raise Miscounted(f"raw.{table.name}: {said}; nothing was changed. Look for keys that it holds more than once")
 
 
 class Ledger(Protocol):

@@ -72,13 +72,13 @@ def kind_of(of: pa.DataType) -> str:
     return next((kind for is_it, kind in _SIMPLE if is_it(of)), NESTED)
 
 
-def read(path: Path, table: Table, caps: Caps, to: Path) -> Content:
+def read(path: Path, table: Table, caps: Caps, to: Path, ours: str | None = None) -> Content:
     """Read all of a file, and write it again at `to` where a type of it is not the one that is loaded as it is.
 
-    Raises BadObject: what `parquet.check` raises, `missing_key`, `unreadable`, and for bad rows `null_key`,
-    `out_of_range` and `too_large`.
+    `ours` is a column that the load itself has added. Raises BadObject: what `parquet.check` raises, `missing_key`,
+    `unreadable`, and for bad rows `null_key`, `out_of_range` and `too_large`.
     """
-    check(path, caps)
+    check(path, caps, ours)
     try:
         with open_file(path, caps) as file:
             content = Content({column.name: kind_of(column.type) for column in file.schema_arrow})

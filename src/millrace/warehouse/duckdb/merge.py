@@ -38,6 +38,8 @@ _NOTHING = '"NULL"'  # what DuckDB calls the type of a column that has no values
 _FIRST, _LAST = "TIMESTAMP '0001-01-01'", "TIMESTAMP '9999-12-31 23:59:59.999999'"
 # The folders dt=… and run=… of a path would else become columns.
 _FILE = "read_parquet($path, hive_partitioning = false)"
+# No column of a file can have a name with a blank in it (see parquet.check).
+_ROW, _PLACE = '"row of file"', '"place of row"'
 
 DESCRIBE_FILE = f"DESCRIBE SELECT * FROM {_FILE}"
 COUNT_FATES = "SELECT fate, count(*) FROM decided GROUP BY fate"
@@ -120,7 +122,7 @@ def add_column(table: Table, name: str, kind: str) -> str:
 
 def stage(merge: Merge) -> str:
     """Give the statement that puts the file's rows into the table `staged`."""
-    return f"CREATE OR REPLACE TEMP TABLE staged AS {merge.select}"
+    return f"CREATE OR REPLACE TEMP TABLE staged AS SELECT row_number() OVER () AS {_ROW}, * FROM ({merge.select})"
 
 
 def keep_best(merge: Merge) -> str:
@@ -154,9 +156,13 @@ def checks(merge: Merge) -> list[tuple[str, str, str]]:
 
 def best(merge: Merge, source: str) -> str:
     """Give the query for the greatest version of each key in `source`."""
-    newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
-    order = f"{EXTRACTED_AT} DESC, {newest}{_text(merge, 'f')} DESC, {RUN_ID} DESC NULLS LAST"
-    return f"SELECT * FROM ({source}) AS f QUALIFY row_number() OVER (PARTITION BY {merge.keys} ORDER BY {order}) = 1"
+    return f"SELECT * FROM ({source}) AS f QUALIFY {_rank(merge)} = 1"
+
+
+def remove_repeated(merge: Merge) -> str:
+    """Give the statement that leaves the greatest version of each key in the raw table."""
+    ranked = f"SELECT rowid AS {_PLACE}, {_rank(merge)} AS rank FROM {raw(merge.table)} AS f"
+    return f"DELETE FROM {raw(merge.table)} WHERE rowid IN (SELECT {_PLACE} FROM ({ranked}) WHERE rank > 1)"
 
 
 def insert_all(merge: Merge, source: str) -> str:
@@ -178,8 +184,8 @@ def decide(merge: Merge) -> str:
     # Only the key columns of a large table are looked through; the rows that match are then read by their place.
     return f"""
         CREATE OR REPLACE TEMP TABLE decided AS
-        SELECT s.rowid AS staged_row, t.stored_row, CASE
-            WHEN t.stored_row IS NULL THEN 'inserted'
+        SELECT s.{_ROW} AS staged_row, t.{_PLACE} AS stored_row, CASE
+            WHEN t.{_PLACE} IS NULL THEN 'inserted'
             WHEN {" AND ".join(_same(name) for name in merge.content) or "true"} THEN
                 if((s.{EXTRACTED_AT} > t.{EXTRACTED_AT})
                     OR (s.{EXTRACTED_AT} = t.{EXTRACTED_AT} AND {_greater(RUN_ID)}), 'confirmed', 'unchanged')
@@ -188,9 +194,15 @@ def decide(merge: Merge) -> str:
             {by_newest}
             ELSE 'tied' END AS fate
         FROM staged AS s LEFT JOIN (
-            SELECT rowid AS stored_row, * FROM {raw(merge.table)}
+            SELECT rowid AS {_PLACE}, * FROM {raw(merge.table)}
             WHERE rowid IN (SELECT t.rowid FROM {raw(merge.table)} AS t SEMI JOIN staged AS s ON {same_key})
         ) AS t ON {same_key}"""
+
+
+def count_fates_by(column: str) -> str:
+    """Give the query for (a column of `staged`, fate, rows)."""
+    joined = f"decided AS d JOIN staged AS s ON s.{_ROW} = d.staged_row"
+    return f"SELECT s.{column}, d.fate, count(*) FROM {joined} GROUP BY ALL"
 
 
 def break_ties(merge: Merge) -> str:
@@ -199,12 +211,12 @@ def break_ties(merge: Merge) -> str:
         UPDATE decided AS d
         SET fate = if({_text(merge, "s")} > {_text(merge, "t")}, 'updated', 'superseded')
         FROM staged AS s, {raw(merge.table)} AS t
-        WHERE d.fate = 'tied' AND s.rowid = d.staged_row AND t.rowid = d.stored_row"""
+        WHERE d.fate = 'tied' AND s.{_ROW} = d.staged_row AND t.rowid = d.stored_row"""
 
 
 def carry_out(merge: Merge) -> dict[str, str]:
     """Give, by fate, the statement that does to the raw table what was decided."""
-    chosen = "FROM staged AS s JOIN decided AS d ON s.rowid = d.staged_row WHERE d.fate"
+    chosen = f"FROM staged AS s JOIN decided AS d ON s.{_ROW} = d.staged_row WHERE d.fate"
     rest = [name for name in merge.columns if name not in merge.table.key]
     changes = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in rest)
     stamps = f"{EXTRACTED_AT} = s.{EXTRACTED_AT}, {RUN_ID} = s.{RUN_ID}"
@@ -214,6 +226,13 @@ def carry_out(merge: Merge) -> dict[str, str]:
         "updated": f"{update} {changes}, {LOAD_SEQ} = $load_seq {chosen} = 'updated' {this}",
         "confirmed": f"{update} {stamps} {chosen} = 'confirmed' {this}",
     }
+
+
+def _rank(merge: Merge) -> str:
+    """Give the expression that is 1 for the greatest version of each key of `f`."""
+    newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
+    order = f"{EXTRACTED_AT} DESC, {newest}{_text(merge, 'f')} DESC, {RUN_ID} DESC NULLS LAST"
+    return f"row_number() OVER (PARTITION BY {merge.keys} ORDER BY {order})"
 
 
 def _select(columns: dict[str, str], given: dict[str, tuple[str, str]]) -> str:

@@ -17,8 +17,8 @@ import duckdb
 from millrace.errors import BadObject, ConfigError, TransientError, first_line
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES, Table
-from millrace.warehouse import Batch, BuildRow, DbtTarget, LedgerEntry, Node, SmallObject
-from millrace.warehouse.duckdb import builds, ledger, merge as duckdb_merge, small_files
+from millrace.warehouse import Batch, BuildRow, DbtTarget, LedgerEntry, Node, SmallObject, require_done
+from millrace.warehouse.duckdb import builds, ledger, merge as duckdb_merge, raw_tables, small_files
 from millrace.warehouse.duckdb.merge import Merge
 from millrace.warehouse.parquet import Caps, check
 
@@ -76,7 +76,7 @@ class DuckDBWarehouse:
         """Make every raw table of the registry that is not there yet: dbt needs them, empty or not."""
         with self._transaction() as connection:
             for table in TABLES.values():
-                connection.execute(duckdb_merge.create(table))
+                raw_tables.columns(connection, table)
 
     @contextmanager
     def given_to_dbt(self) -> Iterator[DbtTarget]:
@@ -314,11 +314,12 @@ def _merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, c
     newest = extracted_at.replace(tzinfo=UTC) if rows else batch.extracted_at
     if is_empty:
         source = merge.select if keys == rows else duckdb_merge.best(merge, merge.select)
-        connection.execute(duckdb_merge.insert_all(merge, source), {**file, "load_seq": load_seq})
+        inserted = connection.execute(duckdb_merge.insert_all(merge, source), {**file, "load_seq": load_seq}).fetchall()
+        require_done(batch.table, "inserted", keys, inserted[0][0])
         return _Counts(newest, rows, {"inserted": keys})
     if keys < rows:
         connection.execute(duckdb_merge.keep_best(merge))
-    return _Counts(newest, rows, _merge_staged(connection, merge, load_seq))
+    return _Counts(newest, rows, _merge_staged(connection, merge, load_seq, keys))
 
 
 def _refuse(merge: Merge, rows: int, failing: tuple[int, ...]) -> NoReturn:
@@ -330,34 +331,26 @@ def _refuse(merge: Merge, rows: int, failing: tuple[int, ...]) -> NoReturn:
 def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: Caps) -> Merge:
     """Check the file and make the raw table ready for its columns."""
     names = check(batch.path, caps)
-    came = _columns(connection, duckdb_merge.DESCRIBE_FILE, {"path": str(batch.path)})
+    came = raw_tables.described(connection, duckdb_merge.DESCRIBE_FILE, path=str(batch.path))
     if list(came) != names:
         raise BadObject("unreadable", "the file's two descriptions of itself name different columns")
-    connection.execute(duckdb_merge.create(batch.table))
-    stored = _columns(connection, f"DESCRIBE {duckdb_merge.raw(batch.table)}", {})
+    stored = raw_tables.columns(connection, batch.table)
     merge = duckdb_merge.plan(batch.table, came, stored, caps.columns)
     for name, kind in merge.added.items():
         connection.execute(duckdb_merge.add_column(batch.table, name, kind))
     return merge
 
 
-def _merge_staged(connection: duckdb.DuckDBPyConnection, merge: Merge, load_seq: int) -> dict[str, int]:
-    """Bring the table `staged` into the raw table; give the number of rows of each fate."""
+def _merge_staged(connection: duckdb.DuckDBPyConnection, merge: Merge, load_seq: int, keys: int) -> dict[str, int]:
+    """Bring the table `staged` of so many keys into the raw table; give the number of rows of each fate."""
     connection.execute(duckdb_merge.decide(merge))
     fates = dict(connection.execute(duckdb_merge.COUNT_FATES).fetchall())
     if "tied" in fates:
         connection.execute(duckdb_merge.break_ties(merge))
         fates = dict(connection.execute(duckdb_merge.COUNT_FATES).fetchall())
-    for fate, statement in duckdb_merge.carry_out(merge).items():
-        if fate in fates:
-            connection.execute(statement, {} if fate == "confirmed" else {"load_seq": load_seq})
-    connection.execute("DROP TABLE decided")
-    connection.execute("DROP TABLE staged")
+    require_done(merge.table, "decided on", keys, sum(fates.values()))
+    raw_tables.carry_out(connection, merge, fates, load_seq)
     return fates
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, str]) -> dict[str, str]:
-    return {name: kind for name, kind, *_ in connection.execute(query, values).fetchall()}
 
 
 @contextmanager

@@ -15,8 +15,10 @@ from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, LOAD_SEQ, RATIO,
 from millrace.warehouse.canonical import NESTED, NOTHING
 from millrace.warehouse.snowflake.objects import DROPS, LAKE, PARQUET
 
-OBJECT = "_OBJECT"  # in a bundle: the number of the object that a row came in
-_FATE = '"FATE OF ROW"'  # in NEWEST; no column of a file can have such a name
+# No column of a file can have a name with a blank in it (see parquet.check).
+OBJECT = "OBJECT OF ROW"  # in a bundle: the number of the object that a row came in
+_OBJECT = f'"{OBJECT}"'
+_FATE = '"FATE OF ROW"'  # in NEWEST
 _KINDS = {TEXT: "VARCHAR", COUNT: "BIGINT", RATIO: "DOUBLE", FLAG: "BOOLEAN", INSTANT: "TIMESTAMP", TEXTS: "VARCHAR[]"}
 _TYPES = {
     "VARCHAR": "VARCHAR",
@@ -173,7 +175,7 @@ def copy_uploaded(merge: Merge, folder: str, file: str) -> str:
 
 def _temporary(merge: Merge, name: str, columns: dict[str, str], *more: str) -> str:
     parts = [f"{quoted(column)} {_type(kind)}" for column, kind in columns.items()]
-    parts += [f"{OBJECT} NUMBER(38, 0)"] if merge.is_bundle else []
+    parts += [f"{_OBJECT} NUMBER(38, 0)"] if merge.is_bundle else []
     parts += more
     return f"CREATE OR REPLACE TEMPORARY TABLE {name} ({', '.join(parts)})"
 
@@ -189,7 +191,7 @@ def make_newest(merge: Merge) -> str:
 
 def fill_newest(merge: Merge) -> str:
     """Give the statement that fills NEWEST from ARRIVED; parameters: `_extracted_at` and `_run_id` of rows without."""
-    names = ", ".join([*(quoted(name) for name in merge.columns), *([OBJECT] if merge.is_bundle else [])])
+    names = ", ".join([*(quoted(name) for name in merge.columns), *([_OBJECT] if merge.is_bundle else [])])
     keys = ", ".join(quoted(name) for name in merge.table.key)
     newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
     order = f"{quoted(EXTRACTED_AT)} DESC, {newest}{_text(merge, 'f')} DESC, {quoted(RUN_ID)} DESC NULLS LAST"
@@ -206,7 +208,7 @@ def drop(merge: Merge) -> tuple[str, str]:
 
 def newest_of_objects(merge: Merge) -> str:
     """Give the query for (object, its greatest `_extracted_at`) of a bundle."""
-    return f"SELECT {OBJECT}, MAX({quoted(EXTRACTED_AT)}) FROM {merge.arrived} GROUP BY {OBJECT}"
+    return f"SELECT {_OBJECT}, MAX({quoted(EXTRACTED_AT)}) FROM {merge.arrived} GROUP BY {_OBJECT}"
 
 
 def decide(merge: Merge) -> str:
@@ -218,8 +220,9 @@ def decide(merge: Merge) -> str:
 
 def count_fates(merge: Merge) -> str:
     """Give the query for (object, fate, rows)."""
-    number = OBJECT if merge.is_bundle else "0"
-    return f"SELECT {number} AS N, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY N, {_FATE}"
+    if merge.is_bundle:
+        return f"SELECT {_OBJECT}, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY {_OBJECT}, {_FATE}"
+    return f"SELECT 0, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY {_FATE}"
 
 
 def merge_newest(merge: Merge) -> str:
@@ -297,7 +300,7 @@ def _select(merge: Merge) -> str:
     """Give the query that reads ARRIVED as rows of the raw table."""
     given = {name.lower() for name in merge.came}
     parts = [f"{_read(merge, name, kind, given)} AS {quoted(name)}" for name, kind in merge.columns.items()]
-    parts += [OBJECT] if merge.is_bundle else []
+    parts += [_OBJECT] if merge.is_bundle else []
     return f"SELECT {', '.join(parts)} FROM {merge.arrived}"
 
 

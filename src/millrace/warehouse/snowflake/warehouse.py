@@ -155,7 +155,8 @@ class SnowflakeWarehouse:
                 return list(known.values())
             path = Path(folder, "bundle.parquet")
             snowflake_staging.together(new, path)
-            content = canonical.read(path, table, replace(self._caps, columns=self._caps.columns + 1), path)
+            caps = replace(self._caps, columns=self._caps.columns + 1)
+            content = canonical.read(path, table, caps, path, snowflake_merge.OBJECT)
             merge = self._prepare(table, content.columns, is_bundle=True)
             with staging(self.execute, merge):
                 snowflake_staging.upload(self.execute, merge, path, path.parent)
