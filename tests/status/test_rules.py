@@ -42,6 +42,9 @@ BEHIND = Facts(published_through=3, asked_through=4)
         pytest.param(Facts(lag_rows=1, rows_wait_s=3600), "live", "", id="a row waits for an hour"),
         pytest.param(Facts(lag_rows=1, rows_wait_s=3601), "stale", "rows_waiting", id="and for a second more"),
         pytest.param(Facts(silent=(("commits", 200_000.0),)), "stale", "table_silent", id="a source is silent"),
+        pytest.param(
+            Facts(ahead=(("repos", 9e7),)), "error", "stamped_ahead", id="a row is of a time that has not come"
+        ),
         pytest.param(RUN, "syncing", "running", id="a run is going on"),
         pytest.param(replace(RUN, run_age_s=3601), "stale", "run_unfinished", id="a run does not end"),
         pytest.param(replace(RUN, run_status="failed"), "error", "run_failed", id="a run failed"),

@@ -16,7 +16,8 @@ from millrace.laptop.data_dir import Place
 from millrace.laptop.progress import Watcher
 from millrace.laptop.report import Report
 from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
-from millrace.load import sweep
+from millrace.load import quarantine, sweep
+from millrace.load.handler import Loader
 from millrace.load.sweep import Patience
 from millrace.runs import reconcile
 
@@ -114,12 +115,20 @@ class InProcess:
 
 def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
     """Take up what an earlier run left: no other process is at work here, so whatever has no fact is lost."""
+    _load_due(pipeline, watcher)
     patience = Patience(quiet=timedelta(0))
     swept = sweep.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), patience)
     if swept.tasks or swept.objects:
         watcher.say(f"taking up {len(swept.tasks)} tasks and {len(swept.objects)} objects that an earlier run left")
         pipeline.bus.run()
         pipeline.bus.dead_letters.clear()  # `status` says why a run does not end; this run is another
+
+
+def _load_due(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
+    """Load what was set aside because it said a time that had not come."""
+    desk = Loader(pipeline.lake, pipeline.quarantine, pipeline.warehouse, pipeline.job)
+    if due := quarantine.retry_due(desk):
+        watcher.say(f"{len(due)} objects in quarantine said a time that has come: retried")
 
 
 def _run_pipeline(
@@ -143,6 +152,7 @@ def _run_pipeline(
 
 
 def _load_drops(pipeline: in_process.Pipeline, watcher: Watcher, report: Report) -> None:
+    _load_due(pipeline, watcher)
     new = sweep.sweep_drops(pipeline.lake, pipeline.bus, pipeline.warehouse)
     watcher.say(f"{len(new):,} new files in {report.place.drop}")
     pipeline.bus.run()

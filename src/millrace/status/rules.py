@@ -3,7 +3,8 @@
 A rule gives a code and a fact. What to do about it depends on the place where it is read: status/remedies.py.
 
 error    the store cannot be read; the last build failed, or its process died; the newest run failed; more than
-         MILLRACE_STALE_EVENTS usage events wait, and it is known that no collector runs
+         MILLRACE_STALE_EVENTS usage events wait, and it is known that no collector runs; a row of a table says that it
+         was extracted at a time that has not come
 stale    more than MILLRACE_STALE_EVENTS usage events wait; anything waits longer than MILLRACE_STALE_S; a run has
          not ended after as long; nothing was extracted of a table for MILLRACE_SILENT_H; the published copy, where
          only that can be read, is older than what was asked for, and nobody is at it
@@ -33,6 +34,7 @@ class Code(StrEnum):
     BUILD_ABANDONED = "build_abandoned"
     BUILD_DIED = "build_died"
     RUN_FAILED = "run_failed"
+    STAMPED_AHEAD = "stamped_ahead"
     EVENTS_WAITING_NO_COLLECTOR = "events_waiting_no_collector"
     EVENTS_WAITING = "events_waiting"
     ROWS_WAITING = "rows_waiting"
@@ -56,6 +58,7 @@ STEPS = {
     Code.BUILD_ABANDONED: Step.BUILD,
     Code.BUILD_DIED: Step.BUILD,
     Code.RUN_FAILED: Step.FIX_THEN_RUN,
+    Code.STAMPED_AHEAD: Step.FULL_REFRESH,
     Code.EVENTS_WAITING_NO_COLLECTOR: Step.KEEP_COLLECTING,
     Code.EVENTS_WAITING: Step.BUILD,
     Code.ROWS_WAITING: Step.BUILD,
@@ -110,6 +113,7 @@ class Facts:
     since_refresh_s: float | None = None
     since_change_s: float | None = None
     silent: tuple[tuple[str, float], ...] = ()  # tables, and for how long
+    ahead: tuple[tuple[str, float], ...] = ()  # tables, and how far in the future rows of them were extracted
 
     def is_running(self, limits: StatusConfig) -> bool:
         """Whether the newest run is going on, as far as its age tells."""
@@ -155,6 +159,8 @@ def _errors(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
             yield Reason.of(Code.BUILD_DIED, f"build {facts.build} was never ended, its process died")
     if facts.run_status == "failed":
         yield Reason.of(Code.RUN_FAILED, f"run {facts.run_id} failed: {facts.run_reason or 'no reason is known'}")
+    for table, seconds in facts.ahead:
+        yield Reason.of(Code.STAMPED_AHEAD, f"rows of {table} were extracted {age(seconds)} from now, by a wrong clock")
     if _has_too_many(facts, limits) and facts.is_watching is False:
         yield Reason.of(Code.EVENTS_WAITING_NO_COLLECTOR, f"{_events(facts)}, and no collector runs")
 

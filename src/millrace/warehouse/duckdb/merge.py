@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from millrace.errors import BadObject
 from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, LOAD_SEQ, RATIO, RUN_ID, TEXT, TEXTS, Table
+from millrace.warehouse import of_another
 
 _TYPES: dict[pa.DataType, str] = {
     TEXT: "VARCHAR",
@@ -50,13 +51,14 @@ class Merge:
     """How one file goes into one raw table.
 
     `columns` are the table's (name: type) after `added` was added, without `_load_seq`. `select` reads them from
-    the file; its parameters are $path, $extracted_at and $run_id.
+    the file; its parameters are $path, $extracted_at and $run_id. `owner` is that of the batch.
     """
 
     table: Table
     columns: dict[str, str]
     added: dict[str, str]
     select: str
+    owner: tuple[str, str] | None = None
 
     @property
     def names(self) -> str:
@@ -96,7 +98,9 @@ def all_keys(table: Table) -> str:
     return f"SELECT {', '.join(quoted(name) for name in table.key)} FROM {raw(table)}"
 
 
-def plan(table: Table, came: dict[str, str], stored: dict[str, str], cap: int) -> Merge:
+def plan(
+    table: Table, came: dict[str, str], stored: dict[str, str], cap: int, owner: tuple[str, str] | None = None
+) -> Merge:
     """Match the file's columns (`came`, name: type) to the raw table's (`stored`), by name in any case.
 
     Raises BadObject: `missing_key`, `schema` (a type that does not fit), `too_large` (over `cap` columns).
@@ -112,7 +116,7 @@ def plan(table: Table, came: dict[str, str], stored: dict[str, str], cap: int) -
     columns |= added
     if len(columns) > cap:
         raise BadObject("too_large", f"raw.{table.name} would get {len(columns)} columns; {cap} are the most")
-    return Merge(table, columns, added, _select(columns, given))
+    return Merge(table, columns, added, _select(columns, given), owner)
 
 
 def add_column(table: Table, name: str, kind: str) -> str:
@@ -149,9 +153,14 @@ def checks(merge: Merge) -> list[tuple[str, str, str]]:
     instants = [name for name, kind in merge.columns.items() if kind == "TIMESTAMP"]
     null = [("null_key", f"have no {name}, which names them", f"{quoted(name)} IS NULL") for name in required]
     far = "have a {} outside of the years 1 to 9999"
-    return null + [
+    outside = [
         ("out_of_range", far.format(name), f"{quoted(name)} NOT BETWEEN {_FIRST} AND {_LAST}") for name in instants
     ]
+    foreign = [
+        ("foreign", of_another(name, value), f"{quoted(name)} IS DISTINCT FROM {_literal(value)}")
+        for name, value in ([merge.owner] if merge.owner else [])
+    ]
+    return null + outside + foreign
 
 
 def best(merge: Merge, source: str) -> str:
@@ -173,7 +182,8 @@ def insert_all(merge: Merge, source: str) -> str:
 def decide(merge: Merge) -> str:
     """Give the statement that puts into the table `decided` what becomes of every row of `staged`.
 
-    `tied` is a row that only the text of its content tells from the stored one's version: `break_ties` decides.
+    `tied` is a row that only the text of its content tells from the stored one's version: `break_ties` decides. The
+    parameter $latest is the batch's: a stored row that was stamped later is older than every other.
     """
     same_key = " AND ".join(
         _same(name) if name in merge.table.key_may_be_null else f"s.{quoted(name)} = t.{quoted(name)}"
@@ -181,15 +191,16 @@ def decide(merge: Merge) -> str:
     )
     newest = merge.table.newest
     by_newest = f"WHEN NOT ({_same(newest)}) THEN if({_greater(newest)}, 'updated', 'superseded')" if newest else ""
+    is_untrue = f"coalesce(t.{EXTRACTED_AT} > $latest::TIMESTAMP, false)"
     # Only the key columns of a large table are looked through; the rows that match are then read by their place.
     return f"""
         CREATE OR REPLACE TEMP TABLE decided AS
         SELECT s.{_ROW} AS staged_row, t.{_PLACE} AS stored_row, CASE
             WHEN t.{_PLACE} IS NULL THEN 'inserted'
             WHEN {" AND ".join(_same(name) for name in merge.content) or "true"} THEN
-                if((s.{EXTRACTED_AT} > t.{EXTRACTED_AT})
+                if({is_untrue} OR s.{EXTRACTED_AT} > t.{EXTRACTED_AT}
                     OR (s.{EXTRACTED_AT} = t.{EXTRACTED_AT} AND {_greater(RUN_ID)}), 'confirmed', 'unchanged')
-            WHEN s.{EXTRACTED_AT} > t.{EXTRACTED_AT} THEN 'updated'
+            WHEN {is_untrue} OR s.{EXTRACTED_AT} > t.{EXTRACTED_AT} THEN 'updated'
             WHEN s.{EXTRACTED_AT} < t.{EXTRACTED_AT} THEN 'superseded'
             {by_newest}
             ELSE 'tied' END AS fate
@@ -259,6 +270,10 @@ def _value(name: str, came: str, kind: str) -> str:
     if kind == "DOUBLE":
         return f"{column}::DOUBLE + 0.0"  # -0.0 equals 0.0, but is another text: keep one of them
     return column if came == kind else f"{column}::{kind}"
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _same(name: str) -> str:

@@ -5,6 +5,7 @@ hide it: rows would then be lost or multiplied. No file may have one (see parque
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import duckdb
 
@@ -12,6 +13,7 @@ from millrace import log
 from millrace.tables import LOAD_SEQ, Table
 from millrace.warehouse import require_done
 from millrace.warehouse.duckdb import merge as duckdb_merge
+from millrace.warehouse.duckdb.ledger import naive
 from millrace.warehouse.duckdb.merge import Merge
 
 _HIDDEN = "rowid"
@@ -20,6 +22,12 @@ _HIDDEN = "rowid"
 _FORGET_DROPS = """
     UPDATE meta.loads SET generation = -generation
     WHERE table_name = ? AND starts_with(name, 'drop/') AND generation > 0 AND rows_inserted + rows_updated > 0"""
+
+_HAS_UNTRUE = "SELECT 1 FROM meta.loads WHERE table_name = $table AND extracted_at > $latest LIMIT 1"
+_FORGET_UNTRUE = """
+    UPDATE meta.loads SET extracted_at = least(loaded_at, $latest)
+    WHERE table_name = $table AND extracted_at > $latest
+        AND NOT EXISTS (SELECT 1 FROM {raw} WHERE _extracted_at > $latest)"""
 
 
 def described(connection: duckdb.DuckDBPyConnection, query: str, **values: str) -> dict[str, str]:
@@ -46,6 +54,13 @@ def carry_out(connection: duckdb.DuckDBPyConnection, merge: Merge, fates: Mappin
             require_done(merge.table, fate, fates[fate], done)
     connection.execute("DROP TABLE decided")
     connection.execute("DROP TABLE staged")
+
+
+def forget_untrue(connection: duckdb.DuckDBPyConnection, table: Table, latest: datetime) -> None:
+    """Once no row is stamped after `latest` any more, have the ledger say so of the loads that brought such rows."""
+    values = {"table": table.name, "latest": naive(latest)}
+    if connection.execute(_HAS_UNTRUE, values).fetchall():
+        connection.execute(_FORGET_UNTRUE.format(raw=duckdb_merge.raw(table)), values)
 
 
 def _mend(connection: duckdb.DuckDBPyConnection, table: Table, stored: dict[str, str]) -> None:

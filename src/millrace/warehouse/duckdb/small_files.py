@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from millrace.errors import BadObject
 from millrace.lake import ObjectVersion
-from millrace.tables import EXTRACTED_AT, Table
+from millrace.tables import EXTRACTED_AT, MOST_AHEAD, Table
 from millrace.warehouse import LedgerEntry, SmallObject, require_done
 from millrace.warehouse.duckdb import ledger, merge as duckdb_merge, raw_tables
 
@@ -45,7 +45,7 @@ def load(
     if keys < rows:
         connection.execute(duckdb_merge.keep_best(merge))
     load_seq = ledger.next_load_seq(connection)
-    fates = _carry_out(connection, merge, load_seq, keys)
+    fates = _carry_out(connection, merge, load_seq, keys, now + MOST_AHEAD)
     entries = []
     for number, each in enumerate(objects):
         extracted_at = newest[number].replace(tzinfo=UTC) if number in newest else now
@@ -53,6 +53,7 @@ def load(
         entries.append(LedgerEntry.of_loaded(*what, fates.get(number, {}), load_seq, now))
     for entry in entries:
         ledger.note(connection, entry)
+    raw_tables.forget_untrue(connection, table, now + MOST_AHEAD)
     return entries
 
 
@@ -65,10 +66,10 @@ def _together(objects: Sequence[SmallObject], table: Table) -> pa.Table:
 
 
 def _carry_out(
-    connection: duckdb.DuckDBPyConnection, merge: duckdb_merge.Merge, load_seq: int, keys: int
+    connection: duckdb.DuckDBPyConnection, merge: duckdb_merge.Merge, load_seq: int, keys: int, latest: datetime
 ) -> dict[int, Counter[str]]:
     """Bring `staged` of so many keys into the raw table; gives, for each object, how many rows had which fate."""
-    connection.execute(duckdb_merge.decide(merge))
+    connection.execute(duckdb_merge.decide(merge), {"latest": ledger.naive(latest)})
     connection.execute(duckdb_merge.break_ties(merge))
     query = duckdb_merge.count_fates_by(_OBJECT)
     fates: dict[int, Counter[str]] = {}

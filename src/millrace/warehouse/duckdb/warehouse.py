@@ -17,7 +17,16 @@ import duckdb
 from millrace.errors import BadObject, ConfigError, TransientError, first_line
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES, Table
-from millrace.warehouse import Batch, BuildRow, DbtTarget, LedgerEntry, Node, SmallObject, require_done
+from millrace.warehouse import (
+    Batch,
+    BuildRow,
+    DbtTarget,
+    LedgerEntry,
+    Node,
+    SmallObject,
+    refuse_ahead,
+    require_done,
+)
 from millrace.warehouse.duckdb import builds, ledger, merge as duckdb_merge, raw_tables, small_files
 from millrace.warehouse.duckdb.merge import Merge
 from millrace.warehouse.parquet import Caps, check
@@ -117,6 +126,8 @@ class DuckDBWarehouse:
             what = (batch.version, batch.table, batch.run_id, counts.extracted_at)
             entry = LedgerEntry.of_loaded(*what, counts.read, counts.fates, load_seq, self._clock())
             ledger.note(connection, entry)
+            if batch.latest is not None:
+                raw_tables.forget_untrue(connection, batch.table, batch.latest)
             return entry
 
     def quarantine(
@@ -312,6 +323,7 @@ def _merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, c
     if failing:
         _refuse(merge, rows, connection.execute(duckdb_merge.failures(merge, source), values).fetchall()[0])
     newest = extracted_at.replace(tzinfo=UTC) if rows else batch.extracted_at
+    refuse_ahead(batch, newest)
     if is_empty:
         source = merge.select if keys == rows else duckdb_merge.best(merge, merge.select)
         inserted = connection.execute(duckdb_merge.insert_all(merge, source), {**file, "load_seq": load_seq}).fetchall()
@@ -319,7 +331,7 @@ def _merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, c
         return _Counts(newest, rows, {"inserted": keys})
     if keys < rows:
         connection.execute(duckdb_merge.keep_best(merge))
-    return _Counts(newest, rows, _merge_staged(connection, merge, load_seq, keys))
+    return _Counts(newest, rows, _merge_staged(connection, merge, load_seq, keys, batch.latest))
 
 
 def _refuse(merge: Merge, rows: int, failing: tuple[int, ...]) -> NoReturn:
@@ -335,15 +347,17 @@ def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: Caps) ->
     if list(came) != names:
         raise BadObject("unreadable", "the file's two descriptions of itself name different columns")
     stored = raw_tables.columns(connection, batch.table)
-    merge = duckdb_merge.plan(batch.table, came, stored, caps.columns)
+    merge = duckdb_merge.plan(batch.table, came, stored, caps.columns, batch.owner)
     for name, kind in merge.added.items():
         connection.execute(duckdb_merge.add_column(batch.table, name, kind))
     return merge
 
 
-def _merge_staged(connection: duckdb.DuckDBPyConnection, merge: Merge, load_seq: int, keys: int) -> dict[str, int]:
+def _merge_staged(
+    connection: duckdb.DuckDBPyConnection, merge: Merge, load_seq: int, keys: int, latest: datetime | None
+) -> dict[str, int]:
     """Bring the table `staged` of so many keys into the raw table; give the number of rows of each fate."""
-    connection.execute(duckdb_merge.decide(merge))
+    connection.execute(duckdb_merge.decide(merge), {"latest": latest and ledger.naive(latest)})
     fates = dict(connection.execute(duckdb_merge.COUNT_FATES).fetchall())
     if "tied" in fates:
         connection.execute(duckdb_merge.break_ties(merge))

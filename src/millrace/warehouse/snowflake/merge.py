@@ -212,7 +212,10 @@ def newest_of_objects(merge: Merge) -> str:
 
 
 def decide(merge: Merge) -> str:
-    """Give the statement that notes what becomes of every row of NEWEST; without a stored version it is inserted."""
+    """Give the statement that notes what becomes of every row of NEWEST; without a stored version it is inserted.
+
+    The parameter, twice, is the `latest` of the batch: a stored row that was stamped later is older than every other.
+    """
     return (
         f"UPDATE {merge.newest} AS s SET {_FATE} = {_fate(merge)} FROM {raw(merge.table)} AS t WHERE {_same_key(merge)}"
     )
@@ -240,6 +243,15 @@ def merge_newest(merge: Merge) -> str:
     )
 
 
+def forget_untrue(table: Table) -> str:
+    """Give the statement by which the ledger says when no row is stamped after `latest` (thrice) any more."""
+    return (
+        "UPDATE META.LOADS SET EXTRACTED_AT = LEAST(LOADED_AT, CAST(? AS TIMESTAMP_NTZ(6))) "
+        f"WHERE TABLE_NAME = '{table.name}' AND EXTRACTED_AT > CAST(? AS TIMESTAMP_NTZ(6)) AND NOT EXISTS "
+        f"(SELECT 1 FROM {raw(table)} WHERE {quoted(EXTRACTED_AT)} > CAST(? AS TIMESTAMP_NTZ(6)))"
+    )
+
+
 def _key_of(merge: Merge) -> list[str]:
     keys = {name.lower() for name in merge.table.key}
     return [name for name in merge.columns if name.lower() in keys]
@@ -249,14 +261,15 @@ def _fate(merge: Merge) -> str:
     """Give the expression for what becomes of the row `s` where `t` is the stored one; the order of duckdb_merge."""
     at, newest = quoted(EXTRACTED_AT), merge.table.newest
     equal = " AND ".join(_equal(merge, name) for name in merge.content) or "TRUE"
-    later = f"s.{at} > t.{at} OR (s.{at} = t.{at} AND {_greater(RUN_ID)})"
+    is_untrue = f"COALESCE(t.{at} > CAST(? AS TIMESTAMP_NTZ(6)), FALSE)"
+    later = f"{is_untrue} OR s.{at} > t.{at} OR (s.{at} = t.{at} AND {_greater(RUN_ID)})"
     by_newest = ""
     if newest:
         same = f"EQUAL_NULL(s.{quoted(newest)}, t.{quoted(newest)})"
         by_newest = f"WHEN NOT {same} THEN IFF({_greater(newest)}, 'updated', 'superseded') "
     return (
         f"CASE WHEN {equal} THEN IFF({later}, 'confirmed', 'unchanged') "
-        f"WHEN s.{at} > t.{at} THEN 'updated' WHEN s.{at} < t.{at} THEN 'superseded' {by_newest}"
+        f"WHEN {is_untrue} OR s.{at} > t.{at} THEN 'updated' WHEN s.{at} < t.{at} THEN 'superseded' {by_newest}"
         f"WHEN {_text(merge, 's')} > {_text(merge, 't')} THEN 'updated' ELSE 'superseded' END"
     )
 

@@ -85,10 +85,13 @@ def reduce(execute: Execute, merge: Merge, extracted_at: datetime, run_id: str |
     execute(snowflake_merge.fill_newest(merge), extracted_at, run_id)
 
 
-def carry_out(execute: Execute, merge: Merge) -> tuple[int, Fates]:
-    """Bring NEWEST into the raw table, in one's turn; gives the load sequence, and the fates by object."""
+def carry_out(execute: Execute, merge: Merge, latest: datetime | None) -> tuple[int, Fates]:
+    """Bring NEWEST into the raw table, in one's turn; gives the load sequence, and the fates by object.
+
+    `latest` is that of the batch.
+    """
     fates: Fates = defaultdict(Counter)
-    execute(snowflake_merge.decide(merge))
+    execute(snowflake_merge.decide(merge), latest, latest)
     for number, fate, count in execute(snowflake_merge.count_fates(merge)):
         fates[int(number)][fate] += int(count)
     load_seq = ledger.next_load_seq(execute)
@@ -96,6 +99,8 @@ def carry_out(execute: Execute, merge: Merge) -> tuple[int, Fates]:
     decided = sum(fates.values(), Counter())
     require_done(merge.table, "inserted", decided["inserted"], int(inserted))
     require_done(merge.table, "updated", decided["updated"] + decided["confirmed"], int(updated))
+    if latest is not None:
+        execute(snowflake_merge.forget_untrue(merge.table), latest, latest, latest)
     return load_seq, fates
 
 
