@@ -58,7 +58,7 @@ _TRANSFORMS: Any = import_module("fakesnow.transforms")
 _PLAIN = (exp.Select, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _BOUND = re.compile(r"\bIDENTIFIER\s*\(", re.IGNORECASE)
 _TEXT, _KNOWN = "text", 2000
-_NO_COUNTS = sqlglot.parse_one('SELECT 0 AS "number of rows inserted", 0 AS "number of rows updated"')
+_DONE = {"INSERT": "number of rows inserted", "UPDATE": "number of rows updated", "DELETE": "number of rows deleted"}
 
 
 @cache
@@ -115,6 +115,7 @@ def _app() -> Any:
     cursor: Any = FakeSnowflakeCursor
     cursor._transform = _remembered(_persistent(cursor._transform))
     cursor._transform_explode = _whole(cursor._transform_explode)
+    cursor._execute = _counting(cursor._execute)
     cursor.execute = _answering(cursor.execute)
     _SERVER.parse_one = _CURSOR.parse_one = _parsed_once(_CURSOR.parse_one)
     _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
@@ -231,9 +232,27 @@ def _whole(explode: Any) -> Any:
     """Leave a MERGE as it is: DuckDB has the statement, and it has to be within the transaction."""
 
     def exploded(cursor: Any, expression: Any) -> Any:
-        return [expression, _NO_COUNTS.copy()] if isinstance(expression, exp.Merge) else explode(cursor, expression)
+        return [expression] if isinstance(expression, exp.Merge) else explode(cursor, expression)
 
     return exploded
+
+
+def _counting(execute: Any) -> Any:
+    """Answer a MERGE with how many rows it inserted and updated, as the service does."""
+
+    def executed(cursor: Any, transformed: Any, params: Any = None) -> None:
+        if not isinstance(transformed, exp.Merge):
+            execute(cursor, transformed, params)
+            return
+        returning = transformed.copy()
+        returning.set("returning", exp.Returning(expressions=[exp.column("merge_action")]))
+        execute(cursor, returning, params)
+        actions = cursor._arrow_table.column(0).to_pylist()
+        possible = {when.args["then"].key.upper() for when in transformed.args["whens"].expressions}
+        counts = [f'{actions.count(each)} AS "{name}"' for each, name in _DONE.items() if each in possible]
+        execute(cursor, sqlglot.parse_one(f"SELECT {', '.join(counts)}"))
+
+    return executed
 
 
 def _answering(execute: Any) -> Any:

@@ -26,6 +26,7 @@ class Step(StrEnum):
 
     BEGIN = "begin"  # nothing was built yet
     RUN = "run"
+    FULL_REFRESH = "full_refresh"  # every row is read again
     FIX_THEN_RUN = "fix_then_run"
     END_RUN = "end_run"
     BUILD = "build"

@@ -8,6 +8,7 @@ Column names are the source's own. `docs/source.md` says how a listing becomes c
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pyarrow as pa
 
@@ -29,6 +30,8 @@ LOAD_SEQ = "_load_seq"
 the source sent as an explicit null (an omitted field is in neither). `_load_seq` is given by the load: the change
 sequence of the row's last change.
 """
+MOST_AHEAD = timedelta(minutes=15)
+"""How far an `_extracted_at` may lie after the clock of who loads it. Clocks differ; what is later cannot be true."""
 META_FIELDS = (pa.field(EXTRA, TEXT), pa.field(EXTRACTED_AT, INSTANT), pa.field(RUN_ID, TEXT))
 
 
@@ -88,6 +91,7 @@ class Table:
     Key columns are compared null-safe; a row with NULL in one that is not in `key_may_be_null` has no identity.
 
     `bulk` is the cheapest complete listing (None: nobody lists it), `plain` the one every server of the contract has.
+    `owner` is the column that has to say the same as the folder of a dropped file, where it lies in one.
     `lookback_days` is how far back an incremental run reads again, because rows change or arrive late.
     """
 
@@ -100,6 +104,7 @@ class Table:
     newest: str | None = None
     key_may_be_null: tuple[str, ...] = ()
     lookback_days: int = 0
+    owner: str | None = None
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
@@ -280,6 +285,7 @@ _USAGE_EVENTS = Table(
     ),
     key=("agent", "message_id", "request_id", "collector_id"),  # what one machine's logs say of one event
     key_may_be_null=("request_id",),
+    owner="collector_id",
 )
 
 TABLES: dict[str, Table] = {table.name: table for table in (_REPOS, _COMMITS, _PULL_REQUESTS, _REVIEWS, _USAGE_EVENTS)}

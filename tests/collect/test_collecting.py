@@ -297,14 +297,37 @@ def test_lines_that_are_skipped_count_once_for_a_log_that_is_read_again(machine:
 
 
 def test_a_stamp_is_larger_than_all_before_it_when_the_clock_goes_back(machine: Machine) -> None:
-    times = iter([NOON, NOON - timedelta(days=9), NOON - timedelta(days=9)])
-    machine.now = lambda: next(times)
+    machine.now = lambda: NOON - timedelta(minutes=9 if output > 1 else 0)
     for output in (1, 2, 3):
         machine.log("claude").write_bytes(b"".join(response("m1", count) for count in range(1, output + 1)))
         machine.run()
     stamps = [row["_extracted_at"] for row in machine.sent()]
     assert stamps == [NOON, NOON + timedelta(microseconds=1), NOON + timedelta(microseconds=2)]
     assert outputs(machine.merged()) == {"m1": 3}
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=16), timedelta(days=9), timedelta(days=4000)])
+def test_a_stamp_of_a_clock_that_was_ahead_is_not_followed_and_all_is_sent_again(
+    machine: Machine, ahead: timedelta
+) -> None:
+    now = NOON + ahead
+    machine.now = lambda: now
+    machine.log("claude").write_bytes(response("m1") + response("m2"))
+    machine.run()
+    now = NOON
+    machine.run()
+    assert [row["_extracted_at"] for row in machine.sent()] == [NOON + ahead] * 2 + [NOON] * 2
+    assert machine.collect().rows == 0
+
+
+def test_when_the_clock_was_only_behind_for_a_while_all_is_sent_with_true_time(machine: Machine) -> None:
+    machine.now = lambda: now
+    for output, day in enumerate((0, -9, 1, 2), 1):
+        now = NOON + timedelta(days=day)
+        machine.log("claude").write_bytes(b"".join(response("m1", count) for count in range(1, min(output, 2) + 1)))
+        machine.run()
+    assert [(row["_extracted_at"] - NOON).days for row in machine.sent()] == [0, -9, 1]
+    assert outputs(machine.merged()) == {"m1": 2}
 
 
 def test_batches_end_at_a_number_of_rows(machine: Machine) -> None:

@@ -34,7 +34,7 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Either
     made.close()
 
 
-def load(warehouse: Either, tmp_path: Path, table: str, number: int) -> int:
+def load(warehouse: Either, tmp_path: Path, table: str, number: float) -> int:
     path = tmp_path / f"{number}.parquet"
     key: dict[str, list[object]] = {name: [1] if name == "number" else ["x"] for name in TABLES[table].key}
     pq.write_table(pa.table(key), path)
@@ -71,6 +71,14 @@ def test_a_build_is_noted_through_the_newest_load_and_as_of_the_newest_pull_requ
     assert (build.as_of, build.started_at, build.result) == (T0 - timedelta(hours=2), T0, "running")
     assert warehouse.newest_load_seq() == newest
     assert warehouse.last_builds(5) == [build]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=1), timedelta(days=4000), datetime(9999, 12, 1, tzinfo=UTC) - T0])
+def test_a_build_is_as_of_now_when_an_extraction_says_to_be_later(
+    warehouse: Either, tmp_path: Path, ahead: timedelta
+) -> None:
+    load(warehouse, tmp_path, "pull_requests", -(ahead / timedelta(hours=1)))
+    assert warehouse.start_build(7, "somebody", None).as_of == T0
 
 
 def test_a_build_of_an_empty_warehouse_knows_no_instant(warehouse: Either) -> None:

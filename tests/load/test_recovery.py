@@ -92,7 +92,7 @@ def drop(lake: LocalLake, name: str, key: str = "a") -> StoredObject:
 def load(warehouse: DuckDBWarehouse, lake: LocalLake, stored: StoredObject) -> None:
     path = lake._root.parent / "copy"
     stored = lake.download(stored.version, path)
-    warehouse.load(Batch(stored.version, TABLES["repos"], path, T0, None, stored.crc32c))
+    warehouse.load(Batch(stored.version, TABLES["repos"], path, T0, None, crc32c=stored.crc32c))
 
 
 @pytest.mark.parametrize("count", [24, 2400])

@@ -20,6 +20,7 @@ from millrace.errors import TerminalError
 from millrace.lake import Lake, ObjectVersion
 from millrace.lake.local import LocalLake
 from millrace.lake.names import CursorKey, FinalKey, PlanKey, TaskKey
+from millrace.laptop.report import sentence
 from millrace.runs import Order, Part, TaskRecord, reconcile
 from millrace.tables import EXTRACTED, children_of
 from millrace.warehouse import LedgerEntry
@@ -253,6 +254,31 @@ def test_what_is_not_in_the_warehouse_unbalances_its_line(
         ledger.note(record.parts[number].version("lake"), record.parts[number].rows, reason)
     (line,) = reconcile.reconcile(lake, ledger, RUN)
     assert (line.missing, line.quarantined, line.is_balanced) == (missing, quarantined, False)
+
+
+@pytest.mark.parametrize(
+    ("superseded", "read_twice", "older"),
+    [
+        pytest.param(1, 0, 1, id="one lost"),
+        pytest.param(5, 0, 5, id="all lost"),
+        pytest.param(3, 2, 1, id="two were read twice, another one lost"),
+        pytest.param(2, 2, 0, id="only what was read twice"),
+    ],
+)
+def test_rows_that_lost_against_stored_ones_unbalance_their_line(
+    lake: Lake, bus: Bus, superseded: int, read_twice: int, older: int
+) -> None:
+    ledger = Ledger()
+    start(lake, bus)
+    one = record("repos", rows=5, number=1, source_total=5 - read_twice)
+    write(lake, one)
+    ledger.note(one.parts[0].version("lake"), 5)
+    ledger.entries[0] = replace(ledger.entries[0], rows_inserted=5 - superseded, rows_superseded=superseded)
+    (line,) = reconcile.reconcile(lake, ledger, RUN)
+    assert (line.older, line.is_balanced) == (older, older == 0)
+    said = f"✗ repos          source {5 - read_twice} ="
+    assert sentence(line).strip().startswith(said) is (older > 0)
+    assert (f"; {older} rows of this run are older than what is stored" in sentence(line)) is (older > 0)
 
 
 def test_tasks_without_a_record_are_named(lake: Lake, bus: Bus) -> None:

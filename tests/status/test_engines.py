@@ -55,11 +55,18 @@ class Publishing:
     def lake(self) -> LocalLake:
         return LocalLake(self.folder / "lake", "lake")
 
-    def load(self, table: str, *rows: Row, run_id: str | None = None) -> None:
+    def load(
+        self,
+        table: str,
+        *rows: Row,
+        run_id: str | None = None,
+        at: datetime = T0,
+        latest: datetime | None = None,
+    ) -> None:
         self.files += 1
         path = self.folder / f"{self.files}.parquet"
-        pq.write_table(pa.Table.from_batches([to_batch(list(rows), TABLES[table], T0, run_id)]), path)
-        batch = Batch(ObjectVersion("b", path.name, 1), TABLES[table], path, T0, run_id)
+        pq.write_table(pa.Table.from_batches([to_batch(list(rows), TABLES[table], at, run_id)]), path)
+        batch = Batch(ObjectVersion("b", path.name, 1), TABLES[table], path, T0, run_id, latest)
         build_requests.request(self.lake, self.warehouse.load(batch).load_seq, run_id)
 
     def publish(self) -> None:
@@ -186,3 +193,18 @@ def test_a_published_file_that_is_broken_is_said(tmp_path: Path) -> None:
     now = report.assemble(LocalLake(tmp_path / "lake", "lake"), report.of_reader(reader), now=T0)
     assert (now.health, now.store) == ("error", None)
     assert "published.duckdb cannot be read" in (now.store_error or "")
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=4000)])
+def test_rows_of_a_time_that_has_not_come_are_an_error_until_true_ones_replace_them(
+    published: Publishing, ahead: timedelta
+) -> None:
+    published.load("repos", {"full_name": "o/a", "default_branch": "FROZEN"}, at=T0 + ahead)
+    published.publish()
+    now = published.look(0)
+    assert (now.health, now.checks[0].code) == ("error", "stamped_ahead")
+    assert 'see "A time that has not come" in docs/operations.md' in now.checks[0].remedy
+    published.load("repos", {"full_name": "o/a", "default_branch": "main"}, latest=T0 + timedelta(minutes=15))
+    published.publish()
+    published.reader.close()
+    assert published.look(0).check(Code.STAMPED_AHEAD) is None

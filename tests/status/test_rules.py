@@ -49,6 +49,9 @@ BEHIND = Facts(published_through=3, asked_through=4)
             "watcher_died catching_up",
             id="a watcher died a moment ago",
         ),
+        pytest.param(
+            Facts(ahead=(("repos", 9e7),)), "error", "stamped_ahead", id="a row is of a time that has not come"
+        ),
         pytest.param(RUN, "syncing", "running", id="a run is going on"),
         pytest.param(replace(RUN, run_age_s=3601), "stale", "run_unfinished", id="a run does not end"),
         pytest.param(replace(RUN, run_status="failed"), "error", "run_failed", id="a run failed"),

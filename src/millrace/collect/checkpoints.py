@@ -154,6 +154,11 @@ class Store:
         return self._number("stamp")
 
     @property
+    def ahead(self) -> int:
+        """A stamp that was not followed, because the clock was far before it; 0 when there is none."""
+        return int(self._get("ahead") or 0)
+
+    @property
     def is_forced(self) -> bool:
         """Whether everything was to be read anew, and that has not come to its end yet."""
         return (self._number("read_epoch") or 1) < self.epoch
@@ -270,6 +275,12 @@ class Store:
         sql = "update events set batch = ? where batch is null and agent = ? and message_id = ? and request_id = ?"
         self._file.write_all(sql, [(number, *row[:3]) for row in rows])
         self._set(batch=str(number), stamp=str(stamp))
+
+    def forget_stamps(self, ahead: int) -> None:
+        """Put every event in no batch again, forget the last stamp, and note one that is not to be followed."""
+        self._file.begin()
+        self._file.write("update events set batch = null where batch is not null")
+        self._set(stamp="0", ahead=str(max(ahead, self.ahead) if ahead else 0))
 
     def commit(self) -> None:
         """Make durable what was written."""

@@ -31,6 +31,7 @@ from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS, Agent
 from millrace.collect.parsers.naming import NOBODY, Owner
 from millrace.collect.parsers.reading import CAPS, Caps, LogState
+from millrace.tables import MOST_AHEAD
 
 _STILL = timedelta(minutes=5)
 _REST = " rest"  # after what was seen of a log that ends in bytes which may become a line
@@ -298,6 +299,7 @@ class Collector:
 
     def _flush(self, from_us: int | None, tick: Tick) -> None:
         """Put by what is in no batch, and make durable how far the logs are read."""
+        self._check_clock()
         while rows := self._store.pending(from_us, 2 * self._limits.batch_rows):
             number = self._store.batch + 1
             stamp = max(records.to_microseconds(self._now()), self._store.stamp + 1)
@@ -311,6 +313,18 @@ class Collector:
             self._store.commit()
             tick.rows += len(rows)
         self._store.commit()
+
+    def _check_clock(self) -> None:
+        """Have everything sent again after a clock was wrong: its stamps are not followed, or lost against later ones.
+
+        A clock that is far before the newest stamp was ahead, or is behind now: which of both only time tells. So it is
+        believed, and once it has passed that stamp, everything is sent once more.
+        """
+        now = self._now()
+        if self._store.stamp > records.to_microseconds(now + MOST_AHEAD):
+            self._store.forget_stamps(ahead=self._store.stamp)
+        elif 0 < self._store.ahead < records.to_microseconds(now):
+            self._store.forget_stamps(ahead=0)
 
     def _tidy(self) -> None:
         if self._files is not None:

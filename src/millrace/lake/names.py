@@ -55,6 +55,12 @@ class DroppedFile:
     path: str
     kind: Kind
 
+    @property
+    def owner(self) -> tuple[str, str] | None:
+        """The column and the value that its rows have to have; None unless it lies in a folder that belongs to one."""
+        column, (folder, in_folder, _) = TABLES[self.table].owner, self.path.partition("/")
+        return (column, folder) if column and in_folder else None
+
     def __str__(self) -> str:
         return f"drop/{self.table}/{self.path}"
 

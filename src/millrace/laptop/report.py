@@ -159,7 +159,8 @@ def sentence(line: Reconciliation) -> str:
     parts += [f"{n:,} {word}" for n, word in ((line.superseded, "superseded"), (line.missing, "missing")) if n]
     parts.append(f"{line.quarantined:,} quarantined")
     mark = "✓" if line.is_balanced else "✗"
-    return f"  {mark} {line.table:<14} source {line.source_total:,} = {read}{again} = {' + '.join(parts)}"
+    older = f"; {line.older:,} rows of this run are older than what is stored" if line.older else ""
+    return f"  {mark} {line.table:<14} source {line.source_total:,} = {read}{again} = {' + '.join(parts)}{older}"
 
 
 def usage_sentence(usage: Usage) -> str:

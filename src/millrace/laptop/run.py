@@ -15,7 +15,7 @@ from millrace.laptop.data_dir import Place
 from millrace.laptop.progress import Watcher
 from millrace.laptop.report import Report
 from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
-from millrace.load import recovery, sweep
+from millrace.load import quarantine, recovery, sweep
 from millrace.load.sweep import Patience
 from millrace.runs import reconcile
 
@@ -112,6 +112,7 @@ class InProcess:
 
 def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
     """Take up what an earlier run left: no other process is at work here, so whatever has no fact is lost."""
+    _load_due(pipeline, watcher)
     in_process.recover(pipeline, watcher.say)
     patience = Patience(quiet=timedelta(0))
     swept = sweep.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), patience)
@@ -120,6 +121,12 @@ def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
         pipeline.bus.run()
         pipeline.bus.dead_letters.clear()  # `status` says why a run does not end; this run is another
     in_process.settle(pipeline, watcher.say)
+
+
+def _load_due(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
+    """Load what was set aside because it said a time that had not come."""
+    if due := quarantine.retry_due(pipeline.loader):
+        watcher.say(f"{len(due)} objects in quarantine said a time that has come: retried")
 
 
 def _run_pipeline(
@@ -143,6 +150,7 @@ def _run_pipeline(
 
 
 def _load_drops(pipeline: in_process.Pipeline, watcher: Watcher, report: Report) -> None:
+    _load_due(pipeline, watcher)
     new = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse, ["drop/"])
     watcher.say(f"{len(new):,} new files in {report.place.drop}")
     pipeline.bus.run()

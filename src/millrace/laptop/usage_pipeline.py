@@ -25,7 +25,7 @@ from millrace.collect.shipping import Shipment, ship
 from millrace.errors import ConfigError, Step
 from millrace.lake import StoredObject
 from millrace.laptop.data_dir import Place
-from millrace.load import handler, recovery
+from millrace.load import handler, quarantine, recovery
 from millrace.load.handler import Loader
 from millrace.runs import build_requests
 from millrace.status import usage_checks
@@ -74,6 +74,8 @@ class Follower:
             shipment = ship(self._spool, self._loader.lake, self._collector.collector_id)
         with _timed(seconds, "load"):
             loads = self._load(self._unloaded() if only is None else shipment.sent)
+            if only is None:
+                loads += [each.load for each in quarantine.retry_due(self._loader) if each.load is not None]
         cycle = Cycle(tick, shipment, loads, seconds)
         if self.scripts is not None and (only is None or cycle.inserted + cycle.updated):
             with _timed(seconds, "marts"):

@@ -20,8 +20,8 @@ from millrace.lake.names import DroppedFile, FinalKey, RawPart, TaskKey
 from millrace.load import dropped_files, small_files
 from millrace.load.dropped_lines import DropCaps
 from millrace.runs import build_requests
-from millrace.tables import TABLES
-from millrace.warehouse import Batch, LedgerEntry, Warehouse, parquet
+from millrace.tables import MOST_AHEAD, TABLES
+from millrace.warehouse import Batch, LedgerEntry, StampedAhead, Warehouse, parquet
 from millrace.warehouse.parquet import Caps
 
 
@@ -117,7 +117,8 @@ def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) ->
         try:
             if event.crc32c is not None and stored.crc32c != event.crc32c:
                 raise BadObject("checksum", f"{version.name}: crc32c is {stored.crc32c}, the event says {event.crc32c}")
-            entry = loader.warehouse.load(batch_of(stored, key, path, loader.clock()))
+            now = loader.clock()
+            entry = loader.warehouse.load(batch_of(stored, key, path, now, now + MOST_AHEAD))
         except BadObject as error:
             return _set_aside(loader, version, key, error, path, stored.crc32c)
     log.info(
@@ -133,13 +134,18 @@ def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) ->
     return entry
 
 
-def batch_of(stored: StoredObject, key: RawPart | DroppedFile, path: Path, now: datetime) -> Batch:
-    """Give what a warehouse loads for an object whose bytes are in `path`; `now` is for rows that do not say when."""
+def batch_of(
+    stored: StoredObject, key: RawPart | DroppedFile, path: Path, now: datetime, latest: datetime | None = None
+) -> Batch:
+    """Give what a warehouse loads for an object whose bytes are in `path`.
+
+    `now` is for rows that do not say when they were extracted; what says a time after `latest` is refused.
+    """
     table = TABLES[key.table]
     if isinstance(key, RawPart):
-        return Batch(stored.version, table, path, _extracted_at(path) or now, key.run_id, stored.crc32c)
+        return Batch(stored.version, table, path, _extracted_at(path) or now, key.run_id, latest, None, stored.crc32c)
     rows = dropped_files.to_parquet(path, table, key.kind, path.with_suffix(".parquet"), DropCaps())
-    return Batch(stored.version, table, rows, _extracted_at(rows) or now, None, stored.crc32c)
+    return Batch(stored.version, table, rows, _extracted_at(rows) or now, None, latest, key.owner, stored.crc32c)
 
 
 def _extracted_at(path: Path) -> datetime | None:
@@ -167,13 +173,15 @@ def _set_aside(
     crc32c: str | None = None,
 ) -> LedgerEntry:
     """Keep the object with its reason, then note it in the ledger, so that nothing waits for it."""
-    reason = {
+    reason: dict[str, str | int] = {
         "bucket": version.bucket,
         "name": version.name.encode("utf-8", "replace").decode(),
         "generation": version.generation,
         "reason": error.reason,
         "message": str(error),
     }
+    if isinstance(error, StampedAhead):
+        reason["stamped_at"] = error.stamp.isoformat()
     name = quarantine_name(version)
     if path is None:
         with tempfile.TemporaryDirectory(prefix="millrace-") as folder:

@@ -15,6 +15,7 @@ import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -27,6 +28,7 @@ from millrace.lake.names import DroppedFile, RawPart
 from millrace.load import handler
 from millrace.load.handler import Loader
 from millrace.runs import build_requests
+from millrace.tables import MOST_AHEAD
 from millrace.terminal import printable
 from millrace.warehouse import Ledger, LedgerEntry, parquet
 from millrace.warehouse.parquet import Caps
@@ -59,6 +61,7 @@ class Entry:
     """One version that was set aside. `version` is None while its reason cannot be read; `id` names it to the desk.
 
     `reason`, `message` and `set_aside_at` are those of the first attempt, `attempts` counts the failed ones.
+    `stamped_at` is set where a row says a time that had not come: then it can be loaded.
     """
 
     id: str
@@ -72,6 +75,7 @@ class Entry:
     rows: int | None
     set_aside_at: str | None
     attempts: int
+    stamped_at: str | None = None
 
     @property
     def came_from(self) -> str:
@@ -160,6 +164,18 @@ def retry(desk: Loader, entry_id: str) -> Retried:
     return Retried(replace(entry, state="loaded"), load, None, f"{load.rows_read:,} rows loaded: {changed}")
 
 
+def retry_due(desk: Loader) -> list[Retried]:
+    """Load what was set aside because its time had not come, and has come since; what cannot be loaded stays."""
+    retried = []
+    for entry in entries(desk):
+        if entry.stamped_at is not None and _has_come(entry.stamped_at, desk.clock()):
+            try:
+                retried.append(retry(desk, entry.id))
+            except ConfigError as error:
+                log.warning("not loaded from quarantine", id=entry.id, error=str(error))
+    return retried
+
+
 def discard(desk: Loader, entry_id: str, why: str) -> Discarded:
     """Give an entry up: it no longer counts as open, and its bytes stay where they are. The first `why` stays.
 
@@ -211,6 +227,13 @@ class _Settled:
         return replace(copy, version=entry.version) if copy else entry
 
 
+def _has_come(stamp: str, now: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(stamp) <= now
+    except (ValueError, TypeError):  # no reason of ours
+        return False
+
+
 def _find(desk: Desk, entry_id: str) -> tuple[Entry, dict[str, StoredObject]]:
     files: dict[str, StoredObject] = {}
     if _ID.fullmatch(entry_id):
@@ -239,10 +262,20 @@ def _entry(desk: Desk, entry_id: str, files: dict[str, StoredObject]) -> Entry:
         rows=noted.rows_quarantined if noted else None,
         set_aside_at=noted.loaded_at.isoformat() if noted else None,
         attempts=1 + sum(suffix.startswith(".retry-") for suffix in files),
+        stamped_at=_stamped_at(desk, told, files),
     )
     if _loaded(desk, entry, copy.version if copy else None) is not None:
         return replace(entry, state="loaded")
     return replace(entry, state="discarded") if ".discarded.json" in files else entry
+
+
+def _stamped_at(desk: Desk, told: dict[str, object], files: dict[str, StoredObject]) -> str | None:
+    """Give which time has to come before it can be loaded; None when it failed for another reason since."""
+    if "stamped_at" not in told:
+        return None
+    failures = [_read(desk, stored) for suffix, stored in files.items() if suffix.startswith(".retry-")]
+    is_other = any(failure.get("reason") != told.get("reason") for failure in failures)
+    return None if is_other else str(told["stamped_at"])
 
 
 def _loaded(desk: Desk, entry: Entry, copy: ObjectVersion | None) -> LedgerEntry | None:
@@ -264,9 +297,10 @@ def _load(desk: Loader, entry: Entry, copy: ObjectVersion) -> LedgerEntry:
         raise BadObject("object_name", f"{entry.came_from} is not the name of an object with rows")
     noted = desk.warehouse.find(entry.version)
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
-        path = Path(folder, "object")
+        path, now = Path(folder, "object"), desk.clock()
         stored = desk.quarantine.download(copy, path)
-        return desk.warehouse.load(handler.batch_of(stored, key, path, noted.loaded_at if noted else desk.clock()))
+        set_aside_at = noted.loaded_at if noted else now
+        return desk.warehouse.load(handler.batch_of(stored, key, path, set_aside_at, now + MOST_AHEAD))
 
 
 def _note_failure(desk: Loader, entry: Entry, error: BadObject) -> None:

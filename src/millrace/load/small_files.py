@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from millrace import log
 from millrace.errors import BadObject
 from millrace.lake import Lake, ObjectMissing, ObjectVersion, StoredObject, names
 from millrace.lake.names import DroppedFile
 from millrace.load import dropped_files
 from millrace.load.dropped_lines import DropCaps
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED_AT, MOST_AHEAD, TABLES
 from millrace.warehouse import LedgerEntry, SmallObject, Warehouse
 
 SMALL_BYTES = 64 << 10
@@ -31,7 +34,7 @@ def load_neighbours(
     if len(waiting) < _FEWEST:
         return None
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
-        objects = list(_read(lake, waiting, Path(folder)))
+        objects = list(_read(lake, waiting, Path(folder), now))
     if version not in {each.version for each in objects}:
         return None
     try:
@@ -64,7 +67,7 @@ def _kind(stored: StoredObject) -> str | None:
     return key.kind if isinstance(key, DroppedFile) else None
 
 
-def _read(lake: Lake, waiting: list[StoredObject], folder: Path) -> Iterator[SmallObject]:
+def _read(lake: Lake, waiting: list[StoredObject], folder: Path, now: datetime) -> Iterator[SmallObject]:
     path = folder / "object"
     for stored in waiting:
         key = names.parse(stored.version.name)
@@ -73,6 +76,17 @@ def _read(lake: Lake, waiting: list[StoredObject], folder: Path) -> Iterator[Sma
         try:
             crc32c = lake.download(stored.version, path).crc32c
             rows = dropped_files.to_table(path, TABLES[key.table], key.kind, DropCaps())
-            yield SmallObject(stored.version, rows, crc32c)
         except (BadObject, ObjectMissing):
             continue  # its own event says why
+        if _is_credible(rows, key, now):
+            yield SmallObject(stored.version, rows, crc32c)
+
+
+def _is_credible(rows: pa.Table, key: DroppedFile, now: datetime) -> bool:
+    """Whether no row says what a load by itself would refuse: a time that has not come, or another one's name."""
+    newest = pc.max(rows[EXTRACTED_AT]).as_py()
+    is_true = newest is None or newest <= now + MOST_AHEAD
+    if key.owner is None:
+        return is_true
+    column, value = key.owner
+    return is_true and pc.all(pc.equal(rows[column], value)).as_py() is not False

@@ -41,14 +41,20 @@ class Reconciliation:
         return self.source_total - self.known
 
     @property
+    def older(self) -> int:
+        """The rows that lost against a stored one although they were read just now; not those that were read twice."""
+        return max(0, self.superseded - max(0, self.written - self.extracted))
+
+    @property
     def is_balanced(self) -> bool:
-        """Whether every row is accounted for and none is set aside."""
+        """Whether every row is accounted for, none is set aside, and none is older than what is stored."""
         loaded = self.inserted + self.updated + self.unchanged + self.superseded
-        return self.written >= self.extracted and loaded == self.written and not (self.quarantined or self.missing)
+        is_whole = self.written >= self.extracted and loaded == self.written
+        return is_whole and not (self.quarantined or self.missing or self.older)
 
     def to_json(self) -> dict[str, Any]:
         """Give the line for a program."""
-        return asdict(self) | {"balanced": self.is_balanced}
+        return asdict(self) | {"older": self.older, "balanced": self.is_balanced}
 
 
 def reconcile(

@@ -33,6 +33,10 @@ def _add_row(seed: str) -> tuple[str, str]:
 _TEXTS = {
     Step.BEGIN: ("type: millrace run{data}, or: millrace collect{data}", f"type: {_START_RUN}"),
     Step.RUN: ("type: millrace run{data}", f"type: {_START_RUN}"),
+    Step.FULL_REFRESH: (
+        "set the clock, then type: millrace run{data} --full-refresh; what was dropped, drop again with its true time",
+        f'see "A time that has not come" in {_OPERATIONS}',
+    ),
     Step.FIX_THEN_RUN: (
         "fix that, then type: millrace run{data}",
         f'see "A run was given up" in {_OPERATIONS}, then type: {_START_RUN}',

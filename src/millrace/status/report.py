@@ -214,6 +214,7 @@ def _facts(
     standing = found.standing or _NOTHING
     newest_run = found.runs[-1] if found.runs else None
     others = [loaded for loaded in standing.others if loaded.waiting]
+    sources = _sources(standing, limits, now)
     waiting = [*others, *([standing.usage] if standing.usage.waiting else [])]
     is_behind = found.standing is not None and standing.kind == "published" and (asked or 0) > standing.newest_load_seq
     is_warehouse = found.standing is not None and standing.kind == "warehouse"
@@ -244,11 +245,8 @@ def _facts(
         since_change_s=min(
             (_since(each.waiting_until, now) or 0.0 for each in waiting if each.waiting_until), default=None
         ),
-        silent=tuple(
-            (source.table, source.seconds_since or 0.0)
-            for source in _sources(standing, limits, now)
-            if source.is_silent
-        ),
+        silent=tuple((each.table, each.seconds_since or 0.0) for each in sources if each.is_silent),
+        ahead=standing.ahead(now),
     )
 
 

@@ -3,7 +3,8 @@
 A rule gives a code and a fact. What to do about it depends on the place where it is read: status/remedies.py.
 
 error    the store cannot be read; the last build failed, or its process died; the newest run failed; the warehouse is
-         gone; more than MILLRACE_STALE_EVENTS usage events wait, and it is known that no collector runs
+         gone; more than MILLRACE_STALE_EVENTS usage events wait, and it is known that no collector runs;
+         a row of a table says that it was extracted at a time that has not come
 stale    objects of the lake are not loaded, readers do not have the last good build, an object of a run is damaged,
          and nobody is at it; more than MILLRACE_STALE_EVENTS usage events wait; anything waits longer than
          MILLRACE_STALE_S; a run has not ended after as long, or its process is gone; a watcher of the agents' logs
@@ -35,6 +36,7 @@ class Code(StrEnum):
     BUILD_ABANDONED = "build_abandoned"
     BUILD_DIED = "build_died"
     RUN_FAILED = "run_failed"
+    STAMPED_AHEAD = "stamped_ahead"
     EVENTS_WAITING_NO_COLLECTOR = "events_waiting_no_collector"
     EVENTS_WAITING = "events_waiting"
     WATCHER_DIED = "watcher_died"
@@ -63,6 +65,7 @@ STEPS = {
     Code.BUILD_ABANDONED: Step.BUILD,
     Code.BUILD_DIED: Step.BUILD,
     Code.RUN_FAILED: Step.FIX_THEN_RUN,
+    Code.STAMPED_AHEAD: Step.FULL_REFRESH,
     Code.EVENTS_WAITING_NO_COLLECTOR: Step.KEEP_COLLECTING,
     Code.EVENTS_WAITING: Step.BUILD,
     Code.WATCHER_DIED: Step.KEEP_COLLECTING,
@@ -138,6 +141,7 @@ class Facts:
     since_refresh_s: float | None = None
     since_change_s: float | None = None
     silent: tuple[tuple[str, float], ...] = ()  # tables, and for how long
+    ahead: tuple[tuple[str, float], ...] = ()  # tables, and how far in the future rows of them were extracted
 
     def is_running(self, limits: StatusConfig) -> bool:
         """Whether the newest run is going on: a process is at it, or where that is not known, it is young."""
@@ -186,6 +190,8 @@ def _errors(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
         yield Reason.of(Code.WAREHOUSE_GONE, "the warehouse is gone, and readers have a copy of what it was")
     if facts.run_status == "failed":
         yield Reason.of(Code.RUN_FAILED, f"run {facts.run_id} failed: {facts.run_reason or 'no reason is known'}")
+    for table, seconds in facts.ahead:
+        yield Reason.of(Code.STAMPED_AHEAD, f"rows of {table} were extracted {age(seconds)} from now, by a wrong clock")
     if _has_too_many(facts, limits) and facts.is_watching is False:
         yield Reason.of(Code.EVENTS_WAITING_NO_COLLECTOR, f"{_events(facts)}, and no collector runs")
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from millrace.lake import ObjectVersion
 from millrace.status import unpriced
+from millrace.tables import MOST_AHEAD
 from millrace.warehouse import LedgerEntry
 
 Row = dict[str, Any]
@@ -167,6 +168,11 @@ class Standing:
     def newest_load_seq(self) -> int:
         """The newest load of any table, of things set aside as well."""
         return max((loaded.newest for loaded in self.loads.values()), default=0)
+
+    def ahead(self, now: datetime) -> tuple[tuple[str, float], ...]:
+        """Return the tables with rows that were extracted after `now`, and how many seconds after it."""
+        stamps = [(table, loaded.extracted_at) for table, loaded in self.loads.items()]
+        return tuple((table, (at - now).total_seconds()) for table, at in stamps if at and at > now + MOST_AHEAD)
 
     @property
     def usage(self) -> Loaded:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, Self
 
 import pyarrow as pa
 
-from millrace.errors import MillraceError
+from millrace.errors import BadObject, MillraceError, TransientError
 from millrace.lake import ObjectVersion
 from millrace.tables import Table
 
@@ -18,6 +18,8 @@ class Batch:
     """One object of the lake as a Parquet file on this machine, and what is known of it.
 
     `extracted_at` stands in for rows that carry no `_extracted_at` of their own; `run_id` is None for a dropped file.
+    A stamp after `latest` cannot be true: a file that has one is refused, and a stored row that has one loses against
+    every row that has none. `owner` is a column and the value that every row has to have in it. None: not asked.
     `crc32c` is the object's, as far as it is known.
     """
 
@@ -26,7 +28,30 @@ class Batch:
     path: Path
     extracted_at: datetime
     run_id: str | None
+    latest: datetime | None = None
+    owner: tuple[str, str] | None = None
     crc32c: str | None = None
+
+
+class StampedAhead(BadObject):
+    """An object holds a stamp that cannot be true yet; it can be loaded when `stamp` has come."""
+
+    def __init__(self, stamp: datetime, latest: datetime) -> None:
+        came = f"a row was extracted at {stamp.isoformat()}, expected {latest.isoformat()} at the latest"
+        super().__init__("stamped_ahead", f"{came}; it is loaded by itself when that time has come")
+        self.stamp = stamp
+
+
+def refuse_ahead(batch: Batch, newest: datetime) -> None:
+    """Raise StampedAhead when the newest row, or the object itself, was extracted after what can be true."""
+    stamp = max(newest, batch.extracted_at)
+    if batch.latest is not None and stamp > batch.latest:
+        raise StampedAhead(stamp, batch.latest)
+
+
+def of_another(column: str, value: str) -> str:
+    """Return what is said of rows that are not of the batch's owner."""
+    return f"have another {column} than {value!r:.80}, in whose folder the file lies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +165,17 @@ class Extent:
     objects: int
 
 
+class Miscounted(TransientError):
+    """A statement did not change the rows that were decided, and was undone with its transaction."""
+
+
+def require_done(table: Table, what: str, decided: int, done: int) -> None:
+    """Raise Miscounted unless as many rows were inserted or updated as were to be, so that no load can be a lie."""
+    if done != decided:
+        said = f"{decided:,} rows were to be {what}, {done:,} were"
+        raise Miscounted(f"raw.{table.name}: {said}; nothing was changed. Look for keys that it holds more than once")
+
+
 class Ledger(Protocol):
     """What became of the objects of the lake, read only."""
 
@@ -189,8 +225,8 @@ class Warehouse(Ledger, Protocol):
     def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
         """Merge small objects of one table together, each with its own ledger entry, in one transaction.
 
-        The table ends as if they had been loaded one by one; those that the ledger has already change nothing. Raises
-        BadObject when a row of any of them cannot be loaded: then nothing was changed.
+        The table ends as if they had been loaded one by one at `now`; those that the ledger has already change nothing.
+        Raises BadObject when a row of any of them cannot be loaded: then nothing was changed.
         """
 
     def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:
@@ -222,8 +258,8 @@ class BuildRow:
     """One build: a row of `meta.builds`.
 
     Every change up to the load sequence `built_through` was in the raw tables before dbt started; `as_of` is the
-    newest extraction of pull requests among them. The holder of an abandoned build died or was taken over. `nodes` are
-    the models, and those tests that are not good.
+    newest extraction of pull requests among them, or `started_at` if that had not come. The holder of an abandoned
+    build died or was taken over. `nodes` are the models, and those tests that are not good.
     """
 
     number: int

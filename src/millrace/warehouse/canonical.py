@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from millrace.errors import BadObject, first_line
 from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, RATIO, TEXT, TEXTS, Table
+from millrace.warehouse import of_another
 from millrace.warehouse.parquet import Caps, check, open_file
 
 NOTHING = '"NULL"'  # of a column that has no values
@@ -72,20 +73,25 @@ def kind_of(of: pa.DataType) -> str:
     return next((kind for is_it, kind in _SIMPLE if is_it(of)), NESTED)
 
 
-def read(path: Path, table: Table, caps: Caps, to: Path) -> Content:
+def read(
+    path: Path, table: Table, caps: Caps, to: Path, ours: str | None = None, owner: tuple[str, str] | None = None
+) -> Content:
     """Read all of a file, and write it again at `to` where a type of it is not the one that is loaded as it is.
 
-    Raises BadObject: what `parquet.check` raises, `missing_key`, `unreadable`, and for bad rows `null_key`,
-    `out_of_range` and `too_large`.
+    `ours` is a column that the load itself has added, `owner` is that of the batch. Raises BadObject: what
+    `parquet.check` raises, `missing_key`, `unreadable`, and for bad rows `null_key`, `out_of_range`, `foreign` and
+    `too_large`.
     """
-    check(path, caps)
+    check(path, caps, ours)
     try:
         with open_file(path, caps) as file:
             content = Content({column.name: kind_of(column.type) for column in file.schema_arrow})
             _require_key(content, table)
             target = _target(file.schema_arrow)
             content.is_canonical = target.equals(file.schema_arrow)
-            batches = (_counted(batch, table, content) for batch in file.iter_batches(_ROWS_AT_ONCE, use_threads=False))
+            batches = (
+                _counted(batch, table, content, owner) for batch in file.iter_batches(_ROWS_AT_ONCE, use_threads=False)
+            )
             if content.is_canonical:
                 for _ in batches:
                     pass
@@ -120,7 +126,7 @@ def _target(schema: pa.Schema) -> pa.Schema:
     )
 
 
-def _counted(batch: pa.RecordBatch, table: Table, content: Content) -> pa.RecordBatch:
+def _counted(batch: pa.RecordBatch, table: Table, content: Content, owner: tuple[str, str] | None) -> pa.RecordBatch:
     """Take a batch into the account of the file; Arrow says when a text in it is no UTF-8."""
     batch.validate(full=True)
     content.rows += batch.num_rows
@@ -128,6 +134,9 @@ def _counted(batch: pa.RecordBatch, table: Table, content: Content) -> pa.Record
     for name in table.key:
         if name not in table.key_may_be_null:
             _count(content, "null_key", f"have no {name}, which names them", batch[given[name.lower()]].null_count)
+    for name, value in [owner] if owner else []:
+        own = pc.sum(pc.equal(_plain(batch[given[name]]), value)).as_py() or 0
+        _count(content, "foreign", of_another(name, value), batch.num_rows - own)
     for name, kind in content.columns.items():
         if kind == "VARCHAR":
             long = pc.sum(pc.greater(pc.binary_length(_plain(batch[name])), _TEXT_BYTES)).as_py() or 0

@@ -23,6 +23,13 @@ from millrace.tables import LOAD_SEQ
 from millrace.warehouse import thrift
 
 _SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+# https://docs.snowflake.com/en/sql-reference/reserved-keywords: no names of columns.
+_OF_SNOWFLAKE = ("current_date", "current_time", "current_timestamp", "current_user", "localtime", "localtimestamp")
+_RESERVED = {
+    LOAD_SEQ: "which is given by the load alone",
+    "rowid": "which is DuckDB's own name for the place of a row",
+    **dict.fromkeys(_OF_SNOWFLAKE, "which Snowflake keeps for itself"),
+}
 _MAGIC = b"PAR1"
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
 _DELTA_BYTE_ARRAY = 7
@@ -81,11 +88,12 @@ class _Page:
     next_at: int
 
 
-def check(path: Path, caps: Caps) -> list[str]:
+def check(path: Path, caps: Caps, ours: str | None = None) -> list[str]:
     """Give the names of the file's columns in its order, without reading more than one page at a time.
 
-    Raises BadObject: `unreadable` (no Parquet file), `too_large` (over a cap), `column_name` (a name that is
-    no plain identifier, that is ours, or that differs from another one only in case).
+    `ours` is a column that the load itself has added. Raises BadObject: `unreadable` (no Parquet file), `too_large`
+    (over a cap), `column_name` (a name that is no plain identifier, that is ours or an engine's own, or that differs
+    from another one only in case).
     """
     try:
         with open_file(path, caps) as file:
@@ -95,7 +103,7 @@ def check(path: Path, caps: Caps) -> list[str]:
             _require(metadata.num_row_groups, caps.row_groups, "row groups")
             sizes = (metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
             _require(sum(sizes), caps.uncompressed_bytes, "bytes before compression")
-            _check_names(names)
+            _check_names([name for name in names if name != ours])
             _check_pages(path, metadata, caps)
     except (pa.ArrowException, OSError) as error:
         raise BadObject("unreadable", f"no readable Parquet file: {first_line(error)}") from error
@@ -139,8 +147,8 @@ def _check_names(names: list[str]) -> None:
         if not _SAFE_NAME.fullmatch(name):
             expected = "expected a letter or _, then letters, digits or _, 63 at most"
             raise BadObject("column_name", f"column {name!r:.80} came, {expected}")
-        if name.lower() == LOAD_SEQ:
-            raise BadObject("column_name", f"column {name} came, which is given by the load alone")
+        if name.lower() in _RESERVED:
+            raise BadObject("column_name", f"column {name} came, {_RESERVED[name.lower()]}: give it another name")
         if name.lower() in seen:
             raise BadObject("column_name", f"columns {seen[name.lower()]} and {name} differ at most in case")
         seen[name.lower()] = name

@@ -53,7 +53,7 @@ def start(
         holder=holder,
         requested_load_seq=requested_load_seq,
         built_through=newest_load_seq(connection),
-        as_of=as_of and as_of.replace(tzinfo=UTC),
+        as_of=as_of and min(as_of.replace(tzinfo=UTC), now),
         started_at=now,
     )
     values = _values(build)

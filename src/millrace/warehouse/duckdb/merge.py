@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from millrace.errors import BadObject
 from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, LOAD_SEQ, RATIO, RUN_ID, TEXT, TEXTS, Table
+from millrace.warehouse import of_another
 
 _TYPES: dict[pa.DataType, str] = {
     TEXT: "VARCHAR",
@@ -38,6 +39,8 @@ _NOTHING = '"NULL"'  # what DuckDB calls the type of a column that has no values
 _FIRST, _LAST = "TIMESTAMP '0001-01-01'", "TIMESTAMP '9999-12-31 23:59:59.999999'"
 # The folders dt=… and run=… of a path would else become columns.
 _FILE = "read_parquet($path, hive_partitioning = false)"
+# No column of a file can have a name with a blank in it (see parquet.check).
+_ROW, _PLACE = '"row of file"', '"place of row"'
 
 DESCRIBE_FILE = f"DESCRIBE SELECT * FROM {_FILE}"
 COUNT_FATES = "SELECT fate, count(*) FROM decided GROUP BY fate"
@@ -48,13 +51,14 @@ class Merge:
     """How one file goes into one raw table.
 
     `columns` are the table's (name: type) after `added` was added, without `_load_seq`. `select` reads them from
-    the file; its parameters are $path, $extracted_at and $run_id.
+    the file; its parameters are $path, $extracted_at and $run_id. `owner` is that of the batch.
     """
 
     table: Table
     columns: dict[str, str]
     added: dict[str, str]
     select: str
+    owner: tuple[str, str] | None = None
 
     @property
     def names(self) -> str:
@@ -94,7 +98,9 @@ def all_keys(table: Table) -> str:
     return f"SELECT {', '.join(quoted(name) for name in table.key)} FROM {raw(table)}"
 
 
-def plan(table: Table, came: dict[str, str], stored: dict[str, str], cap: int) -> Merge:
+def plan(
+    table: Table, came: dict[str, str], stored: dict[str, str], cap: int, owner: tuple[str, str] | None = None
+) -> Merge:
     """Match the file's columns (`came`, name: type) to the raw table's (`stored`), by name in any case.
 
     Raises BadObject: `missing_key`, `schema` (a type that does not fit), `too_large` (over `cap` columns).
@@ -110,7 +116,7 @@ def plan(table: Table, came: dict[str, str], stored: dict[str, str], cap: int) -
     columns |= added
     if len(columns) > cap:
         raise BadObject("too_large", f"raw.{table.name} would get {len(columns)} columns; {cap} are the most")
-    return Merge(table, columns, added, _select(columns, given))
+    return Merge(table, columns, added, _select(columns, given), owner)
 
 
 def add_column(table: Table, name: str, kind: str) -> str:
@@ -120,7 +126,7 @@ def add_column(table: Table, name: str, kind: str) -> str:
 
 def stage(merge: Merge) -> str:
     """Give the statement that puts the file's rows into the table `staged`."""
-    return f"CREATE OR REPLACE TEMP TABLE staged AS {merge.select}"
+    return f"CREATE OR REPLACE TEMP TABLE staged AS SELECT row_number() OVER () AS {_ROW}, * FROM ({merge.select})"
 
 
 def keep_best(merge: Merge) -> str:
@@ -147,16 +153,25 @@ def checks(merge: Merge) -> list[tuple[str, str, str]]:
     instants = [name for name, kind in merge.columns.items() if kind == "TIMESTAMP"]
     null = [("null_key", f"have no {name}, which names them", f"{quoted(name)} IS NULL") for name in required]
     far = "have a {} outside of the years 1 to 9999"
-    return null + [
+    outside = [
         ("out_of_range", far.format(name), f"{quoted(name)} NOT BETWEEN {_FIRST} AND {_LAST}") for name in instants
     ]
+    foreign = [
+        ("foreign", of_another(name, value), f"{quoted(name)} IS DISTINCT FROM {_literal(value)}")
+        for name, value in ([merge.owner] if merge.owner else [])
+    ]
+    return null + outside + foreign
 
 
 def best(merge: Merge, source: str) -> str:
     """Give the query for the greatest version of each key in `source`."""
-    newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
-    order = f"{EXTRACTED_AT} DESC, {newest}{_text(merge, 'f')} DESC, {RUN_ID} DESC NULLS LAST"
-    return f"SELECT * FROM ({source}) AS f QUALIFY row_number() OVER (PARTITION BY {merge.keys} ORDER BY {order}) = 1"
+    return f"SELECT * FROM ({source}) AS f QUALIFY {_rank(merge)} = 1"
+
+
+def remove_repeated(merge: Merge) -> str:
+    """Give the statement that leaves the greatest version of each key in the raw table."""
+    ranked = f"SELECT rowid AS {_PLACE}, {_rank(merge)} AS rank FROM {raw(merge.table)} AS f"
+    return f"DELETE FROM {raw(merge.table)} WHERE rowid IN (SELECT {_PLACE} FROM ({ranked}) WHERE rank > 1)"
 
 
 def insert_all(merge: Merge, source: str) -> str:
@@ -167,7 +182,8 @@ def insert_all(merge: Merge, source: str) -> str:
 def decide(merge: Merge) -> str:
     """Give the statement that puts into the table `decided` what becomes of every row of `staged`.
 
-    `tied` is a row that only the text of its content tells from the stored one's version: `break_ties` decides.
+    `tied` is a row that only the text of its content tells from the stored one's version: `break_ties` decides. The
+    parameter $latest is the batch's: a stored row that was stamped later is older than every other.
     """
     same_key = " AND ".join(
         _same(name) if name in merge.table.key_may_be_null else f"s.{quoted(name)} = t.{quoted(name)}"
@@ -175,22 +191,29 @@ def decide(merge: Merge) -> str:
     )
     newest = merge.table.newest
     by_newest = f"WHEN NOT ({_same(newest)}) THEN if({_greater(newest)}, 'updated', 'superseded')" if newest else ""
+    is_untrue = f"coalesce(t.{EXTRACTED_AT} > $latest::TIMESTAMP, false)"
     # Only the key columns of a large table are looked through; the rows that match are then read by their place.
     return f"""
         CREATE OR REPLACE TEMP TABLE decided AS
-        SELECT s.rowid AS staged_row, t.stored_row, CASE
-            WHEN t.stored_row IS NULL THEN 'inserted'
+        SELECT s.{_ROW} AS staged_row, t.{_PLACE} AS stored_row, CASE
+            WHEN t.{_PLACE} IS NULL THEN 'inserted'
             WHEN {" AND ".join(_same(name) for name in merge.content) or "true"} THEN
-                if((s.{EXTRACTED_AT} > t.{EXTRACTED_AT})
+                if({is_untrue} OR s.{EXTRACTED_AT} > t.{EXTRACTED_AT}
                     OR (s.{EXTRACTED_AT} = t.{EXTRACTED_AT} AND {_greater(RUN_ID)}), 'confirmed', 'unchanged')
-            WHEN s.{EXTRACTED_AT} > t.{EXTRACTED_AT} THEN 'updated'
+            WHEN {is_untrue} OR s.{EXTRACTED_AT} > t.{EXTRACTED_AT} THEN 'updated'
             WHEN s.{EXTRACTED_AT} < t.{EXTRACTED_AT} THEN 'superseded'
             {by_newest}
             ELSE 'tied' END AS fate
         FROM staged AS s LEFT JOIN (
-            SELECT rowid AS stored_row, * FROM {raw(merge.table)}
+            SELECT rowid AS {_PLACE}, * FROM {raw(merge.table)}
             WHERE rowid IN (SELECT t.rowid FROM {raw(merge.table)} AS t SEMI JOIN staged AS s ON {same_key})
         ) AS t ON {same_key}"""
+
+
+def count_fates_by(column: str) -> str:
+    """Give the query for (a column of `staged`, fate, rows)."""
+    joined = f"decided AS d JOIN staged AS s ON s.{_ROW} = d.staged_row"
+    return f"SELECT s.{column}, d.fate, count(*) FROM {joined} GROUP BY ALL"
 
 
 def break_ties(merge: Merge) -> str:
@@ -199,12 +222,12 @@ def break_ties(merge: Merge) -> str:
         UPDATE decided AS d
         SET fate = if({_text(merge, "s")} > {_text(merge, "t")}, 'updated', 'superseded')
         FROM staged AS s, {raw(merge.table)} AS t
-        WHERE d.fate = 'tied' AND s.rowid = d.staged_row AND t.rowid = d.stored_row"""
+        WHERE d.fate = 'tied' AND s.{_ROW} = d.staged_row AND t.rowid = d.stored_row"""
 
 
 def carry_out(merge: Merge) -> dict[str, str]:
     """Give, by fate, the statement that does to the raw table what was decided."""
-    chosen = "FROM staged AS s JOIN decided AS d ON s.rowid = d.staged_row WHERE d.fate"
+    chosen = f"FROM staged AS s JOIN decided AS d ON s.{_ROW} = d.staged_row WHERE d.fate"
     rest = [name for name in merge.columns if name not in merge.table.key]
     changes = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in rest)
     stamps = f"{EXTRACTED_AT} = s.{EXTRACTED_AT}, {RUN_ID} = s.{RUN_ID}"
@@ -214,6 +237,13 @@ def carry_out(merge: Merge) -> dict[str, str]:
         "updated": f"{update} {changes}, {LOAD_SEQ} = $load_seq {chosen} = 'updated' {this}",
         "confirmed": f"{update} {stamps} {chosen} = 'confirmed' {this}",
     }
+
+
+def _rank(merge: Merge) -> str:
+    """Give the expression that is 1 for the greatest version of each key of `f`."""
+    newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
+    order = f"{EXTRACTED_AT} DESC, {newest}{_text(merge, 'f')} DESC, {RUN_ID} DESC NULLS LAST"
+    return f"row_number() OVER (PARTITION BY {merge.keys} ORDER BY {order})"
 
 
 def _select(columns: dict[str, str], given: dict[str, tuple[str, str]]) -> str:
@@ -240,6 +270,10 @@ def _value(name: str, came: str, kind: str) -> str:
     if kind == "DOUBLE":
         return f"{column}::DOUBLE + 0.0"  # -0.0 equals 0.0, but is another text: keep one of them
     return column if came == kind else f"{column}::{kind}"
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _same(name: str) -> str:

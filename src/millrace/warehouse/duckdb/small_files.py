@@ -17,11 +17,12 @@ import pyarrow.parquet as pq
 
 from millrace.errors import BadObject
 from millrace.lake import ObjectVersion
-from millrace.tables import EXTRACTED_AT, Table
-from millrace.warehouse import LedgerEntry, SmallObject
-from millrace.warehouse.duckdb import ledger, merge as duckdb_merge
+from millrace.tables import EXTRACTED_AT, MOST_AHEAD, Table
+from millrace.warehouse import LedgerEntry, SmallObject, require_done
+from millrace.warehouse.duckdb import ledger, merge as duckdb_merge, raw_tables
 
-_NUMBER = "_object"
+_NUMBER = "object of row"  # no column of a file can have such a name
+_OBJECT = duckdb_merge.quoted(_NUMBER)
 
 
 def load(
@@ -30,22 +31,21 @@ def load(
     """Merge the objects, none of which the ledger has, and note them; BadObject when one of them has a bad row."""
     path = folder / "bundle.parquet"
     pq.write_table(_together(objects, table), path)
-    connection.execute(duckdb_merge.create(table))
-    stored = _described(connection, f"DESCRIBE {duckdb_merge.raw(table)}", {})
-    came = _described(connection, duckdb_merge.DESCRIBE_FILE, {"path": str(path)})
+    stored = raw_tables.columns(connection, table)
+    came = raw_tables.described(connection, duckdb_merge.DESCRIBE_FILE, path=str(path))
     came.pop(_NUMBER)
     merge = duckdb_merge.plan(table, came, stored, len(stored) + len(came))
     values = {"path": str(path), "extracted_at": ledger.naive(now), "run_id": None}
-    select = merge.select.replace("SELECT ", f"SELECT {_NUMBER}, ", 1)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {select}", values)
+    numbered = replace(merge, select=merge.select.replace("SELECT ", f"SELECT {_OBJECT}, ", 1))
+    connection.execute(duckdb_merge.stage(numbered), values)
     rows, keys, _, failing = connection.execute(duckdb_merge.facts(merge, "SELECT * FROM staged")).fetchall()[0]
     if failing:
         raise BadObject("bundle", f"{failing} of {rows} rows cannot be loaded")
-    newest = dict(connection.execute(f"SELECT {_NUMBER}, max({EXTRACTED_AT}) FROM staged GROUP BY 1").fetchall())
+    newest = dict(connection.execute(f"SELECT {_OBJECT}, max({EXTRACTED_AT}) FROM staged GROUP BY 1").fetchall())
     if keys < rows:
         connection.execute(duckdb_merge.keep_best(merge))
     load_seq = ledger.next_load_seq(connection)
-    fates = _carry_out(connection, merge, load_seq)
+    fates = _carry_out(connection, merge, load_seq, keys, now + MOST_AHEAD)
     entries = []
     for number, each in enumerate(objects):
         extracted_at = newest[number].replace(tzinfo=UTC) if number in newest else now
@@ -54,6 +54,7 @@ def load(
         entries.append(replace(entry, crc32c=each.crc32c))
     for entry in entries:
         ledger.note(connection, entry)
+    raw_tables.forget_untrue(connection, table, now + MOST_AHEAD)
     return entries
 
 
@@ -66,27 +67,19 @@ def _together(objects: Sequence[SmallObject], table: Table) -> pa.Table:
 
 
 def _carry_out(
-    connection: duckdb.DuckDBPyConnection, merge: duckdb_merge.Merge, load_seq: int
+    connection: duckdb.DuckDBPyConnection, merge: duckdb_merge.Merge, load_seq: int, keys: int, latest: datetime
 ) -> dict[int, Counter[str]]:
-    """Bring `staged` into the raw table; gives, for each object, how many rows had which fate."""
-    connection.execute(duckdb_merge.decide(merge))
+    """Bring `staged` of so many keys into the raw table; gives, for each object, how many rows had which fate."""
+    connection.execute(duckdb_merge.decide(merge), {"latest": ledger.naive(latest)})
     connection.execute(duckdb_merge.break_ties(merge))
-    joined = "decided AS d JOIN staged AS s ON s.rowid = d.staged_row"
-    query = f"SELECT s.{_NUMBER}, d.fate, count(*) FROM {joined} GROUP BY ALL"
+    query = duckdb_merge.count_fates_by(_OBJECT)
     fates: dict[int, Counter[str]] = {}
     for number, fate, count in connection.execute(query).fetchall():
         fates.setdefault(number, Counter())[fate] += count
-    met = {fate for counts in fates.values() for fate in counts}
-    for fate, statement in duckdb_merge.carry_out(merge).items():
-        if fate in met:
-            connection.execute(statement, {} if fate == "confirmed" else {"load_seq": load_seq})
-    connection.execute("DROP TABLE decided")
-    connection.execute("DROP TABLE staged")
+    decided = sum(fates.values(), Counter[str]())
+    require_done(merge.table, "decided on", keys, decided.total())
+    raw_tables.carry_out(connection, merge, decided, load_seq)
     return fates
-
-
-def _described(connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, str]) -> dict[str, str]:
-    return {name: kind for name, kind, *_ in connection.execute(query, values).fetchall()}
 
 
 def known(connection: duckdb.DuckDBPyConnection, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:

@@ -6,36 +6,34 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import duckdb
 
 from millrace.errors import BadObject, ConfigError, Step, TransientError, first_line
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES, Table
-from millrace.warehouse import Batch, BuildRow, DbtTarget, Extent, LedgerEntry, Node, SmallObject
-from millrace.warehouse.duckdb import builds, ledger, merge as duckdb_merge, small_files
-from millrace.warehouse.duckdb.merge import Merge
-from millrace.warehouse.parquet import Caps, check
+from millrace.warehouse import (
+    Batch,
+    BuildRow,
+    DbtTarget,
+    Extent,
+    LedgerEntry,
+    Node,
+    SmallObject,
+)
+from millrace.warehouse.duckdb import builds, ledger, merge as duckdb_merge, raw_tables, single_file, small_files
+from millrace.warehouse.parquet import Caps
 
 _LOCKED = re.compile(r"lock is held in (?P<program>.*) \(PID (?P<pid>\d+)\)")
 _TRIES, _TRY_AGAIN_S = 5, 0.1
 _NOT_THE_CONTENT = re.compile(
     r"\b(no space|writ(e|ing)|lock|f?sync|temporary|too many open|permission)\b", re.IGNORECASE
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    """How many rows one file had, and how many of them had which fate."""
-
-    extracted_at: datetime
-    read: int
-    fates: dict[str, int]
 
 
 class DuckDBWarehouse:
@@ -76,7 +74,7 @@ class DuckDBWarehouse:
         """Make every raw table of the registry that is not there yet: dbt needs them, empty or not."""
         with self._transaction() as connection:
             for table in TABLES.values():
-                connection.execute(duckdb_merge.create(table))
+                raw_tables.columns(connection, table)
 
     @contextmanager
     def given_to_dbt(self) -> Iterator[DbtTarget]:
@@ -113,11 +111,13 @@ class DuckDBWarehouse:
                 return known
             with _blaming_the_content(batch.path):
                 load_seq = ledger.next_load_seq(connection)
-                counts = _merge(connection, batch, load_seq, self._caps)
+                counts = single_file.merge(connection, batch, load_seq, self._caps)
             what = (batch.version, batch.table, batch.run_id, counts.extracted_at)
             entry = LedgerEntry.of_loaded(*what, counts.read, counts.fates, load_seq, self._clock())
             entry = replace(entry, crc32c=batch.crc32c)
             ledger.note(connection, entry)
+            if batch.latest is not None:
+                raw_tables.forget_untrue(connection, batch.table, batch.latest)
             return entry
 
     def quarantine(
@@ -329,65 +329,6 @@ def _open(path: Path) -> duckdb.DuckDBPyConnection:
                 raise
             time.sleep(_TRY_AGAIN_S)
     return duckdb.connect(str(path))
-
-
-def _merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, caps: Caps) -> _Counts:
-    merge = _prepare(connection, batch, caps)
-    file = {"path": str(batch.path), "extracted_at": ledger.naive(batch.extracted_at), "run_id": batch.run_id}
-    is_empty = not connection.execute(f"SELECT 1 FROM {duckdb_merge.raw(batch.table)} LIMIT 1").fetchall()  # noqa: S608
-    if not is_empty:
-        connection.execute(duckdb_merge.stage(merge), file)
-    source, values = (merge.select, file) if is_empty else ("SELECT * FROM staged", {})
-    rows, keys, extracted_at, failing = connection.execute(duckdb_merge.facts(merge, source), values).fetchall()[0]
-    if failing:
-        _refuse(merge, rows, connection.execute(duckdb_merge.failures(merge, source), values).fetchall()[0])
-    newest = extracted_at.replace(tzinfo=UTC) if rows else batch.extracted_at
-    if is_empty:
-        source = merge.select if keys == rows else duckdb_merge.best(merge, merge.select)
-        connection.execute(duckdb_merge.insert_all(merge, source), {**file, "load_seq": load_seq})
-        return _Counts(newest, rows, {"inserted": keys})
-    if keys < rows:
-        connection.execute(duckdb_merge.keep_best(merge))
-    return _Counts(newest, rows, _merge_staged(connection, merge, load_seq))
-
-
-def _refuse(merge: Merge, rows: int, failing: tuple[int, ...]) -> NoReturn:
-    found = zip(duckdb_merge.checks(merge), failing, strict=True)
-    reason, message, count = next((reason, message, count) for (reason, message, _), count in found if count)
-    raise BadObject(reason, f"{count} of {rows} rows {message}")
-
-
-def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: Caps) -> Merge:
-    """Check the file and make the raw table ready for its columns."""
-    names = check(batch.path, caps)
-    came = _columns(connection, duckdb_merge.DESCRIBE_FILE, {"path": str(batch.path)})
-    if list(came) != names:
-        raise BadObject("unreadable", "the file's two descriptions of itself name different columns")
-    connection.execute(duckdb_merge.create(batch.table))
-    stored = _columns(connection, f"DESCRIBE {duckdb_merge.raw(batch.table)}", {})
-    merge = duckdb_merge.plan(batch.table, came, stored, caps.columns)
-    for name, kind in merge.added.items():
-        connection.execute(duckdb_merge.add_column(batch.table, name, kind))
-    return merge
-
-
-def _merge_staged(connection: duckdb.DuckDBPyConnection, merge: Merge, load_seq: int) -> dict[str, int]:
-    """Bring the table `staged` into the raw table; give the number of rows of each fate."""
-    connection.execute(duckdb_merge.decide(merge))
-    fates = dict(connection.execute(duckdb_merge.COUNT_FATES).fetchall())
-    if "tied" in fates:
-        connection.execute(duckdb_merge.break_ties(merge))
-        fates = dict(connection.execute(duckdb_merge.COUNT_FATES).fetchall())
-    for fate, statement in duckdb_merge.carry_out(merge).items():
-        if fate in fates:
-            connection.execute(statement, {} if fate == "confirmed" else {"load_seq": load_seq})
-    connection.execute("DROP TABLE decided")
-    connection.execute("DROP TABLE staged")
-    return fates
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, str]) -> dict[str, str]:
-    return {name: kind for name, kind, *_ in connection.execute(query, values).fetchall()}
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def start(execute: Execute, token: int, holder: str, requested_load_seq: int | N
         holder=holder,
         requested_load_seq=requested_load_seq,
         built_through=int(execute("SELECT COALESCE(MAX(LOAD_SEQ), 0) FROM META.LOADS")[0][0]),
-        as_of=as_of and as_of.replace(tzinfo=UTC),
+        as_of=as_of and min(as_of.replace(tzinfo=UTC), now),
         started_at=now,
     )
     values = _values(build)

@@ -15,8 +15,10 @@ from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, LOAD_SEQ, RATIO,
 from millrace.warehouse.canonical import NESTED, NOTHING
 from millrace.warehouse.snowflake.objects import DROPS, LAKE, PARQUET
 
-OBJECT = "_OBJECT"  # in a bundle: the number of the object that a row came in
-_FATE = '"FATE OF ROW"'  # in NEWEST; no column of a file can have such a name
+# No column of a file can have a name with a blank in it (see parquet.check).
+OBJECT = "OBJECT OF ROW"  # in a bundle: the number of the object that a row came in
+_OBJECT = f'"{OBJECT}"'
+_FATE = '"FATE OF ROW"'  # in NEWEST
 _KINDS = {TEXT: "VARCHAR", COUNT: "BIGINT", RATIO: "DOUBLE", FLAG: "BOOLEAN", INSTANT: "TIMESTAMP", TEXTS: "VARCHAR[]"}
 _TYPES = {
     "VARCHAR": "VARCHAR",
@@ -173,7 +175,7 @@ def copy_uploaded(merge: Merge, folder: str, file: str) -> str:
 
 def _temporary(merge: Merge, name: str, columns: dict[str, str], *more: str) -> str:
     parts = [f"{quoted(column)} {_type(kind)}" for column, kind in columns.items()]
-    parts += [f"{OBJECT} NUMBER(38, 0)"] if merge.is_bundle else []
+    parts += [f"{_OBJECT} NUMBER(38, 0)"] if merge.is_bundle else []
     parts += more
     return f"CREATE OR REPLACE TEMPORARY TABLE {name} ({', '.join(parts)})"
 
@@ -189,7 +191,7 @@ def make_newest(merge: Merge) -> str:
 
 def fill_newest(merge: Merge) -> str:
     """Give the statement that fills NEWEST from ARRIVED; parameters: `_extracted_at` and `_run_id` of rows without."""
-    names = ", ".join([*(quoted(name) for name in merge.columns), *([OBJECT] if merge.is_bundle else [])])
+    names = ", ".join([*(quoted(name) for name in merge.columns), *([_OBJECT] if merge.is_bundle else [])])
     keys = ", ".join(quoted(name) for name in merge.table.key)
     newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
     order = f"{quoted(EXTRACTED_AT)} DESC, {newest}{_text(merge, 'f')} DESC, {quoted(RUN_ID)} DESC NULLS LAST"
@@ -206,11 +208,14 @@ def drop(merge: Merge) -> tuple[str, str]:
 
 def newest_of_objects(merge: Merge) -> str:
     """Give the query for (object, its greatest `_extracted_at`) of a bundle."""
-    return f"SELECT {OBJECT}, MAX({quoted(EXTRACTED_AT)}) FROM {merge.arrived} GROUP BY {OBJECT}"
+    return f"SELECT {_OBJECT}, MAX({quoted(EXTRACTED_AT)}) FROM {merge.arrived} GROUP BY {_OBJECT}"
 
 
 def decide(merge: Merge) -> str:
-    """Give the statement that notes what becomes of every row of NEWEST; without a stored version it is inserted."""
+    """Give the statement that notes what becomes of every row of NEWEST; without a stored version it is inserted.
+
+    The parameter, twice, is the `latest` of the batch: a stored row that was stamped later is older than every other.
+    """
     return (
         f"UPDATE {merge.newest} AS s SET {_FATE} = {_fate(merge)} FROM {raw(merge.table)} AS t WHERE {_same_key(merge)}"
     )
@@ -218,8 +223,9 @@ def decide(merge: Merge) -> str:
 
 def count_fates(merge: Merge) -> str:
     """Give the query for (object, fate, rows)."""
-    number = OBJECT if merge.is_bundle else "0"
-    return f"SELECT {number} AS N, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY N, {_FATE}"
+    if merge.is_bundle:
+        return f"SELECT {_OBJECT}, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY {_OBJECT}, {_FATE}"
+    return f"SELECT 0, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY {_FATE}"
 
 
 def merge_newest(merge: Merge) -> str:
@@ -237,6 +243,15 @@ def merge_newest(merge: Merge) -> str:
     )
 
 
+def forget_untrue(table: Table) -> str:
+    """Give the statement by which the ledger says when no row is stamped after `latest` (thrice) any more."""
+    return (
+        "UPDATE META.LOADS SET EXTRACTED_AT = LEAST(LOADED_AT, CAST(? AS TIMESTAMP_NTZ(6))) "
+        f"WHERE TABLE_NAME = '{table.name}' AND EXTRACTED_AT > CAST(? AS TIMESTAMP_NTZ(6)) AND NOT EXISTS "
+        f"(SELECT 1 FROM {raw(table)} WHERE {quoted(EXTRACTED_AT)} > CAST(? AS TIMESTAMP_NTZ(6)))"
+    )
+
+
 def _key_of(merge: Merge) -> list[str]:
     keys = {name.lower() for name in merge.table.key}
     return [name for name in merge.columns if name.lower() in keys]
@@ -246,14 +261,15 @@ def _fate(merge: Merge) -> str:
     """Give the expression for what becomes of the row `s` where `t` is the stored one; the order of duckdb_merge."""
     at, newest = quoted(EXTRACTED_AT), merge.table.newest
     equal = " AND ".join(_equal(merge, name) for name in merge.content) or "TRUE"
-    later = f"s.{at} > t.{at} OR (s.{at} = t.{at} AND {_greater(RUN_ID)})"
+    is_untrue = f"COALESCE(t.{at} > CAST(? AS TIMESTAMP_NTZ(6)), FALSE)"
+    later = f"{is_untrue} OR s.{at} > t.{at} OR (s.{at} = t.{at} AND {_greater(RUN_ID)})"
     by_newest = ""
     if newest:
         same = f"EQUAL_NULL(s.{quoted(newest)}, t.{quoted(newest)})"
         by_newest = f"WHEN NOT {same} THEN IFF({_greater(newest)}, 'updated', 'superseded') "
     return (
         f"CASE WHEN {equal} THEN IFF({later}, 'confirmed', 'unchanged') "
-        f"WHEN s.{at} > t.{at} THEN 'updated' WHEN s.{at} < t.{at} THEN 'superseded' {by_newest}"
+        f"WHEN {is_untrue} OR s.{at} > t.{at} THEN 'updated' WHEN s.{at} < t.{at} THEN 'superseded' {by_newest}"
         f"WHEN {_text(merge, 's')} > {_text(merge, 't')} THEN 'updated' ELSE 'superseded' END"
     )
 
@@ -297,7 +313,7 @@ def _select(merge: Merge) -> str:
     """Give the query that reads ARRIVED as rows of the raw table."""
     given = {name.lower() for name in merge.came}
     parts = [f"{_read(merge, name, kind, given)} AS {quoted(name)}" for name, kind in merge.columns.items()]
-    parts += [OBJECT] if merge.is_bundle else []
+    parts += [_OBJECT] if merge.is_bundle else []
     return f"SELECT {', '.join(parts)} FROM {merge.arrived}"
 
 

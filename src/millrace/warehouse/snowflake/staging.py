@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from millrace.errors import ConfigError, TransientError
 from millrace.tables import TABLES, Table
-from millrace.warehouse import Batch, SmallObject
+from millrace.warehouse import Batch, SmallObject, require_done
 from millrace.warehouse.canonical import Content
 from millrace.warehouse.snowflake import ledger, merge as snowflake_merge, pipes
 from millrace.warehouse.snowflake.merge import Merge
@@ -85,14 +85,22 @@ def reduce(execute: Execute, merge: Merge, extracted_at: datetime, run_id: str |
     execute(snowflake_merge.fill_newest(merge), extracted_at, run_id)
 
 
-def carry_out(execute: Execute, merge: Merge) -> tuple[int, Fates]:
-    """Bring NEWEST into the raw table, in one's turn; gives the load sequence, and the fates by object."""
+def carry_out(execute: Execute, merge: Merge, latest: datetime | None) -> tuple[int, Fates]:
+    """Bring NEWEST into the raw table, in one's turn; gives the load sequence, and the fates by object.
+
+    `latest` is that of the batch.
+    """
     fates: Fates = defaultdict(Counter)
-    execute(snowflake_merge.decide(merge))
+    execute(snowflake_merge.decide(merge), latest, latest)
     for number, fate, count in execute(snowflake_merge.count_fates(merge)):
         fates[int(number)][fate] += int(count)
     load_seq = ledger.next_load_seq(execute)
-    execute(snowflake_merge.merge_newest(merge), load_seq, load_seq)
+    ((inserted, updated),) = execute(snowflake_merge.merge_newest(merge), load_seq, load_seq)
+    decided = sum(fates.values(), Counter())
+    require_done(merge.table, "inserted", decided["inserted"], int(inserted))
+    require_done(merge.table, "updated", decided["updated"] + decided["confirmed"], int(updated))
+    if latest is not None:
+        execute(snowflake_merge.forget_untrue(merge.table), latest, latest, latest)
     return load_seq, fates
 
 

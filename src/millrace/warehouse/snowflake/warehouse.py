@@ -23,8 +23,18 @@ from snowflake.connector.errors import Error, ProgrammingError
 
 from millrace.errors import ConfigError, TransientError, first_line
 from millrace.lake import ObjectVersion
-from millrace.tables import Table
-from millrace.warehouse import Batch, BuildRow, DbtTarget, Extent, LedgerEntry, Node, SmallObject, canonical
+from millrace.tables import MOST_AHEAD, Table
+from millrace.warehouse import (
+    Batch,
+    BuildRow,
+    DbtTarget,
+    Extent,
+    LedgerEntry,
+    Node,
+    SmallObject,
+    canonical,
+    refuse_ahead,
+)
 from millrace.warehouse.canonical import Content
 from millrace.warehouse.parquet import Caps
 from millrace.warehouse.snowflake import builds, ledger, merge as snowflake_merge, pipes, staging as snowflake_staging
@@ -99,7 +109,8 @@ class SnowflakeWarehouse:
         """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be."""
         with self._holding(), self._tagged(batch.run_id), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
             path = Path(folder, "object.parquet")
-            content = canonical.read(batch.path, batch.table, self._caps, path)
+            content = canonical.read(batch.path, batch.table, self._caps, path, owner=batch.owner)
+            refuse_ahead(batch, _newest(content, batch))
             merge = self._prepare(batch.table, content.columns)
             is_of_the_lake = snowflake_staging.is_of_the_lake(batch, content, self._lake)
             is_piped = is_of_the_lake and self._address.staging == "snowpipe" and not merge.has_more
@@ -176,7 +187,8 @@ class SnowflakeWarehouse:
                 return list(known.values())
             path = Path(folder, "bundle.parquet")
             snowflake_staging.together(new, path)
-            content = canonical.read(path, table, replace(self._caps, columns=self._caps.columns + 1), path)
+            caps = replace(self._caps, columns=self._caps.columns + 1)
+            content = canonical.read(path, table, caps, path, snowflake_merge.OBJECT)
             merge = self._prepare(table, content.columns, is_bundle=True)
             with staging(self.execute, merge):
                 snowflake_staging.upload(self.execute, merge, path, path.parent)
@@ -330,14 +342,9 @@ class SnowflakeWarehouse:
             known = self.find(batch.version)
             if known is not None:
                 return known
-            load_seq, fates = snowflake_staging.carry_out(self.execute, merge)
-            newest = content.extracted_at_us
-            extracted_at = batch.extracted_at
-            if newest is not None:
-                extracted_at = datetime.fromtimestamp(newest // 1_000_000, UTC).replace(microsecond=newest % 1_000_000)
-            entry = LedgerEntry.of_loaded(
-                batch.version, batch.table, batch.run_id, extracted_at, content.rows, fates[0], load_seq, self._clock()
-            )
+            load_seq, fates = snowflake_staging.carry_out(self.execute, merge, batch.latest)
+            what = (batch.version, batch.table, batch.run_id, _newest(content, batch))
+            entry = LedgerEntry.of_loaded(*what, content.rows, fates[0], load_seq, self._clock())
             entry = replace(entry, crc32c=batch.crc32c)
             ledger.note(self.execute, [entry])
             return entry
@@ -349,7 +356,7 @@ class SnowflakeWarehouse:
         with self._transaction():
             if self.find_all([each.version for each in objects]):
                 raise TransientError("somebody else has loaded some of these objects meanwhile")
-            load_seq, fates = snowflake_staging.carry_out(self.execute, merge)
+            load_seq, fates = snowflake_staging.carry_out(self.execute, merge, now + MOST_AHEAD)
             entries = []
             for number, each in enumerate(objects):
                 extracted_at, rows = newest.get(number, now), len(each.rows)
@@ -357,3 +364,11 @@ class SnowflakeWarehouse:
                 entries.append(replace(LedgerEntry.of_loaded(*what, fates[number], load_seq, now), crc32c=each.crc32c))
             ledger.note(self.execute, entries)
             return entries
+
+
+def _newest(content: Content, batch: Batch) -> datetime:
+    """Return when the newest row of a file was extracted; the file itself when no row says it."""
+    newest = content.extracted_at_us
+    if newest is None:
+        return batch.extracted_at
+    return datetime.fromtimestamp(newest // 1_000_000, UTC).replace(microsecond=newest % 1_000_000)

@@ -3,7 +3,11 @@ with loads as (
 ),
 
 final as (
-    select max(extracted_at) as as_of
+    select
+        case
+            when max(extracted_at) > {{ utc_now() }} then {{ utc_now() }}
+            else max(extracted_at)
+        end as as_of
     from loads
     where
         table_name = 'pull_requests'

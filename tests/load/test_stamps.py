@@ -1,0 +1,93 @@
+"""What a file says of its own time and owner is believed within bounds; what has to wait is loaded by itself."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.load.conftest import NOW, Rig
+
+from millrace.bus.events import ObjectFinalized
+from millrace.load import handler, quarantine
+from millrace.load.handler import Loader
+
+
+def line(at: str = "", **fields: str) -> bytes:
+    stamp = {"_extracted_at": at} if at else {}
+    return json.dumps({"full_name": "o/a", **fields, **stamp}).encode()
+
+
+def later(rig: Rig, days: float) -> Loader:
+    return replace(rig.desk, clock=lambda: NOW + timedelta(days=days))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.ndjson", line("2026-11-22T06:00:00Z")),
+        ("a.csv", b"full_name,_extracted_at\no/a,2026-11-22T06:00:00Z\n"),
+    ],
+)
+def test_a_row_from_the_future_waits_in_quarantine_until_its_time(rig: Rig, name: str, content: bytes) -> None:
+    rig.put(f"drop/repos/{name}", content)
+    (entry,) = quarantine.entries(rig.desk)
+    assert (entry.reason, entry.stamped_at) == ("stamped_ahead", "2026-11-22T06:00:00+00:00")
+    assert quarantine.retry_due(later(rig, 1.9)) == []
+    assert quarantine.entries(rig.desk)[0].attempts == 1
+    (loaded,) = quarantine.retry_due(later(rig, 2))
+    assert loaded.load is not None
+    assert loaded.load.rows_inserted == 1
+    assert (quarantine.retry_due(later(rig, 3)), quarantine.entries(rig.desk)) == ([], [])
+
+
+def test_a_file_that_says_to_be_of_the_future_waits_although_it_is_empty(rig: Rig, tmp_path: Path) -> None:
+    schema = pa.schema({"full_name": pa.string()}, {b"millrace.extracted_at": b"2037-01-01T00:00:00+00:00"})
+    pq.write_table(schema.empty_table(), tmp_path / "x")
+    rig.put("raw/repos/dt=2026-11-20/run=20261120T060000Z/repos-00000.parquet", (tmp_path / "x").read_bytes())
+    assert [entry.reason for entry in quarantine.entries(rig.desk)] == ["stamped_ahead"]
+
+
+def test_what_cannot_be_loaded_when_its_time_has_come_is_not_tried_for_ever(rig: Rig) -> None:
+    rig.put("drop/repos/a.ndjson", line("2026-11-22T06:00:00Z"))
+    entry = quarantine.entries(rig.desk)[0]
+    quarantine.retry(rig.desk, entry.id)  # too early: it still waits
+    copy = rig.folder / "quarantine" / "quarantine" / entry.id
+    copy.unlink()
+    rig.desk.quarantine.write(f"quarantine/{entry.id}", b"damaged", 0)
+    assert [each.load for each in quarantine.retry_due(later(rig, 2))] == [None]
+    assert quarantine.retry_due(later(rig, 3)) == []
+    assert quarantine.entries(rig.desk)[0].attempts == 3
+
+
+def event(collector: str, message: str = "m", at: str = "2026-11-20T05:00:00Z") -> bytes:
+    key = {"collector_id": collector, "agent": "a", "message_id": message, "request_id": "r", "_extracted_at": at}
+    return json.dumps(key).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [
+        pytest.param("c/a.ndjson", True, id="its own folder"),
+        pytest.param("a.ndjson", True, id="a person's file, in no folder"),
+        pytest.param("x/a.ndjson", False, id="another one's folder"),
+        pytest.param("x/c/a.ndjson", False, id="a folder in another one's"),
+        pytest.param("C/a.ndjson", False, id="another letter case"),
+    ],
+)
+def test_a_collector_writes_only_rows_of_its_own(rig: Rig, name: str, is_taken: bool) -> None:
+    rig.put(f"drop/usage_events/{name}", event("c"))
+    assert [entry.reason for entry in quarantine.entries(rig.desk)] == ([] if is_taken else ["foreign"])
+
+
+def test_in_a_storm_of_small_files_the_untrue_and_the_foreign_are_set_aside(rig: Rig) -> None:
+    contents = [event("c", str(number)) for number in range(10)]
+    contents[3], contents[7] = event("victim"), event("c", "late", "9999-12-31T00:00:00Z")
+    for number, content in enumerate(contents):
+        rig.desk.lake.write(f"drop/usage_events/c/{number}.ndjson", content, 0)
+    for stored in list(rig.desk.lake.list("drop/")):
+        handler.answer(rig.desk, ObjectFinalized(stored.version, stored.crc32c))
+    assert sorted(entry.reason for entry in quarantine.entries(rig.desk)) == ["foreign", "stamped_ahead"]
+    assert len(rig.rows("usage_events")) == 8
