@@ -85,7 +85,7 @@ def test_a_damaged_state_says_how_it_is_mended(
     command = ["collect", "--home", str(machine.home), "--lake", f"file://{machine.folder}/lake"]
     assert cli.main(command) == 0
     damage(machine.state / FILE, random.Random(f"{damage.__name__} {seed}"))  # noqa: S311 a test's dice
-    log.write_bytes(LINES + response("more"))
+    log.write_bytes(LINES + response("m9999"))
     for _ in range(2):
         code = cli.main(command)
         said = capsys.readouterr().err
@@ -93,7 +93,7 @@ def test_a_damaged_state_says_how_it_is_mended(
         assert code == 0 or (said.count("\n") == 1 and "remove state.sqlite there, and all logs are read anew" in said)
     (machine.state / FILE).unlink()
     assert cli.main(command) == 0
-    assert "more" in outputs(machine.sent())
+    assert "m9999" in outputs(machine.sent())
 
 
 def test_values_that_a_state_cannot_hold_are_damage(machine: Machine) -> None:
@@ -102,6 +102,6 @@ def test_values_that_a_state_cannot_hold_are_damage(machine: Machine) -> None:
     machine.run()
     with closing(sqlite3.connect(machine.state / FILE)) as connection, connection:
         connection.execute("update logs set state = '{'")
-    log.write_bytes(LINES + response("more"))
+    log.write_bytes(LINES + response("m9999"))
     with pytest.raises(ConfigError, match="all logs are read anew"):
         machine.collect()
