@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Self
 
 import duckdb
 
-from millrace.errors import BadObject, ConfigError, TransientError, first_line
+from millrace.errors import BadObject, ConfigError, TransientError, first_line, is_of_the_machine
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES, Table
 from millrace.warehouse import (
@@ -33,9 +33,7 @@ from millrace.warehouse.parquet import Caps, check
 
 _LOCKED = re.compile(r"lock is held in (?P<program>.*) \(PID (?P<pid>\d+)\)")
 _TRIES, _TRY_AGAIN_S = 5, 0.1
-_NOT_THE_CONTENT = re.compile(
-    r"\b(no space|writ(e|ing)|lock|f?sync|temporary|too many open|permission)\b", re.IGNORECASE
-)
+_OWN_LIMIT = re.compile(r"/[\d.]+ \w+ used\)")  # of memory, as it was set; without it the machine has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +96,9 @@ class DuckDBWarehouse:
     def load(self, batch: Batch) -> LedgerEntry:
         """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be.
 
-        An object that the memory does not suffice for is tried once more with nothing else in it. If that fails too,
-        no repetition will help: it is BadObject (`too_large`), and can be retried from quarantine with more memory.
+        An object that the memory does not suffice for is tried once more with nothing else in it. If that meets the
+        memory limit too, no repetition will help: it is BadObject (`too_large`), and can be retried from quarantine
+        with more memory. When it is the machine that has no memory, it is TransientError.
         """
         try:
             return self._load(batch)
@@ -110,7 +109,8 @@ class DuckDBWarehouse:
         try:
             return self._load(batch)
         except TransientError as error:
-            if not isinstance(error.__cause__, duckdb.OutOfMemoryException):
+            is_limited = isinstance(error.__cause__, duckdb.OutOfMemoryException) and _OWN_LIMIT.search(str(error))
+            if not is_limited:
                 raise
             advice = "raise MILLRACE_MEMORY, then retry it from quarantine"
             raise BadObject("too_large", f"{self._memory_limit} of memory do not suffice for it: {advice}") from error
@@ -259,7 +259,7 @@ class DuckDBWarehouse:
                 connection.execute("COMMIT")
             except BaseException as error:
                 self._roll_back(connection)
-                if isinstance(error, duckdb.Error):
+                if isinstance(error, duckdb.Error | MemoryError):
                     raise TransientError(f"{self._path}: {first_line(error)}") from error
                 raise
 
@@ -372,12 +372,12 @@ def _blaming_the_content(path: Path) -> Iterator[None]:
     """Turn DuckDB's errors into BadObject, but for those that another file would have met as well."""
     try:
         yield
-    except (duckdb.OutOfMemoryException, duckdb.TransactionException, duckdb.FatalException):
+    except (duckdb.TransactionException, duckdb.FatalException):
         raise
     except duckdb.Error as error:
-        message = first_line(error).replace(str(path), "the file")
-        if isinstance(error, duckdb.IOException) and _NOT_THE_CONTENT.search(message):
+        if is_of_the_machine(error):
             raise
+        message = first_line(error).replace(str(path), "the file")
         raise BadObject("unreadable", f"DuckDB cannot read it: {message}") from error
 
 
