@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +61,11 @@ class Place:
         return self.root / "running"
 
     @property
+    def work(self) -> Path:
+        """What is being loaded; a process that was killed leaves it behind, and the next one clears it."""
+        return self.root / "work"
+
+    @property
     def dbt(self) -> Path:
         """What dbt leaves behind: its log, its manifest, the compiled SQL."""
         return self.root / "dbt"
@@ -114,7 +121,7 @@ class Place:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other runs out; ConfigError when one is there."""
+        """Keep other runs out, and have temporary files in `work`; ConfigError when another run is there."""
         import fcntl  # Windows has none; there the collector only sends, and needs no lock of a data directory
 
         try:
@@ -134,11 +141,14 @@ class Place:
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
-            for folder in (self.drop, self.dbt):
+            shutil.rmtree(self.work, ignore_errors=True)
+            for folder in (self.drop, self.dbt, self.work):
                 folder.mkdir(parents=True, exist_ok=True)
+            before, tempfile.tempdir = tempfile.tempdir, str(self.work)
             try:
                 yield
             finally:
+                tempfile.tempdir = before
                 file.truncate(0)
 
     def belongs_to(self, source: str) -> None:

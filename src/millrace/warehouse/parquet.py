@@ -22,6 +22,7 @@ from millrace.errors import BadObject, is_of_the_machine, unreadable
 from millrace.tables import LOAD_SEQ
 from millrace.warehouse import thrift
 
+MOST_NEW_COLUMNS = 50  # that one file may add to its table, so that none uses up the columns of all
 _SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 # https://docs.snowflake.com/en/sql-reference/reserved-keywords: no names of columns.
 _OF_SNOWFLAKE = ("current_date", "current_time", "current_timestamp", "current_user", "localtime", "localtimestamp")

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Self
 
 import duckdb
 
-from millrace.errors import BadObject, ConfigError, TransientError, first_line, is_of_the_machine
+from millrace.errors import BadObject, TransientError, first_line, is_of_the_machine
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES, Table
 from millrace.warehouse import (
@@ -27,12 +27,10 @@ from millrace.warehouse import (
     refuse_ahead,
     require_done,
 )
-from millrace.warehouse.duckdb import builds, ledger, merge as duckdb_merge, raw_tables, small_files
+from millrace.warehouse.duckdb import builds, ledger, merge as duckdb_merge, opening, raw_tables, small_files
 from millrace.warehouse.duckdb.merge import Merge
 from millrace.warehouse.parquet import Caps, check
 
-_LOCKED = re.compile(r"lock is held in (?P<program>.*) \(PID (?P<pid>\d+)\)")
-_TRIES, _TRY_AGAIN_S = 5, 0.1
 _OWN_LIMIT = re.compile(r"/[\d.]+ \w+ used\)")  # of memory, as it was set; without it the machine has none
 
 
@@ -49,7 +47,8 @@ class DuckDBWarehouse:
     """A Warehouse (see the protocol) in the DuckDB file `path`, which is opened at the first use.
 
     Several threads may use one; while it is open, no other process can open the file. Its methods raise
-    ConfigError when the file cannot be opened, TransientError when disk or memory do not suffice.
+    ConfigError when the file cannot be opened, TransientError when disk or memory do not suffice. Once it was open, who
+    has taken the file meanwhile is waited for, `patience_s` at most, which is TransientError as well.
     """
 
     def __init__(
@@ -58,8 +57,12 @@ class DuckDBWarehouse:
         memory_limit: str = "200MB",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         caps: Caps = Caps(),  # noqa: B008 - frozen
+        patience_s: float = 60,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._path = path
+        self._patience_s, self._sleep = patience_s, sleep
+        self._was_open = False
         self._memory_limit = memory_limit
         self._clock = clock
         self._caps = caps
@@ -273,14 +276,18 @@ class DuckDBWarehouse:
         if self._connection is None:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = _open(self._path)
+                self._connection = opening.connect(self._path, self._patience(), self._sleep)
+                self._was_open = True
                 for setting, value in self._settings().items():
                     self._connection.execute(f"SET {setting} = '{value}'")
                 self._connection.execute(ledger.CREATE + builds.CREATE)
             except (duckdb.Error, OSError) as error:
                 self._disconnect()
-                raise ConfigError(_why_not_open(self._path, error)) from error
+                raise opening.refused(self._path, error, is_begun=self._was_open) from error
         return self._connection
+
+    def _patience(self) -> float:
+        return self._patience_s if self._was_open else opening.AT_THE_START_S
 
     def _settings(self) -> dict[str, str]:
         # SET, not connect(config=…): DuckDB refuses a second connection (dbt's) with another configuration.
@@ -298,18 +305,6 @@ class DuckDBWarehouse:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _open(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open the file; who only looks into it (duckdb_glance) gives it back within a moment."""
-    for _ in range(_TRIES):
-        try:
-            return duckdb.connect(str(path))
-        except duckdb.IOException as error:
-            if _LOCKED.search(str(error)) is None:
-                raise
-            time.sleep(_TRY_AGAIN_S)
-    return duckdb.connect(str(path))
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, caps: Caps) -> _Counts:
@@ -379,11 +374,3 @@ def _blaming_the_content(path: Path) -> Iterator[None]:
             raise
         message = first_line(error).replace(str(path), "the file")
         raise BadObject("unreadable", f"DuckDB cannot read it: {message}") from error
-
-
-def _why_not_open(path: Path, error: Exception) -> str:
-    locked = _LOCKED.search(str(error))
-    if locked is None:
-        return f"the warehouse {path} cannot be opened: {first_line(error)}"
-    program, pid = Path(locked["program"]).name, locked["pid"]
-    return f"the warehouse {path} is in use by process {pid} ({program}): wait for it to end, or stop it"
