@@ -89,7 +89,9 @@ def to_column(values: list[object], field: pa.Field) -> pa.Array:
 def _to_arrow(values: Sequence[object], field: pa.Field) -> pa.Array:
     try:
         return pa.array(values, field.type)
-    except _ARROW_ERRORS:
+    except _ARROW_ERRORS as error:
+        if isinstance(error, MemoryError):
+            raise
         row = next(i for i, value in enumerate(values) if not _fits(value, field))
         raise RowError(row, field.name, _describe(values[row]), _ACCEPTED[field.type][1]) from None
 
@@ -97,7 +99,9 @@ def _to_arrow(values: Sequence[object], field: pa.Field) -> pa.Array:
 def _fits(value: object, field: pa.Field) -> bool:
     try:
         pa.array([value], field.type)
-    except _ARROW_ERRORS:
+    except _ARROW_ERRORS as error:
+        if isinstance(error, MemoryError):
+            raise
         return False
     return True
 
@@ -134,7 +138,9 @@ def _instants(values: list[object], field: pa.Field) -> pa.Array:
     """Parse in Arrow to the nanosecond; what that refuses (year 1, no offset) one by one."""
     try:
         nanoseconds = pa.array(values, TEXT).cast(pa.timestamp("ns", tz="UTC"))
-    except _ARROW_ERRORS:
+    except _ARROW_ERRORS as error:
+        if isinstance(error, MemoryError):
+            raise
         return pa.array([_instant(value, row, field) for row, value in enumerate(values)], INSTANT)
     # A cast would cut towards 1970, and so put an instant before 1970 one microsecond late.
     return pc.floor_temporal(nanoseconds.cast(pa.timestamp("ns")), unit="microsecond").cast(INSTANT)

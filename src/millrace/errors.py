@@ -18,7 +18,19 @@ A message says what is, what was expected, and where to look. What to do next de
 carries it as a `Step`, and status/remedies.py has the words for a laptop and for a deployment.
 """
 
+import errno
+import re
 from enum import StrEnum
+
+# What a system call says because of what a file holds: a place in it that cannot be. Everything else is the machine's.
+_OF_THE_CONTENT = frozenset({None, errno.EINVAL, errno.EOVERFLOW, errno.EFBIG, errno.EILSEQ})
+_OF_THE_MACHINE = re.compile(
+    r"\b(bad.alloc\w*|malloc|cannot allocate|failed to allocate|allocation (error|failed)|out of memory|input/output|"
+    r"no space|quota|read-only|writ(e|ing)|lock|f?sync|temporary|too many open|permission|start new thread|stale)\b",
+    re.IGNORECASE,
+)
+# By name: what defines them is heavy, and not everywhere installed. RuntimeError: a thread could not be started.
+_MAY_BE_EITHER = {"OSError", "ArrowException", "IOException", "OutOfMemoryException", "RuntimeError"}
 
 
 class Step(StrEnum):
@@ -97,3 +109,25 @@ class BadObject(TerminalError):
 def first_line(error: Exception) -> str:
     """Return the first line of a library's message, at most 300 characters; the error's type when it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Return whether an error that came while a file was read says nothing of the file: memory, disk or handles failed.
+
+    The one place that decides it, for Python, Arrow and DuckDB: what is the machine's is tried again, and never noted.
+    """
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError) and error.errno not in _OF_THE_CONTENT:
+        return True
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & _MAY_BE_EITHER) and _OF_THE_MACHINE.search(str(error)) is not None
+
+
+def unreadable(error: Exception, what: str) -> TransientError | BadObject:
+    """Return what an error comes to while a file was read: the machine's fault, or `what` with the error's message."""
+    if is_of_the_machine(error):
+        return TransientError(
+            f"the machine failed while a file was read: {first_line(error)}; mend that, then run again"
+        )
+    return BadObject("unreadable", f"{what}: {first_line(error)}")

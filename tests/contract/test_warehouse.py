@@ -316,6 +316,8 @@ TOO_LATE = pa.array([2**62], pa.timestamp("us", tz="UTC"))
         pytest.param(KEY | {"FULL_name": ["x"]}, "column_name", "differ at most in case", id="the key twice"),
         pytest.param(KEY | {"_load_seq": [1]}, "column_name", "_load_seq", id="a column of ours"),
         pytest.param(KEY | {f"c{n}": [1] for n in range(300)}, "too_large", "301 columns", id="301 columns"),
+        pytest.param(KEY | {f"c{n}": [1] for n in range(51)}, "too_large", "51 new columns came", id="51 new columns"),
+        pytest.param(KEY | {f"c{n}": [1] for n in range(280)}, "too_large", "280 new columns", id="280 new columns"),
         pytest.param(KEY | {f"c{n}": [1] for n in range(298)}, "too_large", "305 columns", id="too many to add"),
     ],
 )  # fmt: skip

@@ -102,6 +102,25 @@ def test_a_file_in_use_by_another_process_names_it(path: Path, tmp_path: Path) -
     warehouse.close()
 
 
+@pytest.mark.parametrize("mode", ["True", "False"], ids=["a reader", "a writer"])
+def test_who_takes_the_file_in_the_middle_is_waited_for(path: Path, tmp_path: Path, mode: str) -> None:
+    looking = f"import sys, duckdb\nc = duckdb.connect(sys.argv[1], read_only={mode})\nprint('open', flush=True)"
+    command = [sys.executable, "-c", f"{looking}\nsys.stdin.read()", str(path)]
+    waited: list[float] = []
+    warehouse = DuckDBWarehouse(path, patience_s=5, sleep=waited.append)
+    warehouse.load(repos(tmp_path, "o/a"))
+    warehouse.close()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(TransientError, match=rf"in use by process {holder.pid} \(python.*run again$"):
+            warehouse.load(repos(tmp_path, "o/b", number=2))
+        assert sum(waited) == pytest.approx(5)
+        warehouse._sleep = lambda seconds: holder.communicate() and None
+        assert warehouse.load(repos(tmp_path, "o/b", number=2)).rows_inserted == 1
+    warehouse.close()
+
+
 def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but a longer text\n" * 500)

@@ -17,8 +17,10 @@ from millrace.bus.in_process import LocalBus
 from millrace.errors import ConfigError
 from millrace.lake import ObjectVersion
 from millrace.load import handler, quarantine
+from millrace.load.dropped_lines import DropCaps
 from millrace.runs import Order, Part, TaskRecord, reconcile as reconciling
 from millrace.tables import TABLES, Table
+from millrace.warehouse.parquet import Caps
 
 RUN = "20261120T060000Z"
 PART = f"raw/repos/dt=2026-11-20/run={RUN}/repos-00000.parquet"
@@ -200,11 +202,41 @@ def test_an_object_of_no_table_fails_again_until_the_registry_knows_it(rig: Rig)
     assert quarantine.retry(rig.desk, only(rig).id).reason == "unknown_table"
 
 
-def test_an_object_that_was_gone_says_that_nothing_was_kept(rig: Rig) -> None:
-    handler.answer(rig.desk, ObjectFinalized(ObjectVersion("lake", "drop/repos/../x.csv", 1), None))
-    assert quarantine.show(rig.desk, only(rig).id).sample == "nothing was kept: the object was gone"
+@pytest.mark.parametrize(
+    "name",
+    ["drop/repos/../x.csv", "/etc/passwd", "drop/repos/gone.csv", "raw/_SUCCESS", "x" * 4000, "drop/repos/a\0b.csv"],
+)
+def test_an_event_about_an_object_that_is_not_there_notes_nothing(rig: Rig, name: str) -> None:
+    version = ObjectVersion("lake", name, 1)
+    for size_bytes in (None, 5):
+        handler.answer(rig.desk, ObjectFinalized(version, None, size_bytes))
+    assert rig.desk.warehouse.find(version) is None
+    assert list(rig.desk.quarantine.list("")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "size_bytes"),
+    [
+        pytest.param("drop/repos/large.csv", DropCaps().file_bytes + 1, id="a text"),
+        pytest.param("drop/repos/large.ndjson", (5 << 30) + 10, id="lines"),
+        pytest.param("drop/repos/large.parquet", Caps().file_bytes + 1, id="a Parquet file"),
+        pytest.param("drop/invoices/large.csv", Caps().file_bytes + 1, id="an object of no table"),
+    ],
+)
+def test_what_is_too_large_is_set_aside_without_a_copy(rig: Rig, name: str, size_bytes: int) -> None:
+    path = rig.folder / "lake" / name
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        file.truncate(size_bytes)
+    (stored,) = rig.desk.lake.list("drop/")
+    desk = rig.failing(2, is_done=True, which="lake")  # it is listed, and not read
+    handler.answer(desk, ObjectFinalized(stored.version, None))
+    entry = only(rig)
+    assert (entry.reason, entry.size_bytes) == ("too_large", None)
+    assert f"lies where it was: {name} in lake" in entry.message
+    assert "nothing was kept" in quarantine.show(rig.desk, entry.id).sample
     with pytest.raises(ConfigError, match="nothing was kept"):
-        quarantine.retry(rig.desk, only(rig).id)
+        quarantine.retry(rig.desk, entry.id)
 
 
 @pytest.mark.parametrize("content", [b"{", b"null", b"[" * 5000, b'{"reason": "x"}', b"\xff"], ids=repr)

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from millrace import log
 from millrace.bus.events import NotAnEvent
-from millrace.errors import MillraceError, TransientError
+from millrace.errors import MillraceError, TransientError, first_line
 from millrace.terminal import printable
 
 
@@ -30,9 +30,10 @@ def answering(function: str) -> Iterator[None]:
     except MillraceError as error:
         log.error("failed", function=function, kind=type(error).__name__, error=str(error))
         raise _answer(500, error) from error
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         log.error("the machine failed", function=function, error=str(error))
-        raise _answer(503, TransientError(f"{error.strerror or error}; mend that, then run again")) from error
+        said = getattr(error, "strerror", None) or first_line(error)
+        raise _answer(503, TransientError(f"{said}; mend that, then run again")) from error
 
 
 def _answer(status: int, error: MillraceError) -> HTTPException:

@@ -9,7 +9,7 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, Bus
@@ -65,23 +65,26 @@ class TaskEvent:
 
 @dataclass(frozen=True, slots=True)
 class ObjectFinalized:
-    """One version of one object became complete."""
+    """One version of one object became complete; `size_bytes` where the event says it."""
 
     version: ObjectVersion
     crc32c: str | None
+    size_bytes: int | None = field(default=None, compare=False)
 
     @classmethod
     def parse(cls, event: "CloudEvent") -> Self:
         """Read either form of the platform."""
         if event["type"] == FINALIZED:
             resource = _mapping(event.data, "event data")
-            return cls(_version(resource, "bucket", "name", "generation"), _optional(resource, "crc32c"))
+            version = _version(resource, "bucket", "name", "generation")
+            return cls(version, _optional(resource, "crc32c"), _size(resource))
         message = _message(event)
         attributes = _mapping(message.get("attributes"), "message attributes")
         if attributes.get("eventType", "OBJECT_FINALIZE") != "OBJECT_FINALIZE":
             raise NotAnEvent(f"a bucket event of type {attributes.get('eventType')!r}, not OBJECT_FINALIZE")
         version = _version(attributes, "bucketId", "objectId", "objectGeneration")
-        return cls(version, _optional(_message_data(message), "crc32c") if message.get("data") else None)
+        resource = _message_data(message) if message.get("data") else {}
+        return cls(version, _optional(resource, "crc32c"), _size(resource))
 
 
 def announce(bus: Bus, stored: StoredObject) -> None:
@@ -145,6 +148,11 @@ def _text(fields: Mapping[str, object], name: str, limit: int | None = _MAX_ID) 
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise NotAnEvent(f"{name} is {value!r:.200}, which is no Unicode text")
     return value
+
+
+def _size(fields: Mapping[str, object]) -> int | None:
+    size = fields.get("size")
+    return int(size) if isinstance(size, str) and re.fullmatch("[0-9]{1,19}", size) else None
 
 
 def _optional(fields: Mapping[str, object], name: str) -> str | None:

@@ -84,13 +84,14 @@ class GcsLake:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Give the newest version of every object under `prefix`, page by page."""
+        if prefix and not _is_name(prefix.encode("utf-8", "surrogatepass")):
+            return
         with _in_our_terms(self.bucket, prefix, missing=ConfigError):
             for blob in self._client.list_blobs(self._bucket, prefix=prefix, fields=_LISTED, retry=self._retry):
                 yield self._stored(blob, blob.size)
 
     def _blob(self, name: str, generation: int | None = None) -> Blob:
-        encoded = name.encode("utf-8", "surrogatepass")
-        if not 0 < len(encoded) <= _MAX_NAME_BYTES or name in (".", "..") or any(mark in name for mark in "\0\r\n"):
+        if not _is_name(name.encode("utf-8", "surrogatepass")) or name in (".", ".."):
             raise ObjectMissing(f"{name!r:.200} cannot be the name of an object")
         return self._bucket.blob(name, generation=generation)
 
@@ -98,6 +99,10 @@ class GcsLake:
         if blob.crc32c is None or blob.generation is None or size is None:
             raise TransientError(f"gs://{self.bucket}/{blob.name}: an answer without generation, size or checksum")
         return StoredObject(ObjectVersion(self.bucket, blob.name, int(blob.generation)), size, blob.crc32c)
+
+
+def _is_name(encoded: bytes) -> bool:
+    return 0 < len(encoded) <= _MAX_NAME_BYTES and not any(mark in encoded for mark in b"\0\r\n")
 
 
 @contextmanager

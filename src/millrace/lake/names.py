@@ -30,7 +30,7 @@ TASK_ID = r"[a-z][a-z0-9_]{0,62}"
 MAX_NAME_BYTES = 1024  # Cloud Storage's own limit
 
 Kind = Literal["parquet", "ndjson", "csv"]
-_KINDS: dict[str, Kind] = {".parquet": "parquet", ".ndjson": "ndjson", ".csv": "csv"}
+KINDS: dict[str, Kind] = {".parquet": "parquet", ".ndjson": "ndjson", ".csv": "csv"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +213,9 @@ def parse(name: str) -> ObjectKey:
 def _dropped(table: str, path: str, name: str) -> DroppedFile:
     if not path.isprintable() or any(part in ("", ".", "..") for part in path.split("/")):
         raise BadObject("object_name", f"{name!r}: a dropped file needs a plain name")
-    kind = _KINDS.get(PurePosixPath(path).suffix.lower())
+    kind = KINDS.get(PurePosixPath(path).suffix.lower())
     if kind is None:
-        raise BadObject("object_name", f"{name!r}: the name must end in {', '.join(_KINDS)}")
+        raise BadObject("object_name", f"{name!r}: the name must end in {', '.join(KINDS)}")
     return DroppedFile(_known(table, name, TABLES), path, kind)
 
 

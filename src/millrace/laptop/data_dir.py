@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,6 +66,11 @@ class Place:
     def running(self) -> Path:
         """Where the process that uses all of this is noted; one that was killed stays noted."""
         return self.root / "running"
+
+    @property
+    def work(self) -> Path:
+        """What is being loaded; a process that was killed leaves it behind, and the next one clears it."""
+        return self.root / "work"
 
     @property
     def dbt(self) -> Path:
@@ -144,6 +151,7 @@ class Place:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
+        """Keep other runs out, and have temporary files in `work`."""
         import fcntl  # Windows has none; there the collector only sends, and needs no lock of a data directory
 
         try:
@@ -164,11 +172,14 @@ class Place:
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
-            for folder in (self.drop, self.dbt):
+            shutil.rmtree(self.work, ignore_errors=True)
+            for folder in (self.drop, self.dbt, self.work):
                 folder.mkdir(parents=True, exist_ok=True)
+            before, tempfile.tempdir = tempfile.tempdir, str(self.work)
             try:
                 yield
             finally:
+                tempfile.tempdir = before
                 file.truncate(0)
 
     def belongs_to(self, source: str) -> None:

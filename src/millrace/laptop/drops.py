@@ -6,6 +6,7 @@ from pathlib import Path
 
 from millrace.lake import ObjectMissing, ObjectVersion
 from millrace.lake.local import is_name
+from millrace.lake.names import KINDS
 from millrace.laptop.in_process import Pipeline
 from millrace.load import handler
 from millrace.warehouse import LedgerEntry
@@ -22,7 +23,7 @@ class Drop:
 
 
 def unnameable(folder: Path) -> list[Drop]:
-    """Name the files that cannot be objects: links, and those whose name (or a folder's) is hidden or not UTF-8."""
+    """Name what cannot be an object: links, names that are hidden or not UTF-8, pipes, folders named as files."""
     found = []
     for path in folder.rglob("*"):
         name = repr(str(path.relative_to(folder.parent)))
@@ -30,6 +31,12 @@ def unnameable(folder: Path) -> list[Drop]:
             found.append(Drop(name, "not loaded", "it is a link: copy the file", is_good=False))
         elif path.is_file() and any(not is_name(part) for part in path.relative_to(folder).parts):
             found.append(Drop(name, "not loaded", "its name is hidden or not UTF-8: give it another", is_good=False))
+        elif path.is_dir() and path.suffix.lower() in KINDS:
+            found.append(
+                Drop(name, "not loaded", "it is a folder named as a file: only the files in it are", is_good=False)
+            )
+        elif not (path.is_file() or path.is_dir()):
+            found.append(Drop(name, "not loaded", "it is a pipe, a socket or a device: copy a file", is_good=False))
     return found
 
 

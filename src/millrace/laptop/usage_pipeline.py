@@ -87,7 +87,7 @@ class Follower:
 
     def _load(self, objects: Sequence[StoredObject]) -> list[LedgerEntry]:
         for stored in objects:
-            handler.answer(self._loader, ObjectFinalized(stored.version, stored.crc32c))
+            handler.answer(self._loader, ObjectFinalized(stored.version, stored.crc32c, stored.size_bytes))
         return list(self._warehouse.find_all([stored.version for stored in objects]).values())
 
 

@@ -14,8 +14,17 @@ import pyarrow as pa
 
 from millrace import log, runs
 from millrace.bus.events import NotAnEvent, ObjectFinalized
-from millrace.errors import BadObject
-from millrace.lake import Lake, ObjectExists, ObjectMissing, ObjectVersion, StoredObject, create_once, names
+from millrace.errors import BadObject, is_of_the_machine, unreadable
+from millrace.lake import (
+    Lake,
+    ObjectExists,
+    ObjectMissing,
+    ObjectVersion,
+    StoredObject,
+    checksum,
+    create_once,
+    names,
+)
 from millrace.lake.names import DroppedFile, FinalKey, RawPart, TaskKey
 from millrace.load import dropped_files, small_files
 from millrace.load.dropped_lines import DropCaps
@@ -23,6 +32,8 @@ from millrace.runs import build_requests
 from millrace.tables import MOST_AHEAD, TABLES
 from millrace.warehouse import Batch, LedgerEntry, StampedAhead, Warehouse, parquet
 from millrace.warehouse.parquet import Caps
+
+_READ_TWICE = ("unreadable", "checksum")  # what a faulty disk or memory can make of a good file
 
 
 class Job(Protocol):
@@ -48,13 +59,41 @@ def answer(loader: Loader, event: ObjectFinalized) -> None:
     version = event.version
     if version.bucket != loader.lake.bucket:
         raise NotAnEvent(f"an event of bucket {version.bucket!r}; this function serves {loader.lake.bucket!r}")
-    try:
-        key = names.parse(version.name)
-    except BadObject as error:
-        _set_aside(loader, version, None, error)
-        return
+    key, refused = _parsed(version.name)
     with log.step("load", getattr(key, "run_id", None), object=version.name):
-        _take(loader, event, key)
+        try:
+            if refused is not None:
+                _refuse(loader, event, refused)
+            elif key is not None:
+                _take(loader, event, key)
+        except (OSError, MemoryError, RuntimeError) as error:
+            if not is_of_the_machine(error):
+                raise
+            raise unreadable(error, version.name) from error
+
+
+def _parsed(name: str) -> tuple[names.ObjectKey | None, BadObject | None]:
+    try:
+        return names.parse(name), None
+    except BadObject as error:
+        return None, error
+
+
+def _refuse(loader: Loader, event: ObjectFinalized, error: BadObject) -> None:
+    """Set an object aside whose name means nothing; one that is not there is nobody's, and nothing is noted of it."""
+    if loader.warehouse.find(event.version) is not None:
+        return
+    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        path = Path(folder, "object")
+        try:
+            _require_size(loader.lake, event, Caps().file_bytes)
+            loader.lake.download(event.version, path)
+        except ObjectMissing as missing:
+            _say_gone(event.version, missing)
+        except BadObject as too_large:
+            _set_aside(loader, event, None, too_large, None)
+        else:
+            _set_aside(loader, event, None, error, path)
 
 
 def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
@@ -110,17 +149,18 @@ def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) ->
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
         path = Path(folder, "object")
         try:
-            stored = loader.lake.download(version, path)
+            try:
+                entry = _read_and_load(loader, event, key, path)
+            except BadObject as error:
+                if error.reason not in _READ_TWICE:
+                    raise
+                log.info("reading again", object=version.name, reason=error.reason, error=str(error))
+                entry = _read_and_load(loader, event, key, path)
         except ObjectMissing as error:
-            log.warning("object is gone", object=version.name, generation=version.generation, error=str(error))
+            _say_gone(version, error)
             return None
-        try:
-            if event.crc32c is not None and stored.crc32c != event.crc32c:
-                raise BadObject("checksum", f"{version.name}: crc32c is {stored.crc32c}, the event says {event.crc32c}")
-            now = loader.clock()
-            entry = loader.warehouse.load(batch_of(stored, key, path, now, now + MOST_AHEAD))
         except BadObject as error:
-            return _set_aside(loader, version, key, error, path, stored.crc32c)
+            return _set_aside(loader, event, key, error, path if path.exists() else None)
     log.info(
         "loaded",
         object=version.name,
@@ -132,6 +172,34 @@ def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) ->
         load_seq=entry.load_seq,
     )
     return entry
+
+
+def _read_and_load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile, path: Path) -> LedgerEntry:
+    """Copy the object to `path` and load it; ObjectMissing, or BadObject: before there is a copy if it is too large."""
+    version, now = event.version, loader.clock()
+    is_text = isinstance(key, DroppedFile) and key.kind != "parquet"
+    _require_size(loader.lake, event, DropCaps().file_bytes if is_text else Caps().file_bytes)
+    stored = loader.lake.download(version, path)
+    if event.crc32c is not None and stored.crc32c != event.crc32c:
+        raise BadObject("checksum", f"{version.name}: crc32c is {stored.crc32c}, the event says {event.crc32c}")
+    return loader.warehouse.load(batch_of(stored, key, path, now, now + MOST_AHEAD))
+
+
+def _require_size(lake: Lake, event: ObjectFinalized, most: int) -> None:
+    """Raise BadObject for an object that is too large even to be copied; ObjectMissing when it is not there."""
+    version, size_bytes = event.version, event.size_bytes
+    if size_bytes is None:
+        stored = next((each for each in lake.list(version.name) if each.version == version), None)
+        if stored is None:
+            raise ObjectMissing(f"no object {version.name!r:.200} at generation {version.generation}")
+        size_bytes = stored.size_bytes
+    if size_bytes > most:
+        where = f"it was not copied, and lies where it was: {version.name} in {version.bucket}"
+        raise BadObject("too_large", f"the file has {size_bytes:,} bytes; at most {most:,} are accepted; {where}")
+
+
+def _say_gone(version: ObjectVersion, error: ObjectMissing) -> None:
+    log.warning("object is gone", object=version.name, generation=version.generation, error=str(error))
 
 
 def batch_of(
@@ -154,7 +222,9 @@ def _extracted_at(path: Path) -> datetime | None:
         with parquet.open_file(path, Caps()) as file:
             moment = datetime.fromisoformat(file.metadata.metadata[b"millrace.extracted_at"].decode())
         return moment.astimezone(UTC)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError, pa.ArrowException, BadObject):
+    except (KeyError, TypeError, ValueError, OverflowError, OSError, pa.ArrowException, BadObject) as error:
+        if is_of_the_machine(error):
+            raise unreadable(error, "") from error
         return None  # it does not say, or not in a way that can be believed
 
 
@@ -166,13 +236,13 @@ def quarantine_name(version: ObjectVersion) -> str:
 
 def _set_aside(
     loader: Loader,
-    version: ObjectVersion,
+    event: ObjectFinalized,
     key: RawPart | DroppedFile | None,
     error: BadObject,
-    path: Path | None = None,
-    crc32c: str | None = None,
+    path: Path | None,
 ) -> LedgerEntry:
-    """Keep the object with its reason, then note it in the ledger, so that nothing waits for it."""
+    """Keep the object (None: it is too large to be kept) with its reason, then note it in the ledger."""
+    version = event.version
     reason: dict[str, str | int] = {
         "bucket": version.bucket,
         "name": version.name.encode("utf-8", "replace").decode(),
@@ -182,16 +252,10 @@ def _set_aside(
     }
     if isinstance(error, StampedAhead):
         reason["stamped_at"] = error.stamp.isoformat()
+    rows = parquet.rows_of(path, Caps()) if path else None
+    crc32c = checksum(path) if path else event.crc32c
     name = quarantine_name(version)
-    if path is None:
-        with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
-            path = Path(folder, "object")
-            try:
-                crc32c = loader.lake.download(version, path).crc32c
-                _keep(loader.quarantine, name, path)
-            except ObjectMissing:
-                log.warning("object is gone", object=version.name, generation=version.generation)
-    else:
+    if path is not None:
         _keep(loader.quarantine, name, path)
     with contextlib.suppress(ObjectExists):  # an attempt that crashed said it in other words
         create_once(loader.quarantine, f"{name}.json", json.dumps(reason, indent=1, sort_keys=True).encode())
@@ -202,7 +266,6 @@ def _set_aside(
         reason=error.reason,
         error=str(error),
     )
-    rows = parquet.rows_of(path, Caps())
     run_id = key.run_id if isinstance(key, RawPart) else None
     return loader.warehouse.quarantine(version, key.table if key else None, run_id, rows, error.reason, crc32c)
 

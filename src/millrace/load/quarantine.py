@@ -134,7 +134,7 @@ def show(desk: Desk, entry_id: str) -> Shown:
         try:
             desk.quarantine.download(_copy(entry, files).version, path)
         except (ObjectMissing, ConfigError):
-            return Shown(entry, failed, "nothing was kept: the object was gone")
+            return Shown(entry, failed, "nothing was kept: the object was too large, or gone")
         return Shown(entry, failed, _sample(path))
 
 
@@ -316,7 +316,7 @@ def _note_failure(desk: Loader, entry: Entry, error: BadObject) -> None:
 
 def _copy(entry: Entry, files: dict[str, StoredObject]) -> StoredObject:
     if "" not in files:
-        raise ConfigError(f"{entry.id}: nothing was kept, because {entry.came_from} was gone when it was set aside")
+        raise ConfigError(f"{entry.id}: nothing was kept of {entry.came_from}: {entry.message}")
     return files[""]
 
 

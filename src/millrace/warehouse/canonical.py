@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from millrace.errors import BadObject, first_line
+from millrace.errors import BadObject, unreadable
 from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, RATIO, TEXT, TEXTS, Table
 from millrace.warehouse import of_another
 from millrace.warehouse.parquet import Caps, check, open_file
@@ -102,7 +102,7 @@ def read(
             if content.rows != file.metadata.num_rows:
                 raise BadObject("unreadable", f"{content.rows} rows came, the footer says {file.metadata.num_rows}")
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise BadObject("unreadable", f"no readable Parquet file: {first_line(error)}") from error
+        raise unreadable(error, "no readable Parquet file") from error
     content.refuse()
     return content
 

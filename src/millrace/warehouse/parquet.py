@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from millrace.errors import BadObject, first_line
+from millrace.errors import BadObject, is_of_the_machine, unreadable
 from millrace.tables import LOAD_SEQ
 from millrace.warehouse import thrift
 
+MOST_NEW_COLUMNS = 50  # that one file may add to its table, so that none uses up the columns of all
 _SAFE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 # https://docs.snowflake.com/en/sql-reference/reserved-keywords: no names of columns.
 _OF_SNOWFLAKE = ("current_date", "current_time", "current_timestamp", "current_user", "localtime", "localtimestamp")
@@ -106,7 +107,7 @@ def check(path: Path, caps: Caps, ours: str | None = None) -> list[str]:
             _check_names([name for name in names if name != ours])
             _check_pages(path, metadata, caps)
     except (pa.ArrowException, OSError) as error:
-        raise BadObject("unreadable", f"no readable Parquet file: {first_line(error)}") from error
+        raise unreadable(error, "no readable Parquet file") from error
     return list(names)
 
 
@@ -125,12 +126,19 @@ def open_file(path: Path, caps: Caps) -> pq.ParquetFile:
 
 
 def rows_of(path: Path, caps: Caps) -> int | None:
-    """Give how many rows a file says it has; None when it does not say so in a way that can be believed."""
+    """Give how many rows a file says it has; None when it does not say so in a way that can be believed.
+
+    Raises TransientError when the machine cannot read it now.
+    """
     try:
         with open_file(path, caps) as file:
             metadata = file.metadata
             groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    except (OSError, pa.ArrowException, BadObject):
+    except BadObject:
+        return None
+    except (OSError, pa.ArrowException) as error:
+        if is_of_the_machine(error):
+            raise unreadable(error, "") from error
         return None
     is_credible = min(groups, default=0) >= 0 and sum(groups) == metadata.num_rows
     return int(metadata.num_rows) if is_credible else None

@@ -18,6 +18,7 @@ import pyarrow as pa
 from millrace.errors import BadObject
 from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, LOAD_SEQ, RATIO, RUN_ID, TEXT, TEXTS, Table
 from millrace.warehouse import of_another
+from millrace.warehouse.parquet import MOST_NEW_COLUMNS
 
 _TYPES: dict[pa.DataType, str] = {
     TEXT: "VARCHAR",
@@ -103,7 +104,7 @@ def plan(
 ) -> Merge:
     """Match the file's columns (`came`, name: type) to the raw table's (`stored`), by name in any case.
 
-    Raises BadObject: `missing_key`, `schema` (a type that does not fit), `too_large` (over `cap` columns).
+    Raises BadObject: `missing_key`, `schema` (a type that does not fit), `too_large` (too many columns, or new ones).
     """
     columns = {name: kind for name, kind in stored.items() if name != LOAD_SEQ}
     given = {name.lower(): (name, kind) for name, kind in came.items()}
@@ -116,6 +117,8 @@ def plan(
     columns |= added
     if len(columns) > cap:
         raise BadObject("too_large", f"raw.{table.name} would get {len(columns)} columns; {cap} are the most")
+    if len(added) > MOST_NEW_COLUMNS:
+        raise BadObject("too_large", f"{len(added)} new columns came; a file may add {MOST_NEW_COLUMNS} at most")
     return Merge(table, columns, added, _select(columns, given), owner)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import duckdb
 
-from millrace.errors import BadObject, ConfigError, Step, TransientError, first_line
+from millrace.errors import BadObject, TransientError, first_line, is_of_the_machine
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES, Table
 from millrace.warehouse import (
@@ -26,21 +26,26 @@ from millrace.warehouse import (
     Node,
     SmallObject,
 )
-from millrace.warehouse.duckdb import builds, ledger, merge as duckdb_merge, raw_tables, single_file, small_files
+from millrace.warehouse.duckdb import (
+    builds,
+    ledger,
+    merge as duckdb_merge,
+    opening,
+    raw_tables,
+    single_file,
+    small_files,
+)
 from millrace.warehouse.parquet import Caps
 
-_LOCKED = re.compile(r"lock is held in (?P<program>.*) \(PID (?P<pid>\d+)\)")
-_TRIES, _TRY_AGAIN_S = 5, 0.1
-_NOT_THE_CONTENT = re.compile(
-    r"\b(no space|writ(e|ing)|lock|f?sync|temporary|too many open|permission)\b", re.IGNORECASE
-)
+_OWN_LIMIT = re.compile(r"/[\d.]+ \w+ used\)")  # of memory, as it was set; without it the machine has none
 
 
 class DuckDBWarehouse:
     """A Warehouse (see the protocol) in the DuckDB file `path`, which is opened at the first use.
 
     Several threads may use one; while it is open, no other process can open the file. Its methods raise
-    ConfigError when the file cannot be opened, TransientError when disk or memory do not suffice.
+    ConfigError when the file cannot be opened, TransientError when disk or memory do not suffice. Once it was open, who
+    has taken the file meanwhile is waited for, `patience_s` at most, which is TransientError as well.
     """
 
     def __init__(
@@ -49,8 +54,12 @@ class DuckDBWarehouse:
         memory_limit: str = "200MB",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         caps: Caps = Caps(),  # noqa: B008 - frozen
+        patience_s: float = 60,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._path = path
+        self._patience_s, self._sleep = patience_s, sleep
+        self._was_open = False
         self._memory_limit = memory_limit
         self._clock = clock
         self._caps = caps
@@ -87,8 +96,9 @@ class DuckDBWarehouse:
     def load(self, batch: Batch) -> LedgerEntry:
         """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be.
 
-        An object that the memory does not suffice for is tried once more with nothing else in it. If that fails too,
-        no repetition will help: it is BadObject (`too_large`), and can be retried from quarantine with more memory.
+        An object that the memory does not suffice for is tried once more with nothing else in it. If that meets the
+        memory limit too, no repetition will help: it is BadObject (`too_large`), and can be retried from quarantine
+        with more memory. When it is the machine that has no memory, it is TransientError.
         """
         try:
             return self._load(batch)
@@ -99,7 +109,8 @@ class DuckDBWarehouse:
         try:
             return self._load(batch)
         except TransientError as error:
-            if not isinstance(error.__cause__, duckdb.OutOfMemoryException):
+            is_limited = isinstance(error.__cause__, duckdb.OutOfMemoryException) and _OWN_LIMIT.search(str(error))
+            if not is_limited:
                 raise
             advice = "raise MILLRACE_MEMORY, then retry it from quarantine"
             raise BadObject("too_large", f"{self._memory_limit} of memory do not suffice for it: {advice}") from error
@@ -277,7 +288,7 @@ class DuckDBWarehouse:
                 connection.execute("COMMIT")
             except BaseException as error:
                 self._roll_back(connection)
-                if isinstance(error, duckdb.Error):
+                if isinstance(error, duckdb.Error | MemoryError):
                     raise TransientError(f"{self._path}: {first_line(error)}") from error
                 raise
 
@@ -291,15 +302,18 @@ class DuckDBWarehouse:
         if self._connection is None:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = _open(self._path)
+                self._connection = opening.connect(self._path, self._patience(), self._sleep)
+                self._was_open = True
                 for setting, value in self._settings().items():
                     self._connection.execute(f"SET {setting} = '{value}'")
                 self._connection.execute(ledger.CREATE + builds.CREATE)
             except (duckdb.Error, OSError) as error:
                 self._disconnect()
-                is_in_use = _LOCKED.search(str(error)) is not None
-                raise ConfigError(_why_not_open(self._path, error), step=None if is_in_use else Step.RESTORE) from error
+                raise opening.refused(self._path, error, is_begun=self._was_open) from error
         return self._connection
+
+    def _patience(self) -> float:
+        return self._patience_s if self._was_open else opening.AT_THE_START_S
 
     def _settings(self) -> dict[str, str]:
         # SET, not connect(config=…): DuckDB refuses a second connection (dbt's) with another configuration.
@@ -319,35 +333,15 @@ class DuckDBWarehouse:
             self._connection = None
 
 
-def _open(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open the file; who only looks into it (duckdb_glance) gives it back within a moment."""
-    for _ in range(_TRIES):
-        try:
-            return duckdb.connect(str(path))
-        except duckdb.IOException as error:
-            if _LOCKED.search(str(error)) is None:
-                raise
-            time.sleep(_TRY_AGAIN_S)
-    return duckdb.connect(str(path))
-
-
 @contextmanager
 def _blaming_the_content(path: Path) -> Iterator[None]:
     """Turn DuckDB's errors into BadObject, but for those that another file would have met as well."""
     try:
         yield
-    except (duckdb.OutOfMemoryException, duckdb.TransactionException, duckdb.FatalException):
+    except (duckdb.TransactionException, duckdb.FatalException):
         raise
     except duckdb.Error as error:
-        message = first_line(error).replace(str(path), "the file")
-        if isinstance(error, duckdb.IOException) and _NOT_THE_CONTENT.search(message):
+        if is_of_the_machine(error):
             raise
+        message = first_line(error).replace(str(path), "the file")
         raise BadObject("unreadable", f"DuckDB cannot read it: {message}") from error
-
-
-def _why_not_open(path: Path, error: Exception) -> str:
-    locked = _LOCKED.search(str(error))
-    if locked is None:
-        return f"the warehouse {path} cannot be opened: {first_line(error)}"
-    program, pid = Path(locked["program"]).name, locked["pid"]
-    return f"the warehouse {path} is in use by process {pid} ({program}): wait for it to end, or stop it"

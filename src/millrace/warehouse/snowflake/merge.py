@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from millrace.errors import BadObject
 from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, LOAD_SEQ, RATIO, RUN_ID, TEXT, TEXTS, Table
 from millrace.warehouse.canonical import NESTED, NOTHING
+from millrace.warehouse.parquet import MOST_NEW_COLUMNS
 from millrace.warehouse.snowflake.objects import DROPS, LAKE, PARQUET
 
 # No column of a file can have a name with a blank in it (see parquet.check).
@@ -132,7 +133,7 @@ def kind_of_stored(table: Table, name: str, data_type: str, precision: int | Non
 def plan(table: Table, came: dict[str, str], stored: dict[str, str], cap: int, session: str, bundle: bool) -> Merge:
     """Match the file's columns (`came`, name: kind) to the raw table's (`stored`), by name in any case.
 
-    Raises BadObject: `schema` (a type that does not fit), `too_large` (over `cap` columns).
+    Raises BadObject: `schema` (a type that does not fit), `too_large` (over `cap` columns, or too many new).
     """
     columns = {name: kind for name, kind in stored.items() if name.lower() != LOAD_SEQ}
     known = {name.lower(): kind for name, kind in columns.items()}
@@ -145,6 +146,8 @@ def plan(table: Table, came: dict[str, str], stored: dict[str, str], cap: int, s
     columns |= added
     if len(columns) > cap:
         raise BadObject("too_large", f"raw.{table.name} would get {len(columns)} columns; {cap} are the most")
+    if len(added) > MOST_NEW_COLUMNS:
+        raise BadObject("too_large", f"{len(added)} new columns came; a file may add {MOST_NEW_COLUMNS} at most")
     return Merge(table, columns, given, added, session, bundle)
 
 

@@ -1,0 +1,43 @@
+"""Open the warehouse's file, which one process has at a time, and say who has it."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from millrace import log
+from millrace.errors import ConfigError, Step, TransientError, first_line
+
+AT_THE_START_S = 0.5  # who only looks into the file gives it back within a moment (see read_only.py)
+_LOCKED = re.compile(r"lock is held in (?P<program>.*) \(PID (?P<pid>\d+)\)")
+_TRY_AGAIN_S = 0.1
+
+
+def connect(path: Path, patience_s: float, sleep: Callable[[float], None]) -> duckdb.DuckDBPyConnection:
+    """Open the file to write into it; while another process has it, wait. Raises what DuckDB says at last."""
+    waited_s = 0.0
+    while True:
+        try:
+            return duckdb.connect(str(path))
+        except duckdb.IOException as error:
+            if _LOCKED.search(str(error)) is None or waited_s >= patience_s:
+                raise
+            if waited_s == AT_THE_START_S:
+                log.warning("waiting for the warehouse", why=_who(path, error), at_most_s=patience_s)
+        sleep(_TRY_AGAIN_S)
+        waited_s = round(waited_s + _TRY_AGAIN_S, 1)
+
+
+def refused(path: Path, error: Exception, is_begun: bool) -> ConfigError | TransientError:
+    """Return why the file cannot be opened; who has it gives it back, so what was begun can be tried again."""
+    if _LOCKED.search(str(error)) is None:
+        return ConfigError(f"the warehouse {path} cannot be opened: {first_line(error)}", step=Step.RESTORE)
+    said = f"{_who(path, error)}: wait for it to end, or stop it"
+    return TransientError(f"{said}; then run again") if is_begun else ConfigError(said)
+
+
+def _who(path: Path, error: Exception) -> str:
+    locked = _LOCKED.search(str(error))
+    program, pid = (Path(locked["program"]).name, locked["pid"]) if locked else ("unknown", "unknown")
+    return f"the warehouse {path} is in use by process {pid} ({program})"
