@@ -16,7 +16,7 @@ from millrace.errors import ConfigError
 from millrace.laptop.project import PROJECT as PROJECT
 
 _OURS = re.compile(
-    r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running|dbt|homes|source\.json|emulated|buckets"
+    r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running|work|dbt|homes|source\.json|emulated|buckets"
 )
 """The names of what is in a data directory."""
 
