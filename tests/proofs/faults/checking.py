@@ -43,6 +43,15 @@ def check(world: World, expected: Expected | None) -> None:
     world.builds.check(expected.marts if expected else None)
 
 
+def check_after_disturbance(world: World, expected: Tables) -> None:
+    """What the machine lost is there again; how it came there is not asked."""
+    check_rows(world, expected)
+    known = {name for (name,) in world.engine.query("SELECT name FROM meta.loads")}
+    held = [stored.version.name for prefix in ("raw/", "drop/") for stored in world.raw_lake.list(prefix)]
+    if unknown := [name for name in held if name not in known]:
+        raise Violation("the ledger knows the lake", f"{unknown} are in no ledger")
+
+
 def tables_of(world: World) -> Tables:
     """Give the raw tables row for row, but for what says how a row came there."""
     return {name: world.engine.rows(name) for name in EXTRACTED}

@@ -35,6 +35,9 @@ class Engine(Protocol):
     def query(self, sql: str) -> Rows:
         """Ask it, as somebody to whom nothing happens."""
 
+    def change(self, sql: str) -> None:
+        """Do something to it, as somebody to whom nothing happens."""
+
     def rows(self, table: str) -> Rows:
         """Give a raw table without the columns that say how a row came there, ordered."""
 
@@ -54,6 +57,9 @@ class OnDuckDB:
     def query(self, sql: str) -> Rows:
         with self.warehouse._transaction() as connection:
             return connection.execute(sql).fetchall()
+
+    def change(self, sql: str) -> None:
+        self.query(sql)
 
     def rows(self, table: str) -> Rows:
         how = f"{LOAD_SEQ}, {EXTRACTED_AT}, {RUN_ID}"
@@ -85,6 +91,9 @@ class OnSnowflake:
 
     def query(self, sql: str) -> Rows:
         return [tuple(row) for row in self._plain.execute(sql)]
+
+    def change(self, sql: str) -> None:
+        self._plain.execute(sql)
 
     def rows(self, table: str) -> Rows:
         names = [name for name in TABLES[table].schema.names if name not in (EXTRACTED_AT, RUN_ID)]

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-from tests.proofs.faults import checking, dbt_sim, source
+from tests.proofs.faults import checking, dbt_sim, disturbing, source
 from tests.proofs.faults.checking import Expected, Tables
 from tests.proofs.faults.choices import Choices
 from tests.proofs.faults.nature import Clock, Nature, Violation
@@ -107,8 +107,21 @@ def _simulate(choices: Choices, scheduler_of: list[Scheduler]) -> None:
                     _start(world)()
                     scheduler.run()
                 checking.check(world, expected)
+            if choices.draw("something is done to the machine", 2, 0.3):
+                _disturb(world, choices)
+                checking.check_after_disturbance(world, expected.tables)
         finally:
             world.warehouse.close()
+
+
+def _disturb(world: World, choices: Choices) -> None:
+    """Do something to the machine, then let a day pass with a sweep, and one more run."""
+    with world.scheduler.calm():
+        world.scheduler.trace.append(disturbing.disturb(world, choices))
+        world.scheduler.pass_time(disturbing.AFTERWARDS.total_seconds())
+        for act in (world.sweep, _start(world), world.sweep):
+            act()
+            world.scheduler.run()
 
 
 def _plan(world: World, choices: Choices, scope: Scope) -> None:

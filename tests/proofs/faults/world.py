@@ -121,7 +121,7 @@ class World:
         return True
 
     def _sweep(self) -> None:
-        drops = recovery.recover(self.lake, self.bus, self.gated_warehouse, ["drop/"])
+        drops = recovery.recover_if_due(self.loader, self.bus)
         swept = sweeping.sweep(self.lake, self.bus, self.gated_warehouse, self.scheduler.now(), _PATIENCE)
         self._is_idle = self._is_idle and not drops and not swept
 
