@@ -104,7 +104,7 @@ def plan(
 ) -> Merge:
     """Match the file's columns (`came`, name: type) to the raw table's (`stored`), by name in any case.
 
-    Raises BadObject: `missing_key`, `schema` (a type that does not fit), `too_large` (over `cap` columns, too many new).
+    Raises BadObject: `missing_key`, `schema` (a type that does not fit), `too_large` (over `cap` columns, or new).
     """
     columns = {name: kind for name, kind in stored.items() if name != LOAD_SEQ}
     given = {name.lower(): (name, kind) for name, kind in came.items()}
