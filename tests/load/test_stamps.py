@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.load.conftest import NOW, Rig
 
+from millrace.bus.events import ObjectFinalized
 from millrace.load import handler, quarantine
 from millrace.load.handler import Loader
 
@@ -39,7 +40,8 @@ def test_a_row_from_the_future_waits_in_quarantine_until_its_time(rig: Rig, name
     (loaded,) = quarantine.retry_due(later(rig, 2))
     assert loaded.load is not None
     assert loaded.load.rows_inserted == 1
-    assert quarantine.retry_due(later(rig, 3)) == quarantine.entries(rig.desk) == []
+    assert quarantine.retry_due(later(rig, 3)) == []
+    assert quarantine.entries(rig.desk) == []
 
 
 def test_a_file_that_says_to_be_of_the_future_waits_although_it_is_empty(rig: Rig, tmp_path: Path) -> None:
@@ -87,6 +89,6 @@ def test_in_a_storm_of_small_files_the_untrue_and_the_foreign_are_set_aside(rig:
     for number, content in enumerate(contents):
         rig.desk.lake.write(f"drop/usage_events/c/{number}.ndjson", content, 0)
     for stored in list(rig.desk.lake.list("drop/")):
-        handler.answer(rig.desk, handler.ObjectFinalized(stored.version, stored.crc32c))
+        handler.answer(rig.desk, ObjectFinalized(stored.version, stored.crc32c))
     assert sorted(entry.reason for entry in quarantine.entries(rig.desk)) == ["foreign", "stamped_ahead"]
     assert len(rig.rows("usage_events")) == 8
