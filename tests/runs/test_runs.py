@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -287,13 +287,13 @@ def test_tasks_without_a_record_are_named(lake: Lake, bus: Bus) -> None:
     assert reconcile.unfinished(lake, RUN) == ["repos"]
 
 
-def advance(lake: Lake, bus: Bus, extracted_at: str, **more: Any) -> None:
+def advance(lake: Lake, bus: Bus, extracted_at: str, now: datetime | None = None, **more: Any) -> None:
     """Let a run of one task that was extracted at an instant advance its cursor."""
     path = str(TaskKey(RUN, "commits"))
     held = list(lake.list(path))
     changed = record("commits", extracted_at=extracted_at, **more)
     lake.write(path, changed.to_json(), held[0].version.generation if held else 0)
-    runs.advance_cursors(lake, loaded(changed), RUN)
+    runs.advance_cursors(lake, loaded(changed), RUN, now)
 
 
 def loaded(*records: TaskRecord) -> Ledger:
@@ -320,6 +320,18 @@ def test_a_cursor_goes_forward_and_never_back(lake: Lake, bus: Bus) -> None:
     cursor = runs.read_cursor(lake, "commits", None)
     assert cursor is not None
     assert (cursor.extracted_at, cursor.counts) == ("2026-01-31T09:00:00+00:00", {"09": 1})
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=16), timedelta(days=4000)])
+def test_a_cursor_of_a_clock_that_was_ahead_is_not_followed(lake: Lake, bus: Bus, ahead: timedelta) -> None:
+    start(lake, bus)
+    advance(lake, bus, (T0 + ahead).isoformat())
+    assert runs.read_cursor(lake, "commits", None, T0 + ahead) is not None
+    assert runs.read_cursor(lake, "commits", None, T0) is None
+    advance(lake, bus, T0.isoformat(), now=T0)
+    cursor = runs.read_cursor(lake, "commits", None, T0)
+    assert cursor is not None
+    assert cursor.extracted_at == T0.isoformat()
 
 
 def test_a_cursor_of_a_whole_second_is_before_the_rest_of_the_second(lake: Lake, bus: Bus) -> None:

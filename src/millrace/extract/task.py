@@ -101,7 +101,7 @@ def _read(extractor: Extractor, client: SourceClient, task: TaskEvent) -> TaskRe
         client,
         table,
         since=date.fromisoformat(plan.since) if plan.since else None,
-        cursor=None if plan.full_refresh else runs.read_cursor(lake, table.name, plan.since),
+        cursor=None if plan.full_refresh else runs.read_cursor(lake, table.name, plan.since, extracted_at),
         parents=lambda columns: _parent_rows(lake, task, table, columns),
     )
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:

@@ -109,7 +109,7 @@ def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
         case FinalKey(run_id=run_id):
             final = runs.read_final(loader.lake, run_id)
             if final is not None and final.status == "complete":
-                runs.advance_cursors(loader.lake, loader.warehouse, run_id)
+                runs.advance_cursors(loader.lake, loader.warehouse, run_id, loader.clock())
                 build_requests.request(loader.lake, final.load_seq, run_id)
                 loader.job.start(run_id)
 

@@ -12,6 +12,7 @@ from millrace.lake.documents import Damaged, parsed
 from millrace.lake.names import CursorKey
 from millrace.runs.plan import to_json
 from millrace.runs.records import TaskRecord, read_tree
+from millrace.tables import MOST_AHEAD
 from millrace.warehouse import Ledger
 
 
@@ -29,10 +30,15 @@ class Cursor:
     is_forgotten: bool = False
 
 
-def read_cursor(lake: Lake, table: str, since: str | None) -> Cursor | None:
-    """Give how far finished runs of the same scope have read a table; None: read everything."""
+def read_cursor(lake: Lake, table: str, since: str | None, now: datetime | None = None) -> Cursor | None:
+    """Give how far finished runs of the same scope have read a table; None: read everything.
+
+    One of a time that has not come `now` is of a clock that was ahead, and not followed.
+    """
     cursor = held_cursor(lake, table)
-    return cursor if cursor is not None and cursor.since == since and not cursor.is_forgotten else None
+    if cursor is None or cursor.since != since or cursor.is_forgotten or _is_ahead(cursor, now):
+        return None
+    return cursor
 
 
 def held_cursor(lake: Lake, table: str) -> Cursor | None:
@@ -68,14 +74,20 @@ def forget_cursor(lake: Lake, table: str) -> None:
             lake.write(name, content, if_generation=lake.read(name)[1].version.generation)
 
 
-def advance_cursors(lake: Lake, ledger: Ledger, run_id: str) -> None:
+def _is_ahead(cursor: Cursor, now: datetime | None) -> bool:
+    return now is not None and datetime.fromisoformat(cursor.extracted_at) > now + MOST_AHEAD
+
+
+def advance_cursors(lake: Lake, ledger: Ledger, run_id: str, now: datetime | None = None) -> None:
     """Let the next runs start where a final run ended; a cursor never goes back to an older run's.
+
+    But one of a time that has not come `now` does.
 
     A table of which a part is not loaded, or in quarantine, keeps its cursor: the next run reads these rows again. The
     warehouse is asked only when a cursor is behind: every sweep looks, and a warehouse that is woken for nothing costs
     all the same.
     """
-    behind = [record for _, record in read_tree(lake, run_id) if record is not None and _is_behind(lake, record)]
+    behind = [record for _, record in read_tree(lake, run_id) if record is not None and _is_behind(lake, record, now)]
     if not behind:
         return
     loads = ledger.loads_of(run_id)
@@ -83,23 +95,23 @@ def advance_cursors(lake: Lake, ledger: Ledger, run_id: str) -> None:
     set_aside = {entry.version.name for entry in loads if entry.quarantine_reason is not None}
     for record in behind:
         if {part.name for part in record.parts} <= loaded - set_aside:
-            _advance_cursor(lake, record)
+            _advance_cursor(lake, record, now)
 
 
-def _is_behind(lake: Lake, record: TaskRecord) -> bool:
+def _is_behind(lake: Lake, record: TaskRecord, now: datetime | None) -> bool:
     """Whether the table's cursor is older than what this task read."""
     held = held_cursor(lake, record.table)
-    return held is None or held.extracted_at < record.extracted_at
+    return held is None or held.extracted_at < record.extracted_at or _is_ahead(held, now)
 
 
-def _advance_cursor(lake: Lake, record: TaskRecord) -> None:
+def _advance_cursor(lake: Lake, record: TaskRecord, now: datetime | None) -> None:
     name = str(CursorKey(record.table))
     content = to_json(asdict(Cursor(record.since, record.extracted_at, record.counts)))
     while True:
         try:
             generation = lake.read(name)[1].version.generation
             held = held_cursor(lake, record.table)
-            if held is not None and held.extracted_at >= record.extracted_at:
+            if held is not None and held.extracted_at >= record.extracted_at and not _is_ahead(held, now):
                 return
         except ObjectMissing:
             generation = 0

@@ -247,9 +247,10 @@ def merge_newest(merge: Merge) -> str:
 
 
 def forget_untrue(table: Table) -> str:
-    """Give the statement by which the ledger says when no row is stamped after `latest` (thrice) any more."""
+    """Give the statement by which the ledger says when no row is stamped after `latest` (four times) any more."""
     return (
-        "UPDATE META.LOADS SET EXTRACTED_AT = LEAST(LOADED_AT, CAST(? AS TIMESTAMP_NTZ(6))) "
+        "UPDATE META.LOADS SET EXTRACTED_AT = CASE WHEN LOADED_AT < CAST(? AS TIMESTAMP_NTZ(6)) THEN LOADED_AT "
+        "ELSE CAST(? AS TIMESTAMP_NTZ(6)) END "
         f"WHERE TABLE_NAME = '{table.name}' AND EXTRACTED_AT > CAST(? AS TIMESTAMP_NTZ(6)) AND NOT EXISTS "
         f"(SELECT 1 FROM {raw(table)} WHERE {quoted(EXTRACTED_AT)} > CAST(? AS TIMESTAMP_NTZ(6)))"
     )

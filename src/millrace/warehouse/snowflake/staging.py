@@ -100,7 +100,7 @@ def carry_out(execute: Execute, merge: Merge, latest: datetime | None) -> tuple[
     require_done(merge.table, "inserted", decided["inserted"], int(inserted))
     require_done(merge.table, "updated", decided["updated"] + decided["confirmed"], int(updated))
     if latest is not None:
-        execute(snowflake_merge.forget_untrue(merge.table), latest, latest, latest)
+        execute(snowflake_merge.forget_untrue(merge.table), *[latest] * 4)
     return load_seq, fates
 
 
