@@ -221,7 +221,7 @@ def _stop_on_signals(server: RunningSimulator) -> None:
 
 
 def _at_end_of_input(stop: Callable[[], None]) -> None:
-    while sys.stdin.buffer.read(4096):
+    while os.read(0, 4096):  # not sys.stdin: Python cannot end while a thread waits for its lock
         pass
     stop()
 
