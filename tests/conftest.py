@@ -3,6 +3,8 @@
 `make check` runs the fast tests, `make test` the slow ones as well, `make prove` the proofs.
 """
 
+import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +55,16 @@ def folder_of(item: pytest.Item) -> str:
     """Return the first of FOLDERS that holds a test."""
     folder = f"{item.path.parent.relative_to(TESTS).as_posix()}/"
     return next(name for name in FOLDERS if not name or folder.startswith(f"{name}/"))
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Undo `log.start`, which sets up the process of a deployment: the next test is another one."""
+    logger, hook = logging.getLogger("millrace"), sys.excepthook
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
+    sys.excepthook = hook
 
 
 @pytest.fixture(scope="session")

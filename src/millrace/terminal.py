@@ -5,6 +5,7 @@ Every line that a command prints goes through `printable`; a program's own line 
 
 import io
 import json
+import logging
 import re
 import sys
 from collections.abc import Iterator
@@ -42,12 +43,17 @@ def _escaped(mark: str) -> str:
 
 @contextmanager
 def library_prints() -> Iterator[None]:
-    """Send what a library prints to standard error, each line indented and printable: the answer is the command's."""
-    stream = _PrintableErrors()
+    """Send what a library prints to standard error, each line indented and printable: the answer is the command's.
+
+    A log of its own that it cannot write, on a full disk, is no traceback for each of its lines.
+    """
+    stream, complains = _PrintableErrors(), logging.raiseExceptions
+    logging.raiseExceptions = False
     try:
         with redirect_stdout(stream):
             yield
     finally:
+        logging.raiseExceptions = complains
         stream.end()
 
 
