@@ -58,15 +58,20 @@ def library_prints() -> Iterator[None]:
 
 
 class _PrintableErrors(io.TextIOBase):
-    """Standard error, whose lines are indented and made printable."""
+    """Standard error, whose lines are indented and made printable; of a traceback there is only its last line."""
 
     def __init__(self) -> None:
         self._begun = ""
+        self._is_traceback = False
 
     def write(self, text: str) -> int:
         """Print the lines that are complete, and keep the rest."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
+            is_begun = line.endswith("Traceback (most recent call last):")
+            self._is_traceback = is_begun or (self._is_traceback and line[:1] in ("", " "))
+            if self._is_traceback:
+                continue
             sys.stderr.write(f"  {printable(line)}\n" if line.strip() else "\n")
         return len(text)
 
