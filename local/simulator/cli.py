@@ -221,7 +221,8 @@ def _stop_on_signals(server: RunningSimulator) -> None:
 
 
 def _at_end_of_input(stop: Callable[[], None]) -> None:
-    while os.read(0, 4096):  # not sys.stdin: Python cannot end while a thread waits for its lock
+    # Not by sys.stdin, whose lock this thread would hold when the interpreter ends.
+    while os.read(0, 4096):
         pass
     stop()
 

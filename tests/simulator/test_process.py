@@ -64,6 +64,14 @@ def test_it_ends_with_its_parent(start: Start) -> None:
     assert process.wait(timeout=300) == 0
 
 
+def test_homes_are_written_while_the_parent_lives(start: Start, tmp_path: Path) -> None:
+    process = start("homes", "--exit-with-parent", "--out", str(tmp_path / "homes"), *SMALL[2:])
+    assert process.wait(timeout=300) == 0
+    assert process.stderr
+    assert process.stderr.read() == ""
+    assert len(list((tmp_path / "homes").iterdir())) == 2
+
+
 def test_the_writing_of_homes_ends_with_its_parent(start: Start, tmp_path: Path) -> None:
     world = ("--developers", "2000", "--days", "400")  # more than can be written before its input ends
     process = start("homes", "--exit-with-parent", "--out", str(tmp_path / "homes"), *world)
