@@ -87,6 +87,11 @@ class Watcher(logging.Handler):
                 self._show("load", f"{self._objects:,} objects")
             case "quarantined":
                 self.say(f"  quarantined {fields['object']}: {fields['error']}")
+            case "raw table mended":
+                column = f"{fields['column']} is {fields['renamed_to']} now"
+                self.say(f"  raw.{table} had a column of a name that DuckDB keeps, {column}; {fields['advice']}")
+            case "waiting for the warehouse":
+                self.say(f"  {fields['why']}: waiting, {fields['at_most_s']:.0f} s at most")
 
     def _show(self, step: str, note: str, total: int | None = None, advance: int = 0) -> None:
         step, note = printable(step), printable(note)

@@ -75,10 +75,11 @@ def _mend(connection: duckdb.DuckDBPyConnection, table: Table, stored: dict[str,
     repeated = connection.execute(duckdb_merge.remove_repeated(Merge(table, renamed, {}, ""))).fetchall()[0][0]
     to_load = connection.execute(_FORGET_DROPS, [table.name]).fetchall()[0][0]
     log.warning(
-        "raw table mended: rows of earlier loads may be missing; run with --full-refresh, then with --drops",
+        "raw table mended",
         table=table.name,
         column=name,
         renamed_to=free,
         repeated_rows_removed=repeated,
         dropped_files_to_load_again=to_load,
+        advice="rows of earlier loads may be missing: run with --full-refresh, then with --drops",
     )
