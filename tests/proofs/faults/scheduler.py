@@ -21,7 +21,7 @@ from millrace.errors import MillraceError
 T = TypeVar("T")
 Agenda = deque[tuple[str, Callable[[], None]]]
 _TICK_S = 0.01  # every call takes time
-_SKEWS_S = (0, 400, -400)  # of a handler's clock: two of them differ by less than what cannot be true (MOST_AHEAD)
+_SKEWS_S = (0, 400, -400)  # of a handler's clock; two of them differ by less than MOST_AHEAD
 _PAUSE_S = 1200.0  # longer than any lease
 _MOST_COPIES = 5
 _SLOW = (0, 15, 100)  # decisions that go to others while they can
