@@ -65,6 +65,7 @@ def probe_source() -> None:
 def connect(settings: Mapping[str, str]) -> Pipeline:
     """Serve every function with these settings, and let the lake announce its objects."""
     config.use(settings)
+    wiring.bus_at.cache_clear()  # what was subscribed to it served another data directory
     load = LoadConfig.from_env()
     bus, job = wiring.bus_at(settings["MILLRACE_BUS"]), wiring.job_at(load.job)
     lake, quarantine = wiring.lake_at(load.lake), wiring.lake_at(load.quarantine)
