@@ -25,8 +25,6 @@ def sweep(_: Request) -> dict[str, int]:
     """Answer the scheduler: ask again for whatever has no fact; gives how much of each there was."""
     with answers.answering("sweep"):
         loader, bus = wiring.loader_of(CONFIG), wiring.bus_at(CONFIG.bus)
-        due = quarantine.retry_due(loader)
-        drops = recovery.recover_if_due(loader, bus)
+        found = [*quarantine.retry_due(loader), *recovery.recover_if_due(loader, bus)]
         swept = sweeping.sweep(loader.lake, bus, loader.warehouse, loader.clock(), sweeping.Patience())
-        objects = len(swept.objects) + len(drops) + len(due)
-        return {"tasks": len(swept.tasks), "objects": objects, "failed": len(swept.failed)}
+        return {"tasks": len(swept.tasks), "objects": len(swept.objects) + len(found), "failed": len(swept.failed)}
