@@ -11,7 +11,7 @@ locals {
       meta = {
         DROPS         = ["READ", "WRITE"]
         LAKE          = ["USAGE"]
-        LOADS         = ["INSERT", "SELECT"]
+        LOADS         = ["INSERT", "SELECT", "UPDATE"] # it corrects the times of rows that were stamped ahead
         LOAD_SEQ      = ["USAGE"]
         PARQUET       = ["USAGE"]
         (local._turn) = ["SELECT", "UPDATE"]

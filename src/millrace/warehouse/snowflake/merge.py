@@ -251,8 +251,8 @@ def forget_untrue(table: Table) -> str:
     return (
         "UPDATE META.LOADS SET EXTRACTED_AT = CASE WHEN LOADED_AT < CAST(? AS TIMESTAMP_NTZ(6)) THEN LOADED_AT "
         "ELSE CAST(? AS TIMESTAMP_NTZ(6)) END "
-        f"WHERE TABLE_NAME = '{table.name}' AND EXTRACTED_AT > CAST(? AS TIMESTAMP_NTZ(6)) AND NOT EXISTS "
-        f"(SELECT 1 FROM {raw(table)} WHERE {quoted(EXTRACTED_AT)} > CAST(? AS TIMESTAMP_NTZ(6)))"
+        f"WHERE TABLE_NAME = '{table.name}' AND EXTRACTED_AT > CAST(? AS TIMESTAMP_NTZ(6)) AND 0 = "
+        f"(SELECT COUNT(*) FROM {raw(table)} WHERE {quoted(EXTRACTED_AT)} > CAST(? AS TIMESTAMP_NTZ(6)))"
     )
 
 
