@@ -49,13 +49,21 @@ resource "google_cloud_run_v2_job_iam_member" "load_starts_builds" {
   member   = module.load.member
 }
 
+# So does the sweep, after it loaded what had been set aside until its time came.
+resource "google_cloud_run_v2_job_iam_member" "sweep_starts_builds" {
+  name     = module.dbt_runner.name
+  location = var.region
+  role     = local.job_starter
+  member   = module.sweep.member
+}
+
 module "sweep" {
   source = "./modules/function"
 
-  description = "Asks again for what was lost on the way, so that every run ends."
+  description = "Asks again for what was lost on the way, so that every run ends, and loads what the warehouse lacks."
   entry_point = "sweep"
   environment = merge(local._load_environment, { MILLRACE_WAREHOUSE = module.snowflake.addresses["SWEEPER"] })
-  memory      = "1Gi"
+  memory      = "2Gi"
   name        = "sweep"
   package     = google_storage_bucket_object.function["load"]
   platform    = local.function_defaults
@@ -65,9 +73,12 @@ module "sweep" {
   }
   secrets = local.snowflake_secrets["SWEEPER"]
   storage = {
-    read-lake       = { bucket = local.lake, role = "roles/storage.objectViewer" }
-    create-final    = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/final.json" }
-    replace-cursors = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "state/" }
+    read-lake         = { bucket = local.lake, role = "roles/storage.objectViewer" }
+    create-final      = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/final.json" }
+    replace-cursors   = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "state/" }
+    replace-requested = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "build/requested.json" }
+    read-quarantine   = { bucket = module.lake.quarantine_bucket, role = "roles/storage.objectViewer" }
+    create-quarantine = { bucket = module.lake.quarantine_bucket, role = "roles/storage.objectCreator", prefix = "quarantine/" }
   }
 
   depends_on = [

@@ -8,7 +8,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "src"))
 
 from millrace.tables import EXTRACTED  # noqa: E402 the package is not installed, only checked out
-from millrace.warehouse.snowflake.objects import META  # noqa: E402
+from millrace.warehouse.snowflake.objects import ADDED, META  # noqa: E402
 from millrace.warehouse.snowflake.pipes import PIPES  # noqa: E402
 
 FOLDER = PROJECT / "terraform"
@@ -17,7 +17,11 @@ FOLDER = PROJECT / "terraform"
 def exported() -> dict[str, str]:
     """Give the text of each file: the tables with their parents (null: none), what makes META, and the pipes."""
     tables = {name: {"parent": EXTRACTED[name].parent} for name in sorted(EXTRACTED)}
-    return {"tables.json": _to_json(tables), "snowflake.json": _to_json(META), "pipes.json": _to_json(PIPES)}
+    return {
+        "tables.json": _to_json(tables),
+        "snowflake.json": _to_json({"made": META, "added": ADDED}),
+        "pipes.json": _to_json(PIPES),
+    }
 
 
 def _to_json(values: object) -> str:

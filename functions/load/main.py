@@ -6,7 +6,7 @@ from flask import Request
 
 from millrace import config, log, wiring
 from millrace.bus import answers, events, guard
-from millrace.load import handler, quarantine, recovery, sweep as sweeping
+from millrace.load import handler, recovery
 
 log.start(config.project())
 CONFIG = config.LoadConfig.from_env()
@@ -24,7 +24,4 @@ def load(event: CloudEvent) -> None:
 def sweep(_: Request) -> dict[str, int]:
     """Answer the scheduler: ask again for whatever has no fact; gives how much of each there was."""
     with answers.answering("sweep"):
-        loader, bus = wiring.loader_of(CONFIG), wiring.bus_at(CONFIG.bus)
-        found = [*quarantine.retry_due(loader), *recovery.recover_if_due(loader, bus)]
-        swept = sweeping.sweep(loader.lake, bus, loader.warehouse, loader.clock(), sweeping.Patience())
-        return {"tasks": len(swept.tasks), "objects": len(swept.objects) + len(found), "failed": len(swept.failed)}
+        return recovery.mend(wiring.loader_of(CONFIG), wiring.bus_at(CONFIG.bus))

@@ -75,6 +75,7 @@ def provision(address: Address, lake: str) -> None:
             connection.cursor().execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         for statement in (
             *objects.META.values(),
+            *objects.ADDED.values(),
             f"CREATE STAGE IF NOT EXISTS {objects.LAKE} URL = '{lake}'",
             f"CREATE STAGE IF NOT EXISTS {objects.DROPS}",
             f"CREATE FILE FORMAT IF NOT EXISTS {objects.PARQUET} TYPE = PARQUET USE_LOGICAL_TYPE = TRUE",

@@ -46,6 +46,10 @@ run "everything_that_the_work_needs_and_no_more" {
     error_message = "what is noted is neither made twice nor dropped"
   }
   assert {
+    condition     = { for key, each in snowflake_execute.columns : key => each.execute } == { "LOADS.CRC32C" = "ALTER TABLE MILLRACE.META.LOADS ADD COLUMN IF NOT EXISTS CRC32C VARCHAR" }
+    error_message = "tables of an older version get what they lack"
+  }
+  assert {
     condition     = strcontains(snowflake_execute.keeps_data.revert, "RAISE")
     error_message = "a destroy is refused"
   }
@@ -70,8 +74,8 @@ run "everything_that_the_work_needs_and_no_more" {
     error_message = "what dbt notes of its marts is the builder's, and readers see how far they are"
   }
   assert {
-    condition     = output.addresses["SWEEPER"] == "snowflake://acme-millrace/MILLRACE?user=MILLRACE_SWEEPER&role=MILLRACE_SWEEPER&warehouse=MILLRACE"
-    error_message = "an address names the user and its role"
+    condition     = output.addresses["SWEEPER"] == "snowflake://acme-millrace/MILLRACE?user=MILLRACE_SWEEPER&role=MILLRACE_LOADER&warehouse=MILLRACE"
+    error_message = "an address names the user and its role: the sweep loads"
   }
 }
 

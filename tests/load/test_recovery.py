@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from millrace.bus.in_process import LocalBus
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.lake.names import CursorKey
-from millrace.load import recovery, sweep
+from millrace.load import recovery
 from millrace.load.handler import Loader
 from millrace.runs import build_requests
-from millrace.runs.comparison import compare, read_compared
+from millrace.runs.comparison import compare, note_compared, read_compared
 from millrace.tables import TABLES
 from millrace.warehouse import Batch
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -76,9 +77,15 @@ def loader(lake: LocalLake, warehouse: DuckDBWarehouse, now: datetime = NOW) -> 
 
 def sweep_all(lake: LocalLake, warehouse: DuckDBWarehouse, now: datetime = NOW) -> list[str]:
     """Do what the function `sweep` does; gives the objects that were announced."""
-    announced = recovery.recover_if_due(loader(lake, warehouse, now), LocalBus())
-    sweep.sweep(lake, LocalBus(), warehouse, now, sweep.Patience())
-    return [version.name for version in announced]
+    announced: list[str] = []
+
+    class Heard(LocalBus):
+        def publish(self, topic: str, data: Mapping[str, object], attributes: Mapping[str, str]) -> None:
+            announced.append(attributes["objectId"])
+
+    counted = recovery.mend(loader(lake, warehouse, now), Heard())
+    assert counted == {"tasks": 0, "objects": len(announced), "failed": 0}
+    return announced
 
 
 def drop(lake: LocalLake, name: str, key: str = "a") -> StoredObject:
@@ -114,7 +121,7 @@ def test_a_healthy_sweep_reads_as_little_for_many_runs_as_for_few(
     lake.asked.clear()
     warehouse.whole = 0
     assert sweep_all(lake, warehouse, NOW + timedelta(hours=2)) == []
-    assert (lake.asked, warehouse.whole) == ({"read": 3, "list": 2}, 0)
+    assert (lake.asked, warehouse.whole) == ({"read": 4, "list": 3}, 0)
 
 
 def test_a_sweep_announces_what_was_dropped_and_what_an_older_warehouse_lacks(
@@ -138,6 +145,19 @@ def test_once_a_day_everything_is_compared(lake: CountingLake, warehouse: Counti
     drop(lake, part, "c")
     assert sweep_all(lake, warehouse, NOW + timedelta(hours=1)) == []
     assert sweep_all(lake, warehouse, NOW + timedelta(hours=25)) == [part]
+
+
+@pytest.mark.parametrize("at", [(NOW + timedelta(days=4000)).isoformat(), "2026-11-28T00:00:00", "soon"])
+def test_a_time_that_cannot_be_puts_no_comparison_off(
+    lake: CountingLake, warehouse: CountingWarehouse, at: str
+) -> None:
+    load(warehouse, lake, drop(lake, "drop/repos/one.parquet"))
+    assert sweep_all(lake, warehouse) == []
+    noted = read_compared(lake)
+    note_compared(lake, replace(noted, compared_at=at))
+    part = f"raw/repos/dt=2026-11-20/run={T0:%Y%m%dT%H%M%SZ}/repos-00000.parquet"
+    drop(lake, part, "c")
+    assert sweep_all(lake, warehouse, NOW + timedelta(hours=1)) == [part]
 
 
 def test_a_copied_lake_is_known_by_name_and_checksum(

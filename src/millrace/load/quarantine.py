@@ -115,11 +115,7 @@ class Discarded:
 
 def entries(desk: Desk, state: State | None = "open") -> list[Entry]:
     """Give what lies in quarantine in that state (None: in any), oldest first."""
-    held: dict[str, dict[str, StoredObject]] = {}
-    for stored in desk.quarantine.list(_FOLDER):
-        if match := _NAME.fullmatch(stored.version.name):
-            held.setdefault(match[1], {})[match[2] or ""] = stored
-    found = [_entry(desk, entry_id, files) for entry_id, files in held.items()]
+    found = [_entry(desk, entry_id, files) for entry_id, files in _held(desk).items()]
     chosen = [entry for entry in found if state in (None, entry.state)]
     return sorted(chosen, key=lambda entry: (entry.set_aside_at or "", entry.id))
 
@@ -164,15 +160,21 @@ def retry(desk: Loader, entry_id: str) -> Retried:
     return Retried(replace(entry, state="loaded"), load, None, f"{load.rows_read:,} rows loaded: {changed}")
 
 
-def retry_due(desk: Loader) -> list[Retried]:
-    """Load what was set aside because its time had not come, and has come since; what cannot be loaded stays."""
-    retried = []
-    for entry in entries(desk):
-        if entry.stamped_at is not None and _has_come(entry.stamped_at, desk.clock()):
-            try:
-                retried.append(retry(desk, entry.id))
-            except ConfigError as error:
-                log.warning("not loaded from quarantine", id=entry.id, error=str(error))
+def retry_due(desk: Loader, since: datetime | None = None) -> list[Retried]:
+    """Load what was set aside because its time had not come, and has come since; what cannot be loaded stays.
+
+    `since` leaves out what had come by then: somebody tried it. The ledger is asked of what is left, and of no more.
+    """
+    retried, now = [], desk.clock()
+    for entry_id, files in _held(desk).items():
+        stamp = _stamped_at(desk, files)
+        if stamp is None or not _has_come(stamp, now) or (since is not None and _has_come(stamp, since)):
+            continue
+        try:
+            if _entry(desk, entry_id, files).state == "open":
+                retried.append(retry(desk, entry_id))
+        except ConfigError as error:
+            log.warning("not loaded from quarantine", id=entry_id, error=str(error))
     return retried
 
 
@@ -227,6 +229,15 @@ class _Settled:
         return replace(copy, version=entry.version) if copy else entry
 
 
+def _held(desk: Desk) -> dict[str, dict[str, StoredObject]]:
+    """Give the files of each entry, by the ends of their names."""
+    held: dict[str, dict[str, StoredObject]] = {}
+    for stored in desk.quarantine.list(_FOLDER):
+        if match := _NAME.fullmatch(stored.version.name):
+            held.setdefault(match[1], {})[match[2] or ""] = stored
+    return held
+
+
 def _has_come(stamp: str, now: datetime) -> bool:
     try:
         return datetime.fromisoformat(stamp) <= now
@@ -262,15 +273,17 @@ def _entry(desk: Desk, entry_id: str, files: dict[str, StoredObject]) -> Entry:
         rows=noted.rows_quarantined if noted else None,
         set_aside_at=noted.loaded_at.isoformat() if noted else None,
         attempts=1 + sum(suffix.startswith(".retry-") for suffix in files),
-        stamped_at=_stamped_at(desk, told, files),
+        stamped_at=_stamped_at(desk, files, told),
     )
     if _loaded(desk, entry, copy.version if copy else None) is not None:
         return replace(entry, state="loaded")
     return replace(entry, state="discarded") if ".discarded.json" in files else entry
 
 
-def _stamped_at(desk: Desk, told: dict[str, object], files: dict[str, StoredObject]) -> str | None:
+def _stamped_at(desk: Desk, files: dict[str, StoredObject], told: dict[str, object] | None = None) -> str | None:
     """Give which time has to come before it can be loaded; None when it failed for another reason since."""
+    if told is None:
+        told = _read(desk, files[".json"]) if ".json" in files else {}
     if "stamped_at" not in told:
         return None
     failures = [_read(desk, stored) for suffix, stored in files.items() if suffix.startswith(".retry-")]

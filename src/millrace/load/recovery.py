@@ -11,7 +11,7 @@ from millrace import log, runs
 from millrace.bus import Bus
 from millrace.bus.events import announce
 from millrace.lake import Lake, ObjectVersion, StoredObject
-from millrace.load import sweep
+from millrace.load import quarantine, sweep
 from millrace.load.handler import Loader
 from millrace.runs import build_requests
 from millrace.runs.comparison import LOADED, Compared, compare, note_compared, read_compared
@@ -28,6 +28,14 @@ class Forgotten:
     table: str
     rows: int
     known: int
+
+
+def mend(loader: Loader, bus: Bus) -> dict[str, int]:
+    """Load or ask again for all that was lost on the way; gives how many tasks, objects and runs that were given up."""
+    noted = read_compared(loader.lake)
+    found = [*quarantine.retry_due(loader, last_compared(noted, loader.clock())), *recover_if_due(loader, bus)]
+    swept = sweep.sweep(loader.lake, bus, loader.warehouse, loader.clock(), sweep.Patience())
+    return {"tasks": len(swept.tasks), "objects": len(swept.objects) + len(found), "failed": len(swept.failed)}
 
 
 def recover(lake: Lake, bus: Bus, warehouse: Warehouse, prefixes: Sequence[str] = LOADED) -> list[ObjectVersion]:
@@ -52,7 +60,7 @@ def recover_if_due(loader: Loader, bus: Bus) -> list[ObjectVersion]:
     generation = max((stored.version.generation for stored in dropped), default=0)
     extent = warehouse.extent()
     is_whole = extent.load_seq >= max(noted.load_seq, build_requests.requested(lake) or 0)
-    is_fresh = now - datetime.fromisoformat(noted.compared_at) < _BELIEVED
+    is_fresh = last_compared(noted, now) is not None
     if is_whole and extent.objects >= noted.objects and is_fresh:
         if (len(dropped), generation) == (noted.dropped, noted.generation):
             return []
@@ -69,6 +77,12 @@ def recover_if_due(loader: Loader, bus: Bus) -> list[ObjectVersion]:
         is_daily = compared_at != noted.compared_at
         note_compared(lake, replace(known, run_id="") if is_daily else known)  # then the next sweep looks at all runs
     return announced
+
+
+def last_compared(noted: Compared, now: datetime) -> datetime | None:
+    """Give when everything was compared; None when that is due: a day later, or if a clock was wrong."""
+    at = datetime.fromisoformat(noted.compared_at)
+    return at if timedelta(0) <= now - at < _BELIEVED else None
 
 
 def lacking(lake: Lake, warehouse: Warehouse, prefixes: Sequence[str] = LOADED) -> Sequence[StoredObject]:

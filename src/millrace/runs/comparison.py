@@ -8,7 +8,9 @@ import contextlib
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from millrace import runs
 from millrace.errors import BadObject
@@ -56,9 +58,16 @@ class Compared:
 def read_compared(lake: Lake) -> Compared:
     """Return what was noted last; nothing is known where nothing can be read."""
     try:
-        return parsed(lake.read(_COMPARED)[0], _COMPARED, lambda fields: Compared(**fields))
+        return parsed(lake.read(_COMPARED)[0], _COMPARED, _compared)
     except (ObjectMissing, Damaged):
         return Compared()
+
+
+def _compared(fields: dict[str, Any]) -> Compared:
+    at = datetime.fromisoformat(fields["compared_at"])
+    if at.tzinfo is None:
+        raise ValueError("compared_at has no zone")
+    return Compared(**fields)
 
 
 def note_compared(lake: Lake, compared: Compared) -> None:

@@ -18,11 +18,6 @@ locals {
       }
       reads = []
     }
-    SWEEPER = {
-      schemas = { META = ["USAGE"] }
-      meta    = { LOADS = ["SELECT"] }
-      reads   = []
-    }
     BUILDER = {
       schemas = {
         INTERMEDIATE = ["CREATE TABLE", "CREATE VIEW", "USAGE"]
@@ -69,7 +64,7 @@ locals {
 }
 
 resource "snowflake_account_role" "this" {
-  for_each = toset(["BUILDER", "LOADER", "READER", "SWEEPER"])
+  for_each = toset(["BUILDER", "LOADER", "READER"])
   name     = "MILLRACE_${each.value}"
 }
 
@@ -118,7 +113,7 @@ resource "snowflake_grant_privileges_to_account_role" "meta" {
     object_name = "${local._named["META"]}.\"${each.value.name}\""
   }
 
-  depends_on = [snowflake_execute.meta, snowflake_execute.parquet, snowflake_stage.drops, snowflake_stage.lake]
+  depends_on = [snowflake_execute.columns, snowflake_execute.meta, snowflake_execute.parquet, snowflake_stage.drops, snowflake_stage.lake]
 }
 
 resource "snowflake_grant_privileges_to_account_role" "tables" {

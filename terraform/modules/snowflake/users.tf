@@ -1,6 +1,7 @@
-# Who signs in: the account of a function or job, each by a role of its own, the API by that of readers; by its own identity or, where that cannot be, by a key. No password.
+# Who signs in: the account of a function or job, each as a user of its own. The API acts by the role of readers, and the
+# sweep by that of the loader: it loads what the warehouse lacks. By its own identity or, where that cannot be, by a key. No password.
 locals {
-  _acts_by             = { for user in keys(var.subjects) : user => local._roles[user == "API" ? "READER" : user] }
+  _acts_by             = { for user in keys(var.subjects) : user => local._roles[lookup({ API = "READER", SWEEPER = "LOADER" }, user, user)] }
   _statement_timeout_s = { API = 30, BUILDER = 3600, LOADER = 300, SWEEPER = 300 }
   _idle_minutes        = { API = 5, BUILDER = 60, LOADER = 5, SWEEPER = 5 } # one of dbt's sessions may wait for another's model
   _policies            = { for user in keys(var.subjects) : user => "${local.meta_schema}.SESSIONS_OF_${user}" }

@@ -19,6 +19,7 @@ _OTHERS = {
     "google_cloud_run_v2_service_iam_member.caller": ("call-{who}", "call", "function `{who}`"),
     "google_cloud_run_v2_service_iam_member.invokers": ("{who} readers", "call", "function `{who}`"),
     "google_cloud_run_v2_job_iam_member.load_starts_builds": ("load", "start, look at", "job `{name}`"),
+    "google_cloud_run_v2_job_iam_member.sweep_starts_builds": ("sweep", "start, look at", "job `{name}`"),
     "google_storage_bucket_iam_member.build_reads": ("build-images", "read", "packages"),
     "google_artifact_registry_repository_iam_member.build_writes": ("build-images", "read, push", "images"),
     "google_project_iam_member.build_reads_copies": ("build-images", "read", "the platform's copies of packages"),

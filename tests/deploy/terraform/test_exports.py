@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.deploy.terraform.rig import PROJECT
 
 from millrace.tables import EXTRACTED
-from millrace.warehouse.snowflake.objects import META, SCHEMAS
+from millrace.warehouse.snowflake.objects import ADDED, META, SCHEMAS
 from millrace.warehouse.snowflake.pipes import PIPES
 
 TERRAFORM = PROJECT / "terraform"
@@ -28,7 +28,7 @@ def test_the_exported_tables_are_those_of_the_registry() -> None:
 
 
 def test_the_exported_statements_are_those_of_the_code() -> None:
-    assert json.loads((TERRAFORM / "snowflake.json").read_text()) == META, (
+    assert json.loads((TERRAFORM / "snowflake.json").read_text()) == {"made": META, "added": ADDED}, (
         "run: .venv/bin/python terraform/write_tables.py"
     )
 

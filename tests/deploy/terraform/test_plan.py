@@ -106,7 +106,19 @@ def test_the_loader_only_adds_to_the_quarantine(plan: Plan) -> None:
         verb for verb in ("create", "get", "list", "delete") if may(plan, "load", verb, "quarantine/a", "quarantine")
     }
     assert allowed == {"create", "list"}
-    assert {right.who for right in storage_rights(plan) if right.bucket == "quarantine"} == {"api", "load"}
+    assert {right.who for right in storage_rights(plan) if right.bucket == "quarantine"} == {"api", "load", "sweep"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "is_allowed"),
+    [
+        pytest.param("get", True, id="the sweep reads what was stamped ahead when its time has come"),
+        pytest.param("create", True, id="and notes that it failed again"),
+        pytest.param("delete", False, id="nothing in quarantine is deleted or replaced by it"),
+    ],
+)
+def test_the_sweep_loads_from_quarantine_and_takes_nothing_away(plan: Plan, verb: str, is_allowed: bool) -> None:
+    assert may(plan, "sweep", verb, "quarantine/a", "quarantine") is is_allowed
 
 
 @pytest.mark.parametrize(
@@ -173,7 +185,7 @@ def test_each_deployable_signs_in_to_snowflake_as_its_own_user(plan: Plan) -> No
             ("api", "API", "READER"),
             ("dbt-runner", "BUILDER", "BUILDER"),
             ("load", "LOADER", "LOADER"),
-            ("sweep", "SWEEPER", "SWEEPER"),
+            ("sweep", "SWEEPER", "LOADER"),
         )
     }
 
@@ -277,7 +289,8 @@ def test_the_costs_are_those_of_the_plan(plan: Plan) -> None:
 
 def test_every_alert_has_an_entry_under_its_title(plan: Plan) -> None:
     titles = {planned["display_name"] for _, planned in resources(plan, "google_monitoring_alert_policy")}
-    entries = set(re.findall(r"^### (.*)$", OPERATIONS, re.M))
+    alerts = OPERATIONS.split("\n## Alerts\n")[1].split("\n## ")[0]
+    entries = set(re.findall(r"^### (.*)$", alerts, re.M))
     assert {entry for title in titles for entry in entries if title.startswith(entry)} == entries
     assert [title for title in titles if not title.startswith(tuple(entries))] == []
 

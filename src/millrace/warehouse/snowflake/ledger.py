@@ -46,9 +46,13 @@ def entries(execute: Execute) -> list[LedgerEntry]:
 
 
 def extent(execute: Execute) -> Extent:
-    """Give how much the ledger knows."""
-    load_seq, objects = execute("SELECT COALESCE(MAX(LOAD_SEQ), 0), COUNT(*) FROM META.LOADS")[0]
-    return Extent(int(load_seq), int(objects))
+    """Give how much the ledger knows.
+
+    MAX and COUNT(*) of a whole table, bare: Snowflake answers them from what it has noted of the table, while the
+    warehouse sleeps.
+    """
+    load_seq, objects = execute("SELECT MAX(LOAD_SEQ), COUNT(*) FROM META.LOADS")[0]
+    return Extent(int(load_seq or 0), int(objects))
 
 
 def loads_of(execute: Execute, run_id: str) -> list[LedgerEntry]:
