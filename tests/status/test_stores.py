@@ -135,7 +135,7 @@ def test_a_run_that_starts_while_somebody_looks_has_the_warehouse_a_moment_later
 def test_a_copy_that_is_older_than_what_was_asked_for_does_not_pretend_to_know_the_lag(world: World) -> None:
     world.use(3)
     with held(world.place.warehouse):
-        now, later = world.look(-3600), world.look(60)
+        now, later = world.look(-600), world.look(60)
     assert (now.health, later.health) == ("syncing", "stale")
     assert (later.lag_events, later.lag_rows, later.lag_seconds) == (None, None, None)
     assert "published through 2, 3 is requested" in later.reasons[0]
