@@ -177,6 +177,17 @@ def test_a_copied_lake_is_known_by_name_and_checksum(
     assert warehouse.count(TABLES["repos"]) == 1
 
 
+@pytest.mark.parametrize("run_id", ["20370101T000000Z", "zzz"])
+def test_a_run_of_a_clock_that_was_ahead_hides_no_other(
+    lake: CountingLake, warehouse: CountingWarehouse, run_id: str
+) -> None:
+    runs.start(lake, LocalBus(), runs.Order(NOW - timedelta(hours=2)))
+    assert sweep_all(lake, warehouse, NOW - timedelta(hours=2)) == []
+    note_compared(lake, replace(read_compared(lake), run_id=run_id))
+    asked = recovery.mend(loader(lake, warehouse), LocalBus())
+    assert asked["tasks"] > 0
+
+
 @pytest.mark.parametrize("content", [b"full_name\n1\n", b""], ids=["other bytes", "none"])
 def test_another_content_under_a_known_name_is_another_object(
     lake: CountingLake, warehouse: CountingWarehouse, tmp_path: Path, content: bytes
@@ -208,3 +219,10 @@ def test_a_new_warehouse_begins_its_requests_anew(lake: CountingLake, warehouse:
     assert isinstance(wanted.job, RequestedBuilds)
     assert wanted.job.requests == [None]
     assert read_compared(lake).run_id == ""
+
+
+@pytest.mark.parametrize("run_id", ["99999999T999999Z", "20260230T000000Z", "00000000T000000Z"])
+def test_a_plan_of_no_moment_stops_no_sweep(lake: CountingLake, warehouse: CountingWarehouse, run_id: str) -> None:
+    lake.write(f"runs/{run_id}/plan.json", b"{}", 0)
+    runs.start(lake, LocalBus(), runs.Order(NOW - timedelta(hours=2)))
+    assert recovery.mend(loader(lake, warehouse), LocalBus())["tasks"] > 0

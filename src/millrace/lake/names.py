@@ -177,8 +177,8 @@ _DROP = re.compile(r"drop/([^/]*)/(.*)", re.DOTALL)
 
 
 def started_at(run_id: str) -> datetime:
-    """Return when a run was to start: its id says it."""
-    return datetime.strptime(run_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    """Return when a run was to start: its id says it. ValueError for what is no moment."""
+    return datetime.fromisoformat(run_id).astimezone(UTC)
 
 
 def parse(name: str) -> ObjectKey:
@@ -190,9 +190,11 @@ def parse(name: str) -> ObjectKey:
         raise BadObject("object_name", f"object name of more than {MAX_NAME_BYTES} bytes")
     if match := _RAW.fullmatch(name):
         table, day, run_id, task_id, number = match.groups()
-        return RawPart(_known(table, name, EXTRACTED), _day(day, name), run_id, task_id, int(number))
+        known = _known(table, name, EXTRACTED)
+        return RawPart(known, _day(day, name), _moment(run_id, name), task_id, int(number))
     if match := _RUN.fullmatch(name):
         run_id, which, folder, task_id = match.groups()
+        _moment(run_id, name)
         if task_id:
             return TaskKey(run_id, task_id) if folder == "tasks" else FailureKey(run_id, task_id)
         return PlanKey(run_id) if which == "plan" else FinalKey(run_id)
@@ -217,6 +219,14 @@ def _dropped(table: str, path: str, name: str) -> DroppedFile:
     if kind is None:
         raise BadObject("object_name", f"{name!r}: the name must end in {', '.join(KINDS)}")
     return DroppedFile(_known(table, name, TABLES), path, kind)
+
+
+def _moment(run_id: str, name: str) -> str:
+    try:
+        started_at(run_id)
+    except ValueError:
+        raise BadObject("object_name", f"{name!r}: {run_id} is no moment") from None
+    return run_id
 
 
 def _known(table: str, name: str, tables: dict[str, Table]) -> str:

@@ -67,6 +67,8 @@ def _compared(fields: dict[str, Any]) -> Compared:
     at = datetime.fromisoformat(fields["compared_at"])
     if at.tzinfo is None:
         raise ValueError("compared_at has no zone")
+    if fields["run_id"]:
+        names.started_at(fields["run_id"])
     return Compared(**fields)
 
 

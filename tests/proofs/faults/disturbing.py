@@ -1,14 +1,16 @@
-"""What people and machines do to a data directory: lose it, put an older one back, empty a file, copy the lake.
+"""What people and machines do: lose a warehouse, put an older one back, damage a file, fill the disk, set the clock.
 
 The rule: after the disturbance and one more plain run, the tables are those of a clean run.
 """
 
+import errno
 import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 from tests.proofs.faults.choices import Choices
+from tests.proofs.faults.nature import Ailment
 from tests.proofs.faults.world import BUCKET, World
 
 from millrace.tables import EXTRACTED
@@ -16,6 +18,22 @@ from millrace.tables import EXTRACTED
 _OF_RUNS = ("state/{table}.json", "runs/*/final.json", "runs/*/tasks/{table}.json", "runs/*/plan.json")
 _OF_BUILDS = ("build/lease.json", "build/requested.json", "state/compared.json")
 _CONTENTS = (b"", b'{"run_id":', b"[]\n")
+_LACKS = (errno.ENOSPC, errno.EROFS, errno.EMFILE, errno.EIO)
+_FOR_CALLS = (1, 5, 25)
+_WRONG_BY = (timedelta(days=4000), timedelta(days=1), timedelta(hours=-3), timedelta(days=-30))
+_HOSTILE = (
+    ("drop/commits/rowid.csv", b"commitHash,rowid\nx,1\n"),
+    ("drop/commits/load.csv", b"commitHash,_load_seq\nx,99999\n"),
+    ("drop/commits/case.csv", b"commitHash,COMMITHASH\nx,y\n"),
+    ("drop/commits/statement.csv", b'commitHash,"a""); DROP TABLE raw.commits; --"\nx,y\n'),
+    ("drop/commits/frozen.ndjson", b'{"commitHash": "x", "_extracted_at": "2099-01-01T00:00:00Z"}\n'),
+    ("drop/commits/clock.csv", b"commitHash,current_timestamp\nx,1\n"),
+    ("drop/commits/cut.parquet", b"PAR1\x15\x04PAR1"),
+    ("drop/commits/deep.ndjson", b'{"a":' * 3000 + b"1" + b"}" * 3000),
+    ("drop/nowhere/a.csv", b"a\n1\n"),
+    ("drop/commits/\x1b[2J.csv", b"commitHash\nx\n"),
+)
+OPERATION = "a disturbance"
 AFTERWARDS = timedelta(hours=25)  # by then a sweep has compared everything
 
 
@@ -28,6 +46,9 @@ def disturb(world: World, choices: Choices) -> str:
         _remove_an_object,
         _copy_the_lake,
         _lose_parts_and_loads,
+        _fail_for_a_while,
+        _run_with_a_wrong_clock,
+        _drop_a_hostile_file,
     ]
     return operations[choices.draw("what is done to the machine", len(operations))](world, choices)
 
@@ -39,19 +60,19 @@ def _forget_loads(world: World, choices: Choices) -> str:
     for table in EXTRACTED:
         world.engine.change(f"DELETE FROM raw.{table} WHERE _load_seq > {through}")  # noqa: S608
     world.engine.change(f"DELETE FROM meta.loads WHERE load_seq > {through}")  # noqa: S608
-    return f"the warehouse of load {through} of {newest} is put back"
+    return f"an older warehouse is put back: that of load {through} of {newest}"
 
 
 def _empty_an_object(world: World, choices: Choices) -> str:
     path = _chosen(world, choices)
     path.write_bytes(_CONTENTS[choices.draw("content", len(_CONTENTS))])
-    return f"{path.name} is damaged"
+    return f"an object is damaged: {path.name}"
 
 
 def _remove_an_object(world: World, choices: Choices) -> str:
     path = _chosen(world, choices)
     path.unlink(missing_ok=True)
-    return f"{path.name} is removed"
+    return f"an object is removed: {path.name}"
 
 
 def _chosen(world: World, choices: Choices) -> Path:
@@ -76,4 +97,35 @@ def _lose_parts_and_loads(world: World, choices: Choices) -> str:
         path.unlink()
     world.engine.change(f"DELETE FROM raw.{table} WHERE _run_id IS NOT NULL")  # noqa: S608
     world.engine.change(f"DELETE FROM meta.loads WHERE table_name = '{table}' AND run_id IS NOT NULL")  # noqa: S608
-    return f"{table} is lost in the lake and in the warehouse"
+    return f"a table is lost in the lake and in the warehouse: {table}"
+
+
+def _fail_for_a_while(world: World, choices: Choices) -> str:
+    """Let a run find no room, no right to write or no handles, at as many calls as drawn; then there is enough."""
+    lack = _LACKS[choices.draw("what is lacking", len(_LACKS))]
+    calls = _FOR_CALLS[choices.draw("for how long", len(_FOR_CALLS))]
+    world.scheduler.ailment = Ailment(lack, calls)
+    world.start()
+    world.scheduler.run()
+    world.scheduler.ailment = None
+    return f"{errno.errorcode[lack]}: at {calls} calls of a run"
+
+
+def _run_with_a_wrong_clock(world: World, choices: Choices) -> str:
+    """Let a run, and perhaps a sweep, have a clock that is wrong for all of it; then it is set."""
+    by = _WRONG_BY[choices.draw("how wrong the clock is", len(_WRONG_BY))]
+    world.scheduler.clock.advance(by.total_seconds())
+    world.start()
+    world.scheduler.run()
+    if choices.draw("a sweep with that clock", 2):
+        world.sweep()
+        world.scheduler.run()
+    world.scheduler.clock.advance(-by.total_seconds())
+    return f"a clock is wrong: by {by} for a run"
+
+
+def _drop_a_hostile_file(world: World, choices: Choices) -> str:
+    name, content = _HOSTILE[choices.draw("which file", len(_HOSTILE))]
+    world.raw_lake.write(name, content, 0)
+    world.scheduler.run()
+    return f"a hostile file is dropped: {name!r}"

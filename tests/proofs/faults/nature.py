@@ -1,13 +1,20 @@
 """What a schedule is made of: time, messages, handlers, and how rough it is."""
 
+import os
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+import duckdb
 from tests.proofs.faults.choices import Choices
 
 T = TypeVar("T")
+_NEEDING = (
+    "lake.write",
+    "lake.download",
+    *(f"warehouse:{verb}" for verb in ("COMMIT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER")),
+)
 
 
 class Violation(Exception):
@@ -35,6 +42,27 @@ class Clock:
     def monotonic(self) -> float:
         """Give seconds since 1970."""
         return (self._now - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
+
+
+@dataclass
+class Ailment:
+    """What a machine lacks for a while, `left` calls long: room on its disk, the right to write to it, file handles."""
+
+    number: int
+    left: int
+
+    def strikes(self, name: str) -> bool:
+        """Return whether a call needs what is lacking: whatever makes or opens a file."""
+        is_struck = self.left > 0 and name in _NEEDING
+        self.left -= is_struck
+        return is_struck
+
+    def failure(self, name: str) -> Exception:
+        """Return what the system says; DuckDB says it in an exception of its own."""
+        said = os.strerror(self.number)
+        if name.startswith("warehouse:"):
+            return duckdb.IOException(f'IO Error: Could not write file "warehouse.duckdb": {said}')
+        return OSError(self.number, said, name)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from tests.proofs.faults.boundaries import Crashed, outcomes
 from tests.proofs.faults.choices import Choices
-from tests.proofs.faults.nature import Clock, Handler, Message, Nature, Violation
+from tests.proofs.faults.nature import Ailment, Clock, Handler, Message, Nature, Violation
 
 from millrace.errors import MillraceError
 
@@ -46,6 +46,7 @@ class Scheduler:
         self.recover: Callable[[], bool] = lambda: False
         self.beat: Callable[[], None] = lambda: None
         self.is_calm = False
+        self.ailment: Ailment | None = None
         self._background_skew_s = 0
         self._handle = handle
         self._numbers = 0
@@ -73,6 +74,8 @@ class Scheduler:
         if handler is None:
             return act()
         self._pass(handler)
+        if self.ailment is not None and self.ailment.strikes(name):
+            raise self.ailment.failure(name)
         what, takes_effect, error = self._happening(handler, name)
         if error is None:
             return act()
@@ -88,6 +91,8 @@ class Scheduler:
         if handler is None:
             return
         self.crossed[name, "passed"] += 1
+        if self.ailment is not None and self.ailment.strikes(name):
+            raise self.ailment.failure(name)
         if self._draw(name, 2, self._fault_share(handler) / 4):
             self.faults += 1
             self.crossed[name, "crash before"] += 1

@@ -19,9 +19,7 @@ from tests.proofs.faults.source import GROWS, Source
 from tests.proofs.faults.world import World, folder
 
 from millrace.lake import ObjectMissing
-from millrace.runs import Order
 
-_HOUR_S = 3600.0
 _DATABASE = "warehouse.duckdb"
 DROPPED = "drop/commits/by hand.ndjson"
 
@@ -104,22 +102,33 @@ def _simulate(choices: Choices, scheduler_of: list[Scheduler]) -> None:
             is_next_read = choices.draw("no next run", 6) == 0  # it costs a third of the time
             if is_next_read or scope.grows_to_the_end:
                 with scheduler.calm():
-                    _start(world)()
+                    world.start()
                     scheduler.run()
                 checking.check(world, expected)
             if choices.draw("something is done to the machine", 2, 0.3):
                 _disturb(world, choices)
-                checking.check_after_disturbance(world, expected.tables)
+                growth = scope.more_runs + scope.grows_to_the_end + choices.draw("the source goes on", 2)
+                _end_as_usual(world, growth)
+                checking.check_after_disturbance(world, expected_tables(scope.seed, growth, scope.drops))
         finally:
             world.warehouse.close()
 
 
 def _disturb(world: World, choices: Choices) -> None:
-    """Do something to the machine, then let a day pass with a sweep, and one more run."""
+    """Do something to the machine."""
     with world.scheduler.calm():
-        world.scheduler.trace.append(disturbing.disturb(world, choices))
+        said = disturbing.disturb(world, choices)
+    world.scheduler.trace.append(said)
+    world.scheduler.crossed[disturbing.OPERATION, said.partition(":")[0]] += 1
+
+
+def _end_as_usual(world: World, growth: int) -> None:
+    """Let a day pass with a sweep, and one more run."""
+    with world.scheduler.calm():
+        while world.source.number < growth:
+            _grow(world)()
         world.scheduler.pass_time(disturbing.AFTERWARDS.total_seconds())
-        for act in (world.sweep, _start(world), world.sweep):
+        for act in (world.sweep, world.start, world.sweep):
             act()
             world.scheduler.run()
 
@@ -135,7 +144,7 @@ def _plan(world: World, choices: Choices, scope: Scope) -> None:
         if number:
             agenda.append((GROWS, _grow(world)))
             agenda.extend(drops[number - 1 : number])
-        agenda.append(("a run is due", _start(world)))
+        agenda.append(("a run is due", world.start))
         if choices.draw("a sweep between", 2, 0.2):
             agenda.append(("a sweep is due", world.sweep))
     if scope.grows_to_the_end:
@@ -149,15 +158,6 @@ def _grow(world: World) -> Callable[[], None]:
         world.source.grow()
 
     return grow
-
-
-def _start(world: World) -> Callable[[], None]:
-    def start() -> None:
-        world.scheduler.pass_time(_HOUR_S)  # more than clocks differ
-        order = Order(world.scheduler.clock(), full_refresh=bool(world.scheduler.trouble("full refresh", 2)))
-        world.scheduler.send("start", order, may_be_lost=False)
-
-    return start
 
 
 def _drop(world: World, number: int) -> Callable[[], None]:
@@ -209,7 +209,7 @@ def _clean_run(seed: int, growth: int, drops: int) -> Iterator[World]:
         world = World(place, scheduler, Source(seed, None, growth), place / _DATABASE)
         for number in range(drops):
             _drop(world, number + 1)()
-        _start(world)()
+        world.start()
         scheduler.run()
         try:
             yield world

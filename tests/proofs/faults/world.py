@@ -34,6 +34,7 @@ from millrace.tables import TABLES, Numbered, children_of
 from millrace.warehouse import parquet
 
 PARTS = PartLimits(rows=8, group_rows=4, batch_rows=4)
+_HOUR_S = 3600.0
 _PAGE_SIZE = 3
 BUCKET = "lake"
 _PATIENCE = Patience(timedelta(minutes=30), timedelta(days=5))
@@ -106,6 +107,12 @@ class World:
             self._sweep()
         else:
             self.builds.run(subject)
+
+    def start(self) -> None:
+        """Let a run be due, an hour after whatever was before: more than clocks differ."""
+        self.scheduler.pass_time(_HOUR_S)
+        order = runs.Order(self.scheduler.clock(), full_refresh=bool(self.scheduler.trouble("full refresh", 2)))
+        self.scheduler.send("start", order, may_be_lost=False)
 
     def sweep(self) -> None:
         """Let the scheduled sweep begin."""
