@@ -3,10 +3,12 @@
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from tests.collect.machine import Machine, outputs, response
 
 from millrace.collect.checkpoints import Store
 from millrace.collect.outbox import files
+from millrace.collect.shipping import ship
 from millrace.errors import TransientError
 from millrace.lake import ObjectExists, ObjectVersion, StoredObject
 from millrace.lake.names import DroppedFile, parse
@@ -74,3 +76,26 @@ def test_a_file_that_was_sent_and_not_yet_deleted_is_sent_once(machine: Machine)
     file.write_bytes(content)
     machine.ship()
     assert len(machine.sent()) == 1
+
+
+@pytest.mark.parametrize("what", ["its state is lost", "the machine has another name"])
+def test_what_waits_goes_to_the_folder_of_who_wrote_it(machine: Machine, what: str) -> None:
+    write(machine, 1)
+    with closing(Store.open(machine.state, "one")) as store:
+        writer = store.collector_id
+        machine.collector(store).collect()
+    (file,) = files(machine.spool)
+    if what == "its state is lost":
+        (machine.state / "state.sqlite").unlink()
+    with closing(Store.open(machine.state, "other")) as store:
+        assert store.collector_id != writer
+        (sent,) = ship(machine.spool, machine.lake, store.collector_id).sent
+    assert sent.version.name == f"drop/usage_events/{writer}/{file.name}"
+
+
+def test_what_no_collector_wrote_is_sent_and_judged_there(machine: Machine) -> None:
+    machine.spool.mkdir(parents=True)
+    (machine.spool / "00000001-0123456789abcdef.parquet").write_bytes(b"no parquet")
+    (sent,) = machine.ship().sent
+    with closing(Store.open(machine.state)) as store:
+        assert sent.version.name.startswith(f"drop/usage_events/{store.collector_id}/")

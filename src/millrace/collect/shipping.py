@@ -1,7 +1,12 @@
 """What the collector has put by, sent to the lake: each file once, in order, whenever the lake can be reached."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from millrace import log
 from millrace.collect.outbox import files
@@ -10,6 +15,7 @@ from millrace.lake import LakeWriter, ObjectExists, StoredObject
 from millrace.lake.names import DroppedFile
 
 TABLE = "usage_events"
+_PLAIN = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +30,15 @@ class Shipment:
 def ship(spool: Path, lake: LakeWriter, collector_id: str) -> Shipment:
     """Send the files of the spool, the oldest first; one is deleted once the lake has it.
 
-    A collector may only create objects. As an object's name has the hash of its content, one that exists already is
-    this one, and is not read to be compared. At the first error the rest waits, and nothing is raised.
+    A file goes to the folder of the collector that wrote it, which is not always this one: the state that wrote it may
+    be lost, or the machine have another name since. A collector may only create objects. As an object's name has the
+    hash of its content, one that exists already is this one, and is not read to be compared. At the first error the
+    rest waits, and nothing is raised.
     """
     waiting = files(spool)
     sent: list[StoredObject] = []
     for place, file in enumerate(waiting):
-        name = str(DroppedFile(TABLE, f"{collector_id}/{file.name}", "parquet"))
+        name = str(DroppedFile(TABLE, f"{_writer(file) or collector_id}/{file.name}", "parquet"))
         try:
             sent += _send(file, lake, name)
         except (MillraceError, OSError) as error:
@@ -38,6 +46,16 @@ def ship(spool: Path, lake: LakeWriter, collector_id: str) -> Shipment:
             return Shipment(tuple(sent), tuple(waiting[place:]), str(error))
         file.unlink()
     return Shipment(tuple(sent), (), None)
+
+
+def _writer(file: Path) -> str | None:
+    """Return the collector whose rows a file has; None for what no collector wrote, which the load will say."""
+    try:
+        rows = pq.read_table(file, columns=["collector_id"])
+    except (OSError, pa.ArrowException):
+        return None
+    ids = {str(one) for one in pc.unique(rows["collector_id"]).to_pylist()}
+    return ids.pop() if len(ids) == 1 and _PLAIN.fullmatch(next(iter(ids))) else None
 
 
 def _send(file: Path, lake: LakeWriter, name: str) -> list[StoredObject]:

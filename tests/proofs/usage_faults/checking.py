@@ -128,9 +128,14 @@ def compare(rule: str, marts: Marts, expected: Marts) -> None:
 def compare_rows(rule: str, database: Path, expected: Sequence[Row]) -> None:
     """Compare the raw rows of some collectors with what they should be."""
     collectors = {row["collector_id"] for row in expected}
-    with duckdb.connect(str(database)) as connection:
-        raw = {key: row for key, row in _raw_rows(connection).items() if key[-1] in collectors}
+    raw = {key: row for key, row in raw_rows(database).items() if key[-1] in collectors}
     _same(rule, raw, _told(expected))
+
+
+def raw_rows(database: Path) -> Rows:
+    """Give the raw rows by their keys."""
+    with duckdb.connect(str(database)) as connection:
+        return _raw_rows(connection)
 
 
 def _told(rows: Iterable[Row]) -> Rows:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from abc import ABC, abstractmethod
 from contextlib import closing
@@ -96,6 +97,54 @@ class Lines(Log):
         self.mtimes.touch(self.path)
         return f"{self.path.name}: {what} to {self.size} bytes"
 
+    def rewrite(self, dice: Random) -> str:
+        """Write the file anew, with a line in its middle that was to come later or another number in its last."""
+        count = self._written()
+        if not self.path.exists() or count < 2:
+            return "nothing is there"
+        if self.agent == "claude" and count < len(self.lines) and dice.random() < 0.7:
+            line = self.lines.pop(dice.randrange(count, len(self.lines)))
+            self.lines.insert(dice.randrange(count), line)
+            count, what = count + 1, "a line more in its middle"
+        else:
+            self.lines[count - 1] = _corrected(dice, self.lines[count - 1])
+            what = "another number in its last line"
+        content = b"".join(self.lines[:count])
+        self.size = len(content)
+        if dice.random() < 0.5:
+            self.path.write_bytes(content)
+        else:
+            other = self.path.with_suffix(".new")
+            other.write_bytes(content)
+            other.rename(self.path)
+        self.mtimes.touch(self.path)
+        return f"{self.path.name} is written anew with {what}: {self.size} bytes"
+
+    def tear(self, dice: Random) -> str:
+        """Let the writer die within a line, or the power fail: what comes next is glued to it."""
+        count = self._written()
+        ends = len(b"".join(self.lines[:count]))
+        if not self.path.exists() or count >= len(self.lines) - 1:
+            return "nothing is there"
+        begun = max(self.size - ends, dice.randrange(len(self.lines[count])))
+        torn = self.lines[count][:begun] + b"\0" * dice.choice((0, 0, 512))
+        del self.lines[count]
+        self.lines[count] = torn + self.lines[count]
+        with self.path.open("ab") as file:
+            file.write(torn[self.size - ends :])
+        self.size = ends + len(torn)
+        self.mtimes.touch(self.path)
+        return f"{self.path.name} is torn at {self.size} bytes"
+
+    def _written(self) -> int:
+        """Return how many lines are in the file as a whole."""
+        size = 0
+        for number, line in enumerate(self.lines):
+            size += len(line)
+            if size > self.size:
+                return number
+        return len(self.lines)
+
     def move(self, dice: Random, name: str) -> "tuple[str, Lines | None]":
         """Rename the file, or copy it, so that both grow on their own."""
         if not self.path.exists():
@@ -113,6 +162,14 @@ class Lines(Log):
         shutil.copy(self.path, to)
         self.mtimes.touch(to)
         return Lines(to, self.agent, self.mtimes, list(self.lines), self.size)
+
+
+def _corrected(dice: Random, line: bytes) -> bytes:
+    """Give a line of the same length with another digit in its count of output tokens."""
+    match = re.search(rb'"output_tokens": ?(\d)', line)
+    if match is None:
+        return line
+    return line[: match.start(1)] + str(dice.randrange(1, 10)).encode() + line[match.end(1) :]
 
 
 @dataclass

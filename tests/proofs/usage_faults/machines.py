@@ -3,13 +3,14 @@
 import shutil
 import sqlite3
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import cast
 
-from tests.proofs.usage_faults import sessions
+from tests.proofs.usage_faults import checking, sessions
 from tests.proofs.usage_faults.gate import Gate, GatedSqlite
 from tests.proofs.usage_faults.logs import Database, Document, Lines, Log, Mtimes
 from tests.proofs.usage_faults.memory import Memory, Row
@@ -66,9 +67,12 @@ class Machine:
     logs: list[Log] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
     now: datetime = _NOON
+    furthest: datetime = _NOON
     collector_id: str | None = None
     lost: list[str] = field(default_factory=list)
     process: Process | None = None
+    at_birth: list[Row] = field(default_factory=list)
+    """What the state knew of which this machine was begun as a copy: whoever was copied tells it."""
 
     @property
     def home(self) -> Path:
@@ -94,7 +98,7 @@ class Machine:
             connection = sqlite3.connect(self.state / "state.sqlite", isolation_level=None)
             try:
                 gated = cast(sqlite3.Connection, GatedSqlite(connection, self.gate))
-                store = Store(StateFile(gated, self.state, DDL))
+                store = Store(StateFile(gated, self.state, DDL), machine=self.folder.name)
                 self.collector_id = store.collector_id
                 collector = SeenCollector(
                     store,
@@ -125,7 +129,27 @@ class Machine:
             shutil.rmtree(self.state)
         if self.collector_id is not None:
             self.lost.append(self.collector_id)
-        self.collector_id, self.memory = None, Memory()
+        self.collector_id, self.memory, self.is_clone = None, Memory(), []
+
+    def cloned(self, folder: Path) -> "Machine":
+        """Return a copy of the disk in another machine."""
+        self.stop()
+        shutil.copytree(self.folder, folder)
+        clone = Machine(
+            folder, self.user_id, self.privacy, self.limits, self.gate, now=self.now, furthest=self.furthest
+        )
+        clone.memory = self.memory.copied()
+        for log in self.logs:
+            clone.logs.append(
+                replace(deepcopy(log), mtimes=log.mtimes, path=folder / log.path.relative_to(self.folder))
+            )
+        clone.running()
+        clone.at_birth = clone.rows()
+        return clone
+
+    def has_to_send(self, row: Row, sent: checking.Rows) -> bool:
+        """Return whether this machine's own row has to be in the warehouse: a clone need not tell what it copied."""
+        return row not in self.at_birth or checking.key_of(row) in sent
 
     def rows(self) -> list[Row]:
         """Give what the warehouse should have of the collector that there is."""

@@ -4,7 +4,8 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,10 @@ class Memory:
         self.uncertain |= {
             log.path for log in logs if log.path.exists() and self.read.get(log.path) != self._signature(log.path)
         }
+
+    def copied(self) -> "Memory":
+        """Return what a copy of the collector knows; the copies of the logs lie elsewhere, and are others to it."""
+        return replace(deepcopy(self), read={})
 
     def rows(self, collector_id: str, user_id: str | None, privacy: Privacy) -> list[Row]:
         """Give what the warehouse should have of this collector."""

@@ -28,6 +28,8 @@ _WEIGHTS = {
     "restart": 1,
     "turn_back": 4,
 }
+_RARE = ("rewrite", "tear", "clone")
+"""What happens to a machine now and then, between the other steps, so that those stay what they are."""
 _BOUNDARIES = {"collect": 60, "ship": 20, "deliver": 40, "refresh": 23, "follow": 90, "force": 8, "sweep": 4}
 """About how many a step of each kind crosses."""
 _OFTEN_SHORT = ("collect", "ship", "deliver", "follow")
@@ -71,6 +73,10 @@ def steps_of(seed: int) -> list[Step]:
         if kind in _OFTEN_SHORT and dice.random() < 0.5:
             stop_at = -(-stop_at // 5)
         steps.append(Step(number, kind, dice.randrange(6), stop_at, f"{seed} {number}"))
+    rare = Random(f"rare {seed}")  # noqa: S311
+    for number in range(_STEPS, _STEPS + rare.choice((0, 0, 2, 4, 8))):
+        step = Step(number, rare.choice(_RARE), rare.randrange(6), 0, f"{seed} {number}")
+        steps.insert(rare.randrange(len(steps) + 1), step)
     return steps
 
 

@@ -127,7 +127,8 @@ class World:
         checking.compare("what is delivered again changes nothing", again, marts)
 
     def _compare_with_logs(self, marts: Marts) -> None:
-        rows = [row for machine in self.machines for row in machine.rows()]
+        sent = checking.raw_rows(self.database)
+        rows = [row for machine in self.machines for row in machine.rows() if machine.has_to_send(row, sent)]
         checking.compare_rows("a collector has sent what its logs said", self.database, rows)
         lost = {collector_id for machine in self.machines for collector_id in machine.lost}
         rows += [row for row in self.loaded.rows.values() if row["collector_id"] in lost]
@@ -186,6 +187,24 @@ class World:
         if other is not None:
             machine.logs[:] = [log for log in machine.logs if log.path != other.path] + [other]
         return said
+
+    def _rewrite(self, machine: Machine, dice: Random) -> str:
+        log = dice.choice(machine.logs)
+        if not isinstance(log, Lines) or log.path in machine.memory.uncertain:
+            return "nothing"
+        return log.rewrite(dice)
+
+    def _tear(self, machine: Machine, dice: Random) -> str:
+        log = dice.choice(machine.logs)
+        if not isinstance(log, Lines) or log.path in machine.memory.uncertain:
+            return "nothing"
+        return log.tear(dice)
+
+    def _clone(self, machine: Machine, dice: Random) -> str:
+        if len(self.machines) > 4 or machine.collector_id is None or machine.memory.uncertain:
+            return "nothing"
+        self.machines.append(machine.cloned(self.folder / f"m{len(self.machines)}"))
+        return f"{machine.folder.name} is copied to {self.machines[-1].folder.name}"
 
     def _collect(self, machine: Machine, dice: Random) -> str:
         only = self._some_logs(machine, dice) if dice.random() < 0.25 else None
@@ -249,7 +268,8 @@ class World:
         return "stopped in peace"
 
     def _turn_back(self, machine: Machine, dice: Random) -> str:
-        machine.now -= _BACK
+        machine.furthest = max(machine.furthest, machine.now)
+        machine.now = machine.furthest - _BACK
         return f"the clock says {machine.now}"
 
     def _some_logs(self, machine: Machine, dice: Random) -> set[Path]:
