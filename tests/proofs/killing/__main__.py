@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.proofs.killing.killable import Place
 from tests.proofs.killing.killing import End, run
+from tests.proofs.killing.random_kills import Kill, chain
 from tests.proofs.killing.sweep import Outcome, sweep
 
 
@@ -18,8 +19,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proofs.killing", description=__doc__)
     parser.add_argument("every", nargs="?", type=int, default=1, help="kill only at every n-th step (default 1)")
     parser.add_argument("--chains", type=int, metavar="N", help="instead: N times, kill three runs in a row, at random")
+    parser.add_argument(
+        "--random", type=int, metavar="N", help="instead: kill commands and their children by the clock"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of --random (default 0)")
     options = parser.parse_args()
     started = time.monotonic()
+    if options.random:
+        with tempfile.TemporaryDirectory(prefix="killing-") as name:
+            return _kill_at_random(Path(name), options.seed, options.random, started)
     with tempfile.TemporaryDirectory(prefix="killing-") as name:
         clean = run(Path(name, "clean"))
         if clean.code:
@@ -31,6 +39,20 @@ def main() -> int:
             chains = options.chains and begun.chains(range(options.chains), places)
             outcomes = _told(chains or begun.at_each(places[options.every - 1 :: options.every]))
     return _sum_up(outcomes, time.monotonic() - started)
+
+
+def _kill_at_random(folder: Path, seed: int, kills: int, started: float) -> int:
+    done: list[Kill] = []
+    wrong: list[str] = []
+    for some, found in chain(folder, seed, kills):
+        done, wrong = done + some, wrong + found
+        print(*some, *[f"  WRONG: {each}" for each in found], sep="\n", flush=True)  # noqa: T201 the command's answer
+    counts = Counter(kill.command for kill in done)
+    children = sum(kill.victim == "a child" for kill in done)
+    told = ", ".join(f"{name} {count}" for name, count in counts.items())
+    seconds = time.monotonic() - started
+    print(f"{len(done)} kills ({told}; {children} of a child): {len(wrong)} wrong; {seconds:.0f} s")  # noqa: T201
+    return 1 if wrong else 0
 
 
 def _counted(places: Iterable[Place]) -> str:

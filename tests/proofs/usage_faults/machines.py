@@ -129,7 +129,7 @@ class Machine:
             shutil.rmtree(self.state)
         if self.collector_id is not None:
             self.lost.append(self.collector_id)
-        self.collector_id, self.memory, self.is_clone = None, Memory(), []
+        self.collector_id, self.memory, self.at_birth = None, Memory(), []
 
     def cloned(self, folder: Path) -> "Machine":
         """Return a copy of the disk in another machine."""

@@ -41,6 +41,7 @@ class Memory:
     sources: list[Source] = field(default_factory=list)
     n_sources: int = 0
     read: dict[Path, Signature] = field(default_factory=dict)
+    last_rows: dict[Path, tuple[int, str]] = field(default_factory=dict)
     uncertain: set[Path] = field(default_factory=set)
     """Logs of which a stopped collector may have kept something that none has looked at since."""
 
@@ -51,13 +52,23 @@ class Memory:
             self._follow(log)
         for log in there:
             source = self._source(log)
+            goes_on = log.agent == "cursor" and self._goes_on(log.path)
             for event in _events(log):
                 held = self.told.get((source, event.key))
-                if held is not None and held[0] == self.epoch and log.agent == "cursor":
+                if held is not None and held[0] == self.epoch and goes_on:
                     event = merge(held[1], event)
                 self.told[source, event.key] = self.epoch, event
             self.read[log.path] = self._signature(log.path)
             self.uncertain.discard(log.path)
+
+    def _goes_on(self, path: Path) -> bool:
+        """Note the last row of a database; gives whether the one noted before is there still, or was replaced."""
+        with closing(sqlite3.connect(path)) as connection:
+            rows = dict(connection.execute("select rowid, key || '=' || value from cursorDiskKV").fetchall())
+        last, row = self.last_rows.get(path, (0, ""))
+        newest = max(rows, default=0)
+        self.last_rows[path] = newest, rows.get(newest, "")
+        return newest >= last and rows.get(last, row) == row
 
     def _follow(self, log: Log) -> None:
         """Find the source that this file was under another path."""

@@ -1,0 +1,169 @@
+"""Kill commands and their children at random moments, with what a plain run then leaves: nothing lost, nothing left.
+
+Unlike the sweep, which forks runs and stops them at steps, this starts each command as a person does, and kills it or
+one of its children by the clock. `run`, `collect`, `collect --watch` and `rebuild` work on one data directory.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from pathlib import Path
+
+from tests.collect.machine import response
+from tests.proofs.killing.killable import PROJECT
+from tests.proofs.killing.killing import End
+
+from millrace.laptop.data_dir import Place
+
+_WORLD = ("--developers=2", "--days=14", "--end=2026-10-28T00:00:00Z", "--no-limiter")
+_MILLRACE = (sys.executable, "-m", "millrace")
+_LINES = 60
+_PATIENCE_S = 240.0
+_SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+_CODES = {0, 1, 2, 3, *(-number for number in _SIGNALS), *(128 + number for number in _SIGNALS)}
+_TRACE = "Traceback (most recent call last):\n"
+_OF_PYTHON_ITSELF = f'{_TRACE}  File "{resource_tracker.__file__}"'  # of the next one, when it was the one to be killed
+BETWEEN_RUNS = 5
+"""After so many kills a plain run and a plain collect follow, and what is there is compared."""
+
+
+@dataclass
+class Kill:
+    """One command that was killed: which, what of it, by which signal and when, and what is wrong with how it ended."""
+
+    command: str
+    victim: str
+    signal: str
+    after_s: float
+    wrong: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.command}: {self.victim} by {self.signal} after {self.after_s:.1f} s"
+
+
+class Desk:
+    """A data directory, a home with logs, and a place for temporary files, which has to be empty in the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data, self.home, self.temporary = folder / "data", folder / "home", folder / "tmp"
+        self.temporary.mkdir(parents=True)
+        log = self.home / ".claude/projects/-w/s.jsonl"
+        log.parent.mkdir(parents=True)
+        log.write_bytes(b"".join(response(f"m{number}") for number in range(_LINES)))
+        at, of = (f"--data-dir={self.data}",), (f"--home={self.home}",)
+        run = (sys.executable, str(PROJECT / "local" / "run_all.py"), *at, *_WORLD)
+        self.commands: dict[str, tuple[str, ...]] = {
+            "run": run,
+            "run --full-refresh": (*run, "--full-refresh"),
+            "collect": (*_MILLRACE, "collect", *at, *of),
+            "collect --watch": (*_MILLRACE, "collect", "--watch", *at, *of),
+            "rebuild": (*_MILLRACE, "rebuild", *at),
+        }
+        self._environment = os.environ | {"TMPDIR": str(self.temporary), "MILLRACE_COLLECT": "on"}
+
+    def start(self, name: str) -> subprocess.Popen[bytes]:
+        """Start a command in a session of its own."""
+        with (self.temporary.parent / "said").open("wb") as said:
+            return subprocess.Popen(
+                self.commands[name],
+                cwd=PROJECT,
+                stdout=said,
+                stderr=said,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+    @property
+    def said(self) -> str:
+        """What the last command said."""
+        return (self.temporary.parent / "said").read_text(errors="replace")
+
+    def plain(self) -> list[str]:
+        """Run and collect as usual; gives what is wrong with how they ended."""
+        wrong = []
+        for name in ("run", "collect"):
+            code = self.start(name).wait(_PATIENCE_S)
+            wrong += [f"{name} ended with {code}: {self.said[-2000:]}"] if code else []
+        return wrong
+
+    def left(self) -> list[str]:
+        """Name the temporary files and locks that nobody holds any more."""
+        work = Place(self.data).work
+        found = [*self.temporary.iterdir(), *(work.iterdir() if work.exists() else [])]
+        found += [*self.data.rglob("*.aside"), *self.data.rglob("*.tmp")]
+        return [f"{path.relative_to(self.temporary.parent)} is left" for path in found]
+
+
+def chain(folder: Path, seed: int, kills: int) -> Iterator[tuple[list[Kill], list[str]]]:
+    """Kill so often; gives the kills between two plain runs, and what then is not as without them."""
+    dice = random.Random(seed)  # noqa: S311 a seeded order is the point
+    clean, desk = Desk(folder / "clean"), Desk(folder / "killed")
+    if wrong := clean.plain():
+        raise RuntimeError(wrong)
+    expected = End.of(clean.data)
+    lasts = dict.fromkeys(desk.commands, 30.0)
+    for first in range(0, kills, BETWEEN_RUNS):
+        done = [_kill(desk, dice, lasts) for _ in range(min(BETWEEN_RUNS, kills - first))]
+        wrong = desk.plain() or End.of(desk.data).differs(expected) + desk.left()
+        yield done, [*(f"{each}: {said}" for each in done for said in each.wrong), *wrong]
+
+
+def _kill(desk: Desk, dice: random.Random, lasts: dict[str, float]) -> Kill:
+    name = dice.choice(list(desk.commands))
+    after_s, number = dice.uniform(0.1, lasts[name]), dice.choice(_SIGNALS)
+    started = time.monotonic()
+    process = desk.start(name)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(after_s)
+        lasts[name] = time.monotonic() - started  # it was over: next time earlier
+    children = [pid for pid in _session(process.pid) if pid != process.pid]
+    victim = dice.choice(children) if children and dice.random() < 0.35 else process.pid
+    kill = Kill(name, "itself" if victim == process.pid else "a child", number.name, after_s)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(victim, number)
+    if name == "collect --watch" and victim != process.pid:
+        process.terminate()  # it goes on without that child until somebody ends it
+    kill.wrong += _ends(process, desk)
+    return kill
+
+
+def _ends(process: subprocess.Popen[bytes], desk: Desk) -> list[str]:
+    """Wait for a command and all that it started; gives what is wrong with that."""
+    try:
+        code = process.wait(_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return ["it does not end"]
+    wrong = [] if code in _CODES else [f"exit code {code}"]
+    wrong += [f"a stack trace: {desk.said[-3000:]}"] if _TRACE in desk.said.replace(_OF_PYTHON_ITSELF, "") else []
+    end = time.monotonic() + _PATIENCE_S / 4
+    while left := _session(process.pid):
+        if time.monotonic() > end:
+            os.killpg(process.pid, signal.SIGKILL)
+            return [*wrong, f"{len(left)} processes of it stay: {[_command(pid) for pid in left]}"]
+        time.sleep(0.2)
+    return wrong
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of a session that live."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, session = entry.read_text().rpartition(")")[2].split()[:4]
+            if int(session) == leader and state != "Z":
+                found.append(int(entry.parent.name))
+    return found
+
+
+def _command(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")[:200]
+    return "?"
