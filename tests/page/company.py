@@ -70,7 +70,8 @@ def serving(folder: Path) -> Iterator[str]:
             time.sleep(0.01)
         yield f"http://127.0.0.1:{door.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True  # a browser keeps its connections
         thread.join(300)
+        assert not thread.is_alive()
         door.close()
         reader.close()

@@ -72,7 +72,7 @@ def contents(data: Path) -> Contents:
             found[f"raw.{table}"] = connection.execute(query).fetchall()
         marts = connection.execute("select table_name from information_schema.tables where table_schema = 'mart'")
         for (mart,) in marts.fetchall():
-            columns = "columns(c -> c != '_load_seq')"
+            columns = "columns(lambda c: c != '_load_seq')"
             found[f"mart.{mart}"] = connection.execute(f"select {columns} from mart.{mart} order by all").fetchall()  # noqa: S608
     return found
 
