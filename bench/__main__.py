@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from bench import extract, load, reading, start, usage, whole
+from bench import crowd, extract, load, reading, start, usage, whole
 from bench.measuring import Figure
 
 FIGURES: dict[str, Callable[[], Figure | list[Figure]]] = {
@@ -18,6 +18,7 @@ FIGURES: dict[str, Callable[[], Figure | list[Figure]]] = {
     "usage": usage.history,
     "watch": usage.watching,
     "api": reading.routes,
+    "crowd": crowd.crowd,
 }
 
 

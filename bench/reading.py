@@ -39,11 +39,11 @@ def routes() -> list[Figure]:
     for rows in (100_000, 10_000_000):
         with tempfile.TemporaryDirectory() as folder:
             place = Place(Path(folder))
-            _fill(place, daily=rows, weekly=rows // 4, events=rows)
+            fill(place, daily=rows, weekly=rows // 4, events=rows)
             figures += [_route(place, route, rows) for route in ROUTES]
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))
-        _fill(place, daily=_EVENTS_OF_STATUS // 5, weekly=25_000, events=_EVENTS_OF_STATUS)
+        fill(place, daily=_EVENTS_OF_STATUS // 5, weekly=25_000, events=_EVENTS_OF_STATUS)
         figures.append(_status(place))
     return figures
 
@@ -56,31 +56,34 @@ def _route(place: Place, route: Route, rows: int) -> Figure:
     questions = [{"from": str(day - length), "to": str(day)} for day in last]
     paths = [f"/api/{route.path}?{urlencode(question)}" for question in questions]
     with _served(place) as where:
-        first = [_took(where, path) for path in paths]
-        again = [_took(where, paths[-1]) for _ in range(_AGAIN)]
+        first = [asked_ms(where, path) for path in paths]
+        again = [asked_ms(where, paths[-1]) for _ in range(_AGAIN)]
     bare = _bare(place, [_asked(place, route, question) for question in questions])
     notes = {
-        "p95": f"{_at(first, 95):.1f} ms",
-        "again p50, p95": f"{_at(again, 50):.2f}, {_at(again, 95):.2f} ms",
+        "p95": f"{percentile(first, 95):.1f} ms",
+        "again p50, p95": f"{percentile(again, 50):.2f}, {percentile(again, 95):.2f} ms",
     }
     what = f"/api/{route.path}, {rows:,} mart rows"
-    return Figure(what, _at(first, 50), "ms", _at(bare, 50), "its SQL on an open connection", notes=notes)
+    return Figure(what, percentile(first, 50), "ms", percentile(bare, 50), "its SQL on an open connection", notes=notes)
 
 
 def _status(place: Place) -> Figure:
     took = []
     with _served(place) as where:
         for _ in range(_FIRST):
-            took.append(_took(where, "/api/etl/status"))
+            took.append(asked_ms(where, "/api/etl/status"))
             time.sleep(1.05)  # it is remembered for a second
-        again = [_took(where, "/api/etl/status") for _ in range(_AGAIN)]
-    notes = {"p95": f"{_at(took, 95):.1f} ms", "again p50, p95": f"{_at(again, 50):.2f}, {_at(again, 95):.2f} ms"}
+        again = [asked_ms(where, "/api/etl/status") for _ in range(_AGAIN)]
+    notes = {
+        "p95": f"{percentile(took, 95):.1f} ms",
+        "again p50, p95": f"{percentile(again, 50):.2f}, {percentile(again, 95):.2f} ms",
+    }
     recording = _Recording(wiring.reader_of(place.api_config()))
     now = datetime.now(UTC)
     report.assemble(wiring.lake_at(place.lake.as_uri()), report.of_reader(recording), now=now)
     bare = _bare(place, [recording.asked] * _FIRST)
     what = f"/api/etl/status, {_EVENTS_OF_STATUS:,} events"
-    return Figure(what, _at(took, 50), "ms", _at(bare, 50), "its SQL on an open connection", notes=notes)
+    return Figure(what, percentile(took, 50), "ms", percentile(bare, 50), "its SQL on an open connection", notes=notes)
 
 
 @dataclass
@@ -139,7 +142,7 @@ def _bare(place: Place, questions: list[list[tuple[str, list[object]]]]) -> list
     return took
 
 
-def _took(where: http.client.HTTPConnection, path: str) -> float:
+def asked_ms(where: http.client.HTTPConnection, path: str) -> float:
     """Ask over a connection that is open; give the milliseconds until all of the answer is there."""
     with stopwatch() as watch:
         where.request("GET", path)
@@ -150,7 +153,8 @@ def _took(where: http.client.HTTPConnection, path: str) -> float:
     return 1000 * watch.s
 
 
-def _at(took: list[float], percent: int) -> float:
+def percentile(took: list[float], percent: int) -> float:
+    """Give what so many percent of the values are below."""
     return sorted(took)[min(len(took) - 1, len(took) * percent // 100)]
 
 
@@ -171,7 +175,7 @@ def _served(place: Place) -> Iterator[http.client.HTTPConnection]:
         thread.join(30)
 
 
-def _fill(place: Place, daily: int, weekly: int, events: int) -> None:
+def fill(place: Place, daily: int, weekly: int, events: int) -> None:
     """Write a published file with `daily` rows in usage_daily, and `weekly` in each mart by week and repository."""
     with DuckDBWarehouse(place.published, memory_limit="4GB") as warehouse:
         warehouse.ensure_tables()
