@@ -1,4 +1,4 @@
-"""A reader beside a crowd: 200 connections that say nothing, and others that ask 20,000 questions as fast as they can."""
+"""A reader in a crowd: 200 connections that say nothing, and others that ask 20,000 questions as fast as they can."""
 
 import http.client
 import socket
@@ -55,9 +55,8 @@ def _ask(host: str, port: int, left: list[int], number: int) -> None:
 def _serving(place: Place) -> Iterator[tuple[str, int]]:
     """Serve by the command, in a process of its own."""
     command = [sys.executable, "-m", "millrace", "serve", "--port", "0", "--data-dir", str(place.root)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603
+        line = process.stdout.readline() if process.stdout else ""
         host, _, port = line.partition("//")[2].partition(" ")[0].partition(":")
         try:
             yield host, int(port)
