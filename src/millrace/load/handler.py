@@ -110,7 +110,8 @@ def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
             final = runs.read_final(loader.lake, run_id)
             if final is not None and final.status == "complete":
                 runs.advance_cursors(loader.lake, loader.warehouse, run_id, loader.clock())
-                build_requests.request(loader.lake, final.load_seq, run_id)
+                through = min(final.load_seq, loader.warehouse.extent().load_seq)  # which may be made anew since
+                build_requests.request(loader.lake, through, run_id)
                 loader.job.start(run_id)
 
 

@@ -97,11 +97,9 @@ def lacking(lake: Lake, warehouse: Warehouse, prefixes: Sequence[str] = LOADED) 
 def settle(loader: Loader) -> list[Forgotten]:
     """Make the hints agree with a ledger that knows all that the lake holds; gives the tables that are read anew.
 
-    A warehouse that was made anew counts its loads from the beginning: no build can go through what the old one had,
-    and how runs have ended says nothing of the new one's loads.
+    A warehouse that was made anew counts its loads from the beginning: no build can go through what the old one had.
     """
     if build_requests.restart(loader.lake, loader.warehouse.extent().load_seq):
-        sweep.note_ended(loader.lake)
         loader.job.start(None)
     return forget_cursors(loader.lake, loader.warehouse)
 

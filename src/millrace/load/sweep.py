@@ -7,7 +7,6 @@ Asking twice does no harm.
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
 
 from millrace import log, runs
 from millrace.bus import Bus
@@ -18,7 +17,7 @@ from millrace.lake.documents import Damaged
 from millrace.lake.names import FinalKey, PlanKey
 from millrace.runs import TaskRecord, build_requests
 from millrace.runs.comparison import note_compared, read_compared
-from millrace.warehouse import Ledger
+from millrace.warehouse import Ledger, Warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Swept:
         return bool(self.tasks or self.objects or self.failed)
 
 
-def sweep(lake: Lake, bus: Bus, ledger: Ledger, now: datetime, patience: Patience) -> Swept:
+def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, patience: Patience) -> Swept:
     """Ask again for whatever has no fact, in every run that has not ended and in every end that nobody acted on."""
     swept = Swept()
     objects = _run_objects(lake)
@@ -52,11 +51,11 @@ def sweep(lake: Lake, bus: Bus, ledger: Ledger, now: datetime, patience: Patienc
     for run_id in [key.run_id for key, _ in objects if isinstance(key, PlanKey) and key.run_id > through]:
         try:
             if run_id in ended:
-                _sweep_end(lake, bus, run_id, ended[run_id], swept)
+                _sweep_end(lake, bus, warehouse, run_id, ended[run_id], swept)
             else:
-                _sweep_run(lake, bus, ledger, run_id, now, patience, swept)
+                _sweep_run(lake, bus, warehouse, run_id, now, patience, swept)
             if run_id in ended and now - names.started_at(run_id) < patience.until_failed:
-                _advance_cursors(lake, ledger, run_id)
+                _advance_cursors(lake, warehouse, run_id)
         except Damaged as error:
             _give_up(lake, run_id, error, run_id in ended, swept)
         is_old = now - names.started_at(run_id) > patience.until_failed
@@ -67,16 +66,6 @@ def sweep(lake: Lake, bus: Bus, ledger: Ledger, now: datetime, patience: Patienc
     if swept:
         log.info("swept", tasks=len(swept.tasks), objects=len(swept.objects), failed=len(swept.failed))
     return swept
-
-
-def note_ended(lake: Lake) -> None:
-    """Let later sweeps begin after the last run up to which all have ended."""
-    objects = _run_objects(lake)
-    ended = {key.run_id for key, _ in objects if isinstance(key, FinalKey)}
-    started = [key.run_id for key, _ in objects if isinstance(key, PlanKey)]
-    over = list(takewhile(ended.__contains__, started))
-    if over:
-        note_compared(lake, replace(read_compared(lake), run_id=over[-1]))
 
 
 def run_ids(lake: Lake) -> list[str]:
@@ -156,8 +145,12 @@ def _advance_cursors(lake: Lake, ledger: Ledger, run_id: str) -> None:
         runs.advance_cursors(lake, ledger, run_id)
 
 
-def _sweep_end(lake: Lake, bus: Bus, run_id: str, stored: StoredObject, swept: Swept) -> None:
+def _sweep_end(lake: Lake, bus: Bus, warehouse: Warehouse, run_id: str, stored: StoredObject, swept: Swept) -> None:
+    """Announce the end of a run again of which no build was asked; a warehouse that was made anew counts from one."""
     final = runs.read_final(lake, run_id)
-    if final is not None and final.status == "complete" and (build_requests.requested(lake) or 0) < final.load_seq:
+    if final is None or final.status != "complete":
+        return
+    asked = build_requests.requested(lake) or 0
+    if asked < final.load_seq and asked < warehouse.extent().load_seq:
         announce(bus, stored)
         swept.objects.append(stored.version.name)

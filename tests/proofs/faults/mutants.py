@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.proofs.faults import careless
 from tests.proofs.faults.choices import Choices
 from tests.proofs.faults.simulating import Outcome, expected_of, simulate
 from tests.proofs.faults.world import replaced, tiny
@@ -165,6 +166,12 @@ _SLEEPERS = _BUILDS | {"pauses #1": 2}
 _PAGES = {"world #1": 3, "handlers #1": 0, "faults #1": 0, "crowded builds #1": 0}
 
 
+def _doing(operation: int, **more: int) -> dict[str, int]:
+    """Have something done to the machine: the operation of that number in `disturbing`."""
+    done = {"something is done to the machine #1": 1, "what is done to the machine #1": operation}
+    return done | {f"{name.replace('_', ' ')} #1": number for name, number in more.items()}
+
+
 @dataclass(frozen=True)
 class Hunt:
     """Where a mutant is looked for: `given` decisions make it likely that it shows, `seed` is known to do it."""
@@ -188,6 +195,11 @@ CAUGHT_BY: dict[Callable[[], AbstractContextManager[None]], Hunt] = {
     an_overtaken_build_is_noted_and_published: Hunt(3, _SLEEPERS),
     a_build_does_not_look_again_when_it_ends: Hunt(4, _BUILDS),
     a_lease_is_taken_from_whoever_holds_it: Hunt(2, _BUILDS),
+    careless.what_the_ledger_lacks_is_not_looked_for: Hunt(0, _doing(0)),
+    careless.a_cursor_is_believed_whatever_the_warehouse_has: Hunt(0, _doing(5)),
+    careless.a_lack_of_the_machine_is_blamed_on_the_file: Hunt(0, _doing(6, for_how_long=2)),
+    careless.a_time_that_cannot_be_is_believed: Hunt(0, _doing(7, the_source_goes_on=1)),
+    careless.names_of_the_engine_are_columns_like_others: Hunt(0, _doing(8, which_file=0)),
 }
 """Every mutant, and a seed whose schedule notices it: where the search begins."""
 

@@ -74,6 +74,7 @@ class Scope:
     def expected(self, with_marts: bool) -> Expected:
         """Give what one clean run over what the source became leaves."""
         growth = self.more_runs + self.grows_to_the_end
+        expected_tables(self.seed, growth + 1, self.drops)  # where the source goes on after a disturbance
         marts = expected_marts(self.seed, growth, self.drops) if with_marts else None
         return Expected(expected_tables(self.seed, growth, self.drops), marts)
 
