@@ -257,7 +257,7 @@ class Hunt:
 
 
 CAUGHT_BY: dict[Mutant, Hunt] = {
-    keys_that_an_event_leaves_are_not_noted: Hunt(0),
+    keys_that_an_event_leaves_are_not_noted: Hunt(2),
     affected_rows_of_the_fact_are_not_deleted: Hunt(2),
     affected_rows_of_a_mart_are_not_deleted: Hunt(2),
     a_mart_forgets_its_watermark: Hunt(0),
