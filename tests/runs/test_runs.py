@@ -281,6 +281,26 @@ def test_rows_that_lost_against_stored_ones_unbalance_their_line(
     assert (f"; {older} rows of this run are older than what is stored" in sentence(line)) is (older > 0)
 
 
+@pytest.mark.parametrize(
+    ("later", "older"),
+    [
+        pytest.param("2026-11-20T07:00:00+00:00", 0, id="a later run was loaded before"),
+        pytest.param("2037-11-20T07:00:00+00:00", 3, id="the other run's clock was ahead"),
+    ],
+)
+def test_a_run_that_another_overtook_is_not_unbalanced_by_it(lake: Lake, bus: Bus, later: str, older: int) -> None:
+    ledger = Ledger()
+    start(lake, bus)
+    one = record("repos", rows=5, number=1, source_total=5, extracted_at="2026-11-20T06:00:00+00:00")
+    write(lake, one)
+    other = replace(one, run_id="20261120T070000Z", extracted_at=later)
+    lake.write(str(TaskKey(other.run_id, "repos")), other.to_json(), 0)
+    ledger.note(one.parts[0].version("lake"), 5)
+    ledger.entries[0] = replace(ledger.entries[0], rows_inserted=2, rows_superseded=3)
+    (line,) = reconcile.reconcile(lake, ledger, RUN)
+    assert (line.older, line.is_balanced) == (older, older == 0)
+
+
 def test_tasks_without_a_record_are_named(lake: Lake, bus: Bus) -> None:
     start(lake, bus)
     write(lake, record("commits"))

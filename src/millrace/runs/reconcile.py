@@ -1,12 +1,15 @@
 """Add up a run: every row the source has is in the warehouse, in quarantine, or named as missing. And add up usage."""
 
+import contextlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Self
 
 from millrace import runs
-from millrace.lake import Lake
+from millrace.lake import Lake, ObjectMissing
+from millrace.lake.documents import Damaged
 from millrace.runs import TaskRecord
 from millrace.tables import TABLES, Table
 from millrace.warehouse import Ledger, LedgerEntry
@@ -19,7 +22,7 @@ class Reconciliation:
     The source has `source_total`; `known` of them were not read, because its counts show no change since the last
     run. The others were `written` to the lake, a few of them twice when a list moved while it was read. Of what was
     written the load `inserted`, `updated`, found `unchanged` or `superseded`; what it could not load is `quarantined`,
-    what it did not see is `missing`.
+    what it did not see is `missing`. With `is_overtaken` a run that read later was loaded before: it superseded rows.
     """
 
     table: str
@@ -34,6 +37,7 @@ class Reconciliation:
     missing: int
     requests: int
     plan: str
+    is_overtaken: bool = False
 
     @property
     def extracted(self) -> int:
@@ -43,7 +47,7 @@ class Reconciliation:
     @property
     def older(self) -> int:
         """The rows that lost against a stored one although they were read just now; not those that were read twice."""
-        return max(0, self.superseded - max(0, self.written - self.extracted))
+        return 0 if self.is_overtaken else max(0, self.superseded - max(0, self.written - self.extracted))
 
     @property
     def is_balanced(self) -> bool:
@@ -69,7 +73,24 @@ def reconcile(
     """
     loads = {entry.version: entry for entry in ledger.loads_of(run_id)}
     records = [record for _, record in runs.read_tree(lake, run_id) if record is not None]
-    return [_line(record, [loads.get(part.version(lake.bucket)) for part in record.parts], count) for record in records]
+    lines = []
+    for record in records:
+        line = _line(record, [loads.get(part.version(lake.bucket)) for part in record.parts], count)
+        lines.append(replace(line, is_overtaken=True) if line.older and _is_overtaken(lake, record) else line)
+    return lines
+
+
+def _is_overtaken(lake: Lake, record: TaskRecord) -> bool:
+    """Return whether another run has read the table later than this one, at a time that has come."""
+    now, read_at = datetime.now(UTC), datetime.fromisoformat(record.extracted_at)
+    ends = f"/tasks/{record.task_id}.json"
+    names = [stored.version.name for stored in lake.list("runs/") if stored.version.name.endswith(ends)]
+    for name in sorted(names, reverse=True):
+        with contextlib.suppress(ObjectMissing, Damaged):
+            other = TaskRecord.parse(lake.read(name)[0], name)
+            if read_at < datetime.fromisoformat(other.extracted_at) <= now:
+                return True
+    return False
 
 
 def unfinished(lake: Lake, run_id: str) -> list[str]:

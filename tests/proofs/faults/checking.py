@@ -50,6 +50,11 @@ def check_after_disturbance(world: World, expected: Tables) -> None:
     held = [stored.version.name for prefix in ("raw/", "drop/") for stored in world.raw_lake.list(prefix)]
     if unknown := [name for name in held if name not in known]:
         raise Violation("the ledger knows the lake", f"{unknown} are in no ledger")
+    blamed = world.engine.query(
+        "SELECT name FROM meta.loads WHERE name LIKE 'raw/%' AND quarantine_reason = 'unreadable'"
+    )
+    if blamed:
+        raise Violation("good parts are not set aside", f"{blamed} are in quarantine")
 
 
 def tables_of(world: World) -> Tables:

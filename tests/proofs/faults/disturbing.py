@@ -20,6 +20,7 @@ _OF_BUILDS = ("build/lease.json", "build/requested.json", "state/compared.json")
 _CONTENTS = (b"", b'{"run_id":', b"[]\n")
 _LACKS = (errno.ENOSPC, errno.EROFS, errno.EMFILE, errno.EIO)
 _FOR_CALLS = (1, 5, 25)
+_AT = ("", "lake.download", "lake.write", "warehouse")
 _WRONG_BY = (timedelta(days=4000), timedelta(days=1), timedelta(hours=-3), timedelta(days=-30))
 _HOSTILE = (
     ("drop/commits/rowid.csv", b"commitHash,rowid\nx,1\n"),
@@ -104,11 +105,12 @@ def _fail_for_a_while(world: World, choices: Choices) -> str:
     """Let a run find no room, no right to write or no handles, at as many calls as drawn; then there is enough."""
     lack = _LACKS[choices.draw("what is lacking", len(_LACKS))]
     calls = _FOR_CALLS[choices.draw("for how long", len(_FOR_CALLS))]
-    world.scheduler.ailment = Ailment(lack, calls)
+    at = _AT[choices.draw("at which calls", len(_AT))]
+    world.scheduler.ailment = Ailment(lack, calls, at)
     world.start()
     world.scheduler.run()
     world.scheduler.ailment = None
-    return f"{errno.errorcode[lack]}: at {calls} calls of a run"
+    return f"{errno.errorcode[lack]}: at {calls} calls {at} of a run"
 
 
 def _run_with_a_wrong_clock(world: World, choices: Choices) -> str:

@@ -196,8 +196,8 @@ CAUGHT_BY: dict[Callable[[], AbstractContextManager[None]], Hunt] = {
     a_build_does_not_look_again_when_it_ends: Hunt(4, _BUILDS),
     a_lease_is_taken_from_whoever_holds_it: Hunt(2, _BUILDS),
     careless.what_the_ledger_lacks_is_not_looked_for: Hunt(0, _doing(0)),
-    careless.a_cursor_is_believed_whatever_the_warehouse_has: Hunt(0, _doing(5)),
-    careless.a_lack_of_the_machine_is_blamed_on_the_file: Hunt(0, _doing(6, for_how_long=2)),
+    careless.a_cursor_is_believed_whatever_the_warehouse_has: Hunt(2, _doing(5)),
+    careless.a_lack_of_the_machine_is_blamed_on_the_file: Hunt(0, _doing(6, for_how_long=1, at_which_calls=1)),
     careless.a_time_that_cannot_be_is_believed: Hunt(0, _doing(7, the_source_goes_on=1)),
     careless.names_of_the_engine_are_columns_like_others: Hunt(0, _doing(8, which_file=0)),
 }

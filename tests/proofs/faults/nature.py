@@ -46,14 +46,18 @@ class Clock:
 
 @dataclass
 class Ailment:
-    """What a machine lacks for a while, `left` calls long: room on its disk, the right to write to it, file handles."""
+    """What a machine lacks for a while, `left` calls long: room on its disk, the right to write to it, file handles.
+
+    Only calls whose name begins with `at` need it.
+    """
 
     number: int
     left: int
+    at: str
 
     def strikes(self, name: str) -> bool:
         """Return whether a call needs what is lacking: whatever makes or opens a file."""
-        is_struck = self.left > 0 and name in _NEEDING
+        is_struck = self.left > 0 and name in _NEEDING and name.startswith(self.at)
         self.left -= is_struck
         return is_struck
 
