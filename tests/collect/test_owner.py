@@ -146,7 +146,7 @@ def test_a_name_of_a_model_or_of_a_router_stays(model: str) -> None:
 
 @pytest.mark.parametrize("model", ["@cf/meta/llama", "C:/Users/alice/models/llama.gguf"])
 def test_usage_of_each_model_counts(machine: Machine, model: str) -> None:
-    (line,) = claude("/work/x")
+    (line,) = claude("/w/x")
     assert isinstance(line, dict)
     line["message"]["model"] = model
     machine.log("claude").write_text(json.dumps(line) + "\n")

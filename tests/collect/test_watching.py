@@ -142,7 +142,8 @@ def test_what_is_no_log_is_not_told(machine: Machine, watching: Callable[..., Wa
 
 def test_everything_is_told_from_time_to_time(machine: Machine, watching: Callable[..., Watching]) -> None:
     machine.log("claude")
-    watching(every_s=0.5).everything(5)
+    watch = watching(every_s=0.5)
+    assert all(watch.told.get(timeout=PATIENCE_S) is EVERYTHING for _ in range(5))
 
 
 def test_a_watcher_that_fails_is_started_again(

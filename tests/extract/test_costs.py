@@ -100,7 +100,7 @@ def test_each_answer_has_a_deadline_of_its_own() -> None:
     with served(answer) as (url, _):
         client = client_at(url, answer_s=10, clock=lambda: now[0])
         for _ in range(3):
-            client.get("/repos")
+            assert client.get("/repos").body == json.loads(BODY)
             now[0] += 60
 
 

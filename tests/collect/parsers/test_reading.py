@@ -69,7 +69,9 @@ def test_a_document_that_is_read_while_it_is_written_gives_the_events_of_the_who
 def test_noise_is_counted_and_not_raised(agent: str, noise: bytes, at: float) -> None:
     log = logs_of(agent)[0].logs[0]
     place = int(at * len(log))
-    read_growing(Collected(), agents.AGENTS[agent], LogState("S1"), [log[:place] + noise + log[place:]])
+    noisy = log[:place] + noise + log[place:]
+    state = read_growing(Collected(), agents.AGENTS[agent], LogState("S1"), [noisy])
+    assert 0 <= state.offset_bytes <= len(noisy)
 
 
 @unhurried

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from tests.proofs.faults.choices import Choices
 from tests.proofs.faults.nature import Ailment
 from tests.proofs.faults.world import BUCKET, World
@@ -22,17 +24,30 @@ _LACKS = (errno.ENOSPC, errno.EROFS, errno.EMFILE, errno.EIO)
 _FOR_CALLS = (1, 5, 25)
 _AT = ("", "lake.download", "lake.write", "warehouse")
 _WRONG_BY = (timedelta(days=4000), timedelta(days=1), timedelta(hours=-3), timedelta(days=-30))
+
+
+def _with_column(name: str) -> bytes:
+    """Return a file of one good row with a column more."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"commitHash": ["x"], "userId": ["y"], "repoName": ["z"], name: [1]}), sink)
+    return bytes(sink.getvalue())
+
+
+_ROW = b"commitHash,userId,repoName"  # with its key: nothing but what is hostile keeps a file out
 _HOSTILE = (
-    ("drop/commits/rowid.csv", b"commitHash,rowid\nx,1\n"),
-    ("drop/commits/load.csv", b"commitHash,_load_seq\nx,99999\n"),
-    ("drop/commits/case.csv", b"commitHash,COMMITHASH\nx,y\n"),
-    ("drop/commits/statement.csv", b'commitHash,"a""); DROP TABLE raw.commits; --"\nx,y\n'),
-    ("drop/commits/frozen.ndjson", b'{"commitHash": "x", "_extracted_at": "2099-01-01T00:00:00Z"}\n'),
-    ("drop/commits/clock.csv", b"commitHash,current_timestamp\nx,1\n"),
+    ("drop/commits/rowid.parquet", _with_column("rowid")),
+    ("drop/commits/load.csv", _ROW + b",_load_seq\nx,y,z,99999\n"),
+    ("drop/commits/case.csv", _ROW + b",COMMITHASH\nx,y,z,y\n"),
+    ("drop/commits/statement.parquet", _with_column('a"); DROP TABLE raw.commits; --')),
+    (
+        "drop/commits/frozen.ndjson",
+        b'{"commitHash": "x", "userId": "y", "repoName": "z", "_extracted_at": "2099-01-01T00:00:00Z"}\n',
+    ),
+    ("drop/commits/clock.parquet", _with_column("current_timestamp")),
     ("drop/commits/cut.parquet", b"PAR1\x15\x04PAR1"),
     ("drop/commits/deep.ndjson", b'{"a":' * 3000 + b"1" + b"}" * 3000),
     ("drop/nowhere/a.csv", b"a\n1\n"),
-    ("drop/commits/\x1b[2J.csv", b"commitHash\nx\n"),
+    ("drop/commits/\x1b[2J.csv", _ROW + b"\nx,y,z\n"),
 )
 OPERATION = "a disturbance"
 AFTERWARDS = timedelta(hours=25)  # by then a sweep has compared everything
