@@ -32,6 +32,7 @@ def unhealthy(place: Place) -> Place:
     with duckdb.connect(place.published) as connection:
         connection.execute("UPDATE meta.builds SET result = 'failed'; DROP TABLE mart.merged_pull_requests")
         connection.execute("UPDATE meta.mart_watermarks SET refreshed_at = refreshed_at - INTERVAL 1 DAY")
+        connection.execute("UPDATE meta.loads SET loaded_at = loaded_at - INTERVAL 1 DAY")
         connection.execute("DROP TABLE mart.velocity; DROP TABLE mart.usage_daily CASCADE")
     return place
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace import wiring
+from millrace import runs, wiring
 from millrace.laptop import in_process
 from millrace.laptop.data_dir import Place
 from millrace.laptop.in_process import Pipeline
@@ -39,3 +39,10 @@ def test_only_what_a_bucket_announces_reaches_the_load_function(pipeline: Pipeli
     reasons = [each.version.name for each in pipeline.quarantine.list("") if each.version.name.endswith(".json")]
     told = {json.loads(pipeline.quarantine.read(name)[0])["name"] for name in reasons}
     assert told == {"drop/notes.txt", "raw/notes.txt", "runs/notes.txt"}
+
+
+def test_two_runs_within_one_second_are_two_runs(pipeline: Pipeline) -> None:
+    started = [pipeline.start_run(None, full_refresh) for full_refresh in (False, True, False)]
+    plans = [runs.read_plan(pipeline.lake, run_id) for run_id in started]
+    assert len(set(started)) == 3
+    assert [plan.full_refresh for plan in plans] == [False, True, False]

@@ -1,5 +1,6 @@
 """The functions, served in this process and subscribed to what they are subscribed to on Google Cloud."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from datetime import UTC, date, datetime
 import functions_framework
 from flask import Flask
 
-from millrace import config, wiring
+from millrace import config, runs, wiring
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, events
 from millrace.bus.in_process import LocalBus, Subscription
 from millrace.config import ExtractConfig, LoadConfig
@@ -16,6 +17,7 @@ from millrace.errors import ConfigError
 from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.lake import Lake
 from millrace.lake.local import LocalLake
+from millrace.lake.names import PlanKey
 from millrace.laptop.data_dir import Place
 from millrace.laptop.project import PROJECT
 from millrace.laptop.source import NO_SOURCE
@@ -42,9 +44,9 @@ class Pipeline:
         return Loader(self.lake, self.quarantine, self.warehouse, self.job)
 
     def start_run(self, since: date | None, full_refresh: bool) -> str:
-        """Start a run as the scheduler does; gives its run_id. Nothing is delivered before the bus runs."""
+        """Start a run as the scheduler does; return its run_id. Nothing is delivered before the bus runs."""
         body = {"full_refresh": full_refresh} | ({"since": str(since)} if since else {})
-        now = datetime.now(UTC).isoformat()
+        now = self._unused_second().isoformat()
         answer = (
             _function("extract", "start_run", "http")
             .test_client()
@@ -53,6 +55,15 @@ class Pipeline:
         if answer.status_code != 200:
             raise ConfigError(f"the run could not be started: {answer.get_data(as_text=True)}")
         return str(answer.get_json()["run_id"])
+
+    def _unused_second(self) -> datetime:
+        """Return the time now, or the next second's when a run already has the id of this one."""
+        # The same schedule time again is the same run again, which has ended: it would extract nothing.
+        now = datetime.now(UTC)
+        while any(self.lake.list(str(PlanKey(runs.run_id_of(now))))):
+            time.sleep(1 - now.microsecond / 1_000_000)
+            now = datetime.now(UTC)
+        return now
 
 
 def probe_source() -> None:

@@ -6,7 +6,7 @@ it, and the one that sees them complete writes `final.json`, once. The last to c
 
 from millrace.runs.completion import Final, fail, finish_if_complete, read_final
 from millrace.runs.cursors import Cursor, advance_cursors, forget_cursor, held_cursor, read_cursor
-from millrace.runs.plan import Order, Plan, PlanMissing, read_plan, start
+from millrace.runs.plan import Order, Plan, PlanMissing, read_plan, run_id_of, start
 from millrace.runs.records import Failure, Part, TaskRecord, note_failure, read_failure, read_record, read_tree
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "read_plan",
     "read_record",
     "read_tree",
+    "run_id_of",
     "start",
 ]

@@ -75,11 +75,16 @@ class Plan:
         return [TaskEvent(self.run_id, table.name, table.name) for table in children_of(None)]
 
 
+def run_id_of(scheduled_at: datetime) -> str:
+    """Return the id of the run of a schedule time (UTC): the time to the second."""
+    return f"{scheduled_at.year:04}{scheduled_at:%m%dT%H%M%SZ}"
+
+
 def start(lake: Lake, bus: Bus, order: Order) -> Plan:
     """Start the run of a schedule time; the same time again requests the tasks of the same run again."""
     moment = order.scheduled_at.replace(microsecond=0)
     since = str(order.since) if order.since else None
-    plan = Plan(f"{moment.year:04}{moment:%m%dT%H%M%SZ}", moment.isoformat(), since, order.full_refresh)
+    plan = Plan(run_id_of(moment), moment.isoformat(), since, order.full_refresh)
     with log.step("start run", plan.run_id):
         try:
             create_once(lake, str(PlanKey(plan.run_id)), to_json(asdict(plan)))
