@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from emulators import snowflake
 
@@ -17,12 +19,13 @@ LANES = ("proof", "slow", "fast")
 # A folder's lane; the marker of a module or a test wins over it. The folders that take longest come first: with
 # several processes they start first.
 FOLDERS = {
+    "api": "slow",
+    "page": "slow",
+    "deploy/terraform": "slow",
+    "deploy/packages": "slow",
     "laptop": "slow",
     "dbt": "slow",
-    "api": "slow",
-    "deploy/packages": "slow",
     "proofs": "proof",
-    "page": "slow",
     "emulators": "slow",
     "contract": "slow",
     "warehouse": "slow",
@@ -32,23 +35,34 @@ FOLDERS = {
     "": "fast",
 }
 # Folders whose tests share what takes long to make: one process runs them all. Elsewhere one runs those of a file.
-SHARED = ("api", "deploy/packages", "page")
+SHARED = ("api", "deploy/packages", "deploy/terraform", "page", "proofs/parity", "status")
 
 
-@pytest.hookimpl(tryfirst=True)
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Runs the tests of a file, or of a folder of SHARED, in one process."""
+
+    # The marker xdist_group of xdist 3.8 does nothing with pytest 9.2, and does not warn.
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0].removeprefix("tests/")
+        return next((folder for folder in SHARED if file.startswith(f"{folder}/")), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    """Return the scheduler of `pytest -n 2`."""
+    return Groups(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its lane, and with the group that has to run in one process."""
+    """Sort the tests by FOLDERS, and mark each with its lane."""
     order = list(FOLDERS)
     items.sort(key=lambda item: order.index(folder_of(item)))
     for item in items:
-        folder = folder_of(item)
         lanes = {marker.name for marker in item.iter_markers()} & set(LANES)
         if len(lanes) > 1:
             raise pytest.UsageError(f"{item.nodeid}: expected one lane, got {', '.join(sorted(lanes))}")
         if not lanes:
-            item.add_marker(FOLDERS[folder])
-        group = folder if folder in SHARED else item.path.relative_to(TESTS).as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
+            item.add_marker(FOLDERS[folder_of(item)])
 
 
 def folder_of(item: pytest.Item) -> str:
