@@ -10,7 +10,7 @@ DBT_DIR := jobs/dbt-runner/dbt
 DATA_DIR := $(CURDIR)/data
 UPGRADE ?= --upgrade
 LINT = $(BIN)/python -m ruff format --check . && $(BIN)/python -m ruff check . && $(BIN)/python -m mypy
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 PROOFS := tests faults usage-faults mutants killing parity api-calls emulators image coverage
 
 .DEFAULT_GOAL := help

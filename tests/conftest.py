@@ -49,7 +49,7 @@ class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
-    """Return the scheduler of `pytest -n 2`."""
+    """Return the scheduler of `pytest -n 3`."""
     return Groups(config, log)
 
 

@@ -102,7 +102,7 @@ def serving() -> Iterator[str]:
         yield f"host=127.0.0.1&port={listening.getsockname()[1]}&protocol=http"
     finally:
         server.should_exit = server.force_exit = True
-        thread.join(10)  # a statement that waits for the lock of a client that has gone never ends
+        thread.join(2)  # a statement that waits for the lock of a client that has gone never ends
 
 
 def _serve(server: uvicorn.Server, listening: socket.socket) -> None:

@@ -333,5 +333,6 @@ def _with(event: UsageEvent, stored: Row | None, read: tuple[int, int, int]) -> 
 
 def _merged(rows: Sequence[Row]) -> Row:
     newest = max(cast(int, row[_EVENT + 1]) for row in rows)
-    told = [row[:_EVENT] for row in rows if row[_EVENT + 1] == newest]
-    return told[0] if len(told) == 1 else to_row(reduce(merge, map(to_event, told)))
+    # A resumed or forked session copies its history: most of the rows are equal, and merging those changes nothing.
+    distinct = {row[:_EVENT] for row in rows if row[_EVENT + 1] == newest}
+    return next(iter(distinct)) if len(distinct) == 1 else to_row(reduce(merge, map(to_event, distinct)))
