@@ -240,7 +240,8 @@ INJECTIONS = [
 def test_sql_in_a_filter_is_a_value_that_nothing_has(client: TestClient, store: Place, path: str, name: str) -> None:
     before = digest(store)
     nobody = client.get(path, params={name: "nobody's"}).json()
-    found = [client.get(path, params={name: text}) for text in (*INJECTIONS, "|".join(INJECTIONS)[:200])]
+    texts = INJECTIONS[TEXTS.index((path, name)) % 3 :: 3]  # each of them on most routes
+    found = [client.get(path, params={name: text}) for text in (*texts, "|".join(INJECTIONS)[:200])]
     assert [reply for reply in found if (reply.status_code, reply.json()) != (200, nobody)] == []
     assert client.get(path, params={name: INJECTIONS}).json() == nobody
     # What was merged stands in ai-spend whatever was used for it.
