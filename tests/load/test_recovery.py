@@ -15,12 +15,12 @@ from millrace import runs
 from millrace.bus.in_process import LocalBus
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
-from millrace.lake.names import CursorKey
+from millrace.lake.names import CursorKey, TaskKey
 from millrace.load import recovery
 from millrace.load.handler import Loader
 from millrace.runs import build_requests
 from millrace.runs.comparison import compare, note_compared, read_compared
-from millrace.tables import TABLES
+from millrace.tables import EXTRACTED, TABLES, children_of
 from millrace.warehouse import Batch
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.wiring import RequestedBuilds
@@ -186,6 +186,22 @@ def test_a_run_of_a_clock_that_was_ahead_hides_no_other(
     note_compared(lake, replace(read_compared(lake), run_id=run_id))
     asked = recovery.mend(loader(lake, warehouse), LocalBus())
     assert asked["tasks"] > 0
+
+
+def test_a_sweep_that_ends_a_run_advances_its_cursors(lake: CountingLake, warehouse: CountingWarehouse) -> None:
+    read_at = (NOW - timedelta(hours=2)).isoformat()
+    run_id = runs.start(lake, LocalBus(), runs.Order(NOW - timedelta(hours=2))).run_id
+    for table in EXTRACTED:
+        children = tuple(child.name for child in children_of(table))
+        record = runs.TaskRecord(
+            run_id, table, table, "plain", read_at, read_at, None, None, 0, 0, 0, 0, (), children, 1, 0, 0, 0.0, {}
+        )
+        lake.write(str(TaskKey(run_id, table)), record.to_json(), 0)
+    sweep_all(lake, warehouse)
+    assert runs.read_final(lake, run_id) is not None
+    assert {table: getattr(runs.held_cursor(lake, table), "extracted_at", None) for table in EXTRACTED} == (
+        dict.fromkeys(EXTRACTED, read_at)
+    )
 
 
 @pytest.mark.parametrize("content", [b"full_name\n1\n", b""], ids=["other bytes", "none"])

@@ -54,7 +54,7 @@ def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, patience: P
                 _sweep_end(lake, bus, warehouse, run_id, ended[run_id], swept)
             else:
                 _sweep_run(lake, bus, warehouse, run_id, now, patience, swept)
-            if run_id in ended and now - names.started_at(run_id) < patience.until_failed:
+            if now - names.started_at(run_id) < patience.until_failed:
                 _advance_cursors(lake, warehouse, run_id)
         except Damaged as error:
             _give_up(lake, run_id, error, run_id in ended, swept)
