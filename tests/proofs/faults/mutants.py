@@ -21,7 +21,7 @@ from millrace.extract.sources.cursor_sim import listing, partitioned
 from millrace.lake import ObjectMissing, ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.lake.names import CursorKey, FinalKey
-from millrace.load import sweep
+from millrace.load import handler, sweep
 from millrace.runs import Cursor, Final, TaskRecord, build_requests, completion, cursors
 from millrace.warehouse.duckdb import builds as duckdb_builds, ledger, merge as duckdb_merge
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -96,13 +96,18 @@ def a_final_object_is_written_again() -> AbstractContextManager[None]:
     return replaced(completion, "_end", mutated)
 
 
-def a_download_gives_whatever_is_there_now() -> AbstractContextManager[None]:
+@contextmanager
+def a_download_gives_whatever_is_there_now() -> Iterator[None]:
+    """Two guards ask for the version of the event, when its size is looked up and when it is read: both go."""
+
     def mutated(self: LocalLake, version: ObjectVersion, to: Path) -> StoredObject:
         content, stored = self.read(version.name)
         to.write_bytes(content)
         return StoredObject(version, stored.size_bytes, stored.crc32c)
 
-    return replaced(LocalLake, "download", mutated)
+    size_is_known = replaced(handler, "_require_size", lambda lake, event, most: None)
+    with size_is_known, replaced(LocalLake, "download", mutated):
+        yield
 
 
 def a_cursor_goes_to_whoever_ends_last() -> AbstractContextManager[None]:
