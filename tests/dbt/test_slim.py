@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tests.dbt.conftest import JOINED_MARTS, PROJECT, PULL_REQUEST_MARTS, ROOT, Dbt
 from tests.dbt.raw_tables import make_warehouse, sample_rows
 
 
+@pytest.mark.proof
 def test_only_a_changed_model_and_what_depends_on_it_are_built(dbt: Dbt, tmp_path: Path) -> None:
     project, data = tmp_path / "dbt", tmp_path / "data"
     data.mkdir()

@@ -4,6 +4,7 @@ import pytest
 from tests.deploy.terraform.rig import Copy
 from tests.deploy.terraform.rules import findings
 
+pytestmark = pytest.mark.proof
 QUICKLY = ("--no-fmt", "--no-test")
 RETRY = """  retry_policy {
     minimum_backoff = "10s"
