@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ from millrace.bus import Bus
 from millrace.bus.events import NotAnEvent
 from millrace.bus.in_process import LocalBus
 from millrace.errors import TerminalError
-from millrace.lake import Lake, ObjectVersion
+from millrace.lake import Lake, ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.lake.names import CursorKey, FinalKey, PlanKey, TaskKey
 from millrace.laptop.report import sentence
@@ -313,7 +313,7 @@ def advance(lake: Lake, bus: Bus, extracted_at: str, now: datetime | None = None
     held = list(lake.list(path))
     changed = record("commits", extracted_at=extracted_at, **more)
     lake.write(path, changed.to_json(), held[0].version.generation if held else 0)
-    runs.advance_cursors(lake, loaded(changed), RUN, now)
+    runs.advance_cursors(lake, loaded(changed), RUN, (lambda: now) if now else None)
 
 
 def loaded(*records: TaskRecord) -> Ledger:
@@ -352,6 +352,23 @@ def test_a_cursor_of_a_clock_that_was_ahead_is_not_followed(lake: Lake, bus: Bus
     cursor = runs.read_cursor(lake, "commits", None, T0)
     assert cursor is not None
     assert cursor.extracted_at == T0.isoformat()
+
+
+def test_a_process_that_was_suspended_takes_no_cursor_back(lake: LocalLake, bus: Bus) -> None:
+    start(lake, bus)
+    later, now = T0 + timedelta(hours=8), [T0]
+
+    class Suspended(LocalLake):
+        def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
+            now[0] = later
+            return super().read(name, generation)
+
+    older = record("commits", extracted_at=T0.isoformat())
+    write(lake, older)
+    newer = runs.Cursor(None, later.isoformat(), {})
+    lake.write(str(CursorKey("commits")), json.dumps(asdict(newer)).encode(), 0)
+    runs.advance_cursors(Suspended(lake._root, "lake"), loaded(older), RUN, lambda: now[0])
+    assert runs.held_cursor(lake, "commits") == newer
 
 
 def test_a_cursor_of_a_whole_second_is_before_the_rest_of_the_second(lake: Lake, bus: Bus) -> None:

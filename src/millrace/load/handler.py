@@ -100,7 +100,7 @@ def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
     match key:
         case RawPart(run_id=run_id):
             entry = _load(loader, event, key)
-            if not _move_on(loader, run_id):
+            if not _move_on(loader, run_id, entry.load_seq if entry else 0):
                 _ask_for_build(loader, entry)
         case DroppedFile():
             _ask_for_build(loader, _load(loader, event, key))
@@ -109,24 +109,27 @@ def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
         case FinalKey(run_id=run_id):
             final = runs.read_final(loader.lake, run_id)
             if final is not None and final.status == "complete":
-                runs.advance_cursors(loader.lake, loader.warehouse, run_id, loader.clock())
+                runs.advance_cursors(loader.lake, loader.warehouse, run_id, loader.clock)
                 through = min(final.load_seq, loader.warehouse.extent().load_seq)  # which may be made anew since
                 build_requests.request(loader.lake, through, run_id)
                 loader.job.start(run_id)
 
 
-def _move_on(loader: Loader, run_id: str) -> bool:
-    """End the run if it is complete; False for a run without a plan, which is none.
+def _move_on(loader: Loader, run_id: str, load_seq: int = 0) -> bool:
+    """End the run if it is complete; return whether its end asks, or has asked, for a build through `load_seq`.
 
-    Somebody put the object there. No run waits for it, and no redelivery would change that: a plan is written before
-    anything else. Should a lake be copied and the plan come last, the sweep ends the run.
+    The end of a run without a plan never comes: a plan is written before anything else. Should a lake be copied and
+    the plan come last, the sweep ends the run. A part that no record names is of a second attempt at its task, and can
+    be loaded after the end.
     """
     try:
-        runs.finish_if_complete(loader.lake, loader.warehouse, run_id)
+        if not runs.finish_if_complete(loader.lake, loader.warehouse, run_id):
+            return True
     except runs.PlanMissing as error:
         log.warning("object of no run", run_id=run_id, error=str(error))
         return False
-    return True
+    final = runs.read_final(loader.lake, run_id) if load_seq else None
+    return final is None or final.load_seq >= load_seq
 
 
 def _ask_for_build(loader: Loader, entry: LedgerEntry | None) -> None:

@@ -1,7 +1,7 @@
 """How far finished runs have read each table: where the next run starts."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -78,16 +78,17 @@ def _is_ahead(cursor: Cursor, now: datetime | None) -> bool:
     return now is not None and datetime.fromisoformat(cursor.extracted_at) > now + MOST_AHEAD
 
 
-def advance_cursors(lake: Lake, ledger: Ledger, run_id: str, now: datetime | None = None) -> None:
+def advance_cursors(lake: Lake, ledger: Ledger, run_id: str, clock: Callable[[], datetime] | None = None) -> None:
     """Let the next runs start where a final run ended; a cursor never goes back to an older run's.
 
-    But one of a time that has not come `now` does.
+    But one of a time that has not come by `clock` does. The clock is read after the cursor: a process may be suspended
+    for hours, and a time from before would make the cursors that others wrote meanwhile look ahead.
 
     A table of which a part is not loaded, or in quarantine, keeps its cursor: the next run reads these rows again. The
     warehouse is asked only when a cursor is behind: every sweep looks, and a warehouse that is woken for nothing costs
     all the same.
     """
-    behind = [record for _, record in read_tree(lake, run_id) if record is not None and _is_behind(lake, record, now)]
+    behind = [record for _, record in read_tree(lake, run_id) if record is not None and _is_behind(lake, record, clock)]
     if not behind:
         return
     loads = ledger.loads_of(run_id)
@@ -95,23 +96,23 @@ def advance_cursors(lake: Lake, ledger: Ledger, run_id: str, now: datetime | Non
     set_aside = {entry.version.name for entry in loads if entry.quarantine_reason is not None}
     for record in behind:
         if {part.name for part in record.parts} <= loaded - set_aside:
-            _advance_cursor(lake, record, now)
+            _advance_cursor(lake, record, clock)
 
 
-def _is_behind(lake: Lake, record: TaskRecord, now: datetime | None) -> bool:
+def _is_behind(lake: Lake, record: TaskRecord, clock: Callable[[], datetime] | None) -> bool:
     """Whether the table's cursor is older than what this task read."""
     held = held_cursor(lake, record.table)
-    return held is None or held.extracted_at < record.extracted_at or _is_ahead(held, now)
+    return held is None or held.extracted_at < record.extracted_at or _is_ahead(held, clock and clock())
 
 
-def _advance_cursor(lake: Lake, record: TaskRecord, now: datetime | None) -> None:
+def _advance_cursor(lake: Lake, record: TaskRecord, clock: Callable[[], datetime] | None) -> None:
     name = str(CursorKey(record.table))
     content = to_json(asdict(Cursor(record.since, record.extracted_at, record.counts)))
     while True:
         try:
             generation = lake.read(name)[1].version.generation
             held = held_cursor(lake, record.table)
-            if held is not None and held.extracted_at >= record.extracted_at and not _is_ahead(held, now):
+            if held is not None and held.extracted_at >= record.extracted_at and not _is_ahead(held, clock and clock()):
                 return
         except ObjectMissing:
             generation = 0

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from millrace.bus import events
 from millrace.lake import ObjectVersion, StoredObject
+from millrace.runs import build_requests
 
 PART = f"raw/commits/dt=2026-11-20/run={RUN}/commits-00000.parquet"
 
@@ -231,6 +232,19 @@ def test_a_warehouse_that_cannot_be_opened_is_not_acknowledged(functions: Deploy
     stored = start_run_with_one_part(functions, parquet())
     functions.warehouse_path.write_bytes(b"no database" * 1000)
     assert functions.load(notification(stored)).status_code == 500
+
+
+def test_a_part_loaded_after_the_end_of_its_run_asks_for_a_build(functions: Deployed) -> None:
+    for each in functions.extract_run(SCHEDULED):
+        functions.load(each)
+    (final,) = functions.finals()
+    functions.load(final)
+    functions.builds.clear()
+    stored = put(functions, f"raw/repos/dt=2026-11-20/run={RUN}/repos-00099.parquet", parquet())
+    assert functions.load(notification(stored)).status_code == 200
+    entry = functions.warehouse.find(stored.version)
+    assert entry is not None
+    assert (functions.builds, build_requests.requested(functions.lake)) == ([None], entry.load_seq)
 
 
 def test_a_part_of_a_run_without_a_plan_is_loaded_like_a_dropped_file(functions: Deployed) -> None:
