@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from millrace.errors import BadObject, ConfigError, TransientError
+from millrace.errors import BadObject, ConfigError, Step, TransientError
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES
 from millrace.warehouse import Batch
@@ -119,6 +119,25 @@ def test_who_takes_the_file_in_the_middle_is_waited_for(path: Path, tmp_path: Pa
         warehouse._sleep = lambda seconds: holder.communicate() and None
         assert warehouse.load(repos(tmp_path, "o/b", number=2)).rows_inserted == 1
     warehouse.close()
+
+
+@pytest.mark.parametrize("damage", ["flipped", "zeroed", "cut"])
+@pytest.mark.parametrize("part", range(1, 12))
+def test_damage_is_named_and_no_file_blamed(path: Path, tmp_path: Path, damage: str, part: int) -> None:
+    names = [f"o/{number:06}" for number in range(60_000)]
+    with DuckDBWarehouse(path) as warehouse:
+        warehouse.load(repos(tmp_path, *names))
+    content = path.read_bytes()
+    at = len(content) * part // 12
+    harm = {"flipped": bytes(byte ^ 0xFF for byte in content[at : at + 512]), "zeroed": bytes(512)}
+    path.write_bytes(content[:at] + (harm[damage] + content[at + 512 :] if damage in harm else b""))
+    more = repos(tmp_path, *names[::7], number=2)
+    with DuckDBWarehouse(path) as warehouse:
+        try:
+            told: object = warehouse.load(more).rows_unchanged
+        except ConfigError as error:
+            told = error.step
+    assert told in (Step.RESTORE, len(names[::7]))  # all are known: where no row of them was harmed, none is new
 
 
 def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 from rich.console import Console
 from tests.laptop.conftest import run_all
@@ -122,6 +123,43 @@ def test_the_report_of_a_run_shows_names_whole_and_as_text(place: Place) -> None
     said = console.file.getvalue()
     assert harmless(said), said
     assert said.count(SHOWN) >= 7
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("acme/[/nonsense]", id="an end of no style"),
+        pytest.param("dependabot[bot]", id="a bot"),
+        pytest.param("[link=http://evil.com]click[/link]", id="a link"),
+        pytest.param("[bold red on white]x[/]", id="a style"),
+        pytest.param("[@click=quit]x", id="an action"),
+        pytest.param("[[x]] \\[x] [", id="brackets and a backslash"),
+        pytest.param(":bomb: :warning-text:", id="an emoji"),
+        pytest.param("{x} %s <b>x</b> `x` $x", id="markup of others"),
+    ],
+)
+def test_markup_in_a_name_is_shown_as_it_is(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with duckdb.connect(tmp_path / "published.duckdb") as connection:
+        columns = "1 AS total_prs, 1 AS total_loc, 1 AS avg_cycle_time_hours"
+        connection.execute("CREATE SCHEMA mart")
+        connection.execute(
+            f"CREATE TABLE mart.developer_velocity AS SELECT 'w' AS week, $1 AS repo_name, $1 AS developer, {columns}",
+            [name],
+        )
+    drops = [Drop(name, "not loaded", "a test", is_good=False)]
+    node = Node(name, "test", "fail", 0.1, "a test")
+    console = Console(file=io.StringIO(), width=400)
+    Report(Place(tmp_path), drops=drops, build=Build((node,), 0.1)).show(console)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().count(name) == 4
+    monkeypatch.setenv("FORCE_COLOR", "1")  # to rich it is a terminal
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "400")
+    with Watcher() as watcher:
+        watcher.say(name)
+    assert name in capsys.readouterr().err
 
 
 def test_a_live_line_shows_names_whole_and_as_text(

@@ -15,6 +15,7 @@ import pytest
 from tests.laptop.conftest import PROJECT, Outcome, run_all
 
 from millrace.tables import TABLES
+from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 FIRST = ("--developers", "2", "--days", "14", "--seed", "3", "--end", "2026-11-20T00:00:00Z", "--no-limiter")
 LATER = ("--developers", "2", "--days", "22", "--seed", "3", "--end", "2026-11-28T00:00:00Z", "--no-limiter")
@@ -163,11 +164,99 @@ def test_a_dropped_file_of_a_copied_folder_does_not_win_over_what_came_after_it(
     assert any("by-hand" in row and '"new"' in row for row in rows(copy)["repos"])
 
 
-def test_what_the_ledger_knows_and_the_lake_has_lost_is_named(place: Path) -> None:
-    shutil.rmtree(place / "lake" / "raw" / "commits")
+@pytest.mark.parametrize(
+    ("lost", "named"),
+    [
+        pytest.param("raw/commits", "raw/commits/", id="the parts of a table"),
+        pytest.param("raw/reviews/*/*/*.parquet", "raw/reviews/", id="single parts"),
+        pytest.param("drop/usage_events", "drop/usage_events/", id="what collectors sent"),
+        pytest.param("", "drop/usage_events/", id="the whole lake"),
+    ],
+)
+def test_what_the_ledger_knows_and_the_lake_has_lost_is_named(place: Path, lost: str, named: str) -> None:
+    for path in list((place / "lake").glob(lost)) if lost else [place / "lake"]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     reconciled = run_all(place, "reconcile", *LATER)
     assert reconciled.code == 1
-    assert "objects that the ledger knows and the lake has no more: raw/commits/" in reconciled.out
+    assert f"objects that the ledger knows and the lake has no more: {named}" in reconciled.out
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:8192] + bytes(byte ^ 0xFF for byte in content[8192:])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(flipped, id="bytes flipped"),
+        pytest.param(lambda content: content[: len(content) // 2], id="cut to a half"),
+        pytest.param(lambda content: content[:100], id="cut to its head"),
+        pytest.param(lambda content: bytes(8192) + content[8192:], id="without its head"),
+        pytest.param(lambda content: b"SQLite format 3\0" + content[16:], id="another database"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["run", "build", "collect"])
+def test_damaged_warehouse_names_rebuild_as_next_step(
+    first: Path, tmp_path: Path, damage: Callable[[bytes], bytes], verb: str
+) -> None:
+    place = Path(shutil.copytree(first, tmp_path / "data"))
+    (place / "millrace.duckdb").write_bytes(damage((place / "millrace.duckdb").read_bytes()))
+    (tmp_path / "home").mkdir()
+    options = {"run": ("--no-build", "--no-usage", *FIRST), "build": (), "collect": ("--home", str(tmp_path / "home"))}
+    failed = millrace(verb, "--data-dir", str(place), *options[verb])
+    assert (failed.code, "Traceback" in failed.err) == (2, False), failed.err
+    assert f"type: millrace rebuild --data-dir {place}" in failed.err
+
+
+@pytest.fixture(scope="module")
+def built(first: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first data directory with marts."""
+    place = Path(shutil.copytree(first, tmp_path_factory.mktemp("built") / "data"))
+    assert millrace("build", "--data-dir", str(place)).code == 0
+    return place
+
+
+def load_more(place: Path, home: Path) -> None:
+    collect(place, home, 60)
+    assert run_all(place, "--drops", "--no-build").code == 0
+
+
+def begin_a_build(place: Path, home: Path) -> None:
+    load_more(place, home)
+    with DuckDBWarehouse(place / "millrace.duckdb") as warehouse:
+        warehouse.start_build(99, "one that was killed", None)
+
+
+def fail_a_build(place: Path, home: Path) -> None:
+    load_more(place, home)
+    with DuckDBWarehouse(place / "millrace.duckdb") as warehouse:
+        warehouse.end_build(warehouse.start_build(99, "one that failed", None), False, 1.0, ())
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        pytest.param(load_more, id="killed before the build"),
+        pytest.param(begin_a_build, id="killed within the build"),
+        pytest.param(fail_a_build, id="a build that failed"),
+        pytest.param(lambda place, home: (place / "published.duckdb").unlink(), id="killed before the publication"),
+    ],
+)
+def test_collecting_nothing_builds_what_was_left_unbuilt(
+    built: Path, tmp_path: Path, leave: Callable[[Path, Path], None]
+) -> None:
+    place = Path(shutil.copytree(built, tmp_path / "data"))
+    leave(place, tmp_path / "home")
+    (tmp_path / "empty").mkdir()
+    collected = millrace("collect", "--data-dir", str(place), "--home", str(tmp_path / "empty"))
+    assert (collected.code, "nothing new" in collected.out) == (0, False)
+    with duckdb.connect(place / "millrace.duckdb", read_only=True) as warehouse:
+        loaded = warehouse.execute("SELECT max(_load_seq) FROM raw.usage_events").fetchall()
+    with duckdb.connect(place / "published.duckdb", read_only=True) as readers:
+        assert readers.execute("SELECT max(_load_seq) FROM mart.usage_events").fetchall() == loaded
 
 
 OURS = (

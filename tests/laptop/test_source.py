@@ -12,6 +12,7 @@ from millrace.laptop.data_dir import Place
 from millrace.laptop.source import SourceOptions, source_settings
 
 USERS = "key-of-the-user-for-another-server"
+RECORDING = Path(__file__).parents[1] / "golden" / "captures" / "seed-2dev-90d-medium" / "full-exact.jsonl.gz"
 
 
 def arguments_of_all_processes() -> str:
@@ -25,11 +26,18 @@ def arguments_of_all_processes() -> str:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="the arguments of processes are in /proc on Linux")
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(SourceOptions(developers=2, days=5), id="of a plain run"),
+        pytest.param(SourceOptions(developers=2, days=5, limiter=False), id="without a limiter"),
+        pytest.param(SourceOptions(from_recording=RECORDING), id="of a recording"),
+    ],
+)
 def test_the_embedded_simulator_has_a_key_of_its_own_that_no_other_user_sees(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: SourceOptions
 ) -> None:
     monkeypatch.setenv("MILLRACE_SOURCE_KEY", USERS)
-    source = SourceOptions(developers=2, days=5)
     with ExitStack() as stack:
         given = source_settings(source, Place(tmp_path), stack, lambda line: None)
         url, key = given["MILLRACE_SOURCE_URL"], given["MILLRACE_SOURCE_KEY"]

@@ -1,8 +1,9 @@
 """The lake is compared with the ledger; a healthy sweep reads as little for many runs as for few."""
 
 import json
+import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -158,6 +159,47 @@ def test_a_time_that_cannot_be_puts_no_comparison_off(
     part = f"raw/repos/dt=2026-11-20/run={T0:%Y%m%dT%H%M%SZ}/repos-00000.parquet"
     drop(lake, part, "c")
     assert sweep_all(lake, warehouse, NOW + timedelta(hours=1)) == [part]
+
+
+def copied(root: Path) -> None:
+    shutil.copytree(root, root.with_name("other"))
+    shutil.rmtree(root)
+    root.with_name("other").rename(root)
+
+
+def restored(root: Path) -> None:
+    archive = shutil.make_archive(str(root.with_name("backup")), "tar", root)
+    shutil.rmtree(root)
+    shutil.unpack_archive(archive, root, filter="data")
+
+
+def reassigned(root: Path) -> None:
+    for path in root.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o640)
+
+
+def linked(root: Path) -> None:
+    for path in root.rglob("*.parquet"):
+        root.with_name("backup").hardlink_to(path)
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        pytest.param(copied, id="copied"),
+        pytest.param(restored, id="restored from an archive"),
+        pytest.param(reassigned, id="with other rights"),
+        pytest.param(linked, id="backed up by hard links"),
+    ],
+)
+def test_lake_that_a_backup_touched_holds_nothing_new(
+    lake: CountingLake, warehouse: CountingWarehouse, handle: Callable[[Path], object]
+) -> None:
+    stored = drop(lake, "drop/repos/one.parquet")
+    load(warehouse, lake, stored)
+    handle(lake._root)
+    assert recovery.lacking(lake, warehouse) == ()
+    assert sweep_all(lake, warehouse) == []
 
 
 def test_a_copied_lake_is_known_by_name_and_checksum(

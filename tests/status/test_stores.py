@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -211,6 +211,55 @@ def test_the_first_run_is_syncing_until_it_does_not_end(tmp_path: Path) -> None:
     late = status.status_of(place, datetime.now(UTC) + timedelta(hours=2))
     assert (now.health, now.store_error) == ("syncing", None)
     assert (late.health, "nothing was built" in (late.store_error or "")) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        pytest.param(None, id="no note"),
+        pytest.param("", id="an empty note"),
+        pytest.param("999999999", id="a process that is gone"),
+        pytest.param(f"{os.getpid()}\nanother birth", id="a later process of its number"),
+        pytest.param("a process", id="no number"),
+    ],
+)
+def test_run_whose_process_is_gone_is_not_going_on(world: World, note: str | None) -> None:
+    with world.place.alone():
+        started = runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+        assert world.look().health == "syncing"
+    world.place.running.unlink()
+    if note is not None:
+        world.place.running.write_text(note)
+    now = world.look()
+    assert (now.health, [check.code for check in now.checks][:1]) == ("stale", ["run_unfinished"])
+    assert f"run {started.run_id} has not ended" in now.reasons[0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="when a process was born is known from /proc")
+def test_later_process_with_the_number_of_a_killed_run_is_another(world: World) -> None:
+    with world.place.alone():
+        runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+        note = world.place.running.read_text()
+    world.place.running.write_text(note.replace(str(os.getpid()), "1", 1))  # which lives on every machine
+    assert [check.code for check in world.look().checks][:1] == ["run_unfinished"]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(Path.unlink, id="gone"),
+        pytest.param(lambda path: path.write_bytes(b""), id="empty"),
+        pytest.param(lambda path: path.write_bytes(path.read_bytes()[:5000]), id="cut"),
+        pytest.param(lambda path: path.write_bytes(b"x" * 20000), id="no database"),
+        pytest.param(lambda path: path.write_bytes(bytes(4096) + path.read_bytes()[4096:]), id="without its head"),
+        pytest.param(lambda path: (path.unlink(), path.mkdir()), id="a folder in its place"),
+    ],
+)
+def test_copy_that_nobody_can_read_is_not_live(world: World, harm: Callable[[Path], object]) -> None:
+    assert world.look().health == "live"
+    harm(world.place.published)
+    now = world.look()
+    assert (now.health, [check.code for check in now.checks][:1]) == ("stale", ["readers_behind"])
 
 
 def test_a_failed_run_is_an_error_until_the_next(world: World) -> None:

@@ -77,7 +77,12 @@ def _watcher(folder: Path) -> Path:
 
 
 def _note(note: Path) -> None:
-    note.write_text("\n".join([str(os.getpid()), *filter(None, [_birth(os.getpid())])]))
+    note.write_text(note_of_this_process())
+
+
+def note_of_this_process() -> str:
+    """Return what `living` knows this process by: its number and, where that can be told, when it was born."""
+    return "\n".join([str(os.getpid()), *filter(None, [_birth(os.getpid())])])
 
 
 def _birth(pid: int) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from millrace.collect import lock
 from millrace.config import ApiConfig, BuildConfig, LoadConfig, collect_state
 from millrace.errors import ConfigError
 from millrace.laptop.project import PROJECT as PROJECT
@@ -165,12 +166,12 @@ class Place:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 file.seek(0)
-                holder = file.read().strip() or "unknown"
+                holder = next(iter(file.read().split()), "unknown")
                 raise ConfigError(
                     f"another run (process {holder}) is using {self.root}; wait for it, or give another --data-dir"
                 ) from None
             file.truncate(0)
-            file.write(str(os.getpid()))
+            file.write(lock.note_of_this_process())
             file.flush()
             shutil.rmtree(self.work, ignore_errors=True)
             for folder in (self.drop, self.dbt, self.work):

@@ -11,6 +11,7 @@ from millrace.errors import ConfigError, Step, TransientError, first_line
 
 AT_THE_START_S = 0.5  # who only looks into the file gives it back within a moment (see read_only.py)
 _LOCKED = re.compile(r"lock is held in (?P<program>.*) \(PID (?P<pid>\d+)\)")
+_DAMAGED = re.compile(r"corrupt database|could not read enough bytes|serialization error", re.IGNORECASE)
 _TRY_AGAIN_S = 0.1
 
 
@@ -35,6 +36,19 @@ def refused(path: Path, error: Exception, is_begun: bool) -> ConfigError | Trans
         return ConfigError(f"the warehouse {path} cannot be opened: {first_line(error)}", step=Step.RESTORE)
     said = f"{_who(path, error)}: wait for it to end, or stop it"
     return TransientError(f"{said}; then run again") if is_begun else ConfigError(said)
+
+
+def is_damage(path: Path, error: Exception) -> bool:
+    """Return whether an error says that the warehouse's file is cut or holds other bytes than were written."""
+    found = _DAMAGED.search(str(error))
+    return found is not None and ("bytes" not in found[0].lower() or f'"{path}"' in str(error))
+
+
+def failed(path: Path, error: Exception) -> ConfigError | TransientError:
+    """Return why a transaction failed: another attempt may succeed, unless the file is damaged."""
+    if is_damage(path, error):
+        return ConfigError(f"the warehouse {path} is damaged: {first_line(error)}", step=Step.RESTORE)
+    return TransientError(f"{path}: {first_line(error)}")
 
 
 def _who(path: Path, error: Exception) -> str:

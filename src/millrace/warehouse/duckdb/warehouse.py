@@ -120,7 +120,7 @@ class DuckDBWarehouse:
             known = ledger.find(connection, batch.version)
             if known is not None:
                 return known
-            with _blaming_the_content(batch.path):
+            with _blaming_the_content(batch.path, self._path):
                 load_seq = ledger.next_load_seq(connection)
                 counts = single_file.merge(connection, batch, load_seq, self._caps)
             what = (batch.version, batch.table, batch.run_id, counts.extracted_at)
@@ -289,7 +289,7 @@ class DuckDBWarehouse:
             except BaseException as error:
                 self._roll_back(connection)
                 if isinstance(error, duckdb.Error | MemoryError):
-                    raise TransientError(f"{self._path}: {first_line(error)}") from error
+                    raise opening.failed(self._path, error) from error
                 raise
 
     def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -334,14 +334,14 @@ class DuckDBWarehouse:
 
 
 @contextmanager
-def _blaming_the_content(path: Path) -> Iterator[None]:
+def _blaming_the_content(path: Path, warehouse: Path) -> Iterator[None]:
     """Turn DuckDB's errors into BadObject, but for those that another file would have met as well."""
     try:
         yield
     except (duckdb.TransactionException, duckdb.FatalException):
         raise
     except duckdb.Error as error:
-        if is_of_the_machine(error):
+        if is_of_the_machine(error) or opening.is_damage(warehouse, error):
             raise
         message = first_line(error).replace(str(path), "the file")
         raise BadObject("unreadable", f"DuckDB cannot read it: {message}") from error
