@@ -81,6 +81,13 @@ def test_the_rows_of_two_sources_are_never_mixed(tmp_path: Path) -> None:
     assert_one_clear_line(outcome.code, outcome.err, 2, "holds the rows of http://elsewhere")
 
 
+@pytest.mark.parametrize("content", [b"", b'{"source": "htt', b"[]\n", b"\xff", b'{"source": 1}', b"{}", b"7"])
+def test_a_damaged_note_of_the_source_is_named_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "source.json").write_bytes(content)
+    outcome = run_all(tmp_path)
+    assert_one_clear_line(outcome.code, outcome.err, 2, "source.json is damaged: it names no source; remove it if")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

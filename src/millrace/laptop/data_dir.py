@@ -13,7 +13,7 @@ from pathlib import Path
 
 from millrace.collect import lock
 from millrace.config import ApiConfig, BuildConfig, LoadConfig, collect_state
-from millrace.errors import ConfigError
+from millrace.errors import ConfigError, Step
 from millrace.laptop.project import PROJECT as PROJECT
 
 _OURS = re.compile(
@@ -186,12 +186,27 @@ class Place:
     def belongs_to(self, source: str) -> None:
         """Bind the data to one source; ConfigError when it holds another's, whose rows would mix with these."""
         note = self.root / "source.json"
-        if note.exists():
-            held = json.loads(note.read_text())["source"]
-            if held != source:
-                raise ConfigError(
-                    f"{self.root} holds the rows of {held}, not of {source}; "
-                    "give another --data-dir, or remove the folder"
-                )
-        else:
-            note.write_text(json.dumps({"source": source}) + "\n")
+        if not note.exists():
+            written = self.work / note.name  # a full disk leaves half a note there, and none here
+            written.write_text(json.dumps({"source": source}) + "\n")
+            written.replace(note)
+            return
+        held = _source_of(note)
+        if held is None:
+            raise ConfigError(
+                f"{note} is damaged: it names no source; remove it if the rows in {self.root} are of {source}",
+                step=Step.RUN,
+            )
+        if held != source:
+            raise ConfigError(
+                f"{self.root} holds the rows of {held}, not of {source}; give another --data-dir, or remove the folder"
+            )
+
+
+def _source_of(note: Path) -> str | None:
+    """Return the source that a note names; None when it is no such note any more."""
+    try:
+        held = json.loads(note.read_bytes())["source"]
+    except (ValueError, TypeError, KeyError):  # of bytes that are no UTF-8 and no JSON, of JSON that is no such object
+        return None
+    return held if isinstance(held, str) else None
