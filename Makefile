@@ -11,7 +11,7 @@ DATA_DIR := $(CURDIR)/data
 UPGRADE ?= --upgrade
 LINT = $(BIN)/python -m ruff format --check . && $(BIN)/python -m ruff check . && $(BIN)/python -m mypy
 PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
-PROOFS := tests faults usage-faults mutants killing parity api-calls emulators image coverage
+PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve collect usage check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim deploy destroy clean
@@ -39,7 +39,7 @@ test: $(DEV)  ## everything that must hold: the checks, SQL, processes, dbt, the
 	@$(LINT)
 	@$(PYTEST) -m "fast or slow" $(ARGS)
 
-prove: $(DEV)  ## what takes long: WHAT="tests faults usage-faults mutants killing parity api-calls emulators image coverage" (default: all)
+prove: $(DEV)  ## what takes long: WHAT="tests faults usage-faults mutants killing processes parity api-calls emulators image coverage" (default: all)
 	@for proof in $(or $(WHAT),$(PROOFS)); do $(MAKE) --no-print-directory prove-$$proof || exit 1; done
 
 prove-tests: $(DEV)
@@ -57,6 +57,9 @@ prove-mutants: $(DEV)
 
 prove-killing: $(DEV)
 	@$(BIN)/python -m tests.proofs.killing $(ARGS)
+
+prove-processes: $(DEV)
+	@$(BIN)/python -m tests.proofs.processes --seeds 0:200 $(ARGS)
 
 prove-parity: $(DEV)
 	@$(BIN)/python -m tests.proofs.parity $(ARGS)

@@ -17,9 +17,9 @@ from tests.proofs.faults.world import BUCKET, World
 
 from millrace.tables import EXTRACTED
 
-_OF_RUNS = ("state/{table}.json", "runs/*/final.json", "runs/*/tasks/{table}.json", "runs/*/plan.json")
-_OF_BUILDS = ("build/lease.json", "build/requested.json", "state/compared.json")
-_CONTENTS = (b"", b'{"run_id":', b"[]\n")
+OF_RUNS = ("state/{table}.json", "runs/*/final.json", "runs/*/tasks/{table}.json", "runs/*/plan.json")
+OF_BUILDS = ("build/lease.json", "build/requested.json", "state/compared.json")
+CONTENTS = (b"", b'{"run_id":', b"[]\n")
 _LACKS = (errno.ENOSPC, errno.EROFS, errno.EMFILE, errno.EIO)
 _FOR_CALLS = (1, 5, 25)
 _AT = ("", "lake.download", "lake.write", "warehouse")
@@ -34,7 +34,7 @@ def _with_column(name: str) -> bytes:
 
 
 _ROW = b"commitHash,userId,repoName"  # with its key: nothing but what is hostile keeps a file out
-_HOSTILE = (
+HOSTILE = (
     ("drop/commits/rowid.parquet", _with_column("rowid")),
     ("drop/commits/load.csv", _ROW + b",_load_seq\nx,y,z,99999\n"),
     ("drop/commits/case.csv", _ROW + b",COMMITHASH\nx,y,z,y\n"),
@@ -81,7 +81,7 @@ def _forget_loads(world: World, choices: Choices) -> str:
 
 def _empty_an_object(world: World, choices: Choices) -> str:
     path = _chosen(world, choices)
-    path.write_bytes(_CONTENTS[choices.draw("content", len(_CONTENTS))])
+    path.write_bytes(CONTENTS[choices.draw("content", len(CONTENTS))])
     return f"an object is damaged: {path.name}"
 
 
@@ -92,7 +92,7 @@ def _remove_an_object(world: World, choices: Choices) -> str:
 
 
 def _chosen(world: World, choices: Choices) -> Path:
-    names = [name.format(table=table) for name in _OF_RUNS for table in EXTRACTED] + list(_OF_BUILDS)
+    names = [name.format(table=table) for name in OF_RUNS for table in EXTRACTED] + list(OF_BUILDS)
     lake = world.folder / BUCKET
     found = sorted({path for name in names for path in lake.glob(name)})
     return found[choices.draw("which object", len(found))]
@@ -142,7 +142,7 @@ def _run_with_a_wrong_clock(world: World, choices: Choices) -> str:
 
 
 def _drop_a_hostile_file(world: World, choices: Choices) -> str:
-    name, content = _HOSTILE[choices.draw("which file", len(_HOSTILE))]
+    name, content = HOSTILE[choices.draw("which file", len(HOSTILE))]
     world.raw_lake.write(name, content, 0)
     world.scheduler.run()
     return f"a hostile file is dropped: {name!r}"

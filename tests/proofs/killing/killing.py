@@ -70,8 +70,15 @@ def contents(data: Path) -> Contents:
         for table in EXTRACTED:
             query = f"select * exclude (_extracted_at, _run_id, _load_seq) from raw.{table} order by all"  # noqa: S608
             found[f"raw.{table}"] = connection.execute(query).fetchall()
-        marts = connection.execute("select table_name from information_schema.tables where table_schema = 'mart'")
-        for (mart,) in marts.fetchall():
+    return found | marts(data / "published.duckdb")
+
+
+def marts(database: Path) -> Contents:
+    """Give every mart row, in order."""
+    found: Contents = {}
+    with duckdb.connect(str(database), read_only=True) as connection:
+        names = connection.execute("select table_name from information_schema.tables where table_schema = 'mart'")
+        for (mart,) in names.fetchall():
             columns = "columns(lambda c: c != '_load_seq')"
             found[f"mart.{mart}"] = connection.execute(f"select {columns} from mart.{mart} order by all").fetchall()  # noqa: S608
     return found

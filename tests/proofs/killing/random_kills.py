@@ -11,10 +11,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from pathlib import Path
+from typing import Protocol
 
 from tests.collect.machine import response
 from tests.proofs.killing.killable import PROJECT
@@ -23,8 +24,8 @@ from tests.proofs.killing.killing import End
 from millrace.laptop.data_dir import Place
 
 _WORLD = ("--developers=2", "--days=14", "--end=2026-10-28T00:00:00Z", "--no-limiter")
-_MILLRACE = (sys.executable, "-m", "millrace")
-_LINES = 60
+MILLRACE = (sys.executable, "-m", "millrace")
+LINES = 60
 _PATIENCE_S = 240.0
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _CODES = {0, 1, 2, 3, *(-number for number in _SIGNALS), *(128 + number for number in _SIGNALS)}
@@ -32,6 +33,17 @@ _TRACE = "Traceback (most recent call last):\n"
 _OF_PYTHON_ITSELF = f'{_TRACE}  File "{resource_tracker.__file__}"'  # of the next one, when it was the one to be killed
 BETWEEN_RUNS = 5
 """After so many kills a plain run and a plain collect follow, and what is there is compared."""
+
+
+class Process(Protocol):
+    """A command that was started."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, which is that of its session."""
+
+    def wait(self, timeout: float) -> int:
+        """Wait for its exit code; TimeoutExpired when it goes on."""
 
 
 @dataclass
@@ -56,28 +68,35 @@ class Desk:
         self.temporary.mkdir(parents=True)
         log = self.home / ".claude/projects/-w/s.jsonl"
         log.parent.mkdir(parents=True)
-        log.write_bytes(b"".join(response(f"m{number}") for number in range(_LINES)))
+        log.write_bytes(b"".join(response(f"m{number}") for number in range(LINES)))
+        self.environment = os.environ | {"TMPDIR": str(self.temporary), "MILLRACE_COLLECT": "on"}
+
+    @property
+    def commands(self) -> dict[str, tuple[str, ...]]:
+        """The commands by name, each on this data directory."""
         at, of = (f"--data-dir={self.data}",), (f"--home={self.home}",)
         run = (sys.executable, str(PROJECT / "local" / "run_all.py"), *at, *_WORLD)
-        self.commands: dict[str, tuple[str, ...]] = {
+        return {
             "run": run,
             "run --full-refresh": (*run, "--full-refresh"),
-            "collect": (*_MILLRACE, "collect", *at, *of),
-            "collect --watch": (*_MILLRACE, "collect", "--watch", *at, *of),
-            "rebuild": (*_MILLRACE, "rebuild", *at),
+            "collect": (*MILLRACE, "collect", *at, *of),
+            "collect --watch": (*MILLRACE, "collect", "--watch", *at, *of),
+            "rebuild": (*MILLRACE, "rebuild", *at),
         }
-        self._environment = os.environ | {"TMPDIR": str(self.temporary), "MILLRACE_COLLECT": "on"}
 
-    def start(self, name: str) -> subprocess.Popen[bytes]:
-        """Start a command in a session of its own."""
+    def start(
+        self, name: str, prefix: Sequence[str] = (), before: Callable[[], None] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a command in a session of its own, behind a prefix; `before` is done in its process."""
         with (self.temporary.parent / "said").open("wb") as said:
             return subprocess.Popen(
-                self.commands[name],
+                [*prefix, *self.commands[name]],
                 cwd=PROJECT,
                 stdout=said,
                 stderr=said,
-                env=self._environment,
+                env=self.environment,
                 start_new_session=True,
+                preexec_fn=before,
             )
 
     @property
@@ -110,13 +129,14 @@ def chain(folder: Path, seed: int, kills: int) -> Iterator[tuple[list[Kill], lis
     expected = End.of(clean.data)
     lasts = dict.fromkeys(desk.commands, 30.0)
     for first in range(0, kills, BETWEEN_RUNS):
-        done = [_kill(desk, dice, lasts) for _ in range(min(BETWEEN_RUNS, kills - first))]
+        done = [kill(desk, dice, lasts, list(desk.commands)) for _ in range(min(BETWEEN_RUNS, kills - first))]
         wrong = desk.plain() or End.of(desk.data).differs(expected) + desk.left()
         yield done, [*(f"{each}: {said}" for each in done for said in each.wrong), *wrong]
 
 
-def _kill(desk: Desk, dice: random.Random, lasts: dict[str, float]) -> Kill:
-    name = dice.choice(list(desk.commands))
+def kill(desk: Desk, dice: random.Random, lasts: dict[str, float], names: Sequence[str]) -> Kill:
+    """Start one of the commands, and kill it or a child of it; `lasts` says how long each takes at most."""
+    name = dice.choice(names)
     after_s, number = dice.uniform(0.1, lasts[name]), dice.choice(_SIGNALS)
     started = time.monotonic()
     process = desk.start(name)
@@ -125,16 +145,16 @@ def _kill(desk: Desk, dice: random.Random, lasts: dict[str, float]) -> Kill:
         lasts[name] = time.monotonic() - started  # it was over: next time earlier
     children = [pid for pid in _session(process.pid) if pid != process.pid]
     victim = dice.choice(children) if children and dice.random() < 0.35 else process.pid
-    kill = Kill(name, "itself" if victim == process.pid else "a child", number.name, after_s)
+    done = Kill(name, "itself" if victim == process.pid else "a child", number.name, after_s)
     with contextlib.suppress(ProcessLookupError):
         os.kill(victim, number)
     if name == "collect --watch" and victim != process.pid:
         process.terminate()  # it goes on without that child until somebody ends it
-    kill.wrong += _ends(process, desk)
-    return kill
+    done.wrong += ends(process, desk)
+    return done
 
 
-def _ends(process: subprocess.Popen[bytes], desk: Desk) -> list[str]:
+def ends(process: Process, desk: Desk) -> list[str]:
     """Wait for a command and all that it started; gives what is wrong with that."""
     try:
         code = process.wait(_PATIENCE_S)

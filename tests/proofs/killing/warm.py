@@ -98,12 +98,12 @@ class Nest:
         err = self.folder / "err"
         process = os.fork()
         if process == 0:
-            _become(work, err)
+            become(work, err)
         _, status = os.waitpid(process, 0)
         return Run(os.waitstatus_to_exitcode(status), err.read_text())
 
 
-def _become(work: Callable[[], int], err: Path) -> None:
+def become(work: Callable[[], int], err: Path) -> None:
     """End this process with the exit code of `work`, without what the forking one wanted to do at its own end."""
     code = 1
     try:

@@ -1,0 +1,129 @@
+"""A home with logs of agents that grow, are corrected, rotated, torn and copied; and what they say in truth."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.collect.machine import request, response
+from tests.proofs.killing.random_kills import LINES
+
+_MORE = 10
+_CORRECTED = "m10"
+_SECOND = "torn-then-good"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a collector that saw everything has: responses of Claude Code with their output, and requests of Cline."""
+
+    responses: frozenset[tuple[str, int]]
+    requests: int
+
+    def write(self, home: Path) -> None:
+        """Write logs that say it, as one who was never disturbed has them."""
+        log, task = _places(home)
+        log.write_bytes(b"".join(response(message, output) for message, output in sorted(self.responses)))
+        _write_task(task, self.requests)
+
+
+@dataclass
+class Logs:
+    """The logs of a home, and what they say in truth.
+
+    `is_remembered`: a collector has read them, and keeps what it knows; only then a rotated log is not lost with what
+    was not read of it, and a count may be corrected downwards.
+    """
+
+    home: Path
+    is_remembered: bool
+    outputs: dict[str, int] = field(default_factory=lambda: {f"m{number}": 7 for number in range(LINES)})
+    requests: int = 3
+    lines: list[str] = field(default_factory=lambda: [f"m{number}" for number in range(LINES)])
+    copies: int = 0
+
+    def __post_init__(self) -> None:
+        _write_task(_places(self.home)[1], self.requests)
+
+    @property
+    def truth(self) -> Truth:
+        """What they say."""
+        return Truth(frozenset(self.outputs.items()), self.requests)
+
+    def change(self, dice: Random) -> str:
+        """Do one of the things that happen to logs."""
+        kinds = [self._append, self._append_to_all, self._correct, self._tear, self._copy]
+        kinds += [self._rotate, self._rotate] if self.is_remembered else []
+        return dice.choice(kinds)(dice)
+
+    def _append(self, dice: Random) -> str:
+        self._log(self._new())
+        return "a log grows"
+
+    def _append_to_all(self, dice: Random) -> str:
+        self.requests += 1
+        _write_task(_places(self.home)[1], self.requests)
+        self._log(self._new())
+        return "two logs grow"
+
+    def _correct(self, dice: Random) -> str:
+        """Write a log anew with another count in its middle."""
+        if _CORRECTED not in self.lines or self.copies:
+            return self._append(dice)
+        self.outputs[_CORRECTED] = dice.choice((5, 9, 88) if self.is_remembered else (9, 88))
+        path = _places(self.home)[0]
+        content = b"".join(response(each, self.outputs[each]) for each in self.lines)
+        if dice.random() < 0.5:
+            path.write_bytes(content)
+            return "a log is written anew, in place"
+        path.with_suffix(".new").write_bytes(content)
+        path.with_suffix(".new").rename(path)
+        return "a log is written anew, and renamed"
+
+    def _rotate(self, dice: Random) -> str:
+        """Let a log grow, rename it, and begin a new one."""
+        if dice.random() < 0.7:
+            self._log(self._new())
+        path = _places(self.home)[0]
+        path.rename(path.with_name(f"{path.name}.1"))
+        self.lines.clear()
+        self._log(self._new())
+        return "a log is rotated"
+
+    def _tear(self, dice: Random) -> str:
+        """Leave half of a line, as a full disk does, then a good one."""
+        with _places(self.home)[0].open("ab") as file:
+            file.write(response("torn")[: dice.randrange(10, 60)] + b"\n" * (dice.random() < 0.5))
+            file.write(b"\0" * dice.choice((0, 0, 512)))
+        self.outputs[_SECOND] = 7
+        self._log([_SECOND])
+        return "a torn line and a good one"
+
+    def _copy(self, dice: Random) -> str:
+        self.copies += 1
+        path = _places(self.home)[0]
+        path.with_name(f"copy{self.copies}.jsonl").write_bytes(path.read_bytes())
+        return "a log is copied"
+
+    def _new(self) -> list[str]:
+        first = sum(name.startswith("m") for name in self.outputs)
+        names = [f"m{number}" for number in range(first, first + _MORE)]
+        self.outputs |= dict.fromkeys(names, 7)
+        return names
+
+    def _log(self, names: list[str]) -> None:
+        with _places(self.home)[0].open("ab") as file:
+            file.write(b"".join(response(name) for name in names))
+        self.lines += names
+
+
+def _places(home: Path) -> tuple[Path, Path]:
+    log = home / ".claude/projects/-w/s.jsonl"
+    task = home / ".config/Code/User/globalStorage/saoudrizwan.claude-dev/tasks/1/ui_messages.json"
+    for path in (log, task):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return log, task
+
+
+def _write_task(task: Path, requests: int) -> None:
+    task.write_text(json.dumps([request(second, 5) for second in range(requests)]))

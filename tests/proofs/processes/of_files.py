@@ -1,0 +1,176 @@
+"""What people do to files: remove them, cut and damage them, put older ones back, copy, move and drop them."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from random import Random
+
+from tests.proofs.faults.disturbing import CONTENTS, HOSTILE, OF_BUILDS, OF_RUNS
+from tests.proofs.processes.workplace import Workplace
+
+from millrace.tables import EXTRACTED
+
+_LEAST_BYTES = 10
+
+
+def _remove(path: Path) -> str:
+    path.unlink(missing_ok=True)
+    return f"{path.name} is removed"
+
+
+def _cut(path: Path, dice: Random) -> str:
+    if not path.exists():
+        return f"there is no {path.name}"
+    size = int(path.stat().st_size * dice.choice((0.0, dice.random(), 0.99)))
+    with path.open("r+b") as file:
+        file.truncate(size)
+    return f"{path.name} is cut to {size:,} bytes"
+
+
+def _damage(path: Path, dice: Random) -> str:
+    """Turn bytes over, at one place or at many."""
+    if not path.exists() or path.stat().st_size < _LEAST_BYTES:
+        return f"there is no {path.name}"
+    size, times = path.stat().st_size, dice.choice((1, 20, 400))
+    with path.open("r+b") as file:
+        for _ in range(times):
+            at = dice.randrange(size)
+            file.seek(at)
+            byte = file.read(1)[0]
+            file.seek(at)
+            file.write(bytes([byte ^ dice.randrange(1, 256)]))
+    return f"{times} bytes of {path.name} are turned over"
+
+
+def _put_back(place: Workplace, path: Path, dice: Random) -> str:
+    """Let something happen after a copy of a file was made, and put the copy back."""
+    if not path.exists():
+        return f"there is no {path.name}"
+    older = place.folder / "older"
+    shutil.copy2(path, older)
+    place.logs.change(dice)
+    name = dice.choice(("collect", "collect", "run --full-refresh"))
+    place.do_plainly(name)
+    shutil.copy2(older, path)
+    older.unlink()
+    return f"{path.name} is that of before {name}"
+
+
+def remove_warehouse(place: Workplace, dice: Random) -> str:
+    """Remove it."""
+    return _remove(place.place.warehouse)
+
+
+def cut_warehouse(place: Workplace, dice: Random) -> str:
+    """Cut it."""
+    return _cut(place.place.warehouse, dice)
+
+
+def damage_warehouse(place: Workplace, dice: Random) -> str:
+    """Turn bytes of it over."""
+    return _damage(place.place.warehouse, dice)
+
+
+def put_back_warehouse(place: Workplace, dice: Random) -> str:
+    """Put an older one back."""
+    return _put_back(place, place.place.warehouse, dice)
+
+
+def remove_published(place: Workplace, dice: Random) -> str:
+    """Remove what readers have."""
+    return _remove(place.place.published)
+
+
+def cut_published(place: Workplace, dice: Random) -> str:
+    """Cut what readers have."""
+    return _cut(place.place.published, dice)
+
+
+def damage_published(place: Workplace, dice: Random) -> str:
+    """Turn bytes over in what readers have."""
+    return _damage(place.place.published, dice)
+
+
+def put_back_published(place: Workplace, dice: Random) -> str:
+    """Put back what readers had."""
+    return _put_back(place, place.place.published, dice)
+
+
+def remove_notes(place: Workplace, dice: Random) -> str:
+    """Remove the cursors of the source, or all that builds and runs noted as well."""
+    names = dice.choice((("state",), ("state", "build"), ("state", "build", "runs")))
+    for name in names:
+        shutil.rmtree(place.place.lake / name, ignore_errors=True)
+    return f"{' and '.join(names)} of the lake are removed"
+
+
+def empty_an_object(place: Workplace, dice: Random) -> str:
+    """Damage one of our JSON objects."""
+    names = [name.format(table=table) for name in OF_RUNS for table in EXTRACTED] + list(OF_BUILDS)
+    found = sorted({path for name in names for path in place.place.lake.glob(name)})
+    found += [path for path in [place.data / "source.json"] if path.exists()] * 2
+    if not found:
+        return "there is no object"
+    path, content = dice.choice(found), dice.choice(CONTENTS)
+    path.write_bytes(content)
+    return f"{path.relative_to(place.data)} is {content!r}"
+
+
+def remove_state(place: Workplace, dice: Random) -> str:
+    """Remove what a collector knows, or all of its folder."""
+    if dice.random() < 0.5:
+        shutil.rmtree(place.place.collector, ignore_errors=True)
+        return "the folder of the collectors is removed"
+    return _remove(place.place.collector / "state.sqlite")
+
+
+def damage_state(place: Workplace, dice: Random) -> str:
+    """Cut or damage what a collector knows, this one or that of a developer of the simulator."""
+    found = sorted(place.place.collector.rglob("state.sqlite"))
+    if not found:
+        return "there is no state"
+    path = dice.choice(found)
+    said = _cut(path, dice) if dice.random() < 0.4 else _damage(path, dice)
+    return f"{path.parent.name}: {said}"
+
+
+def copy_data(place: Workplace, dice: Random) -> str:
+    """Copy the data directory as people do, and go on in the copy."""
+    options = dice.choice(("-a", "-r"))
+    there = place.data.with_name(f"{place.data.name}-copied")
+    if place.data.exists():
+        subprocess.run(["cp", options, str(place.data), str(there)], check=True)
+    place.move(there)
+    return f"cp {options}"
+
+
+def move_data(place: Workplace, dice: Random) -> str:
+    """Move the data directory."""
+    if place.data.is_mount() or not place.data.exists():
+        return copy_data(place, dice)
+    there = place.folder / "elsewhere" / f"{place.data.name}-moved"
+    there.parent.mkdir(exist_ok=True)
+    place.data.rename(there)
+    place.move(there)
+    return "mv"
+
+
+def change_logs(place: Workplace, dice: Random) -> str:
+    """Let logs change once or twice, perhaps with a collector between."""
+    done = [place.logs.change(dice)]
+    if dice.random() < 0.5:
+        if dice.random() < 0.3:
+            place.do_plainly("collect")
+        done.append(place.logs.change(dice))
+    return ", ".join(done)
+
+
+def drop_hostile_file(place: Workplace, dice: Random) -> str:
+    """Drop a file that must not come in."""
+    name, content = dice.choice(HOSTILE)
+    path = place.place.lake / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    command = dice.choice(("run --no-build", "collect", "build"))
+    place.do_plainly(command)
+    return f"{name!a}, then {command}"

@@ -1,0 +1,153 @@
+"""Schedules with real processes: something happens, it is undone, a plain run follows, and all rows are compared.
+
+The rule: the marts of the warehouse and of the published copy equal the undisturbed ones, or exit codes and status are
+not green and name a repair, and after that repair they are equal.
+"""
+
+import random
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.proofs.killing.killing import Contents
+from tests.proofs.processes.abilities import Ability
+from tests.proofs.processes.forked import warm
+from tests.proofs.processes.logs import Truth
+from tests.proofs.processes.operations import OPERATIONS, Operation
+from tests.proofs.processes.workplace import Answer, Workplace
+
+_EMPTY = 0.25
+_TWO = 0.35
+_ROUNDS = 3
+_PARSED = Path("dbt", "partial_parse.msgpack")
+
+
+@dataclass
+class Outcome:
+    """What came of a schedule: its operations, how it ended, what happened in it, and what is wrong."""
+
+    seed: int
+    operations: tuple[str, ...]
+    end: str = ""
+    story: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}: {'; '.join(self.operations)}: {self.end}"
+
+
+class Undisturbed:
+    """Data directories in which nothing ever went wrong: what schedules begin with, and what they are compared to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        warm()
+        self._ends: dict[Truth, Contents] = {}
+        self._source = self._make("source", "run", None)
+        self.template = self._make("begun", "collect", Workplace(folder / "unused", False).logs.truth)
+
+    def end(self, truth: Truth) -> Contents:
+        """Return the rows of a run of which the logs say this."""
+        if truth not in self._ends:
+            self._ends[truth] = _rows(self._make("compared", "collect", truth))
+            shutil.rmtree(self._folder / "compared")
+        return self._ends[truth]
+
+    @property
+    def parsed(self) -> Path:
+        """Return the project as dbt has parsed it."""
+        return self._source.data / _PARSED
+
+    def _make(self, name: str, command: str, truth: Truth | None) -> Workplace:
+        place = Workplace(self._folder / name, False)
+        if truth is not None:
+            truth.write(place.home)
+            place.copy_from(self._source.data)
+        if place.do_plainly(command) or place.wrong:
+            raise RuntimeError(f"{command} of an undisturbed machine failed: {place.said}")
+        return place
+
+
+def _rows(place: Workplace) -> Contents:
+    rows = place.contents()
+    if isinstance(rows, str):
+        raise TypeError(rows)
+    return rows
+
+
+def drawn(seed: int, lacking: Mapping[Ability, str]) -> tuple[list[Operation], list[Operation], bool, random.Random]:
+    """Draw a schedule: what is done, what of it this machine cannot do, whether it begins empty; and the dice."""
+    dice = random.Random(seed)  # noqa: S311 a seeded order is the point
+    weights = [each.weight for each in OPERATIONS]
+    asked = dice.choices(OPERATIONS, weights, k=2 if dice.random() < _TWO else 1)
+    skipped = [each for each in asked if each.needs in lacking]
+    done = [each for each in asked if each.needs not in lacking]
+    begins_empty = dice.random() < _EMPTY and all(each.may_begin for each in done[:1])
+    return done, skipped, begins_empty, dice
+
+
+def perform(seed: int, folder: Path, undisturbed: Undisturbed, lacking: Mapping[Ability, str]) -> Outcome:
+    """Run one schedule in a folder, which is gone afterwards."""
+    operations, _, is_empty, dice = drawn(seed, lacking)
+    outcome = Outcome(seed, tuple(each.name for each in operations))
+    if not operations:
+        outcome.end = "skipped"
+        return outcome
+    place = Workplace(folder, not is_empty and not any(each.forgets for each in operations))
+    try:
+        _begin(place, undisturbed, is_empty)
+        for operation in operations:
+            place.story.append(f"== {operation.name}: {operation.act(place, dice)}")
+        outcome.end, wrong = _judge(place, undisturbed.end(place.logs.truth))
+        outcome.wrong += wrong + place.wrong + place.left()
+    finally:
+        outcome.wrong += place.mounts.undo()
+        outcome.story = place.story
+        shutil.rmtree(folder)
+    return outcome
+
+
+def _begin(place: Workplace, undisturbed: Undisturbed, is_empty: bool) -> None:
+    """Begin with nothing but the parsed project, or with what a run and a collector left, who saw these very logs."""
+    if is_empty:
+        (place.data / _PARSED).parent.mkdir(parents=True)
+        shutil.copy(undisturbed.parsed, place.data / _PARSED)
+    else:
+        place.copy_from(undisturbed.template.data)
+        place.do_plainly("collect")
+
+
+def _judge(place: Workplace, expected: Contents) -> tuple[str, list[str]]:
+    """Run plainly and compare; where that differs and something is named, do it and compare again."""
+    answer = place.answer()
+    place.story.append(f"then {answer}")
+    differs = _differs(place, expected)
+    if not differs:
+        return ("equal, green" if answer.is_green else "equal, and something is named"), []
+    if answer.is_green:
+        return "different under a green status", differs
+    for _ in range(_ROUNDS):
+        place.story.append(f"different: {'; '.join(differs)[:300]}")
+        repairs = _repaired(place, answer)
+        if not repairs:
+            return "different, and no repair is named", [*differs, answer.said[-3000:]]
+        answer = place.answer()
+        place.story.append(f"after {', '.join(repairs)}: {answer}")
+        differs = _differs(place, expected)
+        if not differs:
+            return "equal after the repair", []
+        if answer.is_green:
+            return "different after the repair, under a green status", differs
+    return "different after the repair", [*differs, answer.said[-3000:]]
+
+
+def _repaired(place: Workplace, answer: Answer) -> list[str]:
+    return list(place.repair(answer))
+
+
+def _differs(place: Workplace, expected: Contents) -> list[str]:
+    rows = place.contents()
+    if isinstance(rows, str):
+        return [f"cannot be read: {rows}"]
+    return [f"{name} has other rows" for name in sorted(rows.keys() | expected) if rows.get(name) != expected.get(name)]

@@ -1,0 +1,158 @@
+"""Where a schedule works: a desk whose commands are noted, and what they say of the state and of the repair."""
+
+import json
+import re
+import resource
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from tests.proofs.killing.killing import Contents, contents, marts
+from tests.proofs.killing.random_kills import MILLRACE, Desk, ends
+from tests.proofs.processes.abilities import CLOCK
+from tests.proofs.processes.forked import Forked, asked
+from tests.proofs.processes.logs import Logs
+from tests.proofs.processes.mounts import Mounts
+
+from millrace.cli.output import FAILED
+from millrace.laptop.data_dir import Place
+
+_NAMED = re.compile(r"millrace (run|build|rebuild|collect)((?: --?[a-z-]+(?: '[^']*'| [^\s;,\"'-][^\s;,\"']*)?)*)")
+_STATE = re.compile(r"the state in (\S+) is damaged.*; remove (\S+) there")
+_NOTE = re.compile(r"error: (\S+) is damaged: it names no source; remove it")
+_OBJECT = re.compile(r"the object (\S+) is damaged")
+_FLAGS = ("--full-refresh", "--force")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a plain run and a plain collect ended, what the status is then, and all that was said."""
+
+    codes: tuple[int, ...]
+    health: str
+    said: str
+
+    @property
+    def is_green(self) -> bool:
+        """Whether a person sees nothing to do."""
+        return not any(self.codes) and self.health == "live"
+
+    def __str__(self) -> str:
+        return f"exit codes {self.codes}, {self.health}"
+
+
+class Workplace(Desk):
+    """A desk at which things go wrong; `wrong` is what must never be, whatever happened."""
+
+    def __init__(self, folder: Path, is_remembered: bool) -> None:
+        super().__init__(folder)
+        self.folder = folder
+        self.mounts = Mounts(folder)
+        self.logs = Logs(self.home, is_remembered)
+        self.story: list[str] = []
+        self.wrong: list[str] = []
+
+    @property
+    def commands(self) -> dict[str, tuple[str, ...]]:
+        """Those of a desk, and more."""
+        known = super().commands
+        at = f"--data-dir={self.data}"
+        more = {f"{name} --no-build": (*known[name], "--no-build") for name in ("run", "run --full-refresh")}
+        more |= {f"build{flag}": (*MILLRACE, "build", at, *flag.split()) for flag in ("", " --force")}
+        more |= {"rebuild --force": (*MILLRACE, "rebuild", at, "--force")}
+        return known | more | {"status": (*MILLRACE, "status", "--json", at)}
+
+    @property
+    def place(self) -> Place:
+        """The parts of the data directory."""
+        return Place(self.data)
+
+    def do(self, name: str, clock: str | None = None, limits: Mapping[int, int] | None = None) -> int:
+        """Do a command to its end, perhaps with another clock or under limits; return its exit code."""
+
+        def restrict() -> None:
+            for kind, most in (limits or {}).items():
+                resource.setrlimit(kind, (most, most))
+
+        process = self.start(name, prefix_of(clock), restrict if limits else None)
+        self.heed(name, ends(process, self))
+        return process.returncode
+
+    def do_plainly(self, name: str) -> int:
+        """Do a command that nothing disturbs; return its exit code."""
+        process = Forked(self.commands[name], self.environment, self.folder / "said")
+        self.heed(name, ends(process, self))
+        return FAILED if process.returncode is None else process.returncode
+
+    def heed(self, name: str, wrong: Sequence[str]) -> None:
+        """Note how a command ended."""
+        said = self.said.strip().splitlines()
+        tail = [line for line in said if "error" in line.lower() or line.startswith("look:")] or said[-1:]
+        self.story.append(f"{name}: {' | '.join(line[:300] for line in tail[-3:])}")
+        self.wrong += [f"{name}: {each}" for each in wrong]
+
+    def answer(self) -> Answer:
+        """Run and collect as usual, and ask for the status."""
+        codes, said = [], []
+        for name in ("run", "collect"):
+            codes.append(self.do_plainly(name))
+            said.append(self.said)
+        self.do_plainly("status")
+        told = self.said
+        found = json.loads(told[told.index("{") : told.rindex("}") + 1]) if "{" in told else {}
+        checks = [each for each in found.get("checks", ()) if each.get("code") != "no_price"]
+        said += [f"{each['text']}; {each['remedy']}" for each in (*found.get("reasons", ()), *checks)]
+        return Answer(tuple(codes), found.get("health", f"no status: {told[-500:]}"), "\n".join(said))
+
+    def repair(self, answer: Answer) -> Iterator[str]:
+        """Do what was named, one thing after the other; yields each."""
+        for folder, name in sorted(set(_STATE.findall(answer.said))):
+            Path(folder, name).unlink(missing_ok=True)
+            yield f"remove {name}"
+        for name in sorted(set(_NOTE.findall(answer.said))):
+            Path(name).unlink(missing_ok=True)
+            yield f"remove {Path(name).name}"
+        for name in sorted(set(_OBJECT.findall(answer.said))):
+            (self.place.lake / name).unlink(missing_ok=True)
+            yield f"remove {name}"
+        for name in named(answer.said):
+            self.do_plainly(name)
+            yield name
+
+    def contents(self) -> Contents | str:
+        """Give the rows of the published copy and of the warehouse; or why they cannot be read."""
+        return asked(self._contents, self.folder)
+
+    def _contents(self) -> Contents | str:
+        try:
+            of_warehouse = marts(self.place.warehouse)
+            return contents(self.data) | {f"warehouse: {name}": rows for name, rows in of_warehouse.items()}
+        except duckdb.Error as error:
+            return str(error).splitlines()[0]
+
+    def move(self, data: Path) -> None:
+        """Go on in another data directory."""
+        self.data = data
+
+    def copy_from(self, template: Path) -> None:
+        """Have what is in a data directory of before."""
+        shutil.copytree(template, self.data)
+
+
+def named(said: str) -> list[str]:
+    """Return the commands that a text names as the next step, in order."""
+    found = []
+    for verb, options in _NAMED.findall(said):
+        flags = [flag for flag in _FLAGS if flag in shlex.split(options)]
+        found.append(" ".join((verb, *flags)))
+    return list(dict.fromkeys(found))
+
+
+def prefix_of(clock: str | None) -> tuple[str, ...]:
+    """Return what starts a command with another clock."""
+    if clock is None:
+        return ()
+    return ("env", *(f"{name}={value}" for name, value in CLOCK.items()), "faketime", "-f", clock)
