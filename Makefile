@@ -88,7 +88,7 @@ api-calls: prove-api-calls  ## call every route of the read API with made-up par
 test-emulators: prove-emulators  ## contract suites over emulators, the whole pipeline over sockets
 test-image: prove-image  ## build the image of the build job and run it as it is deployed (where ocirig is: OCIRIG=folder)
 
-bench: $(DEV)  ## measure against floors taken in the same run
+bench: $(DEV)  ## measure against floors taken in the same run (ARGS="start crowd worst")
 	@$(BIN)/python -m bench $(ARGS)
 
 format: $(DEV)  ## put Python in order

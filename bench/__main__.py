@@ -1,12 +1,16 @@
-"""Print every figure; `python -m bench NAME …` prints some."""
+"""Print every figure; `python -m bench NAME …` prints some.
+
+`worst` prints a line for each worst input: its size (and unpacked), the peak of memory over that of a trivial input by
+the same door, the ratio of both, seconds, and what the product said of it.
+"""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from bench import crowd, extract, load, reading, start, usage, whole
+from bench import crowd, extract, load, reading, start, usage, whole, worst
 from bench.measuring import Figure
 
-FIGURES: dict[str, Callable[[], Figure | list[Figure]]] = {
+FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost]]] = {
     "start": start.start,
     "download": extract.against_download,
     "limiter": extract.against_limiter,
@@ -19,6 +23,7 @@ FIGURES: dict[str, Callable[[], Figure | list[Figure]]] = {
     "watch": usage.watching,
     "api": reading.routes,
     "crowd": crowd.crowd,
+    "worst": worst.worst,
 }
 
 
@@ -29,7 +34,7 @@ def main(names: list[str]) -> int:
         return 2
     for name in names or FIGURES:
         figures = FIGURES[name]()
-        for figure in figures if isinstance(figures, list) else [figures]:
+        for figure in [figures] if isinstance(figures, Figure) else figures:
             figure.show()
     return 0
 

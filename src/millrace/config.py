@@ -12,7 +12,8 @@
 | MILLRACE_INSECURE_HTTP | extract | `1`: the key may go over plain http to another machine; else only over https |
 | MILLRACE_REQUESTS_PER_MINUTE | extract | `100` (`0`: unpaced) |
 | MILLRACE_REQUEST_BURST | extract | `95` |
-| MILLRACE_TIMEOUT_S | extract | `30` |
+| MILLRACE_TIMEOUT_S | extract | `30`: how long the source may be silent |
+| MILLRACE_ANSWER_S | extract | `120`: how long one answer of the source may take, from its first byte to its last |
 | MILLRACE_PUSH_AUDIENCE, MILLRACE_PUSH_ACCOUNT | extract, load | audience, e-mail of callers' tokens; or anybody may |
 | MILLRACE_PROJECT | all | the project whose traces log lines name; unset outside of Google Cloud |
 | MILLRACE_MEMORY | load, dbt-runner, api | `200MB`: what DuckDB may use |
@@ -184,6 +185,7 @@ class ExtractConfig:
     requests_per_minute: float
     request_burst: int
     timeout_s: float
+    answer_s: float
     caller: Caller | None = None
 
     @classmethod
@@ -197,6 +199,7 @@ class ExtractConfig:
             requests_per_minute=_number("MILLRACE_REQUESTS_PER_MINUTE", 100),
             request_burst=max(1, int(_number("MILLRACE_REQUEST_BURST", 95))),
             timeout_s=_number("MILLRACE_TIMEOUT_S", 30, at_least=0.1),
+            answer_s=_number("MILLRACE_ANSWER_S", 120, at_least=0.1),
             caller=_caller(),
         )
 

@@ -196,11 +196,12 @@ def api_of(
 @OneEach
 def extractor_of(config: ExtractConfig) -> "Extractor":
     """Give what the extract functions work with: one client, and so one rate budget, for all tasks of the process."""
-    from millrace.extract.http_client import RateBudget, SourceClient
+    from millrace.extract.http_client import RateBudget, SourceClient, connections
     from millrace.extract.task import Extractor
 
     budget = RateBudget(config.requests_per_minute or None, config.request_burst)
-    client = SourceClient(config.source_url, config.source_key, budget, config.timeout_s)
+    session = connections(config.answer_s)
+    client = SourceClient(config.source_url, config.source_key, budget, config.timeout_s, session)
     return Extractor(lake_at(config.lake), bus_at(config.bus), client)
 
 

@@ -23,6 +23,8 @@ from millrace.lake.local import LocalLake
 
 Row = dict[str, Any]
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
+ENDLESS = """create view cursorDiskKV as with recursive c(x) as (select 1 union all select x + 1 from c)
+    select x as rowid, 'bubbleId:a:' || x as key, '{}' as value from c"""
 
 
 @dataclass(slots=True)

@@ -6,15 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.collect.machine import Machine, bubble, cursor_database, outputs, put, request, response
+from tests.collect.machine import ENDLESS, Machine, bubble, cursor_database, outputs, put, request, response
 
 from millrace.collect.cursor_rows import read_rows
 from millrace.collect.parsers import reading
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.reading import LogState
-
-ENDLESS = """create view cursorDiskKV as with recursive c(x) as (select 1 union all select x + 1 from c)
-    select x as rowid, 'bubbleId:a:' || x as key, '{}' as value from c"""
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,14 @@
-"""Sources made of plain functions: an adapter to mount on a session, and a client whose clock only tests move."""
+"""Sources made of plain functions: an adapter to mount on a session, and a client whose clock only tests move.
+
+`served` is one that listens, and says any bytes.
+"""
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import requests
@@ -27,6 +34,7 @@ class Said:
 
 
 Turn = Said | Exception
+Sends = Callable[[socket.socket], None]
 Answers = Callable[[requests.PreparedRequest], Turn]
 
 
@@ -132,3 +140,39 @@ def no_sleep(seconds: float) -> None:
 def flat(batches: Iterable[list[dict[str, object]]]) -> list[dict[str, object]]:
     """The rows of all batches."""
     return [row for batch in batches for row in batch]
+
+
+@contextmanager
+def served(answer: Sends) -> Iterator[tuple[str, list[bytes]]]:
+    """Serve one answer a connection, byte for byte; gives the address and what was asked."""
+    asked: list[bytes] = []
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += self.request.recv(65536)
+            asked.append(request)
+            with suppress(OSError):  # the client has seen enough
+                answer(self.request)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        server.shutdown()
+
+
+def sends(content: bytes) -> Sends:
+    return lambda sock: sock.sendall(content)
+
+
+def drips(head: bytes, drop: bytes, every_s: float = 0.01) -> Sends:
+    """Send the head, and then one drop after the other until the client goes."""
+
+    def answer(sock: socket.socket) -> None:
+        sock.sendall(head)
+        while True:
+            sock.sendall(drop)
+            threading.Event().wait(every_s)
+
+    return answer

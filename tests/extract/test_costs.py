@@ -2,61 +2,23 @@
 
 import gzip
 import json
-import socket
-import socketserver
-import threading
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 
 import pytest
-from tests.extract.answering import KEY, URL, Said, client_of, in_turn, no_sleep
+from tests.extract.answering import KEY, URL, Said, client_of, drips, in_turn, no_sleep, sends, served
 
 import simulator
+from millrace import wiring
+from millrace.config import ExtractConfig
 from millrace.errors import ContractBroken, RouteMissing, SourceUnavailable
 from millrace.extract import bodies
 from millrace.extract.http_client import RateBudget, SourceClient, connections
 
-Answer = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = b'[{"full_name": "acme/web"}]'
-
-
-@contextmanager
-def served(answer: Answer) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve one answer a connection, byte for byte; gives the address and what was asked."""
-    asked: list[bytes] = []
-
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            request = b""
-            while b"\r\n\r\n" not in request:
-                request += self.request.recv(65536)
-            asked.append(request)
-            with suppress(OSError):  # the client has seen enough
-                answer(self.request)
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-        server.shutdown()
-
-
-def sends(content: bytes) -> Answer:
-    return lambda sock: sock.sendall(content)
-
-
-def drips(head: bytes, drop: bytes) -> Answer:
-    """Send the head, and then one drop after the other until the client goes."""
-
-    def answer(sock: socket.socket) -> None:
-        sock.sendall(head)
-        while True:
-            sock.sendall(drop)
-            threading.Event().wait(0.01)
-
-    return answer
 
 
 def client_at(url: str, answer_s: float = 60.0, clock: Callable[[], float] | None = None) -> SourceClient:
@@ -92,6 +54,16 @@ def test_the_deadline_is_looked_at_between_two_reads() -> None:
             client_at(url, answer_s=600, clock=lambda: float(next(minutes))).get("/repos")
         assert client_at(url, answer_s=600).get("/repos").body == json.loads(BODY)
         assert len(asked) == 2
+
+
+def test_the_deadline_is_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(drips(OK + b"Content-Length: 1000000\r\n\r\n", b" ")) as (url, _):
+        settings = {"LAKE": tmp_path.as_uri(), "BUS": "inprocess:", "SOURCE_URL": url, "SOURCE_KEY": KEY}
+        for name, value in (settings | {"ANSWER_S": "0.2"}).items():
+            monkeypatch.setenv(f"MILLRACE_{name}", value)
+        client = wiring.extractor_of(ExtractConfig.from_env()).client
+        with pytest.raises(SourceUnavailable, match="at its deadline"):
+            client.get("/repos")
 
 
 def test_each_answer_has_a_deadline_of_its_own() -> None:

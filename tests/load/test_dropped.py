@@ -131,6 +131,52 @@ def test_a_wrong_line_is_named_and_leaves_no_file(folder: Path, line: bytes, rea
     assert not (folder / "out.parquet").exists()
 
 
+MANY = b"[" + b"[]," * 500_000 + b"1]"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "message"),
+    [
+        pytest.param(b'{"x":' + MANY + b"}", "ndjson", "line 1: JSON of up to 1,000,002 values", id="a line"),
+        pytest.param(
+            b'{"_extra":"{\\"x\\":' + MANY + b'}"}', "ndjson", "line 1: column _extra: JSON of up to", id="its extra"
+        ),
+        pytest.param(b'labels\n"' + MANY + b'"\n', "csv", "line 2: column labels: JSON of up to", id="a cell"),
+    ],
+)
+def test_json_of_too_many_values_is_refused_before_it_is_read(
+    folder: Path, content: bytes, kind: Kind, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = json.loads
+    monkeypatch.setattr(json, "loads", lambda text, **how: real(text, **how) if len(text) < 2_000_000 else None)
+    with pytest.raises(BadObject, match=f"^{message}") as refused:
+        read(folder, content, kind, "pull_requests")
+    assert refused.value.reason == "too_large"
+
+
+def test_brackets_and_commas_in_a_text_are_no_values(folder: Path) -> None:
+    text = '{[,"\\' * 400_000
+    (row,) = ndjson(folder, {"id": 1, "body": text})
+    assert row["body"] == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        pytest.param("ndjson", b'{"x":[' + b"[]," * 100_000 + b"1]}\n", id="empty lists"),
+        pytest.param("csv", b",".join([b""] * 299) + b",1\n", id="empty cells"),
+    ],
+)
+def test_rows_that_take_much_memory_are_not_held_together(folder: Path, kind: Kind, content: bytes) -> None:
+    header = ",".join(["id", *(f"c{number}" for number in range(299))]) + "\n"
+    times = 2_000 if kind == "csv" else 6
+    source = folder / f"a.{kind}"
+    source.write_bytes(header.encode() * (kind == "csv") + content * times)
+    with pq.ParquetFile(to_parquet(source, REVIEWS, kind, folder / "out.parquet", CAPS)) as file:
+        assert file.metadata.num_row_groups > 2
+        assert file.metadata.num_rows == times
+
+
 def test_32_levels_are_not_too_deep_and_brackets_in_a_text_are_no_levels(folder: Path) -> None:
     line = b'{"x":' + b"[" * 31 + b"]" * 31 + b',"body":"' + b"[{" * 50 + b'"}'
     assert len(read(folder, line, "ndjson")) == 1

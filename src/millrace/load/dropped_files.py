@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from millrace.arrow import RowError, to_batch, to_column
 from millrace.errors import BadObject
-from millrace.load.dropped_lines import DropCaps, Row, parse_json, read_csv, read_ndjson, refuse
+from millrace.load.dropped_lines import DropCaps, Row, TooMany, parse_json, read_csv, read_ndjson, refuse
 from millrace.tables import EXTRA, EXTRACTED_AT, LOAD_SEQ, RUN_ID, Table
 
 _CHUNK_ROWS = 10_000
@@ -109,6 +109,8 @@ def _with_extra(fields: dict[str, object], line: int) -> dict[str, object]:
         return fields
     try:
         noted = parse_json(extra) if isinstance(extra, str) else extra
+    except TooMany as error:
+        refuse("too_large", line, f"column {EXTRA}: {error}")
     except ValueError:
         noted = None
     if not isinstance(noted, dict):

@@ -20,10 +20,20 @@ _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _EXPECTED = {COUNT: "an integer", RATIO: "a number", FLAG: "true or false"}
 _FLAGS = {"true": True, "false": False}
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+MOST_VALUES = 1_000_000
+"""How many values one JSON text may have: a short text of empty lists takes thirty times its size in memory."""
+
+_VALUE_BYTES = 64  # what a value takes in memory besides its text
 
 
 class TooDeep(ValueError):
     """JSON that is nested deeper than Python can follow, which depends on how deep Python is already."""
+
+
+class TooMany(ValueError):
+    """JSON that may have more than MOST_VALUES values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,7 @@ class DropCaps:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the file: the fields it has, where it starts, and how many bytes it took."""
+    """One row of the file: the fields it has, where it starts, and about how many bytes of memory they take."""
 
     line: int
     size_bytes: int
@@ -51,7 +61,7 @@ def read_ndjson(source: Path, caps: DropCaps) -> Iterator[Row]:
     with source.open("rb") as file:
         for number, content in _lines(file, caps):
             if text := _decode(content, number).strip():
-                yield Row(number, len(content), _parse_object(text, number, caps))
+                yield Row(number, _cost_of(text), _parse_object(text, number, caps))
 
 
 def read_csv(source: Path, table: Table, caps: DropCaps) -> Iterator[Row]:
@@ -67,12 +77,12 @@ def read_csv(source: Path, table: Table, caps: DropCaps) -> Iterator[Row]:
         _check_header(names, number, caps)
         types = [_field(table, name) for name in names]
         line = number
-        for number, size_bytes, cells in records:
+        for number, cost, cells in records:
             if len(cells) != len(names):
                 refuse("unreadable", number, f"{len(cells)} cells came, the header has {len(names)}")
             values = zip(names, cells, types, strict=True)
             fields = {name: _cell_value(cell, kind, number) for name, cell, kind in values if cell is not None}
-            yield Row(number, size_bytes, {name: value for name, value in fields.items() if value is not None})
+            yield Row(number, cost, {name: value for name, value in fields.items() if value is not None})
         if number == line and not set(names) & set(table.schema.names):  # of a file with rows, the load says so
             refuse("missing_key", line, f"the header is all that came, and has no column of {table.name}")
 
@@ -83,11 +93,22 @@ def refuse(reason: str, line: int, message: str) -> NoReturn:
 
 
 def parse_json(text: str) -> object:
-    """Give the value of a JSON text; ValueError also for NaN, for a field that comes twice, for absurd depth."""
+    """Give the value of a JSON text; ValueError also for NaN, a field that comes twice, absurd depth and numbers."""
+    if _values_in(text) > MOST_VALUES and (values := _values_in(_STRING.sub("", text))) > MOST_VALUES:
+        raise TooMany(f"JSON of up to {values:,} values came, {MOST_VALUES:,} are the most")
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except RecursionError:
         raise TooDeep("it is nested too deep") from None
+
+
+def _values_in(text: str) -> int:
+    """Return how many values a text has at most: each but the first follows a bracket or a comma, also in strings."""
+    return sum(map(text.count, "[{,"))
+
+
+def _cost_of(text: str) -> int:
+    return len(text) + _VALUE_BYTES * _values_in(text)
 
 
 def _lines(file: BinaryIO, caps: DropCaps) -> Iterator[tuple[int, bytes]]:
@@ -113,6 +134,8 @@ def _parse_object(text: str, line: int, caps: DropCaps) -> dict[str, object]:
         refuse("unreadable", line, f"not JSON: {error.msg} at column {error.colno}")
     except TooDeep:
         refuse("too_large", line, f"JSON is nested deeper than {caps.depth}")
+    except TooMany as error:
+        refuse("too_large", line, str(error))
     except ValueError as error:
         refuse("unreadable", line, f"not acceptable JSON: {error}")
     if not isinstance(value, dict):
@@ -147,7 +170,7 @@ def _depth(value: object) -> int:
 
 
 def _records(file: BinaryIO, caps: DropCaps) -> Iterator[tuple[int, int, list[str | None]]]:
-    """Give (line, bytes, cells); a quoted cell may go over several lines. An empty line is no record."""
+    """Give (line, cost, cells); a quoted cell may go over several lines. An empty line is no record."""
     start, parts, size_bytes, is_open = 0, list[str](), 0, False
     for number, content in _lines(file, caps):
         if not parts:
@@ -162,7 +185,7 @@ def _records(file: BinaryIO, caps: DropCaps) -> Iterator[tuple[int, int, list[st
             record = "".join(parts).removesuffix("\n").removesuffix("\r")
             parts.clear()
             if record:
-                yield start, size_bytes, _cells(record, start)
+                yield start, _cost_of(record), _cells(record, start)
     if parts:
         refuse("unreadable", start, "a quote is opened here and never closed")
 
@@ -214,6 +237,8 @@ def _cell_value(cell: str, field: pa.Field, line: int) -> object:
         return cell
     try:
         return _parse_cell(cell, field)
+    except TooMany as error:
+        refuse("too_large", line, f"column {field.name}: {error}")
     except (ValueError, KeyError):
         expected = "JSON" if is_json(field) else _EXPECTED.get(field.type, "a JSON list of strings")
         refuse("schema", line, f"column {field.name}: {expected} was expected, another text came")

@@ -1,13 +1,16 @@
-"""Hostile Parquet files, made when they are needed: small on disk, large in what they say."""
+"""Hostile files, made when they are needed: small on disk, large in what they say."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 MEGA = 1_000_000
+MEGABYTE = b"x" * (1 << 20)
+
+Make = Callable[[Path], Path]
 
 
 def parquet(table: pa.Table | dict[str, object], **options: object) -> bytes:
@@ -27,10 +30,10 @@ def dictionary_bomb(path: Path, column: str = "full_name", groups: int = 50) -> 
     return _write(path, ({column: repeated("x" * 1000, MEGA)} for _ in range(groups)))
 
 
-def wide_bomb(path: Path) -> Path:
+def wide_bomb(path: Path, rows: int = MEGA, columns: int = 60) -> Path:
     """A million rows of 60 columns that repeat 100 bytes: 6 GB."""
-    one = repeated("y" * 100, MEGA)
-    return _write(path, [{"full_name": one} | {f"c{n}": one for n in range(59)}])
+    one = repeated("y" * 100, rows)
+    return _write(path, [{"full_name": one} | {f"c{n}": one for n in range(columns - 1)}])
 
 
 def list_bomb(path: Path, items: int = 20 * MEGA) -> Path:
@@ -123,6 +126,30 @@ def encrypted() -> bytes:
     return b"PARE" + content[4:-4] + b"PARE"
 
 
+def bytes_of(make: Callable[[], bytes]) -> Make:
+    """Return what writes a file of these bytes."""
+
+    def write(path: Path) -> Path:
+        path.write_bytes(make())
+        return path
+
+    return write
+
+
+def text(head: bytes, filling: bytes, times: int, tail: bytes = b"") -> Make:
+    """Return what writes a file with a head, a filling again and again, and a tail."""
+
+    def write(path: Path) -> Path:
+        with path.open("wb") as file:
+            file.write(head)
+            for _ in range(times):
+                file.write(filling)
+            file.write(tail)
+        return path
+
+    return write
+
+
 def _under_another_footer(pages: bytes, other: bytes) -> bytes:
     length = int.from_bytes(pages[-8:-4], "little") + 8
     footer = other[-int.from_bytes(other[-8:-4], "little") - 8 :]
@@ -145,3 +172,35 @@ def _varint(number: int) -> bytes:
     while number > 127:
         out, number = out + bytes([number & 127 | 128]), number >> 7
     return out + bytes([number])
+
+
+BOMBS: dict[str, tuple[str, Make]] = {
+    "50 GB behind one value of a dictionary": ("repos/a.parquet", dictionary_bomb),
+    "6 GB behind 60 dictionaries": ("repos/a.parquet", wide_bomb),
+    "one list of 20 million numbers": ("repos/a.parquet", list_bomb),
+    "10 GB in lists of one text": ("pull_requests/a.parquet", list_of_texts_bomb),
+    "16 GB within 2,000 rows": ("repos/a.parquet", text_within_few_rows_bomb),
+    "60,000 row groups": ("repos/a.parquet", many_row_groups),
+    "10,000 columns": ("repos/a.parquet", bytes_of(many_columns)),
+    "a text of 100 MB in Parquet": ("repos/a.parquet", long_text),
+    "a page of 200 MB under a footer of 100 bytes": ("repos/a.parquet", bytes_of(lying_about_sizes)),
+    "a million values under a footer of ten": ("repos/a.parquet", bytes_of(lying_about_rows)),
+    "a schema of 100,000 levels": ("repos/a.parquet", bytes_of(lambda: schema_without_end(100_000))),
+    "a footer of 40 MB": ("repos/a.parquet", text(b"PAR1", MEGABYTE, 40, (40 << 20).to_bytes(4, "little") + b"PAR1")),
+    "a line of 100 MB": ("repos/a.ndjson", text(b'{"full_name": "', MEGABYTE, 100, b'"}\n')),
+    "a cell of 100 MB": ("repos/a.csv", text(b"full_name\n", MEGABYTE, 100, b"\n")),
+    "a cell of 100 MB on a million lines": ("repos/a.csv", text(b'full_name\n"', b"x" * 99 + b"\n", 1_000_000, b'"\n')),
+    "100 million quotes": ("repos/a.csv", text(b"full_name\n", b'"' * (1 << 20), 100)),
+    "a quote too many after 50,000 lines": ("repos/a.csv", text(b"full_name\n", b'""""\n', 50_000, b'"\n')),
+    "a header of 200,000 columns": ("repos/a.csv", text(b"full_name", b",a", 200_000, b"\n1\n")),
+    "900,000 brackets": ("repos/a.ndjson", text(b'{"x": ', b"[", 900_000)),
+    "2.8 million empty lists on a line": (
+        "repos/a.ndjson",
+        text(b'{"full_name":"a","x":[', b"[],", 2_790_000, b"[]]}\n"),
+    ),
+    "800,000 fields of one name": (
+        "repos/a.ndjson",
+        text(b'{"full_name": "a", "x": {', b'"a":1,"b":1,', 400_000, b'"a":1}}\n'),
+    ),
+}
+"""What one is called, its name below `drop/`, and what writes it."""

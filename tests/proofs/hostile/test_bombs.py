@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,107 +26,34 @@ def load(folder: Path, name: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def bytes_of(make: Callable[[], bytes]) -> Callable[[Path], Path]:
-    def write(path: Path) -> Path:
-        path.write_bytes(make())
-        return path
-
-    return write
-
-
-def text(head: bytes, filling: bytes, times: int, tail: bytes = b"") -> Callable[[Path], Path]:
-    def write(path: Path) -> Path:
-        with path.open("wb") as file:
-            file.write(head)
-            for _ in range(times):
-                file.write(filling)
-            file.write(tail)
-        return path
-
-    return write
-
-
-MEGABYTE = b"x" * (1 << 20)
-BOMBS: dict[str, tuple[str, Callable[[Path], Path], str, str]] = {
-    "50 GB behind one value of a dictionary": (
-        "repos/a.parquet",
-        files.dictionary_bomb,
-        "too_large",
-        "when each value stands on its own",
-    ),
-    "6 GB behind 60 dictionaries": ("repos/a.parquet", files.wide_bomb, "too_large", "when each value stands"),
-    "one list of 20 million numbers": ("repos/a.parquet", files.list_bomb, "too_large", "values of lists"),
-    "10 GB in lists of one text": ("pull_requests/a.parquet", files.list_of_texts_bomb, "too_large", "column 'labels"),
-    "16 GB within 2,000 rows": ("repos/a.parquet", files.text_within_few_rows_bomb, "too_large", "within 2,048 rows"),
-    "60,000 row groups": ("repos/a.parquet", files.many_row_groups, "too_large", "60,000 row groups"),
-    "10,000 columns": ("repos/a.parquet", bytes_of(files.many_columns), "too_large", "10,001 columns"),
-    "a text of 100 MB in Parquet": ("repos/a.parquet", files.long_text, "too_large", "a page of 104,8"),
-    "a page of 200 MB under a footer of 100 bytes": (
-        "repos/a.parquet",
-        bytes_of(files.lying_about_sizes),
-        "too_large",
-        "a page of 209,7",
-    ),
-    "a million values under a footer of ten": (
-        "repos/a.parquet",
-        bytes_of(files.lying_about_rows),
-        "unreadable",
-        "more values than the footer says",
-    ),
-    "a schema of 100,000 levels": (
-        "repos/a.parquet",
-        bytes_of(lambda: files.schema_without_end(100_000)),
-        "unreadable",
-        "too deeply nested",
-    ),
-    "a footer of 40 MB": (
-        "repos/a.parquet",
-        text(b"PAR1", MEGABYTE, 40, (40 << 20).to_bytes(4, "little") + b"PAR1"),
-        "too_large",
-        "bytes of footer",
-    ),
-    "a line of 100 MB": (
-        "repos/a.ndjson",
-        text(b'{"full_name": "', MEGABYTE, 100, b'"}\n'),
-        "too_large",
-        "line 1: longer than",
-    ),
-    "a cell of 100 MB": ("repos/a.csv", text(b"full_name\n", MEGABYTE, 100, b"\n"), "too_large", "line 2: longer than"),
-    "a cell of 100 MB on a million lines": (
-        "repos/a.csv",
-        text(b'full_name\n"', b"x" * 99 + b"\n", 1_000_000, b'"\n'),
-        "too_large",
-        "line 2: a record of more than",
-    ),
-    "100 million quotes": ("repos/a.csv", text(b"full_name\n", b'"' * (1 << 20), 100), "too_large", "longer than"),
-    "a quote too many after 50,000 lines": (
-        "repos/a.csv",
-        text(b"full_name\n", b'""""\n', 50_000, b'"\n'),
-        "unreadable",
-        "line 50002: a quote is opened here and never closed",
-    ),
-    "a header of 200,000 columns": (
-        "repos/a.csv",
-        text(b"full_name", b",a", 200_000, b"\n1\n"),
-        "too_large",
-        "200001 columns",
-    ),
-    "a million brackets": ("repos/a.ndjson", text(b'{"x": ', b"[", 1_000_000), "too_large", "nested deeper"),
-    "a million fields of one name": (
-        "repos/a.ndjson",
-        text(b'{"full_name": "a", "x": {', b'"a":1,"b":1,', 500_000, b'"a":1}}\n'),
-        "unreadable",
-        "comes twice",
-    ),
+REFUSED = {
+    "50 GB behind one value of a dictionary": ("too_large", "when each value stands on its own"),
+    "6 GB behind 60 dictionaries": ("too_large", "when each value stands"),
+    "one list of 20 million numbers": ("too_large", "values of lists"),
+    "10 GB in lists of one text": ("too_large", "column 'labels"),
+    "16 GB within 2,000 rows": ("too_large", "within 2,048 rows"),
+    "60,000 row groups": ("too_large", "60,000 row groups"),
+    "10,000 columns": ("too_large", "10,001 columns"),
+    "a text of 100 MB in Parquet": ("too_large", "a page of 104,8"),
+    "a page of 200 MB under a footer of 100 bytes": ("too_large", "a page of 209,7"),
+    "a million values under a footer of ten": ("unreadable", "more values than the footer says"),
+    "a schema of 100,000 levels": ("unreadable", "too deeply nested"),
+    "a footer of 40 MB": ("too_large", "bytes of footer"),
+    "a line of 100 MB": ("too_large", "line 1: longer than"),
+    "a cell of 100 MB": ("too_large", "line 2: longer than"),
+    "a cell of 100 MB on a million lines": ("too_large", "line 2: a record of more than"),
+    "100 million quotes": ("too_large", "longer than"),
+    "a quote too many after 50,000 lines": ("unreadable", "line 50002: a quote is opened here and never closed"),
+    "a header of 200,000 columns": ("too_large", "200001 columns"),
+    "900,000 brackets": ("too_large", "nested deeper"),
+    "2.8 million empty lists on a line": ("too_large", "5,580,004 values came"),
+    "800,000 fields of one name": ("unreadable", "comes twice"),
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "make", "reason", "words"), [pytest.param(*case, id=what) for what, case in BOMBS.items()]
-)
-def test_a_bomb_is_refused_once_in_little_time_and_memory(
-    tmp_path: Path, name: str, make: Callable[[Path], Path], reason: str, words: str
-) -> None:
+@pytest.mark.parametrize("what", files.BOMBS)
+def test_a_bomb_is_refused_once_in_little_time_and_memory(tmp_path: Path, what: str) -> None:
+    (name, make), (reason, words) = files.BOMBS[what], REFUSED[what]
     folder = tmp_path / "lake" / "drop" / name
     folder.parent.mkdir(parents=True)
     make(folder)
