@@ -4,6 +4,7 @@
 """
 
 import logging
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,12 @@ FOLDERS = {
 }
 # Folders whose tests share what takes long to make: one process runs them all. Elsewhere one runs those of a file.
 SHARED = ("api", "deploy/packages", "deploy/terraform", "page", "proofs/parity", "status")
+
+
+# What a shell runs in the background, or under nohup, ignores these signals, and so would the processes of the tests.
+for _ignored in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_ignored) is signal.SIG_IGN:
+        signal.signal(_ignored, lambda signum, frame: None)
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
