@@ -104,6 +104,29 @@ def test_a_bundle_thaws_a_row_from_the_future(warehouse: Either, tmp_path: Path)
     assert (entry.rows_updated, branches(warehouse)) == (1, ["main"])
 
 
+@pytest.mark.parametrize("suspended_for", [HOUR, 18 * HOUR])
+def test_a_loader_that_was_suspended_takes_no_true_row_for_one_of_the_future(
+    warehouse: Either, tmp_path: Path, suspended_for: timedelta
+) -> None:
+    warehouse.load(batch(tmp_path, "newer", NOW))
+    then = NOW - suspended_for
+    older = batch(tmp_path, "older", then, latest=then + MOST_AHEAD, extracted_at=then)
+    assert warehouse.load(older).rows_superseded == 1
+    assert (branches(warehouse), extracted(warehouse)) == (["newer"], [NOW, then])
+
+
+def test_a_suspended_loader_of_a_bundle_takes_no_true_row_for_one_of_the_future(
+    warehouse: Either, tmp_path: Path
+) -> None:
+    warehouse.load(batch(tmp_path, "newer", NOW))
+    empty = {field.name: pa.nulls(1, field.type) for field in TABLES["repos"].schema}
+    row = {"full_name": ["o/a"], "default_branch": ["older"], "_extracted_at": [NOW - 18 * HOUR]}
+    rows = pa.table({**empty, **row}, schema=TABLES["repos"].schema)
+    small = SmallObject(ObjectVersion("lake", "x", 1), rows)
+    (entry,) = warehouse.load_bundle(TABLES["repos"], [small], NOW - 18 * HOUR)
+    assert (entry.rows_superseded, branches(warehouse)) == (1, ["newer"])
+
+
 def usage(folder: Path, *collectors: str) -> Batch:
     path, rows = folder / f"{len(list(folder.iterdir()))}.parquet", len(collectors)
     columns = {"collector_id": list(collectors), "agent": ["a"] * rows, "message_id": [str(n) for n in range(rows)]}

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from millrace.errors import BadObject, MillraceError, TransientError
 from millrace.lake import ObjectVersion
-from millrace.tables import Table
+from millrace.tables import MOST_AHEAD, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,15 @@ class StampedAhead(BadObject):
         came = f"a row was extracted at {stamp.isoformat()}, expected {latest.isoformat()} at the latest"
         super().__init__("stamped_ahead", f"{came}; it is loaded by itself when that time has come")
         self.stamp = stamp
+
+
+def current(batch: Batch, now: datetime) -> Batch:
+    """Return the batch with a `latest` that is not of before `now`; call it inside the transaction.
+
+    A loader can be suspended between the reading of its clock and the merge. Rows that others stored meanwhile would be
+    taken for rows of the future, and lose.
+    """
+    return batch if batch.latest is None else replace(batch, latest=max(batch.latest, now + MOST_AHEAD))
 
 
 def refuse_ahead(batch: Batch, newest: datetime) -> None:

@@ -25,6 +25,7 @@ from millrace.warehouse import (
     LedgerEntry,
     Node,
     SmallObject,
+    current,
 )
 from millrace.warehouse.duckdb import (
     builds,
@@ -120,6 +121,7 @@ class DuckDBWarehouse:
             known = ledger.find(connection, batch.version)
             if known is not None:
                 return known
+            batch = current(batch, self._clock())
             with _blaming_the_content(batch.path, self._path):
                 load_seq = ledger.next_load_seq(connection)
                 counts = single_file.merge(connection, batch, load_seq, self._caps)
@@ -192,7 +194,7 @@ class DuckDBWarehouse:
         with self._transaction() as connection, tempfile.TemporaryDirectory(prefix="millrace-") as folder:
             known = small_files.known(connection, [each.version for each in objects])
             new = [each for each in objects if each.version not in known]
-            loaded = small_files.load(connection, table, new, now, Path(folder)) if new else []
+            loaded = small_files.load(connection, table, new, max(now, self._clock()), Path(folder)) if new else []
             return [*known.values(), *loaded]
 
     def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:

@@ -33,6 +33,7 @@ from millrace.warehouse import (
     Node,
     SmallObject,
     canonical,
+    current,
     refuse_ahead,
 )
 from millrace.warehouse.canonical import Content
@@ -342,6 +343,7 @@ class SnowflakeWarehouse:
             known = self.find(batch.version)
             if known is not None:
                 return known
+            batch = current(batch, self._clock())
             load_seq, fates = snowflake_staging.carry_out(self.execute, merge, batch.latest)
             what = (batch.version, batch.table, batch.run_id, _newest(content, batch))
             entry = LedgerEntry.of_loaded(*what, content.rows, fates[0], load_seq, self._clock())
@@ -356,7 +358,8 @@ class SnowflakeWarehouse:
         with self._transaction():
             if self.find_all([each.version for each in objects]):
                 raise TransientError("somebody else has loaded some of these objects meanwhile")
-            load_seq, fates = snowflake_staging.carry_out(self.execute, merge, now + MOST_AHEAD)
+            latest = max(now, self._clock()) + MOST_AHEAD
+            load_seq, fates = snowflake_staging.carry_out(self.execute, merge, latest)
             entries = []
             for number, each in enumerate(objects):
                 extracted_at, rows = newest.get(number, now), len(each.rows)
