@@ -5,7 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,7 +103,18 @@ def test_a_file_in_use_by_another_process_names_it(path: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("mode", ["True", "False"], ids=["a reader", "a writer"])
-def test_who_takes_the_file_in_the_middle_is_waited_for(path: Path, tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(lambda warehouse, batch: warehouse.load(batch), id="by a load"),
+        pytest.param(lambda warehouse, batch: warehouse.find(batch.version), id="by a look into the ledger"),
+        pytest.param(lambda warehouse, batch: warehouse.start_build(1, "a test", None), id="by a build"),
+        pytest.param(lambda warehouse, batch: warehouse.ensure_tables(), id="before dbt"),
+    ],
+)
+def test_who_takes_the_file_in_the_middle_is_waited_for(
+    path: Path, tmp_path: Path, mode: str, work: Callable[[DuckDBWarehouse, Batch], object]
+) -> None:
     looking = f"import sys, duckdb\nc = duckdb.connect(sys.argv[1], read_only={mode})\nprint('open', flush=True)"
     command = [sys.executable, "-c", f"{looking}\nsys.stdin.read()", str(path)]
     waited: list[float] = []
@@ -113,11 +124,13 @@ def test_who_takes_the_file_in_the_middle_is_waited_for(path: Path, tmp_path: Pa
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "open\n"
+        more = repos(tmp_path, "o/b", number=2)
         with pytest.raises(TransientError, match=rf"in use by process {holder.pid} \(python.*run again$"):
-            warehouse.load(repos(tmp_path, "o/b", number=2))
+            work(warehouse, more)
         assert sum(waited) == pytest.approx(5)
         warehouse._sleep = lambda seconds: holder.communicate() and None
-        assert warehouse.load(repos(tmp_path, "o/b", number=2)).rows_inserted == 1
+        work(warehouse, more)
+        assert warehouse.count(TABLES["repos"]) == 1 + (warehouse.find(more.version) is not None)
     warehouse.close()
 
 

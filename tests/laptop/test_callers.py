@@ -135,6 +135,7 @@ def test_260_half_requests_under_256_descriptors_deny_nothing_and_fill_no_log(tm
         ) as process,
         ExitStack() as stack,
     ):
+        stack.callback(process.terminate)  # also when it answers nobody any more
         assert process.stdout is not None
         assert process.stderr is not None
         port = int(process.stdout.readline().partition(" ")[0].rpartition(":")[2])

@@ -192,6 +192,7 @@ def flipped(content: bytes) -> bytes:
     "damage",
     [
         pytest.param(flipped, id="bytes flipped"),
+        pytest.param(lambda content: b"", id="emptied"),
         pytest.param(lambda content: content[: len(content) // 2], id="cut to a half"),
         pytest.param(lambda content: content[:100], id="cut to its head"),
         pytest.param(lambda content: bytes(8192) + content[8192:], id="without its head"),

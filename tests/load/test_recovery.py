@@ -178,6 +178,11 @@ def reassigned(root: Path) -> None:
         path.chmod(0o700 if path.is_dir() else 0o640)
 
 
+def touched(root: Path) -> None:
+    for path in root.rglob("*"):
+        path.touch()
+
+
 def linked(root: Path) -> None:
     for path in root.rglob("*.parquet"):
         root.with_name("backup").hardlink_to(path)
@@ -190,6 +195,7 @@ def linked(root: Path) -> None:
         pytest.param(restored, id="restored from an archive"),
         pytest.param(reassigned, id="with other rights"),
         pytest.param(linked, id="backed up by hard links"),
+        pytest.param(touched, id="with other times"),
     ],
 )
 def test_lake_that_a_backup_touched_holds_nothing_new(

@@ -292,6 +292,16 @@ def test_a_collector_is_seen_by_its_process_and_its_lock_is_left_alone(world: Wo
     assert not (world.place.collector / "collector.lock").exists()
 
 
+@pytest.mark.parametrize("note", ["999999999", "1\nanother birth", "no number", "999999999\nits birth"])
+def test_watcher_that_died_makes_the_status_stale(world: World, note: str) -> None:
+    world.place.collector.mkdir(exist_ok=True)
+    (world.place.collector / "watcher.pid").write_text(note)
+    now = world.look()
+    assert (now.health, [check.code for check in now.checks][:1]) == ("stale", ["watcher_died"])
+    (world.place.collector / "watcher.pid").unlink()
+    assert world.look().health == "live"
+
+
 def test_what_lies_in_quarantine_is_counted_without_the_warehouse_being_written(world: World) -> None:
     (world.place.lake / "drop" / "commits" / "bad.parquet").write_bytes(b"none")
     stamp = world.place.warehouse.stat().st_mtime_ns
