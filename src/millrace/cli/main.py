@@ -23,7 +23,7 @@ from millrace.cli import (
     usage,
 )
 from millrace.cli.output import FAILED, INTERRUPTED, USAGE
-from millrace.errors import ConfigError, MillraceError, Step
+from millrace.errors import ConfigError, MillraceError, Step, first_line, is_of_the_machine
 
 _CODES = "Exit codes: 0 done · 1 needs attention · 2 usage or settings · 3 failed, run it again · 130 interrupted."
 _COMPLETION = 'Shell completion: eval "$(_MILLRACE_COMPLETE=bash_source millrace)" (or zsh_source, fish_source).'
@@ -81,6 +81,10 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = tree, 
         return output.fail(USAGE, _advised(error, asked))
     except (MillraceError, OSError) as error:
         return output.fail(FAILED, _advised(error, asked))
+    except (MemoryError, RuntimeError) as error:
+        if not is_of_the_machine(error):
+            raise
+        return output.fail(FAILED, f"the machine failed: {first_line(error)}; give it more of that, then run again")
     except (KeyboardInterrupt, click.Abort):
         return output.fail(INTERRUPTED, "interrupted; run it again to go on")
     return code if isinstance(code, int) else 0
