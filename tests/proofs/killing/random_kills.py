@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -154,14 +154,14 @@ def kill(desk: Desk, dice: random.Random, lasts: dict[str, float], names: Sequen
     return done
 
 
-def ends(process: Process, desk: Desk) -> list[str]:
-    """Wait for a command and all that it started; gives what is wrong with that."""
+def ends(process: Process, desk: Desk, also: Set[int] = frozenset()) -> list[str]:
+    """Wait for a command and all that it started; gives what is wrong with that. `also` are more exit codes."""
     try:
         code = process.wait(_PATIENCE_S)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         return ["it does not end"]
-    wrong = [] if code in _CODES else [f"exit code {code}"]
+    wrong = [] if code in _CODES | also else [f"exit code {code}"]
     wrong += [f"a stack trace: {desk.said[-3000:]}"] if _TRACE in desk.said.replace(_OF_PYTHON_ITSELF, "") else []
     end = time.monotonic() + _PATIENCE_S / 4
     while left := _session(process.pid):

@@ -52,25 +52,21 @@ class Logs:
 
     def change(self, dice: Random) -> str:
         """Do one of the things that happen to logs."""
-        kinds = [self._append, self._append_to_all, self._correct, self._tear, self._copy]
+        kinds = [self._append, self._append, self._correct, self._tear, self._copy]
         kinds += [self._rotate, self._rotate] if self.is_remembered else []
         return dice.choice(kinds)(dice)
 
     def _append(self, dice: Random) -> str:
-        self._log(self._new())
-        return "a log grows"
-
-    def _append_to_all(self, dice: Random) -> str:
         self.requests += 1
         _write_task(_places(self.home)[1], self.requests)
         self._log(self._new())
-        return "two logs grow"
+        return "logs grow"
 
     def _correct(self, dice: Random) -> str:
         """Write a log anew with another count in its middle."""
         if _CORRECTED not in self.lines or self.copies:
             return self._append(dice)
-        self.outputs[_CORRECTED] = dice.choice((5, 9, 88) if self.is_remembered else (9, 88))
+        self.outputs[_CORRECTED] = dice.choice((5, 9) if self.is_remembered else (9,))
         path = _places(self.home)[0]
         content = b"".join(response(each, self.outputs[each]) for each in self.lines)
         if dice.random() < 0.5:
@@ -82,8 +78,7 @@ class Logs:
 
     def _rotate(self, dice: Random) -> str:
         """Let a log grow, rename it, and begin a new one."""
-        if dice.random() < 0.7:
-            self._log(self._new())
+        self._log(self._new())
         path = _places(self.home)[0]
         path.rename(path.with_name(f"{path.name}.1"))
         self.lines.clear()

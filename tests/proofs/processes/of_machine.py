@@ -1,11 +1,13 @@
 """What happens to the machine while a command works: no room, no right to write, few handles, another clock, a kill."""
 
+import contextlib
+import os
 import resource
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from random import Random
 
 from tests.proofs.killing.random_kills import ends, kill
@@ -13,9 +15,10 @@ from tests.proofs.processes.workplace import Workplace
 
 _ROOM_BYTES = (0, 4_096, 100_000, 1_000_000, 4_000_000, 9_000_000, 14_000_000, 20_000_000)
 _INODES = (0, 1, 3, 8, 15, 30, 60)
-_MEMORY_BYTES = (600, 700, 800, 1000, 1300, 1700)
+_MEMORY_MB = (700, 850, 1000, 1300, 1700)
+_OF_LIBRARIES = frozenset({-signal.SIGABRT, -signal.SIGSEGV, 127})
+_PATIENCE_S = 60.0
 _FILE_BYTES = (0, 4_096, 50_000, 300_000, 1_000_000, 5_000_000, 11_000_000)
-_MB = 1_000_000
 _AMOUNTS = ("5m", "20m", "3h", "1d", "40d", "400d", "10y")
 _COMMANDS = (
     "run --full-refresh",
@@ -81,23 +84,33 @@ def forbid_writing(place: Workplace, dice: Random) -> str:
 
 def limit_handles(place: Workplace, dice: Random) -> str:
     """Let a command open few files."""
-    name, most = _command(place, dice), dice.randrange(20, 65)
-    place.do(name, limits={resource.RLIMIT_NOFILE: most})
+    name, most = _command(place, dice), dice.randrange(10, 40)
+    _do_with(place, name, resource.RLIMIT_NOFILE, most)
     return f"{most} handles for {name}"
 
 
 def limit_memory(place: Workplace, dice: Random) -> str:
-    """Let a command have little memory."""
-    name, most = _command(place, dice), dice.choice(_MEMORY_BYTES)
-    place.do(name, limits={resource.RLIMIT_AS: most * _MB})
+    """Let a command have little memory: libraries end a process that gets none, or wait for a thread that got none."""
+    name, most = _command(place, dice), dice.choice(_MEMORY_MB)
+    _do_with(place, name, resource.RLIMIT_AS, most * 1_000_000, _OF_LIBRARIES)
     return f"{most} MB for {name}"
 
 
 def limit_file_size(place: Workplace, dice: Random) -> str:
     """Let a command write short files only."""
     name, most = _command(place, dice), dice.choice(_FILE_BYTES)
-    place.do(name, limits={resource.RLIMIT_FSIZE: most})
+    _do_with(place, name, resource.RLIMIT_FSIZE, most)
     return f"files of {most:,} bytes for {name}"
+
+
+def _do_with(place: Workplace, name: str, kind: int, most: int, also: frozenset[int] = frozenset()) -> None:
+    process = place.start(name, before=lambda: resource.setrlimit(kind, (most, most)))
+    if also:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE_S)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    place.heed(name, ends(process, place, also))
 
 
 def set_clock_ahead(place: Workplace, dice: Random) -> str:
@@ -142,7 +155,7 @@ def hold_warehouse(place: Workplace, dice: Random) -> str:
     return f"held for {seconds:.1f} s during {name}"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _holding(place: Workplace, seconds: float) -> Iterator[None]:
     command = [sys.executable, "-c", _HOLD % seconds, str(place.place.warehouse)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as holder:

@@ -2,10 +2,10 @@
 
 import json
 import re
-import resource
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +54,7 @@ class Workplace(Desk):
         self.logs = Logs(self.home, is_remembered)
         self.story: list[str] = []
         self.wrong: list[str] = []
+        self._since = time.monotonic()
 
     @property
     def commands(self) -> dict[str, tuple[str, ...]]:
@@ -70,14 +71,9 @@ class Workplace(Desk):
         """The parts of the data directory."""
         return Place(self.data)
 
-    def do(self, name: str, clock: str | None = None, limits: Mapping[int, int] | None = None) -> int:
-        """Do a command to its end, perhaps with another clock or under limits; return its exit code."""
-
-        def restrict() -> None:
-            for kind, most in (limits or {}).items():
-                resource.setrlimit(kind, (most, most))
-
-        process = self.start(name, prefix_of(clock), restrict if limits else None)
+    def do(self, name: str, clock: str | None = None) -> int:
+        """Do a command to its end, perhaps with another clock; return its exit code."""
+        process = self.start(name, prefix_of(clock))
         self.heed(name, ends(process, self))
         return process.returncode
 
@@ -91,7 +87,8 @@ class Workplace(Desk):
         """Note how a command ended."""
         said = self.said.strip().splitlines()
         tail = [line for line in said if "error" in line.lower() or line.startswith("look:")] or said[-1:]
-        self.story.append(f"{name}: {' | '.join(line[:300] for line in tail[-3:])}")
+        seconds, self._since = time.monotonic() - self._since, time.monotonic()
+        self.story.append(f"{name} ({seconds:.0f} s): {' | '.join(line[:300] for line in tail[-3:])}")
         self.wrong += [f"{name}: {each}" for each in wrong]
 
     def answer(self) -> Answer:
@@ -103,8 +100,8 @@ class Workplace(Desk):
         self.do_plainly("status")
         told = self.said
         found = json.loads(told[told.index("{") : told.rindex("}") + 1]) if "{" in told else {}
-        checks = [each for each in found.get("checks", ()) if each.get("code") != "no_price"]
-        said += [f"{each['text']}; {each['remedy']}" for each in (*found.get("reasons", ()), *checks)]
+        checks = [each for each in found.get("checks", ()) if each["code"] != "no_price"]
+        said += [*found.get("reasons", ()), *(f"{each['text']}; {each['remedy']}" for each in checks)]
         return Answer(tuple(codes), found.get("health", f"no status: {told[-500:]}"), "\n".join(said))
 
     def repair(self, answer: Answer) -> Iterator[str]:
