@@ -239,8 +239,9 @@ def test_run_whose_process_is_gone_is_not_going_on(world: World, note: str | Non
 def test_later_process_with_the_number_of_a_killed_run_is_another(world: World) -> None:
     with world.place.alone():
         runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
-        note = world.place.running.read_text()
-    world.place.running.write_text(note.replace(str(os.getpid()), "1", 1))  # which lives on every machine
+        note = world.place.process.read_text()
+        assert world.place.running.read_text() == str(os.getpid())  # scripts read it
+    world.place.process.write_text(note.replace(str(os.getpid()), "1", 1))  # which lives on every machine
     assert [check.code for check in world.look().checks][:1] == ["run_unfinished"]
 
 

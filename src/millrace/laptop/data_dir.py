@@ -17,7 +17,7 @@ from millrace.errors import ConfigError, Step
 from millrace.laptop.project import PROJECT as PROJECT
 
 _OURS = re.compile(
-    r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running|work|dbt|homes|source\.json|emulated|buckets"
+    r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running(\.process)?|work|dbt|homes|source\.json|emulated|buckets"
 )
 """The names of what is in a data directory."""
 
@@ -67,6 +67,15 @@ class Place:
     def running(self) -> Path:
         """Where the process that uses all of this is noted; one that was killed stays noted."""
         return self.root / "running"
+
+    @property
+    def process(self) -> Path:
+        """What tells the process in `running`, which scripts read, from a later one with its number."""
+        return self.root / "running.process"
+
+    def worker(self) -> int | None:
+        """Return the process that uses all of this, if it lives."""
+        return lock.living(self.process if self.process.exists() else self.running)
 
     @property
     def work(self) -> Path:
@@ -166,12 +175,13 @@ class Place:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 file.seek(0)
-                holder = next(iter(file.read().split()), "unknown")
+                holder = file.read().strip() or "unknown"
                 raise ConfigError(
                     f"another run (process {holder}) is using {self.root}; wait for it, or give another --data-dir"
                 ) from None
+            self.process.write_text(lock.note_of_this_process())
             file.truncate(0)
-            file.write(lock.note_of_this_process())
+            file.write(str(os.getpid()))
             file.flush()
             shutil.rmtree(self.work, ignore_errors=True)
             for folder in (self.drop, self.dbt, self.work):
@@ -182,6 +192,7 @@ class Place:
             finally:
                 tempfile.tempdir = before
                 file.truncate(0)
+                self.process.unlink(missing_ok=True)
 
     def belongs_to(self, source: str) -> None:
         """Bind the data to one source; ConfigError when it holds another's, whose rows would mix with these."""

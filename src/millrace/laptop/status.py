@@ -34,7 +34,7 @@ def status_of(place: Place, now: datetime | None = None) -> Status:
     desk = wiring.lake_at(place.quarantine.as_uri()) if place.quarantine.exists() else None
     limits = StatusConfig.from_env()
     where, instant = remedies.laptop(place.root), now or datetime.now(UTC)
-    beside = Beside(lock.living(place.running) is not None, place.warehouse.exists(), lambda: _published(place))
+    beside = Beside(place.worker() is not None, place.warehouse.exists(), lambda: _published(place))
     return report.assemble(lake, reading(place), desk, collecting(place), limits, beside, now=instant, place=where)
 
 
@@ -58,7 +58,7 @@ def reading(place: Place) -> report.Read:
     """
 
     def read(work: Callable[[Store], Found]) -> Found:
-        worker = lock.living(place.running)
+        worker = place.worker()
         held = None if worker is None else Held(f"process {worker} is at work in {place.root}")
         if held is None and place.warehouse.exists():
             try:
