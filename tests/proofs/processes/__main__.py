@@ -1,6 +1,7 @@
 """Break a real machine as people do, in seeded schedules with real processes: `make prove-processes`."""
 
 import argparse
+import gc
 import sys
 import tempfile
 import time
@@ -35,11 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"skipped, as {reason}: {names}")
     outcomes, skipped = [], Counter[str]()
     with tempfile.TemporaryDirectory(prefix="processes-") as name:
-        undisturbed = Undisturbed(Path(name, "undisturbed"))
+        undisturbed = Undisturbed(Path(name))
         for seed in seeds:
-            outcomes.append(perform(seed, Path(name, str(seed)), undisturbed, lacks))
+            outcomes.append(perform(seed, undisturbed, lacks))
             skipped.update(each.name for each in drawn(seed, lacks)[1])
             tell(outcomes[-1], options.replay is not None)
+    gc.unfreeze()  # so that the libraries find at the end what they made
     return sum_up(outcomes, skipped, time.monotonic() - started)
 
 

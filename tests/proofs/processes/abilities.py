@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 Ability = Literal["mounts", "faketime"]
-CLOCK = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+CLOCK = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0", "NO_FAKE_STAT": "1"}
 """The environment of a command with another clock: how long it waits, and when a file was written, stay true."""
 
 _YEAR = "import datetime; print(datetime.datetime.now(datetime.UTC).year)"

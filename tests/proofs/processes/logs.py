@@ -10,7 +10,7 @@ from tests.proofs.killing.random_kills import LINES
 
 _MORE = 10
 _CORRECTED = "m10"
-_SECOND = "torn-then-good"
+_SECOND = "t1"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Logs:
     """The logs of a home, and what they say in truth.
 
     `is_remembered`: a collector has read them, and keeps what it knows; only then a rotated log is not lost with what
-    was not read of it, and a count may be corrected downwards.
+    was not read of it, and a count may be corrected downwards. `is_new`: the log is another file than the one that was
+    there at first, and who rotates it before anybody has read it takes it away.
     """
 
     home: Path
@@ -41,6 +42,8 @@ class Logs:
     requests: int = 3
     lines: list[str] = field(default_factory=lambda: [f"m{number}" for number in range(LINES)])
     copies: int = 0
+    is_new: bool = False
+    changes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         _write_task(_places(self.home)[1], self.requests)
@@ -53,8 +56,10 @@ class Logs:
     def change(self, dice: Random) -> str:
         """Do one of the things that happen to logs."""
         kinds = [self._append, self._append, self._correct, self._tear, self._copy]
-        kinds += [self._rotate, self._rotate] if self.is_remembered else []
-        return dice.choice(kinds)(dice)
+        kinds += [self._rotate, self._rotate] if self.is_remembered and not self.is_new else []
+        done = dice.choice(kinds)(dice)
+        self.changes.append(done)
+        return done
 
     def _append(self, dice: Random) -> str:
         self.requests += 1
@@ -74,6 +79,7 @@ class Logs:
             return "a log is written anew, in place"
         path.with_suffix(".new").write_bytes(content)
         path.with_suffix(".new").rename(path)
+        self.is_new = True
         return "a log is written anew, and renamed"
 
     def _rotate(self, dice: Random) -> str:
@@ -82,6 +88,7 @@ class Logs:
         path = _places(self.home)[0]
         path.rename(path.with_name(f"{path.name}.1"))
         self.lines.clear()
+        self.is_new = True
         self._log(self._new())
         return "a log is rotated"
 

@@ -6,7 +6,7 @@ not green and name a repair, and after that repair they are equal.
 
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,42 +38,49 @@ class Outcome:
 
 
 class Undisturbed:
-    """Data directories in which nothing ever went wrong: what schedules begin with, and what they are compared to."""
+    """Data directories in which nothing ever went wrong: what schedules begin with, and what they are compared to.
+
+    All are made where the schedules work, `place`, so that a log has one path in all of them.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         warm()
+        self.place = folder / "place"
+        self._folder = folder
         self._ends: dict[Truth, Contents] = {}
-        self._source = self._make("source", "run", None)
-        self.template = self._make("begun", "collect", Workplace(folder / "unused", False).logs.truth)
+        self._source, self.template = folder / "source", folder / "template"
+        self._make("run", None, self._source)
+        self._make("collect", Workplace(self.place, False).logs.truth, self.template)
 
     def end(self, truth: Truth) -> Contents:
-        """Return the rows of a run of which the logs say this."""
+        """Return the rows of a run of which the logs say this; a schedule that is in the place goes aside meanwhile."""
         if truth not in self._ends:
-            self._ends[truth] = _rows(self._make("compared", "collect", truth))
-            shutil.rmtree(self._folder / "compared")
+            aside = self._folder / "aside"
+            self.place.rename(aside)
+            self._ends[truth] = self._make("collect", truth, None)
+            aside.rename(self.place)
         return self._ends[truth]
 
     @property
     def parsed(self) -> Path:
         """Return the project as dbt has parsed it."""
-        return self._source.data / _PARSED
+        return self._source / _PARSED
 
-    def _make(self, name: str, command: str, truth: Truth | None) -> Workplace:
-        place = Workplace(self._folder / name, False)
+    def _make(self, command: str, truth: Truth | None, kept: Path | None) -> Contents:
+        shutil.rmtree(self.place, ignore_errors=True)
+        place = Workplace(self.place, False)
         if truth is not None:
             truth.write(place.home)
-            place.copy_from(self._source.data)
+            place.copy_from(self._source)
         if place.do_plainly(command) or place.wrong:
             raise RuntimeError(f"{command} of an undisturbed machine failed: {place.said}")
-        return place
-
-
-def _rows(place: Workplace) -> Contents:
-    rows = place.contents()
-    if isinstance(rows, str):
-        raise TypeError(rows)
-    return rows
+        rows = place.contents()
+        if isinstance(rows, str):
+            raise TypeError(rows)
+        if kept is not None:
+            place.data.rename(kept)
+        shutil.rmtree(self.place)
+        return rows
 
 
 def drawn(seed: int, lacking: Mapping[Ability, str]) -> tuple[list[Operation], list[Operation], bool, random.Random]:
@@ -87,24 +94,25 @@ def drawn(seed: int, lacking: Mapping[Ability, str]) -> tuple[list[Operation], l
     return done, skipped, begins_empty, dice
 
 
-def perform(seed: int, folder: Path, undisturbed: Undisturbed, lacking: Mapping[Ability, str]) -> Outcome:
-    """Run one schedule in a folder, which is gone afterwards."""
+def perform(seed: int, undisturbed: Undisturbed, lacking: Mapping[Ability, str]) -> Outcome:
+    """Run one schedule in the place for it, which is gone afterwards."""
     operations, _, is_empty, dice = drawn(seed, lacking)
     outcome = Outcome(seed, tuple(each.name for each in operations))
     if not operations:
         outcome.end = "skipped"
         return outcome
-    place = Workplace(folder, not is_empty and not any(each.forgets for each in operations))
+    place = Workplace(undisturbed.place, not is_empty and not any(each.forgets for each in operations))
     try:
         _begin(place, undisturbed, is_empty)
         for operation in operations:
             place.story.append(f"== {operation.name}: {operation.act(place, dice)}")
+        place.story.append(f"logs: {', then '.join(place.logs.changes) or 'as they were'}")
         outcome.end, wrong = _judge(place, undisturbed.end(place.logs.truth))
         outcome.wrong += wrong + place.wrong + place.left()
     finally:
         outcome.wrong += place.mounts.undo()
         outcome.story = place.story
-        shutil.rmtree(folder)
+        shutil.rmtree(undisturbed.place)
     return outcome
 
 
@@ -114,7 +122,7 @@ def _begin(place: Workplace, undisturbed: Undisturbed, is_empty: bool) -> None:
         (place.data / _PARSED).parent.mkdir(parents=True)
         shutil.copy(undisturbed.parsed, place.data / _PARSED)
     else:
-        place.copy_from(undisturbed.template.data)
+        place.copy_from(undisturbed.template)
         place.do_plainly("collect")
 
 
@@ -150,4 +158,11 @@ def _differs(place: Workplace, expected: Contents) -> list[str]:
     rows = place.contents()
     if isinstance(rows, str):
         return [f"cannot be read: {rows}"]
-    return [f"{name} has other rows" for name in sorted(rows.keys() | expected) if rows.get(name) != expected.get(name)]
+    names = [name for name in sorted(rows.keys() | expected) if rows.get(name) != expected.get(name)]
+    return [f"{name} has other rows: {_sample(rows.get(name, []), expected.get(name, []))}" for name in names]
+
+
+def _sample(rows: Sequence[object], expected: Sequence[object]) -> str:
+    """Show a row that is too much, and one that is lacking."""
+    extra, lost = ([row for row in these if row not in those] for these, those in ((rows, expected), (expected, rows)))
+    return f"{len(extra)} such as {extra[:1]!s:.300} instead of {len(lost)} such as {lost[:1]!s:.300}"

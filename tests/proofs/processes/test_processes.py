@@ -84,6 +84,6 @@ def test_the_named_repairs_are_found_in_what_commands_say() -> None:
 
 
 def test_the_fixed_sample_ends_like_machines_that_were_never_disturbed(tmp_path: Path) -> None:
-    undisturbed = Undisturbed(tmp_path / "undisturbed")
-    outcomes = [perform(seed, tmp_path / str(seed), undisturbed, lacking()) for seed in SEEDS]
+    undisturbed = Undisturbed(tmp_path)
+    outcomes = [perform(seed, undisturbed, lacking()) for seed in SEEDS]
     assert [(outcome.seed, outcome.wrong, outcome.story) for outcome in outcomes if outcome.wrong] == []
