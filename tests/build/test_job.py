@@ -8,6 +8,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+
+from millrace.build import dbt
+from millrace.config import BuildConfig
+from millrace.warehouse import DbtTarget
 
 PROJECT = Path(__file__).resolve().parents[2]
 PROFILES = PROJECT / "jobs" / "dbt-runner" / "dbt" / "profiles.yml"
@@ -65,3 +70,25 @@ def test_a_retry_mends_a_failed_build_and_only_that_is_published(tmp_path: Path,
         (2, "failed", ["after", "broken"]),
         (3, "good", ["after", "broken"]),
     ]
+
+
+def closed_while_interrupted() -> RuntimeError:
+    error = RuntimeError("Connection already closed!")
+    error.__context__ = KeyboardInterrupt()
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(KeyboardInterrupt(), id="as it is"),
+        pytest.param(closed_while_interrupted(), id="behind an error of the connection that dbt closed"),
+    ],
+)
+def test_ctrl_c_while_dbt_works_is_no_failed_build(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dbtRunner, "invoke", lambda *_: dbtRunnerResult(success=False, exception=error))
+    config = BuildConfig("file:///lake", "duckdb:///w", str(tmp_path), str(tmp_path), "200MB", 60, 0)
+    with pytest.raises(KeyboardInterrupt):
+        dbt.build(config, DbtTarget("local", {}))

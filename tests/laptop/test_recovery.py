@@ -298,6 +298,7 @@ def test_a_rebuilt_warehouse_has_the_same_rows_and_leaves_in_quarantine_what_lie
     failed = run_all(place, *FIRST, "--no-build")
     assert (failed.code, f"type: millrace rebuild --data-dir {place}" in failed.err) == (2, True)
     rebuilt = millrace("rebuild", "--json", "--data-dir", str(place))
+    assert ("  built velocity in" in rebuilt.err, '"severity"' in rebuilt.err) == (True, False)
     told = json.loads(rebuilt.out)
     assert (rebuilt.code, told["set_aside"], told["state"]) == (0, 2, "good")
     assert rows(place) == before

@@ -70,6 +70,8 @@ def build(
         arguments += ["--partial-parse-file-path", str(shipped)]
     with library_prints():  # it says which test failed, in the words of rows
         result = dbtRunner(callbacks=[_listener(hear)]).invoke(arguments)
+    if _is_interrupted(result.exception):  # dbt makes a result of Ctrl-C too
+        raise KeyboardInterrupt
     if not isinstance(result.result, RunExecutionResult):
         raise TerminalError(
             f"dbt could not build: {_first_line(str(result.exception))}; see {config.target_dir}/dbt.log"
@@ -86,6 +88,13 @@ def build(
         good=finished.is_good,
     )
     return finished
+
+
+def _is_interrupted(error: BaseException | None) -> bool:
+    """Return whether an error is Ctrl-C, or came while it was dealt with, as of connections that dbt closes."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _listener(hear: Callable[[Node, int], None]) -> Callable[[Any], None]:

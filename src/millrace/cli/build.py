@@ -24,11 +24,12 @@ def build(data_dir: Path, force: bool, as_json: bool) -> int:
     from millrace.config import BuildConfig
     from millrace.laptop.data_dir import Place
     from millrace.laptop.in_process import opened, recover
+    from millrace.laptop.progress import Watcher
 
     place = Place(data_dir.resolve())
-    with place.alone(), opened(place) as pipeline:
-        recover(pipeline, output.tell)
-        outcome = job.run(wiring.builder_of(BuildConfig.from_env()), retry=True, force=force)
+    with Watcher() as watcher, place.alone(), opened(place) as pipeline:
+        recover(pipeline, watcher.say)
+        outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.hear), retry=True, force=force)
         newest = pipeline.warehouse.last_builds(1)
     bad = [node for node in outcome.build.nodes if not node.is_good] if outcome.build else []
     if as_json:

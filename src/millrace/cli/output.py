@@ -24,11 +24,6 @@ def say(line: str) -> None:
     _print(printable(line))
 
 
-def tell(line: str) -> None:
-    """Print one line of how it goes, beside the answer."""
-    print(printable(line), file=sys.stderr, flush=True)  # noqa: T201
-
-
 def say_json(value: object) -> None:
     """Print a value as JSON, for a program."""
     _print(printable_json(json.dumps(value, indent=1, default=str)))

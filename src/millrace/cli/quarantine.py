@@ -28,9 +28,10 @@ def quarantine() -> None:
 def _desk(data_dir: Path) -> "Iterator[Loader]":
     from millrace.laptop.data_dir import Place
     from millrace.laptop.in_process import opened
+    from millrace.laptop.progress import Watcher
 
     place = Place(data_dir.resolve())
-    with place.alone(), opened(place) as pipeline:
+    with Watcher(), place.alone(), opened(place) as pipeline:
         yield pipeline.loader
 
 

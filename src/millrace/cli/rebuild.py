@@ -24,12 +24,13 @@ def rebuild(data_dir: Path, force: bool, as_json: bool) -> int:
     from millrace import wiring
     from millrace.build import job
     from millrace.laptop.data_dir import Place
+    from millrace.laptop.progress import Watcher
     from millrace.laptop.rebuild import rebuild as make_anew
 
     place = Place(data_dir.resolve())
-    with place.alone():
-        rebuilt = make_anew(place, force, output.tell)
-        outcome = job.run(wiring.builder_of(place.build_config()), force=True)
+    with Watcher() as watcher, place.alone():
+        rebuilt = make_anew(place, force, watcher.say)
+        outcome = job.run(wiring.builder_of(place.build_config(), watcher.hear), force=True)
     if as_json:
         output.say_json(asdict(rebuilt) | {"state": outcome.state})
     else:
