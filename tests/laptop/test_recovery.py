@@ -241,8 +241,8 @@ def fail_a_build(place: Path, home: Path) -> None:
     "leave",
     [
         pytest.param(load_more, id="killed before the build"),
-        pytest.param(begin_a_build, id="killed within the build"),
-        pytest.param(fail_a_build, id="a build that failed"),
+        pytest.param(begin_a_build, id="killed within the build", marks=pytest.mark.proof),
+        pytest.param(fail_a_build, id="a build that failed", marks=pytest.mark.proof),
         pytest.param(lambda place, home: (place / "published.duckdb").unlink(), id="killed before the publication"),
     ],
 )

@@ -199,6 +199,7 @@ class Place:
         note = self.root / "source.json"
         if not note.exists():
             written = self.work / note.name  # a full disk leaves half a note there, and none here
+            self.work.mkdir(parents=True, exist_ok=True)
             written.write_text(json.dumps({"source": source}) + "\n")
             written.replace(note)
             return

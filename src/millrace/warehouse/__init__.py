@@ -1,6 +1,6 @@
 """The warehouse: raw tables, the ledger of every object that was loaded into them, and the log of the builds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -42,13 +42,13 @@ class StampedAhead(BadObject):
         self.stamp = stamp
 
 
-def current(batch: Batch, now: datetime) -> Batch:
-    """Return the batch with a `latest` that is not of before `now`; call it inside the transaction.
+def current(batch: Batch, clock: Callable[[], datetime]) -> Batch:
+    """Return the batch with a `latest` that is not of before now; call it inside the transaction.
 
     A loader can be suspended between the reading of its clock and the merge. Rows that others stored meanwhile would be
     taken for rows of the future, and lose.
     """
-    return batch if batch.latest is None else replace(batch, latest=max(batch.latest, now + MOST_AHEAD))
+    return batch if batch.latest is None else replace(batch, latest=max(batch.latest, clock() + MOST_AHEAD))
 
 
 def refuse_ahead(batch: Batch, newest: datetime) -> None:

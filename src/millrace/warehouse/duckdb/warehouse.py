@@ -121,7 +121,7 @@ class DuckDBWarehouse:
             known = ledger.find(connection, batch.version)
             if known is not None:
                 return known
-            batch = current(batch, self._clock())
+            batch = current(batch, self._clock)
             with _blaming_the_content(batch.path, self._path):
                 load_seq = ledger.next_load_seq(connection)
                 counts = single_file.merge(connection, batch, load_seq, self._caps)

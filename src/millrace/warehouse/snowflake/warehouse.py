@@ -343,7 +343,7 @@ class SnowflakeWarehouse:
             known = self.find(batch.version)
             if known is not None:
                 return known
-            batch = current(batch, self._clock())
+            batch = current(batch, self._clock)
             load_seq, fates = snowflake_staging.carry_out(self.execute, merge, batch.latest)
             what = (batch.version, batch.table, batch.run_id, _newest(content, batch))
             entry = LedgerEntry.of_loaded(*what, content.rows, fates[0], load_seq, self._clock())
