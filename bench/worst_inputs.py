@@ -84,7 +84,7 @@ PAGES: dict[str, Mapping[str, object]] = {
 
 
 class Padded(Api):
-    """The simulator, of which each commit has more fields; it counts the bytes of its answers."""
+    """A simulator whose commits have more fields; it counts the bytes of its answers."""
 
     def __init__(self, world: World, more: Mapping[str, object]) -> None:
         super().__init__(world)

@@ -91,7 +91,7 @@ def build(
 
 
 def _is_interrupted(error: BaseException | None) -> bool:
-    """Return whether an error is Ctrl-C, or came while it was dealt with, as of connections that dbt closes."""
+    """Return whether an error is Ctrl-C, or was raised while Ctrl-C was handled: dbt closes its connections."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None

@@ -93,7 +93,7 @@ def refuse(reason: str, line: int, message: str) -> NoReturn:
 
 
 def parse_json(text: str) -> object:
-    """Give the value of a JSON text; ValueError also for NaN, a field that comes twice, absurd depth and numbers."""
+    """Return the value of a JSON text; ValueError also for NaN, a field that comes twice, absurd depth and numbers."""
     if _values_in(text) > MOST_VALUES and (values := _values_in(_STRING.sub("", text))) > MOST_VALUES:
         raise TooMany(f"JSON of up to {values:,} values came, {MOST_VALUES:,} are the most")
     try:
@@ -170,7 +170,7 @@ def _depth(value: object) -> int:
 
 
 def _records(file: BinaryIO, caps: DropCaps) -> Iterator[tuple[int, int, list[str | None]]]:
-    """Give (line, cost, cells); a quoted cell may go over several lines. An empty line is no record."""
+    """Yield (line, cost, cells); a quoted cell may go over several lines. An empty line is no record."""
     start, parts, size_bytes, is_open = 0, list[str](), 0, False
     for number, content in _lines(file, caps):
         if not parts:

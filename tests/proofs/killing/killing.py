@@ -74,7 +74,7 @@ def contents(data: Path) -> Contents:
 
 
 def marts(database: Path) -> Contents:
-    """Give every mart row, in order."""
+    """Return every mart row, in order."""
     found: Contents = {}
     with duckdb.connect(str(database), read_only=True) as connection:
         names = connection.execute("select table_name from information_schema.tables where table_schema = 'mart'")

@@ -68,7 +68,7 @@ class Logs:
         return "logs grow"
 
     def _correct(self, dice: Random) -> str:
-        """Write a log anew with another count in its middle."""
+        """Rewrite a log with another count in its middle."""
         if _CORRECTED not in self.lines or self.copies:
             return self._append(dice)
         self.outputs[_CORRECTED] = dice.choice((5, 9) if self.is_remembered else (9,))

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -13,12 +14,14 @@ from millrace.tables import EXTRACTED
 _LEAST_BYTES = 10
 
 
-def _remove(path: Path) -> str:
+def remove(place: Workplace, path: Path, dice: Random) -> str:
+    """Remove a file."""
     path.unlink(missing_ok=True)
     return f"{path.name} is removed"
 
 
-def _cut(path: Path, dice: Random) -> str:
+def cut(place: Workplace, path: Path, dice: Random) -> str:
+    """Cut a file anywhere."""
     if not path.exists():
         return f"there is no {path.name}"
     size = int(path.stat().st_size * dice.choice((0.0, dice.random(), 0.99)))
@@ -27,7 +30,7 @@ def _cut(path: Path, dice: Random) -> str:
     return f"{path.name} is cut to {size:,} bytes"
 
 
-def _damage(path: Path, dice: Random) -> str:
+def damage(place: Workplace, path: Path, dice: Random) -> str:
     """Turn bytes over, at one place or at many."""
     if not path.exists() or path.stat().st_size < _LEAST_BYTES:
         return f"there is no {path.name}"
@@ -42,7 +45,7 @@ def _damage(path: Path, dice: Random) -> str:
     return f"{times} bytes of {path.name} are turned over"
 
 
-def _put_back(place: Workplace, path: Path, dice: Random) -> str:
+def put_back(place: Workplace, path: Path, dice: Random) -> str:
     """Let something happen after a copy of a file was made, and put the copy back."""
     if not path.exists():
         return f"there is no {path.name}"
@@ -56,44 +59,9 @@ def _put_back(place: Workplace, path: Path, dice: Random) -> str:
     return f"{path.name} is that of before {name}"
 
 
-def remove_warehouse(place: Workplace, dice: Random) -> str:
-    """Remove it."""
-    return _remove(place.place.warehouse)
-
-
-def cut_warehouse(place: Workplace, dice: Random) -> str:
-    """Cut it."""
-    return _cut(place.place.warehouse, dice)
-
-
-def damage_warehouse(place: Workplace, dice: Random) -> str:
-    """Turn bytes of it over."""
-    return _damage(place.place.warehouse, dice)
-
-
-def put_back_warehouse(place: Workplace, dice: Random) -> str:
-    """Put an older one back."""
-    return _put_back(place, place.place.warehouse, dice)
-
-
-def remove_published(place: Workplace, dice: Random) -> str:
-    """Remove what readers have."""
-    return _remove(place.place.published)
-
-
-def cut_published(place: Workplace, dice: Random) -> str:
-    """Cut what readers have."""
-    return _cut(place.place.published, dice)
-
-
-def damage_published(place: Workplace, dice: Random) -> str:
-    """Turn bytes over in what readers have."""
-    return _damage(place.place.published, dice)
-
-
-def put_back_published(place: Workplace, dice: Random) -> str:
-    """Put back what readers had."""
-    return _put_back(place, place.place.published, dice)
+def on(name: str, change: Callable[[Workplace, Path, Random], str]) -> Callable[[Workplace, Random], str]:
+    """Return the operation that changes a file of the data directory: `warehouse`, or `published`."""
+    return lambda place, dice: change(place, getattr(place.place, name), dice)
 
 
 def remove_notes(place: Workplace, dice: Random) -> str:
@@ -121,7 +89,7 @@ def remove_state(place: Workplace, dice: Random) -> str:
     if dice.random() < 0.5:
         shutil.rmtree(place.place.collector, ignore_errors=True)
         return "the folder of the collectors is removed"
-    return _remove(place.place.collector / "state.sqlite")
+    return remove(place, place.place.collector / "state.sqlite", dice)
 
 
 def damage_state(place: Workplace, dice: Random) -> str:
@@ -130,7 +98,7 @@ def damage_state(place: Workplace, dice: Random) -> str:
     if not found:
         return "there is no state"
     path = dice.choice(found)
-    said = _cut(path, dice) if dice.random() < 0.4 else _damage(path, dice)
+    said = (cut if dice.random() < 0.4 else damage)(place, path, dice)
     return f"{path.parent.name}: {said}"
 
 

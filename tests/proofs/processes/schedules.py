@@ -25,7 +25,7 @@ _PARSED = Path("dbt", "partial_parse.msgpack")
 
 @dataclass
 class Outcome:
-    """What came of a schedule: its operations, how it ended, what happened in it, and what is wrong."""
+    """The outcome of a schedule: its operations, how it ended, what happened in it, and what is wrong."""
 
     seed: int
     operations: tuple[str, ...]
@@ -53,7 +53,7 @@ class Undisturbed:
         self._make("collect", Workplace(self.place, False).logs.truth, self.template)
 
     def end(self, truth: Truth) -> Contents:
-        """Return the rows of a run of which the logs say this; a schedule that is in the place goes aside meanwhile."""
+        """Return the rows of a run over these logs; a schedule already in the place is moved away meanwhile."""
         if truth not in self._ends:
             aside = self._folder / "aside"
             self.place.rename(aside)

@@ -120,7 +120,7 @@ class Workplace(Desk):
             yield name
 
     def contents(self) -> Contents | str:
-        """Give the rows of the published copy and of the warehouse; or why they cannot be read."""
+        """Return the rows of the published copy and of the warehouse, or why they cannot be read."""
         return asked(self._contents, self.folder)
 
     def _contents(self) -> Contents | str:
