@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests import warm
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -93,3 +94,10 @@ def snowflake_at() -> Iterator[str]:
     """Return the address of the emulator of Snowflake."""
     with snowflake.serving() as where:
         yield where
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    """Have commands that start warm share what dbt parsed, between all workers."""
+    own = tmp_path_factory.getbasetemp()
+    warm.parsed_folder = own if worker_id == "master" else own.parent

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from tests import warm
 from tests.dbt.raw_tables import make_warehouse, sample_rows
 
 ROOT = Path(__file__).parents[2]
@@ -69,14 +68,9 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
             "DBT_TARGET_PATH": str(target),
             "DBT_LOG_PATH": str(target),
         }
-        command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *WARNINGS_ARE_ERRORS, *arguments]
-        done = subprocess.run(
-            [*command, "--project-dir", project, "--profiles-dir", project, "--target", "local"],
-            env=os.environ | settings | environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        of_project = ("--project-dir", str(project), "--profiles-dir", str(project), "--target", "local")
+        options = ("--no-use-colors", *WARNINGS_ARE_ERRORS)
+        done = warm.run("dbt", *options, *arguments, *of_project, environment=os.environ | settings | environment)
         return Build(database, target, done.returncode, done.stdout + done.stderr)
 
     return run

@@ -1,16 +1,15 @@
-"""`local/run_all.py` as a person runs it: a process, its exit code and what it prints."""
+"""`local/run_all.py` as a person runs it: a process (see tests/warm.py), its exit code and what it prints."""
 
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import warm
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -37,16 +36,9 @@ class Outcome:
 
 def run_all(data_dir: Path, *arguments: str, key: str = "cursor-sim-dev-key") -> Outcome:
     """Run it to its end; what it warns of is an error. Usage is collected where a test says `--usage`."""
-    finished = subprocess.run(
-        [sys.executable, "local/run_all.py", "--no-usage", "--data-dir", str(data_dir), *arguments],
-        cwd=PROJECT,
-        env=os.environ | {"MILLRACE_SOURCE_KEY": key},
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        check=False,
-    )
-    return Outcome(finished.returncode, finished.stdout, finished.stderr)
+    environment = os.environ | {"MILLRACE_SOURCE_KEY": key}
+    done = warm.run("run_all", "--no-usage", "--data-dir", str(data_dir), *arguments, environment=environment)
+    return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 Runner = Callable[..., Outcome]

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.laptop.conftest import PROJECT, Outcome, run_all
+from tests import warm
+from tests.laptop.conftest import Outcome, run_all
 
 from millrace.tables import TABLES
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -27,8 +26,7 @@ LINE = (
 
 
 def millrace(*words: str) -> Outcome:
-    command = [sys.executable, "-m", "millrace", *words]
-    done = subprocess.run(command, cwd=PROJECT, env=dict(os.environ), capture_output=True, text=True, check=False)
+    done = warm.run("millrace", *words)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
@@ -54,8 +52,7 @@ def collect(place: Path, home: Path, events: int) -> None:
     log.write_text("".join(LINE % (n, n, n) for n in range(events)))
     lake = (place / "lake").as_uri()
     environment = os.environ | {"MILLRACE_COLLECT_STATE": str(home / "state")}
-    command = [sys.executable, "-m", "millrace", "collect", "--home", str(home), "--lake", lake]
-    subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, check=True)
+    warm.run("millrace", "collect", "--home", str(home), "--lake", lake, environment=environment).check_returncode()
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +113,10 @@ def test_what_the_lake_has_lost_as_well_is_read_from_the_source_again(place: Pat
     assert rows(place) == rows(later)
 
 
-@pytest.mark.parametrize("command", ["run", "build", "collect"])
+@pytest.mark.parametrize(
+    "command",
+    ["run", pytest.param("build", marks=pytest.mark.proof), pytest.param("collect", marks=pytest.mark.proof)],
+)
 def test_usage_that_was_sent_and_not_loaded_is_loaded_by_whoever_comes_next(
     first: Path, tmp_path: Path, command: str
 ) -> None:
@@ -243,7 +243,11 @@ def fail_a_build(place: Path, home: Path) -> None:
         pytest.param(load_more, id="killed before the build"),
         pytest.param(begin_a_build, id="killed within the build", marks=pytest.mark.proof),
         pytest.param(fail_a_build, id="a build that failed", marks=pytest.mark.proof),
-        pytest.param(lambda place, home: (place / "published.duckdb").unlink(), id="killed before the publication"),
+        pytest.param(
+            lambda place, home: (place / "published.duckdb").unlink(),
+            id="killed before the publication",
+            marks=pytest.mark.proof,
+        ),
     ],
 )
 def test_collecting_nothing_builds_what_was_left_unbuilt(

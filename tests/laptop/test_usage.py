@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from tests import warm
 from tests.laptop.conftest import PROJECT, Outcome, run_all
 
 from millrace.collect.cursor_rows import read_rows
@@ -37,10 +38,8 @@ def first(place: Path) -> Outcome:
 def millrace(place: Path, *arguments: str) -> Outcome:
     """Run the command on the logs of the first developer."""
     home = min((place / "homes").iterdir())
-    command = [sys.executable, "-m", "millrace", *arguments, "--data-dir", str(place)]
-    if arguments[-1] != "doctor":
-        command += ["--home", str(home)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False)
+    of_home = () if arguments[-1] == "doctor" else ("--home", str(home))
+    done = warm.run("millrace", *arguments, "--data-dir", str(place), *of_home)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 

@@ -3,8 +3,6 @@
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
+from tests import warm
 
 from millrace.api import app
 from millrace.laptop import status
@@ -28,29 +27,19 @@ _REPOSITORIES = "project_pattern,repo_name\nsrc-service-01,acme-corp/service-01\
 
 def build(folder: Path) -> Path:
     """Run the whole road over the simulator into `folder`, and give its projects their repositories."""
-    made = [sys.executable, "local/run_all.py", "--data-dir", str(folder), "--end", f"{TODAY:%Y-%m-%dT00:00:00Z}"]
-    _run(made)
+    _run("run_all", "--data-dir", str(folder), "--end", f"{TODAY:%Y-%m-%dT00:00:00Z}")
     dbt = folder / "dbt-of-the-page"
     shutil.copytree(DBT, dbt, ignore=shutil.ignore_patterns("target", "logs"))
     (dbt / "seeds" / "usage_repositories.csv").write_text(_REPOSITORIES)
     where = {"MILLRACE_DUCKDB_PATH": str(folder / "millrace.duckdb")}
     folders = ["--project-dir", dbt, "--profiles-dir", dbt, "--target-path", dbt / "target", "--log-path", dbt / "logs"]
-    dbt_command = str(Path(sys.executable).with_name("dbt"))
-    _run([dbt_command, "--quiet", "build", "--select", "usage_repositories+", *map(str, folders)], where)
+    _run("dbt", "--quiet", "build", "--select", "usage_repositories+", *map(str, folders), **where)
     shutil.copy(folder / "millrace.duckdb", folder / "published.duckdb")
     return folder
 
 
-def _run(command: list[str], settings: dict[str, str] | None = None) -> None:
-    done = subprocess.run(
-        command,
-        cwd=PROJECT,
-        env=os.environ | (settings or {}),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def _run(program: str, *arguments: str, **settings: str) -> None:
+    done = warm.run(program, *arguments, environment=os.environ | settings)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 

@@ -1,8 +1,6 @@
 """A data directory with a real warehouse: drops are loaded, dbt builds, its scripts refresh, and somebody looks."""
 
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -12,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests import warm
 
 from millrace import wiring
 from millrace.arrow import to_batch
@@ -19,7 +18,6 @@ from millrace.build.refresh import MartScripts
 from millrace.bus.events import ObjectFinalized
 from millrace.laptop import status
 from millrace.laptop.data_dir import Place
-from millrace.laptop.project import PROJECT
 from millrace.load import handler
 from millrace.status.state import Status
 from millrace.tables import TABLES
@@ -63,8 +61,7 @@ class World:
 
     def build(self) -> None:
         """Let dbt build everything, and publish it."""
-        command = [sys.executable, "local/run_all.py", "build", "--force", "--data-dir", str(self.place.root)]
-        subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, timeout=1200)
+        warm.run("run_all", "build", "--force", "--data-dir", str(self.place.root)).check_returncode()
 
     def refresh(self) -> None:
         """Refresh the usage marts by dbt's scripts, as a collector that watches does."""

@@ -2,20 +2,18 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests import warm
 from tests.status.conftest import World
 
 from millrace.cli import main as cli
-from millrace.laptop.project import PROJECT
 from millrace.status.store import MARTS
 
 
 def millrace(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "millrace", "etl", "status", "--data-dir", str(root), *arguments]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False)
+    return warm.run("millrace", "etl", "status", "--data-dir", str(root), *arguments)
 
 
 def test_the_text_says_the_verdict_first_then_what_it_is_made_of(world: World) -> None:

@@ -1,5 +1,7 @@
-"""One plan for all tests that look at it."""
+"""One check for all tests that look at what it found and planned."""
 
+import subprocess
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,11 +15,26 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     return Copy.into(tmp_path_factory.mktemp("copy"), hollow=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the rig found in a copy, the plan that it made, and what gcloud was asked."""
+
+    found: subprocess.CompletedProcess[str]
+    plan: dict[str, Any]
+    gcloud_calls: list[str]
+
+
 @pytest.fixture(scope="session")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Checked:
+    """The production environment, planned, applied and destroyed, and the tests of the modules."""
     if not has_rig():
         pytest.skip(PLAIN_WORD)
-    production = "terraform/envs/prod.tfvars"
-    checked, made = Copy.into(tmp_path_factory.mktemp("prod")).plan("--no-test", "--var-file", production)
-    assert checked.returncode == 0, checked.stdout
-    return made
+    copy = Copy.into(tmp_path_factory.mktemp("prod"), hollow=True)
+    found, plan = copy.plan("--apply", "--var-file", "terraform/envs/prod.tfvars")
+    return Checked(found, plan, copy.gcloud_calls())
+
+
+@pytest.fixture(scope="session")
+def plan(checked: Checked) -> dict[str, Any]:
+    assert checked.found.returncode == 0, checked.found.stdout
+    return checked.plan

@@ -38,14 +38,14 @@ class Copy:
     def into(cls, folder: Path, hollow: bool = False) -> "Copy":
         """Copy the project's files, and put a gcloud beside them that only notes what it is asked.
 
-        In a hollow copy, what is packed has its names and no content: half the time, where content does not matter.
+        In a hollow copy, each file that is packed holds its path alone: a third of the time.
         """
         for name in _NEEDED:
             shutil.copytree(PROJECT / name, folder / name, ignore=_LEFT_OUT)
         if hollow:
             packed = [path for name in _NEEDED[1:] for path in (folder / name).rglob("*") if path.is_file()]
             for path in packed:
-                path.write_text("hollow\n")
+                path.write_text(path.relative_to(folder).as_posix())
         (folder / "bin").mkdir()
         (folder / "bin" / "gcloud").write_text(_GCLOUD)
         (folder / "bin" / "gcloud").chmod(0o755)

@@ -1,0 +1,120 @@
+"""Commands of ours as processes that start warm: forked from one that has imported what they import.
+
+Half of what a command of this suite costs would be the same each time: importing dbt, and parsing its project. A forked
+command finds the first done in its memory and the second in a file. It is a process like any other: its own memory,
+threads and files, its exit code, what it prints. Tests of the start itself, of signals and of pipes start cold.
+"""
+
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from multiprocessing import forkserver, get_context
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from filelock import FileLock
+
+PROJECT = Path(__file__).parents[1]
+DBT_PROJECT = PROJECT / "jobs" / "dbt-runner" / "dbt"
+_CONTEXT = get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.warm_imports"])
+
+parsed_folder = Path(tempfile.gettempdir())
+"""Where the parsed dbt project lies; the session sets a folder that all of its workers share."""
+
+
+def run(
+    program: str, *arguments: str, environment: Mapping[str, str] | None = None, timeout_s: float = 1800
+) -> "subprocess.CompletedProcess[str]":
+    """Run `run_all`, `millrace` or `dbt` in the root of the project, and return how it ended and what it printed.
+
+    Raises subprocess.TimeoutExpired.
+    """
+    variables = dict(environment if environment is not None else os.environ)
+    if program != "dbt" or str(DBT_PROJECT) in arguments:
+        database = (
+            Path(variables.get("MILLRACE_DUCKDB_PATH", "millrace.duckdb")).stem if program == "dbt" else "millrace"
+        )
+        variables["DBT_PARTIAL_PARSE_FILE_PATH"] = str(_parsed(parsed_folder, database))
+    return _forked(program, arguments, variables, timeout_s)
+
+
+@functools.cache
+def _parsed(folder: Path, database: str) -> Path:
+    """Return the file of the project as dbt parsed it for a database of this name; the first worker makes it."""
+    target = folder / f"parsed-{database}"
+    parsed = target / "partial_parse.msgpack"
+    with FileLock(f"{target}.lock"):
+        if not parsed.exists():
+            variables = os.environ | {"MILLRACE_DUCKDB_PATH": str(folder / f"{database}.duckdb")}
+            project = ("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target", "local")
+            paths = ("--target-path", str(target), "--log-path", str(target))
+            done = _forked("dbt", ("--quiet", "parse", *project, *paths), variables, 600)
+            assert done.returncode == 0, done.stdout + done.stderr
+    return parsed
+
+
+def _forked(
+    program: str, arguments: tuple[str, ...], environment: Mapping[str, str], timeout_s: float
+) -> "subprocess.CompletedProcess[str]":
+    _start()
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        process = _CONTEXT.Process(target=_live, args=(program, arguments, dict(environment), out, err))
+        process.start()
+        process.join(timeout_s)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired([program, *arguments], timeout_s, out.read_bytes(), err.read_bytes())
+        return subprocess.CompletedProcess([program, *arguments], process.exitcode, out.read_text(), err.read_text())
+
+
+@functools.cache
+def _start() -> None:
+    """Start the process that all others are forked from."""
+    with mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(map(str, (PROJECT, PROJECT / "local")))}):
+        forkserver.ensure_running()
+
+
+def _live(program: str, arguments: tuple[str, ...], environment: Mapping[str, str], out: Path, err: Path) -> None:
+    """Be the command, in the forked process."""
+    assert "dbt.cli.main" in sys.modules, "the imports of tests/warm_imports.py failed"
+    for number, path in ((1, out), (2, err)):
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.chdir(PROJECT)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    tempfile.tempdir = None
+    sys.argv = [program, *arguments]
+    _parse_by_database_alone()
+    from dbt.cli.main import cli as dbt
+
+    import run_all
+    from millrace.cli import main as millrace
+
+    if program == "dbt":
+        dbt(arguments)
+    else:
+        sys.exit((run_all if program == "run_all" else millrace).main(list(arguments)))
+
+
+def _parse_by_database_alone() -> None:
+    """Have dbt take what was parsed for a database of the same name elsewhere.
+
+    It would parse everything again for another path or another setting of DuckDB, of which no model knows.
+    """
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+
+    keys: Any = DuckDBCredentials._connection_keys
+    mock.patch.object(
+        DuckDBCredentials, "_connection_keys", lambda self: tuple(set(keys(self)) - {"path", "settings"})
+    ).start()
