@@ -3,6 +3,7 @@
 Exit codes: 0 done · 1 needs attention · 2 usage or settings · 3 failed, run it again · 130 interrupted.
 """
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from millrace.cli import (
     build,
     collect,
     doctor,
+    interrupts,
     options,
     output,
     quarantine,
@@ -65,7 +67,8 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = tree, 
     asked: dict[str, Path] = {}
     words = None if arguments is None else list(arguments)
     try:
-        code = command.main(words, prog_name=name, standalone_mode=False, obj=asked)
+        with interrupts.raising(signal.SIGINT):
+            code = command.main(words, prog_name=name, standalone_mode=False, obj=asked)
         output.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
@@ -81,12 +84,12 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = tree, 
         return output.fail(USAGE, _advised(error, asked))
     except (MillraceError, OSError) as error:
         return output.fail(FAILED, _advised(error, asked))
+    except (KeyboardInterrupt, click.Abort):  # before RuntimeError, which Abort is one of
+        return output.fail(INTERRUPTED, "interrupted; run it again to go on")
     except (MemoryError, RuntimeError) as error:
         if not is_of_the_machine(error):
             raise
         return output.fail(FAILED, f"the machine failed: {first_line(error)}; give it more of that, then run again")
-    except (KeyboardInterrupt, click.Abort):
-        return output.fail(INTERRUPTED, "interrupted; run it again to go on")
     return code if isinstance(code, int) else 0
 
 

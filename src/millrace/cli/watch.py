@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millrace.cli import output
+from millrace.cli import interrupts, output
 from millrace.cli.output import DONE, say
 from millrace.errors import MillraceError, first_line
 
@@ -40,7 +40,7 @@ def follow(
     with (
         lock.watching(machine.state),
         suppress(KeyboardInterrupt),
-        _interrupted_by(signal.SIGTERM),
+        interrupts.raising(signal.SIGINT, signal.SIGTERM),
         _changes(machine, idle_s) as changes,
     ):
         insist(changes, act, recover, time.monotonic)
@@ -55,7 +55,9 @@ def insist(changes: Changes, act: Act, recover: Callable[[], None], clock: Calla
         try:
             act(None if pause_s else only)
             pause_s = 0.0
-        except Exception as error:  # noqa: BLE001 a watch that ends by itself is one that nobody misses in time
+        except Exception as error:  # a watch that ends by itself is one that nobody misses in time
+            if interrupts.is_asked():
+                raise
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) or _FIRST_PAUSE_S
             with suppress(Exception):  # not even a full disk below the terminal's log ends it
                 output.fail(DONE, f"{reason(error)}; it is tried again in {pause_s:.0f} s")
@@ -83,7 +85,7 @@ def _changes(machine: "Machine", idle_s: float) -> Iterator[Changes]:
             changes.put(only)
 
     def told() -> Changes:
-        while not output.is_closed():
+        while not (output.is_closed() or interrupts.is_asked()):
             try:
                 yield changes.get(timeout=idle_s)
             except queue.Empty:
@@ -96,16 +98,3 @@ def _changes(machine: "Machine", idle_s: float) -> Iterator[Changes]:
     finally:
         stop.set()
         thread.join()
-
-
-@contextmanager
-def _interrupted_by(signum: int) -> Iterator[None]:
-    """Let a signal do what Ctrl-C does; only in the main thread, where signals come."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signum, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signum, before)

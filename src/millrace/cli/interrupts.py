@@ -1,0 +1,44 @@
+"""Ctrl-C, also where a library makes another error of it: of a signal within a query, DuckDB makes a RuntimeError."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_asked = threading.Event()
+
+
+def is_asked() -> bool:
+    """Return whether the user asked for the end."""
+    return _asked.is_set()
+
+
+@contextmanager
+def raising(*signals: signal.Signals) -> Iterator[None]:
+    """Raise KeyboardInterrupt in the block when one of the signals comes, also in place of an error made of it.
+
+    Only in the main thread, where signals come. A signal that whoever started this process ignores stays ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.getsignal(each) for each in signals}
+    _asked.clear()
+    try:
+        for each, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(each, _interrupt)
+        yield
+    except Exception as error:
+        if is_asked():
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    _asked.set()
+    raise KeyboardInterrupt
