@@ -6,17 +6,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
 from millrace.build.dbt import Build
+from millrace.errors import MillraceError
 from millrace.laptop.data_dir import Place
 from millrace.laptop.drops import Drop
 from millrace.laptop.simulated_usage import Usage
 from millrace.runs.reconcile import Reconciliation
+from millrace.status.remedies import laptop, with_remedy
 from millrace.terminal import printable
+from millrace.warehouse.duckdb.read_only import glance
 
 _MARTS = {  # the first column is the newest first, then the third, then the second
     "velocity": ("week", "repo_name", "total_prs", "active_developers", "avg_cycle_time_hours", "ai_line_share"),
@@ -28,6 +30,9 @@ _MARTS = {  # the first column is the newest first, then the third, then the sec
 }
 _TEXTS = ("week", "day", "repo_name", "developer", "ai_band", "model")
 _ROWS = 3
+
+Marts = dict[str, tuple[Sequence[str], list[tuple[Any, ...]]]]
+"""Of each mart its columns and rows."""
 
 
 @dataclass
@@ -57,6 +62,7 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Give the outcome for a program."""
         nodes = self.build.nodes if self.build else ()
+        marts = self._marts()
         return {
             "ok": self.is_good,
             "run_id": self.run_id,
@@ -70,18 +76,15 @@ class Report:
                 "tests": sum(node.kind in ("test", "unit_test") for node in nodes),
                 "not_good": [asdict(node) for node in nodes if not node.is_good],
             },
-            "marts": {name: len(rows) for name, (_, rows) in _marts(self.place.published).items()}
-            if self.build
-            else {},
+            "marts": {name: len(rows) for name, (_, rows) in marts.items()},
             "seconds": {step: round(s, 2) for step, s in self.seconds.items()},
             "problems": self.problems,
         }
 
     def show(self, console: Console) -> None:
         """Print the outcome for a person."""
-        if self.build is not None:
-            for name, (columns, rows) in _marts(self.place.published).items():
-                console.print(_grid(name, columns, rows))
+        for name, (columns, rows) in self._marts().items():
+            console.print(_grid(name, columns, rows))
         for drop in self.drops:
             _say(console, f"{drop.file}: {drop.outcome}: {drop.detail}")
         if self.tables:
@@ -103,29 +106,35 @@ class Report:
         _say(console, " · ".join(f"{step} {seconds:.1f} s" for step, seconds in self.seconds.items()))
         _say(console, str(self.place.published))
 
+    def _marts(self) -> Marts:
+        """Return what readers have after a build; a problem of this report when it cannot be read."""
+        if self.build is None:
+            return {}
+        try:
+            return _marts(self.place.published)
+        except MillraceError as error:
+            self.problems.append(with_remedy(error, laptop(self.place.root)))
+            return {}
+
 
 def _say(console: Console, line: str, style: str = "") -> None:
     """Print one line: a `Text` is text, where rich reads markup, links and emoji out of a `str`."""
     console.print(Text(printable(line), style), soft_wrap=True)
 
 
-def _marts(path: Path) -> dict[str, tuple[Sequence[str], list[tuple[Any, ...]]]]:
-    """Give every mart with its most telling columns, newest week first; none before the first good build."""
+def _marts(path: Path) -> Marts:
+    """Return every mart with its most telling columns, newest week first; none before the first good build."""
     if not path.exists():
         return {}
-    with duckdb.connect(str(path), read_only=True) as connection:
-        existing = {
-            name
-            for (name,) in connection.execute(
-                "select table_name from information_schema.tables where table_schema = 'mart'"
-            ).fetchall()
-        }
-        marts: dict[str, tuple[Sequence[str], list[tuple[Any, ...]]]] = {}
+    with glance(path, "published") as published:
+        tables = published.query("select table_name from information_schema.tables where table_schema = 'mart'")
+        existing = {row["table_name"] for row in tables}
+        marts: Marts = {}
         for name, columns in _MARTS.items():
             if name in existing:
                 order = f"{columns[0]} desc, {columns[2]} desc nulls last, {columns[1]}"
                 query = f"select {', '.join(columns)} from mart.{name} order by {order}"  # noqa: S608 our own names
-                marts[name] = (columns, connection.execute(query).fetchall())
+                marts[name] = (columns, [tuple(row.values()) for row in published.query(query)])
         return marts
 
 

@@ -9,6 +9,9 @@ from typing import Any, Literal
 import duckdb
 
 from millrace.errors import ConfigError, Step, TransientError, first_line
+from millrace.warehouse.duckdb.opening import is_damage
+
+Kind = Literal["warehouse", "published"]
 
 
 class Held(ConfigError):
@@ -19,31 +22,38 @@ class Held(ConfigError):
 class Glance:
     """An open file: what the status needs of a store."""
 
-    kind: Literal["warehouse", "published"]
+    path: Path
+    kind: Kind
     connection: duckdb.DuckDBPyConnection
     marts: str = "mart"
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Give the rows of a query as dicts; TransientError when it fails."""
+        """Return the rows of a query as dicts; ConfigError when the file is damaged, else TransientError."""
         try:
             found = self.connection.execute(sql, list(values))
             names = [column[0].lower() for column in found.description or ()]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
         except duckdb.Error as error:
+            if is_damage(self.path, error):
+                raise _unreadable(self.path, self.kind, error) from error
             raise TransientError(first_line(error), step=Step.TRY_AGAIN) from error
 
 
 @contextmanager
-def glance(path: Path, kind: Literal["warehouse", "published"]) -> Iterator[Glance]:
+def glance(path: Path, kind: Kind) -> Iterator[Glance]:
     """Open the file to read it; Held when somebody writes, ConfigError when it is no file of DuckDB's."""
     try:
         connection = duckdb.connect(path, read_only=True)
     except duckdb.Error as error:
         is_held = isinstance(error, duckdb.ConnectionException) or "lock is held" in str(error)
-        said = f"{path} cannot be read: {first_line(error)}"
         if is_held:
-            raise Held(said, step=Step.WAIT) from error
-        # A build publishes a new copy where the published one cannot be read.
-        raise ConfigError(said, step=Step.BUILD if kind == "published" else None) from error
+            raise Held(f"{path} cannot be read: {first_line(error)}", step=Step.WAIT) from error
+        raise _unreadable(path, kind, error) from error
     with connection:
-        yield Glance(kind, connection)
+        yield Glance(path, kind, connection)
+
+
+def _unreadable(path: Path, kind: Kind, error: Exception) -> ConfigError:
+    # A build publishes a new copy where the published one cannot be read.
+    step = Step.BUILD if kind == "published" else Step.RESTORE
+    return ConfigError(f"{path} cannot be read: {first_line(error)}", step=step)
