@@ -8,9 +8,7 @@ module "snowflake" {
   delete_data       = var.delete_data
   edition           = var.snowflake_edition
   keys              = var.snowflake_keys
-  object_events     = module.topic["object-events"].id
   retention_days    = var.snowflake_retention_days
-  staging           = var.snowflake_staging
   subjects = {
     API     = module.api.account_subject
     BUILDER = module.dbt_runner.account_subject

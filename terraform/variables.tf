@@ -157,13 +157,13 @@ variable "snowflake_retention_days" {
 }
 
 variable "snowflake_staging" {
-  description = "How parts come to Snowflake: copy, when they are loaded, or snowpipe, as soon as they are there."
+  description = "Removed; only its former default is accepted: remove the setting."
   type        = string
   nullable    = false
   default     = "copy"
   validation {
-    condition     = contains(["copy", "snowpipe"], var.snowflake_staging)
-    error_message = "snowflake_staging: copy or snowpipe."
+    condition     = var.snowflake_staging == "copy"
+    error_message = "snowflake_staging was removed with Snowpipe: parts are copied when they are loaded. Remove the setting."
   }
 }
 

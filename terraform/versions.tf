@@ -41,8 +41,6 @@ provider "snowflake" {
   organization_name = split("-", var.snowflake_account)[0]
   account_name      = split("-", var.snowflake_account)[1]
   preview_features_enabled = [
-    "snowflake_notification_integration_resource",
-    "snowflake_pipe_resource",
     "snowflake_stage_resource",
     "snowflake_storage_integration_resource",
   ]

@@ -1,4 +1,4 @@
-"""Write tables.json, snowflake.json and pipes.json: what Terraform has to know of the code. Run it after a change."""
+"""Write tables.json and snowflake.json: what Terraform has to know of the code. Run it after a change."""
 
 import json
 import sys
@@ -9,18 +9,16 @@ sys.path.insert(0, str(PROJECT / "src"))
 
 from millrace.tables import EXTRACTED  # noqa: E402 the package is not installed, only checked out
 from millrace.warehouse.snowflake.objects import ADDED, META  # noqa: E402
-from millrace.warehouse.snowflake.pipes import PIPES  # noqa: E402
 
 FOLDER = PROJECT / "terraform"
 
 
 def exported() -> dict[str, str]:
-    """Give the text of each file: the tables with their parents (null: none), what makes META, and the pipes."""
+    """Return the text of each file: the tables with their parents (null: none), and what makes META."""
     tables = {name: {"parent": EXTRACTED[name].parent} for name in sorted(EXTRACTED)}
     return {
         "tables.json": _to_json(tables),
         "snowflake.json": _to_json({"made": META, "added": ADDED}),
-        "pipes.json": _to_json(PIPES),
     }
 
 

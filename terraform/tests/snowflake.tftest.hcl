@@ -3,9 +3,6 @@ mock_provider "snowflake" {
   mock_resource "snowflake_storage_integration" {
     defaults = { storage_gcp_service_account = "snowflake@elsewhere.iam.gserviceaccount.com" }
   }
-  mock_resource "snowflake_notification_integration" {
-    defaults = { gcp_pubsub_service_account = "pipes@elsewhere.iam.gserviceaccount.com" }
-  }
 }
 
 variables {
@@ -14,7 +11,6 @@ variables {
   bucket_looker     = "projects/acme-dev/roles/looker"
   credits_per_month = 60
   edition           = "enterprise"
-  object_events     = "projects/acme-dev/topics/object-events"
   retention_days    = 7
   subjects          = { BUILDER = "1", LOADER = "2", SWEEPER = "3" }
 }
@@ -146,49 +142,6 @@ run "a_deployment_that_was_told_lets_the_database_go" {
   }
 }
 
-run "parts_come_by_a_pipe_a_table_where_that_is_wanted" {
-  command = plan
-  module {
-    source = "./modules/snowflake"
-  }
-  variables {
-    staging = "snowpipe"
-  }
-
-  assert {
-    condition     = keys(snowflake_pipe.this) == ["COMMITS", "PULL_REQUESTS", "REPOS", "REVIEWS"] && alltrue([for pipe in snowflake_pipe.this : pipe.auto_ingest])
-    error_message = "a pipe a table, which hears of new objects"
-  }
-  assert {
-    condition     = strcontains(snowflake_pipe.this["REPOS"].copy_statement, "COPY INTO MILLRACE.META.\"PIPED_REPOS\" FROM @MILLRACE.META.LAKE/repos/ ")
-    error_message = "a pipe copies its table's parts, and no others"
-  }
-  assert {
-    condition     = google_pubsub_subscription.pipes[0].message_retention_duration == "604800s" && length(google_pubsub_subscription_iam_member.pipes) == 1
-    error_message = "Snowflake takes what is announced off a subscription of its own, which keeps it for a week"
-  }
-  assert {
-    condition     = snowflake_grant_privileges_to_account_role.piped["REPOS"].privileges == toset(["DELETE", "SELECT"])
-    error_message = "the loader takes the rows, and removes them"
-  }
-  assert {
-    condition     = endswith(output.addresses["LOADER"], "&staging=snowpipe")
-    error_message = "the load function knows of it"
-  }
-}
-
-run "without_that_there_are_no_pipes" {
-  command = plan
-  module {
-    source = "./modules/snowflake"
-  }
-
-  assert {
-    condition     = length(snowflake_pipe.this) + length(google_pubsub_subscription.pipes) + length(snowflake_notification_integration.objects) == 0
-    error_message = "what nobody asked for is not made"
-  }
-}
-
 run "the_standard_edition_has_no_session_policies" {
   command = plan
   module {
@@ -267,15 +220,4 @@ run "a_reader_is_no_service" {
     subjects = { READER = "4" }
   }
   expect_failures = [var.subjects]
-}
-
-run "there_are_two_ways_of_a_part" {
-  command = plan
-  module {
-    source = "./modules/snowflake"
-  }
-  variables {
-    staging = "fast"
-  }
-  expect_failures = [var.staging]
 }

@@ -61,3 +61,15 @@ run "what_the_edition_does_not_have_is_refused" {
   }
   expect_failures = [var.snowflake_retention_days]
 }
+
+run "snowpipe_is_refused_with_what_to_do" {
+  command = plan
+  variables {
+    project_id        = "acme-dev"
+    snowflake_account = "acme-dev"
+    snowflake_staging = "snowpipe"
+    source_key        = "a-key"
+    source_url        = "https://source.example"
+  }
+  expect_failures = [var.snowflake_staging]
+}

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,8 @@ from millrace.arrow import to_batch
 from millrace.errors import BadObject, ConfigError, TransientError
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
-from millrace.tables import EXTRACTED, TABLES
+from millrace.tables import TABLES
 from millrace.warehouse import Batch
-from millrace.warehouse.snowflake import pipes
 from millrace.warehouse.snowflake.session import Address
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
@@ -323,7 +321,7 @@ def test_an_address_says_where_and_as_whom() -> None:
         pytest.param(URL.replace("&role=R", ""), "'' for its role", id="no role"),
         pytest.param(URL.replace("/MILLRACE", ""), "'' for its database", id="no database"),
         pytest.param(URL.replace("=W", "=W;drop"), "for its warehouse", id="an injection"),
-        pytest.param(f"{URL}&staging=fast", "'fast' for its staging", id="another staging"),
+        pytest.param(f"{URL}&staging=snowpipe", "staging was removed", id="a setting that was removed"),
         pytest.param(f"{URL}&host=h&port=x", "port is a number", id="a port that is none"),
         pytest.param(URL.replace("org-account", ""), "for its account", id="no account"),
     ],
@@ -396,61 +394,3 @@ def test_it_signs_in_without_a_password_and_with_every_limit(
     session = told["session_parameters"]
     assert (session["TIMEZONE"], session["WEEK_START"], session["ABORT_DETACHED_QUERY"]) == ("UTC", 1, True)
     assert 0 < session["LOCK_TIMEOUT"] < session["STATEMENT_TIMEOUT_IN_SECONDS"] < 540
-
-
-@pytest.fixture
-def piped(address: Address) -> Iterator[Watched]:
-    """A warehouse to which parts come by Snowpipe; what Terraform makes for that, but for the pipe, is there."""
-    with Watched(replace(address, staging="snowpipe"), "lake", lambda: T0) as opened:
-        for statements in pipes.PIPES.values():
-            opened.execute(statements["table"])
-        opened.sent.clear()
-        yield opened
-
-
-def pipe(warehouse: Watched, batch: Batch, *names: str) -> None:
-    """Do what the pipe does with a part, or with some of its rows: no stand-in has one."""
-    rows = ", ".join(f"('{name}', CAST('{T0:%Y-%m-%d %H:%M:%S}' AS TIMESTAMP_NTZ(6)), '{RUN}', ?)" for name in names)
-    columns = 'FULL_NAME, _EXTRACTED_AT, _RUN_ID, "_FILE"'
-    values = [batch.version.name] * len(names)
-    warehouse.execute(f"INSERT INTO META.PIPED_REPOS ({columns}) VALUES {rows}", *values)  # noqa: S608
-    warehouse.sent.clear()
-
-
-def test_a_part_that_a_pipe_brought_is_loaded_from_there_once(piped: Watched, lake: LocalLake, tmp_path: Path) -> None:
-    batch = part(lake, tmp_path, "o/a", "o/b")
-    pipe(piped, batch, "o/a", "o/b")
-    entry = piped.load(batch)
-    assert (entry.rows_inserted, piped.load(batch), names(piped)) == (2, entry, ["o/a", "o/b"])
-    assert piped.execute("SELECT COUNT(*) FROM META.PIPED_REPOS") == [(0,)]
-    assert not [statement for statement in piped.sent if statement.startswith(("COPY", "PUT"))]
-
-
-def test_a_part_is_loaded_only_when_all_of_it_came_by_the_pipe(piped: Watched, lake: LocalLake, tmp_path: Path) -> None:
-    batch = part(lake, tmp_path, "o/a", "o/b")
-    for come, more in ((0, "o/a"), (1, "o/b")):
-        with pytest.raises(TransientError, match=f"brought {come} of the 2 rows"):
-            piped.load(batch)
-        assert (names(piped), piped.find(batch.version)) == ([], None)
-        pipe(piped, batch, more)
-    assert piped.load(batch).rows_inserted == 2
-
-
-def test_what_a_pipe_brings_twice_is_one_row_a_key(piped: Watched, lake: LocalLake, tmp_path: Path) -> None:
-    batch = part(lake, tmp_path, "o/a", "o/b")
-    pipe(piped, batch, "o/a", "o/b", "o/a", "o/b")
-    entry = piped.load(batch)
-    assert (entry.rows_read, entry.rows_inserted, entry.rows_superseded) == (2, 2, 0)
-    assert names(piped) == ["o/a", "o/b"]
-
-
-def test_a_dropped_file_needs_no_pipe(piped: Watched, lake: LocalLake, tmp_path: Path) -> None:
-    assert piped.load(part(lake, tmp_path, "o/a", key="drop/repos/a.parquet", run=None)).rows_inserted == 1
-
-
-@pytest.mark.parametrize("table", sorted(EXTRACTED))
-def test_a_pipe_copies_by_name_and_says_from_which_object(table: str) -> None:
-    copied = pipes.PIPES[table.upper()]["copy"]
-    assert f"FROM @META.LAKE/{table}/ " in copied
-    assert 'INCLUDE_METADATA = ("_FILE" = METADATA$FILENAME)' in copied
-    assert "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE" in copied

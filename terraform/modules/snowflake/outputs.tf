@@ -1,7 +1,7 @@
 output "addresses" {
   description = "MILLRACE_WAREHOUSE of each user; known when it may sign in and do its work."
   value = { for name, user in snowflake_service_user.this :
-    name => "snowflake://${var.account}/${snowflake_database.this.name}?user=${user.name}&role=${user.default_role}&warehouse=${user.default_warehouse}${var.staging == "copy" ? "" : "&staging=${var.staging}"}"
+    name => "snowflake://${var.account}/${snowflake_database.this.name}?user=${user.name}&role=${user.default_role}&warehouse=${user.default_warehouse}"
   }
   depends_on = [
     module.storage,
@@ -11,10 +11,8 @@ output "addresses" {
     snowflake_grant_privileges_to_account_role.database,
     snowflake_grant_privileges_to_account_role.future_tables,
     snowflake_grant_privileges_to_account_role.meta,
-    snowflake_grant_privileges_to_account_role.piped,
     snowflake_grant_privileges_to_account_role.schema,
     snowflake_grant_privileges_to_account_role.tables,
-    snowflake_pipe.this,
     snowflake_grant_privileges_to_account_role.warehouse,
   ]
 }

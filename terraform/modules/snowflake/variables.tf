@@ -50,12 +50,6 @@ variable "keys" {
   default     = {}
 }
 
-variable "object_events" {
-  description = "Full name of the topic that hears of new objects."
-  type        = string
-  nullable    = false
-}
-
 variable "retention_days" {
   description = "Days for which dropped or changed tables can be brought back."
   type        = number
@@ -63,17 +57,6 @@ variable "retention_days" {
   validation {
     condition     = var.retention_days >= 1 && var.retention_days <= (var.edition == "standard" ? 1 : 90)
     error_message = "retention_days: between 1, so that what was dropped can be brought back, and 90; 1 with the standard edition."
-  }
-}
-
-variable "staging" {
-  description = "How parts come to Snowflake: copy, when they are loaded, or snowpipe, as soon as they are there."
-  type        = string
-  nullable    = false
-  default     = "copy"
-  validation {
-    condition     = contains(["copy", "snowpipe"], var.staging)
-    error_message = "staging: copy or snowpipe."
   }
 }
 

@@ -8,7 +8,6 @@ from tests.deploy.terraform.rig import PROJECT
 
 from millrace.tables import EXTRACTED
 from millrace.warehouse.snowflake.objects import ADDED, META, SCHEMAS
-from millrace.warehouse.snowflake.pipes import PIPES
 
 TERRAFORM = PROJECT / "terraform"
 
@@ -29,12 +28,6 @@ def test_the_exported_tables_are_those_of_the_registry() -> None:
 
 def test_the_exported_statements_are_those_of_the_code() -> None:
     assert json.loads((TERRAFORM / "snowflake.json").read_text()) == {"made": META, "added": ADDED}, (
-        "run: .venv/bin/python terraform/write_tables.py"
-    )
-
-
-def test_the_exported_pipes_are_those_of_the_code() -> None:
-    assert json.loads((TERRAFORM / "pipes.json").read_text()) == PIPES, (
         "run: .venv/bin/python terraform/write_tables.py"
     )
 

@@ -51,9 +51,11 @@ COLUMNS_OF = """
     WHERE TABLE_SCHEMA = 'RAW' AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION"""
 
 
-HOW = f"FILE_FORMAT = (FORMAT_NAME = '{PARQUET}') MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
 # FORCE: what Snowflake remembers of copies it forgets after 64 days, and it remembers names; the ledger is the truth.
-_HOW = f"{HOW} ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
+_HOW = (
+    f"FILE_FORMAT = (FORMAT_NAME = '{PARQUET}') MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
+    " ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,6 @@ class Merge:
     def newest(self) -> str:
         """The temporary table that holds the greatest version of each key."""
         return f"NEWEST_{self.session}"
-
-    @property
-    def has_more(self) -> bool:
-        """Whether the file has columns that the registry does not know."""
-        return not {name.lower() for name in self.came} <= {field.name.lower() for field in self.table.schema}
 
     @property
     def content(self) -> list[str]:

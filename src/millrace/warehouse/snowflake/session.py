@@ -26,7 +26,6 @@ _EXPECTED = "snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W was expected
 class Address:
     """Where and as whom: what MILLRACE_WAREHOUSE says.
 
-    `staging` is how a part of the lake comes there: `copy`, when it is loaded, or `snowpipe`, as soon as it is there.
     `host`, `port` and `protocol` are for a stand-in on this machine; the account alone says where Snowflake is.
     """
 
@@ -35,7 +34,6 @@ class Address:
     user: str
     role: str
     warehouse: str
-    staging: str = "copy"
     host: str | None = None
     port: int | None = None
     protocol: str = "https"
@@ -66,14 +64,11 @@ class Address:
             "https",
         ):
             raise ConfigError("the warehouse's address: port is a number, protocol http or https")
-        staging = given.get("staging", "copy")
-        if staging not in ("copy", "snowpipe"):
-            raise ConfigError(f"the warehouse's address has {staging!r} for its staging: copy or snowpipe was expected")
+        if given.get("staging", "copy") != "copy":
+            raise ConfigError("the warehouse's address: staging was removed, parts are copied when they are loaded")
         port = int(given["port"]) if given.get("port") else None
         host, protocol = given.get("host"), given.get("protocol", "https")
-        return cls(
-            parts.netloc, **names, staging=staging, host=host, port=port, protocol=protocol, private_key=private_key
-        )
+        return cls(parts.netloc, **names, host=host, port=port, protocol=protocol, private_key=private_key)
 
     def for_dbt(self) -> dict[str, str]:
         """Give the variables that the profile of the dbt project reads for its target `prod`."""

@@ -15,7 +15,7 @@ from millrace.errors import ConfigError, TransientError
 from millrace.tables import TABLES, Table
 from millrace.warehouse import Batch, SmallObject, require_done
 from millrace.warehouse.canonical import Content
-from millrace.warehouse.snowflake import ledger, merge as snowflake_merge, pipes
+from millrace.warehouse.snowflake import ledger, merge as snowflake_merge
 from millrace.warehouse.snowflake.merge import Merge
 
 Execute = Callable[..., list[tuple[Any, ...]]]
@@ -62,13 +62,6 @@ def copy(execute: Execute, merge: Merge, batch: Batch, content: Content) -> None
     """Bring a part of the lake into ARRIVED."""
     copied = execute(snowflake_merge.copy_from_lake(merge, batch.version.name.removeprefix("raw/")))
     _require_all(copied, content.rows)
-
-
-def take_piped(execute: Execute, merge: Merge, batch: Batch, content: Content) -> None:
-    """Bring a part of the lake that Snowpipe has copied into ARRIVED; TransientError until all of it has come."""
-    ((come, *_),) = execute(pipes.take(merge), batch.version.name)
-    if int(come) < content.rows:
-        raise TransientError(f"Snowpipe has brought {come} of the {content.rows} rows of {batch.version.name} yet")
 
 
 def upload(execute: Execute, merge: Merge, path: Path, folder: Path) -> None:

@@ -38,7 +38,7 @@ from millrace.warehouse import (
 )
 from millrace.warehouse.canonical import Content
 from millrace.warehouse.parquet import Caps
-from millrace.warehouse.snowflake import builds, ledger, merge as snowflake_merge, pipes, staging as snowflake_staging
+from millrace.warehouse.snowflake import builds, ledger, merge as snowflake_merge, staging as snowflake_staging
 from millrace.warehouse.snowflake.merge import Merge
 from millrace.warehouse.snowflake.session import LOCK_TIMEOUT_S, Address, connect
 from millrace.warehouse.snowflake.staging import staging
@@ -113,20 +113,14 @@ class SnowflakeWarehouse:
             content = canonical.read(batch.path, batch.table, self._caps, path, owner=batch.owner)
             refuse_ahead(batch, _newest(content, batch))
             merge = self._prepare(batch.table, content.columns)
-            is_of_the_lake = snowflake_staging.is_of_the_lake(batch, content, self._lake)
-            is_piped = is_of_the_lake and self._address.staging == "snowpipe" and not merge.has_more
-            if is_piped and (known := self.find(batch.version)) is not None:
-                return known  # and what was piped is gone
             with staging(self.execute, merge):
-                if is_piped:
-                    snowflake_staging.take_piped(self.execute, merge, batch, content)
-                elif is_of_the_lake:
+                if snowflake_staging.is_of_the_lake(batch, content, self._lake):
                     snowflake_staging.copy(self.execute, merge, batch, content)
                 else:
                     checked = batch.path if content.is_canonical else path
                     snowflake_staging.upload(self.execute, merge, checked, Path(folder))
                 snowflake_staging.reduce(self.execute, merge, batch.extracted_at, batch.run_id)
-                return self._merge(merge, batch, content, is_piped)
+                return self._merge(merge, batch, content)
 
     def quarantine(
         self,
@@ -336,10 +330,8 @@ class SnowflakeWarehouse:
             self.ensure_tables()
         return snowflake_staging.prepare(self.execute, table, came, self._caps.columns, self._session, is_bundle)
 
-    def _merge(self, merge: Merge, batch: Batch, content: Content, is_piped: bool) -> LedgerEntry:
+    def _merge(self, merge: Merge, batch: Batch, content: Content) -> LedgerEntry:
         with self._transaction():
-            if is_piped:
-                self.execute(pipes.forget(batch.table), batch.version.name)
             known = self.find(batch.version)
             if known is not None:
                 return known
