@@ -5,12 +5,13 @@ import hashlib
 import io
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 
+from cachetools import LRUCache
 from fastapi import Request, Response
 from pydantic import BaseModel
 
@@ -80,20 +81,21 @@ def problem(status: int, title: str, detail: str, next_step: str, others: Mappin
 
 @dataclass
 class Memory:
-    """The newest replies by what they answer, up to `max_bytes`. Of equal questions at a time only one is asked."""
+    """The replies that were used last, up to `max_bytes`. Equal requests that arrive together are answered once."""
 
     max_bytes: int = 64 << 20
-    _replies: OrderedDict[Hashable, Reply] = field(default_factory=OrderedDict)
+    _replies: LRUCache[Hashable, tuple[Reply, int]] = field(init=False)
     _waiting: dict[Hashable, Future[Reply]] = field(default_factory=dict)
-    _bytes: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._replies = LRUCache(self.max_bytes, getsizeof=itemgetter(1))
 
     def get(self, key: Hashable, make: Callable[[], tuple[Hashable, Reply]]) -> Reply:
         """Give the reply to a question; `make` makes it, and says of which question it is the reply in the end."""
         with self._lock:
             if key in self._replies:
-                self._replies.move_to_end(key)
-                return self._replies[key]
+                return self._replies[key][0]
             waiting = self._waiting.get(key)
             mine = self._waiting.setdefault(key, Future()) if waiting is None else None
         if mine is None:
@@ -116,11 +118,9 @@ class Memory:
             self._waiting.pop(key, None)
 
     def _keep(self, key: Hashable, reply: Reply) -> None:
-        if key not in self._replies and _size(key, reply) <= self.max_bytes // 8:
-            self._replies[key] = reply
-            self._bytes += _size(key, reply)
-        while self._bytes > self.max_bytes:
-            self._bytes -= _size(*self._replies.popitem(last=False))
+        size = _size(key, reply)
+        if size <= self.max_bytes // 8:
+            self._replies.setdefault(key, (reply, size))
 
 
 def _size(key: Hashable, reply: Reply) -> int:

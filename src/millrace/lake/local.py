@@ -7,7 +7,6 @@ need none, because a name appears only with its whole content.
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import tempfile
@@ -17,10 +16,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import google_crc32c
+from filelock import FileLock
 
 from millrace.lake import CHUNK_BYTES, ObjectExists, ObjectMissing, ObjectVersion, StoredObject, checksum, encode
 
 _HIDDEN = ".lake"  # lock and half-written files; no part of an object's name starts with a dot
+_POLL_S = 0.005  # what is done under the lock takes about as long
 _CLOCK_BACK_NS = 2_000_000_000  # waited out; more is an error that somebody has to see
 
 
@@ -141,8 +142,7 @@ class LocalLake:
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
-        with (self._hidden / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with FileLock(self._hidden / "lock", mode=0o600, poll_interval=_POLL_S):
             yield
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from millrace.collect import lock
 from millrace.config import ApiConfig, BuildConfig, LoadConfig, collect_state
 from millrace.errors import ConfigError, Step
@@ -162,27 +164,21 @@ class Place:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep other runs out, and have temporary files in `work`."""
-        import fcntl  # Windows has none; there the collector only sends, and needs no lock of a data directory
-
+        running = FileLock(self.running, mode=0o600)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self.keep_private()
-            file = self.running.open("a+")
+            running.acquire(timeout=0)
+        except Timeout:
+            holder = self.running.read_text().strip() or "unknown"
+            raise ConfigError(
+                f"another run (process {holder}) is using {self.root}; wait for it, or give another --data-dir"
+            ) from None
         except OSError as error:
             raise ConfigError(f"{self.root} cannot be used as data directory: {error.strerror}") from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
-                raise ConfigError(
-                    f"another run (process {holder}) is using {self.root}; wait for it, or give another --data-dir"
-                ) from None
+        try:
             self.process.write_text(lock.note_of_this_process())
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+            self.running.write_text(str(os.getpid()))
             shutil.rmtree(self.work, ignore_errors=True)
             for folder in (self.drop, self.dbt, self.work):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -191,8 +187,10 @@ class Place:
                 yield
             finally:
                 tempfile.tempdir = before
-                file.truncate(0)
+                self.running.write_text("")
                 self.process.unlink(missing_ok=True)
+        finally:
+            running.release()
 
     def belongs_to(self, source: str) -> None:
         """Bind the data to one source; ConfigError when it holds another's, whose rows would mix with these."""

@@ -1,7 +1,6 @@
 # ruff: noqa: S608 - the names are this module's own
 """The builds in DuckDB: their log in `meta.builds`, and the copy of the file that readers see."""
 
-import fcntl
 import json
 import os
 from dataclasses import asdict, astuple, fields, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from filelock import FileLock
 
 from millrace.errors import ConfigError, Step, first_line
 from millrace.lake import ObjectVersion
@@ -110,8 +110,7 @@ def publish(connection: duckdb.DuckDBPyConnection, build: BuildRow, path: Path) 
     (the lock file removed by hand) is found by the next build job, which compares what is published with the log.
     """
     aside = path.with_name(f"{path.name}.aside")
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(path.with_name(f"{path.name}.lock"), mode=0o600):
         for leftover in (aside, aside.with_name(f"{aside.name}.wal")):
             leftover.unlink(missing_ok=True)
         _refuse_poorer(connection, path)
