@@ -29,11 +29,13 @@ def deliver(loader: Loader, name: str, content: bytes) -> None:
     handler.answer(loader, ObjectFinalized(stored.version, stored.crc32c))
 
 
-def test_a_final_object_asks_for_a_build_through_its_load_sequence(loader: Loader) -> None:
+@pytest.mark.parametrize("beyond", [0, 7])
+def test_a_final_object_asks_for_a_build_through_its_load_sequence(loader: Loader, world: World, beyond: int) -> None:
+    held = world.load()
     plan = runs.start(loader.lake, LocalBus(), Order(T0))
-    final = Final(plan.run_id, "complete", None, (), 7)
+    final = Final(plan.run_id, "complete", None, (), held + beyond)  # of a ledger that is lost since
     deliver(loader, str(FinalKey(plan.run_id)), json.dumps(asdict(final)).encode())
-    assert build_requests.requested(loader.lake) == 7
+    assert build_requests.requested(loader.lake) == held
 
 
 def test_a_dropped_file_asks_for_a_build_only_when_it_changed_something(loader: Loader) -> None:
