@@ -1,4 +1,4 @@
-"""Answer the read API and its page, for whomever the platform lets in."""
+"""Serve the read API and its page to every caller that the platform admits."""
 
 from functools import cache
 
@@ -19,12 +19,13 @@ guard.guard(None, plain=("api",), reads=True, anybody_may=True)
 
 @cache
 def _served() -> ASGIMiddleware:
-    """Make its loop with the first request: it is a thread, and the server forks after this file was loaded."""
+    """Return the WSGI application, made at the first request."""
+    # Its event loop is a thread, and the server forks after loading this file.
     return ASGIMiddleware(APPLICATION)  # type: ignore[arg-type]  # ASGI, as another package writes it down
 
 
 @functions_framework.http
 def api(request: Request) -> Response:
-    """Answer one request. The body was read at the door, and no route wants one."""
+    """Answer one request. `guard` has already read the body, and no route uses one."""
     environ = request.environ | {"CONTENT_LENGTH": "0"}
     return Response.from_app(_served(), environ, buffered=True)  # type: ignore[arg-type]  # WSGI, likewise

@@ -1,4 +1,4 @@
-"""Start a run, and extract each table of the registry: `start_run`, and one `extract_<table>` a table."""
+"""Start a run, and extract each table of the registry: `start_run`, and one `extract_<table>` per table."""
 
 import functions_framework
 from cloudevents.http import CloudEvent

@@ -1,4 +1,4 @@
-"""Load each new object into the warehouse, start the build when a run is final, and find what was lost: `sweep`."""
+"""Load each new object into the warehouse, start the build when a run is final, and recover lost events: `sweep`."""
 
 import functions_framework
 from cloudevents.http import CloudEvent
@@ -22,6 +22,6 @@ def load(event: CloudEvent) -> None:
 
 @functions_framework.http
 def sweep(_: Request) -> dict[str, int]:
-    """Answer the scheduler: ask again for whatever has no fact; gives how much of each there was."""
+    """Answer the scheduler: recover lost tasks and objects; return their numbers, and that of failed runs."""
     with answers.answering("sweep"):
         return recovery.mend(wiring.loader_of(CONFIG), wiring.bus_at(CONFIG.bus))

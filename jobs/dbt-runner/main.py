@@ -1,8 +1,8 @@
-"""Build the marts through all that was requested, unless somebody else does; `--retry` only mends a failed build.
-`--full-refresh` builds everything once, the incremental marts from nothing.
+"""Build the marts through all requested changes, unless another process does; `--retry` retries only a failed build.
+`--full-refresh` builds everything once, the incremental marts from the beginning.
 
-`--check` builds nothing and says whether the settings are in order, which is what the image asks about its health.
-Exit codes: 0 built, nothing to do, or somebody else builds · 1 a model or a test failed · 2 dbt was not started.
+`--check` builds nothing and checks the settings; the image uses it as its health check.
+Exit codes: 0 built, nothing to do, or another process builds · 1 a model or a test failed · 2 dbt was not started.
 """
 
 import sys
@@ -13,7 +13,7 @@ from millrace.errors import MillraceError
 
 
 def run(arguments: tuple[str, ...] = ()) -> int:
-    """Build; gives the exit code of the job."""
+    """Build; return the exit code of the job."""
     log.start(config.project())
     try:
         builder = wiring.builder_of(config.BuildConfig.from_env())

@@ -1,8 +1,8 @@
-"""Write src/millrace/api/definitions.json: what the read API has to know of the dbt project. Run it after a change.
+"""Write src/millrace/api/definitions.json, the read API's copy of the dbt project. Run it after a change.
 
-Of each mart the API gives out: its columns, and its SQL for both engines with `{name}` where it reads another model. So
-dbt stays the only definition of a number, also where the API computes one from the facts. Neither engine is asked.
-With --check it writes nothing, and fails when there is something to write.
+It contains, for each mart of the API, its columns, and its SQL for both engines with `{name}` where it reads another
+model. So dbt stays the only definition of a number, also where the API computes one from the facts. No engine is
+queried. With --check it writes nothing, and fails when the file is out of date.
 """
 
 import io
@@ -34,7 +34,7 @@ DERIVED = (
     "ai_spend_by_repo_week",
 )
 _TARGETS = {"duckdb": "local", "snowflake": "prod"}
-# With the zone as a value that is bound, and whatever events there are.
+# The zone is a bound value, and all events are included.
 _VARS = json.dumps({"from_all_events": True, "reporting_time_zone": "{zone}"})
 _CLOCK = "{{ in_reporting_zone('{instant}') }}"
 _WEEK = "{{ week_of('{instant}') }}"
@@ -42,7 +42,7 @@ _COLUMN = re.compile(r'\{\n +("type": .*)\n +("is_known": .*)\n +("description":
 
 
 def exported() -> str:
-    """Give the text of the file."""
+    """Return the text of the file."""
     models: dict[str, dict[str, Any]] = {}
     engines: dict[str, dict[str, str]] = {}
     for engine, target in _TARGETS.items():
@@ -60,7 +60,7 @@ def exported() -> str:
 
 
 def _compiled(target: str, folder: str) -> tuple[dict[str, Any], str, str]:
-    """Compile the project for one engine; give its models by name, and the SQL of a clock and of a week."""
+    """Compile the project for one engine; return its models by name, and the SQL of a clock and of a week."""
     where = ["--project-dir", str(DBT), "--profiles-dir", str(DBT), "--target-path", folder, "--log-path", folder]
     how = ["--quiet", "--target", target, "--vars", _VARS, *where]
     offline = ["--no-introspect", "--no-populate-cache"]
@@ -68,7 +68,7 @@ def _compiled(target: str, folder: str) -> tuple[dict[str, Any], str, str]:
     if not isinstance(parsed.result, Manifest):
         raise SystemExit(f"dbt cannot parse the project: {parsed.exception}")
     runner = dbtRunner(manifest=parsed.result)
-    with redirect_stdout(io.StringIO()):  # dbt shows what it compiled
+    with redirect_stdout(io.StringIO()):  # dbt prints the compiled SQL
         marts = runner.invoke(["compile", *how, *offline, "--select", *FACTS, *DERIVED])
         inline = runner.invoke(["compile", *how, *offline, "--inline", f"{_CLOCK}\n{_WEEK}"])
     if not (marts.success and inline.success):

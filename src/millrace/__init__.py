@@ -1,1 +1,1 @@
-"""Millrace: what AI-assisted development does and costs, in marts a team can trust."""
+"""Millrace: the effects and costs of AI-assisted development, in marts a team can trust."""

@@ -1,11 +1,11 @@
-"""Rows as JSON gives them, turned into an Arrow batch with the schema of their table.
+"""Conversion of rows of JSON into an Arrow batch with the schema of their table.
 
-The extract functions use it on every page, and a dropped file takes the same road, so both mean the same
-thing by the same JSON. Nothing is guessed and nothing gets lost:
+Pages of the extract functions and dropped files are both converted here, so the same JSON means the same in both.
+Nothing is guessed and nothing gets lost:
 
 * a value keeps its type: `true` is not 1, `"5"` is not 5, `5.0` is not an integer; a RATIO may be an integer
 * a timestamp is RFC 3339 with any offset, cut to the microsecond; without an offset it is UTC
-* a field the table does not know, and a known field that came as an explicit null, are noted in `_extra`
+* a field that the table does not have, and a known field with an explicit null, are kept in `_extra`
 """
 
 import json
@@ -43,7 +43,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, 
 
 
 class RowError(ValueError):
-    """A row is not what its table's entry in the registry says; `row` counts from 0."""
+    """A row does not match its table's entry in the registry; `row` counts from 0."""
 
     def __init__(self, row: int, column: str, came: str, expected: str) -> None:
         super().__init__(f"row {row}, column {column}: {came} came, expected {expected}")
@@ -53,9 +53,9 @@ class RowError(ValueError):
 def to_batch(
     rows: list[dict[str, object]], table: Table, extracted_at: datetime | None, run_id: str | None
 ) -> pa.RecordBatch:
-    """Give the rows as one batch in `table.schema`, in their order; RowError says what does not fit.
+    """Return the rows as one batch in `table.schema`, in their order; RowError names the value that does not fit.
 
-    `_extra` is NULL for a row that has nothing to note. Every row gets the same `extracted_at` and `run_id`.
+    `_extra` is NULL for a row whose typed columns hold everything. Every row gets the same `extracted_at` and `run_id`.
     """
     columns = [to_column([row.get(field.name) for row in rows], field) for field in table.columns]
     extra = table.schema.field(EXTRA)
@@ -66,7 +66,7 @@ def to_batch(
 
 
 def to_column(values: list[object], field: pa.Field) -> pa.Array:
-    """Give one column's values as an array of the field's type; RowError names the first that does not fit."""
+    """Return one column's values as an array of the field's type; RowError names the first that does not fit."""
     if values.count(None) == len(values):
         return pa.nulls(len(values), field.type)
     if is_json(field):
@@ -124,7 +124,7 @@ def _json_texts(values: Iterable[object], column: str) -> list[str | None]:
 
 
 def _extras(rows: list[dict[str, object]], known: frozenset[str]) -> list[str | None]:
-    """Give, row by row, the JSON of what the typed columns cannot hold."""
+    """Return for each row the JSON of the values that the typed columns cannot hold."""
     noted: list[dict[str, object] | None] = []
     for row in rows:
         if known.issuperset(row) and None not in row.values():
@@ -135,14 +135,14 @@ def _extras(rows: list[dict[str, object]], known: frozenset[str]) -> list[str | 
 
 
 def _instants(values: list[object], field: pa.Field) -> pa.Array:
-    """Parse in Arrow to the nanosecond; what that refuses (year 1, no offset) one by one."""
+    """Parse in Arrow to the nanosecond; if Arrow refuses (year 1, no offset), parse each value in Python."""
     try:
         nanoseconds = pa.array(values, TEXT).cast(pa.timestamp("ns", tz="UTC"))
     except _ARROW_ERRORS as error:
         if isinstance(error, MemoryError):
             raise
         return pa.array([_instant(value, row, field) for row, value in enumerate(values)], INSTANT)
-    # A cast would cut towards 1970, and so put an instant before 1970 one microsecond late.
+    # A cast truncates towards 1970, so an instant before 1970 would be one microsecond late.
     return pc.floor_temporal(nanoseconds.cast(pa.timestamp("ns")), unit="microsecond").cast(INSTANT)
 
 
@@ -156,7 +156,7 @@ def _instant(value: object, row: int, field: pa.Field) -> datetime | None:
 
 
 def parse_instant(text: str) -> datetime:
-    """Give the UTC instant of an RFC 3339 timestamp, cut to the microsecond; ValueError if it is none."""
+    """Return the UTC instant of an RFC 3339 timestamp, cut to the microsecond; ValueError for any other text."""
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r:.60} is not a timestamp as of RFC 3339")
@@ -166,7 +166,7 @@ def parse_instant(text: str) -> datetime:
     if sign:
         offset = timedelta(hours=int(offset_hours), minutes=int(offset_minutes))
         zone = timezone(-offset if sign == "-" else offset)
-    leap_s = 1 if second == 60 else 0  # Unix time has no leap second: it is the second after
+    leap_s = 1 if second == 60 else 0  # Unix time has no leap second: use the next second
     microsecond = int((fraction or "")[:6].ljust(6, "0"))
     local = datetime(year, month, day, hour, minute, second - leap_s, microsecond, tzinfo=zone)
     try:
@@ -176,7 +176,8 @@ def parse_instant(text: str) -> datetime:
 
 
 def _describe(value: object) -> str:
-    """Say what kind of JSON value it is; never a text, which may be anybody's e-mail address."""
+    """Return the kind of a JSON value, or a number itself."""
+    # Never the text: it may be an e-mail address.
     if type(value) is int or type(value) is float:
         return repr(value)[:60]
     if isinstance(value, str) and not value.isascii() and any("\ud800" <= mark <= "\udfff" for mark in value):

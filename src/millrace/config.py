@@ -1,33 +1,33 @@
-"""The settings of each deployable, read from the environment once; a missing one stops the deployment.
+"""The settings of each deployable, read from the environment once; a missing required one raises ConfigError.
 
 | variable | used by | example |
 |---|---|---|
 | MILLRACE_LAKE | extract, load, dbt-runner, api | `file:///data/lake` |
 | MILLRACE_QUARANTINE | load, api | `file:///data/quarantine` |
 | MILLRACE_BUS | extract, load (for the sweep) | `inprocess:` |
-| MILLRACE_WAREHOUSE | load, dbt-runner, api | `duckdb:///data/millrace.duckdb`, or `snowflake://…` as in adapters.py |
-| MILLRACE_SNOWFLAKE_KEY | load, dbt-runner, api | a private key as PEM; without it the account signs in by itself |
+| MILLRACE_WAREHOUSE | load, dbt-runner, api | `duckdb:///data/millrace.duckdb`, or `snowflake://…` as in wiring.py |
+| MILLRACE_SNOWFLAKE_KEY | load, dbt-runner, api | a private key as PEM; without it the service account's identity |
 | MILLRACE_JOB | load | `inprocess:` |
 | MILLRACE_SOURCE_URL, MILLRACE_SOURCE_KEY | extract | `https://source.example` and its key |
-| MILLRACE_INSECURE_HTTP | extract | `1`: the key may go over plain http to another machine; else only over https |
+| MILLRACE_INSECURE_HTTP | extract | `1`: the key may be sent over plain http to another machine; else only over https |
 | MILLRACE_REQUESTS_PER_MINUTE | extract | `100` (`0`: unpaced) |
 | MILLRACE_REQUEST_BURST | extract | `95` |
-| MILLRACE_TIMEOUT_S | extract | `30`: how long the source may be silent |
-| MILLRACE_ANSWER_S | extract | `120`: how long one answer of the source may take, from its first byte to its last |
-| MILLRACE_PUSH_AUDIENCE, MILLRACE_PUSH_ACCOUNT | extract, load | audience, e-mail of callers' tokens; or anybody may |
-| MILLRACE_PROJECT | all | the project whose traces log lines name; unset outside of Google Cloud |
-| MILLRACE_MEMORY | load, dbt-runner, api | `200MB`: what DuckDB may use |
-| MILLRACE_DBT_DIR, MILLRACE_DBT_TARGET_DIR | dbt-runner | the dbt project, and where its artifacts go |
-| MILLRACE_LEASE_S | dbt-runner | `60`: how long a build's holder may be silent before another one takes over |
-| MILLRACE_QUIET_S | dbt-runner | `0`: how long a build waits for more to come; `30` where several runs end together |
-| MILLRACE_COLLECT | collect | `off`: nothing is read and nothing is sent; else `on` or nothing |
-| MILLRACE_COLLECT_USER | collect | who works on this machine; else the e-mail of git's settings |
+| MILLRACE_TIMEOUT_S | extract | `30`: longest wait for bytes from the source |
+| MILLRACE_ANSWER_S | extract | `120`: longest time for one response of the source, from its first byte to its last |
+| MILLRACE_PUSH_AUDIENCE, MILLRACE_PUSH_ACCOUNT | extract, load | audience, e-mail of callers' tokens; else any caller |
+| MILLRACE_PROJECT | all | the project in the trace names of log lines; unset outside of Google Cloud |
+| MILLRACE_MEMORY | load, dbt-runner, api | `200MB`: memory limit of DuckDB |
+| MILLRACE_DBT_DIR, MILLRACE_DBT_TARGET_DIR | dbt-runner | the dbt project, and the folder for its artifacts |
+| MILLRACE_LEASE_S | dbt-runner | `60`: seconds without a renewal after which another builder takes over the lease |
+| MILLRACE_QUIET_S | dbt-runner | `0`: seconds that a build waits for more loads; `30` where several runs end together |
+| MILLRACE_COLLECT | collect | `off`: read and send nothing; otherwise `on` or unset |
+| MILLRACE_COLLECT_USER | collect | the user of this machine; default: the e-mail in git's settings |
 | MILLRACE_COLLECT_HASH_KEY | collect | a key of 16 characters or more: users and projects are sent as their HMAC |
-| MILLRACE_COLLECT_STATE | collect | the folder where it notes how far it has read |
-| MILLRACE_STALE_EVENTS | status | `100`: so many usage events may wait for the marts |
-| MILLRACE_SYNCING_S | status | `10`: for so long after a change or a refresh, marts that lag are on their way |
-| MILLRACE_STALE_S | status | `3600`: so long may anything wait, and a run go on |
-| MILLRACE_SILENT_H | status | `36`: so many hours may pass without an extraction of a table |
+| MILLRACE_COLLECT_STATE | collect | the folder for the collector's read positions |
+| MILLRACE_STALE_EVENTS | status | `100`: most usage events that may wait for the marts |
+| MILLRACE_SYNCING_S | status | `10`: seconds after a change or a refresh in which lagging marts count as syncing |
+| MILLRACE_STALE_S | status | `3600`: most seconds that data may wait, or a run may take |
+| MILLRACE_SILENT_H | status | `36`: most hours since the last extraction of a table |
 """
 
 import ipaddress
@@ -48,14 +48,14 @@ _HASH_KEY_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who may call: tokens for `audience` whose e-mail is `account`."""
+    """The permitted caller: tokens for `audience` whose e-mail is `account`."""
 
     audience: str
     account: str
 
 
 def use(settings: Mapping[str, str]) -> None:
-    """Put settings into the environment, for the functions that this process serves itself."""
+    """Put settings into the environment, for functions served in this process."""
     os.environ.update(settings)
 
 
@@ -65,17 +65,17 @@ def may_be_insecure() -> bool:
 
 
 def source_key(default: str) -> str:
-    """Return the key of the source API as the environment has it."""
+    """Return the key of the source API from the environment, or `default`."""
     return os.environ.get("MILLRACE_SOURCE_KEY", default)
 
 
 def environment_of_child(more: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a process that has no use for the key of the source: all but that, and `more`."""
+    """Return the environment plus `more` for a child process, without the key of the source API."""
     return {name: value for name, value in os.environ.items() if name != "MILLRACE_SOURCE_KEY"} | dict(more)
 
 
 def project() -> str | None:
-    """Give the project of the deployment, which no setting has to name; None outside of Google Cloud."""
+    """Return the project of the deployment; None when it is unset, as outside of Google Cloud."""
     return os.environ.get("MILLRACE_PROJECT") or None
 
 
@@ -107,7 +107,8 @@ def _switch(name: str) -> bool:
 def source_url(url: str, may_be_insecure: bool) -> str:
     """Return the address of a source API without a slash at its end.
 
-    Raises ConfigError when it is none, has a key in it, or would take the key over plain http to another machine.
+    Raises ConfigError when it is not an address, contains a key, or would send the key over plain http to another
+    machine.
     """
     name, url = "MILLRACE_SOURCE_URL", url.rstrip("/")
     try:
@@ -115,7 +116,7 @@ def source_url(url: str, may_be_insecure: bool) -> str:
         has_host = bool(parts.hostname) and parts.port != 0  # reading the port checks it
     except ValueError:
         has_host = False
-    is_plain = url.isprintable() and not set(url) & set(" \\")  # what one parser drops is the host of another
+    is_plain = url.isprintable() and not set(url) & set(" \\")  # parsers differ in what they drop, and so in the host
     is_bare = has_host and "@" not in parts.netloc and not parts.query and not parts.fragment
     if not is_plain or not is_bare or parts.scheme not in ("http", "https"):
         raise ConfigError(f"{name}: http://host:port or https://host was expected, without a key in it")
@@ -128,7 +129,7 @@ def source_url(url: str, may_be_insecure: bool) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL names this machine beyond doubt: localhost, 127.0.0.0/8 or ::1 as they are usually written."""
+    """Return whether a URL certainly names this machine: localhost, 127.0.0.0/8 or ::1 in their usual forms."""
     host = urlsplit(url).hostname or ""
     try:
         address = ipaddress.ip_address(host)
@@ -138,7 +139,7 @@ def is_loopback(url: str) -> bool:
 
 
 def collect_state() -> str | None:
-    """Return the folder that is set for the collector's state; None when none is."""
+    """Return the folder for the collector's state; None when it is unset."""
     return os.environ.get("MILLRACE_COLLECT_STATE") or None
 
 
@@ -176,7 +177,7 @@ def _memory(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ExtractConfig:
-    """What the extract functions need."""
+    """The settings of the extract functions."""
 
     lake: str
     bus: str
@@ -190,7 +191,7 @@ class ExtractConfig:
 
     @classmethod
     def from_env(cls) -> Self:
-        """Read the environment; ConfigError names what is missing."""
+        """Read the environment; ConfigError names the missing setting."""
         return cls(
             lake=_required("MILLRACE_LAKE"),
             bus=_required("MILLRACE_BUS"),
@@ -206,7 +207,7 @@ class ExtractConfig:
 
 @dataclass(frozen=True, slots=True)
 class LoadConfig:
-    """What the load function needs."""
+    """The settings of the load function."""
 
     lake: str
     quarantine: str
@@ -219,7 +220,7 @@ class LoadConfig:
 
     @classmethod
     def from_env(cls) -> Self:
-        """Read the environment; ConfigError names what is missing."""
+        """Read the environment; ConfigError names the missing setting."""
         return cls(
             lake=_required("MILLRACE_LAKE"),
             quarantine=_required("MILLRACE_QUARANTINE"),
@@ -234,7 +235,7 @@ class LoadConfig:
 
 @dataclass(frozen=True, slots=True)
 class BuildConfig:
-    """What the dbt-runner needs."""
+    """The settings of the dbt-runner."""
 
     lake: str
     warehouse: str
@@ -247,7 +248,7 @@ class BuildConfig:
 
     @classmethod
     def from_env(cls) -> Self:
-        """Read the environment; ConfigError names what is missing."""
+        """Read the environment; ConfigError names the missing setting."""
         return cls(
             lake=_required("MILLRACE_LAKE"),
             warehouse=_required("MILLRACE_WAREHOUSE"),
@@ -262,7 +263,7 @@ class BuildConfig:
 
 @dataclass(frozen=True, slots=True)
 class ApiConfig:
-    """What the read API needs."""
+    """The settings of the read API."""
 
     lake: str
     quarantine: str
@@ -272,7 +273,7 @@ class ApiConfig:
 
     @classmethod
     def from_env(cls) -> Self:
-        """Read the environment; ConfigError names what is missing."""
+        """Read the environment; ConfigError names the missing setting."""
         return cls(
             lake=_required("MILLRACE_LAKE"),
             quarantine=_required("MILLRACE_QUARANTINE"),
@@ -284,9 +285,10 @@ class ApiConfig:
 
 @dataclass(frozen=True, slots=True)
 class CollectConfig:
-    """What the collector needs. `environment` tells where the coding agents keep their logs; only they are asked of it.
+    """The settings of the collector.
 
-    `lake` is None when none is set: the command says then where to.
+    `environment` is read only for the places where the coding agents keep their logs. `lake` is None when it is unset;
+    the command then supplies the destination.
     """
 
     is_off: bool
@@ -298,7 +300,7 @@ class CollectConfig:
 
     @classmethod
     def from_env(cls) -> Self:
-        """Read the environment; ConfigError names what is neither on nor off, and a key that can be guessed."""
+        """Read the environment; raise ConfigError for a switch that is neither on nor off, and for a short hash key."""
         return cls(
             is_off=not _is_on("MILLRACE_COLLECT"),
             lake=os.environ.get("MILLRACE_LAKE") or None,
@@ -311,7 +313,7 @@ class CollectConfig:
 
 @dataclass(frozen=True, slots=True)
 class StatusConfig:
-    """When the status says that something is wrong (health.py has the rules)."""
+    """The limits beyond which the status reports a problem (rules in status/rules.py)."""
 
     stale_events: float = 100
     syncing_s: float = 10
@@ -320,7 +322,7 @@ class StatusConfig:
 
     @classmethod
     def from_env(cls) -> Self:
-        """Read the environment; ConfigError names what is no number."""
+        """Read the environment; ConfigError names a setting that is not a number."""
         return cls(
             stale_events=_number("MILLRACE_STALE_EVENTS", 100),
             syncing_s=_number("MILLRACE_SYNCING_S", 10),

@@ -3,38 +3,38 @@
 MillraceError
     ConfigError        the deployment or the command line is wrong: nothing was started
     TransientError     a later attempt may succeed: the event is delivered again
-        SourceUnavailable   the source API did not give an answer within its retries
-    TerminalError      wrong until somebody changes something
-        SourceRefused       the source API answered, and said no (key, permission, parameter)
-            RouteMissing        it has no such route: another plan may do
-        ContractBroken      the source API answered something its contract does not know
-        Incomplete          the source has rows that could not be obtained
+        SourceUnavailable   the source API returned no usable answer within its retries
+    TerminalError      a retry fails again until the cause is fixed
+        SourceRefused       the source API rejected the request (key, permission, parameter)
+            RouteMissing        the source API does not have the route: another plan may work
+        ContractBroken      the source API's answer does not match its contract
+        Incomplete          the source has rows that could not be read
         BadObject           an object in the lake cannot be loaded: it goes to quarantine
 
-What only one module's callers meet is defined there: ObjectMissing and ObjectExists (lake), NotAnEvent (bus.events),
-Fenced (warehouse), LeaseLost (builds).
+Errors that concern the callers of one module only are defined there: ObjectMissing and ObjectExists (lake), NotAnEvent
+(bus.events), Fenced (warehouse), LeaseLost (build.lease).
 
-A message says what is, what was expected, and where to look. What to do next depends on where it is read: an error
-carries it as a `Step`, and status/remedies.py has the words for a laptop and for a deployment.
+A message contains the actual value, the expected one, and the place to check. The next action depends on where the
+message is read: an error carries it as a `Step`, and status/remedies.py has its texts for a laptop and a deployment.
 """
 
 import errno
 import re
 from enum import StrEnum
 
-# What a system call says because of what a file holds: a place in it that cannot be. Everything else is the machine's.
+# Errors of a system call that a file's content can cause: an impossible position in it. All others are the machine's.
 _OF_THE_CONTENT = frozenset({None, errno.EINVAL, errno.EOVERFLOW, errno.EFBIG, errno.EILSEQ})
 _OF_THE_MACHINE = re.compile(
     r"\b(bad.alloc\w*|malloc|cannot allocate|failed to allocate|allocation (error|failed)|out of memory|input/output|"
     r"no space|quota|read-only|writ(e|ing)|lock|f?sync|temporary|too many open|permission|start new thread|stale)\b",
     re.IGNORECASE,
 )
-# By name: what defines them is heavy, and not everywhere installed. RuntimeError: a thread could not be started.
+# By name: the libraries that define them are large and not always installed. RuntimeError: no thread could be started.
 _MAY_BE_EITHER = {"OSError", "ArrowException", "IOException", "OutOfMemoryException", "RuntimeError"}
 
 
 class Step(StrEnum):
-    """What a person can do next; status/remedies.py has a text of each for every place."""
+    """The next action for a person; status/remedies.py has a text of each for every place."""
 
     BEGIN = "begin"  # nothing was built yet
     RUN = "run"
@@ -54,12 +54,12 @@ class Step(StrEnum):
     FIX_STORE = "fix_store"
     WAIT = "wait"
     TRY_AGAIN = "try_again"
-    REMOVE = "remove"  # an object of the lake, so that it is made anew
-    RESTORE = "restore"  # make the warehouse anew from the lake
+    REMOVE = "remove"  # an object of the lake, so that it is written again
+    RESTORE = "restore"  # rebuild the warehouse from the lake
 
 
 class MillraceError(Exception):
-    """Anything that went wrong in a way this project knows; `step` is what to do next, where one is known."""
+    """The base of this project's errors; `step` is the next action, where one is known."""
 
     def __init__(self, *what: object, step: Step | None = None) -> None:
         super().__init__(*what)
@@ -75,7 +75,7 @@ class TransientError(MillraceError):
 
 
 class SourceUnavailable(TransientError):
-    """The source API gave no usable answer within the permitted retries."""
+    """The source API returned no usable answer within the permitted retries."""
 
 
 class TerminalError(MillraceError):
@@ -95,7 +95,7 @@ class ContractBroken(TerminalError):
 
 
 class Incomplete(TerminalError):
-    """The source says that it has rows which it did not give."""
+    """The source reports more rows than it returned."""
 
 
 class BadObject(TerminalError):
@@ -112,9 +112,9 @@ def first_line(error: Exception) -> str:
 
 
 def is_of_the_machine(error: BaseException) -> bool:
-    """Return whether an error that came while a file was read says nothing of the file: memory, disk or handles failed.
+    """Return whether an error during the reading of a file is the machine's (memory, disk, handles), not the file's.
 
-    The one place that decides it, for Python, Arrow and DuckDB: what is the machine's is tried again, and never noted.
+    This function alone decides it, for Python, Arrow and DuckDB. An error of the machine is retried and never recorded.
     """
     if isinstance(error, MemoryError):
         return True
@@ -125,7 +125,7 @@ def is_of_the_machine(error: BaseException) -> bool:
 
 
 def unreadable(error: Exception, what: str) -> TransientError | BadObject:
-    """Return what an error comes to while a file was read: the machine's fault, or `what` with the error's message."""
+    """Return the error to raise when a file cannot be read: the machine's fault, or `what` with the error's message."""
     if is_of_the_machine(error):
         return TransientError(
             f"the machine failed while a file was read: {first_line(error)}; mend that, then run again"

@@ -1,10 +1,10 @@
-"""What is told of a run while it goes: one JSON line per decision, in Cloud Logging's fields, and one span per step.
+"""Logs and traces of a run: one JSON line per decision, in Cloud Logging's fields, and one span per step.
 
 Fields are counts, ids and names of objects; never rows, keys, e-mail addresses or URLs with a query.
 
-The trace of a run follows from its id alone, so nothing has to be carried from the tick to the build. Spans need an
-exporter of OpenTelemetry in the environment (extra `tracing`, told where to by OTEL_EXPORTER_OTLP_ENDPOINT), or a
-tracer provider that the process has set up itself; without either nothing is imported and nothing happens.
+The trace id is derived from the run id alone, so no trace context is passed from the tick to the build. Spans need an
+exporter of OpenTelemetry in the environment (extra `tracing`, which sends to OTEL_EXPORTER_OTLP_ENDPOINT), or a tracer
+provider that the process has set up itself. Without either, nothing is imported and no span is made.
 """
 
 import hashlib
@@ -35,35 +35,35 @@ _run: ContextVar[str | None] = ContextVar("run", default=None)
 
 
 def info(message: str, **fields: object) -> None:
-    """Note a decision."""
+    """Log a decision."""
     _LOGGER.info(message, extra={"fields": fields})
 
 
 def debug(message: str, **fields: object) -> None:
-    """Note a step on the way to one."""
+    """Log a step towards a decision."""
     _LOGGER.debug(message, extra={"fields": fields})
 
 
 def warning(message: str, **fields: object) -> None:
-    """Note what is not as it should be, and either comes again or stops nothing."""
+    """Log a problem that is retried or that stops nothing."""
     _LOGGER.warning(message, extra={"fields": fields})
 
 
 def error(message: str, **fields: object) -> None:
-    """Note what went wrong and stays wrong."""
+    """Log an error that a retry does not fix."""
     _LOGGER.error(message, extra={"fields": fields})
 
 
 def trace_id_of(run_id: str) -> str:
-    """Give the trace of a run, 32 hexadecimal digits: the first 16 bytes of the SHA-256 of its id."""
+    """Return the trace id of a run, 32 hexadecimal digits: the first 16 bytes of the SHA-256 of its id."""
     return hashlib.sha256(run_id.encode()).hexdigest()[:32]
 
 
 @contextmanager
 def step(name: str, run_id: str | None, **attributes: str | int) -> Iterator[None]:
-    """Do one step of a run: each line within carries `run_id`, and the step is a span of the run's trace.
+    """Run one step: each log line within carries `run_id`, and the step is a span of the run's trace.
 
-    Of no run, as with a dropped file, the step is neither.
+    Without a run, as with a dropped file, there is no `run_id` and no span.
     """
     token = _run.set(run_id)
     try:
@@ -74,14 +74,14 @@ def step(name: str, run_id: str | None, **attributes: str | int) -> Iterator[Non
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record; `project` completes the name of a trace."""
+    """Formats each record as one JSON object; `project` completes the name of a trace."""
 
     def __init__(self, project: str | None = None) -> None:
         super().__init__()
         self._project = project
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give severity, message, time, trace and run where they are known, then the record's own fields."""
+        """Return severity, message, time, trace and run where they are known, then the record's own fields."""
         line: dict[str, object] = {
             "severity": record.levelname if record.levelname in _SEVERITIES else "DEFAULT",
             "message": record.getMessage(),
@@ -101,7 +101,7 @@ class JsonLines(logging.Formatter):
 def start(project: str | None = None) -> None:
     """Write JSON lines to standard error, unless the process has set up this logger itself.
 
-    What ends the process is one line too: an error of this project by its message, any other with its traceback.
+    An error that ends the process is one line too: this project's with its message, any other with its traceback.
     """
     if not _LOGGER.handlers:
         handler = logging.StreamHandler(sys.stderr)
@@ -119,7 +119,7 @@ def _stopped(kind: type[BaseException], raised: BaseException, traceback: Traceb
 
 
 def _trace_of_request() -> str | None:
-    """Give the trace of the HTTP request that is answered at the moment; None outside of one."""
+    """Return the trace id of the current HTTP request; None outside of one."""
     flask: Any = sys.modules.get("flask")
     if flask is None or not flask.has_request_context():
         return None
@@ -145,7 +145,7 @@ def _span(name: str, run_id: str, attributes: Mapping[str, str | int]) -> Abstra
 
 
 def _of_the_process() -> Any:
-    """Give a tracer of the provider that the process has; None when nobody has imported OpenTelemetry."""
+    """Return a tracer of the process's own provider; None when OpenTelemetry is not imported."""
     trace: Any = sys.modules.get("opentelemetry.trace")
     return trace and trace.get_tracer("millrace")
 
@@ -160,7 +160,8 @@ def _can_export() -> bool:
 
 @cache
 def _exporting() -> Any:
-    """Give a tracer of our own. A span is sent as it ends: after the answer a function has no time any more."""
+    """Return a tracer of our own, which sends each span when it ends."""
+    # A function gets no CPU time after its response, so spans cannot be sent in batches.
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 

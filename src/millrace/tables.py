@@ -1,10 +1,10 @@
-"""The registry: one entry per raw table, with its columns, its key and where its rows come from.
+"""The registry: one entry per raw table, with its columns, its key and the origin of its rows.
 
 A new endpoint is one `Table` here, one staging model in dbt, and nothing else: the extract function, the object
 names, the Parquet schema, the raw table and the run's plan all follow from the entry. A table without a listing is not
-extracted: its rows come as files under `drop/`.
+extracted: its rows arrive as files under `drop/`.
 
-Column names are the source's own. `docs/source.md` says how a listing becomes complete.
+Column names are the source's own. `docs/source.md` describes how a listing becomes complete.
 """
 
 from dataclasses import dataclass, field
@@ -24,28 +24,28 @@ EXTRACTED_AT = "_extracted_at"
 RUN_ID = "_run_id"
 EXTRA = "_extra"
 LOAD_SEQ = "_load_seq"
-"""The columns every raw table has beside the source's own.
+"""The columns that every raw table has in addition to the source's own.
 
-`_extra` is a JSON object of what the typed columns cannot hold: fields the registry does not know, and known fields
-the source sent as an explicit null (an omitted field is in neither). `_load_seq` is given by the load: the change
-sequence of the row's last change.
+`_extra` is a JSON object of the values that the typed columns cannot hold: fields that are not in the registry, and
+known fields that the source sent as an explicit null (an omitted field is in neither). The load sets `_load_seq`: the
+change sequence of the row's last change.
 """
 MOST_AHEAD = timedelta(minutes=15)
-"""How far an `_extracted_at` may lie after the clock of who loads it. Clocks differ; what is later cannot be true."""
+"""How far an `_extracted_at` may lie ahead of the loader's clock. Clocks differ; a later time cannot be true."""
 META_FIELDS = (pa.field(EXTRA, TEXT), pa.field(EXTRACTED_AT, INSTANT), pa.field(RUN_ID, TEXT))
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A listing by page number whose envelope says how many rows there are in all.
+    """A listing by page number whose envelope contains the total number of rows.
 
-    `rows` and `total` are where the envelope holds them (dotted path). `since` and `until` are the parameters that
-    leave out what is older than a day or younger, and `dated` the column they look at; with `is_narrow` the source
-    leaves out old rows also when `since` is not given. `states` are the values of the column `state` by which rows
-    move from one count to another (`state_parameter`), so that a changed old row shows in the counts.
+    `rows` and `total` are their dotted paths in the envelope. The parameters `since` and `until` leave out rows older
+    or younger than a day, by the column `dated`. With `is_narrow` the source leaves out old rows also when `since` is
+    absent. `states` are the values of the column `state`; the source counts rows by state (`state_parameter`), so that
+    a changed old row moves from one count to another.
 
-    `by` names a (parameter, column) pair that makes the source's order stable; without it the order of a listing
-    longer than one page may differ from request to request.
+    `by` names a (parameter, column) pair that makes the source's order stable. Without it the order of a listing of
+    several pages may differ from request to request.
     """
 
     path: str
@@ -64,7 +64,7 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A listing that comes in one body: a raw array."""
+    """A listing in one body: a raw array."""
 
     path: str
 
@@ -73,8 +73,8 @@ class Whole:
 class PerParent:
     """A raw array for each row of the parent table; `{column}` in the path is a column of that row.
 
-    `total` is the parent's column that says how many rows there are (None: the one body is all there is), `sets`
-    gives columns of these rows that the URL knows and the body does not say.
+    `total` is the parent's column that holds the number of rows (None: there is only one body). `sets` maps columns of
+    these rows that the body lacks to the parent's columns that hold their values.
     """
 
     path: str
@@ -86,13 +86,13 @@ class PerParent:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One raw table: `columns` are the source's fields, `key` names a row, `newest` orders two versions of it.
+    """One raw table: `columns` are the source's fields, `key` identifies a row, `newest` orders two versions of it.
 
     Key columns are compared null-safe; a row with NULL in one that is not in `key_may_be_null` has no identity.
 
-    `bulk` is the cheapest complete listing (None: nobody lists it), `plain` the one every server of the contract has.
-    `owner` is the column that has to say the same as the folder of a dropped file, where it lies in one.
-    `lookback_days` is how far back an incremental run reads again, because rows change or arrive late.
+    `bulk` is the cheapest complete listing (None: the table is not extracted), `plain` the one that every server of the
+    contract has. `owner` is the column that must equal the folder of a dropped file, if it is in one. An incremental
+    run reads the last `lookback_days` again, because rows change or arrive late.
     """
 
     name: str
@@ -108,12 +108,12 @@ class Table:
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        """Complete the Parquet schema: the source's columns, then ours."""
+        """Set the Parquet schema: the source's columns, then ours."""
         object.__setattr__(self, "schema", pa.schema([*self.columns, *META_FIELDS]))
 
 
 def is_json(column: pa.Field) -> bool:
-    """Whether the column holds JSON text."""
+    """Return whether the column holds JSON text."""
     return (column.metadata or {}).get(b"millrace.type") == b"json"
 
 
@@ -170,7 +170,7 @@ _COMMITS = Table(
         since="startDate",
         until="endDate",
         dated="commitTs",
-        is_narrow=True,  # thirty days when nothing is said
+        is_narrow=True,  # thirty days by default
     ),
 )
 
@@ -245,7 +245,7 @@ _REVIEWS = Table(
         body=TEXT,
         comments=JSON,
     ),
-    key=("pr_id", "id"),  # a server that regenerates its data hands out the same ids again
+    key=("pr_id", "id"),  # a server that regenerates its data assigns the same ids again
     parent="pull_requests",
     newest="submitted_at",
     bulk=Numbered(
@@ -281,9 +281,9 @@ _USAGE_EVENTS = Table(
         cache_write_1h_tokens=COUNT,
         reasoning_tokens=COUNT,
         is_estimated=FLAG,
-        reported_cost_usd=TEXT,  # a decimal number, every digit of it
+        reported_cost_usd=TEXT,  # a decimal number with all of its digits
     ),
-    key=("agent", "message_id", "request_id", "collector_id"),  # what one machine's logs say of one event
+    key=("agent", "message_id", "request_id", "collector_id"),  # one event as recorded in one machine's logs
     key_may_be_null=("request_id",),
     owner="collector_id",
 )
@@ -293,5 +293,5 @@ EXTRACTED: dict[str, Table] = {name: table for name, table in TABLES.items() if 
 
 
 def children_of(name: str | None) -> list[Table]:
-    """The tables whose extraction starts when that of table `name` is complete (None: when a run starts)."""
+    """Return the tables whose extraction starts when that of table `name` is complete (None: when a run starts)."""
     return [table for table in TABLES.values() if table.bulk is not None and table.parent == name]

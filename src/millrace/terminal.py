@@ -1,6 +1,6 @@
-"""Text as a terminal shows it and does not obey: what others wrote moves no cursor, hides nothing and makes no line.
+"""Text that is safe to print: text from others cannot move the cursor, hide anything or add a line.
 
-Every line that a command prints goes through `printable`; a program's own line breaks are separate lines.
+Every line that a command prints goes through `printable`; a program prints its own line breaks as separate lines.
 """
 
 import io
@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
-# Characters that `str.isprintable` lets through although a terminal shows nothing for them (Unicode's
-# Default_Ignorable_Code_Point, and the blank of Braille): with them one name looks like another.
+# Characters that `str.isprintable` accepts although a terminal shows nothing for them (Unicode's
+# Default_Ignorable_Code_Point, and the blank of Braille). With them, two different names look equal.
 _UNSEEN = frozenset(
     [
         *"\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0",
@@ -28,12 +28,12 @@ _LEFT_BY_JSON = re.compile(
 
 
 def printable(text: object) -> str:
-    """Return a text as one line: control, formatting and invisible characters are escaped as Python writes them."""
+    """Return a text as one line, with control, formatting and invisible characters escaped as in Python."""
     return "".join(mark if mark.isprintable() and mark not in _UNSEEN else _escaped(mark) for mark in str(text))
 
 
 def printable_json(text: str) -> str:
-    """Return the same JSON, in which the characters that JSON leaves and a terminal obeys or hides are escaped."""
+    """Return the same JSON with the characters escaped that JSON allows but a terminal obeys or hides."""
     return _LEFT_BY_JSON.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
 
 
@@ -43,10 +43,11 @@ def _escaped(mark: str) -> str:
 
 @contextmanager
 def library_prints() -> Iterator[None]:
-    """Send what a library prints to standard error, each line indented and printable: the answer is the command's.
+    """Redirect a library's output to standard error, each line indented and printable.
 
-    A log of its own that it cannot write, on a full disk, is no traceback for each of its lines.
+    Standard output is only for the command's result.
     """
+    # On a full disk a library cannot write its own log; without this, each line of it would print a traceback.
     stream, complains = _PrintableErrors(), logging.raiseExceptions
     logging.raiseExceptions = False
     try:
@@ -58,14 +59,14 @@ def library_prints() -> Iterator[None]:
 
 
 class _PrintableErrors(io.TextIOBase):
-    """Standard error, whose lines are indented and made printable; of a traceback there is only its last line."""
+    """Standard error with indented, printable lines; of a traceback only the last line is printed."""
 
     def __init__(self) -> None:
         self._begun = ""
         self._is_traceback = False
 
     def write(self, text: str) -> int:
-        """Print the lines that are complete, and keep the rest."""
+        """Print the complete lines, and keep the rest."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
             is_begun = line.endswith("Traceback (most recent call last):")
@@ -76,10 +77,10 @@ class _PrintableErrors(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Send the complete lines."""
+        """Flush the complete lines."""
         sys.stderr.flush()
 
     def end(self) -> None:
-        """Print a last line without an end."""
+        """Print the last line if it has no line break."""
         if self._begun:
             self.write("\n")

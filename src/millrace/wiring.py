@@ -1,4 +1,4 @@
-"""From the URL in a setting to the adapter it names. The same URL gives the same adapter for the life of a process.
+"""Adapters by the URL in a setting. One URL returns the same adapter for the life of a process.
 
 | setting | URL | adapter |
 |---|---|---|
@@ -8,11 +8,11 @@
 | | `pubsub:///projects/P` | the topics of a project |
 | warehouse | `duckdb:///file` | a DuckDB file |
 | | `snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W` | a database of Snowflake |
-| job | `inprocess:` | a note that a build was asked for |
-| | `run:///projects/P/locations/R/jobs/J` | a Cloud Run job; with `run://host:port/…`, what stands in for it there |
+| job | `inprocess:` | a list of the requested builds |
+| | `run:///projects/P/locations/R/jobs/J` | a Cloud Run job; with `run://host:port/…`, its emulator there |
 
-A library is loaded with the first URL that needs it: a function without a warehouse has no DuckDB, and a laptop need
-not wait for Google's clients.
+A library is imported for the first URL that needs it: a function without a warehouse does not import DuckDB, and a
+laptop does not wait for Google's clients.
 """
 
 import os
@@ -55,8 +55,8 @@ T = TypeVar("T")
 class OneEach(Generic[P, T]):
     """A function that is called once for the same arguments, also by threads that call at the same time.
 
-    `functools.cache` alone lets them all in: two adapters of one DuckDB file would each have a lock of its own, and
-    load the same object twice.
+    `functools.cache` alone would call it once per thread: two adapters of one DuckDB file would each have a lock of
+    their own, and load the same object twice.
     """
 
     def __init__(self, make: Callable[P, T]) -> None:
@@ -65,29 +65,29 @@ class OneEach(Generic[P, T]):
         self._lock = threading.RLock()
 
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> T:
-        """Give what was made for these arguments."""
+        """Return the result for these arguments."""
         with self._lock:
             return self._made(*arguments, **named)  # type: ignore[arg-type]  # all settings are hashable
 
     def cache_clear(self) -> None:
-        """Forget all that was made."""
+        """Drop all results."""
         self._made.cache_clear()
 
 
 class RequestedBuilds:
-    """The job on one machine: remembers who asked, and whoever drives the process runs one build for all."""
+    """The job on one machine: a list of requests, for which the process runs one build."""
 
     def __init__(self) -> None:
         self.requests: list[str | None] = []
 
     def start(self, run_id: str | None) -> None:
-        """Ask for a build."""
+        """Request a build."""
         self.requests.append(run_id)
 
 
 @OneEach
 def lake_at(url: str) -> Lake:
-    """Give the lake of `file:///folder` or `gs://bucket`."""
+    """Return the lake of `file:///folder` or `gs://bucket`."""
     if url.startswith("gs:"):
         bucket = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]+[a-z0-9])/?", url)
         if bucket is None:
@@ -103,7 +103,7 @@ def lake_at(url: str) -> Lake:
 
 @OneEach
 def bus_at(url: str) -> Bus:
-    """Give the bus of `inprocess:` or `pubsub:///projects/P`."""
+    """Return the bus of `inprocess:` or `pubsub:///projects/P`."""
     if url.startswith("pubsub:"):
         project = re.fullmatch(r"pubsub:///projects/([a-z0-9.:-]+)", url)
         if project is None:
@@ -119,7 +119,7 @@ def bus_at(url: str) -> Bus:
 
 @OneEach
 def job_at(url: str) -> "Job":
-    """Give the job of `inprocess:` or `run:///projects/P/locations/R/jobs/J`."""
+    """Return the job of `inprocess:` or `run:///projects/P/locations/R/jobs/J`."""
     if url.startswith("run:"):
         job = re.fullmatch(r"run://([a-z0-9.:-]*)/(projects/[a-z0-9.:-]+/locations/[a-z0-9-]+/jobs/[a-z0-9-]+)", url)
         if job is None:
@@ -133,7 +133,7 @@ def job_at(url: str) -> "Job":
 
 @OneEach
 def duckdb_at(url: str, memory: str) -> "DuckDBWarehouse":
-    """Give the warehouse of `duckdb:///file`."""
+    """Return the warehouse of `duckdb:///file`."""
     from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
     return DuckDBWarehouse(_path(url, "duckdb"), memory_limit=memory)
@@ -141,7 +141,7 @@ def duckdb_at(url: str, memory: str) -> "DuckDBWarehouse":
 
 @OneEach
 def snowflake_at(url: str, key: str | None, lake: str) -> "SnowflakeWarehouse":
-    """Give the warehouse of `snowflake://…`, which copies parts from the bucket `lake` by itself."""
+    """Return the warehouse of `snowflake://…`; Snowflake itself copies parts from the bucket `lake`."""
     from millrace.warehouse.snowflake.session import Address
     from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
@@ -149,7 +149,7 @@ def snowflake_at(url: str, key: str | None, lake: str) -> "SnowflakeWarehouse":
 
 
 def warehouse_of(config: LoadConfig | BuildConfig) -> "DuckDBWarehouse | SnowflakeWarehouse":
-    """Give the warehouse that is configured."""
+    """Return the configured warehouse."""
     if config.warehouse.startswith("snowflake:"):
         return snowflake_at(config.warehouse, config.snowflake_key, config.lake)
     return duckdb_at(config.warehouse, config.memory)
@@ -157,7 +157,7 @@ def warehouse_of(config: LoadConfig | BuildConfig) -> "DuckDBWarehouse | Snowfla
 
 @OneEach
 def reader_of(config: ApiConfig) -> "Reader":
-    """Give what the read API reads: the published copy of a DuckDB file, or Snowflake's schema PUBLISHED."""
+    """Return the reader of the read API: of a DuckDB file's published copy, or of Snowflake's schema PUBLISHED."""
     if config.warehouse.startswith("snowflake:"):
         from millrace.warehouse.snowflake.reader import SnowflakeReader
         from millrace.warehouse.snowflake.session import Address
@@ -174,9 +174,9 @@ def api_of(
     collecting: "Callable[[], Collecting] | None" = None,
     hosts: tuple[str, ...] = ("*",),
 ) -> "FastAPI":
-    """Return the read API over what is configured, with advice for the place that serves it.
+    """Return the read API over the configured adapters, with advice for the place that serves it.
 
-    `collecting` knows of a collector on the same machine.
+    `collecting` returns the state of a collector on the same machine.
     """
     from millrace.api.app import Api, create
     from millrace.status import report, rules
@@ -195,7 +195,7 @@ def api_of(
 
 @OneEach
 def extractor_of(config: ExtractConfig) -> "Extractor":
-    """Give what the extract functions work with: one client, and so one rate budget, for all tasks of the process."""
+    """Return the extractor: one client, and so one rate budget, for all tasks of the process."""
     from millrace.extract.http_client import RateBudget, SourceClient, connections
     from millrace.extract.task import Extractor
 
@@ -206,7 +206,7 @@ def extractor_of(config: ExtractConfig) -> "Extractor":
 
 
 def loader_of(config: LoadConfig) -> "Loader":
-    """Give what the load function works with."""
+    """Return the loader of the load function."""
     from millrace.load.handler import Loader
 
     return Loader(
@@ -218,7 +218,7 @@ def loader_of(config: LoadConfig) -> "Loader":
 
 
 def builder_of(config: BuildConfig, hear: "Callable[[Node, int], None]" = lambda node, total: None) -> "Builder":
-    """Give what the build job works with, under a holder's name of its own; `hear` is told of each finished node."""
+    """Return the builder of the build job, with a unique holder name; `hear` is called for each finished node."""
     from millrace.build.dbt import build
     from millrace.build.job import Builder
 

@@ -12,4 +12,4 @@ class Bus(Protocol):
     """Publishes to topics."""
 
     def publish(self, topic: str, data: Mapping[str, object], attributes: Mapping[str, str]) -> None:
-        """Hand over one message; when this returns, the message will be delivered at least once."""
+        """Publish one message; after this returns, it is delivered at least once."""

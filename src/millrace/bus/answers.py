@@ -1,4 +1,4 @@
-"""How a function answers the platform when an event cannot be handled: by its HTTP status."""
+"""HTTP responses of a function to the platform when an event cannot be handled."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +14,11 @@ from millrace.terminal import printable
 
 @contextmanager
 def answering(function: str) -> Iterator[None]:
-    """Turn this project's errors into the answer that makes the platform do the right thing.
+    """Turn this project's errors into HTTP responses that make the platform retry.
 
-    What is not an event is 400; what a later attempt may mend is 503; the rest is 500. None of them is acknowledged:
-    the message comes again, and ends in the dead letters when nobody mends the cause. The body is the error's message.
+    NotAnEvent is 400, TransientError and a failure of the machine are 503, other errors are 500. None of them
+    acknowledges the message: it is delivered again, and becomes a dead letter if the cause remains. The body is the
+    error's message.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The events of the pipeline: parsed from CloudEvents once, at the door of each function, and published as messages.
+"""The events of the pipeline: parsed from CloudEvents once, at the entry of each function, and published as messages.
 
 An object event is accepted in both forms of the platform: a bucket's notification through Pub/Sub (attributes
 `bucketId`, `objectId`, `objectGeneration`) and Eventarc's `google.cloud.storage.object.v1.finalized`.
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 MESSAGE = "google.cloud.pubsub.topic.v1.messagePublished"
 FINALIZED = "google.cloud.storage.object.v1.finalized"
-ANNOUNCED = ("raw/", "drop/", "runs/")  # what a bucket's notification is about: `state/` and `build/` are looked up
+ANNOUNCED = ("raw/", "drop/", "runs/")  # a bucket's notification covers these; others are read when needed
 _MAX_ID = 128
 _MAX_GENERATION = 2**63 - 1
 
 
 class NotAnEvent(MillraceError):
-    """What arrived is not an event of this function: no redelivery makes it one."""
+    """The request is not an event of this function; a redelivery does not change that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class TaskEvent:
         return cls(run_id, table, task_id)
 
     def request(self, bus: Bus) -> None:
-        """Ask for the task."""
+        """Request the task."""
         self._publish(bus, EXTRACT_REQUESTS, "extract.requested")
 
     def complete(self, bus: Bus) -> None:
-        """Tell that the task's record is written."""
+        """Announce that the task's record is written."""
         self._publish(bus, EXTRACT_EVENTS, "extract.completed")
 
     def _publish(self, bus: Bus, topic: str, kind: str) -> None:
@@ -65,7 +65,7 @@ class TaskEvent:
 
 @dataclass(frozen=True, slots=True)
 class ObjectFinalized:
-    """One version of one object became complete; `size_bytes` where the event says it."""
+    """One version of one object became complete; `size_bytes` where the event contains it."""
 
     version: ObjectVersion
     crc32c: str | None
@@ -73,7 +73,7 @@ class ObjectFinalized:
 
     @classmethod
     def parse(cls, event: "CloudEvent") -> Self:
-        """Read either form of the platform."""
+        """Read an event in either form of the platform."""
         if event["type"] == FINALIZED:
             resource = _mapping(event.data, "event data")
             version = _version(resource, "bucket", "name", "generation")
@@ -88,7 +88,7 @@ class ObjectFinalized:
 
 
 def announce(bus: Bus, stored: StoredObject) -> None:
-    """Publish what a bucket's notification says of a new version."""
+    """Publish a new version as a bucket's notification does."""
     version = stored.version
     resource = {
         "kind": "storage#object",
@@ -109,7 +109,7 @@ def announce(bus: Bus, stored: StoredObject) -> None:
 
 
 def notify(bus: Bus, stored: StoredObject) -> None:
-    """Be a bucket's notification: announce a new version under one of the prefixes that it is about."""
+    """Announce a new version under one of the prefixes in ANNOUNCED, as a bucket's notification does."""
     if stored.version.name.startswith(ANNOUNCED):
         announce(bus, stored)
 

@@ -1,8 +1,9 @@
-"""What is checked before a function hears of a request: method, size, who sent it, and whether it can be an event.
+"""Checks of a request before a function handles it: method, size, sender, and whether it can be an event.
 
-The platform checks the caller's right to invoke; the token is checked here once more, because a right that was given
-to one account too many is not seen anywhere else. What is refused is answered 4xx with one log line, and no work is
-done: a subscription delivers it again and gives it up to its dead letters, where a person sees it.
+The platform checks the caller's right to invoke. The token is checked here once more, because a right granted to one
+account too many is noticed nowhere else. A refused request gets a 4xx response (503 when Google's certificates cannot
+be fetched) and one log line, and no work is done. A subscription retries it and then keeps it as a dead letter, where
+a person finds it.
 """
 
 import json
@@ -33,7 +34,7 @@ class _Refused(Exception):
 
 @dataclass
 class _Certificates:
-    """Google's public keys, fetched once an hour; made to be the `request` of google.oauth2.id_token."""
+    """Google's public keys, fetched once an hour; the `request` argument of google.oauth2.id_token."""
 
     fetch: Callable[..., object]
     fetched_at: float = field(default=float("-inf"))
@@ -49,13 +50,13 @@ class _Certificates:
 def guard(
     caller: Caller | None, plain: tuple[str, ...] = (), *, reads: bool = False, anybody_may: bool = False
 ) -> None:
-    """Check every request of the function that is being loaded; only those called `plain` take other than events.
+    """Check every request of the function that is being loaded; only functions named in `plain` take other requests.
 
-    What is asked of a function is done, so it is asked by POST; one that `reads` answers the other methods itself.
-    Without a caller anybody may call, and the log says so unless that is meant: `anybody_may`.
+    A request has effects, so it must be a POST; a function that `reads` handles the other methods itself. Without
+    `caller`, any caller is accepted; this is logged as a warning unless `anybody_may` is set.
     """
     app: Flask = current_app
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1  # of a body that does not say its length, no more is read
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1  # a body without Content-Length is read no further
     claims_of = _verifier(caller) if caller else None
     if caller is None and not anybody_may:
         unset = "MILLRACE_PUSH_AUDIENCE and MILLRACE_PUSH_ACCOUNT are not set"
@@ -109,7 +110,8 @@ def _check_caller(caller: Caller, claims_of: Callable[[str], Claims], header: st
 
 
 def _in_short(error: Exception) -> str:
-    """Give the reason without what came: the library quotes parts of the token."""
+    """Return the reason without quoted input."""
+    # The library's message quotes parts of the token.
     text = str(error)
     for known in ("expired", "too early", "audience", "signature", "Certificate", "issuer"):
         if known in text:
@@ -125,7 +127,7 @@ def _body() -> bytes:
 
 
 def _check_event(headers: Headers, body: bytes) -> None:
-    """Refuse what is neither a CloudEvent in one of its forms nor a bare push; the rest is for the parser."""
+    """Refuse a body that is neither a CloudEvent in one of its forms nor a bare push; the parser checks the rest."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -19,7 +19,7 @@ from flask import Flask
 
 from millrace.bus import events
 
-_ATTEMPTS = 2  # of a delivery: what a function could mend by itself it has tried, and a person is waiting
+_ATTEMPTS = 2  # per message: the function has retried what it could, and a person is waiting
 _FIRST_WAIT_S = 0.2
 
 
@@ -33,7 +33,7 @@ class Message:
     attributes: Mapping[str, str]
 
     def envelope(self, subscription: str) -> dict[str, object]:
-        """Give the body of a push."""
+        """Return the body of a push."""
         return {
             "message": {
                 "data": base64.b64encode(json.dumps(self.data).encode()).decode(),
@@ -56,11 +56,11 @@ class Subscription:
     matching: Mapping[str, str] = field(default_factory=dict)
 
     def takes(self, message: Message) -> bool:
-        """Whether the message is for this subscription."""
+        """Return whether the message is for this subscription."""
         return message.topic == self.topic and self.matching.items() <= message.attributes.items()
 
     def push(self, message: Message) -> tuple[int, str]:
-        """Deliver once; gives the HTTP status and, of a failure, the body."""
+        """Deliver once; return the HTTP status and, after a failure, the body."""
         headers = {
             "ce-id": message.message_id,
             "ce-source": f"//pubsub.googleapis.com/projects/local/topics/{message.topic}",
@@ -73,7 +73,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that its subscription gave up on."""
+    """A message whose delivery failed for good."""
 
     subscription: str
     message: Message
@@ -82,7 +82,7 @@ class DeadLetter:
 
 
 class LocalBus:
-    """An in-process bus. `run` delivers until nothing is left; `busy_s` says how long each lane was at work."""
+    """An in-process bus. `run` delivers until no message is left; `busy_s` is the working time of each lane."""
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self.dead_letters: list[DeadLetter] = []
@@ -97,7 +97,7 @@ class LocalBus:
         self._failure: BaseException | None = None
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Add a subscription; it gets what is published from now on."""
+        """Add a subscription; it receives messages published from now on."""
         self._subscriptions.append(subscription)
         self._queues.setdefault(subscription.lane, queue.SimpleQueue())
 
@@ -113,7 +113,8 @@ class LocalBus:
     def run(self) -> None:
         """Deliver until every message is acknowledged or a dead letter, also those that deliveries publish.
 
-        What a function raises past its server ends the run and is raised here; what is not delivered yet is dropped.
+        An exception that a function's server does not catch ends the run and is raised here; pending messages are
+        dropped.
         """
         self._stopping, self._failure = False, None
         lanes = {
@@ -127,7 +128,7 @@ class LocalBus:
                 while self._open:
                     self._changed.wait()
         except BaseException:
-            self._stopping = True  # what is not delivered yet stays undelivered, as when a machine stops
+            self._stopping = True  # pending messages stay undelivered, as when a machine stops
             raise
         finally:
             started = {lane: thread for lane, thread in lanes.items() if thread.ident is not None}

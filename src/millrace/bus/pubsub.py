@@ -13,7 +13,7 @@ from google.cloud.pubsub_v1.types import BatchSettings, PublisherOptions
 from millrace.errors import ConfigError, TransientError
 
 _PATIENCE_S = 60.0
-# What the library repeats by itself, for ten minutes: longer than a function may run.
+# The library retries these by itself for ten minutes, which is longer than a function may run.
 _REPEATED = if_exception_type(
     refused.Aborted,
     refused.DeadlineExceeded,
@@ -25,7 +25,7 @@ _REPEATED = if_exception_type(
 
 
 class PubSubBus:
-    """Publishes to the topics of a project; each message alone, because whoever publishes waits for it."""
+    """Publishes to the topics of a project; each message alone, because the publisher waits for it."""
 
     def __init__(self, project: str, patience_s: float = _PATIENCE_S) -> None:
         self._project = project
@@ -36,7 +36,7 @@ class PubSubBus:
         )
 
     def publish(self, topic: str, data: Mapping[str, object], attributes: Mapping[str, str]) -> None:
-        """Hand over one message, and wait until Pub/Sub has it: it will be delivered at least once."""
+        """Publish one message and wait until Pub/Sub has it; from then on it is delivered at least once."""
         path = self._publisher.topic_path(self._project, topic)
         try:
             published = self._publisher.publish(path, json.dumps(data).encode(), **attributes)

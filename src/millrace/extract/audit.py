@@ -1,7 +1,7 @@
-"""Compare source, lake and warehouse, down to the keys of the rows in which they differ.
+"""Comparison of source, lake and warehouse, down to the keys of the rows in which they differ.
 
-A run's own reconciliation trusts its records. This asks again: the source for what it has now, the lake for every part
-and dropped file, the ledger for every version, the raw tables for every key.
+A run's own reconciliation trusts its records. An audit reads again: the source as it is now, every part and dropped
+file in the lake, every version in the ledger, every key in the raw tables.
 """
 
 import tempfile
@@ -27,7 +27,7 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is in one place and not in the other; `keys` are the keys of rows, or names of objects."""
+    """Rows or objects that are in one place and not in the other; `keys` are keys of rows, or names of objects."""
 
     what: str
     keys: tuple[Key, ...]
@@ -35,7 +35,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One table: how many different rows each place has, and where they differ."""
+    """The result for one table: the number of different rows in each place, and the differences."""
 
     table: str
     in_source: int | None
@@ -47,9 +47,10 @@ class Audit:
 def audit(
     lake: Lake, ledger: Ledger, warehouse: Warehouse, client: SourceClient | None, since: date | None
 ) -> list[Audit]:
-    """Compare every table; without a client the source is not asked.
+    """Compare every table; without a client, lake and warehouse only.
 
-    The source is asked for its totals, and read whole only where a total is not the number of rows in the warehouse.
+    The client requests the source's totals, and reads a table whole only where its total is not the number of rows in
+    the warehouse.
     """
     read: dict[str, list[Row]] = {}
     compared = compare(lake, warehouse.entries())
@@ -100,7 +101,7 @@ def _lost(compared: Comparison, table: Table) -> tuple[Key, ...]:
 
 
 def _total(client: SourceClient, table: Table, since: date | None) -> int | None:
-    """Ask for the source's total; None where only reading it all tells."""
+    """Request the source's total; None where only a complete reading can count the rows."""
     if not isinstance(table.bulk, Numbered):
         return None
     try:
@@ -112,7 +113,7 @@ def _total(client: SourceClient, table: Table, since: date | None) -> int | None
 
 
 def _read(client: SourceClient, table: Table, since: date | None, read: dict[str, list[Row]]) -> list[Row]:
-    """Read a table of the source from the beginning; of each row only what names it and its children."""
+    """Read a table of the source from the beginning; keep only the columns that identify a row and its children."""
     if table.name not in read:
 
         def parents(columns: tuple[str, ...]) -> list[Row]:
@@ -134,7 +135,7 @@ def _needed_by_children(table: Table) -> set[str]:
 
 
 def _objects(lake: Lake, table: Table) -> list[ObjectVersion]:
-    """Give the table's parts; of one that is not extracted, the Parquet files that were dropped."""
+    """Return the table's parts; for a table that is not extracted, its dropped Parquet files."""
     found = []
     for stored in lake.list(f"raw/{table.name}/" if table.bulk is not None else f"drop/{table.name}/"):
         try:

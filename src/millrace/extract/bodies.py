@@ -1,8 +1,8 @@
-"""What an answer of the source may cost, checked before it is paid: bytes, unpacked bytes, values of JSON.
+"""Limits for a response of the source, checked before memory is used: bytes, unpacked bytes, JSON values.
 
-A page has at most 1,000 rows (`page_size` in tables.py), the longest whole list one row a repository. 32 MiB are 32 KiB
-a row of such a page, a million values a thousand a row. At these limits an answer takes some 0.4 GB of memory: the
-bytes, their text and the values.
+A page has at most 1,000 rows (`page_size` in tables.py), the longest whole list one row per repository. For such a page
+32 MiB are 32 KiB per row, and a million values are a thousand per row. At these limits a response takes about 0.4 GB of
+memory: the bytes, their text and the values.
 """
 
 import json
@@ -11,21 +11,21 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 MAX_BYTES = 32 << 20
-MAX_RATIO = 200  # unpacked bytes by packed ones; rows of JSON come to 5 to 30, an attack to 1,000
+MAX_RATIO = 200  # unpacked bytes per packed one; rows of JSON have 5 to 30, an attack up to 1,000
 MAX_VALUES = 1_000_000
-_ANY_RATIO_BYTES = 1 << 20  # as long as it is small, an answer may be packed as well as it can be
+_ANY_RATIO_BYTES = 1 << 20  # up to this size, any ratio is accepted
 _CHUNK_BYTES = 1 << 20
 
 
 class TooCostly(Exception):
-    """An answer goes beyond a limit of this module; the message says which."""
+    """A response exceeds a limit of this module; the message names the limit."""
 
 
 def unpacked(chunks: Iterable[bytes], encoding: str) -> bytes:
-    """Return the body of an answer, which comes in chunks in that Content-Encoding.
+    """Return the body of a response from its chunks in the given Content-Encoding.
 
-    Raises TooCostly when it is too large, was packed too well, or in another way than gzip, which alone is asked for;
-    zlib.error when it is no gzip.
+    Raises TooCostly when it is too large, is packed too well, or is packed in another way than gzip, the only one
+    requested. Raises zlib.error when it is not gzip.
     """
     if encoding.strip().lower() in ("", "identity"):
         return _joined((len(chunk), chunk) for chunk in chunks)
@@ -37,10 +37,10 @@ def unpacked(chunks: Iterable[bytes], encoding: str) -> bytes:
 def parsed(body: bytes) -> object:
     """Return the value of a JSON text.
 
-    Raises TooCostly when it may hold more than MAX_VALUES values, and what json.loads raises; ValueError for NaN and
-    infinity, which are no JSON.
+    Raises TooCostly when it may hold more than MAX_VALUES values, and the errors of json.loads; ValueError for NaN and
+    infinity, which are not JSON.
     """
-    values = sum(map(body.count, (b",", b"[", b"{")))  # those in texts too: an upper bound, at no cost
+    values = sum(map(body.count, (b",", b"[", b"{")))  # counts those in texts too: a cheap upper bound
     if values > MAX_VALUES:
         raise TooCostly(f"an answer of up to {values:,} values, expected at most {MAX_VALUES:,}")
 
@@ -51,7 +51,7 @@ def parsed(body: bytes) -> object:
 
 
 def _joined(pieces: Iterable[tuple[int, bytes]]) -> bytes:
-    """Join pieces of a body, each of which comes with the number of packed bytes that it was read with."""
+    """Join the pieces of a body; each pair is the number of packed bytes read for a piece, and the piece."""
     kept, size, packed = [], 0, 0
     for packed_bytes, piece in pieces:
         size, packed = size + len(piece), packed + packed_bytes
@@ -64,7 +64,7 @@ def _joined(pieces: Iterable[tuple[int, bytes]]) -> bytes:
 
 
 def _gunzipped(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Unpack the members of a gzip file, at most _CHUNK_BYTES at a time; what follows the last one is dropped."""
+    """Unpack the members of a gzip file, at most _CHUNK_BYTES at a time; drop bytes after the last member."""
     unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
     is_begun = False
     for chunk in chunks:

@@ -1,10 +1,10 @@
 """Reading a list until it is complete, although its order may change between two pages.
 
-A list cut from a new shuffle for every page gives the right *number* of rows while a third of them is missing and
-another third came twice. So what counts is the number of *different keys*: the list is read again, and only rows not
-seen before are passed on, until there are as many as the source says it has. A list that repeats a key for good (a
-commit that was amended) is told apart by its order: two passes that give the same keys in the same order prove that
-the list is stable, and then the repetition is the source's own.
+If each page is cut from a new shuffle, the list has the right *number* of rows while a third of them is missing and
+another third is there twice. So the number of *different keys* decides: the list is read again, and only unseen rows
+are passed on, until there are as many as the source reports. A list that repeats a key for good (a commit that was
+amended) is recognised by its order: two passes with the same keys in the same order prove that the list is stable, and
+then the repetition is the source's own.
 """
 
 from array import array
@@ -20,13 +20,13 @@ from millrace.tables import Table
 
 Row = dict[str, Any]
 MAX_PASSES = 40
-_EQUAL_PASSES = 3  # in a row: the list does not move, so more of them cannot give what is missing
+_EQUAL_PASSES = 3  # in a row: the list does not change, so more passes cannot find the missing rows
 _BUCKETS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of a list, and how many the source says the whole list has (None: it does not say)."""
+    """Some rows of a list, and the source's total for the whole list (None: not given)."""
 
     rows: list[Row]
     total: int | None
@@ -34,7 +34,7 @@ class Page:
 
 @dataclass(slots=True)
 class Completeness:
-    """What is known of a list after it was read: its total, and how many of its rows repeat another's key."""
+    """The state of reading a list: its total, and how many of its rows repeat another row's key."""
 
     total: int = 0
     repeated: int = 0
@@ -43,11 +43,11 @@ class Completeness:
 def read_until_complete(
     new_pass: Callable[[], Iterator[Page]], table: Table, place: str, is_stable: bool = False
 ) -> Iterator[tuple[list[Row], Completeness]]:
-    """Give every row of a list, page by page, each with what is known so far; the last one is final.
+    """Yield every row of a list, page by page, each with the state so far; the last state is final.
 
-    `new_pass` starts to read the list from its first page. Rows whose key the list repeats for good are given too. With
-    `is_stable` (the source promises one order) the first pass is checked with 8 bytes a row instead of a set. Raises
-    Incomplete, and ContractBroken for a row without its key.
+    `new_pass` starts to read the list from its first page. Rows whose key the list repeats for good are yielded too.
+    With `is_stable` (the source guarantees one order) the first pass is checked with 8 bytes a row instead of a set.
+    Raises Incomplete, and ContractBroken for a row without its key.
     """
     seen: set[int] | None = None if is_stable else set()
     last: array[int] | None = None
@@ -94,7 +94,7 @@ def read_until_complete(
 def _repetitions(
     new_pass: Callable[[], Iterator[Page]], table: Table, place: str
 ) -> Iterator[tuple[list[Row], Completeness]]:
-    """Give the rows of a stable list whose key came before: the one that counts may be among them."""
+    """Yield the rows of a stable list whose key an earlier row has: one of them may be the newest version."""
     seen: set[int] = set()
     for page in new_pass():
         hashes = _key_hashes(page.rows, table, place)
@@ -112,7 +112,8 @@ def _unseen(rows: list[Row], hashes: list[int], seen: set[int]) -> list[Row]:
 
 
 def _key_hashes(rows: list[Row], table: Table, place: str) -> list[int]:
-    """Give a hash of each row's key; two keys that share one would show as a missing row, never as a complete list."""
+    """Return a hash of each row's key."""
+    # Two keys with one hash make a complete list look incomplete, never the reverse.
     for name in table.key:
         if name not in table.key_may_be_null and any(row.get(name) is None for row in rows):
             raise ContractBroken(f"{place}: a row without {name}, which is part of the key of {table.name}")
@@ -123,7 +124,7 @@ def _key_hashes(rows: list[Row], table: Table, place: str) -> list[int]:
 
 
 def _count_distinct(hashes: "array[int]") -> int:
-    """Count different values, a part of them at a time so that memory stays near the array's own."""
+    """Count different values, a part of them at a time, so that memory stays close to the array's size."""
     values = pa.Array.from_buffers(pa.int64(), len(hashes), [None, pa.py_buffer(hashes)])
     bucket = pc.bit_wise_and(values, _BUCKETS - 1)
     return sum(len(pc.unique(values.filter(pc.equal(bucket, number)))) for number in range(_BUCKETS))

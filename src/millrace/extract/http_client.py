@@ -1,10 +1,9 @@
-"""The one HTTP client of the extraction: JSON by GET, paced, retried within bounds, and only ever from one host.
+"""The HTTP client of the extraction: JSON by GET, paced, retried within limits, and from one host only.
 
-What is retried: 429 (and the 403 by which GitHub says the same), 5xx, a dropped connection, a time-out, a body that
-ends too early. `Retry-After` is obeyed, as long as all of it together is bearable. What is not: every other answer,
-because asking again gives the same, and an answer that was not complete at its deadline. What an answer may cost is in
-bodies.py. The key travels in the Authorization header alone and is in no message and no log line, also when the server
-repeats it.
+Retried are: 429 (and GitHub's equivalent 403), 5xx, a dropped connection, a time-out, a body that ends too early.
+`Retry-After` is obeyed up to a total per task. No other response is retried, because a retry would return the same; nor
+is a response that was not complete at its deadline. The limits of a response are in bodies.py. The key is sent in the
+Authorization header alone; it is in no message and no log line, also when the server repeats it.
 """
 
 import base64
@@ -33,8 +32,8 @@ from millrace.extract import bodies, transport
 _ATTEMPTS = 5  # of one request; the waits between them add up to some ten seconds
 _WAIT_CAP_S = 20.0
 _RETRY_AFTER_CAP_S = 300.0
-_MAX_429 = 50  # in a row: with the default budget that is many minutes of refusals
-_MAX_IMPOSED_S = 3600.0  # of one task, by all Retry-After together: a limit by the hour has passed then
+_MAX_429 = 50  # in a row: many minutes of refusals with the default budget
+_MAX_IMPOSED_S = 3600.0  # sum of all Retry-After of one task: an hourly limit has reset by then
 _ANSWER_S = 120.0  # from the first byte to the last one of at most 32 MiB
 _READ_BYTES = 64 << 10
 
@@ -51,7 +50,7 @@ Sleep = Callable[[float], None]
 
 
 class RateBudget:
-    """A token bucket that every request of the process takes from, so that the source's own limit is seldom met.
+    """A token bucket for every request of the process, so that the source's own limit is seldom reached.
 
     `per_minute` None means unpaced. Safe to share between threads.
     """
@@ -68,7 +67,7 @@ class RateBudget:
         self._lock = threading.Lock()
 
     def take(self) -> float:
-        """Wait for the next token; gives the seconds waited."""
+        """Wait for the next token; return the seconds waited."""
         if self._per_s is None:
             return 0.0
         with self._lock:
@@ -80,7 +79,7 @@ class RateBudget:
         return wait_s
 
     def refused(self, wait_s: float) -> None:
-        """The source said 429: what was left of the burst is not there."""
+        """Drop what is left of the burst after a 429 of the source, and wait."""
         with self._lock:
             if self._per_s is not None:
                 self._refill(self._per_s)
@@ -95,9 +94,9 @@ class RateBudget:
 
 @dataclass(slots=True)
 class Effort:
-    """What an extraction cost: requests sent, how many were repeated, how many met the limit, seconds waited.
+    """The cost of an extraction: requests sent, retries, requests over the rate limit, seconds waited.
 
-    `imposed_s` are those seconds for which the source asked.
+    `imposed_s` are the seconds of waiting that the source demanded.
     """
 
     requests: int = 0
@@ -109,7 +108,7 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A JSON body, and the link to the next page when the server gave one."""
+    """A JSON body, and the link to the next page when the server sent one."""
 
     body: object
     next_path: str | None = None
@@ -117,7 +116,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Setback:
-    """An attempt that gave no answer, and how long the server wants to be left alone (None: it does not say)."""
+    """An attempt without a usable response, and the wait that the server demands (None: not given)."""
 
     problem: str
     wait_s: float | None = None
@@ -125,7 +124,7 @@ class _Setback:
 
 
 class _Adapter(HTTPAdapter):
-    """Connects by way of some classes of pools."""
+    """Connects through the given classes of pools."""
 
     def __init__(self, pools: Mapping[str, type[urllib3.HTTPConnectionPool]]) -> None:
         self._pools = dict(pools)
@@ -142,7 +141,7 @@ class _Adapter(HTTPAdapter):
 
 
 def connections(answer_s: float = _ANSWER_S, clock: Clock = time.monotonic) -> requests.Session:
-    """Return connections to a source, whose answers raise transport.TooSlow `answer_s` seconds after their request."""
+    """Return connections to a source; a response raises transport.TooSlow `answer_s` seconds after its request."""
     session = requests.Session()
     adapter = _Adapter(transport.pools(answer_s, clock))
     session.mount("https://", adapter)
@@ -152,7 +151,7 @@ def connections(answer_s: float = _ANSWER_S, clock: Clock = time.monotonic) -> r
 
 @dataclass
 class SourceClient:
-    """Asks one source API. `session` carries the connections; tests mount their own adapter on it."""
+    """The client of one source API. `session` holds the connections; tests mount their own adapter on it."""
 
     base_url: str
     key: str = field(repr=False)
@@ -163,13 +162,11 @@ class SourceClient:
     effort: Effort = field(default_factory=Effort)
 
     def __post_init__(self) -> None:
-        """Give every request the key and the name of this program, and what the environment says of proxies and CAs.
-
-        `requests` would read the environment anew for each of them, which costs as much as a short answer.
-        """
+        """Set the key, the user agent, and the environment's proxies and CAs for every request."""
+        # `requests` would read the environment again for each request, which costs as much as a short response.
         if self.session.trust_env:
             surroundings = self.session.merge_environment_settings(self.base_url, {}, None, None, None)
-            if not is_loopback(self.base_url):  # a proxy for it would be another machine that reads the key
+            if not is_loopback(self.base_url):  # else a proxy, another machine, would read the key
                 self.session.proxies.update(surroundings["proxies"])
             self.session.verify = surroundings["verify"]
             self.session.trust_env = False
@@ -178,14 +175,14 @@ class SourceClient:
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # none is kept, none is sent
 
     def for_task(self) -> "SourceClient":
-        """The same connections and budget, with an account of its own."""
+        """Return a client with the same connections and budget, and its own `effort`."""
         return SourceClient(self.base_url, self.key, self.budget, self.timeout_s, self.session, self.sleep, Effort())
 
     def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> Answer:
-        """Give the JSON that the source answers.
+        """Return the JSON of the source's response.
 
-        Raises SourceUnavailable (no usable answer within the retries), RouteMissing (404), SourceRefused (any other
-        4xx), ContractBroken (a redirect, HTML, JSON that nothing can be made of, or an answer that costs too much).
+        Raises SourceUnavailable (no usable response within the retries), RouteMissing (404), SourceRefused (any other
+        4xx), ContractBroken (a redirect, HTML, unusable JSON, or a response beyond the limits).
         """
         failed = refused = 0
         while True:
@@ -212,14 +209,14 @@ class SourceClient:
         except transport.TooSlow:
             raise SourceUnavailable(f"{self._place(path)}: the answer was not complete at its deadline") from None
         except _DROPPED as error:
-            if "got more than" in str(error):  # the words of http.client
+            if "got more than" in str(error):  # from the message of http.client
                 raise ContractBroken(
                     f"{self._place(path)}: more than 100 headers, or one of more than 64 KiB; expected fewer"
                 ) from None
             return _Setback(_transport_problem(error))
         except bodies.TooCostly as error:
             raise ContractBroken(f"{self._place(path)}: {error}") from None
-        except ValueError as error:  # what requests says of a URL or a Location header that is none
+        except ValueError as error:  # raised by requests for an invalid URL or Location header
             raise ContractBroken(
                 f"{self._place(path)}: an address that cannot be read ({type(error).__name__})"
             ) from None
@@ -235,7 +232,7 @@ class SourceClient:
         except (json.JSONDecodeError, UnicodeDecodeError):
             self._refuse_html(path, response, body)
             return _Setback(f"{len(body)} bytes that are no complete JSON")
-        except (ValueError, RecursionError) as error:  # complete, and asking again gives the same
+        except (ValueError, RecursionError) as error:  # complete: a retry would return the same
             raise ContractBroken(f"{self._place(path)}: JSON that cannot be read: {error}") from None
         return Answer(value, self._next_path(path, response))
 
@@ -270,7 +267,7 @@ class SourceClient:
             raise ContractBroken(f"{self._place(path)}: HTML where JSON was expected; is this the address of the API?")
 
     def _said(self, body: bytes) -> str:
-        """Give the server's own words, whichever of its error dialects it used, made safe for one log line."""
+        """Return the server's error message, in any of its formats, shortened and safe for one log line."""
         try:
             words: Any = bodies.parsed(body)
             words = next((words[name] for name in ("message", "error") if name in words), words)
@@ -304,7 +301,7 @@ class SourceClient:
         self.sleep(wait_s)
 
     def _impose(self, path: str, wait_s: float | None) -> None:
-        """Count a wait that the source asks for; SourceUnavailable when it asks for too much in all."""
+        """Add a wait that the source demands; SourceUnavailable when all waits together are too long."""
         self.effort.imposed_s += wait_s or 0.0
         if self.effort.imposed_s > _MAX_IMPOSED_S:
             raise SourceUnavailable(
@@ -335,13 +332,14 @@ def _without_query(path: str) -> str:
 
 
 def _forms_of(key: str) -> list[str]:
-    """Give the key as it may come back: as it is, and as the Authorization header has it."""
+    """Return the forms in which the server may repeat the key: plain, and as in the Authorization header."""
     encoded = [base64.b64encode(text.encode()).decode().rstrip("=") for text in (f"{key}:", key)]
     return [*encoded, key] if key else []
 
 
 def _is_over_limit(response: requests.Response) -> bool:
-    """Whether it is a 429, or GitHub's 403 for the same, which unlike a lack of rights says when to come again."""
+    """Return whether a response is a 429, or GitHub's equivalent 403."""
+    # Unlike a 403 for missing rights, that one contains the time for a retry.
     return response.status_code == 429 or (
         response.status_code == 403
         and ("Retry-After" in response.headers or response.headers.get("X-RateLimit-Remaining") == "0")
@@ -349,13 +347,13 @@ def _is_over_limit(response: requests.Response) -> bool:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """Give the seconds that the server asks for; None for nonsense, and for an instant that has passed by our clock."""
+    """Return the wait in seconds that the server demands; None for an invalid value or a past time."""
     wait_s = _seconds(response.headers.get("Retry-After", ""))
-    return min(wait_s, _RETRY_AFTER_CAP_S) if wait_s > 0 else None  # NaN is no waiting time
+    return min(wait_s, _RETRY_AFTER_CAP_S) if wait_s > 0 else None  # false for NaN
 
 
 def _seconds(text: str) -> float:
-    """Give the seconds from now that a text of either form of Retry-After means; 0 for anything else."""
+    """Return the seconds from now for either form of Retry-After; 0 for any other text."""
     try:
         return float(text)
     except ValueError:

@@ -31,12 +31,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PartLimits:
-    """Where parts are cut. A group is what is held in memory: large enough for the columns, small enough for us.
+    """Limits at which parts are cut. One group of rows is held in memory.
 
-    However long the texts, a part is one that the load accepts (`parquet.Caps`). `size_bytes` is of the file,
-    `expanded_bytes` of its rows before compression. A group has at most `piece_bytes` more than `group_bytes`, which is
-    less than a column may take within 2,048 rows. The writer looks only after each piece, or 1,024 values, whether a
-    page has the megabyte that makes it full; so no page has more than that and one piece.
+    However long the texts, the load accepts a part of these limits (`parquet.Caps`). `size_bytes` is the size of the
+    file, `expanded_bytes` that of its rows before compression. A group has at most `piece_bytes` more than
+    `group_bytes`, which is less than a column may take within 2,048 rows. Only after each piece, or 1,024 values, does
+    the writer check whether a page has reached one megabyte and is full; so no page exceeds that by more than a piece.
     """
 
     rows: int = 100_000
@@ -50,7 +50,7 @@ class PartLimits:
 
 @dataclass(frozen=True, slots=True)
 class Extractor:
-    """What the extract functions work with."""
+    """The adapters of the extract functions."""
 
     lake: Lake
     bus: Bus
@@ -59,7 +59,7 @@ class Extractor:
 
 
 def answer(extractor: Extractor, table: Table, event: TaskEvent) -> None:
-    """Do the task of `table` that an event asks for: its own request, or the completion of its parent's task."""
+    """Run the task of `table` for an event: its own request, or the completion of its parent's task."""
     with log.step(f"extract {table.name}", event.run_id):
         _answer(extractor, table, event)
 
@@ -80,10 +80,10 @@ def _answer(extractor: Extractor, table: Table, event: TaskEvent) -> None:
 
 
 def extract(extractor: Extractor, task: TaskEvent) -> TaskRecord:
-    """Do a task, once: a task that has its record is only announced again.
+    """Run a task once: a task with a record is only announced again.
 
-    Parts that a crashed attempt left are never overwritten: they hold rows of the source, the load takes them, and
-    the record names only the parts of the attempt that finished.
+    Parts of a crashed attempt are never overwritten. They hold rows of the source, and the load accepts them. The
+    record names only the parts of the attempt that finished.
     """
     record = runs.read_record(extractor.lake, task.run_id, task.task_id)
     if record is None:
@@ -159,7 +159,7 @@ def _record_once(lake: Lake, record: TaskRecord) -> TaskRecord:
 
 
 def _parent_rows(lake: Lake, task: TaskEvent, table: Table, columns: tuple[str, ...]) -> Iterator[Row]:
-    """Give columns of the rows that the parent's task of the same run extracted."""
+    """Yield columns of the rows that the parent's task of the same run extracted."""
     record = runs.read_record(lake, task.run_id, str(table.parent))
     if record is None:
         raise TransientError(f"{table.name} of run {task.run_id} was requested before {table.parent} was complete")
@@ -173,10 +173,10 @@ def _parent_rows(lake: Lake, task: TaskEvent, table: Table, columns: tuple[str, 
 
 
 class PartWriter:
-    """Cuts rows into parts: at most `limits.rows` or about `limits.size_bytes` each; one also when there are none.
+    """Cuts rows into parts of at most `limits.rows` or about `limits.size_bytes`; without rows, into one empty part.
 
-    The parts are numbered from `first`; a number that another attempt's part has is left out. Raises ContractBroken
-    for a row that its table's schema cannot hold.
+    The parts are numbered from `first`; a number used by another attempt's part is skipped. Raises ContractBroken for
+    a row that its table's schema cannot hold.
     """
 
     def __init__(
@@ -203,13 +203,13 @@ class PartWriter:
         self._parts: list[Part] = []
 
     def add(self, rows: list[Row]) -> None:
-        """Take rows in; they are in the lake after `close`."""
+        """Add rows; they are in the lake after `close`."""
         self._rows += rows
         while len(self._rows) >= self._limits.batch_rows:
             self._to_arrow()
 
     def close(self) -> list[Part]:
-        """Write what is left, and give the parts."""
+        """Write the remaining rows, and return the parts."""
         if self._rows or not (self._batches or self._part_rows or self._parts):
             self._to_arrow()
         if self._batches:
@@ -264,14 +264,14 @@ class PartWriter:
             try:
                 stored = create_once(self._lake, str(key), self._path)
                 break
-            except ObjectExists:  # of an attempt that did not finish
+            except ObjectExists:  # from an attempt that did not finish
                 continue
         self._parts.append(Part.of(stored, self._part_rows))
         self._part_rows = self._part_bytes = 0
 
 
 def _pieces(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Give the batch in pieces of at most so many bytes, or of one row."""
+    """Yield the batch in pieces of at most `most_bytes`, or of one row."""
     if batch.nbytes <= most_bytes or len(batch) == 1:
         yield batch
         return
@@ -281,7 +281,7 @@ def _pieces(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.RecordBatch]:
 
 
 def read_ahead(items: Iterable[T]) -> Iterator[T]:
-    """Give the items while the next one is fetched in another thread: the network and the CPU work side by side."""
+    """Yield the items while another thread fetches the next one, so that network and CPU work in parallel."""
     fetched: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=2)
     is_abandoned = threading.Event()
 

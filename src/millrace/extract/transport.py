@@ -1,6 +1,6 @@
-"""Connections whose answers have a deadline: from the first byte of the headers to the last one of the body.
+"""Connections whose responses have a deadline, from the first byte of the headers to the last one of the body.
 
-A time-out bounds one wait for bytes, and a server that sends a byte now and then never meets it.
+A time-out limits only one wait for bytes: a server that sends a byte now and then never exceeds it.
 """
 
 import http.client
@@ -16,11 +16,11 @@ Clock = Callable[[], float]
 
 
 class TooSlow(Exception):
-    """The deadline of an answer has passed. No library translates it, since it is none of their errors."""
+    """The deadline of a response has passed. No library translates it, because it is not one of their errors."""
 
 
 def pools(answer_s: float, clock: Clock) -> dict[str, type[HTTPConnectionPool]]:
-    """Return the classes of connection pools, by scheme, whose answers raise TooSlow after `answer_s` seconds."""
+    """Return classes of connection pools by scheme; their responses raise TooSlow after `answer_s` seconds."""
 
     class Response(http.client.HTTPResponse):
         def __init__(self, sock: socket.socket, *given: Any, **named: Any) -> None:
@@ -43,7 +43,7 @@ def pools(answer_s: float, clock: Clock) -> dict[str, type[HTTPConnectionPool]]:
 
 
 class _Until(io.RawIOBase):
-    """Reads a socket until a deadline; between two reads, and while one waits."""
+    """Reads a socket until a deadline, which holds between two reads and during a wait."""
 
     def __init__(self, ends_at: float, clock: Clock, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._ends_at = ends_at
@@ -53,11 +53,11 @@ class _Until(io.RawIOBase):
         self._timeout_s = sock.gettimeout()
 
     def readable(self) -> bool:
-        """It is for reading."""
+        """Return that the stream is readable."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        """Read what has come, or wait for it; raises TooSlow after the deadline."""
+        """Read the received bytes, or wait for some; raise TooSlow after the deadline."""
         left_s = self._ends_at - self._clock()
         if left_s > 0:
             self._sock.settimeout(left_s if self._timeout_s is None else min(left_s, self._timeout_s))
@@ -69,6 +69,6 @@ class _Until(io.RawIOBase):
         raise TooSlow
 
     def close(self) -> None:
-        """Let the socket go."""
+        """Release the socket."""
         self._raw.close()
         super().close()

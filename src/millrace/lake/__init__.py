@@ -14,16 +14,16 @@ CHUNK_BYTES = 1 << 20
 
 
 class ObjectMissing(MillraceError):
-    """No object of that name, or no longer at that generation."""
+    """No object has that name, or it is no longer at that generation."""
 
 
 class ObjectExists(MillraceError):
-    """Somebody else wrote the name first: the platform's 412."""
+    """Another writer wrote the name first: the platform's 412."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectVersion:
-    """One version of one object: what an event names and the ledger remembers."""
+    """One version of one object, as named in events and in the ledger."""
 
     bucket: str
     name: str
@@ -34,8 +34,8 @@ class ObjectVersion:
 class StoredObject:
     """A version with its size and checksum.
 
-    `crc32c` is base64 of the big-endian CRC, as Cloud Storage writes it; None in a listing of a lake that would have
-    to read the content to know it.
+    `crc32c` is base64 of the big-endian CRC, as Cloud Storage writes it. It is None in a listing of a lake that would
+    have to read the content to compute it.
     """
 
     version: ObjectVersion
@@ -44,7 +44,7 @@ class StoredObject:
 
 
 class LakeWriter(Protocol):
-    """One bucket, as far as a collector may use it: it has no right to read or to list."""
+    """One bucket, as a collector may use it: without the right to read or to list."""
 
     bucket: str
 
@@ -59,21 +59,21 @@ class Lake(LakeWriter, Protocol):
     """One bucket. Reads are strongly consistent; a generation never changes its content."""
 
     def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
-        """Give the whole content of a small object; ObjectMissing when there is none at that generation."""
+        """Return the whole content of a small object; ObjectMissing when there is none at that generation."""
 
     def download(self, version: ObjectVersion, to: Path) -> StoredObject:
-        """Put exactly that version's bytes into the file `to`; ObjectMissing when it is gone or replaced."""
+        """Write exactly that version's bytes to the file `to`; ObjectMissing when it is deleted or replaced."""
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Give the newest version of every object whose name starts with `prefix`, in name order."""
+        """Yield the newest version of every object whose name starts with `prefix`, in name order."""
 
 
 def create_once(lake: Lake, name: str, content: bytes | Path) -> StoredObject:
-    """Write an object that must not be there yet; the very same content there already is success.
+    """Write an object that must not exist yet; succeed if it exists with the same content.
 
-    The same is what has the same size and CRC-32C: by no more than that Cloud Storage promises that it kept what was
-    sent, and both contents are ours. So no large content is fetched only to be compared, unless the lake is one that
-    has to read it to know its checksum. Raises ObjectExists when the name holds something else.
+    Contents are the same if size and CRC-32C are equal. Cloud Storage itself guarantees no more than that, and both
+    contents are ours. So no large content is fetched for the comparison, unless the lake has to read it to compute its
+    checksum. Raises ObjectExists when the object has other content.
     """
     try:
         return lake.write(name, content, if_generation=0)
@@ -89,7 +89,7 @@ def create_once(lake: Lake, name: str, content: bytes | Path) -> StoredObject:
 
 
 def checksum(content: bytes | Path) -> str:
-    """Give the CRC-32C of some bytes or of a file's, as Cloud Storage writes it: base64 of the big-endian number."""
+    """Return the CRC-32C of bytes or of a file, as Cloud Storage writes it: base64 of the big-endian number."""
     crc = google_crc32c.Checksum()
     if isinstance(content, bytes):
         crc.update(content)
@@ -101,5 +101,5 @@ def checksum(content: bytes | Path) -> str:
 
 
 def encode(crc: google_crc32c.Checksum) -> str:
-    """Give a checksum as Cloud Storage writes it."""
+    """Return a checksum as Cloud Storage writes it."""
     return base64.b64encode(crc.digest()).decode()

@@ -1,4 +1,4 @@
-"""Our own small objects in the lake, each a JSON object: read back, or named as damaged."""
+"""The pipeline's own small objects in the lake, each a JSON object: read back, or reported as damaged."""
 
 import json
 from collections.abc import Callable
@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 class Damaged(TerminalError):
-    """One of our own objects is empty, cut, or of somebody else: the message names it."""
+    """An object of the pipeline is empty, truncated, or written by another program; the message names it."""
 
 
 def parsed(content: bytes, name: str, make: Callable[[dict[str, Any]], T]) -> T:
-    """Return what `make` makes of an object's fields; Damaged when they are not those that were written."""
+    """Return the result of `make` for an object's fields; Damaged when they are not the fields that were written."""
     try:
         return make(json.loads(content))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

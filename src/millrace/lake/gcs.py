@@ -1,8 +1,9 @@
 """A lake in a Cloud Storage bucket.
 
-Every write carries `ifGenerationMatch`, so the client library may repeat it after a lost answer: at worst the
-repetition finds the first attempt's object and is refused, which callers cannot tell from somebody else's write. They
-need not: `create_once` compares the content, and whoever swaps reads again (a lease recognises its own).
+Every write carries `ifGenerationMatch`, so the client library may retry it after a lost answer. At worst the retry
+finds the first attempt's object and is refused. Callers cannot distinguish that from another writer's object, and need
+not: `create_once` compares the content, and a caller that replaces an object reads it again (a lease recognises its
+own).
 """
 
 from collections.abc import Iterator
@@ -20,17 +21,17 @@ from google.cloud.storage.retry import DEFAULT_RETRY, DEFAULT_RETRY_IF_GENERATIO
 from millrace.errors import ConfigError, MillraceError, TransientError
 from millrace.lake import ObjectExists, ObjectMissing, ObjectVersion, StoredObject, checksum
 
-_UPLOAD_CHUNK_BYTES = 8 << 20  # what a resumable upload holds in memory; a multiple of 256 KiB
+_UPLOAD_CHUNK_BYTES = 8 << 20  # that a resumable upload holds in memory; a multiple of 256 KiB
 _MAX_NAME_BYTES = 1024
 _LISTED = "items(name,generation,size,crc32c),nextPageToken"
 
 
 class GcsLake:
-    """One bucket of Cloud Storage. Calls are repeated by Google's policy until `retry` gives up."""
+    """One bucket of Cloud Storage. Calls are retried by Google's policy until `retry` gives up."""
 
     def __init__(self, client: Client, bucket: str, retry: Retry = DEFAULT_RETRY) -> None:
         self.bucket = bucket
-        client._bucket_metadata_cache = None  # it asks for the bucket in the background: a right that nobody has
+        client._bucket_metadata_cache = None  # it reads the bucket's metadata in the background, which no account may
         self._client = client
         self._bucket = client.bucket(bucket)
         self._retry = retry
@@ -42,13 +43,13 @@ class GcsLake:
 
     @classmethod
     def at(cls, bucket: str) -> Self:
-        """Give the bucket as the surroundings' account sees it, or that of STORAGE_EMULATOR_HOST."""
+        """Return the bucket with the environment's credentials, or from STORAGE_EMULATOR_HOST."""
         return cls(Client(), bucket)
 
     def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
         """Make `content` the newest version; above 8 MiB in a resumable upload, chunk by chunk.
 
-        The service is sent the checksum and refuses other bytes.
+        The service receives the checksum and refuses other bytes.
         """
         blob = self._blob(name)
         crc32c = checksum(content)
@@ -69,21 +70,21 @@ class GcsLake:
         return self._stored(blob, blob.size)
 
     def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
-        """Give the whole content of a small object, as it is stored, and the version that it is."""
+        """Return the whole content of a small object, as it is stored, and its version."""
         blob = self._blob(name, generation)
         with _in_our_terms(self.bucket, name):
             content = blob.download_as_bytes(raw_download=True, checksum="crc32c", retry=self._retry)
         return content, self._stored(blob, len(content))
 
     def download(self, version: ObjectVersion, to: Path) -> StoredObject:
-        """Stream exactly that version into a file; the library compares the checksum on the way."""
+        """Stream exactly that version into a file; the library checks the checksum meanwhile."""
         blob = self._blob(version.name, version.generation)
         with _in_our_terms(self.bucket, version.name), to.open("wb") as target:
             blob.download_to_file(target, raw_download=True, checksum="crc32c", retry=self._retry)
         return self._stored(blob, to.stat().st_size)
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Give the newest version of every object under `prefix`, page by page."""
+        """Yield the newest version of every object under `prefix`, page by page."""
         if prefix and not _is_name(prefix.encode("utf-8", "surrogatepass")):
             return
         with _in_our_terms(self.bucket, prefix, missing=ConfigError):
@@ -107,7 +108,7 @@ def _is_name(encoded: bytes) -> bool:
 
 @contextmanager
 def _in_our_terms(bucket: str, name: str, missing: type[MillraceError] = ObjectMissing) -> Iterator[None]:
-    """Turn what the library raises into what a Lake may raise; a 404 that can only be the bucket's is `missing`."""
+    """Turn the library's errors into those of a Lake; with `missing` ConfigError, a 404 can only be the bucket's."""
     where = f"gs://{bucket}/{name}"
     try:
         yield

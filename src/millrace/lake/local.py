@@ -1,8 +1,8 @@
-"""A lake in a folder: the same promises as a bucket, for a laptop and for tests.
+"""A lake in a folder: the same guarantees as a bucket, for a laptop and for tests.
 
-A file's generation is its ctime in nanoseconds: it changes with every write, also when a person drops a file by hand,
-and unlike the mtime it cannot be copied along. Writers of one folder exclude each other with a file lock; readers
-need none, because a name appears only with its whole content.
+A file's generation is its ctime in nanoseconds. It changes with every write, also when a person drops a file by hand,
+and unlike the mtime it is not copied along. Writers of one folder exclude each other with a file lock. Readers need
+none, because a name appears only with its whole content.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ from filelock import FileLock
 from millrace.lake import CHUNK_BYTES, ObjectExists, ObjectMissing, ObjectVersion, StoredObject, checksum, encode
 
 _HIDDEN = ".lake"  # lock and half-written files; no part of an object's name starts with a dot
-_POLL_S = 0.005  # what is done under the lock takes about as long
-_CLOCK_BACK_NS = 2_000_000_000  # waited out; more is an error that somebody has to see
+_POLL_S = 0.005  # about as long as the work under the lock
+_CLOCK_BACK_NS = 2_000_000_000  # up to this, wait; more is an error that a person has to see
 
 
 class LocalLake:
-    """One bucket as the folder `root`; `finalized` hears of every new version, as a bucket's notification does.
+    """One bucket as the folder `root`; `finalized` is called for every new version, as a bucket's notification is.
 
-    The folder is made at once, unless it is only read.
+    The folder is created at once, unless it is only read.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class LocalLake:
             self._hidden.mkdir(parents=True, exist_ok=True)
 
     def write(self, name: str, content: bytes | Path, if_generation: int) -> StoredObject:
-        """Make `content` the newest version: written aside, then renamed under the lock."""
+        """Make `content` the newest version: write a temporary file, then rename it under the lock."""
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = self._aside(content)
@@ -64,9 +64,9 @@ class LocalLake:
         return stored
 
     def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
-        """Give the whole content of a small object."""
+        """Return the whole content of a small object, and its version."""
         found = 0
-        while found == 0:  # replaced between opening and looking: look at what is there now
+        while found == 0:  # replaced between open and stat: read the new file
             try:
                 with self._path(name).open("rb") as file:
                     found = _open_generation(file)
@@ -78,7 +78,7 @@ class LocalLake:
         return content, StoredObject(ObjectVersion(self.bucket, name, found), len(content), checksum(content))
 
     def download(self, version: ObjectVersion, to: Path) -> StoredObject:
-        """Copy exactly that version; a file that somebody writes to meanwhile is no longer that version."""
+        """Copy exactly that version; a file that changes meanwhile is no longer that version."""
         crc = google_crc32c.Checksum()
         try:
             source = self._path(version.name).open("rb")
@@ -93,9 +93,9 @@ class LocalLake:
         return StoredObject(version, to.stat().st_size, encode(crc))
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Give the newest version of every object under `prefix`, in name order."""
+        """Yield the newest version of every object under `prefix`, in name order."""
         folder = prefix.rpartition("/")[0]
-        with contextlib.suppress(ObjectMissing):  # such a folder cannot be
+        with contextlib.suppress(ObjectMissing):  # no folder can have that name
             yield from self._below(self._path(folder) if folder else self._root, prefix)
 
     def _below(self, folder: Path, prefix: str) -> Iterator[StoredObject]:
@@ -103,7 +103,7 @@ class LocalLake:
             entries = [entry for entry in os.scandir(folder) if is_name(entry.name)]
         except (FileNotFoundError, NotADirectoryError):
             return
-        # "a-b/x" comes before "a/x": a folder's place is that of its name with the slash
+        # "a-b/x" sorts before "a/x": sort a folder by its name with the slash
         for entry in sorted(entries, key=lambda entry: entry.name + "/" * entry.is_dir(follow_symlinks=False)):
             if entry.is_dir(follow_symlinks=False):
                 yield from self._below(Path(entry.path), prefix)
@@ -147,7 +147,7 @@ class LocalLake:
 
 
 def is_name(part: str) -> bool:
-    """Whether a file's name can be part of an object's: not hidden, and UTF-8."""
+    """Return whether a file's name can be part of an object's: not hidden, and UTF-8."""
     return not part.startswith(".") and not any("\ud800" <= mark <= "\udfff" for mark in part)
 
 
@@ -162,9 +162,9 @@ def _require(version: ObjectVersion, found: int) -> None:
 
 
 def _open_generation(file: BinaryIO) -> int:
-    """Give the generation of an open file; 0 when its name has moved on.
+    """Return the generation of an open file; 0 when its name was removed or replaced.
 
-    A file that loses its last name gets a new ctime with that, which may be its successor's to the nanosecond.
+    Losing its last name changes a file's ctime, to what may be exactly its successor's.
     """
     status = os.fstat(file.fileno())
     return status.st_ctime_ns if status.st_nlink else 0
@@ -178,9 +178,10 @@ def _generation(path: Path) -> int:
 
 
 def _advance_ctime(path: Path, beyond: int) -> None:
-    """Touch the file until its ctime differs: two writes within one tick of the kernel's clock would share it.
+    """Touch the file until its ctime is later than `beyond`.
 
-    Before it gets its name, so that no reader ever meets the new content under the old generation.
+    Two writes within one tick of the kernel's clock would share a ctime. Call this before the file gets its name, so
+    that no reader finds the new content under the old generation.
     """
     while (behind_ns := beyond - path.stat().st_ctime_ns) >= 0:
         if behind_ns > _CLOCK_BACK_NS:

@@ -1,4 +1,4 @@
-"""The names of objects: what each one means, parsed from untrusted text and written back.
+"""The names of objects and their meaning, parsed from untrusted text and written back.
 
     raw/<table>/dt=<YYYY-MM-DD>/run=<run_id>/<task_id>-<nnnnn>.parquet     RawPart
     drop/<table>/<any name>.(parquet|ndjson|csv)                           DroppedFile
@@ -12,8 +12,8 @@
     build/requested.json                                                   RequestedKey
     build/artifacts/<number>-<token>/(run_results|manifest).json           ArtifactKey
 
-`str(key)` is the name and `parse` its inverse. Only tables of the registry are names of tables, in `raw/` and `state/`
-only those that are extracted.
+`str(key)` is the name and `parse` its inverse. `<table>` is a table of the registry; in `raw/` and `state/` one that is
+extracted.
 """
 
 import re
@@ -35,7 +35,7 @@ KINDS: dict[str, Kind] = {".parquet": "parquet", ".ndjson": "ndjson", ".csv": "c
 
 @dataclass(frozen=True, slots=True)
 class RawPart:
-    """One part of what a task extracted."""
+    """One part that a task extracted."""
 
     table: str
     day: date
@@ -49,7 +49,7 @@ class RawPart:
 
 @dataclass(frozen=True, slots=True)
 class DroppedFile:
-    """A file that somebody put there to have it loaded."""
+    """A file put under `drop/` to be loaded."""
 
     table: str
     path: str
@@ -57,7 +57,7 @@ class DroppedFile:
 
     @property
     def owner(self) -> tuple[str, str] | None:
-        """The column and the value that its rows have to have; None unless it lies in a folder that belongs to one."""
+        """Return the owner column and its required value in every row; None unless the file is in an owner's folder."""
         column, (folder, in_folder, _) = TABLES[self.table].owner, self.path.partition("/")
         return (column, folder) if column and in_folder else None
 
@@ -67,7 +67,7 @@ class DroppedFile:
 
 @dataclass(frozen=True, slots=True)
 class PlanKey:
-    """What a run set out to do."""
+    """The plan of a run."""
 
     run_id: str
 
@@ -77,7 +77,7 @@ class PlanKey:
 
 @dataclass(frozen=True, slots=True)
 class TaskKey:
-    """What one task of a run did."""
+    """The record of one task of a run."""
 
     run_id: str
     task_id: str
@@ -88,7 +88,7 @@ class TaskKey:
 
 @dataclass(frozen=True, slots=True)
 class FailureKey:
-    """Why the last attempt of a task did not succeed."""
+    """The reason why the last attempt of a task failed."""
 
     run_id: str
     task_id: str
@@ -109,7 +109,7 @@ class FinalKey:
 
 @dataclass(frozen=True, slots=True)
 class CursorKey:
-    """How far the finished runs have read a table."""
+    """The cursor of a table: how far the finished runs have read it."""
 
     table: str
 
@@ -119,7 +119,7 @@ class CursorKey:
 
 @dataclass(frozen=True, slots=True)
 class ComparedKey:
-    """How far the lake and the ledger were compared."""
+    """The result of the last comparison of lake and ledger."""
 
     def __str__(self) -> str:
         return "state/compared.json"
@@ -127,7 +127,7 @@ class ComparedKey:
 
 @dataclass(frozen=True, slots=True)
 class LeaseKey:
-    """Who may build, until when."""
+    """The lease for building: its holder and its end."""
 
     def __str__(self) -> str:
         return "build/lease.json"
@@ -135,7 +135,7 @@ class LeaseKey:
 
 @dataclass(frozen=True, slots=True)
 class RequestedKey:
-    """Through which change a build is wanted."""
+    """The requested build: through which change."""
 
     def __str__(self) -> str:
         return "build/requested.json"
@@ -143,7 +143,7 @@ class RequestedKey:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactKey:
-    """What dbt says of a build: `what` is one of ARTIFACTS."""
+    """An artifact of dbt from a build: `what` is one of ARTIFACTS."""
 
     number: int
     token: int
@@ -177,12 +177,12 @@ _DROP = re.compile(r"drop/([^/]*)/(.*)", re.DOTALL)
 
 
 def started_at(run_id: str) -> datetime:
-    """Return when a run was to start: its id says it. ValueError for what is no moment."""
+    """Return the scheduled start of a run from its id; ValueError when the id is not a time."""
     return datetime.fromisoformat(run_id).astimezone(UTC)
 
 
 def parse(name: str) -> ObjectKey:
-    """Give the meaning of an object's name.
+    """Return the key of an object's name.
 
     Raises BadObject (`unknown_table`, `object_name`) for a name that is none of the forms above.
     """

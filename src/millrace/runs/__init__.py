@@ -1,7 +1,7 @@
-"""The run protocol: what a run set out to do, what each task did, when all of it is loaded, and where the next starts.
+"""The run protocol: the plan of a run, the records of its tasks, its end, and the start of the next run.
 
-No coordinator and no counter: whoever commits a fact (a task record, a ledger row) reads all facts of the run after
-it, and the one that sees them complete writes `final.json`, once. The last to commit always sees everything.
+There is no coordinator and no counter. Each process that commits a fact (a task record, a ledger row) then reads all
+facts of the run, and the one that finds them complete writes `final.json`, once. The last to commit always sees all.
 """
 
 from millrace.runs.completion import Final, fail, finish_if_complete, read_final

@@ -1,4 +1,4 @@
-"""Which build is wanted: `build/requested.json`, raised by loads and read by the build job."""
+"""The requested build in `build/requested.json`: raised by loads, read by the build job."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ _REQUESTED = str(RequestedKey())
 
 
 def request(lake: Lake, load_seq: int, run_id: str | None) -> None:
-    """Ask for a build through at least this load sequence; one that goes further was perhaps asked for already."""
+    """Request a build through at least this load sequence; keep a request that goes further."""
     content = json.dumps({"load_seq": load_seq, "run_id": run_id}, indent=1, sort_keys=True).encode() + b"\n"
     while True:
         try:
@@ -32,8 +32,8 @@ def request(lake: Lake, load_seq: int, run_id: str | None) -> None:
 
 
 def restart(lake: Lake, load_seq: int) -> bool:
-    """Let nobody wait for a load sequence that no ledger has any more, `load_seq` is its newest; whether one did."""
-    with contextlib.suppress(ObjectMissing, ObjectExists):  # a load has just asked for more
+    """Replace a request that is damaged or beyond `load_seq`, the ledger's newest; return whether it was replaced."""
+    with contextlib.suppress(ObjectMissing, ObjectExists):  # a load has just requested a later build
         held, stored = lake.read(_REQUESTED)
         fields = _fields(held)
         if fields is None or fields["load_seq"] > load_seq:
@@ -45,13 +45,13 @@ def restart(lake: Lake, load_seq: int) -> bool:
 
 
 def requested(lake: Lake) -> int | None:
-    """Give the load sequence through which a build is wanted; None when nobody ever asked."""
+    """Return the load sequence through which a build is requested; None when there is no request."""
     asked = _asked(lake)
     return None if asked is None else int(asked["load_seq"])
 
 
 def requested_by(lake: Lake) -> str | None:
-    """Return the run that asked last; None when nobody asked, or when it was no run."""
+    """Return the run of the last request; None without a request, or when it was not made for a run."""
     return (_asked(lake) or {}).get("run_id")
 
 
@@ -63,7 +63,7 @@ def _asked(lake: Lake) -> dict[str, Any] | None:
 
 
 def _fields(content: bytes) -> dict[str, Any] | None:
-    """Return what is asked for; None when that is damaged: the next load asks again."""
+    """Return the request; None when it is damaged: the next load requests again."""
     try:
         return parsed(content, _REQUESTED, lambda fields: fields | {"load_seq": int(fields["load_seq"])})
     except Damaged:

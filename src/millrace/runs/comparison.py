@@ -1,7 +1,7 @@
-"""What the lake holds, against what the ledger knows of it.
+"""Comparison of the objects in the lake with the entries of the ledger.
 
-The ledger is the only memory of what is loaded. Cursors, run records and what a collector has noted are hints: after a
-warehouse was lost, or an older one put back, they still say that everything is there.
+Only the ledger records what is loaded. Cursors, run records and a collector's notes are hints: after a warehouse was
+lost, or an older one was restored, they still count everything as loaded.
 """
 
 import contextlib
@@ -29,9 +29,9 @@ LOADED = ("raw/", "drop/")
 class Comparison:
     """Where the lake and the ledger differ.
 
-    `unknown` are objects that the ledger does not know. `copies` are known, under another version: the lake was copied,
-    moved or restored, which changes generations and no bytes. `lost` are names that the ledger knows and the lake has
-    no more.
+    `unknown` are objects without an entry in the ledger. `copies` have an entry under another version: the lake was
+    copied, moved or restored, which changes generations and no bytes. `lost` are names in the ledger that are no longer
+    in the lake.
     """
 
     unknown: tuple[StoredObject, ...]
@@ -41,10 +41,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What was known when the ledger had all that the lake holds, so that nobody has to compare it all again.
+    """The state in which the ledger had everything in the lake, kept to save a full comparison.
 
-    The ledger knew `load_seq` and `objects`; `dropped` objects lay in `drop/`, the newest of `generation`. Every run up
-    to `run_id` had ended and was acted upon. Unlike the ledger, this is a hint: it is believed for a day.
+    The ledger had `load_seq` and `objects`; `drop/` had `dropped` objects, the newest at `generation`. Every run up to
+    `run_id` had ended and was processed. Unlike the ledger, this is a hint: it is valid for a day.
     """
 
     load_seq: int = 0
@@ -56,7 +56,7 @@ class Compared:
 
 
 def read_compared(lake: Lake) -> Compared:
-    """Return what was noted last; nothing is known where nothing can be read."""
+    """Return the last noted state; an empty one when it is missing or damaged."""
     try:
         return parsed(lake.read(_COMPARED)[0], _COMPARED, _compared)
     except (ObjectMissing, Damaged):
@@ -73,7 +73,7 @@ def _compared(fields: dict[str, Any]) -> Compared:
 
 
 def note_compared(lake: Lake, compared: Compared) -> None:
-    """Note what is known now, unless somebody else does at this moment."""
+    """Write the present state, unless another process writes it at this moment."""
     try:
         generation = lake.read(_COMPARED)[1].version.generation
     except ObjectMissing:
@@ -85,7 +85,7 @@ def note_compared(lake: Lake, compared: Compared) -> None:
 def compare(lake: Lake, entries: Iterable[LedgerEntry], prefixes: Sequence[str] = LOADED) -> Comparison:
     """Compare every object under the prefixes with a ledger.
 
-    Content is read only of names that the ledger has in another version.
+    Content is read only for names that the ledger has under another version.
     """
     by_name: dict[str, list[LedgerEntry]] = {}
     for entry in entries:
@@ -106,7 +106,7 @@ def compare(lake: Lake, entries: Iterable[LedgerEntry], prefixes: Sequence[str] 
 
 
 def _same(lake: Lake, stored: StoredObject, entries: Sequence[LedgerEntry]) -> LedgerEntry | None:
-    """Give the entry of the same bytes under the same name; None when there is none."""
+    """Return the entry with the same bytes under the same name; None when there is none."""
     crc32c = stored.crc32c or _checksum(lake, stored.version)
     return next((entry for entry in reversed(entries) if crc32c and _noted_checksum(lake, entry) == crc32c), None)
 
@@ -120,7 +120,7 @@ def _checksum(lake: Lake, version: ObjectVersion) -> str | None:
 
 
 def _noted_checksum(lake: Lake, entry: LedgerEntry) -> str | None:
-    """Give an object's checksum; of an entry of before version 0.3 the run's record has it."""
+    """Return an entry's checksum; for an entry from before version 0.3, from the run's record."""
     if entry.crc32c is not None:
         return entry.crc32c
     try:

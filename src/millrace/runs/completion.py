@@ -1,4 +1,4 @@
-"""How a run ends: `final.json`, written once, by whoever sees all tasks recorded and all parts loaded."""
+"""The end of a run: `final.json`, written once, when all tasks are recorded and all parts are loaded."""
 
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -24,7 +24,7 @@ class Final:
 
 
 def finish_if_complete(lake: Lake, ledger: Ledger, run_id: str) -> bool:
-    """Write the run's final object if every task is recorded and every part is in the ledger; whether it is there."""
+    """Write the final object if every task is recorded and every part is in the ledger; return whether that holds."""
     records = dict(read_tree(lake, run_id))
     if None in records.values():
         return False
@@ -38,12 +38,12 @@ def finish_if_complete(lake: Lake, ledger: Ledger, run_id: str) -> bool:
 
 
 def fail(lake: Lake, run_id: str, reason: str) -> None:
-    """End a run that will not be complete any more; a run that has ended stays as it ended."""
+    """End as failed a run that cannot become complete; a run that has ended keeps its status."""
     _end(lake, Final(run_id, "failed", reason, (), 0))
 
 
 def read_final(lake: Lake, run_id: str) -> Final | None:
-    """Give how a run ended; None while it has not, Damaged when that cannot be read."""
+    """Return how a run ended; None while it has not. Raises Damaged when that cannot be read."""
     name = str(FinalKey(run_id))
     try:
         return parsed(lake.read(name)[0], name, lambda fields: Final(**fields | {"tasks": tuple(fields["tasks"])}))

@@ -20,8 +20,8 @@ from millrace.warehouse import Ledger
 class Cursor:
     """How much of a table the finished runs have read.
 
-    `counts` maps `<day> <state>` (dated listings) or a value of `by` (the others) to a number of rows. Of a forgotten
-    one nothing is believed but its time: the next run reads everything.
+    `counts` maps `<day> <state>` (dated listings) or a value of `by` (the others) to a number of rows. In a forgotten
+    cursor only the time is valid: the next run reads everything.
     """
 
     since: str | None
@@ -31,9 +31,9 @@ class Cursor:
 
 
 def read_cursor(lake: Lake, table: str, since: str | None, now: datetime | None = None) -> Cursor | None:
-    """Give how far finished runs of the same scope have read a table; None: read everything.
+    """Return the cursor of a table for the same scope; None: read everything.
 
-    One of a time that has not come `now` is of a clock that was ahead, and not followed.
+    A cursor whose time lies too far ahead of `now` was written by a clock that was ahead, and is ignored.
     """
     cursor = held_cursor(lake, table)
     if cursor is None or cursor.since != since or cursor.is_forgotten or _is_ahead(cursor, now):
@@ -42,9 +42,9 @@ def read_cursor(lake: Lake, table: str, since: str | None, now: datetime | None 
 
 
 def held_cursor(lake: Lake, table: str) -> Cursor | None:
-    """Give how far finished runs have read a table, in whatever scope; None when none has.
+    """Return the cursor of a table in any scope; None when there is none.
 
-    One that cannot be read is none: it only saves reading again.
+    An unreadable cursor counts as none: a cursor only saves reading rows again.
     """
     name = str(CursorKey(table))
     try:
@@ -66,10 +66,10 @@ def _cursor(fields: dict[str, Any]) -> Cursor:
 
 
 def forget_cursor(lake: Lake, table: str) -> None:
-    """Let the next run read a table from its beginning; the ends of earlier runs do not bring its cursor back."""
+    """Make the next run read a table from the beginning; the ends of earlier runs do not restore its cursor."""
     name, held = str(CursorKey(table)), held_cursor(lake, table)
     if held is not None:
-        with contextlib.suppress(ObjectMissing, ObjectExists):  # a run has just ended, and knows more
+        with contextlib.suppress(ObjectMissing, ObjectExists):  # a run has just ended and written a newer cursor
             content = to_json(asdict(replace(held, counts={}, is_forgotten=True)))
             lake.write(name, content, if_generation=lake.read(name)[1].version.generation)
 
@@ -79,14 +79,14 @@ def _is_ahead(cursor: Cursor, now: datetime | None) -> bool:
 
 
 def advance_cursors(lake: Lake, ledger: Ledger, run_id: str, clock: Callable[[], datetime] | None = None) -> None:
-    """Let the next runs start where a final run ended; a cursor never goes back to an older run's.
+    """Advance the cursors to where a final run ended; a cursor never goes back to an older run's.
 
-    But one of a time that has not come by `clock` does. The clock is read after the cursor: a process may be suspended
-    for hours, and a time from before would make the cursors that others wrote meanwhile look ahead.
+    The exception is a cursor whose time lies ahead of `clock`. The clock is read after the cursor: a process may be
+    suspended for hours, and with an earlier time the cursors that others wrote meanwhile would seem to lie ahead.
 
-    A table of which a part is not loaded, or in quarantine, keeps its cursor: the next run reads these rows again. The
-    warehouse is asked only when a cursor is behind: every sweep looks, and a warehouse that is woken for nothing costs
-    all the same.
+    A table with a part that is not loaded, or in quarantine, keeps its cursor: the next run reads these rows again. The
+    warehouse is queried only when a cursor is behind, because every sweep calls this, and each wake-up of a warehouse
+    costs money.
     """
     behind = [record for _, record in read_tree(lake, run_id) if record is not None and _is_behind(lake, record, clock)]
     if not behind:
@@ -100,7 +100,7 @@ def advance_cursors(lake: Lake, ledger: Ledger, run_id: str, clock: Callable[[],
 
 
 def _is_behind(lake: Lake, record: TaskRecord, clock: Callable[[], datetime] | None) -> bool:
-    """Whether the table's cursor is older than what this task read."""
+    """Return whether the table's cursor is older than this task's rows, lies ahead of the clock, or is missing."""
     held = held_cursor(lake, record.table)
     return held is None or held.extracted_at < record.extracted_at or _is_ahead(held, clock and clock())
 

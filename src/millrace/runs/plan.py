@@ -1,4 +1,4 @@
-"""What a run set out to do."""
+"""Plans of runs: the order for a run, its plan in the lake, and its start."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,12 +18,12 @@ _MOST_AHEAD = timedelta(hours=1)
 
 
 class PlanMissing(TerminalError):
-    """Nobody started the run: its plan is written before anything else, and never deleted."""
+    """The run was not started: its plan is written before anything else, and never deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What whoever starts a run asks for: its schedule time names it, `since` bounds it."""
+    """A request for a run. Its schedule time determines the run's id, `since` bounds the rows."""
 
     scheduled_at: datetime
     since: date | None = None
@@ -31,10 +31,10 @@ class Order:
 
     @classmethod
     def parse(cls, scheduled_at: str | None, body: bytes, now: datetime | None = None) -> Self:
-        """Read the scheduler's header (none: now) and the JSON body, both of whose fields may be left out.
+        """Read the scheduler's header (none: now) and the JSON body, whose two fields are optional.
 
-        Raises NotAnEvent for anything else, and for a time that is more than an hour ahead of `now` (the clock's): a
-        run of the future would be the newest one until then.
+        Raises NotAnEvent for anything else, and for a time that is more than an hour ahead of `now` (default: the
+        clock's time). A run of the future would be the newest one until then.
         """
         now = now or datetime.now(UTC)
         try:
@@ -58,7 +58,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run set out to do. Its tasks are the tables without a parent; children follow from the registry."""
+    """The plan of a run. Its tasks are the tables without a parent; children follow from the registry."""
 
     run_id: str
     scheduled_at: str
@@ -67,21 +67,21 @@ class Plan:
 
     @property
     def day(self) -> date:
-        """The day under which the run's parts are filed."""
+        """Return the day in the names of the run's parts."""
         return datetime.fromisoformat(self.scheduled_at).date()
 
     def tasks(self) -> list[TaskEvent]:
-        """Give the tasks that a run starts with."""
+        """Return the tasks that a run starts with."""
         return [TaskEvent(self.run_id, table.name, table.name) for table in children_of(None)]
 
 
 def run_id_of(scheduled_at: datetime) -> str:
-    """Return the id of the run of a schedule time (UTC): the time to the second."""
+    """Return the id of a run from its schedule time (UTC): the time to the second."""
     return f"{scheduled_at.year:04}{scheduled_at:%m%dT%H%M%SZ}"
 
 
 def start(lake: Lake, bus: Bus, order: Order) -> Plan:
-    """Start the run of a schedule time; the same time again requests the tasks of the same run again."""
+    """Start the run of a schedule time; repeated with the same time, request the tasks of the same run again."""
     moment = order.scheduled_at.replace(microsecond=0)
     since = str(order.since) if order.since else None
     plan = Plan(run_id_of(moment), moment.isoformat(), since, order.full_refresh)
@@ -97,7 +97,7 @@ def start(lake: Lake, bus: Bus, order: Order) -> Plan:
 
 
 def read_plan(lake: Lake, run_id: str) -> Plan:
-    """Give a run's plan; PlanMissing when there is none, Damaged when it cannot be read."""
+    """Return a run's plan; PlanMissing when there is none, Damaged when it cannot be read."""
     name = str(PlanKey(run_id))
     try:
         return parsed(lake.read(name)[0], name, lambda fields: Plan(**fields))

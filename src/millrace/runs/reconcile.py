@@ -1,4 +1,4 @@
-"""Add up a run: every row the source has is in the warehouse, in quarantine, or named as missing. And add up usage."""
+"""Reconciliation: every source row is in the warehouse, in quarantine, or reported as missing; and sums of usage."""
 
 import contextlib
 from collections.abc import Callable
@@ -19,10 +19,11 @@ from millrace.warehouse import Ledger, LedgerEntry
 class Reconciliation:
     """One table of one run, in rows.
 
-    The source has `source_total`; `known` of them were not read, because its counts show no change since the last
-    run. The others were `written` to the lake, a few of them twice when a list moved while it was read. Of what was
-    written the load `inserted`, `updated`, found `unchanged` or `superseded`; what it could not load is `quarantined`,
-    what it did not see is `missing`. With `is_overtaken` a run that read later was loaded before: it superseded rows.
+    The source has `source_total` rows; `known` of them were not read, because its counts show no change since the last
+    run. The others were `written` to the lake, a few of them twice when a list moved while it was read. The load
+    `inserted` or `updated` written rows, or found them `unchanged` or `superseded`. Rows in parts that it could not
+    load are `quarantined`, rows in parts without a ledger entry are `missing`. With `is_overtaken`, a run that read
+    later was loaded earlier and superseded rows.
     """
 
     table: str
@@ -41,35 +42,36 @@ class Reconciliation:
 
     @property
     def extracted(self) -> int:
-        """The rows of the source that this run read."""
+        """Return the number of source rows that this run read."""
         return self.source_total - self.known
 
     @property
     def older(self) -> int:
-        """The rows that lost against a stored one although they were read just now; not those that were read twice."""
+        """Return the number of just-read rows superseded by stored ones; rows that were read twice do not count."""
         return 0 if self.is_overtaken else max(0, self.superseded - max(0, self.written - self.extracted))
 
     @property
     def is_balanced(self) -> bool:
-        """Whether every row is accounted for, none is set aside, and none is older than what is stored."""
+        """Return whether every row is accounted for, none is in quarantine, and none is older than its stored row."""
         loaded = self.inserted + self.updated + self.unchanged + self.superseded
         is_whole = self.written >= self.extracted and loaded == self.written
         return is_whole and not (self.quarantined or self.missing or self.older)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the line for a program."""
+        """Return the line as fields of a JSON object."""
         return asdict(self) | {"older": self.older, "balanced": self.is_balanced}
 
 
 def reconcile(
     lake: Lake, ledger: Ledger, run_id: str, count: Callable[[Table], int] | None = None
 ) -> list[Reconciliation]:
-    """Give a line for each table whose task is recorded, in the order of the run.
+    """Return a line for each table whose task is recorded, in the order of the run.
 
-    With `count`, which gives the rows of a raw table, known rows that the warehouse cannot have count as missing.
+    With `count`, which returns the number of rows of a raw table, known rows that the warehouse cannot have count as
+    missing.
 
-    By the ledger as it is, what was loaded from quarantine since is still quarantined; `quarantine.settled` gives a
-    ledger that sees through to it.
+    Parts that were loaded from quarantine later still count as quarantined. Pass the ledger through
+    `quarantine.settled` to count them as loaded.
     """
     loads = {entry.version: entry for entry in ledger.loads_of(run_id)}
     records = [record for _, record in runs.read_tree(lake, run_id) if record is not None]
@@ -81,7 +83,7 @@ def reconcile(
 
 
 def _is_overtaken(lake: Lake, record: TaskRecord) -> bool:
-    """Return whether another run has read the table later than this one, at a time that has come."""
+    """Return whether another run has read the table later than this one, at a time that is not in the future."""
     now, read_at = datetime.now(UTC), datetime.fromisoformat(record.extracted_at)
     ends = f"/tasks/{record.task_id}.json"
     names = [stored.version.name for stored in lake.list("runs/") if stored.version.name.endswith(ends)]
@@ -94,7 +96,7 @@ def _is_overtaken(lake: Lake, record: TaskRecord) -> bool:
 
 
 def unfinished(lake: Lake, run_id: str) -> list[str]:
-    """Give the tasks of a run that have no record."""
+    """Return the tasks of a run that have no record."""
     return [task_id for task_id, record in runs.read_tree(lake, run_id) if record is None]
 
 
@@ -125,9 +127,9 @@ def _line(
 
 @dataclass(frozen=True, slots=True)
 class UsageLine:
-    """What one relation says of all usage; the marts have to say what the events do, and the events what is loaded.
+    """The totals of all usage in one relation; the marts must agree with the events, and the events with the load.
 
-    `events` is the number of different events, for the marts that of responses and prompts.
+    `events` is the number of different events; for the marts, the number of responses and prompts.
     """
 
     name: str
@@ -136,12 +138,12 @@ class UsageLine:
     cost_usd: Decimal
 
     def agrees_with(self, other: Self) -> bool:
-        """Whether both say the same."""
+        """Return whether both have the same totals."""
         return (self.events, self.tokens, self.cost_usd) == (other.events, other.tokens, other.cost_usd)
 
 
 USAGE_MARTS = ("usage_daily", "usage_session", "usage_project", "usage_provider_day")
-"""Those that hold all events, prompts too. usage_model_day holds the responses: see the test usage_marts_add_up."""
+"""The marts of all events, prompts too. usage_model_day holds responses only: see the test usage_marts_add_up."""
 _FACT = """
     SELECT 'usage_events', count(*), coalesce(sum(total_tokens), 0), coalesce(sum(cost_usd), 0)
     FROM mart.usage_events"""
@@ -155,6 +157,6 @@ _LOADED = """
 
 
 def reconcile_usage(query: Callable[[str], list[tuple[Any, ...]]]) -> tuple[int, list[UsageLine]]:
-    """Give how many events are loaded, and what the fact and each mart make of them: the fact first."""
+    """Return the number of loaded events, then the totals of the fact and of each mart, the fact first."""
     lines = [UsageLine(*query(sql)[0]) for sql in (_FACT, *(_MART.format(mart) for mart in USAGE_MARTS))]
     return int(query(_LOADED)[0][0]), lines

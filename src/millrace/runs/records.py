@@ -1,4 +1,4 @@
-"""What each task of a run did, and why the last attempt of one failed."""
+"""Records of a run's tasks, and the reasons of failed attempts."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -23,20 +23,20 @@ class Part:
 
     @classmethod
     def of(cls, stored: StoredObject, rows: int) -> Self:
-        """Note a written object."""
+        """Return the part for a written object."""
         return cls(stored.version.name, stored.version.generation, stored.size_bytes, stored.crc32c, rows)
 
     def version(self, bucket: str) -> ObjectVersion:
-        """Give the object's version as the ledger knows it."""
+        """Return the object's version as in the ledger."""
         return ObjectVersion(bucket, self.name, self.generation)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """What one task did: the rows the source has, the parts that hold them, and what they cost.
+    """The record of one task: the rows of the source, the parts that hold them, and the requests they cost.
 
-    `source_total` rows are in the source (within `since`): `known` of them were not read again, because the source's
-    counts show no change since the last run; the others are in the parts, `repeated` of them under another row's key.
+    `source_total` rows are in the source (within `since`). `known` of them were not read again, because the source's
+    counts show no change since the last run. The others are in the parts, `repeated` of them under another row's key.
     """
 
     run_id: str
@@ -60,12 +60,12 @@ class TaskRecord:
     counts: Mapping[str, int]
 
     def to_json(self) -> bytes:
-        """Give the record as an object's content."""
+        """Return the record as an object's content."""
         return to_json(asdict(self))
 
     @classmethod
     def parse(cls, content: bytes, name: str) -> "TaskRecord":
-        """Read it back; Damaged, which says the object's name, when it is none."""
+        """Read a record; Damaged, with the object's name, when it is not one."""
 
         def make(fields: dict[str, Any]) -> "TaskRecord":
             parts = tuple(Part(**part) for part in fields["parts"])
@@ -75,7 +75,7 @@ class TaskRecord:
 
 
 def read_record(lake: Lake, run_id: str, task_id: str) -> TaskRecord | None:
-    """Give what a task did; None while it is not done. Damaged when its record cannot be read."""
+    """Return the record of a task; None while it is not done. Raises Damaged when it cannot be read."""
     name = str(TaskKey(run_id, task_id))
     try:
         return TaskRecord.parse(lake.read(name)[0], name)
@@ -85,7 +85,7 @@ def read_record(lake: Lake, run_id: str, task_id: str) -> TaskRecord | None:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the last attempt of a task did not succeed."""
+    """The reason why the last attempt of a task failed."""
 
     task_id: str
     kind: str
@@ -94,7 +94,7 @@ class Failure:
 
 
 def note_failure(lake: Lake, run_id: str, failure: Failure) -> None:
-    """Keep why an attempt failed, for whoever asks why a run does not end; the last attempt's reason stays."""
+    """Write why an attempt failed, to explain why a run does not end; the last attempt's reason stays."""
     name = str(FailureKey(run_id, failure.task_id))
     try:
         generation = lake.read(name)[1].version.generation
@@ -105,7 +105,7 @@ def note_failure(lake: Lake, run_id: str, failure: Failure) -> None:
 
 
 def read_failure(lake: Lake, run_id: str, task_id: str) -> Failure | None:
-    """Give why the last attempt of a task failed; None when none did, or nobody can read why."""
+    """Return why the last attempt of a task failed; None when none failed, or when the reason cannot be read."""
     name = str(FailureKey(run_id, task_id))
     try:
         return parsed(lake.read(name)[0], name, lambda fields: Failure(**fields))
@@ -114,7 +114,7 @@ def read_failure(lake: Lake, run_id: str, task_id: str) -> Failure | None:
 
 
 def read_tree(lake: Lake, run_id: str) -> Iterator[tuple[str, TaskRecord | None]]:
-    """Give every task that the plan and the finished tasks name, with its record as far as there is one."""
+    """Yield every task that the plan and the finished tasks name, with its record or None."""
     waiting = [task.task_id for task in read_plan(lake, run_id).tasks()]
     while waiting:
         task_id = waiting.pop(0)

@@ -4,7 +4,7 @@ The *bulk* plan reads `Table.bulk`: in order where the source keeps one, else by
 `Table.plain`: one list for each row of the parent table. Both end only when the number of different keys is the
 source's own number.
 
-An incremental reading leaves out what a finished run has read and what the source's counts show to be unchanged.
+An incremental reading leaves out rows that a finished run has read and that are unchanged by the source's counts.
 """
 
 from bisect import bisect_left
@@ -27,11 +27,10 @@ Parents = Callable[[tuple[str, ...]], Iterable[Row]]
 
 @dataclass(slots=True)
 class Listing:
-    """One reading of one table. Iterate `rows`, then ask what it was.
+    """One reading of one table. Iterate `rows`, then read the other fields.
 
-    `source_total` is the number of rows the source has in the scope, `known` how many of them were not read because
-    the counts show no change, `repeated` how many repeat another row's key. `parents` gives the named columns of the
-    parent table's rows.
+    `source_total` is the number of source rows in the scope. `known` of them were not read because the counts show no
+    change; `repeated` of them repeat another row's key. `parents` returns the named columns of the parent table's rows.
     """
 
     client: SourceClient
@@ -47,7 +46,7 @@ class Listing:
     counts: Counter[str] = field(default_factory=Counter)
 
     def rows(self) -> Iterator[list[Row]]:
-        """Give the rows, some at a time; when it ends, they were all there."""
+        """Yield the rows in batches; when it ends without an error, the listing is complete."""
         is_started = False
         try:
             for rows in self._bulk():
@@ -132,7 +131,7 @@ class Listing:
 def _first_changed_day(
     cursor: Cursor, table: Table, listing: Numbered, totals: Totals, since: date | None
 ) -> date | None:
-    """Give the latest day before which the source's counts are the cursor's, at least the lookback ago.
+    """Return the latest day before which the source's counts equal the cursor's, at least the lookback ago.
 
     None (or `since`): even the oldest rows may have changed, so everything is read.
     """

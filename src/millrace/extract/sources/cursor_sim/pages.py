@@ -1,4 +1,4 @@
-"""One pass over one list of the source, page by page: what comes is checked against its contract here."""
+"""One pass over one list of the source, page by page; each response is checked against its contract."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -11,14 +11,14 @@ from millrace.extract.http_client import SourceClient
 from millrace.tables import Numbered, PerParent
 
 Parameters = Mapping[str, str | int]
-BEGINNING = date(2005, 1, 1)  # nothing a git host dates is older than git
-_ARRAY_PAGE_SIZE = 100  # the contract's maximum: a larger one is cut down without a word
+BEGINNING = date(2005, 1, 1)  # no date of a git host is older than git
+_ARRAY_PAGE_SIZE = 100  # the contract's maximum: the server silently reduces a larger one
 
 
 def passes(
     client: SourceClient, listing: Numbered, parameters: Parameters, first: Page | None = None
 ) -> Callable[[], Iterator[Page]]:
-    """Give what starts a pass over a numbered listing; the first pass may begin with a page that is at hand."""
+    """Return a function that starts a pass over a numbered listing; its first pass may begin with the page `first`."""
     at_hand = [first] if first is not None else []
 
     def new_pass() -> Iterator[Page]:
@@ -35,7 +35,7 @@ def passes(
 
 
 def numbered_page(client: SourceClient, listing: Numbered, parameters: Parameters, number: int = 1) -> Page:
-    """Ask for one page of a numbered listing; a page size among the parameters wins over the listing's own."""
+    """Request one page of a numbered listing; a page size in `parameters` overrides the listing's own."""
     asked = {listing.size_parameter: listing.page_size, "page": number} | dict(parameters)
     body = client.get(listing.path, asked).body
     total = _at(listing, body, listing.total)
@@ -47,9 +47,9 @@ def numbered_page(client: SourceClient, listing: Numbered, parameters: Parameter
 def array_passes(
     client: SourceClient, listing: PerParent, path: str, expected: int | None
 ) -> Callable[[], Iterator[Page]]:
-    """Give what starts a pass over a paged raw array: by the server's links, else by number until there is no more.
+    """Return a function that starts a pass over a paged raw array: by the server's links, else by page number.
 
-    `expected` may be too small by now; the total of a page is never less than what the pass has given.
+    `expected` may be too small by now; the total of a page is never less than the rows that the pass has yielded.
     """
 
     def new_pass() -> Iterator[Page]:
@@ -81,21 +81,21 @@ def _array_page(listing: PerParent, number: int) -> dict[str, str | int]:
 
 
 def array(path: str, body: object) -> list[Row]:
-    """Check that a body is an array of objects."""
+    """Return a body as rows; ContractBroken unless it is an array of objects."""
     if not isinstance(body, list):
         raise ContractBroken(f"{path}: an array was expected, {_kind(body)} came")
     return _rows(path, body)
 
 
 def from_day(listing: Numbered, day: date | None) -> dict[str, str | int]:
-    """Give the parameter that leaves out what is older than `day` (None: nothing may be left out)."""
+    """Return the parameter that leaves out rows older than `day` (None: no row may be left out)."""
     if listing.since is None or (day is None and not listing.is_narrow):
         return {}
     return {listing.since: str(day or BEGINNING)}
 
 
 def filled(path: str, parent: Row) -> str:
-    """Put the parent's values into a path, so that none of them can leave its place in it."""
+    """Put the parent's values into a path; no value can change the path around it."""
     values = {}
     for name in placeholders(path):
         text = str(parent[name])
@@ -106,12 +106,12 @@ def filled(path: str, parent: Row) -> str:
 
 
 def placeholders(path: str) -> tuple[str, ...]:
-    """Give the names in braces."""
+    """Return the names in braces."""
     return tuple(part.partition("}")[0] for part in path.split("{")[1:])
 
 
 def utc_day(value: object) -> str:
-    """Give the UTC day of an RFC 3339 text as YYYY-MM-DD; `unknown` for anything else."""
+    """Return the UTC day of an RFC 3339 text as YYYY-MM-DD; `unknown` for anything else."""
     if not isinstance(value, str):
         return "unknown"
     try:

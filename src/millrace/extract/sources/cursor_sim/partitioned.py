@@ -1,9 +1,9 @@
-"""A listing that is reshuffled on every request, read as lists that are not.
+"""A listing that is reshuffled on every request, read as several stable lists.
 
-There is one list for each value of the listing's `by` column: each author, each reviewer. Values come from the team's
-members and from the rows themselves. Rows that have no value at all are found by windows of days, where the listing
-has dates, else by reading the whole list until it is complete. A row belongs to the list of its value and to no
-other, so nothing has to be remembered to tell whether it came before.
+There is one list for each value of the listing's `by` column: each author, each reviewer. The values are the team's
+members and those found in the rows. Rows without a value are found by windows of days, where the listing has dates,
+else by reading the whole list until it is complete. A row belongs to the list of its value and to no other, so no keys
+have to be kept to detect a row that was read before.
 """
 
 from collections import Counter
@@ -18,12 +18,12 @@ from millrace.extract.sources.cursor_sim.pages import Parameters
 from millrace.tables import Numbered, Table
 
 MEMBERS = "/teams/members"
-_ROUNDS = 4  # of looking for what appeared while the lists were read
-_SAMPLED_PAGES = 5  # of a dated listing, to find values that nobody named
+_ROUNDS = 4  # of searching for rows that appeared while the lists were read
+_SAMPLED_PAGES = 5  # of a dated listing, to find unlisted values
 
 
 class Totals:
-    """How many rows a dated listing has from a day on, each asked for once."""
+    """The numbers of rows of a dated listing from a day on, each requested once."""
 
     def __init__(self, client: SourceClient, listing: Numbered) -> None:
         self._client = client
@@ -41,16 +41,16 @@ class Totals:
 
 
 def count_key(listing: Numbered, row: Row) -> str:
-    """Give under what a row is counted: `<day> <state>` where the listing has them."""
+    """Return the key under which a row is counted: `<day> <state>` where the listing has them."""
     day = pages.utc_day(row.get(listing.dated)) if listing.dated else ""
     return f"{day} {row.get('state')}" if listing.states else f"{day} " if listing.dated else ""
 
 
 class ByValue:
-    """One reading of such a listing; after `rows`, `counts` holds what each value has (see `count_key`).
+    """One reading of such a listing; after `rows`, `counts` holds the counts of each value (see `count_key`).
 
-    `known` are the counts of values that a finished run has read: a value that still has as many is not read again,
-    and stays out of `read`.
+    `known` are the counts of values that a finished run has read. A value with an unchanged count is not read again and
+    not in `read`.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ByValue:
         self._expected: dict[str, None] = {}
 
     def rows(self) -> Iterator[list[Row]]:
-        """Give the rows; raises Incomplete when the source never settles."""
+        """Yield the rows; raise Incomplete when the counts still differ after all rounds."""
         first = self._page({})
         if not self.counts and first.total is not None and first.total <= len(first.rows):
             yield from self._single_page(first)
@@ -81,7 +81,7 @@ class ByValue:
             self.total = first.total or 0
             if self._found() == self.total:
                 return
-            self.without.clear()  # a value of one of them may be named in this round
+            self.without.clear()  # this round may find the value of one of them
             self._expect(first.rows)
             yield from self._round()
             first = self._page({})
@@ -102,7 +102,7 @@ class ByValue:
         self.read.update(self.counts)
 
     def _round(self) -> Iterator[list[Row]]:
-        """Read the list of every value, then of values that nobody named, then the rows without one."""
+        """Read the list of every listed value, then of values found in rows, then the rows without a value."""
         asked: set[str] = set()
         self._expect([{self._column: value} for value in [*self.counts, *self._members()]])
         while True:
@@ -133,7 +133,7 @@ class ByValue:
         self.repeated += repeated
 
     def _is_more_to_ask(self, asked: set[str]) -> bool:
-        """Look through the listing for values that no list was asked for; whether there are any."""
+        """Search the listing for values whose list was not read; return whether there are any."""
         for number, page in enumerate(pages.passes(self._client, self._listing, self._everything)()):
             self._expect(page.rows)
             if not self._expected.keys() <= asked:
@@ -159,7 +159,7 @@ class ByValue:
                 yield from self._read_days(day, day, day + timedelta(days=1))
 
     def _windows(self, first: date, end: date) -> Iterator[list[Row]]:
-        """Read windows of days, each as long as one page should hold."""
+        """Read windows of days, each short enough to fit into one page."""
         found = self._found_by_day()
         share = (self.total - self._found()) / max(1, len(found))
         likely = {date.fromisoformat(day): number + share for day, number in found.items() if day[:1].isdigit()}
@@ -173,7 +173,7 @@ class ByValue:
             first = last + timedelta(days=1)
 
     def _short_days(self, totals: Totals, found: Counter[str], first: date, last: date) -> Iterator[date]:
-        """Find the days of which rows are missing: the source's windows leave out the last second of their end day."""
+        """Yield the days with missing rows: the source's windows leave out the last second of their end day."""
         after = last + timedelta(days=1)
         here = sum(number for day, number in found.items() if str(first) <= day <= str(last))
         if totals.since(first) - totals.since(after) == here:
@@ -242,7 +242,7 @@ class ByValue:
 
 
 def _reach(first: date, end: date, likely: dict[date, float], page_size: int) -> date:
-    """Give the last day up to which a window from `first` should fit into one page."""
+    """Return the last day of a window from `first` that should fit into one page."""
     rows = 0.0
     for day in sorted(day for day in likely if day >= first):
         rows += likely[day]
