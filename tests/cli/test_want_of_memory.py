@@ -1,4 +1,4 @@
-"""What the machine has too little of ends a command in one line, wherever it is met."""
+"""A shortage of memory, disk or file handles ends a command with one line, wherever it occurs."""
 
 import pytest
 
