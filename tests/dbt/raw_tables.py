@@ -31,7 +31,7 @@ _LEDGER = pa.schema(
 
 
 def make_warehouse(path: Path, rows: Rows) -> Path:
-    """Create the file: the registry's raw tables, the log of builds, and a ledger up to AS_OF of all tables with rows."""
+    """Create the file: the registry's raw tables, the log of builds, and a ledger up to AS_OF of tables with rows."""
     ledger = [
         {"bucket": "lake", "name": name, "generation": 1, "table_name": name, "extracted_at": AS_OF}
         for name, given in rows.items()
@@ -217,6 +217,6 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema,
 
 
 def raw_schema(table: Table) -> pa.Schema:
-    """Return the table's Parquet schema as raw keeps it: naive instants, and the change sequence as a further column."""
+    """Return the table's Parquet schema as raw keeps it: naive instants, and the change sequence as a last column."""
     fields = [field.with_type(_NAIVE) if field.type == INSTANT else field for field in table.schema]
     return pa.schema([*fields, pa.field(LOAD_SEQ, pa.int64())])

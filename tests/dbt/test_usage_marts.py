@@ -118,7 +118,7 @@ def told(**changed: object) -> Telling:
 @example([[told()], [told(occurred_at=NEVER)]])  # can no longer be counted
 @example([[told(**NOTHING)], [told(occurred_at=NEVER, **NOTHING)]])  # the same event, with little known of it
 @example([[told()], [told(occurred_at=NEVER)], [told()]])  # and can again
-@example([[told()], [told(collector_id="c2", session_id="s2", occurred_at=EARLIER)]])  # another machine has it more exactly
+@example([[told()], [told(collector_id="c2", session_id="s2", occurred_at=EARLIER)]])  # another machine has it exactly
 @example(
     [  # the machine with the earliest report can no longer count it: the other's session has counted all the time
         [told(), told(collector_id="c2", session_id="s2", occurred_at=EARLIER)],

@@ -1,4 +1,4 @@
-"""Creating an existing object: equal and different content are told apart without reading either again."""
+"""Creating an existing object distinguishes equal from different content without reading either again."""
 
 from collections.abc import Iterator
 from dataclasses import replace

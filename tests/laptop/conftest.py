@@ -57,7 +57,7 @@ def _reused(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def fresh(_reused: Path) -> Path:
-    """An empty data directory, except for the dbt project parsed for the test before, which is reused at the same path."""
+    """An empty data directory, except for the dbt project parsed for an earlier test, reused at the same path."""
     parsed = _reused / "dbt" / "partial_parse.msgpack"
     content = parsed.read_bytes() if parsed.exists() else None
     shutil.rmtree(_reused)

@@ -118,7 +118,7 @@ def test_a_file_in_quarantine_is_listed_shown_and_discarded(place: Path) -> None
 
 @pytest.fixture
 def quarantined(place: Path) -> str:
-    """Quarantine the reviews part of the last run, and return the id by which the list names it."""
+    """Quarantine the reviews part of the last run, and return the id of the run."""
     lake, kept = LocalLake(place / "lake", "lake"), LocalLake(place / "quarantine", "quarantine")
     part = next(stored for stored in lake.list("raw/reviews/"))
     name = handler.quarantine_name(part.version)
