@@ -91,7 +91,7 @@ def _logging_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def snowflake_at() -> Iterator[str]:
-    """Return the address of the Snowflake emulator."""
+    """Yield the address of the Snowflake emulator."""
     with snowflake.serving() as where:
         yield where
 

@@ -112,7 +112,7 @@ class World:
         return load_seq
 
     def dbt(self, number: int, retry_of: int | None) -> Build:
-        """Build one mart: the newest load that it was built from."""
+        """Build one mart, which holds the newest load sequence."""
         assert not self.is_building, "two builds at a time"
         self.is_building = True
         self.story.append("start")

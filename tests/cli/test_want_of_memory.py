@@ -1,4 +1,4 @@
-"""A shortage of memory, disk or file handles ends a command with one line, wherever it occurs."""
+"""A shortage of memory or threads ends a command with one line, wherever it occurs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Our additions to the storage emulator: pages, and events that are repeated until a function accepts them."""
+"""Our additions to the storage emulator: pages, and events that are delivered again until a function accepts them."""
 
 import threading
 import time

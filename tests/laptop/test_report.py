@@ -1,4 +1,4 @@
-"""A run's report lists the values that cannot be shown, and the next step."""
+"""The report of a run names data that cannot be read, and the next step."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The functions in this process receive the same events as on Google Cloud."""
+"""The functions in this process receive the events that they would receive on Google Cloud."""
 
 import json
 from collections.abc import Iterator

@@ -44,7 +44,7 @@ def check(world: World, expected: Expected | None) -> None:
 
 
 def check_after_disturbance(world: World, expected: Tables) -> None:
-    """Check that the machine's lost data is there again, by any way."""
+    """Check that everything the machine lost is there again, by whatever way."""
     check_rows(world, expected)
     known = {name for (name,) in world.engine.query("SELECT name FROM meta.loads")}
     held = [stored.version.name for prefix in ("raw/", "drop/") for stored in world.raw_lake.list(prefix)]

@@ -61,7 +61,7 @@ def run(
 
 
 def compare_all(one: Engine, other: Engine) -> list[Compared]:
-    """Compare the raw tables, two intermediate layers, and every mart."""
+    """Compare the raw tables, the models of _BETWEEN, and every mart."""
     raw = [
         compare(f"raw.{name}", table.key, one.rows(f"raw.{name}"), other.rows(f"raw.{name}"), without=[LOAD_SEQ])
         for name, table in TABLES.items()
