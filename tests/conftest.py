@@ -1,4 +1,4 @@
-"""The lane of every test, and what tests of several folders need.
+"""The lane of every test, and fixtures that several folders need.
 
 `make check` runs the fast tests, `make test` the slow ones as well, `make prove` the proofs.
 """
@@ -18,8 +18,8 @@ from emulators import snowflake
 
 TESTS = Path(__file__).parent
 LANES = ("proof", "slow", "fast")
-# A folder's lane; the marker of a module or a test wins over it. The folders that take longest come first: with
-# several processes they start first.
+# A folder's lane; the marker of a module or a test overrides it. The slowest folders are listed first: with several
+# processes they start first.
 FOLDERS = {
     "api": "slow",
     "page": "slow",
@@ -36,11 +36,11 @@ FOLDERS = {
     "deploy": "slow",
     "": "fast",
 }
-# Folders whose tests share what takes long to make: one process runs them all. Elsewhere one runs those of a file.
+# Folders whose tests share slow fixtures: one process runs them all. Elsewhere one process runs the tests of a file.
 SHARED = ("api", "deploy/packages", "deploy/terraform", "page", "proofs/parity", "status")
 
 
-# What a shell runs in the background, or under nohup, ignores these signals, and so would the processes of the tests.
+# A shell's background commands, or those under nohup, ignore these signals, and so would the processes of the tests.
 for _ignored in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(_ignored) is signal.SIG_IGN:
         signal.signal(_ignored, lambda signum, frame: None)
@@ -81,7 +81,7 @@ def folder_of(item: pytest.Item) -> str:
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
-    """Undo `log.start`, which sets up the process of a deployment: the next test is another one."""
+    """Undo `log.start`, which sets up the process of a deployment; the next test starts without it."""
     logger, hook = logging.getLogger("millrace"), sys.excepthook
     before = logger.handlers[:], logger.level, logger.propagate
     yield
@@ -91,13 +91,13 @@ def _logging_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def snowflake_at() -> Iterator[str]:
-    """Return the address of the emulator of Snowflake."""
+    """Yield the address of the Snowflake emulator."""
     with snowflake.serving() as where:
         yield where
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _warm(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
-    """Have commands that start warm share what dbt parsed, between all workers."""
+    """Set the folder of the parsed dbt project, which warm commands of all workers share."""
     own = tmp_path_factory.getbasetemp()
     warm.parsed_folder = own if worker_id == "master" else own.parent

@@ -1,4 +1,4 @@
-"""Rows as JSON gives them become an Arrow batch, strictly and without loss."""
+"""JSON rows become an Arrow batch, strictly and without loss."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""A setting that is missing or wrong is said by its name, before anything starts, and never shows the key."""
+"""A setting that is missing or wrong is reported by its name, before anything starts, and never with the key."""
 
 import re
 import time
@@ -29,7 +29,7 @@ READERS = (ExtractConfig.from_env, LoadConfig.from_env, BuildConfig.from_env)
 
 @pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch) -> Configure:
-    """Sets exactly the complete settings with these changes."""
+    """Return a function that sets exactly the complete settings with these changes."""
 
     def configured(**changed: str) -> None:
         for name in re.findall(r"MILLRACE_[A-Z_]+", Path(config.__file__).read_text()):

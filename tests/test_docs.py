@@ -1,4 +1,4 @@
-"""The documents say what is true: every command, option, path, setting and object name in them exists."""
+"""The documents are correct: every command, option, path, setting and object name in them exists."""
 
 import re
 import subprocess
@@ -53,7 +53,7 @@ def test_every_path_and_link_of_a_page_exists(page: Path) -> None:
 
 
 def test_every_command_of_a_page_is_one_that_parses() -> None:
-    """Also a bare `--option` beside a command has to be one of that command's line."""
+    """A bare `--option` beside a command must be an option of that command, too."""
     offenders = []
     for page in PAGES:
         for found in re.findall(
@@ -74,7 +74,7 @@ def test_every_command_of_a_page_is_one_that_parses() -> None:
 
 
 def code_of(page: Path) -> str:
-    """Return what a page shows as code, a piece a line."""
+    """Return the parts of a page that it shows as code, one per line."""
     words = page.read_text()
     blocks = re.findall(r"```sh\n(.*?)```", words, re.DOTALL)
     return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", words, flags=re.DOTALL))])

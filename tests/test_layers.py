@@ -1,4 +1,4 @@
-"""The arrows of the package point down: who may import whom, who may read the environment, who may use what."""
+"""The arrows of the package point down: which part may import which, may read the environment, or may use a library."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ MOST_LAYERS = 10
 
 
 def layers() -> list[list[str]]:
-    """Read the list of CONTRIBUTING.md: the parts of each line, lowest line first."""
+    """Return the list of CONTRIBUTING.md: the parts of each line, lowest line first."""
     (block,) = re.findall(r"```layers\n(.*?)```", (PROJECT / "CONTRIBUTING.md").read_text(), re.DOTALL)
     top_down = [re.match(r"(\w+(?:  \w+)*)", line) for line in block.splitlines()]
     return [match[1].split() for match in reversed(top_down) if match]
@@ -24,7 +24,7 @@ def layers() -> list[list[str]]:
 LAYERS = layers()
 HEIGHTS = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
-# Who alone may import a library that is slow to load, or that ties the code to one vendor.
+# The only parts that may import a library that is slow to load, or that ties the code to one vendor.
 OWNERS = {
     "duckdb": ("warehouse/duckdb/", "laptop/"),
     "requests": ("extract/http_client.py",),
@@ -51,7 +51,7 @@ ALL = [*DEPLOYED, *modules("local")]
 
 @cache
 def imported(path: Path) -> tuple[str, ...]:
-    """Give every module that a file imports, also inside functions."""
+    """Return every module that a file imports, including imports inside functions."""
     return tuple(_imports(ast.parse(path.read_text())))
 
 
@@ -64,7 +64,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 
 def layer(module: str) -> str:
-    """Give the part of the package that `millrace.<part>…` belongs to."""
+    """Return the part of the package that `millrace.<part>…` belongs to."""
     return module.split(".")[1]
 
 
@@ -102,7 +102,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 
 def needed(path: Path, known: set[str]) -> set[str]:
-    """Give the modules of the package that a file needs before it can run."""
+    """Return the modules of the package that a file needs before it can run."""
     return {part for name in imported(path) for part in (name, name.rpartition(".")[0]) if part in known - {"millrace"}}
 
 
@@ -116,7 +116,7 @@ def test_only_the_configuration_reads_the_environment() -> None:
 
 
 def read_environment(path: Path) -> list[str]:
-    """Return every use of the process's environment, but for what may be."""
+    """Return every use of the process's environment, except the allowed ones."""
     if path == SRC / "millrace/config.py":
         return []
     tree = ast.parse(path.read_text())
@@ -125,7 +125,7 @@ def read_environment(path: Path) -> list[str]:
     written: list[ast.expr] = [target.value for target in targets if isinstance(target, ast.Subscript)]
     allowed = written if path == SRC / "millrace/build/dbt.py" else []  # dbt takes its settings from there
     names = [ast.unparse(node) for node in uses if node not in allowed]
-    return [name for name in names if name != "request.environ"]  # that one is WSGI's
+    return [name for name in names if name != "request.environ"]  # this one is WSGI's
 
 
 def test_a_library_is_imported_only_by_the_module_that_owns_it() -> None:

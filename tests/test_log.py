@@ -1,4 +1,4 @@
-"""A log line is one line of JSON in the fields that Cloud Logging reads, whatever is noted in it."""
+"""A log line is one line of JSON in the fields that Cloud Logging reads, whatever its values are."""
 
 import io
 import json
@@ -20,7 +20,7 @@ def lines() -> Iterator[io.StringIO]:
     logger = logging.getLogger("millrace")
     handlers, level, propagate = logger.handlers, logger.level, logger.propagate
     logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(logging.INFO)  # unlike an assignment, it is heard of at once
+    logger.setLevel(logging.INFO)  # unlike an assignment, it takes effect at once
     yield text
     logger.handlers, logger.propagate = handlers, propagate
     logger.setLevel(level)

@@ -1,4 +1,4 @@
-"""What a terminal is shown of texts that others wrote: all of it, and none of it is obeyed."""
+"""A terminal shows untrusted texts completely, and interprets no part of them."""
 
 import json
 import sys

@@ -1,8 +1,8 @@
-"""Commands of ours as processes that start warm: forked from one that has imported what they import.
+"""Our commands as processes that start warm: forked from one that has already imported their modules.
 
-Half of what a command of this suite costs would be the same each time: importing dbt, and parsing its project. A forked
-command finds the first done in its memory and the second in a file. It is a process like any other: its own memory,
-threads and files, its exit code, what it prints. Tests of the start itself, of signals and of pipes start cold.
+Half of the time of a command is the same each time: importing dbt, and parsing its project. A forked command finds
+the imports in its memory and the parsed project in a file. It is a process like any other: its own memory,
+threads and files, its exit code, its output. Tests of the start itself, of signals and of pipes start cold.
 """
 
 import functools
@@ -25,13 +25,13 @@ _CONTEXT = get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.warm_imports"])
 
 parsed_folder = Path(tempfile.gettempdir())
-"""Where the parsed dbt project lies; the session sets a folder that all of its workers share."""
+"""The folder of the parsed dbt project; the session sets one that all of its workers share."""
 
 
 def run(
     program: str, *arguments: str, environment: Mapping[str, str] | None = None, timeout_s: float = 1800
 ) -> "subprocess.CompletedProcess[str]":
-    """Run `run_all`, `millrace` or `dbt` in the root of the project, and return how it ended and what it printed.
+    """Run `run_all`, `millrace` or `dbt` in the root of the project, and return its exit and its output.
 
     Raises subprocess.TimeoutExpired.
     """
@@ -46,7 +46,7 @@ def run(
 
 @functools.cache
 def _parsed(folder: Path, database: str) -> Path:
-    """Return the file of the project as dbt parsed it for a database of this name; the first worker makes it."""
+    """Return the file of the project as dbt parsed it for a database of this name; the first worker creates it."""
     target = folder / f"parsed-{database}"
     parsed = target / "partial_parse.msgpack"
     with FileLock(f"{target}.lock"):
@@ -77,13 +77,13 @@ def _forked(
 
 @functools.cache
 def _start() -> None:
-    """Start the process that all others are forked from."""
+    """Start the process from which all others are forked."""
     with mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(map(str, (PROJECT, PROJECT / "local")))}):
         forkserver.ensure_running()
 
 
 def _live(program: str, arguments: tuple[str, ...], environment: Mapping[str, str], out: Path, err: Path) -> None:
-    """Be the command, in the forked process."""
+    """Run the command in the forked process."""
     assert "dbt.cli.main" in sys.modules, "the imports of tests/warm_imports.py failed"
     for number, path in ((1, out), (2, err)):
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -108,9 +108,9 @@ def _live(program: str, arguments: tuple[str, ...], environment: Mapping[str, st
 
 
 def _parse_by_database_alone() -> None:
-    """Have dbt take what was parsed for a database of the same name elsewhere.
+    """Make dbt accept a project that was parsed for a database of the same name elsewhere.
 
-    It would parse everything again for another path or another setting of DuckDB, of which no model knows.
+    Otherwise it would parse everything again for another path or another setting of DuckDB, which no model uses.
     """
     from dbt.adapters.duckdb.credentials import DuckDBCredentials
 

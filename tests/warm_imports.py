@@ -1,4 +1,4 @@
-"""What commands import, for the process that they are forked from: see tests/warm.py. It starts no thread."""
+"""The imports of commands, for the process from which they are forked: see tests/warm.py. It starts no thread."""
 
 import gc
 

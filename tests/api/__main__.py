@@ -1,4 +1,4 @@
-"""Call every route of the read API with very many made-up parameters: see --help."""
+"""Call every route of the read API with many generated parameters: see --help."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ from millrace.wiring import api_of
 
 
 def main() -> int:
-    """Print the calls of each route and all failures; 1 when there are any."""
+    """Print the calls of each route and all failures. Return 1 if there are any."""
     parser = argparse.ArgumentParser(prog="python -m tests.api", description=__doc__)
     parser.add_argument("--examples", type=int, default=1_000, help="made-up calls of each route (default 1000)")
     parser.add_argument("--seed", type=int, default=SEED, help=f"(default {SEED})")
@@ -25,7 +25,7 @@ def main() -> int:
         place = Place(options.data_dir.resolve()) if options.data_dir else build_store(Place(Path(folder)))
         began = time.monotonic()
         calls = call_all(api_of(place.api_config(), remedies.LAPTOP), options.examples, options.seed)
-    print(calls)  # noqa: T201 the command's answer
+    print(calls)  # noqa: T201 the command's output
     print(f"{time.monotonic() - began:.0f} s; seed {options.seed}")  # noqa: T201 likewise
     return 1 if calls.failures else 0
 

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the names are this module's own
-"""A small built world, published once for all tests of the read API, and the application over it."""
+"""A small data directory, built and published once for all tests of the read API, and the application over it."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -30,12 +30,12 @@ _MATCHED = ("project_repositories", "user_developers", "ai_spend_by_repo_week", 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """A data directory in which three repositories are built and published; nobody changes it."""
+    """A data directory in which three repositories are built and published. No test changes it."""
     return build_store(Place(tmp_path_factory.mktemp("store")))
 
 
 def build_store(place: Place) -> Place:
-    """Build and publish the world in a data directory."""
+    """Build and publish the simulated world in a data directory."""
     done = run_all(place.root, *WORLD, "--usage")
     assert done.code == 0, done.out + done.err
     with DuckDBWarehouse(place.warehouse) as warehouse:
@@ -46,7 +46,7 @@ def build_store(place: Place) -> Place:
 
 
 def _matching(place: Place) -> list[str]:
-    """Give what fills the two seeds, and makes the marts that depend on them by what dbt compiled."""
+    """Return the statements that fill the two seeds and rebuild the marts that depend on them with the compiled SQL."""
     filled = [
         *(f"INSERT INTO staging.usage_repositories VALUES ('{project}', '{repo}')" for project, repo in REPOSITORIES),
         *(f"INSERT INTO staging.usage_authors VALUES ('{user}', '{developer}')" for user, developer in AUTHORS),
@@ -58,7 +58,7 @@ def _matching(place: Place) -> list[str]:
 
 @pytest.fixture
 def place(store: Place, tmp_path: Path) -> Place:
-    """A copy of what is published, which a test may change."""
+    """A copy of the published store, which a test may change."""
     place = Place(tmp_path / "data")
     place.root.mkdir()
     shutil.copy(store.published, place.published)
@@ -73,13 +73,13 @@ def reader(store: Place) -> Iterator[DuckDBReader]:
 
 
 def no_status() -> Status:
-    """Stand for the status where no test asks for it."""
+    """Replace the status where no test reads it."""
     raise AssertionError("nobody asks for the status here")
 
 
 @pytest.fixture
 def api(reader: DuckDBReader) -> Api:
-    """What the routes answer from, on a day after the last of the world."""
+    """The Api over the published store, on a day after the last one of the world."""
     return Api(reader, no_status, lambda: NOW)
 
 
@@ -90,7 +90,7 @@ def app(api: Api) -> FastAPI:
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
-    """A caller; an error of the program is the answer that it gets."""
+    """A client that gets an error of the program as a reply."""
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
@@ -112,6 +112,6 @@ class Failing:
 
 
 def ask(path: Path, sql: str) -> list[tuple[object, ...]]:
-    """Ask a published file directly."""
+    """Query a published file directly."""
     with duckdb.connect(path, read_only=True) as connection:
         return connection.execute(sql).fetchall()

@@ -1,8 +1,8 @@
-"""Calls that schemathesis makes up from the OpenAPI document, and what it finds wrong with the replies.
+"""Calls that schemathesis generates from the OpenAPI document, and what it finds wrong with the replies.
 
-It goes over the borders of every parameter, the methods and the ways to leave something out, then over made-up values,
-right and wrong ones, of one seed. Of an answer it checks all that its checks know: status, media type, headers and
-schema are those of the document, what the document forbids is refused and what it allows is answered.
+It tries the limits of every parameter, the methods and every omission, then generated values, valid and invalid, from
+one seed. It runs all of its checks on each reply: status, media type, headers and schema are those of the document;
+a forbidden request is refused and an allowed one is answered.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ AnyCase = schemathesis.Case[Any]
 
 @dataclass
 class Calls:
-    """How often each route was called, with which statuses, what was checked, and the failures: one text each."""
+    """How often each route was called, with which statuses, which checks ran, and the failures: one text each."""
 
     of_routes: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -39,9 +39,9 @@ class Calls:
 
 
 def call_all(app: FastAPI, max_examples: int, seed: int = SEED, zones: Sequence[str] = ()) -> Calls:
-    """Call every route; `max_examples` is how many made-up calls each gets, beside those of the borders.
+    """Call every route; `max_examples` is the number of generated calls of each, besides those of the limits.
 
-    Every value of an enumeration is one of those; `zones` stand for all time zones, of which there are 600.
+    Every value of an enumeration is tried; `zones` replace all 600 time zones.
     """
     if zones:
         app.openapi()["components"]["schemas"]["TimeZone"]["enum"] = list(zones)
@@ -60,7 +60,7 @@ def call_all(app: FastAPI, max_examples: int, seed: int = SEED, zones: Sequence[
 
 
 def _with_one_range(_: schemathesis.HookContext, case: AnyCase) -> AnyCase:
-    """Mend what a document cannot forbid: `to` before `from` or long after it, or both a period and days."""
+    """Correct what a document cannot forbid: `to` before `from` or long after it, or both a period and days."""
     query = dict(case.query or {})
     first, last = (_day(query.get(name)) for name in ("from", "to"))
     if (first or last) and "period" in query:

@@ -1,4 +1,4 @@
-"""What the API says to do next is for the place that serves it: a deployment or a laptop, over an unhealthy store."""
+"""The API's next step fits the place that serves it: a deployment or a laptop, over an unhealthy store."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ LAPTOPS = re.compile(r"\bmake \w|\.venv|run_all|millrace (run|build|status|quara
 
 @pytest.fixture
 def unhealthy(place: Place) -> Place:
-    """A copy of which the facts are gone, whose last build and run failed, and which is behind what was requested."""
+    """A copy without facts, whose last build and run failed, and which is behind the requested builds."""
     lake = LocalLake(place.lake, "lake")
     plan = runs.start(lake, LocalBus(), Order(datetime.now(UTC)))
     runs.fail(lake, plan.run_id, "commits was not extracted")
@@ -39,7 +39,7 @@ def unhealthy(place: Place) -> Place:
 
 @pytest.fixture(params=["unhealthy", "nothing"])
 def deployed(request: pytest.FixtureRequest, place: Place) -> Iterator[TestClient]:
-    """The application as the function `api` makes it, over an unhealthy store and over none."""
+    """The application as the function `api` builds it, over an unhealthy store and over none."""
     if request.param == "unhealthy":
         request.getfixturevalue("unhealthy")
     else:

@@ -1,7 +1,7 @@
 # ruff: noqa: S608 - the names are our own
-"""What cannot be read from a mart is made from the events, and is the same: every route, over every filter.
+"""A query that no mart can answer is computed from the events, with the same result: every route, over every filter.
 
-The two ways share what adds up days; `test_sums.py` holds that against sums over the events which are written by hand.
+Both ways share the code that adds up days; `test_sums.py` checks it against sums over the events written by hand.
 """
 
 import itertools
@@ -28,14 +28,14 @@ Question = dict[str, Any]
 def ask(
     reader: DuckDBReader, route: Route, question: Question, without: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """Give the answer as its JSON has it."""
+    """Return the answer as parsed JSON."""
     api = Api(reader, no_status, lambda: NOW, without=without)
     answer: dict[str, Any] = json.loads(api.answer(route, route.filters.model_validate(question)).body)
     return answer
 
 
 def values(reader: DuckDBReader, name: str) -> list[str]:
-    """Give two values of a filter that leave something."""
+    """Return two values of a filter that match some rows."""
     where = {
         "repo": ("repo_name", "velocity"),
         "developer": ("developer", "user_developers"),
@@ -54,12 +54,12 @@ def values(reader: DuckDBReader, name: str) -> list[str]:
 
 
 def names_of(route: Route) -> list[str]:
-    """Give the repeatable filters of a route."""
+    """Return the repeatable filters of a route."""
     return [name for name, field in route.filters.model_fields.items() if field.default_factory is list]
 
 
 def questions(reader: DuckDBReader, route: Route) -> Iterator[Question]:
-    """Give no filter, each, every two and all, and each with two values; over two ranges, sorted and paged."""
+    """Yield no filter, each, every two and all, and each with two values; over two ranges, sorted and paged."""
     found = {name: values(reader, name) for name in names_of(route)}
     days = [(NOW - timedelta(days=days)).date().isoformat() for days in (20, 6)]
     ranges: list[Question] = [{}, {"from": days[0], "to": days[1]}]
@@ -78,7 +78,7 @@ def questions(reader: DuckDBReader, route: Route) -> Iterator[Question]:
 
 
 def compared(reader: DuckDBReader, route: Route) -> Iterator[tuple[Question, bool, bool]]:
-    """Yield each question with whether both ways answer it alike, and whether the answer has rows."""
+    """Yield each question with whether both ways agree, and whether the answer has rows."""
     for question in questions(reader, route):
         stored, made = ask(reader, route, question), ask(reader, route, question, MARTS)
         assert made.pop("source") == "events", question
@@ -104,13 +104,13 @@ def test_what_a_mart_has_no_column_for_is_made_from_the_events(reader: DuckDBRea
     assert ask(reader, route, {"developer": values(reader, "developer")})["source"] == "events"
 
 
-# ---- mutants: what is taken away from one of the two ways is noticed
+# ---- mutants: a condition removed from one of the two ways is noticed
 
 Change = Callable[[pytest.MonkeyPatch], None]
 
 
 def in_definition(mart: str, old: str, new: str) -> Change:
-    """Another definition than the one by which the mart was built."""
+    """Return a change that replaces a part of a mart's definition."""
 
     def change(patch: pytest.MonkeyPatch) -> None:
         known = definitions.load()
@@ -124,7 +124,7 @@ def in_definition(mart: str, old: str, new: str) -> Change:
 
 
 def without_filter(mart: str) -> Change:
-    """A mart that is read without its conditions."""
+    """Return a change that reads a mart without its conditions."""
 
     def change(patch: pytest.MonkeyPatch) -> None:
         stored = plans.Plan.table

@@ -1,4 +1,4 @@
-"""Many callers while one publication follows another: each reply is of one of them, and in the end of the newest."""
+"""Many callers during publications: each reply is of one publication, and the last reply is of the newest."""
 
 import shutil
 import socket
@@ -30,7 +30,7 @@ ROUTES = (
     "dashboard-data",
     "cost-data/by-model",
 )
-# In each publication something in every row is its number, so that every part of a reply tells of which it is.
+# Each publication writes its number into every row, so every part of a reply shows which publication it is from.
 MARKS = (
     "UPDATE mart.velocity SET avg_files_changed = {number}",
     "UPDATE mart.merged_pull_requests SET files_changed = {number}",
@@ -64,7 +64,7 @@ def publishing(store: Place, place: Place) -> Iterator[Publishing]:
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
-    """Serve it as `millrace serve` does, and give where."""
+    """Serve the application as `millrace serve` does, and yield its URL."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
         thread = threading.Thread(target=server.run, args=([door],))
@@ -85,7 +85,7 @@ def where(place: Place, publishing: Publishing) -> Iterator[str]:
 
 
 def numbers(answer: dict[str, Any]) -> set[float]:
-    """Give the publications that are seen in an answer: in its head, its rows and everything beside them."""
+    """Return the publications that an answer contains: in its head, its rows and everything beside them."""
     lists = [part for part in answer.values() if isinstance(part, list)]
     rows = [*(row for part in lists for row in part), *([answer["totals"]] if "totals" in answer else [])]
     assert all(lists)
@@ -100,7 +100,7 @@ def number_of(row: dict[str, Any]) -> float:
 
 @dataclass
 class Caller:
-    """Asks one question again and again, also whether what it has is still the answer."""
+    """Sends one query again and again, with the entity tag of the reply before."""
 
     url: str
     seen: list[int] = field(default_factory=list)
@@ -145,7 +145,7 @@ def test_callers_meet_no_error_no_mixture_and_in_the_end_the_newest(where: str, 
 
 
 def test_a_reply_of_two_publications_would_be_noticed(where: str) -> None:
-    """Why the test above is worth something."""
+    """Shows that the test above can fail."""
     answer = requests.get(f"{where}/api/dashboard-data", timeout=TIMEOUT_S).json()
     assert len(numbers(answer)) == 1
     answer["models"][-1]["reasoning_tokens"] += answer["models"][-1]["assistant_message_count"]

@@ -1,4 +1,4 @@
-"""What is not answered is refused with a reason and what to do, and tells nobody how this machine is made."""
+"""A refused request gets a reason and a next step, and no detail of the machine."""
 
 import logging
 from datetime import date, timedelta
@@ -31,7 +31,7 @@ MERGED_WITHOUT = [("/api/ai-spend", "provider"), ("/api/ai-spend", "model")]
 
 
 def refused(reply: httpx2.Response, status: int) -> str:
-    """Give why it was refused, after a look at what every refusal has."""
+    """Return the reason of a refusal, after checking the fields that every refusal has."""
     problem = reply.json()
     assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
     assert set(problem) == {"type", "title", "status", "detail", "next_step"}
@@ -153,7 +153,7 @@ def test_an_unknown_path_is_not_found(client: TestClient, path: str) -> None:
 @pytest.mark.parametrize("host", ["elsewhere", "testserver.elsewhere", "elsewhere:80", "", "xtestserver", "127.0.0.1"])
 @pytest.mark.parametrize("path", [VELOCITY, "/", "/openapi.json", "/api/etl/status"])
 def test_another_name_of_this_machine_is_refused(client: TestClient, host: str, path: str) -> None:
-    """So that a page of another site, whose name leads here, reads nothing."""
+    """A page of another site, whose host name resolves to this machine, can read nothing."""
     assert refused(client.get(path, headers={"Host": host}), 400)
 
 
@@ -163,7 +163,7 @@ def test_its_own_name_is_answered_at_any_port(client: TestClient, host: str) -> 
 
 
 def over(path: Path) -> TestClient:
-    """Give a caller of the API over a published file."""
+    """Return a client of the API over a published file."""
     return TestClient(create(Api(DuckDBReader(path), no_status, lambda: NOW)), raise_server_exceptions=False)
 
 
@@ -197,7 +197,7 @@ def test_a_mart_that_is_not_there_is_made_or_the_build_to_type_is_said(place: Pl
 
 
 class Secret(Exception):
-    """Not one that anybody expects."""
+    """An error that no code expects."""
 
 
 def test_what_nobody_expected_is_logged_and_told_to_nobody(
@@ -214,7 +214,7 @@ def test_what_nobody_expected_is_logged_and_told_to_nobody(
     assert "prompt" not in str(fields)
 
 
-# What a filter says is a value and never SQL
+# The text of a filter is a value, never SQL
 
 INJECTIONS = [
     "' OR '1'='1",
@@ -244,7 +244,7 @@ def test_sql_in_a_filter_is_a_value_that_nothing_has(client: TestClient, store: 
     found = [client.get(path, params={name: text}) for text in (*texts, "|".join(INJECTIONS)[:200])]
     assert [reply for reply in found if (reply.status_code, reply.json()) != (200, nobody)] == []
     assert client.get(path, params={name: INJECTIONS}).json() == nobody
-    # What was merged stands in ai-spend whatever was used for it.
+    # ai-spend lists merged pull requests, whatever model was used for them.
     assert {row.get("assistant_message_count") for row in nobody["rows"]} <= {None}
     assert not nobody["rows"] or (path, name) in MERGED_WITHOUT
     assert client.get(path).json()["total_count"] > 0

@@ -1,4 +1,4 @@
-"""What a reply is made of, whatever the question: CSV, entity tags, headers, and the memory of replies."""
+"""The parts of every reply: CSV, entity tags, headers, and the memory of replies."""
 
 import csv
 import hashlib
@@ -74,7 +74,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_text(begin: str) -> None:
     [
         pytest.param("\n=1+1", "'\n'=1+1", id="behind a line feed"),
         pytest.param(" =1+1", "' =1+1", id="behind a blank"),
-        pytest.param("＝1+1", "'＝1+1", id="full width"),  # noqa: RUF001 that is the case
+        pytest.param("＝1+1", "'＝1+1", id="full width"),  # noqa: RUF001 full width is the case
         pytest.param("＠SUM(1)", "'＠SUM(1)", id="a full-width at sign"),  # noqa: RUF001
         pytest.param("﹣1", "'﹣1", id="a small minus"),
         pytest.param('x;=HYPERLINK("http://evil","c")', 'x;\'=HYPERLINK("http://evil","c")', id="behind a semicolon"),
@@ -195,7 +195,7 @@ def test_a_status_that_cannot_be_told_is_an_error_with_its_message(
 
 
 def all_kinds(client: TestClient) -> list[httpx2.Response]:
-    """Give replies of every kind but those to what fails."""
+    """Return replies of every kind except server errors."""
     tag = {"If-None-Match": client.get(VELOCITY).headers["etag"]}
     elsewhere = {"Origin": "http://elsewhere", "Access-Control-Request-Method": "GET"}
     paths = ("/", "/page/app.js", VELOCITY, f"{VELOCITY}?format=csv", "/openapi.json", "/nowhere", "/page/nothing.js")
@@ -225,7 +225,7 @@ def test_every_kind_of_reply_is_secured_and_none_lets_other_pages_read(api: Api)
 
 @dataclass
 class Counting:
-    """A reader that counts what it is asked, and takes its time."""
+    """A slow reader that counts its queries."""
 
     reader: Reader
     asked: int = 0
@@ -282,7 +282,7 @@ def failure_of(api: Api) -> str:
 
 @dataclass
 class Answers:
-    """A reader that is busy for the first who asks."""
+    """A reader that is busy on the first query."""
 
     reader: Reader
     is_busy: bool = True
@@ -376,7 +376,7 @@ def test_what_would_fill_the_memory_is_not_kept() -> None:
 
 
 def test_a_reply_of_a_newer_publication_is_kept_as_that() -> None:
-    """A read may see a newer publication than the one that was looked for: it must not stand for the older one."""
+    """A read may see a newer publication than the one looked up; its reply must not be kept under the older one."""
     memory = Memory()
     memory.get("old", lambda: ("new", a_reply(1)))
     assert memory.get("new", lambda: ("new", a_reply(2))).body == b"x"

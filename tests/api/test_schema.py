@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid and says what each thing is; calls made up from it are answered as it says."""
+"""The OpenAPI document is valid and describes every item; the replies to calls generated from it conform to it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ CHECKS = {
 
 @pytest.fixture
 def served(store: Place) -> FastAPI:
-    """The application as `millrace serve` makes it, with its status."""
+    """The application as `millrace serve` builds it, with its status."""
     return api_of(store.api_config(), remedies.DEPLOYMENT)
 
 
@@ -49,7 +49,7 @@ def test_calls_made_up_from_the_document_are_answered_as_it_says(
 ) -> None:
     calls = call_all(served, MAX_EXAMPLES, zones=ZONES)
     with capsys.disabled():
-        print(f"\n{calls}")  # noqa: T201 how many calls were made is what a run is judged by
+        print(f"\n{calls}")  # noqa: T201 a run is judged by its number of calls
     assert not calls.failures
     assert calls.checks >= CHECKS
     assert set(calls.of_routes) == {f"GET /api/{path}" for path in (*(it.path for it in ROUTES), "etl/status")}
@@ -88,7 +88,7 @@ def limit_of_velocity(document: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_a_wrong_document_is_noticed(served: FastAPI, spoil: Callable[[dict[str, Any]], None], check: str) -> None:
-    """Why the calls are worth something."""
+    """Shows that the generated calls can fail."""
     document = served.openapi()
     document["paths"] = {"/api/velocity": document["paths"]["/api/velocity"]}
     spoil(document)

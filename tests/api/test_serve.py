@@ -1,4 +1,4 @@
-"""`millrace serve`: a process of its own, for this machine only, that stands in nobody's way."""
+"""`millrace serve`: a process of its own, for this machine only, that blocks no other command."""
 
 import re
 import signal
@@ -22,7 +22,7 @@ PROJECT = Path(__file__).parents[2]
 
 @contextmanager
 def served(place: Place) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Start it; give its address."""
+    """Start the command and yield its address."""
     command = [*COMMAND, "--data-dir", str(place.root)]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -61,7 +61,7 @@ def test_only_this_machine_can_reach_it_and_only_by_its_own_name(store: Place) -
         assert requests.get(url, headers={"Host": "millrace.evil.example"}, timeout=600).status_code == 400
         port = int(url.rpartition(":")[2])
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
-            route.connect(("192.0.2.1", 9))  # nothing is sent: it tells which address this machine has elsewhere
+            route.connect(("192.0.2.1", 9))  # nothing is sent: it shows which other address this machine has
             address = route.getsockname()[0]
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((address, port), timeout=600)
@@ -89,4 +89,4 @@ def test_what_cannot_be_is_said_in_one_line(options: list[str], said: str) -> No
 
 def test_small_answers_leave_at_once() -> None:
     with listening(0) as door:
-        assert door.proto == socket.IPPROTO_TCP  # asyncio looks at this before it turns Nagle's algorithm off
+        assert door.proto == socket.IPPROTO_TCP  # asyncio checks this before it turns Nagle's algorithm off

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the names are our own
-"""What the routes add up is what the events say, by sums that are written here and share nothing with the API."""
+"""The sums of the routes equal sums over the events, which are written here and share no code with the API."""
 
 import json
 from collections import defaultdict
@@ -40,7 +40,7 @@ def answer(api: Api, path: str, **question: Any) -> dict[str, Any]:
 
 
 def events(store: Place, filters: dict[str, list[str]], zone: str = "UTC") -> list[dict[str, Any]]:
-    """Give the events that a person would pick, in Python."""
+    """Return the events that match the filters, selected in Python."""
     columns = (
         "agent, session_id, user_id, project, provider, model, role, occurred_at, total_tokens, output_tokens,"
         " cost_usd, repo_name, developer"
@@ -59,7 +59,7 @@ def events(store: Place, filters: dict[str, list[str]], zone: str = "UTC") -> li
 
 
 def summed(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add up: unknown money is left out, and when of no response it is known there is none."""
+    """Add up the rows: unknown money is left out, and the sum is None if it is unknown for every response."""
     responses = [row for row in rows if row["role"] == "assistant"]
     known = [row["cost_usd"] for row in responses if row["cost_usd"] is not None]
     cost = sum(known, Decimal(0)) if known or not responses else None

@@ -1,4 +1,4 @@
-"""What dbt says of each build is kept in the lake, and no build depends on it."""
+"""dbt's artifacts of each build are kept in the lake, and no build depends on them."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The job with real dbt: a failed build is mended by `--retry`, which builds again only what had failed."""
+"""The job with real dbt: `--retry` of a failed build runs only the models that failed."""
 
 import json
 import os
@@ -31,7 +31,7 @@ print(codes)
 
 @pytest.fixture
 def dbt_dir(tmp_path: Path) -> Path:
-    """A project of three models, one of which is broken and one of which needs that one."""
+    """A project of three models: one is broken, and another one depends on it."""
     folder = tmp_path / "dbt"
     models = {
         "fine": "select count(*) as repos from raw.repos",

@@ -17,7 +17,7 @@ HOUR = timedelta(hours=1)
 
 
 def take(world: World, holder: str, ahead: timedelta = timedelta()) -> Lease | None:
-    """Acquire on a clock that is this much ahead."""
+    """Acquire the lease on a clock that is ahead by `ahead`."""
     return acquire(world.lake, holder, lambda: world.now + ahead, world.sleep, TTL_S)
 
 
@@ -86,7 +86,7 @@ def test_a_renewal_whose_answer_was_lost_is_no_lost_lease(world: World) -> None:
 
 
 class ForgetfulLake:
-    """A lake that writes, and whose answer may not arrive."""
+    """A lake that writes, but may lose the reply."""
 
     def __init__(self, lake: Any) -> None:
         self._lake, self.forgets = lake, False

@@ -1,4 +1,4 @@
-"""The copy that readers see: whole or not at all, never in the way of a build, and never of an older one."""
+"""The copy for readers: complete or absent, never blocking a build, and never of an older build."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ for line in sys.stdin:
 
 
 def build(world: World) -> BuildRow:
-    """Build as a job does, up to before it publishes."""
+    """Build as a job does, up to the step before publishing."""
     world.load()
     noted = world.warehouse.start_build(1, "a", None)
     world.fill_mart()
@@ -47,7 +47,7 @@ def ask(world: World) -> Iterator["Ask"]:
 
 
 class Ask:
-    """Another process that reads the published file when it is told to."""
+    """Another process that reads the published file on request."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -66,7 +66,7 @@ def test_another_process_reads_while_the_warehouse_is_being_written_and_publishe
         writer.execute("BEGIN; CREATE TABLE half_a_build AS SELECT 1")
         assert ask("open") == 1
     world.warehouse.publish(build(world))
-    assert ask("read on") == 1  # an open reader keeps what it sees
+    assert ask("read on") == 1  # an open reader keeps its version
     assert ask("open") == 2
 
 
@@ -111,7 +111,7 @@ def test_a_disk_that_fails_leaves_the_old_copy_and_the_next_job_publishes(
 
 
 def failing_in(folder: Path) -> Callable[[int], None]:
-    """Let only the copy fail, not the lake's objects."""
+    """Make only the copy fail, not the lake's objects."""
     sync = os.fsync
 
     def fsync(handle: int) -> None:
@@ -132,7 +132,7 @@ def test_a_copy_that_cannot_be_made_may_succeed_later(world: World) -> None:
     assert world.warehouse.published() == built
 
 
-# What the log of the builds promises, whatever engine keeps it.
+# The guarantees of the build log, on either engine.
 
 
 def test_a_build_with_an_older_token_can_neither_start_nor_end(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Who asks for a build: the load function, on a final object and on a dropped file that changed rows."""
+"""The load function requests a build: on a final object and on a dropped file that changed rows."""
 
 import json
 from dataclasses import asdict
@@ -24,7 +24,7 @@ def loader(world: World, tmp_path: Path) -> Loader:
 
 
 def deliver(loader: Loader, name: str, content: bytes) -> None:
-    """Write an object and let the load function know."""
+    """Write an object and send its event to the load function."""
     stored = loader.lake.write(name, content, if_generation=0)
     handler.answer(loader, ObjectFinalized(stored.version, stored.crc32c))
 

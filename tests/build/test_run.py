@@ -1,4 +1,4 @@
-"""The life of a build job: it builds what was requested, leaves to others what is theirs, and mends what failed."""
+"""The life of a build job: it builds the requests, leaves another job's work alone, and retries what failed."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -59,7 +59,7 @@ def test_a_build_is_noted_with_what_it_was_built_through_and_what_became_of_it(w
     build = world.last()
     assert (build.number, build.token, build.holder, build.requested_load_seq) == (1, 1, "holder-1", 1)
     assert (build.built_through, build.started_at, build.finished_at, build.seconds) == (newest, T0, T0, 0.2)
-    assert build.nodes == GOOD.nodes[:1]  # a good test is not worth a line
+    assert build.nodes == GOOD.nodes[:1]  # a passed test is not worth a line
 
 
 def test_the_quiet_period_is_waited_once_and_only_before_a_build(world: World) -> None:
@@ -94,7 +94,7 @@ def test_a_failed_build_is_not_published_and_ends_the_job(world: World) -> None:
 
 
 def telling(world: World, told: list[int | None]) -> Callable[[int, int | None], Build]:
-    """Give a dbt that tells which build it was to retry."""
+    """Return a dbt that records which build it retries."""
 
     def dbt(number: int, retry_of: int | None) -> Build:
         told.append(retry_of)
@@ -197,7 +197,7 @@ def test_an_interrupted_job_gives_its_lease_back(world: World) -> None:
     assert (world.now, world.results()) == (T0, ["abandoned", "good"])
 
 
-# In the next two the tokens alone keep the marts right: without `duckdb_builds._refuse_older` both fail.
+# In the next two, only the tokens keep the marts right: without `duckdb_builds._refuse_older` both fail.
 
 
 def test_a_slow_holder_that_was_taken_over_can_neither_record_nor_publish(world: World) -> None:
@@ -206,7 +206,7 @@ def test_a_slow_holder_that_was_taken_over_can_neither_record_nor_publish(world:
 
     def slow(number: int, retry_of: int | None) -> Build:
         if not taken_over:
-            world.now += timedelta(hours=1)  # it slept: not even its heart beat
+            world.now += timedelta(hours=1)  # the machine slept, heartbeat included
             taken_over.append(world.run().state)
         return GOOD
 
@@ -244,7 +244,7 @@ def test_a_killed_holder_is_taken_over_and_its_build_is_abandoned(world: World) 
 
 
 class DeafAfterwards:
-    """The lake of a process that is killed during its build: the lease is not given back."""
+    """The lake of a process that is killed during its build: the lease is not released."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -277,7 +277,7 @@ def test_in_a_new_warehouse_a_request_from_the_old_one_is_not_waited_for(world: 
 
 
 def steps_of_a_job(folder: Path) -> int:
-    """Count what a job with one build does outside of itself."""
+    """Count the outside calls of a job with one build."""
     world, steps = World(folder), Steps()
     world.request()
     builds.run(world.job(steps))
@@ -313,7 +313,7 @@ def test_a_request_between_the_last_look_and_the_release_is_built_by_the_same_jo
 
 
 class RequestedAtTheRelease:
-    """A lake in which something is requested just before the lease is given back, by a job that left already."""
+    """A lake in which a build is requested just before a job that is already leaving releases the lease."""
 
     def __init__(self, world: World) -> None:
         self._world, self._is_over = world, False

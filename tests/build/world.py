@@ -1,7 +1,7 @@
-"""A made-up world for builds: a clock that a test turns, a real lake and warehouse, and a dbt that only counts.
+"""A simulated world for builds: a clock that a test sets, a real lake and warehouse, and a dbt that only counts.
 
-Everything a job does outside of itself goes through `Steps`, so that a test can let something happen, or let the job
-die, between any two of them.
+Every outside call of a job passes through `Steps`, so that a test can act, or stop the job,
+between any two of them.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,12 +31,12 @@ FAILED = Build((Node("velocity", "model", "error", 0.1, "no such column"), Node(
 
 
 class Died(BaseException):
-    """The process is gone: nothing of it runs any more, no `finally` either."""
+    """The process is gone: none of its code runs any more, no `finally` either."""
 
 
 @dataclass
 class Steps:
-    """Counts what a job does outside of itself, and lets things happen before the n-th of it."""
+    """Counts the outside calls of a job, and runs actions before the n-th of them."""
 
     dies_before: int | None = None
     happening: dict[int, list[Callable[[], object]]] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Steps:
             happen()
 
     def around(self, target: object) -> Any:
-        """Give the same thing, of which each call is a step."""
+        """Return the same object, with each call counted as a step."""
         return _Stepped(target, self.step)
 
 
@@ -69,7 +69,7 @@ class _Stepped:
 
 
 class World:
-    """One lake, one warehouse and the jobs over them; `story` tells of requests and builds in their order."""
+    """One lake, one warehouse and the jobs over them; `story` lists requests and builds in their order."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -83,7 +83,7 @@ class World:
         self._objects = count(1)
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass: every live holder renews its lease, but for one that is frozen in the middle of that."""
+        """Let time pass: every live holder renews its lease, except one that is frozen during a renewal."""
         self.now += timedelta(seconds=seconds)
         for lease in self._beating:
             if not lease._lock.locked():
@@ -92,7 +92,7 @@ class World:
 
     @contextmanager
     def beating(self, lease: Lease) -> Iterator[None]:
-        """Renew the lease whenever time passes, unless its holder died meanwhile."""
+        """Renew the lease whenever time passes, unless its holder is dead."""
         self._beating.append(lease)
         try:
             yield
@@ -100,19 +100,19 @@ class World:
             self._beating.remove(lease)
 
     def load(self) -> int:
-        """Load something; gives its load sequence."""
+        """Load something and return its load sequence."""
         version = ObjectVersion("lake", f"drop/repos/{next(self._objects)}.csv", 1)
         return self.warehouse.quarantine(version, "repos", None, 1, "a row of the ledger is all it takes").load_seq
 
     def request(self) -> int:
-        """Load something and ask for a build of it."""
+        """Load something and request a build of it."""
         load_seq = self.load()
         build_requests.request(self.lake, load_seq, None)
         self.story.append("request")
         return load_seq
 
     def dbt(self, number: int, retry_of: int | None) -> Build:
-        """Build one mart: the newest load that it was built from."""
+        """Build one mart, which holds the newest load sequence."""
         assert not self.is_building, "two builds at a time"
         self.is_building = True
         self.story.append("start")
@@ -126,7 +126,7 @@ class World:
             connection.execute("CREATE OR REPLACE TABLE mart AS SELECT max(load_seq) AS load_seq FROM meta.loads")
 
     def job(self, steps: Steps | None = None, **changed: Any) -> Builder:
-        """Give a job of its own; `changed` are fields of the Builder."""
+        """Return a new job; `changed` are fields of the Builder."""
         through = (steps or Steps()).around
         parts: dict[str, Any] = {
             "lake": self.lake,
@@ -155,14 +155,14 @@ class World:
         return builds.run(self.job(**changed))
 
     def results(self) -> list[str]:
-        """Give how the builds ended, the oldest first."""
+        """Return the results of the builds, oldest first."""
         return [build.result for build in reversed(self.warehouse.last_builds(1000))]
 
     def last(self) -> BuildRow:
         return self.warehouse.last_builds()[0]
 
     def published_load_seq(self) -> int:
-        """Give what the mart that readers see was built from."""
+        """Return the load sequence from which the published mart was built."""
         with duckdb.connect(self.warehouse.published_path, read_only=True) as connection:
             return int(connection.execute("SELECT load_seq FROM mart").fetchall()[0][0])
 

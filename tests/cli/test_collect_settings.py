@@ -1,4 +1,4 @@
-"""Where `millrace collect` sends to, and where it keeps its state: options before settings before defaults."""
+"""The lake and the state folder of `millrace collect`: options before settings before defaults."""
 
 import json
 from pathlib import Path

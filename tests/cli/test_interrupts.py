@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command in one line and with exit code 130, wherever it comes."""
+"""Ctrl-C ends a command with one line and exit code 130, wherever it interrupts."""
 
 import gc
 import os
@@ -17,7 +17,7 @@ LONG = "SELECT sum(a.range * b.range) FROM range(1_000_000) a, range(100_000) b"
 
 @pytest.fixture
 def soon() -> Iterator[Callable[[], None]]:
-    """Send Ctrl-C to this process in a moment, which hears it also where the tests run in the background."""
+    """Yield a function that sends Ctrl-C to this process half a second later, even if tests run in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     yield timer.start

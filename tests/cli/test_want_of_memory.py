@@ -1,4 +1,4 @@
-"""What the machine has too little of ends a command in one line, wherever it is met."""
+"""A shortage of memory or threads ends a command with one line, wherever it occurs."""
 
 import pytest
 

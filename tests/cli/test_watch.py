@@ -1,4 +1,4 @@
-"""A watch goes on whatever happens to it, and one that died is noticed."""
+"""A watch continues after every error, and one that died is noticed."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ LOG = {Path("/h/s.jsonl")}
 
 
 class Clock:
-    """A clock that a test moves."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -111,7 +111,7 @@ def test_ctrl_c_ends_it() -> None:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """A machine on which nothing was ever collected."""
+    """A machine on which nothing was collected before."""
     return Machine(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What tests of the collector need."""
+"""Fixtures for tests of the collector."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ from tests.collect.machine import Machine
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """A machine on which nothing was ever collected."""
+    """A machine on which nothing was collected before."""
     return Machine(tmp_path)

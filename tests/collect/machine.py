@@ -29,7 +29,7 @@ ENDLESS = """create view cursorDiskKV as with recursive c(x) as (select 1 union 
 
 @dataclass(slots=True)
 class Machine:
-    """One machine, a Linux one; `now` is what its clock says."""
+    """One machine, with Linux; `now` is the time of its clock."""
 
     folder: Path
     now: Callable[[], datetime] = lambda: NOON
@@ -55,7 +55,7 @@ class Machine:
         return LocalLake(self.folder / "lake", "lake")
 
     def log(self, agent: str, name: str = "S1") -> Path:
-        """Give where a log is; its folder is made."""
+        """Return the path of a log, in a folder that exists."""
         tasks = {"cline": "saoudrizwan.claude-dev", "kilocode": "kilocode.kilo-code"}
         extension = tasks.get(agent, "rooveterinaryinc.roo-cline")
         path = {
@@ -67,7 +67,7 @@ class Machine:
         return path
 
     def collect(self, since: date | None = None, only: set[Path] | None = None) -> Tick:
-        """Do one tick of a collector that has just started."""
+        """Run one tick of a collector that has just started."""
         with closing(Store.open(self.state)) as store:
             return self.collector(store).collect(only, since)
 
@@ -92,18 +92,18 @@ class Machine:
             return ship(self.spool, lake or self.lake, store.collector_id)
 
     def run(self) -> list[Row]:
-        """Collect and send; give what a warehouse that merges by key has then."""
+        """Collect and send; return what a warehouse that merges by key has then."""
         self.collect()
         self.ship()
         return self.merged()
 
     def sent(self) -> list[Row]:
-        """Give all rows in the lake, in the order in which they were sent."""
+        """Return all rows in the lake, in the order in which they were sent."""
         files = sorted((self.folder / "lake").glob("drop/usage_events/*/*.parquet"), key=lambda file: file.name)
         return [row for file in files for row in pq.read_table(file).to_pylist()]
 
     def merged(self) -> list[Row]:
-        """Give the row with the latest stamp of each key, by key."""
+        """Return the row with the latest stamp of each key, by key."""
         rows = {key_of(row): row for row in sorted(self.sent(), key=lambda row: row["_extracted_at"])}
         return [rows[key] for key in sorted(rows)]
 
@@ -113,7 +113,7 @@ def key_of(row: Row) -> str:
 
 
 def response(message: str, output: int = 7, at: str = "2026-01-02T03:04:05Z", **more: object) -> bytes:
-    """Give one line of Claude Code."""
+    """Return one line of Claude Code."""
     usage = {"input_tokens": 4, "output_tokens": output}
     body = {"id": message, "role": "assistant", "model": "claude-sonnet-4", "usage": usage}
     line = {"type": "assistant", "sessionId": "S1", "timestamp": at, "cwd": "/home/x/app", "message": body} | more
@@ -121,7 +121,7 @@ def response(message: str, output: int = 7, at: str = "2026-01-02T03:04:05Z", **
 
 
 def request(second: int, output: int) -> Row:
-    """Give one element of a task of Cline."""
+    """Return one element of a task of Cline."""
     text = json.dumps({"tokensIn": 9, "tokensOut": output})
     return {"ts": 1767322800000 + second * 1000, "type": "say", "say": "api_req_started", "text": text}
 

@@ -1,4 +1,4 @@
-"""A collector is one installation on one machine: a state that is copied to another one is another collector."""
+"""A collector is one installation on one machine: a state copied to another machine becomes another collector."""
 
 import shutil
 from contextlib import closing
@@ -66,7 +66,7 @@ def test_a_state_that_goes_to_and_fro_has_one_id_on_each_machine(original: Machi
 
 
 def test_a_state_from_before_is_of_the_machine_that_opens_it(tmp_path: Path) -> None:
-    with closing(Store.open(tmp_path / "state")) as store:  # as it was: no machine is noted
+    with closing(Store.open(tmp_path / "state")) as store:  # as before: no machine is noted
         begun = store.collector_id
     assert collector_id(at(tmp_path, "one machine")) == begun
     assert collector_id(at(tmp_path, "another machine")) != begun

@@ -1,4 +1,4 @@
-"""What logs do between two ticks is followed: they grow, are cut, written anew, renamed, copied and deleted."""
+"""Changes of logs between two ticks are followed: they grow, are cut, rewritten, renamed, copied and deleted."""
 
 import json
 import os

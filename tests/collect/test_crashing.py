@@ -16,11 +16,11 @@ from millrace.collect.collector import Limits
 
 
 class Crash(BaseException):
-    """The machine went off."""
+    """The machine lost power."""
 
 
 def grow(machine: Machine, part: int) -> None:
-    """Let the agents write some more."""
+    """Append to the agents' logs."""
     with machine.log("claude").open("ab") as file:
         file.writelines(response(f"m{number}", part) for number in range(part * 6, part * 6 + 9))
     with closing(cursor_database(machine.log("cursor"))) as database:
@@ -72,7 +72,7 @@ def crashing(original: Callable[..., Any], at: int, is_after: bool) -> Callable[
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
-    """What is in the lake when nothing is stopped."""
+    """The contents of the lake when nothing is stopped."""
     return undisturbed(tmp_path_factory.mktemp("undisturbed"))
 
 
@@ -90,7 +90,7 @@ def test_a_tick_that_is_stopped_loses_and_doubles_nothing(
     grow(machine, 1)
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, crashing(getattr(owner, name), at, is_after))
-        patch.setattr(Store, "roll_back", lambda store: None)  # who is off cannot tidy
+        patch.setattr(Store, "roll_back", lambda store: None)  # a machine without power cannot tidy up
         patch.setattr(collecting.Collector, "_tidy", lambda collector: None)
         with pytest.raises(Crash):
             collector.collect()

@@ -1,4 +1,4 @@
-"""A state that is full, locked or damaged ends with an error that has a next step, and nothing is lost by it."""
+"""A full, locked or damaged state ends with an error that has a next step, and no event is lost."""
 
 import random
 import sqlite3

@@ -1,4 +1,4 @@
-"""A log is known by what was read of it: whatever becomes of its file, nothing is lost, doubled or kept wrong."""
+"""A log is identified by what was read of it: whatever happens to its file, no event is lost, doubled or wrong."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def lines(*numbers: int, output: int = 7) -> bytes:
 
 
 def touched(path: Path, seconds: int) -> None:
-    """Give a file an instant of change of its own, so that no test depends on the file system's clock."""
+    """Set a file's time of change, so that no test depends on the file system's clock."""
     os.utime(path, ns=(1_760_000_000_000_000_000 + seconds * 10**9,) * 2)
 
 
@@ -214,7 +214,7 @@ def test_a_number_that_was_given_to_another_file_is_no_rename(machine: Machine) 
     assert machine.run() == []
 
 
-# What a writer leaves that died, or whose machine did
+# What a writer or a machine leaves when it dies
 
 GOOD = response("m9")
 TORN = [
@@ -303,7 +303,7 @@ def test_a_last_line_that_only_ends_in_an_object_waits_for_its_end(machine: Mach
 
 
 def as_before(state: Path) -> None:
-    """Make the state one that a collector left which noted neither readings nor bytes before the offset."""
+    """Make the state that of a collector which noted neither readings nor bytes before the offset."""
     with closing(sqlite3.connect(state / "state.sqlite")) as connection, connection:
         for table in ("events", "logs"):
             connection.execute(f"alter table {table} drop column reading")

@@ -1,4 +1,4 @@
-"""A forced reading replaces what an older parser made of the logs, also when it is stopped in between."""
+"""A forced reading replaces an older parser's results, even when it is stopped in between."""
 
 import json
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""Cases of the corpus, as files in a home, end in the lake as the events that they say; `parsers` reads them all."""
+"""Cases of the corpus, as files in a home, arrive in the lake as the events of the case; `parsers` reads them all."""
 
 import json
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def events(case: Case) -> list[Row]:
     return sorted(found, key=key_of)
 
 
-# Of each agent the case that tells most, and those of several logs.
+# The most comprehensive case of each agent, and those of several logs.
 RICHEST = [
     max((case for case in CASES if case.agent.name == agent), key=lambda case: (len(case.logs), len(events(case))))
     for agent in AGENTS

@@ -1,4 +1,4 @@
-"""Logs are found where each agent keeps them, and nothing else is."""
+"""Logs are found where each agent keeps them, and no other files are."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ def unheard(error: OSError) -> None:
 def found(
     home: Path, environ: Mapping[str, str] | None = None, platform: Platform = "linux", agents: set[str] | None = None
 ) -> dict[str, str | None]:
-    """Give the logs below the home, each with its session."""
+    """Return the logs below the home, each with its session."""
     roots = discover(home, environ or {}, platform, set(AGENTS) if agents is None else agents)
     logs = [(root, path) for root in roots for path in root.logs(unheard)]
     assert all(root.has(path) for root, path in logs)

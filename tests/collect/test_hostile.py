@@ -1,4 +1,4 @@
-"""A database or a document that was made to hold the collector is named, and stops no other log."""
+"""A database or document that was made to block the collector is reported, and stops no other log."""
 
 import json
 import sqlite3

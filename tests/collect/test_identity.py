@@ -1,4 +1,4 @@
-"""Who works on a machine is known from its settings, and named as they say."""
+"""The user of a machine is read from its settings, and named by them."""
 
 from pathlib import Path
 

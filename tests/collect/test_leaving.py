@@ -16,7 +16,7 @@ from millrace.tables import TABLES
 
 
 def poison(machine: Machine, agent: str) -> None:
-    """Write logs with a secret in each field of some line: one after the other, as the parsers' test has them all."""
+    """Write logs with a secret in each field of some line, one after the other: all those of the parsers' test."""
     logs = zip(*(poisonings(agent, secret) for secret in SECRETS), strict=True)
     for number, each in enumerate(logs):
         secret, lines = SECRETS[number % len(SECRETS)], each[number % len(SECRETS)]
@@ -33,7 +33,7 @@ def poison(machine: Machine, agent: str) -> None:
 
 
 def leaving(machine: Machine) -> str:
-    """Give all values of all columns that are sent, and the objects' names."""
+    """Return all values of all columns that are sent, and the objects' names."""
     machine.collect()
     names = [stored.version.name for stored in machine.ship().sent]
     tables = [pq.read_table(machine.folder / "lake" / name) for name in names]

@@ -1,4 +1,4 @@
-"""What the collector holds at once does not grow with the logs."""
+"""The collector's memory does not grow with the logs."""
 
 import tracemalloc
 from contextlib import closing

@@ -43,7 +43,7 @@ def sent(machine: Machine, agent: str, cwd: str) -> Row:
 
 
 def naming_values(row: Row) -> Iterator[tuple[str, str]]:
-    """Give each field in which a name or a part of a path could be."""
+    """Return each field that could hold a name or a part of a path."""
     return ((name, str(value).casefold()) for name, value in row.items() if isinstance(value, str))
 
 

@@ -1,4 +1,4 @@
-"""What is put by reaches the lake once, whenever it can be reached."""
+"""Stored rows reach the lake exactly once, as soon as it is reachable."""
 
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +15,7 @@ from millrace.lake.names import DroppedFile, parse
 
 
 class Unreachable:
-    """A lake behind a network that is down, after some objects."""
+    """A lake whose network fails after some objects."""
 
     bucket = "lake"
 

@@ -1,4 +1,4 @@
-"""A change of a log is told within seconds, wherever and whenever its folder came to be."""
+"""A change of a log is reported within seconds, wherever and whenever its folder was created."""
 
 import queue
 import threading
@@ -18,7 +18,7 @@ PATIENCE_S = 300.0
 
 
 class Watching:
-    """A watch in a thread; `changed` gives what it tells, without what is everything."""
+    """A watch in a thread; `changed` returns the reported paths, without reports that mean everything."""
 
     def __init__(self, roots: Callable[[], list[Root]], every_s: float = 600) -> None:
         self.stop, self.told = threading.Event(), queue.Queue[set[Path] | None]()
@@ -30,7 +30,7 @@ class Watching:
             self.told.put(changed)
 
     def everything(self, times: int = 1) -> None:
-        """Wait until all logs were to be looked at some times."""
+        """Wait until all logs were reported as changed a few times."""
         while times:
             times -= self.told.get(timeout=PATIENCE_S) is EVERYTHING
 
@@ -74,7 +74,7 @@ def test_a_log_that_grows_is_told(machine: Machine, watching: Callable[..., Watc
 def test_a_log_in_a_folder_that_is_made_later_is_told(machine: Machine, watching: Callable[..., Watching]) -> None:
     watch = watching()
     watch.everything(2)
-    log = machine.log("codex")  # no folder of any agent was there
+    log = machine.log("codex")  # no folder of any agent existed
     watch.everything(2)  # found, and watched
     append(log, response("m1"))
     assert watch.changed() == {log}

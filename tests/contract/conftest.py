@@ -1,4 +1,4 @@
-"""The stand-ins that the contract suites run over."""
+"""The emulators that the contract suites run over."""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,6 @@ from emulators.storage import storage_emulator
 
 @pytest.fixture(scope="module")
 def cloud_storage() -> Iterator[Client]:
-    """A real client, of an emulator without buckets."""
+    """A real client of an emulator without buckets."""
     with storage_emulator() as url, Client("p", AnonymousCredentials(), client_options={"api_endpoint": url}) as client:
         yield client

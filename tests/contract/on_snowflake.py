@@ -1,4 +1,4 @@
-"""A warehouse on the stand-in for Snowflake, in a database of its own, and its rows as the other engine gives them."""
+"""A warehouse on the Snowflake emulator, in a database of its own, and its rows in the form that DuckDB returns."""
 
 import json
 import secrets
@@ -16,14 +16,14 @@ Rows = list[dict[str, object]]
 
 
 def open_warehouse(where: str, lake: Path, clock: Callable[[], datetime], **more: Any) -> SnowflakeWarehouse:
-    """Give a warehouse in a new database, with its external stage over the folder `lake`."""
+    """Return a warehouse in a new database, with its external stage over the folder `lake`."""
     address = address_of(where, f"T{secrets.token_hex(6).upper()}")
     snowflake.provision(address, f"file://{lake}/raw/")
     return SnowflakeWarehouse(address, lake.name, clock, **more)
 
 
 def empty(warehouse: SnowflakeWarehouse) -> None:
-    """Leave nothing of what was loaded: no raw table, no line in the ledger."""
+    """Remove everything that was loaded: all raw tables and all lines of the ledger."""
     for (name,) in warehouse.execute("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'RAW'"):
         warehouse.execute(f'DROP TABLE RAW."{name}"')
     warehouse.execute("DELETE FROM META.LOADS")
@@ -31,13 +31,13 @@ def empty(warehouse: SnowflakeWarehouse) -> None:
 
 
 def address_of(where: str, database: str) -> Address:
-    """Give the address of a database of the stand-in, for somebody with a key."""
+    """Return the address of a database of the emulator, for a user with a key."""
     url = f"snowflake://acme/{database}?user=MILLRACE_LOADER&role=MILLRACE_LOADER&warehouse=MILLRACE&{where}"
     return Address.parse(url, snowflake.private_key())
 
 
 def rows_of(warehouse: SnowflakeWarehouse, table: str) -> Rows:
-    """Give the rows of a raw table by the names of the registry, others in small letters, ordered."""
+    """Return the rows of a raw table, ordered: columns of the registry by their names, others in lower case."""
     query = (
         "SELECT COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'RAW' AND TABLE_NAME = ?"
     )

@@ -1,7 +1,7 @@
-"""A refresh of the usage marts on Snowflake that stops anywhere, or beside a load: the next one mends what it left.
+"""A refresh of the usage marts on Snowflake that stops anywhere, or runs beside a load: the next one repairs the marts.
 
-The statements are those that dbt left in target/run. Over the stand-in; what it does not do by itself, that a statement
-of a transaction sees what was committed meanwhile, is done here by leaving the transaction out.
+The statements are those that dbt left in target/run, run on the emulator. In a transaction, the emulator does not show
+a statement the commits of others, so the tests leave the transaction out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ Marts = dict[str, list[Row]]
 
 
 def told(number: int, day: int = 1, machine: str = "laptop", **more: object) -> dict[str, object]:
-    """Give what a machine tells of an event."""
+    """Return a machine's report of an event."""
     return {
         "collector_id": machine,
         "user_id": "ann@acme.dev",
@@ -51,17 +51,17 @@ def told(number: int, day: int = 1, machine: str = "laptop", **more: object) -> 
 
 
 FIRST = [*(told(number) for number in range(6)), told(0, machine="server", output_tokens=4)]
-# An event more, one with more tokens, two that leave their day, one of which a machine says nothing that can be counted
-# any more, and one of which none does.
+# A new event, one with more tokens, two that move to another day, one that one of two machines can no longer count,
+# and one that no machine can count.
 SECOND = [told(6), told(1, output_tokens=99), told(2, day=2), told(3, day=3, project=None)]
 SECOND += [told(0, speed="warp"), told(4, role="robot")]
-# Again a day is left, for one that had been left, and what could not be counted can be.
+# An event moves back, one moves to another day, and one that could not be counted can be counted again.
 THIRD = [told(2, day=1), told(5, day=2), told(4), told(7)]
 
 
 @dataclass
 class Refreshing:
-    """The stand-in with marts of the first load, the second one loaded, and the statements of a refresh by mart."""
+    """The emulator with marts of the first load, the second one loaded, and the statements of a refresh by mart."""
 
     engine: Engine
     folder: Path
@@ -87,7 +87,7 @@ class Refreshing:
         assert [each for each in outcomes if not each.is_good] == []
 
     def refresh(self) -> Marts:
-        """Run all scripts; gives what the marts are then."""
+        """Run all scripts and return the marts."""
         for mart in MARTS:
             self.do(*self.scripts[mart])
         return {mart: sorted(self.engine.rows(f"mart.{mart}"), key=repr) for mart in MARTS}
@@ -152,7 +152,7 @@ def test_a_refresh_stopped_at_any_statement_is_mended_by_the_next(refreshing: Re
     expected = refreshing.from_nothing()
     for place, mart in enumerate(MARTS):
         begun, last = (first_words(refreshing.scripts[mart]).index(word) for word in ("begin", "commit"))
-        # Of the session, and of the next table that dbt makes in it.
+        # One end for the session, and one for the next table that dbt builds in it.
         for stop, end in ((last, "ROLLBACK"), *((stop, "COMMIT") for stop in range(begun + 2, last + 1))):
             refreshing.restore()
             for before in MARTS[:place]:
@@ -191,7 +191,7 @@ def test_whatever_making_a_mart_anew_leaves_the_next_build_makes_it(refreshing: 
 
 
 def test_with_the_fact_the_marts_that_follow_it_are_made_anew(refreshing: Refreshing) -> None:
-    """Its rows are gone, and with them which keys its events had; those are of another day since."""
+    """The dropped table held the keys of its events, which have moved to another day since."""
     expected = refreshing.from_nothing()
     refreshing.restore()
     refreshing.do("DROP TABLE MART.USAGE_EVENTS", "DELETE FROM META.USAGE_OLD_KEYS")
@@ -212,7 +212,7 @@ def test_a_mart_that_followed_no_change_is_not_copied_again(refreshing: Refreshi
     publish()
     refreshing.do("UPDATE PUBLISHED.USAGE_DAILY SET MESSAGE_COUNT = 77", "UPDATE PUBLISHED.VELOCITY SET TOTAL_PRS = 77")
     publish()
-    assert {row["message_count"] for row in seen("usage_daily")} == {77}  # nobody has looked at it
+    assert {row["message_count"] for row in seen("usage_daily")} == {77}  # it was not copied again
     assert seen("velocity") == [{"total_prs": 1}]
     expected = refreshing.refresh()
     publish()

@@ -1,4 +1,4 @@
-"""What every log of builds promises: numbers that grow, one that runs, and nothing under an older token."""
+"""The guarantees of every build log: numbers that grow, one running build, and no write under an older token."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,7 @@ def mart(warehouse: Either, value: int) -> None:
 
 
 def seen(warehouse: Either) -> list[int]:
-    """Give what readers see in the mart."""
+    """Return the rows of the published mart."""
     if isinstance(warehouse, SnowflakeWarehouse):
         return [int(value) for (value,) in warehouse.execute("SELECT total_prs FROM published.velocity")]
     with duckdb.connect(warehouse.published_path, read_only=True) as connection:

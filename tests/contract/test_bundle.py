@@ -1,4 +1,4 @@
-"""Small objects loaded together end as if they had been loaded one by one."""
+"""Small objects loaded together have the same result as if loaded one by one."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ Opened = Callable[[], Either]
 
 @pytest.fixture(params=["duckdb", "snowflake"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
-    """Give a new warehouse each time; on Snowflake, where one takes long to make, the last but one, emptied."""
+    """Return a function that opens an empty warehouse: on Snowflake, where this is slow, the last but one, emptied."""
     made: list[Either] = []
 
     def new() -> Either:
@@ -135,7 +135,7 @@ def test_only_the_same_generation_is_known(opened: Opened) -> None:
 
 class NoJob:
     def start(self, run_id: str | None) -> None:
-        """Nothing is built here."""
+        """No-op: nothing is built here."""
 
 
 def test_of_a_storm_the_bad_files_are_set_aside_and_the_others_loaded_together(opened: Opened, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the bus promises to publishers and to the functions that it pushes to."""
+"""The guarantees of the bus to publishers and to the functions that it pushes to."""
 
 import base64
 import json
@@ -36,7 +36,7 @@ def bus(waits: list[float]) -> LocalBus:
 
 
 def receiver(answer: Answer = lambda text: 200) -> Flask:
-    """A function that is pushed to; `answer` gives the status for the data's `text`."""
+    """A function that receives pushes; `answer` returns the status for the data's `text`."""
     application = Flask("receiver")
 
     @application.post("/")
@@ -183,7 +183,7 @@ def raising(error: type[BaseException]) -> int:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Ctrl-C as Python has it, also where whoever started the tests ignores it, as a shell does in the background."""
+    """Restore Python's own handling of Ctrl-C, which a shell turns off for commands in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -197,7 +197,7 @@ def test_an_interrupted_run_stops_its_threads_and_the_next_run_delivers_again(bu
         got.append(text)
         if text == "1":
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.1)  # the main thread hears of it while this delivery lasts
+            time.sleep(0.1)  # the main thread is interrupted during this delivery
         return 200
 
     bus.subscribe(Subscription("a", "topic", receiver(answer), lane="a"))
@@ -250,7 +250,7 @@ def test_the_time_of_each_lane_is_told(bus: LocalBus) -> None:
     assert bus.busy_s["a"] >= 0.02
 
 
-# What is published is what is parsed, and nothing else is.
+# A published message is parsed, and no other is.
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100)
 versions = st.builds(ObjectVersion, names, names, st.integers(1, 2**63 - 1))
@@ -262,7 +262,7 @@ json_values = st.recursive(
 
 
 class Recorder:
-    """A bus that gives each message back as the event which a function gets."""
+    """A bus that returns each message as the event that a function receives."""
 
     def __init__(self) -> None:
         self.events: list[CloudEvent] = []

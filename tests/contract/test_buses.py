@@ -1,4 +1,4 @@
-"""What every bus promises: the one of this process, Google's client over our broker, and over Google's emulator."""
+"""The guarantees of every bus: the in-process one, Google's client over our broker, and over Google's emulator."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ TASK = TaskEvent("20261120T060000Z", "commits", "commits")
 
 @dataclass
 class Inbox:
-    """A function that is pushed to, and refuses the first `refusals` deliveries."""
+    """A function that receives pushes, and refuses the first `refusals` deliveries."""
 
     refusals: int = 0
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Inbox:
 
 
 class InProcess:
-    """The bus of one process, driven by whoever waits."""
+    """The in-process bus, driven by the thread that waits."""
 
     def __init__(self) -> None:
         self.bus = LocalBus(sleep=lambda s: None)
@@ -87,7 +87,7 @@ class OverSockets:
         deadline = time.monotonic() + 300
         while not until() and time.monotonic() < deadline:
             time.sleep(0.02)
-        time.sleep(0.2)  # what must not come has its chance
+        time.sleep(0.2)  # time for a message that must not arrive
 
     def close(self) -> None:
         for each in self._closing:
@@ -170,7 +170,7 @@ def test_the_body_of_a_push_is_the_event_that_was_published(road: Road) -> None:
     assert tasks.bodies[0]["message"]["messageId"]
 
 
-# Where the roads differ.
+# Where the buses differ.
 
 
 @pytest.fixture

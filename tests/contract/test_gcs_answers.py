@@ -1,6 +1,6 @@
-"""What the bucket's adapter makes of answers that no emulator gives: refusals, faults, lost answers, broken bytes.
+"""How the bucket's adapter handles replies that no emulator sends: refusals, faults, lost replies, broken bytes.
 
-The answers are those of the service's documentation and of the client library's own tests.
+The replies are those of the service's documentation and of the client library's own tests.
 """
 
 import json
@@ -28,7 +28,7 @@ QUICK: Retry = DEFAULT_RETRY.with_delay(0.01, 0.02).with_timeout(0.5)
 
 
 class Recorded(BaseAdapter):
-    """Gives the recorded answers one after the other, the last one again and again."""
+    """Returns the recorded replies one after the other, the last one again and again."""
 
     def __init__(self, *answers: Answer | Exception) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Recorded(BaseAdapter):
 
 
 class Raw:
-    """The body of an answer, as urllib3 gives it."""
+    """The body of a reply, as urllib3 returns it."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -224,7 +224,7 @@ def test_a_name_that_no_object_can_have_is_missing_without_a_question(name: str,
 
 
 class Resumable(Recorded):
-    """The service's side of a resumable upload: 308 for each chunk but the last, the second one lost at first."""
+    """The service's side of a resumable upload: 308 for each chunk but the last; the second chunk is lost at first."""
 
     def send(self, request: Asked, *arguments: Any, **named: Any) -> requests.Response:
         if request.method == "POST":

@@ -1,4 +1,4 @@
-"""The Cloud Run job, started by the real client over a stand-in's HTTP."""
+"""The Cloud Run job, started by the real client over an emulator's HTTP."""
 
 from collections.abc import Iterator
 

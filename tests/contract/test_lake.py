@@ -1,4 +1,4 @@
-"""What every lake promises: write-once objects, growing generations, and nothing half written is ever seen."""
+"""The guarantees of every lake: objects written once, growing generations, and no partly written object is visible."""
 
 import base64
 import contextlib
@@ -186,7 +186,7 @@ def test_no_increment_is_lost_between_threads_that_swap(lake: Lake) -> None:
     assert lake.read("count")[0] == b"24"
 
 
-# The lake in a folder: what a bucket gets from its platform.
+# The lake in a folder: the guarantees that a platform gives a bucket.
 
 
 def _create(folder: Path, number: int) -> bool:
@@ -310,9 +310,9 @@ def test_a_file_that_grows_while_it_is_downloaded_is_no_longer_that_version(
     os.mkfifo(tmp_path / "to")
     with ThreadPoolExecutor(1) as threads:
         downloading = threads.submit(local.download, version, tmp_path / "to")
-        with (tmp_path / "to").open("rb") as reader:  # download waits in open until somebody reads
-            reader.read(1)  # the download has begun, and waits for us to take more than a pipe holds
-            time.sleep(0.05)  # a change within a tick of the kernel's clock shows in no time of the file
+        with (tmp_path / "to").open("rb") as reader:  # download waits in open until there is a reader
+            reader.read(1)  # the download has begun, and waits until more is read than a pipe holds
+            time.sleep(0.05)  # a change within a tick of the kernel's clock leaves the file's times as they are
             growing()
             reader.read()
         with pytest.raises(ObjectMissing):

@@ -1,4 +1,4 @@
-"""A name that a file gives its column never meets a name of the engine, and a load says only what it did."""
+"""No column name of a file collides with a name of the engine, and a load reports exactly what it did."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 REPOS = TABLES["repos"]
 Either = DuckDBWarehouse | SnowflakeWarehouse
-# What the merges have called their own columns, tables and aliases, and what DuckDB offers beside a file's columns.
+# Names that the merges have used for columns, tables and aliases, and columns that DuckDB adds to those of a file.
 ODD_NAMES = (
     "_object", "staged_row", "stored_row", "fate", "fate_of_row", "n", "s", "t", "f", "d", "rank", "staged", "decided",
     "filename", "file_row_number", "file_index", "row_number", "excluded", "count",
@@ -93,7 +93,7 @@ def test_columns_with_names_of_the_merge_change_no_count(warehouse: Either, tmp_
 
 
 def stored_with_rowid(path: Path, *names: str) -> None:
-    """Make a warehouse as a release before made it, with a dropped file's column `rowid` in raw.repos."""
+    """Create a warehouse as an earlier release did, with a dropped file's column `rowid` in raw.repos."""
     with DuckDBWarehouse(path, clock=lambda: NOW) as old:
         old.ensure_tables()
     with duckdb.connect(path) as connection:

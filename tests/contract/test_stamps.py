@@ -1,4 +1,4 @@
-"""A time that cannot be true freezes nothing, and nobody writes rows under another one's name; on both engines."""
+"""An impossible time blocks no later update, and no file writes rows under another owner's name; on both engines."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Either
 def batch(
     folder: Path, branch: str, at: datetime, latest: datetime | None = NOW + MOST_AHEAD, name: str = "o/a", **more: Any
 ) -> Batch:
-    """A file with one row of repos; without `latest` it is loaded as releases before did."""
+    """A file with one row of repos; without `latest` it is loaded as earlier releases did."""
     path = folder / f"{len(list(folder.iterdir()))}.parquet"
     stamps = pa.array([at], pa.timestamp("us", tz="UTC"))
     pq.write_table(pa.table({"full_name": [name], "default_branch": [branch], "_extracted_at": stamps}), path)
@@ -87,7 +87,7 @@ def test_a_stored_row_from_the_future_loses_against_every_true_one(
     warehouse.load(batch(tmp_path, "same", frozen_at, latest=None, name="o/b"))
     updated = warehouse.load(batch(tmp_path, "main", NOW - HOUR))
     assert (updated.rows_updated, branches(warehouse)) == (1, ["main", "same"])
-    assert extracted(warehouse)[:2] == [frozen_at, frozen_at]  # o/b is still of then
+    assert extracted(warehouse)[:2] == [frozen_at, frozen_at]  # o/b still has its old time
     same = warehouse.load(batch(tmp_path, "same", NOW - HOUR, name="o/b"))
     assert same.rows_unchanged == 1
     assert max(filter(None, extracted(warehouse))) <= NOW + MOST_AHEAD

@@ -1,4 +1,4 @@
-"""What every warehouse promises: once, all or nothing, and the same rows whatever the order of arrival."""
+"""The guarantees of every warehouse: once, all or nothing, and the same rows whatever the order of arrival."""
 
 import random
 import threading
@@ -90,7 +90,7 @@ def one_on_snowflake(snowflake_at: str, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(params=["duckdb", "snowflake"])
 def emptied(request: pytest.FixtureRequest) -> Emptied:
-    """Give an empty warehouse each time: of Snowflake the same one, as making another takes longer than its test."""
+    """Return a function that opens an empty warehouse. On Snowflake it empties the same one: opening one is slow."""
     one = None if request.param == "duckdb" else request.getfixturevalue("one_on_snowflake")
 
     @contextmanager
@@ -335,7 +335,7 @@ def test_a_file_of_another_shape_changes_nothing(
 
 
 def test_a_changed_nested_column_is_refused_with_the_difference(tmp_path: Path) -> None:
-    rig = duckdb_rig(tmp_path)  # Snowflake has one type for all of them, in which nothing gets lost
+    rig = duckdb_rig(tmp_path)  # Snowflake has one type for all of them, which loses nothing
     rig.load(pa.table(KEY | {"owner": [{"a": 1}]}))
     with pytest.raises(BadObject, match=r"column owner: file has STRUCT.*, table has STRUCT") as refused:
         rig.load(pa.table(KEY | {"owner": [{"a": 1, "b": "x"}]}))
@@ -420,7 +420,7 @@ OBJECT = st.tuples(st.lists(VERSION, min_size=1, max_size=3), st.integers(0, 1),
 
 
 def drifting(rows: Rows, hour: int, run: str | None) -> pa.Table:
-    """Give an object whose columns are those its rows have: one more, one less, in any order."""
+    """Return a table with exactly the columns of its rows: one more, one fewer, in any order."""
     names = sorted({name for row in rows for name in row}, reverse=hour == 1)
     columns: dict[str, object] = {name: [row.get(name) for row in rows] for name in names}
     stamps = {"_extracted_at": [T0 + hour * HOUR] * len(rows), "_run_id": pa.array([run] * len(rows), pa.string())}
@@ -428,7 +428,7 @@ def drifting(rows: Rows, hour: int, run: str | None) -> pa.Table:
 
 
 def without_order(rows: Rows) -> list[list[tuple[str, str]]]:
-    """Forget what may depend on the order of arrival: `_load_seq`, the columns' order, columns without a value."""
+    """Leave out what may depend on the order of arrival: `_load_seq`, the columns' order, columns without a value."""
     told = [{k.lower(): v for k, v in row.items() if k != "_load_seq" and v is not None} for row in rows]
     return sorted(sorted((name, repr(value)) for name, value in row.items()) for row in told)
 
@@ -452,7 +452,7 @@ def test_any_permutation_of_objects_ends_in_the_same_table(
 
 
 def version(run: str | None = "r1", **columns: object) -> pa.Table:
-    """Give one version of one pull request, extracted at T0; a tuple is (value, type)."""
+    """Return one version of one pull request, extracted at T0; a tuple is (value, type)."""
     given = {"repo_name": "r", "number": 1, "_extracted_at": T0, "_run_id": (run, pa.string())} | columns
     typed = {name: value if isinstance(value, tuple) else (value, None) for name, value in given.items()}
     return pa.table({name: pa.array([value], kind) for name, (value, kind) in typed.items()})
@@ -478,7 +478,7 @@ VERSIONS = [
 ON_SNOWFLAKE = ("the content", "no run", "no newest", "columns added in another order", "both zeros are one")
 
 
-# The other half of the cases on Snowflake are proofs.
+# The other half of the Snowflake cases are proofs.
 ON_BOTH_ENGINES = [
     pytest.param(
         engine,

@@ -1,4 +1,4 @@
-"""What only the DuckDB file can show: crashes inside a transaction, locks between processes, limits."""
+"""The cases that only the DuckDB file has: crashes inside a transaction, locks between processes, limits."""
 
 import os
 import resource
@@ -150,7 +150,7 @@ def test_damage_is_named_and_no_file_blamed(path: Path, tmp_path: Path, damage: 
             told: object = warehouse.load(more).rows_unchanged
         except ConfigError as error:
             told = error.step
-    assert told in (Step.RESTORE, len(names[::7]))  # all are known: where no row of them was harmed, none is new
+    assert told in (Step.RESTORE, len(names[::7]))  # all names exist already: if no row of them is damaged, none is new
 
 
 def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is Snowflake's own: its stages, its turn, a session that ends, who signs in. Over the stand-in for it."""
+"""The cases that only Snowflake has: stages, write lock, a session that ends, sign-in. Over the emulator."""
 
 import re
 import socket
@@ -34,7 +34,7 @@ PEM = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
 
 
 class Watched(SnowflakeWarehouse):
-    """A warehouse that keeps what it sends; `before` hears of each statement first."""
+    """A warehouse that records its statements; `before` is called with each of them first."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -67,7 +67,7 @@ def warehouse(address: Address) -> Iterator[Watched]:
 
 
 def part(lake: LocalLake, folder: Path, *names: str, key: str = PART, run: str | None = RUN) -> Batch:
-    """Put a part into the lake, and give it as the load function does."""
+    """Write a part into the lake, and return it as the load function does."""
     path = folder / "part.parquet"
     pq.write_table(pa.Table.from_batches([to_batch([{"full_name": name} for name in names], REPOS, T0, RUN)]), path)
     return Batch(lake.write(key, path, 0).version, REPOS, path, T0, run)
@@ -115,7 +115,7 @@ def test_a_part_of_another_bucket_is_not_looked_for_in_the_lake(
 def test_a_copy_of_fewer_rows_than_the_file_has_is_no_load(warehouse: Watched, lake: LocalLake, tmp_path: Path) -> None:
     batch = part(lake, tmp_path, "o/a", "o/b", "o/c")
     stored = tmp_path / "lake" / PART
-    pq.write_table(pq.read_table(stored).slice(0, 1), stored)  # what nobody may do, and somebody with rights could
+    pq.write_table(pq.read_table(stored).slice(0, 1), stored)  # no identity of the pipeline may do this
     with pytest.raises(TransientError, match="copied 1 of 3 rows"):
         warehouse.load(batch)
     assert warehouse.find(batch.version) is None
@@ -145,7 +145,7 @@ def test_stopped_at_any_statement_up_to_the_commit_nothing_has_happened(
 
 def _stopping_at(stop: int) -> Callable[[int, str], None]:
     def before(number: int, statement: str) -> None:
-        if number >= stop:  # and the process does nothing more; the connection's end rolls back
+        if number >= stop:  # and the process stops here; the end of the connection rolls back
             raise TransientError("the process is gone")
 
     return before
@@ -171,7 +171,7 @@ def test_two_sessions_that_load_one_object_at_a_time_load_it_once(
 
 
 def _together(start: threading.Barrier) -> Callable[[int, str], None]:
-    """Let a session begin its first transaction only when the others do."""
+    """Make a session's first transaction wait for those of the others."""
     begun: list[str] = []
 
     def before(number: int, statement: str) -> None:
@@ -361,7 +361,7 @@ def test_where_nobody_answers_it_is_tried_again(free_port: int) -> None:
 
 @pytest.fixture
 def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
-    """A port at which nobody listens, and little patience."""
+    """A port without a listener, and short timeouts."""
     real = connector.connect
     hasty = lambda **told: real(**told | {"login_timeout": 1, "network_timeout": 1})  # noqa: E731
     monkeypatch.setattr(connector, "connect", hasty)

@@ -23,13 +23,13 @@ USAGE_MARTS = (
 MATCHED_MARTS = ("project_repositories", "user_developers")
 JOINED_MARTS = ("ai_spend_by_repo_week", "cost_per_merged_pr")
 MARTS = tuple(sorted((*PULL_REQUEST_MARTS, *USAGE_MARTS, *MATCHED_MARTS, *JOINED_MARTS)))
-# But for what a data test of severity "warn" finds: that is an outcome, and asserted as one.
+# Except the findings of a data test of severity "warn": they are an outcome, and asserted as one.
 WARNINGS_ARE_ERRORS = ("--warn-error-options", '{"error": "all", "warn": ["LogTestResult"]}')
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One run of dbt: what it printed, and what it left."""
+    """One run of dbt: its output and the files that it left."""
 
     database: Path
     target: Path
@@ -38,18 +38,18 @@ class Build:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What dbt understood of the project."""
+        """dbt's manifest of the project."""
         manifest: dict[str, Any] = json.loads((self.target / "manifest.json").read_text())
         return manifest
 
     @property
     def outcomes(self) -> dict[str, str]:
-        """How each model and each test ended, by its name."""
+        """The outcome of each model and each test, by its name."""
         results = json.loads((self.target / "run_results.json").read_text())["results"]
         return {result["unique_id"].split(".")[2]: result["status"] for result in results}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Ask the built database."""
+        """Query the built database."""
         with duckdb.connect(self.database, read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
@@ -59,7 +59,7 @@ Dbt = Callable[..., Build]
 
 @pytest.fixture(scope="session")
 def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
-    """Run dbt on a warehouse file, with nothing left in the checkout."""
+    """Return a function that runs dbt on a warehouse file and leaves nothing in the checkout."""
 
     def run(database: Path, *arguments: str, project: Path = PROJECT, **environment: str) -> Build:
         target = tmp_path_factory.mktemp("target")

@@ -1,4 +1,4 @@
-"""A warehouse file as the load leaves it: the schemas raw and meta, with the rows that a test gives."""
+"""A warehouse file as the load leaves it: the schemas raw and meta, with a test's rows."""
 
 import random
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ _LEDGER = pa.schema(
 
 
 def make_warehouse(path: Path, rows: Rows) -> Path:
-    """Make the file: the raw tables of the registry, the log of builds, and a ledger up to AS_OF of all with a row."""
+    """Create the file: the registry's raw tables, the log of builds, and a ledger up to AS_OF of tables with rows."""
     ledger = [
         {"bucket": "lake", "name": name, "generation": 1, "table_name": name, "extracted_at": AS_OF}
         for name, given in rows.items()
@@ -47,13 +47,13 @@ def make_warehouse(path: Path, rows: Rows) -> Path:
 
 
 def sample_rows() -> Rows:
-    """Give the measured repository beside three of awkward rows, the same ones every time."""
+    """Return the measured repository and three of awkward rows, the same every time."""
     awkward, measured = _awkward_rows(), _measured_rows()
     return {name: [*rows, *measured[name]] for name, rows in awkward.items()} | {"usage_events": usage_rows()}
 
 
 def usage_rows() -> list[dict[str, Any]]:
-    """Give events of coding agents as machines tell of them: one of each awkwardness, the same ones every time."""
+    """Return usage events as machines report them: one of each awkward kind, the same every time."""
     at = datetime.fromisoformat
     response = {
         "collector_id": "laptop",
@@ -104,7 +104,7 @@ def usage_rows() -> list[dict[str, Any]]:
 
 
 def _measured_rows() -> Rows:
-    """Give a repository of one merge in which everything is known."""
+    """Return the rows of a repository with one merge, in which everything is known."""
     at = datetime.fromisoformat
     return {
         "repos": [{"full_name": "acme/web"}],
@@ -217,6 +217,6 @@ def _create(connection: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema,
 
 
 def raw_schema(table: Table) -> pa.Schema:
-    """Give the Parquet schema of the table as raw keeps it: instants naive, and the change sequence beside the rest."""
+    """Return the table's Parquet schema as raw keeps it: naive instants, and the change sequence as a last column."""
     fields = [field.with_type(_NAIVE) if field.type == INSTANT else field for field in table.schema]
     return pa.schema([*fields, pa.field(LOAD_SEQ, pa.int64())])

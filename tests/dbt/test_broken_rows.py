@@ -1,4 +1,4 @@
-"""A row that breaks a promise of the raw tables stops the build where it is, with the name of the test."""
+"""A row that breaks a guarantee of the raw tables stops the build at its table, with the name of the test."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The project builds, in the schemas and with the columns that others rely on."""
+"""The project builds, in the schemas and with the columns that readers rely on."""
 
 from datetime import date
 from pathlib import Path

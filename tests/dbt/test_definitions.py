@@ -1,4 +1,4 @@
-"""What the read API has of the dbt project is what the dbt project says."""
+"""The read API's copy of the dbt project's definitions equals the dbt project."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the files of the project promise, seen without building it."""
+"""The guarantees of the project's files, checked without a build."""
 
 import os
 import re
@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs" / "metrics.md").read_text()
 
 
 def columns_on_the_page(heading: str) -> set[str]:
-    """The names in the first column of the table below the heading."""
+    """Return the names in the first column of the table below the heading."""
     section = PAGE.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     cells = re.findall(r"^\| (`.*?) \|", section, flags=re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}

@@ -1,4 +1,4 @@
-"""The usage marts are what their events come to, cell by cell, and a refresh leaves what a build from nothing makes."""
+"""The usage marts are the sums of their events, cell by cell, and a refresh has the result of a full build."""
 
 import random
 import shutil
@@ -30,7 +30,7 @@ LOADS = st.lists(st.lists(TELLINGS, min_size=1, max_size=6), min_size=2, max_siz
 
 @pytest.fixture(scope="module")
 def raw() -> Raw:
-    """A few thousand tellings, of which each of four loads changed some."""
+    """A few thousand reports of events, some of them changed by each of four loads."""
     raw = Raw()
     for _ in range(4):
         raw.load(many_tellings(DICE, 900))
@@ -39,7 +39,7 @@ def raw() -> Raw:
 
 @pytest.fixture(scope="module")
 def usage(raw: Raw, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """The usage marts of all that, made by dbt from nothing."""
+    """The usage marts of all these reports, fully built by dbt."""
     rows = {"usage_events": list(raw.rows.values())}
     build = dbt(make_warehouse(tmp_path_factory.mktemp("usage") / "usage.duckdb", rows), *BUILD)
     assert build.exit_code == 0, build.output
@@ -53,7 +53,7 @@ def scripts(usage: Build) -> MartScripts:
 
 @pytest.fixture
 def connection(usage: Build, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A copy of what was built, for one test to change."""
+    """A copy of the built warehouse, for one test to change."""
     with duckdb.connect(shutil.copy(usage.database, tmp_path / "usage.duckdb")) as connection:
         yield connection
 
@@ -73,7 +73,7 @@ def empty(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def made_from_nothing(connection: duckdb.DuckDBPyConnection, scripts: MartScripts) -> Marts:
-    """Give the marts of a rebuild, which is then undone."""
+    """Return the marts of a rebuild, which is then rolled back."""
     connection.begin()
     empty(connection)
     for script in scripts.marts.values():
@@ -113,14 +113,14 @@ def told(**changed: object) -> Telling:
     return telling(OPUS | {"occurred_at": LATER} | changed)
 
 
-@example([[told()], [told(session_id="s2", model="nobody-knows", project=None)]])  # leaves every key
-@example([[told()], [told(occurred_at=EARLIER)]])  # leaves its day
+@example([[told()], [told(session_id="s2", model="nobody-knows", project=None)]])  # every key changes
+@example([[told()], [told(occurred_at=EARLIER)]])  # its day changes
 @example([[told()], [told(occurred_at=NEVER)]])  # can no longer be counted
-@example([[told(**NOTHING)], [told(occurred_at=NEVER, **NOTHING)]])  # the same of one of which little is known
+@example([[told(**NOTHING)], [told(occurred_at=NEVER, **NOTHING)]])  # the same event, with little known of it
 @example([[told()], [told(occurred_at=NEVER)], [told()]])  # and can again
-@example([[told()], [told(collector_id="c2", session_id="s2", occurred_at=EARLIER)]])  # another machine knows it better
+@example([[told()], [told(collector_id="c2", session_id="s2", occurred_at=EARLIER)]])  # another machine has it exactly
 @example(
-    [  # the machine that told the earliest of it no longer can: the other's session was there all the time
+    [  # the machine with the earliest report can no longer count it: the other's session has counted all the time
         [told(), told(collector_id="c2", session_id="s2", occurred_at=EARLIER)],
         [told(collector_id="c2", session_id="s2", occurred_at=NEVER)],
     ]
@@ -168,7 +168,7 @@ def test_a_refresh_that_stops_anywhere_leaves_marts_and_watermarks_as_they_were(
 
 @pytest.fixture(scope="module")
 def definitions(usage: Build, dbt: Dbt) -> Build:
-    """The marts compiled as definitions over all events."""
+    """The marts, compiled as definitions over all events."""
     compiled = dbt(usage.database, "compile", "--select", *FOLLOWERS, *FROM_ALL_EVENTS)
     assert compiled.exit_code == 0, compiled.output
     return compiled
@@ -205,7 +205,7 @@ def test_no_mart_is_built_of_its_definition_over_all_events(usage: Build, dbt: D
 
 @pytest.fixture(scope="module")
 def in_berlin(usage: Build, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """The same raw rows, built once more where days are those of Berlin: nothing is loaded again."""
+    """The same raw rows, built once more with days in Berlin time, without another load."""
     database = shutil.copy(usage.database, tmp_path_factory.mktemp("berlin") / "usage.duckdb")
     build = dbt(Path(database), *BUILD, *BERLIN)
     assert build.exit_code == 0, build.output

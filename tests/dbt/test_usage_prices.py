@@ -1,4 +1,4 @@
-"""The rate card: each model has one price at a time, and a model that nobody knows has none."""
+"""The rate card: each model has one price at a time, and an unknown model has none."""
 
 import csv
 import re
@@ -62,18 +62,18 @@ NOBODY_KNOWS = """
     claude-4.7-opus claude-4.6-opus-fast cursor-auto deepseek-v4-pro deepseek-v5
 """
 UNKNOWN = NOBODY_KNOWS.split()
-# How much of the price of input a read from the cache costs, where it is not a tenth.
+# The share of the price of input that a read from the cache costs, where it is not a tenth.
 READS = {
     r"claude-opus-5-5": {"0.05"},
     r"claude-sonnet-5-5": {"0.1", "0.05"},  # from one day to the next
     r"claude-(fable|mythos)-5-[12]": {"0.025"},
 }
-ROUNDED = "claude-3-haiku"  # which the vendor's page lists in whole cents
+ROUNDED = "claude-3-haiku"  # listed on the vendor's page in whole cents
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One row, and which line of the file it is."""
+    """One row, with its line number in the file."""
 
     provider: str
     model_pattern: str
@@ -91,7 +91,7 @@ class Price:
         return f"{model} {self.speed} over {self.context_over_tokens} since {self.valid_from}"
 
     def is_named(self, name: str) -> bool:
-        """Whether its model begins with a name, before what may follow one."""
+        """Return whether its pattern begins with a model's name, followed by nothing or a group."""
         return re.match(rf"{name}(?=\(|$)", self.model_pattern) is not None
 
 
@@ -118,7 +118,7 @@ IDS = [(provider, model) for provider, models in (KNOWN | ALIKE).items() for mod
 
 
 def price_of(provider: str, model: str, day: date = TODAY, context: int = 0, speed: str = "standard") -> Price | None:
-    """Give the row that an event is priced by, as the marts choose it."""
+    """Return the row that prices an event, as the marts choose it."""
     rows = [
         price
         for price in PRICES
@@ -242,7 +242,7 @@ def test_input_and_output_have_a_price_but_for_long_prompts_in_haste_and_prices_
 
 
 def test_the_two_ways_to_choose_a_row_are_one() -> None:
-    """Which comes first, the day or the length of the prompt, must not matter."""
+    """The order of the two checks, the day and the length of the prompt, must not matter."""
     contexts = sorted({price.context_over_tokens + 1 for price in PRICES})
     days = sorted({price.valid_from for price in PRICES})
     for provider, model in IDS:

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the names are those of the marts
-"""Made-up tellings of usage events, what they should come to, and what the marts hold of them."""
+"""Generated reports of usage events, their expected marts, and the contents of the marts."""
 
 import random
 from collections import defaultdict
@@ -29,7 +29,7 @@ KINDS = (
 )
 _FEW = (None, 0, 7, 1000, 300_000)
 
-# Of each column what a telling of a few events may have: so few values that changes meet.
+# The values of each column in a report of few events: so few that changes meet.
 POOLS: dict[str, list[Any]] = {
     "collector_id": ["c1", "c2", "c3"],
     "agent": ["claude", "cursor"],
@@ -44,7 +44,7 @@ POOLS: dict[str, list[Any]] = {
     "reported_cost_usd": [None, "0", "0.25", "0.000000000001"],
     "occurred_at": [
         None,  # not usable
-        datetime.fromisoformat("2026-03-08 23:30:00"),  # in Berlin of the next day, and of the next week
+        datetime.fromisoformat("2026-03-08 23:30:00"),  # in Berlin a day of the next week
         datetime.fromisoformat("2026-03-09 09:00:00"),
         datetime.fromisoformat("2026-06-30 22:15:00"),
     ],
@@ -53,7 +53,7 @@ POOLS: dict[str, list[Any]] = {
 
 
 def telling(drawn: Telling) -> Telling:
-    """Give the raw row of drawn values: a prompt, whose id begins with p, has no tokens and no model."""
+    """Return the raw row of drawn values: a prompt, whose id begins with p, has no tokens and no model."""
     is_prompt = drawn["message_id"].startswith("p")
     role = {"role": "user" if is_prompt else "assistant", "request_id": "r1" if drawn["message_id"] == "m1" else None}
     nothing = dict.fromkeys(KINDS, 0) | {"provider": None, "model": None, "speed": None, "is_estimated": False}
@@ -61,7 +61,7 @@ def telling(drawn: Telling) -> Telling:
 
 
 def many_tellings(dice: random.Random, count: int) -> list[Telling]:
-    """Give that many tellings of about half as many events, over two months."""
+    """Return `count` reports of about half as many events, over two months."""
     drawn = [{name: dice.choice(values) for name, values in POOLS.items()} for _ in range(count)]
     for number, row in enumerate(drawn):
         row["message_id"] = f"{dice.choice('mmmp')}{dice.randrange(count // 6)}"
@@ -75,7 +75,7 @@ def many_tellings(dice: random.Random, count: int) -> list[Telling]:
 
 
 class Raw:
-    """The tellings that are loaded, the last of each event and collector, with the load that changed it."""
+    """The loaded reports, the last of each event and collector, with the load that changed it."""
 
     def __init__(self) -> None:
         self.rows: dict[Key, Telling] = {}
@@ -91,7 +91,7 @@ class Raw:
         connection.execute("delete from raw.usage_events; insert into raw.usage_events by name select * from given")
 
     def marts(self, prices: Path, zone: str = "UTC") -> Marts:
-        """Give what the marts should hold."""
+        """Return the expected rows of the marts."""
         tellings = defaultdict(list)
         for row in filter(_is_usable, self.rows.values()):
             tellings[_event(row).key].append(row)
@@ -127,7 +127,7 @@ _COLUMNS = {
 
 
 def marts_of(connection: duckdb.DuckDBPyConnection) -> Marts:
-    """Give what the marts hold, every column but the bookkeeping."""
+    """Return the rows of the marts, without the bookkeeping columns."""
     tables = {mart: f"mart.{mart}" for mart in USAGE_MARTS}
     tables["usage_events"] = f"(select * exclude ({LOAD_SEQ}) from mart.usage_events)"
     return {mart: _in_order(connection.execute(f"from {table}").fetchall()) for mart, table in tables.items()}

@@ -1,4 +1,4 @@
-"""What the storage stand-in adds to the emulator: pages, and events that come until somebody takes them."""
+"""Our additions to the storage emulator: pages, and events that are delivered again until a function accepts them."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ from millrace.lake.gcs import GcsLake
 
 
 class Function:
-    """A function that is called by Eventarc, and is not there for the first call."""
+    """A function that Eventarc calls, and that is not reachable on the first call."""
 
     def __init__(self) -> None:
         self.calls = 0

@@ -1,4 +1,4 @@
-"""`local/run_all.py --emulators`: every function a process, over real sockets, and every mart cell the truth."""
+"""`local/run_all.py --emulators`: every function a process, over real sockets, and every mart cell equals the truth."""
 
 import subprocess
 import sys

@@ -1,6 +1,6 @@
 """Sources made of plain functions: an adapter to mount on a session, and a client whose clock only tests move.
 
-`served` is one that listens, and says any bytes.
+`served` is a source that listens on a socket, and sends any bytes.
 """
 
 import io
@@ -26,7 +26,7 @@ JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Said:
-    """What the source answers: the body as it comes over the wire."""
+    """A response of the source: its body has the bytes of the wire."""
 
     status: int = 200
     body: bytes = b"[]"
@@ -39,7 +39,7 @@ Answers = Callable[[requests.PreparedRequest], Turn]
 
 
 class Answering(BaseAdapter):
-    """Answers requests by calling `answer`; an exception it gives is raised as the transport would."""
+    """Answers requests by calling `answer`; an exception it returns is raised as the transport would."""
 
     def __init__(self, answer: Answers) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Answering(BaseAdapter):
 
 
 class Clock:
-    """A clock that goes on only when somebody sleeps."""
+    """A clock that moves only when a client sleeps."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -86,7 +86,7 @@ class Clock:
 
 @dataclass
 class Asked:
-    """A client, the adapter that answers it, and the clock it waits by."""
+    """A client, the adapter that answers it, and the client's clock."""
 
     client: SourceClient
     adapter: Answering
@@ -94,7 +94,7 @@ class Asked:
 
 
 def client_of(answer: Answers, base_url: str = URL, key: str = KEY) -> Asked:
-    """A client of a source that answers each request so."""
+    """Return a client of a source that answers each request with `answer`."""
     adapter, clock, session = Answering(answer), Clock(), requests.Session()
     session.mount("http://", adapter)
     session.mount("https://", adapter)
@@ -103,7 +103,7 @@ def client_of(answer: Answers, base_url: str = URL, key: str = KEY) -> Asked:
 
 
 def in_turn(*turns: Turn) -> Answers:
-    """Answer with these one after the other, the last one for ever."""
+    """Answer with these one after the other, and with the last one from then on."""
     left = list(turns)
     return lambda request: left.pop(0) if len(left) > 1 else left[0]
 
@@ -113,7 +113,7 @@ def answers_of(
     target_of: Callable[[str], str] = lambda target: target,
     instead: Callable[[str], Said | None] = lambda target: None,
 ) -> Answers:
-    """Answer as the simulator does, with another target than was asked for, or with something else instead."""
+    """Answer as the simulator does, with another target than the requested one, or with something else instead."""
     api = Api(world)
 
     def answer(request: requests.PreparedRequest) -> Said:
@@ -127,7 +127,7 @@ def answers_of(
 
 
 def real_client(url: str, key: str) -> SourceClient:
-    """A client of a server that really listens, which does not wait between its attempts."""
+    """Return a client of a server that really listens, without waits between its attempts."""
     session = requests.Session()
     session.trust_env = False
     return SourceClient(url, key, RateBudget(None, 1, sleep=no_sleep), session=session, sleep=no_sleep)
@@ -138,13 +138,13 @@ def no_sleep(seconds: float) -> None:
 
 
 def flat(batches: Iterable[list[dict[str, object]]]) -> list[dict[str, object]]:
-    """The rows of all batches."""
+    """Return the rows of all batches."""
     return [row for batch in batches for row in batch]
 
 
 @contextmanager
 def served(answer: Sends) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve one answer a connection, byte for byte; gives the address and what was asked."""
+    """Serve one answer per connection, byte for byte; yield the address and the requests."""
     asked: list[bytes] = []
 
     class Handler(socketserver.BaseRequestHandler):
@@ -153,7 +153,7 @@ def served(answer: Sends) -> Iterator[tuple[str, list[bytes]]]:
             while b"\r\n\r\n" not in request:
                 request += self.request.recv(65536)
             asked.append(request)
-            with suppress(OSError):  # the client has seen enough
+            with suppress(OSError):  # the client has closed the connection
                 answer(self.request)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
@@ -167,7 +167,7 @@ def sends(content: bytes) -> Sends:
 
 
 def drips(head: bytes, drop: bytes, every_s: float = 0.01) -> Sends:
-    """Send the head, and then one drop after the other until the client goes."""
+    """Send the head, and then one drop after the other until the client closes the connection."""
 
     def answer(sock: socket.socket) -> None:
         sock.sendall(head)

@@ -1,4 +1,4 @@
-"""Worlds that several tests read from; a world is never changed."""
+"""Simulated worlds that several tests read; no test changes one."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Reads every table of a source through its listings, and says what a world has to give."""
+"""Reads every table of a source through its listings, and computes the expected rows of a world."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ EXTRACTED_AT = END.isoformat()
 
 @dataclass
 class Reading:
-    """What a reading of the whole source gave."""
+    """The rows of a reading of the whole source."""
 
     requests: int = 0
     rows: dict[str, list[Row]] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Reading:
         return {name: listing.plan for name, listing in self.listings.items()}
 
     def cursors(self, extracted_at: str) -> dict[str, Cursor]:
-        """What the next run would start from, had this one been made then."""
+        """The cursors with which the next run would start, if this one had been extracted at `extracted_at`."""
         return {
             name: Cursor(str(listing.since) if listing.since else None, extracted_at, dict(listing.counts))
             for name, listing in self.listings.items()
@@ -72,7 +72,7 @@ def read_world(
 
 
 def truth(world: simulator.World) -> dict[str, set[str]]:
-    """The distinct rows of a world, without any listing."""
+    """Return the distinct rows of a world, without any listing."""
     repos = [world.repo_object(name) for name in world.repos if world.pulls.by_repo.get(name)]
     return {
         "repos": distinct(repos),
@@ -83,7 +83,7 @@ def truth(world: simulator.World) -> dict[str, set[str]]:
 
 
 def distinct(rows: Iterable[Row]) -> set[str]:
-    """Whole rows as texts that are equal when the rows are."""
+    """Return whole rows as texts that are equal if the rows are."""
     return {json.dumps(row, sort_keys=True) for row in rows}
 
 

@@ -1,4 +1,4 @@
-"""What an answer of the source may cost: time, bytes, unpacked bytes, values, headers; and that no cookie is kept."""
+"""The limits of a response: time, bytes, unpacked bytes, values, headers; and no cookie is kept."""
 
 import gzip
 import json

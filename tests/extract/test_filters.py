@@ -1,4 +1,4 @@
-"""What the source's filters do, and fail to do, loses no row."""
+"""No behavior or fault of the source's filters loses a row."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def test_authors_that_differ_in_case_are_each_read() -> None:
 
 
 class PullList:
-    """`/analytics/github/prs` in a fixed order, newest first, whose author filter looks at no letter's case."""
+    """`/analytics/github/prs` in a fixed order, newest first, whose author filter ignores case."""
 
     def __init__(self, rows: list[Row]) -> None:
         self.rows = rows

@@ -1,4 +1,4 @@
-"""The client: what it asks again, what it waits for, what it refuses, and that its key stays with it."""
+"""The client: its retries, its waits, its refusals, and that its key is sent to no other host."""
 
 import json
 import logging
@@ -342,7 +342,7 @@ def test_the_key_is_in_no_message_no_log_record_and_no_repr(
 
 
 class Logged(logging.Handler):
-    """Collects what is logged, by anybody, until it is closed."""
+    """Collects all log records until it is closed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -433,12 +433,12 @@ def test_a_refusal_empties_the_burst() -> None:
     clock = Clock()
     budget = RateBudget(60, 10, clock, clock.sleep)
     budget.refused(2.0)
-    assert [budget.take(), budget.take(), budget.take()] == [0.0, 0.0, pytest.approx(1.0)]  # two came in two seconds
+    assert [budget.take(), budget.take(), budget.take()] == [0.0, 0.0, pytest.approx(1.0)]  # two arrived in two seconds
 
 
 def test_threads_share_one_budget() -> None:
     clock = Clock()
-    budget = RateBudget(60, 40, clock, lambda wait_s: None)  # nobody moves the clock: each wait tells its place
+    budget = RateBudget(60, 40, clock, lambda wait_s: None)  # the clock does not move: each wait shows its position
     with ThreadPoolExecutor(8) as threads:
         waits = list(threads.map(lambda number: budget.take(), range(400)))
     assert sorted(waits) == [0.0] * 40 + [pytest.approx(n + 1) for n in range(360)]

@@ -1,4 +1,4 @@
-"""An incremental reading leaves out what the counts show to be unchanged, and nothing else."""
+"""An incremental reading leaves out the rows that the counts show to be unchanged, and no others."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,7 +14,7 @@ from simulator import Faults
 
 
 def merged(before: Reading, after: Reading) -> dict[str, set[str]]:
-    """What a warehouse holds that loaded one after the other."""
+    """Return the rows of a warehouse that loaded both readings in order."""
     tables = {}
     for name in EXTRACTED:
         held = {tuple([row.get(key) for key in EXTRACTED[name].key]): row for row in before.rows[name]}
@@ -72,7 +72,7 @@ def test_ten_readings_one_after_the_other_end_where_a_single_one_does() -> None:
 
 
 def daily_pulls(changed_day: int | None = None, **change: object) -> simulator.World:
-    """A pull request a day from May on, all open, but for what one of them has become."""
+    """A pull request a day from May on, all open, except that one is changed."""
     first = datetime(2026, 5, 1, 9, tzinfo=UTC)
     pulls = [
         pull(n, (first + timedelta(days=n)).isoformat().replace("+00:00", "Z")) | (change if n == changed_day else {})

@@ -1,4 +1,4 @@
-"""A listing gives exactly the rows of the source, by either plan, and asks for little."""
+"""A listing returns exactly the rows of the source, by either plan, with few requests."""
 
 import pytest
 from tests.extract.answering import Said, answers_of, flat

@@ -1,4 +1,4 @@
-"""Rows become Parquet parts: cut in time, typed as the registry says, and never written over."""
+"""Rows become Parquet parts: cut in time, typed by the registry, and never overwritten."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ def lake(tmp_path: Path) -> LocalLake:
 
 @pytest.fixture
 def write(lake: LocalLake, tmp_path: Path) -> Write:
-    """Writes pages of rows; gives the parts."""
+    """Return a function that writes pages of rows and returns the parts."""
 
     def written(*pages: Rows, table: str = "commits", limits: PartLimits = SMALL) -> list[Part]:
         writer = PartWriter(lake, RawPart(table, date(2026, 1, 31), RUN, table, 0), AT, tmp_path, limits)

@@ -1,4 +1,4 @@
-"""A list is read until its different keys are as many as the source says, whatever order its pages come in."""
+"""A list is read until it has as many distinct keys as the source reports, whatever the order of its pages."""
 
 import itertools
 import random
@@ -25,7 +25,7 @@ def pulls(*numbers: int) -> list[Row]:
 
 
 class Lists:
-    """Gives one list of pages after the other, the last one for ever, and counts the passes."""
+    """Returns one list of pages after the other, the last one from then on, and counts the passes."""
 
     def __init__(self, *passes: list[list[Row]], total: int | None) -> None:
         self.started = 0
@@ -39,7 +39,7 @@ class Lists:
 
 
 def shuffled(rows: list[Row], page_size: int, seed: int = 1) -> Pass:
-    """A list as the source keeps it: every page is cut from a new shuffle."""
+    """A list in the source's form: every page is cut from a new shuffle."""
     dice = random.Random(seed)  # noqa: S311 dice of a test
 
     def new_pass() -> Iterator[Page]:

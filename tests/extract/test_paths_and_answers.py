@@ -1,4 +1,4 @@
-"""What goes into a path, and what comes back that is no answer of this API."""
+"""The values in a path, and responses that are not from this API."""
 
 import json
 from itertools import count

@@ -1,4 +1,4 @@
-"""The next page is fetched while this one is worked on, and nothing of it changes what is read."""
+"""The next page is fetched while this one is processed, which does not change the rows."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What three real servers answered, given once more: every recorded body by itself, and two whole servers."""
+"""Responses of three real servers, replayed: every recorded body by itself, and two whole servers."""
 
 import csv
 import gzip
@@ -27,7 +27,7 @@ ONE, TWO, THIRTY = "one-developer-90d-medium", "seed-2dev-90d-medium", "org-30de
 
 @dataclass(frozen=True)
 class Recorded:
-    """One line of a manifest, with the answer it is about."""
+    """One line of a manifest, with the response that it describes."""
 
     name: str
     status: int
@@ -54,9 +54,9 @@ def recorded(server: str) -> Iterator[Recorded]:
 
 EVERY = {(server, each.name): each for server in (ONE, TWO, THIRTY) for each in recorded(server)}
 
-# The rows of each list, for the servers of one, two and thirty developers; and the total where the answer says one.
+# The rows of each list, for the servers of one, two and thirty developers; and the total where the response has one.
 NUMBERED: dict[str, tuple[str, tuple[tuple[int, int], ...]]] = {
-    "commits-p1": ("commits", ((100, 201), (100, 284), (100, 4330))),  # page_size is unknown there: 100 came, not 500
+    "commits-p1": ("commits", ((100, 201), (100, 284), (100, 4330))),  # page_size is ignored there: 100 rows, not 500
     "commits-p2": ("commits", ((100, 201), (100, 284), (100, 4330))),
     "commits-last": ("commits", ((1, 201), (84, 284), (30, 4330))),
     "commits-out-of-range": ("commits", ((0, 201), (0, 284), (0, 4330))),
@@ -194,7 +194,7 @@ def test_the_same_page_came_with_other_rows_the_second_time(server: str) -> None
 
 
 def rows_recorded(server: str, file: str = "full-exact") -> dict[str, list[Row]]:
-    """The rows of a recording, told apart by the route they came from; each as often as it was recorded."""
+    """Return the rows of a recording, grouped by their route; each as often as it was recorded."""
     tables: dict[str, list[Row]] = {name: [] for name in EXTRACTED}
     with gzip.open(CAPTURES / server / f"{file}.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
@@ -269,7 +269,7 @@ def values_in_batch(row: Row, table: str) -> Row:
 
 
 def from_batch(held: Row, table: str) -> Row:
-    """A row of a batch as the source's row: what is NULL was omitted, unless `_extra` holds it."""
+    """Return a row of a batch in the source's form: NULL values are omitted, except those in `_extra`."""
     columns = EXTRACTED[table].columns
     row = {
         field.name: json.loads(held[field.name]) if is_json(field) else held[field.name]
@@ -280,7 +280,7 @@ def from_batch(held: Row, table: str) -> Row:
 
 
 def values_of(row: Row, table: str) -> Row:
-    """A row of the source with its timestamps as instants, cut to the microsecond."""
+    """Return a row of the source with its timestamps as instants, cut to the microsecond."""
     instants = {field.name for field in EXTRACTED[table].columns if field.type == INSTANT}
     return {name: instant_of(value) if name in instants and value else value for name, value in row.items()}
 

@@ -1,4 +1,4 @@
-"""An object that must not be there yet: the same content is told from another one without reading either again."""
+"""Creating an existing object distinguishes equal from different content without reading either again."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ from millrace.lake.local import LocalLake
 
 
 class Unread(LocalLake):
-    """A lake from which nothing may be read, and whose listing has no checksum, like a folder's."""
+    """A lake that allows no reads, and whose listing has no checksum, like a folder's."""
 
     def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
         raise AssertionError(f"{name} was read")

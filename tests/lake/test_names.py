@@ -1,4 +1,4 @@
-"""An object's name means one thing, or it is refused with a reason that fits on one line."""
+"""An object's name has one meaning, or it is refused with a reason that fits on one line."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""`local/run_all.py` as a person runs it: a process (see tests/warm.py), its exit code and what it prints."""
+"""`local/run_all.py` as a user runs it: a process (see tests/warm.py), its exit code and its output."""
 
 import json
 import os
@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left on the terminal."""
+    """The exit code and the terminal output of a run."""
 
     code: int
     out: str
@@ -35,7 +35,7 @@ class Outcome:
 
 
 def run_all(data_dir: Path, *arguments: str, key: str = "cursor-sim-dev-key") -> Outcome:
-    """Run it to its end; what it warns of is an error. Usage is collected where a test says `--usage`."""
+    """Run it to its end, with its warnings as errors. Usage is collected only if a test passes `--usage`."""
     environment = os.environ | {"MILLRACE_SOURCE_KEY": key}
     done = warm.run("run_all", "--no-usage", "--data-dir", str(data_dir), *arguments, environment=environment)
     return Outcome(done.returncode, done.stdout, done.stderr)
@@ -57,7 +57,7 @@ def _reused(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def fresh(_reused: Path) -> Path:
-    """An empty data directory but for what dbt parsed for the test before, which it uses as long as the path is one."""
+    """An empty data directory, except for the dbt project parsed for an earlier test, reused at the same path."""
     parsed = _reused / "dbt" / "partial_parse.msgpack"
     content = parsed.read_bytes() if parsed.exists() else None
     shutil.rmtree(_reused)

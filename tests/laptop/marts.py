@@ -20,7 +20,7 @@ GRAINS = {
     "quality": ("week", "repo_name"),
     "ai_impact": ("week", "repo_name", "ai_band"),
 }
-# What is measured of a pull request; its other columns are the source's own, and not in the truth. Times are hours.
+# The measures of a pull request; its other columns are the source's own, and not in the truth. Times are hours.
 MEASURED = {
     f"{field.name}_hours" if field.name.endswith("_time") else field.name: field.name for field in fields(MeasuredPull)
 }
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 
 def differences(warehouse: Path, world: World) -> tuple[int, list[str]]:
-    """Give how many cells were compared, and each that is not the truth's (doubles at 1e-9 relative)."""
+    """Return the number of compared cells, and each that differs from the truth (doubles at 1e-9 relative)."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         query = "select max(extracted_at) from meta.loads where table_name = 'pull_requests'"
         as_of: datetime = connection.execute(query).fetchall()[0][0].replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What a person gets when something is wrong: one clear line and the right exit code, never a stack trace."""
+"""The report of a mistake: one clear line and the right exit code, never a stack trace."""
 
 import fcntl
 import json
@@ -113,7 +113,7 @@ def test_a_data_directory_that_cannot_be_made_is_said() -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 600 kB: it needs the right to mount, which a person's account has not."""
+    """A file system of 600 kB: it needs the right to mount, which a user's account lacks."""
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(tmp_path)], check=False, capture_output=True
     )

@@ -1,4 +1,4 @@
-"""Callers that hold connections: they go, the others are answered, and the log stays short. With real sockets."""
+"""Callers that hold connections: theirs are closed, the others are served, the log stays short. With real sockets."""
 
 import io
 import json
@@ -21,8 +21,8 @@ from millrace.laptop.project import PROJECT
 from millrace.laptop.server import listening, server_of
 
 HALF = b"GET / HTTP/1.1\r\nX"
-LONG_S = 600.0  # only ends a test that fails
-LARGE = b"x" * (32 << 20)  # more than the buffers of two sockets take
+LONG_S = 600.0  # a limit for a failing test only
+LARGE = b"x" * (32 << 20)  # more than the buffers of two sockets hold
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def called(address: tuple[str, int], sent: bytes) -> socket.socket:
 
 
 def is_closed(caller: socket.socket) -> bool:
-    """Wait until the server closes it, which may be with an answer of some kind before."""
+    """Wait until the server closes the connection, possibly after a response."""
     with suppress(ConnectionError):
         while caller.recv(65536):
             pass
@@ -61,7 +61,7 @@ def is_closed(caller: socket.socket) -> bool:
 
 
 def keep_sending(caller: socket.socket, drop: bytes) -> None:
-    """Send a drop now and then until the server has closed the connection."""
+    """Send a drop repeatedly until the server has closed the connection."""
     with suppress(ConnectionError):
         while True:
             caller.sendall(drop)
@@ -122,7 +122,7 @@ def test_too_many_callers_that_wait_make_room_for_one_that_asks(sent: bytes) -> 
         for _ in range(12):
             waiting.append(stack.enter_context(called(address, sent)))
             if b"large" in sent:
-                waiting[-1].recv(1 << 20, socket.MSG_WAITALL)  # now the server waits for it to read on
+                waiting[-1].recv(1 << 20, socket.MSG_WAITALL)  # now the server waits for the caller to read on
         assert [get(address) for _ in range(3)] == [200] * 3
         assert is_closed(waiting[0])
 
@@ -135,7 +135,7 @@ def test_260_half_requests_under_256_descriptors_deny_nothing_and_fill_no_log(tm
         ) as process,
         ExitStack() as stack,
     ):
-        stack.callback(process.terminate)  # also when it answers nobody any more
+        stack.callback(process.terminate)  # even if it no longer responds
         assert process.stdout is not None
         assert process.stderr is not None
         port = int(process.stdout.readline().partition(" ")[0].rpartition(":")[2])

@@ -1,4 +1,4 @@
-"""The commands beside the run: how things are, where they differ, and what to do about it."""
+"""The commands besides the run: the status, the differences, and the next step."""
 
 import fcntl
 import json
@@ -59,7 +59,7 @@ def test_after_a_good_run_source_lake_and_warehouse_agree(place: Path) -> None:
 
 @pytest.fixture
 def damaged(place: Path) -> Iterator[str]:
-    """The key of a row that somebody deleted from the raw table, for as long as the test lasts."""
+    """The key of a row that is deleted from the raw table while the test lasts."""
     with duckdb.connect(str(place / "millrace.duckdb")) as connection:
         connection.execute("create table kept as select * from raw.pull_requests order by number limit 1")
         connection.execute("delete from raw.pull_requests where number in (select number from kept)")
@@ -118,7 +118,7 @@ def test_a_file_in_quarantine_is_listed_shown_and_discarded(place: Path) -> None
 
 @pytest.fixture
 def quarantined(place: Path) -> str:
-    """The last run, of whose reviews the part was set aside: the id that the desk has for it is in the list."""
+    """Quarantine the reviews part of the last run, and return the id of the run."""
     lake, kept = LocalLake(place / "lake", "lake"), LocalLake(place / "quarantine", "quarantine")
     part = next(stored for stored in lake.list("raw/reviews/"))
     name = handler.quarantine_name(part.version)

@@ -1,4 +1,4 @@
-"""`local/run_all.py`: the verbs and options of before, in any order."""
+"""`local/run_all.py`: the verbs and options of earlier releases, in any order."""
 
 import subprocess
 import sys

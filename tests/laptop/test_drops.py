@@ -1,4 +1,4 @@
-"""Files that a person drops into the lake's folder take the same road as the extracted ones."""
+"""Files that a user drops into the lake's folder are loaded in the same way as the extracted ones."""
 
 import json
 import os
@@ -83,7 +83,7 @@ BAD: dict[str, tuple[str, Callable[[], str | bytes], str]] = {
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """A data directory into which every bad file was dropped, in a folder of its own, and what became of each."""
+    """A data directory with every bad file dropped, each in a folder of its own, and the outcome of each."""
     place = tmp_path_factory.mktemp("refused")
     for what, (name, content, _) in BAD.items():
         drop(place, _own(what, name), content())

@@ -1,4 +1,4 @@
-"""Every command over names and values of others: nothing of them moves a terminal, and none begins a line."""
+"""Every command over untrusted names and values: none of them controls the terminal or starts a line."""
 
 import io
 import json
@@ -34,7 +34,7 @@ _TEXTS = {
 
 
 def harmless(text: str) -> bool:
-    """Whether a terminal obeys nothing of it, and no line of it is another's."""
+    """Return whether the terminal interprets no part of it, and no line of it is untrusted."""
     lines = text.split("\n")
     return all(line.isprintable() and not line.startswith("look: everything") for line in lines)
 
@@ -45,7 +45,7 @@ def quoted(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """A data directory that was built and published, and whose texts are hostile."""
+    """A data directory that was built and published, with hostile texts."""
     place = Place(tmp_path_factory.mktemp("hostile"))
     done = run_all(place.root, *WORLD, "--usage")
     assert done.code == 0, done.err
@@ -154,7 +154,7 @@ def test_markup_in_a_name_is_shown_as_it_is(
     Report(Place(tmp_path), drops=drops, build=Build((node,), 0.1)).show(console)
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().count(name) == 4
-    monkeypatch.setenv("FORCE_COLOR", "1")  # to rich it is a terminal
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then detects a terminal
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "400")
     with Watcher() as watcher:
@@ -165,7 +165,7 @@ def test_markup_in_a_name_is_shown_as_it_is(
 def test_a_live_line_shows_names_whole_and_as_text(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")  # to rich it is a terminal
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then detects a terminal
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "400")
     with Watcher() as watcher:

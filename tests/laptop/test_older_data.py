@@ -1,4 +1,4 @@
-"""A data directory that version 0.1.0 made, of 2 developers and 6 days, opens: same numbers, nothing read twice."""
+"""A data directory of version 0.1.0, with 2 developers and 6 days, opens: same numbers, no table read twice."""
 
 import json
 import tarfile

@@ -1,4 +1,4 @@
-"""What a data directory holds is for its owner alone: other users of the machine read neither stores nor logs."""
+"""A data directory is private to its owner: other users of the machine can read neither stores nor logs."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A warehouse that is gone, older or damaged, a lake that was copied: what the lake holds is loaded again."""
+"""A warehouse that is gone, older or damaged, and a copied lake: the objects of the lake are loaded again."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def millrace(*words: str) -> Outcome:
 
 
 def rows(place: Path) -> dict[str, set[str]]:
-    """All rows of the raw tables, as they came from the source."""
+    """Return all rows of the raw tables in the source's form."""
     with duckdb.connect(place / "millrace.duckdb", read_only=True) as connection:
         held = {}
         for table in TABLES:
@@ -313,7 +313,7 @@ def test_a_rebuilt_warehouse_has_the_same_rows_and_leaves_in_quarantine_what_lie
 
 
 def _refuses_to_lose(place: Path) -> None:
-    """What readers have is never replaced by less, unless somebody says so; then what is lost is named."""
+    """The published copy is not replaced by less without an option; with the option, the lost rows are named."""
     published = (place / "published.duckdb").read_bytes()
     shutil.rmtree(place / "lake" / "raw" / "reviews")
     refused = millrace("rebuild", "--data-dir", str(place))

@@ -1,4 +1,4 @@
-"""The report of a run says what cannot be shown, and what to do."""
+"""The report of a run names data that cannot be read, and the next step."""
 
 import io
 from pathlib import Path
@@ -14,7 +14,7 @@ from millrace.laptop.report import Report
 
 @pytest.fixture
 def report(tmp_path: Path) -> Report:
-    """The report of a good build, of which readers have 200,000 rows of velocity."""
+    """The report of a good build, with 200,000 published rows of velocity."""
     with duckdb.connect(tmp_path / "published.duckdb") as connection:
         connection.execute("CREATE SCHEMA mart")
         connection.execute(

@@ -1,4 +1,4 @@
-"""The source of a run: whose key goes where, and who can see it."""
+"""The source of a run: where each key is sent, and who can see it."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +20,7 @@ def arguments_of_all_processes() -> str:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             found.append(path.read_bytes().decode(errors="replace"))
-        except OSError:  # it has ended
+        except OSError:  # the process has ended
             continue
     return "\n".join(found)
 

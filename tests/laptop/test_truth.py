@@ -1,4 +1,4 @@
-"""The whole road, from the source's pages to the marts: every cell is what the source implies."""
+"""The whole pipeline, from the source's pages to the marts: every cell equals the one computed from the source."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,9 +32,9 @@ def world(end: str, developers: int = 6, days: int = 60, clone_share: float = 0.
 
 @pytest.fixture(scope="module")
 def runs(place: Path) -> dict[str, Outcome]:
-    """Four runs over one data directory: the first, one that finds nothing new, one a week later, one in full.
+    """Four runs over one data directory: the first, one without new rows, one a week later, and a full refresh.
 
-    The marts are built from nothing each time: by the first run, and when all is loaded.
+    The marts are fully built each time: by the first run, and when everything is loaded.
     """
     return {
         "first": run_all(place, *WORLD, "--end", FIRST_END),

@@ -1,4 +1,4 @@
-"""What lies in the drop folder and cannot be loaded is told, whatever it is."""
+"""A file in the drop folder that cannot be loaded is reported, of any kind."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.fast
 
 def make_socket(path: Path) -> None:
     here = Path.cwd()
-    os.chdir(path.parent)  # the name of a socket may have some hundred bytes
+    os.chdir(path.parent)  # the name of a socket is limited to about a hundred bytes
     try:
         with socket.socket(socket.AF_UNIX) as made:
             made.bind(path.name)

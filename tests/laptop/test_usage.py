@@ -1,4 +1,4 @@
-"""What the logs of a team's coding agents say, down to the marts: every cell is what parsers and prices imply."""
+"""From the logs of a team's coding agents to the marts: every cell equals the one computed by parsers and prices."""
 
 import json
 import subprocess
@@ -54,7 +54,7 @@ def read(root: Root, log: Path) -> list[UsageEvent]:
 
 
 def told(home: Path) -> list[UsageEvent]:
-    """Give the events that a home's logs tell, read by the parsers alone."""
+    """Return the events in a home's logs, read by the parsers alone."""
     events = [
         each
         for root in discover(home, {}, "linux", AGENTS)
@@ -71,7 +71,7 @@ def expected(place: Path) -> dict[str, list[truth.Row]]:
 
 
 def differences(place: Path) -> list[str]:
-    """Give each row of the published usage marts that is only on one side."""
+    """Return each row of the published usage marts that is on only one side."""
     found = []
     with closing(duckdb.connect(str(place / "published.duckdb"), read_only=True)) as connection:
         for mart, rows in expected(place).items():

@@ -1,4 +1,4 @@
-"""The functions in this process hear of what they would hear of on Google Cloud."""
+"""The functions in this process receive the events that they would receive on Google Cloud."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from millrace.laptop.in_process import Pipeline
 def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     source = {"MILLRACE_SOURCE_URL": "https://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
     settings = Place(tmp_path).settings() | source
-    for name, value in settings.items():  # put back afterwards: `connect` sets them for good
+    for name, value in settings.items():  # restored afterwards: `connect` sets them permanently
         monkeypatch.setenv(name, value)
     connected = in_process.connect(settings)
     yield connected

@@ -1,4 +1,4 @@
-"""What is being loaded lies below the data directory, and what a killed process left there is cleared."""
+"""Temporary files of a load are below the data directory, and those of a killed process are removed."""
 
 import tempfile
 from pathlib import Path

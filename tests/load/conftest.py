@@ -1,4 +1,4 @@
-"""A desk over folders and a DuckDB file, and a lake that fails at the chosen step."""
+"""A quarantine desk over folders and a DuckDB file, and a lake that fails at the chosen step."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ class PowerCut(RuntimeError):
 
 
 class FailingLake:
-    """A lake that is gone from its n-th call on, before or after that call did its work."""
+    """A lake that is unavailable from its n-th call on, before or after that call took effect."""
 
     def __init__(self, lake: Lake, calls: int, is_done: bool) -> None:
         self.bucket = lake.bucket
@@ -58,7 +58,7 @@ class FailingLake:
 
 @dataclass
 class Rig:
-    """A desk, what it works on, and how to drop something."""
+    """A desk, its stores, and a method that loads an object."""
 
     desk: Loader
     builds: RequestedBuilds

@@ -1,4 +1,4 @@
-"""The quarantine desk: what was set aside is seen, loaded after a fix, or given up; never lost, never twice."""
+"""The quarantine desk: a quarantined object is listed, loaded after a fix, or given up; never lost, never twice."""
 
 import io
 import json
@@ -229,7 +229,7 @@ def test_what_is_too_large_is_set_aside_without_a_copy(rig: Rig, name: str, size
     with path.open("wb") as file:
         file.truncate(size_bytes)
     (stored,) = rig.desk.lake.list("drop/")
-    desk = rig.failing(2, is_done=True, which="lake")  # it is listed, and not read
+    desk = rig.failing(2, is_done=True, which="lake")  # it is listed, but not read
     handler.answer(desk, ObjectFinalized(stored.version, None))
     entry = only(rig)
     assert (entry.reason, entry.size_bytes) == ("too_large", None)
@@ -354,7 +354,7 @@ def test_what_was_half_set_aside_is_open_or_comes_again(rig: Rig, calls: int, is
 
 
 def crashed(do: Callable[[], object]) -> None:
-    """Do something that may be cut short."""
+    """Do something that may be interrupted."""
     try:
         do()
     except PowerCut:

@@ -1,4 +1,4 @@
-"""A fault of the machine is not the file's: nothing is noted of it, and the next attempt loads the file."""
+"""A fault of the machine is not the file's: it is not recorded, and the next attempt loads the file."""
 
 import errno
 import os
@@ -38,7 +38,7 @@ NAME = "drop/repos/a.parquet"
 
 
 class FailingReader:
-    """Arrow's reader, of which some openings fail."""
+    """Arrow's reader, with some failing opens."""
 
     def __init__(self, error: Exception, fails: set[int]) -> None:
         self._error, self._fails, self._real, self.calls = error, fails, pq.ParquetFile, 0

@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
 class CountingLake(LocalLake):
-    """A lake that counts what it is asked."""
+    """A lake that counts its calls."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root, "lake")
@@ -51,7 +51,7 @@ class CountingLake(LocalLake):
 
 
 class CountingWarehouse(DuckDBWarehouse):
-    """A warehouse that says whether its whole ledger was read."""
+    """A warehouse that records whether its whole ledger was read."""
 
     whole = 0
 
@@ -77,7 +77,7 @@ def loader(lake: LocalLake, warehouse: DuckDBWarehouse, now: datetime = NOW) -> 
 
 
 def sweep_all(lake: LocalLake, warehouse: DuckDBWarehouse, now: datetime = NOW) -> list[str]:
-    """Do what the function `sweep` does; gives the objects that were announced."""
+    """Do the work of the function `sweep`; return the announced objects."""
     announced: list[str] = []
 
     class Heard(LocalBus):

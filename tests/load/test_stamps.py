@@ -1,4 +1,4 @@
-"""What a file says of its own time and owner is believed within bounds; what has to wait is loaded by itself."""
+"""The time and owner in a file are trusted within bounds; a file that has to wait is loaded automatically."""
 
 import json
 from dataclasses import replace
@@ -37,7 +37,7 @@ def test_a_row_from_the_future_waits_in_quarantine_until_its_time(rig: Rig, name
     assert (entry.reason, entry.stamped_at) == ("stamped_ahead", "2026-11-22T06:00:00+00:00")
     assert quarantine.retry_due(later(rig, 1.9)) == []
     assert quarantine.entries(rig.desk)[0].attempts == 1
-    assert quarantine.retry_due(later(rig, 2.5), NOW + timedelta(days=2.1)) == []  # somebody tried it by then
+    assert quarantine.retry_due(later(rig, 2.5), NOW + timedelta(days=2.1)) == []  # a user had retried it before
     (loaded,) = quarantine.retry_due(later(rig, 2))
     assert loaded.load is not None
     assert loaded.load.rows_inserted == 1

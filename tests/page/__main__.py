@@ -1,4 +1,4 @@
-"""Take the pictures of docs/images: `python -m tests.page` builds a small company and looks at its page."""
+"""Take the pictures of docs/images: `python -m tests.page` builds a small company and takes pictures of its page."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A real browser, and a page in it that remembers what went wrong and what was asked for."""
+"""A real browser, and a page in it that records its errors and its requests."""
 
 import shutil
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ UNKNOWN = "\u2013"
 
 
 def executable() -> str | None:
-    """Find the browser of this machine; None when there is none."""
+    """Return the path of this machine's browser; None if there is none."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
@@ -40,7 +40,7 @@ def launched(path: str) -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """One page, opened at `url`. `asked` are requests to the API, `wrong` is what a visitor's console would show."""
+    """One page, opened at `url`. `asked` are requests to the API, `wrong` are the lines of the browser's console."""
 
     page: Page
     url: str
@@ -67,30 +67,30 @@ class Visit:
         return self
 
     def state(self, panel: str) -> str:
-        """Give the state of a panel: loading, ready, empty or error."""
+        """Return the state of a panel: loading, ready, empty or error."""
         return self.page.locator(f"#{panel}").get_attribute("data-state") or ""
 
     def states(self, state: str) -> list[str]:
-        """Name the tiles and panels in a state."""
+        """Return the names of the tiles and panels in a state."""
         return [one.get_attribute("id") or "" for one in self.page.locator(f"[data-state={state}]").all()]
 
     def queries(self, route: str) -> list[list[tuple[str, str]]]:
-        """Give what a route was asked, each time."""
+        """Return the query of each request to a route."""
         parts = [urlsplit(url) for url in self.asked]
         return [parse_qsl(part.query) for part in parts if part.path == route]
 
     def text(self, selector: str) -> str:
-        """Give what can be read in an element."""
+        """Return the visible text of an element."""
         return self.page.locator(selector).inner_text()
 
     def instead(self, route: str, answer: dict[str, Any], status: int = 200) -> None:
-        """Let something else answer a route: what the real API cannot be made to say."""
+        """Replace the response of a route with one that the real API cannot be made to return."""
         kind = "application/json" if status == 200 else "application/problem+json"
         self.page.route(f"**{route}?*", lambda asked: _answer(asked, answer, status, kind))
         self.page.route(f"**{route}", lambda asked: _answer(asked, answer, status, kind))
 
     def real(self, path: str) -> dict[str, Any]:
-        """Give the API's own answer."""
+        """Return the API's own response."""
         answer: dict[str, Any] = self.page.request.get(f"{self.url}{path}").json()
         return answer
 

@@ -1,4 +1,4 @@
-"""A small company whose agents were collected, whose projects have their repositories, and its API on a local port."""
+"""A small company with collected agents and projects that have repositories, and its API on a local port."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ _REPOSITORIES = "project_pattern,repo_name\nsrc-service-01,acme-corp/service-01\
 
 
 def build(folder: Path) -> Path:
-    """Run the whole road over the simulator into `folder`, and give its projects their repositories."""
+    """Run the whole pipeline over the simulator into `folder`, and assign repositories to its projects."""
     _run("run_all", "--data-dir", str(folder), "--end", f"{TODAY:%Y-%m-%dT00:00:00Z}")
     dbt = folder / "dbt-of-the-page"
     shutil.copytree(DBT, dbt, ignore=shutil.ignore_patterns("target", "logs"))
@@ -45,7 +45,7 @@ def _run(program: str, *arguments: str, **settings: str) -> None:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Serve the API over what was built in a folder (or nothing was), as if it were TODAY; gives its address."""
+    """Serve the API over a folder, built or empty, with TODAY as the date; yield its URL."""
     place = Place(folder)
     reader = DuckDBReader(place.published)
     where = remedies.laptop(place.root)

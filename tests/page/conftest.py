@@ -26,7 +26,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def built(chromium: Browser, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """What a small company built; the processes of one test run share it."""
+    """The built data of a small company; the processes of one test run share it."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "page-company"
     with FileLock(f"{folder}.lock"):
@@ -46,7 +46,7 @@ Visitor = Callable[..., Visit]
 
 @pytest.fixture
 def visitor(chromium: Browser, served: str) -> Iterator[Visitor]:
-    """Opens pages, each in a browser profile of its own; takes what a browser context takes."""
+    """Opens pages, each in a browser profile of its own, with the options of a browser context."""
     contexts = []
 
     def visit(url: str = served, width: int = 1280, **options: Any) -> Visit:

@@ -15,7 +15,7 @@ OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElemen
 
 
 def violations(visit: Visit) -> list[str]:
-    """What axe finds."""
+    """Return the violations that axe finds."""
     axe: Any = importlib.import_module("axe_playwright_python.sync_playwright").Axe()
     found: list[dict[str, Any]] = axe.run(visit.page).response["violations"]
     return [f"{one['id']}: {node['html'][:120]} {node['any'][:1]}" for one in found for node in one["nodes"]]

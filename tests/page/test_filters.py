@@ -1,4 +1,4 @@
-"""Filters narrow what is asked for, and live in the address of the page."""
+"""Filters narrow the request, and are kept in the address of the page."""
 
 from playwright.sync_api import expect
 from tests.page.browser import DATA_PANELS, Visit

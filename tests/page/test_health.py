@@ -1,4 +1,4 @@
-"""The badge: how things are, why, and again every 15 seconds while somebody can see it."""
+"""The badge: the status and its reason, updated every 15 seconds while the page is visible."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Names out of the data are text, whatever they hold."""
+"""Names in the data are shown as text, whatever they contain."""
 
 import re
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_hostile_names_are_shown_and_do_nothing(visit: Visit) -> None:
 
 def test_a_hostile_name_in_the_tooltip_is_text(visit: Visit) -> None:
     plot = poison(visit).open().page.locator("#cost-by-day .plot")
-    plot.press("End")  # of which day there is no usage yet
+    plot.press("End")  # a day without usage so far
     plot.press("ArrowLeft")
 
     expect(visit.page.locator("#cost-by-day .tip")).to_contain_text(EVIL)

@@ -1,4 +1,4 @@
-"""Every panel shows what the API says, with what is not known left unknown."""
+"""Every panel shows the API's values, and leaves unknown values unknown."""
 
 import pytest
 from playwright.sync_api import expect

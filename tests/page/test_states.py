@@ -1,4 +1,4 @@
-"""Loading, empty and failed: each panel for itself, and always with what to do next."""
+"""Loading, empty and failed: each panel by itself, and always with the next step."""
 
 from pathlib import Path
 

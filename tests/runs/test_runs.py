@@ -1,4 +1,4 @@
-"""The run protocol: a run is final once, exactly when all of its facts are there, whoever commits the last."""
+"""The run protocol: a run is final once, exactly when all of its facts are there, whichever commit is the last."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -77,7 +77,7 @@ def write(lake: Lake, record: TaskRecord) -> None:
 
 
 def facts(lake: Lake, ledger: Ledger) -> list[Callable[[], None]]:
-    """Give the commits of a run of all tables with two parts each: records and ledger rows."""
+    """Return the commits of a run of all tables with two parts each: records and ledger rows."""
     records = [record(table, number=2) for table in EXTRACTED]
     commits: list[Callable[[], None]] = [lambda each=each: write(lake, each) for each in records]  # type: ignore[misc]
     parts = [part.version("lake") for each in records for part in each.parts]
@@ -89,7 +89,7 @@ def start(lake: Lake, bus: Bus) -> None:
 
 
 def finals(lake: LocalLake) -> list[str]:
-    """Give the names of final objects that get written from now on."""
+    """Return the names of the final objects that are written from now on."""
     told: list[str] = []
     lake.finalized = lambda stored: told.append(stored.version.name) if stored.version.name == FINAL else None
     return told

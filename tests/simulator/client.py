@@ -11,7 +11,7 @@ from simulator.api import DEFAULT_KEY
 
 @dataclass
 class Client:
-    """Requests to one simulator, with the key unless told otherwise."""
+    """Requests to one simulator, with its key by default."""
 
     url: str
     session: requests.Session

@@ -20,7 +20,7 @@ def world() -> simulator.World:
 
 @pytest.fixture(scope="session")
 def connect() -> Iterator[Callable[[str], Client]]:
-    """Makes clients that are closed at the end of the test."""
+    """Return a function that makes clients, which are closed at the end of the test."""
     with requests.Session() as session:
         session.trust_env = False
         yield lambda url: Client(url, session)

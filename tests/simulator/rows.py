@@ -1,4 +1,4 @@
-"""Rows as the API shows them: give only what the test is about."""
+"""Rows as the API shows them: pass only the values that the test is about."""
 
 
 def commit(name: str, at: str, **other: object) -> dict[str, object]:

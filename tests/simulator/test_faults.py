@@ -1,4 +1,4 @@
-"""Each fault does what it says, to the requests that the seed says."""
+"""Each fault has its documented effect, on the requests that the seed selects."""
 
 from collections.abc import Callable
 

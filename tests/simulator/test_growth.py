@@ -1,4 +1,4 @@
-"""A world follows from its seed, and a later end adds to it without changing what was."""
+"""A world is determined by its seed, and a later end adds to it without changing earlier rows."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial

@@ -1,4 +1,4 @@
-"""`python -m simulator`: the line it prints, how it ends, and what it says to a mistake."""
+"""`python -m simulator`: the line it prints, how it ends, and its reports of mistakes."""
 
 import json
 import signal

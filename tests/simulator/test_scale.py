@@ -1,4 +1,4 @@
-"""A large world stays small in memory; how fast it is, `make bench` says."""
+"""A large world stays small in memory; `make bench` measures its speed."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the truth knows of one merged pull request, computed by hand from docs/metrics.md."""
+"""The truth about one merged pull request, computed by hand from docs/metrics.md."""
 
 from datetime import date
 

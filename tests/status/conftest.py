@@ -1,4 +1,4 @@
-"""A data directory with a real warehouse: drops are loaded, dbt builds, its scripts refresh, and somebody looks."""
+"""A data directory with a real warehouse: drops are loaded, dbt builds, its scripts refresh, and the status is read."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class World:
         return wiring.duckdb_at(load.warehouse, load.memory)
 
     def drop(self, table: str, rows: list[Row]) -> None:
-        """Load a Parquet file as the load function does, and give the warehouse free."""
+        """Load a Parquet file as the load function does, and close the warehouse."""
         content = BytesIO()
         batch = to_batch(rows, TABLES[table], datetime.now(UTC), None)
         pq.write_table(pa.Table.from_batches([batch]), content)
@@ -49,39 +49,39 @@ class World:
         self.warehouse.close()
 
     def use(self, events: int) -> None:
-        """Load so many new events."""
+        """Load `events` new usage events."""
         self.drop("usage_events", [event(next(self.numbers)) for _ in range(events)])
 
     def commit(self, commits: int = 1) -> None:
-        """Load so many new commits."""
+        """Load `commits` new commits."""
         rows: list[Row] = [
             {"commitHash": f"c{next(self.numbers)}", "repoName": "acme/shop", "userId": "u"} for _ in range(commits)
         ]
         self.drop("commits", rows)
 
     def build(self) -> None:
-        """Let dbt build everything, and publish it."""
+        """Build everything with dbt, and publish it."""
         warm.run("run_all", "build", "--force", "--data-dir", str(self.place.root)).check_returncode()
 
     def refresh(self) -> None:
-        """Refresh the usage marts by dbt's scripts, as a collector that watches does."""
+        """Refresh the usage marts with dbt's scripts, as a watching collector does."""
         MartScripts.of_last_build(self.place.dbt).refresh(self.warehouse)
         self.warehouse.close()
 
     def fail_a_build(self) -> None:
-        """Note a build that failed."""
+        """Record a failed build."""
         last = self.warehouse.last_builds(1)[0]
         noted = self.warehouse.start_build(last.token + 1, "test", None)
         self.warehouse.end_build(noted, False, 1.0, ())
         self.warehouse.close()
 
     def look(self, later_s: float = 0.0) -> Status:
-        """Give the status as it will be so much later if nothing happens."""
+        """Return the status `later_s` from now if nothing happens until then."""
         return status.status_of(self.place, datetime.now(UTC) + timedelta(seconds=later_s))
 
 
 def event(number: int, **more: object) -> Row:
-    """Give what a machine tells of one response."""
+    """Return a machine's report of one response."""
     return {
         "collector_id": "laptop",
         "user_id": "ann@example.com",

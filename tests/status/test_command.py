@@ -1,4 +1,4 @@
-"""`millrace etl status` as a person and a monitor run it: what it prints, and how it exits."""
+"""`millrace etl status` for a user and a monitor: its output, and its exit codes."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What is published, as the read API asks it: the same status on both engines, and nothing else is opened."""
+"""The status of the published data for the read API: the same on both engines, and no other store is opened."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ PROJECTS = """
 
 @dataclass(slots=True)
 class Publishing:
-    """A warehouse that publishes, a reader of what it published, and a lake."""
+    """A warehouse that publishes, a reader of its published data, and a lake."""
 
     folder: Path
     warehouse: DuckDBWarehouse | SnowflakeWarehouse
@@ -99,7 +99,7 @@ class Publishing:
 
 @pytest.fixture(params=["duckdb", "snowflake"])
 def published(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Publishing]:
-    """A warehouse of which something is published."""
+    """A warehouse with published data."""
     made: Publishing
     if request.param == "duckdb":
         duckdb = DuckDBWarehouse(tmp_path / "w.duckdb", clock=lambda: T0)
@@ -159,7 +159,7 @@ def test_a_table_that_fell_silent_is_told(published: Publishing) -> None:
 
 
 def test_what_was_loaded_since_waits(published: Publishing) -> None:
-    """Snowflake's ledger is that of the loads, and counts them; a copy knows only that more was asked for."""
+    """Snowflake's ledger of loads counts them; a DuckDB copy shows only that more was requested."""
     published.load("usage_events", event(4), event(1, output_tokens=11))
     published.load("commits", {"commitHash": "d", "repoName": "acme/shop", "userId": "u"})
     now = published.look(5)

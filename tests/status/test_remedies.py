@@ -1,4 +1,4 @@
-"""What to do next: a text for each step at each place, and commands of that place only."""
+"""The next step: a text for each step at each place, with commands of that place only."""
 
 import re
 import shlex

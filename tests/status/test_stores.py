@@ -1,4 +1,4 @@
-"""Which store is read, what is said when none can be, and what is told of it."""
+"""The store that is read, the report when none can be read, and the report of its state."""
 
 import json
 import os
@@ -32,7 +32,7 @@ HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Let another process have the warehouse."""
+    """Hold the warehouse open in another process."""
     command = [sys.executable, "-c", HOLD, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
@@ -241,7 +241,7 @@ def test_later_process_with_the_number_of_a_killed_run_is_another(world: World) 
         runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
         note = world.place.process.read_text()
         assert world.place.running.read_text() == str(os.getpid())  # scripts read it
-    world.place.process.write_text(note.replace(str(os.getpid()), "1", 1))  # which lives on every machine
+    world.place.process.write_text(note.replace(str(os.getpid()), "1", 1))  # which exists on every machine
     assert [check.code for check in world.look().checks][:1] == ["run_unfinished"]
 
 
@@ -286,7 +286,7 @@ def test_a_collector_is_seen_by_its_process_and_its_lock_is_left_alone(world: Wo
     with lock.holding(world.place.collector):
         assert world.look().watcher.pid == os.getpid()
     assert (world.look().watcher.running, world.look().watcher.pid) == (False, None)
-    (world.place.collector / "collector.pid").write_text("999999999")  # one that was killed
+    (world.place.collector / "collector.pid").write_text("999999999")  # a killed process
     assert world.look().watcher.running is False
     (world.place.collector / "collector.lock").unlink(missing_ok=True)
     world.look()

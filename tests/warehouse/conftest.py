@@ -1,4 +1,4 @@
-"""A warehouse that publishes, and a reader of what it published, on either engine."""
+"""A warehouse that publishes, and a reader of its published data, on either engine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ T0 = datetime(2026, 11, 20, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where is published, and who reads it."""
+    """A publishing warehouse, and how to open a reader of it."""
 
     warehouse: Either
     reader: Reader

@@ -28,7 +28,7 @@ def publish(warehouse: Either, marts: tuple[str, ...] = MARTS) -> BuildRow:
 
 
 def open_files(folder: Path) -> list[str]:
-    """Give the published files below a folder that this process has open, those that are gone too."""
+    """Return the published files below a folder that this process has open, including deleted ones."""
     links = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
     files = [link.readlink() for link in links if link.is_symlink()]
     return sorted(str(file) for file in files if file.is_relative_to(folder) and "published" in file.name)

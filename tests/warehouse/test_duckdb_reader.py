@@ -1,4 +1,4 @@
-"""What only the reader of a file promises: old and new beside each other, nothing left open, nothing but the marts."""
+"""The guarantees of the file's reader alone: old and new at once, no file left open, only the marts visible."""
 
 import itertools
 import os
@@ -89,7 +89,7 @@ def test_nothing_is_left_beside_the_file(warehouse: DuckDBWarehouse, reader: Duc
 
 
 def test_who_opens_the_file_by_its_path_sees_the_old_one(warehouse: DuckDBWarehouse) -> None:
-    """Why the reader attaches it instead: DuckDB shares what this process has open at one path."""
+    """Shows why the reader attaches the file: DuckDB shares the database that this process has open at one path."""
     with duckdb.connect(warehouse.published_path, read_only=True) as first:
         publish(warehouse)
         with duckdb.connect(warehouse.published_path, read_only=True) as second:
@@ -105,7 +105,7 @@ def test_other_connections_of_this_process_do_not_hide_the_new_file(
 
 
 class _Racing(PosixPath):
-    """A path at which something happens after each of the first looks at it."""
+    """A path with an action after each of its first checks."""
 
     happening: list[Callable[[], object]]
 

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the names are this module's own
-"""What every reader promises: all answers of a read are of one publication, and it is the newest."""
+"""The guarantees of every reader: all answers of a read are from one publication, and it is the newest."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ PUBLICATIONS = 4
 
 
 def numbers(snapshot: Snapshot) -> set[int]:
-    """Give the builds whose rows are seen: one, or the snapshot is of several."""
+    """Return the builds whose rows are seen: more than one if the snapshot mixes publications."""
     found = {snapshot.build.number}
     for mart in MARTS:
         rows = snapshot.query(f"SELECT build, COUNT(*) AS n FROM {snapshot.schema}.{mart} GROUP BY build")
@@ -131,7 +131,7 @@ def test_fifty_readers_see_whole_publications_while_one_follows_another(place: P
 
 
 def _publish_once_seen(place: Place, seen: set[int]) -> int:
-    """Publish, and wait until anybody has seen it."""
+    """Publish, and wait until a reader has seen it."""
     number = publish(place.warehouse).number
     deadline = time.monotonic() + 600
     while number not in seen:

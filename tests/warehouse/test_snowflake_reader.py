@@ -1,4 +1,4 @@
-"""What only the reader of Snowflake promises: when it tries again, how many sessions it has, what it asks how often."""
+"""The guarantees of Snowflake's reader alone: when it retries, how many sessions it has, how often it queries."""
 
 import threading
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def reader(warehouse: SnowflakeWarehouse) -> Iterator[SnowflakeReader]:
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Give the statements that are executed from now on."""
+    """Return the statements that are executed from now on."""
     said: list[str] = []
     execute = SnowflakeCursor.execute
 
@@ -55,7 +55,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A session, and what was said to begin it."""
+    """A session, and the statements that began it."""
 
     session: SnowflakeConnection
     said: dict[str, Any]
@@ -63,7 +63,7 @@ class Begun:
 
 @pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[Begun]:
-    """Give the sessions that are begun from now on."""
+    """Return the sessions that are begun from now on."""
     found: list[Begun] = []
     connect = connector.connect
 
@@ -92,7 +92,7 @@ def test_work_that_met_a_publication_is_done_again_and_the_second_one_counts(
         return tries[-1]
 
     assert reader.read(work) == ("2-1", 2, 2)
-    assert tries[0] == ("1-1", 1, 2)  # what it would have answered without the second look
+    assert tries[0] == ("1-1", 1, 2)  # its answer without the second check
 
 
 def test_what_went_wrong_while_a_publication_was_committed_is_tried_again(

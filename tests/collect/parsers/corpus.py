@@ -1,4 +1,4 @@
-"""The conformance corpus of agents' logs: its cases, and what a reader that is stopped and resumed makes of them."""
+"""The conformance corpus of agents' logs: its cases, and the results of a reader that is stopped and resumed."""
 
 import json
 from collections import Counter
@@ -31,7 +31,7 @@ class Case:
 
 @dataclass(slots=True)
 class Collected:
-    """What was read so far, over all logs and readings."""
+    """All results so far, over all logs and readings."""
 
     events: dict[EventKey, UsageEvent] = field(default_factory=dict)
     lines: int = 0
@@ -59,13 +59,13 @@ CASES = [read_case(path.parent) for path in sorted(CORPUS.glob("*/*/expected.jso
 
 
 def within_lines(log: bytes) -> Iterator[bytes]:
-    """Cut some lines in two or three, and leave others whole."""
+    """Cut a log into about 23 pieces, so that some lines are cut and others stay whole."""
     step = max(len(log) // 23, 1)
     return (log[start:end] for start, end in pairwise([*range(0, len(log), step), len(log)]))
 
 
 def collect(case: Case, pieces: Callable[[bytes], Iterable[bytes]] = lambda log: [log], caps: Caps = CAPS) -> Collected:
-    """Read each log of a case as it grows: `pieces` gives what is appended (of a document: written) each time."""
+    """Read each log of a case as it grows: `pieces` yields what is appended (of a document: written) each time."""
     done, state = Collected(), LogState(case.session_id)
     for log in case.logs:
         state = state if case.agent.is_document else LogState(case.session_id)

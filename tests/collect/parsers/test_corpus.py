@@ -1,4 +1,4 @@
-"""Every log of the corpus gives the events that its case says, however it is cut on the way."""
+"""Every log of the corpus yields the events of its case, wherever it is cut while it is read."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Each rule of counting is needed: without it, a named case of the corpus gives something else."""
+"""Each rule of counting is needed: without it, a named case of the corpus has another result."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ def keep_first(one: Any, other: Any) -> Any:
     return one
 
 
-# What is replaced, by what, and which case notices.
+# The replaced code, its replacement, and the case that notices.
 RULES: dict[str, tuple[Any, str, object, str]] = {
     "the maximum of a response's lines counts": (
         event, "merge_tokens", keep_first, "claude/a_response_in_three_lines_is_one_event"),
@@ -130,7 +130,7 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
 
 
 def read_growing(case: Case) -> Collected:
-    """Read the logs while they are written, which takes every rule."""
+    """Read the logs while they are written, which uses every rule."""
     return collect(case, (lambda log: [log]) if case.agent.is_document else within_lines)
 
 

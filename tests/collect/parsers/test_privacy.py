@@ -18,7 +18,7 @@ SECRETS = (
 
 
 def poisoned(value: object, secret: str) -> object:
-    """Give the value with the secret in place of every text, and in a field that nobody knows."""
+    """Return the value with the secret in place of every text, and in an unknown field."""
     if isinstance(value, dict):
         return {name: poisoned(inner, secret) for name, inner in value.items()} | {"unknown": secret}
     if isinstance(value, list):
@@ -27,7 +27,7 @@ def poisoned(value: object, secret: str) -> object:
 
 
 def variants(record: object, secret: str) -> list[object]:
-    """Give the record with the secret in one of its fields at a time, at each depth."""
+    """Return the record with the secret in one of its fields at a time, at each depth."""
     if isinstance(record, str) and record.startswith("{"):
         return [json.dumps(variant) for variant in variants(parsed(record), secret)]
     if not isinstance(record, dict):
@@ -57,14 +57,14 @@ def records(case: Case) -> list[dict[str, object]]:
 
 
 def said(agent: str, lines: list[object]) -> str:
-    """Give all that a log's reading keeps of it."""
+    """Return everything that is kept of a log's reading."""
     document, log = json.dumps(lines).encode(), b"".join(json.dumps(line).encode() + b"\n" for line in lines)
     reading = AGENTS[agent].read(document if AGENTS[agent].is_document else log, LogState("S1"))
     return json.dumps([*(event.to_json() for event in reading.events), json.loads(reading.state.to_json())])
 
 
 def poisonings(agent: str, secret: str) -> list[list[object]]:
-    """Give logs of the corpus with the secret somewhere in one of their lines."""
+    """Return logs of the corpus with the secret somewhere in one of their lines."""
     logs = [records(case)[:7] for case in CASES if case.agent.name == agent][:: 1 if AGENTS[agent].is_document else 5]
     return [
         [*log[:place], variant, *log[place + 1 :]]

@@ -1,4 +1,4 @@
-"""Reading a log in pieces is reading it whole, and no piece is too large, too deep or too odd to be counted."""
+"""A log read in pieces gives the same as one read whole, and any piece is counted, however large, deep or odd."""
 
 import json
 from collections.abc import Iterator

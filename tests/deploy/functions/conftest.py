@@ -1,4 +1,4 @@
-"""A served source, and the functions over a lake of their own; the key of the source shows in no log line."""
+"""A served source, and the functions over a lake of their own; no log line contains the source's key."""
 
 import base64
 import io
@@ -23,14 +23,14 @@ def source_url() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[io.StringIO]:
-    """Everything that is logged, in which the key is looked for at the end."""
+    """The whole log, which must not contain the key in the end."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(log.JsonLines())
     logger = logging.getLogger("millrace")
     handlers, level, propagate = logger.handlers, logger.level, logger.propagate
     logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(logging.DEBUG)  # unlike an assignment, it is heard of at once
+    logger.setLevel(logging.DEBUG)  # unlike an assignment, it takes effect at once
     yield text
     logger.handlers, logger.propagate = handlers, propagate
     logger.setLevel(level)

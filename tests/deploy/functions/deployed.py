@@ -31,7 +31,7 @@ Message = dict[str, Any]
 
 @dataclass
 class Deployed:
-    """Every function over one lake and one warehouse; `messages` is what was published, topic by topic."""
+    """Every function over one lake and one warehouse; `messages` are the published messages, by topic."""
 
     folder: Path
     monkeypatch: pytest.MonkeyPatch
@@ -85,7 +85,7 @@ class Deployed:
         self.applications.clear()
 
     def listen(self) -> None:
-        """Remember everything that is published, and let the lake announce its objects."""
+        """Record every published message, and let the lake announce its objects."""
         for topic in (EXTRACT_REQUESTS, EXTRACT_EVENTS, OBJECT_EVENTS):
             self.bus.subscribe(Subscription(topic, topic, self._inbox(topic), lane="inbox"))
         self.lake.finalized = lambda stored: events.announce(self.bus, stored)
@@ -101,7 +101,7 @@ class Deployed:
         return inbox
 
     def take(self, topic: str) -> list[Message]:
-        """Give what was published since the last time."""
+        """Return the messages published since the last call."""
         self.bus.run()
         taken = list(self.messages[topic])
         self.messages[topic].clear()
@@ -126,7 +126,7 @@ class Deployed:
         return push(self.application("load", "load"), message)
 
     def extract_run(self, scheduled: str = SCHEDULED) -> list[Message]:
-        """Start a run and do all its tasks; gives the object events."""
+        """Start a run and execute all its tasks; return the object events."""
         assert self.start_run(scheduled).status_code == 200
         for message in self.take(EXTRACT_REQUESTS):
             assert self.extract(message["attributes"]["table"], message).status_code == 200
@@ -136,7 +136,7 @@ class Deployed:
         return self.take(OBJECT_EVENTS)
 
     def forget_loads(self, name: str) -> None:
-        """Go on with an empty warehouse, as if nothing had been loaded yet and no run were final."""
+        """Continue with an empty warehouse, as if nothing had been loaded yet and no run were final."""
         self.warehouse.close()
         self.warehouse_name = name
         self.configure()
@@ -146,11 +146,11 @@ class Deployed:
         self.take(OBJECT_EVENTS)
 
     def finals(self) -> list[Message]:
-        """Give the events of final objects since the last time: one for each time that one was written."""
+        """Return the events of final objects since the last call: one for each write."""
         return [message for message in self.take(OBJECT_EVENTS) if name_of(message).endswith("final.json")]
 
     def rows(self, table: str) -> list[Any]:
-        """Give a raw table row for row, but for the sequence of the loads."""
+        """Return the rows of a raw table without the load sequence."""
         self.warehouse.close()
         with duckdb.connect(self.warehouse_path) as connection:
             return connection.execute(f"SELECT * EXCLUDE _load_seq FROM raw.{table} ORDER BY ALL").fetchall()  # noqa: S608
@@ -158,7 +158,7 @@ class Deployed:
 
 @contextmanager
 def deployed(folder: Path, monkeypatch: pytest.MonkeyPatch, source_url: str) -> Iterator[Deployed]:
-    """Give the functions with adapters of their own."""
+    """Yield the functions with adapters of their own."""
     _forget_adapters()
     made = Deployed(folder, monkeypatch)
     made.configure(MILLRACE_SOURCE_URL=source_url)
@@ -169,7 +169,7 @@ def deployed(folder: Path, monkeypatch: pytest.MonkeyPatch, source_url: str) -> 
 
 
 def _forget_adapters() -> None:
-    """Clear what the process made before: the job of an earlier test holds that test's requests."""
+    """Clear the adapters that the process cached: the job of an earlier test holds that test's requests."""
     for each in (wiring.bus_at, wiring.job_at, wiring.extractor_of, wiring.lake_at, wiring.duckdb_at):
         each.cache_clear()
     wiring.reader_of.cache_clear()
@@ -191,7 +191,7 @@ def safe(answer: TestResponse) -> TestResponse:
 
 
 def message(data: object, **attributes: str) -> Message:
-    """Make a Pub/Sub message."""
+    """Return a Pub/Sub message."""
     return {"data": base64.b64encode(json.dumps(data).encode()).decode(), "attributes": attributes, "messageId": "1"}
 
 

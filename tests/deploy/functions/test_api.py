@@ -1,4 +1,4 @@
-"""The read API as the platform runs it: who is let in asks by GET; what comes with a question is not read."""
+"""The read API as the platform runs it: authorized callers send GET; the body of a request is not read."""
 
 import io
 import json

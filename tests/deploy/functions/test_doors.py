@@ -1,4 +1,4 @@
-"""What is refused before any work is done: over the real functions-framework, with tokens signed by keys of our own."""
+"""Refusals before any work: over the real functions-framework, with tokens signed by our own keys."""
 
 import datetime
 import io
@@ -41,7 +41,7 @@ def keys() -> dict[str, rsa.RSAPrivateKey]:
 
 @pytest.fixture(scope="module")
 def certificates(keys: dict[str, rsa.RSAPrivateKey]) -> Iterator[str]:
-    """Where Google publishes its keys."""
+    """A server of the keys, as Google publishes its own."""
     published = json.dumps({"google": certificate(keys["google"])}).encode()
 
     class Handler(BaseHTTPRequestHandler):
@@ -63,7 +63,7 @@ Sign = Callable[..., str]
 
 @pytest.fixture
 def sign(keys: dict[str, rsa.RSAPrivateKey]) -> Sign:
-    """Makes a token as Pub/Sub does, but for these claims."""
+    """Return a function that makes a token as Pub/Sub does, with other claims."""
 
     def signed(by: str = "google", **changed: object) -> str:
         now = int(NOW.timestamp())
@@ -112,7 +112,7 @@ def did_nothing(functions: Deployed) -> bool:
 
 def test_the_subscriptions_token_opens_the_door(guarded: Deployed, sign: Sign, lines: list[str]) -> None:
     assert call(guarded, sign()).status_code == 400
-    assert lines == ["not an event"]  # says the function, not the door
+    assert lines == ["not an event"]  # the function logged it, not the authentication
 
 
 @pytest.mark.parametrize("target", ["load", "extract_repos", "start_run"])

@@ -1,4 +1,4 @@
-"""The files that the platform starts: short, complete, and not started at all when a setting is missing."""
+"""The files that the platform starts: short, complete, and stopped at once when a setting is missing."""
 
 import io
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_an_entry_point_has_at_most_forty_lines(path: Path) -> None:
 @pytest.mark.parametrize("table", EXTRACTED)
 def test_every_table_has_its_extract_function(functions: Deployed, table: str) -> None:
     application = functions.application("extract", f"extract_{table}")
-    assert push(application, {}).status_code == 400  # it is there, and says that this is no task
+    assert push(application, {}).status_code == 400  # it is served, and reports that this is no task
 
 
 @pytest.mark.parametrize("name", EXTRACT)

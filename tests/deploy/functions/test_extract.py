@@ -1,4 +1,4 @@
-"""The extract functions: one run for a schedule time, one record for a task, and an answer the platform understands."""
+"""The extract functions: one run per schedule time, one record per task, and a status that the platform understands."""
 
 import json
 import threading
@@ -151,7 +151,7 @@ def test_a_refused_key_is_500_names_the_setting_and_not_the_key(functions: Deplo
 
 @pytest.fixture
 def busy_source() -> Iterator[str]:
-    """A source that is always about to come back."""
+    """A source that is always unavailable for a moment."""
 
     class Busy(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

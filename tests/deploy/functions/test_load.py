@@ -17,7 +17,7 @@ PART = f"raw/commits/dt=2026-11-20/run={RUN}/commits-00000.parquet"
 
 
 def event_of(stored: StoredObject, **changed: str) -> dict[str, str]:
-    """Give the object resource as Cloud Storage sends it."""
+    """Return the object resource as Cloud Storage sends it."""
     version = stored.version
     resource = {"bucket": version.bucket, "name": version.name, "generation": str(version.generation)}
     return resource | ({"crc32c": stored.crc32c} if stored.crc32c else {}) | changed

@@ -1,4 +1,4 @@
-"""From the tick to the build, every step of a run is a span of one trace, which nobody had to carry."""
+"""From the tick to the build, every step of a run is a span of one trace, derived from the run id."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

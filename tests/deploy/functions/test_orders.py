@@ -27,7 +27,7 @@ def objects(extracted: Deployed) -> list[Message]:
 
 @pytest.fixture(scope="module")
 def clean(extracted: Deployed, objects: list[Message]) -> Rows:
-    """The raw tables after each event came once, in the order of the objects."""
+    """The raw tables after each event was delivered once, in the order of the objects."""
     for each in objects:
         extracted.load(each)
     return rows(extracted)

@@ -1,4 +1,4 @@
-"""The sweep, as the scheduler calls it: what was lost on the way is asked for again, or given up with a reason."""
+"""The sweep, as the scheduler calls it: lost work is requested again, or given up with a reason."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ def sweep(functions: Deployed) -> object:
 
 
 def lost_run(functions: Deployed, age: timedelta) -> str:
-    """Start a run whose requests nobody ever gets."""
+    """Start a run whose requests are never delivered."""
     scheduled = (datetime.now(UTC) - age).isoformat()
     run_id: str = functions.start_run(scheduled).get_json()["run_id"]
     functions.take(EXTRACT_REQUESTS)

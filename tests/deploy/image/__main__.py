@@ -1,4 +1,4 @@
-"""Measure the image: its size, its user, and the time until dbt runs and is done. `python -m tests.deploy.image`."""
+"""Measure the image: its size, its user, and the time until dbt starts and ends. `python -m tests.deploy.image`."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ from tests.deploy.image.rig import DOCKERFILE, FOLDER, IMAGE, MISSING, PROJECT, 
 
 
 def seconds_until_dbt(started: datetime, log: str) -> float:
-    """Give the time from the start of the container to dbt's first line."""
+    """Return the seconds from the start of the container to dbt's first line."""
     first = re.search(r"(\d\d:\d\d:\d\d\.\d+) \[info \] .*Running with dbt", log)
     if first is None:
         raise SystemExit("dbt did not start")
@@ -21,7 +21,7 @@ def seconds_until_dbt(started: datetime, log: str) -> float:
 
 
 def main() -> None:
-    """Build, run once over a few rows, and print."""
+    """Build the image, run it once over a few rows, and print the results."""
     built = rig("ocibuild", str(PROJECT), DOCKERFILE, "-t", IMAGE)
     size = re.search(r"(\d+ MB)\s+(\d+ layers)", built.out)
     if built.code or size is None:

@@ -1,6 +1,6 @@
 """The image, built and run as it is deployed: `make test-image`. It takes a minute or two: `make test` leaves it out.
 
-The base is the rig's stand-in for the one that the Dockerfile names.
+The base is the rig's substitute for the one that the Dockerfile names.
 """
 
 import json
@@ -19,14 +19,14 @@ NOBODY = 65532
 
 @pytest.fixture(scope="session", autouse=True)
 def image() -> None:
-    """Build it, once for all tests."""
+    """Build the image once for all tests."""
     built = rig("ocibuild", str(PROJECT), DOCKERFILE, "-t", IMAGE)
     assert built.code == 0, built.err[-3000:]
-    print(built.out)  # noqa: T201 size, layers and time are what one wants to know
+    print(built.out)  # noqa: T201 size, layers and time of the image
 
 
 def owned_by_the_image(folder: Path) -> Path:
-    """Make a folder with a warehouse that has rows, which belongs to the image's user."""
+    """Create a folder with a warehouse that has rows, owned by the image's user."""
     folder = folder / "data"
     (folder / "lake").mkdir(parents=True)
     make_warehouse(folder / "millrace.duckdb", sample_rows())
@@ -41,7 +41,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def build(data: Path, *arguments: str, **settings: str) -> tuple[int, list[dict[str, object]]]:
-    """Run the job over a folder; gives its exit code and its log."""
+    """Run the job over a folder; return its exit code and its log."""
     given = {"MILLRACE_LAKE": "file:///data/lake", "MILLRACE_DBT_TARGET_DIR": "/data/target"} | settings
     options = [part for name, value in given.items() for part in ("-e", f"{name}={value}")]
     ended = run(*options, "-v", f"{data}:/data", IMAGE, *arguments)

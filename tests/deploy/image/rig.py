@@ -1,4 +1,4 @@
-"""The rig that builds and runs images without a daemon or a registry, where it is found."""
+"""The rig that builds and runs images without a daemon or a registry, where it is installed."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ MISSING = f"there is no ocirig in {FOLDER}; OCIRIG may name another folder"
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended, and what it wrote."""
+    """The exit code and the output of a program."""
 
     code: int
     out: str

@@ -1,7 +1,7 @@
-"""Measure the packages: `python -m tests.deploy.packages` prints what each weighs and how long a cold start takes.
+"""Measure the packages: `python -m tests.deploy.packages` prints the size of each and how long a cold start takes.
 
-A cold start is the time from the start of the process to its first answer to an event. The first one has the files
-still to be read from the disk, if the machine had not read them lately; then come the fastest and the slowest of five.
+A cold start is the time from the start of the process to its first response to an event. The first one reads the
+files from the disk, if the machine had not read them lately. The fastest and the slowest of five more follow.
 """
 
 import tempfile
@@ -25,9 +25,9 @@ MB = 1_000_000
 def starts(
     package: Package, target: str, signature: str, given: Mapping[str, str], body: bytes, headers: Mapping[str, str]
 ) -> Iterator[tuple[float, float]]:
-    """Start a function again and again; gives the seconds until it listens and until it has answered.
+    """Start a function several times; yield the seconds until it listens and until it has answered.
 
-    Without a body it is asked for the status.
+    Without a body the status is requested.
     """
     log = package.folder / "log"
     for _ in range(TIMES):
@@ -40,7 +40,7 @@ def starts(
 
 
 def show_start(package: Package, target: str, signature: str, *rest: object) -> None:
-    """Print one line of a function."""
+    """Print one line about a function."""
     taken = list(starts(package, target, signature, *rest))  # type: ignore[arg-type]  # given, body, headers as there
     answered = [answered_s for _, answered_s in taken]
     listening = min(listening_s for listening_s, _ in taken)
@@ -49,7 +49,7 @@ def show_start(package: Package, target: str, signature: str, *rest: object) -> 
 
 
 def show_imports(package: Package, *names: str) -> None:
-    """Print what the clients of the cloud add, which a lake in a folder does not need."""
+    """Print the cost of importing the cloud clients, which a lake in a folder does not need."""
     timed = f"start = time.monotonic(); import {', '.join(names)}; print(time.monotonic() - start)"
     line = f"import functions_framework, time; {timed}"
     taken = [float(package.run("python", "-c", line).stdout) for _ in range(TIMES)]
@@ -57,7 +57,7 @@ def show_imports(package: Package, *names: str) -> None:
 
 
 def main() -> None:
-    """Install, weigh, start."""
+    """Install the packages, measure their sizes, and start them."""
     world = simulator.generate(developers=2, days=8, seed=7, end=datetime(2026, 11, 20, tzinfo=UTC))
     with (
         tempfile.TemporaryDirectory() as name,

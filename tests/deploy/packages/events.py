@@ -20,7 +20,7 @@ PUSH = {
 
 
 def settings(folder: Path, source_url: str, key: str, snowflake_at: str | None = None) -> dict[str, str]:
-    """Give all settings, with everything under one folder; the warehouse too, unless the stand-in for Snowflake is."""
+    """Return all settings, with everything under one folder; the warehouse too, except with `snowflake_at`."""
     warehouse = {"MILLRACE_WAREHOUSE": f"duckdb://{folder}/millrace.duckdb"}
     if snowflake_at is not None:
         url = f"snowflake://acme/PACKAGES?user=MILLRACE_LOADER&role=MILLRACE_LOADER&warehouse=MILLRACE&{snowflake_at}"
@@ -39,7 +39,7 @@ def settings(folder: Path, source_url: str, key: str, snowflake_at: str | None =
 
 
 def push(data: dict[str, Any] | None = None, **attributes: str) -> bytes:
-    """Give the body of a Pub/Sub push."""
+    """Return the body of a Pub/Sub push."""
     message: dict[str, Any] = {"messageId": "1", "attributes": attributes}
     if data is not None:
         message["data"] = base64.b64encode(json.dumps(data).encode()).decode()
@@ -47,7 +47,7 @@ def push(data: dict[str, Any] | None = None, **attributes: str) -> bytes:
 
 
 def finalized(lake: Path, prefix: str) -> bytes:
-    """Give the push about the one object of a lake under a prefix."""
+    """Return the push about the one object of a lake under a prefix."""
     (stored,) = LocalLake(lake, lake.name).list(prefix)
     version = stored.version
     return push(

@@ -1,8 +1,8 @@
-"""The packages as they are deployed or installed: their files, a clean environment, and a server that answers.
+"""The packages as they are deployed or installed: their files, a clean environment, and a running server.
 
 A function's source package is its `main.py`, the package `millrace` beside it, and its lock as `requirements.txt`.
-Terraform zips exactly these files. The job's has the dbt project besides, and is copied into its image. What a person
-installs is a wheel, which needs no checkout.
+Terraform zips exactly these files. The job's package also has the dbt project, and is copied into its image. A user
+installs a wheel, which needs no checkout.
 """
 
 import os
@@ -49,7 +49,7 @@ class Package:
         return subprocess.run(line, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=600)
 
     def importable(self, *names: str) -> set[str]:
-        """Give which of these modules an import would find."""
+        """Return the modules among `names` that an import would find."""
         return set(self.run("python", "-c", _IMPORTABLE, *names).stdout.split())
 
     @contextmanager
@@ -83,7 +83,7 @@ class Served:
     started: float
 
     def is_up(self) -> bool:
-        """Whether it answers at all: a GET is refused by one for events, and that is an answer."""
+        """Return whether it responds at all: a function for events refuses a GET, which is a response."""
         try:
             with urllib.request.urlopen(self.url + "robots.txt", timeout=600):  # noqa: S310 our own server
                 return True
@@ -93,11 +93,11 @@ class Served:
             return False
 
     def get(self, path: str = "") -> tuple[int, bytes]:
-        """Ask; gives the HTTP status and the body."""
+        """Send a GET; return the HTTP status and the body."""
         return _ask(urllib.request.Request(self.url + path))  # noqa: S310
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> int:
-        """Deliver; gives the HTTP status."""
+        """Deliver an event; return the HTTP status."""
         whole = {"Content-Type": "application/json", **headers}
         return _ask(urllib.request.Request(self.url, body, whole))[0]  # noqa: S310
 
@@ -111,12 +111,12 @@ def _ask(request: urllib.request.Request) -> tuple[int, bytes]:
 
 
 def clean(settings: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment of a container: nothing of ours but the settings."""
+    """Return the environment of a container: only the settings, nothing else of this process."""
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": "/nonexistent", **settings}
 
 
 def assemble(name: str, folder: Path) -> Path:
-    """Put together the files of a package, and nothing else."""
+    """Copy the files of a package, and no others."""
     source = PROJECT / ("jobs" if name == "dbt-runner" else "functions") / name
     shutil.copytree(PROJECT / "src" / "millrace", folder / "millrace", ignore=_LEFT_OUT)
     shutil.copy(source / "main.py", folder / "main.py")

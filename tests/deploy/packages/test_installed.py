@@ -1,4 +1,4 @@
-"""A wheel works where nothing else of the project is: it runs, collects and serves without a checkout."""
+"""A wheel works where no other file of the project is: it runs, collects and serves without a checkout."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ ROUTES = ("", "page/app.js", "api/etl/status", "api/velocity?limit=1")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of the pipeline: how it ended, its data directory, and the installed files before it."""
+    """A run of the pipeline: its exit, its data directory, and the installed files before it."""
 
     done: subprocess.CompletedProcess[str]
     data: Path
@@ -29,7 +29,7 @@ class Run:
 
 
 def files_of(package: Package) -> set[Path]:
-    """Return the installed files but for what Python compiles."""
+    """Return the installed files except those that Python compiles."""
     held = package.python.parents[1].rglob("*")
     return {path for path in held if path.is_file() and path.suffix != ".pyc"}
 
@@ -52,7 +52,7 @@ def run(local: Package) -> Run:
 
 @pytest.fixture(scope="module")
 def url(local: Package, run: Run) -> Iterator[str]:
-    """Serve the run's data directory; yields the URL."""
+    """Serve the run's data directory and yield the URL."""
     line = [str(local.python.with_name("millrace")), "serve", "--port", "0", "--data-dir", str(run.data)]
     with subprocess.Popen(
         line, cwd=local.folder, env=clean({}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -98,4 +98,4 @@ def test_collector_that_only_sends_needs_no_fcntl(collect: Package, tmp_path: Pa
     options = ("collect", "--lake", "gs://some-bucket", "--dry-run", "--home", str(tmp_path))
     done = collect.run("python", "-c", WITHOUT_FCNTL, *options)
     assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr  # a warning there is: filelock has another lock on Windows, and none here
+    assert "Traceback" not in done.stderr  # a warning is expected: filelock's lock for Windows is missing

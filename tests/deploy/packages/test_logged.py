@@ -1,4 +1,4 @@
-"""A line says which run and which trace it belongs to; the steps of a run are spans of one trace, if anybody asks."""
+"""A log line contains its run and its trace; the steps of a run are spans of one trace, if tracing is on."""
 
 import io
 import json
@@ -103,7 +103,7 @@ def test_the_steps_of_a_run_are_spans_of_its_trace_under_one_parent() -> None:
 
 
 def stopped(statement: str) -> list[dict[str, Any]]:
-    """Run a statement in a process that logs; gives all that it wrote."""
+    """Run a statement in a process that logs; return everything that it wrote."""
     program = f"from millrace import log, errors\nlog.start()\n{statement}"
     line = [sys.executable, "-c", program]
     done = subprocess.run(line, env=clean({"PYTHONPATH": str(PROJECT / "src")}), capture_output=True, text=True)

@@ -10,7 +10,7 @@ PAGES = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")])
 HELP = sorted([PROJECT / "Makefile", *PROJECT.glob("src/**/*.py"), *PROJECT.glob("src/**/*.html")])
 
 # Neither name may be installed from an index: one is another project, the other is free for anyone to register.
-# A path (`.[collect]`, `dist/millrace_elt-0.2.0-py3-none-any.whl`) installs what lies there, and is right.
+# A path (`.[collect]`, `dist/millrace_elt-0.2.0-py3-none-any.whl`) installs the local files, which is right.
 FROM_AN_INDEX = re.compile(
     r"""\b(?:install|uvx|pipx\s+run|uv\s+(?:add|tool\s+run)|--(?:from|with))(?:\s+-\S+)*\s+["']?millrace(?:-elt)?(?![\w/-])"""
 )

@@ -1,4 +1,4 @@
-"""Each package is complete and nothing more: installed from its lock alone it answers, and the rest is not there."""
+"""Each package is complete and minimal: installed from its lock alone it responds, and no other module is there."""
 
 import json
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ REQUIRED = {
 
 @pytest.fixture
 def package(request: pytest.FixtureRequest) -> Package:
-    """Give the package that a test is parametrized with."""
+    """Return the package that a test is parametrized with."""
     found: Package = request.getfixturevalue(request.param.replace("-", "_"))
     return found
 

@@ -1,4 +1,4 @@
-"""With the extra `tracing`, and only then, a deployed step is sent as a span to where OpenTelemetry is told to."""
+"""With the extra `tracing`, and only then, a deployed step is sent as a span to the endpoint set for OpenTelemetry."""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ STEP = f"from millrace import log\nlog.start()\nwith log.step('extract commits',
 
 
 class Collector(HTTPServer):
-    """Takes what OpenTelemetry sends over HTTP."""
+    """Receives the spans that OpenTelemetry sends over HTTP."""
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, bytes]] = []
@@ -32,7 +32,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A wheel holds the package and the user's folders, and says whose it is; an sdist builds the same wheel."""
+"""A wheel holds the package and the user's folders, and names its owner; an sdist builds the same wheel."""
 
 import email
 import re
@@ -26,7 +26,7 @@ NEEDED = (
 
 
 def contents(wheel: Path) -> dict[str, bytes]:
-    """Return the files of a wheel, but for what is said about it."""
+    """Return the files of a wheel, without its metadata."""
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
 
@@ -39,7 +39,7 @@ def metadata(wheel: Path) -> Message:
 
 
 def in_the_checkout() -> dict[str, Path]:
-    """Return the files that belong into a wheel, by their name in it."""
+    """Return the files that belong in a wheel, by their name in it."""
     package = [path for path in (PROJECT / "src" / "millrace").rglob("*") if path.is_file()]
     folders = [path for name in ("jobs/dbt-runner/dbt", "local/simulator") for path in (PROJECT / name).rglob("*.*")]
     users = [*PROJECT.glob("functions/*/main.py"), *(path for path in folders if path.is_file())]

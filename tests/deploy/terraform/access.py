@@ -1,4 +1,4 @@
-"""Who may do what, as the rows of the table in docs/access.md: read from a plan, one row for all tables."""
+"""Who may do what, as the rows of the table in docs/access.md, read from a plan."""
 
 import re
 from collections import defaultdict
@@ -32,7 +32,7 @@ _OTHERS = {
 
 
 def rows(plan: dict[str, Any]) -> set[str]:
-    """Give the rows of the table."""
+    """Return the rows of the table."""
     found = {
         _row(right.who, _MAY[right.role], _objects(right.bucket, right.prefix, right.suffix), right.who)
         for right in storage_rights(plan)
@@ -52,7 +52,7 @@ def rows(plan: dict[str, Any]) -> set[str]:
 
 
 def _in_snowflake(plan: dict[str, Any]) -> set[str]:
-    """One row for all things of a kind that a role may do the same with."""
+    """Return one row for all things of a kind for which a role has the same rights."""
     things: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for _, planned in resources(plan, "snowflake_grant_privileges_to_account_role"):
         kind, name = _thing(planned)
@@ -70,7 +70,7 @@ def _in_snowflake(plan: dict[str, Any]) -> set[str]:
 
 
 def warehouses(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give each deployable that has a warehouse, with the setting that names it."""
+    """Yield each deployable that has a warehouse, with the setting that names it."""
     for _, planned in resources(plan, "google_cloudfunctions2_function"):
         settings = planned["service_config"][0]["environment_variables"]
         if "MILLRACE_WAREHOUSE" in settings:
@@ -82,7 +82,7 @@ def warehouses(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _thing(grant: dict[str, Any]) -> tuple[str, str]:
-    """Give kind and name of what a right is on, without the database: there is one."""
+    """Return kind and name of the object of a right, without the database: there is only one."""
     for on in grant["on_account_object"]:
         return on["object_type"].lower(), on["object_name"]
     for on in grant["on_schema"]:

@@ -1,4 +1,4 @@
-"""One check for all tests that look at what it found and planned."""
+"""One check, shared by all tests of its findings and its plan."""
 
 import subprocess
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the rig found in a copy, the plan that it made, and what gcloud was asked."""
+    """The rig's findings in a copy, its plan, and the calls of gcloud."""
 
     found: subprocess.CompletedProcess[str]
     plan: dict[str, Any]

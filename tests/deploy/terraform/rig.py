@@ -1,4 +1,4 @@
-"""Run Terraform over a copy of the project: with stand-in providers where the rig for them is, else as it is."""
+"""Run Terraform over a copy of the project: with emulated providers if their rig is installed, otherwise as it is."""
 
 import json
 import os
@@ -24,21 +24,21 @@ _GCLOUD = '#!/bin/sh\necho "$@" >>"$(dirname "$0")/called"\ncase "$*" in *descri
 
 
 def has_rig() -> bool:
-    """Whether Terraform can run with stand-in providers here."""
+    """Return whether Terraform can run with emulated providers here."""
     return (RIG / "tfcheck").exists() and shutil.which("terraform") is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy of what Terraform reads, to be run or to be broken first."""
+    """A copy of the files that Terraform reads, to be run, or to be broken first."""
 
     folder: Path
 
     @classmethod
     def into(cls, folder: Path, hollow: bool = False) -> "Copy":
-        """Copy the project's files, and put a gcloud beside them that only notes what it is asked.
+        """Copy the project's files, and put a gcloud beside them that only records its calls.
 
-        In a hollow copy, each file that is packed holds its path alone: a third of the time.
+        In a hollow copy, each packed file holds only its path, which takes a third of the time.
         """
         for name in _NEEDED:
             shutil.copytree(PROJECT / name, folder / name, ignore=_LEFT_OUT)
@@ -52,7 +52,7 @@ class Copy:
         return cls(folder)
 
     def replace(self, file: str, old: str, new: str) -> None:
-        """Change a text that must be there."""
+        """Replace a text that must be in the file."""
         path = self.folder / "terraform" / file
         text = path.read_text()
         assert old in text, f"{old!r} is not in {file}"
@@ -68,13 +68,13 @@ class Copy:
         return self._run("terraform", "-chdir=terraform", *arguments, timeout_s=900)
 
     def plan(self, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
-        """Give how the rig's check ended, and the plan that it made."""
+        """Return the ended check of the rig, and the plan that it made."""
         path = self.folder / "plan.json"
         checked = self.check("--plan-json", str(path), *options)
         return checked, json.loads(path.read_text()) if path.exists() else {}
 
     def gcloud_calls(self) -> list[str]:
-        """Give what gcloud was asked."""
+        """Return the recorded calls of gcloud."""
         return (self.folder / "bin" / "called").read_text().splitlines()
 
     def _run(self, *command: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""What must hold of every plan, as findings that name the resource; and who may do what, read from the plan."""
+"""The rules for every plan, as findings that name the resource, and the rights of each deployable, read from it."""
 
 import re
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ _CONDITION = re.compile(r'resource\.name\.(startsWith|endsWith)\("([^"]*)"\)')
 
 
 def resources(plan: dict[str, Any], *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give address and planned values of every resource of some kinds (none: of all)."""
+    """Yield address and planned values of every resource of some kinds (none: of all)."""
     for change in plan["resource_changes"]:
         if change["mode"] == "managed" and (not kinds or change["type"] in kinds):
             yield change["address"], change["change"]["after"]
 
 
 def findings(plan: dict[str, Any]) -> list[str]:
-    """Give what is wrong with a plan."""
+    """Return the findings in a plan."""
     google = [*_rights(plan), *_accounts(plan), *_messages(plan), *_state(plan)]
     return [*google, *_snowflake_rights(plan), *_snowflake_users(plan), *_snowflake_objects(plan)]
 
@@ -50,7 +50,7 @@ def _rights(plan: dict[str, Any]) -> Iterator[str]:
 
 
 def _accounts(plan: dict[str, Any]) -> Iterator[str]:
-    """An account that is left out is the default one, so it has to be written down."""
+    """Without an account a resource runs as the default one, so every account has to be written down."""
     calls = plan["configuration"]["root_module"]["module_calls"]
     for name, call in calls.items():
         for resource in call["module"].get("resources", ()):
@@ -180,7 +180,7 @@ class StorageRight:
     suffix: str
 
     def allows(self, verb: str, bucket: str, name: str) -> bool:
-        """Whether it is a right to do that to the object; listing is a right on the bucket, under no condition."""
+        """Return whether it allows the verb on the object; listing is a right on the bucket, without a condition."""
         if bucket != self.bucket or verb not in _VERBS[self.role]:
             return False
         if verb == "list":
@@ -189,7 +189,7 @@ class StorageRight:
 
 
 def storage_rights(plan: dict[str, Any]) -> list[StorageRight]:
-    """Give what the deployables may do in the lake and the quarantine."""
+    """Return the rights of the deployables in the lake and the quarantine."""
     return [
         _storage_right(address, planned)
         for address, planned in resources(plan, "google_storage_bucket_iam_member")
@@ -210,5 +210,5 @@ def _storage_right(address: str, planned: dict[str, Any]) -> StorageRight:
 
 
 def who(address: str) -> str:
-    """Give the deployable that a resource of its module belongs to: `extract["commits"]`, `load`."""
+    """Return the deployable that a resource of its module belongs to: `extract["commits"]`, `load`."""
     return re.sub(r"^module\.([^.\[]+(?:\[[^]]*\])?)\..*", r"\1", address)

@@ -1,4 +1,4 @@
-"""What is broken on purpose is noticed, and named."""
+"""Every deliberate mistake is noticed and named."""
 
 import pytest
 from tests.deploy.terraform.rig import Copy
@@ -17,7 +17,7 @@ CALLER = 'role     = "roles/run.invoker"\n  member   = local._caller.member'
 
 @pytest.fixture
 def broken(copy: Copy) -> Copy:
-    """A copy without the retry policy, and with a function that everybody may call."""
+    """A copy without the retry policy, and with a function that everyone may call."""
     copy.replace("modules/function/main.tf", RETRY, "  dead_letter_policy")
     copy.replace("modules/function/main.tf", CALLER, CALLER.replace("local._caller.member", '"allUsers"'))
     return copy

@@ -1,4 +1,4 @@
-"""A destroy keeps the data unless it is told twice: the script, with a terraform that only notes what it is asked."""
+"""A destroy keeps the data unless confirmed twice: the script, with a terraform that only records its calls."""
 
 import os
 import shutil
@@ -11,12 +11,12 @@ from tests.deploy.terraform.rig import PROJECT
 DATA = (
     'module.lake.google_storage_bucket.this["lake"]',
     "module.source_key.google_secret_manager_secret.this",
-    'module.topic["object-events"].google_pubsub_topic.this',  # the lake's notifications hang on it
+    'module.topic["object-events"].google_pubsub_topic.this',  # the lake's notifications depend on it
     'google_project_service.this["storage.googleapis.com"]',
     "google_kms_crypto_key_iam_member.storage[0]",
     "module.snowflake.snowflake_database.this",
     'module.snowflake.snowflake_schema.this["RAW"]',
-    'module.snowflake.snowflake_account_role.this["LOADER"]',  # with it its tables would change their owner
+    'module.snowflake.snowflake_account_role.this["LOADER"]',  # without it, its tables would change their owner
     'module.snowflake.snowflake_execute.meta["LOADS"]',
     "module.snowflake.snowflake_execute.keeps_data",
     "data.google_storage_project_service_account.this",

@@ -1,4 +1,4 @@
-"""What Terraform says twice of the code is what the code says."""
+"""Terraform's copies of values from the code equal those in the code."""
 
 import json
 import re

@@ -1,6 +1,6 @@
-"""The plan of production: the rules, who may do what to which object, and what the pages say of it.
+"""The plan of production: the rules, the rights on each object, and the pages that list them.
 
-One file, because the plan is made once in each process that runs tests.
+One file, because each process that runs tests makes the plan once.
 """
 
 import re
@@ -25,8 +25,8 @@ PART = "raw/commits/dt=2026-11-01/run=20261101T000000Z/commits-00000.parquet"
 RUN = "runs/20261101T000000Z"
 USAGE = "drop/usage_events/20261101T000000Z-0123456789abcdef.ndjson"
 INVOKERS = "google_cloud_run_v2_service_iam_member"
-READER = "group:analysts@example.com"  # as production names it
-COLLECTOR = 'collectors["group:developers@example.com"]'  # as production names it
+READER = "group:analysts@example.com"  # named in production
+COLLECTOR = 'collectors["group:developers@example.com"]'  # named in production
 
 
 def may(plan: Plan, who: str, verb: str, name: str, bucket: str = "lake") -> bool:
@@ -270,7 +270,7 @@ def test_the_package_that_terraform_zips_is_the_one_that_was_tested(plan: Plan, 
     tested = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
     read = plan["prior_state"]["values"]["root_module"]["resources"]
     zipped = next(each["values"] for each in read if each["address"] == f'data.archive_file.function["{name}"]')
-    # The copy is hollow: what a file holds is the path that it was read from.
+    # The copy is hollow: each file holds only the path that it was read from.
     assert {source["filename"]: (PROJECT / source["content"]).read_text() for source in zipped["source"]} == tested
 
 

@@ -1,4 +1,4 @@
-"""Terraform accepts what is there, applies it, finds nothing left to do, and passes its own tests."""
+"""Terraform accepts the files, applies them, then plans no change, and passes its own tests."""
 
 import shutil
 import subprocess

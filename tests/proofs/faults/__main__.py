@@ -76,7 +76,7 @@ def hunt_mutants(most: int, jobs: int) -> int:
 
 
 def show_coverage(crossed: Counter[tuple[str, str]]) -> None:
-    """Say what happened at which boundary, and where nothing ever did."""
+    """Print which faults were injected at which boundary, and which boundaries had none."""
     uncovered = []
     for name in sorted({name for name, _ in crossed}):
         possible = ["crash before"] if ":" in name else [what for what, _, _ in outcomes(name)]
@@ -87,7 +87,7 @@ def show_coverage(crossed: Counter[tuple[str, str]]) -> None:
 
 
 def show_smallest(seed: int, failed: dict[int, Outcome]) -> None:
-    """Shrink a schedule that failed, and say how to run it again."""
+    """Shrink a failed schedule, and print how to run it again."""
     with tiny():
         schedule = shrink(failed[seed])
         outcome = replay(schedule)
@@ -99,7 +99,7 @@ def show_smallest(seed: int, failed: dict[int, Outcome]) -> None:
 
 
 def replay_one(name: str) -> int:
-    """Run one schedule and show all of it."""
+    """Run one schedule and print all of it."""
     with tiny():
         outcome = simulate(Choices.of_seed(int(name))) if name.isdecimal() else replay(read_schedule(Path(name)))
     show(outcome)
@@ -107,7 +107,7 @@ def replay_one(name: str) -> int:
 
 
 def show(outcome: Outcome) -> None:
-    """Say what happened, and what does not hold."""
+    """Print the events of a schedule, and the violated rule."""
     for line in outcome.trace:
         say(f"  {line}")
     say(outcome.message or "everything holds")
@@ -115,11 +115,11 @@ def show(outcome: Outcome) -> None:
 
 def say(text: str) -> None:
     """Print a line at once."""
-    print(text, flush=True)  # noqa: T201 the command's answer
+    print(text, flush=True)  # noqa: T201 the command's output
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what was asked for; gives the exit code."""
+    """Run the selected command and return the exit code."""
     options = parse(arguments)
     if options.replay:
         return replay_one(options.replay)

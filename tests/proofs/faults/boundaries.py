@@ -1,8 +1,8 @@
-"""Where the pipeline meets the world: every call of every adapter, found by wrapping the adapters, not by a list.
+"""The boundaries of the pipeline: every call of every adapter, found by wrapping the adapters, not by a list.
 
-Each call is a place where the platform may stop the process, before the call took effect or after it, where the
-adapter may fail in either way, and where another handler may go on first. Inside a transaction of the warehouse no
-other handler goes on, but the process may stop before each statement.
+At each call the platform may stop the process, before the call takes effect or after it, the adapter may fail in
+either way, or another handler may run first. Inside a transaction of the warehouse no other handler runs, but the
+process may stop before each statement.
 """
 
 import errno
@@ -22,21 +22,21 @@ T = TypeVar("T")
 
 
 class Crashed(BaseException):
-    """The process is gone. What it did is done; it does nothing more."""
+    """The process is gone. Its completed calls stay in effect; it makes no more."""
 
 
 class Gate(Protocol):
-    """What every call goes through."""
+    """The gate that every call passes through."""
 
     def call(self, name: str, act: Callable[[], T]) -> T:
-        """Do `act`, unless something happens before or after it."""
+        """Call `act`, unless a crash or an error is injected before or after it."""
 
     def statement(self, name: str) -> None:
-        """Stand before a statement inside a transaction."""
+        """Pass a statement inside a transaction, at which the process may crash."""
 
 
 class Gated:
-    """An adapter of which every method goes through a gate, as `<name>.<method>`."""
+    """An adapter whose every method passes through a gate, as `<name>.<method>`."""
 
     def __init__(self, inner: object, name: str, gate: Gate) -> None:
         self._inner, self._name, self._gate = inner, name, gate
@@ -57,12 +57,12 @@ class Gated:
 
 
 def gated(adapter: T, name: str, gate: Gate) -> T:
-    """Give the adapter behind the gate."""
+    """Return the adapter behind the gate."""
     return cast(T, Gated(adapter, name, gate))
 
 
 class GatedWarehouse(DuckDBWarehouse):
-    """A warehouse whose statements the process may not live to see; small and single-threaded for speed."""
+    """A warehouse in which the process may stop before each statement; small and single-threaded for speed."""
 
     def __init__(self, path: Path, gate: Gate, **more: Any) -> None:
         super().__init__(path, **more)
@@ -72,7 +72,7 @@ class GatedWarehouse(DuckDBWarehouse):
         is_new = self._connection is None
         connection = super()._connect()
         if is_new:
-            connection.execute("PRAGMA disable_optimizer")  # planning is most of what a statement over ten rows costs
+            connection.execute("PRAGMA disable_optimizer")  # planning takes most of a statement's time over ten rows
         return cast(duckdb.DuckDBPyConnection, _Connection(connection, self._gate))
 
     def _settings(self) -> dict[str, str]:
@@ -80,7 +80,7 @@ class GatedWarehouse(DuckDBWarehouse):
 
 
 class GatedSnowflake(SnowflakeWarehouse):
-    """The same on Snowflake: a process may be gone before each statement that writes, or ends a transaction."""
+    """The same on Snowflake: a process may stop before each statement that writes, or ends a transaction."""
 
     def __init__(self, address: Address, lake: str, gate: Any) -> None:
         super().__init__(address, lake, gate.now, sleep=gate.clock.advance)
@@ -94,9 +94,9 @@ class GatedSnowflake(SnowflakeWarehouse):
 
 
 class _Connection:
-    """A connection of which every statement but ROLLBACK (the engine's own, when a client is gone) is a place to stop.
+    """A connection on which the process may stop before any statement but ROLLBACK, which the engine runs by itself.
 
-    A read alone changes nothing: only the beginning, what writes, and the end are places of their own.
+    A read alone changes no data: only the beginning, the writes and the end are places of their own.
     """
 
     def __init__(self, inner: duckdb.DuckDBPyConnection, gate: Gate) -> None:
@@ -113,7 +113,7 @@ class _Connection:
 
 
 def outcomes(name: str) -> list[tuple[str, bool, Callable[[], BaseException]]]:
-    """Give what may happen at a call beside nothing: (what, whether the call takes effect, what is raised)."""
+    """Return the possible faults of a call: (name, whether the call takes effect, factory of the exception)."""
     adapter, _, method = name.partition(".")
     found: list[tuple[str, bool, Callable[[], BaseException]]] = [
         ("crash before", False, Crashed),
@@ -122,7 +122,7 @@ def outcomes(name: str) -> list[tuple[str, bool, Callable[[], BaseException]]]:
     if adapter == "warehouse":
         found.append(("error before", False, lambda: TransientError("the warehouse does not answer")))
         found.append(("error after", True, lambda: TransientError("the connection is gone")))
-    elif adapter != "source":  # which has troubles of its own
+    elif adapter != "source":  # which has faults of its own
         found.append(("error before", False, lambda: OSError(errno.ECONNREFUSED, f"{name}: nobody answers")))
         found.append(("error after", True, lambda: OSError(errno.ETIMEDOUT, f"{name}: no answer in time")))
     if method == "write":  # the client's own retry finds what its first attempt wrote

@@ -1,4 +1,4 @@
-"""The dbt job of a schedule: executions that the load function starts, heartbeats, and what each build did."""
+"""The dbt job of a schedule: executions that the load function starts, heartbeats, and the result of each build."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BAD = Build((Node("model", "model", "error", 0.1, "the machine was out of memor
 
 
 class Builds:
-    """The job's executions, and what each build did; also the Job, the BuildLog and the Publisher of the pipeline."""
+    """The job's executions and the results of their builds; also the pipeline's Job, BuildLog and Publisher."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -43,13 +43,13 @@ class Builds:
         self._dbt = gated(self.dbt, "dbt", world.scheduler)
 
     def start(self, run_id: str | None) -> None:
-        """Be the job: begin an execution."""
+        """Act as the Job: begin an execution."""
         for _ in range(1 + self._world.scheduler.more_executions()):
             self._executions += 1
             self._world.scheduler.send("build", self._executions, may_be_lost=False)
 
     def run(self, execution: int) -> None:
-        """Be one execution of the job; the platform repeats one that failed."""
+        """Run one execution of the job; the platform repeats a failed one."""
         scheduler = self._world.scheduler
         attempt = scheduler.current.message.attempt if scheduler.current else 0
         log: Any = gated(_Noted(self._world, self), "warehouse", scheduler)
@@ -70,7 +70,7 @@ class Builds:
     def _build(self, number: int, retry_of: int | None) -> Build:
         here = self._world.scheduler.current
         for other, there in self.building.items():
-            # Who slept, or has another idea of the time, may have been overtaken: then the token has to keep order.
+            # A handler that slept, or whose clock is wrong, may have been overtaken: then the token has to keep order.
             if here and there and not (here.has_paused or there.has_paused) and there.skew_s == here.skew_s:
                 raise Violation("one build at a time", f"build {number} began while {other} ran")
         self.building[number] = here
@@ -88,11 +88,11 @@ class Builds:
         self._world.scheduler.give_way()
 
     def _renew(self) -> None:
-        """Do what heartbeats do: whoever holds a lease and is alive renews it."""
+        """Send the heartbeats: every live holder renews its lease."""
         scheduler = self._world.scheduler
         for lease, handler in list(self._beating.items()):
             is_alive = handler is not None and not (handler.is_dead or handler.is_paused)
-            if is_alive and handler is not scheduler.current and not lease._lock.locked():  # else it renews just now
+            if is_alive and handler is not scheduler.current and not lease._lock.locked():  # else it is renewing now
                 with scheduler.outside(handler), contextlib.suppress(LeaseLost):
                     lease.renew()
 
@@ -105,13 +105,13 @@ class Builds:
             del self._beating[lease]
 
     def note(self, token: int, what: str) -> None:
-        """Hear that something was written under a token: never under one that is older than the newest."""
+        """Check a write under a token, which must not be older than the newest one."""
         if token < self._newest_token:
             raise Violation("fenced", f"{what} under token {token}, after {self._newest_token} had begun")
         self._newest_token = token
 
     def check(self, clean: Marts | None) -> None:
-        """What readers see was built through the last change, and the log says so; `clean` are a clean run's marts."""
+        """Check that readers see a build through the last change, as logged; `clean` are the marts of a clean run."""
         warehouse = self._world.warehouse
         last = next(iter(warehouse.last_builds(1)), None)
         if last is None or last.result != "good":
@@ -125,7 +125,7 @@ class Builds:
 
 
 class _Noted:
-    """The warehouse's part in a build, and what was written under which token."""
+    """The warehouse's part in a build, which records each write with its token."""
 
     def __init__(self, world: World, builds: Builds) -> None:
         self._warehouse, self._engine, self._builds = world.warehouse, world.engine, builds
@@ -147,7 +147,7 @@ class _Noted:
         return self._builds.published
 
     def publish(self, build: BuildRow) -> None:
-        """Keep what readers see."""
+        """Record the published rows."""
         self._builds.seen = self._engine.publish(build, self._builds.dbt.marts)
         self._builds.published = build
         self._builds.note(build.token, "a build was published")

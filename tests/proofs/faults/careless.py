@@ -1,4 +1,4 @@
-"""The pipeline without a guard against what people do to machines; `mutants` says which schedule notices each."""
+"""The pipeline without a guard against users' actions on a machine; `mutants` names the schedule that notices each."""
 
 from contextlib import AbstractContextManager
 from datetime import timedelta

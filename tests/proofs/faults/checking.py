@@ -1,4 +1,4 @@
-"""What must hold after every schedule, whatever happened in it."""
+"""The rules that must hold after every schedule, whatever faults it had."""
 
 import io
 import json
@@ -23,14 +23,14 @@ Tables = dict[str, list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Expected:
-    """What one clean run gives; its marts only where the schedule has the real dbt."""
+    """The result of one clean run; with marts only if the schedule uses the real dbt."""
 
     tables: Tables
     marts: Marts | None
 
 
 def check(world: World, expected: Expected | None) -> None:
-    """Raise Violation for the first thing that does not hold."""
+    """Raise Violation for the first broken rule."""
     check_write_once(world)
     check_runs(world)
     check_ledger(world)
@@ -44,7 +44,7 @@ def check(world: World, expected: Expected | None) -> None:
 
 
 def check_after_disturbance(world: World, expected: Tables) -> None:
-    """What the machine lost is there again; how it came there is not asked."""
+    """Check that everything the machine lost is there again, by whatever way."""
     check_rows(world, expected)
     known = {name for (name,) in world.engine.query("SELECT name FROM meta.loads")}
     held = [stored.version.name for prefix in ("raw/", "drop/") for stored in world.raw_lake.list(prefix)]
@@ -58,12 +58,12 @@ def check_after_disturbance(world: World, expected: Tables) -> None:
 
 
 def tables_of(world: World) -> Tables:
-    """Give the raw tables row for row, but for what says how a row came there."""
+    """Return the rows of the raw tables, without the columns that depend on how a row arrived."""
     return {name: world.engine.rows(name) for name in EXTRACTED}
 
 
 def check_rows(world: World, expected: Tables) -> None:
-    """The raw tables are those of one clean run over the same source."""
+    """Check that the raw tables equal those of one clean run over the same source."""
     found = tables_of(world)
     for name, rows in expected.items():
         if found[name] != rows:
@@ -77,7 +77,7 @@ def check_rows(world: World, expected: Tables) -> None:
 
 
 def check_write_once(world: World) -> None:
-    """Plans, records, parts and final objects were created once."""
+    """Check that plans, records, parts and final objects were created once."""
     written = Counter(stored.version.name for stored in world.history.writes)
     for name, times in written.items():
         if times > 1 and isinstance(keys.parse(name), PlanKey | TaskKey | RawPart | FinalKey):
@@ -86,13 +86,13 @@ def check_write_once(world: World) -> None:
 
 
 def run_ids(world: World) -> list[str]:
-    """Give every run that was started."""
+    """Return every run that was started."""
     found = (keys.parse(stored.version.name) for stored in world.raw_lake.list("runs/"))
     return [key.run_id for key in found if isinstance(key, PlanKey)]
 
 
 def check_runs(world: World) -> None:
-    """Every run is final, and none before all of it was there."""
+    """Check that every run is final, and that none was final before all of it was there."""
     for run_id in run_ids(world):
         final = runs.read_final(world.raw_lake, run_id)
         if final is None:
@@ -116,7 +116,7 @@ def check_runs(world: World) -> None:
 
 
 def check_ledger(world: World) -> None:
-    """Each version is in the ledger at most once, with rows that add up to what it holds."""
+    """Check that each version is in the ledger at most once, with counts that add up to its rows."""
     columns = "name, generation, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_superseded"
     entries = world.engine.query(f"SELECT {columns}, rows_quarantined, quarantine_reason FROM meta.loads")  # noqa: S608
     versions = Counter((name, generation) for name, generation, *_ in entries)
@@ -145,7 +145,7 @@ def _rows_in(name: str, content: bytes) -> int:
 
 
 def check_inserted(world: World) -> None:
-    """What the ledger says was inserted is what the tables hold, and each row's change is one of the ledger's."""
+    """Check the inserted rows of the ledger against the tables, and each row's change sequence against the ledger."""
     for name in EXTRACTED:
         ((held, noted),) = world.engine.query(
             f"SELECT (SELECT count(*) FROM raw.{name}), "  # noqa: S608
@@ -163,7 +163,7 @@ def check_inserted(world: World) -> None:
 
 
 def check_reconciliation(world: World) -> None:
-    """Every run adds up: the source's rows are in the warehouse, and none is set aside."""
+    """Check that every run adds up: the source's rows are in the warehouse, and none is quarantined."""
     for run_id in run_ids(world):
         for line in reconcile.reconcile(world.raw_lake, world.warehouse, run_id):
             if not line.is_balanced:
@@ -171,7 +171,7 @@ def check_reconciliation(world: World) -> None:
 
 
 def check_cursors(world: World) -> None:
-    """A cursor moves to what a final run has read, never back, and ends at the newest."""
+    """Check that a cursor moves only to the end of a final run, never back, and ends at the newest."""
     held: dict[str, str] = {}
     final: set[str] = set()
     for stored in world.history.writes:
@@ -200,7 +200,7 @@ def check_cursors(world: World) -> None:
 
 
 def check_left_overs(world: World) -> None:
-    """No handler left a temporary file."""
+    """Check that no handler left a temporary file."""
     left = [*(world.folder / "tmp").iterdir(), *(world.folder / BUCKET / ".lake").iterdir()]
     if names := [path.name for path in left if path.name != "lock"]:
         raise Violation("left-overs", f"temporary files stayed: {names}")

@@ -1,7 +1,7 @@
 """Every decision of a schedule, by name: drawn from one seed, or read back from a recorded schedule.
 
-A decision is a small number; 0 is always the uneventful one: the oldest message next, no fault, nobody else's turn. So
-a schedule is what differs from 0, and a shorter schedule is the same with some of it set to 0.
+A decision is a small number; 0 is always the uneventful one: the oldest message next, no fault, no switch to another
+handler. A schedule is the set of decisions other than 0, and a shorter one is the same with some of them set to 0.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Self
 
 @dataclass
 class Choices:
-    """Makes decisions and remembers those that are not 0, as `<name> #<how often it was asked>: <number>`."""
+    """Makes decisions and records those other than 0, as `<name> #<number of the draw>: <choice>`."""
 
     random: Random | None
     given: Mapping[str, int] = field(default_factory=dict)
@@ -25,16 +25,16 @@ class Choices:
 
     @classmethod
     def of_seed(cls, seed: int, given: Mapping[str, int] = MappingProxyType({})) -> Self:
-        """Throw dice for all that is not `given`."""
+        """Draw all decisions that are not `given` from a seed."""
         return cls(Random(seed), given)  # noqa: S311 a schedule is no secret
 
     @classmethod
     def of_schedule(cls, given: Mapping[str, int]) -> Self:
-        """Repeat what was recorded."""
+        """Repeat a recorded schedule."""
         return cls(None, given)
 
     def told(self, name: str) -> int:
-        """Give a decision that dice never take: 0 unless it was given."""
+        """Return a decision that is never drawn: 0 unless it was given."""
         place = f"{name} #1"
         choice = self.given.get(place, 0)
         if choice:
@@ -42,7 +42,7 @@ class Choices:
         return choice
 
     def draw(self, name: str, options: int, share: float | None = None) -> int:
-        """Give a number below `options`: any with the same chance, or other than 0 in a `share` of the cases."""
+        """Return a number below `options`: each equally likely, or other than 0 in a `share` of the cases."""
         self._asked[name] += 1
         place = f"{name} #{self._asked[name]}"
         if self.random is None or place in self.given:
@@ -62,5 +62,5 @@ def read_schedule(path: Path) -> dict[str, int]:
 
 
 def write_schedule(path: Path, schedule: Mapping[str, int]) -> None:
-    """Keep a schedule, one decision a line."""
+    """Write a schedule, one decision per line."""
     path.write_text(json.dumps(schedule, indent=0) + "\n")

@@ -1,4 +1,4 @@
-"""What a build of a schedule runs: two statements that stand in for dbt, or dbt itself over the project's models."""
+"""The build of a schedule: two statements that replace dbt, or dbt itself over the project's models."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ STATE = " UNION ALL ".join(
 
 
 class Dbt(Protocol):
-    """Makes the models."""
+    """Builds the models."""
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The methods that make some of them each, in their order."""
+        """The methods to call in order, each of which builds some of the models."""
 
     @property
     def marts(self) -> tuple[str, ...]:
-        """The models that readers see."""
+        """The models that are published."""
 
 
 class TwoModels:
-    """Two models, each made in one statement: what the raw tables hold at that moment, and a copy of it."""
+    """Two models, each built in one statement: the state of the raw tables at that moment, and a copy of it."""
 
     steps = ("first", "second")
     marts = ("second",)
@@ -68,7 +68,7 @@ class TwoModels:
 
 
 class Project:
-    """The dbt project: its seed and all its models, by dbt. Its tests have tests/dbt to themselves."""
+    """The dbt project: its seed and all its models, built by dbt. Its tests have their own suite in tests/dbt."""
 
     steps = ("build",)
     marts = MARTS
@@ -92,7 +92,7 @@ _parsed: list[Any] = []
 
 
 def _manifest(config: BuildConfig, database: Path) -> Any:
-    """Give what dbt makes of the project's files, which are parsed once."""
+    """Return dbt's manifest of the project's files, which are parsed once."""
     from dbt.cli import main as cli
 
     if not _parsed:
@@ -106,17 +106,17 @@ def _manifest(config: BuildConfig, database: Path) -> Any:
 
 @cache
 def _target() -> Path:
-    """Give a folder in which dbt finds what it has parsed before."""
+    """Return a folder in which dbt finds the project that it has parsed before."""
     folder = Path(tempfile.mkdtemp(prefix="faults-dbt-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))  # noqa: S108
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def read(query: Callable[[str], list[tuple[Any, ...]]], dbt: Dbt) -> Marts:
-    """Give the rows of what readers see."""
+    """Return the rows that readers see."""
     return {name: query(f"SELECT * FROM mart.{name} ORDER BY ALL") for name in dbt.marts}  # noqa: S608
 
 
 def wanted(query: Callable[[str], list[tuple[Any, ...]]], clean: Marts | None, dbt: Dbt) -> Marts | None:
-    """Give what readers should see at the end: what `query` finds in the raw tables, or the marts of a clean run."""
+    """Return the rows that readers should see in the end: those of `query`, or the marts of a clean run."""
     return clean if isinstance(dbt, Project) else {"second": sorted(query(STATE))}

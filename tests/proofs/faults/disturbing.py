@@ -1,4 +1,4 @@
-"""What people and machines do: lose a warehouse, put an older one back, damage a file, fill the disk, set the clock.
+"""Disturbances by users and machines: a lost or older warehouse, a damaged file, a full disk, a wrong clock.
 
 The rule: after the disturbance and one more plain run, the tables are those of a clean run.
 """
@@ -27,13 +27,13 @@ _WRONG_BY = (timedelta(days=4000), timedelta(days=1), timedelta(hours=-3), timed
 
 
 def _with_column(name: str) -> bytes:
-    """Return a file of one good row with a column more."""
+    """Return a file of one good row with one more column."""
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table({"commitHash": ["x"], "userId": ["y"], "repoName": ["z"], name: [1]}), sink)
     return bytes(sink.getvalue())
 
 
-_ROW = b"commitHash,userId,repoName"  # with its key: nothing but what is hostile keeps a file out
+_ROW = b"commitHash,userId,repoName"  # with its key: only the hostile part keeps a file out
 HOSTILE = (
     ("drop/commits/rowid.parquet", _with_column("rowid")),
     ("drop/commits/load.csv", _ROW + b",_load_seq\nx,y,z,99999\n"),
@@ -54,7 +54,7 @@ AFTERWARDS = timedelta(hours=25)  # by then a sweep has compared everything
 
 
 def disturb(world: World, choices: Choices) -> str:
-    """Do one of these things, as drawn; gives its name."""
+    """Apply one of the disturbances, as drawn; return its name."""
     operations: list[Callable[[World, Choices], str]] = [
         _forget_loads,
         _forget_loads,
@@ -70,7 +70,7 @@ def disturb(world: World, choices: Choices) -> str:
 
 
 def _forget_loads(world: World, choices: Choices) -> str:
-    """Lose the warehouse, or put an older one back: all of what came after a load is gone."""
+    """Lose the warehouse, or restore an older one: everything after a load is gone."""
     newest = world.engine.query("SELECT coalesce(max(load_seq), 0) FROM meta.loads")[0][0]
     through = choices.draw("an older warehouse is put back", newest + 1)
     for table in EXTRACTED:
@@ -99,7 +99,7 @@ def _chosen(world: World, choices: Choices) -> Path:
 
 
 def _copy_the_lake(world: World, choices: Choices) -> str:
-    """Give every object another generation, as a copy does."""
+    """Assign every object another generation, as a copy does."""
     for path in (world.folder / BUCKET).rglob("*"):
         if path.is_file():
             os.utime(path)
@@ -107,7 +107,7 @@ def _copy_the_lake(world: World, choices: Choices) -> str:
 
 
 def _lose_parts_and_loads(world: World, choices: Choices) -> str:
-    """Lose a table in the warehouse and in the lake: only the source has it."""
+    """Lose a table in the warehouse and in the lake: only the source still has it."""
     table = list(EXTRACTED)[choices.draw("which table", len(EXTRACTED))]
     for path in (world.folder / BUCKET / "raw" / table).rglob("*.parquet"):
         path.unlink()
@@ -117,7 +117,7 @@ def _lose_parts_and_loads(world: World, choices: Choices) -> str:
 
 
 def _fail_for_a_while(world: World, choices: Choices) -> str:
-    """Let a run find no room, no right to write or no handles, at as many calls as drawn; then there is enough."""
+    """Make a run fail at the drawn number of calls, for lack of space, write permission or handles; then free them."""
     lack = _LACKS[choices.draw("what is lacking", len(_LACKS))]
     calls = _FOR_CALLS[choices.draw("for how long", len(_FOR_CALLS))]
     at = _AT[choices.draw("at which calls", len(_AT))]
@@ -129,7 +129,7 @@ def _fail_for_a_while(world: World, choices: Choices) -> str:
 
 
 def _run_with_a_wrong_clock(world: World, choices: Choices) -> str:
-    """Let a run, and perhaps a sweep, have a clock that is wrong for all of it; then it is set."""
+    """Run, and perhaps sweep, with a clock that is wrong all the time; then set it right."""
     by = _WRONG_BY[choices.draw("how wrong the clock is", len(_WRONG_BY))]
     world.scheduler.clock.advance(by.total_seconds())
     world.start()

@@ -1,4 +1,4 @@
-"""The warehouse of a schedule on either engine, behind the gate, and what checks and builds ask of it."""
+"""The warehouse of a schedule on either engine, behind the gate, with the queries of checks and builds."""
 
 import atexit
 from contextlib import ExitStack
@@ -19,10 +19,10 @@ Rows = list[tuple[Any, ...]]
 
 
 class Clocked(Gate, Protocol):
-    """A gate that knows the time as the current handler's machine has it."""
+    """A gate with the time of the current handler's machine."""
 
     def now(self) -> datetime:
-        """Give the time."""
+        """Return the time."""
 
 
 class Engine(Protocol):
@@ -30,26 +30,26 @@ class Engine(Protocol):
 
     @property
     def warehouse(self) -> GatedWarehouse | GatedSnowflake:
-        """What the pipeline works with."""
+        """The pipeline's warehouse."""
 
     def query(self, sql: str) -> Rows:
-        """Ask it, as somebody to whom nothing happens."""
+        """Query it without faults."""
 
     def change(self, sql: str) -> None:
-        """Do something to it, as somebody to whom nothing happens."""
+        """Change it without faults."""
 
     def rows(self, table: str) -> Rows:
-        """Give a raw table without the columns that say how a row came there, ordered."""
+        """Return the rows of a raw table, ordered, without the columns that depend on how a row arrived."""
 
     def make(self, name: str, select: str) -> None:
-        """Make a model in `mart`, in one statement."""
+        """Build a model in `mart`, in one statement."""
 
     def publish(self, build: BuildRow, models: tuple[str, ...]) -> dict[str, Rows]:
-        """Let readers see a build; gives what they see."""
+        """Publish a build; return the published rows."""
 
 
 class OnDuckDB:
-    """In a file where dbt opens it as well, else in memory: the engine survives whatever happens to a handler."""
+    """In a file if dbt opens it as well, otherwise in memory: the engine survives every fault of a handler."""
 
     def __init__(self, database: Path, gate: Clocked) -> None:
         self.warehouse = GatedWarehouse(database, gate, clock=gate.now)
@@ -72,7 +72,7 @@ class OnDuckDB:
             connection.execute(f"CREATE OR REPLACE TABLE mart.{name} AS {select}")
 
     def publish(self, build: BuildRow, models: tuple[str, ...]) -> dict[str, Rows]:
-        """By the warehouse's own rule, in memory; tests/build has the real copy of the file."""
+        """Publish in memory, by the warehouse's own rule; tests/build has the real copy of the file."""
         with self.warehouse._transaction() as connection:
             builds._refuse_older(connection, build.token)
             return {
@@ -82,7 +82,7 @@ class OnDuckDB:
 
 
 class OnSnowflake:
-    """On the stand-in, in a database of its own."""
+    """On the emulator, in a database of its own."""
 
     def __init__(self, lake: Path, gate: Clocked) -> None:
         plain = on_snowflake.open_warehouse(_served(), lake, gate.now)
@@ -111,7 +111,7 @@ class OnSnowflake:
 
 @cache
 def _served() -> str:
-    """Serve the stand-in for as long as the process lives."""
+    """Serve the emulator until the process ends."""
     stack = ExitStack()
     atexit.register(stack.close)
     return stack.enter_context(snowflake.serving())

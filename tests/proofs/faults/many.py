@@ -10,7 +10,7 @@ from tests.proofs.faults.choices import Choices
 from tests.proofs.faults.simulating import Outcome, simulate
 from tests.proofs.faults.world import tiny
 
-ON_SNOWFLAKE = {"on Snowflake #1": 1, "a stand-in for dbt #1": 1}  # dbt over a stand-in has make parity to itself
+ON_SNOWFLAKE = {"on Snowflake #1": 1, "a stand-in for dbt #1": 1}  # `make parity` tests dbt over an emulator
 
 
 def run_seed(seed: int, given: Mapping[str, int] = MappingProxyType({})) -> tuple[int, Outcome]:
@@ -20,7 +20,7 @@ def run_seed(seed: int, given: Mapping[str, int] = MappingProxyType({})) -> tupl
 
 
 def run_seeds(seeds: range, jobs: int, given: Mapping[str, int]) -> Iterator[tuple[int, Outcome]]:
-    """Run many, with what is given decided in each; gives them in their order."""
+    """Run the schedules of many seeds with some decisions given; yield the outcomes in their order."""
     run = partial(run_seed, given=given)
     if jobs == 1:
         yield from map(run, seeds)

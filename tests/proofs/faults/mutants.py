@@ -98,7 +98,7 @@ def a_final_object_is_written_again() -> AbstractContextManager[None]:
 
 @contextmanager
 def a_download_gives_whatever_is_there_now() -> Iterator[None]:
-    """Two guards ask for the version of the event, when its size is looked up and when it is read: both go."""
+    """Remove two guards, which ask for the version of the event: at the look-up of its size, and at the read."""
 
     def mutated(self: LocalLake, version: ObjectVersion, to: Path) -> StoredObject:
         content, stored = self.read(version.name)
@@ -172,14 +172,14 @@ _PAGES = {"world #1": 3, "handlers #1": 0, "faults #1": 0, "crowded builds #1": 
 
 
 def _doing(operation: int, **more: int) -> dict[str, int]:
-    """Have something done to the machine: the operation of that number in `disturbing`."""
+    """Return the decision for the disturbance of that number in `disturbing`."""
     done = {"something is done to the machine #1": 1, "what is done to the machine #1": operation}
     return done | {f"{name.replace('_', ' ')} #1": number for name, number in more.items()}
 
 
 @dataclass(frozen=True)
 class Hunt:
-    """Where a mutant is looked for: `given` decisions make it likely that it shows, `seed` is known to do it."""
+    """Where to search for a mutant: `given` decisions make it likely to show, `seed` is known to notice it."""
 
     seed: int
     given: dict[str, int] = field(default_factory=dict)
@@ -206,11 +206,11 @@ CAUGHT_BY: dict[Callable[[], AbstractContextManager[None]], Hunt] = {
     careless.a_time_that_cannot_be_is_believed: Hunt(0, _doing(7, the_source_goes_on=1)),
     careless.names_of_the_engine_are_columns_like_others: Hunt(0, _doing(8, which_file=0)),
 }
-"""Every mutant, and a seed whose schedule notices it: where the search begins."""
+"""Every mutant, and a seed whose schedule notices it: the search begins there."""
 
 
 def try_mutant(mutant: Callable[[], AbstractContextManager[None]], seed: int) -> Outcome:
-    """Run the schedule of a seed over a mutant; what a clean run gives is known from before the mutation."""
+    """Run the schedule of a seed over a mutant; the clean run's result was computed before the mutation."""
     given = {"faults of the build #1": 0} | CAUGHT_BY[mutant].given  # dbt guards nothing
     with tiny():
         expected_of(Choices.of_seed(seed, given))
@@ -222,7 +222,7 @@ def try_mutant(mutant: Callable[[], AbstractContextManager[None]], seed: int) ->
 
 
 def hunt(mutant: Callable[[], AbstractContextManager[None]], most: int) -> tuple[int, Outcome] | None:
-    """Give the first seed that notices a mutant, the known one first; None when it survives `most` of them."""
+    """Return the first seed that notices a mutant, the known one first; None if it survives `most` of them."""
     known = CAUGHT_BY[mutant].seed
     for seed in [known, *(seed for seed in range(most) if seed != known)]:
         outcome = try_mutant(mutant, seed)

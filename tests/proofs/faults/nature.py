@@ -1,4 +1,4 @@
-"""What a schedule is made of: time, messages, handlers, and how rough it is."""
+"""The elements of a schedule: time, messages, handlers, and how rough it is."""
 
 import os
 import threading
@@ -26,13 +26,13 @@ class Violation(Exception):
 
 
 class Clock:
-    """Time that goes on only when something happens."""
+    """Time that moves only when something happens."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start
 
     def __call__(self) -> datetime:
-        """Give the true time."""
+        """Return the true time."""
         return self._now
 
     def advance(self, seconds: float) -> None:
@@ -40,15 +40,15 @@ class Clock:
         self._now += timedelta(seconds=seconds)
 
     def monotonic(self) -> float:
-        """Give seconds since 1970."""
+        """Return seconds since 1970."""
         return (self._now - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
 
 
 @dataclass
 class Ailment:
-    """What a machine lacks for a while, `left` calls long: room on its disk, the right to write to it, file handles.
+    """A machine's shortage, `left` calls long: space on its disk, write permission, or file handles.
 
-    Only calls whose name begins with `at` need it.
+    It affects only calls whose name begins with `at`.
     """
 
     number: int
@@ -56,13 +56,13 @@ class Ailment:
     at: str
 
     def strikes(self, name: str) -> bool:
-        """Return whether a call needs what is lacking: whatever makes or opens a file."""
+        """Return whether the shortage affects a call: one that creates or opens a file."""
         is_struck = self.left > 0 and name in _NEEDING and name.startswith(self.at)
         self.left -= is_struck
         return is_struck
 
     def failure(self, name: str) -> Exception:
-        """Return what the system says; DuckDB says it in an exception of its own."""
+        """Return the system's error; DuckDB wraps it in an exception of its own."""
         said = os.strerror(self.number)
         if name.startswith("warehouse:"):
             return duckdb.IOException(f'IO Error: Could not write file "warehouse.duckdb": {said}')
@@ -71,7 +71,7 @@ class Ailment:
 
 @dataclass(frozen=True)
 class Message:
-    """Something for one function to do; `attempt` counts the deliveries that failed, `copy` the needless ones."""
+    """A message for one function; `attempt` counts the failed deliveries, `copy` the unnecessary ones."""
 
     number: int
     function: str
@@ -82,7 +82,7 @@ class Message:
 
 @dataclass(eq=False)
 class Handler:
-    """One delivery at work, in a thread of its own."""
+    """One delivery in progress, in a thread of its own."""
 
     message: Message
     skew_s: int
@@ -112,7 +112,7 @@ class Nature:
         self.pause_share = one_of("pauses", 0.0, 0.0, 0.004)
         self.agenda_share = one_of("overlaps", 0.0, 0.03, 0.15)
         self.is_crowded = one_of("crowded builds", False, True)
-        if self.is_crowded:  # several executions at once, and in each of their few steps others may overtake
+        if self.is_crowded:  # several executions at once, and others may overtake at each of their few steps
             self.handlers = max(self.handlers, 4)
         self.source_share = one_of("source troubles", 0.0, 0.0, 0.05, 0.2)
         # The real dbt costs as much as five schedules, so one of twenty builds with it (102 of the first 2,000). Dice

@@ -1,7 +1,7 @@
-"""The platform, made deterministic: it delivers messages, lets handlers go one at a time, and is cruel on purpose.
+"""The platform, made deterministic: it delivers messages, runs one handler at a time, and injects faults.
 
-Handlers are real threads, but only the one that was told to go runs, and it stops only where an adapter is called. So
-one list of choices is one interleaving, as often as it is repeated.
+Handlers are real threads, but only the chosen one runs, and it stops only at calls of an adapter. So
+a list of choices always repeats the same interleaving.
 """
 
 import threading
@@ -24,7 +24,7 @@ _TICK_S = 0.01  # every call takes time
 _SKEWS_S = (0, 400, -400)  # of a handler's clock; two of them differ by less than MOST_AHEAD
 _PAUSE_S = 1200.0  # longer than any lease
 _MOST_COPIES = 5
-_SLOW = (0, 15, 100)  # decisions that go to others while they can
+_SLOW = (0, 15, 100)  # decisions for which only other handlers run, if they can
 _STUCK_S = 300.0  # of real time, also on a busy machine
 _MOST_ATTEMPTS = 60
 _MOST_STEPS = 60_000
@@ -42,7 +42,7 @@ class Scheduler:
         self.trace: list[str] = []
         self.steps = self.decisions = self.faults = 0
         self.agenda: Agenda = deque()
-        self.meanwhile: Agenda = deque()  # what happens while a build runs, if it is not too late for that
+        self.meanwhile: Agenda = deque()  # happens while a build runs, if that is still possible
         self.recover: Callable[[], bool] = lambda: False
         self.beat: Callable[[], None] = lambda: None
         self.is_calm = False
@@ -57,7 +57,7 @@ class Scheduler:
         self._turn = threading.Lock()
         self._turn.acquire()
 
-    # what adapters go through
+    # calls from adapters
 
     @property
     def current(self) -> Handler | None:
@@ -65,11 +65,11 @@ class Scheduler:
         return getattr(self._own, "handler", None)
 
     def now(self) -> datetime:
-        """Give the time as the current handler's machine has it."""
+        """Return the time of the current handler's machine."""
         return self.clock() + timedelta(seconds=self.current.skew_s if self.current else self._background_skew_s)
 
     def call(self, name: str, act: Callable[[], T]) -> T:
-        """Do what a handler asks an adapter for, unless it crashes or fails before or after that."""
+        """Call an adapter for a handler, unless it crashes or fails before or after that."""
         handler = self.current
         if handler is None:
             return act()
@@ -86,7 +86,7 @@ class Scheduler:
         raise error
 
     def statement(self, name: str) -> None:
-        """Stand before a statement of a transaction: only a crash can happen here."""
+        """Pass a statement of a transaction, at which only a crash can happen."""
         handler = self.current
         if handler is None:
             return
@@ -102,16 +102,16 @@ class Scheduler:
             raise Crashed
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, in which whoever lives shows it."""
+        """Let time pass, and let live holders renew their leases."""
         self.clock.advance(seconds)
         self.beat()
 
     def more_executions(self) -> int:
-        """Decide how many executions of the job come of a call beside one."""
+        """Decide how many more executions of the job a call starts besides one."""
         return self._draw("more executions", 3, 0.3 if self.nature.is_crowded else 0.0)
 
     def give_way(self) -> None:
-        """Let others go on, as who waits does."""
+        """Let other handlers run, as during a wait."""
         if self.current is not None:
             if not self.is_calm:
                 self._give_way(self.current)
@@ -120,7 +120,7 @@ class Scheduler:
 
     @contextmanager
     def outside(self, handler: Handler | None) -> Iterator[None]:
-        """Do what a thread in another handler's background does: nothing happens to it."""
+        """Act as a background thread of another handler, without faults."""
         mine, self._own.handler = self.current, None
         skew_s, self._background_skew_s = self._background_skew_s, handler.skew_s if handler else 0
         try:
@@ -129,11 +129,11 @@ class Scheduler:
             self._own.handler, self._background_skew_s = mine, skew_s
 
     def trouble(self, name: str, options: int) -> int:
-        """Decide what the source does beside answering (0)."""
+        """Decide the fault of the source (0: it answers)."""
         return self._draw(name, options, self.nature.source_share)
 
     def build_trouble(self, name: str, options: int) -> int:
-        """Decide what dbt does beside building (0)."""
+        """Decide the fault of dbt (0: it builds)."""
         return self._draw(name, options, 0.1 if self.nature.is_build_faulty else 0.0)
 
     def _pass(self, handler: Handler) -> None:
@@ -182,7 +182,7 @@ class Scheduler:
     # the platform
 
     def send(self, function: str, subject: object, may_be_lost: bool = True) -> None:
-        """Take a message in, to be delivered at least once; or never, as a dead letter that nobody reads."""
+        """Take a message to deliver at least once; or never, as a dead letter without a reader."""
         self._numbers += 1
         message = Message(self._numbers, function, subject)
         if may_be_lost and self._draw("lost", 2, self.nature.lost_share):
@@ -225,7 +225,7 @@ class Scheduler:
         return True
 
     def _go_on(self) -> bool:
-        """With nothing to deliver: what is late, then what is next on the agenda, then what was lost."""
+        """With no message to deliver: late messages, then the next step of the agenda, then lost messages."""
         if self._late and (not self.agenda or self._draw("late before the agenda", 2, 0.5)):
             self._pending, self._late = self._late, []
         elif self.agenda or self.meanwhile:
@@ -239,7 +239,7 @@ class Scheduler:
         return any(handler.message.function == "build" for handler in self._active)
 
     def begin_next(self, agenda: Agenda) -> None:
-        """Let what is next on an agenda happen."""
+        """Run the next step of an agenda."""
         name, act = agenda.popleft()
         self._note(self.current, f"agenda: {name}")
         act()
@@ -289,7 +289,7 @@ class Scheduler:
         self._pending.append(message)
 
     def _stop(self) -> None:
-        """Let no thread stay behind, whatever happened."""
+        """End all threads, whatever happened."""
         for handler in self._active:
             handler.is_dead = True
             while not handler.is_done:
@@ -305,7 +305,7 @@ class Scheduler:
 
     @contextmanager
     def calm(self) -> Iterator[None]:
-        """Nothing happens, and one message is delivered after the other."""
+        """Inject no faults, and deliver one message after the other."""
         self.is_calm, handlers, self.nature.handlers = True, self.nature.handlers, 1
         try:
             yield

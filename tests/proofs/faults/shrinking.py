@@ -1,4 +1,4 @@
-"""From a schedule that fails to a small one that fails by the same rule."""
+"""Shrink a failing schedule to a small one that breaks the same rule."""
 
 from collections.abc import Callable, Mapping
 

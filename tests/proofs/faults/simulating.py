@@ -1,4 +1,4 @@
-"""One schedule from beginning to end: what happens is drawn, and what must hold afterwards is checked."""
+"""One schedule from beginning to end: its faults are drawn, and the rules are checked afterwards."""
 
 import json
 import traceback
@@ -26,7 +26,7 @@ DROPPED = "drop/commits/by hand.ndjson"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a schedule: `rule` and `message` say what does not hold; `made` is the schedule itself."""
+    """The outcome of a schedule: `rule` and `message` name the broken rule; `made` is the schedule itself."""
 
     made: dict[str, int]
     rule: str | None
@@ -53,7 +53,7 @@ def simulate(choices: Choices) -> Outcome:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a schedule is about: the world, how many runs, how often a file is dropped, and when the world settles.
+    """The scope of a schedule: the world, how many runs, how often a file is dropped, and when the world stops growing.
 
     A world that grows to the end is read whole only by the next run.
     """
@@ -65,22 +65,22 @@ class Scope:
 
     @classmethod
     def of(cls, choices: Choices) -> Self:
-        """Decide; these are the first decisions of a schedule."""
+        """Draw the scope: the first decisions of a schedule."""
         seed, more_runs = choices.draw("world", source.SEEDS), (0, 0, 0, 1, 2)[choices.draw("more runs", 5)]
         return cls(
             seed, more_runs, choices.draw("drops", 3, 0.5), bool(choices.draw("the source grows to the end", 2, 0.2))
         )
 
     def expected(self, with_marts: bool) -> Expected:
-        """Give what one clean run over what the source became leaves."""
+        """Return the result of one clean run over the final state of the source."""
         growth = self.more_runs + self.grows_to_the_end
-        expected_tables(self.seed, growth + 1, self.drops)  # where the source goes on after a disturbance
+        expected_tables(self.seed, growth + 1, self.drops)  # the source's next state, after a disturbance
         marts = expected_marts(self.seed, growth, self.drops) if with_marts else None
         return Expected(expected_tables(self.seed, growth, self.drops), marts)
 
 
 def expected_of(choices: Choices) -> Expected:
-    """Give what a clean run leaves for a schedule, of which the first decisions are made here."""
+    """Return the result of a clean run for a schedule, after drawing its first decisions."""
     return Scope.of(choices).expected(with_marts=Nature(choices).has_real_dbt)
 
 
@@ -90,7 +90,7 @@ def _simulate(choices: Choices, scheduler_of: list[Scheduler]) -> None:
     scheduler = Scheduler(choices, Clock(source.START), lambda message: worlds[0].handle(message))
     scheduler_of.append(scheduler)
     with folder() as place:
-        # The engine survives whatever happens to a handler: it needs a file only where dbt opens it as well.
+        # The engine survives every fault of a handler: it needs a file only if dbt opens it as well.
         database = place / _DATABASE if scheduler.nature.has_real_dbt else Path(":memory:")
         world = World(place, scheduler, Source(scope.seed, scheduler), database)
         worlds.append(world)
@@ -116,7 +116,7 @@ def _simulate(choices: Choices, scheduler_of: list[Scheduler]) -> None:
 
 
 def _disturb(world: World, choices: Choices) -> None:
-    """Do something to the machine."""
+    """Disturb the machine."""
     with world.scheduler.calm():
         said = disturbing.disturb(world, choices)
     world.scheduler.trace.append(said)
@@ -162,7 +162,7 @@ def _grow(world: World) -> Callable[[], None]:
 
 
 def _drop(world: World, number: int) -> Callable[[], None]:
-    """Let a person write the file, or write it again: each version has one row more, and other values in all."""
+    """Write the file, or write it again: each version has one row more, and other values in all of them."""
     rows = [
         {
             "commitHash": f"dropped-{row}",
@@ -188,14 +188,14 @@ def _drop(world: World, number: int) -> Callable[[], None]:
 
 @cache
 def expected_tables(seed: int, growth: int, drops: int) -> Tables:
-    """Give the raw tables after one clean run over a source that has stopped growing."""
+    """Return the raw tables after one clean run over a source that has stopped growing."""
     with _clean_run(seed, growth, drops) as world:
         return checking.tables_of(world)
 
 
 @cache
 def expected_marts(seed: int, growth: int, drops: int) -> dbt_sim.Marts:
-    """Give the marts that dbt makes of them."""
+    """Return the marts that dbt builds from them."""
     with _clean_run(seed, growth, drops) as world:
         dbt = dbt_sim.Project(world)
         dbt.build()

@@ -1,4 +1,4 @@
-"""The source of a schedule: a simulator answered in process, which grows and fails when the schedule says so."""
+"""The source of a schedule: a simulator answered in process, which grows and fails as the schedule decides."""
 
 import io
 from collections.abc import Callable
@@ -24,10 +24,10 @@ _ASKED = requests.Request(url=URL).prepare()
 
 @cache
 def version(seed: int, number: int) -> simulator.World:
-    """Give a tiny world as it is at one of its instants: with each version rows are added and open ones change."""
+    """Return a tiny world at one of its instants: with each version rows are added and open ones change."""
     end = START + number * GROWTH
     days = (end.date() - START.date()).days + 2
-    # Half of the authors have no e-mail, so that no list of theirs has an order that stays.
+    # Half of the authors have no e-mail, so none of their lists has a stable order.
     return simulator.generate(developers=2, days=days, seed=seed, end=end, clone_share=0.5)
 
 
@@ -48,7 +48,7 @@ class Source(BaseAdapter):
         return self._api.world
 
     def grow(self) -> None:
-        """Go on in time; the dice by which pages are shuffled stay."""
+        """Move on to the next version; the dice that shuffle the pages stay."""
         self.number += 1
         self._api.world = version(self._seed, self.number)
 
@@ -59,7 +59,7 @@ class Source(BaseAdapter):
         return self._scheduler.call("source.send", lambda: self._troubled(request))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """No-op: nothing is open."""
 
     def _troubled(self, request: requests.PreparedRequest) -> requests.Response:
         scheduler = self._scheduler

@@ -23,9 +23,9 @@ def tiny_world() -> Iterator[None]:
 
 @cache
 def places() -> list[Place]:
-    """Every call of one undisturbed run: before each the process may stop, and after each that changes something.
+    """Return every call of one undisturbed run: the process may stop before each, and after each that writes.
 
-    To stop after a call that only reads is to stop before the next.
+    A stop after a call that only reads equals a stop before the next.
     """
     found: list[Place] = []
     for (name, what), times in sorted(simulate(Choices.of_schedule(_ONE_RUN)).crossed.items()):

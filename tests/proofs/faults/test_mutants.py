@@ -1,4 +1,4 @@
-"""Each guard of the pipeline is missed by some schedule when it is gone."""
+"""Each guard of the pipeline is needed: some schedule fails without it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import pytest
 from tests.proofs.faults.mutants import CAUGHT_BY, hunt
 
-_MOST_SEEDS = 60  # beside the known one, should that have become another schedule by now
+_MOST_SEEDS = 60  # besides the known one, in case that is another schedule by now
 
 
 @pytest.mark.parametrize("mutant", CAUGHT_BY, ids=lambda mutant: mutant.__name__)

@@ -1,7 +1,7 @@
-"""Schedules over the stand-in for Snowflake, by the same checks: `--snowflake` runs as many as one likes, here are few.
+"""Schedules over the Snowflake emulator, with the same checks: `--snowflake` runs any number, these are a few.
 
-What is known to notice that a guard is gone is a schedule of a few named decisions: it stays the same whatever a change
-of the adapter makes of the dice.
+The schedules known to notice a removed guard consist of a few named decisions: they stay the same when a change
+of the adapter changes the drawn ones.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from millrace.warehouse.snowflake import ledger, merge as snowflake_merge
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 _CASES = (2, 3)
-_SHORT = {"more runs #1": 0, "drops #1": 0, "faults #1": 3}  # one run, and as many faults as there can be
+_SHORT = {"more runs #1": 0, "drops #1": 0, "faults #1": 3}  # one run, and as many faults as possible
 
 Mutant = Callable[[], AbstractContextManager[None]]
 
@@ -69,7 +69,7 @@ def replay(schedule: dict[str, int]) -> Outcome:
 
 # The first load stops before it merges, and a copy of its message overtakes it.
 _A_COPY_OVERTAKES = {"handlers #1": 1, "delivered again #5": 1, "a switch #21": 1, "turn #6": 1, "message #6": 4}
-# What the first of two runs announced is lost; a sweep after the second finds it, by then older than what is there.
+# The first of two runs loses its announcement; a sweep after the second finds its rows, older than the loaded ones.
 _AN_OLD_ROW_COMES_LAST = {"more runs #1": 3, "lost #5": 1}
 _A_CRASH_BEFORE_THE_LEDGER = {"snowflake:INSERT #2": 1}  # #1 fills NEWEST
 

@@ -25,7 +25,7 @@ def tiny_world() -> Iterator[None]:
 
 
 def test_every_schedule_ends_as_a_clean_run() -> None:
-    """By the command, in processes of its own: dbt leaves files open, which is an error in this one."""
+    """Run the command, in processes of its own: dbt leaves files open, which is an error in this one."""
     command = [sys.executable, "-m", "tests.proofs.faults", "--seeds", f"0:{SEEDS}", "--jobs", "2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr

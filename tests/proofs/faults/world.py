@@ -1,4 +1,4 @@
-"""The pipeline over adapters that a schedule holds in its hands: the real use cases, a folder, a DuckDB file."""
+"""The pipeline over adapters that a schedule controls: the real use cases, a folder, a DuckDB file."""
 
 import logging
 import random
@@ -42,7 +42,7 @@ _PATIENCE = Patience(timedelta(minutes=30), timedelta(days=5))
 
 @dataclass
 class History:
-    """What was really written to the lake, in its order."""
+    """The writes that took effect in the lake, in their order."""
 
     writes: list[StoredObject] = field(default_factory=list)
     contents: dict[ObjectVersion, bytes] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class World:
         )
 
     def publish(self, topic: str, data: Mapping[str, object], attributes: Mapping[str, str]) -> None:
-        """Be the bus: hand a message to every function that subscribes to it."""
+        """Act as the bus: hand a message to every function that subscribes to it."""
         if topic == EXTRACT_REQUESTS:
             self.scheduler.send(f"extract {data['table']}", TaskEvent(**data))  # type: ignore[arg-type]
         elif topic == EXTRACT_EVENTS:
@@ -93,7 +93,7 @@ class World:
             self._object_event(ObjectFinalized(version, str(crc32c) if crc32c is not None else None))
 
     def handle(self, message: Message) -> None:
-        """Be the function that a message is for."""
+        """Act as the function that a message is for."""
         function, _, table = message.function.partition(" ")
         self._is_idle = self._is_idle and function == "sweep"
         subject: Any = message.subject
@@ -109,17 +109,17 @@ class World:
             self.builds.run(subject)
 
     def start(self) -> None:
-        """Let a run be due, an hour after whatever was before: more than clocks differ."""
+        """Start a run, an hour after everything before: more than clocks differ."""
         self.scheduler.pass_time(_HOUR_S)
         order = runs.Order(self.scheduler.clock(), full_refresh=bool(self.scheduler.trouble("full refresh", 2)))
         self.scheduler.send("start", order, may_be_lost=False)
 
     def sweep(self) -> None:
-        """Let the scheduled sweep begin."""
+        """Start the scheduled sweep."""
         self.scheduler.send("sweep", None, may_be_lost=False)
 
     def recover(self) -> bool:
-        """Find what was lost, as the platform's schedule does now and then, until nothing is."""
+        """Start a sweep for lost work, as the platform's schedule does; return False once one has found none."""
         if self._is_idle:
             return False
         self._is_idle = True
@@ -144,9 +144,9 @@ class World:
 
 @contextmanager
 def tiny() -> Iterator[None]:
-    """Small parts and pages, one thread a handler, no log, no look for bombs: a tiny world as eventful as a large one.
+    """Use small parts and pages, one thread per handler, no log, no check for bombs: a tiny world then has many events.
 
-    Reading ahead would fetch in a thread that no schedule controls; tests/extract holds it to its own promises.
+    Reading ahead would fetch in a thread that no schedule controls; tests/extract covers it.
     """
     logger = logging.getLogger("millrace")
     with ExitStack() as stack:
@@ -155,7 +155,7 @@ def tiny() -> Iterator[None]:
         stack.enter_context(replaced(task, "read_ahead", iter))
         stack.enter_context(replaced(task, "PartWriter", partial(PartWriter, limits=PARTS)))
         stack.enter_context(replaced(parquet, "_check_pages", lambda path, metadata, caps: None))
-        stack.enter_context(replaced(random, "uniform", lambda low, high: high))  # else waits are not the seed's
+        stack.enter_context(replaced(random, "uniform", lambda low, high: high))  # otherwise waits ignore the seed
         for name, table in list(TABLES.items()):
             if isinstance(table.bulk, Numbered):
                 stack.callback(TABLES.__setitem__, name, table)
@@ -165,7 +165,7 @@ def tiny() -> Iterator[None]:
 
 @contextmanager
 def replaced(place: Any, name: str, value: object) -> Iterator[None]:
-    """Put something else in a name's place for a while."""
+    """Replace the value of a name for a while."""
     before = getattr(place, name)
     setattr(place, name, value)
     try:
@@ -176,7 +176,7 @@ def replaced(place: Any, name: str, value: object) -> Iterator[None]:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Give an empty folder, in memory where the machine has such a place, with all temporary files below it."""
+    """Yield an empty folder, in memory if the machine has such a place, with all temporary files below it."""
     memory = Path("/dev/shm")  # noqa: S108 a name of our own is made below it
     with tempfile.TemporaryDirectory(prefix="faults-", dir=memory if memory.is_dir() else None) as name:
         temporary = Path(name, "tmp")

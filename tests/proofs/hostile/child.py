@@ -1,4 +1,4 @@
-"""Load one object, and a good one after it, with the real adapters in a process of its own; say what it took.
+"""Load one object, and a good one after it, with the real adapters in a process of its own; print the cost.
 
 python -m tests.proofs.hostile.child <folder with lake, quarantine and warehouse> <name of the object>
 """

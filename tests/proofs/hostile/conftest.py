@@ -1,4 +1,4 @@
-"""The load function over a lake of its own, and what it must do with any file: answer, name a reason, go on."""
+"""The load function over a lake of its own, and its duties with any file: answer, name a reason, go on."""
 
 import json
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ GOOD = {
 
 @dataclass
 class Door:
-    """The load function as the platform calls it; every answer is checked against what holds for any file."""
+    """The load function as the platform calls it; every answer is checked against the rules for any file."""
 
     functions: Deployed
 
     def drop(self, name: str, content: bytes | Path, table: str = "repos") -> tuple[LedgerEntry, str]:
-        """Drop a file and a good one beside it; give what the ledger says of it, and why it was set aside."""
+        """Drop a file and a good one beside it; return its ledger entry, and the reason if it was quarantined."""
         stored = self.functions.lake.write(name, content, 0)
         self.deliver(stored)
         self.load_a_good_file(table)

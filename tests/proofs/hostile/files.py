@@ -1,4 +1,4 @@
-"""Hostile files, made when they are needed: small on disk, large in what they say."""
+"""Hostile files, created when they are needed: small on disk, large in their contents."""
 
 import io
 from collections.abc import Callable, Iterable
@@ -14,14 +14,14 @@ Make = Callable[[Path], Path]
 
 
 def parquet(table: pa.Table | dict[str, object], **options: object) -> bytes:
-    """Give a Parquet file as bytes."""
+    """Return a Parquet file as bytes."""
     sink = io.BytesIO()
     pq.write_table(table if isinstance(table, pa.Table) else pa.table(table), sink, **options)
     return sink.getvalue()
 
 
 def repeated(value: str, times: int) -> pa.DictionaryArray:
-    """Give a text many times, kept once."""
+    """Return an array that repeats a text and stores it once."""
     return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), times), pa.array([value]))
 
 
@@ -52,7 +52,7 @@ def list_of_texts_bomb(path: Path) -> Path:
 
 
 def text_within_few_rows_bomb(path: Path) -> Path:
-    """Two thousand rows of one text of 8 MB: 16 GB, which is under the cap of a file, but all of it at once."""
+    """Two thousand rows of one text of 8 MB: 16 GB, under the limit of a file, but all of it at once."""
     return _write(path, [{"full_name": repeated("w" * (8 << 20), 2000)}])
 
 
@@ -63,7 +63,7 @@ def many_row_groups(path: Path) -> Path:
 
 
 def long_text(path: Path, size_bytes: int = 100 << 20) -> Path:
-    """One text of 100 MB, which compresses to nothing."""
+    """One text of 100 MB, which compresses to almost nothing."""
     pq.write_table(pa.table({"full_name": ["v" * size_bytes]}), path, compression="zstd", use_dictionary=False)
     return path
 
@@ -74,7 +74,7 @@ def many_columns(count: int = 10_000) -> bytes:
 
 
 def lying_about_rows() -> bytes:
-    """Pages with a million values under a footer that says ten rows."""
+    """Pages with a million values under a footer that claims ten rows."""
     return _under_another_footer(
         parquet({"full_name": ["a"] * MEGA}, write_statistics=False),
         parquet({"full_name": ["a"] * 10}, write_statistics=False),
@@ -82,7 +82,7 @@ def lying_about_rows() -> bytes:
 
 
 def lying_about_sizes() -> bytes:
-    """A page that unpacks to 200 MB under a footer that says a few bytes."""
+    """A page that unpacks to 200 MB under a footer that claims a few bytes."""
     options = {"compression": "zstd", "use_dictionary": False, "write_statistics": False}
     return _under_another_footer(
         parquet({"full_name": ["u" * (200 << 20)]}, **options), parquet({"full_name": ["u" * 100]}, **options)
@@ -99,7 +99,7 @@ def too_deep(levels: int) -> bytes:
 
 
 def schema_without_end(levels: int) -> bytes:
-    """A footer that is a schema of groups in groups, by hand: no writer makes it."""
+    """A footer with a schema of groups in groups, made by hand: no writer produces it."""
     leaf = b"\x15\x02\x25\x00\x18\x01x\x00"
     elements = [b"\x35\x00\x18\x01g\x15\x02\x00"] * (levels + 1) + [leaf]
     footer = b"\x15\x02\x19\xfc" + _varint(len(elements)) + b"".join(elements) + b"\x16\x00\x19\x0c\x00"
@@ -113,7 +113,7 @@ def invalid_utf8() -> bytes:
 
 
 def unknown_codec() -> bytes:
-    """A footer that names a compression of which nobody has heard."""
+    """A footer that names an unknown compression."""
     content = parquet({"full_name": ["a"]}, compression="zstd", write_statistics=False)
     zstd, unheard_of = b"full_name\x15\x0c", b"full_name\x15\x62"  # numbers 6 and 49, after the path of the column
     assert content.count(zstd) == 1
@@ -127,7 +127,7 @@ def encrypted() -> bytes:
 
 
 def bytes_of(make: Callable[[], bytes]) -> Make:
-    """Return what writes a file of these bytes."""
+    """Return a function that writes a file of these bytes."""
 
     def write(path: Path) -> Path:
         path.write_bytes(make())
@@ -137,7 +137,7 @@ def bytes_of(make: Callable[[], bytes]) -> Make:
 
 
 def text(head: bytes, filling: bytes, times: int, tail: bytes = b"") -> Make:
-    """Return what writes a file with a head, a filling again and again, and a tail."""
+    """Return a function that writes a file with a head, a filling again and again, and a tail."""
 
     def write(path: Path) -> Path:
         with path.open("wb") as file:
@@ -203,4 +203,4 @@ BOMBS: dict[str, tuple[str, Make]] = {
         text(b'{"full_name": "a", "x": {', b'"a":1,"b":1,', 400_000, b'"a":1}}\n'),
     ),
 }
-"""What one is called, its name below `drop/`, and what writes it."""
+"""The name of each case, its file name below `drop/`, and the function that writes it."""

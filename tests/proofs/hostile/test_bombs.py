@@ -1,4 +1,4 @@
-"""Files that are small and say much: refused once, in seconds, by a process that stays under 1 GB."""
+"""Files that are small but expand to much more: refused once, in seconds, by a process that stays under 1 GB."""
 
 import json
 import os
@@ -18,7 +18,7 @@ MOST_S = 30
 
 
 def load(folder: Path, name: str) -> dict[str, Any]:
-    """Load in a child process; give what became of it, its peak and its time."""
+    """Load in a child process; return the result, its peak memory and its time."""
     command = [sys.executable, "-m", "tests.proofs.hostile.child", str(folder), name]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROJECT / "src"), str(PROJECT)])}
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)

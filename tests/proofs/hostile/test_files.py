@@ -1,4 +1,4 @@
-"""Files that are wrong, odd or extreme: each is loaded exactly, or set aside with one clear reason."""
+"""Files that are wrong, odd or extreme: each is loaded exactly, or quarantined with one clear reason."""
 
 import gzip
 import json
@@ -317,7 +317,7 @@ def test_a_claim_of_the_file_about_its_time_is_believed_only_if_it_is_one(door: 
 
 @pytest.mark.parametrize("region", ["header", "page", "page header", "footer", "length"])
 def test_a_flipped_byte_is_refused_or_loads_but_never_breaks_the_function(door: Door, region: str) -> None:
-    """Every 7th byte of each region of a small file; good files load before and after."""
+    """Flip single bytes in each region of a small file; good files load before and after."""
     small = files.parquet({"full_name": ["a", "b"], "open_pull_requests_count": [1, 2]}, compression="zstd")
     start = len(small) - 8 - int.from_bytes(small[-8:-4], "little")
     places = {

@@ -1,4 +1,4 @@
-"""Names of objects and of files that mean harm: none is followed, none is believed, each is told."""
+"""Malicious names of objects and of files: none is followed, none is trusted, each is reported."""
 
 import os
 from pathlib import Path

@@ -15,7 +15,7 @@ from tests.proofs.killing.sweep import Outcome, sweep
 
 
 def main() -> int:
-    """Kill, and say how many came through."""
+    """Kill the runs, and print how many recovered."""
     parser = argparse.ArgumentParser(prog="python -m tests.proofs.killing", description=__doc__)
     parser.add_argument("every", nargs="?", type=int, default=1, help="kill only at every n-th step (default 1)")
     parser.add_argument("--chains", type=int, metavar="N", help="instead: N times, kill three runs in a row, at random")
@@ -31,7 +31,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="killing-") as name:
         clean = run(Path(name, "clean"))
         if clean.code:
-            print(clean.err)  # noqa: T201 the command's answer
+            print(clean.err)  # noqa: T201 the command's output
             return 1
         with sweep(Path(name), End.of(Path(name, "clean"))) as begun:
             places = begun.places()
@@ -46,7 +46,7 @@ def _kill_at_random(folder: Path, seed: int, kills: int, started: float) -> int:
     wrong: list[str] = []
     for some, found in chain(folder, seed, kills):
         done, wrong = done + some, wrong + found
-        print(*some, *[f"  WRONG: {each}" for each in found], sep="\n", flush=True)  # noqa: T201 the command's answer
+        print(*some, *[f"  WRONG: {each}" for each in found], sep="\n", flush=True)  # noqa: T201 the command's output
     counts = Counter(kill.command for kill in done)
     children = sum(kill.victim == "a child" for kill in done)
     told = ", ".join(f"{name} {count}" for name, count in counts.items())
@@ -74,7 +74,7 @@ def _sum_up(outcomes: list[Outcome], seconds: float) -> int:
     good = sum(not outcome.wrong for outcome in killed)
     kills = [place for outcome in killed for place in outcome.killed]
     clean = f"{good} of {len(killed)} times the next run ended as the clean one"
-    print(f"killed at {_counted(kills)}; {clean}; {seconds:.0f} s")  # noqa: T201 the command's answer
+    print(f"killed at {_counted(kills)}; {clean}; {seconds:.0f} s")  # noqa: T201 the command's output
     for outcome in outcomes:
         if not outcome.killed:
             print(f"not come to: {outcome.places[0]}")  # noqa: T201

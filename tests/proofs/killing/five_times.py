@@ -18,7 +18,7 @@ TIMES = 5
 
 
 class Urn:
-    """A queue that gives any of what is in it; None, which ends a lane, comes last."""
+    """A queue that returns its items in random order; None, which ends a lane, is the last one."""
 
     random = random.Random()  # noqa: S311 a seeded order is the point
 
@@ -33,7 +33,7 @@ class Urn:
             self._changed.notify()
 
     def get(self) -> Any:
-        """Take one out, waiting for it."""
+        """Take one item out, waiting for it."""
         with self._changed:
             while not self._items:
                 self._changed.wait()
@@ -44,7 +44,7 @@ class Urn:
 
 
 def main() -> int:
-    """Run with the seed's order."""
+    """Run with the order of the seed."""
     Urn.random.seed(int(sys.argv[1]))
     publish = in_process.LocalBus.publish
 
@@ -53,7 +53,7 @@ def main() -> int:
             publish(bus, topic, data, attributes)
 
     in_process.LocalBus.publish = often  # type: ignore[method-assign, assignment]
-    setattr(in_process, "queue", SimpleNamespace(SimpleQueue=Urn))  # noqa: B010 the bus's own, nobody else's
+    setattr(in_process, "queue", SimpleNamespace(SimpleQueue=Urn))  # noqa: B010 only the bus's own
     return run_all.main(sys.argv[2:])
 
 

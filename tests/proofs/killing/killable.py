@@ -1,8 +1,8 @@
 """`local/run_all.py` that kills itself with SIGKILL: `python -m tests.proofs.killing.killable PLACE OPTIONS…`.
 
-A step is a call of an adapter (lake, bus, warehouse, publisher) or of dbt, met once before it is taken and once after,
-or a model that dbt has finished. A place is the n-th time that a thread meets a step, such as
-`load: after DuckDBWarehouse.load raw/repos/dt=*/run=*/repos-00000.parquet #1`: whatever other threads do meanwhile.
+A step is a call of an adapter (lake, bus, warehouse, publisher) or of dbt, counted once before it and once after it,
+or a model that dbt has finished. A place is the n-th time that a thread reaches a step, such as
+`load: after DuckDBWarehouse.load raw/repos/dt=*/run=*/repos-00000.parquet #1`, whatever other threads do meanwhile.
 """
 
 import os
@@ -56,13 +56,13 @@ class Place:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what `str` writes."""
+        """Parse the text that `str` returns."""
         step, _, number = text.rpartition(" #")
         return cls(step, int(number))
 
     @property
     def is_beat(self) -> bool:
-        """Whether the lease's heart takes the step: how often it does is for the clock to say."""
+        """Return whether the step is one of the heartbeat, whose number depends on the clock."""
         return self.step.startswith("beat:")
 
 
@@ -80,7 +80,7 @@ class Countdown:
         self._lock = threading.Lock()
 
     def meet(self, what: str) -> None:
-        """Meet a step once more."""
+        """Count a step once more."""
         step = f"{_THREADS.get(threading.current_thread().name, 'dbt')}: {what}"
         with self._lock:
             self.met[step] += 1
@@ -88,7 +88,7 @@ class Countdown:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self, owner: object, name: str) -> None:
-        """Meet a step before and after every call of a method."""
+        """Count a step before and after every call of a method."""
         method: Callable[..., Any] = getattr(owner, name)
         called = f"{getattr(owner, '__name__', owner)}.{name}"
 
@@ -101,7 +101,7 @@ class Countdown:
         setattr(owner, name, watched)
 
     def watch_models(self) -> None:
-        """Meet a step when dbt has finished a model."""
+        """Count a step when dbt has finished a model."""
         hear = Watcher.hear
 
         def heard(watcher: Watcher, node: Node, total: int) -> None:
@@ -113,21 +113,21 @@ class Countdown:
 
 
 def _object(argument: object = None) -> str:
-    """Name the object or topic that a call is about, without when."""
+    """Return the object or topic of a call, without its time."""
     version = argument.version if isinstance(argument, Batch) else argument
     name = version.name if isinstance(version, ObjectVersion) else version
     return f" {_WHEN.sub('*', name)}" if isinstance(name, str) else ""
 
 
 def run(place: Place, options: Sequence[str]) -> int:
-    """Run, or die on the way; gives the exit code, and says on standard error which steps it met how often."""
+    """Run, or die on the way; return the exit code, and print on standard error how often each step was reached."""
     countdown = Countdown(place)
     for owner, name in STEPS:
         countdown.watch(owner, name)
     countdown.watch_models()
     code = run_all.main(list(options))
     for step, times in countdown.met.items():
-        print("met", Place(step, times), file=sys.stderr)  # noqa: T201 read by who started it
+        print("met", Place(step, times), file=sys.stderr)  # noqa: T201 read by the parent process
     return code
 
 

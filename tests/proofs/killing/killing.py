@@ -26,12 +26,12 @@ class Run:
 
     @property
     def is_killed(self) -> bool:
-        """Whether it came to the place where it was to die."""
+        """Return whether it reached the place of its kill."""
         return self.code == KILLED
 
     @property
     def places(self) -> list[Place]:
-        """Give the places that a run which was not killed came by."""
+        """Return the places that a run which was not killed has passed."""
         last = [Place.parse(text) for text in re.findall(r"^met (.*)$", self.err, re.MULTILINE)]
         return [Place(each.step, number) for each in last for number in range(1, each.number + 1)]
 
@@ -46,7 +46,7 @@ def run(data: Path, place: Place = NOWHERE) -> Run:
 
 @dataclass(frozen=True)
 class End:
-    """What is in a data directory: every raw and mart row of the published copy, and what is not settled."""
+    """The contents of a data directory: every raw and mart row of the published copy, and all unsettled work."""
 
     rows: Contents
     unsettled: tuple[str, ...]
@@ -57,14 +57,14 @@ class End:
         return cls(contents(data), tuple(unsettled(data)))
 
     def differs(self, clean: "End") -> list[str]:
-        """Say in what it differs from the end of a run that was never killed."""
+        """Return the differences from the end of a run that was never killed."""
         tables = sorted(self.rows.keys() | clean.rows.keys())
         rows = [f"{name} has other rows" for name in tables if self.rows.get(name) != clean.rows.get(name)]
         return rows + list(self.unsettled)
 
 
 def contents(data: Path) -> Contents:
-    """Give every raw row (without when and how it came) and every mart row of the published copy, in order."""
+    """Return every raw row (without its stamps and load) and every mart row of the published copy, in order."""
     found: Contents = {}
     with duckdb.connect(str(data / "published.duckdb"), read_only=True) as connection:
         for table in EXTRACTED:
@@ -85,7 +85,7 @@ def marts(database: Path) -> Contents:
 
 
 def unsettled(data: Path) -> list[str]:
-    """Name what still waits or does not add up: runs and builds without an end, versions and rows counted twice."""
+    """Return unsettled work and wrong sums: runs and builds without an end, versions and rows counted twice."""
     left = [
         f"{plan.parent.name} has no end"
         for plan in (data / "lake" / "runs").glob("*/plan.json")

@@ -1,4 +1,4 @@
-"""Kill commands and their children at random moments, with what a plain run then leaves: nothing lost, nothing left.
+"""Kill commands and their children at random moments, and compare after a plain run: no row lost, no file left over.
 
 Unlike the sweep, which forks runs and stops them at steps, this starts each command as a person does, and kills it or
 one of its children by the clock. `run`, `collect`, `collect --watch` and `rebuild` work on one data directory.
@@ -30,9 +30,9 @@ _PATIENCE_S = 240.0
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _CODES = {0, 1, 2, 3, *(-number for number in _SIGNALS), *(128 + number for number in _SIGNALS)}
 _TRACE = "Traceback (most recent call last):\n"
-_OF_PYTHON_ITSELF = f'{_TRACE}  File "{resource_tracker.__file__}"'  # of the next one, when it was the one to be killed
+_OF_PYTHON_ITSELF = f'{_TRACE}  File "{resource_tracker.__file__}"'  # of the next one, if it was killed itself
 BETWEEN_RUNS = 5
-"""After so many kills a plain run and a plain collect follow, and what is there is compared."""
+"""The number of kills before a plain run and a plain collect, after which the contents are compared."""
 
 
 class Process(Protocol):
@@ -40,15 +40,15 @@ class Process(Protocol):
 
     @property
     def pid(self) -> int:
-        """Its number, which is that of its session."""
+        """Its process number, which is also that of its session."""
 
     def wait(self, timeout: float) -> int:
-        """Wait for its exit code; TimeoutExpired when it goes on."""
+        """Wait for its exit code; raise TimeoutExpired if it is still running."""
 
 
 @dataclass
 class Kill:
-    """One command that was killed: which, what of it, by which signal and when, and what is wrong with how it ended."""
+    """One killed command: its name, the killed process, the signal and the time, and the errors in how it ended."""
 
     command: str
     victim: str
@@ -61,7 +61,7 @@ class Kill:
 
 
 class Desk:
-    """A data directory, a home with logs, and a place for temporary files, which has to be empty in the end."""
+    """A data directory, a home with logs, and a folder for temporary files, which has to be empty in the end."""
 
     def __init__(self, folder: Path) -> None:
         self.data, self.home, self.temporary = folder / "data", folder / "home", folder / "tmp"
@@ -87,7 +87,7 @@ class Desk:
     def start(
         self, name: str, prefix: Sequence[str] = (), before: Callable[[], None] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a command in a session of its own, behind a prefix; `before` is done in its process."""
+        """Start a command in a session of its own, behind a prefix; `before` is called in its process."""
         with (self.temporary.parent / "said").open("wb") as said:
             return subprocess.Popen(
                 [*prefix, *self.commands[name]],
@@ -101,11 +101,11 @@ class Desk:
 
     @property
     def said(self) -> str:
-        """What the last command said."""
+        """The output of the last command."""
         return (self.temporary.parent / "said").read_text(errors="replace")
 
     def plain(self) -> list[str]:
-        """Run and collect as usual; gives what is wrong with how they ended."""
+        """Run and collect as usual; return the errors in how they ended."""
         wrong = []
         for name in ("run", "collect"):
             code = self.start(name).wait(_PATIENCE_S)
@@ -113,7 +113,7 @@ class Desk:
         return wrong
 
     def left(self) -> list[str]:
-        """Name the temporary files and locks that nobody holds any more."""
+        """Return the temporary files and locks that no process holds any more."""
         work = Place(self.data).work
         found = [*self.temporary.iterdir(), *(work.iterdir() if work.exists() else [])]
         found += [*self.data.rglob("*.aside"), *self.data.rglob("*.tmp")]
@@ -121,7 +121,7 @@ class Desk:
 
 
 def chain(folder: Path, seed: int, kills: int) -> Iterator[tuple[list[Kill], list[str]]]:
-    """Kill so often; gives the kills between two plain runs, and what then is not as without them."""
+    """Kill `kills` times; yield the kills between two plain runs, and the differences from a run without them."""
     dice = random.Random(seed)  # noqa: S311 a seeded order is the point
     clean, desk = Desk(folder / "clean"), Desk(folder / "killed")
     if wrong := clean.plain():
@@ -135,7 +135,7 @@ def chain(folder: Path, seed: int, kills: int) -> Iterator[tuple[list[Kill], lis
 
 
 def kill(desk: Desk, dice: random.Random, lasts: dict[str, float], names: Sequence[str]) -> Kill:
-    """Start one of the commands, and kill it or a child of it; `lasts` says how long each takes at most."""
+    """Start one of the commands, and kill it or a child of it; `lasts` holds the longest duration of each."""
     name = dice.choice(names)
     after_s, number = dice.uniform(0.1, lasts[name]), dice.choice(_SIGNALS)
     started = time.monotonic()
@@ -149,13 +149,13 @@ def kill(desk: Desk, dice: random.Random, lasts: dict[str, float], names: Sequen
     with contextlib.suppress(ProcessLookupError):
         os.kill(victim, number)
     if name == "collect --watch" and victim != process.pid:
-        process.terminate()  # it goes on without that child until somebody ends it
+        process.terminate()  # it continues without that child until it is terminated
     done.wrong += ends(process, desk)
     return done
 
 
 def ends(process: Process, desk: Desk, also: Set[int] = frozenset()) -> list[str]:
-    """Wait for a command and all that it started; gives what is wrong with that. `also` are more exit codes."""
+    """Wait for a command and all that it started; return the errors in that. `also` are more valid exit codes."""
     try:
         code = process.wait(_PATIENCE_S)
     except subprocess.TimeoutExpired:
@@ -173,7 +173,7 @@ def ends(process: Process, desk: Desk, also: Set[int] = frozenset()) -> list[str
 
 
 def _session(leader: int) -> list[int]:
-    """Return the processes of a session that live."""
+    """Return the live processes of a session."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

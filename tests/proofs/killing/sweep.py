@@ -18,14 +18,14 @@ from tests.proofs.killing.warm import Nest
 from millrace.laptop.source import SIMULATOR_KEY, simulator
 
 _JOBS = 2
-_ATTEMPTS = 3  # how often the load lane reads what is there so far is for a race to say: another run may do it oftener
+_ATTEMPTS = 3  # how often the load lane reads existing objects depends on a race: another run may read more often
 _BEATS = 2
 _LINKS = 3
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of runs that were to die at some places: where they did, and what then is not as after a clean run."""
+    """The outcome of runs to be killed at some places: the real places, and the differences from a clean run."""
 
     places: tuple[Place, ...]
     killed: tuple[Place, ...]
@@ -35,21 +35,21 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The processes from which runs are forked, and the end that every one has to arrive at."""
+    """The processes from which runs are forked, and the end that every run has to reach."""
 
     pool: Pool
     clean: End
 
     def places(self) -> list[Place]:
-        """Give the places of a run that is not killed, with the first beats of its lease."""
+        """Return the places of a run that is not killed, with the first heartbeats of its lease."""
         return [place for place in self.pool.apply(_places) if not place.is_beat or place.number <= _BEATS]
 
     def at_each(self, places: list[Place]) -> Iterator[Outcome]:
-        """Kill at each of the places, and let a plain run follow."""
+        """Kill at each of the places, with a plain run after each."""
         return self.pool.imap_unordered(_kill, [((place,), self.clean) for place in places])
 
     def chains(self, seeds: range, places: list[Place]) -> Iterator[Outcome]:
-        """Kill a run, kill the next while it takes up what was left, and once more, at random; then a plain run."""
+        """Kill a run, kill the next while it resumes, and once more, at random; then a plain run."""
         chances = [random.Random(seed) for seed in seeds]  # noqa: S311 a seeded order is the point
         chains = [tuple(chance.choices(places, k=_LINKS)) for chance in chances]
         return self.pool.imap_unordered(_kill, [(chain, self.clean) for chain in chains])
@@ -57,8 +57,8 @@ class Sweep:
 
 @contextmanager
 def sweep(folder: Path, clean: End) -> Iterator[Sweep]:
-    """Give a sweep that works in a folder."""
-    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # it removes what killed runs leave, and need not say so
+    """Yield a sweep that works in a folder."""
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker"  # it removes the files of killed runs, and need not warn
     resource_tracker.ensure_running()
     del os.environ["PYTHONWARNINGS"]
     with simulator(WORLD, SIMULATOR_KEY) as source:

@@ -1,4 +1,4 @@
-"""Real processes, really killed; `make faults-kill` does it at every step."""
+"""Real processes, really killed; `make faults-kill` kills at every step."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,9 +1,9 @@
-"""Runs that start warm: each a process of its own, forked from one that has imported and parsed everything.
+"""Runs that start warm: each a process of its own, forked from one that has already imported and parsed everything.
 
-What makes a run slow is what every run has in common: importing dbt, parsing its project, starting a simulator. A
+Most of a run's time is the same in all runs: importing dbt, parsing its project, starting a simulator. A
 forked run finds that done. It is a process like any other: its own memory, threads, DuckDB file and dbt build, and a
-real SIGKILL ends it. What dbt leaves out in it: its log, its JSON artifacts, which only a retry reads, and its unit
-tests, which look at made-up rows and at none of the warehouse. The runs of `killing.run` begin cold and have it all.
+real SIGKILL ends it. dbt leaves out in it: its log, its JSON artifacts, which only a retry reads, and its unit
+tests, which read generated rows and none of the warehouse. The runs of `killing.run` start cold and have it all.
 """
 
 import gc
@@ -22,14 +22,14 @@ from tests.proofs.killing import killable
 from tests.proofs.killing.killable import NOWHERE, PROJECT, Place
 from tests.proofs.killing.killing import End, Run
 
-_KEPT = frozenset(("PATH", "HOME", "LANG"))  # dbt looks through the environment for every line that it might log
+_KEPT = frozenset(("PATH", "HOME", "LANG"))  # dbt searches the environment for every line that it might log
 _LEFT_OUT = {"DBT_LOG_LEVEL_FILE": "none", "DBT_WRITE_JSON": "false"}
 _DBT_DIR = PROJECT / "jobs" / "dbt-runner" / "dbt"
 
 
 @dataclass(frozen=True)
 class Nest:
-    """A folder in which one run after the other can be hatched; `source` is a simulator that stays."""
+    """A folder for one run after the other; `source` is a simulator that stays."""
 
     folder: Path
     source: str
@@ -40,10 +40,10 @@ class Nest:
         return self.folder / "data"
 
     def warm(self) -> None:
-        """Do in this process what all runs have in common. It must have no other thread, now and when runs begin."""
+        """Do the common work of all runs in this process. It must have no other thread, now and when runs begin."""
         from dbt.cli.main import dbtRunner
 
-        temporary = self.folder / "tmp"  # what a killed run leaves goes with the folder
+        temporary = self.folder / "tmp"  # the files of a killed run are removed with the folder
         temporary.mkdir(parents=True)
         tempfile.tempdir = str(temporary)
         for name in os.environ.keys() - _KEPT:
@@ -61,7 +61,7 @@ class Nest:
         gc.disable()
 
     def clear(self) -> None:
-        """Begin anew, with nothing but the parsed project."""
+        """Empty the folder, except for the parsed project."""
         shutil.rmtree(self.data, ignore_errors=True)
         (self.data / "dbt").mkdir(parents=True)
         shutil.copy(self._parsed / "partial_parse.msgpack", self.data / "dbt")
@@ -72,11 +72,11 @@ class Nest:
         return self._forked(lambda: killable.run(place, options))
 
     def wait_for_another_run(self) -> None:
-        """Let the second pass: it names a run, and a run of the same name would only take part in the one before."""
+        """Wait for the next second, which names a run: a run of the same name would only join the one before."""
         time.sleep(1 - time.time() % 1)
 
     def end(self) -> End:
-        """Give what is in the data directory; read by a process of its own, so that this one never meets DuckDB."""
+        """Return the contents of the data directory, read by a process of its own: this one never imports DuckDB."""
         pickled = self.folder / "end"
 
         def read() -> int:
@@ -104,13 +104,13 @@ class Nest:
 
 
 def become(work: Callable[[], int], err: Path) -> None:
-    """End this process with the exit code of `work`, without what the forking one wanted to do at its own end."""
+    """End this process with the exit code of `work`, without the exit handlers of the forking one."""
     code = 1
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(os.open(err, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
         code = work()
-    except BaseException:  # noqa: BLE001 nobody is there to catch it
+    except BaseException:  # noqa: BLE001 no code above would catch it
         traceback.print_exc()
     finally:
         sys.stderr.flush()

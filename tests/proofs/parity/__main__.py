@@ -1,4 +1,4 @@
-"""Prove that both engines make the same of the same objects: see --help."""
+"""Prove that both engines produce the same from the same objects: see --help."""
 
 import argparse
 import logging
@@ -41,7 +41,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def other_engine(folder: Path) -> AbstractContextManager[Engine]:
-    """Give the account that the environment names, or the stand-in."""
+    """Return the account that the environment names, or the emulator."""
     url = os.environ.get("MILLRACE_TEST_SNOWFLAKE")
     if url:
         return engines.on_an_account(url, os.environ.get("MILLRACE_SNOWFLAKE_KEY"), folder)
@@ -49,7 +49,7 @@ def other_engine(folder: Path) -> AbstractContextManager[Engine]:
 
 
 def show(report: Report) -> None:
-    """Print what was built, what was compared, and what is not the same."""
+    """Print the builds, the comparisons, and the differences."""
     for name, outcomes in report.builds.items():
         models = [each for each in outcomes if each.kind == "model"]
         tests = [each for each in outcomes if each.kind in ("test", "unit_test")]
@@ -73,7 +73,7 @@ def show(report: Report) -> None:
 
 
 def show_substitutes() -> None:
-    """Print what no account took part in."""
+    """Print the checks that ran without an account."""
     say("What the stand-in does not run as it is, so that only a real account shows it:")
     for statement, instead in snowflake.SUBSTITUTES.items():
         say(f"  {statement}: {instead}")
@@ -81,14 +81,14 @@ def show_substitutes() -> None:
 
 def say(text: str) -> None:
     """Print a line at once."""
-    print(text, flush=True)  # noqa: T201 the command's answer
+    print(text, flush=True)  # noqa: T201 the command's output
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run, show what came of it, and give the exit code."""
+    """Run, print the report, and return the exit code."""
     options = parse(arguments)
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what the stand-in leaves out is said at the end
-    warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)  # of it, about itself
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # the emulator's omissions are listed at the end
+    warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)  # the emulator's, about itself
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="parity-") as name:
         folder = Path(name)
@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
             with engines.on_duckdb(folder) as one, other_engine(folder) as other:
                 report = running.run(one, other, extracted, say)
         except (MillraceError, ValueError) as error:
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201 the command's answer
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201 the command's output
             return 2
     show(report)
     if "MILLRACE_TEST_SNOWFLAKE" not in os.environ:
@@ -109,6 +109,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     code = main()
-    with Path(os.devnull).open("w") as nowhere:  # at its end DuckDB lists what the stand-in, in this process, has of it
+    with Path(os.devnull).open("w") as nowhere:  # at its exit, DuckDB lists the emulator's objects in this process
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Two tables of the same name, compared cell by cell: doubles within 1e-9 of each other, all else exactly."""
+"""Compares two tables of the same name cell by cell: doubles within 1e-9 of each other, all else exactly."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from tests.proofs.parity.engines import Row
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One cell, or with an empty `column` one row, that is not the same on both engines."""
+    """One cell, or with an empty `column` one row, that differs between the engines."""
 
     table: str
     key: tuple[object, ...]
@@ -24,7 +24,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What came of one table."""
+    """The outcome of one table."""
 
     table: str
     rows: int
@@ -35,7 +35,7 @@ class Compared:
 def compare(
     table: str, key: Sequence[str], one: Sequence[Row], other: Sequence[Row], without: Sequence[str] = ()
 ) -> Compared:
-    """Compare the rows of two engines, each named by its `key`; the columns `without` are nobody's business."""
+    """Compare the rows of two engines, each named by its `key`; the columns `without` are ignored."""
     ones, others = _by_key(one, key, without), _by_key(other, key, without)
     found = [
         Difference(table, named, "", len(ones.get(named, ())), len(others.get(named, ())))
@@ -58,7 +58,7 @@ def _unlike(table: str, key: tuple[object, ...], one: Row, other: Row) -> list[D
 
 
 def is_same(one: object, other: object) -> bool:
-    """Whether two engines mean the same value; what is unknown is only the same as what is unknown."""
+    """Return whether two engines mean the same value; unknown equals only unknown."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, float) and isinstance(other, float):

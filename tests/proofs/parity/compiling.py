@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.proofs.parity.engines import PROJECT
 
 Compiled = Mapping[str, str]
-"""By the path below the project: the models, their tests, and what else was given."""
+"""By the path below the project: the models, their tests, and the given analyses."""
 
 
 def compile_project(folder: Path, target: str, analyses: Mapping[str, str]) -> Compiled:

@@ -1,4 +1,4 @@
-"""What the tests of parity share: the project compiled for each engine."""
+"""The shared fixture of the parity tests: the project compiled for each engine."""
 
 import pytest
 from tests.proofs.parity.compiling import Compiled, compile_project

@@ -34,7 +34,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one seed, model or test; `message` is the engine's own."""
+    """The outcome of one seed, model or test; `message` is the engine's own."""
 
     node: str
     status: str
@@ -42,18 +42,18 @@ class Outcome:
 
     @property
     def is_good(self) -> bool:
-        """Whether it was built, or passed."""
+        """Return whether it was built, or passed."""
         return self.status in ("success", "pass")
 
     @property
     def kind(self) -> str:
-        """What it is: seed, model, test or unit_test."""
+        """Its kind: seed, model, test or unit_test."""
         return self.node.split(".")[0]
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One engine. `rows` gives a table's, with columns in small letters, and none of one that could not be built.
+    """One engine. `rows` returns a table's rows, with columns in lower case, and none if it could not be built.
 
     `target` is where dbt leaves its artifacts.
     """
@@ -64,7 +64,7 @@ class Engine:
     rows: Callable[[str], list[Row]]
 
     def load(self, lake: LocalLake, versions: Iterable[ObjectVersion]) -> int:
-        """Load the parts and dropped files among the objects; gives how many rows were in them."""
+        """Load the parts and dropped files among the objects; return the number of their rows."""
         read = 0
         for version in versions:
             key = parse(version.name)
@@ -77,9 +77,9 @@ class Engine:
         return read
 
     def build(self, *options: str) -> list[Outcome]:
-        """Build the dbt project with its tests, or what the options of dbt say of it; dbt has a process of its own.
+        """Build the dbt project with its tests, or the part selected by dbt's options; dbt runs in its own process.
 
-        Gives what became of each node. Raises TerminalError when dbt cannot even start to build.
+        Return the outcome of each node. Raise TerminalError if dbt cannot even start to build.
         """
         (self.target / "run_results.json").unlink(missing_ok=True)
         with self.warehouse.given_to_dbt() as given:
@@ -98,14 +98,14 @@ class Engine:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What dbt understood of the project, after a build."""
+        """dbt's manifest of the project, after a build."""
         manifest: dict[str, Any] = json.loads((self.target / "manifest.json").read_text())
         return manifest
 
 
 @contextmanager
 def on_duckdb(folder: Path) -> Iterator[Engine]:
-    """Give DuckDB, on a new file."""
+    """Yield DuckDB, on a new file."""
     path = folder / "millrace.duckdb"
 
     def rows(table: str) -> list[Row]:
@@ -123,14 +123,14 @@ def on_duckdb(folder: Path) -> Iterator[Engine]:
 
 @contextmanager
 def on_the_stand_in(folder: Path) -> Iterator[Engine]:
-    """Give the stand-in for Snowflake with a new database, whose external stage is over the lake in the folder."""
+    """Yield the Snowflake emulator with a new database, whose external stage is over the lake in the folder."""
     with snowflake.serving() as where, on_snowflake.open_warehouse(where, folder / "lake", lambda: END) as warehouse:
         yield _snowflake("the stand-in for Snowflake", warehouse, folder)
 
 
 @contextmanager
 def on_an_account(url: str, private_key: str | None, folder: Path) -> Iterator[Engine]:
-    """Give an account of Snowflake, whose database is as Terraform leaves it: the parts are uploaded to it."""
+    """Yield a Snowflake account with its database as Terraform leaves it, to which the parts are uploaded."""
     with SnowflakeWarehouse(Address.parse(url, private_key), lake=None, clock=lambda: END) as warehouse:
         if warehouse.newest_load_seq() > 0:
             raise ConfigError("the database has been loaded into already; a new one was expected")

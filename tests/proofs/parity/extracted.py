@@ -1,4 +1,4 @@
-"""The rows that both engines get: a simulated source, extracted as ever into a lake, and its team's usage."""
+"""The rows for both engines: a simulated source, extracted as usual into a lake, and its team's usage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,19 +21,19 @@ from millrace.tables import EXTRACTED
 
 END = datetime(2026, 11, 1, 12, tzinfo=UTC)
 _KEY = "key_of-the-simulator"
-_CLONES = 0.2  # without an e-mail address on their pull requests: it has to be looked up
+_CLONES = 0.2  # pull requests without an e-mail address, which has to be looked up
 
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """A lake, and the objects of it that are loaded before each build, in the order in which they are."""
+    """A lake, and its objects to load before each build, in order."""
 
     lake: LocalLake
     rounds: Sequence[Sequence[ObjectVersion]]
 
 
 def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extracted:
-    """Give a lake of two runs, a third of the days apart: rows of the first have changed by the second."""
+    """Return a lake of two runs, a third of the days apart: rows of the first have changed by the second."""
     lake = LocalLake(folder / "lake", "lake")
     newer = days // 3
     rounds: list[list[ObjectVersion]] = []
@@ -52,5 +52,5 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extrac
 def _extract(lake: LocalLake, url: str, now: datetime) -> None:
     extractor = Extractor(lake, LocalBus(), SourceClient(url, _KEY, RateBudget(None, 1)), lambda: now)
     plan = runs.start(lake, extractor.bus, Order(now))
-    for name in EXTRACTED:  # a parent comes before its children
+    for name in EXTRACTED:  # a parent precedes its children
         task.extract(extractor, TaskEvent(plan.run_id, name, name))

@@ -1,7 +1,7 @@
-"""What is wrong with SQL for Snowflake, seen without it: the stand-in runs more than Snowflake has.
+"""Findings in SQL for Snowflake, without an account: the emulator runs more than Snowflake has.
 
-A statement has to be one that is understood in full, and its functions those of functions.txt. And it may use nothing
-that the two engines mean differently, but for statements that only Snowflake ever gets.
+A statement must be understood in full, and its functions must be in functions.txt. It may use nothing that the two
+engines interpret differently, except in statements that only Snowflake runs.
 """
 
 from collections.abc import Iterator
@@ -18,23 +18,23 @@ FUNCTIONS = frozenset(
 )
 _NO_CALLS = (exp.Connector, exp.Case)
 _TEXTS = frozenset(field.name for table in TABLES.values() for field in table.columns if field.type == TEXT)
-_NEVER_UNKNOWN = {"is_usable", "valid_from", "context_over_tokens"}  # by a coalesce, and by the key of the rate card
+_NEVER_UNKNOWN = {"is_usable", "valid_from", "context_over_tokens"}  # by a coalesce, or as the rate card's key
 _ZONED = (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ)
 
 
 def findings(sql: str) -> list[str]:
-    """Give what is wrong with the SQL of a model or a test, which has to mean the same on both engines."""
+    """Return the findings in the SQL of a model or a test, which has to mean the same on both engines."""
     found = of_snowflake(sql)
     return found if any("understood" in each for each in found) else [*found, *_differences(sql)]
 
 
 def called(sql: str) -> set[str]:
-    """Give the functions as they are written: what sqlglot calls them is not always a name of Snowflake's."""
+    """Return the functions as written: sqlglot's name for one is not always a name in Snowflake."""
     return {name for statement in sqlglot.parse(sql, read="snowflake") if statement for name in _called(statement, sql)}
 
 
 def of_snowflake(sql: str) -> list[str]:
-    """Give what is wrong with SQL that only Snowflake gets."""
+    """Return the findings in SQL that only Snowflake runs."""
     try:
         statements = sqlglot.parse(sql, read="snowflake")
     except ParseError as error:

@@ -1,4 +1,4 @@
-"""The same objects through both engines, and every table that comes of them compared."""
+"""Loads the same objects into both engines, and compares every table built from them."""
 
 import time
 from collections.abc import Callable
@@ -19,19 +19,19 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of it; `builds` by the name of the engine."""
+    """The outcome; `builds` by the name of the engine."""
 
     builds: dict[str, list[Outcome]]
     tables: tuple[Compared, ...]
 
     @property
     def differences(self) -> list[Difference]:
-        """All that is not the same."""
+        """All differences."""
         return [each for table in self.tables for each in table.differences]
 
     @property
     def is_good(self) -> bool:
-        """Whether everything was built, every test passed, and every cell is the same."""
+        """Return whether everything was built, every test passed, and every cell is the same."""
         return not self.differences and all(each.is_good for build in self.builds.values() for each in build)
 
 
@@ -40,7 +40,7 @@ def run(
 ) -> Report:
     """Load and build both at the same time, then compare.
 
-    After all rounds but the last only what follows changes is built, so that it has something to follow. The `last`
+    Every round but the last builds only the marts that follow changes, to give them changes to follow. The `last`
     build is of everything, unless these options of dbt leave something out.
     """
 
@@ -61,7 +61,7 @@ def run(
 
 
 def compare_all(one: Engine, other: Engine) -> list[Compared]:
-    """Compare the raw tables, what lies between at two places, and every mart."""
+    """Compare the raw tables, the models of _BETWEEN, and every mart."""
     raw = [
         compare(f"raw.{name}", table.key, one.rows(f"raw.{name}"), other.rows(f"raw.{name}"), without=[LOAD_SEQ])
         for name, table in TABLES.items()
@@ -71,7 +71,7 @@ def compare_all(one: Engine, other: Engine) -> list[Compared]:
 
 
 def grains(manifest: dict[str, Any]) -> dict[str, list[str]]:
-    """Give the key of every table that is compared beside the raw ones, by its own test of it."""
+    """Return the key of every compared table besides the raw ones, from its own test of the key."""
     nodes = manifest["nodes"]
     tests = [node for node in nodes.values() if (node.get("test_metadata") or {}).get("name") == "unique_grain"]
     keys = {node["attached_node"]: node["test_metadata"]["kwargs"]["columns"] for node in tests}

@@ -1,4 +1,4 @@
-"""Whatever Snowflake gets to run is SQL of Snowflake's, and means the same on DuckDB where DuckDB gets it too."""
+"""Every statement for Snowflake is valid there, and means the same on DuckDB if DuckDB runs it too."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,11 +21,11 @@ from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 pytestmark = pytest.mark.slow
 
 REPOS, PULLS = TABLES["repos"], TABLES["pull_requests"]
-NOT_PARSED = ("PUT ", "REMOVE ")  # sqlglot knows no files
+NOT_PARSED = ("PUT ", "REMOVE ")  # sqlglot cannot parse statements about files
 
 
 class Overheard(SnowflakeWarehouse):
-    """A warehouse that keeps the statements which it sends."""
+    """A warehouse that records its statements."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -38,7 +38,7 @@ class Overheard(SnowflakeWarehouse):
 
 @pytest.fixture(scope="module")
 def sent(snowflake_at: str, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """All that the adapter sends: parts from the lake and from here, a bundle, a column more, a build, its marts."""
+    """All statements of the adapter: parts from the lake and from here, a bundle, a new column, a build, its marts."""
     folder = tmp_path_factory.mktemp("sent")
     (folder / "lake" / "raw").mkdir(parents=True)
     address = on_snowflake.address_of(snowflake_at, "OVERHEARD")

@@ -1,4 +1,4 @@
-"""Both engines make the same of the same objects, and a cell that is not the same is named."""
+"""Both engines produce the same from the same objects, and a cell that differs is named."""
 
 import json
 from collections import Counter
@@ -25,12 +25,12 @@ from millrace.warehouse.reading import Reader
 from millrace.warehouse.snowflake.reader import SnowflakeReader
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
-SEEDED_BY_PEOPLE = {"mart.ai_spend_by_repo_week", "mart.cost_per_merged_pr"}  # which folder is which repository
+SEEDED_BY_PEOPLE = {"mart.ai_spend_by_repo_week", "mart.cost_per_merged_pr"}  # they map folders to repositories
 
 
 @dataclass(frozen=True)
 class Parity:
-    """Two engines after a run, and what came of it."""
+    """Two engines after a run, and its report."""
 
     one: Engine
     other: Engine
@@ -42,7 +42,7 @@ def parity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parity]:
     folder = tmp_path_factory.mktemp("parity")
     extracted = extract_twice(folder, developers=3, days=14, seed=1)
     with engines.on_duckdb(folder) as one, engines.on_the_stand_in(folder) as other:
-        # The models' unit tests run over the stand-in in `make parity`: they are half of the time.
+        # The models' unit tests run over the emulator in `make parity`: they are half of the time.
         yield Parity(one, other, running.run(one, other, extracted, last=("--exclude-resource-type", "unit_test")))
 
 
@@ -80,7 +80,7 @@ def test_the_second_build_follows_changes_by_which_events_left_their_keys(parity
         left = {row["load_seq"] for row in engine.rows("meta.usage_old_keys")}
         assert left
         assert left <= {row["_load_seq"] for row in engine.rows("mart.usage_events")}
-        assert {row["_load_seq"] for row in engine.rows("mart.usage_events")} > left  # what did not change stayed
+        assert {row["_load_seq"] for row in engine.rows("mart.usage_events")} > left  # unchanged rows stayed
 
 
 def test_two_machines_tell_of_an_event_and_the_mart_has_it_once(parity: Parity) -> None:
@@ -124,7 +124,7 @@ def changed(engine: Engine, statement: str) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def readers(parity: Parity) -> Iterator[dict[str, Reader]]:
-    """Readers of what both engines published."""
+    """Readers of the published data of both engines."""
     for engine in (parity.one, parity.other):
         build = engine.warehouse.start_build(1, "parity", None)
         engine.warehouse.publish(engine.warehouse.end_build(build, is_good=True, seconds=1.0, nodes=()))
@@ -176,7 +176,7 @@ def _no_status() -> Status:
 
 
 def _rounded(value: Any) -> Any:
-    """Leave out the last digits of doubles."""
+    """Round doubles, to leave out their last digits."""
     if isinstance(value, dict):
         return {name: _rounded(each) for name, each in value.items()}
     if isinstance(value, list):

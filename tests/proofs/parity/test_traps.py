@@ -1,4 +1,4 @@
-"""What the two engines would answer differently, and the project's own SQL makes them answer alike."""
+"""Queries whose answers would differ between the engines, but for the project's own SQL."""
 
 import hashlib
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Engines:
-    """Both engines, with nothing in them but the raw tables, and what dbt compiled for each."""
+    """Both engines with the raw tables only, and the SQL that dbt compiled for each."""
 
     warehouse: SnowflakeWarehouse
     connection: duckdb.DuckDBPyConnection
@@ -38,7 +38,7 @@ class Engines:
             self.connection.execute(statement)
 
     def ask(self, path: str) -> Rows:
-        """Give the rows of what was compiled, which are the same on both."""
+        """Return the rows of a compiled query, which are the same on both."""
         one = self.connection.execute(self.for_duckdb[path]).fetchall()
         other = self.warehouse.execute(self.for_snowflake[path])
         assert [[type(value) for value in row] for row in one] == [[type(value) for value in row] for row in other]
@@ -46,7 +46,7 @@ class Engines:
         return one
 
     def trap(self, name: str) -> Rows:
-        """Give the rows of one of TRAPS."""
+        """Return the rows of one of TRAPS."""
         return self.ask(f"analyses/{name}.sql")
 
 
@@ -64,7 +64,7 @@ def engines(snowflake_at: str, for_snowflake: Compiled, for_duckdb: Compiled) ->
 
 @pytest.fixture
 def elsewhere(engines: Engines, snowflake_at: str) -> Iterator[Engines]:
-    """Sessions in Los Angeles, where it is still the day before."""
+    """Sessions in Los Angeles, where the day before has not ended."""
     address = on_snowflake.address_of(snowflake_at, "MILLRACE")
     with SnowflakeWarehouse(address, None) as warehouse, engines.connection.cursor() as connection:
         warehouse.execute("ALTER SESSION SET TIMEZONE = 'America/Los_Angeles'")
@@ -95,7 +95,7 @@ def test_a_session_in_another_zone_moves_no_day_and_no_week(engines: Engines, el
 
 
 def test_a_session_whose_week_begins_on_sunday_moves_no_monday(engines: Engines) -> None:
-    engines.warehouse.execute("ALTER SESSION SET WEEK_START = 7")  # the stand-in has no such parameter
+    engines.warehouse.execute("ALTER SESSION SET WEEK_START = 7")  # the emulator has no such parameter
     sunday, *mondays, new_year, unknown = (week for week, _ in engines.trap("week_of"))
     assert (sunday, mondays) == (date(2026, 2, 23), [date(2026, 3, 2)] * 2)
     assert (new_year, unknown) == (date(2026, 12, 28), None)

@@ -1,6 +1,6 @@
-"""Small selects over the project's own macros, each of which one engine would answer otherwise than the other.
+"""Small selects over the project's own macros, which the engines would answer differently without them.
 
-dbt compiles them for both engines; the rows that are expected stand in test_traps.py.
+dbt compiles them for both engines; the expected rows are in test_traps.py.
 """
 
 _TIES = {"even": "1 2 3 10", "odd": "3 1 2", "ties": "2 2 2 5 5", "one": "7", "some": "1 null 3", "none": "null"}
@@ -10,7 +10,7 @@ _LISTS = (("['a', 'b', 'a']",), ("['a', null]",), ("[]",), ("case when 1 = 0 the
 
 
 def _over(columns: str, *rows: tuple[str, ...], then: str) -> str:
-    """Give a query over the CTE `given`, whose rows have numbers in n. No VALUES: Snowflake takes no lists there."""
+    """Return a query over the CTE `given`, whose rows have numbers in n. No VALUES: Snowflake takes no lists there."""
     names = ["n", *columns.split()]
     numbered = [dict(zip(names, (str(n), *row), strict=True)) for n, row in enumerate(rows)]
     selects = ["select " + ", ".join(f"{value} as {name}" for name, value in row.items()) for row in numbered]

@@ -1,4 +1,4 @@
-"""What two machines' collectors would drop of a simulated team's logs: usage events, as Parquet in the lake."""
+"""The drops of two machines' collectors of a simulated team's logs: usage events, as Parquet in the lake."""
 
 import json
 import sqlite3
@@ -29,10 +29,10 @@ Row = dict[str, object]
 
 
 def drop_usage(lake: LocalLake, world: World, name: str, at: datetime) -> None:
-    """Put what the logs of a world say into `drop/usage_events/`, in objects of rows in no order.
+    """Write the events in the logs of a world into `drop/usage_events/`, in objects of rows in random order.
 
-    Later worlds tell the same events again, and more; a second machine, to which logs were copied, tells of some with
-    other counts, and since the second time of an earlier instant in another folder: their keys in the marts change.
+    Later worlds repeat the same events and add more. A second machine, to which logs were copied, reports some with
+    other counts, and from the second time on with an earlier instant in another folder: their mart keys change.
     """
     with tempfile.TemporaryDirectory(prefix="homes-") as folder:
         rows = [row for home in write_homes(world, Path(folder)) for row in _told(home, is_later=name != "first")]
@@ -57,7 +57,7 @@ def _told(home: Home, is_later: bool) -> Iterator[Row]:
 
 
 def _elsewhere(event: UsageEvent, is_moved: bool) -> UsageEvent:
-    """Give the event as a copied log has it: from before its last line, and not of all that is known."""
+    """Return the event of a copied log: without its last line, and with some values unknown."""
     tokens = replace(event.tokens, output_tokens=1, cache_read_tokens=(event.tokens.cache_read_tokens or 0) + 7)
     if event.role == "user":
         tokens = event.tokens

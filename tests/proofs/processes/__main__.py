@@ -27,7 +27,7 @@ def _range(text: str) -> range:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the schedules, and say how many of each operation there were and how they ended; gives the exit code."""
+    """Run the schedules, and print the number of each operation and how they ended; return the exit code."""
     options = parse(arguments)
     seeds = options.seeds if options.replay is None else range(options.replay, options.replay + 1)
     started, lacks = time.monotonic(), lacking()
@@ -41,12 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
             outcomes.append(perform(seed, undisturbed, lacks))
             skipped.update(each.name for each in drawn(seed, lacks)[1])
             tell(outcomes[-1], options.replay is not None)
-    gc.unfreeze()  # so that the libraries find at the end what they made
+    gc.unfreeze()  # so that the libraries find their objects at exit
     return sum_up(outcomes, skipped, time.monotonic() - started)
 
 
 def tell(outcome: Outcome, is_full: bool) -> None:
-    """Print how one ended; what happened in it when that is asked for, or something is wrong."""
+    """Print how one ended, and its steps if requested or if something is wrong."""
     say(str(outcome))
     if is_full or outcome.wrong:
         say("\n".join(f"    {line}" for line in outcome.story))
@@ -55,7 +55,7 @@ def tell(outcome: Outcome, is_full: bool) -> None:
 
 
 def sum_up(outcomes: list[Outcome], skipped: Counter[str], seconds: float) -> int:
-    """Print the counts; gives the exit code."""
+    """Print the counts; return the exit code."""
     done = Counter(name for outcome in outcomes for name in outcome.operations)
     for operation in OPERATIONS:
         left_out = f", skipped {skipped[operation.name]}" if skipped[operation.name] else ""
@@ -69,7 +69,7 @@ def sum_up(outcomes: list[Outcome], skipped: Counter[str], seconds: float) -> in
 
 def say(text: str) -> None:
     """Print a line at once."""
-    print(text, flush=True)  # noqa: T201 the command's answer
+    print(text, flush=True)  # noqa: T201 the command's output
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a machine lets a schedule do to it: mount folders, and start a command with another clock."""
+"""The abilities that a machine gives a schedule: mount folders, and start a command with another clock."""
 
 import shutil
 import subprocess
@@ -9,13 +9,13 @@ from typing import Literal
 
 Ability = Literal["mounts", "faketime"]
 CLOCK = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0", "NO_FAKE_STAT": "1"}
-"""The environment of a command with another clock: how long it waits, and when a file was written, stay true."""
+"""The environment of a command with another clock: its waits and the times of its files stay correct."""
 
 _YEAR = "import datetime; print(datetime.datetime.now(datetime.UTC).year)"
 
 
 def answer(command: Sequence[str]) -> str | None:
-    """Run a command; return what it says, None when it cannot be run or fails."""
+    """Run a command; return its output, or None if it cannot be run or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
@@ -26,7 +26,7 @@ def answer(command: Sequence[str]) -> str | None:
 def lacking(
     which: Callable[[str], str | None] = shutil.which, answers: Callable[[Sequence[str]], str | None] = answer
 ) -> dict[Ability, str]:
-    """Return what cannot be done on this machine, each with the reason."""
+    """Return the abilities that this machine lacks, each with the reason."""
     found: dict[Ability, str] = {}
     absent = [name for name in ("mount", "umount", "unshare") if which(name) is None]
     if absent:

@@ -1,6 +1,6 @@
 """Commands that start warm: each a process of its own, forked from this one, which has imported everything.
 
-They are those that nothing disturbs. What is disturbed starts cold, as a person starts it.
+They are the undisturbed ones. Disturbed commands start cold, as a user starts them.
 """
 
 import gc
@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 
 def warm() -> None:
-    """Import what commands need. This process must have no other thread, now and when they begin.
+    """Import the modules of commands. This process must have no other thread, now and when they begin.
 
-    It parses nothing with dbt: what dbt parses with is a pool of threads, which no forked process would have.
+    It parses nothing with dbt: dbt parses with a pool of threads, which no forked process would have.
     """
 
     import millrace.laptop.rebuild
@@ -60,7 +60,7 @@ class Forked:
 
 
 def _live(command: Sequence[str], environment: Mapping[str, str], said: Path) -> None:
-    """Be a command; never returns."""
+    """Run a command; never returns."""
     import run_all
     from millrace.cli import main as cli
 
@@ -69,7 +69,7 @@ def _live(command: Sequence[str], environment: Mapping[str, str], said: Path) ->
         os.chdir(PROJECT)
         os.environ.clear()
         os.environ.update(environment)
-        tempfile.tempdir = None  # what this process found for itself
+        tempfile.tempdir = None  # cached by this process
         os.dup2(2, 1)
         is_run = command[1].endswith("run_all.py")
         return run_all.main(command[2:]) if is_run else cli.main(command[3:])
@@ -79,7 +79,7 @@ def _live(command: Sequence[str], environment: Mapping[str, str], said: Path) ->
 
 
 def asked(question: Callable[[], T], folder: Path) -> T:
-    """Return what a function gives in a process of its own, so that this one never meets DuckDB."""
+    """Return the result of a function, called in a process of its own: this one never imports DuckDB."""
     answer, err = folder / "answer", folder / "answer-err"
 
     def work() -> int:

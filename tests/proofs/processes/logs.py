@@ -1,4 +1,4 @@
-"""A home with logs of agents that grow, are corrected, rotated, torn and copied; and what they say in truth."""
+"""A home with logs of agents that grow, are corrected, rotated, torn and copied; and their true contents."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ _SECOND = "t1"
 
 @dataclass(frozen=True)
 class Truth:
-    """What a collector that saw everything has: responses of Claude Code with their output, and requests of Cline."""
+    """The events of a collector that saw all logs: responses of Claude Code with their output, requests of Cline."""
 
     responses: frozenset[tuple[str, int]]
     requests: int
 
     def write(self, home: Path) -> None:
-        """Write logs that say it, as one who was never disturbed has them."""
+        """Write logs with these events, as if they had never been disturbed."""
         log, task = _places(home)
         log.write_bytes(b"".join(response(message, output) for message, output in sorted(self.responses)))
         _write_task(task, self.requests)
@@ -29,11 +29,11 @@ class Truth:
 
 @dataclass
 class Logs:
-    """The logs of a home, and what they say in truth.
+    """The logs of a home, and their true contents.
 
-    `is_remembered`: a collector has read them, and keeps what it knows; only then a rotated log is not lost with what
-    was not read of it, and a count may be corrected downwards. `is_new`: the log is another file than the one that was
-    there at first, and who rotates it before anybody has read it takes it away.
+    `is_remembered`: a collector has read them, and keeps its state; only then the unread part of a rotated log is not
+    lost, and a count may be corrected downwards. `is_new`: the log is another file than the first one; to rotate it
+    before a collector has read it would lose it.
     """
 
     home: Path
@@ -50,11 +50,11 @@ class Logs:
 
     @property
     def truth(self) -> Truth:
-        """What they say."""
+        """The true contents."""
         return Truth(frozenset(self.outputs.items()), self.requests)
 
     def change(self, dice: Random) -> str:
-        """Do one of the things that happen to logs."""
+        """Apply one of the changes that happen to logs."""
         kinds = [self._append, self._append, self._correct, self._tear, self._copy]
         kinds += [self._rotate, self._rotate] if self.is_remembered and not self.is_new else []
         done = dice.choice(kinds)(dice)
@@ -68,7 +68,7 @@ class Logs:
         return "logs grow"
 
     def _correct(self, dice: Random) -> str:
-        """Rewrite a log with another count in its middle."""
+        """Rewrite a log with another count in one of its lines."""
         if _CORRECTED not in self.lines or self.copies:
             return self._append(dice)
         self.outputs[_CORRECTED] = dice.choice((5, 9) if self.is_remembered else (9,))
@@ -93,7 +93,7 @@ class Logs:
         return "a log is rotated"
 
     def _tear(self, dice: Random) -> str:
-        """Leave half of a line, as a full disk does, then a good one."""
+        """Write half of a line, as on a full disk, then a good one."""
         with _places(self.home)[0].open("ab") as file:
             file.write(response("torn")[: dice.randrange(10, 60)] + b"\n" * (dice.random() < 0.5))
             file.write(b"\0" * dice.choice((0, 0, 512)))

@@ -9,13 +9,13 @@ _ENOUGH = ("size=1g", "nr_inodes=100k")
 
 
 class Mounts:
-    """What is mounted below a folder; `undo` takes all of it away."""
+    """The mounts below a folder; `undo` removes all of them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
 
     def put_on_disk(self, data: Path) -> None:
-        """Have a data directory on a file system of its own, which is large for now."""
+        """Put a data directory on a file system of its own, which is large for now."""
         if os.path.ismount(data):
             return
         aside = data.with_name("before")
@@ -27,7 +27,7 @@ class Mounts:
         shutil.rmtree(aside)
 
     def limit(self, data: Path, bytes_left: int | None = None, inodes_left: int | None = None) -> None:
-        """Leave so much room on the disk of a data directory; None: enough."""
+        """Leave this much space on the disk of a data directory; None: enough."""
         now = os.statvfs(data)
         options = list(_ENOUGH)
         if bytes_left is not None:
@@ -42,22 +42,22 @@ class Mounts:
         _do("mount", "--bind", str(data), str(data))
 
     def allow_writing(self, data: Path, is_allowed: bool) -> bool:
-        """Let a bound data directory be written or not; return whether that could be: it cannot while one writes."""
+        """Make a bound data directory writable or not; return whether that worked: it fails while a process writes."""
         option = f"remount,bind,{'rw' if is_allowed else 'ro'}"
         return subprocess.run(["mount", "-o", option, str(data)], capture_output=True, check=False).returncode == 0
 
     def unbind(self, data: Path) -> None:
-        """Take the last mount of a data directory away."""
+        """Remove the last mount of a data directory."""
         _do("umount", str(data))
 
     def there(self) -> list[Path]:
-        """Return what is mounted below the folder, the newest first."""
+        """Return the mounts below the folder, the newest first."""
         lines = Path("/proc/self/mounts").read_text().splitlines() if Path("/proc/self/mounts").exists() else []
         paths = [Path(line.split()[1].encode().decode("unicode_escape")) for line in lines]
         return [path for path in reversed(paths) if path.is_relative_to(self._folder)]
 
     def undo(self) -> list[str]:
-        """Take all of it away; return what somebody still used."""
+        """Remove all mounts; return those that were still in use."""
         wrong = []
         for path in self.there():
             if subprocess.run(["umount", str(path)], capture_output=True, check=False).returncode:

@@ -1,4 +1,4 @@
-"""What people do to files: remove them, cut and damage them, put older ones back, copy, move and drop them."""
+"""Users' actions on files: remove them, cut and damage them, restore older ones, copy, move and drop them."""
 
 import shutil
 import subprocess
@@ -21,7 +21,7 @@ def remove(place: Workplace, path: Path, dice: Random) -> str:
 
 
 def cut(place: Workplace, path: Path, dice: Random) -> str:
-    """Cut a file anywhere."""
+    """Cut a file at any place."""
     if not path.exists():
         return f"there is no {path.name}"
     size = int(path.stat().st_size * dice.choice((0.0, dice.random(), 0.99)))
@@ -31,7 +31,7 @@ def cut(place: Workplace, path: Path, dice: Random) -> str:
 
 
 def damage(place: Workplace, path: Path, dice: Random) -> str:
-    """Turn bytes over, at one place or at many."""
+    """Flip bytes, at one place or at many."""
     if not path.exists() or path.stat().st_size < _LEAST_BYTES:
         return f"there is no {path.name}"
     size, times = path.stat().st_size, dice.choice((1, 20, 400))
@@ -46,7 +46,7 @@ def damage(place: Workplace, path: Path, dice: Random) -> str:
 
 
 def put_back(place: Workplace, path: Path, dice: Random) -> str:
-    """Let something happen after a copy of a file was made, and put the copy back."""
+    """Copy a file, let something happen, and restore the copy."""
     if not path.exists():
         return f"there is no {path.name}"
     older = place.folder / "older"
@@ -65,7 +65,7 @@ def on(name: str, change: Callable[[Workplace, Path, Random], str]) -> Callable[
 
 
 def remove_notes(place: Workplace, dice: Random) -> str:
-    """Remove the cursors of the source, or all that builds and runs noted as well."""
+    """Remove the cursors of the source, or also all records of builds and runs."""
     names = dice.choice((("state",), ("state", "build"), ("state", "build", "runs")))
     for name in names:
         shutil.rmtree(place.place.lake / name, ignore_errors=True)
@@ -85,7 +85,7 @@ def empty_an_object(place: Workplace, dice: Random) -> str:
 
 
 def remove_state(place: Workplace, dice: Random) -> str:
-    """Remove what a collector knows, or all of its folder."""
+    """Remove a collector's state, or all of its folder."""
     if dice.random() < 0.5:
         shutil.rmtree(place.place.collector, ignore_errors=True)
         return "the folder of the collectors is removed"
@@ -93,7 +93,7 @@ def remove_state(place: Workplace, dice: Random) -> str:
 
 
 def damage_state(place: Workplace, dice: Random) -> str:
-    """Cut or damage what a collector knows, this one or that of a developer of the simulator."""
+    """Cut or damage a collector's state, this one's or that of a simulated developer."""
     found = sorted(place.place.collector.rglob("state.sqlite"))
     if not found:
         return "there is no state"
@@ -103,7 +103,7 @@ def damage_state(place: Workplace, dice: Random) -> str:
 
 
 def copy_data(place: Workplace, dice: Random) -> str:
-    """Copy the data directory as people do, and go on in the copy."""
+    """Copy the data directory as users do, and continue in the copy."""
     options = dice.choice(("-a", "-r"))
     there = place.data.with_name(f"{place.data.name}-copied")
     if place.data.exists():
@@ -124,7 +124,7 @@ def move_data(place: Workplace, dice: Random) -> str:
 
 
 def change_logs(place: Workplace, dice: Random) -> str:
-    """Let logs change once or twice, perhaps with a collector between."""
+    """Change logs once or twice, perhaps with a collector run in between."""
     done = [place.logs.change(dice)]
     if dice.random() < 0.5:
         if dice.random() < 0.3:
@@ -134,7 +134,7 @@ def change_logs(place: Workplace, dice: Random) -> str:
 
 
 def drop_hostile_file(place: Workplace, dice: Random) -> str:
-    """Drop a file that must not come in."""
+    """Drop a file that must not be loaded."""
     name, content = dice.choice(HOSTILE)
     path = place.place.lake / name
     path.parent.mkdir(parents=True, exist_ok=True)

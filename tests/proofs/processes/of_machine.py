@@ -1,4 +1,4 @@
-"""What happens to the machine while a command works: no room, no right to write, few handles, another clock, a kill."""
+"""Faults of a machine while a command runs: no space, no write permission, few handles, another clock, a kill."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ time.sleep(%f)
 
 
 def _command(place: Workplace, dice: Random) -> str:
-    """Draw a command, and let there be something that it has to do."""
+    """Draw a command, and create work for it."""
     name = dice.choice(_COMMANDS)
     if name == "collect" or dice.random() < 0.2:
         place.logs.change(dice)
@@ -46,7 +46,7 @@ def _command(place: Workplace, dice: Random) -> str:
 
 
 def fill_disk(place: Workplace, dice: Random) -> str:
-    """Let the disk fill up; then there is room again."""
+    """Fill the disk, then free it again."""
     name, room = _command(place, dice), int(dice.choice(_ROOM_BYTES) * dice.uniform(0.7, 1.3))
     place.mounts.put_on_disk(place.data)
     place.mounts.limit(place.data, bytes_left=room)
@@ -56,7 +56,7 @@ def fill_disk(place: Workplace, dice: Random) -> str:
 
 
 def use_up_inodes(place: Workplace, dice: Random) -> str:
-    """Let there be few inodes; then there are enough."""
+    """Leave few inodes, then enough again."""
     name, left = _command(place, dice), dice.choice(_INODES)
     place.mounts.put_on_disk(place.data)
     place.mounts.limit(place.data, inodes_left=left)
@@ -66,7 +66,7 @@ def use_up_inodes(place: Workplace, dice: Random) -> str:
 
 
 def forbid_writing(place: Workplace, dice: Random) -> str:
-    """Let a data directory be read-only, from the beginning of a command or from some moment in it."""
+    """Make a data directory read-only, from the start of a command or from some moment in it."""
     name, after_s = _command(place, dice), dice.choice((0.0, dice.uniform(0.2, 6)))
     place.mounts.bind(place.data)
     is_first = not after_s and place.mounts.allow_writing(place.data, False)
@@ -83,21 +83,21 @@ def forbid_writing(place: Workplace, dice: Random) -> str:
 
 
 def limit_handles(place: Workplace, dice: Random) -> str:
-    """Let a command open few files."""
+    """Limit the files that a command may open."""
     name, most = _command(place, dice), dice.randrange(10, 40)
     _do_with(place, name, resource.RLIMIT_NOFILE, most)
     return f"{most} handles for {name}"
 
 
 def limit_memory(place: Workplace, dice: Random) -> str:
-    """Let a command have little memory: libraries end a process that gets none, or wait for a thread that got none."""
+    """Limit a command's memory: libraries end a process that gets none, or wait for a thread that got none."""
     name, most = _command(place, dice), dice.choice(_MEMORY_MB)
     _do_with(place, name, resource.RLIMIT_AS, most * 1_000_000, _OF_LIBRARIES)
     return f"{most} MB for {name}"
 
 
 def limit_file_size(place: Workplace, dice: Random) -> str:
-    """Let a command write short files only."""
+    """Limit a command to writing short files."""
     name, most = _command(place, dice), dice.choice(_FILE_BYTES)
     _do_with(place, name, resource.RLIMIT_FSIZE, most)
     return f"files of {most:,} bytes for {name}"
@@ -114,17 +114,17 @@ def _do_with(place: Workplace, name: str, kind: int, most: int, also: frozenset[
 
 
 def set_clock_ahead(place: Workplace, dice: Random) -> str:
-    """Let the clock be ahead for a command or two."""
+    """Set the clock ahead for a command or two."""
     return _with_clocks(place, dice, [f"+{dice.choice(_AMOUNTS)}"])
 
 
 def set_clock_behind(place: Workplace, dice: Random) -> str:
-    """Let the clock be behind for a command or two."""
+    """Set the clock behind for a command or two."""
     return _with_clocks(place, dice, [f"-{dice.choice(_AMOUNTS)}"])
 
 
 def let_clock_jump(place: Workplace, dice: Random) -> str:
-    """Let the clock be another one for each of some commands."""
+    """Set another clock for each of some commands."""
     return _with_clocks(place, dice, [f"{dice.choice('+-')}{dice.choice(_AMOUNTS)}" for _ in range(3)])
 
 
@@ -148,7 +148,7 @@ def kill_one(place: Workplace, dice: Random) -> str:
 
 
 def hold_warehouse(place: Workplace, dice: Random) -> str:
-    """Let somebody have the warehouse open for some seconds while a command works."""
+    """Hold the warehouse open in another process for some seconds while a command runs."""
     name, seconds = _command(place, dice), dice.uniform(0.5, 6)
     with _holding(place, seconds):
         place.do(name)
@@ -160,7 +160,7 @@ def _holding(place: Workplace, seconds: float) -> Iterator[None]:
     command = [sys.executable, "-c", _HOLD % seconds, str(place.place.warehouse)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as holder:
         if holder.stdout is not None:
-            holder.stdout.readline()  # it has it, or cannot have it
+            holder.stdout.readline()  # it has opened it, or cannot
         try:
             yield
         finally:

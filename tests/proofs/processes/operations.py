@@ -1,4 +1,4 @@
-"""What a schedule does to the machine and to its data, each by its name, with what it needs for it."""
+"""The operations of a schedule on the machine and on its data, each with its name and the abilities that it needs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tests.proofs.processes.workplace import Workplace
 
 @dataclass(frozen=True)
 class Operation:
-    """One. `may_begin`: it makes sense in an empty data directory; `forgets`: a collector then knows nothing."""
+    """An operation. `may_begin`: it makes sense in an empty data directory; `forgets`: a collector loses its state."""
 
     name: str
     act: Callable[[Workplace, Random], str]

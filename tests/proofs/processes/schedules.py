@@ -1,4 +1,4 @@
-"""Schedules with real processes: something happens, it is undone, a plain run follows, and all rows are compared.
+"""Schedules with real processes: a fault happens, it is undone, a plain run follows, and all rows are compared.
 
 The rule: the marts of the warehouse and of the published copy equal the undisturbed ones, or exit codes and status are
 not green and name a repair, and after that repair they are equal.
@@ -25,7 +25,7 @@ _PARSED = Path("dbt", "partial_parse.msgpack")
 
 @dataclass
 class Outcome:
-    """The outcome of a schedule: its operations, how it ended, what happened in it, and what is wrong."""
+    """The outcome of a schedule: its operations, its end, its steps, and the errors."""
 
     seed: int
     operations: tuple[str, ...]
@@ -38,7 +38,7 @@ class Outcome:
 
 
 class Undisturbed:
-    """Data directories in which nothing ever went wrong: what schedules begin with, and what they are compared to.
+    """Data directories without a fault: the start of schedules, and the result to compare with.
 
     All are made where the schedules work, `place`, so that a log has one path in all of them.
     """
@@ -84,7 +84,7 @@ class Undisturbed:
 
 
 def drawn(seed: int, lacking: Mapping[Ability, str]) -> tuple[list[Operation], list[Operation], bool, random.Random]:
-    """Draw a schedule: what is done, what of it this machine cannot do, whether it begins empty; and the dice."""
+    """Draw a schedule: its operations, those that this machine cannot do, whether it begins empty; and the dice."""
     dice = random.Random(seed)  # noqa: S311 a seeded order is the point
     weights = [each.weight for each in OPERATIONS]
     asked = dice.choices(OPERATIONS, weights, k=2 if dice.random() < _TWO else 1)
@@ -95,7 +95,7 @@ def drawn(seed: int, lacking: Mapping[Ability, str]) -> tuple[list[Operation], l
 
 
 def perform(seed: int, undisturbed: Undisturbed, lacking: Mapping[Ability, str]) -> Outcome:
-    """Run one schedule in the place for it, which is gone afterwards."""
+    """Run one schedule in its place, which is removed afterwards."""
     operations, _, is_empty, dice = drawn(seed, lacking)
     outcome = Outcome(seed, tuple(each.name for each in operations))
     if not operations:
@@ -117,7 +117,7 @@ def perform(seed: int, undisturbed: Undisturbed, lacking: Mapping[Ability, str])
 
 
 def _begin(place: Workplace, undisturbed: Undisturbed, is_empty: bool) -> None:
-    """Begin with nothing but the parsed project, or with what a run and a collector left, who saw these very logs."""
+    """Begin with only the parsed project, or with the results of a run and a collector that read these very logs."""
     if is_empty:
         (place.data / _PARSED).parent.mkdir(parents=True)
         shutil.copy(undisturbed.parsed, place.data / _PARSED)
@@ -127,7 +127,7 @@ def _begin(place: Workplace, undisturbed: Undisturbed, is_empty: bool) -> None:
 
 
 def _judge(place: Workplace, expected: Contents) -> tuple[str, list[str]]:
-    """Run plainly and compare; where that differs and something is named, do it and compare again."""
+    """Run plainly and compare; if that differs and a repair is named, do it and compare again."""
     answer = place.answer()
     place.story.append(f"then {answer}")
     differs = _differs(place, expected)
@@ -163,6 +163,6 @@ def _differs(place: Workplace, expected: Contents) -> list[str]:
 
 
 def _sample(rows: Sequence[object], expected: Sequence[object]) -> str:
-    """Show a row that is too much, and one that is lacking."""
+    """Return the text of a surplus row, and of a missing one."""
     extra, lost = ([row for row in these if row not in those] for these, those in ((rows, expected), (expected, rows)))
     return f"{len(extra)} such as {extra[:1]!s:.300} instead of {len(lost)} such as {lost[:1]!s:.300}"

@@ -1,4 +1,4 @@
-"""Two schedules with real processes, and what decides what a machine lets them do; `make prove-processes` has 200."""
+"""Two schedules with real processes, and how a machine's abilities are detected; `make prove-processes` has 200."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

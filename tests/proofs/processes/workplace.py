@@ -1,4 +1,4 @@
-"""Where a schedule works: a desk whose commands are noted, and what they say of the state and of the repair."""
+"""The place of a schedule: a desk that records its commands, and their reports of the state and of the repair."""
 
 import json
 import re
@@ -29,7 +29,7 @@ _FLAGS = ("--full-refresh", "--force")
 
 @dataclass(frozen=True)
 class Answer:
-    """How a plain run and a plain collect ended, what the status is then, and all that was said."""
+    """How a plain run and a plain collect ended, the status after them, and their whole output."""
 
     codes: tuple[int, ...]
     health: str
@@ -37,7 +37,7 @@ class Answer:
 
     @property
     def is_green(self) -> bool:
-        """Whether a person sees nothing to do."""
+        """Return whether a user sees no next step."""
         return not any(self.codes) and self.health == "live"
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class Answer:
 
 
 class Workplace(Desk):
-    """A desk at which things go wrong; `wrong` is what must never be, whatever happened."""
+    """A desk at which faults happen; `wrong` are errors that no fault may cause."""
 
     def __init__(self, folder: Path, is_remembered: bool) -> None:
         super().__init__(folder)
@@ -58,7 +58,7 @@ class Workplace(Desk):
 
     @property
     def commands(self) -> dict[str, tuple[str, ...]]:
-        """Those of a desk, and more."""
+        """The commands of a desk, and more."""
         known = super().commands
         at = f"--data-dir={self.data}"
         more = {f"{name} --no-build": (*known[name], "--no-build") for name in ("run", "run --full-refresh")}
@@ -72,19 +72,19 @@ class Workplace(Desk):
         return Place(self.data)
 
     def do(self, name: str, clock: str | None = None) -> int:
-        """Do a command to its end, perhaps with another clock; return its exit code."""
+        """Run a command to its end, perhaps with another clock; return its exit code."""
         process = self.start(name, prefix_of(clock))
         self.heed(name, ends(process, self))
         return process.returncode
 
     def do_plainly(self, name: str) -> int:
-        """Do a command that nothing disturbs; return its exit code."""
+        """Run a command without faults; return its exit code."""
         process = Forked(self.commands[name], self.environment, self.folder / "said")
         self.heed(name, ends(process, self))
         return FAILED if process.returncode is None else process.returncode
 
     def heed(self, name: str, wrong: Sequence[str]) -> None:
-        """Note how a command ended."""
+        """Record how a command ended."""
         said = self.said.strip().splitlines()
         tail = [line for line in said if "error" in line.lower() or line.startswith("look:")] or said[-1:]
         seconds, self._since = time.monotonic() - self._since, time.monotonic()
@@ -92,7 +92,7 @@ class Workplace(Desk):
         self.wrong += [f"{name}: {each}" for each in wrong]
 
     def answer(self) -> Answer:
-        """Run and collect as usual, and ask for the status."""
+        """Run and collect as usual, and read the status."""
         codes, said = [], []
         for name in ("run", "collect"):
             codes.append(self.do_plainly(name))
@@ -105,7 +105,7 @@ class Workplace(Desk):
         return Answer(tuple(codes), found.get("health", f"no status: {told[-500:]}"), "\n".join(said))
 
     def repair(self, answer: Answer) -> Iterator[str]:
-        """Do what was named, one thing after the other; yields each."""
+        """Run the named repairs, one after the other; yield each."""
         for folder, name in sorted(set(_STATE.findall(answer.said))):
             Path(folder, name).unlink(missing_ok=True)
             yield f"remove {name}"
@@ -131,11 +131,11 @@ class Workplace(Desk):
             return str(error).splitlines()[0]
 
     def move(self, data: Path) -> None:
-        """Go on in another data directory."""
+        """Continue in another data directory."""
         self.data = data
 
     def copy_from(self, template: Path) -> None:
-        """Have what is in a data directory of before."""
+        """Copy the contents of an earlier data directory."""
         shutil.copytree(template, self.data)
 
 
@@ -149,7 +149,7 @@ def named(said: str) -> list[str]:
 
 
 def prefix_of(clock: str | None) -> tuple[str, ...]:
-    """Return what starts a command with another clock."""
+    """Return the command that starts another one with another clock."""
     if clock is None:
         return ()
     return ("env", *(f"{name}={value}" for name, value in CLOCK.items()), "faketime", "-f", clock)

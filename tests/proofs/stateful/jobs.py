@@ -1,4 +1,4 @@
-"""Build jobs that a test lets go one step at a time: each is a thread that stands still before whatever it asks for."""
+"""Build jobs that a test runs one step at a time: each is a thread that waits before each of its outside calls."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ _STUCK_S = 60.0  # of real time
 
 
 class Died(BaseException):
-    """The process is gone: nothing of it runs any more, no `finally` either."""
+    """The process is gone: none of its code runs any more, no `finally` either."""
 
 
 class Job:
-    """One job on a machine of its own; only while `go` lasts does it move."""
+    """One job on a machine of its own; it runs only during `go`."""
 
     def __init__(self, holder: str, skew_s: int, work: Callable[["Job"], Outcome]) -> None:
         self.holder = holder
@@ -35,14 +35,14 @@ class Job:
         self._goes.acquire()
         try:
             self.outcome = self._work(self)
-        except BaseException as error:  # noqa: BLE001 the test looks at it
+        except BaseException as error:  # noqa: BLE001 the test checks it
             self.error = error
         finally:
             self.is_over = True
             self._stands.release()
 
     def stand(self, at: str) -> None:
-        """Stand still before something until the test lets it go; what a heart does is not stopped."""
+        """Wait before a call until the test releases the job; the heartbeat is not stopped."""
         if threading.current_thread() is not self._thread:
             return
         self.at = at
@@ -53,34 +53,34 @@ class Job:
             raise Died
 
     def go(self) -> None:
-        """Let it go to where it stands next, or to its end."""
+        """Run it to its next wait, or to its end."""
         if not self.is_over:
             self._goes.release()
             assert self._stands.acquire(timeout=_STUCK_S), f"{self.holder} is stuck"
 
     def go_to(self, place: str, most: int) -> None:
-        """Let it go until it stands before something, or is over, or seems not to come there."""
+        """Run it until it waits before `place`, or is over, or has taken `most` more steps."""
         self.go()
         for _ in range(most):
             if self.at != place:
                 self.go()
 
     def die(self) -> None:
-        """Let it end without doing anything more."""
+        """End it without another call."""
         self.is_dead, self.lease = True, None
         self.go()
 
     def beat(self) -> None:
-        """Renew the lease as its heart does, unless it stands in the middle of that."""
+        """Renew the lease as the heartbeat does, unless the job waits during a renewal."""
         if self.lease is not None and not self.lease._lock.locked():
             try:
                 self.lease.renew()
             except LeaseLost:
-                self.lease = None  # a heart that noticed stops
+                self.lease = None  # the heartbeat notices, and stops
 
     @contextmanager
     def beating(self, lease: Lease) -> Iterator[None]:
-        """Be the heartbeat that a Builder is given."""
+        """Act as the heartbeat of a Builder."""
         self.lease = lease
         try:
             yield
@@ -88,7 +88,7 @@ class Job:
             self.lease = None
 
     def around(self, target: object, noting: Callable[[str, Any], None] = lambda name, given: None) -> Any:
-        """Give the same thing, before each call of which the job stands; `noting` is told of what came through."""
+        """Return the same object; the job waits before each call, and `noting` is called after each successful one."""
         return _Standing(target, self, noting)
 
     def join(self) -> None:

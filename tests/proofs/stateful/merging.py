@@ -1,4 +1,4 @@
-"""What a warehouse has to hold, in plain Python: of each key the greatest version, and a ledger that adds up.
+"""The expected contents of a warehouse, in plain Python: the greatest version of each key, and a ledger that adds up.
 
 `docs/lake.md`, "How rows merge": of two versions the greater wins, in the order of `_extracted_at`, the table's own
 time, the content (as text, column by column in the order of their names), and at last `_run_id`; NULL is lowest.
@@ -22,7 +22,7 @@ Order = tuple[object, ...]
 
 @dataclass(frozen=True)
 class Version:
-    """One version of one row; `content` is all but key and stamps, without what is NULL."""
+    """One version of one row; `content` is everything but key and stamps, without NULL values."""
 
     key: Key
     content: tuple[tuple[str, object], ...]
@@ -31,7 +31,7 @@ class Version:
 
     @classmethod
     def of(cls, row: Row, extracted_at: datetime, run_id: str | None) -> "Version":
-        """Read a file's row; the stamps that it lacks are those of its object."""
+        """Parse a file's row; missing stamps are those of its object."""
         held = {name: value for name, value in row.items() if value is not None}
         at, run = held.pop("_extracted_at", extracted_at), held.pop("_run_id", run_id)
         assert isinstance(at, datetime)
@@ -41,7 +41,7 @@ class Version:
 
     @property
     def order(self) -> Order:
-        """Give what two versions of one key are compared by."""
+        """Return the values by which two versions of one key are compared."""
         newest = dict(self.content).get(TABLE.newest or "")
         text = "".join(f"{name.lower()}:{json.dumps(str(value))}," for name, value in self.content)
         return self.extracted_at, newest is not None, newest or 0, text, self.run_id or ""
@@ -55,7 +55,7 @@ class Model:
     ledger: dict[ObjectVersion, LedgerEntry] = field(default_factory=dict)
 
     def merge(self, versions: Iterable[Version], load_seq: int) -> Counter[str]:
-        """Bring versions in; gives how many had which fate."""
+        """Merge versions; return the number of rows by row action."""
         came, fates = list(versions), Counter[str]()
         greatest: dict[Key, Version] = {}
         for version in came:
@@ -80,7 +80,7 @@ class Model:
         return "superseded"
 
     def table(self) -> list[Row]:
-        """Give the rows as the warehouse has them, without what is NULL, in the order of `listed`."""
+        """Return the rows of the warehouse, without NULL values, in the order of `listed`."""
         return listed(
             dict(zip(TABLE.key, key, strict=True))
             | dict(version.content)
@@ -90,13 +90,13 @@ class Model:
 
 
 def listed(rows: Iterable[Row]) -> list[Row]:
-    """Put rows in order, without what is NULL."""
+    """Return the rows in order, without NULL values."""
     told = [{name: value for name, value in sorted(row.items()) if value is not None} for row in rows]
     return sorted(told, key=repr)
 
 
 def fates_of(*entries: LedgerEntry) -> Counter[str]:
-    """Add up what the ledger says of some objects."""
+    """Add up the counts in the ledger of some objects."""
     fates = Counter[str]()
     for entry in entries:
         for fate in ("inserted", "updated", "unchanged", "superseded"):

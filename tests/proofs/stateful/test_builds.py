@@ -1,4 +1,4 @@
-"""However jobs, requests, clocks and deaths meet: tokens only grow, readers never go back, requests are built."""
+"""In any order of jobs, requests, clocks and deaths: tokens only grow, readers never go back, requests are built."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ FREE: dict[str, Any] = {"token": 0, "holder": "", "expires_at": None}
 
 @dataclass(frozen=True)
 class Begun:
-    """How a job begins: on a clock that is this much ahead, with what will become of its builds (then: good)."""
+    """How a job begins: with this clock skew, and with these results of its builds (after them: good)."""
 
     skew_s: int = 0
     results: tuple[str, ...] = ()
@@ -77,12 +77,12 @@ JOBS = st.integers(0, MOST_JOBS - 1)
 
 
 class BuildWarehouse(Warehouse, BuildLog, Publisher, Protocol):
-    """All that a warehouse is."""
+    """The three parts of a warehouse that builds use."""
 
 
 @dataclass
 class Ground:
-    """What jobs share: a warehouse, and buckets by number, each of which is empty at first."""
+    """The shared parts of jobs: a warehouse, and numbered buckets, each of which is empty at first."""
 
     warehouse: BuildWarehouse
     bucket: Callable[[int], Lake]
@@ -98,9 +98,9 @@ def open_local(folder: Path, clock: Callable[[], datetime]) -> Ground:
 
 
 class BuildsMachine(RuleBasedStateMachine):
-    """Up to three jobs at a time, each let go step by step. The model: what was requested, and who noted what.
+    """Up to three jobs at a time, each run step by step. The model: the requests, and the token of each record.
 
-    While it is calm, every heart beats as time passes.
+    While it is calm, every heartbeat renews as time passes.
     """
 
     def __init__(self, open_ground: Open) -> None:
@@ -112,20 +112,20 @@ class BuildsMachine(RuleBasedStateMachine):
         self.lake = self.ground.bucket(next(self.numbers))
         self.jobs: list[Job] = []
         self.requested: int | None = None
-        self.notes: list[int] = []  # the token of everything that was noted or published, in that order
+        self.notes: list[int] = []  # the token of every record or publication, in that order
         self.published_build: BuildRow | None = None
         self.lease = FREE
         self.lease_at = T0
         self.is_promised = self.is_calm = False
 
-    # What jobs do
+    # Steps of jobs
 
     def begin_job(self, begun: Begun) -> Job:
         def work(job: Job) -> Outcome:
             return builds.run(self.builder(job, list(begun.results)), begun.retry)
 
         job = Job(f"holder-{next(self.numbers)}", begun.skew_s, work)
-        self.is_promised = not any(each.is_failing for each in self.alive)  # who failed does not look again
+        self.is_promised = not any(each.is_failing for each in self.alive)  # a failed job does not check again
         self.jobs.append(job)
         return job
 
@@ -156,13 +156,13 @@ class BuildsMachine(RuleBasedStateMachine):
         )
 
     def publish(self, build: BuildRow) -> None:
-        """Be the Publisher: the warehouse, of which it need not be asked each time what it last published."""
+        """Act as the Publisher: publish in the warehouse, and remember the last publication."""
         self.ground.warehouse.publish(build)
         assert self.published_build is None or build.number >= self.published_build.number
         self.published_build = build
 
     def published(self) -> BuildRow | None:
-        """Be the Publisher; that this is so is looked at in the end."""
+        """Act as the Publisher without the warehouse; the end of the test compares the two."""
         return self.published_build
 
     def noted(self, name: str, given: Any) -> None:
@@ -170,7 +170,7 @@ class BuildsMachine(RuleBasedStateMachine):
             self.notes.append(given if name == "start_build" else given.token)
 
     def written(self, job: Job, name: str, given: Any) -> None:
-        """A lease is taken from nobody who was heard of within its life, unless by a clock that is ahead."""
+        """Check that a lease is taken only from a holder silent for its whole life, unless by a clock that is ahead."""
         if (name, given) == ("write", str(LeaseKey())):
             before, self.lease = self.lease, self.held()
             if before["expires_at"] and before["holder"] != job.holder:
@@ -184,7 +184,7 @@ class BuildsMachine(RuleBasedStateMachine):
     def alive(self) -> list[Job]:
         return [job for job in self.jobs if not job.is_over]
 
-    # What happens to them
+    # Events of jobs
 
     @initialize(is_calm=st.booleans())
     def set_out(self, is_calm: bool) -> None:
@@ -231,7 +231,7 @@ class BuildsMachine(RuleBasedStateMachine):
         for job in self.jobs if self.is_calm else ():
             job.beat()
 
-    # What always holds
+    # Invariants
 
     @invariant()
     def nothing_is_noted_under_a_smaller_token_than_before(self) -> None:
@@ -268,7 +268,7 @@ class BuildsMachine(RuleBasedStateMachine):
             return FREE
         return fields
 
-    # How it ends
+    # The end
 
     def teardown(self) -> None:
         try:
@@ -291,7 +291,7 @@ class BuildsMachine(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def finish(self) -> None:
-        """Let all jobs go in turn, with beating hearts, until they are over."""
+        """Run all jobs in turn, with heartbeats, until they are over."""
         rounds = 0
         while self.alive:
             for job in self.alive:

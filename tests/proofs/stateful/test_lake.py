@@ -1,4 +1,4 @@
-"""Any sequence of calls leaves a lake as a plain list of versions would be, whichever process makes them."""
+"""After any sequence of calls a lake equals a plain list of versions, whichever process makes the calls."""
 
 import base64
 import shutil
@@ -31,7 +31,7 @@ def bucket_in_a_folder(folder: Path) -> Bucket:
 
 
 class LakeMachine(RuleBasedStateMachine):
-    """Two processes use one bucket. The model: of each name its versions, the newest last."""
+    """Two processes use one bucket. The model: the versions of each name, the newest last."""
 
     def __init__(self, bucket_in: BucketIn) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class LakeMachine(RuleBasedStateMachine):
         return self.versions[name][-1][0].version.generation if name in self.versions else 0
 
     def generation(self, name: str, age: int) -> int:
-        """Give the generation of the newest version (0), of the one before it …; of what never was, 7."""
+        """Return the generation of the newest version (0), of the one before it …; of one that never was, 7."""
         held = self.versions.get(name, [])
         return held[-1 - age][0].version.generation if age < len(held) else 7
 

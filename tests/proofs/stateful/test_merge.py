@@ -1,4 +1,4 @@
-"""Any sequence of loads leaves in the warehouse what `merging.Model` says, whatever is repeated, late or broken."""
+"""After any sequence of loads the warehouse equals `merging.Model`, with repeated, late or broken loads."""
 
 import shutil
 import tempfile
@@ -51,7 +51,7 @@ class Interrupted(Exception):
 
 @dataclass
 class Opened:
-    """A warehouse and what a test must be able to see of it: every row of the raw table, with all columns."""
+    """A warehouse, and its contents for a test: every row of the raw table, with all columns."""
 
     warehouse: Warehouse
     rows: Callable[[], list[Row]]

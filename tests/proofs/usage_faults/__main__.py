@@ -1,4 +1,4 @@
-"""Run many schedules, replay one, or let mutants of the road of usage try to survive them: see --help."""
+"""Run many schedules, replay one, or let mutants of the usage pipeline try to survive them: see --help."""
 
 import argparse
 import sys
@@ -74,7 +74,7 @@ def hunt_mutants(seeds: range, template: Template) -> int:
 
 def say(text: str) -> None:
     """Print a line at once."""
-    print(text, flush=True)  # noqa: T201 the command's answer
+    print(text, flush=True)  # noqa: T201 the command's output
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def _folder() -> Iterator[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what was asked for; gives the exit code."""
+    """Run the selected command; return the exit code."""
     options = parse(arguments)
     with _folder() as folder:
         template = make_template(folder)

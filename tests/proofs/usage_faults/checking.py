@@ -1,4 +1,4 @@
-"""What has to hold: at every look the marts are what the loads up to their watermark say, and in the end the logs."""
+"""The rules: at every check the marts equal the loads up to their watermark, and in the end the logs."""
 
 import io
 from collections import Counter
@@ -33,7 +33,7 @@ _OF_EVENTS = "select sum(total_tokens), sum(cost_usd), count(*) from mart.usage_
 
 
 class Violation(AssertionError):
-    """Something does not hold; `rule` names it."""
+    """A rule is broken; `rule` names it."""
 
     def __init__(self, rule: str, message: str) -> None:
         super().__init__(f"{rule}: {message}")
@@ -45,7 +45,7 @@ def key_of(row: Row) -> Key:
 
 
 def read_rows(content: bytes) -> list[Row]:
-    """Give the rows of a file, with instants as the warehouse has them."""
+    """Return the rows of a file, with instants as the warehouse stores them."""
     rows: list[Row] = pq.read_table(io.BytesIO(content)).to_pylist()
     for row in rows:
         row |= {name: value.replace(tzinfo=None) for name, value in row.items() if isinstance(value, datetime)}
@@ -53,7 +53,7 @@ def read_rows(content: bytes) -> list[Row]:
 
 
 def expected_marts(rows: Rows) -> Marts:
-    """Give what the marts are of such raw rows: the truth in plain Python."""
+    """Return the expected marts of raw rows: the truth in plain Python."""
     raw = Raw()
     raw.rows = rows
     return raw.marts(PRICES)
@@ -61,7 +61,7 @@ def expected_marts(rows: Rows) -> Marts:
 
 @dataclass
 class Loaded:
-    """What the warehouse should have, by its ledger: of each key the row with the latest stamp, after each load."""
+    """The expected rows of the warehouse, by its ledger: the row with the latest stamp of each key, after each load."""
 
     contents: dict[ObjectVersion, bytes]
     rows: Rows = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Loaded:
     changed: int = -1
 
     def follow(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Take in what the ledger says was loaded since."""
+        """Take in the loads that the ledger has recorded since."""
         loads = connection.execute(_LOADS).fetchall()
         twice = [version for version, n in Counter(tuple(load[:3]) for load in loads).items() if n > 1]
         if twice:
@@ -85,7 +85,7 @@ class Loaded:
                 self.changed = max(self.changed, load_seq) if n_changed else self.changed
 
     def at(self, watermark: int) -> tuple[int, Marts]:
-        """Give what the marts should be at a watermark, and the load up to which that is."""
+        """Return the last load up to a watermark, and the expected marts after it."""
         load_seq, rows = max((one for one in self.after if one[0] <= watermark), key=lambda one: one[0])
         if load_seq not in self.expected:
             self.expected[load_seq] = expected_marts(rows)
@@ -100,7 +100,7 @@ class Loaded:
 
 
 def look(database: Path, loaded: Loaded, is_current: bool = False) -> Marts:
-    """Look at what is committed. `is_current`: a refresh has just ended, so nothing that is loaded may be missing."""
+    """Check the committed marts. `is_current`: a refresh has just ended, so no loaded row may be missing."""
     with duckdb.connect(str(database)) as connection:
         loaded.follow(connection)
         raw = _raw_rows(connection)
@@ -126,14 +126,14 @@ def compare(rule: str, marts: Marts, expected: Marts) -> None:
 
 
 def compare_rows(rule: str, database: Path, expected: Sequence[Row]) -> None:
-    """Compare the raw rows of some collectors with what they should be."""
+    """Compare the raw rows of some collectors with the expected ones."""
     collectors = {row["collector_id"] for row in expected}
     raw = {key: row for key, row in raw_rows(database).items() if key[-1] in collectors}
     _same(rule, raw, _told(expected))
 
 
 def raw_rows(database: Path) -> Rows:
-    """Give the raw rows by their keys."""
+    """Return the raw rows by their keys."""
     with duckdb.connect(str(database)) as connection:
         return _raw_rows(connection)
 
@@ -155,7 +155,7 @@ def _look_at_sums(connection: duckdb.DuckDBPyConnection) -> None:
     for mart in USAGE_MARTS:
         if mart == "usage_events":
             continue
-        only = "where role = 'assistant'" if mart == "usage_model_day" else ""  # which holds the responses
+        only = "where role = 'assistant'" if mart == "usage_model_day" else ""  # it holds the responses
         events = _sums(connection, _OF_EVENTS.format(only))
         sums = _sums(connection, _SUMS.format(mart))
         if sums != events:

@@ -1,6 +1,6 @@
-"""Where a process may stop: between any two of its file operations, SQLite statements, calls of the lake, statements.
+"""The places where a process may stop: between file operations, SQLite and warehouse statements, calls of the lake.
 
-A process that has stopped does nothing more: whatever it still tries, say to tidy up, raises again.
+A stopped process has no more effect: every further call, such as a clean-up, raises again.
 """
 
 import errno
@@ -22,7 +22,7 @@ _WRITES = ("INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT")
 
 @dataclass
 class Gate:
-    """Counts the boundaries that a step crosses, and stops its process at the one that the schedule says."""
+    """Counts the boundaries that a step crosses, and stops its process at the one that the schedule chooses."""
 
     stop_at: int = 0
     crossed: int = 0
@@ -34,16 +34,16 @@ class Gate:
     stopped: Counter[str] = field(default_factory=Counter)
 
     def begin(self, stop_at: int, lake_fails: str = "") -> None:
-        """Begin a step; it stops at its boundary `stop_at` (0: never). `lake_fails`: 'before' or 'after' it acts."""
+        """Begin a step; it stops at its boundary `stop_at` (0: never). `lake_fails`: 'before' or 'after' the effect."""
         self.stop_at, self.crossed, self.is_gone, self.where = stop_at, 0, False, ""
         self.lake_fails = lake_fails
 
     def end(self) -> None:
-        """End the step: what follows is the schedule's own doing."""
+        """End the step: the schedule itself makes the calls after it."""
         self.begin(0)
 
     def cross(self, name: str) -> None:
-        """Stand at a boundary."""
+        """Cross a boundary."""
         self.live()
         if self.is_elsewhere:
             return
@@ -60,14 +60,14 @@ class Gate:
             raise Crashed(self.where)
 
     def around(self, name: str, act: Callable[[], T]) -> T:
-        """Do something that has a boundary before it and one after it."""
+        """Call `act` with a boundary before it and one after it."""
         self.cross(f"before {name}")
         result = act()
         self.cross(f"after {name}")
         return result
 
     def call(self, name: str, act: Callable[[], T]) -> T:
-        """Do a call of the lake, which may fail before it took effect, or after that."""
+        """Call the lake; the call may fail before or after it takes effect."""
         if self.lake_fails == "before":
             raise OSError(errno.ECONNREFUSED, f"{name}: nobody answers")
         result = self.around(name, lambda: self._within_the_lake(act))
@@ -76,7 +76,7 @@ class Gate:
         return result
 
     def _within_the_lake(self, act: Callable[[], T]) -> T:
-        """Do what the lake does by itself: it goes on when its caller has stopped."""
+        """Run the lake's own work, which continues when its caller has stopped."""
         self.is_elsewhere = True
         try:
             return act()
@@ -84,12 +84,12 @@ class Gate:
             self.is_elsewhere = False
 
     def statement(self, name: str) -> None:
-        """Stand before a statement of the warehouse."""
+        """Pass a statement of the warehouse."""
         self.cross(f"before {name}")
 
 
 class GatedSqlite:
-    """The connection of a collector's store. What it did not commit is undone when it is closed."""
+    """The connection of a collector's store. Uncommitted changes are undone when it is closed."""
 
     def __init__(self, inner: sqlite3.Connection, gate: Gate) -> None:
         self._inner, self._gate = inner, gate
@@ -120,7 +120,7 @@ class GatedSqlite:
 
 @contextmanager
 def gated_files(gate: Gate) -> Iterator[None]:
-    """Put a boundary around each operation by which files change."""
+    """Put a boundary around each operation that changes files."""
     unlink, replace, open_, fsync = Path.unlink, Path.replace, Path.open, os.fsync
 
     def gated_unlink(path: Path, missing_ok: bool = False) -> None:
@@ -135,7 +135,7 @@ def gated_files(gate: Gate) -> Iterator[None]:
         gate.cross("before file:write")
         file = open_(path, mode, *arguments, **named)
         try:
-            gate.cross("amid file:write")  # the file is there, and has no content yet
+            gate.cross("amid file:write")  # the file exists, without content so far
         except Crashed:
             file.close()
             raise

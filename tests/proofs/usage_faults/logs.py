@@ -1,4 +1,4 @@
-"""Logs on a machine, and what may happen to them: they grow within a line, are cut, renamed, copied, written anew."""
+"""Logs on a machine, and what may happen to them: they grow within a line, are cut, renamed, copied, rewritten."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _FIRST_NS = 1_760_000_000_000_000_000
 
 
 class Mtimes:
-    """Give each write an instant of its own, so that none is missed by how fast a schedule runs."""
+    """Gives each write an instant of its own, so that none is missed because a schedule runs fast."""
 
     def __init__(self) -> None:
         self._ticks = count(_FIRST_NS, 1_000_000)
@@ -33,7 +33,7 @@ class Mtimes:
 
 @dataclass
 class Log(ABC):
-    """One log. `agent` names its reader, `session` what its path says."""
+    """One log. `agent` names its reader, `session` is the one in its path."""
 
     path: Path
     agent: str
@@ -41,11 +41,11 @@ class Log(ABC):
 
     @abstractmethod
     def grow(self, dice: Random, is_gentle: bool) -> str:
-        """Add something; with `is_gentle` nothing of what is there is lost. Says what it did."""
+        """Add something; with `is_gentle` no existing content is lost. Return the name of the change."""
 
     @abstractmethod
     def destroy(self, dice: Random) -> str:
-        """Take away something of what is there."""
+        """Remove a part of the contents."""
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Lines(Log):
         return f"{self.path.name}: {what} to {self.size} bytes"
 
     def rewrite(self, dice: Random) -> str:
-        """Write the file anew, with a line in its middle that was to come later or another number in its last."""
+        """Rewrite the file, with a later line in its middle or another number in its last line."""
         count = self._written()
         if not self.path.exists() or count < 2:
             return "nothing is there"
@@ -121,7 +121,7 @@ class Lines(Log):
         return f"{self.path.name} is written anew with {what}: {self.size} bytes"
 
     def tear(self, dice: Random) -> str:
-        """Let the writer die within a line, or the power fail: what comes next is glued to it."""
+        """Write a part of a line, as a writer that dies or loses power: the next line is appended to it."""
         count = self._written()
         ends = len(b"".join(self.lines[:count]))
         if not self.path.exists() or count >= len(self.lines) - 1:
@@ -137,7 +137,7 @@ class Lines(Log):
         return f"{self.path.name} is torn at {self.size} bytes"
 
     def _written(self) -> int:
-        """Return how many lines are in the file as a whole."""
+        """Return the number of complete lines in the file."""
         size = 0
         for number, line in enumerate(self.lines):
             size += len(line)
@@ -157,7 +157,7 @@ class Lines(Log):
         return f"{self.path.name} is copied to {other.name}", self.copied(other)
 
     def copied(self, to: Path) -> "Lines":
-        """Give a copy of the file."""
+        """Return a copy of the log, whose file is also copied."""
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(self.path, to)
         self.mtimes.touch(to)
@@ -165,7 +165,7 @@ class Lines(Log):
 
 
 def _corrected(dice: Random, line: bytes) -> bytes:
-    """Give a line of the same length with another digit in its count of output tokens."""
+    """Return a line of the same length with another digit in its count of output tokens."""
     match = re.search(rb'"output_tokens": ?(\d)', line)
     if match is None:
         return line
@@ -174,7 +174,7 @@ def _corrected(dice: Random, line: bytes) -> bytes:
 
 @dataclass
 class Document(Log):
-    """A task of Cline, written anew each time."""
+    """A task of Cline, rewritten each time."""
 
     elements: list[Line] = field(default_factory=list)
 
@@ -197,7 +197,7 @@ class Document(Log):
         return self._write(dice)
 
     def twin(self, dice: Random, folder: Path) -> "tuple[str, Document]":
-        """Let another editor keep the same task, which goes on in both."""
+        """Copy the task to another editor, and continue it in both."""
         path = folder / self.path.parent.name / self.path.name
         other = Document(path, self.agent, self.mtimes, deepcopy(self.elements))
         return f"another editor has {other.grow(dice, is_gentle=True)}", other
@@ -240,7 +240,7 @@ class Database(Log):
         if dice.random() < 0.5:
             with closing(cursor_database(self.path)) as connection:
                 connection.execute(f"delete from cursorDiskKV where rowid % 2 = {dice.randrange(2)}")  # noqa: S608
-                connection.execute("vacuum")  # numbers the rows anew
+                connection.execute("vacuum")  # renumbers the rows
             self.mtimes.touch(self.path)
             return "cursor: some rows are deleted, and the others compacted"
         self.path.unlink()

@@ -29,7 +29,7 @@ _NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 
 
 class SeenCollector(Collector):
-    """A collector of which is noted what it should have seen, as soon as a tick has ended."""
+    """A collector that records the logs which it should have read, as soon as a tick has ended."""
 
     machine: "Machine"
 
@@ -57,7 +57,7 @@ class Process:
 
 @dataclass
 class Machine:
-    """One machine. `lost` are collectors whose state is gone: only what they sent is known of them."""
+    """One machine. `lost` are collectors whose state is gone: only the rows that they sent are known."""
 
     folder: Path
     user_id: str | None
@@ -72,7 +72,7 @@ class Machine:
     lost: list[str] = field(default_factory=list)
     process: Process | None = None
     at_birth: list[Row] = field(default_factory=list)
-    """What the state knew of which this machine was begun as a copy: whoever was copied tells it."""
+    """The rows in the state from which this machine was copied: the original reports them."""
 
     @property
     def home(self) -> Path:
@@ -80,7 +80,7 @@ class Machine:
 
     @property
     def other_tasks(self) -> Path:
-        """Where another editor keeps its tasks of Cline."""
+        """The folder in which another editor keeps its tasks of Cline."""
         return self.home / _SERVER
 
     @property
@@ -92,7 +92,7 @@ class Machine:
         return self.state / "spool"
 
     def running(self) -> Process:
-        """Give the collector; one starts when none runs."""
+        """Return the running collector, started if necessary."""
         if self.process is None:
             self.state.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self.state / "state.sqlite", isolation_level=None)
@@ -117,13 +117,13 @@ class Machine:
         return self.process
 
     def stop(self) -> None:
-        """End the collector, whatever it was doing; what is not committed is undone."""
+        """End the collector, whatever it was doing; uncommitted changes are undone."""
         if self.process is not None:
             self.process.connection.close()
             self.process = None
 
     def lose_state(self) -> None:
-        """Delete the state, with what waits to be sent; the next collector is another one, and knows nothing."""
+        """Delete the state, with its unsent rows; the next collector is another one, and starts without state."""
         self.stop()
         if self.state.exists():
             shutil.rmtree(self.state)
@@ -148,11 +148,11 @@ class Machine:
         return clone
 
     def has_to_send(self, row: Row, sent: checking.Rows) -> bool:
-        """Return whether this machine's own row has to be in the warehouse: a clone need not tell what it copied."""
+        """Return whether this machine's own row must be in the warehouse: a clone need not send the copied rows."""
         return row not in self.at_birth or checking.key_of(row) in sent
 
     def rows(self) -> list[Row]:
-        """Give what the warehouse should have of the collector that there is."""
+        """Return the expected rows of the current collector in the warehouse."""
         if self.collector_id is None:
             return []
         return self.memory.rows(self.collector_id, self.user_id, self.privacy)
@@ -163,7 +163,7 @@ class Machine:
 
 
 def make_machines(dice: Random, folder: Path, gate: Gate) -> list[Machine]:
-    """Give two or three machines, with half of their logs begun."""
+    """Return two or three machines, with half of their logs begun."""
     mtimes = Mtimes()
     users = ["ann@example.com", dice.choice(("ann@example.com", "bob@example.com")), None]
     limits = Limits(chunk_bytes=dice.choice((300, 700, 100_000)), batch_rows=dice.choice((1, 2, 5, 1000)))

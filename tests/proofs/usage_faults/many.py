@@ -11,7 +11,7 @@ from tests.proofs.usage_faults.template import Template, read_template
 
 
 def run_seeds(seeds: range, jobs: int, folder: Path) -> Iterator[Outcome]:
-    """Run many on the template in a folder; gives them in their order."""
+    """Run many on the template in a folder; yield the outcomes in their order."""
     run = partial(run_seed, folder=folder)
     if jobs == 1:
         yield from map(run, seeds)

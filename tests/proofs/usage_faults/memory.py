@@ -1,4 +1,4 @@
-"""What a collector should know: all that its machine's logs said at the moments when it looked, in plain Python."""
+"""The expected state of a collector: all events in its machine's logs whenever it read them, in plain Python."""
 
 import json
 import sqlite3
@@ -24,7 +24,7 @@ Signature = tuple[object, ...]
 
 @dataclass
 class Source:
-    """One log as a collector knows it: by its file, and by what was read of it."""
+    """One log in a collector's state: its file, and the content that was read."""
 
     number: int
     path: Path
@@ -34,7 +34,7 @@ class Source:
 
 @dataclass
 class Memory:
-    """Told events by their source, each with the epoch in which it was read."""
+    """Reported events by their source, each with the epoch in which it was read."""
 
     epoch: int = 1
     told: dict[tuple[int, EventKey], tuple[int, UsageEvent]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Memory:
     read: dict[Path, Signature] = field(default_factory=dict)
     last_rows: dict[Path, tuple[int, str]] = field(default_factory=dict)
     uncertain: set[Path] = field(default_factory=set)
-    """Logs of which a stopped collector may have kept something that none has looked at since."""
+    """Logs of which a stopped collector may have stored a part, and which no collector has read since."""
 
     def look(self, logs: Iterable[Log]) -> None:
         """Read logs as they are now, each from its start to its end."""
@@ -62,7 +62,7 @@ class Memory:
             self.uncertain.discard(log.path)
 
     def _goes_on(self, path: Path) -> bool:
-        """Note the last row of a database; gives whether the one noted before is there still, or was replaced."""
+        """Record the last row of a database; return whether the recorded one still exists, or was replaced."""
         with closing(sqlite3.connect(path)) as connection:
             rows = dict(connection.execute("select rowid, key || '=' || value from cursorDiskKV").fetchall())
         last, row = self.last_rows.get(path, (0, ""))
@@ -71,7 +71,7 @@ class Memory:
         return newest >= last and rows.get(last, row) == row
 
     def _follow(self, log: Log) -> None:
-        """Find the source that this file was under another path."""
+        """Find the source of this file under another path."""
         inode, content = log.path.stat().st_ino, log.path.read_bytes()
         for source in self.sources:
             is_there = source.path.exists() and source.path.stat().st_ino == inode
@@ -91,17 +91,17 @@ class Memory:
         return source.number
 
     def doubt(self, logs: Iterable[Log]) -> None:
-        """Note what a collector that was stopped may have read."""
+        """Record the logs that a stopped collector may have read."""
         self.uncertain |= {
             log.path for log in logs if log.path.exists() and self.read.get(log.path) != self._signature(log.path)
         }
 
     def copied(self) -> "Memory":
-        """Return what a copy of the collector knows; the copies of the logs lie elsewhere, and are others to it."""
+        """Return the memory of a copied collector; the copies of the logs have other paths, and are new to it."""
         return replace(deepcopy(self), read={})
 
     def rows(self, collector_id: str, user_id: str | None, privacy: Privacy) -> list[Row]:
-        """Give what the warehouse should have of this collector."""
+        """Return the expected rows of this collector in the warehouse."""
         told: dict[EventKey, list[tuple[int, UsageEvent]]] = {}
         for (_, key), one in self.told.items():
             told.setdefault(key, []).append(one)
@@ -122,7 +122,7 @@ def _events(log: Log) -> Iterable[UsageEvent]:
     name = log.path.parent.name if AGENTS[log.agent].is_document else log.path.stem
     rest = content[content.rfind(b"\n") + 1 :]
     if log.agent in ("claude", "codex") and rest and closed_by(AGENTS[log.agent], rest, LogState(name)):
-        content += b"\n"  # the clock of these machines says that nothing was written for long
+        content += b"\n"  # by the clock of these machines, the last write was long ago
     return AGENTS[log.agent].read(content, LogState(name)).events
 
 
@@ -133,7 +133,7 @@ def _rows_of(path: Path) -> bytes:
 
 
 def _row(event: UsageEvent, collector_id: str, user_id: str | None, privacy: Privacy) -> Row:
-    """Give the columns of raw.usage_events, apart from those of a load."""
+    """Return the columns of raw.usage_events, apart from those of a load."""
     said = event.to_json()
     cost = said.pop("cost_usd")
     return said | {

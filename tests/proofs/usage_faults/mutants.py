@@ -1,4 +1,4 @@
-"""The road of usage with one of its guards removed, one at a time: some schedule has to notice each of them."""
+"""The usage pipeline with one of its guards removed, one at a time: some schedule has to notice each of them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -28,7 +28,7 @@ from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 @contextmanager
 def _without(mart: str, kind: type[exp.Expr], table: str) -> Iterator[None]:
-    """Leave out what a mart's script does to a table."""
+    """Leave out the statements of a mart's script on a table."""
 
     def is_left_out(name: str, statement: str) -> bool:
         return name.split()[0] == mart and _does(statement, kind) and _written(statement) == table
@@ -53,7 +53,7 @@ def _does(statement: str, kind: type[exp.Expr]) -> bool:
 
 
 def _written(statement: str) -> str:
-    """Give the table that a statement changes: the first that it names."""
+    """Return the table that a statement changes: the first that it names."""
     table = _parsed(statement).this.find(exp.Table)
     assert table is not None
     return str(table.name)
@@ -173,7 +173,7 @@ def a_file_is_deleted_before_it_is_sent() -> AbstractContextManager[None]:
             return send(content, lake, name)  # type: ignore[arg-type]
         finally:
             if not file.exists():
-                file.touch()  # what else is to be deleted
+                file.touch()  # so that the caller can delete it
                 file.write_bytes(b"")
 
     return replaced(shipping, "_send", mutated)
@@ -281,7 +281,7 @@ CAUGHT_BY: dict[Mutant, Hunt] = {
 
 
 def hunt(mutant: Mutant, seeds: range, template: Template) -> Outcome | None:
-    """Give the first outcome that notices a mutant, that of the known seed first; None when it survives."""
+    """Return the first outcome that notices a mutant, that of the known seed first; None if it survives."""
     known = CAUGHT_BY[mutant]
     for tried in [known, *(Hunt(seed) for seed in seeds)]:
         with mutant():

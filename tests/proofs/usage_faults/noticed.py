@@ -1,11 +1,11 @@
-"""Each guard on the road of usage is missed by some schedule when it is gone."""
+"""Each guard of the usage pipeline is needed: some schedule fails without it."""
 
 import pytest
 from tests.proofs.usage_faults.mutants import CAUGHT_BY, Mutant, hunt
 from tests.proofs.usage_faults.simulating import simulate
 from tests.proofs.usage_faults.template import Template
 
-_SEEDS = range(16)  # beside the known one, should that have become another schedule by now; they hold by themselves
+_SEEDS = range(16)  # besides the known one, in case that is another schedule by now; without a mutant they pass
 
 
 @pytest.mark.parametrize("mutant", CAUGHT_BY, ids=lambda mutant: mutant.__name__)

@@ -1,4 +1,4 @@
-"""What coding agents write: small sessions in which what one line says another one says again, otherwise."""
+"""The logs of coding agents: small sessions in which some lines repeat others with changes."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ def to_bytes(lines: list[Line]) -> list[bytes]:
 
 
 def claude(dice: Random, session: str, user: str, messages: int) -> list[Line]:
-    """Give a transcript: prompts, and responses that are told one to three times, the most of it at any of them."""
+    """Return a transcript: prompts, and responses that are reported one to three times, the most at any of them."""
     folder, lines, at = dice.choice(_FOLDERS).format(user), list[Line](), instant(dice)
     for number in range(messages):
         at += timedelta(minutes=dice.randrange(90))
@@ -63,7 +63,7 @@ def _response(dice: Random, message: str) -> Line:
 
 
 def _shuffled(dice: Random, lines: list[Line]) -> list[Line]:
-    """Let neighbours change places now and then, as with two responses at once."""
+    """Swap neighbours now and then, as with two responses at once."""
     for place in range(len(lines) - 1):
         if dice.random() < 0.15:
             lines[place : place + 2] = reversed(lines[place : place + 2])
@@ -71,7 +71,7 @@ def _shuffled(dice: Random, lines: list[Line]) -> list[Line]:
 
 
 def resumed(dice: Random, lines: list[Line], session: str, user: str) -> list[Line]:
-    """Give a session that begins with a copy of another's lines, perhaps with its own name and instants."""
+    """Return a session that begins with a copy of another's lines, perhaps with its own name and instants."""
     shift = timedelta(minutes=dice.choice((0, 0, -20, 45, -26 * 60)))
     copies = []
     for line in lines[: dice.randrange(1, len(lines) + 1)]:
@@ -87,7 +87,7 @@ def resumed(dice: Random, lines: list[Line], session: str, user: str) -> list[Li
 def codex(
     dice: Random, session: str, turns: int, user: str, parent: tuple[str, list[Line]] | None = None
 ) -> list[Line]:
-    """Give a rollout whose counters grow, and stand now and then; with a parent, a fork that goes on from there."""
+    """Return a rollout whose counters grow, and pause now and then; with a parent, a fork that continues it."""
     at, totals = instant(dice), [0, 0, 0]
     meta = {"id": session, "cwd": dice.choice(_FOLDERS).format(user), "model_provider": "openai"}
     lines: list[Line] = []
@@ -127,7 +127,7 @@ def _counted(line: Line) -> list[int] | None:
 
 
 def element(dice: Random, at: datetime) -> Line:
-    """Give an element of a task of Cline: a prompt, or a request that may not have ended."""
+    """Return an element of a task of Cline: a prompt, or a request that may not have ended."""
     stamp = int(at.timestamp() * 1000)
     if dice.random() < 0.2:
         return {"ts": stamp, "type": "say", "say": "user_feedback", "text": "no"}
@@ -142,7 +142,7 @@ def request_text(dice: Random) -> str:
 
 
 def bubble(dice: Random, at: datetime, is_prompt: bool) -> str:
-    """Give the value of one of Cursor's rows: counted, estimated from its text, or a prompt."""
+    """Return the value of one of Cursor's rows: counted, estimated from its text, or a prompt."""
     value: Line = {"type": 1 if is_prompt else 2, "createdAt": said(at), "text": "x" * dice.randrange(4, 400)}
     if dice.random() < 0.6:
         value["tokenCount"] = {"inputTokens": dice.choice(_COUNTS), "outputTokens": dice.choice(_COUNTS)}

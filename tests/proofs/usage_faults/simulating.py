@@ -1,4 +1,4 @@
-"""A schedule: the steps of a seed, what became of them, and the fewest of them that still break the same rule."""
+"""A schedule: the steps of a seed, their outcome, and the fewest of them that still break the same rule."""
 
 import logging
 from collections import Counter
@@ -29,9 +29,9 @@ _WEIGHTS = {
     "turn_back": 4,
 }
 _RARE = ("rewrite", "tear", "clone")
-"""What happens to a machine now and then, between the other steps, so that those stay what they are."""
+"""Rare steps, inserted between the others without changing them."""
 _BOUNDARIES = {"collect": 60, "ship": 20, "deliver": 40, "refresh": 23, "follow": 90, "force": 8, "sweep": 4}
-"""About how many a step of each kind crosses."""
+"""The approximate number of boundaries that a step of each kind crosses."""
 _OFTEN_SHORT = ("collect", "ship", "deliver", "follow")
 _STEPS = 44
 _STOPPED = 0.3
@@ -53,7 +53,7 @@ class Outcome:
 
     @property
     def replay(self) -> str:
-        """The command that runs it again."""
+        """The command that repeats it."""
         only = ",".join(str(step.number) for step in self.steps)
         return f"python -m tests.proofs.usage_faults --replay {self.seed} --only {only}"
 
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def steps_of(seed: int) -> list[Step]:
-    """Give the steps of a seed."""
+    """Return the steps of a seed."""
     dice = Random(f"steps {seed}")  # noqa: S311 a schedule is no secret
     steps = []
     for number in range(_STEPS):

@@ -1,4 +1,4 @@
-"""An empty warehouse as dbt builds it, once; each schedule works on a copy, and runs the statements that dbt left."""
+"""An empty warehouse, built once by dbt; each schedule works on a copy, and runs the statements that dbt left."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 PRICES = PROJECT / "seeds" / "usage_prices.csv"
 _NODES = ("usage_prices", "stg_usage_events", "int_usage_events_changed", *USAGE_MARTS)
 _BUILD = ("build", "--resource-types", "model seed", "--select", *_NODES)
-_FILE = "millrace.duckdb"  # dbt's statements hold the database's name
+_FILE = "millrace.duckdb"  # dbt's statements contain the database's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Template:
     scripts: MartScripts
 
     def copy(self, folder: Path) -> Path:
-        """Give a copy of the file."""
+        """Return a copy of the file."""
         return Path(shutil.copy(self.database, folder / _FILE))
 
 
@@ -43,7 +43,7 @@ def read_template(folder: Path) -> Template:
 
 
 def make_template(folder: Path) -> Template:
-    """Let dbt build the usage marts from no events."""
+    """Build the usage marts from no events with dbt."""
     folder.mkdir(parents=True, exist_ok=True)
     with DuckDBWarehouse(folder / _FILE) as warehouse:
         warehouse.ensure_tables()

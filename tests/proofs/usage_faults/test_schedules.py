@@ -1,4 +1,4 @@
-"""Usage is exactly once from the logs to the marts, whatever is stopped, told twice, late or lost on the way."""
+"""Usage is exactly once from the logs to the marts, whatever is stopped, repeated, late or lost."""
 
 from collections import Counter
 
@@ -13,7 +13,7 @@ _outcomes: dict[int, Outcome] = {}
 _FOUND = {
     "an element of two tasks, of which one was sent anew before the other was read": (201, {10, 14, 28, 36}),
 }
-"""What once did not hold: the seed, and the steps that it takes."""
+"""Past failures: the seed, and the steps that it takes."""
 
 
 def run(seed: int, template: Template) -> Outcome:

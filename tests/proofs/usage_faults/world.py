@@ -1,4 +1,4 @@
-"""Machines, one lake, one warehouse, and the steps that a schedule is made of; each is the pipeline's own code."""
+"""Machines, one lake, one warehouse, and the steps of a schedule; each step is the pipeline's own code."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ from millrace.load import handler, recovery
 from millrace.load.handler import Loader
 from millrace.runs.reconcile import reconcile_usage
 
-_BACK = timedelta(minutes=9)  # more is a clock that was ahead: what it stamped is not followed (tests/collect)
+_BACK = timedelta(minutes=9)  # a larger one is a clock that was ahead: its stamps are not followed (tests/collect)
 _SINCE = date(2026, 3, 12)
 _BATCH = "drop/usage_events/"
 
@@ -51,15 +51,15 @@ class Step:
 
 @dataclass
 class Job:
-    """The build, which nobody needs here: refreshes are steps of their own."""
+    """The build job, which is not needed here: refreshes are steps of their own."""
 
     def start(self, run_id: str | None) -> None:
-        """Be asked for a build."""
+        """No-op: a build is requested."""
 
 
 @dataclass
 class World:
-    """All there is. `waiting` are events of objects that were not answered yet."""
+    """Everything in a schedule. `waiting` are events of objects that were not answered yet."""
 
     folder: Path
     database: Path
@@ -79,7 +79,7 @@ class World:
         self.loaded = Loaded(self.contents)
 
     def do(self, step: Step) -> str:
-        """Do a step, and look if it was stopped or has changed the marts; gives what happened."""
+        """Run a step, and check whether it was stopped or has changed the marts; return a description of it."""
         dice, machine = Random(step.dice), self.machines[step.machine]  # noqa: S311 a schedule is no secret
         fails = dice.choice(("before", "after")) if dice.random() < 0.15 else ""
         act: Callable[[Machine, Random], str] = getattr(self, f"_{step.kind}")
@@ -108,7 +108,7 @@ class World:
         self.warehouse.close()
 
     def finish(self) -> None:
-        """Let everything come to its end, and compare the marts with the logs."""
+        """Complete all pending work, and compare the marts with the logs."""
         for machine in self.machines:
             machine.running().collector.collect()
             self._ship(machine, Random(0))  # noqa: S311
@@ -142,7 +142,7 @@ class World:
             raise checking.Violation("a batch is one object", f"there are {sorted(batches)}")
 
     def publish(self, topic: str, data: Mapping[str, object], attributes: Mapping[str, str]) -> None:
-        """Be the bus."""
+        """Act as the bus."""
         version = ObjectVersion(attributes["bucketId"], attributes["objectId"], int(attributes["objectGeneration"]))
         crc32c = data["crc32c"]
         self.waiting.append(ObjectFinalized(version, None if crc32c is None else str(crc32c)))
@@ -217,7 +217,7 @@ class World:
         try:
             collector.force()
         finally:
-            self.gate.end()  # what the store holds now, whether or not it was stopped
+            self.gate.end()  # the store's contents, whether or not the step was stopped
             machine.stop()
             machine.memory.epoch = machine.running().store.epoch
         return f"epoch {machine.memory.epoch}"
@@ -279,7 +279,7 @@ class World:
 
 @contextmanager
 def make_world(seed: int, folder: Path, template: Template) -> Iterator[World]:
-    """Give the world of a seed, in which nothing has happened yet; afterwards all its processes have ended."""
+    """Yield the world of a seed before its first step; afterwards all its processes have ended."""
     dice = Random(f"world {seed}")  # noqa: S311
     world = World(folder, template.copy(folder), template)
     ids = SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=f"{dice.getrandbits(128):032x}"))
