@@ -29,7 +29,7 @@ _VALUE_BYTES = 64  # what a value takes in memory besides its text
 
 
 class TooDeep(ValueError):
-    """JSON nested deeper than Python's recursion limit, of which the callers use a part already."""
+    """JSON nested deeper than Python's recursion limit allows; the callers have used a part of it already."""
 
 
 class TooMany(ValueError):

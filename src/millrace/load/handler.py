@@ -140,7 +140,7 @@ def _ask_for_build(loader: Loader, entry: LedgerEntry | None) -> None:
 
 
 def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) -> LedgerEntry | None:
-    """Load an object unless the ledger has it; None when that version is gone; a newer one has its own event."""
+    """Load an object unless the ledger has it; None when that version is gone (a newer one has its own event)."""
     version = event.version
     entry = loader.warehouse.find(version)
     if entry is not None:

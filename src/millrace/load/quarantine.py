@@ -281,7 +281,7 @@ def _entry(desk: Desk, entry_id: str, files: dict[str, StoredObject]) -> Entry:
 
 
 def _stamped_at(desk: Desk, files: dict[str, StoredObject], told: dict[str, object] | None = None) -> str | None:
-    """Return the time from which it can be loaded; None when it failed for another reason since."""
+    """Return the time from which an entry can be loaded; None when it failed for another reason since."""
     if told is None:
         told = _read(desk, files[".json"]) if ".json" in files else {}
     if "stamped_at" not in told:

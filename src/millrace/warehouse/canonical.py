@@ -43,7 +43,7 @@ _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
 
 @dataclass(slots=True)
 class Content:
-    """What a file holds: `columns` are its kinds by name; `bad` counts the rows that fail each check."""
+    """The content of a file: `columns` are its kinds by name; `bad` counts the rows that fail each check."""
 
     columns: dict[str, str]
     rows: int = 0
