@@ -1,15 +1,15 @@
-# The read API and its page. People call it, so it has no account that calls it; the platform checks each of them.
+# The read API and its page. People call it, so no account is made to call it; the platform checks each caller.
 module "api" {
   source = "./modules/function"
 
-  concurrency = 40 # most answers come from memory, or wait for Snowflake
+  concurrency = 40 # most responses are cached, or wait for Snowflake
   description = "Answers questions about the marts, and shows them on a page."
   entry_point = "api"
   environment = {
     MILLRACE_LAKE       = "gs://${local.lake}"
     MILLRACE_MEMORY     = "800MB"
     MILLRACE_QUARANTINE = "gs://${module.lake.quarantine_bucket}"
-    MILLRACE_SILENT_H   = var.interval_hours + 1 # as the alert
+    MILLRACE_SILENT_H   = var.interval_hours + 1 # the same as in the alert
     MILLRACE_WAREHOUSE  = module.snowflake.addresses["API"]
   }
   ingress       = var.api_ingress

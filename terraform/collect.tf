@@ -1,5 +1,5 @@
-# Who brings in the usage of coding agents from a machine: adds files, and neither sees nor changes one. The name of a
-# file holds a hash of its content, so that nobody has to look whether it is there.
+# The identities that upload the usage of coding agents. They add files, and can neither read nor change one. The name
+# of a file holds a hash of its content, so an upload does not check whether the file exists.
 module "collectors" {
   for_each = var.collectors
   source   = "./modules/storage_rights"

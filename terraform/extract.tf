@@ -11,7 +11,7 @@ locals {
     MILLRACE_SOURCE_URL          = var.source_url
   }
 
-  # What all functions have in common.
+  # The settings that all functions share.
   function_defaults = {
     build_account = google_service_account.build.id
     kms_key       = var.kms_key
@@ -29,7 +29,7 @@ module "start_run" {
   description = "Starts a run: writes its plan and requests its tasks."
   entry_point = "start_run"
   environment = merge(local._extract_environment, {
-    MILLRACE_SOURCE_KEY = "not-needed-to-start-a-run" # the setting must be there; this account cannot read the secret
+    MILLRACE_SOURCE_KEY = "not-needed-to-start-a-run" # the setting is required; this account cannot read the secret
   })
   memory   = "512Mi"
   name     = "start-run"
@@ -59,7 +59,7 @@ module "extract" {
   description   = "Extracts ${each.key} of one run."
   entry_point   = "extract_${each.key}"
   environment   = local._extract_environment
-  max_instances = 1 # the rate budget is one process's
+  max_instances = 1 # the rate budget is that of one process
   memory        = "2Gi"
   name          = "extract-${replace(each.key, "_", "-")}"
   package       = google_storage_bucket_object.function["extract"]

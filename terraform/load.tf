@@ -41,7 +41,7 @@ module "load" {
   ]
 }
 
-# An event cannot start a job by itself: the load function does, when a run is final.
+# An event cannot start a job by itself: the load function starts it when a run is final.
 resource "google_cloud_run_v2_job_iam_member" "load_starts_builds" {
   name     = module.dbt_runner.name
   location = var.region
@@ -49,7 +49,7 @@ resource "google_cloud_run_v2_job_iam_member" "load_starts_builds" {
   member   = module.load.member
 }
 
-# So does the sweep, after it loaded what had been set aside until its time came.
+# The sweep starts it too, after it loaded quarantined objects whose stamps have passed.
 resource "google_cloud_run_v2_job_iam_member" "sweep_starts_builds" {
   name     = module.dbt_runner.name
   location = var.region

@@ -1,5 +1,5 @@
 output "accounts" {
-  description = "The accounts that Snowflake knows: e-mail, and the subject of their identity tokens."
+  description = "The accounts that sign in to Snowflake: e-mail, and the subject of their identity tokens."
   value = {
     api        = { email = module.api.account_email, subject = module.api.account_subject }
     dbt-runner = { email = module.dbt_runner.account_email, subject = module.dbt_runner.account_subject }
@@ -9,12 +9,12 @@ output "accounts" {
 }
 
 output "api_url" {
-  description = "Where the read API answers, and shows its page."
+  description = "URL of the read API and its page."
   value       = module.api.url
 }
 
 output "buckets" {
-  description = "Where the lake and what was set aside are."
+  description = "Buckets of the lake and of the quarantine."
   value = {
     lake       = "gs://${module.lake.bucket}"
     quarantine = "gs://${module.lake.quarantine_bucket}"
@@ -22,17 +22,17 @@ output "buckets" {
 }
 
 output "cost_table_usd_per_month" {
-  description = "The estimate by number of developers and hours from one run to the next."
+  description = "The cost estimate by number of developers and hours from one run to the next."
   value       = module.costs.table_usd_per_month
 }
 
 output "cost_usd_per_month" {
-  description = "What the chosen schedule costs about, with its parts."
+  description = "The cost estimate for the chosen schedule, with its parts."
   value       = module.costs.usd_per_month
 }
 
 output "deployed" {
-  description = "What runs, by the hash of its content."
+  description = "The deployed packages and image, by the hash of their content."
   value = {
     api        = google_storage_bucket_object.function["api"].name
     dbt-runner = module.dbt_runner_image.reference
@@ -42,6 +42,6 @@ output "deployed" {
 }
 
 output "keeps_data" {
-  description = "Whether a destroy is refused the data."
+  description = "Whether a destroy must keep the data."
   value       = !var.delete_data
 }

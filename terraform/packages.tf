@@ -1,4 +1,4 @@
-# What is deployed: the source packages of the functions and of the image, named by what they hold.
+# The deployed code: the source packages of the functions and of the image, named by their content.
 locals {
   root     = "${path.module}/.."
   _package = [for file in sort(fileset("${local.root}/src", "millrace/**/*.{css,html,js,json,py,svg,typed}")) : file]
@@ -23,13 +23,13 @@ locals {
 }
 
 resource "google_storage_bucket" "packages" {
-  # checkov:skip=CKV_GCP_62:who reads packages is in the project's audit log
-  # checkov:skip=CKV_GCP_78:objects are named by their content, there are no versions of one
+  # checkov:skip=CKV_GCP_62:reads of packages are in the project's audit log
+  # checkov:skip=CKV_GCP_78:objects are named by their content and have no versions
   name                        = "${var.project_id}-packages"
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
-  force_destroy               = true # everything in it comes from this repository
+  force_destroy               = true # everything in it is made from this repository
 
   dynamic "encryption" {
     for_each = var.kms_key[*]
@@ -75,7 +75,7 @@ resource "google_storage_bucket_iam_member" "build_reads" {
   member = google_service_account.build.member
 }
 
-# The platform copies a function's package into a bucket of its own, which it makes when it builds the first one.
+# The platform copies a function's package into a bucket of its own, which it creates when it builds the first one.
 resource "google_project_iam_member" "build_reads_copies" {
   project = var.project_id
   role    = "roles/storage.objectViewer"
@@ -101,7 +101,7 @@ resource "google_project_iam_member" "build_logs" {
 }
 
 resource "google_artifact_registry_repository" "this" {
-  # checkov:skip=CKV_GCP_84:encrypted with var.kms_key where the company asks for a key of its own
+  # checkov:skip=CKV_GCP_84:encrypted with var.kms_key if the company requires its own key
   for_each = {
     functions = { immutable = false, description = "Images that the platform makes of the functions." }
     images    = { immutable = true, description = "Images of the jobs, tagged with the hash of what they were built from." }

@@ -1,11 +1,11 @@
-# Rights that no predefined role grants as narrowly, by names that a plan can show.
+# Rights that no predefined role grants as narrowly. Their names can be shown in a plan.
 locals {
   bucket_looker = "projects/${var.project_id}/roles/${google_project_iam_custom_role.bucket_looker.role_id}"
   job_starter   = "projects/${var.project_id}/roles/${google_project_iam_custom_role.job_starter.role_id}"
   object_lister = "projects/${var.project_id}/roles/${google_project_iam_custom_role.object_lister.role_id}"
 }
 
-# What Snowflake asks of a bucket before it reads an object of it.
+# The rights on a bucket that Snowflake needs before it reads an object of it.
 resource "google_project_iam_custom_role" "bucket_looker" {
   role_id     = "millraceBucketLooker"
   title       = "Millrace bucket looker"
@@ -14,7 +14,7 @@ resource "google_project_iam_custom_role" "bucket_looker" {
   depends_on  = [google_project_service.this]
 }
 
-# Without it Cloud Storage answers 403 where 404 is the truth, for an object that is not there.
+# Without it Cloud Storage answers 403 instead of 404 for a missing object.
 resource "google_project_iam_custom_role" "object_lister" {
   role_id     = "millraceObjectLister"
   title       = "Millrace object lister"

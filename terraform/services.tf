@@ -14,7 +14,7 @@ locals {
     "storage.googleapis.com",
   ])
 
-  # Google's own services that act for us: Pub/Sub moves dead letters; with a key of ours, all of them encrypt.
+  # Google's own services that act for the project: Pub/Sub moves dead letters; with var.kms_key, all of them encrypt.
   agents = toset(concat(["pubsub.googleapis.com"], var.kms_key == null ? [] : [
     "artifactregistry.googleapis.com",
     "cloudfunctions.googleapis.com",
@@ -38,7 +38,7 @@ resource "google_project_service_identity" "this" {
 
 data "google_storage_project_service_account" "this" {}
 
-# Who read which object, and who the source key, is in the project's audit log; by default it is not.
+# Write reads of objects and of the source key to the project's audit log; by default they are not written.
 resource "google_project_iam_audit_config" "reads" {
   for_each = toset(["secretmanager.googleapis.com", "storage.googleapis.com"])
   project  = var.project_id

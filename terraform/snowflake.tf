@@ -17,7 +17,7 @@ module "snowflake" {
   }
 }
 
-# The setting of who signs in by a key.
+# The setting of the users that sign in by a key.
 locals {
   snowflake_secrets = { for user in ["API", "BUILDER", "LOADER", "SWEEPER"] : user => {
     for key in try([var.snowflake_keys[user]], []) : "MILLRACE_SNOWFLAKE_KEY" => { id = key.secret, version = key.version }

@@ -1,4 +1,4 @@
-# The names are those of src/millrace/bus.
+# The names are those in src/millrace/bus.
 module "topic" {
   for_each = toset(["extract-requests", "extract-events", "object-events"])
   source   = "./modules/topic"

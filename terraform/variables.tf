@@ -1,12 +1,12 @@
 variable "alert_emails" {
-  description = "Who is told when an alert opens. Empty: alerts are only seen in the console."
+  description = "E-mail addresses that are notified when an alert opens. Empty: alerts are shown in the console only."
   type        = set(string)
   nullable    = false
   default     = []
 }
 
 variable "api_ingress" {
-  description = "From where the read API can be reached: the project's networks, load balancers as well, or anywhere. Whoever reaches it still has to be one of api_readers."
+  description = "Networks from which the read API can be reached: the project's, load balancers as well, or any. A caller still has to be one of api_readers."
   type        = string
   nullable    = false
   default     = "ALLOW_INTERNAL_ONLY"
@@ -17,7 +17,7 @@ variable "api_ingress" {
 }
 
 variable "api_readers" {
-  description = "Who may call the read API and see its page, as IAM members, best one group: group:analysts@example.com."
+  description = "Identities that may call the read API and see its page, as IAM members, best one group: group:analysts@example.com."
   type        = set(string)
   nullable    = false
   default     = []
@@ -28,7 +28,7 @@ variable "api_readers" {
 }
 
 variable "collectors" {
-  description = "Who may bring in the usage of coding agents, as IAM members, best one group: group:developers@example.com."
+  description = "Identities that may upload the usage of coding agents, as IAM members, best one group: group:developers@example.com."
   type        = set(string)
   nullable    = false
   default     = []
@@ -39,14 +39,14 @@ variable "collectors" {
 }
 
 variable "delete_data" {
-  description = "Let a destroy delete the objects of the lake, the database of Snowflake and the source key. The first of the two times it has to be told."
+  description = "Let a destroy delete the objects of the lake, the database of Snowflake and the source key. The first of two confirmations."
   type        = bool
   nullable    = false
   default     = false
 }
 
 variable "developers" {
-  description = "How many developers the source knows; only the estimate of costs depends on it."
+  description = "Number of developers in the source; only the cost estimate depends on it."
   type        = number
   nullable    = false
   default     = 50
@@ -57,7 +57,7 @@ variable "developers" {
 }
 
 variable "interval_hours" {
-  description = "Hours from one run to the next. The price knob: the schedule, the alerts and the estimate follow from it."
+  description = "Hours from one run to the next. The main cost setting: the schedule, the alerts and the estimate follow from it."
   type        = number
   nullable    = false
   default     = 24
@@ -88,7 +88,7 @@ variable "project_id" {
 }
 
 variable "region" {
-  description = "Where everything runs and is kept."
+  description = "Region in which everything runs and is stored."
   type        = string
   nullable    = false
   default     = "europe-west1"
@@ -105,7 +105,7 @@ variable "snowflake_account" {
 }
 
 variable "snowflake_credits_per_month" {
-  description = "Credits of a calendar month after which the warehouse is suspended; about twice what the estimate says."
+  description = "Credits of a calendar month after which the warehouse is suspended; about twice the estimate."
   type        = number
   nullable    = false
   default     = 60
@@ -116,7 +116,7 @@ variable "snowflake_credits_per_month" {
 }
 
 variable "snowflake_edition" {
-  description = "The account's edition: standard has no session policies, and a day of history; enterprise stands for any other."
+  description = "The account's edition: standard has no session policies and one day of history; enterprise covers all others."
   type        = string
   nullable    = false
   default     = "enterprise"
@@ -127,7 +127,7 @@ variable "snowflake_edition" {
 }
 
 variable "snowflake_keys" {
-  description = "Users of Snowflake that sign in by a key pair instead of their own identity: the secret with the private key, and the public one."
+  description = "Snowflake users that sign in by a key pair instead of their own identity: the secret with the private key, and the public key."
   type        = map(object({ secret = string, version = string, public_key = string, old_public_key = optional(string) }))
   nullable    = false
   default     = {}
@@ -146,7 +146,7 @@ variable "snowflake_keys" {
 }
 
 variable "snowflake_retention_days" {
-  description = "Days for which dropped or changed tables of Snowflake can be brought back."
+  description = "Days for which dropped or changed tables of Snowflake can be restored."
   type        = number
   nullable    = false
   default     = 7
@@ -168,7 +168,7 @@ variable "snowflake_staging" {
 }
 
 variable "soft_delete_days" {
-  description = "Days for which a deleted or replaced object can be brought back."
+  description = "Days for which a deleted or replaced object can be restored."
   type        = number
   nullable    = false
   default     = 7
@@ -179,7 +179,7 @@ variable "soft_delete_days" {
 }
 
 variable "source_key" {
-  description = "The key of the source API. Looked at only when source_key_version is new; in no plan and no state."
+  description = "The key of the source API. Read only when source_key_version is new; in no plan and no state."
   type        = string
   nullable    = false
   ephemeral   = true
@@ -191,14 +191,14 @@ variable "source_key" {
 }
 
 variable "source_key_version" {
-  description = "Counts the rotations of the source key: raise it to store the source_key that is given with it."
+  description = "Counts the rotations of the source key: raise it to store a new source_key."
   type        = number
   nullable    = false
   default     = 1
 }
 
 variable "source_requests_per_minute" {
-  description = "What the source allows a key. Two tables are read at a time at most, each gets half."
+  description = "Rate limit of the source per key. Two tables are read at a time at most; each gets half."
   type        = number
   nullable    = false
   default     = 100
@@ -209,7 +209,7 @@ variable "source_requests_per_minute" {
 }
 
 variable "source_url" {
-  description = "Where the source API is."
+  description = "URL of the source API."
   type        = string
   nullable    = false
   validation {
@@ -219,7 +219,7 @@ variable "source_url" {
 }
 
 variable "vpc_connector" {
-  description = "Full name of a Serverless VPC Access connector through which everything goes out; null: directly."
+  description = "Full name of a Serverless VPC Access connector for all outgoing traffic; null: none."
   type        = string
   default     = null
   validation {

@@ -18,7 +18,7 @@ terraform {
       source  = "snowflakedb/snowflake"
       version = "~> 2.11"
     }
-    time = { # only to wait until new metrics are known
+    time = { # only to wait until new metrics exist
       source  = "hashicorp/time"
       version = "~> 0.13"
     }
@@ -36,7 +36,7 @@ provider "google-beta" {
   region  = var.region
 }
 
-# Who applies, and by which role, is in its environment: SNOWFLAKE_USER and the others of docs/snowflake.md.
+# The environment contains the user and role that apply: SNOWFLAKE_USER and the others of docs/snowflake.md.
 provider "snowflake" {
   organization_name = split("-", var.snowflake_account)[0]
   account_name      = split("-", var.snowflake_account)[1]

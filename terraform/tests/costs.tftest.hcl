@@ -1,4 +1,4 @@
-# Against the ranges that were worked out by hand, see docs/operations.md.
+# The estimate must be in the ranges that were calculated by hand, see docs/operations.md.
 run "the_estimate_is_the_paper_model" {
   command = plan
   module {

@@ -1,4 +1,4 @@
-# The module of one function, with made-up answers of the provider.
+# The module of one function, with a mocked provider.
 mock_provider "google" {
   override_resource {
     target = google_service_account.this

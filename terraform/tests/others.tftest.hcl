@@ -1,4 +1,4 @@
-# The modules that are one resource or two.
+# The modules of one or two resources.
 mock_provider "google" {
   mock_resource "google_service_account" {
     defaults = { email = "a@acme-dev.iam.gserviceaccount.com", member = "serviceAccount:a@acme-dev.iam.gserviceaccount.com" }

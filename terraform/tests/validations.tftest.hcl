@@ -1,4 +1,4 @@
-# The rules of the root's variables: in as few runs as can be, because each plans everything. Every one listed has to fail.
+# Validations of the root's variables, in as few runs as possible: each run plans everything. Each one listed must fail.
 mock_provider "archive" {}
 mock_provider "google" {
   mock_data "google_storage_project_service_account" {

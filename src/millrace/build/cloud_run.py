@@ -1,8 +1,8 @@
 """The dbt build as a Cloud Run job, started through its REST interface.
 
-Starting it twice does no harm (see builds.py): one of the two finds the other's lease and leaves. So this only saves
-the start that is certainly superfluous: when an execution has yet to begin, it will look at what is requested after
-this call. One that runs may have looked for the last time already; another is started behind it.
+Two executions do no harm (see job.py): one of them finds the other's lease and exits. So only a start that is
+certainly superfluous is skipped: an execution that has not begun will read the build requests after this call. A
+running one may have read them for the last time, so another is started behind it.
 """
 
 from typing import Self
@@ -19,7 +19,7 @@ from millrace import log
 from millrace.errors import ConfigError, TransientError
 
 _TIMEOUT_S = 30.0
-_NEWEST = 20  # executions come newest first; those that wait to begin are among them
+_NEWEST = 20  # the newest executions are listed first; pending ones are among them
 _RETRY = Retry(predicate=if_transient_error, timeout=90)
 
 
@@ -34,7 +34,7 @@ class CloudRunJob:
 
     @classmethod
     def at(cls, name: str, address: str | None = None, retry: Retry = _RETRY) -> Self:
-        """Give the job of Cloud Run, or of what stands in for it at `host:port`."""
+        """Return the job on Cloud Run, or on its emulator at `host:port`."""
         if address is None:
             return cls(name, JobsClient(transport="rest"), ExecutionsClient(transport="rest"), retry)
         anonymous = AnonymousCredentials()
@@ -46,7 +46,7 @@ class CloudRunJob:
         )
 
     def start(self, run_id: str | None) -> None:
-        """Ask for a build, which `run_id` wants; returns when it is sure to begin, not when it is done."""
+        """Request a build for `run_id`; return when it is sure to begin, not when it is done."""
         try:
             waiting = self._waiting()
             if waiting is not None:
@@ -62,14 +62,14 @@ class CloudRunJob:
         log.info("build started", job=self._name, run_id=run_id)
 
     def _waiting(self) -> Execution | None:
-        """Give an execution that has not begun, if there is one."""
+        """Return an execution that has not begun, if there is one."""
         request = {"parent": self._name, "page_size": _NEWEST}
         page = next(self._executions.list_executions(request=request, retry=self._retry, timeout=_TIMEOUT_S).pages)
         open_ones = (each for each in page.executions if not each.completion_time and not each.delete_time)
         return next((each for each in open_ones if not each.start_time), None)
 
     def _request(self, run_id: str | None) -> RunJobRequest:
-        """The override is for whoever reads the execution's settings: which run it was that asked."""
+        """Return the request; its override shows in the execution's settings which run requested the build."""
         override = RunJobRequest.Overrides.ContainerOverride(
             env=[EnvVar(name="MILLRACE_REQUESTED_BY", value=run_id or "a dropped file")]
         )

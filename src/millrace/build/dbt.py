@@ -1,4 +1,4 @@
-"""Build the marts: one dbt build over the warehouse, in this process, with what became of each model and test."""
+"""Build the marts: one dbt build over the warehouse, in this process, with the result of each model and test."""
 
 import os
 import time
@@ -16,7 +16,7 @@ from millrace.warehouse import GOOD_STATUSES, DbtTarget, Node as Node
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What became of all of them; `artifacts` is the folder where dbt left its own account of it."""
+    """The results of one dbt build; `artifacts` is the folder of dbt's own artifacts."""
 
     nodes: tuple[Node, ...]
     seconds: float
@@ -40,37 +40,37 @@ def build(
     retry_of: int | None = None,
     left_out: tuple[str, ...] = ("unit_test",),
 ) -> Build:
-    """Run `dbt build`; `hear` is told of each finished node and how many there are.
+    """Run `dbt build`; `hear` is called with each finished node and the number of nodes.
 
-    Kinds of nodes that are `left_out`: unit tests ask whether the models are right, which no data changes; they run
+    `left_out` are the kinds of nodes to exclude. Unit tests check the models, which data does not change; they run
     where the models are changed (see tests/dbt).
 
-    `retry_of` is the number of a failed build of which only what failed or was skipped is to be done again; when the
-    target directory does not hold that very build (another machine's, another one since), everything is built.
-    What an image was parsed to when it was made is used as long as the target directory has nothing of its own; dbt
-    parses anew whatever differs since, be it a file or the profile.
-    One at a time in a process: dbt keeps global state. Raises TerminalError when dbt cannot even start to build.
+    `retry_of` is the number of a failed build; only its failed and skipped nodes run again. Everything is built when
+    the target directory does not hold that very build: it ran on another machine, or another build followed. The parse
+    result in the image is used while the target directory has none; dbt parses again whatever differs, be it a file or
+    the profile. Run one build at a time in a process: dbt keeps global state. Raises TerminalError when dbt cannot
+    even start to build.
     """
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner  # takes seconds, and only a build needs it
 
     for name, value in warehouse.settings.items():
         os.environ[name] = value
-    results_of = Path(config.target_dir, "results-of-build")  # whose run_results.json lies there; gone while dbt runs
+    results_of = Path(config.target_dir, "results-of-build")  # the number of the build; absent while dbt runs
     is_retry = retry_of is not None and results_of.exists() and results_of.read_text() == str(retry_of)
     results_of.unlink(missing_ok=True)
     started = time.monotonic()
     arguments = ["--quiet", "--no-use-colors", "retry" if is_retry else "build"]
-    if not is_retry:  # which leaves out what the build before did
+    if not is_retry:  # a retry excludes what the failed build excluded
         arguments += [part for kind in left_out for part in ("--exclude-resource-type", kind)]
     arguments += ["--project-dir", config.dbt_dir, "--profiles-dir", config.dbt_dir]
     arguments += ["--target", warehouse.name, "--target-path", config.target_dir, "--log-path", config.target_dir]
     shipped, own = (Path(folder, "partial_parse.msgpack") for folder in (f"{config.dbt_dir}/target", config.target_dir))
     if shipped.exists() and not own.exists():
         arguments += ["--partial-parse-file-path", str(shipped)]
-    with library_prints():  # it says which test failed, in the words of rows
+    with library_prints():  # dbt prints which test failed, with text from rows
         result = dbtRunner(callbacks=[_listener(hear)]).invoke(arguments)
-    if _is_interrupted(result.exception):  # dbt makes a result of Ctrl-C too
+    if _is_interrupted(result.exception):  # dbt returns a result for Ctrl-C too
         raise KeyboardInterrupt
     if not isinstance(result.result, RunExecutionResult):
         raise TerminalError(

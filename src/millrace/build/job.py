@@ -1,8 +1,9 @@
-"""Builds, one at a time and never stale: who asks for one, who may run it, and what becomes of it.
+"""The build job: one build at a time, repeated until the marts are up to date.
 
-Whoever has loaded something raises `build/requested.json`, then starts the job. The job takes the lease and builds
-until the last build is good and built through what was requested, however many asked; it looks once more after it gave
-the lease back. A job that finds another holder leaves as soon as that one shows life: it has yet to look.
+A loader raises `build/requested.json`, then starts the job. The job takes the lease and builds until the last build is
+good and includes all that was requested, however many requests there were. It reads the requests once more after it
+released the lease. A job that finds another holder exits as soon as that one renews the lease: it has yet to read the
+requests.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from millrace.warehouse import BuildLog, BuildRow, Fenced, Node, Publisher
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """What the build job works with. `dbt` is given the build's number, and that of the failed one it is to retry."""
+    """The dependencies of the build job. `dbt` receives the build's number, and that of the failed build to retry."""
 
     lake: Lake
     log: BuildLog
@@ -40,7 +41,7 @@ class Builder:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended: `current` when there was nothing to do, `busy` when somebody else builds.
+    """The end of a job: `current` when there was nothing to do, `busy` when another job builds.
 
     `build` is the last one that this job ran, with all of its nodes.
     """
@@ -50,12 +51,12 @@ class Outcome:
 
 
 def run(builder: Builder, retry: bool = False, force: bool = False, anew: bool = False) -> Outcome:
-    """Build until the last build is good and through all that was requested, unless somebody else does.
+    """Build until the last build is good and includes all that was requested, unless another job builds.
 
-    A build that fails is the last. With `retry`, when nothing came since a failed build, only what failed or was
-    skipped in it is done again. With `force`, everything is built once also when nothing new was loaded: the models
-    may have changed; with `anew` also the incremental marts are made from nothing. Raises what dbt raises when it
-    cannot even start; that is noted as a failed build.
+    A build that fails is the last. With `retry`, when nothing was loaded since a failed build, only its failed and
+    skipped nodes run again. With `force`, everything is built once even when nothing new was loaded: the models may
+    have changed. With `anew`, that build is a full refresh of the incremental marts too. Raises what dbt raises when
+    it cannot even start; the build is then noted as failed.
     """
     last: Build | None = None
     while True:
@@ -72,7 +73,7 @@ def run(builder: Builder, retry: bool = False, force: bool = False, anew: bool =
         except (LeaseLost, Fenced) as error:
             log.warning("build was taken over", token=lease.token, error=str(error))
             last = None
-            continue  # the one that took over may have died since
+            continue  # the new holder may have died since
         finally:
             lease.release()
         if last is not None and not last.is_good:
@@ -84,10 +85,10 @@ def run(builder: Builder, retry: bool = False, force: bool = False, anew: bool =
 def _catch_up(
     builder: Builder, lease: Lease, last: Build | None, retry: bool, force: bool
 ) -> tuple[int | None, Build | None]:
-    """Build until nothing newer is requested, with `force` at least once; gives what was requested, and the last."""
+    """Build until nothing newer is requested, with `force` at least once; return the request and the last build."""
     is_quiet = builder.quiet_s == 0
     above = max((build.token for build in builder.log.last_builds(1)), default=0)
-    lease.renew(above if above >= lease.token else 0)  # only in a new lake have tokens started anew
+    lease.renew(above if above >= lease.token else 0)  # tokens restart in a new lake only
     while True:
         wanted, newest = requested(builder.lake), builder.log.newest_load_seq()
         before = next(iter(builder.log.last_builds(1)), None)
@@ -108,7 +109,7 @@ def _catch_up(
 
 
 def is_current(build: BuildRow, wanted: int | None, newest: int) -> bool:
-    """Whether the marts hold all that was requested. No build goes beyond the ledger, which may be a new one."""
+    """Return whether the marts include all requests. No build goes beyond the ledger, which may be a new one."""
     return build.result == "good" and build.built_through >= min(wanted or 0, newest)
 
 
@@ -129,7 +130,7 @@ def _build(builder: Builder, lease: Lease, wanted: int | None, retry_of: int | N
 
 
 def _keep(lake: Lake, build: BuildRow, artifacts: Path) -> None:
-    """Put what dbt says of a build into the lake, good or not. Nothing depends on it: a failure is a warning."""
+    """Write dbt's artifacts of a build, good or not, into the lake. Nothing depends on them: a failure is a warning."""
     for what in ARTIFACTS:
         path = artifacts / f"{what}.json"
         if path.exists():
@@ -140,7 +141,7 @@ def _keep(lake: Lake, build: BuildRow, artifacts: Path) -> None:
 
 
 def _publish(builder: Builder, build: BuildRow) -> None:
-    """Let readers see a good build, unless they do."""
+    """Publish a good build unless it is published already."""
     seen = builder.publisher.published()
     if seen is None or (seen.number, seen.token) != (build.number, build.token):
         builder.publisher.publish(build)

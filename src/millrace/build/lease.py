@@ -1,8 +1,8 @@
-"""The lease on the build: who may build, for how long, and under which token.
+"""The lease on the build: its holder, its expiry and its token.
 
-The lease keeps two from building at a time as long as clocks and processes behave. What keeps the marts right when
-they do not (a holder that slept past its expiry) is the token: it grows with every holder, and the warehouse notes and
-publishes nothing under a token that is older than the newest.
+The lease saves work: it keeps two jobs from building at a time while clocks and processes behave. The token keeps the
+marts correct when they do not (a holder that slept past its expiry). It grows with every holder, and the warehouse
+notes and publishes nothing under a token that is older than the newest.
 """
 
 import json
@@ -23,12 +23,12 @@ _LEASE = str(LeaseKey())
 
 
 class LeaseLost(MillraceError):
-    """Somebody else took the lease over: its holder was silent for too long."""
+    """Another job took the lease over: its holder did not renew it in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What the lease object says; without an expiry nobody holds it."""
+    """The content of the lease object; without an expiry the lease is free."""
 
     token: int
     holder: str
@@ -49,21 +49,21 @@ class _Held:
 
         try:
             return parsed(content, _LEASE, make)
-        except Damaged:  # nobody holds it: the tokens go on above those that the warehouse has noted
+        except Damaged:  # the lease is free: tokens continue above those in the log of builds
             return cls(0, "", None, generation)
 
 
 def is_building(lake: Lake, now: datetime) -> bool:
-    """Whether somebody holds the lease; one that has expired has died, or been silent for too long."""
+    """Return whether the lease is held; the holder of an expired one died or failed to renew it."""
     expires_at = _Held.read(lake).expires_at
     return expires_at is not None and expires_at > now
 
 
 class Lease:
-    """The right to build. `token` is larger than that of every holder before; it stays in the object for good.
+    """The right to build. `token` is larger than that of every earlier holder; it stays in the object for good.
 
-    Expiry is compared on the clock of whoever wants the lease: a clock that is ahead takes it from a living holder
-    (which is fenced then, and only its work is lost), one that is behind waits (see `acquire`).
+    The process that wants the lease compares its expiry with its own clock. A clock that is ahead takes the lease from
+    a living holder, which is then fenced and loses only its work; one that is behind waits (see `acquire`).
     """
 
     def __init__(self, lake: Lake, holder: str, clock: Callable[[], datetime], ttl_s: float, held: _Held) -> None:
@@ -87,7 +87,7 @@ class Lease:
                 self._write(self._expiry())
 
     def release(self) -> None:
-        """Let others have it; nothing happens when somebody has it already."""
+        """Release the lease; only log a warning when another job took it over."""
         with self._lock:
             try:
                 self._write(None)
@@ -98,7 +98,7 @@ class Lease:
         return self._clock() + timedelta(seconds=self.ttl_s)
 
     def _adopt(self, token: int) -> None:
-        """Go on from a write of our own whose answer was lost; LeaseLost when it was somebody else's."""
+        """Continue from an own write whose response was lost; LeaseLost when another job wrote it."""
         held = _Held.read(self._lake)
         if held.holder != self.holder or held.token not in (token, self.token) or held.expires_at is None:
             raise LeaseLost(f"{held.holder} holds the lease with token {held.token}; {self.holder} had {token}")
@@ -113,10 +113,10 @@ class Lease:
 def acquire(
     lake: Lake, holder: str, clock: Callable[[], datetime], sleep: Callable[[float], None], ttl_s: float
 ) -> Lease | None:
-    """Take the lease when it is free, expired, or silent for `ttl_s`; None as soon as its holder shows life.
+    """Take the lease when it is free, expired, or not renewed for `ttl_s`; None as soon as its holder renews it.
 
-    Life is a renewal that came after this call began: whoever renews has yet to look at what is requested. So it is
-    safe to leave then, and after a holder's death the next one in line takes over, whatever its clock says.
+    A holder that renews after this call began has yet to read the build requests, so it is safe to return. After a
+    holder's death the next job in line takes over, whatever its clock shows.
     """
     first, waited_s = None, 0.0
     while True:
@@ -137,7 +137,7 @@ def acquire(
 
 @contextmanager
 def heartbeat(lease: Lease) -> Iterator[None]:
-    """Renew a lease in the background, three times within its life; a lost one is noticed at the next renewal."""
+    """Renew a lease in the background, three times within its life; a loss is noticed at the next renewal."""
     stopped = threading.Event()
 
     def beat() -> None:

@@ -1,8 +1,8 @@
-"""Refresh the incremental marts without starting dbt: by its own statements, over a connection that is open.
+"""Refresh the incremental marts without starting dbt: run its own statements over an open connection.
 
-dbt is the only definition of a mart. What it ran last for each mart of the materialization `affected_keys` lies in its
-target directory, and depends on nothing but the warehouse: it may be run again and again. All marts are refreshed in
-one transaction, so that they never tell of different events.
+dbt holds the only definition of a mart. Its target directory holds the statements that it ran last for each mart of
+the materialization `affected_keys`. They depend on nothing but the warehouse, so they can be run again and again. One
+transaction refreshes all marts, so that they never cover different events.
 """
 
 import json
@@ -18,18 +18,18 @@ class Scripted(Protocol):
     """A warehouse that runs dbt's statements."""
 
     def run_scripts(self, scripts: Sequence[str]) -> None:
-        """Run them in their order, in one transaction."""
+        """Run the scripts in order, in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class MartScripts:
-    """The incremental marts in the order in which they are refreshed, and of each what dbt ran."""
+    """The incremental marts in the order of their refresh, each with the statements that dbt ran."""
 
     marts: dict[str, str]
 
     @classmethod
     def of_last_build(cls, target_dir: Path) -> Self:
-        """Read what the last build left; ConfigError when none did."""
+        """Read the scripts of the last build; ConfigError when there are none."""
         try:
             manifest = json.loads((target_dir / "manifest.json").read_bytes())
             nodes = [
@@ -43,7 +43,7 @@ class MartScripts:
             raise ConfigError(said, step=Step.REBUILD) from error
 
     def refresh(self, warehouse: Scripted) -> None:
-        """Bring all of them up to what is loaded."""
+        """Bring all marts up to date with the raw tables."""
         warehouse.run_scripts(list(self.marts.values()))
 
 

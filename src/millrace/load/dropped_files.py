@@ -1,9 +1,9 @@
-"""A file that a person dropped, made into a Parquet file which a warehouse loads like any other.
+"""The conversion of a dropped file into a Parquet file that a warehouse loads like any other.
 
-The rules are those of `rows`, line by line: a known column (its name in any case) has its type or the file is
-refused; whatever the table does not know goes into `_extra`, as it does at extraction, so no order of files and no
-sampling of lines can change what a field becomes. `_extra`, `_extracted_at` and `_run_id` of the file itself are
-kept; the fields in its `_extra` count as fields of their line.
+The rules are those of `arrow`, line by line. A known column (its name in any case) must have its type, or the file is
+refused. Every other field goes into `_extra`, as at extraction, so neither the order of files nor a sample of lines
+decides where a field goes. `_extra`, `_extracted_at` and `_run_id` of the file itself are kept; the fields in its
+`_extra` count as fields of their line.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ Kind = Literal["parquet", "ndjson", "csv"]
 
 
 def to_parquet(source: Path, table: Table, kind: Kind, to: Path, caps: DropCaps) -> Path:
-    """Give a Parquet file with the rows of `source`: itself when it is one, else `to`, written chunk by chunk.
+    """Return a Parquet file with the rows of `source`: itself when it is one, else `to`, written chunk by chunk.
 
     Raises BadObject, and leaves no file: `unreadable` (not JSON, CSV or UTF-8), `schema` (a value of another type
     than the column), `column_name`, `too_large` (over a cap). The message names the line.
@@ -49,7 +49,7 @@ def to_parquet(source: Path, table: Table, kind: Kind, to: Path, caps: DropCaps)
 
 
 def to_table(source: Path, table: Table, kind: Kind, caps: DropCaps) -> pa.Table:
-    """Give the rows of a small NDJSON or CSV file in memory; raises what `to_parquet` raises."""
+    """Return the rows of a small NDJSON or CSV file in memory; raises what `to_parquet` raises."""
     if source.stat().st_size == 0:
         raise BadObject("unreadable", "the file is empty")
     rows = read_ndjson(source, caps) if kind == "ndjson" else read_csv(source, table, caps)
@@ -57,7 +57,7 @@ def to_table(source: Path, table: Table, kind: Kind, caps: DropCaps) -> pa.Table
 
 
 def _chunks(rows: Iterator[Row], caps: DropCaps) -> Iterator[list[Row]]:
-    """Give the rows in lists that fit into memory, however long the lines are."""
+    """Yield the rows in lists that fit into memory, however long the lines are."""
     chunk: list[Row] = []
     size_bytes = 0
     for total, row in enumerate(rows, 1):
@@ -90,7 +90,7 @@ def _to_batch(chunk: list[Row], table: Table) -> pa.RecordBatch:
 
 
 def _canonical(row: Row, known: dict[str, str]) -> dict[str, object]:
-    """Give the row's fields with the names the table has for them."""
+    """Return the row's fields under the table's own names."""
     fields: dict[str, object] = {}
     for name, value in row.fields.items():
         own = known.get(name.lower(), name) if name.isascii() else name
@@ -103,7 +103,7 @@ def _canonical(row: Row, known: dict[str, str]) -> dict[str, object]:
 
 
 def _with_extra(fields: dict[str, object], line: int) -> dict[str, object]:
-    """Put what the file's own `_extra` says (an object, or the text of one) beside the other fields."""
+    """Move the fields of the file's own `_extra` (an object, or the text of one) to the other fields."""
     extra = fields.pop(EXTRA, None)
     if extra is None:
         return fields

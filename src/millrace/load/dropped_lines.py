@@ -1,6 +1,6 @@
-"""The lines of a dropped text file, as rows: NDJSON or CSV, with the line each one starts on.
+"""The rows of a dropped text file, NDJSON or CSV, each with the line that it starts on.
 
-The file is untrusted: no line is read that is longer than the cap, and nothing is repaired or guessed.
+The file is untrusted: no line longer than the cap is read, and nothing is repaired or guessed.
 """
 
 import json
@@ -29,7 +29,7 @@ _VALUE_BYTES = 64  # what a value takes in memory besides its text
 
 
 class TooDeep(ValueError):
-    """JSON that is nested deeper than Python can follow, which depends on how deep Python is already."""
+    """JSON nested deeper than Python's recursion limit allows; the callers have used a part of it already."""
 
 
 class TooMany(ValueError):
@@ -38,7 +38,7 @@ class TooMany(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DropCaps:
-    """The most that one dropped file may hold; `depth` is how far JSON may be nested."""
+    """The limits of one dropped file; `depth` is that of nested JSON."""
 
     file_bytes: int = 2 << 30
     rows: int = 50_000_000
@@ -57,7 +57,7 @@ class Row:
 
 
 def read_ndjson(source: Path, caps: DropCaps) -> Iterator[Row]:
-    """Give the objects of a file with one JSON object a line; BadObject names the line that is none."""
+    """Yield the objects of a file with one JSON object per line; BadObject names a line that is not one."""
     with source.open("rb") as file:
         for number, content in _lines(file, caps):
             if text := _decode(content, number).strip():
@@ -65,7 +65,7 @@ def read_ndjson(source: Path, caps: DropCaps) -> Iterator[Row]:
 
 
 def read_csv(source: Path, table: Table, caps: DropCaps) -> Iterator[Row]:
-    """Give the rows of an RFC 4180 file with a header line; BadObject names the line that does not fit.
+    """Yield the rows of an RFC 4180 file with a header line; BadObject names the line that does not fit.
 
     An empty cell is no value; `""` is the empty text in a text column, and no value in any other. Lists and JSON
     are written as JSON. A cell that looks like a formula is a text like any other.
@@ -83,7 +83,7 @@ def read_csv(source: Path, table: Table, caps: DropCaps) -> Iterator[Row]:
             values = zip(names, cells, types, strict=True)
             fields = {name: _cell_value(cell, kind, number) for name, cell, kind in values if cell is not None}
             yield Row(number, cost, {name: value for name, value in fields.items() if value is not None})
-        if number == line and not set(names) & set(table.schema.names):  # of a file with rows, the load says so
+        if number == line and not set(names) & set(table.schema.names):  # a file with rows is refused by the load
             refuse("missing_key", line, f"the header is all that came, and has no column of {table.name}")
 
 
@@ -93,7 +93,7 @@ def refuse(reason: str, line: int, message: str) -> NoReturn:
 
 
 def parse_json(text: str) -> object:
-    """Return the value of a JSON text; ValueError also for NaN, a field that comes twice, absurd depth and numbers."""
+    """Return the value of a JSON text; ValueError also for NaN, a repeated field, absurd depth and numbers."""
     if _values_in(text) > MOST_VALUES and (values := _values_in(_STRING.sub("", text))) > MOST_VALUES:
         raise TooMany(f"JSON of up to {values:,} values came, {MOST_VALUES:,} are the most")
     try:
@@ -103,7 +103,7 @@ def parse_json(text: str) -> object:
 
 
 def _values_in(text: str) -> int:
-    """Return how many values a text has at most: each but the first follows a bracket or a comma, also in strings."""
+    """Return the most values that a text can have: each but the first follows a bracket or comma, even in a string."""
     return sum(map(text.count, "[{,"))
 
 
@@ -170,7 +170,7 @@ def _depth(value: object) -> int:
 
 
 def _records(file: BinaryIO, caps: DropCaps) -> Iterator[tuple[int, int, list[str | None]]]:
-    """Yield (line, cost, cells); a quoted cell may go over several lines. An empty line is no record."""
+    """Yield (line, cost, cells); a quoted cell may span several lines. Empty lines are skipped."""
     start, parts, size_bytes, is_open = 0, list[str](), 0, False
     for number, content in _lines(file, caps):
         if not parts:

@@ -1,4 +1,4 @@
-"""Answer one object event: load a part or a dropped file, or move the run on that the object belongs to."""
+"""Handle one object event: load a part or a dropped file, or advance the run that the object belongs to."""
 
 import contextlib
 import hashlib
@@ -33,19 +33,19 @@ from millrace.tables import MOST_AHEAD, TABLES
 from millrace.warehouse import Batch, LedgerEntry, StampedAhead, Warehouse, parquet
 from millrace.warehouse.parquet import Caps
 
-_READ_TWICE = ("unreadable", "checksum")  # what a faulty disk or memory can make of a good file
+_READ_TWICE = ("unreadable", "checksum")  # a faulty disk or memory can cause them for a good file
 
 
 class Job(Protocol):
     """The dbt build, started from outside."""
 
     def start(self, run_id: str | None) -> None:
-        """Ask for a build; several requests may end in one."""
+        """Request a build; several requests may result in one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """What the load function works with. `quarantine` is another bucket, which only people empty."""
+    """The dependencies of the load function. `quarantine` is another bucket, which only people empty."""
 
     lake: Lake
     quarantine: Lake
@@ -55,7 +55,7 @@ class Loader:
 
 
 def answer(loader: Loader, event: ObjectFinalized) -> None:
-    """Do what a new object asks for. Safe to repeat; the event may be acknowledged when this returns."""
+    """Handle the event of a new object. Safe to repeat; the event may be acknowledged when this returns."""
     version = event.version
     if version.bucket != loader.lake.bucket:
         raise NotAnEvent(f"an event of bucket {version.bucket!r}; this function serves {loader.lake.bucket!r}")
@@ -80,7 +80,7 @@ def _parsed(name: str) -> tuple[names.ObjectKey | None, BadObject | None]:
 
 
 def _refuse(loader: Loader, event: ObjectFinalized, error: BadObject) -> None:
-    """Set an object aside whose name means nothing; one that is not there is nobody's, and nothing is noted of it."""
+    """Quarantine an object with an invalid name; an object that is gone is logged, and not noted in the ledger."""
     if loader.warehouse.find(event.version) is not None:
         return
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
@@ -110,17 +110,17 @@ def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
             final = runs.read_final(loader.lake, run_id)
             if final is not None and final.status == "complete":
                 runs.advance_cursors(loader.lake, loader.warehouse, run_id, loader.clock)
-                through = min(final.load_seq, loader.warehouse.extent().load_seq)  # which may be made anew since
+                through = min(final.load_seq, loader.warehouse.extent().load_seq)  # the warehouse may be new
                 build_requests.request(loader.lake, through, run_id)
                 loader.job.start(run_id)
 
 
 def _move_on(loader: Loader, run_id: str, load_seq: int = 0) -> bool:
-    """End the run if it is complete; return whether its end asks, or has asked, for a build through `load_seq`.
+    """End the run if it is complete; return whether its end requests, or requested, a build through `load_seq`.
 
-    The end of a run without a plan never comes: a plan is written before anything else. Should a lake be copied and
-    the plan come last, the sweep ends the run. A part that no record names is of a second attempt at its task, and can
-    be loaded after the end.
+    A run without a plan never ends: a plan is written before anything else. If a lake is copied and the plan arrives
+    last, the sweep ends the run. A part that no record names belongs to a second attempt at its task, and can be
+    loaded after the end.
     """
     try:
         if not runs.finish_if_complete(loader.lake, loader.warehouse, run_id):
@@ -133,14 +133,14 @@ def _move_on(loader: Loader, run_id: str, load_seq: int = 0) -> bool:
 
 
 def _ask_for_build(loader: Loader, entry: LedgerEntry | None) -> None:
-    """Ask for a build of what no run will ask for, if it changed anything."""
+    """Request a build for a load that changed rows and that no run will request a build for."""
     if entry is not None and entry.rows_inserted + entry.rows_updated > 0:
         build_requests.request(loader.lake, entry.load_seq, None)
         loader.job.start(None)
 
 
 def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) -> LedgerEntry | None:
-    """Load an object unless the ledger has it; None when that version is gone and a newer one has its own event."""
+    """Load an object unless the ledger has it; None when that version is gone (a newer one has its own event)."""
     version = event.version
     entry = loader.warehouse.find(version)
     if entry is not None:
@@ -179,7 +179,7 @@ def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) ->
 
 
 def _read_and_load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile, path: Path) -> LedgerEntry:
-    """Copy the object to `path` and load it; ObjectMissing, or BadObject: before there is a copy if it is too large."""
+    """Copy the object to `path` and load it; ObjectMissing, or BadObject, without a copy if it is too large."""
     version, now = event.version, loader.clock()
     is_text = isinstance(key, DroppedFile) and key.kind != "parquet"
     _require_size(loader.lake, event, DropCaps().file_bytes if is_text else Caps().file_bytes)
@@ -190,7 +190,7 @@ def _read_and_load(loader: Loader, event: ObjectFinalized, key: RawPart | Droppe
 
 
 def _require_size(lake: Lake, event: ObjectFinalized, most: int) -> None:
-    """Raise BadObject for an object that is too large even to be copied; ObjectMissing when it is not there."""
+    """Raise BadObject for an object that is too large to copy; ObjectMissing when it is gone."""
     version, size_bytes = event.version, event.size_bytes
     if size_bytes is None:
         stored = next((each for each in lake.list(version.name) if each.version == version), None)
@@ -209,9 +209,9 @@ def _say_gone(version: ObjectVersion, error: ObjectMissing) -> None:
 def batch_of(
     stored: StoredObject, key: RawPart | DroppedFile, path: Path, now: datetime, latest: datetime | None = None
 ) -> Batch:
-    """Give what a warehouse loads for an object whose bytes are in `path`.
+    """Return the batch to load for an object whose bytes are in `path`.
 
-    `now` is for rows that do not say when they were extracted; what says a time after `latest` is refused.
+    `now` is for rows without an extraction time; a time after `latest` is refused by the load.
     """
     table = TABLES[key.table]
     if isinstance(key, RawPart):
@@ -221,7 +221,7 @@ def batch_of(
 
 
 def _extracted_at(path: Path) -> datetime | None:
-    """Give when the file says it was extracted: the one thing an empty part has to tell."""
+    """Return the extraction time in the file's metadata: the only information in an empty part."""
     try:
         with parquet.open_file(path, Caps()) as file:
             moment = datetime.fromisoformat(file.metadata.metadata[b"millrace.extracted_at"].decode())
@@ -229,11 +229,11 @@ def _extracted_at(path: Path) -> datetime | None:
     except (KeyError, TypeError, ValueError, OverflowError, OSError, pa.ArrowException, BadObject) as error:
         if is_of_the_machine(error):
             raise unreadable(error, "") from error
-        return None  # it does not say, or not in a way that can be believed
+        return None  # missing, or not a valid time
 
 
 def quarantine_name(version: ObjectVersion) -> str:
-    """Give where a version lies in quarantine, `.json` for its reason: a name that no hostile name can bend."""
+    """Return a version's name in quarantine (its reason: plus `.json`), a hash that no crafted name can influence."""
     digest = hashlib.sha256(version.name.encode("utf-8", "surrogatepass")).hexdigest()
     return f"quarantine/{digest[:16]}-{version.generation}"
 
@@ -245,7 +245,7 @@ def _set_aside(
     error: BadObject,
     path: Path | None,
 ) -> LedgerEntry:
-    """Keep the object (None: it is too large to be kept) with its reason, then note it in the ledger."""
+    """Copy the object to quarantine (no `path`: too large) with its reason, then note it in the ledger."""
     version = event.version
     reason: dict[str, str | int] = {
         "bucket": version.bucket,
@@ -261,7 +261,7 @@ def _set_aside(
     name = quarantine_name(version)
     if path is not None:
         _keep(loader.quarantine, name, path)
-    with contextlib.suppress(ObjectExists):  # an attempt that crashed said it in other words
+    with contextlib.suppress(ObjectExists):  # a crashed attempt wrote it in other words
         create_once(loader.quarantine, f"{name}.json", json.dumps(reason, indent=1, sort_keys=True).encode())
     log.error(
         "quarantined",
@@ -275,6 +275,6 @@ def _set_aside(
 
 
 def _keep(quarantine: Lake, name: str, path: Path) -> None:
-    """Copy the bytes; what has the name already is the same version, all of it: it need not be read to know that."""
+    """Copy the bytes; an object that has the name already is the same version, complete, and need not be read."""
     with contextlib.suppress(ObjectExists):
         quarantine.write(name, path, if_generation=0)

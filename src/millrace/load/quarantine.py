@@ -1,12 +1,12 @@
-"""The quarantine desk: see what the load set aside, load it after a fix, or give it up with a reason.
+"""The quarantine desk: list what the load quarantined, load it after a fix, or discard it with a reason.
 
-    quarantine/<id>                    the bytes as they came; never changed, never deleted
-    quarantine/<id>.json               where they came from, and why they were set aside
+    quarantine/<id>                    the bytes as they arrived; never changed, never deleted
+    quarantine/<id>.json               their origin, and why they were quarantined
     quarantine/<id>.retry-<n>.json     why a later attempt failed as well
-    quarantine/<id>.discarded.json     why somebody gave them up
+    quarantine/<id>.discarded.json     why they were discarded
 
-A retry loads the kept copy, which is an object with a version of its own: the ledger row of that version and its rows
-commit together, so there is no moment at which a copy is loaded and not yet marked, or marked and not yet loaded.
+A retry loads the kept copy, an object with a version of its own. The ledger row of that version commits together with
+its rows, so a copy is never loaded without its ledger row, nor noted in the ledger without its rows.
 """
 
 import contextlib
@@ -45,23 +45,23 @@ _WHY_CHARACTERS = 1000
 
 
 class Desk(Protocol):
-    """What the entries are read from; a `Loader` is one."""
+    """The places that entries are read from; a `Loader` is one."""
 
     @property
     def quarantine(self) -> Lake:
-        """The bucket of what could not be loaded."""
+        """The bucket of objects that could not be loaded."""
 
     @property
     def warehouse(self) -> Ledger:
-        """The ledger that says what was loaded since."""
+        """The ledger, which contains what was loaded since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One version that was set aside. `version` is None while its reason cannot be read; `id` names it to the desk.
+    """One quarantined version. `version` is None while its reason cannot be read; `id` is its name at the desk.
 
     `reason`, `message` and `set_aside_at` are those of the first attempt, `attempts` counts the failed ones.
-    `stamped_at` is set where a row says a time that had not come: then it can be loaded.
+    `stamped_at` is set where a row has a stamp in the future: from then on it can be loaded.
     """
 
     id: str
@@ -79,7 +79,7 @@ class Entry:
 
     @property
     def came_from(self) -> str:
-        """Where the bytes came from, on one line that a terminal can show."""
+        """The origin of the bytes, on one line that a terminal can show."""
         if self.version is None:
             return "unknown"
         return printable(f"{self.version.bucket}/{self.version.name}#{self.version.generation}")
@@ -96,7 +96,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What a retry did: `load` is the ledger's row of the kept copy, None when it failed again for `reason`."""
+    """The result of a retry: `load` is the ledger row of the kept copy, None when it failed again for `reason`."""
 
     entry: Entry
     load: LedgerEntry | None
@@ -106,7 +106,7 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """What a discard did; `why` is the first one that was given. The bytes are kept."""
+    """The result of a discard; `why` is the first reason given. The bytes are kept."""
 
     entry: Entry
     why: str
@@ -114,14 +114,14 @@ class Discarded:
 
 
 def entries(desk: Desk, state: State | None = "open") -> list[Entry]:
-    """Give what lies in quarantine in that state (None: in any), oldest first."""
+    """Return the entries in that state (None: in any), oldest first."""
     found = [_entry(desk, entry_id, files) for entry_id, files in _held(desk).items()]
     chosen = [entry for entry in found if state in (None, entry.state)]
     return sorted(chosen, key=lambda entry: (entry.set_aside_at or "", entry.id))
 
 
 def show(desk: Desk, entry_id: str) -> Shown:
-    """Give an entry with a sample of its content; ConfigError when there is no such entry."""
+    """Return an entry with a sample of its content; ConfigError when there is no such entry."""
     entry, files = _find(desk, entry_id)
     told = [_read(desk, stored) for suffix, stored in sorted(files.items()) if suffix.startswith(".retry-")]
     failed = tuple(_one_line(f"{each.get('reason')}: {each.get('message')}") for each in told)
@@ -135,10 +135,10 @@ def show(desk: Desk, entry_id: str) -> Shown:
 
 
 def retry(desk: Loader, entry_id: str) -> Retried:
-    """Load the kept bytes as the object that they were, once; safe to repeat, also after a crash.
+    """Load the kept bytes as the original object, once; safe to repeat, also after a crash.
 
-    Rows that do not say when they were extracted count as extracted when they were set aside, so they do not win over
-    what came since. Raises ConfigError when there is no such entry, when it was discarded, or when nothing was kept.
+    Rows without an extraction time count as extracted when they were quarantined, so they do not win over newer rows.
+    Raises ConfigError when there is no such entry, when it was discarded, or when nothing was kept.
     """
     entry, files = _find(desk, entry_id)
     if entry.state == "discarded":
@@ -161,9 +161,9 @@ def retry(desk: Loader, entry_id: str) -> Retried:
 
 
 def retry_due(desk: Loader, since: datetime | None = None) -> list[Retried]:
-    """Load what was set aside because its time had not come, and has come since; what cannot be loaded stays.
+    """Load what was quarantined for a stamp in the future that has passed since; what cannot be loaded stays.
 
-    `since` leaves out what had come by then: somebody tried it. The ledger is asked of what is left, and of no more.
+    `since` excludes stamps that had passed by then: they were tried already. The ledger is queried for the rest only.
     """
     retried, now = [], desk.clock()
     for entry_id, files in _held(desk).items():
@@ -179,9 +179,9 @@ def retry_due(desk: Loader, since: datetime | None = None) -> list[Retried]:
 
 
 def discard(desk: Loader, entry_id: str, why: str) -> Discarded:
-    """Give an entry up: it no longer counts as open, and its bytes stay where they are. The first `why` stays.
+    """Discard an entry: it no longer counts as open, and its bytes stay where they are. The first `why` stays.
 
-    Raises ConfigError when there is no such entry, when it is loaded, or when `why` says nothing.
+    Raises ConfigError when there is no such entry, when it is loaded, or when `why` is empty or too long.
     """
     entry, _ = _find(desk, entry_id)
     if entry.state == "loaded":
@@ -200,7 +200,7 @@ def discard(desk: Loader, entry_id: str, why: str) -> Discarded:
 
 
 def settled(ledger: Ledger) -> Ledger:
-    """Return the ledger as the sums of a run should see it: a part that was loaded from quarantine is loaded, once."""
+    """Return the ledger for the sums of a run: a part that was loaded from quarantine counts as loaded, once."""
     return _Settled(ledger)
 
 
@@ -230,7 +230,7 @@ class _Settled:
 
 
 def _held(desk: Desk) -> dict[str, dict[str, StoredObject]]:
-    """Give the files of each entry, by the ends of their names."""
+    """Return the files of each entry, by the ends of their names."""
     held: dict[str, dict[str, StoredObject]] = {}
     for stored in desk.quarantine.list(_FOLDER):
         if match := _NAME.fullmatch(stored.version.name):
@@ -241,7 +241,7 @@ def _held(desk: Desk) -> dict[str, dict[str, StoredObject]]:
 def _has_come(stamp: str, now: datetime) -> bool:
     try:
         return datetime.fromisoformat(stamp) <= now
-    except (ValueError, TypeError):  # no reason of ours
+    except (ValueError, TypeError):  # not written by the loader
         return False
 
 
@@ -281,7 +281,7 @@ def _entry(desk: Desk, entry_id: str, files: dict[str, StoredObject]) -> Entry:
 
 
 def _stamped_at(desk: Desk, files: dict[str, StoredObject], told: dict[str, object] | None = None) -> str | None:
-    """Give which time has to come before it can be loaded; None when it failed for another reason since."""
+    """Return the time from which an entry can be loaded; None when it failed for another reason since."""
     if told is None:
         told = _read(desk, files[".json"]) if ".json" in files else {}
     if "stamped_at" not in told:
@@ -292,7 +292,7 @@ def _stamped_at(desk: Desk, files: dict[str, StoredObject], told: dict[str, obje
 
 
 def _loaded(desk: Desk, entry: Entry, copy: ObjectVersion | None) -> LedgerEntry | None:
-    """Give the load of the kept copy, or of the version itself: an event may have come again after a fix."""
+    """Return the load of the kept copy, or of the version itself: its event may be delivered again after a fix."""
     for version in (copy, entry.version):
         found = desk.warehouse.find(version) if version else None
         if found is not None and found.quarantine_reason is None:
@@ -334,7 +334,7 @@ def _copy(entry: Entry, files: dict[str, StoredObject]) -> StoredObject:
 
 
 def _version(told: dict[str, object], entry_id: str) -> ObjectVersion | None:
-    """Give the version that a reason names, if that is the one which lies under this id."""
+    """Return the version that a reason names, if this id is that of the version."""
     bucket, name, generation = (told.get(field) for field in ("bucket", "name", "generation"))
     if not isinstance(bucket, str) or not isinstance(name, str) or not isinstance(generation, int):
         return None
@@ -358,7 +358,7 @@ def _parsed(content: bytes) -> dict[str, object]:
 
 
 def _sample(path: Path) -> str:
-    """Give the first rows of a Parquet file that is small enough to be looked into, else the first bytes as text."""
+    """Return the first rows of a Parquet file that is small enough to open, else the first bytes as text."""
     with path.open("rb") as file:
         head = file.read(2 * _SAMPLE_CHARACTERS)
     text = head.decode(errors="backslashreplace")

@@ -1,6 +1,6 @@
-"""Load what the lake holds and the ledger does not know, without the source: a warehouse can be lost.
+"""Load what the lake holds and the ledger lacks, without the source: a warehouse can be lost.
 
-Whoever starts (a run, a build, a collector, a sweep) recovers first, and only then believes a cursor.
+Every start (of a run, a build, a collector, a sweep) recovers first, and only then trusts a cursor.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _BELIEVED = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """A table that is read anew from its beginning: the warehouse has `rows`, finished runs have read `known`."""
+    """A table that is read again from its beginning: the warehouse has `rows`, finished runs have read `known`."""
 
     table: str
     rows: int
@@ -31,7 +31,7 @@ class Forgotten:
 
 
 def mend(loader: Loader, bus: Bus) -> dict[str, int]:
-    """Load or ask again for all that was lost on the way; gives how many tasks, objects and runs that were given up."""
+    """Load or request again all that was lost; return the numbers of tasks, of objects and of failed runs."""
     noted = read_compared(loader.lake)
     found = [*quarantine.retry_due(loader, last_compared(noted, loader.clock())), *recover_if_due(loader, bus)]
     swept = sweep.sweep(loader.lake, bus, loader.warehouse, loader.clock(), sweep.Patience())
@@ -39,9 +39,9 @@ def mend(loader: Loader, bus: Bus) -> dict[str, int]:
 
 
 def recover(lake: Lake, bus: Bus, warehouse: Warehouse, prefixes: Sequence[str] = LOADED) -> list[ObjectVersion]:
-    """Announce every object that the ledger does not know, after taking over what was copied; gives the announced.
+    """Adopt copied objects, then announce every object that the ledger lacks; return the announced ones.
 
-    A re-used name is a new version of its object, and announced.
+    A reused name is a new version of its object, and is announced.
     """
     unknown = lacking(lake, warehouse, prefixes)
     for stored in unknown:
@@ -50,9 +50,9 @@ def recover(lake: Lake, bus: Bus, warehouse: Warehouse, prefixes: Sequence[str] 
 
 
 def recover_if_due(loader: Loader, bus: Bus) -> list[ObjectVersion]:
-    """Recover when the ledger knows less than it did, when something was dropped, and once a day; gives the announced.
+    """Recover when the ledger shrank, when a file was dropped, and once a day; return the announced versions.
 
-    Otherwise the ledger is asked how much it knows, and no more.
+    Otherwise only the extent of the ledger is queried.
     """
     lake, warehouse, now = loader.lake, loader.warehouse, loader.clock()
     noted = read_compared(lake)
@@ -75,18 +75,18 @@ def recover_if_due(loader: Loader, bus: Bus) -> list[ObjectVersion]:
         extent = warehouse.extent()
         known = Compared(extent.load_seq, extent.objects, len(dropped), generation, noted.run_id, compared_at)
         is_daily = compared_at != noted.compared_at
-        note_compared(lake, replace(known, run_id="") if is_daily else known)  # then the next sweep looks at all runs
+        note_compared(lake, replace(known, run_id="") if is_daily else known)  # then the next sweep checks all runs
     return announced
 
 
 def last_compared(noted: Compared, now: datetime) -> datetime | None:
-    """Give when everything was compared; None when that is due: a day later, or if a clock was wrong."""
+    """Return when everything was last compared; None when that is due: a day later, or if a clock was wrong."""
     at = datetime.fromisoformat(noted.compared_at)
     return at if timedelta(0) <= now - at < _BELIEVED else None
 
 
 def lacking(lake: Lake, warehouse: Warehouse, prefixes: Sequence[str] = LOADED) -> Sequence[StoredObject]:
-    """Give every object that the ledger does not know, after taking over what was copied."""
+    """Adopt copied objects, then return every object that the ledger lacks."""
     found = compare(lake, warehouse.entries(), prefixes)
     if found.copies:
         warehouse.adopt(found.copies)
@@ -95,9 +95,9 @@ def lacking(lake: Lake, warehouse: Warehouse, prefixes: Sequence[str] = LOADED) 
 
 
 def settle(loader: Loader) -> list[Forgotten]:
-    """Make the hints agree with a ledger that knows all that the lake holds; gives the tables that are read anew.
+    """Make requests and cursors agree with a ledger that has all of the lake; return the tables to read again.
 
-    A warehouse that was made anew counts its loads from the beginning: no build can go through what the old one had.
+    A new warehouse counts its loads from one: no build can include the load sequences that the old one had.
     """
     if build_requests.restart(loader.lake, loader.warehouse.extent().load_seq):
         loader.job.start(None)
@@ -105,7 +105,7 @@ def settle(loader: Loader) -> list[Forgotten]:
 
 
 def forget_cursors(lake: Lake, warehouse: Warehouse) -> list[Forgotten]:
-    """Forget how far a table was read if the warehouse has fewer rows than that: those only the source has."""
+    """Delete the cursor of a table if the warehouse has fewer rows than were read: only the source has the rest."""
     forgotten = []
     for table in EXTRACTED.values():
         cursor = runs.held_cursor(lake, table.name)

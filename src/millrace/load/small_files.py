@@ -1,8 +1,8 @@
-"""A storm of small dropped files: whoever answers the first event loads its neighbours with it, in one transaction.
+"""Many small dropped files: the handler of the first event loads its neighbours too, in one transaction.
 
-Ten thousand files of three rows cost ten thousand transactions one by one. The events of those that were loaded with
-another find their row in the ledger and have nothing left to do, as with any repeated delivery. A file that cannot be
-read is left to its own event, which sets it aside.
+One by one, ten thousand files of three rows cost ten thousand transactions. The event of a file that was loaded with
+another finds its row in the ledger and does nothing, as with any repeated delivery. A file that cannot be read is left
+to its own event, which quarantines it.
 """
 
 import tempfile
@@ -29,7 +29,7 @@ _FEWEST, _MOST = 8, 500
 def load_neighbours(
     lake: Lake, warehouse: Warehouse, version: ObjectVersion, key: DroppedFile, now: datetime
 ) -> LedgerEntry | None:
-    """Load a small dropped file with others of its table that wait; None when it is better loaded by itself."""
+    """Load a small dropped file with waiting ones of its table; None when it is better loaded by itself."""
     waiting = _waiting(lake, warehouse, version, key)
     if len(waiting) < _FEWEST:
         return None
@@ -47,7 +47,7 @@ def load_neighbours(
 
 
 def _waiting(lake: Lake, warehouse: Warehouse, version: ObjectVersion, key: DroppedFile) -> list[StoredObject]:
-    """Give the file itself and small neighbours of a textual kind that the ledger does not know."""
+    """Return the file itself and its small NDJSON and CSV neighbours that the ledger lacks."""
     if key.kind == "parquet":
         return []
     small = [stored for stored in lake.list(f"drop/{key.table}/") if stored.size_bytes <= SMALL_BYTES]
@@ -77,13 +77,13 @@ def _read(lake: Lake, waiting: list[StoredObject], folder: Path, now: datetime) 
             crc32c = lake.download(stored.version, path).crc32c
             rows = dropped_files.to_table(path, TABLES[key.table], key.kind, DropCaps())
         except (BadObject, ObjectMissing):
-            continue  # its own event says why
+            continue  # its own event reports why
         if _is_credible(rows, key, now):
             yield SmallObject(stored.version, rows, crc32c)
 
 
 def _is_credible(rows: pa.Table, key: DroppedFile, now: datetime) -> bool:
-    """Whether no row says what a load by itself would refuse: a time that has not come, or another one's name."""
+    """Return whether a load of the file alone would accept it: no stamp in the future, no foreign owner."""
     newest = pc.max(rows[EXTRACTED_AT]).as_py()
     is_true = newest is None or newest <= now + MOST_AHEAD
     if key.owner is None:

@@ -1,8 +1,8 @@
-"""Find what was lost on the way and ask for it again, so that every run ends: complete, or failed with a reason.
+"""Find what was lost and request it again, so that every run ends: complete, or failed with a reason.
 
-A message may be lost, or have become a dead letter. What it asked for is told from the facts alone: a task without a
-record, a part without a ledger row, a complete run without its final object, a final object that nobody acted on.
-Asking twice does no harm.
+A message may be lost, or become a dead letter. Its request is derived from facts alone: a task without a record, a
+part without a ledger row, a complete run without its final object, a final object without a build request. A repeated
+request does no harm.
 """
 
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ from millrace.warehouse import Ledger, Warehouse
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a run may be without news before it is swept, and how long before it is given up."""
+    """How long a run may be quiet before it is swept, and how long before it fails."""
 
     quiet: timedelta = timedelta(minutes=30)
     until_failed: timedelta = timedelta(hours=24)
@@ -30,7 +30,7 @@ class Patience:
 
 @dataclass(slots=True)
 class Swept:
-    """What was asked for again, by the names of tasks and objects, and which runs were given up."""
+    """The tasks and objects that were requested again, by name, and the runs that were failed."""
 
     tasks: list[str] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
@@ -41,12 +41,12 @@ class Swept:
 
 
 def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, patience: Patience) -> Swept:
-    """Ask again for whatever has no fact, in every run that has not ended and in every end that nobody acted on."""
+    """Request again what is missing, in every run that has not ended and for every end without a build request."""
     swept = Swept()
     objects = _run_objects(lake)
     ended = {key.run_id: stored for key, stored in objects if isinstance(key, FinalKey)}
     noted = read_compared(lake)
-    is_untrue = bool(noted.run_id) and names.started_at(noted.run_id) > now  # a clock was ahead: look at all
+    is_untrue = bool(noted.run_id) and names.started_at(noted.run_id) > now  # a clock was ahead: check all
     is_over, through = True, "" if is_untrue else noted.run_id
     for run_id in [key.run_id for key, _ in objects if isinstance(key, PlanKey) and key.run_id > through]:
         try:
@@ -60,7 +60,7 @@ def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, patience: P
             _give_up(lake, run_id, error, run_id in ended, swept)
         is_old = now - names.started_at(run_id) > patience.until_failed
         if is_over := is_over and not swept and run_id in ended and is_old:
-            through = run_id  # nobody has to look at it again, nor at those before it
+            through = run_id  # later sweeps skip it and those before it
     if through != noted.run_id:
         note_compared(lake, replace(read_compared(lake), run_id=through))
     if swept:
@@ -69,7 +69,7 @@ def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, patience: P
 
 
 def run_ids(lake: Lake) -> list[str]:
-    """Give every run that has a plan, oldest first."""
+    """Return every run that has a plan, oldest first."""
     return [key.run_id for key, _ in _run_objects(lake) if isinstance(key, PlanKey)]
 
 
@@ -79,12 +79,12 @@ def _run_objects(lake: Lake) -> list[tuple[names.ObjectKey, StoredObject]]:
         try:
             found.append((names.parse(stored.version.name), stored))
         except BadObject:
-            continue  # somebody else's; the load function has set it aside
+            continue  # not ours; the load function has quarantined it
     return found
 
 
 def _give_up(lake: Lake, run_id: str, error: Damaged, is_ended: bool, swept: Swept) -> None:
-    """End a run of which nobody can read what is left to do; what it wrote is loaded all the same."""
+    """Fail a run whose remaining work cannot be read; its parts are loaded all the same."""
     log.warning("run is damaged", run_id=run_id, error=str(error))
     if not is_ended:
         runs.fail(lake, run_id, str(error))
@@ -125,7 +125,7 @@ def _unloaded(lake: Lake, ledger: Ledger, run_id: str, tree: dict[str, TaskRecor
 
 
 def why_unfinished(lake: Lake, ledger: Ledger | None, run_id: str) -> str | None:
-    """Say what keeps a run from being complete; None when nothing does, as far as the lake and a warehouse tell."""
+    """Return why a run is not complete; None when the lake and the ledger show no reason."""
     tree = dict(runs.read_tree(lake, run_id))
     for task_id, record in tree.items():
         if record is None:
@@ -136,9 +136,9 @@ def why_unfinished(lake: Lake, ledger: Ledger | None, run_id: str) -> str | None
 
 
 def _advance_cursors(lake: Lake, ledger: Ledger, run_id: str) -> None:
-    """Let the next runs start where a complete one ended, should nobody have heard of its end.
+    """Advance the cursors to the end of a complete run, in case the event of its end was lost.
 
-    A later load may have asked for a build beyond it, so that nothing else tells that its final object was lost.
+    A later load may have requested a build beyond it, so nothing else reveals that loss.
     """
     final = runs.read_final(lake, run_id)
     if final is not None and final.status == "complete":
@@ -146,7 +146,7 @@ def _advance_cursors(lake: Lake, ledger: Ledger, run_id: str) -> None:
 
 
 def _sweep_end(lake: Lake, bus: Bus, warehouse: Warehouse, run_id: str, stored: StoredObject, swept: Swept) -> None:
-    """Announce the end of a run again of which no build was asked; a warehouse that was made anew counts from one."""
+    """Announce the end of a run again if no build was requested for it; a new warehouse counts from one."""
     final = runs.read_final(lake, run_id)
     if final is None or final.status != "complete":
         return

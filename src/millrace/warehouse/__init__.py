@@ -15,12 +15,12 @@ from millrace.tables import MOST_AHEAD, Table
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One object of the lake as a Parquet file on this machine, and what is known of it.
+    """One object of the lake as a Parquet file on this machine, with its metadata.
 
-    `extracted_at` stands in for rows that carry no `_extracted_at` of their own; `run_id` is None for a dropped file.
-    A stamp after `latest` cannot be true: a file that has one is refused, and a stored row that has one loses against
-    every row that has none. `owner` is a column and the value that every row has to have in it. None: not asked.
-    `crc32c` is the object's, as far as it is known.
+    `extracted_at` is the default for rows without an `_extracted_at`; `run_id` is None for a dropped file. A stamp
+    after `latest` cannot be true: a file that has one is refused, and a stored row that has one loses to every row
+    that has none. `owner` is a column and the value that every row must have in it. None: not checked. `crc32c` is the
+    object's, if known.
     """
 
     version: ObjectVersion
@@ -34,7 +34,7 @@ class Batch:
 
 
 class StampedAhead(BadObject):
-    """An object holds a stamp that cannot be true yet; it can be loaded when `stamp` has come."""
+    """An object has a stamp in the future; it can be loaded once `stamp` has passed."""
 
     def __init__(self, stamp: datetime, latest: datetime) -> None:
         came = f"a row was extracted at {stamp.isoformat()}, expected {latest.isoformat()} at the latest"
@@ -43,34 +43,34 @@ class StampedAhead(BadObject):
 
 
 def current(batch: Batch, clock: Callable[[], datetime]) -> Batch:
-    """Return the batch with a `latest` that is not of before now; call it inside the transaction.
+    """Return the batch with `latest` brought up to date; call it inside the transaction.
 
-    A loader can be suspended between the reading of its clock and the merge. Rows that others stored meanwhile would be
-    taken for rows of the future, and lose.
+    A loader can be suspended after it read its clock and before the merge. Rows that others stored meanwhile would
+    count as stamped in the future, and lose.
     """
     return batch if batch.latest is None else replace(batch, latest=max(batch.latest, clock() + MOST_AHEAD))
 
 
 def refuse_ahead(batch: Batch, newest: datetime) -> None:
-    """Raise StampedAhead when the newest row, or the object itself, was extracted after what can be true."""
+    """Raise StampedAhead when the newest row, or the object itself, was extracted after `latest`."""
     stamp = max(newest, batch.extracted_at)
     if batch.latest is not None and stamp > batch.latest:
         raise StampedAhead(stamp, batch.latest)
 
 
 def of_another(column: str, value: str) -> str:
-    """Return what is said of rows that are not of the batch's owner."""
+    """Return the message about rows of another owner than the batch's."""
     return f"have another {column} than {value!r:.80}, in whose folder the file lies"
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What became of one object: a row of `meta.loads`.
+    """The result of loading one object: a row of `meta.loads`.
 
     `rows_read = rows_inserted + rows_updated + rows_unchanged + rows_superseded + rows_quarantined`, always. For a
-    quarantined object `quarantine_reason` is set; its `rows_read` is None when its rows could not be counted. By its
-    name and `crc32c` an object is known again in a lake that was copied, which has other generations; entries of before
-    version 0.3 have none.
+    quarantined object `quarantine_reason` is set; its `rows_read` is None when its rows could not be counted. A copied
+    lake has other generations: its objects are recognised by name and `crc32c`. Entries from before version 0.3 have
+    no `crc32c`.
     """
 
     version: ObjectVersion
@@ -100,9 +100,9 @@ class LedgerEntry:
         load_seq: int,
         loaded_at: datetime,
     ) -> Self:
-        """Note an object of `rows` rows by how many had which fate: inserted, updated, unchanged, confirmed.
+        """Return the entry of an object by its rows per row action: inserted, updated, unchanged, confirmed.
 
-        A confirmed row is one without a change whose stamp advanced. All others were superseded.
+        A confirmed row is an unchanged one whose stamp advanced. All other rows were superseded.
         """
         inserted, updated = fates.get("inserted", 0), fates.get("updated", 0)
         unchanged = fates.get("unchanged", 0) + fates.get("confirmed", 0)
@@ -133,7 +133,7 @@ class LedgerEntry:
         load_seq: int,
         loaded_at: datetime,
     ) -> Self:
-        """Note an object that went to quarantine, with all of its rows."""
+        """Return the entry of an object that went to quarantine, with all of its rows."""
         return cls(
             version=version,
             table_name=table_name,
@@ -151,7 +151,7 @@ class LedgerEntry:
         )
 
     def again(self, version: ObjectVersion, load_seq: int, loaded_at: datetime) -> Self:
-        """Note the same object under another version: nothing was loaded for it."""
+        """Return the entry of the same object under another version: nothing was loaded for it."""
         unchanged = 0 if self.quarantine_reason else self.rows_read or 0
         noted = replace(self, rows_inserted=0, rows_updated=0, rows_unchanged=unchanged, rows_superseded=0)
         return replace(noted, version=version, load_seq=load_seq, loaded_at=loaded_at)
@@ -168,50 +168,50 @@ class SmallObject:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much a ledger knows: its newest load sequence, and how many objects."""
+    """The extent of a ledger: its newest load sequence, and its number of objects."""
 
     load_seq: int
     objects: int
 
 
 class Miscounted(TransientError):
-    """A statement did not change the rows that were decided, and was undone with its transaction."""
+    """A statement changed another number of rows than was decided; its transaction was rolled back."""
 
 
 def require_done(table: Table, what: str, decided: int, done: int) -> None:
-    """Raise Miscounted unless as many rows were inserted or updated as were to be, so that no load can be a lie."""
+    """Raise Miscounted unless as many rows were changed as were decided, so that no ledger row is wrong."""
     if done != decided:
         said = f"{decided:,} rows were to be {what}, {done:,} were"
         raise Miscounted(f"raw.{table.name}: {said}; nothing was changed. Look for keys that it holds more than once")
 
 
 class Ledger(Protocol):
-    """What became of the objects of the lake, read only."""
+    """The ledger of the lake's objects, read only."""
 
     def find(self, version: ObjectVersion) -> LedgerEntry | None:
-        """Return what became of one object; None while it is not in the ledger."""
+        """Return the entry of one object; None while it is not in the ledger."""
 
     def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
-        """Return what became of many objects; those that are not in the ledger are left out."""
+        """Return the entries of many objects; those that are not in the ledger are left out."""
 
     def loads_of(self, run_id: str) -> list[LedgerEntry]:
         """Return the ledger entries of one run, in the order of `load_seq`."""
 
 
 class Warehouse(Ledger, Protocol):
-    """What a load needs. Each method is one transaction: all of it happened, or nothing."""
+    """The operations of a load. Each method is one transaction: all of it happens, or nothing."""
 
     def entries(self) -> list[LedgerEntry]:
         """Return the whole ledger, in the order of `load_seq`."""
 
     def extent(self) -> Extent:
-        """Return how much the ledger knows."""
+        """Return the extent of the ledger."""
 
     def load(self, batch: Batch) -> LedgerEntry:
         """Merge the batch into `raw.<table>` and note it in the ledger, once.
 
-        A version that is in the ledger already changes nothing and gives the first entry again. Raises BadObject when
-        the content cannot be loaded: then nothing was changed.
+        A version that is in the ledger already changes nothing and returns the first entry. Raises BadObject when the
+        content cannot be loaded: then nothing was changed.
         """
 
     def quarantine(
@@ -223,10 +223,10 @@ class Warehouse(Ledger, Protocol):
         reason: str,
         crc32c: str | None = None,
     ) -> LedgerEntry:
-        """Note in the ledger that an object was set aside; the same version twice gives the first entry."""
+        """Note in the ledger that an object was quarantined; return the first entry of a version."""
 
     def adopt(self, copies: Mapping[ObjectVersion, LedgerEntry]) -> None:
-        """Note that these versions are objects which the ledger has under another version: a lake was copied."""
+        """Note that these versions are objects that the ledger has under another version: a lake was copied."""
 
     def count(self, table: Table) -> int:
         """Return the number of rows of a raw table."""
@@ -234,12 +234,12 @@ class Warehouse(Ledger, Protocol):
     def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
         """Merge small objects of one table together, each with its own ledger entry, in one transaction.
 
-        The table ends as if they had been loaded one by one at `now`; those that the ledger has already change nothing.
+        The table ends as if they had been loaded one by one at `now`; those in the ledger already change nothing.
         Raises BadObject when a row of any of them cannot be loaded: then nothing was changed.
         """
 
     def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:
-        """Give the key of every row of a raw table."""
+        """Yield the key of every row of a raw table."""
 
 
 GOOD_STATUSES = frozenset({"success", "pass", "warn", "skipped", "no-op"})
@@ -258,7 +258,7 @@ class Node:
 
     @property
     def is_good(self) -> bool:
-        """Whether it did what it should; skipped because of another one's failure counts as not good."""
+        """Whether the node succeeded; skipped because of another node's failure counts as not good."""
         return self.status in GOOD_STATUSES and not (self.status == "skipped" and self.message)
 
 
@@ -267,8 +267,8 @@ class BuildRow:
     """One build: a row of `meta.builds`.
 
     Every change up to the load sequence `built_through` was in the raw tables before dbt started; `as_of` is the
-    newest extraction of pull requests among them, or `started_at` if that had not come. The holder of an abandoned
-    build died or was taken over. `nodes` are the models, and those tests that are not good.
+    newest extraction of pull requests among them, `started_at` at most. The holder of an abandoned build died or was
+    superseded. `nodes` are the models, and those tests that are not good.
     """
 
     number: int
@@ -285,11 +285,11 @@ class BuildRow:
 
 
 class Fenced(MillraceError):
-    """A build with a larger token has started: this one may change nothing any more."""
+    """A build with a larger token has started: this one must not change anything any more."""
 
 
 class Poorer(MillraceError):
-    """What readers have knows objects that this warehouse does not: it is not replaced."""
+    """The published copy has objects that this warehouse lacks: it is not replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,10 +301,10 @@ class DbtTarget:
 
 
 class BuildLog(Protocol):
-    """The log of the builds in the warehouse, which only the holder of the newest token may write. Atomic methods."""
+    """The log of the builds in the warehouse. Only the holder of the newest token may write it. Methods are atomic."""
 
     def newest_load_seq(self) -> int:
-        """Give the load sequence up to which *every* change is committed; 0 when nothing was loaded."""
+        """Return the load sequence up to which *every* change is committed; 0 when nothing was loaded."""
 
     def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
         """Note that a build starts, through the newest load sequence; running ones of others become abandoned.
@@ -313,23 +313,23 @@ class BuildLog(Protocol):
         """
 
     def end_build(self, build: BuildRow, is_good: bool, seconds: float | None, nodes: tuple[Node, ...]) -> BuildRow:
-        """Note how it ended; Fenced when a build with a larger token has started."""
+        """Note how a build ended; Fenced when a build with a larger token has started."""
 
     def last_builds(self, limit: int = 1) -> list[BuildRow]:
-        """Give the last builds, the newest first."""
+        """Return the last builds, the newest first."""
 
     def forget_marts(self) -> None:
-        """Let the next build make every incremental mart anew, from all that is loaded."""
+        """Make the next build a full refresh of every incremental mart."""
 
 
 class Publisher(Protocol):
-    """What readers see: the warehouse as it was after a good build."""
+    """The published copy: the warehouse as it was after a good build."""
 
     def published(self) -> BuildRow | None:
-        """Give the build that readers see; None when there is none yet, or it cannot be read."""
+        """Return the build that readers see; None when there is none yet, or it cannot be read."""
 
     def publish(self, build: BuildRow) -> None:
-        """Let readers see the warehouse as it is, all of it or nothing.
+        """Publish the warehouse as it is, all of it or nothing.
 
-        Raises Fenced when a build with a larger token than this one's has started, Poorer when readers have more.
+        Raises Fenced when a build with a larger token has started, Poorer when the published copy has more objects.
         """

@@ -1,6 +1,6 @@
-"""Read a Parquet file once before a warehouse far away hears of it: is it whole, of what kinds, is a row bad.
+"""Check a Parquet file before it is sent to a remote warehouse: completeness, kinds of columns, bad rows.
 
-A *kind* is a type by the word that DuckDB has for it, so that both engines refuse the same file with the same words.
+A *kind* is DuckDB's name for a type, so that both engines refuse the same file with the same message.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from millrace.warehouse import of_another
 from millrace.warehouse.parquet import Caps, check, open_file
 
 NOTHING = '"NULL"'  # of a column that has no values
-NESTED = "VARIANT"  # whatever a column of structs, maps or lists of them holds
+NESTED = "VARIANT"  # a column of structs, maps or lists of them
 _ROWS_AT_ONCE = 20_000
 _TEXT_BYTES = 16_777_216  # https://docs.snowflake.com/en/sql-reference/data-types-text: a VARCHAR without a length
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
@@ -43,7 +43,7 @@ _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
 
 @dataclass(slots=True)
 class Content:
-    """What a file holds: `columns` are its kinds by name; `bad` counts the rows that fail each check."""
+    """The content of a file: `columns` are its kinds by name; `bad` counts the rows that fail each check."""
 
     columns: dict[str, str]
     rows: int = 0
@@ -59,7 +59,7 @@ class Content:
 
 
 def kind_of(of: pa.DataType) -> str:
-    """Give the kind of an Arrow type."""
+    """Return the kind of an Arrow type."""
     if pa.types.is_dictionary(of):
         return kind_of(of.value_type)
     if pa.types.is_string(of) or pa.types.is_large_string(of) or pa.types.is_string_view(of):
@@ -76,7 +76,7 @@ def kind_of(of: pa.DataType) -> str:
 def read(
     path: Path, table: Table, caps: Caps, to: Path, ours: str | None = None, owner: tuple[str, str] | None = None
 ) -> Content:
-    """Read all of a file, and write it again at `to` where a type of it is not the one that is loaded as it is.
+    """Read a whole file, and write it again at `to` if one of its types cannot be loaded as it is.
 
     `ours` is a column that the load itself has added, `owner` is that of the batch. Raises BadObject: what
     `parquet.check` raises, `missing_key`, `unreadable`, and for bad rows `null_key`, `out_of_range`, `foreign` and
@@ -115,7 +115,7 @@ def _require_key(content: Content, table: Table) -> None:
 
 
 def _target(schema: pa.Schema) -> pa.Schema:
-    """Give the schema in which the file is loaded; columns without values are left out."""
+    """Return the schema in which the file is loaded; columns without values are left out."""
     kinds = {column.name: kind_of(column.type) for column in schema}
     return pa.schema(
         [
@@ -127,7 +127,7 @@ def _target(schema: pa.Schema) -> pa.Schema:
 
 
 def _counted(batch: pa.RecordBatch, table: Table, content: Content, owner: tuple[str, str] | None) -> pa.RecordBatch:
-    """Take a batch into the account of the file; Arrow says when a text in it is no UTF-8."""
+    """Add a batch to the counts of the file; Arrow raises when a text in it is not UTF-8."""
     batch.validate(full=True)
     content.rows += batch.num_rows
     given = {name.lower(): name for name in content.columns}
@@ -156,7 +156,7 @@ def _count(content: Content, reason: str, message: str, rows: int) -> None:
 
 
 def _microseconds(instants: pa.Array) -> pa.Array:
-    """Give instants as microseconds since 1970; finer ones are cut downwards, before 1970 too."""
+    """Return instants as microseconds since 1970; finer ones are rounded down, before 1970 too."""
     unit, values = instants.type.unit, instants.cast(pa.int64())
     if unit == "ns":
         return pc.floor(pc.divide(pc.subtract(values, _modulo(values, 1000)), 1000)).cast(pa.int64())
@@ -165,7 +165,7 @@ def _microseconds(instants: pa.Array) -> pa.Array:
 
 
 def _modulo(values: pa.Array, by: int) -> pa.Array:
-    """Give the remainder of a division that rounds downwards."""
+    """Return the remainder of a division that rounds down."""
     rest = pc.subtract(values, pc.multiply(pc.divide(values, by), by))
     return pc.if_else(pc.less(rest, 0), pc.add(rest, by), rest)
 

@@ -1,4 +1,4 @@
-"""What readers of the marts need: a snapshot of what was published last, which stays as it is while it is read."""
+"""The interface of readers of the marts: a snapshot of the last publication, which is constant during a read."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,11 +21,11 @@ class AtWork(NothingYet):
 
 
 class Snapshot(Protocol):
-    """The marts of one publication. All of its answers are of that one, whatever is published meanwhile."""
+    """The marts of one publication. All of its queries read that one, whatever is published meanwhile."""
 
     @property
     def version(self) -> str:
-        """What names the publication; another one after each."""
+        """The name of the publication; each has another one."""
 
     @property
     def build(self) -> BuildRow:
@@ -33,55 +33,55 @@ class Snapshot(Protocol):
 
     @property
     def engine(self) -> Engine:
-        """Whose SQL it understands."""
+        """The engine whose SQL it accepts."""
 
     @property
     def schema(self) -> str:
-        """Where the marts are: a name to put before the dot."""
+        """The schema of the marts: the name before the dot."""
 
     @property
     def tables(self) -> frozenset[str]:
-        """Which marts are there, in small letters."""
+        """The names of the marts, in lower case."""
 
     @property
     def columns(self) -> Mapping[str, frozenset[str]]:
-        """Which columns each mart has, in small letters."""
+        """The columns of each mart, in lower case."""
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Give the rows of a query as dicts, with column names in small letters; instants are aware, in UTC.
+        """Return the rows of a query as dicts, with column names in lower case; instants are aware, in UTC.
 
-        `values` are bound, in their order, to the question marks of `sql`. Raises ConfigError when the marts do not
-        have what it asks for, and TransientError when the warehouse fails.
+        `values` are bound, in order, to the question marks of `sql`. Raises ConfigError when the marts lack what it
+        names, and TransientError when the warehouse fails.
         """
 
 
 class Reader(Protocol):
-    """Lets work read what is published; several threads may use it."""
+    """Access to the published marts; several threads may use it."""
 
     def version(self) -> str:
-        """Name what is published now, or was two seconds ago, without reading it; NothingYet when nothing is."""
+        """Return the name of the publication, two seconds old at most, without reading it; NothingYet without one."""
 
     def read(self, work: Callable[[Snapshot], Answer]) -> Answer:
-        """Give what `work` makes of one snapshot: of what was published last when it began, or of something newer.
+        """Return the result of `work` over one snapshot: the last publication when it began, or a newer one.
 
-        Where a snapshot cannot be held fast, work that met a newer publication is done again, so it has to be free of
-        effects; and it uses its snapshot only, neither after it ended nor together with another of this reader.
-        Raises what `work` raises, NothingYet when nothing is published, ConfigError when what is cannot be read,
-        TransientError when another attempt may succeed.
+        Where a snapshot cannot be held, work that met a newer publication is repeated, so it must have no side
+        effects. It must use its own snapshot only, and not after it ended. Raises what `work` raises, NothingYet when
+        nothing is published, ConfigError when the publication cannot be read, TransientError when another attempt may
+        succeed.
         """
 
     def close(self) -> None:
-        """Give back what is open, what is being read when that ends; the next use opens it again."""
+        """Close what is open, and what is being read when that ends; the next use opens it again."""
 
 
 def as_dicts(names: Iterable[str], rows: Iterable[Sequence[object]]) -> list[dict[str, Any]]:
-    """Name the values of rows; an instant that does not say its zone is UTC, as everything in the warehouses."""
+    """Return rows as dicts; an instant without a zone is UTC, as everything in the warehouses."""
     keys = [name.lower() for name in names]
     return [dict(zip(keys, map(_aware, row), strict=True)) for row in rows]
 
 
 def by_table(names: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
-    """Return the columns of each table, given as pairs of both names, in small letters."""
+    """Return the columns of each table, given as pairs of both names, in lower case."""
     found: dict[str, set[str]] = defaultdict(set)
     for table, column in names:
         found[table.lower()].add(column.lower())

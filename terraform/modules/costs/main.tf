@@ -1,7 +1,7 @@
-# The cost model of docs/operations.md: what wakes the warehouse is what costs.
+# The cost model of docs/operations.md: the main cost is the time that the warehouse runs.
 locals {
-  # Measured, by company size: seconds of a build with hourly and with daily runs, credits an hour of the warehouse
-  # that it needs, function-seconds of a day, gigabytes of Parquet of a year.
+  # Measured, by company size: seconds of a build with hourly and with daily runs, credits per hour of the warehouse
+  # that it needs, function-seconds per day, gigabytes of Parquet per year.
   _sizes = {
     "50"    = { hourly_build_s = 75, daily_build_s = 75, credits = 1, function_s = 400, gigabytes = 0.5 }
     "1000"  = { hourly_build_s = 150, daily_build_s = 150, credits = 1, function_s = 600, gigabytes = 10 }
@@ -10,7 +10,7 @@ locals {
   _size = var.developers <= 50 ? "50" : var.developers <= 1000 ? "1000" : "50000"
 
   _days            = 30.4
-  _load_and_idle_s = 15 + 60 # each run loads, builds, and the warehouse waits a minute before it sleeps
+  _load_and_idle_s = 15 + 60 # seconds: each run loads for 15, and the idle warehouse sleeps after 60
   _credit_usd      = 3
   _vcpu_s_usd      = 0.000024 + 2 * 0.0000025 # with two gigabytes of memory
   _free_vcpu_s     = 180000

@@ -1,5 +1,5 @@
 variable "developers" {
-  description = "How many developers the source knows; the next larger size that was measured counts."
+  description = "Number of developers in the source; the next larger measured size is used."
   type        = number
   nullable    = false
 }

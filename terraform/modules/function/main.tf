@@ -1,16 +1,16 @@
-# A function with its account, its rights and its triggers. Nobody but its caller, or its invokers, may call it.
+# A function with its account, its rights and its triggers. Only its caller, or its invokers, may call it.
 locals {
   # The platform accepts this address as an audience too, and it is known before the function is.
   audience = "https://${var.platform.region}-${var.platform.project_id}.cloudfunctions.net/${var.name}"
 
-  # Whose tokens the function takes. Those of invokers are of many audiences, and the platform alone checks them.
+  # The tokens that the function accepts. Those of invokers have many audiences, and only the platform checks them.
   _caller = one(google_service_account.caller)
   _door = var.invokers != null ? {} : {
     MILLRACE_PUSH_ACCOUNT  = local._caller.email
     MILLRACE_PUSH_AUDIENCE = local.audience
   }
 
-  # functions-framework has four threads a processor, whatever the platform sends at a time.
+  # functions-framework has four threads per processor, however many requests the platform sends at a time.
   _threads = var.concurrency == 1 ? {} : { THREADS = var.concurrency }
 }
 
@@ -57,7 +57,7 @@ resource "google_cloudfunctions2_function" "this" {
     vpc_connector_egress_settings    = var.platform.vpc_connector == null ? null : "ALL_TRAFFIC"
 
     environment_variables = merge(var.environment, local._door, local._threads, {
-      LOG_EXECUTION_ID = "true" # the platform sets it; said here so that no plan wants to take it away
+      LOG_EXECUTION_ID = "true" # set by the platform; repeated here so that no plan removes it
       MILLRACE_PROJECT = var.platform.project_id
     })
 
@@ -75,7 +75,7 @@ resource "google_cloudfunctions2_function" "this" {
   depends_on = [google_secret_manager_secret_iam_member.reads]
 }
 
-# ---- what it may do
+# ---- its rights
 
 resource "google_secret_manager_secret_iam_member" "reads" {
   for_each  = var.secrets
@@ -99,7 +99,7 @@ module "storage" {
   rights = var.storage
 }
 
-# ---- who may call it, and with what
+# ---- its callers and triggers
 
 resource "google_cloud_run_v2_service_iam_member" "caller" {
   count    = var.invokers == null ? 1 : 0
@@ -150,7 +150,7 @@ resource "google_pubsub_subscription" "this" {
   depends_on = [google_cloud_run_v2_service_iam_member.caller]
 }
 
-# Pub/Sub itself signs as the caller, and takes a message off the subscription that becomes a dead letter.
+# Pub/Sub itself signs as the caller, and removes a message that becomes a dead letter from the subscription.
 resource "google_service_account_iam_member" "pubsub_signs" {
   count              = length(var.subscriptions) > 0 ? 1 : 0
   service_account_id = local._caller.name

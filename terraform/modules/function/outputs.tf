@@ -9,7 +9,7 @@ output "account_subject" {
 }
 
 output "audience" {
-  description = "The audience that a caller's token has to name."
+  description = "The audience that a caller's token must have."
   value       = local.audience
 }
 
@@ -24,7 +24,7 @@ output "member" {
 }
 
 output "name" {
-  description = "Its name, which its service has too."
+  description = "Its name, which is also that of its service."
   value       = google_cloudfunctions2_function.this.name
 }
 
@@ -34,7 +34,7 @@ output "subscriptions" {
 }
 
 output "url" {
-  description = "Where the function answers; known when it may be called."
+  description = "URL of the function; known when it may be called."
   value       = google_cloudfunctions2_function.this.service_config[0].uri
   depends_on  = [google_cloud_run_v2_service_iam_member.caller, google_cloud_run_v2_service_iam_member.invokers]
 }

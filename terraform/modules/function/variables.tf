@@ -1,12 +1,12 @@
 variable "concurrency" {
-  description = "How many requests one instance answers at a time."
+  description = "Number of requests that one instance handles at a time."
   type        = number
   nullable    = false
   default     = 1
 }
 
 variable "description" {
-  description = "What the function does, in a sentence."
+  description = "The purpose of the function, in a sentence."
   type        = string
   nullable    = false
 }
@@ -18,13 +18,13 @@ variable "entry_point" {
 }
 
 variable "environment" {
-  description = "Settings; src/millrace/config.py says what each one holds."
+  description = "Settings; src/millrace/config.py documents each one."
   type        = map(string)
   nullable    = false
 }
 
 variable "ingress" {
-  description = "From where it can be reached, in the platform's words; whoever reaches it still needs the right to call it."
+  description = "Networks from which it can be reached, as the platform names them; a caller still needs the right to call it."
   type        = string
   nullable    = false
   default     = "ALLOW_INTERNAL_ONLY"
@@ -35,7 +35,7 @@ variable "ingress" {
 }
 
 variable "invokers" {
-  description = "Who may call it, as IAM members, maybe nobody. Null: one account that is made for it, as which subscriptions and schedules call."
+  description = "Identities that may call it, as IAM members; may be empty. Null: one account is made for it, which subscriptions and schedules call as."
   type        = set(string)
   default     = null
   validation {
@@ -49,7 +49,7 @@ variable "invokers" {
 }
 
 variable "max_instances" {
-  description = "How many of it may run at a time."
+  description = "Number of instances that may run at a time."
   type        = number
   nullable    = false
   default     = 1
@@ -72,13 +72,13 @@ variable "name" {
 }
 
 variable "package" {
-  description = "The object that holds the source package; its name tells its content."
+  description = "The object that holds the source package; its name contains the hash of its content."
   type        = object({ bucket = string, name = string })
   nullable    = false
 }
 
 variable "platform" {
-  description = "What all functions have in common: where they run, who builds them into which repository, and Pub/Sub's own account."
+  description = "Settings that all functions share: their region, their build account and repository, and Pub/Sub's own account."
   type = object({
     build_account = string
     kms_key       = optional(string)
@@ -106,7 +106,7 @@ variable "secrets" {
 }
 
 variable "storage" {
-  description = "What it may do in which bucket, as in modules/storage_rights."
+  description = "Its rights on buckets, as in modules/storage_rights."
   type        = map(object({ bucket = string, role = string, prefix = optional(string), suffix = optional(string) }))
   nullable    = false
   default     = {}

@@ -23,7 +23,7 @@ resource "google_storage_bucket_object" "this" {
   source = data.archive_file.this.output_path
 }
 
-# No resource builds an image. The tag tells the content, so an image that is there already is the right one.
+# No resource builds an image. The tag is a hash of the content, so an image that exists already is the right one.
 resource "terraform_data" "this" {
   triggers_replace = local.reference
   input            = local.reference

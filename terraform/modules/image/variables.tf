@@ -1,17 +1,17 @@
 variable "after" {
-  description = "What has to be there before it is built: the rights of the account that builds."
+  description = "Resources that must exist before the build: the rights of the build account."
   type        = list(string)
   nullable    = false
 }
 
 variable "bucket" {
-  description = "Name of the bucket that the files are handed over in."
+  description = "Name of the bucket that the files are uploaded to."
   type        = string
   nullable    = false
 }
 
 variable "build_account" {
-  description = "Full name of the account that builds."
+  description = "Full name of the build account."
   type        = string
   nullable    = false
 }
@@ -23,7 +23,7 @@ variable "dockerfile" {
 }
 
 variable "files" {
-  description = "The files it is built from, by their paths from the repository's root."
+  description = "The files that it is built from, by their paths from the repository's root."
   type        = set(string)
   nullable    = false
 }
@@ -41,7 +41,7 @@ variable "project_id" {
 }
 
 variable "region" {
-  description = "Where it is built and kept."
+  description = "Region in which it is built and stored."
   type        = string
   nullable    = false
 }

@@ -1,4 +1,4 @@
-# The build job with its account and its rights. It takes a lease, so that two executions are no two builds.
+# The build job with its account and its rights. It takes a lease, so that two executions do not build at a time.
 resource "google_service_account" "this" {
   account_id   = var.name
   display_name = "Builds the marts"
@@ -7,7 +7,7 @@ resource "google_service_account" "this" {
 resource "google_cloud_run_v2_job" "this" {
   name                = var.name
   location            = var.region
-  deletion_protection = false # it holds nothing that this repository does not
+  deletion_protection = false # everything in it is in this repository
 
   template {
     parallelism = 1

@@ -1,5 +1,5 @@
 variable "environment" {
-  description = "Settings; src/millrace/config.py says what each one holds."
+  description = "Settings; src/millrace/config.py documents each one."
   type        = map(string)
   nullable    = false
 }
@@ -23,7 +23,7 @@ variable "name" {
 }
 
 variable "region" {
-  description = "Where it runs."
+  description = "Region in which it runs."
   type        = string
   nullable    = false
 }
@@ -36,13 +36,13 @@ variable "secrets" {
 }
 
 variable "storage" {
-  description = "What it may do in which bucket, as in modules/storage_rights."
+  description = "Its rights on buckets, as in modules/storage_rights."
   type        = map(object({ bucket = string, role = string, prefix = optional(string), suffix = optional(string) }))
   nullable    = false
 }
 
 variable "vpc_connector" {
-  description = "Full name of the connector that it goes out through; null: directly."
+  description = "Full name of the connector for outgoing traffic; null: none."
   type        = string
   default     = null
 }

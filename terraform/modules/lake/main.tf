@@ -1,4 +1,4 @@
-# The two buckets that hold what cannot be made again, and what tells of new objects.
+# The two buckets with data that cannot be made again, and the notifications of new objects.
 locals {
   buckets = {
     lake       = "${var.project_id}-lake"
@@ -7,7 +7,7 @@ locals {
 }
 
 resource "google_storage_bucket" "this" {
-  # checkov:skip=CKV_GCP_62:who reads what is in the project's audit log, not in another bucket
+  # checkov:skip=CKV_GCP_62:reads are in the project's audit log, not in another bucket
   # checkov:skip=CKV_GCP_78:objects are write-once; soft delete keeps what is replaced or deleted
   for_each                    = local.buckets
   name                        = each.value
@@ -20,7 +20,7 @@ resource "google_storage_bucket" "this" {
     retention_duration_seconds = var.soft_delete_days * 86400
   }
 
-  # No data is ever deleted by age: raw is what the warehouse can be built from again, quarantine is emptied by people.
+  # No data is ever deleted by age: the warehouse can be rebuilt from raw, and people empty the quarantine.
   lifecycle_rule {
     action {
       type          = "SetStorageClass"
@@ -38,7 +38,7 @@ resource "google_storage_bucket" "this" {
     }
     condition {
       age            = 90
-      matches_prefix = ["build/artifacts/"] # what dbt says of a build: a megabyte each
+      matches_prefix = ["build/artifacts/"] # dbt's artifacts of a build: a megabyte each
     }
   }
   lifecycle_rule {
@@ -64,7 +64,7 @@ resource "google_pubsub_topic_iam_member" "storage_publishes" {
   member = var.storage_agent
 }
 
-# Not of state/ and build/: each lease would wake the loader. The prefixes are those of src/millrace/bus/events.py.
+# No events for state/ and build/: each lease would wake the loader. The prefixes are in src/millrace/bus/events.py.
 resource "google_storage_notification" "this" {
   for_each           = toset(["raw/", "drop/", "runs/"])
   bucket             = google_storage_bucket.this["lake"].name

@@ -4,6 +4,6 @@ output "bucket" {
 }
 
 output "quarantine_bucket" {
-  description = "Name of the bucket for what could not be loaded."
+  description = "Name of the quarantine bucket."
   value       = google_storage_bucket.this["quarantine"].name
 }

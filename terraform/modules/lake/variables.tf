@@ -6,7 +6,7 @@ variable "delete_data" {
 }
 
 variable "events_topic" {
-  description = "Full name of the topic that is told of new objects."
+  description = "Full name of the topic that receives the events of new objects."
   type        = string
   nullable    = false
 }
@@ -24,13 +24,13 @@ variable "project_id" {
 }
 
 variable "region" {
-  description = "Where objects are kept."
+  description = "Region in which objects are stored."
   type        = string
   nullable    = false
 }
 
 variable "soft_delete_days" {
-  description = "Days for which a deleted or replaced object can be brought back."
+  description = "Days for which a deleted or replaced object can be restored."
   type        = number
   nullable    = false
   default     = 7

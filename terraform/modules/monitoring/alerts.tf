@@ -1,4 +1,4 @@
-# One policy for each thing that needs a person; docs/operations.md has an entry for each: what it means, what to type.
+# One policy for each event that needs a person; docs/operations.md has an entry for each: its meaning and the commands.
 locals {
   _seconds = var.interval_hours * 3600
 
@@ -9,7 +9,7 @@ locals {
     key => "resource.type = \"cloud_run_revision\" AND metric.type = \"logging.googleapis.com/user/${metric.name}\""
   }
 
-  # `over` or `under` a number, of what `filter` gives within `window_s`, for `for_s` seconds.
+  # The value of `filter` within `window_s` is `over` or `under` a number for `for_s` seconds.
   _thresholds = merge(
     {
       oldest-unacked = {
@@ -30,7 +30,7 @@ locals {
       failing-api = {
         title   = "The read API fails"
         filter  = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.api}\" AND metric.type = \"run.googleapis.com/request_count\" AND metric.labels.response_code_class = \"5xx\""
-        aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", window_s = 300, for_s = 0, over = 4, under = null # a page asks for more than four things
+        aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", window_s = 300, for_s = 0, over = 4, under = null # one page load sends more than four requests
       }
       run-not-final = {
         title   = "No run was completed"
@@ -60,7 +60,7 @@ resource "google_monitoring_notification_channel" "email" {
   labels       = { email_address = each.value }
 }
 
-# What the functions log, counted; the messages are those of the code.
+# Counts of messages that the functions log; the texts are those in the code.
 resource "google_logging_metric" "this" {
   for_each = {
     extracted     = { filter = "jsonPayload.message = \"extracted\"", label = "table" }
@@ -83,7 +83,7 @@ resource "google_logging_metric" "this" {
   label_extractors = each.value.label == null ? {} : { (each.value.label) = "EXTRACT(jsonPayload.${each.value.label})" }
 }
 
-# Cloud Monitoring refuses an alert on a metric that it does not know yet.
+# Cloud Monitoring refuses an alert on a metric that does not exist yet.
 resource "time_sleep" "metrics_known" {
   create_duration = "60s"
   triggers        = { for key, metric in google_logging_metric.this : key => metric.id }
@@ -102,7 +102,7 @@ resource "google_monitoring_alert_policy" "threshold" {
       comparison      = each.value.over == null ? "COMPARISON_LT" : "COMPARISON_GT"
       threshold_value = each.value.over == null ? each.value.under : each.value.over
       duration        = "${each.value.for_s}s"
-      # Where too little is bad, nothing at all is worse.
+      # If too few are an alert, missing data is one too.
       evaluation_missing_data = each.value.over == null ? "EVALUATION_MISSING_DATA_ACTIVE" : null
       aggregations {
         alignment_period     = "${each.value.window_s}s"

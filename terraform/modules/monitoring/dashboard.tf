@@ -1,4 +1,4 @@
-# The same things to look at.
+# The dashboard of the same metrics.
 locals {
   _tiles = [for title, chart in {
     "Extractions finished"                = { filter = local._logged.extracted, aligner = "ALIGN_DELTA", by = ["metric.labels.table"] }

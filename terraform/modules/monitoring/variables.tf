@@ -11,19 +11,19 @@ variable "dead_letter_subscriptions" {
 }
 
 variable "emails" {
-  description = "Who is told when an alert opens."
+  description = "E-mail addresses that are notified when an alert opens."
   type        = set(string)
   nullable    = false
 }
 
 variable "interval_hours" {
-  description = "Hours from one run to the next; without news for an hour longer, an alert opens."
+  description = "Hours from one run to the next; an alert opens when nothing arrives for an hour longer."
   type        = number
   nullable    = false
 }
 
 variable "job" {
-  description = "Name of the job that builds."
+  description = "Name of the build job."
   type        = string
   nullable    = false
 }
@@ -35,7 +35,7 @@ variable "subscriptions" {
 }
 
 variable "tables" {
-  description = "The tables that are to be heard of."
+  description = "Tables that are expected to be extracted."
   type        = set(string)
   nullable    = false
 }

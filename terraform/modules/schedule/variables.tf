@@ -1,5 +1,5 @@
 variable "audience" {
-  description = "The audience that the call's token names."
+  description = "The audience in the call's token."
   type        = string
   nullable    = false
 }
@@ -11,7 +11,7 @@ variable "caller_email" {
 }
 
 variable "description" {
-  description = "What the call does, in a sentence."
+  description = "The purpose of the call, in a sentence."
   type        = string
   nullable    = false
 }
@@ -23,19 +23,19 @@ variable "name" {
 }
 
 variable "region" {
-  description = "Where the schedule is kept."
+  description = "Region of the schedule."
   type        = string
   nullable    = false
 }
 
 variable "schedule" {
-  description = "When it is called, as cron says it, in UTC."
+  description = "Times of the call, as a cron expression, in UTC."
   type        = string
   nullable    = false
 }
 
 variable "url" {
-  description = "What is called."
+  description = "URL that is called."
   type        = string
   nullable    = false
 }

@@ -1,4 +1,4 @@
-# A secret whose value passes through Terraform without being kept: in no plan and in no state.
+# A secret whose value passes through Terraform without being stored: it is in no plan and no state.
 resource "google_secret_manager_secret" "this" {
   secret_id           = var.name
   deletion_protection = var.deletion_protection

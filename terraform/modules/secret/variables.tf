@@ -18,7 +18,7 @@ variable "name" {
 }
 
 variable "region" {
-  description = "Where the secret is kept."
+  description = "Region in which the secret is stored."
   type        = string
   nullable    = false
 }
@@ -32,7 +32,7 @@ variable "value" {
 }
 
 variable "value_version" {
-  description = "Counts the values."
+  description = "Number of the value; raise it to store a new one."
   type        = number
   nullable    = false
 }

@@ -1,5 +1,5 @@
 output "addresses" {
-  description = "MILLRACE_WAREHOUSE of each user; known when it may sign in and do its work."
+  description = "MILLRACE_WAREHOUSE of each user; known when it may sign in and has its rights."
   value = { for name, user in snowflake_service_user.this :
     name => "snowflake://${var.account}/${snowflake_database.this.name}?user=${user.name}&role=${user.default_role}&warehouse=${user.default_warehouse}"
   }

@@ -1,9 +1,9 @@
-# The roles and what they may do. Nothing is granted to PUBLIC, and nobody gets what belongs to another one.
+# The roles and their rights. Nothing is granted to PUBLIC, and no role gets what belongs to another.
 locals {
-  _turn = one([for name in keys(local.meta) : name if startswith(name, "TURN")]) # who changes its row has its turn
+  _turn = one([for name in keys(local.meta) : name if startswith(name, "TURN")]) # updating its row takes the write lock
 
-  # Beside the use of the database and of the warehouse, which all have: schemas, things in META, and the schemas of
-  # which every table is read, also those to come.
+  # Besides USAGE of the database and the warehouse, which all roles have: schemas, objects in META, and the schemas in
+  # which every table, also a future one, may be read.
   _rights = {
     # Owns the raw tables that it makes: only the owner may add a column.
     LOADER = {
@@ -30,7 +30,7 @@ locals {
       meta = {
         BUILDS          = ["INSERT", "SELECT", "UPDATE"]
         LOADS           = ["SELECT"]
-        MART_WATERMARKS = ["DELETE", "INSERT", "SELECT", "UPDATE"] # dbt notes how far its marts have followed
+        MART_WATERMARKS = ["DELETE", "INSERT", "SELECT", "UPDATE"] # dbt notes the last change in each mart
         PUBLISHED       = ["DELETE", "INSERT", "SELECT", "UPDATE"]
         USAGE_OLD_KEYS  = ["DELETE", "INSERT", "SELECT", "UPDATE"]
         (local._turn)   = ["SELECT", "UPDATE"]
@@ -68,7 +68,7 @@ resource "snowflake_account_role" "this" {
   name     = "MILLRACE_${each.value}"
 }
 
-# Whoever administers the account may do what they may, to look and to mend.
+# Administrators of the account have these roles too, to inspect and repair.
 resource "snowflake_grant_account_role" "administrators" {
   for_each         = local._roles
   role_name        = each.value

@@ -1,4 +1,4 @@
-# Where loads read from: the lake's raw/, and what was dropped and put into shape.
+# The stages that loads read from: the lake's raw/, and dropped files after conversion.
 resource "snowflake_storage_integration" "lake" {
   name                      = "MILLRACE_LAKE"
   type                      = "EXTERNAL_STAGE"
@@ -11,7 +11,7 @@ locals {
   raw = "gcs://${var.bucket}/raw/"
 }
 
-# The Google account that Snowflake reads with, which is there once the integration is.
+# The Google account that Snowflake reads with, which exists once the integration does.
 module "storage" {
   source = "../storage_rights"
 
@@ -36,7 +36,7 @@ resource "snowflake_stage" "drops" {
   name     = "DROPS"
 }
 
-# The provider's own resource cannot say that timestamps are timestamps.
+# The provider's own resource has no argument for logical types such as timestamps.
 resource "snowflake_execute" "parquet" {
   execute = "CREATE FILE FORMAT IF NOT EXISTS ${local.meta_schema}.PARQUET TYPE = PARQUET USE_LOGICAL_TYPE = TRUE"
   revert  = "DROP FILE FORMAT IF EXISTS ${local.meta_schema}.PARQUET"

@@ -1,5 +1,6 @@
-# Who signs in: the account of a function or job, each as a user of its own. The API acts by the role of readers, and the
-# sweep by that of the loader: it loads what the warehouse lacks. By its own identity or, where that cannot be, by a key. No password.
+# The users: one for the account of each function or job. The API has the role of readers, and the sweep that of the
+# loader: it loads what the warehouse lacks. They sign in by their own identity or, where that is impossible, by a key.
+# There is no password.
 locals {
   _acts_by             = { for user in keys(var.subjects) : user => local._roles[lookup({ API = "READER", SWEEPER = "LOADER" }, user, user)] }
   _statement_timeout_s = { API = 30, BUILDER = 3600, LOADER = 300, SWEEPER = 300 }
@@ -16,7 +17,7 @@ resource "snowflake_service_user" "this" {
   rsa_public_key                 = try(var.keys[each.key].public_key, null)
   rsa_public_key_2               = try(var.keys[each.key].old_public_key, null)
 
-  # What a client leaves behind ends by itself.
+  # Statements and locks that a client leaves behind time out.
   abort_detached_query         = true
   lock_timeout                 = 60
   statement_timeout_in_seconds = local._statement_timeout_s[each.key]
@@ -31,14 +32,14 @@ resource "snowflake_grant_account_role" "user" {
   user_name = each.value.name
 }
 
-# The provider has no argument for it: https://github.com/snowflakedb/terraform-provider-snowflake/issues/3942
+# The provider has no argument for this: https://github.com/snowflakedb/terraform-provider-snowflake/issues/3942
 resource "snowflake_execute" "identity" {
   for_each = { for user, subject in var.subjects : user => subject if !contains(keys(var.keys), user) }
   execute  = "ALTER USER ${snowflake_service_user.this[each.key].name} SET WORKLOAD_IDENTITY = (TYPE = GCP SUBJECT = '${each.value}')"
   revert   = "ALTER USER ${snowflake_service_user.this[each.key].name} UNSET WORKLOAD_IDENTITY"
 }
 
-# A transaction whose client died ends with its session, and gives back the turn.
+# A transaction whose client died ends with its session, which releases the write lock.
 resource "snowflake_execute" "session_policy" {
   for_each = var.edition == "standard" ? {} : local._policies
   execute  = "CREATE SESSION POLICY IF NOT EXISTS ${each.value} SESSION_IDLE_TIMEOUT_MINS = ${local._idle_minutes[each.key]}"

@@ -1,17 +1,17 @@
 variable "account" {
-  description = "The account, as organization-account; the addresses name it."
+  description = "The account, as organization-account; the addresses contain it."
   type        = string
   nullable    = false
 }
 
 variable "bucket" {
-  description = "Name of the lake's bucket, of which raw/ is read."
+  description = "Name of the lake's bucket; its raw/ is read."
   type        = string
   nullable    = false
 }
 
 variable "bucket_looker" {
-  description = "The role by which Snowflake sees the bucket and the names in it."
+  description = "The role by which Snowflake reads the bucket's metadata and lists its objects."
   type        = string
   nullable    = false
 }
@@ -34,7 +34,7 @@ variable "delete_data" {
 }
 
 variable "edition" {
-  description = "The account's edition: standard has no session policies, and a day of history; enterprise stands for any other."
+  description = "The account's edition: standard has no session policies and one day of history; enterprise covers all others."
   type        = string
   nullable    = false
   validation {
@@ -44,14 +44,14 @@ variable "edition" {
 }
 
 variable "keys" {
-  description = "Public keys of the users that do not sign in by their identity; the old one while it is replaced."
+  description = "Public keys of the users that do not sign in by their identity; the old key too while it is replaced."
   type        = map(object({ public_key = string, old_public_key = optional(string) }))
   nullable    = false
   default     = {}
 }
 
 variable "retention_days" {
-  description = "Days for which dropped or changed tables can be brought back."
+  description = "Days for which dropped or changed tables can be restored."
   type        = number
   nullable    = false
   validation {
@@ -61,7 +61,7 @@ variable "retention_days" {
 }
 
 variable "subjects" {
-  description = "Who signs in, by the end of the user's name: the subject of a Google account's tokens. API only where it is deployed."
+  description = "Subjects of the Google accounts' tokens that sign in, by the end of the user's name. API only where it is deployed."
   type        = map(string)
   nullable    = false
   validation {

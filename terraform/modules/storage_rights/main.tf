@@ -1,4 +1,4 @@
-# What one account may do in buckets, bounded by the names of objects.
+# The rights of one account on buckets, limited by the names of objects.
 resource "google_storage_bucket_iam_member" "this" {
   for_each = var.rights
   bucket   = each.value.bucket

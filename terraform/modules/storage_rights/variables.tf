@@ -1,11 +1,11 @@
 variable "member" {
-  description = "Who may, as an IAM member."
+  description = "The account, as an IAM member."
   type        = string
   nullable    = false
 }
 
 variable "rights" {
-  description = "What for: a role on a bucket, for the objects whose names begin and end so (null: for all, and for listing)."
+  description = "Its rights: a role on a bucket, for objects with this prefix and suffix (null: for all, and for listing)."
   type        = map(object({ bucket = string, role = string, prefix = optional(string), suffix = optional(string) }))
   nullable    = false
   validation {

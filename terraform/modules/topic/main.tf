@@ -1,6 +1,6 @@
-# A topic, and where its dead letters go: a topic with a subscription, without which they would be lost.
+# A topic, and the topic of its dead letters with a subscription, without which they would be lost.
 resource "google_pubsub_topic" "this" {
-  # checkov:skip=CKV_GCP_83:encrypted with var.kms_key where the company asks for a key of its own
+  # checkov:skip=CKV_GCP_83:encrypted with var.kms_key if the company requires its own key
   name                       = var.name
   kms_key_name               = var.kms_key
   message_retention_duration = "604800s" # a week of messages can be delivered again
@@ -11,7 +11,7 @@ resource "google_pubsub_topic" "this" {
 }
 
 resource "google_pubsub_topic" "dead" {
-  # checkov:skip=CKV_GCP_83:encrypted with var.kms_key where the company asks for a key of its own
+  # checkov:skip=CKV_GCP_83:encrypted with var.kms_key if the company requires its own key
   name                       = "${var.name}-dead"
   kms_key_name               = var.kms_key
   message_retention_duration = "1209600s"
@@ -25,10 +25,10 @@ resource "google_pubsub_subscription" "dead" {
   name                       = "${var.name}-dead"
   topic                      = google_pubsub_topic.dead.id
   ack_deadline_seconds       = 60
-  message_retention_duration = "1209600s" # two weeks for somebody to look
+  message_retention_duration = "1209600s" # two weeks to review them
 
   expiration_policy {
-    ttl = "" # never, however long there is no dead letter
+    ttl = "" # never, even if no dead letter arrives for a long time
   }
 
   retry_policy {

@@ -17,7 +17,7 @@ variable "pubsub_agent" {
 }
 
 variable "region" {
-  description = "Where messages are kept."
+  description = "Region in which messages are stored."
   type        = string
   nullable    = false
 }

@@ -35,14 +35,14 @@ _AS_OF = "SELECT max(extracted_at) FROM meta.loads WHERE table_name = 'pull_requ
 
 
 def newest_load_seq(connection: duckdb.DuckDBPyConnection) -> int:
-    """Give the largest load sequence of the ledger; 0 when it is empty."""
+    """Return the largest load sequence of the ledger; 0 when it is empty."""
     return int(connection.execute("SELECT coalesce(max(load_seq), 0) FROM meta.loads").fetchall()[0][0])
 
 
 def start(
     connection: duckdb.DuckDBPyConnection, token: int, holder: str, requested_load_seq: int | None, now: datetime
 ) -> BuildRow:
-    """Note that a build starts; what runs under an older token is abandoned with that."""
+    """Note that a build starts; running builds with an older token become abandoned."""
     _refuse_older(connection, token)
     connection.execute("UPDATE meta.builds SET result = 'abandoned' WHERE result = 'running'")
     number = int(connection.execute("SELECT coalesce(max(number), 0) + 1 FROM meta.builds").fetchall()[0][0])
@@ -71,13 +71,13 @@ def end(connection: duckdb.DuckDBPyConnection, build: BuildRow) -> None:
 
 
 def last(connection: duckdb.DuckDBPyConnection, limit: int) -> list[BuildRow]:
-    """Give the last builds, the newest first."""
+    """Return the last builds, the newest first."""
     query = f"SELECT {_COLUMNS} FROM meta.builds ORDER BY number DESC LIMIT ?"
     return [_build(row) for row in connection.execute(query, [limit]).fetchall()]
 
 
 def published(path: Path) -> BuildRow | None:
-    """Give the build whose marts a published file holds; None when there is no such file, or no reading it."""
+    """Return the build whose marts a published file holds; None when the file is missing or unreadable."""
     if not path.exists():
         return None
     try:
@@ -88,7 +88,7 @@ def published(path: Path) -> BuildRow | None:
 
 
 def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    """Give the rows of a query over a published file; ConfigError when there is none that answers it."""
+    """Return the rows of a query over a published file; ConfigError when it is missing or cannot answer."""
     if not path.exists():
         raise NothingYet(f"{path} is not there yet: nothing was built", step=Step.BEGIN)
     try:
@@ -99,15 +99,15 @@ def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def publish(connection: duckdb.DuckDBPyConnection, build: BuildRow, path: Path) -> None:
-    """Put a copy of the whole warehouse at `path` with one rename: readers have the old file or the new one.
+    """Copy the whole warehouse to `path` with one rename: readers have the old file or the new one.
 
-    Raises Poorer when the old one knows objects that this warehouse does not.
+    Raises Poorer when the old file has objects that this warehouse lacks.
 
-    The token is looked at immediately before the rename, and nobody can start a build between the two: to start one
-    is to write into the warehouse, and while this process has that file open, DuckDB's lock keeps every other process
-    out. Two connections of one process are kept apart by the lock beside the copy: the second to publish comes after
-    the first's rename, and whoever is older by then finds the larger token. A rename that was overtaken all the same
-    (the lock file removed by hand) is found by the next build job, which compares what is published with the log.
+    The token is checked immediately before the rename, and no build can start between the two. Starting one writes
+    into the warehouse, and while this process has that file open, DuckDB's lock keeps every other process out. The
+    lock file beside the copy separates two connections of one process: the second publishes after the first's rename,
+    and the older build finds the larger token by then. A rename that was overtaken all the same (the lock file removed
+    by hand) is found by the next build job, which compares the published build with the log.
     """
     aside = path.with_name(f"{path.name}.aside")
     with FileLock(path.with_name(f"{path.name}.lock"), mode=0o600):
@@ -138,7 +138,7 @@ def _refuse_older(connection: duckdb.DuckDBPyConnection, token: int) -> None:
 
 
 def _refuse_poorer(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Raise Poorer when the copy that readers have knows objects which this warehouse does not."""
+    """Raise Poorer when the published copy has objects that this warehouse lacks."""
     lacking = objects_beyond(connection, path)
     if lacking:
         what = f"{path} has {len(lacking):,} objects that this warehouse lacks, {lacking[0].name!a} first"
@@ -146,7 +146,7 @@ def _refuse_poorer(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def objects_beyond(connection: duckdb.DuckDBPyConnection, path: Path) -> list[ObjectVersion]:
-    """Give the objects that the ledger of another file knows and this one does not; none when it cannot be read."""
+    """Return the objects that the ledger of another file has and this one lacks; none when it is unreadable."""
     if not path.exists():
         return []
     query = (

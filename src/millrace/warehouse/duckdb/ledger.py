@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the names are this module's own
-"""The ledger in DuckDB: what became of every object, in `meta.loads`. Instants are kept in UTC, without a zone."""
+"""The ledger in DuckDB: the load result of every object, in `meta.loads`. Instants are in UTC, without a zone."""
 
 from collections.abc import Mapping
 from dataclasses import astuple, fields
@@ -29,31 +29,31 @@ COLUMNS = ", ".join(
 
 
 def next_load_seq(connection: duckdb.DuckDBPyConnection) -> int:
-    """Give the number of the change that is about to be made; a number may stay unused."""
+    """Return the load sequence of the next change; a number may stay unused."""
     return int(connection.execute("SELECT nextval('meta.load_seq')").fetchall()[0][0])
 
 
 def find(connection: duckdb.DuckDBPyConnection, version: ObjectVersion) -> LedgerEntry | None:
-    """Give what became of one object; None when nothing did yet."""
+    """Return the entry of one object; None while it is not in the ledger."""
     query = f"SELECT {COLUMNS} FROM meta.loads WHERE bucket = ? AND name = ? AND generation = ?"
     found = connection.execute(query, astuple(version)).fetchall()
     return entry_of(found[0]) if found else None
 
 
 def loads_of(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[LedgerEntry]:
-    """Give the entries of one run, in the order of `load_seq`."""
+    """Return the entries of one run, in the order of `load_seq`."""
     query = f"SELECT {COLUMNS} FROM meta.loads WHERE run_id = ? ORDER BY load_seq"
     return [entry_of(row) for row in connection.execute(query, [run_id]).fetchall()]
 
 
 def entries(connection: duckdb.DuckDBPyConnection) -> list[LedgerEntry]:
-    """Give the whole ledger, in the order of `load_seq`."""
+    """Return the whole ledger, in the order of `load_seq`."""
     query = f"SELECT {COLUMNS} FROM meta.loads ORDER BY load_seq"
     return [entry_of(row) for row in connection.execute(query).fetchall()]
 
 
 def extent(connection: duckdb.DuckDBPyConnection) -> Extent:
-    """Give how much the ledger knows."""
+    """Return the extent of the ledger."""
     query = "SELECT coalesce(max(load_seq), 0), count(*) FROM meta.loads"
     return Extent(*connection.execute(query).fetchall()[0])
 
@@ -69,18 +69,18 @@ def note(connection: duckdb.DuckDBPyConnection, entry: LedgerEntry) -> None:
 def adopt(
     connection: duckdb.DuckDBPyConnection, copies: Mapping[ObjectVersion, LedgerEntry], loaded_at: datetime
 ) -> None:
-    """Note that these versions are objects which the ledger has under another version."""
+    """Note that these versions are objects that the ledger has under another version."""
     load_seq = next_load_seq(connection)
     for version, entry in copies.items():
         note(connection, entry.again(version, load_seq, loaded_at))
 
 
 def entry_of(row: tuple[Any, ...]) -> LedgerEntry:
-    """Give a row of the ledger, in the order of COLUMNS, as an entry."""
+    """Return a row of the ledger, in the order of COLUMNS, as an entry."""
     values: list[Any] = [value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in row]
     return LedgerEntry(ObjectVersion(*values[:3]), *values[3:])
 
 
 def naive(instant: datetime) -> datetime:
-    """Give the instant as the warehouse keeps it: UTC, without saying so."""
+    """Return the instant as the warehouse stores it: in UTC, without a zone."""
     return instant.astimezone(UTC).replace(tzinfo=None)

@@ -1,14 +1,14 @@
 # ruff: noqa: S608 - this module only writes SQL: values are parameters, names are quoted and checked before
 """The SQL by which DuckDB merges a Parquet file into a raw table: pure functions of column names and types.
 
-Why any order of arrival gives the same table: all versions of a row that ever arrive are totally ordered by
+Any order of arrival gives the same table: all versions of a row that ever arrive are totally ordered by
 (`_extracted_at`, the table's `newest` column, the content, `_run_id`), NULL lowest. Whatever happens (insert,
 update, advance the stamp of an equal row, supersede), the raw table holds the greatest version so far of each
 key. A maximum depends neither on order nor on repetition, so one load or twenty, forwards or backwards, end in
-the same rows. Only `_load_seq` tells how it came about.
+the same rows. Only `_load_seq` depends on the order.
 
-The content is compared column by column, null-safe. It is put in order as text: the columns that are not NULL,
-by name, so that a column which some other file adds, before or after, changes nothing for the rows without it.
+The content is compared column by column, null-safe. It is ordered as text: the columns that are not NULL, by name. So
+a column that another file adds, before or after, changes nothing for the rows without it.
 """
 
 from dataclasses import dataclass
@@ -36,9 +36,9 @@ _WIDENED = {
     "JSON": "VARCHAR",
     '"NULL"[]': "VARCHAR[]",
 }
-_NOTHING = '"NULL"'  # what DuckDB calls the type of a column that has no values
+_NOTHING = '"NULL"'  # DuckDB's name for the type of a column without values
 _FIRST, _LAST = "TIMESTAMP '0001-01-01'", "TIMESTAMP '9999-12-31 23:59:59.999999'"
-# The folders dt=… and run=… of a path would else become columns.
+# The folders dt=… and run=… of a path would otherwise become columns.
 _FILE = "read_parquet($path, hive_partitioning = false)"
 # No column of a file can have a name with a blank in it (see parquet.check).
 _ROW, _PLACE = '"row of file"', '"place of row"'
@@ -49,7 +49,7 @@ COUNT_FATES = "SELECT fate, count(*) FROM decided GROUP BY fate"
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """How one file goes into one raw table.
+    """The merge of one file into one raw table.
 
     `columns` are the table's (name: type) after `added` was added, without `_load_seq`. `select` reads them from
     the file; its parameters are $path, $extracted_at and $run_id. `owner` is that of the batch.
@@ -73,29 +73,29 @@ class Merge:
 
     @property
     def content(self) -> list[str]:
-        """The columns that say what a row is, beside its key: by name, in any case."""
+        """The columns with a row's content, besides its key and stamps: by name, in any case."""
         stamps_and_key = (EXTRACTED_AT, RUN_ID, *self.table.key)
         return sorted((name for name in self.columns if name not in stamps_and_key), key=str.lower)
 
 
 def quoted(name: str) -> str:
-    """Give a name as an SQL identifier."""
+    """Return a name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def raw(table: Table) -> str:
-    """Give the qualified name of the raw table."""
+    """Return the qualified name of the raw table."""
     return f"raw.{quoted(table.name)}"
 
 
 def create(table: Table) -> str:
-    """Give the statement that makes the raw table unless it is there; a primary key would slow it five times."""
+    """Return the statement that creates a missing raw table; a primary key would make it five times slower."""
     columns = [f"{quoted(field.name)} {_TYPES[field.type]}" for field in table.schema]
     return f"CREATE TABLE IF NOT EXISTS {raw(table)} ({', '.join(columns)}, {LOAD_SEQ} BIGINT)"
 
 
 def all_keys(table: Table) -> str:
-    """Give the query for the key of every row."""
+    """Return the query for the key of every row."""
     return f"SELECT {', '.join(quoted(name) for name in table.key)} FROM {raw(table)}"
 
 
@@ -123,35 +123,35 @@ def plan(
 
 
 def add_column(table: Table, name: str, kind: str) -> str:
-    """Give the statement that adds a column which the file brought."""
+    """Return the statement that adds a column of the file to the raw table."""
     return f"ALTER TABLE {raw(table)} ADD COLUMN {quoted(name)} {kind}"
 
 
 def stage(merge: Merge) -> str:
-    """Give the statement that puts the file's rows into the table `staged`."""
+    """Return the statement that puts the file's rows into the table `staged`."""
     return f"CREATE OR REPLACE TEMP TABLE staged AS SELECT row_number() OVER () AS {_ROW}, * FROM ({merge.select})"
 
 
 def keep_best(merge: Merge) -> str:
-    """Give the statement that leaves the greatest version of each key in `staged`."""
+    """Return the statement that keeps only the greatest version of each key in `staged`."""
     return f"CREATE OR REPLACE TEMP TABLE staged AS {best(merge, 'SELECT * FROM staged')}"
 
 
 def facts(merge: Merge, source: str) -> str:
-    """Give the query for (rows, distinct keys, greatest `_extracted_at`, rows that fail one of the checks)."""
+    """Return the query for (rows, distinct keys, greatest `_extracted_at`, rows that fail one of the checks)."""
     failing = " OR ".join(condition for _, _, condition in checks(merge))
     wanted = f"count(*), count(DISTINCT ROW({merge.keys})), max({EXTRACTED_AT}), count(*) FILTER ({failing})"
     return f"SELECT {wanted} FROM ({source})"
 
 
 def failures(merge: Merge, source: str) -> str:
-    """Give the query for the number of rows that fail each of the checks."""
+    """Return the query for the number of rows that fail each of the checks."""
     counts = [f"count(*) FILTER ({condition})" for _, _, condition in checks(merge)]
     return f"SELECT {', '.join(counts)} FROM ({source})"
 
 
 def checks(merge: Merge) -> list[tuple[str, str, str]]:
-    """Give what no row may be, as (reason, message, condition)."""
+    """Return the conditions that no row may meet, as (reason, message, condition)."""
     required = [name for name in merge.table.key if name not in merge.table.key_may_be_null]
     instants = [name for name, kind in merge.columns.items() if kind == "TIMESTAMP"]
     null = [("null_key", f"have no {name}, which names them", f"{quoted(name)} IS NULL") for name in required]
@@ -167,26 +167,26 @@ def checks(merge: Merge) -> list[tuple[str, str, str]]:
 
 
 def best(merge: Merge, source: str) -> str:
-    """Give the query for the greatest version of each key in `source`."""
+    """Return the query for the greatest version of each key in `source`."""
     return f"SELECT * FROM ({source}) AS f QUALIFY {_rank(merge)} = 1"
 
 
 def remove_repeated(merge: Merge) -> str:
-    """Give the statement that leaves the greatest version of each key in the raw table."""
+    """Return the statement that keeps only the greatest version of each key in the raw table."""
     ranked = f"SELECT rowid AS {_PLACE}, {_rank(merge)} AS rank FROM {raw(merge.table)} AS f"
     return f"DELETE FROM {raw(merge.table)} WHERE rowid IN (SELECT {_PLACE} FROM ({ranked}) WHERE rank > 1)"
 
 
 def insert_all(merge: Merge, source: str) -> str:
-    """Give the statement that fills an empty raw table."""
+    """Return the statement that fills an empty raw table."""
     return f"INSERT INTO {raw(merge.table)} ({merge.names}, {LOAD_SEQ}) SELECT {merge.names}, $load_seq FROM ({source})"
 
 
 def decide(merge: Merge) -> str:
-    """Give the statement that puts into the table `decided` what becomes of every row of `staged`.
+    """Return the statement that writes the row action of every row of `staged` into the table `decided`.
 
-    `tied` is a row that only the text of its content tells from the stored one's version: `break_ties` decides. The
-    parameter $latest is the batch's: a stored row that was stamped later is older than every other.
+    A row is `tied` when only the text of its content orders it against the stored version: `break_ties` decides. The
+    parameter $latest is the batch's: a stored row with a later stamp counts as older than every other.
     """
     same_key = " AND ".join(
         _same(name) if name in merge.table.key_may_be_null else f"s.{quoted(name)} = t.{quoted(name)}"
@@ -195,7 +195,7 @@ def decide(merge: Merge) -> str:
     newest = merge.table.newest
     by_newest = f"WHEN NOT ({_same(newest)}) THEN if({_greater(newest)}, 'updated', 'superseded')" if newest else ""
     is_untrue = f"coalesce(t.{EXTRACTED_AT} > $latest::TIMESTAMP, false)"
-    # Only the key columns of a large table are looked through; the rows that match are then read by their place.
+    # Only the key columns of a large table are scanned; the matching rows are then read by rowid.
     return f"""
         CREATE OR REPLACE TEMP TABLE decided AS
         SELECT s.{_ROW} AS staged_row, t.{_PLACE} AS stored_row, CASE
@@ -214,13 +214,13 @@ def decide(merge: Merge) -> str:
 
 
 def count_fates_by(column: str) -> str:
-    """Give the query for (a column of `staged`, fate, rows)."""
+    """Return the query for (a column of `staged`, row action, rows)."""
     joined = f"decided AS d JOIN staged AS s ON s.{_ROW} = d.staged_row"
     return f"SELECT s.{column}, d.fate, count(*) FROM {joined} GROUP BY ALL"
 
 
 def break_ties(merge: Merge) -> str:
-    """Give the statement that decides what is `tied`."""
+    """Return the statement that decides the `tied` rows."""
     return f"""
         UPDATE decided AS d
         SET fate = if({_text(merge, "s")} > {_text(merge, "t")}, 'updated', 'superseded')
@@ -229,7 +229,7 @@ def break_ties(merge: Merge) -> str:
 
 
 def carry_out(merge: Merge) -> dict[str, str]:
-    """Give, by fate, the statement that does to the raw table what was decided."""
+    """Return, by row action, the statement that applies it to the raw table."""
     chosen = f"FROM staged AS s JOIN decided AS d ON s.{_ROW} = d.staged_row WHERE d.fate"
     rest = [name for name in merge.columns if name not in merge.table.key]
     changes = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in rest)
@@ -243,7 +243,7 @@ def carry_out(merge: Merge) -> dict[str, str]:
 
 
 def _rank(merge: Merge) -> str:
-    """Give the expression that is 1 for the greatest version of each key of `f`."""
+    """Return the expression that is 1 for the greatest version of each key of `f`."""
     newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
     order = f"{EXTRACTED_AT} DESC, {newest}{_text(merge, 'f')} DESC, {RUN_ID} DESC NULLS LAST"
     return f"row_number() OVER (PARTITION BY {merge.keys} ORDER BY {order})"
@@ -261,17 +261,17 @@ def _select(columns: dict[str, str], given: dict[str, tuple[str, str]]) -> str:
 
 
 def _value(name: str, came: str, kind: str) -> str:
-    """Give the expression that reads the column `name` of type `came` as `kind`, without loss; else BadObject."""
+    """Return the expression that reads the column `name` of type `came` as `kind` without loss, or raise BadObject."""
     column = quoted(name)
     if came == _NOTHING:
         return f"NULL::{kind}"
     if _WIDENED.get(came, came) != kind:
         raise BadObject("schema", f"column {name}: file has {came}, table has {kind}")
-    if came.endswith("_NS"):  # a cast would cut towards 1970
+    if came.endswith("_NS"):  # a cast would round towards 1970
         nanoseconds = f"epoch_ns({column})"
         return f"make_timestamp(({nanoseconds} - (({nanoseconds} % 1000) + 1000) % 1000) // 1000)"
     if kind == "DOUBLE":
-        return f"{column}::DOUBLE + 0.0"  # -0.0 equals 0.0, but is another text: keep one of them
+        return f"{column}::DOUBLE + 0.0"  # -0.0 equals 0.0, but has another text: keep one of them
     return column if came == kind else f"{column}::{kind}"
 
 
@@ -289,7 +289,7 @@ def _greater(name: str) -> str:
 
 
 def _text(merge: Merge, alias: str) -> str:
-    """Give the expression for the content as text; two rows have the same text only if they are the same."""
+    """Return the expression for the content as text; two rows have the same text only if they are equal."""
     parts = []
     for name in merge.content:
         column = f"{alias}.{quoted(name)}"

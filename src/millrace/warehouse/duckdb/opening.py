@@ -1,4 +1,4 @@
-"""Open the warehouse's file, which one process has at a time, and say who has it."""
+"""Open the warehouse's file, which one process holds at a time, and report the holder."""
 
 import re
 from collections.abc import Callable
@@ -9,14 +9,14 @@ import duckdb
 from millrace import log
 from millrace.errors import ConfigError, Step, TransientError, first_line
 
-AT_THE_START_S = 0.5  # who only looks into the file gives it back within a moment (see read_only.py)
+AT_THE_START_S = 0.5  # a read-only process closes the file within a moment (see read_only.py)
 _LOCKED = re.compile(r"lock is held in (?P<program>.*) \(PID (?P<pid>\d+)\)")
 _DAMAGED = re.compile(r"corrupt database|could not read enough bytes|serialization error", re.IGNORECASE)
 _TRY_AGAIN_S = 0.1
 
 
 def connect(path: Path, patience_s: float, sleep: Callable[[float], None]) -> duckdb.DuckDBPyConnection:
-    """Open the file to write into it; while another process has it, wait. Raises what DuckDB says at last."""
+    """Open the file for writing; wait while another process holds it. Raises DuckDB's last error."""
     waited_s = 0.0
     while True:
         try:
@@ -31,7 +31,7 @@ def connect(path: Path, patience_s: float, sleep: Callable[[float], None]) -> du
 
 
 def refused(path: Path, error: Exception, is_begun: bool) -> ConfigError | TransientError:
-    """Return why the file cannot be opened; who has it gives it back, so what was begun can be tried again."""
+    """Return why the file cannot be opened; its holder will close it, so work that was begun can be retried."""
     if _LOCKED.search(str(error)) is None:
         return ConfigError(f"the warehouse {path} cannot be opened: {first_line(error)}", step=Step.RESTORE)
     said = f"{_who(path, error)}: wait for it to end, or stop it"
@@ -39,7 +39,7 @@ def refused(path: Path, error: Exception, is_begun: bool) -> ConfigError | Trans
 
 
 def is_damage(path: Path, error: Exception) -> bool:
-    """Return whether an error says that the warehouse's file is cut or holds other bytes than were written."""
+    """Return whether an error means that the warehouse's file is truncated or corrupt."""
     found = _DAMAGED.search(str(error))
     return found is not None and ("bytes" not in found[0].lower() or f'"{path}"' in str(error))
 

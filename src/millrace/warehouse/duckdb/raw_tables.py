@@ -1,7 +1,7 @@
-"""The raw tables as DuckDB keeps them: made, looked at, mended where an older release let a bad name in, and changed.
+"""The raw tables in DuckDB: create, describe and change them, and repair a bad column name of an older release.
 
 A merge finds stored rows by `rowid`, which is DuckDB's own name for the place of a row. A column of that name would
-hide it: rows would then be lost or multiplied. No file may have one (see parquet.check).
+hide it: rows would then be lost or duplicated. No file may have one (see parquet.check).
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from millrace.warehouse.duckdb.merge import Merge
 
 _HIDDEN = "rowid"
 # Loading again does no harm. The rows of the ledger stay, under generations that no object has: builds and marts
-# count by its load sequences.
+# depend on its load sequences.
 _FORGET_DROPS = """
     UPDATE meta.loads SET generation = -generation, crc32c = NULL
     WHERE table_name = ? AND starts_with(name, 'drop/') AND generation > 0 AND rows_inserted + rows_updated > 0"""
@@ -31,12 +31,12 @@ _FORGET_UNTRUE = """
 
 
 def described(connection: duckdb.DuckDBPyConnection, query: str, **values: str) -> dict[str, str]:
-    """Return the columns, name: type, that a DESCRIBE answers with."""
+    """Return the columns, name: type, of a DESCRIBE."""
     return {name: kind for name, kind, *_ in connection.execute(query, values).fetchall()}
 
 
 def columns(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
-    """Return the columns of a raw table, name: type; it is made if it is not there, and mended if it has to be."""
+    """Return the columns of a raw table, name: type; create it if it is missing, and repair it if needed."""
     connection.execute(duckdb_merge.create(table))
     stored = described(connection, f"DESCRIBE {duckdb_merge.raw(table)}")
     if not any(name.lower() == _HIDDEN for name in stored):
@@ -46,7 +46,7 @@ def columns(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, st
 
 
 def carry_out(connection: duckdb.DuckDBPyConnection, merge: Merge, fates: Mapping[str, int], load_seq: int) -> None:
-    """Do to the raw table what was decided of `staged`; Miscounted when a statement changes other rows than that."""
+    """Apply the row actions to the raw table; Miscounted when a statement changes another number of rows."""
     for fate, statement in duckdb_merge.carry_out(merge).items():
         if fates.get(fate):
             values = {} if fate == "confirmed" else {"load_seq": load_seq}
@@ -57,14 +57,14 @@ def carry_out(connection: duckdb.DuckDBPyConnection, merge: Merge, fates: Mappin
 
 
 def forget_untrue(connection: duckdb.DuckDBPyConnection, table: Table, latest: datetime) -> None:
-    """Once no row is stamped after `latest` any more, have the ledger say so of the loads that brought such rows."""
+    """Lower `extracted_at` of loads that is after `latest`, once no row has such a stamp any more."""
     values = {"table": table.name, "latest": naive(latest)}
     if connection.execute(_HAS_UNTRUE, values).fetchall():
         connection.execute(_FORGET_UNTRUE.format(raw=duckdb_merge.raw(table)), values)
 
 
 def _mend(connection: duckdb.DuckDBPyConnection, table: Table, stored: dict[str, str]) -> None:
-    """Rename the column, keep one row of each key, and have dropped files loaded again: their rows may be missing."""
+    """Rename the column, keep one row of each key, and let dropped files load again: their rows may be missing."""
     name = next(name for name in stored if name.lower() == _HIDDEN)
     taken = {each.lower() for each in stored}
     free = f"{_HIDDEN}_of_file"

@@ -1,4 +1,4 @@
-"""A short look into a DuckDB file that changes nothing in it, and that gives way to whoever has it."""
+"""Short read-only access to a DuckDB file, which fails at once when the file is open for writing."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ Kind = Literal["warehouse", "published"]
 
 
 class Held(ConfigError):
-    """Another process, or another connection of this one, has the file to write into it."""
+    """Another process, or another connection of this one, has the file open for writing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """An open file: what the status needs of a store."""
+    """An open file, with the interface that the status needs of a store."""
 
     path: Path
     kind: Kind
@@ -41,7 +41,7 @@ class Glance:
 
 @contextmanager
 def glance(path: Path, kind: Kind) -> Iterator[Glance]:
-    """Open the file to read it; Held when somebody writes, ConfigError when it is no file of DuckDB's."""
+    """Open the file for reading; Held when it is open for writing, ConfigError when it is not a DuckDB file."""
     try:
         connection = duckdb.connect(path, read_only=True)
     except duckdb.Error as error:

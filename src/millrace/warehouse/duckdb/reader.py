@@ -1,8 +1,8 @@
 """Reads of the published DuckDB file, while newer ones take its place.
 
-A publication renames a new file over the old one. Who has the old one open reads on in it; so what is needed is to open
-the new one beside it. DuckDB shares what was opened by the same path, and resolves links. But a database in memory is
-nobody else's, and what is attached to it is opened by itself, whatever else this process has open at that path.
+A publication renames a new file over the old one. A read that has the old file open continues in it, and the next one
+opens the new file beside it. DuckDB shares files that were opened by the same path, and resolves links. But a database
+in memory is private, and a file attached to it is opened by itself, whatever else this process has open at that path.
 """
 
 import threading
@@ -24,15 +24,15 @@ _TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'publish
 _COLUMNS = (
     "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'published' AND schema_name = 'mart'"
 )
-# After these DuckDB may refuse the file until it is opened again.
+# After these errors DuckDB may refuse the file until it is opened again.
 _BREAKING = (duckdb.FatalException, duckdb.InternalException, duckdb.IOException)
 
 
 class DuckDBReader:
-    """A Reader (see the protocol) of the file `published_path`; several threads may use it, each query for itself.
+    """A Reader (see the protocol) of the file `published_path`; threads may share it, each query has its own cursor.
 
     `memory_limit` is for one file: while a newer one is read already and an older one still, it counts twice. What
-    does not fit is put on disk beside the file. `threads` is how many beside the caller's compute.
+    does not fit is written to disk beside the file. `threads` is the number of computing threads besides the caller's.
     """
 
     def __init__(self, published_path: Path, memory_limit: str = "400MB", threads: int = 2) -> None:
@@ -42,14 +42,14 @@ class DuckDBReader:
         self._current: _Published | None = None
 
     def version(self) -> str:
-        """Name the file that is there now, for the price of a stat; NothingYet when there is none."""
+        """Return the name of the current file, at the cost of a stat; NothingYet when there is none."""
         version = self._seen()
         if version is None:
             raise NothingYet(f"{self._path} is not there yet: nothing was built", step=Step.BEGIN)
         return version
 
     def read(self, work: Callable[[Snapshot], Answer]) -> Answer:
-        """Give what `work` makes of the file that is there now."""
+        """Return the result of `work` over the current file."""
         published = self._take()
         try:
             return work(published)
@@ -57,7 +57,7 @@ class DuckDBReader:
             self._give_back(published)
 
     def close(self) -> None:
-        """Close the file, or let the last one that reads it do so."""
+        """Close the file, or let its last read close it."""
         with self._lock:
             self._retire()
 
@@ -86,13 +86,13 @@ class DuckDBReader:
                 published.connection.close()
 
     def _retire(self) -> None:
-        """Let nobody else have the open file; the lock is held."""
+        """Hand out the open file no longer, and close it if unused; the caller holds the lock."""
         retired, self._current = self._current, None
         if retired is not None and not retired.users:
             retired.connection.close()
 
     def _open(self) -> "_Published":
-        """Open the file that is there, under the name that it had before and after."""
+        """Open the current file, whose name must be the same before and after."""
         for _ in range(_TRIES):
             version = self.version()
             connection = duckdb.connect(":memory:", config=self._config(version))
@@ -113,16 +113,16 @@ class DuckDBReader:
     def _config(self, version: str) -> dict[str, Any]:
         return {
             **self._settings,
-            "temp_directory": f"{self._path}.{version}.tmp",  # not there until it is needed
+            "temp_directory": f"{self._path}.{version}.tmp",  # created when it is needed
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "python_enable_replacements": "false",  # a name in SQL never is a variable of Python
+            "python_enable_replacements": "false",  # a name in SQL never is a Python variable
         }
 
 
 @dataclass(slots=True)
 class _Published:
-    """One published file, open; all who read it share it, and the reader counts them."""
+    """One open published file; all reads share it, and the reader counts them."""
 
     connection: duckdb.DuckDBPyConnection
     path: Path
@@ -136,7 +136,7 @@ class _Published:
     is_broken: bool = False
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Give the rows of a query as dicts."""
+        """Return the rows of a query as dicts."""
         try:
             with _cursor(self.connection) as cursor:
                 cursor.execute(sql, list(values))
@@ -167,7 +167,7 @@ def _published(connection: duckdb.DuckDBPyConnection, path: Path, version: str) 
 
 @contextmanager
 def _cursor(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a cursor for one thread, in which names are those of the published file."""
+    """Yield a cursor for one thread, in which names are those of the published file."""
     with connection.cursor() as cursor:
         cursor.execute("USE published")
         yield cursor

@@ -1,4 +1,4 @@
-"""One file in one DuckDB transaction: checked, staged, decided row by row, and brought into its raw table."""
+"""One file in one DuckDB transaction: checked, staged, decided row by row, and merged into its raw table."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from millrace.warehouse.parquet import Caps, check
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many rows one file had, and how many of them had which fate."""
+    """The number of rows of one file, in all and per row action."""
 
     extracted_at: datetime
     read: int
@@ -23,7 +23,7 @@ class Counts:
 
 
 def merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, caps: Caps) -> Counts:
-    """Bring one file into its raw table; BadObject when it cannot be, StampedAhead when not yet."""
+    """Merge one file into its raw table; BadObject when it cannot be loaded, StampedAhead when not yet."""
     merge = _prepare(connection, batch, caps)
     file = {"path": str(batch.path), "extracted_at": ledger.naive(batch.extracted_at), "run_id": batch.run_id}
     is_empty = not connection.execute(f"SELECT 1 FROM {duckdb_merge.raw(batch.table)} LIMIT 1").fetchall()  # noqa: S608
@@ -67,7 +67,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: Caps) ->
 def _merge_staged(
     connection: duckdb.DuckDBPyConnection, merge: Merge, load_seq: int, keys: int, latest: datetime | None
 ) -> dict[str, int]:
-    """Bring the table `staged` of so many keys into the raw table; give the number of rows of each fate."""
+    """Merge the table `staged` of `keys` keys into the raw table; return the number of rows per row action."""
     connection.execute(duckdb_merge.decide(merge), {"latest": latest and ledger.naive(latest)})
     fates = dict(connection.execute(duckdb_merge.COUNT_FATES).fetchall())
     if "tied" in fates:

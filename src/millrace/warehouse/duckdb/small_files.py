@@ -1,8 +1,8 @@
 # ruff: noqa: S608 - names are quoted and checked by duckdb_merge
-"""Many small objects of one table in one DuckDB transaction: the same end as one by one, for the price of one.
+"""Many small objects of one table in one DuckDB transaction: the same result as one by one, at the cost of one.
 
 The rows are merged together, each with the number of its object, so that every object has its own row in the ledger.
-Of two objects with the same key the greater row wins, the other's counts as superseded.
+Of two rows with the same key in two objects, the greater wins; the other counts as superseded.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ _OBJECT = duckdb_merge.quoted(_NUMBER)
 def load(
     connection: duckdb.DuckDBPyConnection, table: Table, objects: Sequence[SmallObject], now: datetime, folder: Path
 ) -> list[LedgerEntry]:
-    """Merge the objects, none of which the ledger has, and note them; BadObject when one of them has a bad row."""
+    """Merge objects that the ledger lacks, and note them; BadObject when one of them has a bad row."""
     path = folder / "bundle.parquet"
     pq.write_table(_together(objects, table), path)
     stored = raw_tables.columns(connection, table)
@@ -69,7 +69,7 @@ def _together(objects: Sequence[SmallObject], table: Table) -> pa.Table:
 def _carry_out(
     connection: duckdb.DuckDBPyConnection, merge: duckdb_merge.Merge, load_seq: int, keys: int, latest: datetime
 ) -> dict[int, Counter[str]]:
-    """Bring `staged` of so many keys into the raw table; gives, for each object, how many rows had which fate."""
+    """Merge `staged` of `keys` keys into the raw table; return the number of rows per object and row action."""
     connection.execute(duckdb_merge.decide(merge), {"latest": ledger.naive(latest)})
     connection.execute(duckdb_merge.break_ties(merge))
     query = duckdb_merge.count_fates_by(_OBJECT)
@@ -83,7 +83,7 @@ def _carry_out(
 
 
 def known(connection: duckdb.DuckDBPyConnection, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
-    """Give what became of many objects at once; one that nothing became of yet is left out."""
+    """Return the entries of many objects at once; those that are not in the ledger are left out."""
     names, generations = [version.name for version in versions], [version.generation for version in versions]
     wanted = set(versions)
     query = (

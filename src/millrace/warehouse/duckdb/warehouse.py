@@ -1,4 +1,4 @@
-"""The warehouse in one DuckDB file: the laptop's stand-in for Snowflake."""
+"""The warehouse in one DuckDB file: on a laptop, it replaces Snowflake."""
 
 import re
 import tempfile
@@ -38,15 +38,15 @@ from millrace.warehouse.duckdb import (
 )
 from millrace.warehouse.parquet import Caps
 
-_OWN_LIMIT = re.compile(r"/[\d.]+ \w+ used\)")  # of memory, as it was set; without it the machine has none
+_OWN_LIMIT = re.compile(r"/[\d.]+ \w+ used\)")  # the limit that was set; without it, the machine is out of memory
 
 
 class DuckDBWarehouse:
     """A Warehouse (see the protocol) in the DuckDB file `path`, which is opened at the first use.
 
-    Several threads may use one; while it is open, no other process can open the file. Its methods raise
-    ConfigError when the file cannot be opened, TransientError when disk or memory do not suffice. Once it was open, who
-    has taken the file meanwhile is waited for, `patience_s` at most, which is TransientError as well.
+    Several threads may use one; while it is open, no other process can open the file. Its methods raise ConfigError
+    when the file cannot be opened, TransientError when disk or memory do not suffice. Once it was open, they wait for
+    a process that took the file meanwhile, `patience_s` at most, then raise TransientError.
     """
 
     def __init__(
@@ -76,30 +76,30 @@ class DuckDBWarehouse:
         self.close()
 
     def close(self) -> None:
-        """Give the file free for other processes; the next use opens it again."""
+        """Release the file for other processes; the next use opens it again."""
         with self._lock:
             self._disconnect()
 
     def ensure_tables(self) -> None:
-        """Make every raw table of the registry that is not there yet: dbt needs them, empty or not."""
+        """Create every raw table of the registry that is missing: dbt needs them, empty or not."""
         with self._transaction() as connection:
             for table in TABLES.values():
                 raw_tables.columns(connection, table)
 
     @contextmanager
     def given_to_dbt(self) -> Iterator[DbtTarget]:
-        """Let dbt have the file, which it opens itself, with its own settings; the raw tables are there."""
+        """Close the file, so that dbt can open it with its own settings; the raw tables exist."""
         self.ensure_tables()
         self.close()
         settings = {"MILLRACE_DUCKDB_PATH": str(self._path), "MILLRACE_DUCKDB_MEMORY": self._memory_limit}
         yield DbtTarget("local", settings)
 
     def load(self, batch: Batch) -> LedgerEntry:
-        """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be.
+        """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be loaded.
 
-        An object that the memory does not suffice for is tried once more with nothing else in it. If that meets the
-        memory limit too, no repetition will help: it is BadObject (`too_large`), and can be retried from quarantine
-        with more memory. When it is the machine that has no memory, it is TransientError.
+        An object that exceeds the memory is tried once more with nothing else in memory. If that meets the memory
+        limit too, no retry will help: that is BadObject (`too_large`), and the object can be retried from quarantine
+        with more memory. When the machine itself is out of memory, that is TransientError.
         """
         try:
             return self._load(batch)
@@ -142,7 +142,7 @@ class DuckDBWarehouse:
         reason: str,
         crc32c: str | None = None,
     ) -> LedgerEntry:
-        """Note that an object was set aside, once."""
+        """Note that an object was quarantined, once."""
         with self._transaction() as connection:
             known = ledger.find(connection, version)
             if known is not None:
@@ -154,37 +154,37 @@ class DuckDBWarehouse:
             return entry
 
     def find(self, version: ObjectVersion) -> LedgerEntry | None:
-        """Give what became of one object; None when nothing did yet."""
+        """Return the entry of one object; None while it is not in the ledger."""
         with self._transaction() as connection:
             return ledger.find(connection, version)
 
     def loads_of(self, run_id: str) -> list[LedgerEntry]:
-        """Give the ledger entries of one run, in the order of `load_seq`."""
+        """Return the ledger entries of one run, in the order of `load_seq`."""
         with self._transaction() as connection:
             return ledger.loads_of(connection, run_id)
 
     def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
-        """Give what became of many objects; one that nothing became of yet is left out."""
+        """Return the entries of many objects; those that are not in the ledger are left out."""
         with self._transaction() as connection:
             return small_files.known(connection, versions)
 
     def entries(self) -> list[LedgerEntry]:
-        """Give the whole ledger, in the order of `load_seq`."""
+        """Return the whole ledger, in the order of `load_seq`."""
         with self._transaction() as connection:
             return ledger.entries(connection)
 
     def extent(self) -> Extent:
-        """Give how much the ledger knows."""
+        """Return the extent of the ledger."""
         with self._transaction() as connection:
             return ledger.extent(connection)
 
     def adopt(self, copies: Mapping[ObjectVersion, LedgerEntry]) -> None:
-        """Note that these versions are objects which the ledger has under another version."""
+        """Note that these versions are objects that the ledger has under another version."""
         with self._transaction() as connection:
             ledger.adopt(connection, copies, self._clock())
 
     def count(self, table: Table) -> int:
-        """Give the number of rows of a raw table."""
+        """Return the number of rows of a raw table."""
         with self._transaction() as connection:
             connection.execute(duckdb_merge.create(table))
             return int(connection.table(duckdb_merge.raw(table)).count("*").fetchall()[0][0])
@@ -198,7 +198,7 @@ class DuckDBWarehouse:
             return [*known.values(), *loaded]
 
     def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:
-        """Give the key of every row of a raw table."""
+        """Yield the key of every row of a raw table."""
         with self._transaction() as connection:
             connection.execute(duckdb_merge.create(table))
             rows = connection.execute(duckdb_merge.all_keys(table)).fetchall()
@@ -207,8 +207,8 @@ class DuckDBWarehouse:
     def run_scripts(self, scripts: Sequence[str]) -> None:
         """Run statements that dbt wrote in one transaction; TransientError, and nothing changed, when one fails.
 
-        They are about few rows, and planning them takes longer than running them: a fifth of it is the step that is
-        left out, which makes intermediate results smaller.
+        The statements touch few rows, and planning them takes longer than running them. The disabled optimizer, which
+        makes intermediate results smaller, is a fifth of the planning.
         """
         with self._transaction() as connection:
             connection.execute("SET disabled_optimizers = 'compressed_materialization'")
@@ -217,26 +217,26 @@ class DuckDBWarehouse:
             connection.execute("RESET disabled_optimizers")
 
     def forget_marts(self) -> None:
-        """Let the next build make every incremental mart anew, from all that is loaded."""
+        """Make the next build a full refresh of every incremental mart."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM meta.mart_watermarks")
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Give the rows of a query of our own."""
+        """Return the rows of one of our own queries."""
         with self._transaction() as connection:
             return connection.execute(sql).fetchall()
 
     def query_published(self, sql: str) -> list[tuple[Any, ...]]:
-        """Give the rows of a query of our own over what readers see, also while another process builds."""
+        """Return the rows of one of our own queries over the published copy, also while another process builds."""
         return builds.query(self.published_path, sql)
 
     def newest_load_seq(self) -> int:
-        """Give the load sequence of the newest load: one transaction at a time, so every earlier one is committed."""
+        """Return the load sequence of the newest load: one transaction at a time, so every earlier one is committed."""
         with self._transaction() as connection:
             return builds.newest_load_seq(connection)
 
     def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
-        """Note that a build starts; Fenced when one with a larger token has."""
+        """Note that a build starts; Fenced when one with a larger token has started."""
         with self._transaction() as connection:
             return builds.start(connection, token, holder, requested_load_seq, self._clock())
 
@@ -249,7 +249,7 @@ class DuckDBWarehouse:
         return ended
 
     def last_builds(self, limit: int = 1) -> list[BuildRow]:
-        """Give the last builds, the newest first."""
+        """Return the last builds, the newest first."""
         with self._transaction() as connection:
             return builds.last(connection, limit)
 
@@ -262,11 +262,11 @@ class DuckDBWarehouse:
         return self._path.with_name("published.duckdb")
 
     def published(self) -> BuildRow | None:
-        """Give the build that readers see; None when there is none yet, or it cannot be read."""
+        """Return the build that readers see; None when there is none yet, or it cannot be read."""
         return builds.published(self.published_path)
 
     def objects_beyond(self, path: Path) -> list[ObjectVersion]:
-        """Give the objects that the ledger of another file knows and this one does not."""
+        """Return the objects that the ledger of another file has and this one lacks."""
         with self._lock:
             return builds.objects_beyond(self._connect(), path)
 
@@ -325,7 +325,7 @@ class DuckDBWarehouse:
             "max_temp_directory_size": f"{self._caps.uncompressed_bytes}B",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "python_enable_replacements": "false",  # a name in SQL never is a variable of Python
+            "python_enable_replacements": "false",  # a name in SQL never is a Python variable
             "preserve_insertion_order": "false",  # raw tables have no order: half the time, less memory
         }
 
@@ -337,7 +337,7 @@ class DuckDBWarehouse:
 
 @contextmanager
 def _blaming_the_content(path: Path, warehouse: Path) -> Iterator[None]:
-    """Turn DuckDB's errors into BadObject, but for those that another file would have met as well."""
+    """Turn DuckDB's errors into BadObject, except those that another file would have met as well."""
     try:
         yield
     except (duckdb.TransactionException, duckdb.FatalException):

@@ -1,12 +1,14 @@
 # ruff: noqa: S608 - the names are this module's own, or those of dbt's tables in MART
 """The builds on Snowflake: their log in META.BUILDS, and the marts that readers see in PUBLISHED.
 
-dbt replaces mart after mart in MART. Readers have the schema PUBLISHED, whose tables are filled from those of MART
+dbt replaces mart after mart in MART. Readers use the schema PUBLISHED, whose tables are filled from those of MART
 after a good build, all in one transaction: a statement sees the marts of the build before, or of this one. Every write
-is done in its turn (see snowflake.py) and looks at the token first: who was taken over writes nothing after another.
+holds the write lock (see warehouse.py) and checks the token first: a superseded builder cannot overwrite its
+successor.
 
-A mart that follows changes says in META.MART_WATERMARKS through which one, and by which definition: these two make it
-what it is. What they were when it was copied stands there as well, and where they are the same it is not copied again.
+META.MART_WATERMARKS contains, for each incremental mart, its last change and its definition: these two determine its
+content. It also contains both as they were when the mart was copied. Where they are the same, the mart is not copied
+again.
 """
 
 import json
@@ -34,7 +36,7 @@ _TABLES = """
 
 
 def start(execute: Execute, token: int, holder: str, requested_load_seq: int | None, now: datetime) -> BuildRow:
-    """Note that a build starts; what runs under an older token is abandoned with that."""
+    """Note that a build starts; running builds with an older token become abandoned."""
     refuse_older(execute, token)
     execute("UPDATE META.BUILDS SET RESULT = 'abandoned' WHERE RESULT = 'running'")
     as_of = execute(_AS_OF)[0][0]
@@ -60,22 +62,22 @@ def end(execute: Execute, build: BuildRow) -> None:
 
 
 def last(execute: Execute, limit: int) -> list[BuildRow]:
-    """Give the last builds, the newest first."""
+    """Return the last builds, the newest first."""
     return [_build(row) for row in execute(f"SELECT {_COLUMNS} FROM META.BUILDS ORDER BY NUMBER DESC LIMIT {limit:d}")]
 
 
 def published(execute: Execute) -> BuildRow | None:
-    """Give the build whose marts PUBLISHED holds; None before the first."""
+    """Return the build whose marts PUBLISHED holds; None before the first."""
     columns = ", ".join(f"b.{field.name}" for field in fields(BuildRow))
     joined = "META.BUILDS AS b JOIN META.PUBLISHED AS p ON b.NUMBER = p.NUMBER AND b.TOKEN = p.TOKEN"
     return next((_build(row) for row in execute(f"SELECT {columns} FROM {joined}")), None)
 
 
 def shape(execute: Execute) -> None:
-    """Make each table of PUBLISHED that is not there, or has other columns than the mart.
+    """Create each table of PUBLISHED that is missing, or has other columns than the mart.
 
-    A statement that makes a table is a transaction of its own: after a change of columns a reader may, for a moment,
-    see that one mart newer than the others. It is the mart of a good build all the same.
+    A statement that creates a table is a transaction of its own: after a change of columns a reader may, for a moment,
+    see that one mart newer than the others. It is still the mart of a good build.
     """
     there = _shapes(execute, "PUBLISHED")
     for table, columns in _shapes(execute, "MART").items():
@@ -84,7 +86,7 @@ def shape(execute: Execute) -> None:
 
 
 def publish(execute: Execute, build: BuildRow) -> None:
-    """Fill PUBLISHED from MART; the caller has the turn, and commits."""
+    """Fill PUBLISHED from MART; the caller holds the write lock, and commits."""
     refuse_older(execute, build.token)
     unchanged = {name.upper() for (name,) in execute(_UNCHANGED)}
     for table, columns in _shapes(execute, "MART").items():

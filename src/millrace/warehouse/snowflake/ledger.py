@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the names are this module's own
-"""The ledger on Snowflake: what became of every object, in META.LOADS. Instants are kept in UTC, without a zone."""
+"""The ledger on Snowflake: the load result of every object, in META.LOADS. Instants are in UTC, without a zone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, fields
@@ -17,19 +17,19 @@ _AT_ONCE = 200  # objects in one statement
 
 
 def next_load_seq(execute: Execute) -> int:
-    """Give the number of the change that is about to be made; drawn in one's turn, it is larger than all before it."""
+    """Return the load sequence of the next change; drawn under the write lock, it is larger than all before it."""
     return int(execute("SELECT META.LOAD_SEQ.NEXTVAL")[0][0])
 
 
 def find(execute: Execute, version: ObjectVersion) -> LedgerEntry | None:
-    """Give what became of one object; None when nothing did yet."""
+    """Return the entry of one object; None while it is not in the ledger."""
     query = f"SELECT {_COLUMNS} FROM META.LOADS WHERE BUCKET = ? AND NAME = ? AND GENERATION = ?"
     found = execute(query, *astuple(version))
     return _entry(found[0]) if found else None
 
 
 def find_all(execute: Execute, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
-    """Give what became of many objects; one that nothing became of yet is left out."""
+    """Return the entries of many objects; those that are not in the ledger are left out."""
     found: dict[ObjectVersion, LedgerEntry] = {}
     wanted = set(versions)
     for first in range(0, len(versions), _AT_ONCE):
@@ -41,22 +41,21 @@ def find_all(execute: Execute, versions: Sequence[ObjectVersion]) -> dict[Object
 
 
 def entries(execute: Execute) -> list[LedgerEntry]:
-    """Give the whole ledger, in the order of `load_seq`."""
+    """Return the whole ledger, in the order of `load_seq`."""
     return [_entry(row) for row in execute(f"SELECT {_COLUMNS} FROM META.LOADS ORDER BY LOAD_SEQ")]
 
 
 def extent(execute: Execute) -> Extent:
-    """Give how much the ledger knows.
+    """Return the extent of the ledger.
 
-    MAX and COUNT(*) of a whole table, bare: Snowflake answers them from what it has noted of the table, while the
-    warehouse sleeps.
+    Snowflake answers a bare MAX and COUNT(*) of a whole table from its metadata, while the warehouse sleeps.
     """
     load_seq, objects = execute("SELECT MAX(LOAD_SEQ), COUNT(*) FROM META.LOADS")[0]
     return Extent(int(load_seq or 0), int(objects))
 
 
 def loads_of(execute: Execute, run_id: str) -> list[LedgerEntry]:
-    """Give the entries of one run, in the order of `load_seq`."""
+    """Return the entries of one run, in the order of `load_seq`."""
     query = f"SELECT {_COLUMNS} FROM META.LOADS WHERE RUN_ID = ? ORDER BY LOAD_SEQ"
     return [_entry(row) for row in execute(query, run_id)]
 

@@ -1,11 +1,11 @@
 # ruff: noqa: S608 - this module only writes SQL: values are parameters, names are quoted and checked before
-"""The SQL by which Snowflake takes a file into a raw table: pure functions of column names and kinds.
+"""The SQL by which Snowflake merges a file into a raw table: pure functions of column names and kinds.
 
-The rule is that of duckdb_merge, and so is the end: of all versions of a row that ever came, the greatest stays. The
-file is copied into the temporary table ARRIVED and reduced to the greatest version of each key in NEWEST. Those are
-statements that end a transaction, so they come before it; within it there is one MERGE.
+Rule and result are those of duckdb/merge.py: of all versions of a row that ever arrive, the greatest stays. The file
+is copied into the temporary table ARRIVED and reduced to the greatest version of each key in NEWEST. Those statements
+would end a transaction, so they run before it; within it there is one MERGE.
 
-Names are kept in capitals, as Snowflake understands a name without quotes: `commitHash` in a model is COMMITHASH.
+Names are stored in capitals, as Snowflake reads a name without quotes: `commitHash` in a model is COMMITHASH.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from millrace.warehouse.parquet import MOST_NEW_COLUMNS
 from millrace.warehouse.snowflake.objects import DROPS, LAKE, PARQUET
 
 # No column of a file can have a name with a blank in it (see parquet.check).
-OBJECT = "OBJECT OF ROW"  # in a bundle: the number of the object that a row came in
+OBJECT = "OBJECT OF ROW"  # in a bundle: the number of a row's object
 _OBJECT = f'"{OBJECT}"'
 _FATE = '"FATE OF ROW"'  # in NEWEST
 _KINDS = {TEXT: "VARCHAR", COUNT: "BIGINT", RATIO: "DOUBLE", FLAG: "BOOLEAN", INSTANT: "TIMESTAMP", TEXTS: "VARCHAR[]"}
@@ -34,7 +34,7 @@ _TYPES = {
     "VARCHAR[]": "ARRAY",
     NESTED: "VARIANT",
 }
-# What INFORMATION_SCHEMA calls them; NUMBER is told apart by its digits.
+# The names in INFORMATION_SCHEMA; the digits distinguish the kinds of NUMBER.
 _STORED = {
     "TEXT": "VARCHAR",
     "FLOAT": "DOUBLE",
@@ -51,7 +51,7 @@ COLUMNS_OF = """
     WHERE TABLE_SCHEMA = 'RAW' AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION"""
 
 
-# FORCE: what Snowflake remembers of copies it forgets after 64 days, and it remembers names; the ledger is the truth.
+# FORCE: Snowflake remembers copies by name, and for 64 days only; the ledger decides instead.
 _HOW = (
     f"FILE_FORMAT = (FORMAT_NAME = '{PARQUET}') MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
     " ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
@@ -60,10 +60,10 @@ _HOW = (
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """How one file goes into one raw table.
+    """The merge of one file into one raw table.
 
     `columns` are the table's (name: kind) after `added` was added, without `_load_seq`; `came` are the file's.
-    `session` makes the names of the temporary tables this session's own.
+    `session` makes the names of the temporary tables unique to this session.
     """
 
     table: Table
@@ -85,38 +85,38 @@ class Merge:
 
     @property
     def content(self) -> list[str]:
-        """The columns that say what a row is, beside its key: by name, in any case."""
+        """The columns with a row's content, besides its key and stamps: by name, in any case."""
         stamps_and_key = {EXTRACTED_AT, RUN_ID, *(name.lower() for name in self.table.key)}
         return sorted((name for name in self.columns if name.lower() not in stamps_and_key), key=str.lower)
 
 
 def quoted(name: str) -> str:
-    """Give a column's or table's name as an SQL identifier."""
+    """Return a column's or table's name as an SQL identifier."""
     return '"' + name.upper().replace('"', '""') + '"'
 
 
 def raw(table: Table) -> str:
-    """Give the qualified name of the raw table."""
+    """Return the qualified name of the raw table."""
     return f"RAW.{quoted(table.name)}"
 
 
 def create(table: Table) -> str:
-    """Give the statement that makes the raw table unless it is there."""
+    """Return the statement that creates a missing raw table."""
     return f"CREATE TABLE IF NOT EXISTS {raw(table)} ({columns_of(table)}, {quoted(LOAD_SEQ)} NUMBER(38, 0))"
 
 
 def columns_of(table: Table) -> str:
-    """Give the columns of the registry with their types."""
+    """Return the columns of the registry with their types."""
     return ", ".join(f"{quoted(field.name)} {_TYPES[_KINDS[field.type]]}" for field in table.schema)
 
 
 def all_keys(table: Table) -> str:
-    """Give the query for the key of every row."""
+    """Return the query for the key of every row."""
     return f"SELECT {', '.join(quoted(name) for name in table.key)} FROM {raw(table)}"
 
 
 def kind_of_stored(table: Table, name: str, data_type: str, precision: int | None, scale: int | None) -> str:
-    """Give the kind of a column by what INFORMATION_SCHEMA says of it; the registry says it better where it knows."""
+    """Return the kind of a column by INFORMATION_SCHEMA, or by the registry where it has the column."""
     registered = {field.name.lower(): _KINDS[field.type] for field in table.schema}
     if name.lower() in registered:
         return registered[name.lower()]
@@ -149,27 +149,27 @@ def plan(table: Table, came: dict[str, str], stored: dict[str, str], cap: int, s
 
 
 def add_column(merge: Merge, name: str) -> str:
-    """Give the statement that adds a column which the file brought."""
+    """Return the statement that adds a column of the file to the raw table."""
     return f"ALTER TABLE {raw(merge.table)} ADD COLUMN IF NOT EXISTS {quoted(name)} {_type(merge.added[name])}"
 
 
 def make_arrived(merge: Merge) -> str:
-    """Give the statement that makes ARRIVED, empty."""
+    """Return the statement that creates ARRIVED, empty."""
     return _temporary(merge, merge.arrived, merge.came)
 
 
 def copy_from_lake(merge: Merge, name: str) -> str:
-    """Give the statement that copies a part of the lake (its name below `raw/`) into ARRIVED."""
+    """Return the statement that copies a part of the lake (its name below `raw/`) into ARRIVED."""
     return f"{_copy(merge)} FROM @{LAKE} FILES = ('{name}') {_HOW}"
 
 
 def upload(path: str, folder: str) -> str:
-    """Give the statement that puts a file of this machine into the internal stage."""
+    """Return the statement that uploads a file of this machine to the internal stage."""
     return f"PUT 'file://{path}' @{DROPS}/{folder} AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = NONE"
 
 
 def copy_uploaded(merge: Merge, folder: str, file: str) -> str:
-    """Give the statement that copies it into ARRIVED, and takes it off the stage."""
+    """Return the statement that copies an uploaded file into ARRIVED, and removes it from the stage."""
     return f"{_copy(merge)} FROM @{DROPS}/{folder}/{file} {_HOW} PURGE = TRUE"
 
 
@@ -185,12 +185,12 @@ def _copy(merge: Merge) -> str:
 
 
 def make_newest(merge: Merge) -> str:
-    """Give the statement that makes NEWEST, empty."""
+    """Return the statement that creates NEWEST, empty."""
     return _temporary(merge, merge.newest, merge.columns, f"{_FATE} VARCHAR")
 
 
 def fill_newest(merge: Merge) -> str:
-    """Give the statement that fills NEWEST from ARRIVED; parameters: `_extracted_at` and `_run_id` of rows without."""
+    """Return the statement that fills NEWEST from ARRIVED; parameters: `_extracted_at`, `_run_id` of rows without."""
     names = ", ".join([*(quoted(name) for name in merge.columns), *([_OBJECT] if merge.is_bundle else [])])
     keys = ", ".join(quoted(name) for name in merge.table.key)
     newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
@@ -202,19 +202,19 @@ def fill_newest(merge: Merge) -> str:
 
 
 def drop(merge: Merge) -> tuple[str, str]:
-    """Give the statements that end the temporary tables."""
+    """Return the statements that drop the temporary tables."""
     return f"DROP TABLE IF EXISTS {merge.arrived}", f"DROP TABLE IF EXISTS {merge.newest}"
 
 
 def newest_of_objects(merge: Merge) -> str:
-    """Give the query for (object, its greatest `_extracted_at`) of a bundle."""
+    """Return the query for (object, its greatest `_extracted_at`) of a bundle."""
     return f"SELECT {_OBJECT}, MAX({quoted(EXTRACTED_AT)}) FROM {merge.arrived} GROUP BY {_OBJECT}"
 
 
 def decide(merge: Merge) -> str:
-    """Give the statement that notes what becomes of every row of NEWEST; without a stored version it is inserted.
+    """Return the statement that notes the row action of every row of NEWEST; without a stored version, it is inserted.
 
-    The parameter, twice, is the `latest` of the batch: a stored row that was stamped later is older than every other.
+    The parameter, twice, is the batch's `latest`: a stored row with a later stamp counts as older than every other.
     """
     return (
         f"UPDATE {merge.newest} AS s SET {_FATE} = {_fate(merge)} FROM {raw(merge.table)} AS t WHERE {_same_key(merge)}"
@@ -222,14 +222,14 @@ def decide(merge: Merge) -> str:
 
 
 def count_fates(merge: Merge) -> str:
-    """Give the query for (object, fate, rows)."""
+    """Return the query for (object, row action, rows)."""
     if merge.is_bundle:
         return f"SELECT {_OBJECT}, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY {_OBJECT}, {_FATE}"
     return f"SELECT 0, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY {_FATE}"
 
 
 def merge_newest(merge: Merge) -> str:
-    """Give the statement that brings NEWEST into the raw table; parameters: the load sequence, twice."""
+    """Return the statement that merges NEWEST into the raw table; parameters: the load sequence, twice."""
     rest = [name for name in merge.columns if name not in _key_of(merge)]
     changes = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in rest)
     stamps = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in (EXTRACTED_AT, RUN_ID))
@@ -244,7 +244,7 @@ def merge_newest(merge: Merge) -> str:
 
 
 def forget_untrue(table: Table) -> str:
-    """Give the statement by which the ledger says when no row is stamped after `latest` (four times) any more."""
+    """Return the statement that corrects the ledger once no row is stamped after `latest` (four times) any more."""
     return (
         "UPDATE META.LOADS SET EXTRACTED_AT = CASE WHEN LOADED_AT < CAST(? AS TIMESTAMP_NTZ(6)) THEN LOADED_AT "
         "ELSE CAST(? AS TIMESTAMP_NTZ(6)) END "
@@ -259,7 +259,7 @@ def _key_of(merge: Merge) -> list[str]:
 
 
 def _fate(merge: Merge) -> str:
-    """Give the expression for what becomes of the row `s` where `t` is the stored one; the order of duckdb_merge."""
+    """Return the expression for the row action of `s` where `t` is the stored row; the order of duckdb/merge.py."""
     at, newest = quoted(EXTRACTED_AT), merge.table.newest
     equal = " AND ".join(_equal(merge, name) for name in merge.content) or "TRUE"
     is_untrue = f"COALESCE(t.{at} > CAST(? AS TIMESTAMP_NTZ(6)), FALSE)"
@@ -295,7 +295,7 @@ def _greater(name: str) -> str:
 
 
 def _text(merge: Merge, alias: str) -> str:
-    """Give the expression for the content as text; two rows have the same text only if they are the same."""
+    """Return the expression for the content as text; two rows have the same text only if they are equal."""
     parts = []
     for name in merge.content:
         is_list = merge.columns[name] in ("VARCHAR[]", NESTED)
@@ -311,7 +311,7 @@ def _comparable(merge: Merge, alias: str, name: str) -> str:
 
 
 def _select(merge: Merge) -> str:
-    """Give the query that reads ARRIVED as rows of the raw table."""
+    """Return the query that reads ARRIVED as rows of the raw table."""
     given = {name.lower() for name in merge.came}
     parts = [f"{_read(merge, name, kind, given)} AS {quoted(name)}" for name, kind in merge.columns.items()]
     parts += [_OBJECT] if merge.is_bundle else []
@@ -327,7 +327,7 @@ def _read(merge: Merge, name: str, kind: str, given: set[str]) -> str:
         return f"COALESCE({quoted(name)}, CAST(? AS VARCHAR))" if is_given else "CAST(? AS VARCHAR)"
     if not is_given:
         return f"CAST(NULL AS {_type(kind)})"
-    return f"{quoted(name)} + 0.0" if kind == "DOUBLE" else quoted(name)  # -0.0 equals 0.0, but is another text
+    return f"{quoted(name)} + 0.0" if kind == "DOUBLE" else quoted(name)  # -0.0 equals 0.0, but has another text
 
 
 def _type(kind: str) -> str:

@@ -1,6 +1,6 @@
-"""What Snowflake has for us beside the raw tables: the schema META, which Terraform makes from an export of this.
+"""The objects on Snowflake besides the raw tables: the schema META, which Terraform creates from an export of this.
 
-The raw tables are not here: the loader makes and owns them, because only the owner of a table may add a column to it.
+The raw tables are not here: the loader creates and owns them, because only the owner of a table may add a column to it.
 """
 
 SCHEMAS = ("RAW", "META", "STAGING", "INTERMEDIATE", "MART", "PUBLISHED")
@@ -21,7 +21,7 @@ META = {
     BUILT_THROUGH NUMBER(38, 0), AS_OF TIMESTAMP_NTZ(6), STARTED_AT TIMESTAMP_NTZ(6), FINISHED_AT TIMESTAMP_NTZ(6),
     RESULT VARCHAR, SECONDS DOUBLE, NODES VARCHAR
 )""",
-    # How far each incremental mart has followed the changes, and the keys that changed events had before: dbt's own.
+    # The last change in each incremental mart, and the former keys of changed events: tables of dbt.
     "MART_WATERMARKS": """CREATE TABLE IF NOT EXISTS META.MART_WATERMARKS (
     MART_NAME VARCHAR, LOAD_SEQ NUMBER(38, 0), DEFINITION VARCHAR, REFRESHED_AT TIMESTAMP_NTZ(6)
 )""",
@@ -29,12 +29,12 @@ META = {
     DAY DATE, USER_ID VARCHAR, PROJECT VARCHAR, AGENT VARCHAR, PROVIDER VARCHAR, MODEL VARCHAR, SPEED VARCHAR,
     SESSION_ID VARCHAR, LOAD_SEQ NUMBER(38, 0)
 )""",
-    # One row. Whoever changes it has its turn until its transaction ends; everybody else waits.
+    # The write lock, one row: a transaction that updates it holds the lock until it ends; all others wait.
     "TURN": "CREATE TABLE IF NOT EXISTS META.TURN AS SELECT TO_TIMESTAMP_NTZ('1970-01-01') AS TAKEN_AT",
-    # Which build readers see in PUBLISHED; no row before the first.
+    # The build that readers see in PUBLISHED; no row before the first.
     "PUBLISHED": "CREATE TABLE IF NOT EXISTS META.PUBLISHED (NUMBER NUMBER(38, 0), TOKEN NUMBER(38, 0))",
 }
 ADDED = {
     "LOADS.CRC32C": "ALTER TABLE META.LOADS ADD COLUMN IF NOT EXISTS CRC32C VARCHAR",
 }
-"""The columns that came later, so that an account which has the tables gets them as well; they come after `META`."""
+"""The columns of later releases, for an account that has the tables already; they run after `META`."""

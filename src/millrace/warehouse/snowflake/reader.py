@@ -1,7 +1,8 @@
 """Reads of the schema PUBLISHED on Snowflake, while publications are committed between two statements of a read.
 
 A statement sees what was committed before it, so a read of several could mix two publications. Each commits with its
-row of META.PUBLISHED, and none comes back: if that row is after a read what it was before, all was of that one.
+row of META.PUBLISHED, and none returns. If that row is the same before and after a read, the whole read was of that
+one.
 """
 
 import queue
@@ -36,8 +37,8 @@ _COLUMNS = "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE
 class SnowflakeReader:
     """A Reader (see the protocol) on Snowflake, as the user and by the role of `address`; threads share `sessions`.
 
-    A thread that finds all of them in use waits for half a minute, then it is TransientError. A session that the other
-    side ended is begun anew, and its statement tried once more. `tag` is what the query history knows the reads by.
+    A thread that finds all of them in use waits for half a minute, then raises TransientError. A session that the
+    server ended is opened again, and its statement tried once more. `tag` identifies the reads in the query history.
     """
 
     def __init__(
@@ -60,8 +61,8 @@ class SnowflakeReader:
         self._published: _Published | None = None
 
     def version(self) -> str:
-        """Name what is published now, or was two seconds ago; NothingYet when nothing is."""
-        with self._looking:  # one asks, and the others have its answer
+        """Return the name of the publication, two seconds old at most; NothingYet when there is none."""
+        with self._looking:  # one thread queries, the others reuse its result
             seen = self._seen
             if seen is not None and self._clock() - seen.at_s <= _FRESH_S:
                 return seen.version
@@ -69,9 +70,9 @@ class SnowflakeReader:
                 return self._look(session)
 
     def read(self, work: Callable[[Snapshot], Answer]) -> Answer:
-        """Give what `work` makes of one publication, the newest when it ends; TransientError when each try met another.
+        """Return the result of `work` over the newest publication; TransientError when a newer one met each attempt.
 
-        What goes wrong while a publication is committed is tried again as well: it may have come of the mixture.
+        An error while a publication is committed is retried as well: the mixture may have caused it.
         """
         version = self.version()
         for _ in range(_TRIES):
@@ -95,7 +96,7 @@ class SnowflakeReader:
         )
 
     def close(self) -> None:
-        """End the sessions, those in use when their reads end; the next use begins others."""
+        """End the sessions, those in use when their reads end; the next use opens others."""
         self._closings += 1
         free: list[_Session] = []
         with suppress(queue.Empty):
@@ -121,7 +122,7 @@ class SnowflakeReader:
             self._free.put(session)
 
     def _look(self, session: "_Session") -> str:
-        """Ask what is published, and remember the newest answer of all threads."""
+        """Query what is published, and remember the newest result of all threads."""
         at_s = self._clock()
         rows = session.execute(_NOW)
         if not rows:
@@ -133,7 +134,7 @@ class SnowflakeReader:
         return version
 
     def _publication(self, session: "_Session", version: str) -> "_Published":
-        """Give what is known of a publication; what is asked here counts once `read` found the version unchanged."""
+        """Return the data of a publication; a new query counts once `read` found the version unchanged."""
         known = self._published
         if known is not None and known.version == version:
             return known
@@ -147,7 +148,7 @@ class SnowflakeReader:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Which version was there at an instant, or after it."""
+    """The version that was published at an instant, or after it."""
 
     version: str
     at_s: float
@@ -155,7 +156,7 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Published:
-    """What does not change about a publication."""
+    """The constant data of a publication."""
 
     version: str
     build: BuildRow
@@ -164,7 +165,7 @@ class _Published:
 
 
 class _Snapshot:
-    """What a read has: a publication, as long as no other is committed, and a session to ask it by."""
+    """The snapshot of a read: a publication, until another is committed, and a session to query it."""
 
     engine: Engine = "snowflake"
     schema = "PUBLISHED"
@@ -177,12 +178,12 @@ class _Snapshot:
         self.columns = published.columns
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Give the rows of a query as dicts."""
+        """Return the rows of a query as dicts."""
         return self._session.query(sql, values)
 
 
 class _Session:
-    """One session, begun at its first statement and anew when the other side ended it; for one thread at a time."""
+    """One session, opened at its first statement and again when the server ended it; for one thread at a time."""
 
     def __init__(self, address: Address, tag: str) -> None:
         self._address = address
@@ -190,18 +191,18 @@ class _Session:
         self._connection: connector.SnowflakeConnection | None = None
 
     def close(self) -> None:
-        """End it; the next statement begins another."""
+        """End the session; the next statement opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Error, OSError):
                 connection.close()
 
     def query(self, sql: str, values: Sequence[object]) -> list[dict[str, Any]]:
-        """Give the rows of a query as dicts."""
+        """Return the rows of a query as dicts."""
         return as_dicts(*self._ask(sql, values))
 
     def execute(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Give the rows of a query of our own as they come."""
+        """Return the rows of one of our own queries as they are."""
         return self._ask(sql, values)[1]
 
     def _ask(self, sql: str, values: Sequence[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -237,7 +238,7 @@ class _Session:
 
 
 def _naive(value: object) -> object:
-    """Give an instant as the tables have it: UTC, without saying so."""
+    """Return an instant as the tables store it: in UTC, without a zone."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).replace(tzinfo=None)
     return value

@@ -1,6 +1,6 @@
-"""A session of Snowflake: where it goes, as whom, and what an error of it means.
+"""A session of Snowflake: its address, its credentials, and the meaning of its errors.
 
-Who signs in is the account of the function or job itself (Workload Identity Federation), or, where that cannot be, the
+The account of the function or job itself signs in (Workload Identity Federation) or, where that is impossible, the
 holder of a private key. There is no password.
 """
 
@@ -24,9 +24,9 @@ _EXPECTED = "snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W was expected
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where and as whom: what MILLRACE_WAREHOUSE says.
+    """The address and the user of a session: the content of MILLRACE_WAREHOUSE.
 
-    `host`, `port` and `protocol` are for a stand-in on this machine; the account alone says where Snowflake is.
+    `host`, `port` and `protocol` are for an emulator on this machine; the account alone locates Snowflake.
     """
 
     account: str
@@ -41,7 +41,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str, private_key: str | None = None) -> Self:
-        """Read `snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W`; ConfigError says what is missing.
+        """Read `snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W`; ConfigError names what is missing.
 
         `private_key` is a PEM (PKCS #8, unencrypted); None: the account of the deployable signs in by itself.
         """
@@ -71,7 +71,7 @@ class Address:
         return cls(parts.netloc, **names, host=host, port=port, protocol=protocol, private_key=private_key)
 
     def for_dbt(self) -> dict[str, str]:
-        """Give the variables that the profile of the dbt project reads for its target `prod`."""
+        """Return the variables that the profile of the dbt project reads for its target `prod`."""
         said = {
             "ACCOUNT": self.account,
             "HOST": self.host or f"{self.account}.snowflakecomputing.com",
@@ -83,16 +83,16 @@ class Address:
             "DATABASE": self.database,
             "AUTHENTICATOR": "snowflake_jwt" if self.private_key else "workload_identity",
         }
-        secret = {"DBT_ENV_SECRET_MILLRACE_SNOWFLAKE_KEY": self.private_key or ""}  # dbt logs no such variable
+        secret = {"DBT_ENV_SECRET_MILLRACE_SNOWFLAKE_KEY": self.private_key or ""}  # dbt never logs such a variable
         return {f"MILLRACE_SNOWFLAKE_{name}": value for name, value in said.items()} | secret
 
 
 def connect(
     address: Address, schema: str = "RAW", statement_timeout_s: int = _STATEMENT_TIMEOUT_S, **parameters: object
 ) -> connector.SnowflakeConnection:
-    """Open a session in UTC, whose statements end by themselves; ConfigError when it is refused.
+    """Open a session in UTC, whose statements time out; ConfigError when it is refused.
 
-    `parameters` of a session are set beside those that all have.
+    `parameters` are set besides the session parameters that all sessions have.
     """
     there = {"host": address.host, "port": address.port, "protocol": address.protocol} if address.host else {}
     try:
@@ -132,7 +132,7 @@ def _credentials(address: Address) -> dict[str, Any]:
 
 
 def _der(pem: str) -> bytes:
-    """Give the bytes between the lines of a PEM."""
+    """Return the bytes between the lines of a PEM."""
     lines = [line.strip() for line in pem.strip().splitlines()]
     if len(lines) < 3 or lines[0] != "-----BEGIN PRIVATE KEY-----" or lines[-1] != "-----END PRIVATE KEY-----":
         raise ConfigError(
@@ -147,9 +147,7 @@ def _der(pem: str) -> bytes:
 
 def _refused(address: Address, error: Exception) -> MillraceError:
     said = f"Snowflake {address.account} as {address.user}: {first_line(error)}"
-    if isinstance(
-        error, connector.errors.OperationalError
-    ):  # nobody answered; whoever is refused hears a DatabaseError
+    if isinstance(error, connector.errors.OperationalError):  # no answer; a refusal is a DatabaseError
         return TransientError(said)
     way = "its key" if address.private_key else "the identity of this account"
     return ConfigError(f"{said}; does the user know {way}, and may it use {address.role}? docs/snowflake.md")

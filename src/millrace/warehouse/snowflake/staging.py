@@ -1,4 +1,4 @@
-"""What happens to a file on its way into a raw table of Snowflake: copied, reduced to the newest rows, and merged."""
+"""The way of a file into a raw table of Snowflake: it is copied, reduced to the newest rows, and merged."""
 
 import secrets
 from collections import Counter, defaultdict
@@ -19,11 +19,11 @@ from millrace.warehouse.snowflake import ledger, merge as snowflake_merge
 from millrace.warehouse.snowflake.merge import Merge
 
 Execute = Callable[..., list[tuple[Any, ...]]]
-Fates = dict[int, Counter[str]]  # of each object, how many rows had which fate
+Fates = dict[int, Counter[str]]  # by object, the number of rows per row action
 
 
 def ensure_tables(execute: Execute) -> None:
-    """Make every raw table of the registry that is not there yet."""
+    """Create every raw table of the registry that is missing."""
     for table in TABLES.values():
         execute(snowflake_merge.create(table))
 
@@ -31,7 +31,7 @@ def ensure_tables(execute: Execute) -> None:
 def prepare(
     execute: Execute, table: Table, came: dict[str, str], cap: int, session: str, is_bundle: bool = False
 ) -> Merge:
-    """Make the raw table ready for the columns that came. Each statement is complete by itself."""
+    """Add the file's new columns to the raw table. Each statement commits by itself."""
     stored = _columns(execute, table)
     merge = snowflake_merge.plan(table, came, stored, cap, session, is_bundle)
     for name in merge.added:
@@ -41,7 +41,7 @@ def prepare(
 
 @contextmanager
 def staging(execute: Execute, merge: Merge) -> Iterator[None]:
-    """Have the temporary tables, empty, until the block ends."""
+    """Create the temporary tables, empty, and drop them when the block ends."""
     try:
         execute(snowflake_merge.make_arrived(merge))
         execute(snowflake_merge.make_newest(merge))
@@ -53,19 +53,19 @@ def staging(execute: Execute, merge: Merge) -> Iterator[None]:
 
 
 def is_of_the_lake(batch: Batch, content: Content, lake: str | None) -> bool:
-    """Whether Snowflake can fetch the file itself: a part as it was extracted, which nobody can have replaced."""
+    """Return whether Snowflake can fetch the file itself: a part as it was extracted, which is never replaced."""
     is_part = batch.run_id is not None and batch.version.name.startswith("raw/")
     return is_part and content.is_canonical and batch.version.bucket == lake
 
 
 def copy(execute: Execute, merge: Merge, batch: Batch, content: Content) -> None:
-    """Bring a part of the lake into ARRIVED."""
+    """Copy a part of the lake into ARRIVED."""
     copied = execute(snowflake_merge.copy_from_lake(merge, batch.version.name.removeprefix("raw/")))
     _require_all(copied, content.rows)
 
 
 def upload(execute: Execute, merge: Merge, path: Path, folder: Path) -> None:
-    """Bring a file of this machine into ARRIVED, under a name of ours, whatever its own is; `folder` is for a link."""
+    """Copy a file of this machine into ARRIVED, under a random name; `folder` is for a link of that name."""
     named, away = folder / f"{secrets.token_hex(4)}.parquet", secrets.token_hex(12)
     named.symlink_to(path)
     execute(snowflake_merge.upload(str(named), away))
@@ -74,12 +74,12 @@ def upload(execute: Execute, merge: Merge, path: Path, folder: Path) -> None:
 
 
 def reduce(execute: Execute, merge: Merge, extracted_at: datetime, run_id: str | None) -> None:
-    """Leave the greatest version of each key in NEWEST."""
+    """Fill NEWEST with the greatest version of each key."""
     execute(snowflake_merge.fill_newest(merge), extracted_at, run_id)
 
 
 def carry_out(execute: Execute, merge: Merge, latest: datetime | None) -> tuple[int, Fates]:
-    """Bring NEWEST into the raw table, in one's turn; gives the load sequence, and the fates by object.
+    """Merge NEWEST into the raw table, under the write lock; return the load sequence, and the row actions by object.
 
     `latest` is that of the batch.
     """
@@ -98,7 +98,7 @@ def carry_out(execute: Execute, merge: Merge, latest: datetime | None) -> tuple[
 
 
 def newest_of_objects(execute: Execute, merge: Merge) -> dict[int, datetime]:
-    """Give when the newest row of each object of a bundle was extracted; an object without rows is left out."""
+    """Return when the newest row of each object of a bundle was extracted; objects without rows are left out."""
     found = execute(snowflake_merge.newest_of_objects(merge))
     return {int(number): at.replace(tzinfo=UTC) for number, at in found if at is not None}
 
@@ -118,7 +118,7 @@ def _columns(execute: Execute, table: Table) -> dict[str, str]:
 
 
 def _require_all(copied: list[tuple[Any, ...]], rows: int) -> None:
-    """Refuse a copy that is not the whole file: nothing is lost without a word."""
+    """Raise TransientError for a copy that is not the whole file, so that no row is lost silently."""
     loaded = sum(int(row[3]) for row in copied if len(row) > 3)
     if loaded != rows:
         raise TransientError(f"Snowflake copied {loaded} of {rows} rows: {copied}")

@@ -1,9 +1,9 @@
-"""The warehouse on Snowflake. What it needs beside its raw tables, Terraform has made (see snowflake_objects).
+"""The warehouse on Snowflake. Terraform creates all that it needs besides its raw tables (see objects.py).
 
-One transaction at a time changes anything: each begins by taking its turn, an update of the one row of META.TURN, and
-whoever comes second waits for the first to commit. Snowflake holds no key unique and reads what is committed, so
-without the turn two deliveries of one object would both find it missing in the ledger. What takes long (reading the
-file, copying it over) is done before.
+One transaction at a time changes anything. Each begins by taking the write lock, an update of the one row of
+META.TURN; a second transaction waits for the first to commit. Snowflake enforces no unique key and reads what is
+committed, so without the lock two deliveries of one object would both find it missing in the ledger. The slow steps
+(reading the file, copying it over) run before.
 """
 
 import secrets
@@ -44,18 +44,18 @@ from millrace.warehouse.snowflake.session import LOCK_TIMEOUT_S, Address, connec
 from millrace.warehouse.snowflake.staging import staging
 
 _TURN = "UPDATE META.TURN SET TAKEN_AT = SYSDATE()"
-_CONFLICT = 625  # somebody else has the turn for longer than LOCK_TIMEOUT; the stand-in says so at once
+_CONFLICT = 625  # the write lock is held for longer than LOCK_TIMEOUT; the emulator reports it at once
 _MISSING = 2003  # an object does not exist, or may not be used
-_IDLE_S = 240.0  # the other side ends a session that is idle for five minutes (terraform/modules/snowflake/users.tf)
+_IDLE_S = 240.0  # Snowflake ends a session that is idle for five minutes (terraform/modules/snowflake/users.tf)
 _ENDED = range(390000, 391000)  # of the session or its token, whatever class the error has
 
 
 class SnowflakeWarehouse:
     """A Warehouse (see the protocol) on Snowflake, and the log and publisher of its builds. One session, one lock.
 
-    `lake` is the bucket over which the external stage is: only its parts, whose names are written once, are copied from
-    there. Any other file is uploaded as it was checked. Methods raise ConfigError when the session is refused or what
-    Terraform makes is not there, and TransientError for all that another attempt may mend.
+    `lake` is the bucket of the external stage. Only its parts, whose names are written once, are copied from there;
+    any other file is uploaded as it was checked. Methods raise ConfigError when the session is refused or an object of
+    Terraform is missing, and TransientError for all that a retry may solve.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class SnowflakeWarehouse:
         self.close()
 
     def close(self) -> None:
-        """End the session; the next use begins another one."""
+        """End the session; the next use opens another one."""
         with self._lock:
             connection, self._connection = self._connection, None
             if connection is not None:
@@ -96,18 +96,18 @@ class SnowflakeWarehouse:
                     connection.close()
 
     def ensure_tables(self) -> None:
-        """Make every raw table of the registry that is not there yet: dbt needs them, empty or not."""
+        """Create every raw table of the registry that is missing: dbt needs them, empty or not."""
         with self._lock:
             snowflake_staging.ensure_tables(self.execute)
             self._has_tables = True
 
     @contextmanager
     def given_to_dbt(self) -> Iterator[DbtTarget]:
-        """Let dbt sign in as this one does. The raw tables are there since the first load, and not the builder's."""
+        """Yield a target that signs in as this one does. The raw tables exist already, owned by the loader."""
         yield DbtTarget("prod", self._address.for_dbt())
 
     def load(self, batch: Batch) -> LedgerEntry:
-        """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be."""
+        """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be loaded."""
         with self._holding(), self._tagged(batch.run_id), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
             path = Path(folder, "object.parquet")
             content = canonical.read(batch.path, batch.table, self._caps, path, owner=batch.owner)
@@ -131,7 +131,7 @@ class SnowflakeWarehouse:
         reason: str,
         crc32c: str | None = None,
     ) -> LedgerEntry:
-        """Note that an object was set aside, once."""
+        """Note that an object was quarantined, once."""
         with self._transaction():
             known = self.find(version)
             if known is not None:
@@ -143,33 +143,33 @@ class SnowflakeWarehouse:
             return entry
 
     def find(self, version: ObjectVersion) -> LedgerEntry | None:
-        """Give what became of one object; None when nothing did yet."""
+        """Return the entry of one object; None while it is not in the ledger."""
         return ledger.find(self.execute, version)
 
     def loads_of(self, run_id: str) -> list[LedgerEntry]:
-        """Give the ledger entries of one run, in the order of `load_seq`."""
+        """Return the ledger entries of one run, in the order of `load_seq`."""
         return ledger.loads_of(self.execute, run_id)
 
     def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
-        """Give what became of many objects; one that nothing became of yet is left out."""
+        """Return the entries of many objects; those that are not in the ledger are left out."""
         return ledger.find_all(self.execute, versions)
 
     def entries(self) -> list[LedgerEntry]:
-        """Give the whole ledger, in the order of `load_seq`."""
+        """Return the whole ledger, in the order of `load_seq`."""
         return ledger.entries(self.execute)
 
     def extent(self) -> Extent:
-        """Give how much the ledger knows."""
+        """Return the extent of the ledger."""
         return ledger.extent(self.execute)
 
     def adopt(self, copies: Mapping[ObjectVersion, LedgerEntry]) -> None:
-        """Note that these versions are objects which the ledger has under another version."""
+        """Note that these versions are objects that the ledger has under another version."""
         with self._transaction():
             load_seq, now = ledger.next_load_seq(self.execute), self._clock()
             ledger.note(self.execute, [entry.again(version, load_seq, now) for version, entry in copies.items()])
 
     def count(self, table: Table) -> int:
-        """Give the number of rows of a raw table."""
+        """Return the number of rows of a raw table."""
         self.execute(snowflake_merge.create(table))
         return int(self.execute(f"SELECT COUNT(*) FROM {snowflake_merge.raw(table)}")[0][0])  # noqa: S608
 
@@ -191,16 +191,16 @@ class SnowflakeWarehouse:
                 return [*known.values(), *self._merge_bundle(merge, table, new, now)]
 
     def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:
-        """Give the key of every row of a raw table."""
+        """Yield the key of every row of a raw table."""
         self.execute(snowflake_merge.create(table))
         yield from self.execute(snowflake_merge.all_keys(table))
 
     def newest_load_seq(self) -> int:
-        """Give the load sequence of the newest load; each was drawn in its turn, so every earlier one is committed."""
+        """Return the load sequence of the newest load; the write lock ensures that every earlier one is committed."""
         return int(self.execute("SELECT COALESCE(MAX(LOAD_SEQ), 0) FROM META.LOADS")[0][0])
 
     def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
-        """Note that a build starts; Fenced when one with a larger token has."""
+        """Note that a build starts; Fenced when one with a larger token has started."""
         with self._transaction():
             return builds.start(self.execute, token, holder, requested_load_seq, self._clock())
 
@@ -213,15 +213,15 @@ class SnowflakeWarehouse:
         return ended
 
     def last_builds(self, limit: int = 1) -> list[BuildRow]:
-        """Give the last builds, the newest first."""
+        """Return the last builds, the newest first."""
         return builds.last(self.execute, limit)
 
     def forget_marts(self) -> None:
-        """Let the next build make every incremental mart anew, from all that is loaded."""
+        """Make the next build a full refresh of every incremental mart."""
         self.execute("DELETE FROM META.MART_WATERMARKS")
 
     def published(self) -> BuildRow | None:
-        """Give the build that readers see; None when there is none yet."""
+        """Return the build that readers see; None when there is none yet."""
         return builds.published(self.execute)
 
     def publish(self, build: BuildRow) -> None:
@@ -233,7 +233,7 @@ class SnowflakeWarehouse:
                 builds.publish(self.execute, build)
 
     def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Run one statement and give its rows; instants are UTC without saying so."""
+        """Run one statement and return its rows; instants are in UTC, without a zone."""
         with self._lock:
             connection = self._connect()
             bound = [
@@ -251,13 +251,13 @@ class SnowflakeWarehouse:
     def _to_error(self, error: Error) -> Exception:
         if error.errno == _MISSING:
             return ConfigError(f"{first_line(error)}: was it made, and is it granted? docs/snowflake.md")
-        if not isinstance(error, ProgrammingError) or error.errno in _ENDED:  # not of the statement
+        if not isinstance(error, ProgrammingError) or error.errno in _ENDED:  # not the statement's
             self.close()
         return TransientError(f"Snowflake: {first_line(error)}")
 
     @contextmanager
     def _holding(self) -> Iterator[None]:
-        """Keep to one session until the block ends: a transaction and temporary tables are gone with theirs."""
+        """Keep to one session until the block ends: a transaction and temporary tables end with their session."""
         with self._lock:
             self._connect()
             self._holders += 1
@@ -267,7 +267,7 @@ class SnowflakeWarehouse:
                 self._holders -= 1
 
     def _connect(self) -> connector.SnowflakeConnection:
-        """Give the session; a new one when it may have ended, unless somebody has begun something in it."""
+        """Return the session; a new one when it may have ended, unless work was begun in it."""
         if not self._holders and self._connection is not None and time.monotonic() - self._used_at > _IDLE_S:
             self.close()
         if self._connection is None:
@@ -279,7 +279,7 @@ class SnowflakeWarehouse:
 
     @contextmanager
     def _tagged(self, run_id: str | None) -> Iterator[None]:
-        """Let the statements say which run they belong to, in the query history."""
+        """Tag the statements with their run in the query history."""
         before, self._tag = self._tag, f"millrace {run_id}" if run_id else self._tag
         try:
             yield
@@ -298,7 +298,7 @@ class SnowflakeWarehouse:
                 raise
 
     def _take_turn(self) -> None:
-        """Begin a transaction and wait for the turn; nothing was done before, so trying again does no harm."""
+        """Begin a transaction and wait for the write lock; nothing was done before, so a retry does no harm."""
         waited_s = 0.0
         while True:
             self.execute("BEGIN")
@@ -319,14 +319,14 @@ class SnowflakeWarehouse:
                 raise ConfigError("META.TURN has not its one row: terraform apply makes it, see docs/snowflake.md")
 
     def _roll_back(self) -> None:
-        """Undo the transaction; a session that cannot even do that is ended, which does it too."""
+        """Roll back the transaction; if that fails, end the session, which rolls back too."""
         try:
             self.execute("ROLLBACK")
         except (TransientError, ConfigError):
             self.close()
 
     def _prepare(self, table: Table, came: dict[str, str], is_bundle: bool = False) -> Merge:
-        if not self._has_tables:  # the first load of a process makes those that came with a new release, for dbt
+        if not self._has_tables:  # the first load of a process creates the tables of a new release, for dbt
             self.ensure_tables()
         return snowflake_staging.prepare(self.execute, table, came, self._caps.columns, self._session, is_bundle)
 
@@ -362,7 +362,7 @@ class SnowflakeWarehouse:
 
 
 def _newest(content: Content, batch: Batch) -> datetime:
-    """Return when the newest row of a file was extracted; the file itself when no row says it."""
+    """Return when the newest row of a file was extracted; without such a row, when the file was."""
     newest = content.extracted_at_us
     if newest is None:
         return batch.extracted_at
