@@ -1,7 +1,7 @@
 """Print every figure; `python -m bench NAME …` prints some.
 
-`worst` prints a line for each worst input: its size (and unpacked), the peak of memory over that of a trivial input by
-the same door, the ratio of both, seconds, and what the product said of it.
+`worst` prints a line for each worst input: its size (and unpacked), the peak memory above that of a trivial input of
+the same kind, the ratio of both, seconds, and the verdict of the product.
 """
 
 import sys
@@ -28,7 +28,7 @@ FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost]]] = {
 
 
 def main(names: list[str]) -> int:
-    """Measure what is named, or all of it."""
+    """Print the named figures, or all of them."""
     if unknown := set(names) - FIGURES.keys():
         print(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}", file=sys.stderr)  # noqa: T201
         return 2

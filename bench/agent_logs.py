@@ -1,4 +1,4 @@
-"""Logs of coding agents in bulk: as many lines as a benchmark wants, and what is in them."""
+"""Logs of coding agents in bulk: as many lines as a benchmark needs, and the counts of their content."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ from random import Random
 
 from simulator.agent_sessions import CLAUDE_MODELS, PRIVATE_TEXT, claude_folder, codex_path, format_utc, new_uuid
 
-# A turn in bulk: a Prompt, 7 Responses of which 3 are said Again, and a Tool's result; 8 events in 12 lines.
+# A turn in bulk: a Prompt, 7 Responses, 3 repetitions (Again), and a Tool's result; 8 events in 12 lines.
 _TURN = "PRARTRRARRAR"
 _BULK_END = datetime(2026, 11, 1, tzinfo=UTC)
 _BULK_DAY = timedelta(hours=12)
@@ -19,7 +19,7 @@ _CODEX_EVERY = 4  # sessions
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """What was written in bulk: `events` of the `lines` are events, `repeated` say one of them again."""
+    """The logs that were written: `events` of the `lines` are events, `repeated` repeat one of them."""
 
     lines: int
     events: int
@@ -32,7 +32,7 @@ def write_bulk(
 ) -> Bulk:
     """Write one home with exactly `messages` lines of Claude and Codex, spread over sessions, projects and days.
 
-    About two thirds of the lines are events, and a quarter repeats one. `text` is what each message says.
+    About two thirds of the lines are events, and a quarter repeats one. `text` is the text of each message.
     """
     quoted, random = json.dumps(text), Random(f"{seed}/bulk")
     kinds, size_bytes = Counter[str](), 0
@@ -61,7 +61,7 @@ def write_bulk(
 def _bulk_claude(
     shape: str, instants: Iterator[str], cwd: str, session_id: str, text: str, random: Random
 ) -> Iterator[str]:
-    """Give a transcript, one line for each letter of the shape."""
+    """Yield a transcript, one line for each letter of the shape."""
     model = random.choice(CLAUDE_MODELS)
     message_id, cached, written, output = "", 0, 0, 0
     for position, (kind, at) in enumerate(zip(shape, instants, strict=True)):
@@ -79,7 +79,7 @@ def _bulk_claude(
                 message_id = f"msg_{session_id}_{position}"
                 cached, written = (cached + written) % 180_000, int(random.random() * 4000)
                 output = 20 + int(random.random() * 2000)
-            said = 1 if shape[position + 1 : position + 2] == "A" else output  # the true count comes with the last line
+            said = 1 if shape[position + 1 : position + 2] == "A" else output  # the last line has the true count
             yield (
                 f'{head}"type":"assistant","requestId":"req_{message_id}","message":{{"model":"{model}",'
                 f'"id":"{message_id}","type":"message","role":"assistant","stop_reason":null,"stop_sequence":null,'

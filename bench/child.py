@@ -1,4 +1,4 @@
-"""The command `millrace` in a process of its own, which notes at its end what it took.
+"""The command `millrace` in a process of its own, which writes its exit code and peak memory at its end.
 
 `python -m bench.child FILE ARGUMENT …` writes `{"code": …, "peak_bytes": …}` to FILE.
 """
@@ -11,14 +11,14 @@ from millrace.cli import main as cli
 
 
 def main(target: str, arguments: list[str]) -> int:
-    """Run the command, and return its exit code; when it does not come to its end, nothing is noted."""
+    """Run the command, and return its exit code. If it does not reach its end, nothing is written."""
     code = cli.main(arguments)
     Path(target).write_text(json.dumps({"code": code, "peak_bytes": _peak_bytes()}))
     return code
 
 
 def _peak_bytes() -> int:
-    """Return the most memory that this process had; `ru_maxrss` would start from its parent's."""
+    """Return the peak memory of this process; `ru_maxrss` would start from its parent's."""
     status = Path("/proc/self/status").read_text().splitlines()
     (kilobytes,) = [line.split()[1] for line in status if line.startswith("VmHWM")]
     return int(kilobytes) * 1024

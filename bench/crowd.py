@@ -1,4 +1,4 @@
-"""A reader in a crowd: 200 connections that say nothing, and others that ask 20,000 questions as fast as they can."""
+"""A reader in a crowd: 200 idle connections, and others that send 20,000 requests as fast as they can."""
 
 import http.client
 import socket
@@ -19,7 +19,7 @@ _PATH = "/api/velocity"
 
 
 def crowd() -> Figure:
-    """The 95th percentile of one reader's answers in the crowd; the floor is the same reader alone, before it."""
+    """Measure the 95th percentile of one reader's answers in the crowd; the floor is the same reader alone before."""
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))
         fill(place, daily=1_000, weekly=1_000, events=1_000)
@@ -53,7 +53,7 @@ def _ask(host: str, port: int, left: list[int], number: int) -> None:
 
 @contextmanager
 def _serving(place: Place) -> Iterator[tuple[str, int]]:
-    """Serve by the command, in a process of its own."""
+    """Serve with the command, in a process of its own."""
     command = [sys.executable, "-m", "millrace", "serve", "--port", "0", "--data-dir", str(place.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603
         line = process.stdout.readline() if process.stdout else ""

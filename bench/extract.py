@@ -30,14 +30,14 @@ WORLD = ("--developers=30", "--days=90", "--seed=1", "--end=2026-11-01T00:00:00Z
 
 
 class _Recording(HTTPAdapter):
-    """Remembers what was asked."""
+    """Records the URLs of requests."""
 
     def __init__(self) -> None:
         super().__init__()
         self.urls: list[str] = []
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Note the URL, then send."""
+        """Record the URL, then send."""
         self.urls.append(str(request.url))
         return super().send(request, *args, **kwargs)
 
@@ -56,7 +56,7 @@ def against_download() -> list[Figure]:
     """Extract 30 developers x 90 days, and download the same pages to throw them away.
 
     Once from the simulator as it is, which makes a page in a fifth of a millisecond, and once with the latency of a
-    server that is somewhere else.
+    remote server.
     """
     return [_against_download(latency_s) for latency_s in (0.0, 0.02)]
 
@@ -106,14 +106,14 @@ def against_limiter() -> Figure:
 
 
 class _EndlessCommits(BaseAdapter):
-    """A source of `total` commits that keeps none of them: pages are made when they are asked for."""
+    """A source of `total` commits that stores none of them: pages are made on request."""
 
     def __init__(self, total: int) -> None:
         super().__init__()
         self._total = total
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Answer one page of commits."""
+        """Return one page of commits."""
         query = {name: values[0] for name, values in parse_qs(urlsplit(str(request.url)).query).items()}
         size, page = int(query["pageSize"]), int(query["page"])
         items = [_commit(number) for number in range((page - 1) * size, min(page * size, self._total))]
@@ -126,7 +126,7 @@ class _EndlessCommits(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 def _commit(number: int) -> Mapping[str, object]:
@@ -154,14 +154,14 @@ def _commit(number: int) -> Mapping[str, object]:
 
 
 def memory_of(rows: int) -> None:
-    """Extract so many commits in this process and print its peak memory in MB: the child of `memory`."""
+    """Extract `rows` commits in this process and print its peak memory in MB: the child of `memory`."""
     with tempfile.TemporaryDirectory() as folder:
         client = SourceClient("http://source.test", KEY)
         client.session.mount("http://source.test", _EndlessCommits(rows))
         extractor = Extractor(LocalLake(Path(folder), "lake"), LocalBus(), client)
         plan = runs.start(extractor.lake, extractor.bus, Order(datetime.now(UTC)))
         record = task.extract(extractor, TaskEvent(plan.run_id, "commits", "commits"))
-    assert record.rows == record.source_total == rows  # noqa: S101 a measurement of less is none
+    assert record.rows == record.source_total == rows  # noqa: S101 the figure would be of fewer rows
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     print(int(status["VmHWM"].split()[0]) / 1024)  # noqa: T201 read by the parent
 

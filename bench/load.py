@@ -1,4 +1,4 @@
-"""Loading one large object against DuckDB reading the same Parquet file into a table with no more than that."""
+"""Loading one large object, against DuckDB only reading the same Parquet file into a table."""
 
 import tempfile
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ _MEMORY = "200MB"
 
 
 def large_object() -> list[Figure]:
-    """Load 1,000,000 commits, the same object again, then 100,000 rows of which half are known."""
+    """Load 1,000,000 commits, the same object again, then 100,000 rows, half of them known."""
     table = TABLES["commits"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -24,7 +24,7 @@ def stopwatch() -> Iterator[Stopwatch]:
 
 
 def best_of(times: int, action: Callable[[], float]) -> float:
-    """Give the shortest of several measurements: the one that the rest of the machine disturbed least."""
+    """Return the shortest of several measurements: the one that the rest of the machine disturbed least."""
     return min(action() for _ in range(times))
 
 

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the names are our own
-"""The read API over marts of 100,000 and of 10,000,000 rows: what a question costs first, and what it costs again."""
+"""The read API over marts of 100,000 and of 10,000,000 rows: the time of a first request, and of a repeated one."""
 
 import http.client
 import tempfile
@@ -34,7 +34,7 @@ _EVENTS_OF_STATUS = 200_000
 
 
 def routes() -> list[Figure]:
-    """Every route over both sizes, and the status over 200,000 events."""
+    """Measure every route over both sizes, and the status over 200,000 events."""
     figures = []
     for rows in (100_000, 10_000_000):
         with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +49,7 @@ def routes() -> list[Figure]:
 
 
 def _route(place: Place, route: Route, rows: int) -> Figure:
-    """Ask different questions, then one of them again and again; the floor is the SQL of the former, bare."""
+    """Send different requests, then one of them repeatedly; the floor is the SQL of the former alone."""
     today = datetime.now(UTC).date()
     last = [today - timedelta(days=shift) for shift in range(_FIRST)]
     length = timedelta(days=route.filters.DEFAULT_DAYS - 1)
@@ -72,7 +72,7 @@ def _status(place: Place) -> Figure:
     with _served(place) as where:
         for _ in range(_FIRST):
             took.append(asked_ms(where, "/api/etl/status"))
-            time.sleep(1.05)  # it is remembered for a second
+            time.sleep(1.05)  # the API caches it for a second
         again = [asked_ms(where, "/api/etl/status") for _ in range(_AGAIN)]
     notes = {
         "p95": f"{percentile(took, 95):.1f} ms",
@@ -88,7 +88,7 @@ def _status(place: Place) -> Figure:
 
 @dataclass
 class _Recording:
-    """A reader that notes what is asked of the snapshots of another one."""
+    """A reader that records the queries of another reader's snapshots."""
 
     reader: Reader
     asked: list[tuple[str, list[object]]] = field(default_factory=list)
@@ -104,7 +104,7 @@ class _Recording:
 
 
 class _Noted:
-    """A snapshot whose questions are noted."""
+    """A snapshot that records its queries."""
 
     def __init__(self, snapshot: Snapshot, asked: list[tuple[str, list[object]]]) -> None:
         self._snapshot, self._asked = snapshot, asked
@@ -118,7 +118,7 @@ class _Noted:
 
 
 def _asked(place: Place, route: Route, question: dict[str, str]) -> list[tuple[str, list[object]]]:
-    """Give the SQL of a question."""
+    """Return the SQL of a request."""
     recording = _Recording(wiring.reader_of(place.api_config()))
     Api(recording, _no_status).answer(route, route.filters.model_validate(question))
     return recording.asked
@@ -129,7 +129,7 @@ def _no_status() -> report.Status:
 
 
 def _bare(place: Place, questions: list[list[tuple[str, list[object]]]]) -> list[float]:
-    """Run the SQL of each question on an open connection; give the milliseconds of each."""
+    """Run the SQL of each request on an open connection; return the milliseconds of each."""
     took = []
     with duckdb.connect(":memory:", config={"threads": "2"}) as connection:
         connection.execute(f"ATTACH '{place.published}' AS published (READ_ONLY)")
@@ -143,7 +143,7 @@ def _bare(place: Place, questions: list[list[tuple[str, list[object]]]]) -> list
 
 
 def asked_ms(where: http.client.HTTPConnection, path: str) -> float:
-    """Ask over a connection that is open; give the milliseconds until all of the answer is there."""
+    """Send a request over an open connection; return the milliseconds until the whole answer is there."""
     with stopwatch() as watch:
         where.request("GET", path)
         answer = where.getresponse()
@@ -154,7 +154,7 @@ def asked_ms(where: http.client.HTTPConnection, path: str) -> float:
 
 
 def percentile(took: list[float], percent: int) -> float:
-    """Give what so many percent of the values are below."""
+    """Return the value below which that percentage of the values is."""
     return sorted(took)[min(len(took) - 1, len(took) * percent // 100)]
 
 
@@ -168,7 +168,7 @@ def _served(place: Place) -> Iterator[http.client.HTTPConnection]:
         thread.start()
         connection = http.client.HTTPConnection(*door.getsockname())
         connection.request("GET", "/api/velocity")
-        connection.getresponse().read()  # the file is open, as it is for all but the first who asks
+        connection.getresponse().read()  # it opens the file, which is open for all but the first request
         yield connection
         connection.close()
         server.should_exit = True
@@ -203,7 +203,7 @@ def _rows_of(daily: int, weekly: int, events: int) -> dict[str, int]:
 
 
 def _value(column: Column, rows: int) -> str:
-    """Give the expression of a column: `i` counts the rows, in the order of time; ten events are a session."""
+    """Return the expression of a column: `i` counts the rows, in the order of time; ten events are a session."""
     today = datetime.now(UTC).date()
     day = f"(DATE '{today}' - CAST({_DAYS - 1} - i * {_DAYS} // {rows} AS INTEGER))"
     monday = today - timedelta(days=today.weekday())

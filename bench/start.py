@@ -1,4 +1,4 @@
-"""How long the command takes to start, beside the interpreter that only starts."""
+"""The start time of the command, beside that of the interpreter alone."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Usage: from logs of 228,000 messages to marts, what a hundred events more cost, and how soon one is seen."""
+"""Usage: the time from logs of 228,000 messages to marts, for a hundred events more, and until a mart has one."""
 
 import resource
 import subprocess
@@ -33,7 +33,7 @@ _NO_SETTINGS = CollectConfig(
 
 
 def history() -> list[Figure]:
-    """From nothing, then a hundred events more, then a rebuild; after 120 days, and after ten times as many."""
+    """Measure from nothing, then a hundred events more, then a rebuild; after 120 days, and after ten times as many."""
     figures = []
     for times in (1, 10):
         with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def _history(folder: Path, times: int) -> list[Figure]:
 
 
 def _one_hundred_more(way: Road, log: Path, turn: int) -> tuple[float, str]:
-    """Append a hundred responses; give the seconds from the log to the marts, and the steps in milliseconds."""
+    """Append a hundred responses; return the seconds from the log to the marts, and the steps in milliseconds."""
     for number in range(100):
         append_response(log, cwd="/home/x/bench", at=datetime.now(UTC), seed=turn * 100 + number)
     with stopwatch() as more:
@@ -88,7 +88,7 @@ def _one_hundred_more(way: Road, log: Path, turn: int) -> tuple[float, str]:
 
 
 def watching() -> list[Figure]:
-    """From the append to a log until a mart has it: the median and the 95th percentile of 200 appends."""
+    """Measure from the append to a log until a mart has it: the median and the 95th percentile of 200 appends."""
     with tempfile.TemporaryDirectory() as folder:
         home, data = Path(folder, "home"), Path(folder, "data")
         write_bulk(home, messages=17_000, sessions=300, projects=150, days=60, seed=2)
@@ -121,7 +121,7 @@ def watching() -> list[Figure]:
 
 
 def _until_told(log: Path, number: int, told: Iterator[str]) -> float:
-    """Append a response; give the seconds until the watcher says, after its commit, that the marts have it."""
+    """Append a response; return the seconds until the watcher prints, after its commit, that the marts have it."""
     started = time.perf_counter()
     append_response(log, cwd="/home/x/bench", at=datetime.now(UTC), seed=1000 + number)
     line = next(told)

@@ -1,4 +1,4 @@
-"""The whole road as a person runs it: wall time, requests, and the peak memory of each process."""
+"""The whole pipeline as a person runs it: wall time, requests, and the peak memory of each process."""
 
 import json
 import subprocess

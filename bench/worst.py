@@ -1,4 +1,4 @@
-"""What the worst inputs cost: memory and time of `millrace`, beside a trivial input by the same door."""
+"""The cost of the worst inputs: memory and time of `millrace`, beside a trivial input of the same kind."""
 
 import json
 import os
@@ -34,7 +34,7 @@ _TRIVIAL = "a trivial one, the floor"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one input took. `floor_bytes` is the peak over a trivial input by the same door."""
+    """The cost of one input. `floor_bytes` is the peak with a trivial input of the same kind."""
 
     what: str
     size_bytes: int
@@ -55,12 +55,12 @@ class Cost:
         print(f"{self.what:<48} {figures}   {self.verdict[:_MOST_SHOWN]}{aim}", flush=True)  # noqa: T201 the command's answer
 
     def _is_in_proportion(self, more: int) -> bool:
-        """Whether it took at most what is wanted: eight times its unpacked size, and 300 MB."""
+        """Return whether the memory is within the aim: eight times its unpacked size, and 300 MB."""
         return more <= _IN_PROPORTION * (self.unpacked_bytes or self.size_bytes) + _AND_BYTES
 
 
 def worst() -> Iterator[Cost]:
-    """Yield what each input costs, door by door; the first of a door is its floor."""
+    """Yield the cost of each input, kind by kind; the first of a kind is its floor."""
     for door in (_answers(), _pages(), _drops(), _logs()):
         floor = next(door)
         yield floor
@@ -68,7 +68,7 @@ def worst() -> Iterator[Cost]:
 
 
 def _answers() -> Iterator[Cost]:
-    """Runs over a source whose every answer is the input."""
+    """Yield the cost of runs over a source whose every answer is the input."""
     yield _answered(f"source: {_TRIVIAL}", Said(lambda: iter([b"{}"])))
     for what, make in ANSWERS.items():
         yield _answered(f"source: {what}", make())
@@ -94,7 +94,7 @@ def _answered(what: str, said: Said) -> Cost:
 
 
 def _pages() -> Iterator[Cost]:
-    """Runs over an honest source with five pages of commits, whose rows are made long."""
+    """Yield the cost of runs over an honest source with five pages of commits, whose rows are made long."""
     world = simulator.generate(developers=40, days=90, seed=1, end=datetime(2026, 11, 1, tzinfo=UTC))
     for what, padding in {_TRIVIAL: {}, **PAGES}.items():
         api = Padded(world, padding)
@@ -113,7 +113,7 @@ def _listening(api: Any) -> Iterator[str]:
 
 
 def _drops() -> Iterator[Cost]:
-    """Loads of one dropped file."""
+    """Yield the cost of loads of one dropped file."""
     trivial = ("repos/a.csv", bytes_of(lambda: b"full_name\na\n"))
     for what, (name, make) in {_TRIVIAL: trivial, **DROPS}.items():
         with tempfile.TemporaryDirectory() as folder:
@@ -124,7 +124,7 @@ def _drops() -> Iterator[Cost]:
 
 
 def _logs() -> Iterator[Cost]:
-    """Collections from a home with one log."""
+    """Yield the cost of collections from a home with one log."""
     trivial = (".claude/projects/-w/s.jsonl", bytes_of(lambda: b"{}\n"))
     for what, (name, make) in {_TRIVIAL: trivial, **LOGS}.items():
         with tempfile.TemporaryDirectory() as folder:
@@ -141,7 +141,7 @@ def _write(path: Path, make: Make) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """What a process took, and what it said."""
+    """The cost and the output of a process."""
 
     peak_bytes: int
     seconds: float
@@ -149,7 +149,7 @@ class _Taken:
     problem: str
 
     def verdict(self, of: Callable[[dict[str, Any]], str]) -> str:
-        """Return what it said, by what reads its JSON; what is wrong when there is none."""
+        """Return what `of` reads from the JSON output; the problem when there is none."""
         return of(json.loads(self.out)) if self.out.strip() else self.problem
 
 

@@ -1,6 +1,6 @@
-"""The worst inputs of each door: answers of a source, dropped files, logs of coding agents.
+"""The worst inputs of each kind: answers of a source, dropped files, logs of coding agents.
 
-Those of `tests/proofs/hostile`, and inputs that stay just below a limit, which cost more than those beyond it.
+They are those of `tests/proofs/hostile`, and inputs just below a limit, which cost more than those beyond it.
 """
 
 import gzip
@@ -29,7 +29,7 @@ _CURSOR = ".config/Cursor/User/globalStorage/state.vscdb"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One answer of a source: its head, its body piece by piece, how large that is unpacked, and a pause after each."""
+    """One answer of a source: its head, its body piece by piece, its unpacked size, and a pause after each piece."""
 
     body: Callable[[], Iterator[bytes]]
     head: bytes = b""
@@ -42,7 +42,7 @@ def _once(content: bytes) -> Callable[[], Iterator[bytes]]:
 
 
 def _packed(pieces: Iterator[bytes]) -> bytes:
-    """Return pieces as one member of a gzip file, packed as well as it can be."""
+    """Return pieces as one member of a gzip file, at the best compression."""
     packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
     return b"".join(map(packer.compress, pieces)) + packer.flush()
 

@@ -1,4 +1,4 @@
-"""The shapes of the answers. Rows of a mart have the columns of its dbt contract, with dbt's own descriptions."""
+"""The models of the answers. Rows of a mart have the columns of its dbt contract, with dbt's own descriptions."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -28,7 +28,7 @@ _TYPES: dict[str, Any] = {
 
 
 class Answer(BaseModel, Generic[Row]):
-    """A page of rows, and what they are rows of."""
+    """A page of rows, with their source, range and time zone."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -48,7 +48,7 @@ class Answer(BaseModel, Generic[Row]):
 
 
 class Measures(BaseModel):
-    """What responses add up to. Money is USD, as decimal text."""
+    """Sums over responses. Money is USD, as decimal text."""
 
     assistant_message_count: int = Field(description="Responses of models.")
     input_tokens: int = Field(description="Fresh input: neither read from the cache nor written to it.")
@@ -67,45 +67,45 @@ MEASURES = tuple(Measures.model_fields)
 
 
 class Usage(Measures):
-    """What responses and prompts add up to."""
+    """Sums over responses and prompts."""
 
     user_message_count: int = Field(description="Prompts of users.")
 
 
 class Whole(Usage):
-    """Everything that the filters leave."""
+    """Totals of everything that the filters select."""
 
     session_count: int = Field(description="Different sessions.")
 
 
 class DashboardWhole(Whole):
-    """Everything that the filters leave."""
+    """Totals of everything that the filters select, with users and projects."""
 
     user_count: int = Field(description="Different known users.")
     project_count: int = Field(description="Different known projects.")
 
 
 class Day(Whole):
-    """One day."""
+    """Totals of one day."""
 
     day: date
 
 
 class Provider(Measures):
-    """One provider; null where the logs do not say. A prompt is of no provider."""
+    """Totals of one provider; null where the logs do not name it. Prompts have no provider."""
 
     provider: str | None
     session_count: int = Field(description="Different sessions with a response of it.")
 
 
 class Model(Provider):
-    """One model of a provider."""
+    """Totals of one model of a provider."""
 
     model: str | None
 
 
 class ModelDay(Measures):
-    """One model on one day."""
+    """Totals of one model on one day."""
 
     day: date
     provider: str | None
@@ -113,7 +113,7 @@ class ModelDay(Measures):
 
 
 class Kinds(BaseModel):
-    """The disjoint kinds of tokens of a day."""
+    """The tokens of a day by kind; the kinds do not overlap."""
 
     day: date
     input_tokens: int
@@ -124,7 +124,7 @@ class Kinds(BaseModel):
 
 
 class Week(Usage):
-    """Seven days."""
+    """Totals of seven days."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -133,7 +133,7 @@ class Week(Usage):
 
 
 class Trend(BaseModel):
-    """The last seven days of the range beside the seven before."""
+    """The last seven days of the range, compared with the seven before."""
 
     current: Week
     prior: Week
@@ -141,7 +141,7 @@ class Trend(BaseModel):
 
 
 class Unpriced(BaseModel):
-    """A key of the rate card without a price: the cost of its responses is not known."""
+    """A key of the rate card without a price: the cost of its responses is unknown."""
 
     agent: str
     provider: str | None
@@ -155,7 +155,7 @@ class Unpriced(BaseModel):
 
 
 def _row(name: str, mart: str, over_all: bool = False) -> type[BaseModel]:
-    """Give the model of a mart's rows; `over_all` is without week and repository, where nothing may be known."""
+    """Return the model of a mart's rows; `over_all` drops week and repository, and allows null in every column."""
     fields: dict[str, Any] = {}
     for column in definitions.load().models[mart].columns.values():
         if not (over_all and column.name in ("week", "repo_name")):
@@ -166,7 +166,7 @@ def _row(name: str, mart: str, over_all: bool = False) -> type[BaseModel]:
 
 
 def _projects() -> type[BaseModel]:
-    """Give the model of projects; what is counted of one is there when it is asked for."""
+    """Return the model of a project. Its counts are optional: they are present only on request."""
     fields: dict[str, Any] = {}
     for column in definitions.load().models["usage_project"].columns.values():
         kind, is_always = _TYPES[column.type], column.name in ("project", "first_at", "last_at")
@@ -210,7 +210,7 @@ AiImpact = _answer("AiImpact", _row("AiImpactRow", "ai_impact"), bands=list[_ban
 
 
 class Problem(BaseModel):
-    """Why there is no answer, as application/problem+json (RFC 9457), and what to do."""
+    """An error as application/problem+json (RFC 9457), with the next step."""
 
     type: str = "about:blank"
     title: str

@@ -1,7 +1,7 @@
 """The read API: routes over the published marts, the status, and a page that shows both.
 
-A reply is made of one publication. It is kept in memory under that publication, the route and all that was asked, so
-that the next who asks has it at once, and nobody has it any more after the next publication.
+Each reply is made from one publication. It is cached under that publication, the route and all parameters. The same
+request gets it from memory, until the next publication.
 """
 
 import time
@@ -64,9 +64,9 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 @dataclass
 class Api:
-    """What the routes answer from, and the place that their advice is for.
+    """The dependencies of the routes, and the place that their remedies are for.
 
-    `without` are marts that are made from the facts though they are there.
+    The marts in `without` are computed from the facts even if they exist.
     """
 
     reader: Reader
@@ -77,7 +77,7 @@ class Api:
     place: remedies.Place = remedies.DEPLOYMENT
 
     def answer(self, route: Route, filters: Filters) -> Reply:
-        """Give the reply to a question, from memory or from the marts."""
+        """Return the reply to a request, from memory or from the marts."""
         dated = filters.dated(self.now(), definitions.load().reporting_time_zone)
         question = (route.path, dated.model_dump_json())
 
@@ -99,7 +99,7 @@ class Api:
 
 
 def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
-    """Make the application; `hosts` are the names under which it may be called."""
+    """Create the application; `hosts` are the host names that it accepts."""
 
     @asynccontextmanager
     async def closing(_: FastAPI) -> AsyncIterator[None]:
@@ -113,7 +113,7 @@ def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
         version="1",
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # to a URL with whatever name the caller gave
+        redirect_slashes=False,  # a redirect would contain the host name that the caller sent
     )
     app.middleware("http")(_guarding(hosts))
     app.add_middleware(_Heads)
@@ -176,7 +176,7 @@ def _add_status(app: FastAPI, api: Api) -> None:
 
 
 def _add_page(app: FastAPI) -> None:
-    """Serve the page and its parts, which are read once."""
+    """Serve the page and its files, which are read once."""
     folder = files(__package__).joinpath("page")
     parts = {each.name: each.read_bytes() for each in folder.iterdir() if each.name[each.name.rfind(".") :] in _KINDS}
 
@@ -194,7 +194,7 @@ def _add_page(app: FastAPI) -> None:
 
 
 class _Heads:
-    """Answers HEAD as GET, without the body."""
+    """Middleware that answers HEAD as GET, without the body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -212,13 +212,13 @@ class _Heads:
 
 
 def _guarding(hosts: tuple[str, ...]) -> Callable[[Request, _GoOn], Awaitable[Response]]:
-    """Answer callers by these names alone, whatever fails, and with the headers that every reply has."""
+    """Return middleware that accepts only these host names, turns errors into problems, and adds common headers."""
 
     async def guard(request: Request, go_on: _GoOn) -> Response:
         name = request.headers.get("Host", "").lower().partition(":")[0]
         try:
             response = await go_on(request) if "*" in hosts or name in hosts else _refuse_name(hosts)
-        except Exception as error:  # noqa: BLE001 an entry point: outside of here nobody says what to do
+        except Exception as error:  # noqa: BLE001 an entry point: no outer code adds the next step
             response = _fail(request, error)
         response.headers.update(_HEADERS)
         return response
@@ -245,7 +245,7 @@ def _tell(request: Request, error: Exception) -> Response:
 
 
 def _waiting(place: remedies.Place) -> Callable[[Request, Exception], Response]:
-    """Return what answers for marts or a state that cannot be read, with the remedy for the place."""
+    """Return the handler for marts or a status that cannot be read, with the remedy for the place."""
 
     def wait(_: Request, error: Exception) -> Response:
         step = error.step if isinstance(error, MillraceError) else None
@@ -256,7 +256,7 @@ def _waiting(place: remedies.Place) -> Callable[[Request, Exception], Response]:
 
 
 def _fail(request: Request, error: Exception) -> Response:
-    """Note where it failed; what an error says may hold rows, and goes nowhere."""
+    """Log where the request failed. The error's message may contain rows: it is neither logged nor returned."""
     frames = traceback.extract_tb(error.__traceback__)[-_SHOWN_FRAMES:]
     where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     log.error("a request failed", path=request.url.path, error=type(error).__name__, where=where)

@@ -1,4 +1,4 @@
-"""What dbt says a mart is: its columns, and the SQL that makes it from other models.
+"""dbt's definitions of the marts: their columns, and the SQL that computes them from other models.
 
 `definitions.json` is written by jobs/dbt-runner/write_definitions.py; a test compares it with the dbt project.
 """
@@ -13,7 +13,7 @@ from millrace.warehouse.reading import Engine
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a mart's contract. `is_known` says that it is never NULL."""
+    """A column of a mart's contract. With `is_known` it is never NULL."""
 
     name: str
     type: str
@@ -23,9 +23,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model: its columns in their order, and for each engine its SQL; without any it is a fact, and has to be there.
+    """A model: its columns in their order, and its SQL for each engine. Without SQL it is a fact, and has to exist.
 
-    In the SQL `{name}` stands for another model.
+    In the SQL, `{name}` is a placeholder for another model.
     """
 
     columns: dict[str, Column]
@@ -34,7 +34,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Expressions over `{instant}`: its wall clock in a zone that is bound to `?`, and the Monday of its week."""
+    """SQL expressions over `{instant}`: its local time in the zone bound to `?`, and the Monday of its week."""
 
     clock: str
     week: str
@@ -42,7 +42,7 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """All of it. Days and weeks of the marts are those of `reporting_time_zone`."""
+    """All definitions. Days and weeks of the marts are those of `reporting_time_zone`."""
 
     reporting_time_zone: str
     engines: dict[Engine, Dialect]
@@ -51,7 +51,7 @@ class Definitions:
 
 @cache
 def load() -> Definitions:
-    """Read the definitions that this package has."""
+    """Load the definitions of this package."""
     content = json.loads(files(__package__).joinpath("definitions.json").read_text())
     models = {
         name: Model({column: Column(column, **said) for column, said in model["columns"].items()}, model["sql"])

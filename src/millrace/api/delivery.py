@@ -1,8 +1,8 @@
 # ruff: noqa: S608 - the names are our own, and values are bound
-"""What is merged, reviewed and undone, what goes with AI, and what agents cost beside it: by week and repository.
+"""Delivery by week and repository: merges, reviews, reverts, the effect of AI, and the cost of agents beside them.
 
-The rows are those of a mart. Of a longer range no average and no percentile can be made from them: `totals` are the
-mart's own definition over the merged pull requests of the range, as if all were of one week and one repository.
+The rows are those of a mart. Averages and percentiles of a range cannot be computed from them. `totals` therefore
+apply the mart's definition to the merged pull requests of the range, as if all were of one week and one repository.
 """
 
 from datetime import date, timedelta
@@ -19,30 +19,30 @@ _SPENT = ("assistant_message_count", "total_tokens", "n_cost", "merged_prs", "li
 
 
 def velocity(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
-    """Give how much is merged, and how fast."""
+    """Return how much is merged, and how fast."""
     return _weekly(plan, filters, "velocity") | {"totals": next(iter(_over_all(plan, filters, "velocity")), None)}
 
 
 def review_costs(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
-    """Give what reviewing takes."""
+    """Return how much effort reviews take."""
     return _weekly(plan, filters, "review_costs") | {
         "totals": next(iter(_over_all(plan, filters, "review_costs")), None)
     }
 
 
 def quality(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
-    """Give what has to be undone or mended."""
+    """Return how many pull requests are reverted or fix bugs."""
     return _weekly(plan, filters, "quality") | {"totals": next(iter(_over_all(plan, filters, "quality")), None)}
 
 
 def ai_impact(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
-    """Give what goes with much or little AI; `bands` are over the whole range."""
+    """Return the metrics of pull requests by their share of AI; `bands` are over the whole range."""
     bands = sorted(_over_all(plan, filters, "ai_impact"), key=lambda row: row["ai_band"])
     return _weekly(plan, filters, "ai_impact", "ai_band") | {"bands": bands}
 
 
 def _weekly(plan: Plan, filters: WeeklyFilters, mart: str, *others: str) -> dict[str, Any]:
-    """Give the rows of a mart, whose grain is week, repository and `others`."""
+    """Return the rows of a mart, whose grain is week, repository and `others`."""
     columns = tuple(plan.definitions.models[mart].columns)
     asked = {"developer": filters.developer, "ai_band": filters.band}
     has_all = all(name in columns for name, values in asked.items() if values)
@@ -55,7 +55,7 @@ def _weekly(plan: Plan, filters: WeeklyFilters, mart: str, *others: str) -> dict
 
 
 def _over_all(plan: Plan, filters: WeeklyFilters, mart: str) -> list[dict[str, Any]]:
-    """Give the mart's definition over all pull requests that the filters leave: one row, or one of each band."""
+    """Apply the mart's definition to all pull requests that the filters select: one row, or one for each band."""
     whole = plan.other().leaving_out(mart)
     facts = _facts(plan, filters, _where(filters))
     named = ", ".join(_ALL.get(name, name) for name in plan.definitions.models["merged_pull_requests"].columns)
@@ -74,7 +74,7 @@ def _where(filters: WeeklyFilters) -> Sql:
 
 
 def _facts(plan: Plan, filters: WeeklyFilters | SpendFilters, where: Sql) -> Sql:
-    """Give the merged pull requests that a condition leaves, in the weeks of the zone that is asked for."""
+    """Return the merged pull requests that meet a condition, with the weeks of the requested zone."""
     merged, zones = plan.stored("merged_pull_requests"), 0
     if _is_elsewhere(plan, filters.tz):
         week = plan.dialect.week.format(instant=plan.dialect.clock.format(instant="merged_at"))
@@ -89,7 +89,7 @@ def _is_elsewhere(plan: Plan, zone: str | None) -> bool:
 
 
 def ai_spend(plan: Plan, filters: SpendFilters) -> dict[str, Any]:
-    """Give what agents cost beside what was merged. Of a range the shares are over the range, not means of weeks."""
+    """Return the cost of agents beside what was merged. The shares of a range are computed over it, not over weeks."""
     first, last = _weeks(filters)
     weeks = Sql("week BETWEEN ? AND ?", (first, last))
     is_whole = not (filters.developer or filters.provider or filters.model or _is_elsewhere(plan, filters.tz))
@@ -110,7 +110,7 @@ def ai_spend(plan: Plan, filters: SpendFilters) -> dict[str, Any]:
 
 
 def _weeks(filters: SpendFilters) -> tuple[date, date]:
-    """Give the first and the last Monday of the range."""
+    """Return the first and the last Monday of the range."""
     first, last = filters.from_ or date.min, filters.to or date.max
     return first + timedelta(days=-first.weekday() % 7), last - timedelta(days=last.weekday())
 
@@ -121,9 +121,9 @@ def _usage_of(filters: SpendFilters, first: date, last: date) -> UsageFilters:
 
 
 def _spent_in_all(plan: Plan, spend: str, spending: str) -> dict[str, Any]:
-    """Add up the rows that were asked for; the shares are of all repositories, as in each of the rows.
+    """Add up the requested rows. The attributed shares are of all repositories, as in each of the rows.
 
-    Repositories of which no cost is known are left out of what a pull request or a line costs: it is not nothing.
+    Repositories without a known cost are left out of the cost per pull request and per line: unknown is not zero.
     """
     sums = ", ".join(f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in _SPENT)
     with_cost = f"repo_name IN (SELECT repo_name FROM {spending} WHERE cost_usd IS NOT NULL)"

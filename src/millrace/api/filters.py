@@ -1,4 +1,4 @@
-"""What a caller may ask for: the parameters of the routes, checked, with a limit on everything."""
+"""The query parameters of the routes: checked, and each with a limit."""
 
 import re
 from collections.abc import Iterable
@@ -28,12 +28,12 @@ _DAY = r"^(199[0-9]|20[0-9]{2}|21[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[0
 
 @cache
 def zones() -> frozenset[str]:
-    """Give the names of time zones; `localtime` is only that of some machine, which no warehouse knows."""
+    """Return the names of time zones without `localtime`, which is the zone of one machine, unknown to a warehouse."""
     return frozenset(available_timezones() - {"localtime"})
 
 
 class _NeverNull:
-    """What may be left out, and then is None, cannot be sent as null: the document says so."""
+    """Removes null from the schema of a parameter that may be omitted (None), but cannot be sent as null."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         kinds: list[JsonSchemaValue] = handler(schema)["anyOf"]
@@ -45,7 +45,7 @@ def _trimmed(values: list[str]) -> list[str]:
 
 
 def _text_of_a_day(value: object) -> object:
-    """Refuse what pydantic would take for a day as well: an instant, or the seconds since 1970."""
+    """Raise ValueError for what pydantic also accepts as a day: an instant, or the seconds since 1970."""
     if isinstance(value, str) and not re.fullmatch(_DAY, value):
         raise ValueError("a day from 1990-01-01 to 2199-12-31 was expected")
     return value
@@ -78,7 +78,7 @@ def _names(what: str) -> Any:
 
 
 class Filters(BaseModel):
-    """What all routes take. Both days of a range are included."""
+    """Filters of all routes. Both days of a range are included."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
     DEFAULT_DAYS: ClassVar[int] = 90
@@ -103,20 +103,20 @@ class Filters(BaseModel):
         return self
 
     def dated(self, now: datetime, zone: str) -> Self:
-        """Give the same with both days said; `zone` is that of the marts."""
+        """Return the same filters with both days set; `zone` is that of the marts."""
         to = self.to or max(now.astimezone(ZoneInfo(self.tz or zone)).date(), self.from_ or date.min)
         first = self.from_ or to - timedelta(days=self.DEFAULT_DAYS - 1)
         return self.model_copy(update={"from_": first, "to": to})
 
 
 class NoFilters(BaseModel):
-    """Of routes that take none."""
+    """Filters of routes that take none."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class WeeklyFilters(Filters):
-    """Of routes about merged pull requests. A week is in the range when its Monday is."""
+    """Filters for merged pull requests. A week is in the range when its Monday is."""
 
     DEFAULT_DAYS: ClassVar[int] = 182
 
@@ -126,7 +126,7 @@ class WeeklyFilters(Filters):
 
 
 class SpendFilters(Filters):
-    """Of what agents cost beside what was merged. A week is in the range when its Monday is."""
+    """Filters for the cost of agents beside what was merged. A week is in the range when its Monday is."""
 
     DEFAULT_DAYS: ClassVar[int] = 182
 
@@ -137,7 +137,7 @@ class SpendFilters(Filters):
 
 
 class UsageFilters(Filters):
-    """Of routes about what coding agents used."""
+    """Filters for the usage of coding agents."""
 
     project: _Names = _names("projects")
     repo: _Names = _names("repositories, by the map of projects")
@@ -148,7 +148,7 @@ class UsageFilters(Filters):
 
 
 class ProviderFilters(UsageFilters):
-    """As the others, or for a period that ends today."""
+    """Filters for the usage of coding agents; a period that ends today can replace the range."""
 
     period: Annotated[Literal["today", "week", "month", "all"] | None, _NeverNull()] = Field(
         None, description="The last day, 7 or 30 days, or all there is, in place of from and to."
@@ -161,7 +161,7 @@ class ProviderFilters(UsageFilters):
         return self
 
     def dated(self, now: datetime, zone: str) -> Self:
-        """Give the same with both days said."""
+        """Return the same filters with both days set."""
         dated = super().dated(now, zone)
         if self.period and dated.to:
             days = {"today": 1, "week": 7, "month": 30, "all": MAX_DAYS}[self.period]
@@ -170,17 +170,17 @@ class ProviderFilters(UsageFilters):
 
 
 class ProjectFilters(UsageFilters):
-    """Of the list of projects; without a range it is of all time."""
+    """Filters for the list of projects; without a range it covers all time."""
 
     include_stats: bool = Field(False, description="With sessions, tokens and money.")
 
     def dated(self, now: datetime, zone: str) -> Self:
-        """Give the same with both days said, if any is."""
+        """Return the same filters, with both days set if one is."""
         return super().dated(now, zone) if self.from_ or self.to else self
 
 
 def sorted_by(filters: type[Filters], columns: Iterable[str]) -> type[Filters]:
-    """Give the filters with `sort`, by one of the columns; the first one is the default."""
+    """Return the filters with `sort`, by one of the columns; the first one is the default."""
     first, *others = columns
     kind: Any = Literal[(first, *others)]
     return create_model(

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the names are our own, and values are bound
-"""A page of rows, sorted, with how many there are in all."""
+"""A page of sorted rows, with the total count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _ASCENDING = ("day", "project", "provider", "model", "repo_name", "ai_band", "ag
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Some of `total` rows."""
+    """One page of `total` rows."""
 
     rows: list[dict[str, Any]]
     total: int
@@ -21,12 +21,12 @@ class Rows:
 
     @classmethod
     def cut(cls, rows: list[dict[str, Any]], filters: Filters) -> Self:
-        """Take the page out of all rows, which are sorted ascending."""
+        """Return the page of all rows, which are sorted in ascending order."""
         ordered = rows[::-1] if filters.order == "desc" else rows
         return cls(ordered[filters.offset : filters.offset + filters.limit], len(rows), filters)
 
     def answer(self, plan: Plan) -> dict[str, Any]:
-        """Give the parts of an answer that every route has."""
+        """Return the fields that the answers of all routes have."""
         return {
             "source": plan.source,
             "from": self.filters.from_,
@@ -41,7 +41,7 @@ class Rows:
 
 
 def page(plan: Plan, table: str, columns: Sequence[str], filters: Filters, keys: Sequence[str]) -> Rows:
-    """Read one page. Rows that are equal in the column they are sorted by are in the order of their keys."""
+    """Read one page. Rows with the same value in the sort column are in the order of their keys."""
     sort: str = getattr(filters, "sort", keys[0])
     order = filters.order or ("asc" if sort in _ASCENDING else "desc")
     others = "".join(f", {key} ASC NULLS FIRST" for key in keys if key != sort)

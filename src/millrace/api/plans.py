@@ -1,4 +1,4 @@
-"""A query over marts: read where they can answer it, else made from the facts by dbt's own definition."""
+"""Queries over marts. A mart that cannot answer one is computed from the facts by dbt's own definition."""
 
 import re
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ Source = Literal["marts", "events"]
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """A piece of SQL, and the values of its question marks in their order."""
+    """A piece of SQL, and the values of its `?` parameters in their order."""
 
     text: str
     values: tuple[object, ...] = ()
 
 
 def every(*conditions: Sql | None) -> Sql:
-    """Put conditions together, for a WHERE; true when there is none."""
+    """Join conditions with AND, for a WHERE; TRUE when there is none."""
     given = [each for each in conditions if each is not None]
     text = " AND ".join(f"({each.text})" for each in given) or "TRUE"
     return Sql(text, tuple(value for each in given for value in each.values))
 
 
 def one_of(expression: str, values: Sequence[object]) -> Sql | None:
-    """Give the condition that an expression has one of the values; None when there are no values: then all do."""
+    """Return the condition that an expression has one of the values; None (no condition) without values."""
     if not values:
         return None
     return Sql(f"{expression} IN ({', '.join('?' * len(values))})", tuple(values))
@@ -36,11 +36,10 @@ def one_of(expression: str, values: Sequence[object]) -> Sql | None:
 
 @dataclass
 class Plan:
-    """Names for models as they come up in queries of one snapshot, with the CTEs that stand behind the names.
+    """The models that queries of one snapshot use, with the CTEs behind their names.
 
-    `given` are models that something else stands for, such as facts that a filter has gone over; they are put in when
-    something reads them. `without` are marts which are read as if they were not there. `made` are those that had to be
-    made from others.
+    `given` has SQL in place of a model, such as filtered facts; it becomes a CTE when a query reads that model. The
+    marts in `without` are treated as missing. `made` has the models that were computed from others.
     """
 
     snapshot: Snapshot
@@ -52,35 +51,35 @@ class Plan:
 
     @property
     def dialect(self) -> Dialect:
-        """How the snapshot's engine says some things."""
+        """The SQL expressions of the snapshot's engine."""
         return self.definitions.engines[self.snapshot.engine]
 
     @property
     def source(self) -> Source:
-        """Whether all of it was read from marts, or something had to be made from the events."""
+        """`events` if anything was computed from the events, else `marts`."""
         return "events" if self.made else "marts"
 
     def other(self) -> "Plan":
-        """Give a plan for another question about the same snapshot."""
+        """Return a plan for another query of the same snapshot."""
         return Plan(self.snapshot, self.definitions, self.without)
 
     def leaving_out(self, mart: str) -> Self:
-        """From here on, make a mart from the facts, also where it is there."""
+        """Compute a mart from the facts from now on, even if it exists; return this plan."""
         self.without = self.without | {mart}
         return self
 
     def is_there(self, name: str) -> bool:
-        """Whether a mart can be read."""
+        """Return whether a mart can be read."""
         return name in self.snapshot.tables and name not in self.without
 
     def stored(self, name: str) -> str:
-        """Name the table of a mart or a fact; ConfigError when it is not there."""
+        """Return the table of a mart or a fact; ConfigError when it cannot be read."""
         if not self.is_there(name):
             raise ConfigError(f"what is published has no mart.{name}", step=Step.REBUILD)
         return f"{self.snapshot.schema}.{name}"
 
     def table(self, name: str) -> str:
-        """Name what holds the rows of a model."""
+        """Return the name of the table or CTE that holds the rows of a model."""
         if name in self._ctes:
             return name
         if name in self.given:
@@ -97,12 +96,12 @@ class Plan:
         return name
 
     def add(self, name: str, sql: Sql) -> str:
-        """Put in a step of a query, under a name of its own."""
+        """Add a step of a query as a CTE, and return its name."""
         self._ctes[name] = sql
         return name
 
     def query(self, text: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Give the rows of a query over names that `table` and `add` gave."""
+        """Return the rows of a query over names that `table` and `add` returned."""
         steps = ",\n".join(f"{name} AS (\n{each.text}\n)" for name, each in self._ctes.items())
         bound = [value for each in self._ctes.values() for value in each.values]
         return self.snapshot.query(f"WITH {steps}\n{text}" if steps else text, [*bound, *values])

@@ -1,4 +1,4 @@
-"""Bodies of answers: JSON or CSV with their headers, problems, and a memory of those that were made already."""
+"""Replies: JSON or CSV bodies with their headers, problems, and a cache of replies."""
 
 import csv
 import hashlib
@@ -18,8 +18,8 @@ from pydantic import BaseModel
 from millrace.api.answers import Problem
 from millrace.terminal import printable, printable_json
 
-# What a spreadsheet would run: a sign in either width where a cell begins, also behind blanks. Where it takes another
-# separator than the comma, a cell begins behind each of that, whatever is quoted.
+# A spreadsheet runs a cell that begins with one of these signs, in either width, also after blanks. If it uses another
+# separator than the comma, a cell begins after each of those, even within quotes.
 _FORMULA = re.compile(r"^(?=[\t\r\n])|(^|[;\t\r\n])(?= *[=+\-@＝＋－＠﹦﹢﹣﹫])")  # noqa: RUF001 the other width
 _WITHIN_LINES = re.compile(r"[^\t\r\n]+")
 _OVERHEAD = 2_000  # bytes for the headers and the objects of a reply
@@ -34,7 +34,7 @@ class Reply:
 
     @classmethod
     def of(cls, body: bytes, kind: str, source: str, as_of: datetime | None, built_through: int | None) -> "Reply":
-        """Make it; `source`, `as_of` and `built_through` say what it is made from, in the headers too."""
+        """Return a reply whose headers contain `source`, `as_of` and `built_through`."""
         headers = {
             "Cache-Control": "private, no-cache",
             "Content-Type": kind,
@@ -47,7 +47,7 @@ class Reply:
         return cls(body, headers)
 
     def to(self, request: Request) -> Response:
-        """Answer a request; 304 when it has the body already."""
+        """Return the response to a request; 304 when the client has the body already."""
         asked = ",".join(request.headers.getlist("If-None-Match"))
         known = [tag.strip().removeprefix("W/") for tag in asked.split(",")]
         if self.headers["ETag"] in known or "*" in known:
@@ -56,7 +56,7 @@ class Reply:
 
 
 def as_csv(rows: list[BaseModel], columns: list[str]) -> bytes:
-    """Return rows as CSV (RFC 4180): no cell is a formula to a spreadsheet or moves a terminal; unknown is empty."""
+    """Return rows as CSV (RFC 4180), without formulas and terminal control characters; unknown is empty."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
@@ -73,7 +73,7 @@ def _harmless(value: object) -> object:
 
 
 def problem(status: int, title: str, detail: str, next_step: str, others: Mapping[str, str] | None = None) -> Response:
-    """Say why there is no answer; `others` are more headers."""
+    """Return a problem as the response; `others` are additional headers."""
     content = Problem(title=title, status=status, detail=detail, next_step=next_step)
     headers = {"Cache-Control": "no-store", **({"Retry-After": "5"} if status == 503 else {}), **(others or {})}
     return Response(printable_json(content.model_dump_json()), status, headers, "application/problem+json")
@@ -92,14 +92,14 @@ class Memory:
         self._replies = LRUCache(self.max_bytes, getsizeof=itemgetter(1))
 
     def get(self, key: Hashable, make: Callable[[], tuple[Hashable, Reply]]) -> Reply:
-        """Give the reply to a question; `make` makes it, and says of which question it is the reply in the end."""
+        """Return the reply of a key, from the cache or from `make`, which returns the key to cache it under as well."""
         with self._lock:
             if key in self._replies:
                 return self._replies[key][0]
             waiting = self._waiting.get(key)
             mine = self._waiting.setdefault(key, Future()) if waiting is None else None
         if mine is None:
-            assert waiting is not None  # noqa: S101 one of the two is
+            assert waiting is not None  # noqa: S101 one of the two is set
             return waiting.result()
         try:
             answers, reply = make()
@@ -124,5 +124,5 @@ class Memory:
 
 
 def _size(key: Hashable, reply: Reply) -> int:
-    """Give what it takes to keep a reply: the question may be longer than the answer."""
+    """Return the bytes that a cached reply takes; its key may be longer than its body."""
     return _OVERHEAD + len(repr(key)) + len(reply.body)

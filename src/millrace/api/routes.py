@@ -1,4 +1,4 @@
-"""The read routes: their filters, what answers them, and the shape of the answer."""
+"""The read routes: their filters, the function that answers them, and the model of the answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _PAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route under /api. `answers` gives the fields of `shape`, but for those that follow from the publication."""
+    """A route under /api. `answers` returns the fields of `shape`, except those that the publication determines."""
 
     path: str
     filters: type[Filters]
@@ -37,18 +37,18 @@ class Route:
 
     @property
     def summary(self) -> str:
-        """What it gives, as the docstring of what answers it says."""
+        """The first line of the docstring of `answers`."""
         return (self.answers.__doc__ or "").partition("\n")[0]
 
     @property
     def description(self) -> str:
-        """How to ask, and what is in the answer beside the rows."""
+        """The summary, the docstring of the filters, and notes on paging."""
         said = getdoc(self.filters.__base__) or ""
         return f"{self.summary} {said} {_PAGES}"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of its rows: first what a row is of, then what it says of that."""
+        """The columns of its rows; in rows of measures, those that name a row are first."""
         (row,) = get_args(self.shape.model_fields["rows"].annotation)
         is_said = Whole.model_fields if issubclass(row, Measures) else {}
         return tuple(sorted(row.model_fields, key=lambda name: name in is_said))

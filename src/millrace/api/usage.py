@@ -1,8 +1,8 @@
 # ruff: noqa: S608 - the names are our own, and values are bound
-"""What coding agents used and what it cost: by day, provider, model, project and session.
+"""The usage of coding agents and its cost: by day, provider, model, project and session.
 
-Tokens and money of any range are added up from `usage_daily`, whose measures can be; different sessions, users and
-projects are counted over `usage_events`, because of those a sum would count some twice.
+Tokens and money of any range are sums over `usage_daily`, whose measures are additive. Sessions are counted over
+`usage_events`, and users and projects as distinct values of `usage_daily`: sums would count some of them twice.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,7 +17,7 @@ from millrace.status import unpriced
 
 _COUNTS = ("user_message_count", *(name for name in MEASURES if not name.endswith("_usd")))
 _KINDS = tuple(name for name in Kinds.model_fields if name != "day")
-# As docs/metrics.md has it: nothing known of what responses cost is NULL, and no responses cost nothing.
+# As in docs/metrics.md: the cost is NULL if it is unknown for all responses, and 0 if there are no responses.
 _COST = """CASE WHEN COALESCE(SUM(assistant_message_count), 0) = 0 THEN 0 WHEN SUM(n_cost) > 0 THEN SUM(cost_usd) END"""
 _SUMS = ", ".join(
     [f"CAST(COALESCE(SUM({name}), 0) AS BIGINT) AS {name}" for name in _COUNTS]
@@ -30,7 +30,7 @@ _MAX_UNPRICED = 50
 
 
 def projects(plan: Plan, filters: ProjectFilters) -> dict[str, Any]:
-    """Give the projects, of all time or of what the filters leave."""
+    """Return the projects, of all time or of what the filters select."""
     whose = [one_of("project", filters.project), _of_repositories(plan, filters)]
     is_whole = not (filters.developer or filters.agent or filters.provider or filters.model or filters.to)
     if is_whole and plan.is_there("usage_project"):
@@ -49,7 +49,7 @@ def projects(plan: Plan, filters: ProjectFilters) -> dict[str, Any]:
 
 
 def dashboard(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
-    """Give the days, the whole, and its parts by provider and by model."""
+    """Return the usage of each day, and the totals, also by provider and by model."""
     give(plan, filters)
     keys = ", ".join(_KEYS)
     plan.add("added", Sql(f"SELECT {keys}, {_SUMS} FROM {plan.table('usage_daily')} GROUP BY {keys}"))
@@ -73,7 +73,7 @@ def dashboard(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
 
 
 def _sessions_of_parts(plan: Plan) -> list[dict[str, Any]]:
-    """Count the different sessions of each part; those of a provider or a model have a response of it."""
+    """Count the distinct sessions of each part; those of a provider or a model have a response of it."""
     events, keys = plan.table("usage_events"), ", ".join(_KEYS)
     is_response = "role = 'assistant' AS is_response"
     plan.add("sessions", Sql(f"SELECT DISTINCT {keys}, {is_response}, agent, session_id FROM {events}"))
@@ -95,7 +95,7 @@ def _place(row: dict[str, Any]) -> tuple[tuple[int, ...], object, object, object
 
 
 def _by_cost(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give the parts with responses, the dearest first; prompts have no provider and no model."""
+    """Return the parts with responses, the most expensive first. Prompts have no provider and no model."""
     found = [row for row in rows if row["assistant_message_count"]]
     return sorted(found, key=lambda row: (-(row["cost_usd"] or 0), row["provider"] or "", row["model"] or ""))
 
@@ -109,12 +109,12 @@ def _model_days(plan: Plan, days: list[date]) -> list[dict[str, Any]]:
 
 
 def by_provider(plan: Plan, filters: ProviderFilters) -> dict[str, Any]:
-    """Give what each provider's models cost."""
+    """Return the cost of each provider's models."""
     return _by(plan, filters, ("provider",))
 
 
 def by_model(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
-    """Give what each model cost."""
+    """Return the cost of each model."""
     return _by(plan, filters, ("provider", "model"))
 
 
@@ -137,7 +137,7 @@ def _by(plan: Plan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[str, A
 
 
 def _whole(plan: Plan) -> dict[str, Any]:
-    """Give the measures over everything, and how many sessions there were."""
+    """Return the measures over everything, and the number of sessions."""
     daily, events = plan.table("usage_daily"), plan.table("usage_events")
     (added,) = plan.query(f"SELECT {_SUMS} FROM {daily}")
     different = f"SELECT DISTINCT agent, session_id FROM {events}"
@@ -146,7 +146,7 @@ def _whole(plan: Plan) -> dict[str, Any]:
 
 
 def costs(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
-    """Give the sessions that began in the range, the kinds of tokens, how cost moves, and what has no price."""
+    """Return the sessions that began in the range, tokens by kind, the cost trend, and models without a price."""
     sessions = plan.other()
     table = _sessions(sessions, filters)
     columns = tuple(name for name in plan.definitions.models["usage_session"].columns)
@@ -164,7 +164,7 @@ def costs(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
 
 
 def _sessions(plan: Plan, filters: UsageFilters) -> str:
-    """Name the sessions that began in the range. Of a filter by provider or model only those responses are in them."""
+    """Return the CTE of sessions that began in the range. Filters by provider or model select responses in them."""
     zone = ZoneInfo(filters.tz or plan.definitions.reporting_time_zone)
     began = Sql("first_at >= ? AND first_at < ?", (_utc(filters.from_, zone), _utc(filters.to, zone, days=1)))
     whose = [one_of("project", filters.project), _of_repositories(plan, filters), _of_developers(plan, filters)]
@@ -202,7 +202,7 @@ def _unpriced(plan: Plan) -> list[dict[str, Any]]:
 
 
 def give(plan: Plan, filters: UsageFilters) -> None:
-    """Let only events stand that the filters leave, and the days of usage_daily where its days are those asked for."""
+    """Apply the filters to usage_events, and to usage_daily where its days are of the requested zone."""
     days = Sql("day BETWEEN ? AND ?", (filters.from_, filters.to)) if filters.to else None
     where = every(
         days,
@@ -227,12 +227,12 @@ def give(plan: Plan, filters: UsageFilters) -> None:
 
 
 def _in_zone(plan: Plan, filters: UsageFilters, events: str) -> Sql:
-    """Give the events with the days of another zone.
+    """Return the events with the days of another zone.
 
-    The range in UTC is only there to read less, and a day wider: engine and Python may know different rules of a zone.
+    The range in UTC only limits what is read. It is a day wider, as engine and Python may have different zone rules.
     """
     clock = plan.dialect.clock.format(instant="occurred_at")
-    known = plan.snapshot.columns["usage_events"]  # those of an earlier version lack some until the next build
+    known = plan.snapshot.columns["usage_events"]  # marts of an earlier version lack some until the next build
     columns = [name for name in plan.definitions.models["usage_events"].columns if name in known]
     named = ", ".join(f"CAST({clock} AS DATE) AS day" if name == "day" else name for name in columns)
     values: tuple[object, ...] = (filters.tz,)
@@ -263,6 +263,6 @@ def _of_developers(plan: Plan, filters: UsageFilters) -> Sql | None:
 
 
 def _utc(day: date | None, zone: ZoneInfo, days: int = 0) -> datetime:
-    """Give when a day begins, as the warehouse has its instants: in UTC, without saying so."""
+    """Return the instant when a day begins, in UTC and without a zone, as the warehouse stores instants."""
     begins = datetime.combine((day or date.min) + timedelta(days=days), time(), zone)
     return begins.astimezone(UTC).replace(tzinfo=None)

@@ -1,1 +1,1 @@
-"""The command `millrace`: one module per verb, and what they share."""
+"""The command `millrace`: one module per subcommand, and shared modules."""

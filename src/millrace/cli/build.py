@@ -1,4 +1,4 @@
-"""`millrace build`: let dbt build what is due."""
+"""`millrace build`: build the marts that are due with dbt."""
 
 from dataclasses import asdict
 from pathlib import Path

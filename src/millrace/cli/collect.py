@@ -1,4 +1,4 @@
-"""`millrace collect`: read this machine's coding agents, and add what is new to a lake; and `usage backfill`."""
+"""`millrace collect`: read the logs of this machine's coding agents, and add new events to a lake; `usage backfill`."""
 
 import time
 from dataclasses import asdict
@@ -43,9 +43,9 @@ def collect(
     without: tuple[str, ...] | None,
     home: Path,
 ) -> int:
-    """Read the logs of this machine's coding agents, and add what is new to the lake.
+    """Read the logs of this machine's coding agents, and add new events to the lake.
 
-    In a data directory it is loaded and the usage marts are refreshed as well. With a lake it is only sent.
+    In a data directory, it also loads them and refreshes the usage marts. With a lake, it only sends them.
 
     \b
     Example: millrace collect --watch
@@ -81,7 +81,7 @@ def collect(
 def machine_of(
     home: Path, agents: tuple[str, ...] | None, without: tuple[str, ...] | None, default_state: Path | None
 ) -> "Machine | None":
-    """Return the machine of a command line; None when MILLRACE_COLLECT says that nothing is collected."""
+    """Return the machine of a command line; None when MILLRACE_COLLECT is off."""
     from millrace.collect.discovery import default_state_folder
     from millrace.collect.machine import Machine, platform
     from millrace.collect.parsers.agents import AGENTS
@@ -181,7 +181,7 @@ def _watch(road: "Road", machine: "Machine", since: date | None) -> int:
         code = following.begin()
     except ConfigError:
         raise
-    except Exception as error:  # noqa: BLE001 as in the watch, which goes on with it
+    except Exception as error:  # noqa: BLE001 as in the watch, which retries
         output.fail(DONE, f"{watch.reason(error)}; it is tried again")
     else:
         if code is not None:
@@ -191,14 +191,14 @@ def _watch(road: "Road", machine: "Machine", since: date | None) -> int:
 
 
 class _Following:
-    """What a watch does with a data directory: after each change a cycle, and from time to time a publication."""
+    """The watch of a data directory: a cycle after each change, and a publication every two seconds at most."""
 
     def __init__(self, road: "Road", since: date | None) -> None:
         self._road, self._since = road, since
         self._is_published, self._published_at = True, time.monotonic()
 
     def begin(self) -> int | None:
-        """Take in everything and build, so that marts can be refreshed; return an exit code if the build failed."""
+        """Collect, load and build, so that marts can be refreshed; return an exit code if the build failed."""
         _collect(self._road, self._since)
         if self._road.follower.scripts is None:
             outcome = _build(self._road)
@@ -208,7 +208,7 @@ class _Following:
         return None
 
     def act(self, only: set[Path] | None) -> None:
-        """Take in what is new in some logs (None: in all; none: in no log), and publish if that is due."""
+        """Run a cycle over some logs (None: all; an empty set: no cycle), and publish if that is due."""
         if self._road.follower.scripts is None:
             if self.begin() is not None:
                 raise TransientError("the build failed")
@@ -264,7 +264,7 @@ def _code(tick: "Tick") -> int:
 
 
 def _counts(tick: "Tick") -> dict[str, Any]:
-    """Return a tick for a program."""
+    """Return a tick for JSON."""
     fields = asdict(tick)
     fields["skipped"] = {f"{agent} {reason}": n for (agent, reason), n in tick.skipped.items()}
     for name in ("bad_files", "gone", "torn"):

@@ -1,4 +1,4 @@
-"""`millrace doctor`: what to look at before usage is trusted. `millrace usage doctor` is an alias."""
+"""`millrace doctor`: check usage before it is trusted. `millrace usage doctor` is an alias."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, also where a library makes another error of it: of a signal within a query, DuckDB makes a RuntimeError."""
+"""Ctrl-C, even if a library raises another error: for a signal within a query, DuckDB raises RuntimeError."""
 
 import signal
 import threading
@@ -10,15 +10,15 @@ _asked = threading.Event()
 
 
 def is_asked() -> bool:
-    """Return whether the user asked for the end."""
+    """Return whether the user interrupted the process."""
     return _asked.is_set()
 
 
 @contextmanager
 def raising(*signals: signal.Signals) -> Iterator[None]:
-    """Raise KeyboardInterrupt in the block when one of the signals comes, also in place of an error made of it.
+    """Raise KeyboardInterrupt in the block when one of the signals arrives, also in place of an error that it caused.
 
-    Only in the main thread, where signals come. A signal that whoever started this process ignores stays ignored.
+    Only in the main thread, which receives the signals. A signal that is already ignored stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""The command `millrace`: one tree of verbs, one table of exit codes, and what a person sees when something is wrong.
+"""The command `millrace`: its subcommands, its exit codes, and its error messages.
 
 Exit codes: 0 done · 1 needs attention · 2 usage or settings · 3 failed, run it again · 130 interrupted.
 """
@@ -63,7 +63,7 @@ for _command in (
 
 
 def main(arguments: Sequence[str] | None = None, command: click.Command = tree, name: str = "millrace") -> int:
-    """Do what the command line asks for, and return the exit code."""
+    """Run a command line, and return the exit code."""
     asked: dict[str, Path] = {}
     words = None if arguments is None else list(arguments)
     try:
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = tree, 
     except click.ClickException as error:
         return output.refuse(error)
     except BrokenPipeError:
-        output.close()  # the reader has seen enough
+        output.close()  # the reader of the pipe is gone
         return 0
     except ImportError as error:
         missing = ConfigError(f"this installation can only send ({error})", step=Step.INSTALL)
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = tree, 
         return output.fail(USAGE, _advised(error, asked))
     except (MillraceError, OSError) as error:
         return output.fail(FAILED, _advised(error, asked))
-    except (KeyboardInterrupt, click.Abort):  # before RuntimeError, which Abort is one of
+    except (KeyboardInterrupt, click.Abort):  # before RuntimeError, the base class of Abort
         return output.fail(INTERRUPTED, "interrupted; run it again to go on")
     except (MemoryError, RuntimeError) as error:
         if not is_of_the_machine(error):
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = tree, 
 
 
 def _advised(error: Exception, asked: dict[str, Path]) -> str:
-    """Return what is wrong, and what to do next on a laptop."""
+    """Return the error's message, with the next step on a laptop."""
     from millrace.status import remedies
 
     return remedies.with_remedy(error, remedies.laptop(asked.get(options.DATA_DIR)))

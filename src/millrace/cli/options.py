@@ -1,4 +1,4 @@
-"""Options that several verbs have, and the types of their values."""
+"""Options that several subcommands share, and the types of their values."""
 
 from collections.abc import Callable
 from datetime import date
@@ -29,7 +29,7 @@ class Agents(click.ParamType[tuple[str, ...]]):
     name = "agents"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Return the names of a text, each of a known agent."""
+        """Return the agent names in a text; each has to be known."""
         from millrace.collect.parsers.agents import AGENTS
 
         names = tuple(part.strip() for part in value.split(",") if part.strip())
@@ -42,7 +42,7 @@ _PATH = click.Path(path_type=Path)
 
 
 DATA_DIR = "data_dir"
-"""The key in a context's `obj` under which the data directory is noted, for the advice beside an error."""
+"""The key in a context's `obj` under which the data directory is stored, for the remedy of an error."""
 
 
 def _note(context: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
@@ -52,13 +52,13 @@ def _note(context: click.Context, _: click.Parameter, value: Path | None) -> Pat
 
 
 def data_dir(command: F) -> F:
-    """Add `--data-dir`, the folder of everything that is kept."""
+    """Add `--data-dir`, the folder that holds everything."""
     help_text = "Everything is kept here (default: data)."
     return click.option("--data-dir", type=_PATH, default=Path("data"), callback=_note, help=help_text)(command)
 
 
 def data_dir_or_lake(command: F) -> F:
-    """Add `--data-dir` and `--lake`, of which at most one is given."""
+    """Add `--data-dir` and `--lake`; at most one may be given."""
     lake = click.option("--lake", metavar="URL", help="Only send it, to gs://BUCKET (default: MILLRACE_LAKE).")
     help_text = "Load it here and refresh the usage marts (default: data, where no lake is named)."
     return click.option("--data-dir", type=_PATH, callback=_note, help=help_text)(lake(command))
@@ -75,7 +75,7 @@ def since(command: F) -> F:
 
 
 def logs(command: F) -> F:
-    """Add the options that say whose logs are read."""
+    """Add the options that select the logs to read."""
     for option in (
         click.option("--home", type=_PATH, default=Path.home, help="Home folder to scan (default: yours)."),
         click.option("--without", type=Agents(), metavar="AGENTS", help="Leave these agents out."),

@@ -1,4 +1,4 @@
-"""What the commands print: lines, JSON, one line of progress, errors; and the exit codes."""
+"""The output of the commands: lines, JSON, one line of progress, errors; and the exit codes."""
 
 import json
 import os
@@ -20,7 +20,7 @@ _closed = False
 
 
 def say(line: str) -> None:
-    """Print one line, of which nothing is obeyed by a terminal; once the reader of a pipe is gone, print nothing."""
+    """Print one line without terminal control characters; once the reader of a pipe is gone, print nothing."""
     _print(printable(line))
 
 
@@ -41,7 +41,7 @@ def refuse(error: click.ClickException) -> int:
     if context is not None:
         hint = f"Try '{context.command_path} {context.help_option_names[0]}' for help."
         print(f"{context.get_usage()}\n{hint}\n", file=sys.stderr)  # noqa: T201 the command's answer
-    # It repeats what was typed, or what a pattern of the shell made of it.
+    # The message repeats what was typed, or what the shell expanded it to.
     print(f"Error: {printable(error.format_message())}", file=sys.stderr)  # noqa: T201
     return USAGE
 
@@ -62,7 +62,7 @@ def flush() -> None:
 
 
 def close() -> None:
-    """Discard all later output: the reader of the pipe is gone, and a flush at exit would complain."""
+    """Discard all later output: the reader of the pipe is gone, and a flush at exit would fail."""
     global _closed
     _closed = True
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -74,7 +74,7 @@ def is_closed() -> bool:
 
 
 class Progress:
-    """One line on a terminal that says how far a step is; nothing where standard error is no terminal."""
+    """One line on a terminal with the progress of a step; nothing where standard error is no terminal."""
 
     def __init__(self, what: str) -> None:
         self._what = what

@@ -39,7 +39,7 @@ def _desk(data_dir: Path) -> "Iterator[Loader]":
 @options.data_dir
 @options.as_json
 def list_(data_dir: Path, as_json: bool) -> int:
-    """List what is in quarantine: id, where it came from, why.
+    """List the entries of the quarantine: id, origin, reason.
 
     \b
     Example: millrace quarantine list --json

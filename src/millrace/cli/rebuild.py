@@ -1,4 +1,4 @@
-"""`millrace rebuild`: make the warehouse anew from the lake."""
+"""`millrace rebuild`: rebuild the warehouse from the lake."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -14,9 +14,9 @@ from millrace.cli.output import ATTENTION, DONE
 @click.option("--force", is_flag=True, help="Also when readers have objects that the lake has no more.")
 @options.as_json
 def rebuild(data_dir: Path, force: bool, as_json: bool) -> int:
-    """Make the warehouse anew from the lake, then build the marts: for one that is damaged, gone or too old.
+    """Rebuild the warehouse from the lake, then build the marts: when it is damaged, missing or too old.
 
-    The source is not asked. The old warehouse and what readers have stay as they are until the new ones are good.
+    The source is not read. The old warehouse and the published copy stay as they are until the new ones are good.
 
     \b
     Example: millrace rebuild

@@ -27,7 +27,7 @@ _SHOWN_KEYS = 20
 @options.as_json
 @options.source
 def reconcile(run_id: str | None, data_dir: Path, since: date | None, as_json: bool, **source: Any) -> int:
-    """Compare source, lake and warehouse, down to the keys of the rows in which they differ.
+    """Compare source, lake and warehouse, down to the keys of the rows that differ.
 
     With RUN, add up that run as it is now: a part that was loaded from quarantine since counts as loaded.
 
@@ -71,7 +71,7 @@ def _compare(place: "Place", source: Any, since: date | None, as_json: bool) -> 
 
 
 def _usage(pipeline: "Pipeline") -> "tuple[int, list[UsageLine]]":
-    """Add up usage; nothing before the first build."""
+    """Return the loaded events and the usage lines; none before the first build."""
     from millrace.runs.reconcile import reconcile_usage
 
     return reconcile_usage(pipeline.warehouse.query) if pipeline.warehouse.last_builds() else (0, [])

@@ -11,7 +11,7 @@ from millrace.cli import options, output
 from millrace.cli.output import ATTENTION, DONE, FAILED
 
 ENGINE = "millrace.engine"
-"""The key in a context's `meta` under which `local/run_all.py --emulators` puts another way to run the functions."""
+"""The key in a context's `meta` under which `local/run_all.py --emulators` stores another engine for the functions."""
 
 
 @click.command(short_help="Run the whole pipeline on this machine.")

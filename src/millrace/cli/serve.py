@@ -12,9 +12,9 @@ from millrace.cli.output import DONE
 @options.data_dir
 @click.option("--port", type=int, default=8765, show_default=True, metavar="N", help="0: any that is free.")
 def serve(data_dir: Path, port: int) -> int:
-    """Show the marts as a page, and answer the read API, to this machine alone.
+    """Serve the marts as a page, and the read API, to this machine only.
 
-    The page is at /, the routes are below /api (openapi.json lists them). It never waits for a run.
+    The page is at /, the routes are below /api (openapi.json lists them). It works during a run.
 
     \b
     Example: millrace serve --port 8000

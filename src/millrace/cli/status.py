@@ -14,7 +14,7 @@ from millrace.cli import options, output
 def status(data_dir: Path, as_json: bool, form: str | None) -> int:
     """Show whether the numbers can be trusted, and what to do if not.
 
-    It works while a run goes on, and without a server. Exit codes for a monitor: 0 live or syncing, 1 stale or empty,
+    It works during a run, and without a server. Exit codes for a monitor: 0 live or syncing, 1 stale or empty,
     3 error.
 
     \b

@@ -1,4 +1,4 @@
-"""`millrace usage`: read all logs from the beginning; and the older name of `millrace doctor`."""
+"""`millrace usage`: read all logs from the beginning; also the older name of `millrace doctor`."""
 
 from pathlib import Path
 
@@ -31,9 +31,9 @@ usage.add_command(doctor.doctor)
 def backfill(
     data_dir: Path, force: bool, agents: tuple[str, ...] | None, without: tuple[str, ...] | None, home: Path
 ) -> int:
-    """Read what is new in all logs, load it and refresh every usage mart.
+    """Read new events in all logs, load them and refresh every usage mart.
 
-    A backfill that was interrupted goes on where it stopped.
+    An interrupted backfill resumes where it stopped.
 
     \b
     Example: millrace usage backfill --force

@@ -1,4 +1,4 @@
-"""Work that goes on as the agents' logs change, until its user ends it: nothing else does."""
+"""A watch of the agents' logs, which works on each change until its user ends it: nothing else ends it."""
 
 import queue
 import signal
@@ -29,10 +29,10 @@ def follow(
     recover: Callable[[], None] = lambda: None,
     idle_s: float = _IDLE_S,
 ) -> None:
-    """Let `act` take in which logs changed, as they change (None: perhaps all), and an empty set each `idle_s`.
+    """Call `act` with the logs that changed, as they change (None: perhaps all), and with an empty set each `idle_s`.
 
-    Whatever it raises is told, and everything is tried again after `recover`, with growing pauses. Ctrl-C and SIGTERM
-    end it, and so does the reader of a pipe that goes away. However else it ends, a note of it stays for the status.
+    Its errors are printed, and everything is retried after `recover`, with growing pauses. Ctrl-C, SIGTERM and a closed
+    pipe end the watch. If it ends in any other way, a note of it stays for the status.
     """
     from millrace.collect import lock
 
@@ -47,19 +47,19 @@ def follow(
 
 
 def insist(changes: Changes, act: Act, recover: Callable[[], None], clock: Callable[[], float]) -> None:
-    """Do the work for each change; after a failure with pauses that grow, and for everything."""
+    """Call `act` for each change; after a failure, retry everything with growing pauses."""
     pause_s, due = 0.0, clock()
     for only in changes:
         if pause_s and clock() < due:
-            continue  # what changes meanwhile is a part of everything
+            continue  # the retry covers what changes meanwhile
         try:
             act(None if pause_s else only)
             pause_s = 0.0
-        except Exception as error:  # a watch that ends by itself is one that nobody misses in time
+        except Exception as error:  # a watch that ends by itself goes unnoticed
             if interrupts.is_asked():
                 raise
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) or _FIRST_PAUSE_S
-            with suppress(Exception):  # not even a full disk below the terminal's log ends it
+            with suppress(Exception):  # a full disk under the terminal's log must not end it
                 output.fail(DONE, f"{reason(error)}; it is tried again in {pause_s:.0f} s")
             with suppress(Exception):
                 recover()
@@ -67,14 +67,14 @@ def insist(changes: Changes, act: Act, recover: Callable[[], None], clock: Calla
 
 
 def reason(error: Exception) -> str:
-    """Return what is wrong, as one line; of an error that this project does not know, with its type."""
+    """Return the error as one line; an error of another library with its type."""
     is_known = isinstance(error, MillraceError | OSError)
     return str(error) if is_known else f"{type(error).__name__}: {first_line(error)}"
 
 
 @contextmanager
 def _changes(machine: "Machine", idle_s: float) -> Iterator[Changes]:
-    """Yield the changes of a machine's logs, which a thread looks for."""
+    """Yield the changes of a machine's logs, which a thread detects."""
     from millrace.collect.watcher import watch
 
     changes: queue.Queue[set[Path] | None] = queue.Queue()

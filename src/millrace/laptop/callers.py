@@ -1,8 +1,8 @@
-"""Callers of the server: how many there may be, and how long each may let the server wait.
+"""Limits for callers of the server: how many there may be, and how long the server waits for each.
 
-Who opens a connection and sends no complete request, or does not read the answer, would hold one of the few descriptors
-of the process for ever. Uvicorn has a limit of requests at a time and one for a connection between two requests, none
-for a request to come.
+A caller that sends no complete request, or does not read the answer, would hold one of the few file descriptors of the
+process forever. Uvicorn limits the requests at a time and the pause between two requests of a connection, but not the
+time until a request is complete.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from millrace import log
 
 BACKLOG = 64
-"""So many connections are taken at a time, before one of them can be dropped."""
+"""The number of connections that are accepted at a time, before one of them can be dropped."""
 _OWN_FILES = 48  # of the process itself: the store, libraries, the event loop
 _MOST_FILES = 4096
 _MOST_CALLERS = 1000
@@ -27,7 +27,7 @@ _FAULT_EVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """At most so many callers. Each has so long to send a whole request, and to take in a part of an answer."""
+    """The most callers, and the seconds that each has to send a whole request and to read a part of an answer."""
 
     callers: int
     request_s: float = 10.0
@@ -35,7 +35,7 @@ class Limits:
 
     @classmethod
     def of_process(cls) -> "Limits":
-        """Raise the soft limit of open files, and return what goes with the limit that there is."""
+        """Raise the soft limit of open files, and return the limits that fit it."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
         if soft != resource.RLIM_INFINITY and soft < most:
@@ -46,7 +46,7 @@ class Limits:
 
 
 class Faults(logging.Handler):
-    """Writes each fault of a server to the log, the same one once a minute: a caller can repeat it without end."""
+    """Logs each fault of a server, the same one at most once a minute: a caller can repeat it without end."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(logging.WARNING)
@@ -54,7 +54,7 @@ class Faults(logging.Handler):
         self._noted_at: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Note what a library logs: its first line, and the type of the error."""
+        """Log a library's record: its first line, and the type of the error."""
         error = record.exc_info[0] if record.exc_info else None
         self.note(record.getMessage().partition("\n")[0], error=error and error.__name__)
 
@@ -66,14 +66,14 @@ class Faults(logging.Handler):
             log.warning("the server met a fault", what=what, **fields)
 
     def hear_libraries(self) -> None:
-        """Take over what the event loop and uvicorn say."""
+        """Handle the records of the event loop and of uvicorn."""
         for name in ("asyncio", "uvicorn.error"):
             logger = logging.getLogger(name)
             logger.handlers, logger.propagate = [self], False
 
 
 def protocol(limits: Limits, faults: Faults) -> type[asyncio.Protocol]:
-    """Return the protocol of uvicorn whose callers keep to these limits."""
+    """Return uvicorn's protocol with these limits for callers."""
 
     class Limited(_Caller):
         bounds = limits
@@ -86,13 +86,13 @@ def protocol(limits: Limits, faults: Faults) -> type[asyncio.Protocol]:
 class _Caller(H11Protocol):
     """One connection. A deadline runs as long as the server waits for the caller; a byte now and then does not move it.
 
-    When there are too many, the one that let the server wait first goes: it may be this one, and who sends a whole
-    request at once is never it for long.
+    When there are too many, the oldest one that the server waits for is dropped. It may be this one; a caller that
+    sends a whole request at once is not waited for long.
     """
 
     bounds: ClassVar[Limits]
     noted: ClassVar[Faults]
-    present: "ClassVar[dict[_Caller, None]]"  # in the order in which they came
+    present: "ClassVar[dict[_Caller, None]]"  # in the order of connection
     _deadline: asyncio.TimerHandle | None = None
     _left_bytes: int = 0
 
@@ -125,7 +125,7 @@ class _Caller(H11Protocol):
         self._look()
 
     def drop(self, why: str) -> None:
-        """Close the connection without a word."""
+        """Close the connection without an answer."""
         self.noted.note(why, callers=len(self.present))
         self._forget()
         self.transport.abort()

@@ -1,4 +1,4 @@
-"""The folder where everything of a pipeline on one machine is, and that only one process uses at a time."""
+"""The data directory, which holds a pipeline on one machine. Only one process uses it at a time."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from millrace.laptop.project import PROJECT as PROJECT
 _OURS = re.compile(
     r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running(\.process)?|work|dbt|homes|source\.json|emulated|buckets"
 )
-"""The names of what is in a data directory."""
+"""The names of the files and folders in a data directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class Place:
 
     @property
     def drop(self) -> Path:
-        """Where a person drops files."""
+        """The folder for dropped files."""
         return self.lake / "drop"
 
     @property
     def quarantine(self) -> Path:
-        """The bucket of what could not be loaded."""
+        """The bucket of objects that could not be loaded."""
         return self.root / "quarantine"
 
     @property
@@ -52,45 +52,45 @@ class Place:
 
     @property
     def published(self) -> Path:
-        """The copy of the last good build, for readers: it can be read while a run goes on."""
+        """The copy of the last good build, for readers: it can be read during a run."""
         return self.root / "published.duckdb"
 
     @property
     def collector(self) -> Path:
-        """Where the collector notes how far it has read this machine's logs."""
+        """The folder of the collector's checkpoints of this machine's logs."""
         return self.root / "collector"
 
     def collector_state(self) -> Path:
-        """Return where the collector of this machine keeps its state: MILLRACE_COLLECT_STATE, or `collector`."""
+        """Return the state folder of this machine's collector: MILLRACE_COLLECT_STATE, or `collector`."""
         told = collect_state()
         return Path(told).resolve() if told else self.collector
 
     @property
     def running(self) -> Path:
-        """Where the process that uses all of this is noted; one that was killed stays noted."""
+        """The lock, with the id of the process that uses the directory; a killed process leaves its id."""
         return self.root / "running"
 
     @property
     def process(self) -> Path:
-        """What tells the process in `running`, which scripts read, from a later one with its number."""
+        """A note that distinguishes the process in `running`, which scripts read, from a later one with the same id."""
         return self.root / "running.process"
 
     def worker(self) -> int | None:
-        """Return the process that uses all of this, if it lives."""
+        """Return the process that uses the directory, if it is alive."""
         return lock.living(self.process if self.process.exists() else self.running)
 
     @property
     def work(self) -> Path:
-        """What is being loaded; a process that was killed leaves it behind, and the next one clears it."""
+        """Temporary files. A killed process leaves them behind, and the next one removes them."""
         return self.root / "work"
 
     @property
     def dbt(self) -> Path:
-        """What dbt leaves behind: its log, its manifest, the compiled SQL."""
+        """The output of dbt: its log, its manifest, the compiled SQL."""
         return self.root / "dbt"
 
     def settings(self) -> dict[str, str]:
-        """Give the environment of the functions and the job."""
+        """Return the environment of the functions and the job."""
         return {
             "MILLRACE_LAKE": self.lake.as_uri(),
             "MILLRACE_QUARANTINE": self.quarantine.as_uri(),
@@ -98,13 +98,13 @@ class Place:
             "MILLRACE_JOB": "inprocess:",
             "MILLRACE_WAREHOUSE": self.warehouse.as_uri().replace("file:", "duckdb:", 1),
             "MILLRACE_MEMORY": "400MB",
-            "MILLRACE_LEASE_S": "5",  # nobody else can be at work: whoever holds the lease is dead
+            "MILLRACE_LEASE_S": "5",  # no other process can be at work: the holder of a lease is dead
             "MILLRACE_DBT_DIR": str(PROJECT / "jobs" / "dbt-runner" / "dbt"),
             "MILLRACE_DBT_TARGET_DIR": str(self.dbt),
         }
 
     def load_config(self) -> LoadConfig:
-        """Give what a load needs here."""
+        """Return the configuration of a load in this directory."""
         settings = self.settings()
         return LoadConfig(
             lake=settings["MILLRACE_LAKE"],
@@ -116,7 +116,7 @@ class Place:
         )
 
     def build_config(self) -> BuildConfig:
-        """Give what a build needs here."""
+        """Return the configuration of a build in this directory."""
         settings = self.settings()
         return BuildConfig(
             lake=settings["MILLRACE_LAKE"],
@@ -129,7 +129,7 @@ class Place:
         )
 
     def api_config(self) -> ApiConfig:
-        """Give what the read API needs here: only what is published, so that no run has to wait for it."""
+        """Return the configuration of the read API, which reads only what is published and never blocks a run."""
         settings = self.settings()
         return ApiConfig(
             lake=settings["MILLRACE_LAKE"],
@@ -139,9 +139,9 @@ class Place:
         )
 
     def keep_private(self) -> None:
-        """Take from other users of the machine the right to read what is here, as earlier versions gave it to them.
+        """Revoke other users' access to this directory, which earlier versions granted.
 
-        A folder that holds anything else is not ours alone, and stays as it is; of its content only ours is changed.
+        A folder that also holds other files keeps its mode; only our files in it are changed.
         """
         found = list(self.root.iterdir())
         ours = [path for path in found if _OURS.fullmatch(path.name)]
@@ -153,7 +153,7 @@ class Place:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other runs out, and all that is written private to this user; ConfigError when another run is there."""
+        """Lock the directory, and keep new files private to this user; ConfigError when another run holds the lock."""
         before = os.umask(0o077)  # of the process: DuckDB, dbt and the simulator write here too
         try:
             with self._alone():
@@ -163,7 +163,7 @@ class Place:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep other runs out, and have temporary files in `work`."""
+        """Lock the directory, and put temporary files into `work`."""
         running = FileLock(self.running, mode=0o600)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -193,10 +193,10 @@ class Place:
             running.release()
 
     def belongs_to(self, source: str) -> None:
-        """Bind the data to one source; ConfigError when it holds another's, whose rows would mix with these."""
+        """Bind the directory to one source; ConfigError when it holds another's rows, which would mix with these."""
         note = self.root / "source.json"
         if not note.exists():
-            written = self.work / note.name  # a full disk leaves half a note there, and none here
+            written = self.work / note.name  # a full disk leaves an incomplete note there, and none here
             self.work.mkdir(parents=True, exist_ok=True)
             written.write_text(json.dumps({"source": source}) + "\n")
             written.replace(note)
@@ -214,9 +214,9 @@ class Place:
 
 
 def _source_of(note: Path) -> str | None:
-    """Return the source that a note names; None when it is no such note any more."""
+    """Return the source that a note names; None when the note is damaged."""
     try:
         held = json.loads(note.read_bytes())["source"]
-    except (ValueError, TypeError, KeyError):  # of bytes that are no UTF-8 and no JSON, of JSON that is no such object
+    except (ValueError, TypeError, KeyError):  # not UTF-8, not JSON, or not such an object
         return None
     return held if isinstance(held, str) else None

@@ -1,4 +1,4 @@
-"""Dropped files: what became of each."""
+"""The outcome of each dropped file."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from millrace.warehouse import LedgerEntry
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """What became of one dropped file: applied, no change, quarantined, or not loaded."""
+    """The outcome of one dropped file: applied, no change, quarantined, or not loaded."""
 
     file: str
     outcome: str
@@ -23,7 +23,7 @@ class Drop:
 
 
 def unnameable(folder: Path) -> list[Drop]:
-    """Name what cannot be an object: links, names that are hidden or not UTF-8, pipes, folders named as files."""
+    """Return what cannot be an object: links, names that are hidden or not UTF-8, pipes, folders named as files."""
     found = []
     for path in folder.rglob("*"):
         name = repr(str(path.relative_to(folder.parent)))
@@ -41,7 +41,7 @@ def unnameable(folder: Path) -> list[Drop]:
 
 
 def outcomes(pipeline: Pipeline, versions: list[ObjectVersion]) -> list[Drop]:
-    """Say of each file what became of it."""
+    """Return the outcome of each file."""
     known = pipeline.warehouse.find_all(versions)
     return [_drop(pipeline, version, known.get(version)) for version in versions]
 

@@ -1,4 +1,4 @@
-"""The functions, served in this process and subscribed to what they are subscribed to on Google Cloud."""
+"""The functions, served in this process with the same subscriptions as on Google Cloud."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +40,7 @@ class Pipeline:
 
     @property
     def loader(self) -> Loader:
-        """What a load works with."""
+        """The dependencies of a load."""
         return Loader(self.lake, self.quarantine, self.warehouse, self.job)
 
     def start_run(self, since: date | None, full_refresh: bool) -> str:
@@ -57,8 +57,8 @@ class Pipeline:
         return str(answer.get_json()["run_id"])
 
     def _unused_second(self) -> datetime:
-        """Return the time now, or the next second's when a run already has the id of this one."""
-        # The same schedule time again is the same run again, which has ended: it would extract nothing.
+        """Return the current time, or that of the next second when a run already has the id of this one."""
+        # A second run with the same schedule time is the same run, which has ended: it would extract nothing.
         now = datetime.now(UTC)
         while any(self.lake.list(str(PlanKey(runs.run_id_of(now))))):
             time.sleep(1 - now.microsecond / 1_000_000)
@@ -67,16 +67,16 @@ class Pipeline:
 
 
 def probe_source() -> None:
-    """Ask the source for its shortest list, so that a wrong address or key is said once, before a run starts."""
+    """Request the source's shortest list, so that a wrong address or key is reported once, before a run starts."""
     table = EXTRACTED["repos"]
     client = wiring.extractor_of(ExtractConfig.from_env()).client.for_task()
     next(Listing(client, table, None, None, lambda columns: ()).rows())
 
 
 def connect(settings: Mapping[str, str]) -> Pipeline:
-    """Serve every function with these settings, and let the lake announce its objects."""
+    """Serve every function with these settings, and publish the lake's new objects on the bus."""
     config.use(settings)
-    wiring.bus_at.cache_clear()  # what was subscribed to it served another data directory
+    wiring.bus_at.cache_clear()  # its subscriptions served another data directory
     load = LoadConfig.from_env()
     bus, job = wiring.bus_at(settings["MILLRACE_BUS"]), wiring.job_at(load.job)
     lake, quarantine = wiring.lake_at(load.lake), wiring.lake_at(load.quarantine)
@@ -100,7 +100,7 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
 
 
 def recover(pipeline: Pipeline, say: Callable[[str], None]) -> None:
-    """Load all that the lake holds and the warehouse does not know."""
+    """Load all objects of the lake that are not in the warehouse's ledger."""
     again = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse)
     if again:
         say(f"loading {len(again):,} objects of the lake that the warehouse does not know, {again[0].name} first")
@@ -108,7 +108,7 @@ def recover(pipeline: Pipeline, say: Callable[[str], None]) -> None:
 
 
 def settle(pipeline: Pipeline, say: Callable[[str], None]) -> None:
-    """Let the next run read what only the source has: what was read before, and is neither here nor in the lake."""
+    """Let the next run read again those rows that are neither in the warehouse nor in the lake."""
     for table in recovery.settle(pipeline.loader):
         held = f"{table.rows:,} rows of the {table.known:,} that were read"
         say(f"reading {table.table} from its beginning: the warehouse has {held}")
@@ -116,7 +116,7 @@ def settle(pipeline: Pipeline, say: Callable[[str], None]) -> None:
 
 @contextmanager
 def opened(place: Place, source: Mapping[str, str] | None = None) -> Iterator[Pipeline]:
-    """Yield the pipeline of a data directory; without the settings of a source it is not asked."""
+    """Yield the pipeline of a data directory; without the settings of a source, none is read."""
     pipeline = connect(place.settings() | dict(source or NO_SOURCE))
     try:
         yield pipeline

@@ -1,4 +1,4 @@
-"""What a person sees while a run works: one live line a step on a terminal, plain lines in a pipe."""
+"""The progress of a run: one live line for each step on a terminal, plain lines in a pipe."""
 
 import logging
 import sys
@@ -18,7 +18,7 @@ _HEARTBEAT_S = 5.0
 
 
 class Watcher(logging.Handler):
-    """Listens to the pipeline's own log and shows it on standard error."""
+    """A log handler that shows the pipeline's records on standard error."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -43,7 +43,7 @@ class Watcher(logging.Handler):
         logger.addHandler(self)
         logger.setLevel(logging.DEBUG)
         logger.propagate = False
-        logging.getLogger("main").setLevel(logging.CRITICAL)  # functions-framework's: the answers say it all
+        logging.getLogger("main").setLevel(logging.CRITICAL)  # functions-framework's: the answers contain it all
         self._progress.start()
         return self
 
@@ -54,7 +54,7 @@ class Watcher(logging.Handler):
         logging.getLogger("millrace").removeHandler(self)
 
     def say(self, line: str) -> None:
-        """Show a line of its own."""
+        """Print a separate line."""
         if self._is_live:
             self._console.print(Text(printable(line)))
         else:
@@ -68,7 +68,7 @@ class Watcher(logging.Handler):
             self.say(f"  built {node.name} in {node.seconds:.1f} s")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show what one log record tells a person."""
+        """Show one log record, if it is of interest to a person."""
         fields: dict[str, object] = getattr(record, "fields", {})
         table = str(fields.get("table", ""))
         match record.getMessage():

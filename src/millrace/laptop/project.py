@@ -1,4 +1,4 @@
-"""Where the user's folders are, in a checkout or installed: the dbt project, the functions, the simulator."""
+"""The folders of the dbt project, the functions and the simulator, in a checkout or installed."""
 
 from pathlib import Path
 
@@ -9,4 +9,4 @@ PROJECT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parents[1]
 """The root of a checkout. A wheel holds the same folders, at the same relative paths, in `millrace/project`."""
 
 SIMULATOR = PROJECT / "local"
-"""Where `python -m simulator` is found."""
+"""The folder in which `python -m simulator` runs."""

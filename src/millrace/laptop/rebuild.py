@@ -1,4 +1,4 @@
-"""Make the warehouse of a data directory anew from its lake: what to do with one that is damaged, or too old."""
+"""The rebuild of a data directory's warehouse from its lake, when it is damaged or too old."""
 
 import contextlib
 import os
@@ -25,10 +25,10 @@ _PUBLISHED: Literal["published"] = "published"
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a new warehouse holds, in objects.
+    """The objects of a new warehouse.
 
-    Of the `loaded`, `retried` came from quarantine once more; `set_aside` stay in quarantine, or were discarded there.
-    `lost` were known to the readers' copy, and the lake has them no more.
+    Of the `loaded`, `retried` were loaded from quarantine again; `set_aside` stay in quarantine, or were discarded
+    there. `lost` are in the published copy, but no longer in the lake.
     """
 
     loaded: int
@@ -38,10 +38,10 @@ class Rebuilt:
 
 
 def rebuild(place: Place, force: bool, say: Callable[[str], None]) -> Rebuilt:
-    """Load all that the lake holds into a new warehouse, and put it in the old one's place.
+    """Load all objects of the lake into a new warehouse, and replace the old one with it.
 
-    The old one stays as it is until then. The caller is alone in the place. Raises ConfigError when the readers' copy
-    knows objects that the lake has no more, unless with `force`; then they are noted as lost.
+    The old one stays as it is until then. The caller holds the lock of the place. Raises ConfigError when the published
+    copy has objects that the lake no longer has; with `force`, they are recorded as lost instead.
     """
     anew = place.root / _ANEW
     _remove(anew.name, place)
@@ -78,7 +78,7 @@ def rebuild(place: Place, force: bool, say: Callable[[str], None]) -> Rebuilt:
 
 
 def _set_aside(desk: Loader, entry: Entry) -> None:
-    """Note that an object lies in quarantine, as it did; `recover` finds it in the lake by its checksum, if need be."""
+    """Record that an object is in quarantine, as before. By its checksum, `recover` recognizes it in the lake."""
     if entry.version is None:
         return
     try:
@@ -96,14 +96,14 @@ def _set_aside(desk: Loader, entry: Entry) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Desk:
-    """The quarantine, by what an older ledger says of it."""
+    """The quarantine, with an older ledger."""
 
     quarantine: Lake
     warehouse: StoreLedger
 
 
 def _loaded_from_quarantine(place: Place, desk: Lake) -> set[str]:
-    """Return the entries whose kept copies were loaded, by the first ledger that can be read."""
+    """Return the ids of entries whose kept copies were loaded, from the first ledger that can be read."""
     for path, kind in ((place.warehouse, _WAREHOUSE), (place.published, _PUBLISHED)):
         if path.exists():
             with contextlib.suppress(MillraceError), glance(path, kind) as store:

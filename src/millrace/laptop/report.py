@@ -1,4 +1,4 @@
-"""What a run ends with: the marts in short, one reconciliation line a table, timings, and where everything is."""
+"""The report of a run: the marts in short, one reconciliation line for each table, timings, and paths."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,7 +20,7 @@ from millrace.status.remedies import laptop, with_remedy
 from millrace.terminal import printable
 from millrace.warehouse.duckdb.read_only import glance
 
-_MARTS = {  # the first column is the newest first, then the third, then the second
+_MARTS = {  # sorted by the first column, newest first, then by the third, largest first, then by the second
     "velocity": ("week", "repo_name", "total_prs", "active_developers", "avg_cycle_time_hours", "ai_line_share"),
     "developer_velocity": ("week", "repo_name", "developer", "total_prs", "total_loc", "avg_cycle_time_hours"),
     "review_costs": ("week", "repo_name", "total_prs", "reviewed_prs", "approval_rate", "estimated_review_hours"),
@@ -32,7 +32,7 @@ _TEXTS = ("week", "day", "repo_name", "developer", "ai_band", "model")
 _ROWS = 3
 
 Marts = dict[str, tuple[Sequence[str], list[tuple[Any, ...]]]]
-"""Of each mart its columns and rows."""
+"""The columns and rows of each mart."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Report:
 
     @property
     def is_good(self) -> bool:
-        """Whether everything reconciled, nothing was set aside, and every dbt test passed."""
+        """Whether everything reconciled, nothing was quarantined, and every dbt test passed."""
         return (
             not self.problems
             and all(line.is_balanced for line in self.tables)
@@ -60,7 +60,7 @@ class Report:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the outcome for a program."""
+        """Return the outcome for JSON."""
         nodes = self.build.nodes if self.build else ()
         marts = self._marts()
         return {
@@ -107,7 +107,7 @@ class Report:
         _say(console, str(self.place.published))
 
     def _marts(self) -> Marts:
-        """Return what readers have after a build; a problem of this report when it cannot be read."""
+        """Return the published marts after a build; if they cannot be read, add a problem to this report."""
         if self.build is None:
             return {}
         try:
@@ -118,12 +118,12 @@ class Report:
 
 
 def _say(console: Console, line: str, style: str = "") -> None:
-    """Print one line: a `Text` is text, where rich reads markup, links and emoji out of a `str`."""
+    """Print one line as `Text`: rich would read markup, links and emoji in a `str`."""
     console.print(Text(printable(line), style), soft_wrap=True)
 
 
 def _marts(path: Path) -> Marts:
-    """Return every mart with its most telling columns, newest week first; none before the first good build."""
+    """Return every mart with its main columns, newest first; none before the first good build."""
     if not path.exists():
         return {}
     with glance(path, "published") as published:
@@ -161,7 +161,7 @@ def _cell(value: object) -> Text:
 
 
 def sentence(line: Reconciliation) -> str:
-    """Give the line that has to add up, from the source to the warehouse."""
+    """Return the reconciliation line of a table, from the source to the warehouse."""
     read = f"{line.extracted:,} extracted" + (f" + {line.known:,} known" if line.known else "")
     again = f" ({line.written:,} written, some read twice)" if line.written != line.extracted else ""
     parts = [f"{line.inserted:,} inserted", f"{line.updated:,} updated", f"{line.unchanged:,} unchanged"]
@@ -173,7 +173,7 @@ def sentence(line: Reconciliation) -> str:
 
 
 def usage_sentence(usage: Usage) -> str:
-    """Give the line of usage that has to add up, from the machines to the warehouse."""
+    """Return the reconciliation line of usage, from the machines to the warehouse."""
     parts = [f"{usage.inserted:,} inserted", f"{usage.updated:,} updated", f"{usage.unchanged:,} unchanged"]
     parts.append(f"{usage.quarantined:,} quarantined")
     mark, bad = "✓" if usage.is_balanced else "✗", f", {usage.bad_files:,} logs unreadable" if usage.bad_files else ""

@@ -22,7 +22,7 @@ from millrace.runs import reconcile
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a run is asked for."""
+    """The options of a run."""
 
     data_dir: Path
     source: SourceOptions
@@ -43,11 +43,11 @@ class Engine(Protocol):
     def load(
         self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
     ) -> None:
-        """Extract and load what the options ask for; what is started ends with `stack`, the outcome is in `report`."""
+        """Extract and load as the options request; started processes end with `stack`, the outcome is in `report`."""
 
 
 def run(options: RunOptions, engine: Engine) -> Report:
-    """Do what the options ask for, and return the outcome."""
+    """Run the pipeline with these options, and return the outcome."""
     place = _place(options, engine)
     report = Report(place)
     started = time.monotonic()
@@ -98,7 +98,7 @@ class InProcess:
     def load(
         self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
     ) -> None:
-        """Extract and load what the options ask for; the outcome is in `report`."""
+        """Extract and load as the options request; the outcome is in `report`."""
         pipeline = in_process.connect(settings)
         stack.callback(pipeline.warehouse.close)
         pipeline.warehouse.ensure_tables()
@@ -111,7 +111,7 @@ class InProcess:
 
 
 def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
-    """Take up what an earlier run left: no other process is at work here, so whatever has no fact is lost."""
+    """Resume what an earlier run left. No other process is at work here, so work without a record is lost."""
     _load_due(pipeline, watcher)
     in_process.recover(pipeline, watcher.say)
     patience = Patience(quiet=timedelta(0))
@@ -119,12 +119,12 @@ def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
     if swept.tasks or swept.objects:
         watcher.say(f"taking up {len(swept.tasks)} tasks and {len(swept.objects)} objects that an earlier run left")
         pipeline.bus.run()
-        pipeline.bus.dead_letters.clear()  # `status` says why a run does not end; this run is another
+        pipeline.bus.dead_letters.clear()  # `status` reports why that run does not end; this is another run
     in_process.settle(pipeline, watcher.say)
 
 
 def _load_due(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
-    """Load what was set aside because it said a time that had not come."""
+    """Retry the objects in quarantine that contained a future time, if it has passed."""
     if due := quarantine.retry_due(pipeline.loader):
         watcher.say(f"{len(due)} objects in quarantine said a time that has come: retried")
 

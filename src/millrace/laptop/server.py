@@ -1,4 +1,4 @@
-"""The page and the read API of a data directory, served to programs of this machine alone."""
+"""The page and the read API of a data directory, served to programs of this machine only."""
 
 import socket
 from collections.abc import Callable
@@ -18,10 +18,10 @@ _LOOPBACK = "127.0.0.1"
 
 
 def listening(port: int) -> socket.socket:
-    """Open the door to programs of this machine; ConfigError when the port is taken.
+    """Listen for programs of this machine; ConfigError when the port cannot be used.
 
-    That it is TCP is said although it goes without saying: asyncio sends small packets at once only of such a socket,
-    and else a client that waits for the rest of an answer is given it 40 ms later.
+    IPPROTO_TCP is set explicitly. Without it, asyncio does not enable TCP_NODELAY, and a client that waits for the rest
+    of an answer receives it 40 ms later.
     """
     door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -50,7 +50,7 @@ def serve(place: Place, port: int, say: Callable[[str], None]) -> None:
 
 
 def server_of(app: FastAPI, limits: Limits, faults: Faults) -> uvicorn.Server:
-    """Return the server of an application, whose callers keep to the limits."""
+    """Return the server of an application, with these limits for callers."""
     faults.hear_libraries()
     return uvicorn.Server(
         uvicorn.Config(

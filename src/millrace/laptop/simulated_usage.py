@@ -24,7 +24,7 @@ _NO_SETTINGS = CollectConfig(is_off=False, lake=None, user=None, hash_key=None, 
 
 @dataclass(slots=True)
 class Usage:
-    """What was collected, and what became of it: events of so many machines, and their rows by what the load did."""
+    """The events collected from the machines, and the counts of their rows by row action."""
 
     machines: int
     events: int
@@ -42,7 +42,7 @@ class Usage:
         return self.events == loaded and not self.bad_files and not self.quarantined
 
     def add_up(self, warehouse: Warehouse) -> None:
-        """Ask the ledger what became of it."""
+        """Add up the row actions from the ledger."""
         entries = warehouse.find_all(self.versions).values()
         self.inserted = sum(entry.rows_inserted for entry in entries)
         self.updated = sum(entry.rows_updated for entry in entries)
@@ -50,7 +50,7 @@ class Usage:
         self.quarantined = sum(entry.rows_quarantined or 0 for entry in entries)
 
     def to_json(self) -> dict[str, Any]:
-        """Give it for a program."""
+        """Return the fields for JSON."""
         fields = asdict(self)
         fields.pop("versions")
         return fields | {"balanced": self.is_balanced}
@@ -75,7 +75,7 @@ def collect_homes(source: SourceOptions, place: Place, lake: Lake) -> Usage:
 
 
 def _write(folder: Path, world: Sequence[str]) -> None:
-    """Have the simulator write the logs; it ends with this process, as its standard input then does."""
+    """Have the simulator write the logs. It ends with this process, which holds its standard input open."""
     command = [sys.executable, "-m", "simulator", "homes", "--exit-with-parent", "--out", str(folder), *world]
     with (
         tempfile.TemporaryFile("w+") as complaints,

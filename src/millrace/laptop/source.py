@@ -1,4 +1,4 @@
-"""The source of a run: a server that was named, or the simulator as a process of its own."""
+"""The source of a run: a named server, or the simulator as a separate process."""
 
 import json
 import secrets
@@ -41,7 +41,7 @@ class SourceOptions:
 
     @property
     def name(self) -> str:
-        """The source as a data directory is bound to it; a simulated one's days may grow, its rows stay the same."""
+        """The name that a data directory is bound to; a simulator's days may grow, as its rows stay the same."""
         if self.source_url:
             return self.source_url
         if self.from_recording:
@@ -50,7 +50,7 @@ class SourceOptions:
 
     @property
     def has_agent_logs(self) -> bool:
-        """Whether the developers of this source have logs of coding agents that are to be collected."""
+        """Whether the developers of this source have logs of coding agents to collect."""
         return self.usage and not self.source_url and not self.from_recording
 
     def world(self) -> list[str]:
@@ -63,9 +63,9 @@ class SourceOptions:
 
 @contextmanager
 def simulator(arguments: Sequence[str], key: str) -> Iterator[str]:
-    """Start the simulator with some arguments; gives its URL. It ends with the block, or with this process.
+    """Start the simulator with some arguments, and yield its URL. It ends with the block, or with this process.
 
-    The key goes by its environment: arguments of a process are shown to every user of the machine.
+    The key is passed in its environment: every user of the machine can read the arguments of a process.
     """
     command = [sys.executable, "-m", "simulator", "--port", "0", "--exit-with-parent", *arguments]
     with (
@@ -95,9 +95,9 @@ def simulator(arguments: Sequence[str], key: str) -> Iterator[str]:
 def source_settings(
     source: SourceOptions, place: Place, stack: ExitStack, say: Callable[[str], None]
 ) -> dict[str, str]:
-    """Return the settings of the source: the server that was named, or a simulator that runs as long as `stack`.
+    """Return the settings of the source: the named server, or a simulator that runs as long as `stack`.
 
-    Raises ConfigError when the key may not go to that server, or the data directory holds another source's rows.
+    Raises ConfigError when the key may not be sent to that server, or the data directory holds another source's rows.
     """
     if source.source_url:
         may_be_insecure = source.insecure_http or config.may_be_insecure()
@@ -110,7 +110,7 @@ def source_settings(
         return named
     place.belongs_to(source.name)
     say("starting the simulator")
-    key = secrets.token_urlsafe(24)  # its own: the user's is for the server that it belongs to
+    key = secrets.token_urlsafe(24)  # not the user's key, which is only for its server
     url = stack.enter_context(simulator(_simulator_arguments(source), key))
     paced = {} if source.limiter else {"MILLRACE_REQUESTS_PER_MINUTE": "0"}
     return {"MILLRACE_SOURCE_URL": url, "MILLRACE_SOURCE_KEY": key} | paced

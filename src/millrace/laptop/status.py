@@ -1,4 +1,4 @@
-"""How things are in a data directory, as `millrace etl status` and `local/run_all.py status` say it."""
+"""The status of a data directory, as `millrace status` and `local/run_all.py status` print it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def show(now: Status, say: Callable[[str], None], is_json: bool) -> None:
 
 
 def status_of(place: Place, now: datetime | None = None) -> Status:
-    """Read the status of a data directory: of the working warehouse when nobody has it, else of the published copy."""
+    """Return the status of a data directory, of the working warehouse if it is free, else of the published copy."""
     lake = LocalLake(place.lake, place.lake.name, is_only_read=True)
     desk = wiring.lake_at(place.quarantine.as_uri()) if place.quarantine.exists() else None
     limits = StatusConfig.from_env()
@@ -52,9 +52,9 @@ def collecting(place: Place) -> Collecting:
 
 
 def reading(place: Place) -> report.Read:
-    """Let work read the working warehouse, or the published copy while a run, a build or a collector is at work.
+    """Return a `Read` of the working warehouse, or of the published copy while a run, build or collector is at work.
 
-    Whoever is at work opens and closes the warehouse as it needs it: between that, its file is left alone as well.
+    A process at work opens and closes the warehouse as needed. Its file is not opened in between either.
     """
 
     def read(work: Callable[[Store], Found]) -> Found:

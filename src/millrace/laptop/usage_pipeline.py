@@ -1,8 +1,8 @@
-"""From the agents' logs to usage marts, all on one machine: collect, put into the lake, load, refresh the marts.
+"""From the agents' logs to usage marts on one machine: collect, send to the lake, load, refresh the marts.
 
-Each step is the one that a deployment has: the collector's, the load function's, and dbt's own statements (see
-build/refresh.py). A cycle may stop between any two of them; the next one finds what is missing by the facts: files that
-wait in the spool, objects that the ledger does not know, changes beyond a mart's watermark.
+Each step is that of a deployment: the collector, the load function, and dbt's own statements (see build/refresh.py). A
+cycle may stop between any two of them. The next one finds what is missing: files in the spool, objects that are not in
+the ledger, changes beyond a mart's watermark.
 """
 
 import time
@@ -36,7 +36,7 @@ from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 @dataclass(slots=True)
 class Cycle:
-    """What one cycle did, and how many seconds each of its steps took."""
+    """The result of one cycle, and the seconds of each step."""
 
     tick: Tick
     shipment: Shipment
@@ -55,7 +55,7 @@ class Cycle:
 
 
 class Follower:
-    """Follows the logs of this machine down to the marts, which `scripts` refresh; without them a build has to."""
+    """The cycle from this machine's logs to the marts, which `scripts` refresh; without them a build has to."""
 
     def __init__(self, collector: Collector, spool: Path, loader: Loader, warehouse: DuckDBWarehouse) -> None:
         self.scripts: MartScripts | None = None
@@ -66,7 +66,7 @@ class Follower:
         self._warehouse = warehouse
 
     def cycle(self, only: set[Path] | None = None, since: date | None = None, hear: Hear = unheard) -> Cycle:
-        """Take in what is new, in the logs that are named or in all, and whatever an earlier cycle left."""
+        """Collect new events from the named logs and load them; without names, from all, with what was left over."""
         seconds: dict[str, float] = {}
         with _timed(seconds, "collect"):
             tick = self._collector.collect(only, since, hear)
@@ -100,7 +100,7 @@ def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """The whole road on this machine."""
+    """The whole pipeline on this machine."""
 
     place: Place
     warehouse: DuckDBWarehouse
@@ -108,28 +108,28 @@ class Road:
     follower: Follower
 
     def build(self, anew: bool = False, hear: Callable[[Node, int], None] = lambda node, total: None) -> job.Outcome:
-        """Let dbt build and test all that is due; afterwards its scripts can refresh the usage marts."""
+        """Build and test all that is due with dbt; afterwards its scripts can refresh the usage marts."""
         outcome = job.run(wiring.builder_of(self.place.build_config(), hear), force=True, anew=anew)
         if outcome.state != "failed":
             self.follower.scripts = MartScripts.of_last_build(self.place.dbt)
         return outcome
 
     def is_current(self) -> bool:
-        """Return whether the newest build is good, goes through all that changed, and is what readers have."""
+        """Return whether the newest build is good, contains all changes, and is published."""
         newest, seen = next(iter(self.warehouse.last_builds(1)), None), self.warehouse.published()
         if newest is None or seen is None or seen.number != newest.number:
             return False
         return job.is_current(newest, build_requests.requested(self.follower.lake), self.warehouse.newest_load_seq())
 
     def publish(self) -> None:
-        """Let readers see the usage marts as they are."""
+        """Publish the usage marts as they are."""
         for build in self.warehouse.last_builds(1):
             self.warehouse.publish(build)
 
 
 @contextmanager
 def road(machine: Machine, place: Place) -> Iterator[Road]:
-    """Give the road; while it is used, no run, no build and no other collector uses the data directory."""
+    """Yield the pipeline; meanwhile no run, no build and no other collector uses the data directory."""
     with ExitStack() as stack:
         stack.enter_context(place.alone())
         load = place.load_config()
@@ -142,7 +142,7 @@ def road(machine: Machine, place: Place) -> Iterator[Road]:
 
 
 def diagnose(place: Place) -> Diagnosis:
-    """Return what to look at in the usage of a data directory; ConfigError when nothing was built in it yet."""
+    """Return the findings on the usage of a data directory; ConfigError when nothing was built in it yet."""
     if not place.published.exists():
         raise ConfigError(f"nothing was built in {place.root} yet", step=Step.BEGIN)
     load = place.load_config()

@@ -1,1 +1,1 @@
-"""How things are: one report for the commands and for the API."""
+"""The status of the pipeline: one report for the commands and for the API."""

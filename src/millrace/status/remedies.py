@@ -1,4 +1,4 @@
-"""What to do next, in the words of the place where it is read: a laptop, or a deployment on Google Cloud."""
+"""Texts for the next step, for the place where they are read: a laptop, or a deployment on Google Cloud."""
 
 import shlex
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from millrace.errors import MillraceError, Step
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an answer is read. `data_dir` is that of a laptop; None is the default one, which commands do not name."""
+    """Where a text is read. `data_dir` is that of a laptop; None is the default one, which commands do not name."""
 
     kind: Literal["laptop", "deployment"]
     data_dir: Path | None = None
@@ -29,7 +29,7 @@ def _add_row(seed: str) -> tuple[str, str]:
     return f"{do} type: millrace build{{data}} --force", f'{do} see "Upgrade and roll back" in {_OPERATIONS}'
 
 
-# Of each step the text for a laptop, and the one for a deployment. {data} is the option of another data directory.
+# The text of each step for a laptop, and for a deployment. {data} is the option that names another data directory.
 _TEXTS = {
     Step.BEGIN: ("type: millrace run{data}, or: millrace collect{data}", f"type: {_START_RUN}"),
     Step.RUN: ("type: millrace run{data}", f"type: {_START_RUN}"),
@@ -82,7 +82,7 @@ def laptop(data_dir: Path | None = None) -> Place:
 
 
 def remedy(step: Step, place: Place) -> str:
-    """Return what to do next at that place, to stand behind a fact and a semicolon."""
+    """Return the next step for that place, worded to follow a fact and a semicolon."""
     of_laptop, of_deployment = _TEXTS[step]
     if place.kind == "deployment":
         return of_deployment
@@ -90,6 +90,6 @@ def remedy(step: Step, place: Place) -> str:
 
 
 def with_remedy(error: object, place: Place) -> str:
-    """Return the message of an error with what to do next, as far as that is known."""
+    """Return the message of an error, with the next step if it has one."""
     step = error.step if isinstance(error, MillraceError) else None
     return str(error) if step is None else f"{error}; {remedy(step, place)}"

@@ -1,7 +1,7 @@
-"""How things are, and whether the numbers can be trusted: one assembler for the commands and for the API.
+"""The assembler of the status, for the commands and for the API: it shows whether the numbers can be trusted.
 
-What the lake tells is always there; what a store tells (store.py) is as far as one can be read. Health and its reasons
-are by the rules of rules.py; remedies.py has what to do about them at the place where the status is read.
+The facts of the lake are always present, those of a store (store.py) only if one can be read. Health and its reasons
+follow the rules of rules.py; remedies.py has the next step for the place where the status is read.
 """
 
 from collections.abc import Callable, Iterator
@@ -42,10 +42,10 @@ Read = Callable[[Callable[[Store], "Found"]], "Found"]
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What is known of the processes beside the store; None is not known, as in a deployment.
+    """Facts about the processes beside the store; None is unknown, as in a deployment.
 
-    `is_at_work` is whether a run or a build goes on, `has_warehouse` whether there is a working warehouse. `published`
-    gives the number of the build that readers have.
+    `is_at_work`: a run or a build is in progress. `has_warehouse`: there is a working warehouse. `published` returns
+    the number of the build that readers have.
     """
 
     is_at_work: bool | None = None
@@ -55,10 +55,10 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What depends on the store; `standing` is None without one.
+    """Facts that depend on the store; `standing` is None without one.
 
-    `unloaded` are objects of the lake that the ledger does not name. `published` is the number of the build that
-    readers have, where it is not the store itself that they read.
+    `unloaded` are objects of the lake that are not in the ledger. `published` is the number of the build that readers
+    have, if they do not read the store itself.
     """
 
     standing: Standing | None
@@ -78,7 +78,7 @@ class _Snapshot:
 
 
 def of_reader(reader: Reader) -> Read:
-    """Let what is published be the store; nothing else is opened."""
+    """Return a `Read` whose store is the published snapshot; nothing else is opened."""
 
     def read(work: Callable[[Store], Found]) -> Found:
         return reader.read(lambda snapshot: work(_Snapshot(snapshot.schema, snapshot.query)))
@@ -97,10 +97,10 @@ def assemble(
     now: datetime,
     place: Place = DEPLOYMENT,
 ) -> Status:
-    """Return the whole state; what goes wrong with the store is in `store_error`, and nothing is raised for it.
+    """Return the whole status. An error of the store is in `store_error`, and is not raised.
 
-    `read` gives work a store, and what that makes of it back (see `of_reader`); it raises NothingYet when there is none
-    yet. `desk` is the quarantine's bucket; None where it may not be read. `place` is where the remedies are for.
+    `read` calls a function with a store, and returns its result (see `of_reader`); it raises NothingYet when there is
+    no store yet. `desk` is the bucket of the quarantine, None where it may not be read. Remedies are for `place`.
     """
     ids = sweep.run_ids(lake)
     is_building = lease.is_building(lake, now)
@@ -179,7 +179,7 @@ def _status(
 
 
 def _notes(found: Found, error: MillraceError | None) -> Iterator[Reason]:
-    """Yield what is worth a look, and no matter of health."""
+    """Yield findings that need attention but do not affect health."""
     standing = found.standing or _NOTHING
     if found.in_quarantine:
         yield Reason.of(Code.IN_QUARANTINE, f"{found.in_quarantine} objects in quarantine")
@@ -288,7 +288,7 @@ def _run(lake: Lake, store: Store | None, run_id: str) -> RunState:
 
 
 def _unloaded(lake: Lake, store: Store) -> tuple[str, ...]:
-    """Return the names of objects that the ledger does not have: somebody who loads them was killed, or is to come."""
+    """Return the names of objects that are not in the ledger: their load was killed, or has not started yet."""
     known = {entry.version.name for entry in StoreLedger(store).entries()}
     held = (stored.version.name for prefix in LOADED for stored in lake.list(prefix))
     return tuple(name for name in held if name not in known)
@@ -299,7 +299,7 @@ def _run_age_s(run_id: str, now: datetime) -> float:
 
 
 def _is_new(recent: tuple[RunState, ...], now: datetime, limits: StatusConfig, beside: Beside) -> bool:
-    """Whether the newest run goes on, so that its build is still to come."""
+    """Return whether the newest run is in progress, so that its build has not run yet."""
     if not recent or recent[-1].status != "unfinished" or beside.is_at_work is False:
         return False
     return _run_age_s(recent[-1].run_id, now) <= limits.stale_s
@@ -315,7 +315,7 @@ def _is_complete(lake: Lake, run_id: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Desk:
-    """The quarantine, as far as its entries are listed."""
+    """The quarantine and a ledger, enough to list the entries."""
 
     quarantine: Lake
     warehouse: StoreLedger
@@ -324,6 +324,6 @@ class _Desk:
 def _in_quarantine(desk: Lake | None, store: Store | None) -> int:
     if desk is None or next(iter(desk.list("quarantine/")), None) is None:
         return 0
-    from millrace.load import quarantine  # it imports what loads files, which a reader of the status need not have
+    from millrace.load import quarantine  # it imports the loader of files, which a reader of the status may lack
 
     return len(quarantine.entries(_Desk(desk, StoreLedger(store))))

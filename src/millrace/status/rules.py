@@ -1,20 +1,21 @@
-"""Whether the numbers can be trusted: live, empty, syncing, stale or error. The worst that holds decides.
+"""The rules of health: live, empty, syncing, stale or error. The most severe state that matches is reported.
 
-A rule gives a code and a fact. What to do about it depends on the place where it is read: status/remedies.py.
+A rule yields a code and a fact. The next step depends on the place where the status is read: status/remedies.py.
 
-error    the store cannot be read; the last build failed, or its process died; the newest run failed; the warehouse is
-         gone; more than MILLRACE_STALE_EVENTS usage events wait, and it is known that no collector runs;
-         a row of a table says that it was extracted at a time that has not come
-stale    objects of the lake are not loaded, readers do not have the last good build, an object of a run is damaged,
-         and nobody is at it; more than MILLRACE_STALE_EVENTS usage events wait; anything waits longer than
-         MILLRACE_STALE_S; a run has not ended after as long, or its process is gone; a watcher of the agents' logs
-         died; nothing was extracted of a table for MILLRACE_SILENT_H; the published copy, where only that can be read,
-         is older than what was asked for, and nobody is at it
-syncing  a build or a run is going on; something waits that came, or marts were refreshed, within MILLRACE_SYNCING_S
+error    the store cannot be read; the last build failed or was abandoned, or its process died; the newest run failed;
+         the warehouse is gone; more than MILLRACE_STALE_EVENTS usage events wait, and it is known that no collector
+         runs; the extraction time of a row is in the future
+stale    objects of the lake are not loaded, or readers do not have the last good build, and no process is at work; an
+         object of a run is damaged; more than MILLRACE_STALE_EVENTS usage events wait; anything waits longer than
+         MILLRACE_STALE_S; a run has not ended after that time, or its process is gone; a watcher of the agents' logs
+         died; no rows of a table were extracted for MILLRACE_SILENT_H; the published copy, where only that can be
+         read, is older than what was requested, and no process is at work
+syncing  a build or a run is in progress; something waits, and it was loaded, or the marts were refreshed, within
+         MILLRACE_SYNCING_S
 empty    there is no store at all: no warehouse, nothing published, no run
 live     everything else, also a store without events
 
-While a build is going on, the events that it takes up are no reason for worry before they have waited MILLRACE_STALE_S.
+While a build is in progress, MILLRACE_STALE_EVENTS applies only after an event has waited MILLRACE_STALE_S.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ Health = Literal["live", "syncing", "stale", "error", "empty"]
 
 
 class Code(StrEnum):
-    """The name of a rule, for programs: it stays when the words change."""
+    """The name of a rule, for programs: it stays the same when the text changes."""
 
     STORE_UNREADABLE = "store_unreadable"
     BUILD_FAILED = "build_failed"
@@ -53,14 +54,14 @@ class Code(StrEnum):
     CATCHING_UP = "catching_up"
     AT_WORK = "at_work"
     NOTHING_YET = "nothing_yet"
-    # These are worth a look, and no matter of health.
+    # These need attention, but do not affect health.
     IN_QUARANTINE = "in_quarantine"
     NO_PRICE = "no_price"
     NOTHING_COLLECTED = "nothing_collected"
 
 
 STEPS = {
-    Code.STORE_UNREADABLE: Step.FIX_STORE,  # unless the error knows better
+    Code.STORE_UNREADABLE: Step.FIX_STORE,  # unless the error has a step of its own
     Code.BUILD_FAILED: Step.RETRY_BUILD,
     Code.BUILD_ABANDONED: Step.BUILD,
     Code.BUILD_DIED: Step.BUILD,
@@ -90,7 +91,7 @@ STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What a rule found: its code, the fact, and the step that remedies it."""
+    """The finding of a rule: its code, the fact, and the step that remedies it."""
 
     code: Code
     text: str
@@ -104,7 +105,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Collecting:
-    """The collector beside the store, and the process of a watcher that its user did not end; None is not known."""
+    """The collector beside the store, and the process of a watcher that its user did not end; None is unknown."""
 
     is_running: bool | None = None
     pid: int | None = None
@@ -113,9 +114,9 @@ class Collecting:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the rules look at. Seconds are ages; None is what is not known, or is not there."""
+    """The facts that the rules check. Seconds are ages; None is unknown or missing."""
 
-    nothing: str | None = None  # set when there is no store at all, and says where it was looked for
+    nothing: str | None = None  # set when there is no store at all, to the reason
     at_work: str | None = None  # set when another process holds the store, and nothing is published yet
     is_building: bool = False
     build: int | None = None  # the last one
@@ -124,43 +125,43 @@ class Facts:
     run_status: str | None = None
     run_reason: str | None = None
     run_age_s: float | None = None
-    is_at_work: bool | None = None  # whether a process is at a run, where that can be seen
+    is_at_work: bool | None = None  # whether a process works on a run, where that can be seen
     damaged: tuple[str, ...] = ()  # objects of the newest runs that cannot be read
-    is_gone: bool = False  # nobody is at work, readers have a copy, and the warehouse that it was made of is not there
-    unloaded: tuple[str, ...] = ()  # objects of the lake that the ledger does not name
+    is_gone: bool = False  # no process is at work, readers have a copy, and the warehouse of that copy is missing
+    unloaded: tuple[str, ...] = ()  # objects of the lake that are not in the ledger
     build_of_readers: int | None = None
     last_good_build: int | None = None
     is_watching: bool | None = None
-    dead_watcher: str | None = None  # the process of a watcher that ended without its user's doing
+    dead_watcher: str | None = None  # the process of a watcher that its user did not end
     lag_events: int = 0
     lag_rows: int = 0
     events_wait_s: float = 0.0
     rows_wait_s: float = 0.0
-    published_through: int | None = None  # set when more than that was asked for, and only the copy could be read
+    published_through: int | None = None  # set when more than that was requested, and only the copy could be read
     asked_through: int | None = None
     since_refresh_s: float | None = None
     since_change_s: float | None = None
     silent: tuple[tuple[str, float], ...] = ()  # tables, and for how long
-    ahead: tuple[tuple[str, float], ...] = ()  # tables, and how far in the future rows of them were extracted
+    ahead: tuple[tuple[str, float], ...] = ()  # tables, and how far in the future the extraction time of their rows is
 
     def is_running(self, limits: StatusConfig) -> bool:
-        """Whether the newest run is going on: a process is at it, or where that is not known, it is young."""
+        """Return whether the newest run is in progress: a process works on it or, if that is unknown, it is young."""
         is_young = (self.run_age_s or 0.0) <= limits.stale_s
         return self.run_status == "unfinished" and (is_young if self.is_at_work is None else self.is_at_work)
 
     def is_recent(self, limits: StatusConfig) -> bool:
-        """Whether the marts were refreshed, or what waits came, a moment ago."""
+        """Return whether the marts were refreshed, or the newest waiting row was loaded, within `syncing_s`."""
         ages = [age for age in (self.since_refresh_s, self.since_change_s) if age is not None]
         return any(age <= limits.syncing_s for age in ages)
 
     @property
     def is_behind(self) -> bool:
-        """Whether the published copy lacks something that was asked for."""
+        """Whether the published copy lacks something that was requested."""
         return self.published_through is not None
 
 
 def judge(facts: Facts, store_error: MillraceError | None, limits: StatusConfig) -> tuple[Health, tuple[Reason, ...]]:
-    """Return the worst that holds, and every reason for it or for less, worst first."""
+    """Return the most severe state that matches, and the reasons for all that match, most severe first."""
     levels: dict[Health, list[Reason]] = {
         "error": [*_unreadable(store_error), *_errors(facts, limits)],
         "stale": list(_stales(facts, limits)),
@@ -250,7 +251,7 @@ def _events(facts: Facts) -> str:
 
 
 def age(seconds: float) -> str:
-    """Say seconds as a person would: 7 s, 12 min, 5 h, 3 days."""
+    """Return seconds as readable text: 7 s, 12 min, 5 h, 3 days."""
     for limit, unit_s, name in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / unit_s:.0f} {name}"

@@ -1,4 +1,4 @@
-"""The state of everything, as a program and a person are told it."""
+"""The status as data, for programs and for people."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from millrace.status.store import BuildState, Coverage, Events, MartState, Store
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something to look at: a code for programs, the fact, and what to do about it here."""
+    """A finding: a code for programs, the fact, and the remedy for the place."""
 
     code: Code
     text: str
@@ -29,7 +29,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """One run: complete, failed, unfinished or damaged; `reason` says why, as far as it is known."""
+    """One run: complete, failed, unfinished or damaged; `reason` is why, if known."""
 
     run_id: str
     status: str
@@ -38,7 +38,7 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """The collector, and when it (or a build) refreshed the usage marts last."""
+    """The collector, and when it (or a build) last refreshed the usage marts."""
 
     running: bool | Literal["unknown"]
     pid: int | None
@@ -48,7 +48,7 @@ class Watcher:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """One table: when what was loaded last was extracted; `is_silent` when a run should have brought more since."""
+    """One table: when its newest rows were extracted; `is_silent` when a run should have extracted more since."""
 
     table: str
     last_extracted_at: datetime | None
@@ -59,14 +59,14 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole state. `runs` are oldest first, `builds` newest first.
+    """The whole status. `runs` are oldest first, `builds` newest first.
 
     `lag_events` are usage events that were loaded or changed and are not yet in every usage mart, `lag_rows` the rows
-    of the other tables that came after the last good build, `lag_seconds` how long the oldest of both has been waiting:
-    0 when nothing waits. They are None where they cannot be known: no store could be read, or only a published copy
-    that is older than what was asked for. `store_error` says why no store could be read.
+    of the other tables that were loaded after the last good build. `lag_seconds` is how long the oldest of both has
+    been waiting: 0 when nothing waits. They are None when unknown: no store could be read, or only a published copy
+    that is older than what was requested. `store_error` is the reason why no store could be read.
 
-    `checks` are the reasons, in their order, and after them what is no matter of health; `reasons` are the same
+    `checks` are the reasons, in their order, and then findings that do not affect health; `reasons` are the same
     reasons as text, each with its remedy.
     """
 
@@ -98,7 +98,7 @@ class Status:
 
     @property
     def needs_somebody(self) -> bool:
-        """Whether a person has something to do, also where health is good: see the quarantine, or end a run."""
+        """Whether a person has to act, even if health is good: review the quarantine, end a run, or build."""
         has_ended = not self.runs or self.runs[-1].status == "complete"
         waits = bool(self.lag_events or self.lag_rows)
         return self.health in ("stale", "error", "empty") or self.in_quarantine > 0 or not has_ended or waits
@@ -108,7 +108,7 @@ class Status:
         return next((check for check in self.checks if check.code == code), None)
 
     def to_json(self) -> str:
-        """Give it as the API does; instants are UTC, with a Z."""
+        """Return the JSON of the API; instants are UTC, with a Z."""
         return json.dumps(asdict(self), indent=1, default=_instant)
 
 

@@ -1,8 +1,8 @@
 # ruff: noqa: S608 - the names are this project's own
-"""What a store says of how things are: loads, builds, marts, events. The same plain SQL on DuckDB and on Snowflake.
+"""The status of a store: loads, builds, marts, events. The SQL is the same on DuckDB and on Snowflake.
 
-Nothing but META and the marts is read, so that a reader of PUBLISHED can be asked as well: how many events wait is
-counted by the ledger, not by the raw rows. A table that is not there counts as empty.
+Only META and the marts are read, so that a reader of PUBLISHED suffices. Waiting events are therefore counted from the
+ledger, not from the raw rows. A missing table counts as empty.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 StoreKind = Literal["warehouse", "published"]
 
 USAGE_MARTS = ("usage_events", "usage_daily", "usage_session", "usage_project", "usage_provider_day", "usage_model_day")
-"""Those that follow the events by themselves, each with a watermark."""
+"""The incremental marts, which are refreshed as events arrive, each with a watermark."""
 _OF_USAGE_TOO = ("ai_spend_by_repo_week", "cost_per_merged_pr", "project_repositories", "user_developers")
 _OF_DELIVERY = ("velocity", "developer_velocity", "review_costs", "quality", "ai_impact", "merged_pull_requests")
 MARTS = (*_OF_DELIVERY, *USAGE_MARTS, *_OF_USAGE_TOO)
@@ -33,7 +33,7 @@ _TOLD = {
 }
 _NEWEST = {
     "newest_event": ("max(_load_seq)", "usage_events", "1 = 1")
-}  # no part of the GROUP BY: a twentieth of its time
+}  # not in the GROUP BY: it takes a twentieth of the time
 
 _TABLES = """
     SELECT lower(table_schema) AS place, lower(table_name) AS name FROM information_schema.tables
@@ -43,7 +43,7 @@ _BUILDS = """
     WHERE {which} ORDER BY number DESC LIMIT 3"""
 _GOOD = "number = (SELECT max(number) FROM meta.builds WHERE result = 'good')"
 _WATERMARKS = "SELECT mart_name, load_seq, refreshed_at FROM meta.mart_watermarks"
-# Of each table: what was loaded, and what of it came after the load sequence through which the marts have it.
+# For each table: what was loaded, and how much of it is after the load sequence that the marts have.
 _LOADS = """
     SELECT table_name, max(load_seq) AS newest, sum(rows_inserted) AS row_count, max(extracted_at) AS extracted_at,
         max(CASE WHEN run_id IS NULL THEN 0 ELSE 1 END) AS is_extracted,
@@ -65,18 +65,18 @@ _EVENTS = """
 
 
 class Store(Protocol):
-    """What the status reads: the working warehouse, or what is published of it."""
+    """The store that the status reads: the working warehouse, or its published marts."""
 
     @property
     def kind(self) -> StoreKind:
-        """Which of both it is; of the working one the newest load is known."""
+        """Which of the two it is; only the working warehouse has the newest load."""
 
     @property
     def marts(self) -> str:
         """The schema of the marts: a name to put before the dot."""
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
-        """Give the rows of a query as dicts, with names in small letters; MillraceError when it fails."""
+        """Return the rows of a query as dicts, with names in lower case; MillraceError when it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class BuildState:
 
 @dataclass(frozen=True, slots=True)
 class MartState:
-    """One mart: through which load sequence it has all changes, and whether none came after; None is unknown."""
+    """One mart: the load sequence through which it has all changes, and whether it is up to date; None is unknown."""
 
     name: str
     watermark: int | None
@@ -104,7 +104,7 @@ class MartState:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What was loaded of one table, and how many rows of it wait for the marts, since when and until when."""
+    """The loads of one table, and how many of its rows wait for the marts, since when and until when."""
 
     row_count: int = 0
     newest: int = 0
@@ -118,7 +118,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """How many usage events the marts hold. A blank provider is `unknown`; prompts have the cost source `prompt`."""
+    """The number of usage events in the marts. A blank provider is `unknown`; prompts have the cost source `prompt`."""
 
     total: int
     newest_load_seq: int
@@ -128,7 +128,7 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """A key of the rate card without a price; `context` is its `context_over_tokens`, None where it is not known."""
+    """A key of the rate card without a price; `context` is its `context_over_tokens`, None where it is unknown."""
 
     agent: str
     provider: str | None
@@ -141,7 +141,7 @@ class Unpriced:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What the marts know of projects and repositories; those with pull requests have a merged one."""
+    """Counts of projects and repositories; repositories with pull requests have a merged one."""
 
     projects: int
     projects_with_mart: int
@@ -153,7 +153,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """All that a store says. `good` is the last good build, `builds` are the last ones, newest first."""
+    """The status of a store. `good` is the last good build, `builds` are the last ones, newest first."""
 
     kind: StoreKind
     builds: tuple[BuildState, ...]
@@ -166,7 +166,7 @@ class Standing:
 
     @property
     def newest_load_seq(self) -> int:
-        """The newest load of any table, of things set aside as well."""
+        """The newest load of any table, including loads that ended in quarantine."""
         return max((loaded.newest for loaded in self.loads.values()), default=0)
 
     def ahead(self, now: datetime) -> tuple[tuple[str, float], ...]:
@@ -176,23 +176,23 @@ class Standing:
 
     @property
     def usage(self) -> Loaded:
-        """What was loaded of usage."""
+        """The loads of usage events."""
         return self.loads.get(_USAGE, Loaded())
 
     @property
     def others(self) -> list[Loaded]:
-        """What was loaded of everything else."""
+        """The loads of all other tables."""
         return [loaded for table, loaded in self.loads.items() if table != _USAGE]
 
 
 def look(store: Store) -> Standing:
-    """Ask the store for everything; MillraceError when it cannot answer."""
+    """Return the status of a store; MillraceError when it cannot be read."""
     marts = store.marts.lower()
     there = {(row["place"], row["name"]) for row in store.query(_TABLES.format(marts=marts))}
     has = {name for place, name in there if place == marts}
     builds, good, as_of = _builds(store) if ("meta", "builds") in there else ((), None, None)
     noted = store.query(_WATERMARKS) if ("meta", "mart_watermarks") in there else []
-    prefix = "published." if marts == "published" else ""  # how Snowflake notes what it copied
+    prefix = "published." if marts == "published" else ""  # Snowflake's prefix for the marts that it copied
     watermarks = {row["mart_name"].removeprefix(prefix): row for row in noted if row["mart_name"].startswith(prefix)}
     through = min(watermarks[mart]["load_seq"] if mart in watermarks else -1 for mart in USAGE_MARTS)
     built_through = good.built_through if good else 0
@@ -215,20 +215,20 @@ def look(store: Store) -> Standing:
 
 
 class StoreLedger:
-    """The ledger of a store that is only read; without a store it is empty."""
+    """The ledger of a read-only store; without a store it is empty."""
 
     def __init__(self, store: Store | None) -> None:
         self._store = store
 
     def find(self, version: ObjectVersion) -> LedgerEntry | None:
-        """Return what became of one object; None while it is not in the ledger."""
+        """Return the ledger entry of one object; None while it has none."""
         asked = f"{_LEDGER} WHERE bucket = ? AND name = ? AND generation = ?"
         values = (version.bucket, version.name, version.generation)
         found = self._store.query(asked, values) if self._store else []
         return _entry(found[0]) if found else None
 
     def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
-        """Return what became of many objects; those that are not in the ledger are left out."""
+        """Return the ledger entries of many objects; objects without one are left out."""
         return {version: entry for version in versions if (entry := self.find(version)) is not None}
 
     def loads_of(self, run_id: str) -> list[LedgerEntry]:
@@ -237,7 +237,7 @@ class StoreLedger:
         return [_entry(row) for row in self._store.query(asked, (run_id,))] if self._store else []
 
     def entries(self) -> list[LedgerEntry]:
-        """Return all of it, in the order of `load_seq`."""
+        """Return all entries, in the order of `load_seq`."""
         return [_entry(row) for row in self._store.query(f"{_LEDGER} ORDER BY load_seq")] if self._store else []
 
 
@@ -283,7 +283,7 @@ def _loaded(row: Row) -> Loaded:
 
 
 def _counts(store: Store, has: set[str]) -> dict[str, int]:
-    """Give the rows of each mart that is there by its name, and the things that marts tell of; all by one statement."""
+    """Return the row count of each existing mart and the figures of `_TOLD` and `_NEWEST`, in one statement."""
     counts = {mart: ("count(*)", mart, "1 = 1") for mart in MARTS if mart in has}
     counts |= {name: told for name, told in (_TOLD | _NEWEST).items() if told[1] in has}
     each = [
@@ -297,7 +297,7 @@ def _counts(store: Store, has: set[str]) -> dict[str, int]:
 def _mart(
     name: str, watermark: Row | None, good: BuildState | None, loads: dict[str, Loaded], rows: int | None
 ) -> MartState:
-    """Say how far a mart is: a usage mart by its watermark, another one by the last good build."""
+    """Return the state of a mart: of a usage mart by its watermark, of any other by the last good build."""
     if name in USAGE_MARTS:
         through = None if watermark is None else int(watermark["load_seq"])
         refreshed_at = None if watermark is None else _utc(watermark["refreshed_at"])
@@ -346,7 +346,7 @@ def _unpriced(store: Store) -> tuple[Unpriced, ...]:
 
 
 def _utc(value: datetime | None) -> datetime | None:
-    """Give an instant with its zone: the warehouses keep UTC, without saying so."""
+    """Return an instant with its zone: the warehouses store UTC without a zone."""
     return None if value is None else _zoned(value)
 
 

@@ -1,4 +1,4 @@
-"""The status as a person reads it on a terminal."""
+"""The status as text for a terminal."""
 
 from collections.abc import Iterator
 from datetime import datetime

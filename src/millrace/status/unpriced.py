@@ -1,8 +1,8 @@
 # ruff: noqa: S608 - the names are this project's own
-"""The responses of unknown cost, by the whole key under which the rate card lacks a price.
+"""The responses of unknown cost, by the full key for which the rate card lacks a price.
 
-The key is what the mart usage_events joins prices by: provider (else the agent), model, speed (else standard), and
-`context_over_tokens` of the price that matched. Where none matched it is 0: a price for prompts of any length.
+The mart usage_events joins prices by this key: provider (else the agent), model, speed (else standard), and
+`context_over_tokens` of the price that matched. If none matched, it is 0: a price for prompts of any length.
 """
 
 from collections.abc import Container
@@ -12,7 +12,7 @@ CONTEXT = "context_over_tokens"
 
 
 def columns_of(marts: str) -> str:
-    """Return the query for the columns of usage_events, in small letters, in a schema of marts."""
+    """Return the query for the columns of usage_events, in lower case, in a schema of marts."""
     return f"""
     SELECT lower(column_name) AS name FROM information_schema.columns
     WHERE table_catalog = current_database() AND lower(table_schema) = '{marts.lower()}'
@@ -20,7 +20,7 @@ def columns_of(marts: str) -> str:
 
 
 def query(events: str, columns: Container[str], most: int) -> str:
-    """Return the query over `events`, which have `columns`: the keys with the most tokens first, at most so many.
+    """Return the query over `events`, which have `columns`: the keys with the most tokens first, at most `most`.
 
     `context` is NULL where the events are of marts that do not have it yet.
     """
@@ -37,6 +37,6 @@ def query(events: str, columns: Container[str], most: int) -> str:
 
 
 def name(agent: str, provider: str | None, model: str | None, speed: str, context: int | None) -> str:
-    """Return the key as a person reads it."""
+    """Return the key as readable text."""
     over = f", prompts of more than {context:,} tokens" if context else ""
     return f"{agent} {provider or 'no provider'} {model or 'no model'}, speed {speed}{over}"

@@ -1,4 +1,4 @@
-"""What to look at before usage is trusted: what has no price, what has no owner, what could not be read."""
+"""Checks before usage is trusted: unpriced models, unmapped projects and users, unreadable lines."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -37,13 +37,13 @@ class Unpriced:
 
     @property
     def name(self) -> str:
-        """The key as a person reads it."""
+        """The key as readable text."""
         return unpriced.name(self.agent, self.provider, self.model, self.speed, self.context)
 
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """A project without a repository, or a user without a developer, and what they cost, as far as it is known."""
+    """A project without a repository, or a user without a developer, with the known cost."""
 
     name: str
     cost_usd: Decimal | None
@@ -52,7 +52,7 @@ class Unmapped:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All of it. `money` is by cost_source: how many events, and their cost; `skipped` by agent and reason: lines."""
+    """All findings. `money` has events and their cost by cost_source, `skipped` has lines by agent and reason."""
 
     money: Mapping[str, tuple[int, Decimal | None]]
     unpriced: tuple[Unpriced, ...]
@@ -67,7 +67,7 @@ class Diagnosis:
         return not self.unpriced and self.unusable_rows == 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for a program."""
+        """Return the findings for JSON."""
         fields = {name: [asdict(each) for each in getattr(self, name)] for name in ("unpriced", "projects", "users")}
         money = {source: {"events": n, "cost_usd": cost} for source, (n, cost) in self.money.items()}
         skipped = {f"{agent} {reason}": n for (agent, reason), n in self.skipped.items()}
@@ -75,7 +75,7 @@ class Diagnosis:
 
 
 def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
-    """Return what the marts say; `skipped` is what this machine's collector counted."""
+    """Return the findings in the marts; `skipped` has the counts of this machine's collector."""
     columns = {name for (name,) in query(unpriced.columns_of("mart"))}
     projects = _UNMAPPED.format(name="project", matched="project_repositories", found="repo_name")
     users = _UNMAPPED.format(name="user_id", matched="user_developers", found="developer")
@@ -90,7 +90,7 @@ def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
 
 
 def lines(diagnosis: Diagnosis, place: Place) -> list[str]:
-    """Return it as a person reads it, each thing with its remedy for the place."""
+    """Return the findings as text, with their remedies for the place."""
     said = [
         f"{source:<10} {events:>10,} events  {'no money' if cost is None else f'${cost:,.2f}'}"
         for source, (events, cost) in diagnosis.money.items()

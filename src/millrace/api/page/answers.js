@@ -1,10 +1,10 @@
-// Answers of the API: JSON, or a Problem that says what is wrong and what to do next.
+// Answers of the API: JSON, or a Problem with the error and the next step.
 
 const TIMEOUT_MS = 60_000;
 const PAGE = 1000;
 const MOST_PAGES = 20;
 
-/** What came in place of an answer; `nextStep` is the server's advice. */
+/** An error in place of an answer; `nextStep` is the server's advice. */
 export class Problem extends Error {
   constructor(title, detail, nextStep, status = null) {
     super(detail ?? title);
@@ -36,7 +36,7 @@ async function problemOf(response) {
   try {
     body = await response.json();
   } catch {
-    // not JSON: the status has to do
+    // not JSON: only the status is known
   }
   const title = body.title ?? `The server answered ${response.status}`;
   return new Problem(title, body.detail ?? null, body.next_step ?? null, response.status);
@@ -58,8 +58,8 @@ export async function get(url, signal = null) {
 }
 
 /**
- * All rows at `url`, page by page, as one answer. When the marts were built anew between two pages, it begins again:
- * rows of two builds do not add up. `is_whole` is false when there are more rows than anybody should draw.
+ * All rows at `url`, page by page, as one answer. When the marts were rebuilt between two pages, it starts again:
+ * rows of two builds do not add up. `is_whole` is false when there are too many rows to draw.
  */
 export async function getAll(url, signal = null, attempts = 3) {
   const sized = and(url, `limit=${PAGE}`);
@@ -75,9 +75,9 @@ export async function getAll(url, signal = null, attempts = 3) {
   return { ...answer, rows, is_whole: !hasMore };
 }
 
-const asked = new WeakMap(); // by the signal of one refresh: what two panels ask for is asked once
+const asked = new WeakMap(); // by the signal of one refresh: panels share equal requests
 
-/** `getAll`, shared among the panels of one refresh. A failure is not kept: asking again asks again. */
+/** `getAll`, shared among the panels of one refresh. A failure is not cached: the next call sends a new request. */
 export function getShared(url, signal) {
   if (!asked.has(signal)) asked.set(signal, new Map());
   const answers = asked.get(signal);

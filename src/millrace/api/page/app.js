@@ -1,4 +1,4 @@
-// Millrace's page: what AI-assisted development does and costs, over the read API. Nothing is written, nothing is kept.
+// Millrace's page: what AI-assisted development does and costs, over the read API. It writes and stores nothing.
 
 import { deliveryPanels } from "./delivery.js";
 import { Filters } from "./filters.js";
@@ -9,7 +9,7 @@ import { trustPanels } from "./trust.js";
 
 const stackOf = (search) => (new URLSearchParams(search).get("stack") === "model" ? "model" : "provider");
 
-/** By what the cost of a day is stacked; kept in the page's address, like the filters. */
+/** The key by which the cost of a day is stacked; kept in the page's address, like the filters. */
 const stack = {
   value: stackOf(location.search),
   set(value) {
@@ -26,8 +26,8 @@ addEventListener("popstate", () => {
 });
 
 let refreshing = new AbortController();
-let latest = null; // the newest status, promised: trust is drawn from it
-let builtFrom = null; // what the marts were made of when the panels were drawn
+let latest = null; // a promise of the newest status, which the trust panels draw
+let builtFrom = null; // the state of the marts when the panels were drawn
 
 const filters = new Filters(() => refresh());
 const values = () => filters.values;
@@ -38,13 +38,13 @@ const delivery = deliveryPanels(values, learn);
 const health = new Health(hear);
 const trust = trustPanels({ load: () => latest, again: () => health.ask() }, [...spend, ...delivery]);
 
-/** Ask everything again. A quiet refresh leaves what is there until the new answer has come. */
+/** Load everything again. A quiet refresh keeps the old content until the new answer arrives. */
 async function refresh(isQuiet = false) {
   refreshing.abort();
   refreshing = new AbortController();
   const { signal } = refreshing;
   await Promise.all([...glance, ...spend, ...delivery].map((panel) => panel.refresh(signal, isQuiet)));
-  if (!signal.aborted) trust.at(-1).redraw(); // it tells where the others come from
+  if (!signal.aborted) trust.at(-1).redraw(); // it shows the sources of the other panels
 }
 
 function hear(status, problem) {

@@ -140,11 +140,11 @@ function picture(spec, width) {
 }
 
 /**
- * A chart in an element of its own, drawn anew when its width changes.
+ * A chart in an element of its own, redrawn when its width changes.
  *
  * spec: kind "bars" (stacked) or "lines"; label: what it shows, in words; keys: days or weeks; name(key): for the axis;
  * axis(value): a value on the axis; series: [{name, slot, values: [number|null], isMain?}]; isSmall?;
- * tip(index): {title, rows: [[name, text]]}, what the cursor tells.
+ * tip(index): {title, rows: [[name, text]]}, the text at the cursor.
  */
 export function chart(spec) {
   const plot = h("div", {

@@ -1,4 +1,4 @@
-// What AI-assisted development does: how fast work is merged, what goes with much or little AI, what reviewing takes.
+// What AI-assisted development does: how fast work is merged, the effect of much or little AI, the effort of reviews.
 
 import { address, getShared } from "./answers.js";
 import { chart, legend, shareBar } from "./charts.js";
@@ -101,7 +101,7 @@ function drawReviews(answer) {
   };
 }
 
-/** The panels of what it does, in their order. */
+/** The panels of delivery, in their order. */
 export function deliveryPanels(filters, learn) {
   const panel = (options) => {
     const url = () => address(options.route, "delivery", filters());

@@ -1,4 +1,4 @@
-// Elements, made without ever parsing text as markup: a name out of the data is a text node, whatever it holds.
+// Elements, made without ever parsing text as markup: a name from the data is a text node, whatever it contains.
 
 const SVG = "http://www.w3.org/2000/svg";
 

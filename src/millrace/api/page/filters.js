@@ -1,4 +1,4 @@
-// What the page is narrowed to. It lives in the address of the page, so that a view can be shared and gone back to.
+// The filters of the page. They are kept in its address, so that a view can be shared and revisited.
 
 import { h } from "./dom.js";
 
@@ -23,7 +23,7 @@ export function unparse(filters) {
   return query.toString();
 }
 
-/** Keeps form, chips and address the same, and tells `changed` of every change. */
+/** Keeps form, chips and address in sync, and calls `changed` on every change. */
 export class Filters {
   #known = Object.fromEntries(NAMES.map((key) => [key, new Set()]));
 
@@ -42,7 +42,7 @@ export class Filters {
     this.#show();
   }
 
-  /** Names that answers told of, to choose from. */
+  /** Add names found in answers to the suggestions. */
   learn(key, names) {
     const known = this.#known[key];
     const fresh = [...new Set(names)].filter((value) => value && !known.has(value)).slice(0, MOST_KNOWN - known.size);
@@ -55,7 +55,7 @@ export class Filters {
   #enter(input) {
     const value = input.value.trim();
     if (DAYS.includes(input.name)) {
-      if (input.validity.badInput || (value && value < "1970-01-01")) return; // a year half typed
+      if (input.validity.badInput || (value && value < "1970-01-01")) return; // an incomplete year
       this.#set({ ...this.values, [input.name]: value ? [value] : [] });
     } else if (value) {
       input.value = "";
@@ -83,7 +83,7 @@ export class Filters {
   #set(values) {
     if (unparse(values) === unparse(this.values)) return;
     this.values = values;
-    const query = new URLSearchParams(location.search); // what else is in the address stays
+    const query = new URLSearchParams(location.search); // other parameters of the address stay
     for (const key of [...DAYS, ...NAMES]) query.delete(key);
     for (const [key, value] of new URLSearchParams(unparse(values))) query.append(key, value);
     history.pushState(null, "", query.size ? `?${query}` : location.pathname);

@@ -35,13 +35,13 @@ export const percent = by(formats.percent);
 export const axis = (value) => (Math.abs(value) < 10 ? formats.hundredth : formats.compact).format(value);
 export const axisUsd = (value) => (Math.abs(value) < 10 && value % 1 ? formats.usd : formats.compactUsd).format(value);
 
-/** A rate 0..1; a digit after the point where a whole percent would say 0 % or 100 % of what is neither. */
+/** A rate 0..1; below 10 % with a digit after the point, so that a small rate is not shown as 0 %. */
 export function rate(value) {
   if (isUnknown(value)) return UNKNOWN;
   return value > 0 && value < 0.1 ? formats.tenthPercent.format(value) : formats.percent.format(value);
 }
 
-/** USD out of a decimal string (or a number); what is above nothing never looks like nothing. */
+/** USD from a decimal string (or a number); a positive amount is never shown as zero. */
 export function usd(value) {
   if (isUnknown(value)) return "unknown";
   const amount = Number(value);
@@ -50,7 +50,7 @@ export function usd(value) {
 
 export const hours = (value) => (isUnknown(value) ? UNKNOWN : `${formats.hours.format(value)} h`);
 
-/** How much of a cost is known: a share below 1 never rounds up to 100 %. Null when nothing could have a cost. */
+/** The share of responses with a known cost, not rounded. Null when there are no responses. */
 export function knownShare(measures) {
   const { n_cost: known, assistant_message_count: all } = measures;
   if (isUnknown(known) || isUnknown(all) || all === 0) return null;
@@ -65,12 +65,12 @@ export function cost(measures) {
   return (isPartial(measures) ? "≥ " : "") + usd(measures.cost_usd);
 }
 
-/** The words that go with a cost: how much of it is known; null when all is. */
+/** The note beside a cost: how much of it is known; null when all is. */
 export function costNote(measures) {
   if (!isPartial(measures)) return null;
   if (isUnknown(measures.cost_usd)) return `no cost known for ${whole(measures.assistant_message_count)} responses`;
   const share = knownShare(measures);
-  const digits = share > 0.99 ? 1000 : 100; // down, so that 99.96 % is not said to be all
+  const digits = share > 0.99 ? 1000 : 100; // rounded down, so that 99.96 % is not shown as 100 %
   return `cost known for ${formats.tenthPercent.format(Math.floor(share * digits) / digits)}`;
 }
 
@@ -94,7 +94,7 @@ export function seconds(value) {
   return `${formats.whole.format(value / 86400)} days`;
 }
 
-/** A name out of the data: null and blank are the unknown one. */
+/** A name from the data: null and blank are "unknown". */
 export const name = (value) => (isUnknown(value) || String(value).trim() === "" ? "unknown" : String(value));
 
 /** "1 session", "2 sessions", "unknown sessions". */

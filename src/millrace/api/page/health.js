@@ -1,4 +1,4 @@
-// The badge: whether the numbers are live, and if not, why. Asked every 15 seconds while somebody can see it.
+// The badge: whether the numbers are live, and if not, why. Requested every 15 seconds while the page is visible.
 
 import { get } from "./answers.js";
 import { h } from "./dom.js";
@@ -8,10 +8,10 @@ const EVERY_MS = 15_000;
 const SIGNS = { live: "●", syncing: "↻", stale: "▲", error: "✕", empty: "○" };
 
 const setText = (element, text) => {
-  if (element.textContent !== text) element.textContent = text; // the same again is not news to a screen reader
+  if (element.textContent !== text) element.textContent = text; // so that a screen reader does not read the same text again
 };
 
-/** Asks for the status, shows it, and tells `told(status)` of each. A failure is shown and told as a Problem. */
+/** Requests the status, shows it, and calls `told(status, problem)`. A failure is shown and passed as `problem`. */
 export class Health {
   #timer = null;
 
@@ -22,7 +22,7 @@ export class Health {
     document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(this.#timer) : this.ask()));
   }
 
-  /** Ask now, and again in a while. */
+  /** Request the status now, and again every 15 seconds. */
   async ask() {
     clearTimeout(this.#timer);
     try {

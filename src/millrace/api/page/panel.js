@@ -1,13 +1,13 @@
-// A panel: a heading, what it is made of, and one of four states (loading, an answer, nothing, a problem) of its own.
+// A panel: a heading, its origin, and one of four states (loading, an answer, nothing, a problem) of its own.
 
 import { asCsv } from "./answers.js";
 import { h } from "./dom.js";
 import { range, whole } from "./format.js";
 
 const NOTHING = "Nothing in this range; choose other dates, or reset the filters.";
-const seen = new Map(); // the table of which panel is open, also after it is drawn anew
+const seen = new Map(); // by panel: whether its table is open, also after a redraw
 
-/** Says where numbers come from: "marts" or "events", and over which days. */
+/** The origin of the numbers: "marts" or "events", and the range of days. */
 function origin(answer) {
   if (!answer.source) return [];
   const why = answer.source === "events" ? "counted from the single events, because a filter is finer than the mart" : "read from the mart";
@@ -15,7 +15,7 @@ function origin(answer) {
   return [h("span", {}, span), h("span", { class: "source", title: why }, `from ${answer.source}`, h("span", { class: "hidden" }, `, ${why}`))];
 }
 
-/** Remembers focus and scrolling within an element, and gives what puts them back into what is there then. */
+/** Saves focus and scrolling within an element, and returns a function that restores them in its new content. */
 function whereabouts(element) {
   const stops = () => [...element.querySelectorAll("[tabindex], summary, button")];
   const focused = stops().indexOf(document.activeElement);
@@ -26,11 +26,11 @@ function whereabouts(element) {
   };
 }
 
-/** A place for one panel. `load(signal)` gives answers, `draw(answer)` gives {content, table?, note?} or null for nothing. */
+/** A place for one panel. `load(signal)` returns answers, `draw(answer)` returns {content, table?, note?} or null for nothing. */
 export class Panel {
   /**
    * options: id, title, lead (one sentence), isWide, controls (elements), url() of the CSV or null,
-   * nothing (the words of the empty state, or what makes them of the answer), load(signal) -> answer, draw(answer), again() after a failure.
+   * nothing (the text of the empty state, or a function of the answer that returns it), load(signal) -> answer, draw(answer), again() after a failure.
    */
   constructor(options) {
     this.options = options;
@@ -50,7 +50,7 @@ export class Panel {
     this.#loading();
   }
 
-  /** Ask and draw. What is there stays while a quiet refresh is under way. */
+  /** Load and draw. The old content stays during a quiet refresh. */
   async refresh(signal, isQuiet = false) {
     this.signal = signal;
     if (this.csv) this.csv.href = asCsv(this.options.url());

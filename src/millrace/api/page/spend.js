@@ -13,7 +13,7 @@ const MOST_BARS = 120; // days; a longer range is drawn in weeks
 
 const NO_USAGE = "Nothing in this range; no usage was collected for it. Choose other dates, or reset the filters.";
 
-/** What the names of a stack are: those that cost most, and one "other" for the rest. */
+/** The names of a stack: those with the highest cost, and one "other" for the rest. */
 function stackNames(rows, nameOf) {
   const totals = new Map();
   for (const row of rows) totals.set(nameOf(row), (totals.get(nameOf(row)) ?? 0) + Number(row.cost_usd ?? 0));
@@ -141,7 +141,7 @@ function drawPerPr(answer) {
   };
 }
 
-/** The panels of what it costs, in their order. `filters()` gives those of the page. */
+/** The panels of cost, in their order. `filters()` returns those of the page. */
 export function spendPanels(filters, learn, stack) {
   const usage = (route) => () => address(route, "usage", filters());
   const panel = (options) => new Panel({ ...options, load: (signal) => getShared(options.url(), signal) });

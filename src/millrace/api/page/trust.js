@@ -1,4 +1,4 @@
-// Whether the numbers can be trusted: what waits, what was built from what, and what nobody knows.
+// Whether the numbers can be trusted: what waits, what was built from what, and what is unknown.
 
 import { h, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
@@ -33,7 +33,7 @@ function drawFreshness(status) {
   ]) };
 }
 
-/** What the status says to do about a code, for the place where it is served; empty when it says nothing. */
+/** The remedy for a code in the status, for the place where it is served; empty when there is none. */
 const remedyOf = ({ checks }, code) => checks?.find((check) => check.code === code)?.remedy ?? "";
 
 const priceKey = ({ agent, provider, speed, context }) =>
@@ -109,7 +109,7 @@ function drawPanelSources(panels) {
   ], rows);
 }
 
-/** The panels of trust. `status.load()` promises the newest status, `status.again()` asks again; `panels` are those whose origin is told. */
+/** The panels of trust. `status.load()` returns a promise of the newest status, `status.again()` requests it; `panels` are those whose origin is shown. */
 export function trustPanels(status, panels) {
   const wide = (label, draw) => (answer) => {
     const drawn = draw(answer);

@@ -20,12 +20,12 @@ export function quotient(rows, numerator, denominator) {
   return top === null || !bottom ? null : top / bottom;
 }
 
-/** The mean of a metric over all rows, of how many it is made, e.g. of "cycle_time_hours". */
+/** The mean of a metric over all rows, e.g. of "cycle_time_hours", and the number of its values. */
 export function mean(rows, metric) {
   return { value: quotient(rows, `sum_${metric}`, `n_${metric}`), n: sum(rows, `n_${metric}`) };
 }
 
-/** Cost by merged pull request over the rows of which the cost is known: where nobody collected, cost is not nothing. */
+/** Cost per merged pull request, over the rows with a known cost: where nothing was collected, cost is not zero. */
 export function costPerMergedPr(rows) {
   return quotient(rows.filter((row) => row.cost_usd !== null && row.cost_usd !== undefined), "cost_usd", "merged_prs");
 }
@@ -53,7 +53,7 @@ export function grouped(rows, keys, keyOf) {
   return keys.map((key) => ({ key, rows: groups.get(key) }));
 }
 
-/** The weeks of an answer, oldest first, without holes: a week in which nothing was merged is there, and empty. */
+/** The weeks of an answer, oldest first, without gaps: a week in which nothing was merged is included, and empty. */
 export function weeksOf(answer) {
   const found = answer.rows.map((row) => row.week).sort();
   if (found.length === 0) return [];
