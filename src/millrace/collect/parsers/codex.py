@@ -179,7 +179,7 @@ def _root_id(state: LogState) -> str | None:
 
 
 def _read_counters(usage: Record) -> Counts:
-    """Return the counters in the order of `_COUNTERS`; 0 for a missing one, so that it adds nothing to a difference."""
+    """Return the counters in the order of `_COUNTERS`; one that is never logged is 0, which adds nothing."""
     return tuple(read_count(usage, name) or 0 for name in _COUNTERS)
 
 
