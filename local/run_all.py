@@ -1,4 +1,4 @@
-"""The laptop's door to `millrace`: `run` is the default verb, and everything is kept in this checkout's `data`.
+"""Run `millrace` from a checkout: `run` is the default verb, and all data is kept in this checkout's `data`.
 
 Exit codes: 0 everything reconciled and every dbt test passed · 1 something needs attention · 2 usage or settings ·
 3 the source or the machine failed: run it again · 130 interrupted.
@@ -62,10 +62,10 @@ def _tree() -> click.Group:
 
 
 def _ordered(arguments: Sequence[str], tree: click.Group) -> list[str]:
-    """Return the arguments with the verb first, as click wants them.
+    """Return the arguments with the verb first, as click requires.
 
-    Until version 0.2 every verb took every option, in any order: an option that a verb has no use for is left out,
-    with a line that says so.
+    Until version 0.2 every verb took every option, in any order: an option that a verb does not have is left out, and
+    reported in a line.
     """
     takes_value = {
         name: not (option.is_flag or option.count)
@@ -116,7 +116,7 @@ def _command(command: click.Command, path: list[str]) -> click.Command:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks for, and return the exit code."""
+    """Run the command line, and return the exit code."""
     tree = _tree()
     return cli.main(_ordered(sys.argv[1:] if arguments is None else arguments, tree), tree, "local/run_all.py")
 

@@ -1,1 +1,1 @@
-"""Stand-ins for Google Cloud on this machine, which the real client libraries talk to over real sockets."""
+"""Emulators of Google Cloud on this machine, which the real client libraries reach over real sockets."""

@@ -1,13 +1,13 @@
-"""A stand-in for Pub/Sub where its emulator is not installed: the same gRPC interface, pushes over HTTP.
+"""An emulator of Pub/Sub where Google's own is not installed: the same gRPC interface, pushes over HTTP.
 
 Topics, push subscriptions with attribute filters of the form `attributes.name = "value"`, delivery at least once,
-redelivery with backoff to whoever does not answer 2xx, and dead letters after many attempts (kept in a list here).
+redelivery with backoff after any answer but 2xx, and dead letters after many attempts (kept in a list here).
 On demand it does on purpose what the service does by chance: `fault_share` of the pushes are answered 500, half of
-them before the function hears of it and half after it has done its work; with `deliver_twice`, each message comes
-once more, under a message id of its own, as a bucket's notification may.
+them before the function receives them and half after it has done its work; with `deliver_twice`, each message is
+delivered once more, under a message id of its own, as a bucket's notification may be.
 
-Not like the service: nothing outlives the process, pulls are not served, tokens are not attached to pushes, and what
-a subscription says of deadlines and retention is ignored.
+Unlike the service: nothing outlives the process, pulls are not served, tokens are not attached to pushes, and a
+subscription's deadlines and retention are ignored.
 """
 
 import base64
@@ -79,7 +79,7 @@ class Broker:
         return subscription
 
     def publish(self, request: PublishRequest, context: grpc.ServicerContext) -> PublishResponse:
-        """Answer Publish: every subscription of the topic is owed the messages from now on."""
+        """Answer Publish: queue the messages for every subscription of the topic."""
         if request.topic not in self.topics:
             context.abort(grpc.StatusCode.NOT_FOUND, "Topic not found")
         ids = []
@@ -93,7 +93,7 @@ class Broker:
         return PublishResponse(message_ids=ids)
 
     def stop(self) -> None:
-        """Deliver nothing any more."""
+        """Stop all deliveries."""
         self._stopped.set()
         self._pushers.shutdown(wait=True, cancel_futures=True)
 
@@ -150,7 +150,7 @@ def _post(url: str, body: bytes) -> tuple[int, str]:
 
 @contextmanager
 def serving(broker: Broker) -> Iterator[str]:
-    """Serve the broker; gives the address for PUBSUB_EMULATOR_HOST."""
+    """Serve the broker; yield the address for PUBSUB_EMULATOR_HOST."""
     methods: dict[str, dict[str, tuple[Any, Any, Any]]] = {
         "Publisher": {
             "CreateTopic": (broker.create_topic, Topic, Topic),

@@ -1,6 +1,6 @@
-"""A stand-in for Cloud Run's jobs: notes who asked for an execution, and lists those that have not begun.
+"""An emulator of Cloud Run's jobs: records the requests for executions, and lists the executions.
 
-Not like the service: nothing is executed, so an execution begins only when somebody says so with `begin`.
+Unlike the service: nothing is executed, so an execution begins only by a call of `begin`.
 """
 
 import json
@@ -21,12 +21,12 @@ class Jobs:
         self._begun = 0
 
     def begin(self) -> None:
-        """Let every execution begin that was started until now."""
+        """Begin every execution that was started until now."""
         self._begun = len(self.requests)
 
     @property
     def asked_by(self) -> list[str]:
-        """Who asked, by the overrides."""
+        """The requesters of the executions, from the overrides."""
         return [
             variable["value"]
             for request in self.requests
@@ -49,7 +49,7 @@ class Jobs:
         return 200, {"name": f"{job.partition('/jobs/')[0]}/operations/{len(self.requests)}", "done": False}
 
     def wait_for(self, run_id: str, timeout_s: float) -> bool:
-        """Wait until a run has asked for its build; False when it does not in this time."""
+        """Wait until a run has requested its build; return False when it does not in this time."""
         until = time.monotonic() + timeout_s
         while run_id not in self.asked_by:
             if time.monotonic() > until:
@@ -60,7 +60,7 @@ class Jobs:
 
 @contextmanager
 def serving(jobs: Jobs) -> Iterator[str]:
-    """Serve the jobs; gives `host:port`."""
+    """Serve the jobs; yield `host:port`."""
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
@@ -76,7 +76,7 @@ def serving(jobs: Jobs) -> Iterator[str]:
         do_GET = do_POST = _answer  # noqa: N815 the base class names them
 
         def log_message(self, format: str, *arguments: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, name="jobs", daemon=True).start()

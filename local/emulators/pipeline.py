@@ -1,8 +1,8 @@
-"""The pipeline as it is deployed, but for the cloud: every function a process, wired by URLs over real sockets.
+"""The pipeline as deployed, but without the cloud: every function a process, wired by URLs over real sockets.
 
 The storage emulator announces each object to the topic of object events; topics push to the functions; the load
-function starts the job by Cloud Run's interface, where a stand-in waits for it. The warehouse is DuckDB, which one
-process may write: the load function while the run goes on, this one (as the job) afterwards.
+function starts the job by Cloud Run's interface, where an emulator records the request. The warehouse is DuckDB, which
+only one process may write: the load function during the run, this one (as the job) afterwards.
 """
 
 import json
@@ -41,7 +41,7 @@ from millrace.tables import EXTRACTED
 _NAME = "emulated"
 _JOB = f"projects/{_NAME}/locations/here/jobs/dbt-runner"
 _START_S = 600.0
-_SILENCE_S = 600.0  # what is not delivered for so long never is
+_SILENCE_S = 600.0  # a run fails after so long without a new object
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,11 @@ class Emulated:
     functions: ExitStack
 
     def stop_functions(self) -> None:
-        """End the functions' processes: what they have begun they finish. Lake and topics stay."""
+        """Stop the functions' processes, which finish what they have begun. Lake and topics stay."""
         self.functions.close()
 
     def start_run(self, body: bytes) -> str:
-        """Start a run as the scheduler does; gives its run_id."""
+        """Start a run as the scheduler does; return its run_id."""
         headers = {
             "X-CloudScheduler-ScheduleTime": datetime.now(UTC).isoformat(),
             "Content-Type": "application/json",
@@ -72,7 +72,7 @@ class Emulated:
             raise ConfigError(f"the run could not be started: {error.read().decode(errors='replace')}") from error
 
     def wait_for(self, run_id: str) -> list[str]:
-        """Wait until the run has asked for its build; gives what the broker gave up on."""
+        """Wait until the run has requested its build; return the messages that the broker gave up on."""
         objects, changed_at = 0, time.monotonic()
         while not self.jobs.wait_for(run_id, 1.0) and not self._given_up():
             now = sum(1 for _ in self.lake.list(""))
@@ -92,7 +92,7 @@ def emulated(
 ) -> Iterator[Emulated]:
     """Start everything, put the addresses into the settings, and stop it at the end.
 
-    Without a broker Google's emulator delivers the messages, where it is installed, else a broker of ours.
+    Without `broker`, Google's emulator delivers the messages where it is installed, else a new `Broker`.
     """
     settings |= {
         "GOOGLE_CLOUD_PROJECT": _NAME,
@@ -126,7 +126,7 @@ def emulated(
 
 
 def _subscriptions(urls: Mapping[str, str]) -> Iterator[pubsub.Pushed]:
-    """Give what Terraform gives: the requests of each table, its parent's completions, and the bucket's events."""
+    """Yield Terraform's subscriptions: the requests of each table, its parent's completions, and bucket events."""
     yield pubsub.Pushed("load", OBJECT_EVENTS, urls["load"])
     for name, table in EXTRACTED.items():
         yield pubsub.Pushed(f"extract-{name}", EXTRACT_REQUESTS, urls[name], name)
@@ -136,7 +136,7 @@ def _subscriptions(urls: Mapping[str, str]) -> Iterator[pubsub.Pushed]:
 
 @contextmanager
 def _served(folder: str, target: str, signature: str, settings: Mapping[str, str]) -> Iterator[str]:
-    """Serve a function by functions-framework, as its own process; gives its address."""
+    """Serve a function by functions-framework, as its own process; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -178,7 +178,7 @@ class Emulators:
     def load(
         self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
     ) -> None:
-        """Extract and load what the options ask for; the outcome is in `report`."""
+        """Extract and load what the options request; write the outcome to `report`."""
         if options.drops:
             raise ConfigError("--drops with --emulators: files are dropped into the folder of a plain run")
         started = time.monotonic()
@@ -191,7 +191,7 @@ class Emulators:
         in_process.probe_source()
         bus = wiring.bus_at(settings["MILLRACE_BUS"])
         sweep.sweep(running.lake, bus, warehouse, datetime.now(UTC), Patience(quiet=timedelta(0)))
-        warehouse.close()  # while the functions run, it is the load function's
+        warehouse.close()  # while the functions run, only the load function may write it
         report.run_id = running.start_run(_order(options))
         watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")
         report.problems += running.wait_for(report.run_id)

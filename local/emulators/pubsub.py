@@ -1,7 +1,7 @@
 """Google's own Pub/Sub emulator, where the Google Cloud CLI and Java are installed; and topics with push subscriptions.
 
-Not like the service: filters are accepted and not applied, one failed push delivers its acknowledged neighbours again,
-and dead letters of push subscriptions do not work (the loop that pushes dies), so none are asked for here.
+Unlike the service: filters are accepted and not applied, one failed push delivers its acknowledged neighbours again,
+and dead letters of push subscriptions do not work (the loop that pushes dies), so none are configured here.
 """
 
 import os
@@ -34,9 +34,9 @@ class Pushed:
 
 
 def find_emulator() -> Path | None:
-    """Give the emulator's archive: of MILLRACE_PUBSUB_EMULATOR, or of the Google Cloud CLI; None without it or Java.
+    """Return the emulator's archive: from MILLRACE_PUBSUB_EMULATOR or the Google Cloud CLI; None without it or Java.
 
-    `MILLRACE_PUBSUB_EMULATOR=none` is to do without.
+    `MILLRACE_PUBSUB_EMULATOR=none` disables it.
     """
     named = os.environ.get("MILLRACE_PUBSUB_EMULATOR")
     if named == "none" or not shutil.which("java"):
@@ -59,7 +59,7 @@ def find_emulator() -> Path | None:
 
 @contextmanager
 def emulator(archive: Path, patience_s: float = 60) -> Iterator[str]:
-    """Run the emulator; gives the address for PUBSUB_EMULATOR_HOST."""
+    """Run the emulator; yield the address for PUBSUB_EMULATOR_HOST."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,13 +1,13 @@
-"""A stand-in for Snowflake: fakesnow, which runs its SQL on DuckDB, behind the interface that its connector speaks.
+"""An emulator of Snowflake: fakesnow, which runs its SQL on DuckDB, behind the interface of Snowflake's connector.
 
 Added here: MERGE within a transaction, temporary tables by a qualified name, a sequence in its schema, instants that
-are NULL, sums of decimals, the end of a transaction with its session and by a statement that makes, alters or drops
-something, and errors of SQL where fakesnow answers 500, which the connector would repeat for minutes.
+are NULL, sums of decimals, the end of a transaction with its session and by a statement that creates, alters or drops
+something, and errors of SQL where fakesnow answers 500, which the connector would retry for minutes.
 
-SUBSTITUTES says what runs otherwise than there, so nothing here shows it. Nor that a transaction that meets another's
-change waits (it fails at once here), that each of its statements sees what was committed before that (here all see what
-was before the first), that VARCHAR(n) cuts, and what a stage's rights are; no warehouse, role, pipe, integration or
-grant exists. `7/2` is a double, and a date cut to the week a timestamp: the models cast both.
+SUBSTITUTES lists what runs differently here than in Snowflake. Further differences: a transaction that meets another's
+change fails at once, and does not wait; all statements of a transaction read what was committed before the first, not
+before each; VARCHAR(n) does not cut; a stage has no rights; no warehouse, role, pipe, integration or grant exists.
+`7/2` is a double, and a date cut to the week a timestamp: the models cast both.
 """
 
 import re
@@ -44,7 +44,7 @@ SUBSTITUTES = {
     "ALTER SESSION": "nothing but for TIMEZONE; a week begins on Monday, whatever WEEK_START",
     "SHOW … FUNCTIONS": "an empty list",
 }
-"""What is not run here as Snowflake would: the statement, and what is done instead."""
+"""Statements that do not run here as in Snowflake, and what is done instead."""
 
 _START_S = 300.0
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
@@ -63,13 +63,13 @@ _DONE = {"INSERT": "number of rows inserted", "UPDATE": "number of rows updated"
 
 @cache
 def private_key() -> str:
-    """Give a key that the stand-in accepts, as it does any."""
+    """Return a private key; the emulator accepts any."""
     made = "openssl genrsa 2048 2>/dev/null | openssl pkcs8 -topk8 -nocrypt"
     return subprocess.run(made, shell=True, check=True, capture_output=True, text=True).stdout  # noqa: S602
 
 
 def provision(address: Address, lake: str) -> None:
-    """Make what Terraform makes for the code: schemas, stages over `lake` (the address of its `raw/`), META."""
+    """Create what Terraform creates for the code: schemas, stages over `lake` (the address of its `raw/`), META."""
     with connect(address) as connection:
         for schema in objects.SCHEMAS:
             connection.cursor().execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
@@ -85,7 +85,7 @@ def provision(address: Address, lake: str) -> None:
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """Serve until the block ends; gives the query of an address that leads here (see Address.parse)."""
+    """Serve until the block ends; yield the query of an address that leads here (see Address.parse)."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
@@ -106,13 +106,13 @@ def serving() -> Iterator[str]:
 
 
 def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
-    sys.settrace(None)  # where coverage is measured this is none of it, and would take twice as long
+    sys.settrace(None)  # coverage does not need this thread, and tracing would take twice as long
     server.run(sockets=[listening])
 
 
 @cache
 def _app() -> Any:
-    """Give the server's application, with what is added here."""
+    """Return the server's application, with the additions of this module."""
     cursor: Any = FakeSnowflakeCursor
     cursor._transform = _remembered(_persistent(cursor._transform))
     cursor._transform_explode = _whole(cursor._transform_explode)
@@ -128,7 +128,7 @@ def _app() -> Any:
 
 
 def _with_master_token(respond: Any) -> Any:
-    """Give who signs in a second token, as the service does: without it the client never says that a session ends."""
+    """Add a second token to a sign-in's answer, as the service does: without it the client never ends its session."""
 
     def responded(content: Any, *arguments: Any, **named: Any) -> Any:
         data = content.get("data")
@@ -140,7 +140,7 @@ def _with_master_token(respond: Any) -> Any:
 
 
 class _Sessions(dict[str, Any]):
-    """The sessions by their tokens; with a session ends its transaction."""
+    """The sessions by their tokens; the end of a session ends its transaction."""
 
     def __delitem__(self, token: str) -> None:
         with suppress(duckdb.Error):  # there was none
@@ -149,7 +149,7 @@ class _Sessions(dict[str, Any]):
 
 
 def _parsed_once(parse: Any) -> Any:
-    """Parse each text once, and remember with what is parsed which text it was."""
+    """Parse each text once, and keep the text with the parsed statement."""
     known = lru_cache(_KNOWN)(parse)
 
     def parsed(command: str) -> Any:
@@ -161,10 +161,10 @@ def _parsed_once(parse: Any) -> Any:
 
 
 def _remembered(transform: Any) -> Any:
-    """Translate a statement once for each schema it is said in: some eighty walks over it, most of what it costs.
+    """Translate a statement once per schema: a translation takes some eighty walks over it, most of its cost.
 
-    Only statements of which the text and the schema decide all of the translation: not an IDENTIFIER that is bound, nor
-    what is made of a query.
+    Only statements whose translation depends on text and schema alone are kept: none with a bound IDENTIFIER, and no
+    table that is created from a query or as a clone.
     """
     known: dict[object, Any] = {}
 
@@ -190,7 +190,7 @@ def _remembered(transform: Any) -> Any:
 
 
 def _persistent(transform: Any) -> Any:
-    """Make temporary tables tables; find a sequence in its schema, and forget its order, which DuckDB's has anyway."""
+    """Make temporary tables permanent; find a sequence in its schema, and drop its order, which DuckDB's has anyway."""
 
     def transformed(cursor: Any, expression: Any, params: Any) -> Any:
         if isinstance(expression, exp.Create):
@@ -208,7 +208,7 @@ def _persistent(transform: Any) -> Any:
 
 
 def _with_nulls(to_struct: Any) -> Any:
-    """Keep an instant that is NULL from becoming the first of January 1970."""
+    """Keep a NULL instant from becoming the first of January 1970."""
 
     def converted(instants: Any) -> Any:
         given, whole = (
@@ -221,7 +221,7 @@ def _with_nulls(to_struct: Any) -> Any:
 
 
 def _exact(to_double: Any) -> Any:
-    """Keep a sum a decimal, for which fakesnow makes doubles of what is summed, lest it be a text."""
+    """Keep a sum a decimal: fakesnow converts the operand to a double, so that the sum is no text."""
 
     def transformed(expression: Any) -> Any:
         return expression if isinstance(expression, exp.Sum) else to_double(expression)
@@ -230,7 +230,7 @@ def _exact(to_double: Any) -> Any:
 
 
 def _whole(explode: Any) -> Any:
-    """Leave a MERGE as it is: DuckDB has the statement, and it has to be within the transaction."""
+    """Leave a MERGE as it is: DuckDB has the statement, and it must run within the transaction."""
 
     def exploded(cursor: Any, expression: Any) -> Any:
         return [expression] if isinstance(expression, exp.Merge) else explode(cursor, expression)
@@ -274,7 +274,7 @@ def _answering(execute: Any) -> Any:
             with suppress(duckdb.Error):
                 cursor._duck_conn.execute("ROLLBACK")
             raise errors.ProgrammingError(msg=str(error), errno=_CONFLICT, sqlstate="57014") from None
-        except Exception as error:  # noqa: BLE001 whatever a stand-in fails at, the client has to hear of it
+        except Exception as error:  # noqa: BLE001 the client must receive every failure of the emulator
             raise errors.ProgrammingError(
                 msg=f"{type(error).__name__}: {error}", errno=1003, sqlstate="42000"
             ) from None

@@ -1,12 +1,13 @@
-"""A stand-in for Cloud Storage: gcp-storage-emulator, and the rules of the service that it lacks and we rely on.
+"""An emulator of Cloud Storage: gcp-storage-emulator, and the rules of the service that it lacks and we rely on.
 
 Added here: `ifGenerationMatch` (412), reading by generation (404 for one that was replaced), generation headers on
 downloads, growing generations, pages, and the bucket's notification for each new version, delivered at least once.
 
-Not like the service: listings and downloads know no version but the newest (as a bucket without versioning); other
-preconditions are ignored; a checksum that does not match is answered 400 as there, but in other words; nobody is
-refused for want of rights, and nothing is ever throttled or fails. `tests/contract/test_gcs_answers.py` tries our side
-of those with recorded answers. Compressed objects are served as they are stored, also to who wants them unpacked.
+Unlike the service: listings and downloads only have the newest version (as a bucket without versioning); other
+preconditions are ignored; a checksum that does not match is answered 400 as there, but with another message; no request
+is refused for missing rights, and nothing is ever throttled or fails. `tests/contract/test_gcs_answers.py` tests our
+side of those with recorded answers. Compressed objects are served as they are stored, also to clients that want them
+unpacked.
 """
 
 import contextlib
@@ -41,7 +42,7 @@ _PATIENCE_S = 600.0
 
 
 def to_topic(bus: Bus) -> Sink:
-    """Give the sink of a bucket's notification: a message to the topic of object events."""
+    """Return the sink of a bucket's notification: it sends a message to the topic of object events."""
 
     def publish(resource: Resource) -> None:
         version = ObjectVersion(resource["bucket"], resource["name"], int(resource["generation"]))
@@ -51,7 +52,7 @@ def to_topic(bus: Bus) -> Sink:
 
 
 def to_function(url: str) -> Sink:
-    """Give the sink of a direct Eventarc trigger: a CloudEvent, whose data is the object."""
+    """Return the sink of a direct Eventarc trigger: it posts a CloudEvent, whose data is the object."""
 
     def post(resource: Resource) -> None:
         headers = {
@@ -69,7 +70,7 @@ def to_function(url: str) -> Sink:
 
 
 class Notifier:
-    """Hands each new version to its sink from a thread of its own, again and again until the sink takes it."""
+    """Passes each new version to its sink from a thread of its own, and retries until the sink accepts it."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -79,11 +80,11 @@ class Notifier:
         self._thread.start()
 
     def send(self, resource: Resource) -> None:
-        """Take a version over."""
+        """Queue a version for delivery."""
         self._queue.put(dict(resource))
 
     def close(self) -> None:
-        """Stop; what is not delivered by now never is."""
+        """Stop; versions that are not delivered yet are dropped."""
         self._closed.set()
         self._queue.put(None)
         self._thread.join()
@@ -101,7 +102,7 @@ class Notifier:
 
 
 class Bucketed(Storage):  # type: ignore[misc]  # the emulator ships no types
-    """The emulator's store, in which generations only grow; `created` hears of each new version."""
+    """The emulator's store, in which generations only grow; `created` receives each new version."""
 
     def __init__(self, folder: Path | None, created: Callable[[Resource], None]) -> None:
         self.lock = threading.RLock()
@@ -109,7 +110,7 @@ class Bucketed(Storage):  # type: ignore[misc]  # the emulator ships no types
         super().__init__(use_memory_fs=folder is None, data_dir=str(folder) if folder else None)
 
     def live(self, bucket: str, name: str) -> Resource | None:
-        """Give an object's newest version."""
+        """Return an object's newest version; None when there is none."""
         try:
             found: Resource = self.get_file_obj(bucket, name)
         except NotFound:
@@ -126,7 +127,7 @@ class Bucketed(Storage):  # type: ignore[misc]  # the emulator ships no types
 
 
 def _ruled(handler: Callable[..., None]) -> Callable[..., None]:
-    """Give a handler of objects that keeps the rules of this module."""
+    """Return a handler of objects that keeps the rules of this module."""
 
     def handle(request: Any, response: Any, storage: Bucketed, *arguments: Any, **named: Any) -> None:
         request.data  # noqa: B018 read the body before the lock is taken: the sender may be slow
@@ -158,7 +159,7 @@ def _name(request: Any) -> str:
 
 
 def _is_violated(request: Any, storage: Bucketed, bucket: str, name: str) -> bool:
-    """Whether an upload's precondition fails: told at its first request, and with its last byte once more.
+    """Return whether an upload's precondition fails: checked at its first request, and again with its last byte.
 
     The address of a resumable upload repeats the precondition; only its bytes' requests have no name.
     """
@@ -209,14 +210,14 @@ class _Handler(server.RequestHandler):  # type: ignore[misc]  # the emulator shi
         super().__init__(self.store, *arguments, **named)
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def storage_emulator(*buckets: str, folder: Path | None = None, sink: Sink | None = None) -> Iterator[str]:
-    """Serve these buckets, kept in `folder` or in memory; gives the address for STORAGE_EMULATOR_HOST.
+    """Serve these buckets, kept in `folder` or in memory; yield the address for STORAGE_EMULATOR_HOST.
 
-    The first bucket has a notification: `sink` hears of each of its new versions.
+    The first bucket has a notification: `sink` receives each of its new versions.
     """
     server.HANDLERS = _HANDLERS
     logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)  # a 404 is an answer

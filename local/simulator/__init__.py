@@ -1,4 +1,4 @@
-"""An embedded stand-in for the source API: seeded worlds, as awkward as the original, with their truth."""
+"""An embedded simulator of the source API: seeded worlds, with the quirks of the original and with their truth."""
 
 from simulator.faults import Faults
 from simulator.generating import generate

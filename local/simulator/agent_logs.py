@@ -1,6 +1,6 @@
 """The homes of a world's developers, with the logs that their coding agents keep.
 
-A developer sits down with an agent in the folder of a repository before pull requests there. A home follows from the
+A developer works with an agent in the folder of a repository before pull requests there. A home depends only on the
 world and the seed; a later end of the same world adds sittings, and leaves the others as they are.
 """
 
@@ -50,14 +50,14 @@ class _Developer:
 
     @property
     def user(self) -> str:
-        """The name on their machine."""
+        """The user name on their machine."""
         return self.email.partition("@")[0].partition("+")[0]
 
 
 def write_homes(world: World, folder: Path, *, seed: int | None = None, sittings_per_pull: float = 1.0) -> list[Home]:
-    """Write `<folder>/<developer id>` for each member who commits; gives the homes in the order of their ids.
+    """Write `<folder>/<developer id>` for each member who commits; return the homes in the order of their ids.
 
-    `seed` is the world's unless given. `sittings_per_pull` is the mean: with it the logs grow.
+    `seed` is the world's unless given. `sittings_per_pull` is the mean: the logs grow with it.
     """
     first = to_datetime(min(world.commits.at_ns, default=world.end_ns))
     homes = []
@@ -70,10 +70,10 @@ def write_homes(world: World, folder: Path, *, seed: int | None = None, sittings
 
 
 def append_response(path: Path, *, cwd: str, at: datetime, seed: int) -> tuple[str, str]:
-    """Append one response of Claude to a transcript, in one write; gives its ids of the message and the request.
+    """Append one response of Claude to a transcript, in one write; return its ids of the message and the request.
 
-    The session is the one that the file is named for; the file need not be there. Each seed is another response,
-    which came within the three minutes before `at`.
+    The session is the one in the file's name; the file need not exist. Each seed is another response, from the three
+    minutes before `at`.
     """
     random = Random(f"{path.stem}/{seed}/response")
     transcript = Transcript.begin(Sitting(cwd, at - timedelta(minutes=3), turns=1), random)
@@ -86,7 +86,7 @@ def append_response(path: Path, *, cwd: str, at: datetime, seed: int) -> tuple[s
 
 
 def _developers(world: World) -> list[_Developer]:
-    """Give the members who commit, each with the pull requests that are known to be theirs."""
+    """Return the members who commit, each with the pull requests that are known to be theirs."""
     names = {member["email"]: member["name"] for member in world.members}
     emails = {row["userId"]: row["userEmail"] for row in world.commits.rows if row.get("userEmail") in names}
     developers = {key: _Developer(key, email, names[email]) for key, email in sorted(emails.items())}
@@ -97,7 +97,7 @@ def _developers(world: World) -> list[_Developer]:
 
 
 def _sittings(developer: _Developer, first: datetime, seed: int, per_pull: float) -> Iterator[tuple[str, Sitting, str]]:
-    """Give agent, sitting and its seed: up to two days before a pull request; the first few with each agent once."""
+    """Yield agent, sitting and its seed, 6 to 54 hours before a pull request; the first few use each agent once."""
     count = 0
     for pull in sorted(developer.pulls, key=lambda pull: (parse_instant(pull["created_at"]), pull["id"])):
         random = Random(f"{seed}/{developer.id}/{pull['id']}/agents")

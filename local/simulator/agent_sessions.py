@@ -1,6 +1,6 @@
-"""What a coding agent writes while somebody works with it: its files, line by line, as each agent has them.
+"""The files that a coding agent writes while a developer works with it, line by line, in each agent's format.
 
-Paths are below the developer's home. A sitting's files follow from the sitting and the random numbers alone.
+Paths are below the developer's home. A sitting's files depend only on the sitting and the random numbers.
 """
 
 import json
@@ -13,7 +13,7 @@ from uuid import UUID
 Line = dict[str, object]
 Files = dict[str, bytes]
 
-PRIVATE_TEXT = "between us: the naïve parser…\n\tdrops „quoted“ rows"  # in all that a user, a model or a tool says
+PRIVATE_TEXT = "between us: the naïve parser…\n\tdrops „quoted“ rows"  # in all texts of a user, a model or a tool
 
 CLAUDE_MODELS = (
     "claude-sonnet-4-5-20250929",
@@ -23,7 +23,7 @@ CLAUDE_MODELS = (
     "claude-opus-4-1-20250805",
     "claude-haiku-4-5",
     "claude-sonnet-5-5",
-    "glm-5",  # behind a proxy: the log does not say whose it is
+    "glm-5",  # behind a proxy: the log does not contain its provider
     "claude-unlisted-1",  # no rate card has it
 )
 _SUB_AGENT_MODEL = "claude-haiku-4-5-20251001"
@@ -48,7 +48,7 @@ _TIERS: tuple[Line, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """Work with an agent in one folder, from an instant on, for so many prompts."""
+    """Work with an agent in one folder, from `start` on, for `turns` prompts."""
 
     cwd: str
     start: datetime
@@ -56,27 +56,27 @@ class Sitting:
 
 
 def new_uuid(random: Random) -> str:
-    """Give an id such as agents give to sessions and lines."""
+    """Return an id like those that agents give to sessions and lines."""
     return str(UUID(int=random.getrandbits(128), version=4))
 
 
 def format_utc(instant: datetime) -> str:
-    """Give the instant as the agents write it: milliseconds and a Z."""
+    """Return the instant as the agents write it, with milliseconds and a Z."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def claude_folder(cwd: str) -> str:
-    """Give the folder of a project's transcripts, which Claude Code names for the whole path."""
+    """Return the folder of a project's transcripts, which Claude Code names after the whole path."""
     return f".claude/projects/{re.sub('[^A-Za-z0-9]', '-', cwd)}"
 
 
 def codex_path(session_id: str, start: datetime) -> str:
-    """Give the file of a session of Codex."""
+    """Return the file of a session of Codex."""
     return f".codex/sessions/{start:%Y/%m/%d}/rollout-{start:%Y-%m-%dT%H-%M-%S}-{session_id}.jsonl"
 
 
 def to_jsonl(lines: list[Line], random: Random, torn: float = _TORN) -> bytes:
-    """Give the lines as a file, here and there with one that broke off and was then written again."""
+    """Return the lines as a file, in which some lines are torn and then written again."""
     texts = []
     for line in lines:
         text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
@@ -92,7 +92,7 @@ class _Clock:
     random: Random
 
     def tick(self) -> str:
-        """Give the time, a little later each time."""
+        """Advance the clock a little, and return its time."""
         self.now += timedelta(milliseconds=self.random.randrange(300, 40_000))
         return format_utc(self.now)
 
@@ -115,7 +115,7 @@ class Transcript:
 
     @classmethod
     def begin(cls, sitting: Sitting, random: Random) -> "Transcript":
-        """Start a session; its model and terms are drawn."""
+        """Start a session with a random model and random terms."""
         return cls(
             cwd=sitting.cwd,
             clock=_Clock(sitting.start, random),
@@ -133,7 +133,7 @@ class Transcript:
         self._add("user", {"role": "user", "content": PRIVATE_TEXT})
 
     def respond(self) -> tuple[str, str]:
-        """Write a response, one line per block, and what its tool found; gives ids of the message and the request."""
+        """Write a response, one line per block, and its tool's result; return ids of the message and the request."""
         random = self.random
         message_id, request_id = f"msg_01{random.getrandbits(96):024x}", f"req_011C{random.getrandbits(80):020x}"
         blocks, usage = random.choice(_BLOCKS), self._usage()
@@ -147,20 +147,20 @@ class Transcript:
         return message_id, request_id
 
     def fail(self) -> None:
-        """Write what Claude Code itself says when the API does not answer."""
+        """Write the message of Claude Code itself when the API does not answer."""
         usage: Line = {"input_tokens": 0, "output_tokens": 0}
         message = self._message(new_uuid(self.random), "text", usage) | {"model": "<synthetic>"}
         self._add("assistant", message, isApiErrorMessage=True)
 
     def sub_agent(self) -> "Transcript":
-        """Give the transcript of a sub-agent, with its order."""
+        """Return the transcript of a sub-agent, with its prompt."""
         name = f"{self.random.getrandbits(32):08x}"
         child = replace(self, model=_SUB_AGENT_MODEL, sidechain_id=name, cached=0, lines=[])
         child.ask()
         return child
 
     def resumed(self) -> "Transcript":
-        """Give the session that goes on from this one, and has copies of its lines."""
+        """Return a session that continues this one, and contains copies of its lines."""
         session_id = new_uuid(self.random)
         copies = [line | {"sessionId": session_id} for line in self.lines]
         return replace(self, session_id=session_id, lines=copies)
@@ -212,7 +212,7 @@ class Transcript:
 
 
 def write_claude(sitting: Sitting, random: Random) -> Files:
-    """Give the transcripts of a sitting: its own, those of sub-agents, and perhaps a resumed session's."""
+    """Return the transcripts of a sitting: its own, those of sub-agents, and perhaps a resumed session's."""
     transcript = Transcript.begin(sitting, random)
     if random.random() < _SYNTHETIC:
         transcript.fail()
@@ -239,7 +239,7 @@ def _work(transcript: Transcript, turns: int) -> Files:
 
 
 def write_codex(sitting: Sitting, random: Random) -> Files:
-    """Give the session of a sitting, and perhaps its fork, which copies it and goes on counting."""
+    """Return the session of a sitting, and perhaps its fork, which copies it and continues its counters."""
     clock, session_id, counted = _Clock(sitting.start, random), new_uuid(random), _no_tokens()
     meta = {"cwd": sitting.cwd, "originator": "codex_cli_rs", "cli_version": "0.121.0", "model_provider": "openai"}
     files, lines = Files(), [_enveloped(clock, "session_meta", {"id": session_id, "timestamp": clock.tick()} | meta)]
@@ -257,7 +257,7 @@ def write_codex(sitting: Sitting, random: Random) -> Files:
 
 
 def _codex_turn(clock: _Clock, counted: dict[str, int]) -> list[Line]:
-    """Give a prompt and what comes of it; moves the session's counters on."""
+    """Return the lines of a prompt and its responses; advance the session's counters."""
     random = clock.random
     lines = [_enveloped(clock, "event_msg", {"type": "user_message", "message": PRIVATE_TEXT})]
     for _ in range(1 + int(random.random() ** 2 * 5)):
@@ -292,7 +292,7 @@ def _enveloped(clock: _Clock, kind: str, payload: object) -> Line:
 
 
 def write_cline(sitting: Sitting, random: Random) -> Files:
-    """Give the task of a sitting: a JSON array; its last request may not have ended."""
+    """Return the task of a sitting: a JSON array; its last request may not have ended."""
     clock, began_ms = _Clock(sitting.start, random), round(sitting.start.timestamp() * 1000)
     provider, model = random.choice(_CLINE_MODELS)
     elements: list[Line] = []
@@ -323,7 +323,7 @@ def write_cline(sitting: Sitting, random: Random) -> Files:
 
 
 def cursor_rows(sitting: Sitting, random: Random) -> list[tuple[str, str]]:
-    """Give the rows of Cursor's database for a sitting, `(key, value)`; most answers have no counts."""
+    """Return the rows of Cursor's database for a sitting, `(key, value)`; most answers have no counts."""
     clock, conversation, model = _Clock(sitting.start, random), new_uuid(random), random.choice(_CURSOR_MODELS)
     rows: list[tuple[str, str]] = []
 

@@ -1,4 +1,4 @@
-"""What a route answers, and how the source pages a list and reads a query."""
+"""The answers of routes, and how the source pages a list and reads a query."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,27 +30,27 @@ class BadRequest(Exception):
     """The query is refused: answered 400 with the text under `error`."""
 
     def answer(self) -> Answer:
-        """The answer of the routes in Cursor's style."""
+        """Return the answer of the routes in Cursor's style."""
         return error(400, str(self))
 
 
 def error(status: int, text: str) -> Answer:
-    """The error body of Cursor's routes, `/analytics/github/*` and `/admin/*`."""
+    """Return the error body of Cursor's routes, `/analytics/github/*` and `/admin/*`."""
     return Answer(status, gojson.body({"error": text}))
 
 
 def message(status: int, text: str) -> Answer:
-    """The error body of `/repos/**`."""
+    """Return the error body of `/repos/**`."""
     return Answer(status, gojson.body({"message": text}))
 
 
 def not_found() -> Answer:
-    """The answer of Go's mux to a path without a route."""
+    """Return the answer of Go's mux to a path without a route."""
     return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8", {"X-Content-Type-Options": "nosniff"})
 
 
 def array_of(rows: bytes) -> Answer:
-    """A raw array of serialised rows."""
+    """Return a raw array of serialised rows."""
     return Answer(200, b"[" + rows + b"]\n")
 
 
@@ -63,11 +63,11 @@ class Query:
             self._values.setdefault(name, value)
 
     def text(self, *names: str) -> str:
-        """The first of these parameters that is not empty, else an empty string."""
+        """Return the first of these parameters that is not empty, else an empty string."""
         return next((value for name in names if (value := self._values.get(name, ""))), "")
 
     def number(self, name: str) -> int | None:
-        """An integer as Go's Atoi reads it; None when absent; ValueError when it is none of 64 bits."""
+        """Return an integer as Go's Atoi reads it; None when absent; ValueError when it is not one of 64 bits."""
         text = self.text(name)
         if not text:
             return None
@@ -87,21 +87,21 @@ class Page:
     size: int
 
     def bounds(self, total: int) -> tuple[int, int]:
-        """First row and the row beyond the last. A start that overflows 64 bits panics, as in the source."""
+        """Return the first row and the row beyond the last. A start that overflows 64 bits panics, as in the source."""
         start = ((self.number - 1) * self.size + _INT64) % (2 * _INT64) - _INT64
         if start < 0:
             raise ConnectionDropped
         return min(start, total), min(start + self.size, total)
 
     def of(self, numbers: RowNumbers) -> RowNumbers:
-        """This page of a list whose order is stable."""
+        """Return this page of a list whose order is stable."""
         first, beyond = self.bounds(len(numbers))
         return numbers[first:beyond]
 
     def of_shuffled(self, numbers: RowNumbers, random: Random) -> RowNumbers:
-        """This page of a list that the source puts into a new order for each request.
+        """Return this page of a list that the source shuffles for each request.
 
-        A page of a fresh permutation is a random sample, so the rest of the permutation need not be made.
+        A page of a fresh permutation is a random sample, so the rest of the permutation need not be computed.
         """
         first, beyond = self.bounds(len(numbers))
         return random.sample(numbers, beyond - first)
@@ -109,19 +109,19 @@ class Page:
 
 @dataclass(slots=True)
 class Source:
-    """What the routes answer from: the world, dice for the order, and how many newest rows to withhold."""
+    """The data behind the routes: the world, dice for the order, and how many newest rows to withhold."""
 
     world: World
     random: Random
     hidden: int = 0
 
     def shown(self, rows: Rows, numbers: RowNumbers) -> RowNumbers:
-        """Those of the row numbers that have appeared by now."""
+        """Return those of the row numbers that have appeared by now."""
         if not self.hidden:
             return numbers
         visible = len(rows) - self.hidden
         return [number for number in numbers if number < visible]
 
     def everything(self, rows: Rows) -> Sequence[int]:
-        """All row numbers that have appeared by now."""
+        """Return all row numbers that have appeared by now."""
         return range(max(0, len(rows) - self.hidden))

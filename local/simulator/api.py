@@ -42,7 +42,7 @@ class Api:
         self._lock = threading.Lock()
 
     def answer(self, target: str, authorization: str | None) -> tuple[Answer, bool]:
-        """The answer to a request for `target`, and whether the connection shall break in its middle.
+        """Return the answer to a request for `target`, and whether the connection must break in its middle.
 
         Raises ConnectionDropped where the source's handler panics.
         """
@@ -72,7 +72,7 @@ class Api:
         return replace(error(429, "Rate limit exceeded"), headers={"Retry-After": str(wait_s)})
 
     def _refusal(self, authorization: str | None) -> Answer | None:
-        """401 unless the user name of Basic credentials is the key; the password does not matter."""
+        """Return 401 unless the user name of Basic credentials is the key; the password is ignored."""
         scheme, _, credentials = (authorization or "").partition(" ")
         try:
             if scheme.lower() != "basic":

@@ -25,13 +25,13 @@ _VELOCITIES = ("low", "medium", "high")
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line, exit code 2."""
+        """Write one line, and exit with code 2."""
         sys.stderr.write(f"{self.prog}: {message}\n")
         sys.exit(2)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; gives the exit code."""
+    """Run the command; return the exit code."""
     arguments = _join_offset(arguments)
     if arguments and arguments[0] == "truth":
         return _truth(arguments[1:])
@@ -183,7 +183,7 @@ def _faults(options: argparse.Namespace) -> Faults:
 
 
 def _join_offset(arguments: Sequence[str]) -> list[str]:
-    """`--utc-offset -04:00` as one word: argparse would take the value for another option."""
+    """Join `--utc-offset -04:00` into one word: argparse would take the value for another option."""
     words = list(arguments)
     if "--utc-offset" in words[:-1]:
         at = words.index("--utc-offset")

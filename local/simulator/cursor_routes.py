@@ -23,12 +23,12 @@ _DATE_HELP = "must be YYYY-MM-DD, ISO 8601, or relative format (7d, 30d, now, to
 
 
 def members(source: Source, query: Query) -> Answer:
-    """`GET /teams/members`."""
+    """Answer `GET /teams/members`."""
     return Answer(200, gojson.body({"teamMembers": source.world.members}))
 
 
 def commits(source: Source, query: Query) -> Answer:
-    """`GET /analytics/ai-code/commits`."""
+    """Answer `GET /analytics/ai-code/commits`."""
     numbers = _chosen(source, query)
     page = Page(_positive(query, "page", 1), _positive(query, "pageSize", 100, most=1000))
     rows = source.world.commits.rows.join(page.of(numbers))
@@ -37,7 +37,7 @@ def commits(source: Source, query: Query) -> Answer:
 
 
 def commits_csv(source: Source, query: Query) -> Answer:
-    """`GET /analytics/ai-code/commits.csv`: the whole range, instants cut to seconds."""
+    """Answer `GET /analytics/ai-code/commits.csv`: the whole range, instants cut to seconds."""
     numbers = _chosen(source, query)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -51,7 +51,7 @@ def commits_csv(source: Source, query: Query) -> Answer:
 
 
 def statistics(source: Source, query: Query) -> Answer:
-    """`GET /admin/stats`: the totals are exact, the rest has only the shape of the original."""
+    """Answer `GET /admin/stats`: the totals are exact, the rest has only the shape of the original."""
     world = source.world
     people = len(world.members)
     shown = [len(source.everything(table.rows)) for table in (world.commits, world.pulls, world.reviews)]
@@ -102,7 +102,7 @@ def statistics(source: Source, query: Query) -> Answer:
 
 
 def _chosen(source: Source, query: Query) -> RowNumbers:
-    """The commits in the window, by developer or else by repository or else all of them."""
+    """Return the commits in the window: of the developer, else of the repository, else all."""
     table = source.world.commits
     first, beyond = _window(source, query)
     user, repo = query.text("user", "users", "userId"), query.text("repoName")
@@ -113,7 +113,7 @@ def _chosen(source: Source, query: Query) -> RowNumbers:
 
 
 def _window(source: Source, query: Query) -> tuple[int, int]:
-    """The window: the end is the day's end less one second, so its last second is lost.
+    """Return the window: the end is the day's end less one second, so its last second is lost.
 
     The source compares `commitTs > end`, so an instant of exactly 23:59:59 is still in.
     """

@@ -1,4 +1,4 @@
-"""Faults that the simulator can be told to have; which request is hit follows from the seed alone."""
+"""Faults that the simulator can inject; the seed alone decides which request is hit."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gate
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What goes wrong. Rates are shares of requests in 0..1; a repeated request throws the dice again."""
+    """The faults to inject. Rates are shares of requests in 0..1; a repeated request throws the dice again."""
 
     error_rate: float = 0.0
     too_many_rate: float = 0.0
@@ -26,8 +26,8 @@ class Faults:
     latency_s: float = 0.0
     extra_field: str | None = None  # every row gets this field
     retyped_field: str | None = None  # this field becomes a text (a text becomes an object)
-    wrapped: bool = False  # a raw array comes as {"data": [...]}
-    appearing: int = 0  # the newest rows of each table appear one by one, a request each
+    wrapped: bool = False  # a raw array is sent as {"data": [...]}
+    appearing: int = 0  # the newest rows of each table appear one by one, one per request
     plain_only: bool = False  # /analytics/github/* does not exist
     seed: int = 0
 
@@ -36,7 +36,7 @@ NO_FAULTS = Faults()
 
 
 class FaultInjector:
-    """Throws the dice for each request: seed, target and how often it was asked decide which one is hit."""
+    """Throws the dice for each request: seed, target and the number of its requests decide which one is hit."""
 
     def __init__(self, faults: Faults, sleep: Callable[[float], None] = time.sleep) -> None:
         self.faults = faults
@@ -45,7 +45,7 @@ class FaultInjector:
         self._lock = threading.Lock()
 
     def before(self, target: str) -> Answer | None:
-        """An answer instead of the route's, or None."""
+        """Return an answer instead of the route's, or None."""
         faults = self.faults
         if faults.latency_s:
             self._sleep(faults.latency_s)
@@ -60,7 +60,7 @@ class FaultInjector:
         return None
 
     def after(self, target: str, answer: Answer) -> Answer:
-        """The route's answer, with its rows or its text spoiled."""
+        """Return the route's answer, with its rows or its text spoiled."""
         faults = self.faults
         if answer.status != 200 or answer.content_type != "application/json":
             return answer
@@ -71,7 +71,7 @@ class FaultInjector:
         return answer
 
     def truncates(self, target: str) -> bool:
-        """Whether the connection breaks in the middle of the body."""
+        """Return whether the connection breaks in the middle of the body."""
         return self._hits("truncated", target, self.faults.truncated_rate)
 
     def _hits(self, kind: str, target: str, rate: float) -> bool:

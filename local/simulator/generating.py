@@ -1,4 +1,4 @@
-"""Makes a world from a seed."""
+"""Generates a world from a seed."""
 
 from datetime import UTC, datetime
 
@@ -21,12 +21,12 @@ def generate(
     utc_offset_min: int = 0,
     clone_share: float = DEFAULT_CLONE_SHARE,
 ) -> World:
-    """The world of these developers over the `days` days up to the instant `end` (None: now).
+    """Return the world of these developers over the `days` days up to the instant `end` (None: now).
 
-    The day of `end` is the last of them, however young it is.
+    The day of `end` is the last of them, even if it has just begun.
 
-    A day's rows follow from (seed, developers, clone_share, velocity, day). A later end gives the same
-    rows, plus new ones, and with what has happened meanwhile to pull requests that were open.
+    A day's rows depend only on (seed, developers, clone_share, velocity, day). A later end yields the same
+    rows, plus new ones and the changes to pull requests that were open.
     """
     if not 2 <= developers <= 2000:
         raise ValueError(f"developers: {developers} is not in 2..2000")

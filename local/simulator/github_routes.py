@@ -14,14 +14,14 @@ _DEFAULT_COMMIT_DAYS = 29
 
 
 def repos(source: Source, query: Query) -> Answer:
-    """`GET /repos`: those with pull requests, in a new order each time."""
+    """Answer `GET /repos`: those with pull requests, in a new order each time."""
     names = [name for name in source.world.repos if source.world.pulls.by_repo.get(name)]
     source.random.shuffle(names)
     return Answer(200, gojson.body([_repo(source, name) for name in names]))
 
 
 def below_repos(source: Source, path: str, query: Query) -> Answer:
-    """`GET /repos/{owner}/{name}` and what lies below it; `path` is what follows `/repos/`."""
+    """Answer `GET /repos/{owner}/{name}` and the paths below it; `path` is the part after `/repos/`."""
     parts = [unquote(part) for part in path.rstrip("/").split("/")]
     name = "/".join(parts[:2])
     match parts[2:]:
@@ -46,7 +46,7 @@ def below_repos(source: Source, path: str, query: Query) -> Answer:
 
 
 def pull_requests(source: Source, query: Query) -> Answer:
-    """`GET /analytics/github/prs`: in a stable order only by author without status."""
+    """Answer `GET /analytics/github/prs`: in a stable order only by author without status."""
     params = {name: query.text(name) for name in ("status", "author", "start_date", "end_date")}
     window = _created_window(params)
     page = _page(query)
@@ -58,7 +58,7 @@ def pull_requests(source: Source, query: Query) -> Answer:
 
 
 def reviews(source: Source, query: Query) -> Answer:
-    """`GET /analytics/github/reviews`: in a stable order by pull request or by reviewer."""
+    """Answer `GET /analytics/github/reviews`: in a stable order by pull request or by reviewer."""
     table = source.world.reviews
     try:
         pr_id = query.number("pr_id")
@@ -96,7 +96,7 @@ def _pull_number(text: str) -> int:
 
 
 class InvalidPullNumber(Exception):
-    """The path names no pull request: answered 400 in the style of `/repos/**`."""
+    """The path has no valid pull request number: answered 400 in the style of `/repos/**`."""
 
 
 def _pull(source: Source, name: str, number: int) -> int | None:
@@ -133,7 +133,7 @@ def _reviews_of(source: Source, name: str, number: int) -> Answer:
 
 
 def _commits_of(source: Source, name: str, number: int) -> Answer:
-    """As the source does it: every commit of that branch in that repository, whoever made it."""
+    """Answer as the source does: every commit of that branch in that repository, by any author."""
     row = _pull(source, name, number)
     if row is None:
         return message(404, "pull request not found")
@@ -144,7 +144,7 @@ def _commits_of(source: Source, name: str, number: int) -> Answer:
 
 
 def _clamped_page(query: Query) -> Page:
-    """Paging of `/repos/**`: what cannot be is silently replaced, nothing is echoed."""
+    """Return the page of `/repos/**`: invalid values are silently replaced, nothing is echoed."""
     return Page(_or_default(query, "page", 1), min(100, _or_default(query, "per_page", 30)))
 
 
@@ -157,7 +157,7 @@ def _or_default(query: Query, name: str, default: int) -> int:
 
 
 def _page(query: Query) -> Page:
-    """Paging of `/analytics/github/*`: nonsense is refused, a large page is cut to 100 and echoed so."""
+    """Return the page of `/analytics/github/*`: invalid values are refused, a large one is cut to 100 and echoed so."""
     sizes = []
     for name, default in (("page", 1), ("page_size", 20)):
         try:
@@ -171,7 +171,7 @@ def _page(query: Query) -> Page:
 
 
 def _chosen_pulls(pulls: Pulls, author: str, status: str, window: range | None) -> RowNumbers:
-    """The pull requests of this author, state and window of creation; empty or None is any."""
+    """Return the pull requests of this author, state and window of creation; empty or None is any."""
     if author:
         numbers: RowNumbers = pulls.by_author.get(author, _NONE)
         if window is not None:
@@ -186,7 +186,7 @@ def _chosen_pulls(pulls: Pulls, author: str, status: str, window: range | None) 
 
 
 def _created_window(params: dict[str, str]) -> range | None:
-    """The window on created_at, None when neither end is given; the last second of the end day is lost."""
+    """Return the window on created_at, None when neither end is given; the last second of the end day is lost."""
     days: list[int | None] = []
     for name in ("start_date", "end_date"):
         try:
@@ -203,7 +203,7 @@ def _created_window(params: dict[str, str]) -> range | None:
 
 
 def _day_or_none(text: str) -> int | None:
-    """The day, None when the text is none: the source ignores it silently."""
+    """Return the day, None when the text is not one: the source ignores it silently."""
     try:
         return day_number(text)
     except ValueError:

@@ -7,16 +7,16 @@ _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u202
 
 
 def dumps(value: object) -> str:
-    """The value as Go writes it, without the newline that its encoder adds."""
+    """Return the value as Go writes it, without the newline that its encoder adds."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPES)
 
 
 def body(value: object) -> bytes:
-    """The value as the body of an answer: Go's encoder ends it with a newline."""
+    """Return the value as the body of an answer: Go's encoder ends it with a newline."""
     return dumps(value).encode() + b"\n"
 
 
 def loads(text: bytes) -> dict[str, Any]:
-    """One serialised row, parsed."""
+    """Parse one serialised row."""
     row: dict[str, Any] = json.loads(text)
     return row

@@ -1,7 +1,7 @@
-"""What happened on one day: a pure function of seed, organisation, velocity and day, whatever window and end.
+"""The facts of one day: a pure function of seed, organisation, velocity and day, for any window and end.
 
-The facts here lie outside time: a merge is decided on the day the work began, and `showing` says what of it
-is to be seen at a given instant.
+The facts do not depend on the present time: a merge is decided on the day the work began, and `showing` decides how
+much of it is visible at a given instant.
 """
 
 from dataclasses import dataclass, field
@@ -14,16 +14,16 @@ PULLS_PER_DEVELOPER_DAY = {"low": 0.5, "medium": 1.55, "high": 6.0}
 _WEEKDAY_FACTOR = (1.3, 1.3, 1.3, 1.3, 1.2, 0.3, 0.3)  # Monday first; the mean is 1
 _NUMBERS_PER_DEVELOPER_DAY = 32  # room for each day's pull requests; the most is below 6.0 * 1.4 * 1.3 * 2 + 1
 _FIRST_NUMBERED_DAY = 16_436  # 2015-01-01: numbers and ids depend on the day alone
-ID_OFFSET = 5_000_000_000  # an id is no number: whoever mixes them up finds nothing
+ID_OFFSET = 5_000_000_000  # an id is not a number: code that mixes them up finds nothing
 _REVIEWS_PER_PULL = 16
-_REVERT_WITHIN_NS = 12 * DAY_NS  # of the creation, so that a look back of two weeks sees each flag change
+_REVERT_WITHIN_NS = 12 * DAY_NS  # after the creation, so that a look-back of two weeks includes each flag change
 
-# Oddities, each with its share of the pull requests. The others look as the original's always do.
+# Quirks, each with its share of the pull requests. The others look as the original's always do.
 QUIRKS = {
     "commits_omitted": 0.01,  # commit_ids absent, commit_count still there
     "commits_unknown": 0.01,  # commit_ids name commits that do not exist
     "ratio_omitted": 0.03,  # ai_ratio absent, tab and composer lines there
-    "ai_omitted": 0.02,  # ai_ratio, tab_lines and composer_lines absent: only the commits know
+    "ai_omitted": 0.02,  # ai_ratio, tab_lines and composer_lines absent: only the commits have them
     "band_border_low": 0.01,  # ai_ratio exactly 0.3
     "band_border_high": 0.01,  # ai_ratio exactly 0.6
     "zero_additions": 0.02,
@@ -36,7 +36,7 @@ QUIRKS = {
     "unreviewed": 0.06,
     "odd_states": 0.03,  # review states in capitals or mixed case
     "flags_omitted": 0.01,  # was_reverted and is_bug_fix absent
-    "last_second": 0.005,  # created where the source's date filter has its hole
+    "last_second": 0.005,  # created in the gap of the source's date filter
     "files_omitted": 0.01,  # changed_files absent
 }
 _QUIRK_NAMES = (*QUIRKS, "")
@@ -87,7 +87,7 @@ class ReviewFact:
 
 @dataclass(slots=True)
 class PullFact:
-    """One pull request with all that will ever happen to it."""
+    """One pull request with everything that will ever happen to it."""
 
     number: int
     author: Person
@@ -111,17 +111,17 @@ class PullFact:
         return ID_OFFSET + self.number
 
     def review_id(self, position: int) -> int:
-        """The id of this pull request's review at that position."""
+        """Return the id of this pull request's review at that position."""
         return self.number * _REVIEWS_PER_PULL + position
 
     @property
     def appears_ns(self) -> int:
-        """The instant from which on the source knows it: everything it is made of has happened."""
+        """The instant from which on the source shows it: its creation and all its commits have happened."""
         return max(self.created_ns, self.commits[-1].at_ns)
 
 
 def pulls_of_day(organisation: Organisation, seed: int, velocity: str, day: int) -> list[PullFact]:
-    """The pull requests begun on that day (days since 1970), in no particular order of time."""
+    """Return the pull requests begun on that day (days since 1970), in no particular order of time."""
     people = organisation.developers
     random = Random(f"{seed}/{len(people)}/{velocity}/{day}")
     rate = PULLS_PER_DEVELOPER_DAY[velocity] * _WEEKDAY_FACTOR[(day + 3) % 7] * 2
@@ -164,7 +164,7 @@ def _pull(organisation: Organisation, author: Person, number: int, day: int, ran
 
 
 def _subject(author: Person, quirk: str, is_bug_fix: bool, random: Random) -> tuple[str, str]:
-    """Title and head branch."""
+    """Return title and head branch."""
     task = int(random.random() * 1000)
     if author.is_bot:
         return "chore(deps): bump requests from 2.32.3 to 2.32.4", f"chore/task-{task}"
@@ -176,19 +176,19 @@ def _subject(author: Person, quirk: str, is_bug_fix: bool, random: Random) -> tu
 
 
 def _work(author: Person, quirk: str, midnight_ns: int, random: Random) -> tuple[list[CommitFact], int]:
-    """The commits, and the instant of creation: from that midnight on."""
+    """Return the commits, and the instant of creation, from that midnight on."""
     dice = random.random
     if quirk == "last_second":
         created_ns = midnight_ns + DAY_NS - SECOND_NS // 2
         return _commits(author, quirk, created_ns, random), created_ns
     commits = _commits(author, quirk, midnight_ns + HOUR_NS + int(dice() * 23 * HOUR_NS), random)
-    if dice() < 0.55:  # as the original: created before its first commit
+    if dice() < 0.55:  # as in the original: created before its first commit
         return commits, commits[0].at_ns - int(dice() * 60) * MINUTE_NS
     return commits, commits[-1].at_ns + int((5 + dice() ** 3 * 2880) * MINUTE_NS)
 
 
 def _reverted(created_ns: int, merged_ns: int, random: Random) -> int | None:
-    """When a merge is reverted, if it is: 6 % are."""
+    """Return when a merge is reverted, None if it is not; 6 % are."""
     if random.random() >= 0.06:
         return None
     return merged_ns + int(random.random() * (created_ns + _REVERT_WITHIN_NS - merged_ns))
@@ -224,7 +224,7 @@ def _hash(random: Random) -> str:
 
 
 def _outcome(created_ns: int, random: Random) -> tuple[str, int]:
-    """5 % stay open, 10 % are closed, 85 % merged; half of them after whole days, as in the original."""
+    """Return an outcome: 5 % stay open, 10 % are closed, 85 % merged; half of those after whole days, as originally."""
     dice = random.random()
     if dice < 0.05:
         return "open", 1 << 62
@@ -236,7 +236,7 @@ def _outcome(created_ns: int, random: Random) -> tuple[str, int]:
 
 
 def _reviews(organisation: Organisation, pull: PullFact, random: Random) -> list[ReviewFact]:
-    """One to three reviewers, each until it approves, gives up or leaves it pending."""
+    """Return reviews by one to three reviewers, each until it approves, gives up or leaves it pending."""
     dice = random.random
     until_ns = min(pull.outcome_ns, pull.created_ns + 7 * DAY_NS)
     reviews = []

@@ -17,12 +17,12 @@ _RFC3339 = re.compile(
 
 @lru_cache(maxsize=8192)
 def day_text(day: int) -> str:
-    """`YYYY-MM-DD` of the day that is `day` days after 1970-01-01."""
+    """Return `YYYY-MM-DD` of the day that is `day` days after 1970-01-01."""
     return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def day_number(text: str) -> int:
-    """Days since 1970-01-01 of `YYYY-MM-DD`; ValueError when it is no such day."""
+    """Return the days since 1970-01-01 of `YYYY-MM-DD`; ValueError when it is no such day."""
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
         raise ValueError(f"{text!r} is not YYYY-MM-DD")
     return (date.fromisoformat(text) - date(1970, 1, 1)).days
@@ -30,7 +30,7 @@ def day_number(text: str) -> int:
 
 @lru_cache(maxsize=64)
 def offset_text(offset_min: int) -> str:
-    """`Z`, or the offset from UTC as `-04:00`."""
+    """Return `Z`, or the offset from UTC as `-04:00`."""
     if offset_min == 0:
         return "Z"
     hours, minutes = divmod(abs(offset_min), 60)
@@ -38,7 +38,7 @@ def offset_text(offset_min: int) -> str:
 
 
 def offset_minutes(text: str) -> int:
-    """Minutes east of UTC of `Z` or `+HH:MM`, the inverse of `offset_text`."""
+    """Return the minutes east of UTC of `Z` or `+HH:MM`, the inverse of `offset_text`."""
     if text in ("Z", "z"):
         return 0
     found = re.fullmatch(r"([+-])(\d\d):([0-5]\d)", text, re.ASCII)
@@ -48,7 +48,7 @@ def offset_minutes(text: str) -> int:
 
 
 def format_instant(ns: int, offset_min: int = 0) -> str:
-    """RFC 3339 with up to nine fractional digits, trailing zeros trimmed, as Go writes a `time.Time`."""
+    """Return RFC 3339 with up to nine fractional digits, trailing zeros trimmed, as Go writes a `time.Time`."""
     day, rest = divmod(ns + offset_min * MINUTE_NS, DAY_NS)
     seconds, fraction = divmod(rest, SECOND_NS)
     text = f"{day_text(day)}T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
@@ -58,7 +58,7 @@ def format_instant(ns: int, offset_min: int = 0) -> str:
 
 
 def parse_instant(text: str) -> int:
-    """Nanoseconds of an RFC 3339 text; ValueError for anything else. Digits after the ninth are cut off."""
+    """Return the nanoseconds of an RFC 3339 text; ValueError for anything else. Digits after the ninth are cut off."""
     found = _RFC3339.fullmatch(text)
     if not found:
         raise ValueError(f"{text!r} is not an RFC 3339 instant")
@@ -76,10 +76,10 @@ def parse_instant(text: str) -> int:
 
 
 def to_ns(instant: datetime) -> int:
-    """Nanoseconds of an aware datetime."""
+    """Return the nanoseconds of an aware datetime."""
     return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def to_datetime(ns: int) -> datetime:
-    """The UTC datetime, cut to microseconds."""
+    """Return the UTC datetime, cut to microseconds."""
     return _EPOCH + timedelta(microseconds=ns // 1000)

@@ -9,7 +9,7 @@ TOKENS_PER_S = 100 / 60
 
 
 class TokenBucket:
-    """Gives a token for each request, at most `BURST` at once, refilled with `TOKENS_PER_S`."""
+    """Grants a token for each request, at most `BURST` at once, refilled with `TOKENS_PER_S`."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
@@ -18,7 +18,7 @@ class TokenBucket:
         self._filled_at_s = now_s()
 
     def take(self) -> int | None:
-        """None: go ahead. Otherwise the seconds to say in Retry-After."""
+        """Take a token and return None; without a token return the seconds for Retry-After."""
         with self._lock:
             now_s = self._now_s()
             self._tokens = min(BURST, self._tokens + (now_s - self._filled_at_s) * TOKENS_PER_S)

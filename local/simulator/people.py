@@ -1,4 +1,4 @@
-"""Who works where: the developers, bots and outsiders of a generated organisation, and its repositories."""
+"""The developers, bots and outsiders of a generated organisation, and the repositories that they work in."""
 
 from dataclasses import dataclass
 from random import Random
@@ -8,7 +8,7 @@ BOT_FROM_DEVELOPERS = 5  # a smaller team has neither a bot nor an outside revie
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who commits. `pr_email` and `pr_name` are what their pull requests say: empty for clones."""
+    """A person who commits. `pr_email` and `pr_name` are those on their pull requests: empty for clones."""
 
     user_id: str
     email: str
@@ -32,7 +32,7 @@ class Organisation:
 
 
 def organisation(developers: int, seed: int, clone_share: float) -> Organisation:
-    """The organisation of this size and seed. The last developers are the clones."""
+    """Return the organisation of this size and seed. The last developers are the clones."""
     random = Random(f"{seed}/{developers}/people")
     repos = tuple(f"acme-corp/service-{n:02d}" for n in range(1, max(2, min(40, developers // 5)) + 1))
     first_clone = developers - round(developers * clone_share)

@@ -1,4 +1,4 @@
-"""A world of recorded rows: the distinct rows of a recorded extraction, whatever routes it went through."""
+"""A world of recorded rows: the distinct rows of a recorded extraction, by any routes."""
 
 import gzip
 import json
@@ -10,14 +10,14 @@ from simulator import gojson
 from simulator.instants import format_instant, to_ns
 from simulator.world import Row, World
 
-# A row is known by a field that only its table has.
+# A row is recognized by a field that only its table has.
 _TABLE_OF_FIELD = {"commitHash": "commits", "head_branch": "pull_requests", "submitted_at": "reviews"}
 
 
 def world_from_recording(path: str | Path) -> World:
-    """The world of a `full-*.jsonl.gz` file of {path, status, headers, body} lines; now is its last Date.
+    """Return the world of a `full-*.jsonl.gz` file of {path, status, headers, body} lines; now is its last Date.
 
-    Raises ValueError when the file has no row at all or is no recording.
+    Raises ValueError when the file has no row at all or is not a recording.
     """
     try:
         return _world(Path(path))

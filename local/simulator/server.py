@@ -15,7 +15,7 @@ from simulator.faults import NO_FAULTS, Faults
 from simulator.world import World
 
 _MAX_LINE_BYTES = 64 * 1024
-_CHUNKED_ABOVE_BYTES = 2048  # Go's net/http buffers so much to find out the length; a larger body goes chunked
+_CHUNKED_ABOVE_BYTES = 2048  # Go's net/http buffers so much to compute the length; a larger body is chunked
 
 
 class RunningSimulator:
@@ -28,12 +28,12 @@ class RunningSimulator:
 
     @property
     def requests(self) -> int:
-        """Requests answered so far, those over the rate limit included."""
+        """The requests answered so far, including those over the rate limit."""
         return self._api.requests
 
     @property
     def rate_limited(self) -> int:
-        """Requests answered 429 so far."""
+        """The requests answered 429 so far."""
         return self._api.rate_limited
 
     def serve_forever(self) -> None:
@@ -109,12 +109,12 @@ class _Connection(socketserver.StreamRequestHandler):
             while self._one_request():
                 pass
         except (OSError, ConnectionDropped):
-            pass  # the client went away, or the source's handler would have panicked: no answer
+            pass  # the client disconnected, or the source's handler would have panicked: no answer
         finally:
             self.server.ended(self.connection)
 
     def _one_request(self) -> bool:
-        """Answer one request; False when the connection is over."""
+        """Answer one request; return False when the connection has ended."""
         line = self.rfile.readline(_MAX_LINE_BYTES)
         if not line.strip():
             return bool(line)
@@ -148,7 +148,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
 
 def _framed(answer: Answer, *, close: bool = False, head_only: bool = False, length: bool = False) -> bytes:
-    """Head and body as they go over the wire; a long body goes chunked, as Go does, unless `length`."""
+    """Return head and body as sent over the wire; a long body is chunked, as Go does, unless `length`."""
     size = len(answer.body)
     chunked = size > _CHUNKED_ABOVE_BYTES and not length
     lines = [

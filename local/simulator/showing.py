@@ -23,7 +23,7 @@ _titles: dict[str, str] = {}
 
 
 class Shower:
-    """Writes what is to be seen of each pull request at `end_ns`, instants with the given offset from UTC."""
+    """Writes the visible part of each pull request at `end_ns`, with instants at the given offset from UTC."""
 
     def __init__(self, writer: WorldWriter, end_ns: int, offset_min: int) -> None:
         self._writer = writer
@@ -31,7 +31,7 @@ class Shower:
         self._offset_min = offset_min
 
     def show(self, pull: PullFact) -> None:
-        """Write its commits made by now; and once it is complete, itself and the reviews submitted by now."""
+        """Write its commits made by now and, once it is complete, the pull request and its reviews submitted by now."""
         for commit in pull.commits:
             if commit.at_ns <= self._end_ns:
                 self._writer.add_commit(self._commit(pull, commit), pull.author.user_id, pull.repo, commit.at_ns)
@@ -52,7 +52,7 @@ class Shower:
 
     @staticmethod
     def _is_early(pull: PullFact) -> bool:
-        """A merge that is reported before it happens."""
+        """Return whether the merge is reported before it happens."""
         return pull.outcome == "merged" and pull.is_early
 
     def _instant(self, ns: int) -> str:
@@ -110,7 +110,7 @@ class Shower:
         return ",".join(parts) + "}"
 
     def _pull_instants(self, pull: PullFact, state: str) -> list[str]:
-        """Instants that have not come are omitted, not null; `updated_at` is that of the last commit."""
+        """Return the instants; missing ones are omitted, not null; `updated_at` is that of the last commit."""
         parts = [
             f'"created_at":"{self._instant(pull.created_ns)}","updated_at":"{self._instant(pull.commits[-1].at_ns)}"'
         ]
@@ -146,7 +146,7 @@ class Shower:
 
 
 def _title(text: str) -> str:
-    """The title as JSON; there are few different ones."""
+    """Return the title as JSON, from a cache: there are few different ones."""
     if text not in _titles:
         _titles[text] = gojson.dumps(text)
     return _titles[text]

@@ -1,4 +1,4 @@
-"""A world: every row the source knows, serialised once, and the compact indexes that the routes need."""
+"""A world: every row of the source, serialised once, and the compact indexes that the routes need."""
 
 import mmap
 import tempfile
@@ -29,27 +29,27 @@ class Rows:
         return len(self._starts)
 
     def __iter__(self) -> Iterator[Row]:
-        """Every row, parsed anew."""
+        """Yield every row, parsed again each time."""
         return (gojson.loads(self.text(number)) for number in range(len(self)))
 
     def text(self, number: int) -> bytes:
-        """One row as it is sent."""
+        """Return one row as it is sent."""
         start = self._starts[number]
         return self._text[start : start + self._sizes[number]]
 
     def join(self, numbers: RowNumbers) -> bytes:
-        """These rows, with commas between."""
+        """Return these rows, separated by commas."""
         text, starts, sizes = self._text, self._starts, self._sizes
         return b",".join([text[(start := starts[n]) : start + sizes[n]] for n in numbers])
 
     def note(self, start: int, size: int) -> int:
-        """Take in a row that lies at `start`; gives its number."""
+        """Add a row that lies at `start`; return its number."""
         self._starts.append(start)
         self._sizes.append(size)
         return len(self._starts) - 1
 
     def open(self, text: mmap.mmap | bytes) -> None:
-        """Say where the rows lie."""
+        """Set the text that contains the rows."""
         self._text = text
 
 
@@ -62,11 +62,11 @@ class Index:
         self._rows = array("I", order)
 
     def between(self, first: int, beyond: int) -> RowNumbers:
-        """Rows with first <= key < beyond, in the order of the key."""
+        """Return rows with first <= key < beyond, in the order of the key."""
         return self._rows[bisect_left(self._keys, first) : bisect_left(self._keys, max(first, beyond))]
 
     def equal(self, key: int) -> RowNumbers:
-        """Rows with exactly this key."""
+        """Return rows with exactly this key."""
         return self.between(key, key + 1)
 
 
@@ -112,7 +112,7 @@ class Reviews:
 
 @dataclass(repr=False)
 class World:
-    """What one server knows, as of `end_ns`, which is also what it takes for now."""
+    """The data of one server as of `end_ns`, which is also its current time."""
 
     commits: Commits
     pulls: Pulls
@@ -123,7 +123,7 @@ class World:
     seed: int = 0
 
     def repo_object(self, name: str, visible: int | None = None) -> Row:
-        """The repository as `/repos` shows it, counting the first `visible` pull requests (None: all)."""
+        """Return the repository as `/repos` shows it, counting the first `visible` pull requests (None: all)."""
         numbers: RowNumbers = self.pulls.by_repo.get(name, array("I"))
         if visible is not None:
             numbers = [n for n in numbers if n < visible]
@@ -136,7 +136,7 @@ class World:
         }
 
     def pull_by_number(self, repo: str, number: int) -> int | None:
-        """The row of this pull request, None when there is none."""
+        """Return the row of this pull request, None when there is none."""
         if repo not in self.repos or not 0 <= number < _REPO_KEY:
             return None
         found = self.pulls.by_number.equal(self.repos[repo] * _REPO_KEY + number)
@@ -153,7 +153,7 @@ class World:
         repos: Iterable[str] = (),
         end: str,
     ) -> "World":
-        """The world of exactly these rows (as the API would show them) at the instant `end`."""
+        """Return the world of exactly these rows (as the API would show them) at the instant `end`."""
         with WorldWriter() as writer:
             for name in repos:
                 writer.add_repo(name)
@@ -175,7 +175,7 @@ class World:
 
 
 class WorldWriter:
-    """Takes the rows of a world one by one; `finish` gives the world."""
+    """Takes the rows of a world one by one; `finish` returns the world."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile(buffering=1 << 20)  # noqa: SIM115 - __exit__ closes it
@@ -190,11 +190,11 @@ class WorldWriter:
         self._file.close()
 
     def add_repo(self, name: str) -> int:
-        """The number of the repository, which need not have any row."""
+        """Return the number of the repository, which need not have any row."""
         return self._repos.setdefault(name, len(self._repos))
 
     def add_commit(self, text: bytes, user_id: str, repo: str, at_ns: int) -> None:
-        """Take in a serialised commit."""
+        """Add a serialised commit."""
         number = self._write(self._commits.rows, text)
         self._commits.at_ns.append(at_ns)
         self._commits.users.append(user_id)
@@ -202,7 +202,7 @@ class WorldWriter:
         _group(self._commits.by_repo, repo, number)
 
     def add_pull(self, text: bytes, *, repo: str, number: int, author_email: str, state: str, created_ns: int) -> None:
-        """Take in a serialised pull request."""
+        """Add a serialised pull request."""
         row = self._write(self._pulls.rows, text)
         self._pulls.created_ns.append(created_ns)
         self._pulls.states.append(state)
@@ -212,7 +212,7 @@ class WorldWriter:
         _group(self._pulls.by_author, author_email, row)
 
     def add_review(self, text: bytes, pr_id: int, reviewer: str) -> None:
-        """Take in a serialised review."""
+        """Add a serialised review."""
         row = self._write(self._reviews.rows, text)
         self._reviews.pr_ids.append(pr_id)
         _group(self._reviews.by_reviewer, reviewer, row)
@@ -246,6 +246,6 @@ def _group(groups: Groups, name: str, number: int) -> None:
 
 
 def _sort_groups(groups: Mapping[str, "array[int]"], commits: Commits) -> None:
-    """Developer by developer, each in time: the order in which the source keeps its commits."""
+    """Sort by developer, then by time: the order in which the source keeps its commits."""
     for numbers in groups.values():
         numbers[:] = array("I", sorted(numbers, key=lambda n: (commits.users[n], commits.at_ns[n])))

@@ -1,6 +1,6 @@
-"""What a correct pipeline must arrive at: each mart of docs/metrics.md, computed in plain Python.
+"""The results of a correct pipeline: each mart of docs/metrics.md, computed in plain Python.
 
-It shares no line with the dbt project, so that the two can be held against each other.
+It shares no line with the dbt project, so that the two can be compared.
 """
 
 from simulator.truth.marts import marts

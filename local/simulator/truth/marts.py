@@ -15,7 +15,7 @@ _Pulls = Sequence[MeasuredPull]
 
 
 def marts(world: World, as_of: datetime) -> dict[str, list[Row]]:
-    """Every mart as of that instant: rows with the columns of docs/metrics.md, ordered by their grain."""
+    """Return every mart as of that instant: rows with the columns of docs/metrics.md, ordered by their grain."""
     pulls = merged_pulls(world, as_of)
     by_week = ("week", "repo_name")
     return {
@@ -131,7 +131,7 @@ def _times(pulls: _Pulls) -> Row:
 
 
 def _flags(pulls: _Pulls) -> Row:
-    """Reverts and bug fixes: a rate is over the pull requests whose flag is known."""
+    """Return reverts and bug fixes: a rate is over the pull requests whose flag is known."""
     reverts = [p.is_reverted for p in pulls if p.is_reverted is not None]
     fixes = [p.is_bug_fix for p in pulls if p.is_bug_fix is not None]
     return {
@@ -146,14 +146,14 @@ def _flags(pulls: _Pulls) -> Row:
 
 
 def _average(name: str, values: Sequence[float | None]) -> Row:
-    """The mean over what is known, with the count and the sum it is made of."""
+    """Return the mean of the known values, with their count and sum."""
     known = [value for value in values if value is not None]
     total = _sum(known)
     return {f"avg_{name}": _ratio(total, len(known)), f"n_{name}": len(known), f"sum_{name}": total}
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
-    """The sum of what is known, None when nothing is: whole numbers exactly, fractions rounded once."""
+    """Return the sum of the known values, None without any: whole numbers exactly, fractions rounded once."""
     known = [value for value in values if value is not None]
     if not known:
         return None
@@ -165,7 +165,7 @@ def _ratio(part: float | None, whole: float | None) -> float | None:
 
 
 def _percentile(ordered: Sequence[float], rank: float) -> float | None:
-    """Continuous, with linear interpolation between the two nearest."""
+    """Return the continuous percentile, with linear interpolation between the two nearest values."""
     if not ordered:
         return None
     place = rank * (len(ordered) - 1)

@@ -1,4 +1,4 @@
-"""The intermediate of docs/metrics.md: what is known of each merged pull request as of one instant."""
+"""The intermediate of docs/metrics.md: the measures of each merged pull request as of one instant."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -46,7 +46,7 @@ class MeasuredPull:
 
 
 def merged_pulls(world: World, as_of: datetime) -> list[MeasuredPull]:
-    """Every pull request merged by `as_of`, by what had happened by then."""
+    """Return every pull request merged by `as_of`, measured by the events until then."""
     as_of_us = to_ns(as_of) // 1000
     commits = list(_newest(world.commits.rows, ("commitHash", "repoName", "userId"), "createdAt"))
     by_hash: dict[tuple[str, str], list[Row]] = defaultdict(list)
@@ -117,7 +117,7 @@ def _measure(
 
 
 def _newest(rows: Iterable[Row], key: tuple[str, ...], order: str) -> Iterator[Row]:
-    """One row a key: the one with the newest instant in `order`, the later one of equals."""
+    """Return one row per key: the one with the newest instant in `order`, the later one of equals."""
     kept: dict[tuple[object, ...], tuple[int, Row]] = {}
     for row in rows:
         name = tuple(row.get(column) for column in key)
@@ -128,7 +128,7 @@ def _newest(rows: Iterable[Row], key: tuple[str, ...], order: str) -> Iterator[R
 
 
 def _emails(commits: list[Row]) -> dict[str, str]:
-    """The e-mail of each user: that of the newest commit, the first in the alphabet of equals."""
+    """Return the e-mail of each user: that of the newest commit, of equals the first in the alphabet."""
     ordered = sorted(
         (commit for commit in commits if commit.get("userEmail") and commit.get("userId")),
         key=lambda commit: (-(_us(commit["commitTs"]) or 0), commit["userEmail"]),
@@ -146,13 +146,13 @@ def _has_happened(review: Row, as_of_us: int) -> bool:
 
 
 def _is_by_somebody_else(review: Row, author_id: str | None, author_email: str | None) -> bool:
-    """Compared exactly; a reviewer nobody knows is somebody else."""
+    """Return whether the reviewer is not the author, compared exactly; an unknown reviewer is not the author."""
     reviewer = review.get("reviewer") or None
     return reviewer is None or reviewer not in (author_id, author_email)
 
 
 def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:
-    """AI lines, its own or else its commits'; AI ratio, the source's or else lines / additions."""
+    """Return AI lines, its own or else its commits', and AI ratio, the source's or else lines / additions."""
     lines = _plus(pull.get("tab_lines"), pull.get("composer_lines"))
     if lines is None:
         known = [
@@ -178,12 +178,12 @@ def _plus(one: int | None, other: int | None) -> int | None:
 
 
 def _us(text: str | None) -> int | None:
-    """Microseconds: what the warehouse keeps."""
+    """Return microseconds, the precision of the warehouse."""
     return None if text is None else parse_instant(text) // 1000
 
 
 def _first(given: str | None, seen: Iterable[str]) -> int | None:
-    """The source's instant, else the earliest of those seen."""
+    """Return the source's instant, else the earliest of those seen."""
     if given is not None:
         return _us(given)
     return min((parse_instant(text) // 1000 for text in seen), default=None)
@@ -194,6 +194,6 @@ def _hours(since_us: int | None, until_us: int | None) -> float | None:
 
 
 def _week(us: int) -> date:
-    """The Monday of the week, in UTC."""
+    """Return the Monday of the week, in UTC."""
     day = date(1970, 1, 1) + timedelta(days=us * 1000 // DAY_NS)
     return day - timedelta(days=day.weekday())

@@ -1,4 +1,4 @@
-"""What a correct pipeline makes of usage events: the cost of each, and the usage marts, computed in plain Python.
+"""The results of a correct pipeline for usage events: the cost of each, and the usage marts, in plain Python.
 
 Like the other marts' truth it shares no line with the dbt project. Every mart has all counts, so that a row here may
 have columns that the mart leaves out.
@@ -29,7 +29,7 @@ _DAILY = ("day", "user_id", "project", "agent", "provider", "model", "speed")
 
 
 class _Event(Protocol):
-    """A response or a prompt as the logs tell of it: the parsers' `UsageEvent`, or what looks like one."""
+    """A response or a prompt from the logs: the parsers' `UsageEvent`, or an object with the same attributes."""
 
     @property
     def agent(self) -> str: ...
@@ -61,7 +61,7 @@ class _Event(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OwnedEvent:
-    """An event, already merged with all that have its key, and whose it is."""
+    """An event, already merged with all that have its key, and its user."""
 
     event: _Event
     user_id: str | None = None
@@ -69,7 +69,7 @@ class OwnedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model costs from one day on; `usd` is the rate per million tokens of each kind, None where unknown."""
+    """The price of a model from one day on; `usd` is the rate per million tokens of each kind, None where unknown."""
 
     provider: str
     model_pattern: str
@@ -80,7 +80,7 @@ class Price:
 
 
 def read_prices(text: str) -> list[Price]:
-    """Give the rows of a rate card, which is CSV with a header."""
+    """Return the rows of a rate card, which is CSV with a header."""
     return [
         Price(
             row["provider"],
@@ -95,7 +95,7 @@ def read_prices(text: str) -> list[Price]:
 
 
 def price_event(event: _Event, prices: Iterable[Price]) -> tuple[Decimal | None, str | None]:
-    """Give the cost in USD and where it is from: rate_card, estimated, provider or unknown; None for a prompt."""
+    """Return the cost in USD and its source: rate_card, estimated, provider or unknown; None for a prompt."""
     if event.role == "user":
         return Decimal(0), None
     name = _name(event)
@@ -108,7 +108,7 @@ def price_event(event: _Event, prices: Iterable[Price]) -> tuple[Decimal | None,
 
 
 def marts(events: Iterable[OwnedEvent], prices: Sequence[Price], zone: str) -> dict[str, list[Row]]:
-    """Give each usage mart, with the days of that time zone (`Europe/Berlin`); rows are ordered by their key."""
+    """Return each usage mart, with the days of that time zone (`Europe/Berlin`); rows are ordered by their key."""
     events = list(events)
     names = {_name(owned.event) for owned in events}
     offers = {name: [price for price in prices if _is_for(price, name)] for name in names}
@@ -125,7 +125,7 @@ def marts(events: Iterable[OwnedEvent], prices: Sequence[Price], zone: str) -> d
 
 
 def _name(event: _Event) -> _Name:
-    """Give what a price is looked up by."""
+    """Return the key by which a price is looked up."""
     return event.provider or event.agent, event.model, event.speed or "standard"
 
 
@@ -139,7 +139,7 @@ def _is_for(price: Price, name: _Name) -> bool:
 
 
 def _rate_card_cost(event: _Event, offers: Iterable[Price]) -> Decimal | None:
-    """Give the cost at the newest price that is for so long a context; None where a used kind has no rate."""
+    """Return the cost at the newest price for this context length; None where a used kind has no rate."""
     tokens = {kind: getattr(event.tokens, f"{kind}_tokens") or 0 for kind in _SOLD}
     price = _matching(event, offers)
     if price is None:
@@ -155,7 +155,7 @@ def _rate_card_cost(event: _Event, offers: Iterable[Price]) -> Decimal | None:
 
 
 def _matching(event: _Event, offers: Iterable[Price]) -> Price | None:
-    """Return the newest price that is for so long a context."""
+    """Return the newest price for this context length."""
     context = sum(getattr(event.tokens, f"{kind}_tokens") or 0 for kind in _CONTEXT)
     valid = [
         price
@@ -211,7 +211,7 @@ def _mart(rows: _Rows, key: tuple[str, ...], describe: Callable[[_Rows], Row]) -
 
 
 def _measure(rows: _Rows) -> Row:
-    """Give what every mart says of its events; what an agent reports is of responses, as prompts cost nothing."""
+    """Return the measures of every mart; reported costs are those of responses, as prompts cost nothing."""
     responses = [row for row in rows if row["role"] == "assistant"]
     costs = _known(responses, "cost_usd")
     reported = _known(responses, "reported_cost_usd")
@@ -256,7 +256,7 @@ def _lifetime(rows: _Rows) -> Row:
 
 
 def _first_known(rows: _Rows, name: str) -> str | None:
-    """Give the value of the earliest event that has one, of equally early ones the smallest."""
+    """Return the value of the earliest event that has one, of equally early ones the smallest."""
     known = [(row["occurred_at"], row[name]) for row in rows if row[name] is not None]
     return min(known)[1] if known else None
 

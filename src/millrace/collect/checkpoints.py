@@ -1,12 +1,12 @@
-"""What the collector remembers from one tick to the next: how far it read, and what it found.
+"""The collector's memory from one tick to the next: how far each log was read, and the events that were found.
 
-An event has one row for each log that tells of it. What is sent is the merger of an event's rows. A log that is read
-from its start replaces its own rows, also by less: a row of an earlier `reading` is replaced, one of the same reading
-is merged. A row of an older epoch counts no more once the event has a newer row; of an event that no log tells any
-more, the old rows stay.
+An event has one row for each log that contains it. The rows of an event are merged before they are sent. A log that is
+read from its start replaces its own rows, even with lower counts: a row of an earlier `reading` is replaced, one of the
+same reading is merged. A row of an older epoch is ignored once the event has a newer row. When no log contains an event
+any more, its old rows stay.
 
-`batch` is the file in which the row's content is. While it is NULL the row is pending: it is in none yet. It is NULL
-in all rows of an event or in none.
+`batch` is the number of the file that contains the row. While it is NULL the row is pending. It is NULL in all rows of
+an event or in none.
 """
 
 import hashlib
@@ -44,22 +44,22 @@ create table if not exists events (
 create index if not exists pending on events (batch) where batch is null;
 """
 _ROW = ", ".join(COLUMNS)
-_EVENT = len(COLUMNS)  # after it come source, epoch, batch and reading, as in a state from before `reading`
+_EVENT = len(COLUMNS)  # source, epoch, batch and reading follow, as in an upgraded state from before `reading`
 _EPOCH, _BATCH = _EVENT + 1, _EVENT + 2
 _KNOWN = "log, path, agent, identity, seen, mark, epoch, state, reading"
 _EARLIER = """select * from events as other where other.occurred_at < :since and other.agent = events.agent
     and other.message_id = events.message_id and other.request_id = events.request_id"""
 _KEYS_AT_ONCE = 500
 GONE = "gone"
-"""What `seen` of a log is whose file was not found any more, and told to be gone."""
+"""The value of `seen` for a log whose file disappeared and was reported as gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownLog:
     """How far a log is read.
 
-    `identity` is the file's own, whatever it is called. `seen` is what the file system said of it when it was read
-    to its end; '' before that. `mark` tells whether what was read is still there. `state` is the LogState as JSON.
+    `identity` identifies the file under any name. `seen` is the file's status when it was last read to its end; ''
+    before that. `mark` is used to check that the content read so far is still there. `state` is the LogState as JSON.
     `reading` counts how often it was read from its start.
     """
 
@@ -76,7 +76,7 @@ class KnownLog:
 
 @dataclass(slots=True)
 class Changes:
-    """What some events were to the store."""
+    """How many events were new, changed or unchanged when they were merged into the store."""
 
     new: int = 0
     changed: int = 0
@@ -84,7 +84,7 @@ class Changes:
 
 
 class Store:
-    """The collector's memory. What is written becomes durable with `commit`, all of it or nothing."""
+    """The collector's memory. Writes become durable with `commit`, all or none."""
 
     def __init__(self, file: StateFile, batch: int = 0, machine: str | None = None) -> None:
         self._file, self._machine = file, machine
@@ -99,28 +99,28 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path, machine: str | None = None) -> Self:
-        """Open the state in a folder, or begin one. `machine` says where; None: wherever the state was begun.
+        """Open the state in a folder, or create it. `machine` is this machine; None: the one that created the state.
 
-        Raises ConfigError when what is there cannot be used, TransientError when another attempt may succeed.
+        Raises ConfigError when the state cannot be used, TransientError when another attempt may succeed.
         """
-        # Files of a state that was lost are still sent: a new one counts on from them.
+        # Files of a lost state are still sent: a new state continues their numbers.
         return cls(StateFile.open(folder, DDL), outbox.last_number(outbox.spool_of(folder)), machine)
 
     @classmethod
     def copy(cls, folder: Path, machine: str | None = None) -> Self:
-        """Return a copy in memory of the state in a folder, to try things on; nothing is written there."""
+        """Return an in-memory copy of the state in a folder, for trials; the folder is not written to."""
         return cls(StateFile.copy(folder, DDL), machine=machine)
 
     def close(self) -> None:
-        """Close the file; what is not committed is undone."""
+        """Close the file; uncommitted writes are undone."""
         self._file.close()
 
     def trusting(self) -> AbstractContextManager[None]:
-        """Turn what values of the state cannot be, as they are damaged, into a ConfigError that says so."""
+        """Turn errors caused by damaged values of the state into a ConfigError."""
         return self._file.trusting()
 
     def _upgrade(self) -> None:
-        """Have a state that does not know which log told of an event read everything anew, once."""
+        """Add `reading` to a state from before it, and request one full read, which fills it."""
         self._file.write("alter table events add column reading integer not null default 0")
         self._file.write("alter table logs add column reading integer not null default 0")
         self._set(epoch=str(self.epoch + 1))
@@ -128,10 +128,10 @@ class Store:
 
     @property
     def collector_id(self) -> str:
-        """Which collector this is: a random id, made with the state, on the machine where the state was begun.
+        """The collector's id: on the machine where the state was created, a random id that was created with it.
 
-        On another one the state is a copy. Its id follows from both, so that a state which goes to and fro between two
-        machines has one on each.
+        On another machine the state is a copy. Its id is derived from that id and the machine, so a state that moves
+        back and forth between two machines has one id on each.
         """
         begun = self._get("collector_id") or ""
         if self._machine in (None, self._get("machine")):
@@ -140,7 +140,7 @@ class Store:
 
     @property
     def epoch(self) -> int:
-        """How often everything was to be read anew."""
+        """The number of the current full read, which each request for a full read increases."""
         return self._number("epoch")
 
     @property
@@ -155,18 +155,18 @@ class Store:
 
     @property
     def ahead(self) -> int:
-        """A stamp that was not followed, because the clock was far before it; 0 when there is none."""
+        """A stamp that was dropped because the clock was far behind it; 0 when there is none."""
         return int(self._get("ahead") or 0)
 
     @property
     def is_forced(self) -> bool:
-        """Whether everything was to be read anew, and that has not come to its end yet."""
+        """Whether a full read was requested and is not complete yet."""
         return (self._number("read_epoch") or 1) < self.epoch
 
     def force(self) -> None:
-        """Have every log read anew, and what it says replace what was read of it before.
+        """Request that every log is read from its start and replaces what was read of it before.
 
-        What was begun before and interrupted goes on, and does not begin again.
+        A full read that was interrupted continues, and does not start again.
         """
         if not self.is_forced:
             self._set(epoch=str(self.epoch + 1))
@@ -183,27 +183,27 @@ class Store:
         return next(self._logs("path = ?", path), None)
 
     def logs_of(self, identity: str) -> list[KnownLog]:
-        """Return the logs that are, or were, one file; a new one may have got the number of a deleted one."""
+        """Return the logs that are, or were, one file; a new file may reuse the inode number of a deleted one."""
         return list(self._logs("identity = ?", identity))
 
     def places(self, agents: Collection[str]) -> list[tuple[bytes, str]]:
-        """Return the paths and identities of all logs of some agents, but for those that were told to be gone."""
+        """Return the paths and identities of all logs of some agents, except those reported as gone."""
         sql = f"select path, identity from logs where seen != ? and agent in ({', '.join('?' * len(agents))})"  # noqa: S608
         return cast(list[tuple[bytes, str]], self._file.query(sql, [GONE, *agents]))
 
     def add_log(self, path: bytes, agent: str) -> int:
-        """Return the number of a log that was not seen before."""
+        """Add a log that was not seen before, and return its number."""
         sql = "insert into logs (path, agent, identity, seen, mark, epoch, state) values (?, ?, '', '', '', 0, '')"
         return cast(int, self._file.write(sql, (path, agent)))
 
     def save_log(self, known: KnownLog) -> None:
-        """Note how far a log is read."""
+        """Save how far a log is read."""
         values = (known.identity, known.seen, known.mark, known.epoch, known.state, known.reading, known.log)
         sql = "update logs set identity = ?, seen = ?, mark = ?, epoch = ?, state = ?, reading = ? where log = ?"
         self._file.write(sql, values)
 
     def move_logs(self, paths: Mapping[int, bytes]) -> None:
-        """Note where logs are now; a log that was under one of these paths, and is nowhere, has none any more."""
+        """Save the new paths of logs; any other log under one of these paths loses its path."""
         self._file.write_all("update logs set path = ? where log = ?", [(_no_path(log), log) for log in paths])
         for log, path in paths.items():
             for other in self._logs("path = ?", path):
@@ -211,21 +211,21 @@ class Store:
             self._file.write("update logs set path = ? where log = ?", (path, log))
 
     def save_skipped(self, log: int, skipped: Mapping[Reason, int], is_anew: bool) -> None:
-        """Add to a log's lines that gave no event; with `is_anew` they replace those of before."""
+        """Add to a log's counts of lines without an event; with `is_anew`, replace them."""
         if is_anew:
             self._file.write("delete from skipped where log = ?", (log,))
         sql = "insert into skipped values (?, ?, ?) on conflict do update set lines = lines + excluded.lines"
         self._file.write_all(sql, [(log, str(reason), lines) for reason, lines in skipped.items()])
 
     def skipped(self) -> dict[tuple[str, str], int]:
-        """Return how many lines of all logs gave no event, by agent and reason."""
+        """Return how many lines of all logs yielded no event, by agent and reason."""
         sql = "select agent, reason, sum(lines) from skipped join logs using (log) group by agent, reason"
         return {(agent, reason): lines for agent, reason, lines in self._file.query(sql)}
 
     def save_events(self, events: Sequence[UsageEvent], log: int, reading: int) -> Changes:
-        """Merge what a reading of a log said into what is known, and return what that changed.
+        """Merge the events of a reading of a log into the stored ones, and return how many changed.
 
-        Each event of `events` has a key of its own.
+        The keys of `events` are distinct.
         """
         self._file.begin()
         epoch, changes = self.epoch, Changes()
@@ -250,9 +250,9 @@ class Store:
         return changes
 
     def pending(self, since: int | None, limit: int) -> list[Row]:
-        """Return events that are in no batch, merged, in the order of their keys; at most `limit` of them.
+        """Return pending events, merged, in the order of their keys; at most `limit` of them.
 
-        Left out are those that occurred before `since`, microseconds since 1970.
+        Events that occurred before `since`, in microseconds since 1970, are left out.
         """
         late = "" if since is None else f" and not exists ({_EARLIER})"
         sql = f"""with due as (
@@ -271,23 +271,23 @@ class Store:
         return cast(int, self._file.query(sql)[0][0])
 
     def save_batch(self, rows: Iterable[Row], number: int, stamp: int) -> None:
-        """Note that events are in a batch."""
+        """Record that events are in a batch."""
         sql = "update events set batch = ? where batch is null and agent = ? and message_id = ? and request_id = ?"
         self._file.write_all(sql, [(number, *row[:3]) for row in rows])
         self._set(batch=str(number), stamp=str(stamp))
 
     def forget_stamps(self, ahead: int) -> None:
-        """Put every event in no batch again, forget the last stamp, and note one that is not to be followed."""
+        """Make every event pending again, forget the last stamp, and save the one that is ahead of the clock."""
         self._file.begin()
         self._file.write("update events set batch = null where batch is not null")
         self._set(stamp="0", ahead=str(max(ahead, self.ahead) if ahead else 0))
 
     def commit(self) -> None:
-        """Make durable what was written."""
+        """Make the writes since the last commit durable."""
         self._file.commit()
 
     def roll_back(self) -> None:
-        """Undo what was written since the last commit."""
+        """Undo the writes since the last commit."""
         self._file.roll_back()
 
     def _known(self, events: Sequence[UsageEvent]) -> dict[tuple[str, str, str | None], dict[int, Row]]:
@@ -319,12 +319,12 @@ class Store:
 
 
 def _no_path(log: int) -> bytes:
-    """Return what stands for the path of a log that has none: no file can have such a name."""
+    """Return a placeholder for the path of a log that has none; no file can have such a name."""
     return b"\0%d" % log
 
 
 def _with(event: UsageEvent, stored: Row | None, read: tuple[int, int, int]) -> Row:
-    """Return the row that an event's row becomes when a log, in an epoch and a reading of it, tells it once more."""
+    """Return the row of an event for a log, merged with a stored row of the same epoch and reading."""
     log, epoch, reading = read
     if stored is not None and (stored[_EPOCH], stored[-1]) == (epoch, reading):
         event = merge(to_event(stored[:_EVENT]), event)

@@ -1,4 +1,4 @@
-"""One log, read piece by piece from where the last reading ended, or from its start if it is no longer that log."""
+"""One log, read in pieces from where the last reading ended, or from its start if it is a different log now."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ from millrace.errors import MillraceError
 CHUNK_BYTES = 4 << 20
 _HEAD_BYTES = 1024
 _TAIL_BYTES = 256 << 10
-_SAID = {"interrupted": "it took too long for its next row"}  # SQLite's word for a deadline that is over
+_SAID = {"interrupted": "it took too long for its next row"}  # SQLite's message when the deadline has passed
 _MARK = re.compile(r"(\d+) (\w+)(?: (\d+) (\w+))?")
 
 
@@ -36,10 +36,10 @@ class BadFile(MillraceError):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the file system says of a log.
+    """A log's status in the file system.
 
-    `identity` stays when the file is renamed; '' where the file system has none. As long as `text` stays, nothing was
-    written.
+    `identity` stays when the file is renamed; '' where the file system has none. While `text` is unchanged, nothing
+    was written.
     """
 
     identity: str
@@ -50,9 +50,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a log is read, and the mark by which it is known again.
+    """How far a log is read, and the mark by which it is recognized.
 
-    The mark of a file is a hash of its first bytes, and one of the bytes just before the offset.
+    The mark of a file contains a hash of its first bytes, and one of the bytes just before the offset.
     """
 
     state: LogState
@@ -61,9 +61,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What some of a log says, and how far it is read now. `is_anew`: it is the first piece, from the log's start.
+    """A piece of a log, and how far the log is read now. `is_anew`: it is the first piece, from the log's start.
 
-    `unread_bytes` are at its end, and no complete line (of a document: the whole, which does not end yet).
+    `unread_bytes` counts the bytes of an incomplete last line, or of a whole document that is incomplete.
     """
 
     reading: Reading
@@ -74,7 +74,7 @@ class Piece:
 
 
 def look(path: Path, agent: Agent) -> Seen | None:
-    """Look at a log without opening it; None when it is no plain file. Of Cursor's, its write-ahead log counts too."""
+    """Return a log's status without opening it; None unless it is a plain file. Cursor's includes its WAL file."""
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         return None
@@ -88,7 +88,7 @@ def look(path: Path, agent: Agent) -> Seen | None:
 
 
 def identity_of(path: bytes) -> str | None:
-    """Give which file has a path now; None when none has, or that cannot be told."""
+    """Return the identity of the file at a path; None when it is missing or cannot be accessed."""
     try:
         return _identity(os.lstat(path))
     except OSError:
@@ -96,19 +96,19 @@ def identity_of(path: bytes) -> str | None:
 
 
 def is_marked(path: Path, progress: Progress) -> bool:
-    """Return whether a file has what was read of a log, in its beginning and just before the offset."""
+    """Return whether a file contains what was read of a log, at its beginning and just before the offset."""
     with _naming(path), path.open("rb") as file:
         return _tail_of(file, progress) is not None
 
 
 def has_only_changed(before: str, seen: Seen) -> bool:
-    """Return whether a file was written and did not grow, by what was seen of it before: its bytes are others now."""
+    """Return whether a file was written since status `before` and did not grow: its bytes have changed."""
     _, size_bytes, mtime_ns, *_ = *map(str, before.split()), "", "", ""
     return size_bytes.isdecimal() and seen.size_bytes <= int(size_bytes) and str(seen.mtime_ns) != mtime_ns
 
 
 def is_same_file(identity: str, other: str | None) -> bool:
-    """Return whether two identities are one file's. The number of a device may be another after a restart."""
+    """Return whether two identities are one file's. Device numbers are ignored: a restart may change them."""
     return other is not None and identity.rpartition(":")[2] == other.rpartition(":")[2]
 
 
@@ -121,10 +121,10 @@ def pieces(
     caps: Caps = CAPS,
     is_still: Callable[[], bool] = lambda: False,
 ) -> Iterator[Piece]:
-    """Read a log on, or from its start in the state `fresh`: without `known`, or if what was read is not there.
+    """Yield the rest of a log; without `known`, or if what was read is gone, all of it from the state `fresh`.
 
-    `is_still` says whether nothing was written for some time: a last line without its end is then taken as it is.
-    There is at least one piece, perhaps of nothing. Raises BadFile; what came before stays true.
+    `is_still` returns whether nothing was written for some time: an unterminated last line is then read as it is.
+    There is at least one piece, perhaps an empty one. Raises BadFile; earlier pieces remain valid.
     """
     with _naming(path):
         if agent.name == cursor.AGENT:
@@ -169,16 +169,16 @@ def _of_lines(
 
 
 def closed_by(agent: Agent, rest: bytes, state: LogState, caps: Caps = CAPS) -> Reading | None:
-    """Return what the end of a log says as a line of its own; None when it is no whole line, and may become one."""
+    """Return the reading of a log's unterminated last line; None when it is incomplete and may still grow."""
     reading = agent.read(rest + b"\n", state, caps)
     if not reading.used and (reading.skipped.keys() & {*TORN, Reason.TOO_LARGE, Reason.TOO_DEEP} or not rest.strip()):
         return None
-    # The newline is not in the file: should it still come, it ends an empty line.
+    # The newline is not in the file. If it is written later, it ends an empty line.
     return replace(reading, state=replace(reading.state, offset_bytes=state.offset_bytes + len(rest)))
 
 
 def _of_document(path: Path, agent: Agent, fresh: LogState, caps: Caps) -> Piece:
-    """Read a document whole. One over the cap is counted, and one that does not end yet says nothing."""
+    """Read a whole document. One over the cap is counted as skipped, and an incomplete one yields nothing."""
     with path.open("rb") as file:
         content = file.read(caps.document_bytes + 1)
     if len(content) > caps.document_bytes:
@@ -200,7 +200,7 @@ def _of_rows(path: Path, agent: Agent, known: Progress, is_new: bool, chunk_byte
 
 
 def _tail_of(file: BinaryIO, known: Progress) -> bytes | None:
-    """Return the marked bytes before the offset; None when they, or the first ones, are not what they were."""
+    """Return the marked bytes before the offset; None when they, or the first bytes, have changed."""
     marked = _MARK.fullmatch(known.mark)
     if marked is None:
         return None
@@ -209,7 +209,7 @@ def _tail_of(file: BinaryIO, known: Progress) -> bytes | None:
     file.seek(max(offset - tail_bytes, 0))
     tail = file.read(tail_bytes)
     is_there = f"{len(head)} {_hash(head)}" == f"{head_bytes} {marked[2]}" and len(tail) == tail_bytes
-    if marked[4] is None:  # from before the second hash was kept
+    if marked[4] is None:  # a mark from before the second hash was kept
         return b"" if is_there and offset <= file.seek(0, os.SEEK_END) else None
     return tail if is_there and _hash(tail) == marked[4] else None
 

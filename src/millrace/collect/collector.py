@@ -1,8 +1,8 @@
-"""One tick: what is new in the logs is read, merged into what is known, and put by as files to send.
+"""One tick: read new content of the logs, merge it into the store, and write it as files to send.
 
-Nothing is lost or doubled wherever a tick is stopped. A batch's file is written first, and then the store commits at
-once how far the logs are read, the events, and that they are in that batch. A file beyond the committed batch is
-deleted at the next start, and made again.
+Nothing is lost or duplicated wherever a tick is stopped. A batch's file is written first. Then the store commits
+together how far the logs are read, the events, and that they are in that batch. A file beyond the committed batch is
+deleted at the next start, and written again.
 """
 
 import os
@@ -34,15 +34,15 @@ from millrace.collect.parsers.reading import CAPS, Caps, LogState
 from millrace.tables import MOST_AHEAD
 
 _STILL = timedelta(minutes=5)
-_REST = " rest"  # after what was seen of a log that ends in bytes which may become a line
+_REST = " rest"  # appended to `seen` of a log that ends in bytes which may become a line
 
 Hear = Callable[[int, int, Path], None]
-"""Hears of long readings: bytes done, bytes in all, and the log that is being read."""
+"""Receives the progress of long readings: bytes done, bytes in all, and the log that is being read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is read at once, and after how much a batch ends; it has at most twice as many rows."""
+    """How much is read at once, and when a batch ends; a batch has at most twice `batch_rows` rows."""
 
     chunk_bytes: int = CHUNK_BYTES
     batch_rows: int = 50_000
@@ -54,8 +54,8 @@ class Limits:
 class Tick:
     """What one tick did.
 
-    `new`, `changed` and `unchanged` count events, the last those that the logs told again. `before_since` are events
-    that are known and left out, and sent once they are no longer to be. `skipped` are lines, by agent and reason.
+    `new`, `changed` and `unchanged` count events; unchanged ones were read again. `before_since` counts known events
+    that `since` excludes; they are sent once it no longer does. `skipped` counts lines, by agent and reason.
     """
 
     looked_at: int = 0
@@ -76,7 +76,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A log in which something may be new; `is_still` says whether it was not written for some time."""
+    """A log that may have new content; `is_still` returns whether it was not written for some time."""
 
     found: Found
     known: KnownLog | None
@@ -101,14 +101,14 @@ def _now() -> datetime:
 
 
 def unheard(done_bytes: int, total_bytes: int, path: Path) -> None:
-    """Tell nobody."""
+    """Ignore progress."""
 
 
 class Collector:
-    """Reads what is new in the logs below `roots`, tick by tick.
+    """Reads new content of the logs below `roots`, tick by tick.
 
-    `files` is the folder for what is to be sent. None: nothing is to be, as with a store that is a copy. `owner` is who
-    must not be named by a project's path.
+    `files` is the folder of files to send; None when nothing is to be sent, as with a copy of the store. `owner` is the
+    person whom no project's path may name.
     """
 
     def __init__(
@@ -129,21 +129,21 @@ class Collector:
 
     @property
     def collector_id(self) -> str:
-        """Which collector this is."""
+        """The id of this collector."""
         return self._store.collector_id
 
     def force(self) -> None:
-        """Have the next tick read every log from its beginning, and replace what was read of it before."""
+        """Make the next tick read every log from its beginning, and replace what was read of it before."""
         self._store.force()
 
     def collect(self, only: AbstractSet[Path] | None = None, since: date | None = None, hear: Hear = unheard) -> Tick:
-        """Do one tick over all logs, or those that are or lie below one of `only`.
+        """Run one tick over all logs, or over those at or below one of the paths in `only`.
 
-        A log that cannot be read is in `bad_files`, and stops no other. Events of before the day `since` (UTC) are
-        kept, and sent by the first tick that does not leave them out. When nothing is new, nothing is written.
+        A log that cannot be read is added to `bad_files`, and the others are still read. Events before the day `since`
+        (UTC) are kept, and sent by the first tick that includes them. When nothing is new, nothing is written.
         """
         tick = Tick()
-        self._store.roll_back()  # what an earlier tick could not undo
+        self._store.roll_back()  # in case an earlier tick could not
         from_us = None if since is None else records.to_microseconds(datetime.combine(since, time(), UTC))
         try:
             self._read_all(list(self._due(only, tick)), from_us, tick, hear)
@@ -212,7 +212,7 @@ class Collector:
     def _follow(
         self, roots: Sequence[Root], found: Mapping[bytes, Found], asked: Sequence[bytes] | None, tick: Tick
     ) -> list[Found]:
-        """Note where known logs are now: of all, or of those that may be one of the files that were asked for."""
+        """Save the new paths of known logs: of all, or of those that may be one of the files in `asked`."""
         agents = FOLLOWED & {root.agent for root in roots}
         if asked is None:
             asked = [
@@ -235,14 +235,14 @@ class Collector:
     def _known_of(
         self, asked: Sequence[bytes], found: Mapping[bytes, Found], agents: AbstractSet[str]
     ) -> list[KnownLog]:
-        """Return the logs that were under these paths, or were one of the files of these paths."""
+        """Return the logs known under these paths, or by the identity of a file at one of them."""
         known = [log for path in asked if (log := self._store.log_at(path)) is not None]
         identities = {found[path].seen.identity for path in asked if path in found} - {""}
         known += [log for identity in sorted(identities) for log in self._store.logs_of(identity)]
         return [log for log in {log.log: log for log in known}.values() if log.agent in agents]
 
     def _due_in(self, found: Found, epoch: int) -> _Due | None:
-        """Return the log if something may be new in it."""
+        """Return the log if it may have new content."""
         seen = found.seen
         known = self._store.log_at(os.fsencode(found.path))
 
@@ -258,7 +258,7 @@ class Collector:
         return _Due(found, known, None if is_read_anew else progress_of(known), is_still)
 
     def _read(self, due: _Due, tick: Tick) -> Iterator[tuple[Piece, int]]:
-        """Read a log, and keep after each piece what it says and how far it is read."""
+        """Read a log, and save the events and the progress of each piece."""
         known, unread_bytes = due.known, 0
         limits, fresh = self._limits, LogState(due.found.root.session_id(due.path), owner=self._owner)
         for piece in pieces(due.path, due.agent, fresh, due.progress, limits.chunk_bytes, limits.caps, due.is_still):
@@ -286,7 +286,7 @@ class Collector:
         return now
 
     def _take(self, piece: Piece, agent: Agent, known: KnownLog, tick: Tick) -> int:
-        """Keep what a piece says; return how many events it changed."""
+        """Save the events of a piece; return how many events are new or changed."""
         reading = piece.reading
         changes = self._store.save_events(reading.events, known.log, known.reading)
         self._store.save_skipped(known.log, reading.skipped, piece.is_anew)
@@ -298,7 +298,7 @@ class Collector:
         return changes.new + changes.changed
 
     def _flush(self, from_us: int | None, tick: Tick) -> None:
-        """Put by what is in no batch, and make durable how far the logs are read."""
+        """Write pending events as batches, and commit how far the logs are read."""
         self._check_clock()
         while rows := self._store.pending(from_us, 2 * self._limits.batch_rows):
             number = self._store.batch + 1
@@ -315,10 +315,10 @@ class Collector:
         self._store.commit()
 
     def _check_clock(self) -> None:
-        """Have everything sent again after a clock was wrong: its stamps are not followed, or lost against later ones.
+        """Make everything pending again after a wrong clock: its stamps are not continued, or lose to later ones.
 
-        A clock that is far before the newest stamp was ahead, or is behind now: which of both only time tells. So it is
-        believed, and once it has passed that stamp, everything is sent once more.
+        A clock far behind the newest stamp was either ahead before or is behind now. The present clock is trusted, and
+        once it has passed that stamp, everything is sent once more.
         """
         now = self._now()
         if self._store.stamp > records.to_microseconds(now + MOST_AHEAD):

@@ -1,8 +1,8 @@
-"""Rows of Cursor's database as the lines that its parser reads, from the row on where the last reading ended.
+"""Rows of Cursor's database as the lines that its parser reads, from the row where the last reading ended.
 
-Cursor's table replaces a row of the same key, and the new row gets a larger number than all others. So what is new or
-changed is what has a larger number than the last row read. Numbers begin anew in a new or a compacted database: the
-largest one is smaller then, or the last row read is another one, and everything is read again.
+Cursor's table replaces a row of the same key, and the new row gets a larger number than all others. So new and changed
+rows have a larger number than the last row read. Numbers restart in a new or a compacted database: then the largest
+one is smaller, or the last row read is a different one, and everything is read again.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from pathlib import Path
 
 _SECONDS_TO_WAIT = 1.0
 _PATIENCE_S = 60.0
-_STEPS = 10_000  # of SQLite's machine, some milliseconds
+_STEPS = 10_000  # instructions of SQLite's virtual machine, some milliseconds
 _TABLE = """select 1 from sqlite_schema where name = 'cursorDiskKV' and type = 'table' and rootpage > 0
     and not exists (select * from pragma_table_xinfo('cursorDiskKV') where hidden != 0)"""
 _ROWS = """select rowid, key, substr(value, 1, :most) from cursorDiskKV not indexed
@@ -27,7 +27,7 @@ _WAL_MODE = 2  # https://www.sqlite.org/fileformat.html, offset 18
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Some rows, as lines. `last` is the number of the last one, and `mark` tells whether it is still that row."""
+    """Some rows, as lines. `last` is the number of the last row, and `mark` a hash to check that it is unchanged."""
 
     lines: bytes
     last: int
@@ -40,14 +40,14 @@ def read_rows(
 ) -> Iterator[Rows]:
     """Yield the rows after number `last`, about `chunk_bytes` at a time; at least once, perhaps without a row.
 
-    Of a value over `most_bytes` only so much is read that it is seen to be too large. Raises OSError or
-    sqlite3.Error when the database cannot be read, is locked or is broken, or gives no row within `patience_s`.
+    A value over `most_bytes` is cut just above that size, enough to detect that it is too large. Raises OSError or
+    sqlite3.Error when the database cannot be read, is locked or is broken, or returns no row within `patience_s`.
     """
     with closing(_connect(path)) as connection:
         deadline = _Deadline(patience_s)
         connection.set_progress_handler(deadline.is_over, _STEPS)
-        connection.execute("begin")  # all that follows sees one state of the database
-        # A view, a virtual table or a computed column would run what the file says.
+        connection.execute("begin")  # all queries read the same state of the database
+        # A view, a virtual table or a computed column would run code from the file.
         if connection.execute(_TABLE).fetchone() is None:
             raise sqlite3.DatabaseError("expected a table cursorDiskKV with plain columns")
         most = most_bytes + 1
@@ -64,31 +64,31 @@ def read_rows(
             if size >= chunk_bytes:
                 yield Rows(b"".join(lines), last, mark, is_anew)
                 lines, size, is_anew = [], 0, False
-                deadline.begin()  # what was done with the rows is not the database's time
+                deadline.begin()  # time spent on the rows does not count
         yield Rows(b"".join(lines), last, mark, is_anew)
 
 
 class _Deadline:
-    """How long a database may take for its next row."""
+    """The time limit for a database's next row."""
 
     def __init__(self, patience_s: float) -> None:
         self._patience_s = patience_s
         self.begin()
 
     def begin(self) -> None:
-        """Begin to wait for a row."""
+        """Start waiting for a row."""
         self._ends_at = time.monotonic() + self._patience_s
 
     def is_over(self) -> bool:
-        """Return whether it took too long; SQLite then stops with the error 'interrupted'."""
+        """Return whether the limit has passed; SQLite then stops with the error 'interrupted'."""
         return time.monotonic() > self._ends_at
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Open the database so that nothing is written.
+    """Open the database without writing anything.
 
-    To read a database in WAL mode SQLite makes the files beside it, unless it is told that nobody writes; that is so
-    when there is no WAL.
+    To read a database in WAL mode, SQLite creates the files beside it unless the database is opened as immutable. That
+    is safe when there is no WAL.
     """
     with path.open("rb") as file:
         is_wal_mode = file.read(20)[18:19] == bytes([_WAL_MODE])
@@ -96,12 +96,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     uri = f"{path.as_uri()}?mode=ro{'&immutable=1' if is_still else ''}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_SECONDS_TO_WAIT)
     connection.execute("pragma trusted_schema = off")
-    connection.text_factory = bytes  # what is no UTF-8 is for the parser to count
+    connection.text_factory = bytes  # the parser counts text that is not UTF-8
     return connection
 
 
 def _goes_on(connection: sqlite3.Connection, last: int, mark: str, most: int) -> bool:
-    """Whether the rows after `last` are those that came since; the last row itself may have been replaced."""
+    """Return whether the rows after `last` are the new ones; the last row itself may have been replaced."""
     largest = connection.execute("select max(rowid) from cursorDiskKV").fetchone()[0] or 0
     row = connection.execute(_ROW, (most, last)).fetchone()
     return largest >= last and (row is None or _mark(*row) == mark)

@@ -30,8 +30,8 @@ _UUID_AT_END = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IG
 class Root:
     """One place where an agent keeps logs, whether or not it exists yet.
 
-    `path` has no symlink in it: of Cursor it is the one database, of all others a folder. Below it no symlink is
-    followed, so that none leads out of it.
+    `path` contains no symlink. For Cursor it is the one database, for all other agents a folder. Symlinks below it are
+    not followed, so none leads out of it.
     """
 
     agent: str
@@ -39,11 +39,11 @@ class Root:
 
     @property
     def folder(self) -> Path:
-        """The folder in which changes show."""
+        """The folder to watch for changes."""
         return self.path.parent if self.agent == "cursor" else self.path
 
     def has(self, path: Path) -> bool:
-        """Whether a file of that name is a log of this root."""
+        """Return whether a file of that name is a log of this root."""
         if self.agent == "cursor":
             return path == self.path
         if self.path not in path.parents:
@@ -53,7 +53,7 @@ class Root:
         return _is_transcript(path.name)
 
     def logs(self, hear: Hear) -> Iterator[Path]:
-        """Give the logs that there are, in the order of their names; `hear` is told of folders that cannot be read."""
+        """Yield the existing logs, in the order of their names; call `hear` for folders that cannot be read."""
         if self.agent == "cursor":
             yield from [self.path] * self.path.is_file()
         elif self.agent in _EXTENSIONS:
@@ -65,7 +65,7 @@ class Root:
                 yield from (path for path in paths if _is_plain(path))
 
     def session_id(self, log: Path) -> str | None:
-        """Return the session that the log's name says; None when it is no id, and the log itself says which it is."""
+        """Return the session id in the log's name; None when the name has none, and the log itself contains it."""
         name = log.stem
         if self.agent == "cursor":
             return None
@@ -76,13 +76,13 @@ class Root:
         try:
             return read_id({"name": name}, "name")
         except MalformedError:
-            return hashed(name) if self.agent in _EXTENSIONS else None  # of a task only its folder says which it is
+            return hashed(name) if self.agent in _EXTENSIONS else None  # only its folder identifies a task
 
 
 def discover(home: Path, environ: Environment, platform: Platform, agents: Collection[str]) -> list[Root]:
-    """Give the roots of the enabled agents, each once, also those that do not exist.
+    """Return the roots of the enabled agents, each once, including those that do not exist.
 
-    `CLAUDE_CONFIG_DIR` (paths with commas between) and `CODEX_HOME` replace the default folders. Folders
+    `CLAUDE_CONFIG_DIR` (comma-separated paths) and `CODEX_HOME` replace the default folders. Folders
     `~/.claude-<name>`, of users who keep several, are found by their names.
     """
     users = _user_folders(home, environ, platform)
@@ -100,7 +100,7 @@ def discover(home: Path, environ: Environment, platform: Platform, agents: Colle
 
 
 def default_state_folder(home: Path, environ: Environment, platform: Platform) -> Path:
-    """Give the folder where the collector keeps its state unless it is told another."""
+    """Return the default folder of the collector's state."""
     if platform == "darwin":
         return home / "Library" / "Application Support" / "millrace"
     if platform == "win32":
@@ -121,7 +121,7 @@ def _codex(home: Path, environ: Environment) -> list[Path]:
 
 
 def _config(home: Path, environ: Environment, platform: Platform) -> Path:
-    """Give the folder where applications keep what is the user's."""
+    """Return the folder where applications keep the user's settings."""
     if platform == "darwin":
         return home / "Library" / "Application Support"
     if platform == "win32":

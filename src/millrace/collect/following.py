@@ -1,4 +1,4 @@
-"""Where each log that is known is now: under its path, under another name, or gone."""
+"""Where each known log is now: under its path, under another name, or gone."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,12 +13,12 @@ from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.reading import LogState
 
 FOLLOWED = frozenset(name for name, agent in AGENTS.items() if not agent.is_document and name != cursor.AGENT)
-"""The agents whose logs grow line by line: of these a rest may be left when a file gets another name."""
+"""The agents whose logs grow line by line. Such a log may have an unread rest when its file is renamed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A log that there is, and what the file system says of it."""
+    """An existing log, and its status in the file system."""
 
     path: Path
     root: Root
@@ -27,9 +27,9 @@ class Found:
 
 @dataclass(slots=True)
 class Whereabouts:
-    """What became of known logs: `moved` has their new paths by number, `others` are files that no name tells a log.
+    """Where known logs are: `moved` has their new paths by number, `others` are files that were not found by name.
 
-    `gone` are logs whose file was not found any more, and that were not told to be gone before.
+    `gone` are logs whose file disappeared, and that were not reported as gone before.
     """
 
     moved: dict[int, bytes] = field(default_factory=dict)
@@ -38,15 +38,15 @@ class Whereabouts:
 
 
 def progress_of(known: KnownLog) -> Progress:
-    """Return how far a log is read; ValueError, TypeError or KeyError when the state holds something else."""
+    """Return how far a log is read; ValueError, TypeError or KeyError when the state is invalid."""
     return Progress(LogState.parse(known.state), known.mark)
 
 
 def locate(logs: Iterable[KnownLog], found: Mapping[bytes, Found], roots: Sequence[Root]) -> Whereabouts:
-    """Return where logs are, of which `found` are those that their names tell.
+    """Return where logs are; `found` are the logs that were found by their names.
 
-    A file is a log's if it has its identity, and what was read of the log in it. It is looked for among `found`, and
-    in the folder where the log was, under any name.
+    A file belongs to a log if it has the log's identity and contains what was read of the log. It is searched for among
+    `found`, and under any name in the folder where the log was.
     """
     search = _Search(found)
     result = Whereabouts()
@@ -70,7 +70,7 @@ def locate(logs: Iterable[KnownLog], found: Mapping[bytes, Found], roots: Sequen
 
 
 class _Search:
-    """Looks for files by their identity; each folder is listed once."""
+    """Searches for files by their identity; each folder is listed once."""
 
     def __init__(self, found: Mapping[bytes, Found]) -> None:
         self._found = found
@@ -85,7 +85,7 @@ class _Search:
         return identity_of(path) if found is None else found.seen.identity
 
     def find(self, known: KnownLog, taken: set[bytes]) -> bytes | None:
-        """Return the path of the file that was a log; None when there is none."""
+        """Return the new path of a log's file; None when there is none."""
         inode = int(known.identity.rpartition(":")[2])
         progress = progress_of(known)
         for path in [*self._by_identity.get(known.identity, []), *self._below(os.path.dirname(known.path), inode)]:
@@ -103,7 +103,7 @@ class _Search:
 
 
 def _files(folder: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield the plain files below a folder, each with its number; what cannot be listed is passed over."""
+    """Yield the plain files below a folder, each with its inode number; skip folders that cannot be listed."""
     try:
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
@@ -118,7 +118,7 @@ def _files(folder: bytes) -> Iterator[tuple[bytes, int]]:
 def _is_it(known: KnownLog, progress: Progress, path: bytes) -> bool:
     name, was = os.path.basename(path), os.path.basename(known.path)
     if not progress.state.offset_bytes and not name.lower().startswith(was.lower().rpartition(b".")[0]):
-        return False  # nothing was read by which it could be known: the number may have been given to another file
+        return False  # nothing was read to compare, and another file may have got the inode number
     try:
         return is_same_file(known.identity, identity_of(path)) and is_marked(Path(os.fsdecode(path)), progress)
     except BadFile:
@@ -126,7 +126,7 @@ def _is_it(known: KnownLog, progress: Progress, path: bytes) -> bool:
 
 
 def _is_replaced_by_more(known: KnownLog, holder: str | None) -> bool:
-    """Return whether another file is in a log's place that has what was read: nothing of the log is lost then."""
+    """Return whether another file in a log's place contains what was read: then nothing of the log is lost."""
     try:
         return holder is not None and is_marked(Path(os.fsdecode(known.path)), progress_of(known))
     except BadFile:

@@ -1,4 +1,4 @@
-"""Whose usage it is, and under which names it leaves the machine."""
+"""The user whose usage it is, and the names under which it leaves the machine."""
 
 import hashlib
 import hmac
@@ -15,22 +15,22 @@ _EMAIL = re.compile(r"email\s*=\s*(\"[^\"]*\"|[^#;]*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """How users and projects are named: as they are, or with a key as their HMAC, by which they can be told apart."""
+    """How users and projects are named: in plain text or, with a key, by their HMAC, which keeps them distinct."""
 
     hash_key: str | None = field(default=None, repr=False)
 
     def named(self, name: str | None) -> str | None:
-        """Give the name that leaves the machine: `h-` and 16 hexadecimal digits where there is a key."""
+        """Return the name that leaves the machine: `h-` and 16 hexadecimal digits where there is a key."""
         if name is None or self.hash_key is None:
             return name
         return "h-" + hmac.new(self.hash_key.encode(), name.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def user_id(told: str | None, home: Path, environ: Mapping[str, str]) -> str | None:
-    """Give who works on this machine, in lower case: who `told` says, else the address in git's settings.
+    """Return the user of this machine, in lower case: `told`, else the address in git's settings.
 
-    None when neither says it. Git is not started: of its files, only the user's own two are read, and what they
-    include is not.
+    None when there is neither. Git is not started: only the user's own two configuration files are read, without the
+    files that they include.
     """
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     files = (home / ".gitconfig", config / "git" / "config")
@@ -39,13 +39,13 @@ def user_id(told: str | None, home: Path, environ: Mapping[str, str]) -> str | N
 
 
 def owner(home: Path, environ: Mapping[str, str]) -> Owner:
-    """Return who must not be named by a path of a project: the home, also resolved, and the names of its account."""
+    """Return the owner whom no project's path may name: the home, also resolved, and the names of its account."""
     names = [home.name, *(environ.get(name) for name in ("USER", "LOGNAME", "USERNAME"))]
     return Owner.of(dict.fromkeys((str(home), str(home.resolve()))), names)
 
 
 def _email(file: Path) -> str | None:
-    """Give the last address in the section `user` of a file of git's settings."""
+    """Return the last address in the section `user` of a git configuration file."""
     try:
         lines = file.read_text(errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""One collector for each state folder: two would give the same number to different files."""
+"""One collector per state folder: two would give the same number to different files."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from millrace.errors import ConfigError
 
 @contextmanager
 def holding(folder: Path) -> Iterator[None]:
-    """Keep every other collector out of the state folder; ConfigError names the process that is there already.
+    """Hold the lock of the state folder; raise ConfigError with the process that holds it already.
 
     The lock ends with the process that holds it, however that ends.
     """
@@ -31,16 +31,16 @@ def holding(folder: Path) -> Iterator[None]:
 
 
 def holder(folder: Path) -> int | None:
-    """Give the process that collects with the state in the folder; None when none does.
+    """Return the process that collects with the state in the folder; None when none does.
 
-    The lock is not tried: that could keep out a collector which starts at this moment.
+    The lock is not tried: that could block a collector that starts at this moment.
     """
     return living(folder / "collector.pid")
 
 
 @contextmanager
 def watching(folder: Path) -> Iterator[None]:
-    """Note that this process watches; the note stays when the block raises, or the process dies."""
+    """Record that this process watches; the note stays when the block raises, or the process dies."""
     _note(_watcher(folder))
     yield
     forget_watcher(folder)
@@ -52,20 +52,20 @@ def forget_watcher(folder: Path) -> None:
 
 
 def dead_watcher(folder: Path) -> str | None:
-    """Return which process watched and ended without its user's doing; None when there is none."""
+    """Return the process that watched and died without being stopped by its user; None when there is none."""
     note = _watcher(folder)
     return _pid(note) if note.exists() and living(note) is None else None
 
 
 def living(note: Path) -> int | None:
-    """Return the process that a file notes, if it lives."""
+    """Return the process in a note file, if it is alive."""
     noted = _pid(note)
     if not noted.isdecimal() or int(noted) == 0:
         return None
     try:
         os.kill(int(noted), 0)
     except PermissionError:
-        pass  # it lives, and is somebody else's
+        pass  # it is alive, and belongs to another user
     except (OSError, OverflowError):
         return None
     born = _lines(note)[1:]
@@ -81,12 +81,12 @@ def _note(note: Path) -> None:
 
 
 def note_of_this_process() -> str:
-    """Return what `living` knows this process by: its number and, where that can be told, when it was born."""
+    """Return the note by which `living` recognizes this process: its number and, where known, its start time."""
     return "\n".join([str(os.getpid()), *filter(None, [_birth(os.getpid())])])
 
 
 def _birth(pid: int) -> str:
-    """Return when a process was born, which tells it from a later one with its number; '' where that is not known."""
+    """Return a process's start time, which distinguishes it from a later one with its number; '' where unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]}"

@@ -1,4 +1,4 @@
-"""The machine whose logs are read, and the folder of what the collector knows of them."""
+"""The machine whose logs are read, and the folder of the collector's state."""
 
 import hashlib
 import socket
@@ -19,16 +19,16 @@ _MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
 def machine_identity() -> str:
-    """Return what tells this machine from others, as a hash: of its machine-id, where it has one, and its name."""
+    """Return a hash that identifies this machine: of its machine-id, where it has one, and its name."""
     ids = [text for path in _MACHINE_IDS if (text := _read(path))]
     return hashlib.sha256("\n".join(["millrace collector", *ids[:1], socket.gethostname()]).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The machine whose logs are read, and where the collector keeps what it knows of them.
+    """The machine whose logs are read, and where the collector keeps its state.
 
-    `identity` says which machine it is: a state that was begun on another one is a copy, and has another collector.
+    `identity` returns which machine it is: a state created on another one is a copy, and has another collector id.
     """
 
     home: Path
@@ -39,21 +39,21 @@ class Machine:
 
     @property
     def spool(self) -> Path:
-        """Where files wait to be sent."""
+        """The folder in which files wait to be sent."""
         return outbox.spool_of(self.state)
 
     def roots(self) -> list[Root]:
-        """Give the places where the agents keep logs, also those that do not exist yet."""
+        """Return the places where the agents keep logs, including those that do not exist yet."""
         return discover(self.home, self.config.environment, platform(), self.agents)
 
     @contextmanager
     def collector(self) -> Iterator[Collector]:
-        """Give the collector, and keep others of this state out."""
+        """Yield the collector, and hold the lock of its state meanwhile."""
         with lock.holding(self.state), closing(Store.open(self.state, self.identity())) as store:
             yield self._collector(store, self.spool)
 
     def dry_collector(self) -> Collector:
-        """Give a collector that writes nothing."""
+        """Return a collector that writes nothing."""
         return self._collector(Store.copy(self.state, self.identity()), None)
 
     def _collector(self, store: Store, files: Path | None) -> Collector:
@@ -70,5 +70,5 @@ def _read(path: Path) -> str:
 
 
 def platform() -> Platform:
-    """Return the kind of operating system, as far as the agents' folders differ by it."""
+    """Return the kind of operating system, as far as the agents' folders depend on it."""
     return "darwin" if sys.platform == "darwin" else "win32" if sys.platform == "win32" else "linux"

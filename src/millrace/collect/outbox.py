@@ -1,4 +1,4 @@
-"""Files that are to be sent: a folder in which each appears with all of its content, under a number and a hash."""
+"""Files to send: a folder in which each file appears with all of its content, named by a number and a hash."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ def last_number(spool: Path) -> int:
 
 
 def put(spool: Path, number: int, content: bytes) -> Path:
-    """Write batch `number`, durably: aside first, then under its name, which tells its content."""
+    """Write batch `number` durably: to a temporary file first, then renamed to a name with its content's hash."""
     spool.mkdir(parents=True, exist_ok=True)
     path = spool / f"{number:08}-{hashlib.sha256(content).hexdigest()[:16]}.parquet"
     aside = path.with_name(path.name + _ASIDE)
@@ -32,12 +32,12 @@ def put(spool: Path, number: int, content: bytes) -> Path:
 
 
 def files(spool: Path) -> list[Path]:
-    """Give the files that are to be sent, the oldest first."""
+    """Return the files to send, the oldest first."""
     return sorted(spool.glob("*.parquet"))
 
 
 def drop_after(spool: Path, number: int) -> None:
-    """Delete what was written of batches after `number`: the store knows nothing of them, and makes them anew."""
+    """Delete files of batches after `number`: the store does not contain these batches, and writes them again."""
     for path in [*spool.glob("*" + _ASIDE), *(file for file in files(spool) if _number(file) > number)]:
         path.unlink()
 
@@ -47,7 +47,7 @@ def _number(file: Path) -> int:
 
 
 def _keep_names(folder: Path) -> None:
-    """Make the names in a folder durable; on Windows they are, and a folder cannot be opened."""
+    """Make the names in a folder durable; on Windows they already are, and a folder cannot be opened."""
     if os.name != "nt":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -35,7 +35,7 @@ COLUMNS = (
     "is_estimated",
     "reported_cost_usd",
 )
-"""What the store keeps of an event; no request is '', and an instant is its microseconds since 1970."""
+"""The columns of an event in the store; a missing request is '', and an instant is microseconds since 1970."""
 
 _SCHEMA = TABLES["usage_events"].schema
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,7 +43,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_row(event: UsageEvent) -> Row:
-    """Give the event as values in the order of `COLUMNS`."""
+    """Return the event as values in the order of `COLUMNS`."""
     tokens = event.tokens
     return (
         event.agent,
@@ -68,7 +68,7 @@ def to_row(event: UsageEvent) -> Row:
 
 
 def to_event(row: Row) -> UsageEvent:
-    """Give the event of which `to_row` gave the values."""
+    """Return the event of a row that `to_row` returned."""
     agent, message_id, request_id, session_id, role, occurred_at, project, provider, model, speed = row[:10]
     is_estimated, cost = row[16:18]
     return UsageEvent(
@@ -89,19 +89,19 @@ def to_event(row: Row) -> UsageEvent:
 
 
 def to_microseconds(instant: datetime) -> int:
-    """Give an instant as microseconds since 1970."""
+    """Return an instant as microseconds since 1970."""
     return (instant - _EPOCH) // _MICROSECOND
 
 
 def to_instant(microseconds: int) -> datetime:
-    """Give the instant of which `to_microseconds` gave the number."""
+    """Return the instant of a number that `to_microseconds` returned."""
     return _EPOCH + microseconds * _MICROSECOND
 
 
 def to_parquet(
     rows: Sequence[Row], collector_id: str, user_id: str | None, privacy: Privacy, extracted_at: datetime
 ) -> bytes:
-    """Give the rows as a file with the schema of `usage_events`: its columns, and no others, leave the machine."""
+    """Return the rows as a file with the schema of `usage_events`: its columns, and no others, leave the machine."""
     values = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
     names = {project: privacy.named(cast(str | None, project)) for project in set(values["project"])}
     columns: dict[str, list[object]] = {

@@ -1,4 +1,4 @@
-"""What the collector has put by, sent to the lake: each file once, in order, whenever the lake can be reached."""
+"""Sending the collector's files to the lake: each file once, in order, whenever the lake can be reached."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _PLAIN = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What was sent and is in the lake now, and what waits for the next time, with the reason."""
+    """The objects that were sent, the files that wait for the next attempt, and the error that stopped sending."""
 
     sent: tuple[StoredObject, ...]
     waiting: tuple[Path, ...]
@@ -28,11 +28,11 @@ class Shipment:
 
 
 def ship(spool: Path, lake: LakeWriter, collector_id: str) -> Shipment:
-    """Send the files of the spool, the oldest first; one is deleted once the lake has it.
+    """Send the files of the spool, the oldest first; each is deleted once the lake has it.
 
     A file goes to the folder of the collector that wrote it, which is not always this one: the state that wrote it may
-    be lost, or the machine have another name since. A collector may only create objects. As an object's name has the
-    hash of its content, one that exists already is this one, and is not read to be compared. At the first error the
+    be lost, or the machine may have been renamed. A collector may only create objects. An object's name contains the
+    hash of its content, so an existing object is the same one, and is not read for comparison. At the first error the
     rest waits, and nothing is raised.
     """
     waiting = files(spool)
@@ -49,7 +49,7 @@ def ship(spool: Path, lake: LakeWriter, collector_id: str) -> Shipment:
 
 
 def _writer(file: Path) -> str | None:
-    """Return the collector whose rows a file has; None for what no collector wrote, which the load will say."""
+    """Return the collector whose rows a file has; None if no collector wrote it, which the load reports."""
     try:
         rows = pq.read_table(file, columns=["collector_id"])
     except (OSError, pa.ArrowException):
@@ -59,7 +59,7 @@ def _writer(file: Path) -> str | None:
 
 
 def _send(file: Path, lake: LakeWriter, name: str) -> list[StoredObject]:
-    """Give the object that was made; none when it was there already."""
+    """Send a file, and return the object that was created; none when it existed already."""
     try:
         stored = lake.write(name, file, if_generation=0)
     except ObjectExists:

@@ -1,4 +1,4 @@
-"""The SQLite file of the collector's state: opened, brought up to date, and each of its errors named."""
+"""The SQLite file of the collector's state: opened, brought up to date, with SQLite's errors translated."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from millrace.errors import ConfigError, MillraceError, TransientError
 
 FILE = "state.sqlite"
 _CACHE_KIB = 32 << 10
-# What another attempt may find mended: https://www.sqlite.org/rescode.html, the primary codes.
+# Errors that may be gone at another attempt: https://www.sqlite.org/rescode.html, the primary codes.
 _PASSING = frozenset(
     (
         sqlite3.SQLITE_BUSY,
@@ -27,21 +27,23 @@ _NOT_WRITABLE = frozenset((sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3
 
 
 class StateFile:
-    """The file of a state. What is written becomes durable with `commit`, all of it or nothing.
+    """The file of a state. Writes become durable with `commit`, all or none.
 
-    Every error is a TransientError when another attempt may succeed (no space, locked), else a ConfigError that says
-    how the state can be mended.
+    Every error is a TransientError when another attempt may succeed (no space, locked), else a ConfigError that
+    contains how to repair the state.
     """
 
     def __init__(self, connection: sqlite3.Connection, folder: Path, ddl: str) -> None:
         self._connection, self._folder = connection, folder
         with self.naming():
             connection.executescript(ddl)
-            connection.execute(f"pragma cache_size = -{_CACHE_KIB}")  # a batch's pages, so that none is written twice
+            connection.execute(
+                f"pragma cache_size = -{_CACHE_KIB}"
+            )  # fits a batch's pages, so that none is written twice
 
     @classmethod
     def open(cls, folder: Path, ddl: str) -> Self:
-        """Open the file of a state folder, or begin one."""
+        """Open the file of a state folder, or create it."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _naming(folder):
             connection = sqlite3.connect(folder / FILE, isolation_level=None)
@@ -49,7 +51,7 @@ class StateFile:
 
     @classmethod
     def copy(cls, folder: Path, ddl: str) -> Self:
-        """Return a copy in memory of the file of a state folder; nothing is written there."""
+        """Return an in-memory copy of the file of a state folder; the folder is not written to."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
         if (folder / FILE).exists():
             with _naming(folder), closing(sqlite3.connect(folder / FILE)) as source:
@@ -65,22 +67,22 @@ class StateFile:
             raise
 
     def close(self) -> None:
-        """Close the file; what is not committed is undone."""
+        """Close the file; uncommitted writes are undone."""
         self._connection.close()
 
     def query(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
-        """Return all rows that a statement gives."""
+        """Return all rows of a query."""
         with self.naming():
             return self._connection.execute(sql, values).fetchall()
 
     def write(self, sql: str, values: Sequence[object] = ()) -> int | None:
-        """Do a statement within a transaction; return the number of the row that it inserted."""
+        """Execute a statement within a transaction; return the number of the row that it inserted."""
         self.begin()
         with self.naming():
             return self._connection.execute(sql, values).lastrowid
 
     def write_all(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
-        """Do a statement for each row, within a transaction."""
+        """Execute a statement for each row, within a transaction."""
         self.begin()
         with self.naming():
             self._connection.executemany(sql, rows)
@@ -92,26 +94,26 @@ class StateFile:
                 self._connection.execute("begin immediate")
 
     def commit(self) -> None:
-        """Make durable what was written."""
+        """Make the writes since the last commit durable."""
         with self.naming():
             if self._connection.in_transaction:
                 self._connection.execute("commit")
 
     def roll_back(self) -> None:
-        """Undo what was written since the last commit."""
+        """Undo the writes since the last commit."""
         with self.naming():
             if self._connection.in_transaction:
                 self._connection.execute("rollback")
 
     @contextmanager
     def naming(self) -> Iterator[None]:
-        """Turn an error of SQLite into one of this project."""
+        """Turn errors of SQLite into errors of this project."""
         with _naming(self._folder):
             yield
 
     @contextmanager
     def trusting(self) -> Iterator[None]:
-        """Turn what values of the file cannot be, as they are damaged, into the error that says so."""
+        """Turn errors caused by damaged values of the file into a ConfigError."""
         try:
             yield
         except (ValueError, TypeError, KeyError, IndexError, ArithmeticError) as error:
@@ -122,12 +124,12 @@ class StateFile:
 def _naming(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, UnicodeDecodeError) as error:  # the second is of a message of SQLite that quotes damage
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the second: a message of SQLite quotes damaged text
         raise _named(folder, error) from error
 
 
 def _named(folder: Path, error: Exception) -> MillraceError:
-    code = getattr(error, "sqlite_errorcode", None)  # what Python's own part raises has none
+    code = getattr(error, "sqlite_errorcode", None)  # errors of Python's sqlite3 module itself have none
     primary = None if code is None else code & 0xFF
     if primary in _PASSING:
         return TransientError(f"the state in {folder} cannot be read or written now: {error}; nothing is lost")

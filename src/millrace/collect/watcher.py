@@ -1,4 +1,4 @@
-"""Which logs change, as they change; and from time to time all, in case one was missed."""
+"""Logs that change, as they change; and from time to time all logs, in case a change was missed."""
 
 import os
 import time
@@ -26,10 +26,10 @@ _Folders = dict[Path, tuple[int, int]]
 def watch(
     roots: Callable[[], Sequence[Root]], stop: Event, every_s: float = _EVERY_S, look_s: float = _LOOK_S
 ) -> Iterator[set[Path] | None]:
-    """Give the logs and new folders that changed, or EVERYTHING: at first, every `every_s`, and when one may be missed.
+    """Yield changed logs and new folders, or EVERYTHING: at first, every `every_s`, and when one may be missed.
 
-    Folders that do not exist yet are looked for every `look_s`, and watched from then on. It ends with `stop`, and
-    with nothing else: when watching fails, it is tried again, later each time, and everything is given meanwhile.
+    Folders that do not exist yet are checked every `look_s`, and watched once they exist. Only `stop` ends it: when
+    watching fails, it is retried after increasing waits, and EVERYTHING is yielded before each retry.
     """
     wait_s = 1.0
     while not stop.is_set():
@@ -38,7 +38,7 @@ def watch(
             for changed in _until_folders_change(roots, stop, every_s, look_s):
                 wait_s = 1.0
                 yield changed
-        except Exception as error:  # noqa: BLE001 its thread would end, and nobody notice that no change is told
+        except Exception as error:  # noqa: BLE001 its thread would end, and changes would be missed silently
             log.warning("watching failed", error=first_line(error), again_in_s=wait_s)
             stop.wait(wait_s)
             wait_s = min(wait_s * 2, every_s)
@@ -47,10 +47,10 @@ def watch(
 def _until_folders_change(
     roots: Callable[[], Sequence[Root]], stop: Event, every_s: float, look_s: float
 ) -> Iterator[set[Path] | None]:
-    """Watch the folders that there are until others are; without any, wait for one."""
+    """Watch the existing folders until the set of them changes; without any, wait for one."""
     current = roots()
     folders = _existing(current)
-    last_all: float | None = None  # what changed before the watcher began, it does not tell
+    last_all: float | None = None  # changes before the watcher starts are not reported
     last_look = time.monotonic()
     for paths in _wakes(folders, stop, look_s):
         now = time.monotonic()
@@ -66,7 +66,7 @@ def _until_folders_change(
 
 
 def _wakes(folders: _Folders, stop: Event, look_s: float) -> Iterator[set[Path]]:
-    """Give what changed in the folders when something does, and nothing at least every `look_s`."""
+    """Yield the changed paths in the folders, and an empty set at least every `look_s`."""
     if not folders:
         while not stop.wait(look_s):
             yield set()
@@ -85,7 +85,7 @@ def _wakes(folders: _Folders, stop: Event, look_s: float) -> Iterator[set[Path]]
 
 
 def _existing(roots: Sequence[Root]) -> _Folders:
-    """Give the folders that exist, each with which folder it is: one that was made anew has to be watched anew."""
+    """Return the existing folders with their identities: a folder that was created again must be watched again."""
     found: _Folders = {}
     for folder in {root.folder for root in roots}:
         try:
@@ -97,7 +97,7 @@ def _existing(roots: Sequence[Root]) -> _Folders:
 
 
 def _changed(path: Path, roots: Sequence[Root]) -> Path | None:
-    """Give the log that a change is of, or the new folder, in which there may be logs already; else None."""
+    """Return the log that changed, or the new folder, which may contain logs already; else None."""
     log = path.with_name(path.name.removesuffix(_WAL))
     if any(root.has(log) for root in roots):
         return log

@@ -1,4 +1,4 @@
--- A merged pull request stands in each mart exactly once: a row lost between two layers shows here.
+-- A merged pull request is in each mart exactly once: a row lost between two layers fails this test.
 with counted as (
     select
         (select count(*) from {{ ref('stg_pull_requests') }}) as pull_requests,

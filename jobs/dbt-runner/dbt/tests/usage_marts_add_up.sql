@@ -1,5 +1,5 @@
 {%- set marts = ['usage_daily', 'usage_session', 'usage_project', 'usage_provider_day', 'usage_model_day'] -%}
--- Every event stands in each usage mart exactly once: the sums of each are those of the fact.
+-- Every event is in each usage mart exactly once: the sums of each mart are those of the fact.
 with told as (
     {%- for mart in marts %}
         select

@@ -11,18 +11,18 @@ from millrace.collect.parsers.reading import Caps, LogState, Reading
 
 
 class Read(Protocol):
-    """Reads bytes of a log: no files, no clock."""
+    """Reads bytes of a log, without files or a clock."""
 
     def __call__(self, content: bytes, state: LogState, caps: Caps = ...) -> Reading:
-        """Give what the bytes say, and the state for the next reading."""
+        """Return the reading of the bytes, with the state for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
     """One coding agent.
 
-    `is_document`: the log is one JSON document that is written anew, and read from its start each time. A later
-    reading's counts replace those of the one before; of any other log they add up.
+    `is_document`: the log is one JSON document that is rewritten, and read from its start each time. Its counts replace
+    those of the reading before; the counts of any other log add up.
     """
 
     name: str

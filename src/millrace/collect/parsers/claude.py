@@ -1,7 +1,7 @@
 """Claude Code: one JSON object a line in `projects/<folder>/<session>.jsonl`.
 
 A response is several lines, one per block of its content, with the same `message.id` and `requestId`. Each repeats the
-counts as they were known by then; the last has the true ones. `input_tokens` is without the cache.
+counts as known at that time; the last has the true ones. `input_tokens` excludes the cache.
 """
 
 from dataclasses import replace
@@ -43,7 +43,7 @@ _WITHOUT_USAGE = frozenset(
 
 
 def read(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
-    """Read lines of a transcript; a resumed session's copies of older lines have the older events' keys."""
+    """Read lines of a transcript; copies of older lines in a resumed session have the older events' keys."""
     return read_lines(content, state, _step, caps)
 
 
@@ -97,7 +97,7 @@ def _prompt(record: Record, message: Record, state: LogState) -> UsageEvent | Re
 
 
 def _is_typed(record: Record, message: Record) -> bool:
-    """Whether a user wrote it: no result of a tool, no summary, and not the order to a sub-agent."""
+    """Return whether a user wrote it: not a tool result, not a summary, and not a prompt to a sub-agent."""
     if any(record.get(flag) is True for flag in ("isMeta", "isCompactSummary", "isSidechain")):
         return False
     content = message.get("content")
@@ -111,7 +111,7 @@ def _tokens(usage: Record) -> Tokens:
     hour = read_count(lifetimes, "ephemeral_1h_input_tokens")
     five_minutes = read_count(lifetimes, "ephemeral_5m_input_tokens")
     written = read_count(usage, "cache_creation_input_tokens")
-    if written is not None:  # what is of no known lifetime is of the default one
+    if written is not None:  # tokens of unknown lifetime have the default one
         five_minutes = max(five_minutes or 0, written - (hour or 0))
     return Tokens(
         input_tokens=read_count(usage, "input_tokens"),

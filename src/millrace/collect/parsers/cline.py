@@ -1,8 +1,8 @@
-"""Cline, Kilo Code and Roo Code: one JSON array, `tasks/<task>/ui_messages.json`, which is written anew each time.
+"""Cline, Kilo Code and Roo Code: one JSON array, `tasks/<task>/ui_messages.json`, which is rewritten each time.
 
-An element `api_req_started` is one response, with its counts in a JSON text. It is there before the response is, and
-rewritten when that ends. Roo Code and Kilo Code say by which protocol they called, and there `tokensIn` is with the
-cache; in Anthropic's calls before Roo Code 3.29.5 it was without, which shows when the cache is more than came in.
+An element `api_req_started` is one response, with its counts in a JSON text. It exists before the response does, and
+is rewritten when that ends. Roo Code and Kilo Code log the protocol of a call; then `tokensIn` includes the cache. In
+Anthropic's calls before Roo Code 3.29.5 it did not, which is detected when the cache exceeds `tokensIn`.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _RESPONSES = ("api_req_started", "subagent_usage")
 
 
 def read_cline(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
-    """Read a task of Cline; `state.session_id` is the task, as its folder is named."""
+    """Read a task of Cline; `state.session_id` is the name of the task's folder."""
     return read_document(content, state, _step_of("cline"), caps)
 
 
@@ -70,7 +70,7 @@ def _step_of(agent: str) -> StepFunction:
 
 
 def _is_prompt(say: str | None, state: LogState) -> bool:
-    """Whether a user wrote it: the task is the first text, and what the agent says are texts too."""
+    """Return whether a user wrote it: the first text is the task, and later texts are the agent's."""
     return say in ("user_feedback", "task") or (say == "text" and state.prompts == 0)
 
 
@@ -106,7 +106,7 @@ def _event(agent: str, element: Record, state: LogState) -> UsageEvent:
 
 
 def _milliseconds(instant: datetime) -> int:
-    """Give the instant by which the agent itself finds an element: its place changes when older ones are deleted."""
+    """Return the instant by which the agent itself finds an element: its place changes when older ones are deleted."""
     return round(instant.timestamp() * 1000)
 
 

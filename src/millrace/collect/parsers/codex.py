@@ -1,11 +1,11 @@
 """Codex: one JSON object a line, `{timestamp, type, payload}`, in `sessions/…/rollout-<instant>-<id>.jsonl`.
 
-What was used is in the lines `token_count`, and since 2026 again in `token_usage_record`. Their totals only grow within
-a session, so an event is the difference to the counter before; a counter that is emitted again is no event. Input
-includes what was read from the cache and written to it, and output includes reasoning.
+Usage is in the lines `token_count`, and since 2026 again in `token_usage_record`. Their totals only grow within a
+session, so an event is the difference from the counter before; a repeated counter is not an event. Input includes
+cache reads and cache writes, and output includes reasoning.
 
-A fork copies its parent's lines, with their instants or with its own. It goes on counting where the parent was, so an
-event's id is where the counter stands, and of which root session: copies of an event have the same id.
+A fork copies its parent's lines, with their instants or with its own. It continues the parent's counter, so an event's
+id consists of the root session and the counter: copies of an event have the same id.
 """
 
 from dataclasses import replace
@@ -41,7 +41,7 @@ _ITEMS_OF_OLD = frozenset(("message", "reasoning", "function_call", "function_ca
 
 
 def read(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
-    """Read lines of a session; the state has the model, the counters and the root session for the lines to come."""
+    """Read lines of a session; the state keeps the model, the counters and the root session for later lines."""
     return read_lines(content, state, _step, caps)
 
 
@@ -64,7 +64,7 @@ def _step(record: Record, state: LogState) -> Step:
 
 
 def _begin(meta: Record, state: LogState) -> LogState:
-    """Take the session of the first header; a later one is a copy, and may say where an ancestor came from."""
+    """Take the session of the first header; a later one is a copy, and may name the parent of an ancestor."""
     own, parent = read_id(meta, "id"), read_id(meta, "forked_from_id")
     if state.root_id is not None:
         return _follow(own, parent, state)
@@ -96,7 +96,7 @@ def _message(record: Record, payload: Record, state: LogState) -> Step:
 
 
 def _count(counter: str, total: Record, last: Record, record: Record, state: LogState) -> Step:
-    """Count what a line says was used, by the kind of line that came first in this log: the other says it again."""
+    """Count the usage of a line, if it is of the kind that is first in this log: the other kind repeats it."""
     if not total and not last:
         return state, Reason.NO_TOKENS
     if _is_told_twice(counter, state):
@@ -106,7 +106,7 @@ def _count(counter: str, total: Record, last: Record, record: Record, state: Log
 
 
 def _count_total(total: Record, last: Record, now: datetime, state: LogState) -> Step:
-    """Count what was added to the session's counter since the line before."""
+    """Count the increase of the session's counter since the line before."""
     counters = _read_counters(total)
     after = replace(state, totals=counters, prompts=0)
     if _is_standing(counters, state):
@@ -117,13 +117,13 @@ def _count_total(total: Record, last: Record, now: datetime, state: LogState) ->
         used = _read_counters(last)
     elif state.totals is None:  # a fork begins with its parent's counter
         return after, Reason.INHERITED
-    else:  # it began to count anew
+    else:  # the counter was reset
         used = counters
     return after, _event(_position(counters), now, after, _split(used, total))
 
 
 def _count_last(last: Record, now: datetime, state: LogState) -> Step:
-    """Count a single response where the session's counter is missing, and move the counter on."""
+    """Count a single response where the session's counter is missing, and advance the counter."""
     used = _read_counters(last)
     before = _ZERO if state.totals is None and not state.is_fork else state.totals
     counters = None if before is None else tuple(map(sum, zip(before, used, strict=True)))
@@ -141,7 +141,7 @@ def _is_standing(counters: Counts, state: LogState) -> bool:
 
 
 def _is_comparable(counters: Counts, state: LogState) -> bool:
-    """Whether the counter before is the one that this one goes on from."""
+    """Return whether this counter continues the one before."""
     if state.totals is None:
         return not state.is_fork
     return all(now >= before for now, before in zip(counters, state.totals, strict=True))
@@ -179,7 +179,7 @@ def _root_id(state: LogState) -> str | None:
 
 
 def _read_counters(usage: Record) -> Counts:
-    """Give the counters in the order of `_COUNTERS`; to a difference, a counter that is not kept is one that stands."""
+    """Return the counters in the order of `_COUNTERS`; one that is never logged is 0, which adds nothing."""
     return tuple(read_count(usage, name) or 0 for name in _COUNTERS)
 
 
@@ -188,7 +188,7 @@ def _position(counters: Counts) -> str:
 
 
 def _split(used: Counts, usage: Record) -> Tokens:
-    """Give the tokens of one response, each once; a counter that `usage` has not is unknown."""
+    """Return the tokens of one response, each counted once; a counter that is missing in `usage` is unknown."""
     total_input, cached, written, output, reasoning = used
     if cached + written > total_input or reasoning > output:
         raise MalformedError(Reason.BAD_NUMBER)

@@ -1,7 +1,7 @@
 """Cursor: rows of the table `cursorDiskKV` in `state.vscdb`, one JSON object `{key, value}` a line.
 
-Whoever opens the database gives its rows in this form; a row that changed is given again. Most rows have no counts, and
-what they say was used is estimated from the answer's text, here and nowhere else.
+`cursor_rows` reads the rows of the database in this form; a row that changed is read again. Most rows have no counts:
+their usage is estimated from the length of the answer's text, here and nowhere else.
 """
 
 import re
@@ -32,7 +32,7 @@ _ROLES = {1: "user", 2: "assistant"}
 
 
 def read(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
-    """Read rows; one that is given again updates its event."""
+    """Read rows; one that is read again updates its event."""
     return read_lines(content, state, _step, caps)
 
 
@@ -94,7 +94,7 @@ def _instant(value: Record) -> datetime:
 
 
 def _tokens(value: Record) -> tuple[Tokens | None, bool]:
-    """Give the tokens, and whether they are estimated: counts of zero on both sides are what is written for none."""
+    """Return the tokens, and whether they are estimated; Cursor writes two counts of zero when it has none."""
     counts = read_object(value, "tokenCount")
     fresh, output = read_count(counts, "inputTokens"), read_count(counts, "outputTokens")
     if fresh or output:
@@ -104,7 +104,7 @@ def _tokens(value: Record) -> tuple[Tokens | None, bool]:
 
 
 def _estimate(length: int) -> int:
-    """Give about how many tokens an answer of so many characters was; nobody knows what went in."""
+    """Return the estimated tokens of an answer of so many characters; the input is unknown."""
     return length // CHARACTERS_PER_TOKEN
 
 

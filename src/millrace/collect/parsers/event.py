@@ -1,4 +1,4 @@
-"""The canonical usage event, and what two readings of the same event mean together."""
+"""The canonical usage event, and how two readings of the same event are merged."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +18,7 @@ class Tokens:
     """One disjoint split of the tokens that were billed; None is unknown.
 
     The first five add up to all tokens of the response. `reasoning_tokens` is a part of `output_tokens`, and never
-    added to it. A cache write of unknown lifetime is one of five minutes, the providers' default.
+    added to it. A cache write of unknown lifetime counts as one of five minutes, the providers' default.
     """
 
     input_tokens: int | None = None
@@ -30,7 +30,7 @@ class Tokens:
 
     @property
     def total_tokens(self) -> int:
-        """All tokens that are known."""
+        """The sum of all known tokens."""
         return sum(part or 0 for part in (self.input_tokens, self.output_tokens, self.cache_read_tokens, self.written))
 
     @property
@@ -47,8 +47,8 @@ NO_COST = Decimal(0)
 class UsageEvent:
     """One response of a model, or one prompt of a user, which costs nothing (`NO_TOKENS`, `NO_COST`).
 
-    Of a response, `cost_usd` is what the agent itself says. `is_estimated`: the tokens follow from a text's length.
-    `provider`, `model`, `project` and `speed` are None when the log does not say.
+    For a response, `cost_usd` is the cost that the agent logged. `is_estimated`: the tokens follow from a text's
+    length. `provider`, `model`, `project` and `speed` are None when they are not in the log.
     """
 
     agent: str
@@ -67,11 +67,11 @@ class UsageEvent:
 
     @property
     def key(self) -> EventKey:
-        """What is the same for all lines, in all files, that tell of this event."""
+        """The key that all lines about this event share, in all files."""
         return (self.agent, self.message_id, self.request_id)
 
     def to_json(self) -> dict[str, object]:
-        """Give the event as one flat JSON object, instants as of RFC 3339 and costs as text."""
+        """Return the event as one flat JSON object, with RFC 3339 instants and costs as text."""
         fields = asdict(self)
         fields |= fields.pop("tokens")
         cost = None if self.cost_usd is None else format(self.cost_usd, "f")
@@ -79,11 +79,11 @@ class UsageEvent:
 
 
 def merge(one: UsageEvent, other: UsageEvent) -> UsageEvent:
-    """Give the one event that two events with the same key are, in whichever order any number of them comes.
+    """Merge two events with the same key; the result does not depend on the order of any number of them.
 
     Each field of tokens is the maximum: a response is logged while it streams, and only its last line has the true
-    counts. Cache writes are the maximum of their sum, of which the longest known part is of one hour. Counted tokens
-    replace estimated ones. Session, instant and project are of the earlier event: a resumed or forked session copies
+    counts. Cache writes are the maximum of their sum, with the largest known part for one hour. Counted tokens replace
+    estimated ones. Session, instant and project are those of the earlier event: a resumed or forked session copies
     history.
     """
     counted = [event for event in (one, other) if not event.is_estimated] or [one, other]
@@ -99,7 +99,7 @@ def merge(one: UsageEvent, other: UsageEvent) -> UsageEvent:
 
 
 def merge_all(events: Iterable[UsageEvent]) -> dict[EventKey, UsageEvent]:
-    """Give one event per key, in the order in which the keys first came."""
+    """Return one event per key, in the order in which the keys first appear."""
     merged: dict[EventKey, UsageEvent] = {}
     for event in events:
         known = merged.get(event.key)
@@ -108,7 +108,7 @@ def merge_all(events: Iterable[UsageEvent]) -> dict[EventKey, UsageEvent]:
 
 
 def merge_tokens(one: Tokens, other: Tokens) -> Tokens:
-    """Give the most of each field; cache writes as their largest sum, split by what is known to last an hour."""
+    """Return the maximum of each field; cache writes as their largest sum, split by the largest known hour part."""
     written = _most(one.written, other.written)
     is_known = one.cache_write_5m_tokens is not None or other.cache_write_5m_tokens is not None
     hour = _most(one.cache_write_1h_tokens, other.cache_write_1h_tokens)
@@ -127,7 +127,7 @@ def _age(event: UsageEvent) -> tuple[datetime, str, str]:
 
 
 def _known(one: _Name | None, other: _Name | None) -> _Name | None:
-    """Give the one that is known; should two lines disagree, always the same of them."""
+    """Return the known name; if two lines disagree, always the same one of them."""
     return min((name for name in (one, other) if name is not None), default=None)
 
 

@@ -1,7 +1,7 @@
 """Single fields of a record, read by name and checked: the only way from a log into an event.
 
-A missing field and an explicit null are None. Anything else that is not what the field holds is malformed; nothing is
-clamped, converted or guessed.
+A missing field and an explicit null are None. Any other value of a wrong type or form is malformed; nothing is clamped,
+converted or guessed.
 """
 
 import re
@@ -23,13 +23,13 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d.*", re.ASCII)
 
 
 class Reason(StrEnum):
-    """Why a line gave no event. Each complete line gives an event or is counted under one of these."""
+    """Why a line yielded no event. Each complete line yields an event or is counted under one of these."""
 
-    NO_USAGE = "no_usage"  # of a known kind that says nothing about usage
+    NO_USAGE = "no_usage"  # of a known kind that contains no usage
     NO_TOKENS = "no_tokens"  # a response without counts, as yet
     SYNTHETIC = "synthetic"  # made up by the agent: no model answered
-    REPEATED = "repeated"  # a counter that stands where it stood
-    INHERITED = "inherited"  # the counter with which a fork begins, of calls that are its parent's
+    REPEATED = "repeated"  # a counter that did not change
+    INHERITED = "inherited"  # the counter with which a fork begins, for calls of its parent
     DELETED = "deleted"  # the sum of responses that had events of their own
     UNKNOWN_KIND = "unknown_kind"
     NOT_UTF8 = "not_utf8"
@@ -45,7 +45,7 @@ class Reason(StrEnum):
 
 
 class MalformedError(ValueError):
-    """A record is not what its agent writes."""
+    """A record is not in the format of its agent."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -53,7 +53,7 @@ class MalformedError(ValueError):
 
 
 def read_object(record: Record, name: str) -> Record:
-    """Give the object in a field; an empty one when it is missing."""
+    """Return the object in a field; an empty one when it is missing."""
     value = record.get(name)
     if value is None:
         return {}
@@ -63,7 +63,7 @@ def read_object(record: Record, name: str) -> Record:
 
 
 def read_text(record: Record, name: str) -> str | None:
-    """Give a text that decides something and goes into no event."""
+    """Return a text that is only used for decisions and goes into no event."""
     value = record.get(name)
     if value is not None and not isinstance(value, str):
         raise MalformedError(Reason.WRONG_TYPE)
@@ -91,7 +91,7 @@ def read_model(record: Record, name: str) -> str | None:
 
 
 def read_count(record: Record, name: str) -> int | None:
-    """Give a count of tokens."""
+    """Return a count of tokens."""
     value = record.get(name)
     if value is None:
         return None
@@ -101,7 +101,7 @@ def read_count(record: Record, name: str) -> int | None:
 
 
 def read_cost(record: Record, name: str) -> Decimal | None:
-    """Give an amount of USD, exactly as it is written."""
+    """Return an amount of USD, exactly as it is written."""
     value = record.get(name)
     if value is None:
         return None
@@ -114,7 +114,7 @@ def read_cost(record: Record, name: str) -> Decimal | None:
 
 
 def read_instant(record: Record, name: str) -> datetime:
-    """Give the UTC instant of a timestamp with any offset; without an offset it is UTC."""
+    """Return the UTC instant of a timestamp with any offset; without an offset it is UTC."""
     value = record.get(name)
     if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
         raise MalformedError(Reason.BAD_TIME)
@@ -126,7 +126,7 @@ def read_instant(record: Record, name: str) -> datetime:
 
 
 def read_epoch_ms(record: Record, name: str) -> datetime:
-    """Give the UTC instant of a number of milliseconds since 1970."""
+    """Return the UTC instant of a number of milliseconds since 1970."""
     value = record.get(name)
     if type(value) is not int or not 0 < value < 253_402_300_800_000:
         raise MalformedError(Reason.BAD_TIME)

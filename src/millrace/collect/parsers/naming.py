@@ -1,6 +1,6 @@
 """The names under which projects, models and ids leave the machine: a person or a path in them is cut off or hashed.
 
-What is hashed is the same hash on every machine: copies of an event keep one key.
+A value has the same hash on every machine: copies of an event keep one key.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ _DRIVE = re.compile(r"[a-z]:?")
 _HOME_FOLDER = re.compile(r"(?:[a-z]{0,4}home\d*|homes|homedirs?|users)\$?|documents and settings|profiles\$")
 _TOP_LEVEL = "ad com corp de edu eu fr gov int internal intra intranet io lan loc local net nl org uk us"
 _DOMAIN = re.compile(rf"[A-Z][A-Z0-9_-]+|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.(?:{_TOP_LEVEL.replace(' ', '|')})")
-# Names of accounts and folders that say nothing about a person.
+# Names of accounts and folders that do not identify a person.
 _NOBODY = frozenset(("admin", "app", "code", "dev", "developer", "home", "root", "src", "user", "users", "work"))
 
 _MODEL_FILE = re.compile(
@@ -42,20 +42,20 @@ _WORDS = _PREFIXES | frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose machine it is: the parts of the home's paths, and the owner's names, in lower case."""
+    """The owner of the machine: the parts of the home's paths, and the owner's names, in lower case."""
 
     homes: tuple[tuple[str, ...], ...] = ()
     names: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, homes: Iterable[str], names: Iterable[str | None]) -> Self:
-        """Return the owner with these homes and names; a name that many have is none."""
+        """Return the owner with these homes and names; common and very short names are ignored."""
         parts = dict.fromkeys(tuple(_without_drive(_lower(_parts(home)))) for home in homes)
         lower = {name.strip().casefold() for name in names if name}
         return cls(tuple(filter(None, parts)), frozenset(name for name in lower - _NOBODY if len(name) > 2))
 
     def below(self, path: str | None) -> str | None:
-        """Return a path from the owner's home on, as `~/…`, whichever system writes it; another path as it is."""
+        """Return a path below the owner's home as `~/…`, in any system's notation; another path as it is."""
         if not path:
             return path
         parts = _parts(path)
@@ -69,7 +69,7 @@ class Owner:
     def _below_own(self, parts: list[str]) -> list[str]:
         lower = _lower(parts)
         for home in self.homes:
-            # A home of one part is one only where the path begins with it.
+            # A home of one part matches only at the start of the path.
             for start in range(1 if len(home) == 1 else len(parts)):
                 if tuple(lower[start : start + len(home)]) == home:
                     return parts[start + len(home) :]
@@ -82,8 +82,8 @@ NOBODY = Owner()
 def project_slug(cwd: str | None) -> str | None:
     """Return the project's short name: the path below a home, with a dash for all but letters and digits.
 
-    The same folder has the same slug for every agent. The home itself, and whose it is, is not in it: homes are known
-    by their usual places, wherever a path begins.
+    The same folder has the same slug for every agent. The slug contains neither the home nor its owner: homes are
+    recognized by their usual places, wherever a path begins.
     """
     if not cwd:
         return None
@@ -97,19 +97,19 @@ def model_name(value: str) -> str:
 
 
 def id_name(value: str) -> str:
-    """Return an id; hashed when it has words in it, as no agent's own ids have."""
+    """Return an id; hashed when it contains words, which no agent's own ids do."""
     tokens = re.split(r"[-_.:]", value)
     is_prefixed = tokens[0] in _PREFIXES
     return value if all(_is_random(token, is_prefixed) for token in tokens) else hashed(value)
 
 
 def hashed(value: str) -> str:
-    """Return the hash that stands for a value which does not leave the machine."""
+    """Return the hash that replaces a value which does not leave the machine."""
     return "h-" + hashlib.sha256(b"millrace name\0" + value.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _parts(path: str) -> list[str]:
-    """Return the folders of a path: of POSIX, Windows, UNC, or a URI, whose host goes."""
+    """Return the folders of a path: of POSIX, Windows, UNC, or a URI, whose host is dropped."""
     text = unicodedata.normalize("NFC", path.strip())
     if scheme := _SCHEME.match(text):
         text = unquote(text[scheme.end() :])
@@ -154,9 +154,9 @@ def _below_a_home(parts: list[str]) -> list[str]:
 
 
 def _owner_ends(parts: list[str], place: int) -> int:
-    """Return where the owner's name ends after the folder of the homes: a domain or letters may stand before it."""
+    """Return where the owner's name ends after the folder of the homes; a domain or letters may precede the name."""
     end = place + 1
-    is_upper = parts[place].isupper()  # then a name in capitals says nothing
+    is_upper = parts[place].isupper()  # then capitals do not indicate a domain
     has_domains = parts[place].casefold().startswith("home")
     if has_domains and end + 1 < len(parts) and _DOMAIN.fullmatch(parts[end]) and not is_upper:
         end += 1

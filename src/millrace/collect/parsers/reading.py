@@ -17,7 +17,7 @@ Counts = tuple[int, ...]
 _MOST_RESCUED_BYTES = 4 << 20
 _MOST_TRIES = 1000
 TORN = (Reason.NOT_JSON, Reason.NOT_UTF8)
-"""Why a line may have given no event that is one whose end is missing."""
+"""Reasons why a line whose end is missing may have yielded no event."""
 
 _UNDECODED = re.compile("[\udc80-\udcff]+")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{,]', re.DOTALL)
@@ -35,13 +35,13 @@ _DECODER = json.JSONDecoder(parse_float=_decimal)
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """What one log has to be remembered by between two readings.
+    """The state of one log between two readings.
 
-    `offset_bytes` is after the last complete line; the next reading starts there. `session_id` is given by the log's
-    file or folder name, and replaced by the log's own. `totals` are the counters seen last, `prompts` how many came
-    since, `root_id` is the session that began to count, `is_fork` whether that was another one. `counter` is the kind
-    of line that counts. `is_within_long_line`: the offset is within a line over the cap, of which the rest is to go.
-    `owner` is the machine's, and is not remembered.
+    `offset_bytes` is after the last complete line; the next reading starts there. `session_id` is taken from the log's
+    file or folder name, and replaced by the log's own. `totals` are the counters seen last, `prompts` the number of
+    prompts since. `root_id` is the session that began to count, `is_fork` whether that was another one. `counter` is
+    the kind of line that counts. `is_within_long_line`: the offset is within a line over the cap. `owner` is the
+    machine's, and is not saved.
     """
 
     session_id: str | None = None
@@ -65,7 +65,7 @@ class LogState:
 
     @classmethod
     def parse(cls, text: str) -> "LogState":
-        """Give the state that `to_json` gave as `text`."""
+        """Return the state from the JSON that `to_json` returned."""
         fields = json.loads(text)
         totals = fields.pop("totals")
         return cls(**fields, totals=None if totals is None else tuple(totals))
@@ -73,14 +73,14 @@ class LogState:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The most that is looked at: larger lines and documents are counted, and not read."""
+    """Size limits: larger lines and documents are counted, and not read."""
 
     line_bytes: int = 32 << 20
     document_bytes: int = 128 << 20
 
 
 MOST_VALUES = 1_000_000
-"""How many values one JSON text may have: a short text of empty objects takes thirty times its size in memory."""
+"""The most values of one JSON text: a short text of empty objects takes thirty times its size in memory."""
 
 
 CAPS = Caps()
@@ -88,9 +88,9 @@ CAPS = Caps()
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What some bytes of a log say: events, one per key, and why the other lines gave none.
+    """The result of reading bytes of a log: events, one per key, and why the other lines yielded none.
 
-    `lines` is how many lines (elements of a document) were complete. Each gave an event or is in `skipped`:
+    `lines` is how many lines (elements of a document) were complete. Each yielded an event or is in `skipped`:
     `lines == used + sum(skipped.values())`.
     """
 
@@ -123,9 +123,9 @@ def read_lines(content: bytes, state: LogState, step: StepFunction, caps: Caps) 
 
 
 def read_document(content: bytes, state: LogState, step: StepFunction, caps: Caps) -> Reading:
-    """Read a whole JSON array, which its agent writes anew each time; one that does not end yet says nothing.
+    """Read a whole JSON array, which its agent rewrites each time; an incomplete one yields nothing.
 
-    The state stays as it came: the next reading begins where this one did.
+    The state is returned unchanged: the next reading begins where this one did.
     """
     if not content.rstrip().endswith(b"]"):
         return Reading((), state, 0, 0, {})
@@ -146,7 +146,7 @@ def read_document(content: bytes, state: LogState, step: StepFunction, caps: Cap
 
 
 def parse_json(text: str) -> object:
-    """Return the value of a JSON text, with exact decimals; MalformedError says why it has none."""
+    """Return the value of a JSON text, with exact decimals; MalformedError contains why it has none."""
     if _has_too_many_values(text):
         raise MalformedError(Reason.TOO_LARGE)
     try:
@@ -160,7 +160,7 @@ def parse_json(text: str) -> object:
 def _has_too_many_values(text: str) -> bool:
     """Return whether a text has more than MOST_VALUES values: each but the first follows a bracket or a comma.
 
-    Of those that stand in strings, and are none, as many are counted only where that could matter.
+    Brackets and commas within strings are excluded only when the text could exceed the limit.
     """
     if len(text) <= MOST_VALUES or sum(map(text.count, "[{,")) < MOST_VALUES:
         return False
@@ -169,7 +169,7 @@ def _has_too_many_values(text: str) -> bool:
 
 
 def _complete_bytes(content: bytes) -> int:
-    """Give how many bytes are complete lines; an agent may be writing the rest."""
+    """Return how many bytes are complete lines; an agent may be writing the rest."""
     return content.rfind(b"\n") + 1
 
 
@@ -186,7 +186,7 @@ def _read_line(line: bytes, state: LogState, step: StepFunction, caps: Caps) -> 
 
 
 def _rescue(line: bytes, state: LogState, step: StepFunction, reason: Reason) -> Step:
-    """Take the complete object at the end of a line that is none, as a writer went on after a torn one."""
+    """Take the complete object at the end of an invalid line: a writer may have continued after a torn one."""
     for value in _objects_at_end(line):
         state, outcome = _take(value, state, step)
         if isinstance(outcome, UsageEvent):
@@ -195,9 +195,10 @@ def _rescue(line: bytes, state: LogState, step: StepFunction, reason: Reason) ->
 
 
 def _objects_at_end(line: bytes) -> Iterator[object]:
-    """Yield the object that a line ends with, if there is one: NUL bytes may stand before and after it.
+    """Yield the object that a line ends with, if there is one; NUL bytes may stand before and after it.
 
-    Braces are tried from the right. An inner object ends before the line does, so the first one that does not is it.
+    Braces are tried from the right. An inner object ends before the line does, so the first one that ends with the
+    line is the result.
     """
     text = line.strip(b"\0 \t\r\n")[-_MOST_RESCUED_BYTES:].decode(errors="surrogateescape")
     if _has_too_many_values(text):

@@ -1,4 +1,4 @@
-{#- The two columns an average over known values is made of: in an aggregating select. -#}
+{#- The two columns from which an average over known values is computed: in an aggregating select. -#}
 {% macro n_and_sum(column) -%}
     count({{ column }}) as n_{{ column }},
     {{ exact_sum(column) }} as sum_{{ column }}

@@ -1,4 +1,4 @@
-{#- Whether a text begins with one of the prefixes, letter case included; the prefixes hold neither % nor _. -#}
+{#- Whether a text begins with one of the prefixes, letter case included; the prefixes contain neither % nor _. -#}
 {% macro starts_with_any(text, prefixes) -%}
     (
         {%- for prefix in prefixes %}

@@ -1,4 +1,4 @@
-{#- Elapsed hours from one instant to another, exact to the microsecond: never a count of clock borders. -#}
+{#- Elapsed hours from one instant to another, exact to the microsecond: never a count of boundaries crossed. -#}
 {% macro hours_between(earlier, later) -%}
     {{ return(adapter.dispatch('hours_between', 'millrace')(earlier, later)) }}
 {%- endmacro %}

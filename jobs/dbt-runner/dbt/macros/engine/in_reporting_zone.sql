@@ -1,6 +1,6 @@
 {#-
   The wall clock of the reporting time zone at an instant, which is kept in UTC. Days and weeks are those of this clock;
-  the zone is declared in dbt_project.yml, and nothing is loaded again when it changes.
+  the zone is declared in dbt_project.yml, and a change of it needs no new load.
 -#}
 {% macro in_reporting_zone(instant) -%}
     {%- if var('reporting_time_zone') == 'UTC' -%}

@@ -1,4 +1,4 @@
-{#- How many elements the JSON array in a text column has; NULL when the text is none, or no JSON array. -#}
+{#- The number of elements in a text column's JSON array; NULL when the text is NULL or not a JSON array. -#}
 {% macro json_array_size(json_text) -%}
     {{ return(adapter.dispatch('json_array_size', 'millrace')(json_text)) }}
 {%- endmacro %}
@@ -10,7 +10,7 @@
     end
 {%- endmacro %}
 
-{#- With 'd' an object may have a key twice, as on DuckDB: without it the whole text were no JSON. -#}
+{#- With 'd' an object may have a key twice, as on DuckDB: without it the whole text would be invalid. -#}
 {% macro snowflake__json_array_size(json_text) -%}
     cast(array_size(try_parse_json({{ json_text }}, 'd')) as bigint)
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- How many elements a list of texts has; NULL for no list. -#}
+{#- The number of elements in a list of texts; NULL for no list. -#}
 {% macro list_length(list) -%}
     {{ return(adapter.dispatch('list_length', 'millrace')(list)) }}
 {%- endmacro %}

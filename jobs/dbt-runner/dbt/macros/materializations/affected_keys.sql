@@ -1,20 +1,21 @@
 {#-
-  A table that follows the changes of what it is made from: of each key that a change since the mart's watermark
-  affects, all rows are deleted and made anew. So it is at any time what a build from nothing would make.
+  A table that follows the changes of its input: for each key that a change since the mart's watermark affects, all rows
+  are deleted and built again. So the table always equals the result of a build from the beginning.
 
   The model's SQL reads `affected_events`, and needs no other branch: before the first build the watermark is -1, and
-  every key is affected. Table and watermark change in one transaction. When the definition is another one (the SQL,
-  the model it follows, a seed or view that `rebuilt_with` names), or with --full-refresh, the watermark goes back to -1.
+  every key is affected. Table and watermark change in one transaction. When the definition changes (the SQL, the model
+  it follows, a seed or view that `rebuilt_with` names), or with --full-refresh, the watermark returns to -1.
 
-  Everything that depends on data is in the statement `main`. dbt leaves it in target/run, and there it can be run again
-  as it is, over a connection that is open (millrace.build.refresh does).
+  Everything that depends on data is in the statement `main`. dbt writes it to target/run, and it can be run again from
+  there as it is, over an open connection (millrace.build.refresh does).
 
-  Wherever a refresh stops, the next one mends it: the keys that events leave are noted first and the watermark is moved
-  last. That also holds if only a part of it is committed, as may happen on Snowflake: a statement that fails leaves the
-  transaction open there, dbt keeps the session, and the next table that it makes in it commits what was done.
+  Wherever a refresh stops, the next one repairs it: the keys that events leave are recorded first and the watermark is
+  moved last. That also holds if only a part of it is committed, as may happen on Snowflake: a failed statement leaves
+  the transaction open there, dbt keeps the session, and the next table that it creates in it commits the open changes.
 
   Config: `keys` name the rows that change together; `follows` is the model whose changes it follows, itself one of this
-  kind (none: raw events); `rebuilt_with` are other nodes; `is_fact`: the keys that an event leaves are noted for the marts.
+  kind (none: raw events); `rebuilt_with` are other nodes; `is_fact`: the keys that an event leaves are recorded for the
+  marts.
 -#}
 {% materialization affected_keys, default %}
     {% if var('from_all_events') %}
@@ -39,7 +40,7 @@
 {% endmaterialization %}
 
 
-{#- What makes the mart what it is, apart from the events. -#}
+{#- The definition of the mart, apart from the events. -#}
 {% macro mart_definition(sql) %}
     {%- set parts = [sql] -%}
     {%- for node in config.get('rebuilt_with', []) -%}
@@ -61,8 +62,9 @@
 
 
 {#-
-  An empty table, and a watermark before all changes: first the latter, so that no empty table is taken as current. With
-  a fact the marts that follow it are forgotten: which keys its events had is lost with its rows, so those are made anew.
+  An empty table, and a watermark before all changes: first the watermark, so that no empty table is taken as current.
+  With a fact, the watermarks of the marts that follow it are deleted too: the keys of its events are lost with its
+  rows, so those marts are built again.
 -#}
 {% macro make_anew(existing, target_relation, definition) %}
     {%- set watermarks = source('meta', 'mart_watermarks') -%}
@@ -87,18 +89,18 @@
 
 
 {#-
-  On Snowflake each statement sees what was committed before it began, also within a transaction, and a load may be
-  committed between any two. So what a refresh of the fact is about is read once, into a table: those keys are deleted
-  where the fact has them, those alone are made anew, and the watermark moves to the newest change among them. What
-  came later is of the next refresh, even where the new rows hold it already. A mart that follows takes over the fact's
-  watermark: nothing but dbt changes the fact, and one build at a time.
+  On Snowflake each statement reads what was committed before it began, also within a transaction, and a load may be
+  committed between any two. So the affected keys of a refresh of the fact are read once, into a table: those keys are
+  deleted where the fact has them, those alone are built again, and the watermark moves to the newest change among them.
+  Later changes belong to the next refresh, even where the new rows contain them already. A mart that follows takes over
+  the fact's watermark: only dbt changes the fact, and one build at a time.
 
-  Of a refresh that takes its time, others see nothing; two of them, of two marts, change different rows of
+  A long refresh is not visible to others until it is committed. Two of them, of two marts, change different rows of
   mart_watermarks, which Snowflake locks together: the second waits until the first is committed, and does not fail.
-  It waits for no more than a moment, because that is the last that a refresh does; and nobody waits in a circle.
+  It waits only for a moment, because that change is the last step of a refresh; a deadlock is not possible.
 
-  The fact is searched for old rows once, because that is the only step that reads all of it; its rows are put down in
-  the order of time, so that whoever reads the events of a day need not look at those of other years.
+  The fact is searched for old rows once, because that is the only step that reads all of it. Its rows are written in
+  the order of time, so that a query for the events of a day need not read those of other years.
 -#}
 {% macro refresh_script(target_relation, sql) %}
     {%- set mart, keys = target_relation.identifier, config.get('keys') -%}
@@ -158,9 +160,9 @@
 
 
 {#-
-  dbt has opened a transaction on DuckDB. On Snowflake it opens none, and each statement is committed by itself; making a
-  table, a temporary one as well, commits what is open. So it is opened here, after that. dbt sends the statements of the
-  script one by one, and its own commit does nothing there.
+  dbt has opened a transaction on DuckDB. On Snowflake it opens none, and each statement is committed by itself;
+  creating a table, even a temporary one, commits what is open. So the transaction is opened here, after that. dbt sends
+  the statements of the script one by one, and its own commit does nothing there.
 -#}
 {% macro begin_script() %}{{ return(adapter.dispatch('begin_script', 'millrace')()) }}{% endmacro %}
 {% macro default__begin_script() %}{% endmacro %}

@@ -1,6 +1,6 @@
 {#-
-  The keys that changed since the mart was refreshed. Of the fact: the events that were loaded, with their newest change.
-  Of the marts which follow it: those that changed events have, and those that they had.
+  The keys that changed since the mart was refreshed. For the fact: the loaded events, with their newest change.
+  For the marts that follow it: the present and the former keys of changed events.
 -#}
 {% macro affected_keys(mart, keys) -%}
     {%- if mart == 'usage_events' -%}
@@ -24,8 +24,8 @@
 
 {#-
   The first two CTEs of a mart that follows the fact: the affected keys, and as `events` all events that have them. With
-  the variable from_all_events there is no such step, and the events are all that `usage_events` has. What dbt has to
-  know of the step, it is told in either case.
+  the variable from_all_events there is no such step, and the events are all that `usage_events` has. The step's
+  references are compiled in both cases, so that dbt records its dependencies.
 -#}
 {% macro affected_events(mart, keys) -%}
     {%- set affected = affected_keys(mart, keys) -%}
@@ -47,19 +47,19 @@ events as (
 {%- endmacro %}
 
 
-{#- Through which load sequence the mart holds all changes, as a scalar; -1 before its first refresh. -#}
+{#- The load sequence up to which the mart contains all changes, as a scalar; -1 before its first refresh. -#}
 {% macro followed_through(mart) -%}
     (select coalesce(max(load_seq), -1) from {{ source('meta', 'mart_watermarks') }} where mart_name = '{{ mart }}')
 {%- endmacro %}
 
 
-{#- What names an event, whichever machine tells of it. -#}
+{#- The id of an event, which is the same on every machine. -#}
 {% macro event_id() -%}
     md5(agent || chr(31) || message_id || coalesce(chr(31) || request_id, ''))
 {%- endmacro %}
 
 
-{#- Whether two rows have the same key. Those columns that may be unknown are then the same if both are. -#}
+{#- Whether two rows have the same key. Columns that may be unknown also match if both are unknown. -#}
 {% macro same_key(one, other, keys) -%}
     {%- for key in keys -%}
         {{ ' and ' if not loop.first }}
@@ -72,7 +72,7 @@ events as (
 {%- endmacro %}
 
 
-{#- The columns of an event that are the key of some mart, as they stand in meta.usage_old_keys. -#}
+{#- The columns of an event that are the key of some mart, as they are in meta.usage_old_keys. -#}
 {% macro usage_key_columns() -%}
     {{ return(['day', 'user_id', 'project', 'agent', 'provider', 'model', 'speed', 'session_id']) }}
 {%- endmacro %}

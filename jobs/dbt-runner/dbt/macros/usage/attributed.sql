@@ -1,4 +1,4 @@
-{#- The sum of what usage cost, in an aggregating select: NULL when of no response it is known, 0 when there are none. -#}
+{#- The known cost of usage, in an aggregating select: NULL when no response's cost is known, 0 without responses. -#}
 {% macro known_cost() -%}
     case
         when sum(assistant_message_count) = 0 then 0

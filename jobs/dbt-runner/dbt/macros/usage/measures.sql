@@ -1,4 +1,4 @@
-{#- What every usage mart says of its events: how many, how many tokens, and what they cost. In an aggregating select. -#}
+{#- The measures of every usage mart: counts of events and of tokens, and costs. In an aggregating select. -#}
 {% macro usage_sums() -%}
     {{ count_where("role = 'assistant'") }} as assistant_message_count,
     {{ count_where("role = 'user'") }} as user_message_count,
@@ -12,7 +12,7 @@
 {%- endmacro %}
 
 
-{#- The columns of usage_sums as a mart's contract has them. Nothing known of what responses cost is NULL, never 0. -#}
+{#- The columns of usage_sums as a mart's contract has them. An unknown cost of responses is NULL, never 0. -#}
 {% macro usage_measures() -%}
     cast(assistant_message_count as bigint) as assistant_message_count,
     cast(user_message_count as bigint) as user_message_count,
@@ -48,9 +48,9 @@
 
 
 {#-
-  What tokens cost at a rate in USD per million; 0 for no tokens, NULL without a rate. Every digit is kept: a product has
-  the digits of both on DuckDB, on Snowflake as many behind the point as both have, up to 12. Of a decimal of more than
-  18 digits DuckDB makes one of up to 38; of shorter ones 18, and an error if that is too few.
+  The cost of tokens at a rate in USD per million; 0 for no tokens, NULL without a rate. Every digit is kept: a product
+  has the digits of both on DuckDB, and on Snowflake as many decimal places as both have, up to 12. From a decimal of
+  more than 18 digits DuckDB makes one of up to 38; from shorter ones one of 18, with an error if that is too few.
 -#}
 {% macro cost_of(tokens, rate) -%}
     case

@@ -6,7 +6,7 @@ developer_velocity as (
     select * from {{ ref('developer_velocity') }}
 ),
 
--- Two whom nobody knows are not one person: usage and merges of unknown developers are not put together.
+-- Unknown developers may be different people: their usage and merges are not joined.
 spent as (
     select * from usage_attributed
     where

@@ -44,6 +44,6 @@ final as (
     from pull_requests
 )
 
--- In the order of time: who reads the merges of some weeks need not look at those of other years.
+-- In the order of time, so that a query for some weeks need not read the merges of other years.
 select * from final
 order by merged_at, repo_name, number

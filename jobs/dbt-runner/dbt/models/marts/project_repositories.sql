@@ -22,7 +22,7 @@ matched as (
     group by projects.project
 ),
 
--- A project that patterns of two repositories match may belong to either.
+-- A project that matches patterns of two repositories may belong to either.
 final as (
     select
         cast(project as varchar) as project,

@@ -16,7 +16,7 @@ users as (
     where user_id is not null
 ),
 
--- An address that pull requests of two developers have is the address of neither.
+-- An address on pull requests of two developers identifies neither.
 addresses as (
     select
         lower(author_email) as address,

@@ -1,6 +1,6 @@
 {#-
-  Every row keeps each of the named `rules` (a rule that comes out as unknown is kept). One query for all of them;
-  the failing rows come with the name of the rule.
+  Every row satisfies each of the named `rules` (an unknown result satisfies a rule). One query for all of them;
+  the failing rows contain the name of the rule.
 -#}
 {% test rules_hold(model, rules) %}
 

@@ -1,6 +1,6 @@
 {#-
   One row per combination of `columns`, and none of them unknown; one in `may_be_null` may be, and is then a value
-  like any other. One query for what would be a unique and several not_null tests: a build runs after every load.
+  like any other. One query replaces a unique and several not_null tests, because a build runs after every load.
 -#}
 {% test unique_grain(model, columns, may_be_null=[]) %}
 
