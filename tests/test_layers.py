@@ -35,7 +35,7 @@ OWNERS = {
     "dbt": ("build/dbt.py",),
     "fastapi": ("api/", "laptop/server.py", "wiring.py"),
     "uvicorn": ("laptop/callers.py", "laptop/server.py"),
-    "filelock": ("collect/lock.py",),
+    "cachetools": ("api/replies.py",),
     "watchfiles": ("collect/watcher.py",),
 }
 
