@@ -30,6 +30,7 @@ _OF_THE_MACHINE = re.compile(
     re.IGNORECASE,
 )
 # By name: the libraries that define them are large and not always installed. RuntimeError: no thread could be started.
+_DAMAGE = re.compile(r"corrupt database|could not read enough bytes|serialization error", re.IGNORECASE)
 _MAY_BE_EITHER = {"OSError", "ArrowException", "IOException", "OutOfMemoryException", "RuntimeError"}
 
 
@@ -109,6 +110,11 @@ class BadObject(TerminalError):
 def first_line(error: Exception) -> str:
     """Return the first line of a library's message, at most 300 characters; the error's type when it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def says_damage(text: str) -> bool:
+    """Return whether a message of DuckDB says that a database file is cut, or has other bytes than were written."""
+    return _DAMAGE.search(text) is not None
 
 
 def is_of_the_machine(error: BaseException) -> bool:

@@ -72,6 +72,60 @@ def test_a_retry_mends_a_failed_build_and_only_that_is_published(tmp_path: Path,
     ]
 
 
+BUILD = """
+import sys
+from millrace.build import dbt
+from millrace.config import BuildConfig
+from millrace.errors import ConfigError
+from millrace.warehouse import DbtTarget
+path, folder, target = sys.argv[1:]
+config = BuildConfig("file:///lake", f"duckdb://{path}", folder, target, "200MB", 60, 0)
+try:
+    built = dbt.build(config, DbtTarget("local", {"MILLRACE_DUCKDB_PATH": path}))
+    print(sorted((node.name, node.message) for node in built.nodes if not node.is_good))
+except ConfigError as error:
+    print(error.step, error)
+"""
+
+
+def build(path: Path, dbt_dir: Path, target: Path) -> str:
+    """Build with dbt in a process of its own; return what is wrong."""
+    command = [sys.executable, "-c", BUILD, str(path), str(dbt_dir), str(target)]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT / "src")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    """A warehouse with a raw table of some blocks."""
+    path = tmp_path / "millrace.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE SCHEMA raw")
+        connection.execute("CREATE TABLE raw.repos AS SELECT md5(range::VARCHAR) AS name FROM range(100_000)")
+    return path
+
+
+@pytest.mark.parametrize("byte", [0, 8, 100_000])
+def test_damage_that_only_dbt_meets_names_the_rebuild(
+    byte: int, warehouse: Path, dbt_dir: Path, tmp_path: Path
+) -> None:
+    with duckdb.connect(warehouse, read_only=True) as connection:
+        found = connection.execute("SELECT block_id FROM pragma_storage_info('raw.repos') WHERE block_id >= 0 LIMIT 1")
+        (block,) = found.fetchall()[0]
+    (dbt_dir / "models" / "broken.sql").write_text("select count(distinct name) as value from raw.repos")
+    content = bytearray(warehouse.read_bytes())
+    content[3 * 4096 + block * 262_144 + byte] ^= 0xFF
+    warehouse.write_bytes(content)
+    said = build(warehouse, dbt_dir, tmp_path / "target")
+    assert said.startswith(f"restore the warehouse {warehouse} is damaged: Corrupt database file: "), said
+
+
+def test_the_reason_of_a_failed_model_is_named(warehouse: Path, dbt_dir: Path, tmp_path: Path) -> None:
+    said = build(warehouse, dbt_dir, tmp_path / "target")
+    assert "('broken', 'Catalog Error: Table with name nowhere does not exist!" in said, said
+
+
 def closed_while_interrupted() -> RuntimeError:
     error = RuntimeError("Connection already closed!")
     error.__context__ = KeyboardInterrupt()

@@ -86,6 +86,12 @@ def test_a_store_that_cannot_be_read_is_the_first_reason() -> None:
     assert first == Reason(Code.STORE_UNREADABLE, "the warehouse cannot be read: torn", Step.BUILD)
 
 
+def test_a_build_that_met_damage_is_mended_by_a_rebuild() -> None:
+    facts = Facts(build=3, build_result="failed", build_met_damage=True)
+    _, (reason,) = judge(facts, None, LIMITS)
+    assert reason == Reason(Code.BUILD_FAILED, "build 3 failed: the warehouse is damaged", Step.RESTORE)
+
+
 def test_reasons_are_worst_first() -> None:
     facts = replace(RUN, build=3, build_result="failed", silent=(("commits", 200_000.0),))
     _, reasons = judge(facts, None, LIMITS)

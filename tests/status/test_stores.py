@@ -56,7 +56,8 @@ def test_the_json_is_the_contract(world: World) -> None:
     assert list(told["watcher"]) == ["running", "pid", "last_refresh_at", "seconds_since_refresh"]
     assert list(told["marts"][0]) == ["name", "watermark", "is_current", "rows", "last_refresh_at"]
     assert list(told["sources"][0]) == ["table", "last_extracted_at", "seconds_since", "rows", "is_silent"]
-    assert list(told["builds"][0]) == ["number", "result", "built_through", "started_at", "finished_at", "seconds"]
+    of_build = ["number", "result", "built_through", "started_at", "finished_at", "seconds", "met_damage"]
+    assert list(told["builds"][0]) == of_build
     assert told["builds"][0]["started_at"].endswith("Z")
     unpriced = "agent provider model responses tokens speed context"
     assert list(told["coverage"]["unpriced"][0]) == unpriced.split()

@@ -1,6 +1,7 @@
 """Build the marts: one dbt build over the warehouse, in this process, with the result of each model and test."""
 
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from typing import Any
 
 from millrace import log
 from millrace.config import BuildConfig
-from millrace.errors import TerminalError
+from millrace.errors import ConfigError, Step, TerminalError, says_damage
 from millrace.terminal import library_prints
 from millrace.warehouse import GOOD_STATUSES, DbtTarget, Node as Node
+
+_WHERE = re.compile(r"\w+ Error in \w+ \S+ \(.*\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,11 @@ def build(
         raise TerminalError(
             f"dbt could not build: {_first_line(str(result.exception))}; see {config.target_dir}/dbt.log"
         )
-    results_of.write_text(str(number))
     nodes = tuple(_node(each) for each in result.result.results)
+    if damage := next((node.message for node in nodes if says_damage(node.message)), None):
+        path = warehouse.settings.get("MILLRACE_DUCKDB_PATH", "")
+        raise ConfigError(f"the warehouse {path} is damaged: {damage}", step=Step.RESTORE)
+    results_of.write_text(str(number))
     finished = Build(nodes, time.monotonic() - started, Path(config.target_dir))
     log.info(
         "built",
@@ -115,4 +121,6 @@ def _node(result: Any) -> Node:
 
 
 def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")[:500]
+    """Return the first line with a reason: dbt begins with `Runtime Error in model x (its file)`, which tells none."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in lines if not _WHERE.match(line)), (lines or ["no reason given"])[0])[:500]

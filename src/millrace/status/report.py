@@ -223,6 +223,7 @@ def _facts(
         is_building=is_building,
         build=standing.builds[0].number if standing.builds else None,
         build_result=standing.builds[0].result if standing.builds else None,
+        build_met_damage=bool(standing.builds) and standing.builds[0].met_damage,
         run_id=newest_run.run_id if newest_run else None,
         run_status=newest_run.status if newest_run else None,
         run_reason=newest_run.reason if newest_run else None,

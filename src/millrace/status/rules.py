@@ -121,6 +121,7 @@ class Facts:
     is_building: bool = False
     build: int | None = None  # the last one
     build_result: str | None = None
+    build_met_damage: bool = False
     run_id: str | None = None  # the newest one
     run_status: str | None = None
     run_reason: str | None = None
@@ -179,10 +180,16 @@ def _unreadable(error: MillraceError | None) -> Iterator[Reason]:
         yield Reason(code, f"the warehouse cannot be read: {error}", error.step or STEPS[code])
 
 
+def _failed(facts: Facts) -> Reason:
+    if facts.build_met_damage:  # no other build mends that
+        return Reason(Code.BUILD_FAILED, f"build {facts.build} failed: the warehouse is damaged", Step.RESTORE)
+    return Reason.of(Code.BUILD_FAILED, f"build {facts.build} failed")
+
+
 def _errors(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
     if not facts.is_building:
         if facts.build_result == "failed":
-            yield Reason.of(Code.BUILD_FAILED, f"build {facts.build} failed")
+            yield _failed(facts)
         if facts.build_result == "abandoned":
             yield Reason.of(Code.BUILD_ABANDONED, f"build {facts.build} was abandoned")
         if facts.build_result == "running":

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from millrace.errors import says_damage
 from millrace.lake import ObjectVersion
 from millrace.status import unpriced
 from millrace.tables import MOST_AHEAD
@@ -39,7 +40,7 @@ _TABLES = """
     SELECT lower(table_schema) AS place, lower(table_name) AS name FROM information_schema.tables
     WHERE table_catalog = current_database() AND lower(table_schema) IN ('meta', '{marts}')"""
 _BUILDS = """
-    SELECT number, result, built_through, as_of, started_at, finished_at, seconds FROM meta.builds
+    SELECT number, result, built_through, as_of, started_at, finished_at, seconds, nodes FROM meta.builds
     WHERE {which} ORDER BY number DESC LIMIT 3"""
 _GOOD = "number = (SELECT max(number) FROM meta.builds WHERE result = 'good')"
 _WATERMARKS = "SELECT mart_name, load_seq, refreshed_at FROM meta.mart_watermarks"
@@ -89,6 +90,7 @@ class BuildState:
     started_at: datetime
     finished_at: datetime | None
     seconds: float | None
+    met_damage: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,7 @@ def _build(row: Row) -> BuildState:
         started_at=_zoned(row["started_at"]),
         finished_at=_utc(row["finished_at"]),
         seconds=None if row["seconds"] is None else float(row["seconds"]),
+        met_damage=says_damage(row["nodes"] or ""),
     )
 
 

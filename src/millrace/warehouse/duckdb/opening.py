@@ -7,11 +7,10 @@ from pathlib import Path
 import duckdb
 
 from millrace import log
-from millrace.errors import ConfigError, Step, TransientError, first_line
+from millrace.errors import ConfigError, Step, TransientError, first_line, says_damage
 
 AT_THE_START_S = 0.5  # a read-only process closes the file within a moment (see read_only.py)
 _LOCKED = re.compile(r"lock is held in (?P<program>.*) \(PID (?P<pid>\d+)\)")
-_DAMAGED = re.compile(r"corrupt database|could not read enough bytes|serialization error", re.IGNORECASE)
 _TRY_AGAIN_S = 0.1
 
 
@@ -40,8 +39,8 @@ def refused(path: Path, error: Exception, is_begun: bool) -> ConfigError | Trans
 
 def is_damage(path: Path, error: Exception) -> bool:
     """Return whether an error means that the warehouse's file is truncated or corrupt."""
-    found = _DAMAGED.search(str(error))
-    return found is not None and ("bytes" not in found[0].lower() or f'"{path}"' in str(error))
+    text = str(error)  # of a Parquet file, DuckDB says too that it cannot read enough bytes
+    return says_damage(text) and ("enough bytes" not in text.lower() or f'"{path}"' in text)
 
 
 def failed(path: Path, error: Exception) -> ConfigError | TransientError:
