@@ -2,7 +2,7 @@ locals {
   tables = jsondecode(file("${path.module}/tables.json")) # of src/millrace/tables.py, see write_tables.py
   lake   = module.lake.bucket
 
-  # A function of functions/extract; its settings are in src/millrace/config.py.
+  # A function of functions/extract; docs/settings.md lists its settings.
   _extract_environment = {
     MILLRACE_BUS                 = "pubsub:///projects/${var.project_id}"
     MILLRACE_LAKE                = "gs://${local.lake}"

@@ -1,5 +1,5 @@
 locals {
-  # A function of functions/load; its settings are in src/millrace/config.py.
+  # A function of functions/load; docs/settings.md lists its settings.
   _load_environment = {
     MILLRACE_BUS        = "pubsub:///projects/${var.project_id}"
     MILLRACE_JOB        = "run:///projects/${var.project_id}/locations/${var.region}/jobs/${module.dbt_runner.name}"

@@ -1,33 +1,6 @@
 """The settings of each deployable, read from the environment once; a missing required one raises ConfigError.
 
-| variable | used by | example |
-|---|---|---|
-| MILLRACE_LAKE | extract, load, dbt-runner, api | `file:///data/lake` |
-| MILLRACE_QUARANTINE | load, api | `file:///data/quarantine` |
-| MILLRACE_BUS | extract, load (for the sweep) | `inprocess:` |
-| MILLRACE_WAREHOUSE | load, dbt-runner, api | `duckdb:///data/millrace.duckdb`, or `snowflake://…` as in wiring.py |
-| MILLRACE_SNOWFLAKE_KEY | load, dbt-runner, api | a private key as PEM; without it the service account's identity |
-| MILLRACE_JOB | load | `inprocess:` |
-| MILLRACE_SOURCE_URL, MILLRACE_SOURCE_KEY | extract | `https://source.example` and its key |
-| MILLRACE_INSECURE_HTTP | extract | `1`: the key may be sent over plain http to another machine; else only over https |
-| MILLRACE_REQUESTS_PER_MINUTE | extract | `100` (`0`: unpaced) |
-| MILLRACE_REQUEST_BURST | extract | `95` |
-| MILLRACE_TIMEOUT_S | extract | `30`: longest wait for bytes from the source |
-| MILLRACE_ANSWER_S | extract | `120`: longest time for one response of the source, from its first byte to its last |
-| MILLRACE_PUSH_AUDIENCE, MILLRACE_PUSH_ACCOUNT | extract, load | audience, e-mail of callers' tokens; else any caller |
-| MILLRACE_PROJECT | all | the project in the trace names of log lines; unset outside of Google Cloud |
-| MILLRACE_MEMORY | load, dbt-runner, api | `200MB`: memory limit of DuckDB |
-| MILLRACE_DBT_DIR, MILLRACE_DBT_TARGET_DIR | dbt-runner | the dbt project, and the folder for its artifacts |
-| MILLRACE_LEASE_S | dbt-runner | `60`: seconds without a renewal after which another builder takes over the lease |
-| MILLRACE_QUIET_S | dbt-runner | `0`: seconds that a build waits for more loads; `30` where several runs end together |
-| MILLRACE_COLLECT | collect | `off`: read and send nothing; otherwise `on` or unset |
-| MILLRACE_COLLECT_USER | collect | the user of this machine; default: the e-mail in git's settings |
-| MILLRACE_COLLECT_HASH_KEY | collect | a key of 16 characters or more: users and projects are sent as their HMAC |
-| MILLRACE_COLLECT_STATE | collect | the folder for the collector's read positions |
-| MILLRACE_STALE_EVENTS | status | `100`: most usage events that may wait for the marts |
-| MILLRACE_SYNCING_S | status | `10`: seconds after a change or a refresh in which lagging marts count as syncing |
-| MILLRACE_STALE_S | status | `3600`: most seconds that data may wait, or a run may take |
-| MILLRACE_SILENT_H | status | `36`: most hours since the last extraction of a table |
+docs/settings.md lists them.
 """
 
 import ipaddress
@@ -82,7 +55,7 @@ def project() -> str | None:
 def _required(name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
-        raise ConfigError(f"{name} is not set; see src/millrace/config.py for what it holds")
+        raise ConfigError(f"{name} is not set; docs/settings.md describes it")
     return value
 
 

@@ -18,7 +18,7 @@ variable "entry_point" {
 }
 
 variable "environment" {
-  description = "Settings; src/millrace/config.py documents each one."
+  description = "Settings; docs/settings.md documents each one."
   type        = map(string)
   nullable    = false
 }

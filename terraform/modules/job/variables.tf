@@ -1,5 +1,5 @@
 variable "environment" {
-  description = "Settings; src/millrace/config.py documents each one."
+  description = "Settings; docs/settings.md documents each one."
   type        = map(string)
   nullable    = false
 }
