@@ -56,7 +56,7 @@ def test_no_model_asks_which_engine_it_runs_on() -> None:
     assert [name for name, text in sql.items() if "target." in text or "adapter." in text] == []
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_the_sql_is_in_order(tmp_path: Path) -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("sqlfluff"), "lint", PROJECT / "models", PROJECT / "tests"],

@@ -195,7 +195,7 @@ def test_a_published_file_that_is_broken_is_said(tmp_path: Path) -> None:
     assert "published.duckdb cannot be read" in (now.store_error or "")
 
 
-@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=4000)])
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), pytest.param(timedelta(days=4000), marks=pytest.mark.proof)])
 def test_rows_of_a_time_that_has_not_come_are_an_error_until_true_ones_replace_them(
     published: Publishing, ahead: timedelta
 ) -> None:
