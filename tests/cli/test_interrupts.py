@@ -12,7 +12,9 @@ import pytest
 
 from millrace.cli import interrupts, main as cli, watch
 
-LONG = "SELECT sum(a.range * b.range) FROM range(1_000_000) a, range(100_000) b"
+# Some 20 s, should nothing interrupt it. The connection is opened before: its import of modules would swallow a signal.
+LONG = "SELECT sum(a.range * b.range) FROM range(1_000_000) a, range(20_000) b"
+CONNECTION = duckdb.connect()
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def at_once() -> None:
 
 
 def within_a_query() -> None:
-    duckdb.connect().execute(LONG)
+    CONNECTION.execute(LONG)
 
 
 def within_a_library_that_makes_an_error_of_it() -> None:

@@ -301,6 +301,31 @@ def test_a_run_that_another_overtook_is_not_unbalanced_by_it(lake: Lake, bus: Bu
     assert (line.older, line.is_balanced) == (older, older == 0)
 
 
+@pytest.mark.parametrize(
+    ("read_at", "older"),
+    [
+        pytest.param(datetime(2026, 11, 20, 7, tzinfo=UTC), 0, id="it read later, and was loaded before"),
+        pytest.param(datetime(2026, 11, 20, 5, tzinfo=UTC), 3, id="it read earlier"),
+        pytest.param(datetime(2037, 11, 20, 7, tzinfo=UTC), 3, id="its clock was ahead"),
+    ],
+)
+def test_a_second_attempt_at_a_task_does_not_unbalance_the_first(
+    lake: Lake, bus: Bus, read_at: datetime, older: int
+) -> None:
+    ledger = Ledger()
+    start(lake, bus)
+    one = record("repos", rows=5, number=1, source_total=5, extracted_at="2026-11-20T06:00:00+00:00")
+    write(lake, one)
+    ledger.note(one.parts[0].version("lake"), 5)
+    ledger.note(replace(one.parts[0].version("lake"), name=f"raw/repos/dt=2026-11-20/run={RUN}/repos-00009.parquet"), 5)
+    first, second = ledger.entries
+    at = datetime.fromisoformat(one.extracted_at)
+    ledger.entries[0] = replace(first, table_name="repos", extracted_at=at, rows_inserted=2, rows_superseded=3)
+    ledger.entries[1] = replace(second, table_name="repos", extracted_at=read_at)
+    (line,) = reconcile.reconcile(lake, ledger, RUN)
+    assert (line.older, line.is_balanced) == (older, older == 0)
+
+
 def test_tasks_without_a_record_are_named(lake: Lake, bus: Bus) -> None:
     start(lake, bus)
     write(lake, record("commits"))

@@ -25,6 +25,7 @@ from millrace.lake import (
     create_once,
     names,
 )
+from millrace.lake.documents import Damaged
 from millrace.lake.names import DroppedFile, FinalKey, RawPart, TaskKey
 from millrace.load import dropped_files, small_files
 from millrace.load.dropped_lines import DropCaps
@@ -127,6 +128,9 @@ def _move_on(loader: Loader, run_id: str, load_seq: int = 0) -> bool:
             return True
     except runs.PlanMissing as error:
         log.warning("object of no run", run_id=run_id, error=str(error))
+        return False
+    except Damaged as error:  # the status names it, and the sweep ends the run
+        log.warning("run cannot be ended", run_id=run_id, error=str(error))
         return False
     final = runs.read_final(loader.lake, run_id) if load_seq else None
     return final is None or final.load_seq >= load_seq

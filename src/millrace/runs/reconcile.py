@@ -1,7 +1,7 @@
 """Reconciliation: every source row is in the warehouse, in quarantine, or reported as missing; and sums of usage."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ class Reconciliation:
     The source has `source_total` rows; `known` of them were not read, because its counts show no change since the last
     run. The others were `written` to the lake, a few of them twice when a list moved while it was read. The load
     `inserted` or `updated` written rows, or found them `unchanged` or `superseded`. Rows in parts that it could not
-    load are `quarantined`, rows in parts without a ledger entry are `missing`. With `is_overtaken`, a run that read
+    load are `quarantined`, rows in parts without a ledger entry are `missing`. With `is_overtaken`, what was read
     later was loaded earlier and superseded rows.
     """
 
@@ -73,18 +73,25 @@ def reconcile(
     Parts that were loaded from quarantine later still count as quarantined. Pass the ledger through
     `quarantine.settled` to count them as loaded.
     """
-    loads = {entry.version: entry for entry in ledger.loads_of(run_id)}
+    entries = ledger.loads_of(run_id)
+    loads = {entry.version: entry for entry in entries}
     records = [record for _, record in runs.read_tree(lake, run_id) if record is not None]
     lines = []
     for record in records:
         line = _line(record, [loads.get(part.version(lake.bucket)) for part in record.parts], count)
-        lines.append(replace(line, is_overtaken=True) if line.older and _is_overtaken(lake, record) else line)
+        lines.append(replace(line, is_overtaken=True) if line.older and _is_overtaken(lake, record, entries) else line)
     return lines
 
 
-def _is_overtaken(lake: Lake, record: TaskRecord) -> bool:
-    """Return whether another run has read the table later than this one, at a time that is not in the future."""
+def _is_overtaken(lake: Lake, record: TaskRecord, loads: Sequence[LedgerEntry]) -> bool:
+    """Return whether the table was read later than the record says, at a time that is not in the future.
+
+    Another run may have read it, or a second attempt at the task, whose parts no record names.
+    """
     now, read_at = datetime.now(UTC), datetime.fromisoformat(record.extracted_at)
+    times = [load.extracted_at for load in loads if load.table_name == record.table and load.extracted_at]
+    if any(read_at < time <= now for time in times):
+        return True
     ends = f"/tasks/{record.task_id}.json"
     names = [stored.version.name for stored in lake.list("runs/") if stored.version.name.endswith(ends)]
     for name in sorted(names, reverse=True):

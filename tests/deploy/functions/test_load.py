@@ -252,3 +252,15 @@ def test_a_part_of_a_run_without_a_plan_is_loaded_like_a_dropped_file(functions:
     answer = functions.load(notification(stored))
     assert answer.status_code == 200
     assert functions.warehouse.find(stored.version) is not None
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"run_id":', b"[]", b'{"run_id": 7}'], ids=["empty", "cut", "a list", "other"]
+)
+def test_a_part_of_a_run_whose_plan_is_damaged_is_loaded_once(functions: Deployed, content: bytes) -> None:
+    functions.lake.write(f"runs/{RUN}/plan.json", content, 0)
+    stored = put(functions, f"raw/repos/dt=2026-11-20/run={RUN}/repos-00000.parquet", parquet())
+    assert functions.load(notification(stored)).status_code == 200
+    entry = functions.warehouse.find(stored.version)
+    assert entry is not None
+    assert build_requests.requested(functions.lake) == entry.load_seq

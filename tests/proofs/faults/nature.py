@@ -91,6 +91,7 @@ class Handler:
     is_dead: bool = False
     is_paused: bool = False
     has_paused: bool = False
+    stepped_at: datetime | None = None
     is_done: bool = False
     raised: BaseException | None = None
 

@@ -269,6 +269,7 @@ class Scheduler:
         self._turn.release()
 
     def _resume(self, handler: Handler) -> None:
+        handler.stepped_at = self.clock()
         handler.go.release()
         if not self._turn.acquire(timeout=_STUCK_S):
             raise Violation("ends", f"{handler.message.function} waits for a lock that a suspended handler holds")
