@@ -18,7 +18,7 @@ from millrace.build.refresh import MartScripts
 from millrace.collect.machine import Machine
 from millrace.collect.parsers.agents import AGENTS
 from millrace.config import CollectConfig
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import PROJECT
 from millrace.laptop.usage_pipeline import Road, road
 from simulator.agent_logs import append_response
@@ -133,6 +133,6 @@ def _until_told(log: Path, number: int, told: Iterator[str]) -> float:
 
 @contextmanager
 def _road(home: Path, data: Path) -> Iterator[Road]:
-    machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), Place(data).collector)
-    with road(machine, Place(data)) as way:
+    machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), DataDir(data).collector)
+    with road(machine, DataDir(data)) as way:
         yield way

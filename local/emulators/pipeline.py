@@ -28,7 +28,7 @@ from millrace.config import LoadConfig
 from millrace.errors import ConfigError, TransientError
 from millrace.lake import Lake
 from millrace.laptop import in_process
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.progress import Watcher
 from millrace.laptop.project import PROJECT
 from millrace.laptop.report import Report
@@ -88,7 +88,7 @@ class Emulated:
 
 @contextmanager
 def emulated(
-    place: Place, settings: dict[str, str], say: Callable[[str], None], broker: Broker | None = None
+    place: DataDir, settings: dict[str, str], say: Callable[[str], None], broker: Broker | None = None
 ) -> Iterator[Emulated]:
     """Start everything, put the addresses into the settings, and stop it at the end.
 
@@ -182,7 +182,7 @@ class Emulators:
         if options.drops:
             raise ConfigError("--drops with --emulators: files are dropped into the folder of a plain run")
         started = time.monotonic()
-        running = stack.enter_context(emulated(report.place, settings, watcher.say, self.broker))
+        running = stack.enter_context(emulated(report.data_dir, settings, watcher.say, self.broker))
         report.seconds["emulators"] = time.monotonic() - started
         load = LoadConfig.from_env()
         warehouse = wiring.duckdb_at(load.warehouse, load.memory)

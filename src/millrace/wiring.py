@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from millrace.build.job import Builder
     from millrace.extract.task import Extractor
     from millrace.load.handler import Job, Loader
-    from millrace.status.remedies import Place
+    from millrace.status.remedies import Location
     from millrace.status.rules import Collecting
     from millrace.status.state import Status
     from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -170,7 +170,7 @@ def reader_of(config: ApiConfig) -> "Reader":
 
 def api_of(
     config: ApiConfig,
-    place: "Place",
+    place: "Location",
     collecting: "Callable[[], Collecting] | None" = None,
     hosts: tuple[str, ...] = ("*",),
 ) -> "FastAPI":

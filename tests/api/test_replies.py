@@ -25,7 +25,7 @@ from millrace.api.app import Api, create
 from millrace.api.replies import Memory, Reply, as_csv
 from millrace.api.routes import ROUTES, Route
 from millrace.errors import ConfigError, MillraceError, TerminalError, TransientError
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.status.state import Status
 from millrace.warehouse.duckdb.reader import DuckDBReader
 from millrace.warehouse.reading import Answer, Reader, Snapshot
@@ -316,7 +316,7 @@ def test_the_next_day_is_another_question(api: Api, counting: Counting) -> None:
     assert counting.asked == 2
 
 
-def test_after_another_publication_the_answer_and_its_tag_are_new(place: Place) -> None:
+def test_after_another_publication_the_answer_and_its_tag_are_new(place: DataDir) -> None:
     reader = DuckDBReader(place.published)
     api = Api(reader, no_status, lambda: NOW)
     before = asked(api)

@@ -74,7 +74,7 @@ class Api:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     memory: Memory = field(default_factory=Memory)
     without: frozenset[str] = frozenset()
-    place: remedies.Place = remedies.DEPLOYMENT
+    place: remedies.Location = remedies.DEPLOYMENT
 
     def answer(self, route: Route, filters: Filters) -> Reply:
         """Return the reply to a request, from memory or from the marts."""
@@ -244,7 +244,7 @@ def _tell(request: Request, error: Exception) -> Response:
     return problem(error.status_code, error.detail, detail, next_step, headers)
 
 
-def _waiting(place: remedies.Place) -> Callable[[Request, Exception], Response]:
+def _waiting(place: remedies.Location) -> Callable[[Request, Exception], Response]:
     """Return the handler for marts or a status that cannot be read, with the remedy for the place."""
 
     def wait(_: Request, error: Exception) -> Response:

@@ -22,12 +22,12 @@ def build(data_dir: Path, force: bool, as_json: bool) -> int:
     from millrace import wiring
     from millrace.build import job
     from millrace.config import BuildConfig
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
     from millrace.laptop.in_process import opened, recover
     from millrace.laptop.progress import Watcher
 
-    place = Place(data_dir.resolve())
-    with Watcher() as watcher, place.alone(), opened(place) as pipeline:
+    directory = DataDir(data_dir.resolve())
+    with Watcher() as watcher, directory.lock(), opened(directory) as pipeline:
         recover(pipeline, watcher.say)
         outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.hear), retry=True, force=force)
         newest = pipeline.warehouse.last_builds(1)

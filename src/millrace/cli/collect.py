@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from millrace.collect.collector import Tick
     from millrace.collect.machine import Machine
     from millrace.collect.shipping import Shipment
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
     from millrace.laptop.usage_pipeline import Cycle, Road
 
 _PUBLISH_EVERY_S = 2.0
@@ -59,10 +59,10 @@ def collect(
     url = lake or (None if data_dir else CollectConfig.from_env().lake)
     if url:
         return _send(machine_of(home, agents, without, None), url, watch, dry_run, since, as_json)
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
 
-    place = Place((data_dir or Path("data")).resolve())
-    machine = machine_of(home, agents, without, place.collector)
+    directory = DataDir((data_dir or Path("data")).resolve())
+    machine = machine_of(home, agents, without, directory.collector)
     if machine is None:
         return DONE
     if dry_run:
@@ -70,7 +70,7 @@ def collect(
     from millrace.collect import lock
     from millrace.laptop.usage_pipeline import road
 
-    with road(machine, place) as way:
+    with road(machine, directory) as way:
         if watch:
             return _watch(way, machine, since)
         code = _collect(way, since, as_json)
@@ -162,7 +162,7 @@ def _collect(road: "Road", since: date | None, as_json: bool = False) -> int:
     if outcome is None:
         say("nothing new")
         return code
-    return code | _show_build(outcome, road.place)
+    return code | _show_build(outcome, road.data_dir)
 
 
 def _build(road: "Road", anew: bool = False) -> "job.Outcome":
@@ -203,7 +203,7 @@ class _Following:
         if self._road.follower.scripts is None:
             outcome = _build(self._road)
             if outcome.state == "failed":
-                return _show_build(outcome, self._road.place)
+                return _show_build(outcome, self._road.data_dir)
         self._is_published, self._published_at = True, time.monotonic()
         return None
 
@@ -237,11 +237,11 @@ class _Following:
         self._is_published, self._published_at = True, time.monotonic()
 
 
-def backfill(machine: "Machine", place: "Place", force: bool) -> int:
+def backfill(machine: "Machine", directory: "DataDir", force: bool) -> int:
     """Read all logs, load all that is in the lake, refresh all marts, and print how it went."""
     from millrace.laptop.usage_pipeline import road
 
-    with road(machine, place) as way:
+    with road(machine, directory) as way:
         if force:
             way.collector.force()
         progress = Progress("read")
@@ -256,7 +256,7 @@ def backfill(machine: "Machine", place: "Place", force: bool) -> int:
             marts = way.follower.scripts.marts
             counts = {mart: way.warehouse.query(f"SELECT count(*) FROM mart.{mart}")[0][0] for mart in marts}  # noqa: S608
             say("marts: " + ", ".join(f"{mart} {rows:,}" for mart, rows in counts.items()))
-        return code | _show_build(outcome, place)
+        return code | _show_build(outcome, directory)
 
 
 def _code(tick: "Tick") -> int:
@@ -317,9 +317,9 @@ def _show_loads(cycle: "Cycle") -> int:
     return ATTENTION if quarantined else DONE
 
 
-def _show_build(outcome: "job.Outcome", place: "Place") -> int:
+def _show_build(outcome: "job.Outcome", directory: "DataDir") -> int:
     bad = [node for node in outcome.build.nodes if not node.is_good] if outcome.build else []
     for node in bad:
         say(f"look: {node.name}: {node.message}")
-    say(f"look: {len(bad)} nodes of the build are not good" if bad else str(place.published))
+    say(f"look: {len(bad)} nodes of the build are not good" if bad else str(directory.published))
     return ATTENTION if outcome.state == "failed" else DONE

@@ -11,7 +11,7 @@ from millrace import wiring
 from millrace.build import job
 from millrace.config import BuildConfig
 from millrace.laptop import drops, in_process, simulated_usage
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.progress import Watcher
 from millrace.laptop.report import Report
 from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
@@ -48,14 +48,14 @@ class Engine(Protocol):
 
 def run(options: RunOptions, engine: Engine) -> Report:
     """Run the pipeline with these options, and return the outcome."""
-    place = _place(options, engine)
-    report = Report(place)
+    data_dir = _place(options, engine)
+    report = Report(data_dir)
     started = time.monotonic()
     with ExitStack() as stack:
-        stack.enter_context(place.alone())
+        stack.enter_context(data_dir.lock())
         watcher = stack.enter_context(Watcher())
-        source = NO_SOURCE if options.drops else source_settings(options.source, place, stack, watcher.say)
-        settings = place.settings() | source
+        source = NO_SOURCE if options.drops else source_settings(options.source, data_dir, stack, watcher.say)
+        settings = data_dir.settings() | source
         report.seconds["start"] = time.monotonic() - started
         engine.load(stack, options, settings, watcher, report)
         if options.builds:
@@ -66,21 +66,21 @@ def run(options: RunOptions, engine: Engine) -> Report:
 
 def dry_run(options: RunOptions, engine: Engine) -> str:
     """Return what a run would do, in a sentence."""
-    place = _place(options, engine)
+    data_dir = _place(options, engine)
     then = "then build the marts" if options.builds else "and leave the marts as they are"
     if options.drops:
-        files = sum(path.is_file() for path in place.drop.rglob("*")) if place.drop.exists() else 0
-        return f"would load those of {files:,} files in {place.drop} that the ledger does not know, {then}"
+        files = sum(path.is_file() for path in data_dir.drop.rglob("*")) if data_dir.drop.exists() else 0
+        return f"would load those of {files:,} files in {data_dir.drop} that the ledger does not know, {then}"
     scope = f"rows since {options.since}" if options.since else "all rows"
-    state = place.lake / "state"
+    state = data_dir.lake / "state"
     how = "everything"
     if state.exists() and not options.full_refresh:
         how = f"what changed since the last run ({', '.join(sorted(path.stem for path in state.iterdir()))})"
-    return f"would read {scope} of {options.source.name}: {how}, into {place.root}, {then}"
+    return f"would read {scope} of {options.source.name}: {how}, into {data_dir.root}, {then}"
 
 
-def _place(options: RunOptions, engine: Engine) -> Place:
-    return Place(options.data_dir / engine.folder)
+def _place(options: RunOptions, engine: Engine) -> DataDir:
+    return DataDir(options.data_dir / engine.folder)
 
 
 def _build(options: RunOptions, watcher: Watcher, report: Report) -> None:
@@ -138,7 +138,7 @@ def _run_pipeline(
     watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")
     if options.source.has_agent_logs:
         started = time.monotonic()
-        report.usage = simulated_usage.collect_homes(options.source, report.place, pipeline.lake)
+        report.usage = simulated_usage.collect_homes(options.source, report.data_dir, pipeline.lake)
         report.seconds["collect"] = time.monotonic() - started
     pipeline.bus.run()
     if report.usage is not None:
@@ -152,6 +152,6 @@ def _run_pipeline(
 def _load_drops(pipeline: in_process.Pipeline, watcher: Watcher, report: Report) -> None:
     _load_due(pipeline, watcher)
     new = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse, ["drop/"])
-    watcher.say(f"{len(new):,} new files in {report.place.drop}")
+    watcher.say(f"{len(new):,} new files in {report.data_dir.drop}")
     pipeline.bus.run()
-    report.drops = drops.outcomes(pipeline, new) + drops.unnameable(report.place.drop)
+    report.drops = drops.outcomes(pipeline, new) + drops.unnameable(report.data_dir.drop)

@@ -14,7 +14,7 @@ from millrace.collect.shipping import ship
 from millrace.config import CollectConfig
 from millrace.errors import ConfigError
 from millrace.lake import Lake, ObjectVersion
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import SIMULATOR
 from millrace.laptop.source import SourceOptions
 from millrace.warehouse import Warehouse
@@ -56,14 +56,14 @@ class Usage:
         return fields | {"balanced": self.is_balanced}
 
 
-def collect_homes(source: SourceOptions, place: Place, lake: Lake) -> Usage:
+def collect_homes(source: SourceOptions, data_dir: DataDir, lake: Lake) -> Usage:
     """Have the simulator write each developer's logs, and collect what is new in them."""
-    folder = place.root / "homes"
+    folder = data_dir.root / "homes"
     _write(folder, source.world())
     events, bad_files, versions = 0, 0, list[ObjectVersion]()
     homes = sorted(folder.iterdir())
     for home in homes:
-        machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), place.collector / home.name)
+        machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), data_dir.collector / home.name)
         with machine.collector() as collector:
             tick = collector.collect()
             shipment = ship(machine.spool, lake, collector.collector_id)

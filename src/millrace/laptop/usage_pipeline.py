@@ -24,7 +24,7 @@ from millrace.collect.machine import Machine
 from millrace.collect.shipping import Shipment, ship
 from millrace.errors import ConfigError, Step
 from millrace.lake import StoredObject
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.load import handler, quarantine, recovery
 from millrace.load.handler import Loader
 from millrace.runs import build_requests
@@ -102,16 +102,16 @@ def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
 class Road:
     """The whole pipeline on this machine."""
 
-    place: Place
+    data_dir: DataDir
     warehouse: DuckDBWarehouse
     collector: Collector
     follower: Follower
 
     def build(self, anew: bool = False, hear: Callable[[Node, int], None] = lambda node, total: None) -> job.Outcome:
         """Build and test all that is due with dbt; afterwards its scripts can refresh the usage marts."""
-        outcome = job.run(wiring.builder_of(self.place.build_config(), hear), force=True, anew=anew)
+        outcome = job.run(wiring.builder_of(self.data_dir.build_config(), hear), force=True, anew=anew)
         if outcome.state != "failed":
-            self.follower.scripts = MartScripts.of_last_build(self.place.dbt)
+            self.follower.scripts = MartScripts.of_last_build(self.data_dir.dbt)
         return outcome
 
     def is_current(self) -> bool:
@@ -128,27 +128,27 @@ class Road:
 
 
 @contextmanager
-def road(machine: Machine, place: Place) -> Iterator[Road]:
+def road(machine: Machine, data_dir: DataDir) -> Iterator[Road]:
     """Yield the pipeline; meanwhile no run, no build and no other collector uses the data directory."""
     with ExitStack() as stack:
-        stack.enter_context(place.alone())
-        load = place.load_config()
+        stack.enter_context(data_dir.lock())
+        load = data_dir.load_config()
         warehouse = wiring.duckdb_at(load.warehouse, load.memory)
         stack.callback(warehouse.close)
         warehouse.ensure_tables()
         collector = stack.enter_context(machine.collector())
         follower = Follower(collector, machine.spool, wiring.loader_of(load), warehouse)
-        yield Road(place, warehouse, collector, follower)
+        yield Road(data_dir, warehouse, collector, follower)
 
 
-def diagnose(place: Place) -> Diagnosis:
+def diagnose(data_dir: DataDir) -> Diagnosis:
     """Return the findings on the usage of a data directory; ConfigError when nothing was built in it yet."""
-    if not place.published.exists():
-        raise ConfigError(f"nothing was built in {place.root} yet", step=Step.BEGIN)
-    load = place.load_config()
+    if not data_dir.published.exists():
+        raise ConfigError(f"nothing was built in {data_dir.root} yet", step=Step.BEGIN)
+    load = data_dir.load_config()
     warehouse = wiring.duckdb_at(load.warehouse, load.memory)
     skipped: Counter[tuple[str, str]] = Counter()
-    for state in sorted(place.collector_state().glob("**/state.sqlite")):
+    for state in sorted(data_dir.collector_state().glob("**/state.sqlite")):
         with closing(Store.copy(state.parent)) as store:
             skipped.update(store.skipped())
     return usage_checks.diagnose(warehouse.query_published, skipped)

@@ -18,7 +18,7 @@ from millrace.lake.documents import Damaged
 from millrace.load import sweep
 from millrace.runs import build_requests
 from millrace.runs.comparison import LOADED
-from millrace.status.remedies import DEPLOYMENT, Place
+from millrace.status.remedies import DEPLOYMENT, Location
 from millrace.status.rules import Code, Collecting, Facts, Reason, judge
 from millrace.status.state import Check, RunState, SourceState, Status, Watcher
 from millrace.status.store import (
@@ -95,7 +95,7 @@ def assemble(
     beside: Beside = Beside(),
     *,
     now: datetime,
-    place: Place = DEPLOYMENT,
+    place: Location = DEPLOYMENT,
 ) -> Status:
     """Return the whole status. An error of the store is in `store_error`, and is not raised.
 
@@ -146,7 +146,7 @@ def _status(
     watcher: Collecting,
     limits: StatusConfig,
     now: datetime,
-    place: Place,
+    place: Location,
 ) -> Status:
     standing = found.standing or _NOTHING
     health, reasons = judge(facts, error, limits)

@@ -7,7 +7,7 @@ from typing import Any
 
 from millrace.errors import Step
 from millrace.status import unpriced
-from millrace.status.remedies import Place, remedy
+from millrace.status.remedies import Location, remedy
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 
@@ -89,7 +89,7 @@ def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
     )
 
 
-def lines(diagnosis: Diagnosis, place: Place) -> list[str]:
+def lines(diagnosis: Diagnosis, place: Location) -> list[str]:
     """Return the findings as text, with their remedies for the place."""
     said = [
         f"{source:<10} {events:>10,} events  {'no money' if cost is None else f'${cost:,.2f}'}"
