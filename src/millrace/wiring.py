@@ -217,8 +217,8 @@ def loader_of(config: LoadConfig) -> "Loader":
     )
 
 
-def builder_of(config: BuildConfig, hear: "Callable[[Node, int], None]" = lambda node, total: None) -> "Builder":
-    """Return the builder of the build job, with a unique holder name; `hear` is called for each finished node."""
+def builder_of(config: BuildConfig, on_node: "Callable[[Node, int], None]" = lambda node, total: None) -> "Builder":
+    """Return the builder of the build job, with a unique holder name; `on_node` is called for each finished node."""
     from millrace.build.dbt import build
     from millrace.build.job import Builder
 
@@ -226,7 +226,7 @@ def builder_of(config: BuildConfig, hear: "Callable[[Node, int], None]" = lambda
 
     def dbt(number: int, retry_of: int | None) -> "Build":
         with warehouse.given_to_dbt() as settings:
-            return build(config, settings, hear, number, retry_of)
+            return build(config, settings, on_node, number, retry_of)
 
     return Builder(
         lake=lake_at(config.lake),

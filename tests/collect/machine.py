@@ -12,12 +12,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from millrace.collect.checkpoints import Store
-from millrace.collect.collector import Collector, Limits, Tick
+from millrace.collect.collector import Collector, CollectResult, Limits
 from millrace.collect.discovery import discover
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.naming import NOBODY, Owner
-from millrace.collect.shipping import Shipment, ship
+from millrace.collect.shipping import UploadResult, ship
 from millrace.lake import LakeWriter
 from millrace.lake.local import LocalLake
 
@@ -66,8 +66,8 @@ class Machine:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def collect(self, since: date | None = None, only: set[Path] | None = None) -> Tick:
-        """Run one tick of a collector that has just started."""
+    def collect(self, since: date | None = None, only: set[Path] | None = None) -> CollectResult:
+        """Run a collector that has just started."""
         with closing(Store.open(self.state)) as store:
             return self.collector(store).collect(only, since)
 
@@ -87,7 +87,7 @@ class Machine:
         with closing(Store.open(self.state)) as store:
             store.force()
 
-    def ship(self, lake: LakeWriter | None = None) -> Shipment:
+    def ship(self, lake: LakeWriter | None = None) -> UploadResult:
         with closing(Store.open(self.state)) as store:
             return ship(self.spool, lake or self.lake, store.collector_id)
 

@@ -1,4 +1,4 @@
-"""Wherever a tick is stopped, the next one ends with the same events, and each of them is sent."""
+"""Wherever a run is stopped, the next one ends with the same events, and each of them is sent."""
 
 import os
 import sqlite3

@@ -45,8 +45,8 @@ def test_what_stays_the_same_is_not_sent_again(machine: Machine) -> None:
     machine.log("cline", "T1").write_text(json.dumps([request(1, 5)]))
     machine.run()
     machine.force()
-    tick = machine.collect()
-    assert (tick.read, tick.unchanged, tick.batches) == (2, 3, [])
+    result = machine.collect()
+    assert (result.read, result.unchanged, result.batches) == (2, 3, [])
     assert machine.collect().read == 0
 
 
@@ -91,5 +91,5 @@ def test_a_forced_reading_that_is_stopped_goes_on(machine: Machine, wrong_parser
             raise KeyboardInterrupt
 
     with closing(Store.open(machine.state)) as store, pytest.raises(KeyboardInterrupt):
-        machine.collector(store).collect(hear=stop)
+        machine.collector(store).collect(on_progress=stop)
     assert set(outputs(machine.run()).values()) == {1}

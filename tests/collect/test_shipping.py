@@ -50,10 +50,10 @@ def test_what_cannot_be_sent_waits_and_is_sent_later(machine: Machine) -> None:
     for messages in (1, 2, 3):
         write(machine, messages)
         machine.collect()
-    shipment = machine.ship(Unreachable(ConnectionError("no route"), after=1))
-    assert (len(shipment.sent), len(shipment.waiting), shipment.error) == (1, 2, "no route")
-    shipment = machine.ship(Unreachable(TransientError("busy")))
-    assert (shipment.sent, list(shipment.waiting)) == ((), files(machine.spool))
+    upload = machine.ship(Unreachable(ConnectionError("no route"), after=1))
+    assert (len(upload.sent), len(upload.waiting), upload.error) == (1, 2, "no route")
+    upload = machine.ship(Unreachable(TransientError("busy")))
+    assert (upload.sent, list(upload.waiting)) == ((), files(machine.spool))
     write(machine, 4)
     machine.run()
     assert set(outputs(machine.sent())) == {"m1", "m2", "m3"}
@@ -63,8 +63,8 @@ def test_what_cannot_be_sent_waits_and_is_sent_later(machine: Machine) -> None:
 def test_an_object_that_is_there_already_is_not_read(machine: Machine) -> None:
     write(machine, 1)
     machine.collect()
-    shipment = machine.ship(Unreachable(ObjectExists("412")))
-    assert (shipment.sent, shipment.waiting, files(machine.spool)) == ((), (), [])
+    upload = machine.ship(Unreachable(ObjectExists("412")))
+    assert (upload.sent, upload.waiting, files(machine.spool)) == ((), (), [])
 
 
 def test_a_file_that_was_sent_and_not_yet_deleted_is_sent_once(machine: Machine) -> None:

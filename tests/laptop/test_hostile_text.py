@@ -172,7 +172,7 @@ def test_a_live_line_shows_names_whole_and_as_text(
     monkeypatch.setenv("COLUMNS", "400")
     with Watcher() as watcher:
         watcher.say(EVIL)
-        watcher.hear(Node("[/x] :bomb: \x1b]0;PWN\x07\nlook:", "model", "ok", 0.1, ""), 3)
+        watcher.on_node(Node("[/x] :bomb: \x1b]0;PWN\x07\nlook:", "model", "ok", 0.1, ""), 3)
     said = capsys.readouterr().err
     assert (SHOWN in said, r"[/x] :bomb: \x1b]0;PWN\x07\nlook:" in said) == (True, True), said
     assert ("\x1b]0" in said, "\nlook" in said) == (False, False)

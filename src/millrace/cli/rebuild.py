@@ -30,7 +30,7 @@ def rebuild(data_dir: Path, force: bool, as_json: bool) -> int:
     directory = DataDir(data_dir.resolve())
     with Watcher() as watcher, directory.lock():
         rebuilt = make_anew(directory, force, watcher.say)
-        outcome = job.run(wiring.builder_of(directory.build_config(), watcher.hear), force=True)
+        outcome = job.run(wiring.builder_of(directory.build_config(), watcher.on_node), force=True)
     if as_json:
         output.say_json(asdict(rebuilt) | {"state": outcome.state})
     else:

@@ -84,7 +84,7 @@ def _place(options: RunOptions, engine: Engine) -> DataDir:
 
 
 def _build(options: RunOptions, watcher: Watcher, report: Report) -> None:
-    outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.hear), force=options.force)
+    outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.on_node), force=options.force)
     if outcome.build is not None:
         report.build = outcome.build
         report.seconds["build"] = outcome.build.seconds

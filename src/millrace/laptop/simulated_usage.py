@@ -65,12 +65,12 @@ def collect_homes(source: SourceOptions, data_dir: DataDir, lake: Lake) -> Usage
     for home in homes:
         machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), data_dir.collector / home.name)
         with machine.collector() as collector:
-            tick = collector.collect()
-            shipment = ship(machine.spool, lake, collector.collector_id)
-        events, bad_files = events + tick.rows, bad_files + len(tick.bad_files)
-        versions += [stored.version for stored in shipment.sent]
-        if shipment.waiting:
-            raise ConfigError(f"usage of {home.name} could not be sent: {shipment.error}")
+            result = collector.collect()
+            upload = ship(machine.spool, lake, collector.collector_id)
+        events, bad_files = events + result.rows, bad_files + len(result.bad_files)
+        versions += [stored.version for stored in upload.sent]
+        if upload.waiting:
+            raise ConfigError(f"usage of {home.name} could not be sent: {upload.error}")
     return Usage(len(homes), events, tuple(versions), bad_files)
 
 

@@ -102,14 +102,14 @@ class Countdown:
 
     def watch_models(self) -> None:
         """Count a step when dbt has finished a model."""
-        hear = Watcher.hear
+        on_node = Watcher.on_node
 
         def heard(watcher: Watcher, node: Node, total: int) -> None:
             if node.kind == "model":
                 self.meet(f"after model {node.name}")
-            hear(watcher, node, total)
+            on_node(watcher, node, total)
 
-        Watcher.hear = heard  # type: ignore[method-assign, assignment]
+        Watcher.on_node = heard  # type: ignore[method-assign, assignment]
 
 
 def _object(argument: object = None) -> str:

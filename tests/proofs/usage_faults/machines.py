@@ -16,7 +16,7 @@ from tests.proofs.usage_faults.logs import Database, Document, Lines, Log, Mtime
 from tests.proofs.usage_faults.memory import Memory, Row
 
 from millrace.collect.checkpoints import DDL, Store
-from millrace.collect.collector import Collector, Hear, Limits, Tick, unheard
+from millrace.collect.collector import Collector, CollectResult, Limits, ProgressCallback, no_progress
 from millrace.collect.discovery import discover
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
@@ -29,21 +29,26 @@ _NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 
 
 class SeenCollector(Collector):
-    """A collector that records the logs which it should have read, as soon as a tick has ended."""
+    """A collector that records the logs which it should have read, as soon as a run has ended."""
 
     machine: "Machine"
 
-    def collect(self, only: AbstractSet[Path] | None = None, since: date | None = None, hear: Hear = unheard) -> Tick:
+    def collect(
+        self,
+        only: AbstractSet[Path] | None = None,
+        since: date | None = None,
+        on_progress: ProgressCallback = no_progress,
+    ) -> CollectResult:
         try:
-            tick = super().collect(only, since, hear)
+            result = super().collect(only, since, on_progress)
         except BaseException:
             self.machine.memory.doubt(self.machine.logs)
             raise
-        assert not tick.bad_files, tick.bad_files
+        assert not result.bad_files, result.bad_files
         logs = self.machine.logs
         seen = [log for log in logs if only is None or any(log.path.is_relative_to(path) for path in only)]
         self.machine.memory.look(seen)
-        return tick
+        return result
 
 
 @dataclass

@@ -41,7 +41,7 @@ class ReadOnlyDatabase:
 
 @contextmanager
 def open_read_only(path: Path, kind: Kind) -> Iterator[ReadOnlyDatabase]:
-    """Open the file for reading; DatabaseLocked when it is open for writing, ConfigError when it is not a DuckDB file."""
+    """Open the file for reading; DatabaseLocked when a writer has it, ConfigError when it is not a DuckDB file."""
     try:
         connection = duckdb.connect(path, read_only=True)
     except duckdb.Error as error:
