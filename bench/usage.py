@@ -70,7 +70,7 @@ def _history(folder: Path, times: int) -> list[Figure]:
         pipeline.usage.run_once(set())  # the connection is warm, as in a watcher
         turns = sorted(_one_hundred_more(pipeline, log, turn) for turn in range(_TURNS))
         with stopwatch() as anew:
-            pipeline.build(anew=True)
+            pipeline.build(full_refresh=True)
     seconds, steps = turns[_TURNS // 2]
     notes = {"ms:": steps, f"of {_TURNS}:": f"{turns[0][0]:.2f} to {turns[-1][0]:.2f} s"}
     figures.append(Figure(f"100 events more after {bulk.events:,}", seconds, "s", anew.s, "a rebuild", notes=notes))

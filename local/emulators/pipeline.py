@@ -34,7 +34,7 @@ from millrace.laptop.project import PROJECT
 from millrace.laptop.report import Report
 from millrace.laptop.run import RunOptions
 from millrace.load import sweep
-from millrace.load.sweep import Patience
+from millrace.load.sweep import SweepTimeouts
 from millrace.runs import reconcile
 from millrace.tables import EXTRACTED
 
@@ -190,7 +190,7 @@ class Emulators:
         warehouse.ensure_tables()
         in_process.probe_source()
         bus = wiring.bus_at(settings["MILLRACE_BUS"])
-        sweep.sweep(running.lake, bus, warehouse, datetime.now(UTC), Patience(quiet=timedelta(0)))
+        sweep.sweep(running.lake, bus, warehouse, datetime.now(UTC), SweepTimeouts(quiet=timedelta(0)))
         warehouse.close()  # while the functions run, only the load function may write it
         report.run_id = running.start_run(_order(options))
         watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")

@@ -225,7 +225,7 @@ def builder_of(config: BuildConfig, on_node: "Callable[[Node, int], None]" = lam
     warehouse = warehouse_of(config)
 
     def dbt(number: int, retry_of: int | None) -> "Build":
-        with warehouse.given_to_dbt() as settings:
+        with warehouse.released_for_dbt() as settings:
             return build(config, settings, on_node, number, retry_of)
 
     return Builder(

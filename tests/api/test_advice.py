@@ -13,7 +13,7 @@ from millrace.api.routes import ROUTES
 from millrace.bus.in_process import LocalBus
 from millrace.lake.local import LocalLake
 from millrace.laptop.data_dir import DataDir
-from millrace.runs import Order, build_requests
+from millrace.runs import RunRequest, build_requests
 from millrace.status import remedies
 from millrace.wiring import api_of
 
@@ -25,7 +25,7 @@ LAPTOPS = re.compile(r"\bmake \w|\.venv|run_all|millrace (run|build|status|quara
 def unhealthy(place: DataDir) -> DataDir:
     """A copy without facts, whose last build and run failed, and which is behind the requested builds."""
     lake = LocalLake(place.lake, "lake")
-    plan = runs.start(lake, LocalBus(), Order(datetime.now(UTC)))
+    plan = runs.start(lake, LocalBus(), RunRequest(datetime.now(UTC)))
     runs.fail(lake, plan.run_id, "commits was not extracted")
     build_requests.request(lake, 1_000_000, plan.run_id)
     LocalLake(place.quarantine, "quarantine").write("quarantine/0123456789abcdef-7", b"none", 0)

@@ -18,7 +18,7 @@ from millrace.errors import ConfigError
 from millrace.lake import ObjectVersion
 from millrace.load import handler, quarantine
 from millrace.load.dropped_lines import DropCaps
-from millrace.runs import Order, Part, TaskRecord, reconcile as reconciling
+from millrace.runs import Part, RunRequest, TaskRecord, reconcile as reconciling
 from millrace.tables import TABLES, Table
 from millrace.warehouse.parquet import Caps
 
@@ -365,7 +365,7 @@ def crashed(do: Callable[[], object]) -> None:
 
 
 def start_run(rig: Rig, content: bytes, rows: int) -> None:
-    runs.start(rig.desk.lake, LocalBus(), Order(NOW))
+    runs.start(rig.desk.lake, LocalBus(), RunRequest(NOW))
     stored = rig.put(PART, content)
     record = TaskRecord(
         run_id=RUN,

@@ -21,7 +21,7 @@ from millrace.lake.local import LocalLake
 from millrace.laptop import status
 from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import PROJECT
-from millrace.runs import Order
+from millrace.runs import RunRequest
 from millrace.status import text
 from millrace.status.state import Status
 from millrace.status.store import MARTS
@@ -164,7 +164,7 @@ def test_a_build_whose_process_died_is_an_error(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["millrace.duckdb", "published.duckdb"])
 def test_a_file_that_is_broken_is_an_error_and_the_lakes_part_is_told(world: World, name: str) -> None:
-    runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+    runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), RunRequest(datetime.now(UTC)))
     if name == "published.duckdb":
         world.place.warehouse.unlink()
     (world.place.root / name).write_bytes(b"no database " * 4096)
@@ -203,7 +203,7 @@ def test_before_the_first_publication_a_process_at_work_is_syncing(world: World)
 
 def test_the_first_run_is_syncing_until_it_does_not_end(tmp_path: Path) -> None:
     place = DataDir(tmp_path)
-    runs.start(LocalLake(place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+    runs.start(LocalLake(place.lake, "lake"), LocalBus(), RunRequest(datetime.now(UTC)))
     killed = status.status_of(place)
     assert (killed.health, "has not ended" in "".join(killed.reasons)) == ("error", True)
     place.running.write_text(str(os.getpid()))
@@ -226,7 +226,7 @@ def test_the_first_run_is_syncing_until_it_does_not_end(tmp_path: Path) -> None:
 )
 def test_run_whose_process_is_gone_is_not_going_on(world: World, note: str | None) -> None:
     with world.place.lock():
-        started = runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+        started = runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), RunRequest(datetime.now(UTC)))
         assert world.look().health == "syncing"
     world.place.running.unlink()
     if note is not None:
@@ -239,7 +239,7 @@ def test_run_whose_process_is_gone_is_not_going_on(world: World, note: str | Non
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="when a process was born is known from /proc")
 def test_later_process_with_the_number_of_a_killed_run_is_another(world: World) -> None:
     with world.place.lock():
-        runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+        runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), RunRequest(datetime.now(UTC)))
         note = world.place.process.read_text()
         assert world.place.running.read_text() == str(os.getpid())  # scripts read it
     world.place.process.write_text(note.replace(str(os.getpid()), "1", 1))  # which exists on every machine
@@ -266,7 +266,7 @@ def test_copy_that_nobody_can_read_is_not_live(world: World, harm: Callable[[Pat
 
 def test_a_failed_run_is_an_error_until_the_next(world: World) -> None:
     lake = LocalLake(world.place.lake, "lake")
-    plan = runs.start(lake, LocalBus(), Order(datetime.now(UTC)))
+    plan = runs.start(lake, LocalBus(), RunRequest(datetime.now(UTC)))
     runs.fail(lake, plan.run_id, "commits was not extracted")
     now = world.look()
     assert (now.health, now.last_complete) == ("error", None)

@@ -165,9 +165,9 @@ def _collect(pipeline: "LocalPipeline", since: date | None, as_json: bool = Fals
     return code | _show_build(outcome, pipeline.data_dir)
 
 
-def _build(pipeline: "LocalPipeline", anew: bool = False) -> "job.Outcome":
+def _build(pipeline: "LocalPipeline", full_refresh: bool = False) -> "job.Outcome":
     progress = Progress("build")
-    outcome = pipeline.build(anew, lambda node, total: progress.step(node.name, total))
+    outcome = pipeline.build(full_refresh, lambda node, total: progress.step(node.name, total))
     progress.end()
     return outcome
 
@@ -247,7 +247,7 @@ def backfill(machine: "Machine", directory: "DataDir", force: bool) -> int:
         progress = Progress("read")
         result = pipeline.usage.run_once(on_progress=progress.bytes)
         progress.end()
-        outcome = _build(pipeline, anew=force)
+        outcome = _build(pipeline, full_refresh=force)
         code = _show_collected(result.collected, "read") | _show_upload(result.upload) | _show_loads(result)
         built = outcome.build.seconds if outcome.build else 0.0
         for step, seconds in (result.seconds | {"marts": built}).items():

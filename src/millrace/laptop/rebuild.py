@@ -51,15 +51,15 @@ def rebuild(data_dir: DataDir, force: bool, say: Callable[[str], None]) -> Rebui
         pipeline.warehouse.ensure_tables()
         desk = pipeline.loader
         were_loaded = _loaded_from_quarantine(data_dir, pipeline.quarantine)
-        set_aside = [entry for entry in quarantine.entries(desk, None) if entry.version is not None]
-        for entry in set_aside:
-            _set_aside(desk, entry)
+        quarantined = [entry for entry in quarantine.entries(desk, None) if entry.version is not None]
+        for entry in quarantined:
+            _record_quarantined(desk, entry)
         unknown = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse)
         say(f"loading {len(unknown):,} objects of {data_dir.lake}")
         pipeline.bus.run()
         if pipeline.bus.dead_letters:
             raise ConfigError(f"not all could be loaded: {pipeline.bus.dead_letters[0].reason}")
-        retried = [quarantine.retry(desk, entry.id) for entry in set_aside if entry.id in were_loaded]
+        retried = [quarantine.retry(desk, entry.id) for entry in quarantined if entry.id in were_loaded]
         done = sum(each.load is not None for each in retried)
         lost = pipeline.warehouse.objects_beyond(data_dir.published)
         if lost and not force:
@@ -74,10 +74,10 @@ def rebuild(data_dir: DataDir, force: bool, say: Callable[[str], None]) -> Rebui
     pipeline.warehouse.close()
     _remove(data_dir.warehouse.name, data_dir)
     os.replace(anew, data_dir.warehouse)
-    return Rebuilt(len(unknown) + done, done, len(set_aside) - done, tuple(version.name for version in lost))
+    return Rebuilt(len(unknown) + done, done, len(quarantined) - done, tuple(version.name for version in lost))
 
 
-def _set_aside(desk: Loader, entry: Entry) -> None:
+def _record_quarantined(desk: Loader, entry: Entry) -> None:
     """Record that an object is in quarantine, as before. By its checksum, `recover` recognizes it in the lake."""
     if entry.version is None:
         return

@@ -16,7 +16,7 @@ from millrace.laptop.progress import Watcher
 from millrace.laptop.report import Report
 from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
 from millrace.load import quarantine, recovery, sweep
-from millrace.load.sweep import Patience
+from millrace.load.sweep import SweepTimeouts
 from millrace.runs import reconcile
 
 
@@ -114,10 +114,10 @@ def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
     """Resume what an earlier run left. No other process is at work here, so work without a record is lost."""
     _load_due(pipeline, watcher)
     in_process.recover(pipeline, watcher.say)
-    patience = Patience(quiet=timedelta(0))
-    swept = sweep.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), patience)
-    if swept.tasks or swept.objects:
-        watcher.say(f"taking up {len(swept.tasks)} tasks and {len(swept.objects)} objects that an earlier run left")
+    timeouts = SweepTimeouts(quiet=timedelta(0))
+    result = sweep.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), timeouts)
+    if result.tasks or result.objects:
+        watcher.say(f"taking up {len(result.tasks)} tasks and {len(result.objects)} objects that an earlier run left")
         pipeline.bus.run()
         pipeline.bus.dead_letters.clear()  # `status` reports why that run does not end; this is another run
     in_process.settle(pipeline, watcher.say)

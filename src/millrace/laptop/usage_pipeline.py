@@ -109,9 +109,13 @@ class LocalPipeline:
     collector: Collector
     usage: UsagePipeline
 
-    def build(self, anew: bool = False, on_node: Callable[[Node, int], None] = lambda node, total: None) -> job.Outcome:
+    def build(
+        self, full_refresh: bool = False, on_node: Callable[[Node, int], None] = lambda node, total: None
+    ) -> job.Outcome:
         """Build and test all that is due with dbt; afterwards its scripts can refresh the usage marts."""
-        outcome = job.run(wiring.builder_of(self.data_dir.build_config(), on_node), force=True, anew=anew)
+        outcome = job.run(
+            wiring.builder_of(self.data_dir.build_config(), on_node), force=True, full_refresh=full_refresh
+        )
         if outcome.state != "failed":
             self.usage.scripts = MartScripts.of_last_build(self.data_dir.dbt)
         return outcome

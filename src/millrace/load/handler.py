@@ -65,7 +65,7 @@ def answer(loader: Loader, event: ObjectFinalized) -> None:
             if refused is not None:
                 _refuse(loader, event, refused)
             elif key is not None:
-                _take(loader, event, key)
+                _dispatch(loader, event, key)
         except (OSError, MemoryError, RuntimeError) as error:
             if not is_of_the_machine(error):
                 raise
@@ -91,21 +91,21 @@ def _refuse(loader: Loader, event: ObjectFinalized, error: BadObject) -> None:
         except ObjectMissing as missing:
             _say_gone(event.version, missing)
         except BadObject as too_large:
-            _set_aside(loader, event, None, too_large, None)
+            _quarantine(loader, event, None, too_large, None)
         else:
-            _set_aside(loader, event, None, error, path)
+            _quarantine(loader, event, None, error, path)
 
 
-def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
+def _dispatch(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
     match key:
         case RawPart(run_id=run_id):
             entry = _load(loader, event, key)
-            if not _move_on(loader, run_id, entry.load_seq if entry else 0):
+            if not _finish_run(loader, run_id, entry.load_seq if entry else 0):
                 _ask_for_build(loader, entry)
         case DroppedFile():
             _ask_for_build(loader, _load(loader, event, key))
         case TaskKey(run_id=run_id):
-            _move_on(loader, run_id)
+            _finish_run(loader, run_id)
         case FinalKey(run_id=run_id):
             final = runs.read_final(loader.lake, run_id)
             if final is not None and final.status == "complete":
@@ -115,7 +115,7 @@ def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
                 loader.job.start(run_id)
 
 
-def _move_on(loader: Loader, run_id: str, load_seq: int = 0) -> bool:
+def _finish_run(loader: Loader, run_id: str, load_seq: int = 0) -> bool:
     """End the run if it is complete; return whether its end requests, or requested, a build through `load_seq`.
 
     A run without a plan never ends: a plan is written before anything else. If a lake is copied and the plan arrives
@@ -164,7 +164,7 @@ def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) ->
             _say_gone(version, error)
             return None
         except BadObject as error:
-            return _set_aside(loader, event, key, error, path if path.exists() else None)
+            return _quarantine(loader, event, key, error, path if path.exists() else None)
     log.info(
         "loaded",
         object=version.name,
@@ -238,7 +238,7 @@ def quarantine_name(version: ObjectVersion) -> str:
     return f"quarantine/{digest[:16]}-{version.generation}"
 
 
-def _set_aside(
+def _quarantine(
     loader: Loader,
     event: ObjectFinalized,
     key: RawPart | DroppedFile | None,

@@ -112,11 +112,11 @@ def assemble(
         warehouse_status = read_status(store) if store else None
         is_warehouse = store is not None and store.kind == "warehouse"
         recent = tuple(_run(lake, store if is_warehouse else None, run_id) for run_id in ids[-_SHOWN_RUNS:])
-        set_aside = _in_quarantine(desk, store if warehouse_status and warehouse_status.loads else None)
+        quarantined = _in_quarantine(desk, store if warehouse_status and warehouse_status.loads else None)
         if store is None or not is_warehouse:
-            return Found(warehouse_status, recent, set_aside)
+            return Found(warehouse_status, recent, quarantined)
         published = beside.published() if beside.published else None
-        return Found(warehouse_status, recent, set_aside, _unloaded(lake, store), published)
+        return Found(warehouse_status, recent, quarantined, _unloaded(lake, store), published)
 
     try:
         found = read(work)

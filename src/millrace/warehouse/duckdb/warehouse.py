@@ -87,7 +87,7 @@ class DuckDBWarehouse:
                 raw_tables.columns(connection, table)
 
     @contextmanager
-    def given_to_dbt(self) -> Iterator[DbtTarget]:
+    def released_for_dbt(self) -> Iterator[DbtTarget]:
         """Close the file, so that dbt can open it with its own settings; the raw tables exist."""
         self.ensure_tables()
         self.close()
@@ -126,7 +126,7 @@ class DuckDBWarehouse:
                 load_seq = ledger.next_load_seq(connection)
                 counts = single_file.merge(connection, batch, load_seq, self._caps)
             what = (batch.version, batch.table, batch.run_id, counts.extracted_at)
-            entry = LedgerEntry.of_loaded(*what, counts.read, counts.fates, load_seq, self._clock())
+            entry = LedgerEntry.of_loaded(*what, counts.read, counts.row_actions, load_seq, self._clock())
             entry = replace(entry, crc32c=batch.crc32c)
             ledger.note(connection, entry)
             if batch.latest is not None:
@@ -148,7 +148,7 @@ class DuckDBWarehouse:
             if known is not None:
                 return known
             load_seq = ledger.next_load_seq(connection)
-            entry = LedgerEntry.of_set_aside(version, table_name, run_id, rows, reason, load_seq, self._clock())
+            entry = LedgerEntry.of_quarantined(version, table_name, run_id, rows, reason, load_seq, self._clock())
             entry = replace(entry, crc32c=crc32c)
             ledger.note(connection, entry)
             return entry
@@ -216,7 +216,7 @@ class DuckDBWarehouse:
                 connection.execute(script)
             connection.execute("RESET disabled_optimizers")
 
-    def forget_marts(self) -> None:
+    def reset_watermarks(self) -> None:
         """Make the next build a full refresh of every incremental mart."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM meta.mart_watermarks")
