@@ -52,7 +52,7 @@ def read(client: SourceClient, cursors: Mapping[str, Cursor] | None = None, sinc
         listing = Listing(task, table, since, (cursors or {}).get(table.name), partial(_columns_of, parents))
         reading.rows[table.name] = [row for batch in listing.rows() for row in batch]
         reading.listings[table.name] = listing
-        reading.requests += task.effort.requests
+        reading.requests += task.stats.requests
     return reading
 
 

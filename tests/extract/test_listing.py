@@ -104,7 +104,7 @@ def test_a_source_with_faults_is_read_whole(faults: dict[str, float], plain_only
     world = simulator.generate(developers=3, days=60, seed=7, end=END)
     reading = read_world(world, faults=Faults(**faults, plain_only=plain_only, seed=11))  # type: ignore[arg-type]
     assert given_by(reading) == truth(world)
-    setbacks = [(each.client.effort.retries, each.client.effort.rate_limited) for each in reading.listings.values()]
+    setbacks = [(each.client.stats.retries, each.client.stats.rate_limited) for each in reading.listings.values()]
     assert sum(map(sum, setbacks)) > 0
 
 

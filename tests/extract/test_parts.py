@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from millrace.errors import ContractBroken
+from millrace.errors import UnexpectedResponse
 from millrace.extract.task import PartLimits, PartWriter
 from millrace.lake.local import LocalLake
 from millrace.lake.names import RawPart
@@ -172,7 +172,7 @@ def test_every_row_says_when_and_by_which_run_it_was_extracted(write: Write, lak
 
 
 def test_a_row_of_another_type_names_table_column_and_what_came(write: Write) -> None:
-    with pytest.raises(ContractBroken, match="commits: the source's totalLinesAdded is a string"):
+    with pytest.raises(UnexpectedResponse, match="commits: the source's totalLinesAdded is a string"):
         write([{"totalLinesAdded": "5"}])
 
 

@@ -27,8 +27,7 @@ _WAL_MODE = 2  # https://www.sqlite.org/fileformat.html, offset 18
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Some rows, as lines. `last` is the number of the last row, and `fingerprint` a hash to check that it is
-    unchanged."""
+    """Some rows, as lines. `last` is the number of the last row; its `fingerprint` shows whether it is unchanged."""
 
     lines: bytes
     last: int

@@ -30,7 +30,7 @@ from millrace.lake.local import LocalLake
 from millrace.load import handler, recovery, sweep as sweeping
 from millrace.load.handler import Loader
 from millrace.load.sweep import SweepTimeouts
-from millrace.tables import TABLES, Numbered, children_of
+from millrace.tables import TABLES, PageNumberListing, children_of
 from millrace.warehouse import parquet
 
 PARTS = PartLimits(rows=8, group_rows=4, batch_rows=4)
@@ -157,7 +157,7 @@ def tiny() -> Iterator[None]:
         stack.enter_context(replaced(parquet, "_check_pages", lambda path, metadata, caps: None))
         stack.enter_context(replaced(random, "uniform", lambda low, high: high))  # otherwise waits ignore the seed
         for name, table in list(TABLES.items()):
-            if isinstance(table.bulk, Numbered):
+            if isinstance(table.bulk, PageNumberListing):
                 stack.callback(TABLES.__setitem__, name, table)
                 TABLES[name] = replace(table, bulk=replace(table.bulk, page_size=_PAGE_SIZE))
         yield

@@ -2,7 +2,7 @@
 """The SQL by which DuckDB merges a Parquet file into a raw table: pure functions of column names and types.
 
 Any order of arrival gives the same table: all versions of a row that ever arrive are totally ordered by
-(`_extracted_at`, the table's `newest` column, the content, `_run_id`), NULL lowest. Whatever happens (insert,
+(`_extracted_at`, the table's `version_column`, the content, `_run_id`), NULL lowest. Whatever happens (insert,
 update, advance the stamp of an equal row, supersede), the raw table holds the greatest version so far of each
 key. A maximum depends neither on order nor on repetition, so one load or twenty, forwards or backwards, end in
 the same rows. Only `_load_seq` depends on the order.
@@ -192,7 +192,7 @@ def classify(merge: Merge) -> str:
         _same(name) if name in merge.table.key_may_be_null else f"s.{quoted(name)} = t.{quoted(name)}"
         for name in merge.table.key
     )
-    newest = merge.table.newest
+    newest = merge.table.version_column
     by_newest = f"WHEN NOT ({_same(newest)}) THEN if({_greater(newest)}, 'updated', 'superseded')" if newest else ""
     is_untrue = f"coalesce(t.{EXTRACTED_AT} > $latest::TIMESTAMP, false)"
     # Only the key columns of a large table are scanned; the matching rows are then read by rowid.
@@ -244,7 +244,7 @@ def apply(merge: Merge) -> dict[str, str]:
 
 def _rank(merge: Merge) -> str:
     """Return the expression that is 1 for the greatest version of each key of `f`."""
-    newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
+    newest = f"{quoted(merge.table.version_column)} DESC NULLS LAST, " if merge.table.version_column else ""
     order = f"{EXTRACTED_AT} DESC, {newest}{_text(merge, 'f')} DESC, {RUN_ID} DESC NULLS LAST"
     return f"row_number() OVER (PARTITION BY {merge.keys} ORDER BY {order})"
 

@@ -195,7 +195,7 @@ def fill_newest(merge: Merge) -> str:
     """Return the statement that fills NEWEST from ARRIVED; parameters: `_extracted_at`, `_run_id` of rows without."""
     names = ", ".join([*(quoted(name) for name in merge.columns), *([_OBJECT] if merge.is_bundle else [])])
     keys = ", ".join(quoted(name) for name in merge.table.key)
-    newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
+    newest = f"{quoted(merge.table.version_column)} DESC NULLS LAST, " if merge.table.version_column else ""
     order = f"{quoted(EXTRACTED_AT)} DESC, {newest}{_text(merge, 'f')} DESC, {quoted(RUN_ID)} DESC NULLS LAST"
     return (
         f"INSERT INTO {merge.newest} ({names}, {_ROW_ACTION}) SELECT {names}, 'inserted' FROM ({_select(merge)}) AS f "
@@ -263,7 +263,7 @@ def _key_of(merge: Merge) -> list[str]:
 
 def _row_action(merge: Merge) -> str:
     """Return the expression for the row action of `s` where `t` is the stored row; the order of duckdb/merge.py."""
-    at, newest = quoted(EXTRACTED_AT), merge.table.newest
+    at, newest = quoted(EXTRACTED_AT), merge.table.version_column
     equal = " AND ".join(_equal(merge, name) for name in merge.content) or "TRUE"
     is_untrue = f"COALESCE(t.{at} > CAST(? AS TIMESTAMP_NTZ(6)), FALSE)"
     later = f"{is_untrue} OR s.{at} > t.{at} OR (s.{at} = t.{at} AND {_greater(RUN_ID)})"
