@@ -49,7 +49,7 @@ def _status(data_dir: Path, as_json: bool) -> int:
 
     now = status.status_of(DataDir(data_dir.resolve()))
     status.show(now, output.say, is_json=as_json)
-    return ATTENTION if now.is_untouched or now.needs_somebody else DONE
+    return ATTENTION if now.is_empty or now.needs_attention else DONE
 
 
 def _tree() -> click.Group:

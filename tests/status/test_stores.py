@@ -310,7 +310,7 @@ def test_what_lies_in_quarantine_is_counted_without_the_warehouse_being_written(
     quarantine = LocalLake(world.place.quarantine, "quarantine")
     quarantine.write("quarantine/0123456789abcdef-7", b"none", 0)
     now = world.look()
-    assert (now.in_quarantine, now.health, now.needs_somebody) == (1, "stale", True)
+    assert (now.in_quarantine, now.health, now.needs_attention) == (1, "stale", True)
     quarantine.write("quarantine/0123456789abcdef-7.discarded.json", b"{}", 0)
     assert world.look().in_quarantine == 0
     assert world.place.warehouse.stat().st_mtime_ns == stamp

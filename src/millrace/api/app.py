@@ -24,7 +24,7 @@ from millrace.api import definitions
 from millrace.api.answers import Problem
 from millrace.api.filters import Filters, NoFilters
 from millrace.api.plans import Plan
-from millrace.api.replies import Memory, Reply, as_csv, problem
+from millrace.api.replies import Reply, ResponseCache, as_csv, problem
 from millrace.api.routes import ROUTES, Route
 from millrace.errors import MillraceError
 from millrace.status import remedies
@@ -72,7 +72,7 @@ class Api:
     reader: Reader
     status: Callable[[], Status]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    memory: Memory = field(default_factory=Memory)
+    cache: ResponseCache = field(default_factory=ResponseCache)
     without: frozenset[str] = frozenset()
     place: remedies.Location = remedies.DEPLOYMENT
 
@@ -84,7 +84,7 @@ class Api:
         def make(snapshot: Snapshot) -> tuple[tuple[str, ...], Reply]:
             return (snapshot.version, *question), self._made(route, dated, snapshot)
 
-        return self.memory.get((self.reader.version(), *question), lambda: self.reader.read(make))
+        return self.cache.get((self.reader.version(), *question), lambda: self.reader.read(make))
 
     def _made(self, route: Route, filters: Filters, snapshot: Snapshot) -> Reply:
         build = snapshot.build
@@ -150,7 +150,7 @@ def _add(app: FastAPI, api: Api, route: Route) -> None:
 
 def _add_status(app: FastAPI, api: Api) -> None:
     adapter = TypeAdapter(Status)
-    memory = Memory(max_bytes=1 << 20)
+    cache = ResponseCache(max_bytes=1 << 20)
 
     def endpoint(request: Request, _: Annotated[NoFilters, Query()]) -> Response:
         def make() -> tuple[int, Reply]:
@@ -159,7 +159,7 @@ def _add_status(app: FastAPI, api: Api) -> None:
             return tick, Reply.of(body, _JSON, status.store or "", status.as_of, status.built_through)
 
         tick = int(time.monotonic() / _STATUS_LASTS_S)
-        return memory.get(tick, make).to(request)
+        return cache.get(tick, make).to(request)
 
     app.get(
         "/api/etl/status",

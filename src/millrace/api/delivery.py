@@ -11,7 +11,7 @@ from typing import Any
 from millrace.api import usage
 from millrace.api.filters import SpendFilters, UsageFilters, WeeklyFilters
 from millrace.api.paging import page
-from millrace.api.plans import Plan, Sql, every, one_of
+from millrace.api.plans import Plan, Sql, and_, in_
 
 _ALL = {"week": "CAST(NULL AS DATE) AS week", "repo_name": "CAST(NULL AS VARCHAR) AS repo_name"}
 _SPEND = "ai_spend_by_repo_week"
@@ -50,13 +50,13 @@ def _weekly(plan: Plan, filters: WeeklyFilters, mart: str, *others: str) -> dict
         where = _where(filters)
         plan.given[mart] = Sql(f"SELECT * FROM {plan.stored(mart)} WHERE {where.text}", where.values)
     else:
-        plan.leaving_out(mart).given["merged_pull_requests"] = _facts(plan, filters, _where(filters))
+        plan.without_mart(mart).given["merged_pull_requests"] = _facts(plan, filters, _where(filters))
     return page(plan, plan.table(mart), columns, filters, ("week", "repo_name", *others)).answer(plan)
 
 
 def _over_all(plan: Plan, filters: WeeklyFilters, mart: str) -> list[dict[str, Any]]:
     """Apply the mart's definition to all pull requests that the filters select: one row, or one for each band."""
-    whole = plan.other().leaving_out(mart)
+    whole = plan.fork().without_mart(mart)
     facts = _facts(plan, filters, _where(filters))
     named = ", ".join(_ALL.get(name, name) for name in plan.definitions.models["merged_pull_requests"].columns)
     whole.given["merged_pull_requests"] = Sql(f"SELECT {named} FROM ({facts.text}) AS facts", facts.values)
@@ -65,11 +65,11 @@ def _over_all(plan: Plan, filters: WeeklyFilters, mart: str) -> list[dict[str, A
 
 
 def _where(filters: WeeklyFilters) -> Sql:
-    return every(
+    return and_(
         Sql("week BETWEEN ? AND ?", (filters.from_, filters.to)),
-        one_of("repo_name", filters.repo),
-        one_of("ai_band", filters.band),
-        one_of("developer", filters.developer),
+        in_("repo_name", filters.repo),
+        in_("ai_band", filters.band),
+        in_("developer", filters.developer),
     )
 
 
@@ -96,14 +96,14 @@ def ai_spend(plan: Plan, filters: SpendFilters) -> dict[str, Any]:
     if is_whole and plan.is_there(_SPEND):
         plan.given[_SPEND] = Sql(f"SELECT * FROM {plan.stored(_SPEND)} WHERE {weeks.text}", weeks.values)
     else:
-        plan.leaving_out(_SPEND)
-        merged = every(weeks, one_of("developer", filters.developer))
+        plan.without_mart(_SPEND)
+        merged = and_(weeks, in_("developer", filters.developer))
         if filters.developer or _is_elsewhere(plan, filters.tz) or not plan.is_there("velocity"):
-            plan.leaving_out("velocity").given["merged_pull_requests"] = _facts(plan, filters, merged)
+            plan.without_mart("velocity").given["merged_pull_requests"] = _facts(plan, filters, merged)
         else:
             plan.given["velocity"] = Sql(f"SELECT * FROM {plan.stored('velocity')} WHERE {weeks.text}", weeks.values)
-    usage.give(plan, _usage_of(filters, first, last + timedelta(days=6)))
-    spend, asked = plan.table(_SPEND), every(one_of("repo_name", filters.repo))
+    usage.apply_filters(plan, _usage_of(filters, first, last + timedelta(days=6)))
+    spend, asked = plan.table(_SPEND), and_(in_("repo_name", filters.repo))
     spending = plan.add("spending", Sql(f"SELECT * FROM {spend} WHERE {asked.text}", asked.values))
     found = page(plan, spending, tuple(plan.definitions.models[_SPEND].columns), filters, ("week", "repo_name"))
     return found.answer(plan) | {"totals": _spent_in_all(plan, spend, spending)}

@@ -97,7 +97,7 @@ def identity_of(path: bytes) -> str | None:
 
 def has_fingerprint(path: Path, progress: Progress) -> bool:
     """Return whether a file contains what was read of a log, at its beginning and just before the offset."""
-    with _naming(path), path.open("rb") as file:
+    with _translate_errors(path), path.open("rb") as file:
         return _tail_of(file, progress) is not None
 
 
@@ -126,7 +126,7 @@ def read_chunks(
     `is_still` returns whether nothing was written for some time: an unterminated last line is then read as it is.
     There is at least one chunk, perhaps an empty one. Raises BadFile; earlier chunks remain valid.
     """
-    with _naming(path):
+    with _translate_errors(path):
         if agent.name == cursor.AGENT:
             yield from _of_rows(path, agent, known or Progress(fresh, ""), known is None, chunk_bytes, caps)
         elif agent.is_document:
@@ -237,7 +237,7 @@ def _identity(status: os.stat_result) -> str:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def _translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:

@@ -10,7 +10,7 @@ from millrace.errors import Step
 from millrace.lake.local import LocalLake
 from millrace.laptop.data_dir import DataDir
 from millrace.status import remedies, report, text
-from millrace.status.report import Beside, Found
+from millrace.status.report import Beside, StoreReport
 from millrace.status.rules import Collecting
 from millrace.status.state import Status
 from millrace.status.store import Store
@@ -59,7 +59,7 @@ def reading(data_dir: DataDir) -> report.Read:
     A process at work opens and closes the warehouse as needed. Its file is not opened in between either.
     """
 
-    def read(work: Callable[[Store], Found]) -> Found:
+    def read(work: Callable[[Store], StoreReport]) -> StoreReport:
         worker = data_dir.worker()
         held = None if worker is None else DatabaseLocked(f"process {worker} is at work in {data_dir.root}")
         if held is None and data_dir.warehouse.exists():

@@ -19,7 +19,7 @@ from millrace.load import sweep
 from millrace.runs import build_requests
 from millrace.runs.comparison import LOADED
 from millrace.status.remedies import DEPLOYMENT, Location
-from millrace.status.rules import Code, Collecting, Facts, Reason, judge
+from millrace.status.rules import Code, Collecting, HealthInputs, Reason, judge
 from millrace.status.state import Check, RunState, SourceState, Status, Watcher
 from millrace.status.store import (
     MARTS,
@@ -37,7 +37,7 @@ from millrace.tables import EXTRACTED, TABLES
 from millrace.warehouse.reading import AtWork, NothingYet, Reader
 
 _SHOWN_RUNS = 5
-Read = Callable[[Callable[[Store], "Found"]], "Found"]
+Read = Callable[[Callable[[Store], "StoreReport"]], "StoreReport"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StoreReport:
     """Facts that depend on the store; `warehouse_status` is None without one.
 
     `unloaded` are objects of the lake that are not in the ledger. `published` is the number of the build that readers
@@ -80,7 +80,7 @@ class _Snapshot:
 def of_reader(reader: Reader) -> Read:
     """Return a `Read` whose store is the published snapshot; nothing else is opened."""
 
-    def read(work: Callable[[Store], Found]) -> Found:
+    def read(work: Callable[[Store], StoreReport]) -> StoreReport:
         return reader.read(lambda snapshot: work(_Snapshot(snapshot.schema, snapshot.query)))
 
     return read
@@ -108,15 +108,15 @@ def assemble(
     error: MillraceError | None = None
     nothing: NothingYet | None = None
 
-    def work(store: Store | None) -> Found:
+    def work(store: Store | None) -> StoreReport:
         warehouse_status = read_status(store) if store else None
         is_warehouse = store is not None and store.kind == "warehouse"
         recent = tuple(_run(lake, store if is_warehouse else None, run_id) for run_id in ids[-_SHOWN_RUNS:])
         quarantined = _in_quarantine(desk, store if warehouse_status and warehouse_status.loads else None)
         if store is None or not is_warehouse:
-            return Found(warehouse_status, recent, quarantined)
+            return StoreReport(warehouse_status, recent, quarantined)
         published = beside.published() if beside.published else None
-        return Found(warehouse_status, recent, quarantined, _unloaded(lake, store), published)
+        return StoreReport(warehouse_status, recent, quarantined, _unloaded(lake, store), published)
 
     try:
         found = read(work)
@@ -140,9 +140,9 @@ def assemble(
 def _status(
     lake: Lake,
     ids: list[str],
-    found: Found,
+    found: StoreReport,
     error: MillraceError | None,
-    facts: Facts,
+    facts: HealthInputs,
     watcher: Collecting,
     limits: StatusConfig,
     now: datetime,
@@ -178,7 +178,7 @@ def _status(
     )
 
 
-def _notes(found: Found, error: MillraceError | None) -> Iterator[Reason]:
+def _notes(found: StoreReport, error: MillraceError | None) -> Iterator[Reason]:
     """Yield findings that need attention but do not affect health."""
     warehouse_status = found.warehouse_status or _NOTHING
     if found.in_quarantine:
@@ -203,14 +203,14 @@ _NOTHING = WarehouseStatus(
 
 
 def _facts(
-    found: Found,
+    found: StoreReport,
     asked: int | None,
     is_building: bool,
     watcher: Collecting,
     limits: StatusConfig,
     now: datetime,
     beside: Beside,
-) -> Facts:
+) -> HealthInputs:
     warehouse_status = found.warehouse_status or _NOTHING
     newest_run = found.runs[-1] if found.runs else None
     others = [loaded for loaded in warehouse_status.others if loaded.waiting]
@@ -223,7 +223,7 @@ def _facts(
     )
     is_warehouse = found.warehouse_status is not None and warehouse_status.kind == "warehouse"
     good = warehouse_status.good.number if warehouse_status.good else None
-    return Facts(
+    return HealthInputs(
         is_building=is_building,
         build=warehouse_status.builds[0].number if warehouse_status.builds else None,
         build_result=warehouse_status.builds[0].result if warehouse_status.builds else None,

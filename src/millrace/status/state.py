@@ -92,12 +92,12 @@ class Status:
     checks: tuple[Check, ...]
 
     @property
-    def is_untouched(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing ran here yet."""
         return self.health == "empty"
 
     @property
-    def needs_somebody(self) -> bool:
+    def needs_attention(self) -> bool:
         """Whether a person has to act, even if health is good: review the quarantine, end a run, or build."""
         has_ended = not self.runs or self.runs[-1].status == "complete"
         waits = bool(self.lag_events or self.lag_rows)

@@ -122,7 +122,7 @@ class DuckDBWarehouse:
             if known is not None:
                 return known
             batch = current(batch, self._clock)
-            with _blaming_the_content(batch.path, self._path):
+            with _translate_errors(batch.path, self._path):
                 load_seq = ledger.next_load_seq(connection)
                 counts = single_file.merge(connection, batch, load_seq, self._caps)
             what = (batch.version, batch.table, batch.run_id, counts.extracted_at)
@@ -336,7 +336,7 @@ class DuckDBWarehouse:
 
 
 @contextmanager
-def _blaming_the_content(path: Path, warehouse: Path) -> Iterator[None]:
+def _translate_errors(path: Path, warehouse: Path) -> Iterator[None]:
     """Turn DuckDB's errors into BadObject, except those that another file would have met as well."""
     try:
         yield
