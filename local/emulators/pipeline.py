@@ -29,7 +29,7 @@ from millrace.errors import ConfigError, TransientError
 from millrace.lake import Lake
 from millrace.laptop import in_process
 from millrace.laptop.data_dir import DataDir
-from millrace.laptop.progress import Watcher
+from millrace.laptop.progress import ProgressLog
 from millrace.laptop.project import PROJECT
 from millrace.laptop.report import Report
 from millrace.laptop.run import RunOptions
@@ -176,7 +176,7 @@ class Emulators:
     folder: str = "emulated"
 
     def load(
-        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: ProgressLog, report: Report
     ) -> None:
         """Extract and load what the options request; write the outcome to `report`."""
         if options.drops:

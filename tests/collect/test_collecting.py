@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tests.collect.machine import NOON, Machine, bubble, cursor_database, outputs, put, request, response
 
-from millrace.collect.checkpoints import Store
-from millrace.collect.collector import CollectResult, Limits
-from millrace.collect.parsers.reading import Caps
+from millrace.collect.checkpoints import CheckpointStore
+from millrace.collect.collector import CollectLimits, CollectResult
+from millrace.collect.parsers.reading import ParserLimits
 from millrace.errors import ConfigError
 
 
@@ -107,7 +107,7 @@ def test_a_log_with_the_number_of_a_deleted_one_is_another(machine: Machine) -> 
     log.rename(log.with_name("S2.jsonl"))
     log.with_name("S2.jsonl").write_bytes(response("m2"))
     assert set(outputs(machine.run())) == {"m1", "m2"}
-    with closing(Store.open(machine.state)) as store:
+    with closing(CheckpointStore.open(machine.state)) as store:
         assert store.skipped() == {("claude", "not_json"): 1}
 
 
@@ -160,13 +160,13 @@ def test_a_task_that_is_being_written_says_nothing_yet(machine: Machine) -> None
 
 def test_a_task_over_the_cap_is_counted(machine: Machine) -> None:
     write_tasks(machine.log("cline", "T1"), request(1, 5), request(2, 5))
-    machine.limits = Limits(caps=Caps(document_bytes=100))
+    machine.limits = CollectLimits(caps=ParserLimits(document_bytes=100))
     assert machine.collect().skipped == {("cline", "too_large"): 1}
 
 
 def test_a_line_over_the_cap_is_counted_and_the_next_one_read(machine: Machine) -> None:
     machine.log("claude").write_bytes(b"x" * 5000 + b"\n" + response("m1"))
-    machine.limits = Limits(chunk_bytes=300, caps=Caps(line_bytes=1000))
+    machine.limits = CollectLimits(chunk_bytes=300, caps=ParserLimits(line_bytes=1000))
     assert machine.collect().skipped == {("claude", "too_large"): 1}
     machine.ship()
     assert outputs(machine.merged()) == {"m1": 7}
@@ -214,7 +214,7 @@ def test_cursors_database_is_only_read(machine: Machine) -> None:
 def test_a_value_of_cursor_over_the_cap_is_counted(machine: Machine) -> None:
     with closing(cursor_database(machine.log("cursor"))) as database:
         put(database, [("bubbleId:C1:B1", "x" * 9000), ("bubbleId:C1:B2", bubble(2))])
-    machine.limits = Limits(caps=Caps(line_bytes=1000))
+    machine.limits = CollectLimits(caps=ParserLimits(line_bytes=1000))
     assert machine.collect().skipped == {("cursor", "too_large"): 1}
 
 
@@ -277,12 +277,12 @@ def test_what_happened_before_a_day_is_sent_when_it_is_no_longer_left_out(machin
 
 def test_a_dry_run_counts_everything_and_writes_nothing(machine: Machine) -> None:
     machine.log("claude").write_bytes(response("m1") + b"{}\n")
-    with closing(Store.copy(machine.state)) as store:
+    with closing(CheckpointStore.copy(machine.state)) as store:
         result = machine.collector(store, is_dry=True).collect()
     assert (result.new, result.rows, result.batches, result.skipped) == (1, 1, [], {("claude", "unknown_kind"): 1})
     assert not machine.state.exists()
     machine.run()
-    with closing(Store.copy(machine.state)) as store:
+    with closing(CheckpointStore.copy(machine.state)) as store:
         assert machine.collector(store, is_dry=True).collect() == CollectResult(looked_at=1)
 
 
@@ -292,7 +292,7 @@ def test_lines_that_are_skipped_count_once_for_a_log_that_is_read_again(machine:
     machine.run()
     log.write_bytes(b"[]\n")
     machine.run()
-    with closing(Store.open(machine.state)) as store:
+    with closing(CheckpointStore.open(machine.state)) as store:
         assert store.skipped() == {("claude", "not_an_object"): 1}
 
 
@@ -331,7 +331,7 @@ def test_when_the_clock_was_only_behind_for_a_while_all_is_sent_with_true_time(m
 
 
 def test_batches_end_at_a_number_of_rows(machine: Machine) -> None:
-    machine.limits = Limits(chunk_bytes=1000, batch_rows=10)
+    machine.limits = CollectLimits(chunk_bytes=1000, batch_rows=10)
     machine.log("claude").write_bytes(b"".join(response(f"m{number}") for number in range(35)))
     result = machine.collect()
     assert (len(result.batches), result.rows) == (3, 35)
@@ -340,12 +340,12 @@ def test_batches_end_at_a_number_of_rows(machine: Machine) -> None:
 
 
 def test_long_readings_are_heard_of(machine: Machine) -> None:
-    machine.limits = Limits(chunk_bytes=1000)
+    machine.limits = CollectLimits(chunk_bytes=1000)
     log = machine.log("claude")
     log.write_bytes(b"".join(response(f"m{number}") for number in range(35)))
     size = log.stat().st_size
     heard: list[tuple[int, int, Path]] = []
-    with closing(Store.open(machine.state)) as store:
+    with closing(CheckpointStore.open(machine.state)) as store:
         machine.collector(store).collect(on_progress=lambda *now: heard.append(now))
     assert heard[0] == (1000, size, log)
     assert heard[-1] == (size, size, log)
@@ -363,7 +363,7 @@ def test_a_state_that_is_broken_is_named(machine: Machine) -> None:
     with pytest.raises(ConfigError, match="all logs are read anew"):
         machine.collect()
     with pytest.raises(ConfigError, match="all logs are read anew"):
-        Store.copy(machine.state)
+        CheckpointStore.copy(machine.state)
 
 
 def test_an_instant_before_1970_and_an_exact_cost_are_kept(machine: Machine) -> None:

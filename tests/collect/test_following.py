@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.collect.machine import Machine, outputs, response
 
-from millrace.collect.checkpoints import Store
+from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.collector import CollectResult
 
 
@@ -333,6 +333,6 @@ def test_a_state_that_was_lost_leaves_what_waits_to_be_sent(machine: Machine) ->
     machine.collect()
     (machine.state / "state.sqlite").unlink()
     log.unlink()
-    with closing(Store.open(machine.state)):
+    with closing(CheckpointStore.open(machine.state)):
         pass
     assert set(outputs(machine.run())) == {"m0000"}

@@ -485,7 +485,7 @@ def test_against_the_real_limiter_a_burst_passes_without_a_refusal(small_world: 
 
 def test_a_connection_that_breaks_within_a_real_body_is_asked_again(small_world: simulator.World) -> None:
     with (
-        simulator.serve(small_world, faults=simulator.Faults(truncated_rate=0.5, seed=3)) as running,
+        simulator.serve(small_world, faults=simulator.InjectedFaults(truncated_rate=0.5, seed=3)) as running,
         requests.Session() as session,
     ):
         session.trust_env = False

@@ -115,7 +115,7 @@ def test_a_part_of_long_texts_is_one_that_the_load_accepts(
     rows: Rows = [{"repo_name": "o/r", "number": n, "body": f"{n:>{length}}"} for n in range(count)]
     for part in write(rows, table="pull_requests", limits=PartLimits()):
         lake.download(part.version("lake"), tmp_path / "read.parquet")
-        parquet.check(tmp_path / "read.parquet", parquet.Caps())
+        parquet.check(tmp_path / "read.parquet", parquet.ParquetLimits())
         assert pq.read_metadata(tmp_path / "read.parquet").num_rows == part.rows == count
 
 

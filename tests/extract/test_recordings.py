@@ -230,7 +230,7 @@ def server(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("plan", ["bulk", "plain"])
 def test_each_plan_gives_exactly_the_rows_of_a_recorded_server(server: str, plan: str) -> None:
     world = simulator.world_from_recording(CAPTURES / server / "full-exact.jsonl.gz")
-    reading = read_world(world, faults=simulator.Faults(plain_only=plan == "plain"))
+    reading = read_world(world, faults=simulator.InjectedFaults(plain_only=plan == "plain"))
     assert (reading.plans["pull_requests"], reading.plans["reviews"]) == (plan, plan)
     given = {name: distinct(rows) for name, rows in reading.rows.items()}
     assert given == {name: distinct(rows) for name, rows in rows_recorded(server).items()}

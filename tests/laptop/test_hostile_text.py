@@ -14,7 +14,7 @@ from millrace.build.dbt import Build
 from millrace.cli import main as cli
 from millrace.laptop.data_dir import DataDir
 from millrace.laptop.drops import Drop
-from millrace.laptop.progress import Watcher
+from millrace.laptop.progress import ProgressLog
 from millrace.laptop.report import Report
 from millrace.warehouse import Node
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -159,7 +159,7 @@ def test_markup_in_a_name_is_shown_as_it_is(
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then detects a terminal
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "400")
-    with Watcher() as watcher:
+    with ProgressLog() as watcher:
         watcher.say(name)
     assert name in capsys.readouterr().err
 
@@ -170,7 +170,7 @@ def test_a_live_line_shows_names_whole_and_as_text(
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then detects a terminal
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "400")
-    with Watcher() as watcher:
+    with ProgressLog() as watcher:
         watcher.say(EVIL)
         watcher.on_node(Node("[/x] :bomb: \x1b]0;PWN\x07\nlook:", "model", "ok", 0.1, ""), 3)
     said = capsys.readouterr().err

@@ -23,7 +23,7 @@ from millrace import log
 from millrace.api import definitions
 from millrace.api.answers import Problem
 from millrace.api.filters import Filters, NoFilters
-from millrace.api.plans import Plan
+from millrace.api.plans import QueryPlan
 from millrace.api.replies import Reply, ResponseCache, as_csv, problem
 from millrace.api.routes import ROUTES, Route
 from millrace.errors import MillraceError
@@ -88,7 +88,7 @@ class Api:
 
     def _made(self, route: Route, filters: Filters, snapshot: Snapshot) -> Reply:
         build = snapshot.build
-        plan = Plan(snapshot, definitions.load(), self.without)
+        plan = QueryPlan(snapshot, definitions.load(), self.without)
         said = {"as_of": build.as_of, "built_through": build.built_through}
         shape: Any = route.shape.model_validate(route.answers(plan, filters) | said)
         if filters.format == "csv":

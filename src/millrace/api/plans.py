@@ -35,7 +35,7 @@ def in_(expression: str, values: Sequence[object]) -> Sql | None:
 
 
 @dataclass
-class Plan:
+class QueryPlan:
     """The models that queries of one snapshot use, with the CTEs behind their names.
 
     `given` has SQL in place of a model, such as filtered facts; it becomes a CTE when a query reads that model. The
@@ -59,9 +59,9 @@ class Plan:
         """`events` if anything was computed from the events, else `marts`."""
         return "events" if self.made else "marts"
 
-    def fork(self) -> "Plan":
+    def fork(self) -> "QueryPlan":
         """Return a plan for another query of the same snapshot."""
-        return Plan(self.snapshot, self.definitions, self.without)
+        return QueryPlan(self.snapshot, self.definitions, self.without)
 
     def without_mart(self, mart: str) -> Self:
         """Compute a mart from the facts from now on, even if it exists; return this plan."""

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from millrace.api.answers import MEASURES, Kinds
 from millrace.api.filters import ProjectFilters, ProviderFilters, UsageFilters
-from millrace.api.paging import Rows, page
-from millrace.api.plans import Plan, Sql, and_, in_
+from millrace.api.paging import PageOfRows, page
+from millrace.api.plans import QueryPlan, Sql, and_, in_
 from millrace.status import unpriced
 
 _COUNTS = ("user_message_count", *(name for name in MEASURES if not name.endswith("_usd")))
@@ -29,7 +29,7 @@ _PARTS = ((), ("day",), ("provider",), ("provider", "model"))
 _MAX_UNPRICED = 50
 
 
-def projects(plan: Plan, filters: ProjectFilters) -> dict[str, Any]:
+def projects(plan: QueryPlan, filters: ProjectFilters) -> dict[str, Any]:
     """Return the projects, of all time or of what the filters select."""
     whose = [in_("project", filters.project), _of_repositories(plan, filters)]
     is_whole = not (filters.developer or filters.agent or filters.provider or filters.model or filters.to)
@@ -48,7 +48,7 @@ def projects(plan: Plan, filters: ProjectFilters) -> dict[str, Any]:
     return page(plan, table, columns, filters, keys=("project",)).answer(plan)
 
 
-def dashboard(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+def dashboard(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the usage of each day, and the totals, also by provider and by model."""
     apply_filters(plan, filters)
     keys = ", ".join(_KEYS)
@@ -61,7 +61,7 @@ def dashboard(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
     for row in added:
         row["session_count"] = counted.get(_place(row), 0)
         parts.setdefault(_place(row)[0], []).append(row)
-    days = Rows.cut(sorted(parts.get((0, 1, 1), []), key=lambda row: row["day"]), filters)
+    days = PageOfRows.cut(sorted(parts.get((0, 1, 1), []), key=lambda row: row["day"]), filters)
     others = "COUNT(DISTINCT user_id) AS user_count, COUNT(DISTINCT project) AS project_count"
     (whole,) = plan.query(f"SELECT {others} FROM {plan.table('usage_daily')}")
     return days.answer(plan) | {
@@ -72,7 +72,7 @@ def dashboard(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
     }
 
 
-def _sessions_of_parts(plan: Plan) -> list[dict[str, Any]]:
+def _sessions_of_parts(plan: QueryPlan) -> list[dict[str, Any]]:
     """Count the distinct sessions of each part; those of a provider or a model have a response of it."""
     events, keys = plan.table("usage_events"), ", ".join(_KEYS)
     is_response = "role = 'assistant' AS is_response"
@@ -100,7 +100,7 @@ def _by_cost(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (-(row["cost_usd"] or 0), row["provider"] or "", row["model"] or ""))
 
 
-def _model_days(plan: Plan, days: list[date]) -> list[dict[str, Any]]:
+def _model_days(plan: QueryPlan, days: list[date]) -> list[dict[str, Any]]:
     if not days:
         return []
     text = """SELECT * FROM added WHERE day BETWEEN ? AND ? AND assistant_message_count > 0
@@ -108,17 +108,17 @@ def _model_days(plan: Plan, days: list[date]) -> list[dict[str, Any]]:
     return plan.query(text, [min(days), max(days)])
 
 
-def by_provider(plan: Plan, filters: ProviderFilters) -> dict[str, Any]:
+def by_provider(plan: QueryPlan, filters: ProviderFilters) -> dict[str, Any]:
     """Return the cost of each provider's models."""
     return _by(plan, filters, ("provider",))
 
 
-def by_model(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+def by_model(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the cost of each model."""
     return _by(plan, filters, ("provider", "model"))
 
 
-def _by(plan: Plan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[str, Any]:
+def _by(plan: QueryPlan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[str, Any]:
     apply_filters(plan, filters)
     daily, events, names = plan.table("usage_daily"), plan.table("usage_events"), ", ".join(keys)
     added = Sql(f"SELECT {names}, {_SUMS} FROM {daily} GROUP BY {names} HAVING SUM(assistant_message_count) > 0")
@@ -136,7 +136,7 @@ def _by(plan: Plan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[str, A
     return found.answer(plan) | {"totals": _whole(plan)}
 
 
-def _whole(plan: Plan) -> dict[str, Any]:
+def _whole(plan: QueryPlan) -> dict[str, Any]:
     """Return the measures over everything, and the number of sessions."""
     daily, events = plan.table("usage_daily"), plan.table("usage_events")
     (added,) = plan.query(f"SELECT {_SUMS} FROM {daily}")
@@ -145,7 +145,7 @@ def _whole(plan: Plan) -> dict[str, Any]:
     return added | counted
 
 
-def costs(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+def costs(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the sessions that began in the range, tokens by kind, the cost trend, and models without a price."""
     sessions = plan.fork()
     table = _sessions(sessions, filters)
@@ -163,7 +163,7 @@ def costs(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
     }
 
 
-def _sessions(plan: Plan, filters: UsageFilters) -> str:
+def _sessions(plan: QueryPlan, filters: UsageFilters) -> str:
     """Return the CTE of sessions that began in the range. Filters by provider or model select responses in them."""
     zone = ZoneInfo(filters.tz or plan.definitions.reporting_time_zone)
     began = Sql("first_at >= ? AND first_at < ?", (_utc(filters.from_, zone), _utc(filters.to, zone, days=1)))
@@ -178,7 +178,7 @@ def _sessions(plan: Plan, filters: UsageFilters) -> str:
     return plan.add("sessions", _selected(table, where))
 
 
-def _trend(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+def _trend(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Compare the last seven days with the seven before."""
     last = filters.to or date.max
     first = last - timedelta(days=6)
@@ -196,12 +196,12 @@ def _trend(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
     return {"current": current, "prior": prior, "cost_change": change}
 
 
-def _unpriced(plan: Plan) -> list[dict[str, Any]]:
+def _unpriced(plan: QueryPlan) -> list[dict[str, Any]]:
     events = plan.table("usage_events")
     return plan.query(unpriced.query(events, plan.snapshot.columns["usage_events"], _MAX_UNPRICED))
 
 
-def apply_filters(plan: Plan, filters: UsageFilters) -> None:
+def apply_filters(plan: QueryPlan, filters: UsageFilters) -> None:
     """Apply the filters to usage_events, and to usage_daily where its days are of the requested zone."""
     days = Sql("day BETWEEN ? AND ?", (filters.from_, filters.to)) if filters.to else None
     where = and_(
@@ -226,7 +226,7 @@ def apply_filters(plan: Plan, filters: UsageFilters) -> None:
     plan.without_mart("usage_daily")
 
 
-def _in_zone(plan: Plan, filters: UsageFilters, events: str) -> Sql:
+def _in_zone(plan: QueryPlan, filters: UsageFilters, events: str) -> Sql:
     """Return the events with the days of another zone.
 
     The range in UTC only limits what is read. It is a day wider, as engine and Python may have different zone rules.
@@ -248,14 +248,14 @@ def _selected(table: str, where: Sql) -> Sql:
     return Sql(f"SELECT * FROM {table} WHERE {where.text}", where.values)
 
 
-def _of_repositories(plan: Plan, filters: UsageFilters) -> Sql | None:
+def _of_repositories(plan: QueryPlan, filters: UsageFilters) -> Sql | None:
     found = in_("repo_name", filters.repo)
     return found and Sql(
         f"project IN (SELECT project FROM {plan.stored('project_repositories')} WHERE {found.text})", found.values
     )
 
 
-def _of_developers(plan: Plan, filters: UsageFilters) -> Sql | None:
+def _of_developers(plan: QueryPlan, filters: UsageFilters) -> Sql | None:
     found = in_("developer", filters.developer)
     return found and Sql(
         f"user_id IN (SELECT user_id FROM {plan.stored('user_developers')} WHERE {found.text})", found.values

@@ -24,10 +24,10 @@ def build(data_dir: Path, force: bool, as_json: bool) -> int:
     from millrace.config import BuildConfig
     from millrace.laptop.data_dir import DataDir
     from millrace.laptop.in_process import opened, recover
-    from millrace.laptop.progress import Watcher
+    from millrace.laptop.progress import ProgressLog
 
     directory = DataDir(data_dir.resolve())
-    with Watcher() as watcher, directory.lock(), opened(directory) as pipeline:
+    with ProgressLog() as watcher, directory.lock(), opened(directory) as pipeline:
         recover(pipeline, watcher.say)
         outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.on_node), retry=True, force=force)
         newest = pipeline.warehouse.last_builds(1)

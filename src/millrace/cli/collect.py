@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from millrace.cli import options, output
-from millrace.cli.output import ATTENTION, DONE, Progress, say
+from millrace.cli.output import ATTENTION, DONE, ProgressLine, say
 from millrace.errors import ConfigError, TransientError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _send(
     with machine.collector() as collector:
 
         def run(only: set[Path] | None) -> int:
-            progress = Progress("read")
+            progress = ProgressLine("read")
             found = collector.collect(only, since, progress.bytes)
             progress.end()
             sent = ship(machine.spool, lake, collector.collector_id)
@@ -144,7 +144,7 @@ def _send(
 
 def _collect(pipeline: "LocalPipeline", since: date | None, as_json: bool = False) -> int:
     """Collect, load and build once."""
-    progress = Progress("read")
+    progress = ProgressLine("read")
     result = pipeline.usage.run_once(since=since, on_progress=progress.bytes)
     progress.end()
     code = _code(result.collected) | (ATTENTION if result.upload.waiting or _quarantined(result) else DONE)
@@ -166,7 +166,7 @@ def _collect(pipeline: "LocalPipeline", since: date | None, as_json: bool = Fals
 
 
 def _build(pipeline: "LocalPipeline", full_refresh: bool = False) -> "job.Outcome":
-    progress = Progress("build")
+    progress = ProgressLine("build")
     outcome = pipeline.build(full_refresh, lambda node, total: progress.step(node.name, total))
     progress.end()
     return outcome
@@ -244,7 +244,7 @@ def backfill(machine: "Machine", directory: "DataDir", force: bool) -> int:
     with local_pipeline(machine, directory) as pipeline:
         if force:
             pipeline.collector.force()
-        progress = Progress("read")
+        progress = ProgressLine("read")
         result = pipeline.usage.run_once(on_progress=progress.bytes)
         progress.end()
         outcome = _build(pipeline, full_refresh=force)

@@ -28,10 +28,10 @@ def quarantine() -> None:
 def _desk(data_dir: Path) -> "Iterator[Loader]":
     from millrace.laptop.data_dir import DataDir
     from millrace.laptop.in_process import opened
-    from millrace.laptop.progress import Watcher
+    from millrace.laptop.progress import ProgressLog
 
     directory = DataDir(data_dir.resolve())
-    with Watcher(), directory.lock(), opened(directory) as pipeline:
+    with ProgressLog(), directory.lock(), opened(directory) as pipeline:
         yield pipeline.loader
 
 

@@ -24,11 +24,11 @@ def rebuild(data_dir: Path, force: bool, as_json: bool) -> int:
     from millrace import wiring
     from millrace.build import job
     from millrace.laptop.data_dir import DataDir
-    from millrace.laptop.progress import Watcher
+    from millrace.laptop.progress import ProgressLog
     from millrace.laptop.rebuild import rebuild as make_anew
 
     directory = DataDir(data_dir.resolve())
-    with Watcher() as watcher, directory.lock():
+    with ProgressLog() as watcher, directory.lock():
         rebuilt = make_anew(directory, force, watcher.say)
         outcome = job.run(wiring.builder_of(directory.build_config(), watcher.on_node), force=True)
     if as_json:

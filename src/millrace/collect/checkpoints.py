@@ -21,7 +21,7 @@ from typing import Self, cast
 
 from millrace.collect import outbox
 from millrace.collect.parsers.event import UsageEvent, merge
-from millrace.collect.parsers.fields import Reason
+from millrace.collect.parsers.fields import SkipReason
 from millrace.collect.records import COLUMNS, Row, to_event, to_row
 from millrace.collect.state_file import StateFile
 
@@ -84,7 +84,7 @@ class Changes:
     unchanged: int = 0
 
 
-class Store:
+class CheckpointStore:
     """The collector's memory. Writes become durable with `commit`, all or none."""
 
     def __init__(self, file: StateFile, batch: int = 0, machine: str | None = None) -> None:
@@ -211,7 +211,7 @@ class Store:
                 self._file.write("update logs set path = ? where log = ?", (_no_path(other.log), other.log))
             self._file.write("update logs set path = ? where log = ?", (path, log))
 
-    def save_skipped(self, log: int, skipped: Mapping[Reason, int], is_anew: bool) -> None:
+    def save_skipped(self, log: int, skipped: Mapping[SkipReason, int], is_anew: bool) -> None:
         """Add to a log's counts of lines without an event; with `is_anew`, replace them."""
         if is_anew:
             self._file.write("delete from skipped where log = ?", (log,))

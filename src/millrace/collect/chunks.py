@@ -14,8 +14,8 @@ from typing import BinaryIO
 from millrace.collect.cursor_rows import read_rows
 from millrace.collect.parsers import cursor
 from millrace.collect.parsers.agents import Agent
-from millrace.collect.parsers.fields import Reason
-from millrace.collect.parsers.reading import CAPS, TORN, Caps, LogState, Reading
+from millrace.collect.parsers.fields import SkipReason
+from millrace.collect.parsers.reading import PARSER_LIMITS, TORN, LogState, ParserLimits, Reading
 from millrace.errors import MillraceError
 
 CHUNK_BYTES = 4 << 20
@@ -49,7 +49,7 @@ class FileStat:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class LogProgress:
     """How far a log is read, and the fingerprint by which it is recognized.
 
     The fingerprint of a file contains a hash of its first bytes, and one of the bytes just before the offset.
@@ -67,7 +67,7 @@ class Chunk:
     """
 
     reading: Reading
-    progress: Progress
+    progress: LogProgress
     size_bytes: int
     is_anew: bool
     unread_bytes: int = 0
@@ -95,7 +95,7 @@ def identity_of(path: bytes) -> str | None:
         return None
 
 
-def has_fingerprint(path: Path, progress: Progress) -> bool:
+def has_fingerprint(path: Path, progress: LogProgress) -> bool:
     """Return whether a file contains what was read of a log, at its beginning and just before the offset."""
     with _translate_errors(path), path.open("rb") as file:
         return _tail_of(file, progress) is not None
@@ -116,9 +116,9 @@ def read_chunks(
     path: Path,
     agent: Agent,
     fresh: LogState,
-    known: Progress | None,
+    known: LogProgress | None,
     chunk_bytes: int = CHUNK_BYTES,
-    caps: Caps = CAPS,
+    caps: ParserLimits = PARSER_LIMITS,
     is_still: Callable[[], bool] = lambda: False,
 ) -> Iterator[Chunk]:
     """Yield the rest of a log; without `known`, or if what was read is gone, all of it from the state `fresh`.
@@ -128,7 +128,7 @@ def read_chunks(
     """
     with _translate_errors(path):
         if agent.name == cursor.AGENT:
-            yield from _of_rows(path, agent, known or Progress(fresh, ""), known is None, chunk_bytes, caps)
+            yield from _of_rows(path, agent, known or LogProgress(fresh, ""), known is None, chunk_bytes, caps)
         elif agent.is_document:
             yield _of_document(path, agent, fresh, caps)
         else:
@@ -139,9 +139,9 @@ def _of_lines(
     path: Path,
     agent: Agent,
     fresh: LogState,
-    known: Progress | None,
+    known: LogProgress | None,
     chunk_bytes: int,
-    caps: Caps,
+    caps: ParserLimits,
     is_still: Callable[[], bool],
 ) -> Iterator[Chunk]:
     with path.open("rb") as file:
@@ -162,46 +162,50 @@ def _of_lines(
             state = reading.state
             closed = closed_by(agent, rest, state, caps) if is_last and rest and is_still() else None
             unread = len(rest) if is_last and closed is None else 0
-            yield Chunk(reading, Progress(state, _fingerprint(head, tail)), len(chunk), is_anew, unread)
+            yield Chunk(reading, LogProgress(state, _fingerprint(head, tail)), len(chunk), is_anew, unread)
             is_anew = False
         if closed is not None:
-            yield Chunk(closed, Progress(closed.state, _fingerprint(head, _last(tail, rest))), 0, is_anew=False)
+            yield Chunk(closed, LogProgress(closed.state, _fingerprint(head, _last(tail, rest))), 0, is_anew=False)
 
 
-def closed_by(agent: Agent, rest: bytes, state: LogState, caps: Caps = CAPS) -> Reading | None:
+def closed_by(agent: Agent, rest: bytes, state: LogState, caps: ParserLimits = PARSER_LIMITS) -> Reading | None:
     """Return the reading of a log's unterminated last line; None when it is incomplete and may still grow."""
     reading = agent.read(rest + b"\n", state, caps)
-    if not reading.used and (reading.skipped.keys() & {*TORN, Reason.TOO_LARGE, Reason.TOO_DEEP} or not rest.strip()):
+    if not reading.used and (
+        reading.skipped.keys() & {*TORN, SkipReason.TOO_LARGE, SkipReason.TOO_DEEP} or not rest.strip()
+    ):
         return None
     # The newline is not in the file. If it is written later, it ends an empty line.
     return replace(reading, state=replace(reading.state, offset_bytes=state.offset_bytes + len(rest)))
 
 
-def _of_document(path: Path, agent: Agent, fresh: LogState, caps: Caps) -> Chunk:
+def _of_document(path: Path, agent: Agent, fresh: LogState, caps: ParserLimits) -> Chunk:
     """Read a whole document. One over the cap is counted as skipped, and an incomplete one yields nothing."""
     with path.open("rb") as file:
         content = file.read(caps.document_bytes + 1)
     if len(content) > caps.document_bytes:
-        reading = Reading((), fresh, 1, 0, {Reason.TOO_LARGE: 1})
+        reading = Reading((), fresh, 1, 0, {SkipReason.TOO_LARGE: 1})
     else:
         reading = agent.read(content, fresh, caps)
     unread = len(content) if not reading.lines else 0
-    return Chunk(reading, Progress(fresh, ""), len(content), reading.lines > 0, unread)
+    return Chunk(reading, LogProgress(fresh, ""), len(content), reading.lines > 0, unread)
 
 
-def _of_rows(path: Path, agent: Agent, known: Progress, is_new: bool, chunk_bytes: int, caps: Caps) -> Iterator[Chunk]:
+def _of_rows(
+    path: Path, agent: Agent, known: LogProgress, is_new: bool, chunk_bytes: int, caps: ParserLimits
+) -> Iterator[Chunk]:
     """Read rows of a database; the offset of its state is the number of the last row."""
     state = known.state
     for rows in read_rows(path, state.offset_bytes, known.fingerprint, chunk_bytes, caps.line_bytes):
         reading = agent.read(rows.lines, state, caps)
         state = replace(reading.state, offset_bytes=rows.last)
         yield Chunk(
-            replace(reading, state=state), Progress(state, rows.fingerprint), len(rows.lines), is_new or rows.is_anew
+            replace(reading, state=state), LogProgress(state, rows.fingerprint), len(rows.lines), is_new or rows.is_anew
         )
         is_new = False
 
 
-def _tail_of(file: BinaryIO, known: Progress) -> bytes | None:
+def _tail_of(file: BinaryIO, known: LogProgress) -> bytes | None:
     """Return the marked bytes before the offset; None when they, or the first bytes, have changed."""
     marked = _FINGERPRINT.fullmatch(known.fingerprint)
     if marked is None:

@@ -14,23 +14,23 @@ from pathlib import Path
 
 from millrace import log
 from millrace.collect import outbox, records
-from millrace.collect.checkpoints import GONE, FileCheckpoint, Store
+from millrace.collect.checkpoints import GONE, CheckpointStore, FileCheckpoint
 from millrace.collect.chunks import (
     CHUNK_BYTES,
     BadFile,
     Chunk,
-    Progress,
+    LogProgress,
     has_only_changed,
     is_same_file,
     read_chunks,
     stat_log,
 )
 from millrace.collect.discovery import Root
-from millrace.collect.following import FOLLOWED, Found, locate, progress_of
+from millrace.collect.following import FOLLOWED, FoundLog, locate, progress_of
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS, Agent
 from millrace.collect.parsers.naming import NOBODY, Owner
-from millrace.collect.parsers.reading import CAPS, Caps, LogState
+from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits
 from millrace.tables import MOST_AHEAD
 
 _STILL = timedelta(minutes=5)
@@ -41,13 +41,13 @@ ProgressCallback = Callable[[int, int, Path], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CollectLimits:
     """How much is read at once, and when a batch ends; a batch has at most twice `batch_rows` rows."""
 
     chunk_bytes: int = CHUNK_BYTES
     batch_rows: int = 50_000
     batch_bytes: int = 256 << 20
-    caps: Caps = CAPS
+    caps: ParserLimits = PARSER_LIMITS
 
 
 @dataclass(slots=True)
@@ -78,9 +78,9 @@ class CollectResult:
 class _Due:
     """A log that may have new content; `is_still` returns whether it was not written for some time."""
 
-    found: Found
+    found: FoundLog
     known: FileCheckpoint | None
-    progress: Progress | None
+    progress: LogProgress | None
     is_still: Callable[[], bool]
 
     @property
@@ -113,18 +113,18 @@ class Collector:
 
     def __init__(
         self,
-        store: Store,
+        store: CheckpointStore,
         files: Path | None,
         roots: Callable[[], Sequence[Root]],
         user_id: str | None,
         privacy: Privacy,
         now: Callable[[], datetime] = _now,
-        limits: Limits | None = None,
+        limits: CollectLimits | None = None,
         owner: Owner = NOBODY,
     ) -> None:
         self._store, self._files, self._roots = store, files, roots
         self._user_id, self._privacy = user_id, privacy
-        self._now, self._limits, self._owner = now, limits or Limits(), owner
+        self._now, self._limits, self._owner = now, limits or CollectLimits(), owner
         self._tidy()
 
     @property
@@ -180,7 +180,7 @@ class Collector:
 
     def _due(self, only: AbstractSet[Path] | None, result: CollectResult) -> Iterator[_Due]:
         roots = self._roots()
-        found: dict[bytes, Found] = {}
+        found: dict[bytes, FoundLog] = {}
         asked: list[bytes] = []
         for root, path in self._logs(roots, only, result):
             asked.append(os.fsencode(path))
@@ -192,7 +192,7 @@ class Collector:
                 _note(BadFile(path, error), result)
                 continue
             if seen is not None:
-                found[os.fsencode(path)] = Found(path, root, seen)
+                found[os.fsencode(path)] = FoundLog(path, root, seen)
         with self._store.trusting():
             others = self._follow(roots, found, None if only is None else asked, result)
         epoch = self._store.epoch
@@ -219,8 +219,12 @@ class Collector:
             yield from ((root, path) for path in sorted({*named, *(below if folders else ())}))
 
     def _follow(
-        self, roots: Sequence[Root], found: Mapping[bytes, Found], asked: Sequence[bytes] | None, result: CollectResult
-    ) -> list[Found]:
+        self,
+        roots: Sequence[Root],
+        found: Mapping[bytes, FoundLog],
+        asked: Sequence[bytes] | None,
+        result: CollectResult,
+    ) -> list[FoundLog]:
         """Save the new paths of known logs: of all, or of those that may be one of the files in `asked`."""
         agents = FOLLOWED & {root.agent for root in roots}
         if asked is None:
@@ -242,7 +246,7 @@ class Collector:
         return where.others
 
     def _known_of(
-        self, asked: Sequence[bytes], found: Mapping[bytes, Found], agents: AbstractSet[str]
+        self, asked: Sequence[bytes], found: Mapping[bytes, FoundLog], agents: AbstractSet[str]
     ) -> list[FileCheckpoint]:
         """Return the logs known under these paths, or by the identity of a file at one of them."""
         known = [log for path in asked if (log := self._store.log_at(path)) is not None]
@@ -250,7 +254,7 @@ class Collector:
         known += [log for identity in sorted(identities) for log in self._store.logs_of(identity)]
         return [log for log in {log.log: log for log in known}.values() if log.agent in agents]
 
-    def _due_in(self, found: Found, epoch: int) -> _Due | None:
+    def _due_in(self, found: FoundLog, epoch: int) -> _Due | None:
         """Return the log if it may have new content."""
         seen = found.seen
         known = self._store.log_at(os.fsencode(found.path))

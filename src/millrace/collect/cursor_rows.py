@@ -26,7 +26,7 @@ _WAL_MODE = 2  # https://www.sqlite.org/fileformat.html, offset 18
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowChunk:
     """Some rows, as lines. `last` is the number of the last row; its `fingerprint` shows whether it is unchanged."""
 
     lines: bytes
@@ -37,7 +37,7 @@ class Rows:
 
 def read_rows(
     path: Path, last: int, fingerprint: str, chunk_bytes: int, most_bytes: int, patience_s: float = _PATIENCE_S
-) -> Iterator[Rows]:
+) -> Iterator[RowChunk]:
     """Yield the rows after number `last`, about `chunk_bytes` at a time; at least once, perhaps without a row.
 
     A value over `most_bytes` is cut just above that size, enough to detect that it is too large. Raises OSError or
@@ -62,10 +62,10 @@ def read_rows(
             lines.append(_line(key, value))
             size += len(lines[-1])
             if size >= chunk_bytes:
-                yield Rows(b"".join(lines), last, fingerprint, is_anew)
+                yield RowChunk(b"".join(lines), last, fingerprint, is_anew)
                 lines, size, is_anew = [], 0, False
                 deadline.begin()  # time spent on the rows does not count
-        yield Rows(b"".join(lines), last, fingerprint, is_anew)
+        yield RowChunk(b"".join(lines), last, fingerprint, is_anew)
 
 
 class _Deadline:

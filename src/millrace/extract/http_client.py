@@ -107,7 +107,7 @@ class RequestStats:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SourceResponse:
     """A JSON body, and the link to the next page when the server sent one."""
 
     body: object
@@ -180,7 +180,7 @@ class SourceClient:
             self.base_url, self.key, self.budget, self.timeout_s, self.session, self.sleep, RequestStats()
         )
 
-    def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> Answer:
+    def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> SourceResponse:
         """Return the JSON of the source's response.
 
         Raises SourceUnavailable (no usable response within the retries), RouteNotFound (404), RequestRejected (any
@@ -192,7 +192,7 @@ class SourceClient:
             self.stats.requests += 1
             log.debug("asking", path=_without_query(path), requests=self.stats.requests)
             outcome = self._attempt(path, parameters or {})
-            if isinstance(outcome, Answer):
+            if isinstance(outcome, SourceResponse):
                 return outcome
             if outcome.is_limit:
                 refused += 1
@@ -205,7 +205,7 @@ class SourceClient:
                 )
             self._back_off(path, outcome, failed)
 
-    def _attempt(self, path: str, parameters: Mapping[str, str | int]) -> "Answer | FailedAttempt":
+    def _attempt(self, path: str, parameters: Mapping[str, str | int]) -> "SourceResponse | FailedAttempt":
         try:
             response, body = self._send(path, parameters)
         except transport.TooSlow:
@@ -236,7 +236,7 @@ class SourceClient:
             return FailedAttempt(f"{len(body)} bytes that are no complete JSON")
         except (ValueError, RecursionError) as error:  # complete: a retry would return the same
             raise UnexpectedResponse(f"{self._place(path)}: JSON that cannot be read: {error}") from None
-        return Answer(value, self._next_path(path, response))
+        return SourceResponse(value, self._next_path(path, response))
 
     def _send(self, path: str, parameters: Mapping[str, str | int]) -> tuple[requests.Response, bytes]:
         with self.session.get(

@@ -33,8 +33,8 @@ T = TypeVar("T")
 class PartLimits:
     """Limits at which parts are cut. One group of rows is held in memory.
 
-    However long the texts, the load accepts a part of these limits (`parquet.Caps`). `size_bytes` is the size of the
-    file, `expanded_bytes` that of its rows before compression. A group has at most `piece_bytes` more than
+    However long the texts, the load accepts a part of these limits (`ParquetLimits`). `size_bytes` is the size of
+    the file, `expanded_bytes` that of its rows before compression. A group has at most `piece_bytes` more than
     `group_bytes`, which is less than a column may take within 2,048 rows. Only after each piece, or 1,024 values, does
     the writer check whether a page has reached one megabyte and is full; so no page exceeds that by more than a piece.
     """

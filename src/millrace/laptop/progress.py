@@ -17,7 +17,7 @@ from millrace.terminal import printable
 _HEARTBEAT_S = 5.0
 
 
-class Watcher(logging.Handler):
+class ProgressLog(logging.Handler):
     """A log handler that shows the pipeline's records on standard error."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from millrace.build.dbt import Build
 from millrace.errors import MillraceError
 from millrace.laptop.data_dir import DataDir
 from millrace.laptop.drops import Drop
-from millrace.laptop.simulated_usage import Usage
+from millrace.laptop.simulated_usage import SimulatedUsage
 from millrace.runs.reconcile import Reconciliation
 from millrace.status.remedies import laptop, with_remedy
 from millrace.terminal import printable
@@ -42,7 +42,7 @@ class Report:
     data_dir: DataDir
     run_id: str | None = None
     tables: list[Reconciliation] = field(default_factory=list)
-    usage: Usage | None = None
+    usage: SimulatedUsage | None = None
     drops: list[Drop] = field(default_factory=list)
     build: Build | None = None
     problems: list[str] = field(default_factory=list)
@@ -172,7 +172,7 @@ def sentence(line: Reconciliation) -> str:
     return f"  {mark} {line.table:<14} source {line.source_total:,} = {read}{again} = {' + '.join(parts)}{older}"
 
 
-def usage_sentence(usage: Usage) -> str:
+def usage_sentence(usage: SimulatedUsage) -> str:
     """Return the reconciliation line of usage, from the machines to the warehouse."""
     parts = [f"{usage.inserted:,} inserted", f"{usage.updated:,} updated", f"{usage.unchanged:,} unchanged"]
     parts.append(f"{usage.quarantined:,} quarantined")

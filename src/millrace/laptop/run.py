@@ -12,7 +12,7 @@ from millrace.build import job
 from millrace.config import BuildConfig
 from millrace.laptop import drops, in_process, simulated_usage
 from millrace.laptop.data_dir import DataDir
-from millrace.laptop.progress import Watcher
+from millrace.laptop.progress import ProgressLog
 from millrace.laptop.report import Report
 from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
 from millrace.load import quarantine, recovery, sweep
@@ -41,7 +41,7 @@ class Engine(Protocol):
         """The folder below the data directory that it uses; empty: the data directory itself."""
 
     def load(
-        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: ProgressLog, report: Report
     ) -> None:
         """Extract and load as the options request; started processes end with `stack`, the outcome is in `report`."""
 
@@ -53,7 +53,7 @@ def run(options: RunOptions, engine: Engine) -> Report:
     started = time.monotonic()
     with ExitStack() as stack:
         stack.enter_context(data_dir.lock())
-        watcher = stack.enter_context(Watcher())
+        watcher = stack.enter_context(ProgressLog())
         source = NO_SOURCE if options.drops else source_settings(options.source, data_dir, stack, watcher.say)
         settings = data_dir.settings() | source
         report.seconds["start"] = time.monotonic() - started
@@ -83,7 +83,7 @@ def _place(options: RunOptions, engine: Engine) -> DataDir:
     return DataDir(options.data_dir / engine.folder)
 
 
-def _build(options: RunOptions, watcher: Watcher, report: Report) -> None:
+def _build(options: RunOptions, watcher: ProgressLog, report: Report) -> None:
     outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.on_node), force=options.force)
     if outcome.build is not None:
         report.build = outcome.build
@@ -96,7 +96,7 @@ class InProcess:
     folder = ""
 
     def load(
-        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: ProgressLog, report: Report
     ) -> None:
         """Extract and load as the options request; the outcome is in `report`."""
         pipeline = in_process.connect(settings)
@@ -110,7 +110,7 @@ class InProcess:
         report.problems += [f"{dead.subscription}: {dead.reason}" for dead in pipeline.bus.dead_letters]
 
 
-def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
+def _resume(pipeline: in_process.Pipeline, watcher: ProgressLog) -> None:
     """Resume what an earlier run left. No other process is at work here, so work without a record is lost."""
     _load_due(pipeline, watcher)
     in_process.recover(pipeline, watcher.say)
@@ -123,14 +123,14 @@ def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
     in_process.settle(pipeline, watcher.say)
 
 
-def _load_due(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
+def _load_due(pipeline: in_process.Pipeline, watcher: ProgressLog) -> None:
     """Retry the objects in quarantine that contained a future time, if it has passed."""
     if due := quarantine.retry_due(pipeline.loader):
         watcher.say(f"{len(due)} objects in quarantine said a time that has come: retried")
 
 
 def _run_pipeline(
-    pipeline: in_process.Pipeline, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+    pipeline: in_process.Pipeline, options: RunOptions, settings: dict[str, str], watcher: ProgressLog, report: Report
 ) -> None:
     in_process.probe_source()
     _resume(pipeline, watcher)
@@ -149,7 +149,7 @@ def _run_pipeline(
         report.problems.append(f"the run ended without {', '.join(missing)}")
 
 
-def _load_drops(pipeline: in_process.Pipeline, watcher: Watcher, report: Report) -> None:
+def _load_drops(pipeline: in_process.Pipeline, watcher: ProgressLog, report: Report) -> None:
     _load_due(pipeline, watcher)
     new = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse, ["drop/"])
     watcher.say(f"{len(new):,} new files in {report.data_dir.drop}")

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from millrace import log, wiring
 from millrace.errors import ConfigError, Step
-from millrace.laptop.callers import BACKLOG, Faults, Limits, protocol
+from millrace.laptop.callers import BACKLOG, CallerLimits, ServerErrors, protocol
 from millrace.laptop.data_dir import DataDir
 from millrace.laptop.status import collecting
 from millrace.status.remedies import laptop
@@ -48,10 +48,10 @@ def serve(data_dir: DataDir, port: int, say: Callable[[str], None]) -> None:
         where = f"http://{_LOOPBACK}:{door.getsockname()[1]}"
         say(f"{where} shows the marts of {data_dir.root}; Ctrl-C ends it")
         with suppress(KeyboardInterrupt):  # the way to end it
-            server_of(app, Limits.of_process(), Faults()).run([door])
+            server_of(app, CallerLimits.of_process(), ServerErrors()).run([door])
 
 
-def server_of(app: FastAPI, limits: Limits, faults: Faults) -> uvicorn.Server:
+def server_of(app: FastAPI, limits: CallerLimits, faults: ServerErrors) -> uvicorn.Server:
     """Return the server of an application, with these limits for callers."""
     faults.hear_libraries()
     return uvicorn.Server(

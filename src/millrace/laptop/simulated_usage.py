@@ -23,7 +23,7 @@ _NO_SETTINGS = CollectConfig(is_off=False, lake=None, user=None, hash_key=None, 
 
 
 @dataclass(slots=True)
-class Usage:
+class SimulatedUsage:
     """The events collected from the machines, and the counts of their rows by row action."""
 
     machines: int
@@ -56,7 +56,7 @@ class Usage:
         return fields | {"balanced": self.is_balanced}
 
 
-def collect_homes(source: SourceOptions, data_dir: DataDir, lake: Lake) -> Usage:
+def collect_homes(source: SourceOptions, data_dir: DataDir, lake: Lake) -> SimulatedUsage:
     """Have the simulator write each developer's logs, and collect what is new in them."""
     folder = data_dir.root / "homes"
     _write(folder, source.world())
@@ -71,7 +71,7 @@ def collect_homes(source: SourceOptions, data_dir: DataDir, lake: Lake) -> Usage
         versions += [stored.version for stored in upload.sent]
         if upload.waiting:
             raise ConfigError(f"usage of {home.name} could not be sent: {upload.error}")
-    return Usage(len(homes), events, tuple(versions), bad_files)
+    return SimulatedUsage(len(homes), events, tuple(versions), bad_files)
 
 
 def _write(folder: Path, world: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from millrace.build import job
 from millrace.build.dbt import Node
 from millrace.build.refresh import MartScripts
 from millrace.bus.events import ObjectFinalized
-from millrace.collect.checkpoints import Store
+from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.collector import Collector, CollectResult, ProgressCallback, no_progress
 from millrace.collect.machine import Machine
 from millrace.collect.shipping import UploadResult, ship
@@ -155,6 +155,6 @@ def diagnose(data_dir: DataDir) -> Diagnosis:
     warehouse = wiring.duckdb_at(load.warehouse, load.memory)
     skipped: Counter[tuple[str, str]] = Counter()
     for state in sorted(data_dir.collector_state().glob("**/state.sqlite")):
-        with closing(Store.copy(state.parent)) as store:
+        with closing(CheckpointStore.copy(state.parent)) as store:
             skipped.update(store.skipped())
     return usage_checks.diagnose(warehouse.query_published, skipped)

@@ -31,7 +31,7 @@ from millrace.load.dropped_lines import DropCaps
 from millrace.runs import build_requests
 from millrace.tables import MOST_AHEAD, TABLES
 from millrace.warehouse import Batch, LedgerEntry, StampedAhead, Warehouse, parquet
-from millrace.warehouse.parquet import Caps
+from millrace.warehouse.parquet import ParquetLimits
 
 _READ_TWICE = ("unreadable", "checksum")  # a faulty disk or memory can cause them for a good file
 
@@ -86,7 +86,7 @@ def _refuse(loader: Loader, event: ObjectFinalized, error: BadObject) -> None:
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
         path = Path(folder, "object")
         try:
-            _require_size(loader.lake, event, Caps().file_bytes)
+            _require_size(loader.lake, event, ParquetLimits().file_bytes)
             loader.lake.download(event.version, path)
         except ObjectMissing as missing:
             _say_gone(event.version, missing)
@@ -182,7 +182,7 @@ def _read_and_load(loader: Loader, event: ObjectFinalized, key: RawPart | Droppe
     """Copy the object to `path` and load it; ObjectMissing, or BadObject, without a copy if it is too large."""
     version, now = event.version, loader.clock()
     is_text = isinstance(key, DroppedFile) and key.kind != "parquet"
-    _require_size(loader.lake, event, DropCaps().file_bytes if is_text else Caps().file_bytes)
+    _require_size(loader.lake, event, DropCaps().file_bytes if is_text else ParquetLimits().file_bytes)
     stored = loader.lake.download(version, path)
     if event.crc32c is not None and stored.crc32c != event.crc32c:
         raise BadObject("checksum", f"{version.name}: crc32c is {stored.crc32c}, the event says {event.crc32c}")
@@ -223,7 +223,7 @@ def batch_of(
 def _extracted_at(path: Path) -> datetime | None:
     """Return the extraction time in the file's metadata: the only information in an empty part."""
     try:
-        with parquet.open_file(path, Caps()) as file:
+        with parquet.open_file(path, ParquetLimits()) as file:
             moment = datetime.fromisoformat(file.metadata.metadata[b"millrace.extracted_at"].decode())
         return moment.astimezone(UTC)
     except (KeyError, TypeError, ValueError, OverflowError, OSError, pa.ArrowException, BadObject) as error:
@@ -256,7 +256,7 @@ def _quarantine(
     }
     if isinstance(error, StampedAhead):
         reason["stamped_at"] = error.stamp.isoformat()
-    rows = parquet.rows_of(path, Caps()) if path else None
+    rows = parquet.rows_of(path, ParquetLimits()) if path else None
     crc32c = checksum(path) if path else event.crc32c
     name = quarantine_name(version)
     if path is not None:

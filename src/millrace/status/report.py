@@ -69,7 +69,7 @@ class StoreReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _SnapshotStore:
     """A published snapshot as a store."""
 
     marts: str
@@ -81,7 +81,7 @@ def of_reader(reader: Reader) -> Read:
     """Return a `Read` whose store is the published snapshot; nothing else is opened."""
 
     def read(work: Callable[[Store], StoreReport]) -> StoreReport:
-        return reader.read(lambda snapshot: work(_Snapshot(snapshot.schema, snapshot.query)))
+        return reader.read(lambda snapshot: work(_SnapshotStore(snapshot.schema, snapshot.query)))
 
     return read
 
@@ -323,7 +323,7 @@ def _is_complete(lake: Lake, run_id: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class _QuarantineView:
     """The quarantine and a ledger, enough to list the entries."""
 
     quarantine: Lake
@@ -335,4 +335,4 @@ def _in_quarantine(desk: Lake | None, store: Store | None) -> int:
         return 0
     from millrace.load import quarantine  # it imports the loader of files, which a reader of the status may lack
 
-    return len(quarantine.entries(_Desk(desk, StoreLedger(store))))
+    return len(quarantine.entries(_QuarantineView(desk, StoreLedger(store))))

@@ -129,7 +129,7 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
-class Unpriced:
+class UnpricedKey:
     """A key of the rate card without a price; `context` is its `context_over_tokens`, None where it is unknown."""
 
     agent: str
@@ -150,7 +150,7 @@ class Coverage:
     projects_with_repository: int
     repositories: int
     repositories_with_pull_requests: int
-    unpriced: tuple[Unpriced, ...]
+    unpriced: tuple[UnpricedKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,10 +332,10 @@ def _coverage(store: Store, counts: dict[str, int], events: Events, loads: dict[
     )
 
 
-def _unpriced(store: Store) -> tuple[Unpriced, ...]:
+def _unpriced(store: Store) -> tuple[UnpricedKey, ...]:
     columns = {row["name"] for row in store.query(unpriced.columns_of(store.marts))}
     return tuple(
-        Unpriced(
+        UnpricedKey(
             agent=row["agent"],
             provider=row["provider"],
             model=row["model"],

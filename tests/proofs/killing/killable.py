@@ -25,7 +25,7 @@ from millrace.build.dbt import Node  # noqa: E402
 from millrace.bus.in_process import LocalBus  # noqa: E402
 from millrace.lake import ObjectVersion  # noqa: E402
 from millrace.lake.local import LocalLake  # noqa: E402
-from millrace.laptop.progress import Watcher  # noqa: E402
+from millrace.laptop.progress import ProgressLog  # noqa: E402
 from millrace.warehouse import Batch  # noqa: E402
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse  # noqa: E402
 
@@ -102,14 +102,14 @@ class Countdown:
 
     def watch_models(self) -> None:
         """Count a step when dbt has finished a model."""
-        on_node = Watcher.on_node
+        on_node = ProgressLog.on_node
 
-        def heard(watcher: Watcher, node: Node, total: int) -> None:
+        def heard(watcher: ProgressLog, node: Node, total: int) -> None:
             if node.kind == "model":
                 self.meet(f"after model {node.name}")
             on_node(watcher, node, total)
 
-        Watcher.on_node = heard  # type: ignore[method-assign, assignment]
+        ProgressLog.on_node = heard  # type: ignore[method-assign, assignment]
 
 
 def _object(argument: object = None) -> str:

@@ -10,7 +10,7 @@ from millrace.errors import BadObject
 from millrace.warehouse import Batch, refuse_ahead, require_done
 from millrace.warehouse.duckdb import ledger, merge as duckdb_merge, raw_tables
 from millrace.warehouse.duckdb.merge import Merge
-from millrace.warehouse.parquet import Caps, check
+from millrace.warehouse.parquet import ParquetLimits, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Counts:
     row_actions: dict[str, int]
 
 
-def merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, caps: Caps) -> Counts:
+def merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, caps: ParquetLimits) -> Counts:
     """Merge one file into its raw table; BadObject when it cannot be loaded, StampedAhead when not yet."""
     merge = _prepare(connection, batch, caps)
     file = {"path": str(batch.path), "extracted_at": ledger.naive(batch.extracted_at), "run_id": batch.run_id}
@@ -51,7 +51,7 @@ def _refuse(merge: Merge, rows: int, failing: tuple[int, ...]) -> NoReturn:
     raise BadObject(reason, f"{count} of {rows} rows {message}")
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: Caps) -> Merge:
+def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: ParquetLimits) -> Merge:
     """Check the file and make the raw table ready for its columns."""
     names = check(batch.path, caps)
     file_columns = raw_tables.described(connection, duckdb_merge.DESCRIBE_FILE, path=str(batch.path))

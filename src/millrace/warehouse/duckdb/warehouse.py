@@ -36,7 +36,7 @@ from millrace.warehouse.duckdb import (
     single_file,
     small_files,
 )
-from millrace.warehouse.parquet import Caps
+from millrace.warehouse.parquet import ParquetLimits
 
 _OWN_LIMIT = re.compile(r"/[\d.]+ \w+ used\)")  # the limit that was set; without it, the machine is out of memory
 
@@ -54,7 +54,7 @@ class DuckDBWarehouse:
         path: Path,
         memory_limit: str = "200MB",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        caps: Caps = Caps(),  # noqa: B008 - frozen
+        caps: ParquetLimits = ParquetLimits(),  # noqa: B008 - frozen
         patience_s: float = 60,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

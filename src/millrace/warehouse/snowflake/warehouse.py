@@ -37,7 +37,7 @@ from millrace.warehouse import (
     refuse_ahead,
 )
 from millrace.warehouse.canonical import Content
-from millrace.warehouse.parquet import Caps
+from millrace.warehouse.parquet import ParquetLimits
 from millrace.warehouse.snowflake import builds, ledger, merge as snowflake_merge, staging as snowflake_staging
 from millrace.warehouse.snowflake.merge import Merge
 from millrace.warehouse.snowflake.session import LOCK_TIMEOUT_S, Address, connect
@@ -63,7 +63,7 @@ class SnowflakeWarehouse:
         address: Address,
         lake: str | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        caps: Caps = Caps(),  # noqa: B008 - frozen
+        caps: ParquetLimits = ParquetLimits(),  # noqa: B008 - frozen
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._address = address
