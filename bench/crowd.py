@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.measuring import Figure
 from bench.reading import asked_ms, fill, percentile
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 
 _IDLE, _ASKING, _QUESTIONS, _ALONE = 200, 4, 20_000, 500
 _PATH = "/api/velocity"
@@ -21,7 +21,7 @@ _PATH = "/api/velocity"
 def crowd() -> Figure:
     """Measure the 95th percentile of one reader's answers in the crowd; the floor is the same reader alone before."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Place(Path(folder))
+        place = DataDir(Path(folder))
         fill(place, daily=1_000, weekly=1_000, events=1_000)
         with _serving(place) as (host, port), ExitStack() as stack:
             reader = http.client.HTTPConnection(host, port)
@@ -52,7 +52,7 @@ def _ask(host: str, port: int, left: list[int], number: int) -> None:
 
 
 @contextmanager
-def _serving(place: Place) -> Iterator[tuple[str, int]]:
+def _serving(place: DataDir) -> Iterator[tuple[str, int]]:
     """Serve with the command, in a process of its own."""
     command = [sys.executable, "-m", "millrace", "serve", "--port", "0", "--data-dir", str(place.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603

@@ -23,7 +23,7 @@ from millrace.extract.http_client import RateBudget, SourceClient
 from millrace.extract.task import Extractor
 from millrace.lake.local import LocalLake
 from millrace.laptop.source import simulator
-from millrace.runs import Order, TaskRecord
+from millrace.runs import RunRequest, TaskRecord
 
 KEY = "cursor-sim-dev-key"
 WORLD = ("--developers=30", "--days=90", "--seed=1", "--end=2026-11-01T00:00:00Z")
@@ -47,7 +47,7 @@ def _extract(url: str, folder: Path, budget: RateBudget, adapter: BaseAdapter | 
     if adapter is not None:
         client.session.mount(url, adapter)
     extractor = Extractor(LocalLake(folder, "lake"), LocalBus(), client)
-    plan = runs.start(extractor.lake, extractor.bus, Order(datetime.now(UTC)))
+    plan = runs.start(extractor.lake, extractor.bus, RunRequest(datetime.now(UTC)))
     names = ("repos", "commits", "pull_requests", "reviews")
     return [task.extract(extractor, TaskEvent(plan.run_id, name, name)) for name in names]
 
@@ -159,7 +159,7 @@ def memory_of(rows: int) -> None:
         client = SourceClient("http://source.test", KEY)
         client.session.mount("http://source.test", _EndlessCommits(rows))
         extractor = Extractor(LocalLake(Path(folder), "lake"), LocalBus(), client)
-        plan = runs.start(extractor.lake, extractor.bus, Order(datetime.now(UTC)))
+        plan = runs.start(extractor.lake, extractor.bus, RunRequest(datetime.now(UTC)))
         record = task.extract(extractor, TaskEvent(plan.run_id, "commits", "commits"))
     assert record.rows == record.source_total == rows  # noqa: S101 the figure would be of fewer rows
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())

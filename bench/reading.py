@@ -22,7 +22,7 @@ from millrace.api import definitions
 from millrace.api.app import Api
 from millrace.api.definitions import Column
 from millrace.api.routes import ROUTES, Route
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.server import listening
 from millrace.status import remedies, report
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -38,17 +38,17 @@ def routes() -> list[Figure]:
     figures = []
     for rows in (100_000, 10_000_000):
         with tempfile.TemporaryDirectory() as folder:
-            place = Place(Path(folder))
+            place = DataDir(Path(folder))
             fill(place, daily=rows, weekly=rows // 4, events=rows)
             figures += [_route(place, route, rows) for route in ROUTES]
     with tempfile.TemporaryDirectory() as folder:
-        place = Place(Path(folder))
+        place = DataDir(Path(folder))
         fill(place, daily=_EVENTS_OF_STATUS // 5, weekly=25_000, events=_EVENTS_OF_STATUS)
         figures.append(_status(place))
     return figures
 
 
-def _route(place: Place, route: Route, rows: int) -> Figure:
+def _route(place: DataDir, route: Route, rows: int) -> Figure:
     """Send different requests, then one of them repeatedly; the floor is the SQL of the former alone."""
     today = datetime.now(UTC).date()
     last = [today - timedelta(days=shift) for shift in range(_FIRST)]
@@ -67,7 +67,7 @@ def _route(place: Place, route: Route, rows: int) -> Figure:
     return Figure(what, percentile(first, 50), "ms", percentile(bare, 50), "its SQL on an open connection", notes=notes)
 
 
-def _status(place: Place) -> Figure:
+def _status(place: DataDir) -> Figure:
     took = []
     with _served(place) as where:
         for _ in range(_FIRST):
@@ -117,7 +117,7 @@ class _Noted:
         return self._snapshot.query(sql, values)
 
 
-def _asked(place: Place, route: Route, question: dict[str, str]) -> list[tuple[str, list[object]]]:
+def _asked(place: DataDir, route: Route, question: dict[str, str]) -> list[tuple[str, list[object]]]:
     """Return the SQL of a request."""
     recording = _Recording(wiring.reader_of(place.api_config()))
     Api(recording, _no_status).answer(route, route.filters.model_validate(question))
@@ -128,7 +128,7 @@ def _no_status() -> report.Status:
     raise AssertionError("nobody asks for the status here")
 
 
-def _bare(place: Place, questions: list[list[tuple[str, list[object]]]]) -> list[float]:
+def _bare(place: DataDir, questions: list[list[tuple[str, list[object]]]]) -> list[float]:
     """Run the SQL of each request on an open connection; return the milliseconds of each."""
     took = []
     with duckdb.connect(":memory:", config={"threads": "2"}) as connection:
@@ -159,7 +159,7 @@ def percentile(took: list[float], percent: int) -> float:
 
 
 @contextmanager
-def _served(place: Place) -> Iterator[http.client.HTTPConnection]:
+def _served(place: DataDir) -> Iterator[http.client.HTTPConnection]:
     """Serve the API as `millrace serve` does, and connect to it."""
     app = wiring.api_of(place.api_config(), remedies.LAPTOP)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
@@ -175,7 +175,7 @@ def _served(place: Place) -> Iterator[http.client.HTTPConnection]:
         thread.join(30)
 
 
-def fill(place: Place, daily: int, weekly: int, events: int) -> None:
+def fill(place: DataDir, daily: int, weekly: int, events: int) -> None:
     """Write a published file with `daily` rows in usage_daily, and `weekly` in each mart by week and repository."""
     with DuckDBWarehouse(place.published, memory_limit="4GB") as warehouse:
         warehouse.ensure_tables()

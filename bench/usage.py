@@ -18,9 +18,9 @@ from millrace.build.refresh import MartScripts
 from millrace.collect.machine import Machine
 from millrace.collect.parsers.agents import AGENTS
 from millrace.config import CollectConfig
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import PROJECT
-from millrace.laptop.usage_pipeline import Road, road
+from millrace.laptop.usage_pipeline import LocalPipeline, local_pipeline
 from simulator.agent_logs import append_response
 
 _MESSAGES = 228_000
@@ -63,28 +63,28 @@ def _history(folder: Path, times: int) -> list[Figure]:
             notes={"peak": f"{peak_mb:,.0f} MB"},
         )
     ]
-    with _road(home, data) as way:
+    with _pipeline(home, data) as pipeline:
         log = home / ".claude" / "projects" / "-bench" / "0e8b7c1c-2222-4222-8222-000000000001.jsonl"
         log.parent.mkdir(parents=True, exist_ok=True)
-        way.follower.scripts = MartScripts.of_last_build(way.place.dbt)
-        way.follower.cycle(set())  # the connection is warm, as in a watcher
-        turns = sorted(_one_hundred_more(way, log, turn) for turn in range(_TURNS))
+        pipeline.usage.scripts = MartScripts.of_last_build(pipeline.data_dir.dbt)
+        pipeline.usage.run_once(set())  # the connection is warm, as in a watcher
+        turns = sorted(_one_hundred_more(pipeline, log, turn) for turn in range(_TURNS))
         with stopwatch() as anew:
-            way.build(anew=True)
+            pipeline.build(full_refresh=True)
     seconds, steps = turns[_TURNS // 2]
     notes = {"ms:": steps, f"of {_TURNS}:": f"{turns[0][0]:.2f} to {turns[-1][0]:.2f} s"}
     figures.append(Figure(f"100 events more after {bulk.events:,}", seconds, "s", anew.s, "a rebuild", notes=notes))
     return figures
 
 
-def _one_hundred_more(way: Road, log: Path, turn: int) -> tuple[float, str]:
+def _one_hundred_more(pipeline: LocalPipeline, log: Path, turn: int) -> tuple[float, str]:
     """Append a hundred responses; return the seconds from the log to the marts, and the steps in milliseconds."""
     for number in range(100):
         append_response(log, cwd="/home/x/bench", at=datetime.now(UTC), seed=turn * 100 + number)
     with stopwatch() as more:
-        cycle = way.follower.cycle({log})
-    assert cycle.inserted >= 100, cycle  # noqa: S101 the figure would be of something else
-    return more.s, ", ".join(f"{step} {s * 1000:.0f}" for step, s in cycle.seconds.items())
+        result = pipeline.usage.run_once({log})
+    assert result.inserted >= 100, result  # noqa: S101 the figure would be of something else
+    return more.s, ", ".join(f"{step} {s * 1000:.0f}" for step, s in result.seconds.items())
 
 
 def watching() -> list[Figure]:
@@ -132,7 +132,7 @@ def _until_told(log: Path, number: int, told: Iterator[str]) -> float:
 
 
 @contextmanager
-def _road(home: Path, data: Path) -> Iterator[Road]:
-    machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), Place(data).collector)
-    with road(machine, Place(data)) as way:
-        yield way
+def _pipeline(home: Path, data: Path) -> Iterator[LocalPipeline]:
+    machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), DataDir(data).collector)
+    with local_pipeline(machine, DataDir(data)) as pipeline:
+        yield pipeline

@@ -17,8 +17,8 @@ from tests.collect.machine import ENDLESS, bubble, cursor_database, put
 from tests.proofs.hostile.files import BOMBS, MEGABYTE, Make, bytes_of, dictionary_bomb, list_bomb, text, wide_bomb
 
 from simulator import World
-from simulator.answers import Answer
-from simulator.api import Api
+from simulator.answers import SimulatedResponse
+from simulator.api import SimulatedApi
 
 MEGA = 1_000_000
 _GIB = 1 << 30
@@ -83,7 +83,7 @@ PAGES: dict[str, Mapping[str, object]] = {
 }
 
 
-class Padded(Api):
+class Padded(SimulatedApi):
     """A simulator whose commits have more fields; it counts the bytes of its answers."""
 
     def __init__(self, world: World, more: Mapping[str, object]) -> None:
@@ -91,7 +91,7 @@ class Padded(Api):
         self.sent_bytes = 0
         self._more = more
 
-    def answer(self, target: str, authorization: str | None) -> tuple[Answer, bool]:
+    def answer(self, target: str, authorization: str | None) -> tuple[SimulatedResponse, bool]:
         """Answer as the simulator does."""
         answer, breaks = super().answer(target, authorization)
         if self._more and target.startswith("/analytics/ai-code/commits"):

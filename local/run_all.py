@@ -45,11 +45,11 @@ def _with_emulators() -> click.Command:
 def _status(data_dir: Path, as_json: bool) -> int:
     """Show what `millrace status` shows; exit code 1 when anything needs a person, else 0."""
     from millrace.laptop import status
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
 
-    now = status.status_of(Place(data_dir.resolve()))
+    now = status.status_of(DataDir(data_dir.resolve()))
     status.show(now, output.say, is_json=as_json)
-    return ATTENTION if now.is_untouched or now.needs_somebody else DONE
+    return ATTENTION if now.is_empty or now.needs_attention else DONE
 
 
 def _tree() -> click.Group:

@@ -196,7 +196,7 @@ def test_the_same_setting_gives_the_same_lake(tmp_path: Path) -> None:
 def test_threads_that_ask_at_the_same_time_get_the_same_adapter() -> None:
     made: list[str] = []
 
-    @wiring.OneEach
+    @wiring.ThreadSafeCache
     def slow(url: str) -> int:
         time.sleep(0.05)
         made.append(url)

@@ -18,8 +18,8 @@ guard.guard(CONFIG.caller, plain=("start_run",), anybody_may=CONFIG.bus == "inpr
 def start_run(request: Request) -> dict[str, str]:
     """Answer the scheduler: write the run's plan and request its tasks."""
     with answers.answering("start_run"):
-        order = runs.Order.parse(request.headers.get("X-CloudScheduler-ScheduleTime"), request.get_data())
-        return {"run_id": runs.start(wiring.lake_at(CONFIG.lake), wiring.bus_at(CONFIG.bus), order).run_id}
+        run_request = runs.RunRequest.parse(request.headers.get("X-CloudScheduler-ScheduleTime"), request.get_data())
+        return {"run_id": runs.start(wiring.lake_at(CONFIG.lake), wiring.bus_at(CONFIG.bus), run_request).run_id}
 
 
 for _name in EXTRACTED:

@@ -19,7 +19,7 @@ def run(arguments: tuple[str, ...] = ()) -> int:
         builder = wiring.builder_of(config.BuildConfig.from_env())
         if "--check" in arguments:
             return 0
-        outcome = job.run(builder, retry="--retry" in arguments, anew="--full-refresh" in arguments)
+        outcome = job.run(builder, retry="--retry" in arguments, full_refresh="--full-refresh" in arguments)
         return 1 if outcome.state == "failed" else 0
     except MillraceError as error:
         log.error("failed", kind=type(error).__name__, error=str(error))

@@ -35,7 +35,7 @@ _FILTER = re.compile(r'attributes\.(\w+) = "([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class RefusedPush:
     """A message that a subscription gave up on, and the last answer to it."""
 
     subscription: str
@@ -52,7 +52,7 @@ class Broker:
     seed: int = 1
     pushes: int = 0
     faults: int = 0
-    dead_letters: list[DeadLetter] = field(default_factory=list)
+    dead_letters: list[RefusedPush] = field(default_factory=list)
     topics: dict[str, list[Subscription]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -110,7 +110,7 @@ class Broker:
                 return
             self._stopped.wait(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
-        self.dead_letters.append(DeadLetter(subscription.name.rpartition("/")[2], status, reason))
+        self.dead_letters.append(RefusedPush(subscription.name.rpartition("/")[2], status, reason))
 
     def _push(self, subscription: Subscription, message: PubsubMessage, message_id: str) -> tuple[int, str]:
         with self._lock:

@@ -28,13 +28,13 @@ from millrace.config import LoadConfig
 from millrace.errors import ConfigError, TransientError
 from millrace.lake import Lake
 from millrace.laptop import in_process
-from millrace.laptop.data_dir import Place
-from millrace.laptop.progress import Watcher
+from millrace.laptop.data_dir import DataDir
+from millrace.laptop.progress import ProgressLog
 from millrace.laptop.project import PROJECT
 from millrace.laptop.report import Report
 from millrace.laptop.run import RunOptions
 from millrace.load import sweep
-from millrace.load.sweep import Patience
+from millrace.load.sweep import SweepTimeouts
 from millrace.runs import reconcile
 from millrace.tables import EXTRACTED
 
@@ -88,7 +88,7 @@ class Emulated:
 
 @contextmanager
 def emulated(
-    place: Place, settings: dict[str, str], say: Callable[[str], None], broker: Broker | None = None
+    place: DataDir, settings: dict[str, str], say: Callable[[str], None], broker: Broker | None = None
 ) -> Iterator[Emulated]:
     """Start everything, put the addresses into the settings, and stop it at the end.
 
@@ -176,13 +176,13 @@ class Emulators:
     folder: str = "emulated"
 
     def load(
-        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: ProgressLog, report: Report
     ) -> None:
         """Extract and load what the options request; write the outcome to `report`."""
         if options.drops:
             raise ConfigError("--drops with --emulators: files are dropped into the folder of a plain run")
         started = time.monotonic()
-        running = stack.enter_context(emulated(report.place, settings, watcher.say, self.broker))
+        running = stack.enter_context(emulated(report.data_dir, settings, watcher.say, self.broker))
         report.seconds["emulators"] = time.monotonic() - started
         load = LoadConfig.from_env()
         warehouse = wiring.duckdb_at(load.warehouse, load.memory)
@@ -190,7 +190,7 @@ class Emulators:
         warehouse.ensure_tables()
         in_process.probe_source()
         bus = wiring.bus_at(settings["MILLRACE_BUS"])
-        sweep.sweep(running.lake, bus, warehouse, datetime.now(UTC), Patience(quiet=timedelta(0)))
+        sweep.sweep(running.lake, bus, warehouse, datetime.now(UTC), SweepTimeouts(quiet=timedelta(0)))
         warehouse.close()  # while the functions run, only the load function may write it
         report.run_id = running.start_run(_order(options))
         watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")

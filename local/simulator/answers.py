@@ -6,7 +6,7 @@ from random import Random
 from urllib.parse import parse_qsl
 
 from simulator import gojson
-from simulator.world import RowNumbers, Rows, World
+from simulator.world import RowNumbers, StoredRows, World
 
 JSON_TYPE = "application/json"
 _INT64 = 1 << 63
@@ -17,7 +17,7 @@ class ConnectionDropped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SimulatedResponse:
     """One HTTP answer before it is framed."""
 
     status: int
@@ -29,29 +29,31 @@ class Answer:
 class BadRequest(Exception):
     """The query is refused: answered 400 with the text under `error`."""
 
-    def answer(self) -> Answer:
+    def answer(self) -> SimulatedResponse:
         """Return the answer of the routes in Cursor's style."""
         return error(400, str(self))
 
 
-def error(status: int, text: str) -> Answer:
+def error(status: int, text: str) -> SimulatedResponse:
     """Return the error body of Cursor's routes, `/analytics/github/*` and `/admin/*`."""
-    return Answer(status, gojson.body({"error": text}))
+    return SimulatedResponse(status, gojson.body({"error": text}))
 
 
-def message(status: int, text: str) -> Answer:
+def message(status: int, text: str) -> SimulatedResponse:
     """Return the error body of `/repos/**`."""
-    return Answer(status, gojson.body({"message": text}))
+    return SimulatedResponse(status, gojson.body({"message": text}))
 
 
-def not_found() -> Answer:
+def not_found() -> SimulatedResponse:
     """Return the answer of Go's mux to a path without a route."""
-    return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8", {"X-Content-Type-Options": "nosniff"})
+    return SimulatedResponse(
+        404, b"404 page not found\n", "text/plain; charset=utf-8", {"X-Content-Type-Options": "nosniff"}
+    )
 
 
-def array_of(rows: bytes) -> Answer:
+def array_of(rows: bytes) -> SimulatedResponse:
     """Return a raw array of serialised rows."""
-    return Answer(200, b"[" + rows + b"]\n")
+    return SimulatedResponse(200, b"[" + rows + b"]\n")
 
 
 class Query:
@@ -80,7 +82,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SimulatedPage:
     """One page of a list."""
 
     number: int
@@ -115,13 +117,13 @@ class Source:
     random: Random
     hidden: int = 0
 
-    def shown(self, rows: Rows, numbers: RowNumbers) -> RowNumbers:
+    def shown(self, rows: StoredRows, numbers: RowNumbers) -> RowNumbers:
         """Return those of the row numbers that have appeared by now."""
         if not self.hidden:
             return numbers
         visible = len(rows) - self.hidden
         return [number for number in numbers if number < visible]
 
-    def everything(self, rows: Rows) -> Sequence[int]:
+    def everything(self, rows: StoredRows) -> Sequence[int]:
         """Return all row numbers that have appeared by now."""
         return range(max(0, len(rows) - self.hidden))

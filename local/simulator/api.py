@@ -9,13 +9,13 @@ from random import Random
 from urllib.parse import unquote
 
 from simulator import cursor_routes, github_routes
-from simulator.answers import Answer, BadRequest, Query, Source, error, message, not_found
-from simulator.faults import NO_FAULTS, FaultInjector, Faults
+from simulator.answers import BadRequest, Query, SimulatedResponse, Source, error, message, not_found
+from simulator.faults import NO_FAULTS, FaultInjector, InjectedFaults
 from simulator.limiter import TokenBucket
 from simulator.world import World
 
 DEFAULT_KEY = "cursor-sim-dev-key"
-_ROUTES: Mapping[str, Callable[[Source, Query], Answer]] = {
+_ROUTES: Mapping[str, Callable[[Source, Query], SimulatedResponse]] = {
     "/repos": github_routes.repos,
     "/teams/members": cursor_routes.members,
     "/analytics/ai-code/commits": cursor_routes.commits,
@@ -26,11 +26,11 @@ _ROUTES: Mapping[str, Callable[[Source, Query], Answer]] = {
 }
 
 
-class Api:
+class SimulatedApi:
     """Answers requests about one world, as the source does: rate limit, then key, then route."""
 
     def __init__(
-        self, world: World, *, limiter: bool = False, key: str = DEFAULT_KEY, faults: Faults = NO_FAULTS
+        self, world: World, *, limiter: bool = False, key: str = DEFAULT_KEY, faults: InjectedFaults = NO_FAULTS
     ) -> None:
         self.world = world
         self.requests = 0
@@ -41,7 +41,7 @@ class Api:
         self._random = Random(world.seed)
         self._lock = threading.Lock()
 
-    def answer(self, target: str, authorization: str | None) -> tuple[Answer, bool]:
+    def answer(self, target: str, authorization: str | None) -> tuple[SimulatedResponse, bool]:
         """Return the answer to a request for `target`, and whether the connection must break in its middle.
 
         Raises ConnectionDropped where the source's handler panics.
@@ -54,7 +54,7 @@ class Api:
         raw_path, _, query = target.partition("?")
         path = unquote(raw_path)
         if path == "/health":
-            return Answer(200, b'{"status":"ok"}\n'), False
+            return SimulatedResponse(200, b'{"status":"ok"}\n'), False
         if not path.startswith("/docs") and (refusal := self._refusal(authorization)):
             return refusal, False
         instead = self._injector.before(target)
@@ -66,12 +66,12 @@ class Api:
         answer = self._injector.after(target, self._route(source, path, raw_path, Query(query)))
         return answer, self._injector.truncates(target)
 
-    def _too_many(self, wait_s: int) -> Answer:
+    def _too_many(self, wait_s: int) -> SimulatedResponse:
         with self._lock:
             self.rate_limited += 1
         return replace(error(429, "Rate limit exceeded"), headers={"Retry-After": str(wait_s)})
 
-    def _refusal(self, authorization: str | None) -> Answer | None:
+    def _refusal(self, authorization: str | None) -> SimulatedResponse | None:
         """Return 401 unless the user name of Basic credentials is the key; the password is ignored."""
         scheme, _, credentials = (authorization or "").partition(" ")
         try:
@@ -82,7 +82,7 @@ class Api:
             return replace(error(401, "Unauthorized"), headers={"Www-Authenticate": "Basic"})
         return None if user == self._key else error(401, "Unauthorized")
 
-    def _route(self, source: Source, path: str, raw_path: str, query: Query) -> Answer:
+    def _route(self, source: Source, path: str, raw_path: str, query: Query) -> SimulatedResponse:
         if self._injector.faults.plain_only and path.startswith("/analytics/github/"):
             return not_found()
         try:

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
-from simulator.api import DEFAULT_KEY, Api
-from simulator.faults import Faults
+from simulator.api import DEFAULT_KEY, SimulatedApi
+from simulator.faults import InjectedFaults
 from simulator.generating import DEFAULT_CLONE_SHARE, generate
 from simulator.instants import offset_minutes, parse_instant, to_datetime
 from simulator.recording import world_from_recording
@@ -68,7 +68,7 @@ def _serve(arguments: Sequence[str]) -> int:
     try:
         world = _world(options)
         faults = _faults(options)
-        api = Api(world, limiter=options.limiter, key=options.key, faults=faults)
+        api = SimulatedApi(world, limiter=options.limiter, key=options.key, faults=faults)
         server = RunningSimulator(api, options.host, options.port)
     except (ValueError, OverflowError, OSError) as mistake:
         parser.error(str(mistake))
@@ -178,8 +178,8 @@ def _world(options: argparse.Namespace) -> World:
     )
 
 
-def _faults(options: argparse.Namespace) -> Faults:
-    return Faults(**{f.name: getattr(options, f.name) for f in fields(Faults)})
+def _faults(options: argparse.Namespace) -> InjectedFaults:
+    return InjectedFaults(**{f.name: getattr(options, f.name) for f in fields(InjectedFaults)})
 
 
 def _join_offset(arguments: Sequence[str]) -> list[str]:

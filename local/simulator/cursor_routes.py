@@ -8,7 +8,7 @@ from array import array
 from collections import Counter
 
 from simulator import gojson
-from simulator.answers import Answer, BadRequest, Page, Query, Source
+from simulator.answers import BadRequest, Query, SimulatedPage, SimulatedResponse, Source
 from simulator.instants import DAY_NS, SECOND_NS, day_number, format_instant, offset_minutes, parse_instant
 from simulator.world import RowNumbers
 
@@ -22,21 +22,21 @@ _DEFAULT_DAYS = 30
 _DATE_HELP = "must be YYYY-MM-DD, ISO 8601, or relative format (7d, 30d, now, today)"
 
 
-def members(source: Source, query: Query) -> Answer:
+def members(source: Source, query: Query) -> SimulatedResponse:
     """Answer `GET /teams/members`."""
-    return Answer(200, gojson.body({"teamMembers": source.world.members}))
+    return SimulatedResponse(200, gojson.body({"teamMembers": source.world.members}))
 
 
-def commits(source: Source, query: Query) -> Answer:
+def commits(source: Source, query: Query) -> SimulatedResponse:
     """Answer `GET /analytics/ai-code/commits`."""
     numbers = _chosen(source, query)
-    page = Page(_positive(query, "page", 1), _positive(query, "pageSize", 100, most=1000))
+    page = SimulatedPage(_positive(query, "page", 1), _positive(query, "pageSize", 100, most=1000))
     rows = source.world.commits.rows.join(page.of(numbers))
     tail = b'],"totalCount":%d,"page":%d,"pageSize":%d}\n' % (len(numbers), page.number, page.size)
-    return Answer(200, b'{"items":[' + rows + tail)
+    return SimulatedResponse(200, b'{"items":[' + rows + tail)
 
 
-def commits_csv(source: Source, query: Query) -> Answer:
+def commits_csv(source: Source, query: Query) -> SimulatedResponse:
     """Answer `GET /analytics/ai-code/commits.csv`: the whole range, instants cut to seconds."""
     numbers = _chosen(source, query)
     out = io.StringIO()
@@ -47,16 +47,18 @@ def commits_csv(source: Source, query: Query) -> Answer:
         row = gojson.loads(rows.text(number))
         writer.writerow([_csv_cell(row.get(column)) for column in CSV_COLUMNS])
     name = time.strftime("cursor-sim-export-%Y%m%d-%H%M%S.csv", time.gmtime())
-    return Answer(200, out.getvalue().encode(), "text/csv", {"Content-Disposition": f"attachment; filename={name}"})
+    return SimulatedResponse(
+        200, out.getvalue().encode(), "text/csv", {"Content-Disposition": f"attachment; filename={name}"}
+    )
 
 
-def statistics(source: Source, query: Query) -> Answer:
+def statistics(source: Source, query: Query) -> SimulatedResponse:
     """Answer `GET /admin/stats`: the totals are exact, the rest has only the shape of the original."""
     world = source.world
     people = len(world.members)
     shown = [len(source.everything(table.rows)) for table in (world.commits, world.pulls, world.reviews)]
     teams = Counter(f"Team{n % 6:02d}" for n in range(people))
-    return Answer(
+    return SimulatedResponse(
         200,
         gojson.body(
             {

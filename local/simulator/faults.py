@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from simulator import gojson
-from simulator.answers import Answer, error
+from simulator.answers import SimulatedResponse, error
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Faults:
+class InjectedFaults:
     """The faults to inject. Rates are shares of requests in 0..1; a repeated request throws the dice again."""
 
     error_rate: float = 0.0
@@ -32,19 +32,19 @@ class Faults:
     seed: int = 0
 
 
-NO_FAULTS = Faults()
+NO_FAULTS = InjectedFaults()
 
 
 class FaultInjector:
     """Throws the dice for each request: seed, target and the number of its requests decide which one is hit."""
 
-    def __init__(self, faults: Faults, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, faults: InjectedFaults, sleep: Callable[[float], None] = time.sleep) -> None:
         self.faults = faults
         self._sleep = sleep
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def before(self, target: str) -> Answer | None:
+    def before(self, target: str) -> SimulatedResponse | None:
         """Return an answer instead of the route's, or None."""
         faults = self.faults
         if faults.latency_s:
@@ -56,10 +56,10 @@ class FaultInjector:
         if self._hits("too many", target, faults.too_many_rate):
             return replace(error(429, "Rate limit exceeded"), headers={"Retry-After": "1"})
         if self._hits("html", target, faults.html_rate):
-            return Answer(200, HTML, "text/html; charset=utf-8")
+            return SimulatedResponse(200, HTML, "text/html; charset=utf-8")
         return None
 
-    def after(self, target: str, answer: Answer) -> Answer:
+    def after(self, target: str, answer: SimulatedResponse) -> SimulatedResponse:
         """Return the route's answer, with its rows or its text spoiled."""
         faults = self.faults
         if answer.status != 200 or answer.content_type != "application/json":

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from simulator import gojson
-from simulator.answers import Answer, BadRequest, Page, Query, Source, array_of, message
+from simulator.answers import BadRequest, Query, SimulatedPage, SimulatedResponse, Source, array_of, message
 from simulator.instants import DAY_NS, SECOND_NS, day_number
 from simulator.world import Pulls, RowNumbers
 
@@ -13,14 +13,14 @@ _NONE: RowNumbers = array("I")
 _DEFAULT_COMMIT_DAYS = 29
 
 
-def repos(source: Source, query: Query) -> Answer:
+def repos(source: Source, query: Query) -> SimulatedResponse:
     """Answer `GET /repos`: those with pull requests, in a new order each time."""
     names = [name for name in source.world.repos if source.world.pulls.by_repo.get(name)]
     source.random.shuffle(names)
-    return Answer(200, gojson.body([_repo(source, name) for name in names]))
+    return SimulatedResponse(200, gojson.body([_repo(source, name) for name in names]))
 
 
-def below_repos(source: Source, path: str, query: Query) -> Answer:
+def below_repos(source: Source, path: str, query: Query) -> SimulatedResponse:
     """Answer `GET /repos/{owner}/{name}` and the paths below it; `path` is the part after `/repos/`."""
     parts = [unquote(part) for part in path.rstrip("/").split("/")]
     name = "/".join(parts[:2])
@@ -28,7 +28,7 @@ def below_repos(source: Source, path: str, query: Query) -> Answer:
         case [] if len(parts) == 2:
             if not source.world.pulls.by_repo.get(name):
                 return message(404, "repository not found")
-            return Answer(200, gojson.body(_repo(source, name)))
+            return SimulatedResponse(200, gojson.body(_repo(source, name)))
         case ["pulls"]:
             return _pulls(source, name, query)
         case ["commits"]:
@@ -37,7 +37,7 @@ def below_repos(source: Source, path: str, query: Query) -> Answer:
             row = _pull(source, name, _pull_number(number))
             if row is None:
                 return message(404, "pull request not found")
-            return Answer(200, source.world.pulls.rows.text(row) + b"\n")
+            return SimulatedResponse(200, source.world.pulls.rows.text(row) + b"\n")
         case ["pulls", number, "reviews"]:
             return _reviews_of(source, name, _pull_number(number))
         case ["pulls", number, "commits"]:
@@ -45,7 +45,7 @@ def below_repos(source: Source, path: str, query: Query) -> Answer:
     return message(404, "route not found")
 
 
-def pull_requests(source: Source, query: Query) -> Answer:
+def pull_requests(source: Source, query: Query) -> SimulatedResponse:
     """Answer `GET /analytics/github/prs`: in a stable order only by author without status."""
     params = {name: query.text(name) for name in ("status", "author", "start_date", "end_date")}
     window = _created_window(params)
@@ -57,7 +57,7 @@ def pull_requests(source: Source, query: Query) -> Answer:
     return _envelope(rows.join(chosen), page, len(numbers), params)
 
 
-def reviews(source: Source, query: Query) -> Answer:
+def reviews(source: Source, query: Query) -> SimulatedResponse:
     """Answer `GET /analytics/github/reviews`: in a stable order by pull request or by reviewer."""
     table = source.world.reviews
     try:
@@ -104,7 +104,7 @@ def _pull(source: Source, name: str, number: int) -> int | None:
     return row if row is not None and source.shown(source.world.pulls.rows, [row]) else None
 
 
-def _pulls(source: Source, name: str, query: Query) -> Answer:
+def _pulls(source: Source, name: str, query: Query) -> SimulatedResponse:
     pulls = source.world.pulls
     numbers: RowNumbers = source.shown(pulls.rows, pulls.by_repo.get(name, _NONE))
     state = query.text("state")
@@ -113,7 +113,7 @@ def _pulls(source: Source, name: str, query: Query) -> Answer:
     return array_of(pulls.rows.join(_clamped_page(query).of_shuffled(numbers, source.random)))
 
 
-def _commits(source: Source, name: str, query: Query) -> Answer:
+def _commits(source: Source, name: str, query: Query) -> SimulatedResponse:
     commits = source.world.commits
     since, until = _day_or_none(query.text("since")), _day_or_none(query.text("until"))
     now_ns = source.world.end_ns
@@ -123,7 +123,7 @@ def _commits(source: Source, name: str, query: Query) -> Answer:
     return array_of(commits.rows.join(_clamped_page(query).of(source.shown(commits.rows, numbers))))
 
 
-def _reviews_of(source: Source, name: str, number: int) -> Answer:
+def _reviews_of(source: Source, name: str, number: int) -> SimulatedResponse:
     row = _pull(source, name, number)
     if row is None:
         return array_of(b"")
@@ -132,7 +132,7 @@ def _reviews_of(source: Source, name: str, number: int) -> Answer:
     return array_of(table.rows.join(source.shown(table.rows, table.by_pr.equal(pr_id))))
 
 
-def _commits_of(source: Source, name: str, number: int) -> Answer:
+def _commits_of(source: Source, name: str, number: int) -> SimulatedResponse:
     """Answer as the source does: every commit of that branch in that repository, by any author."""
     row = _pull(source, name, number)
     if row is None:
@@ -143,9 +143,9 @@ def _commits_of(source: Source, name: str, number: int) -> Answer:
     return array_of(rows.join([n for n in numbers if gojson.loads(rows.text(n)).get("branchName") == branch]))
 
 
-def _clamped_page(query: Query) -> Page:
+def _clamped_page(query: Query) -> SimulatedPage:
     """Return the page of `/repos/**`: invalid values are silently replaced, nothing is echoed."""
-    return Page(_or_default(query, "page", 1), min(100, _or_default(query, "per_page", 30)))
+    return SimulatedPage(_or_default(query, "page", 1), min(100, _or_default(query, "per_page", 30)))
 
 
 def _or_default(query: Query, name: str, default: int) -> int:
@@ -156,7 +156,7 @@ def _or_default(query: Query, name: str, default: int) -> int:
     return value if value is not None and value >= 1 else default
 
 
-def _page(query: Query) -> Page:
+def _page(query: Query) -> SimulatedPage:
     """Return the page of `/analytics/github/*`: invalid values are refused, a large one is cut to 100 and echoed so."""
     sizes = []
     for name, default in (("page", 1), ("page_size", 20)):
@@ -167,7 +167,7 @@ def _page(query: Query) -> Page:
         if value is not None and value < 1:
             raise BadRequest(f"invalid {name} parameter")
         sizes.append(default if value is None else value)
-    return Page(sizes[0], min(100, sizes[1]))
+    return SimulatedPage(sizes[0], min(100, sizes[1]))
 
 
 def _chosen_pulls(pulls: Pulls, author: str, status: str, window: range | None) -> RowNumbers:
@@ -210,7 +210,9 @@ def _day_or_none(text: str) -> int | None:
         return None
 
 
-def _envelope(rows: bytes, page: Page, total: int, params: Mapping[str, object]) -> Answer:
+def _envelope(rows: bytes, page: SimulatedPage, total: int, params: Mapping[str, object]) -> SimulatedResponse:
     paging = gojson.dumps({"page": page.number, "page_size": page.size, "total": total})
     echoed = gojson.dumps({name: value for name, value in params.items() if value})
-    return Answer(200, b'{"data":[%b],"pagination":%b,"params":%b}\n' % (rows, paging.encode(), echoed.encode()))
+    return SimulatedResponse(
+        200, b'{"data":[%b],"pagination":%b,"params":%b}\n' % (rows, paging.encode(), echoed.encode())
+    )

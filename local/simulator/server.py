@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from email.utils import formatdate
 from http import HTTPStatus
 
-from simulator.answers import Answer, ConnectionDropped
-from simulator.api import DEFAULT_KEY, Api
-from simulator.faults import NO_FAULTS, Faults
+from simulator.answers import ConnectionDropped, SimulatedResponse
+from simulator.api import DEFAULT_KEY, SimulatedApi
+from simulator.faults import NO_FAULTS, InjectedFaults
 from simulator.world import World
 
 _MAX_LINE_BYTES = 64 * 1024
@@ -21,7 +21,7 @@ _CHUNKED_ABOVE_BYTES = 2048  # Go's net/http buffers so much to compute the leng
 class RunningSimulator:
     """A server that is listening."""
 
-    def __init__(self, api: Api, host: str, port: int) -> None:
+    def __init__(self, api: SimulatedApi, host: str, port: int) -> None:
         self._api = api
         self._server = _Server((host, port), api)
         self.url = f"http://{host}:{self._server.server_address[1]}"
@@ -54,12 +54,12 @@ def serve(
     world: World,
     limiter: bool = False,
     key: str = DEFAULT_KEY,
-    faults: Faults = NO_FAULTS,
+    faults: InjectedFaults = NO_FAULTS,
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> Iterator[RunningSimulator]:
     """Serve the world in a thread of this process while the context lasts."""
-    running = RunningSimulator(Api(world, limiter=limiter, key=key, faults=faults), host, port)
+    running = RunningSimulator(SimulatedApi(world, limiter=limiter, key=key, faults=faults), host, port)
     thread = threading.Thread(target=running.serve_forever, name="simulator", daemon=True)
     thread.start()
     try:
@@ -76,7 +76,7 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], api: Api) -> None:
+    def __init__(self, address: tuple[str, int], api: SimulatedApi) -> None:
         self.api = api
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
@@ -120,7 +120,7 @@ class _Connection(socketserver.StreamRequestHandler):
             return bool(line)
         words = line.decode("latin-1").split()
         if len(words) != 3 or not words[2].startswith("HTTP/1.") or not words[1].startswith("/"):
-            self._send(Answer(400, b"400 Bad Request", "text/plain; charset=utf-8"), close=True)
+            self._send(SimulatedResponse(400, b"400 Bad Request", "text/plain; charset=utf-8"), close=True)
             return False
         method, target, version = words
         headers = self._headers()
@@ -142,12 +142,12 @@ class _Connection(socketserver.StreamRequestHandler):
             headers[name.strip().lower()] = value.strip()
         return headers
 
-    def _send(self, answer: Answer, *, close: bool, head_only: bool = False, http_1_0: bool = False) -> None:
+    def _send(self, answer: SimulatedResponse, *, close: bool, head_only: bool = False, http_1_0: bool = False) -> None:
         # wfile is unbuffered: one write is one sendall
         self.wfile.write(_framed(answer, close=close, head_only=head_only, length=http_1_0))
 
 
-def _framed(answer: Answer, *, close: bool = False, head_only: bool = False, length: bool = False) -> bytes:
+def _framed(answer: SimulatedResponse, *, close: bool = False, head_only: bool = False, length: bool = False) -> bytes:
     """Return head and body as sent over the wire; a long body is chunked, as Go does, unless `length`."""
     size = len(answer.body)
     chunked = size > _CHUNKED_ABOVE_BYTES and not length

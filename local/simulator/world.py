@@ -17,7 +17,7 @@ RowNumbers = Sequence[int]
 _REPO_KEY = 1 << 44  # a pull request's key is repository * this + number
 
 
-class Rows:
+class StoredRows:
     """The serialised rows of one table, in the order they were added; each kept once, outside the heap."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ Groups = dict[str, "array[int]"]
 class Commits:
     """Commits, by instant, by repository (developer by developer, each in time) and by developer."""
 
-    rows: Rows = field(default_factory=Rows)
+    rows: StoredRows = field(default_factory=StoredRows)
     at_ns: "array[int]" = field(default_factory=lambda: array("q"))
     users: list[str] = field(default_factory=list)
     by_repo: Groups = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Commits:
 class Pulls:
     """Pull requests, by repository, author's e-mail, state, creation and (repository, number)."""
 
-    rows: Rows = field(default_factory=Rows)
+    rows: StoredRows = field(default_factory=StoredRows)
     created_ns: "array[int]" = field(default_factory=lambda: array("q"))
     states: list[str] = field(default_factory=list)
     by_repo: Groups = field(default_factory=dict)
@@ -104,7 +104,7 @@ class Pulls:
 class Reviews:
     """Reviews, by the id of their pull request and by reviewer."""
 
-    rows: Rows = field(default_factory=Rows)
+    rows: StoredRows = field(default_factory=StoredRows)
     pr_ids: "array[int]" = field(default_factory=lambda: array("q"))
     by_reviewer: Groups = field(default_factory=dict)
     by_pr: Index = field(default_factory=lambda: Index(array("q")))
@@ -232,7 +232,7 @@ class WorldWriter:
             rows.open(text)
         return World(commits, pulls, reviews, self._repos, members, end_ns, seed)
 
-    def _write(self, rows: Rows, text: bytes) -> int:
+    def _write(self, rows: StoredRows, text: bytes) -> int:
         number = rows.note(self._size, len(text))
         self._file.write(text)
         self._size += len(text)

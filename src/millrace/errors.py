@@ -5,9 +5,9 @@ MillraceError
     TransientError     a later attempt may succeed: the event is delivered again
         SourceUnavailable   the source API returned no usable answer within its retries
     TerminalError      a retry fails again until the cause is fixed
-        SourceRefused       the source API rejected the request (key, permission, parameter)
-            RouteMissing        the source API does not have the route: another plan may work
-        ContractBroken      the source API's answer does not match its contract
+        RequestRejected     the source API rejected the request (key, permission, parameter)
+            RouteNotFound       the source API does not have the route: another plan may work
+        UnexpectedResponse  the source API's answer does not match its contract
         Incomplete          the source has rows that could not be read
         BadObject           an object in the lake cannot be loaded: it goes to quarantine
 
@@ -83,16 +83,20 @@ class TerminalError(MillraceError):
     """Repeating the attempt gives the same result."""
 
 
-class SourceRefused(TerminalError):
+class RequestRejected(TerminalError):
     """The source API refused the request."""
 
 
-class RouteMissing(SourceRefused):
+class RouteNotFound(RequestRejected):
     """The source API does not have the route."""
 
 
-class ContractBroken(TerminalError):
+class UnexpectedResponse(TerminalError):
     """The source API's answer has another shape than its contract."""
+
+
+# Earlier names of these classes: records of failures in the lake and older logs have them as `kind`.
+SourceRefused, RouteMissing, ContractBroken = RequestRejected, RouteNotFound, UnexpectedResponse
 
 
 class Incomplete(TerminalError):

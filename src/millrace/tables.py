@@ -36,7 +36,7 @@ META_FIELDS = (pa.field(EXTRA, TEXT), pa.field(EXTRACTED_AT, INSTANT), pa.field(
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
+class PageNumberListing:
     """A listing by page number whose envelope contains the total number of rows.
 
     `rows` and `total` are their dotted paths in the envelope. The parameters `since` and `until` leave out rows older
@@ -63,14 +63,14 @@ class Numbered:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class SinglePageListing:
     """A listing in one body: a raw array."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
-class PerParent:
+class ChildListing:
     """A raw array for each row of the parent table; `{column}` in the path is a column of that row.
 
     `total` is the parent's column that holds the number of rows (None: there is only one body). `sets` maps columns of
@@ -86,9 +86,10 @@ class PerParent:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One raw table: `columns` are the source's fields, `key` identifies a row, `newest` orders two versions of it.
+    """One raw table: `columns` are the source's fields, `key` identifies a row.
 
-    Key columns are compared null-safe; a row with NULL in one that is not in `key_may_be_null` has no identity.
+    `version_column` orders two versions of a row. Key columns are compared null-safe; a row with NULL in one that is
+    not in `key_may_be_null` has no identity.
 
     `bulk` is the cheapest complete listing (None: the table is not extracted), `plain` the one that every server of the
     contract has. `owner` is the column that must equal the folder of a dropped file, if it is in one. An incremental
@@ -98,10 +99,10 @@ class Table:
     name: str
     columns: pa.Schema
     key: tuple[str, ...]
-    bulk: Numbered | Whole | None = None
-    plain: PerParent | None = None
+    bulk: PageNumberListing | SinglePageListing | None = None
+    plain: ChildListing | None = None
     parent: str | None = None
-    newest: str | None = None
+    version_column: str | None = None
     key_may_be_null: tuple[str, ...] = ()
     lookback_days: int = 0
     owner: str | None = None
@@ -132,7 +133,7 @@ _REPOS = Table(
         total_pull_requests_count=COUNT,
     ),
     key=("full_name",),
-    bulk=Whole("/repos"),
+    bulk=SinglePageListing("/repos"),
 )
 
 _COMMITS = Table(
@@ -159,9 +160,9 @@ _COMMITS = Table(
     ),
     key=("commitHash", "repoName", "userId"),  # a hash alone repeats: amended commits, forks
     key_may_be_null=("repoName",),  # privacy mode leaves it out
-    newest="createdAt",
+    version_column="createdAt",
     lookback_days=7,  # a commit is ingested later than it was made
-    bulk=Numbered(
+    bulk=PageNumberListing(
         "/analytics/ai-code/commits",
         page_size=1000,
         size_parameter="pageSize",
@@ -211,9 +212,9 @@ _PULL_REQUESTS = Table(
     ),
     key=("repo_name", "number"),
     parent="repos",
-    newest="updated_at",
+    version_column="updated_at",
     lookback_days=14,  # reverts and edits that move no count
-    bulk=Numbered(
+    bulk=PageNumberListing(
         "/analytics/github/prs",
         page_size=100,
         size_parameter="page_size",
@@ -226,7 +227,7 @@ _PULL_REQUESTS = Table(
         state_parameter="status",
         states=("open", "closed", "merged"),
     ),
-    plain=PerParent(
+    plain=ChildListing(
         "/repos/{full_name}/pulls",
         paged=True,
         total="total_pull_requests_count",
@@ -247,8 +248,8 @@ _REVIEWS = Table(
     ),
     key=("pr_id", "id"),  # a server that regenerates its data assigns the same ids again
     parent="pull_requests",
-    newest="submitted_at",
-    bulk=Numbered(
+    version_column="submitted_at",
+    bulk=PageNumberListing(
         "/analytics/github/reviews",
         page_size=100,
         size_parameter="page_size",
@@ -256,7 +257,7 @@ _REVIEWS = Table(
         total="pagination.total",
         by=("reviewer", "reviewer"),
     ),
-    plain=PerParent("/repos/{repo_name}/pulls/{number}/reviews", paged=False, sets=(("pr_id", "id"),)),
+    plain=ChildListing("/repos/{repo_name}/pulls/{number}/reviews", paged=False, sets=(("pr_id", "id"),)),
 )
 
 _USAGE_EVENTS = Table(

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from millrace.build.job import Builder
     from millrace.extract.task import Extractor
     from millrace.load.handler import Job, Loader
-    from millrace.status.remedies import Place
+    from millrace.status.remedies import Location
     from millrace.status.rules import Collecting
     from millrace.status.state import Status
     from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -52,7 +52,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class OneEach(Generic[P, T]):
+class ThreadSafeCache(Generic[P, T]):
     """A function that is called once for the same arguments, also by threads that call at the same time.
 
     `functools.cache` alone would call it once per thread: two adapters of one DuckDB file would each have a lock of
@@ -85,7 +85,7 @@ class RequestedBuilds:
         self.requests.append(run_id)
 
 
-@OneEach
+@ThreadSafeCache
 def lake_at(url: str) -> Lake:
     """Return the lake of `file:///folder` or `gs://bucket`."""
     if url.startswith("gs:"):
@@ -101,7 +101,7 @@ def lake_at(url: str) -> Lake:
     return LocalLake(root, bucket=root.name)
 
 
-@OneEach
+@ThreadSafeCache
 def bus_at(url: str) -> Bus:
     """Return the bus of `inprocess:` or `pubsub:///projects/P`."""
     if url.startswith("pubsub:"):
@@ -117,7 +117,7 @@ def bus_at(url: str) -> Bus:
     return LocalBus()
 
 
-@OneEach
+@ThreadSafeCache
 def job_at(url: str) -> "Job":
     """Return the job of `inprocess:` or `run:///projects/P/locations/R/jobs/J`."""
     if url.startswith("run:"):
@@ -131,7 +131,7 @@ def job_at(url: str) -> "Job":
     return RequestedBuilds()
 
 
-@OneEach
+@ThreadSafeCache
 def duckdb_at(url: str, memory: str) -> "DuckDBWarehouse":
     """Return the warehouse of `duckdb:///file`."""
     from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -139,7 +139,7 @@ def duckdb_at(url: str, memory: str) -> "DuckDBWarehouse":
     return DuckDBWarehouse(_path(url, "duckdb"), memory_limit=memory)
 
 
-@OneEach
+@ThreadSafeCache
 def snowflake_at(url: str, key: str | None, lake: str) -> "SnowflakeWarehouse":
     """Return the warehouse of `snowflake://…`; Snowflake itself copies parts from the bucket `lake`."""
     from millrace.warehouse.snowflake.session import Address
@@ -155,7 +155,7 @@ def warehouse_of(config: LoadConfig | BuildConfig) -> "DuckDBWarehouse | Snowfla
     return duckdb_at(config.warehouse, config.memory)
 
 
-@OneEach
+@ThreadSafeCache
 def reader_of(config: ApiConfig) -> "Reader":
     """Return the reader of the read API: of a DuckDB file's published copy, or of Snowflake's schema PUBLISHED."""
     if config.warehouse.startswith("snowflake:"):
@@ -170,7 +170,7 @@ def reader_of(config: ApiConfig) -> "Reader":
 
 def api_of(
     config: ApiConfig,
-    place: "Place",
+    place: "Location",
     collecting: "Callable[[], Collecting] | None" = None,
     hosts: tuple[str, ...] = ("*",),
 ) -> "FastAPI":
@@ -193,7 +193,7 @@ def api_of(
     return create(Api(reader, now, place=place), hosts)
 
 
-@OneEach
+@ThreadSafeCache
 def extractor_of(config: ExtractConfig) -> "Extractor":
     """Return the extractor: one client, and so one rate budget, for all tasks of the process."""
     from millrace.extract.http_client import RateBudget, SourceClient, connections
@@ -217,16 +217,16 @@ def loader_of(config: LoadConfig) -> "Loader":
     )
 
 
-def builder_of(config: BuildConfig, hear: "Callable[[Node, int], None]" = lambda node, total: None) -> "Builder":
-    """Return the builder of the build job, with a unique holder name; `hear` is called for each finished node."""
+def builder_of(config: BuildConfig, on_node: "Callable[[Node, int], None]" = lambda node, total: None) -> "Builder":
+    """Return the builder of the build job, with a unique holder name; `on_node` is called for each finished node."""
     from millrace.build.dbt import build
     from millrace.build.job import Builder
 
     warehouse = warehouse_of(config)
 
     def dbt(number: int, retry_of: int | None) -> "Build":
-        with warehouse.given_to_dbt() as settings:
-            return build(config, settings, hear, number, retry_of)
+        with warehouse.released_for_dbt() as settings:
+            return build(config, settings, on_node, number, retry_of)
 
     return Builder(
         lake=lake_at(config.lake),

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.api.conftest import build_store
 from tests.api.generated import SEED, call_all
 
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.status import remedies
 from millrace.wiring import api_of
 
@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--data-dir", type=Path, help="a built data directory (default: one is built)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        place = Place(options.data_dir.resolve()) if options.data_dir else build_store(Place(Path(folder)))
+        place = DataDir(options.data_dir.resolve()) if options.data_dir else build_store(DataDir(Path(folder)))
         began = time.monotonic()
         calls = call_all(api_of(place.api_config(), remedies.LAPTOP), options.examples, options.seed)
     print(calls)  # noqa: T201 the command's output

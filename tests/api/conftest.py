@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from tests.laptop.conftest import run_all
 
 from millrace.api.app import Api, create
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.status.state import Status
 from millrace.warehouse.duckdb.reader import DuckDBReader
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -29,12 +29,12 @@ _MATCHED = ("project_repositories", "user_developers", "ai_spend_by_repo_week", 
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def store(tmp_path_factory: pytest.TempPathFactory) -> DataDir:
     """A data directory in which three repositories are built and published. No test changes it."""
-    return build_store(Place(tmp_path_factory.mktemp("store")))
+    return build_store(DataDir(tmp_path_factory.mktemp("store")))
 
 
-def build_store(place: Place) -> Place:
+def build_store(place: DataDir) -> DataDir:
     """Build and publish the simulated world in a data directory."""
     done = run_all(place.root, *WORLD, "--usage")
     assert done.code == 0, done.out + done.err
@@ -45,7 +45,7 @@ def build_store(place: Place) -> Place:
     return place
 
 
-def _matching(place: Place) -> list[str]:
+def _matching(place: DataDir) -> list[str]:
     """Return the statements that fill the two seeds and rebuild the marts that depend on them with the compiled SQL."""
     filled = [
         *(f"INSERT INTO staging.usage_repositories VALUES ('{project}', '{repo}')" for project, repo in REPOSITORIES),
@@ -57,16 +57,16 @@ def _matching(place: Place) -> list[str]:
 
 
 @pytest.fixture
-def place(store: Place, tmp_path: Path) -> Place:
+def place(store: DataDir, tmp_path: Path) -> DataDir:
     """A copy of the published store, which a test may change."""
-    place = Place(tmp_path / "data")
+    place = DataDir(tmp_path / "data")
     place.root.mkdir()
     shutil.copy(store.published, place.published)
     return place
 
 
 @pytest.fixture
-def reader(store: Place) -> Iterator[DuckDBReader]:
+def reader(store: DataDir) -> Iterator[DuckDBReader]:
     reader = DuckDBReader(store.published)
     yield reader
     reader.close()

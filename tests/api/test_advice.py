@@ -12,8 +12,8 @@ from millrace import runs
 from millrace.api.routes import ROUTES
 from millrace.bus.in_process import LocalBus
 from millrace.lake.local import LocalLake
-from millrace.laptop.data_dir import Place
-from millrace.runs import Order, build_requests
+from millrace.laptop.data_dir import DataDir
+from millrace.runs import RunRequest, build_requests
 from millrace.status import remedies
 from millrace.wiring import api_of
 
@@ -22,10 +22,10 @@ LAPTOPS = re.compile(r"\bmake \w|\.venv|run_all|millrace (run|build|status|quara
 
 
 @pytest.fixture
-def unhealthy(place: Place) -> Place:
+def unhealthy(place: DataDir) -> DataDir:
     """A copy without facts, whose last build and run failed, and which is behind the requested builds."""
     lake = LocalLake(place.lake, "lake")
-    plan = runs.start(lake, LocalBus(), Order(datetime.now(UTC)))
+    plan = runs.start(lake, LocalBus(), RunRequest(datetime.now(UTC)))
     runs.fail(lake, plan.run_id, "commits was not extracted")
     build_requests.request(lake, 1_000_000, plan.run_id)
     LocalLake(place.quarantine, "quarantine").write("quarantine/0123456789abcdef-7", b"none", 0)
@@ -38,7 +38,7 @@ def unhealthy(place: Place) -> Place:
 
 
 @pytest.fixture(params=["unhealthy", "nothing"])
-def deployed(request: pytest.FixtureRequest, place: Place) -> Iterator[TestClient]:
+def deployed(request: pytest.FixtureRequest, place: DataDir) -> Iterator[TestClient]:
     """The application as the function `api` builds it, over an unhealthy store and over none."""
     if request.param == "unhealthy":
         request.getfixturevalue("unhealthy")
@@ -55,7 +55,7 @@ def test_a_deployment_is_told_no_command_of_a_laptop(deployed: TestClient) -> No
     assert "gcloud" in replies["/api/velocity"]
 
 
-def test_every_check_of_a_deployment_has_its_remedy(unhealthy: Place) -> None:
+def test_every_check_of_a_deployment_has_its_remedy(unhealthy: DataDir) -> None:
     client = TestClient(api_of(unhealthy.api_config(), remedies.DEPLOYMENT))
     status = client.get("/api/etl/status").json()
     codes = [check["code"] for check in status["checks"]]
@@ -66,14 +66,14 @@ def test_every_check_of_a_deployment_has_its_remedy(unhealthy: Place) -> None:
     assert status["reasons"] == said[: len(status["reasons"])]
 
 
-def test_a_laptop_is_told_its_own_commands_with_its_data_directory(unhealthy: Place) -> None:
+def test_a_laptop_is_told_its_own_commands_with_its_data_directory(unhealthy: DataDir) -> None:
     client = TestClient(api_of(unhealthy.api_config(), remedies.laptop(unhealthy.root)))
     (check,) = [each for each in client.get("/api/etl/status").json()["checks"] if each["code"] == "build_failed"]
     assert check["remedy"] == f"type: millrace build --data-dir {unhealthy.root}"
     assert client.get("/api/velocity").json()["next_step"] == f"{check['remedy']} --force"
 
 
-def test_the_document_knows_the_state_of_nothing(place: Place) -> None:
+def test_the_document_knows_the_state_of_nothing(place: DataDir) -> None:
     place.published.unlink()
     client = TestClient(api_of(place.api_config(), remedies.DEPLOYMENT))
     status, document = client.get("/api/etl/status").json(), client.get("/openapi.json").json()
@@ -81,7 +81,7 @@ def test_the_document_knows_the_state_of_nothing(place: Place) -> None:
     assert "empty" in document["components"]["schemas"]["Status"]["properties"]["health"]["enum"]
 
 
-def test_what_has_no_price_is_named_by_the_whole_key(place: Place) -> None:
+def test_what_has_no_price_is_named_by_the_whole_key(place: DataDir) -> None:
     client = TestClient(api_of(place.api_config(), remedies.DEPLOYMENT))
     days = {"from": "2026-09-01", "to": "2026-10-20"}
     unpriced = client.get("/api/etl/status").json()["coverage"]["unpriced"]
@@ -92,7 +92,7 @@ def test_what_has_no_price_is_named_by_the_whole_key(place: Place) -> None:
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
-def test_marts_of_an_earlier_version_are_answered(place: Place, zone: str) -> None:
+def test_marts_of_an_earlier_version_are_answered(place: DataDir, zone: str) -> None:
     with duckdb.connect(place.published) as connection:
         connection.execute("ALTER TABLE mart.usage_events DROP COLUMN context_over_tokens")
     client = TestClient(api_of(place.api_config(), remedies.DEPLOYMENT))

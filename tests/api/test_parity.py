@@ -127,14 +127,14 @@ def without_filter(mart: str) -> Change:
     """Return a change that reads a mart without its conditions."""
 
     def change(patch: pytest.MonkeyPatch) -> None:
-        stored = plans.Plan.table
+        stored = plans.QueryPlan.table
 
-        def table(plan: plans.Plan, name: str) -> str:
+        def table(plan: plans.QueryPlan, name: str) -> str:
             if name == mart and plan.is_there(mart):
                 plan.given[mart] = Sql(f"SELECT * FROM {plan.stored(mart)}")
             return stored(plan, name)
 
-        patch.setattr(plans.Plan, "table", table)
+        patch.setattr(plans.QueryPlan, "table", table)
 
     return change
 

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from tests.api.conftest import NOW, no_status
 
 from millrace.api.app import Api, create
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.warehouse.duckdb.reader import DuckDBReader
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -54,7 +54,7 @@ class Publishing:
 
 
 @pytest.fixture
-def publishing(store: Place, place: Place) -> Iterator[Publishing]:
+def publishing(store: DataDir, place: DataDir) -> Iterator[Publishing]:
     shutil.copy(store.warehouse, place.warehouse)
     with DuckDBWarehouse(place.warehouse) as warehouse:
         publishing = Publishing(warehouse)
@@ -77,7 +77,7 @@ def serving(app: FastAPI) -> Iterator[str]:
 
 
 @pytest.fixture
-def where(place: Place, publishing: Publishing) -> Iterator[str]:
+def where(place: DataDir, publishing: Publishing) -> Iterator[str]:
     reader = DuckDBReader(place.published)
     with serving(create(Api(reader, no_status, lambda: NOW), ("127.0.0.1",))) as where:
         yield where

@@ -15,7 +15,7 @@ from millrace.api.app import Api, create
 from millrace.api.filters import MAX_DAYS, zones
 from millrace.api.routes import ROUTES
 from millrace.errors import Step
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.status.remedies import DEPLOYMENT, remedy
 from millrace.warehouse.duckdb.reader import DuckDBReader
 
@@ -176,7 +176,7 @@ def test_before_the_first_publication_it_says_what_to_type(tmp_path: Path, path:
 
 
 @pytest.mark.parametrize("size", [0, 5_000, 20_000, 1_000_000])
-def test_a_broken_file_is_no_answer_and_the_next_one_is(place: Place, store: Place, size: int) -> None:
+def test_a_broken_file_is_no_answer_and_the_next_one_is(place: DataDir, store: DataDir, size: int) -> None:
     client = over(place.published)
     content = store.published.read_bytes()
     (place.root / "broken").write_bytes(content[:size])
@@ -187,7 +187,7 @@ def test_a_broken_file_is_no_answer_and_the_next_one_is(place: Place, store: Pla
     assert client.get(VELOCITY).status_code == 200
 
 
-def test_a_mart_that_is_not_there_is_made_or_the_build_to_type_is_said(place: Place) -> None:
+def test_a_mart_that_is_not_there_is_made_or_the_build_to_type_is_said(place: DataDir) -> None:
     with duckdb.connect(place.published) as connection:
         connection.execute("DROP TABLE mart.velocity; DROP TABLE mart.usage_events")
     client = over(place.published)
@@ -237,7 +237,7 @@ INJECTIONS = [
 
 
 @pytest.mark.parametrize(("path", "name"), TEXTS)
-def test_sql_in_a_filter_is_a_value_that_nothing_has(client: TestClient, store: Place, path: str, name: str) -> None:
+def test_sql_in_a_filter_is_a_value_that_nothing_has(client: TestClient, store: DataDir, path: str, name: str) -> None:
     before = digest(store)
     nobody = client.get(path, params={name: "nobody's"}).json()
     texts = INJECTIONS[TEXTS.index((path, name)) % 3 :: 3]  # each of them on most routes
@@ -251,7 +251,7 @@ def test_sql_in_a_filter_is_a_value_that_nothing_has(client: TestClient, store: 
     assert digest(store) == before
 
 
-def digest(store: Place) -> list[tuple[object, ...]]:
+def digest(store: DataDir) -> list[tuple[object, ...]]:
     names = "SELECT table_name, estimated_size FROM duckdb_tables() WHERE schema_name = 'mart' ORDER BY ALL"
     found = ask(store.published, names)
     return [*found, (store.published.stat().st_mtime_ns, store.published.stat().st_size)]

@@ -1,4 +1,4 @@
-"""The parts of every reply: CSV, entity tags, headers, and the memory of replies."""
+"""The parts of every reply: CSV, entity tags, headers, and the cache of replies."""
 
 import csv
 import hashlib
@@ -22,10 +22,10 @@ from pydantic import BaseModel
 from tests.api.conftest import NOW, Failing, no_status
 
 from millrace.api.app import Api, create
-from millrace.api.replies import Memory, Reply, as_csv
+from millrace.api.replies import Reply, ResponseCache, as_csv
 from millrace.api.routes import ROUTES, Route
 from millrace.errors import ConfigError, MillraceError, TerminalError, TransientError
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.status.state import Status
 from millrace.warehouse.duckdb.reader import DuckDBReader
 from millrace.warehouse.reading import Answer, Reader, Snapshot
@@ -220,7 +220,7 @@ def test_every_kind_of_reply_is_secured_and_none_lets_other_pages_read(api: Api)
     assert {name for reply in replies for name in reply.headers if name.startswith("access-control-")} == set()
 
 
-# The memory of replies
+# The cache of replies
 
 
 @dataclass
@@ -316,7 +316,7 @@ def test_the_next_day_is_another_question(api: Api, counting: Counting) -> None:
     assert counting.asked == 2
 
 
-def test_after_another_publication_the_answer_and_its_tag_are_new(place: Place) -> None:
+def test_after_another_publication_the_answer_and_its_tag_are_new(place: DataDir) -> None:
     reader = DuckDBReader(place.published)
     api = Api(reader, no_status, lambda: NOW)
     before = asked(api)
@@ -347,21 +347,21 @@ def a_reply(size: int) -> Reply:
     ],
 )
 def test_the_memory_takes_no_more_than_it_may(key: str, size: int) -> None:
-    memory = Memory(max_bytes=1_000_000)
+    cache = ResponseCache(max_bytes=1_000_000)
     tracemalloc.start()
     for number in range(2_000):
         question = f"{key}{number}"
-        memory.get(question, partial(lambda question: (question, a_reply(size)), question))
+        cache.get(question, partial(lambda question: (question, a_reply(size)), question))
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert taken <= 1_000_000
 
 
 def test_the_memory_forgets_what_was_not_asked_for_longest() -> None:
-    memory, made = Memory(max_bytes=100_000), []
+    cache, made = ResponseCache(max_bytes=100_000), []
 
     def get(key: str) -> None:
-        memory.get(key, lambda: (made.append(key), (key, a_reply(10_000)))[1])  # type: ignore[func-returns-value]
+        cache.get(key, lambda: (made.append(key), (key, a_reply(10_000)))[1])  # type: ignore[func-returns-value]
 
     for key in ("a", "b", *"cdefg", "a", "h", "i", "a", "b"):
         get(key)
@@ -369,15 +369,15 @@ def test_the_memory_forgets_what_was_not_asked_for_longest() -> None:
 
 
 def test_what_would_fill_the_memory_is_not_kept() -> None:
-    memory, made = Memory(max_bytes=100_000), []
+    cache, made = ResponseCache(max_bytes=100_000), []
     for _ in range(2):
-        memory.get("k", lambda: (made.append(1), ("k", a_reply(20_000)))[1])  # type: ignore[func-returns-value]
+        cache.get("k", lambda: (made.append(1), ("k", a_reply(20_000)))[1])  # type: ignore[func-returns-value]
     assert len(made) == 2
 
 
 def test_a_reply_of_a_newer_publication_is_kept_as_that() -> None:
     """A read may see a newer publication than the one looked up; its reply must not be kept under the older one."""
-    memory = Memory()
-    memory.get("old", lambda: ("new", a_reply(1)))
-    assert memory.get("new", lambda: ("new", a_reply(2))).body == b"x"
-    assert memory.get("old", lambda: ("old", a_reply(3))).body == b"xxx"
+    cache = ResponseCache()
+    cache.get("old", lambda: ("new", a_reply(1)))
+    assert cache.get("new", lambda: ("new", a_reply(2))).body == b"x"
+    assert cache.get("old", lambda: ("old", a_reply(3))).body == b"xxx"

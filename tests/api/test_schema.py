@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from tests.api.generated import call_all
 
 from millrace.api.routes import ROUTES
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.status import remedies
 from millrace.wiring import api_of
 
@@ -29,13 +29,13 @@ CHECKS = {
 
 
 @pytest.fixture
-def served(store: Place) -> FastAPI:
+def served(store: DataDir) -> FastAPI:
     """The application as `millrace serve` builds it, with its status."""
     return api_of(store.api_config(), remedies.DEPLOYMENT)
 
 
 @pytest.fixture(scope="module")
-def document(store: Place) -> dict[str, Any]:
+def document(store: DataDir) -> dict[str, Any]:
     return api_of(store.api_config(), remedies.DEPLOYMENT).openapi()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.server import listening
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 @contextmanager
-def served(place: Place) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def served(place: DataDir) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Start the command and yield its address."""
     command = [*COMMAND, "--data-dir", str(place.root)]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -35,7 +35,7 @@ def served(place: Place) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             process.kill()
 
 
-def test_it_answers_while_a_run_has_the_warehouse_and_ends_by_ctrl_c(store: Place) -> None:
+def test_it_answers_while_a_run_has_the_warehouse_and_ends_by_ctrl_c(store: DataDir) -> None:
     with DuckDBWarehouse(store.warehouse) as warehouse, served(store) as (url, process):
         assert warehouse.last_builds()
         assert requests.get(f"{url}/api/velocity", timeout=600).json()["total_count"] > 0
@@ -49,14 +49,14 @@ def test_it_answers_while_a_run_has_the_warehouse_and_ends_by_ctrl_c(store: Plac
 
 
 def test_before_anything_was_built_it_says_what_to_type(tmp_path: Path) -> None:
-    with served(Place(tmp_path)) as (url, _):
+    with served(DataDir(tmp_path)) as (url, _):
         answer = requests.get(f"{url}/api/velocity", timeout=600)
         assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
         assert answer.json()["next_step"].startswith(f"type: millrace run --data-dir {tmp_path}")
         assert requests.get(f"{url}/api/etl/status", timeout=600).json()["health"] == "empty"
 
 
-def test_only_this_machine_can_reach_it_and_only_by_its_own_name(store: Place) -> None:
+def test_only_this_machine_can_reach_it_and_only_by_its_own_name(store: DataDir) -> None:
     with served(store) as (url, _):
         assert requests.get(url, headers={"Host": "millrace.evil.example"}, timeout=600).status_code == 400
         port = int(url.rpartition(":")[2])

@@ -14,7 +14,7 @@ from tests.api.conftest import NOW, ask
 
 from millrace.api.app import Api
 from millrace.api.routes import ROUTES
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 
 FIRST, LAST = (NOW - timedelta(days=20)).date(), (NOW - timedelta(days=6)).date()
 BETWEEN = {"from": FIRST.isoformat(), "to": LAST.isoformat()}
@@ -29,7 +29,7 @@ FILTERS: list[dict[str, list[str]]] = [
 ]
 
 
-def _read(store: Place, sql: str) -> list[Any]:
+def _read(store: DataDir, sql: str) -> list[Any]:
     return list(ask(store.published, sql))
 
 
@@ -39,7 +39,7 @@ def answer(api: Api, path: str, **question: Any) -> dict[str, Any]:
     return found
 
 
-def events(store: Place, filters: dict[str, list[str]], zone: str = "UTC") -> list[dict[str, Any]]:
+def events(store: DataDir, filters: dict[str, list[str]], zone: str = "UTC") -> list[dict[str, Any]]:
     """Return the events that match the filters, selected in Python."""
     columns = (
         "agent, session_id, user_id, project, provider, model, role, occurred_at, total_tokens, output_tokens,"
@@ -80,7 +80,7 @@ def same(said: dict[str, Any], expected: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("filters", FILTERS, ids=lambda filters: "+".join(filters) or "none")
-def test_the_whole_and_each_day_are_the_sum_of_their_events(api: Api, store: Place, filters: dict[str, Any]) -> None:
+def test_the_whole_and_each_day_are_the_sum_of_their_events(api: Api, store: DataDir, filters: dict[str, Any]) -> None:
     picked = events(store, filters)
     assert picked
     said = answer(api, "dashboard-data", **BETWEEN, **filters)
@@ -97,7 +97,7 @@ def test_the_whole_and_each_day_are_the_sum_of_their_events(api: Api, store: Pla
 
 
 @pytest.mark.parametrize("filters", FILTERS, ids=lambda filters: "+".join(filters) or "none")
-def test_each_provider_and_model_is_the_sum_of_its_responses(api: Api, store: Place, filters: dict[str, Any]) -> None:
+def test_each_provider_and_model_is_the_sum_of_its_responses(api: Api, store: DataDir, filters: dict[str, Any]) -> None:
     picked = events(store, filters)
     for path, keys in (("by-provider", ("provider",)), ("by-model", ("provider", "model"))):
         parts = defaultdict(list)
@@ -118,7 +118,7 @@ def test_each_provider_and_model_is_the_sum_of_its_responses(api: Api, store: Pl
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles", "Asia/Kathmandu"])
-def test_days_of_another_zone_are_those_of_its_clock(api: Api, store: Place, zone: str) -> None:
+def test_days_of_another_zone_are_those_of_its_clock(api: Api, store: DataDir, zone: str) -> None:
     days = defaultdict(list)
     for row in events(store, {}, zone):
         days[row["day"].isoformat()].append(row)
@@ -133,7 +133,7 @@ def test_days_of_another_zone_are_those_of_its_clock(api: Api, store: Place, zon
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland"])
-def test_totals_of_a_range_are_of_its_pull_requests_and_not_of_its_weeks(api: Api, store: Place, zone: str) -> None:
+def test_totals_of_a_range_are_of_its_pull_requests_and_not_of_its_weeks(api: Api, store: DataDir, zone: str) -> None:
     text = "SELECT merged_at, repo_name, developer, total_loc, cycle_time_hours FROM mart.merged_pull_requests"
     picked = []
     for merged_at, *values in _read(store, text):
@@ -150,7 +150,7 @@ def test_totals_of_a_range_are_of_its_pull_requests_and_not_of_its_weeks(api: Ap
     assert said["avg_cycle_time_hours"] == pytest.approx(fmean(cycles))
 
 
-def test_sessions_are_those_that_began_in_the_range_as_a_whole(api: Api, store: Place) -> None:
+def test_sessions_are_those_that_began_in_the_range_as_a_whole(api: Api, store: DataDir) -> None:
     text = "SELECT agent, session_id, first_at, total_tokens, cost_usd FROM mart.usage_session"
     rows: list[Any] = [row for row in _read(store, text) if FIRST <= row[2].date() <= LAST]
     said = answer(api, "cost-data", limit=1000, **BETWEEN)
@@ -162,7 +162,7 @@ def test_sessions_are_those_that_began_in_the_range_as_a_whole(api: Api, store: 
     assert Decimal(said["rows"][0]["cost_usd"]) == dearest
 
 
-def test_spending_of_a_range_has_the_shares_of_the_range(api: Api, store: Place) -> None:
+def test_spending_of_a_range_has_the_shares_of_the_range(api: Api, store: DataDir) -> None:
     said = answer(api, "ai-spend", **BETWEEN)
     monday = FIRST + timedelta(days=-FIRST.weekday() % 7)
     sunday = LAST - timedelta(days=LAST.weekday()) + timedelta(days=6)

@@ -14,7 +14,7 @@ from millrace.lake.local import LocalLake
 from millrace.lake.names import FinalKey, LeaseKey, RequestedKey
 from millrace.load import handler
 from millrace.load.handler import Loader
-from millrace.runs import Final, Order, build_requests
+from millrace.runs import Final, RunRequest, build_requests
 from millrace.wiring import RequestedBuilds
 
 
@@ -32,7 +32,7 @@ def deliver(loader: Loader, name: str, content: bytes) -> None:
 @pytest.mark.parametrize("beyond", [0, 7])
 def test_a_final_object_asks_for_a_build_through_its_load_sequence(loader: Loader, world: World, beyond: int) -> None:
     held = world.load()
-    plan = runs.start(loader.lake, LocalBus(), Order(T0))
+    plan = runs.start(loader.lake, LocalBus(), RunRequest(T0))
     final = Final(plan.run_id, "complete", None, (), held + beyond)  # of a ledger that is lost since
     deliver(loader, str(FinalKey(plan.run_id)), json.dumps(asdict(final)).encode())
     assert build_requests.requested(loader.lake) == held

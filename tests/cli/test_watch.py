@@ -15,7 +15,7 @@ from tests.collect.machine import Machine, outputs, response
 from millrace.cli import watch
 from millrace.collect import lock
 from millrace.errors import ConfigError, TransientError
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.status import collecting
 
 LOG = {Path("/h/s.jsonl")}
@@ -159,9 +159,9 @@ def test_a_watch_that_died_is_noted_until_somebody_collects(
 ) -> None:
     monkeypatch.setenv("MILLRACE_COLLECT_STATE", str(machine.state))
     process = watching()
-    assert collecting(Place(machine.folder)).dead_watcher is None
+    assert collecting(DataDir(machine.folder)).dead_watcher is None
     process.send_signal(signum)
     process.wait()
-    assert collecting(Place(machine.folder)).dead_watcher == str(process.pid)
+    assert collecting(DataDir(machine.folder)).dead_watcher == str(process.pid)
     lock.forget_watcher(machine.state)
-    assert collecting(Place(machine.folder)).dead_watcher is None
+    assert collecting(DataDir(machine.folder)).dead_watcher is None

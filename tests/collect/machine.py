@@ -11,13 +11,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from millrace.collect.checkpoints import Store
-from millrace.collect.collector import Collector, Limits, Tick
+from millrace.collect.checkpoints import CheckpointStore
+from millrace.collect.collector import CollectLimits, Collector, CollectResult
 from millrace.collect.discovery import discover
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.naming import NOBODY, Owner
-from millrace.collect.shipping import Shipment, ship
+from millrace.collect.shipping import UploadResult, ship
 from millrace.lake import LakeWriter
 from millrace.lake.local import LocalLake
 
@@ -33,7 +33,7 @@ class Machine:
 
     folder: Path
     now: Callable[[], datetime] = lambda: NOON
-    limits: Limits = field(default_factory=Limits)
+    limits: CollectLimits = field(default_factory=CollectLimits)
     privacy: Privacy = field(default_factory=Privacy)
     user_id: str | None = "dev@example.com"
     owner: Owner = NOBODY
@@ -66,12 +66,12 @@ class Machine:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def collect(self, since: date | None = None, only: set[Path] | None = None) -> Tick:
-        """Run one tick of a collector that has just started."""
-        with closing(Store.open(self.state)) as store:
+    def collect(self, since: date | None = None, only: set[Path] | None = None) -> CollectResult:
+        """Run a collector that has just started."""
+        with closing(CheckpointStore.open(self.state)) as store:
             return self.collector(store).collect(only, since)
 
-    def collector(self, store: Store, is_dry: bool = False) -> Collector:
+    def collector(self, store: CheckpointStore, is_dry: bool = False) -> Collector:
         return Collector(
             store,
             None if is_dry else self.spool,
@@ -84,11 +84,11 @@ class Machine:
         )
 
     def force(self) -> None:
-        with closing(Store.open(self.state)) as store:
+        with closing(CheckpointStore.open(self.state)) as store:
             store.force()
 
-    def ship(self, lake: LakeWriter | None = None) -> Shipment:
-        with closing(Store.open(self.state)) as store:
+    def ship(self, lake: LakeWriter | None = None) -> UploadResult:
+        with closing(CheckpointStore.open(self.state)) as store:
             return ship(self.spool, lake or self.lake, store.collector_id)
 
     def run(self) -> list[Row]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.collect.machine import response
 
-from millrace.collect.checkpoints import Store
+from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.machine import Machine, machine_identity
 from millrace.collect.parsers.agents import AGENTS
 from millrace.config import CollectConfig
@@ -66,7 +66,7 @@ def test_a_state_that_goes_to_and_fro_has_one_id_on_each_machine(original: Machi
 
 
 def test_a_state_from_before_is_of_the_machine_that_opens_it(tmp_path: Path) -> None:
-    with closing(Store.open(tmp_path / "state")) as store:  # as before: no machine is noted
+    with closing(CheckpointStore.open(tmp_path / "state")) as store:  # as before: no machine is noted
         begun = store.collector_id
     assert collector_id(at(tmp_path, "one machine")) == begun
     assert collector_id(at(tmp_path, "another machine")) != begun

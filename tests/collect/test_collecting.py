@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tests.collect.machine import NOON, Machine, bubble, cursor_database, outputs, put, request, response
 
-from millrace.collect.checkpoints import Store
-from millrace.collect.collector import Limits, Tick
-from millrace.collect.parsers.reading import Caps
+from millrace.collect.checkpoints import CheckpointStore
+from millrace.collect.collector import CollectLimits, CollectResult
+from millrace.collect.parsers.reading import ParserLimits
 from millrace.errors import ConfigError
 
 
@@ -26,15 +26,15 @@ def test_only_what_is_new_is_read(machine: Machine) -> None:
     machine.run()
     with log.open("ab") as file:
         file.write(response("m2"))
-    tick = machine.collect()
-    assert (tick.size_bytes, tick.lines, tick.new, tick.rows) == (len(response("m2")), 1, 1, 1)
+    result = machine.collect()
+    assert (result.size_bytes, result.lines, result.new, result.rows) == (len(response("m2")), 1, 1, 1)
 
 
 def test_nothing_is_written_when_nothing_is_new(machine: Machine) -> None:
     machine.log("claude").write_bytes(response("m1"))
     machine.run()
     before = {path: path.stat().st_mtime_ns for path in machine.folder.rglob("*")}
-    assert machine.collect() == Tick(looked_at=1)
+    assert machine.collect() == CollectResult(looked_at=1)
     assert machine.ship().sent == ()
     assert {path: path.stat().st_mtime_ns for path in machine.folder.rglob("*") if "lake" not in path.parts} == {
         path: mtime for path, mtime in before.items() if "lake" not in path.parts
@@ -54,9 +54,9 @@ def test_a_response_that_goes_on_is_sent_again(machine: Machine) -> None:
     log.write_bytes(response("m1", 1))
     assert outputs(machine.run()) == {"m1": 1}
     log.write_bytes(response("m1", 1) + response("m1", 90))
-    tick = machine.collect()
+    result = machine.collect()
     machine.ship()
-    assert (tick.new, tick.changed) == (0, 1)
+    assert (result.new, result.changed) == (0, 1)
     assert outputs(machine.merged()) == {"m1": 90}
 
 
@@ -94,9 +94,9 @@ def test_a_log_that_was_renamed_is_read_on(machine: Machine) -> None:
     with log.with_name("S1-old.jsonl").open("ab") as file:
         file.write(response("m2"))
     log.write_bytes(response("m3"))  # the next one, under the old name
-    tick = machine.collect()
+    result = machine.collect()
     machine.ship()
-    assert tick.unchanged == 0
+    assert result.unchanged == 0
     assert set(outputs(machine.merged())) == {"m1", "m2", "m3"}
 
 
@@ -107,7 +107,7 @@ def test_a_log_with_the_number_of_a_deleted_one_is_another(machine: Machine) -> 
     log.rename(log.with_name("S2.jsonl"))
     log.with_name("S2.jsonl").write_bytes(response("m2"))
     assert set(outputs(machine.run())) == {"m1", "m2"}
-    with closing(Store.open(machine.state)) as store:
+    with closing(CheckpointStore.open(machine.state)) as store:
         assert store.skipped() == {("claude", "not_json"): 1}
 
 
@@ -116,8 +116,8 @@ def test_a_copied_log_adds_nothing(machine: Machine) -> None:
     log.write_bytes(response("m1") + response("m2"))
     machine.run()
     shutil.copy(log, machine.log("claude", "S2"))
-    tick = machine.collect()
-    assert (tick.new, tick.changed, tick.unchanged, tick.rows) == (0, 0, 2, 0)
+    result = machine.collect()
+    assert (result.new, result.changed, result.unchanged, result.rows) == (0, 0, 2, 0)
 
 
 def test_a_deleted_log_keeps_its_events(machine: Machine) -> None:
@@ -133,9 +133,9 @@ def test_an_element_that_is_updated_replaces_what_it_said(machine: Machine) -> N
     write_tasks(log, request(1, 500), request(2, 3))
     machine.run()
     write_tasks(log, request(1, 400), request(2, 3))
-    tick = machine.collect()
+    result = machine.collect()
     machine.ship()
-    assert (tick.changed, tick.unchanged) == (1, 1)
+    assert (result.changed, result.unchanged) == (1, 1)
     assert sorted(outputs(machine.merged()).values()) == [3, 400]
 
 
@@ -160,13 +160,13 @@ def test_a_task_that_is_being_written_says_nothing_yet(machine: Machine) -> None
 
 def test_a_task_over_the_cap_is_counted(machine: Machine) -> None:
     write_tasks(machine.log("cline", "T1"), request(1, 5), request(2, 5))
-    machine.limits = Limits(caps=Caps(document_bytes=100))
+    machine.limits = CollectLimits(caps=ParserLimits(document_bytes=100))
     assert machine.collect().skipped == {("cline", "too_large"): 1}
 
 
 def test_a_line_over_the_cap_is_counted_and_the_next_one_read(machine: Machine) -> None:
     machine.log("claude").write_bytes(b"x" * 5000 + b"\n" + response("m1"))
-    machine.limits = Limits(chunk_bytes=300, caps=Caps(line_bytes=1000))
+    machine.limits = CollectLimits(chunk_bytes=300, caps=ParserLimits(line_bytes=1000))
     assert machine.collect().skipped == {("claude", "too_large"): 1}
     machine.ship()
     assert outputs(machine.merged()) == {"m1": 7}
@@ -178,9 +178,9 @@ def test_rows_of_cursor_are_read_on_while_cursor_runs(machine: Machine, is_wal: 
         put(database, [("bubbleId:C1:B1", bubble(1)), ("bubbleId:C1:B2", bubble(2)), ("other", "x")])
         assert outputs(machine.run()) == {"C1:B1": 1, "C1:B2": 2}
         put(database, [("bubbleId:C1:B1", bubble(9)), ("bubbleId:C1:B3", bubble(3).encode())])
-        tick = machine.collect()
+        result = machine.collect()
         machine.ship()
-        assert (tick.lines, tick.new, tick.changed) == (2, 1, 1)
+        assert (result.lines, result.new, result.changed) == (2, 1, 1)
         assert outputs(machine.merged()) == {"C1:B1": 9, "C1:B2": 2, "C1:B3": 3}
 
 
@@ -214,7 +214,7 @@ def test_cursors_database_is_only_read(machine: Machine) -> None:
 def test_a_value_of_cursor_over_the_cap_is_counted(machine: Machine) -> None:
     with closing(cursor_database(machine.log("cursor"))) as database:
         put(database, [("bubbleId:C1:B1", "x" * 9000), ("bubbleId:C1:B2", bubble(2))])
-    machine.limits = Limits(caps=Caps(line_bytes=1000))
+    machine.limits = CollectLimits(caps=ParserLimits(line_bytes=1000))
     assert machine.collect().skipped == {("cursor", "too_large"): 1}
 
 
@@ -230,9 +230,9 @@ def test_a_locked_database_is_named_and_read_later(machine: Machine) -> None:
 def test_a_bad_file_stops_no_other(machine: Machine) -> None:
     machine.log("cursor").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
     machine.log("claude").write_bytes(response("m1"))
-    tick = machine.collect()
+    result = machine.collect()
     machine.ship()
-    assert list(tick.bad_files) == [machine.log("cursor")]
+    assert list(result.bad_files) == [machine.log("cursor")]
     assert outputs(machine.merged()) == {"m1": 7}
 
 
@@ -259,14 +259,14 @@ def test_a_file_that_is_told_and_is_no_log_is_not_read(machine: Machine) -> None
     secret = machine.home / "letters.jsonl"
     machine.log("claude").symlink_to(secret)
     secret.write_bytes(response("m1"))
-    assert machine.collect(only={secret, machine.log("claude")}) == Tick()
+    assert machine.collect(only={secret, machine.log("claude")}) == CollectResult()
 
 
 def test_what_happened_before_a_day_is_sent_when_it_is_no_longer_left_out(machine: Machine) -> None:
     old, new = response("m1", at="2026-01-02T23:59:59.9Z"), response("m2", at="2026-01-03T00:00:00Z")
     machine.log("claude").write_bytes(old + new)
-    tick = machine.collect(since=date(2026, 1, 3))
-    assert (tick.new, tick.rows, tick.before_since) == (2, 1, 1)
+    result = machine.collect(since=date(2026, 1, 3))
+    assert (result.new, result.rows, result.before_since) == (2, 1, 1)
     assert machine.collect(since=date(2026, 1, 3)).batches == []
     machine.ship()
     assert outputs(machine.sent()) == {"m2": 7}
@@ -277,13 +277,13 @@ def test_what_happened_before_a_day_is_sent_when_it_is_no_longer_left_out(machin
 
 def test_a_dry_run_counts_everything_and_writes_nothing(machine: Machine) -> None:
     machine.log("claude").write_bytes(response("m1") + b"{}\n")
-    with closing(Store.copy(machine.state)) as store:
-        tick = machine.collector(store, is_dry=True).collect()
-    assert (tick.new, tick.rows, tick.batches, tick.skipped) == (1, 1, [], {("claude", "unknown_kind"): 1})
+    with closing(CheckpointStore.copy(machine.state)) as store:
+        result = machine.collector(store, is_dry=True).collect()
+    assert (result.new, result.rows, result.batches, result.skipped) == (1, 1, [], {("claude", "unknown_kind"): 1})
     assert not machine.state.exists()
     machine.run()
-    with closing(Store.copy(machine.state)) as store:
-        assert machine.collector(store, is_dry=True).collect() == Tick(looked_at=1)
+    with closing(CheckpointStore.copy(machine.state)) as store:
+        assert machine.collector(store, is_dry=True).collect() == CollectResult(looked_at=1)
 
 
 def test_lines_that_are_skipped_count_once_for_a_log_that_is_read_again(machine: Machine) -> None:
@@ -292,7 +292,7 @@ def test_lines_that_are_skipped_count_once_for_a_log_that_is_read_again(machine:
     machine.run()
     log.write_bytes(b"[]\n")
     machine.run()
-    with closing(Store.open(machine.state)) as store:
+    with closing(CheckpointStore.open(machine.state)) as store:
         assert store.skipped() == {("claude", "not_an_object"): 1}
 
 
@@ -331,22 +331,22 @@ def test_when_the_clock_was_only_behind_for_a_while_all_is_sent_with_true_time(m
 
 
 def test_batches_end_at_a_number_of_rows(machine: Machine) -> None:
-    machine.limits = Limits(chunk_bytes=1000, batch_rows=10)
+    machine.limits = CollectLimits(chunk_bytes=1000, batch_rows=10)
     machine.log("claude").write_bytes(b"".join(response(f"m{number}") for number in range(35)))
-    tick = machine.collect()
-    assert (len(tick.batches), tick.rows) == (3, 35)
+    result = machine.collect()
+    assert (len(result.batches), result.rows) == (3, 35)
     machine.ship()
     assert len(machine.merged()) == len(machine.sent()) == 35
 
 
 def test_long_readings_are_heard_of(machine: Machine) -> None:
-    machine.limits = Limits(chunk_bytes=1000)
+    machine.limits = CollectLimits(chunk_bytes=1000)
     log = machine.log("claude")
     log.write_bytes(b"".join(response(f"m{number}") for number in range(35)))
     size = log.stat().st_size
     heard: list[tuple[int, int, Path]] = []
-    with closing(Store.open(machine.state)) as store:
-        machine.collector(store).collect(hear=lambda *now: heard.append(now))
+    with closing(CheckpointStore.open(machine.state)) as store:
+        machine.collector(store).collect(on_progress=lambda *now: heard.append(now))
     assert heard[0] == (1000, size, log)
     assert heard[-1] == (size, size, log)
 
@@ -363,7 +363,7 @@ def test_a_state_that_is_broken_is_named(machine: Machine) -> None:
     with pytest.raises(ConfigError, match="all logs are read anew"):
         machine.collect()
     with pytest.raises(ConfigError, match="all logs are read anew"):
-        Store.copy(machine.state)
+        CheckpointStore.copy(machine.state)
 
 
 def test_an_instant_before_1970_and_an_exact_cost_are_kept(machine: Machine) -> None:

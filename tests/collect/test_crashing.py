@@ -1,4 +1,4 @@
-"""Wherever a tick is stopped, the next one ends with the same events, and each of them is sent."""
+"""Wherever a run is stopped, the next one ends with the same events, and each of them is sent."""
 
 import os
 import sqlite3
@@ -11,8 +11,8 @@ import pytest
 from tests.collect.machine import Machine, Row, bubble, cursor_database, put, response
 
 from millrace.collect import collector as collecting, outbox, records
-from millrace.collect.checkpoints import Store
-from millrace.collect.collector import Limits
+from millrace.collect.checkpoints import CheckpointStore
+from millrace.collect.collector import CollectLimits
 
 
 class Crash(BaseException):
@@ -28,7 +28,7 @@ def grow(machine: Machine, part: int) -> None:
 
 
 def undisturbed(folder: Path) -> list[Row]:
-    machine = Machine(folder, limits=Limits(chunk_bytes=700, batch_rows=2))
+    machine = Machine(folder, limits=CollectLimits(chunk_bytes=700, batch_rows=2))
     for part in (1, 2):
         grow(machine, part)
         machine.run()
@@ -45,11 +45,11 @@ STEPS: dict[str, tuple[Any, str]] = {
     "a file is put by": (outbox, "put"),
     "a file gets its name": (Path, "replace"),
     "a file's content is made durable": (os, "fsync"),
-    "a batch is noted": (Store, "save_batch"),
-    "all is committed": (Store, "commit"),
-    "a log's place is noted": (Store, "save_log"),
-    "events are merged": (Store, "save_events"),
-    "lines are counted": (Store, "save_skipped"),
+    "a batch is noted": (CheckpointStore, "save_batch"),
+    "all is committed": (CheckpointStore, "commit"),
+    "a log's place is noted": (CheckpointStore, "save_log"),
+    "events are merged": (CheckpointStore, "save_events"),
+    "lines are counted": (CheckpointStore, "save_skipped"),
     "a file is made": (records, "to_parquet"),
 }
 
@@ -83,14 +83,14 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
 def test_a_tick_that_is_stopped_loses_and_doubles_nothing(
     machine: Machine, expected: list[Row], monkeypatch: pytest.MonkeyPatch, step: str, at: int, is_after: bool
 ) -> None:
-    machine.limits = Limits(chunk_bytes=700, batch_rows=2)
+    machine.limits = CollectLimits(chunk_bytes=700, batch_rows=2)
     owner, name = STEPS[step]
-    store = Store.open(machine.state)
+    store = CheckpointStore.open(machine.state)
     collector = machine.collector(store)
     grow(machine, 1)
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, crashing(getattr(owner, name), at, is_after))
-        patch.setattr(Store, "roll_back", lambda store: None)  # a machine without power cannot tidy up
+        patch.setattr(CheckpointStore, "roll_back", lambda store: None)  # a machine without power cannot tidy up
         patch.setattr(collecting.Collector, "_tidy", lambda collector: None)
         with pytest.raises(Crash):
             collector.collect()
@@ -107,10 +107,10 @@ def test_a_tick_that_fails_leaves_nothing_behind_for_the_next_of_the_same_collec
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grow(machine, 1)
-    with closing(Store.open(machine.state)) as store:
+    with closing(CheckpointStore.open(machine.state)) as store:
         collector = machine.collector(store)
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "save_batch", crashing(Store.save_batch, 1, is_after=True))
+            patch.setattr(CheckpointStore, "save_batch", crashing(CheckpointStore.save_batch, 1, is_after=True))
             with pytest.raises(Crash):
                 collector.collect()
         assert list(machine.spool.iterdir()) == []
@@ -118,12 +118,12 @@ def test_a_tick_that_fails_leaves_nothing_behind_for_the_next_of_the_same_collec
 
 
 def test_a_state_that_cannot_be_written_is_no_bad_log(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(store: Store) -> None:
+    def full(store: CheckpointStore) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     grow(machine, 1)
-    with closing(Store.open(machine.state)) as store:
+    with closing(CheckpointStore.open(machine.state)) as store:
         collector = machine.collector(store)
-        monkeypatch.setattr(Store, "commit", full)
+        monkeypatch.setattr(CheckpointStore, "commit", full)
         with pytest.raises(sqlite3.OperationalError, match="full"):
             collector.collect()

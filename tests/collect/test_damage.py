@@ -11,7 +11,7 @@ import pytest
 from tests.collect.machine import Machine, outputs, response
 
 from millrace.cli import main as cli
-from millrace.collect.checkpoints import DDL, Store
+from millrace.collect.checkpoints import DDL, CheckpointStore
 from millrace.collect.state_file import FILE, StateFile
 from millrace.errors import ConfigError, TransientError
 
@@ -20,10 +20,10 @@ LINES = b"".join(response(f"m{number}") for number in range(400))
 
 def test_a_full_disk_is_told_and_everything_comes_once_there_is_space(machine: Machine) -> None:
     machine.log("claude").write_bytes(LINES)
-    with closing(Store.open(machine.state)):
+    with closing(CheckpointStore.open(machine.state)):
         pass
     connection = sqlite3.connect(machine.state / FILE, isolation_level=None)
-    with closing(Store(StateFile(connection, machine.state, DDL))) as store:
+    with closing(CheckpointStore(StateFile(connection, machine.state, DDL))) as store:
         collector = machine.collector(store)
         pages = connection.execute("pragma page_count").fetchone()[0]
         connection.execute(f"pragma max_page_count = {pages + 2}")

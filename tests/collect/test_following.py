@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tests.collect.machine import Machine, outputs, response
 
-from millrace.collect.checkpoints import Store
-from millrace.collect.collector import Tick
+from millrace.collect.checkpoints import CheckpointStore
+from millrace.collect.collector import CollectResult
 
 
 def lines(*numbers: int, output: int = 7) -> bytes:
@@ -111,7 +111,7 @@ def test_a_log_that_did_not_change_is_not_opened(machine: Machine, monkeypatch: 
         raise AssertionError(f"{path} is opened")
 
     monkeypatch.setattr(Path, "open", refuse)
-    assert machine.collect() == Tick(looked_at=1)
+    assert machine.collect() == CollectResult(looked_at=1)
 
 
 @pytest.mark.parametrize(
@@ -128,10 +128,10 @@ def test_the_rest_of_a_log_that_was_renamed_is_read(machine: Machine, name: str,
     renamed = log.rename(log.parent / name)
     if is_begun_anew:
         log.write_bytes(lines(3))
-    tick = machine.collect()
+    result = machine.collect()
     machine.ship()
     assert set(outputs(machine.merged())) == {"m0000", "m0001", "m0002", *["m0003"] * is_begun_anew}
-    assert (tick.unchanged, tick.gone) == (0, {})
+    assert (result.unchanged, result.gone) == (0, {})
     with renamed.open("ab") as file:  # its writer still has it open
         file.write(lines(4))
     assert "m0004" in outputs(machine.run())
@@ -151,11 +151,11 @@ def test_a_chain_of_renames_is_followed(machine: Machine) -> None:
     older.rename(oldest)
     log.rename(older)
     log.write_bytes(lines(20))
-    tick = machine.collect()
+    result = machine.collect()
     machine.ship()
     assert sorted(outputs(machine.merged())) == ["m0000", "m0001", "m0010", "m0011", "m0020"]
-    assert (tick.new, tick.unchanged) == (3, 0)
-    assert machine.collect() == Tick(looked_at=3)
+    assert (result.new, result.unchanged) == (3, 0)
+    assert machine.collect() == CollectResult(looked_at=3)
 
 
 def test_a_rename_that_is_told_of_by_its_old_name_is_followed(machine: Machine) -> None:
@@ -202,8 +202,8 @@ def test_a_log_that_comes_back_is_read_on(machine: Machine) -> None:
     away.rename(log.parents[1])
     with log.open("ab") as file:
         file.write(lines(2))
-    tick = machine.collect()
-    assert (tick.lines, tick.new) == (1, 1)
+    result = machine.collect()
+    assert (result.lines, result.new) == (1, 1)
 
 
 def test_a_number_that_was_given_to_another_file_is_no_rename(machine: Machine) -> None:
@@ -272,7 +272,7 @@ def test_a_last_line_without_its_end_counts_after_some_minutes(machine: Machine,
     assert set(outputs(machine.run())) == {"m1"}
     machine.now = lambda: written_at + after
     assert set(outputs(machine.run())) == {"m1", "m9"}
-    assert machine.collect() == Tick(looked_at=1)
+    assert machine.collect() == CollectResult(looked_at=1)
     with log.open("ab") as file:
         file.write(b"\n" + response("m10"))
     assert set(outputs(machine.run())) == {"m1", "m9", "m10"}
@@ -287,7 +287,7 @@ def test_a_log_that_stays_torn_is_named(machine: Machine, agent: str) -> None:
     assert machine.collect().torn == {}
     machine.now = lambda: written_at + timedelta(minutes=6)
     assert machine.collect().torn == {log: log.stat().st_size}
-    assert machine.collect() == Tick(looked_at=1)
+    assert machine.collect() == CollectResult(looked_at=1)
 
 
 @pytest.mark.parametrize("end", [b'"output_tokens": 7}', b'"usage": {"input_tokens": 4, "output_tokens": 7}}', b"{"])
@@ -318,8 +318,8 @@ def test_a_state_from_before_is_read_on_and_nothing_is_sent_again(machine: Machi
     as_before(machine.state)
     with log.open("ab") as file:
         file.write(lines(2))
-    tick = machine.collect()
-    assert (tick.new, tick.changed, tick.unchanged, tick.rows) == (1, 0, 2, 1)
+    result = machine.collect()
+    assert (result.new, result.changed, result.unchanged, result.rows) == (1, 0, 2, 1)
     touched(log, 1)
     machine.collect()
     log.write_bytes(lines(0, 1, output=3) + lines(2))
@@ -333,6 +333,6 @@ def test_a_state_that_was_lost_leaves_what_waits_to_be_sent(machine: Machine) ->
     machine.collect()
     (machine.state / "state.sqlite").unlink()
     log.unlink()
-    with closing(Store.open(machine.state)):
+    with closing(CheckpointStore.open(machine.state)):
         pass
     assert set(outputs(machine.run())) == {"m0000"}

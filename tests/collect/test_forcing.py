@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.collect.machine import Machine, outputs, request, response
 
-from millrace.collect.checkpoints import Store
-from millrace.collect.collector import Limits
+from millrace.collect.checkpoints import CheckpointStore
+from millrace.collect.collector import CollectLimits
 from millrace.collect.parsers import claude, event
 
 
@@ -45,15 +45,15 @@ def test_what_stays_the_same_is_not_sent_again(machine: Machine) -> None:
     machine.log("cline", "T1").write_text(json.dumps([request(1, 5)]))
     machine.run()
     machine.force()
-    tick = machine.collect()
-    assert (tick.read, tick.unchanged, tick.batches) == (2, 3, [])
+    result = machine.collect()
+    assert (result.read, result.unchanged, result.batches) == (2, 3, [])
     assert machine.collect().read == 0
 
 
 def test_an_element_of_two_tasks_is_the_most_of_both_when_one_of_them_was_sent_before_the_other_was_read(
     machine: Machine,
 ) -> None:
-    machine.limits = Limits(batch_rows=1)
+    machine.limits = CollectLimits(batch_rows=1)
     one = machine.log("cline", "T1")
     other = machine.home / ".vscode-server/data/User" / Path(*one.parts[-5:])
     other.parent.mkdir(parents=True)
@@ -78,7 +78,7 @@ def test_an_element_that_only_one_of_two_tasks_still_tells_is_what_that_one_says
 
 
 def test_a_forced_reading_that_is_stopped_goes_on(machine: Machine, wrong_parser: pytest.MonkeyPatch) -> None:
-    machine.limits = Limits(chunk_bytes=500, batch_rows=2)
+    machine.limits = CollectLimits(chunk_bytes=500, batch_rows=2)
     for name in ("S1", "S2"):
         lines = [response(f"{name}-m{number}", 1) for number in range(9)]
         machine.log("claude", name).write_bytes(b"".join(lines))
@@ -90,6 +90,6 @@ def test_a_forced_reading_that_is_stopped_goes_on(machine: Machine, wrong_parser
         if done > 1000:
             raise KeyboardInterrupt
 
-    with closing(Store.open(machine.state)) as store, pytest.raises(KeyboardInterrupt):
-        machine.collector(store).collect(hear=stop)
+    with closing(CheckpointStore.open(machine.state)) as store, pytest.raises(KeyboardInterrupt):
+        machine.collector(store).collect(on_progress=stop)
     assert set(outputs(machine.run()).values()) == {1}

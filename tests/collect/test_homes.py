@@ -16,7 +16,7 @@ CONFIGS: dict[Platform, str] = {
 }
 
 
-def unheard(error: OSError) -> None:
+def ignore_error(error: OSError) -> None:
     raise error
 
 
@@ -25,7 +25,7 @@ def found(
 ) -> dict[str, str | None]:
     """Return the logs below the home, each with its session."""
     roots = discover(home, environ or {}, platform, set(AGENTS) if agents is None else agents)
-    logs = [(root, path) for root in roots for path in root.logs(unheard)]
+    logs = [(root, path) for root in roots for path in root.logs(ignore_error)]
     assert all(root.has(path) for root, path in logs)
     return {path.relative_to(home.resolve()).as_posix(): root.session_id(path) for root, path in logs}
 

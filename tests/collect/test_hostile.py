@@ -37,9 +37,9 @@ def test_what_is_no_plain_table_cannot_be_read(machine: Machine, schema: str) ->
     with closing(sqlite3.connect(machine.log("cursor"))) as database:
         database.executescript(schema)
     machine.log("claude").write_bytes(response("m1"))
-    tick = machine.collect()
+    result = machine.collect()
     machine.ship()
-    assert list(tick.bad_files) == [machine.log("cursor")]
+    assert list(result.bad_files) == [machine.log("cursor")]
     assert outputs(machine.merged()) == {"m1": 7}
 
 

@@ -5,14 +5,14 @@ from contextlib import closing
 
 from tests.collect.machine import Machine, cursor_database, put, response
 
-from millrace.collect.checkpoints import Store
+from millrace.collect.checkpoints import CheckpointStore
 
 LOG_BYTES = 40 << 20
 MOST_BYTES = 28 << 20
 
 
 def peak_bytes(machine: Machine) -> int:
-    with closing(Store.open(machine.state)) as store:
+    with closing(CheckpointStore.open(machine.state)) as store:
         collector = machine.collector(store)
         tracemalloc.start()
         try:

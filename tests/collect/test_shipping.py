@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.collect.machine import Machine, outputs, response
 
-from millrace.collect.checkpoints import Store
+from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.outbox import files
 from millrace.collect.shipping import ship
 from millrace.errors import TransientError
@@ -40,7 +40,7 @@ def test_an_objects_name_says_the_collector_the_batch_and_the_content(machine: M
     (file,) = files(machine.spool)
     (sent,) = machine.ship().sent
     name = sent.version.name
-    with closing(Store.open(machine.state)) as store:
+    with closing(CheckpointStore.open(machine.state)) as store:
         assert name == f"drop/usage_events/{store.collector_id}/{file.name}"
         assert parse(name) == DroppedFile("usage_events", f"{store.collector_id}/{file.name}", "parquet")
     assert file.name.startswith("00000001-")
@@ -50,10 +50,10 @@ def test_what_cannot_be_sent_waits_and_is_sent_later(machine: Machine) -> None:
     for messages in (1, 2, 3):
         write(machine, messages)
         machine.collect()
-    shipment = machine.ship(Unreachable(ConnectionError("no route"), after=1))
-    assert (len(shipment.sent), len(shipment.waiting), shipment.error) == (1, 2, "no route")
-    shipment = machine.ship(Unreachable(TransientError("busy")))
-    assert (shipment.sent, list(shipment.waiting)) == ((), files(machine.spool))
+    upload = machine.ship(Unreachable(ConnectionError("no route"), after=1))
+    assert (len(upload.sent), len(upload.waiting), upload.error) == (1, 2, "no route")
+    upload = machine.ship(Unreachable(TransientError("busy")))
+    assert (upload.sent, list(upload.waiting)) == ((), files(machine.spool))
     write(machine, 4)
     machine.run()
     assert set(outputs(machine.sent())) == {"m1", "m2", "m3"}
@@ -63,8 +63,8 @@ def test_what_cannot_be_sent_waits_and_is_sent_later(machine: Machine) -> None:
 def test_an_object_that_is_there_already_is_not_read(machine: Machine) -> None:
     write(machine, 1)
     machine.collect()
-    shipment = machine.ship(Unreachable(ObjectExists("412")))
-    assert (shipment.sent, shipment.waiting, files(machine.spool)) == ((), (), [])
+    upload = machine.ship(Unreachable(ObjectExists("412")))
+    assert (upload.sent, upload.waiting, files(machine.spool)) == ((), (), [])
 
 
 def test_a_file_that_was_sent_and_not_yet_deleted_is_sent_once(machine: Machine) -> None:
@@ -81,13 +81,13 @@ def test_a_file_that_was_sent_and_not_yet_deleted_is_sent_once(machine: Machine)
 @pytest.mark.parametrize("what", ["its state is lost", "the machine has another name"])
 def test_what_waits_goes_to_the_folder_of_who_wrote_it(machine: Machine, what: str) -> None:
     write(machine, 1)
-    with closing(Store.open(machine.state, "one")) as store:
+    with closing(CheckpointStore.open(machine.state, "one")) as store:
         writer = store.collector_id
         machine.collector(store).collect()
     (file,) = files(machine.spool)
     if what == "its state is lost":
         (machine.state / "state.sqlite").unlink()
-    with closing(Store.open(machine.state, "other")) as store:
+    with closing(CheckpointStore.open(machine.state, "other")) as store:
         assert store.collector_id != writer
         (sent,) = ship(machine.spool, machine.lake, store.collector_id).sent
     assert sent.version.name == f"drop/usage_events/{writer}/{file.name}"
@@ -97,5 +97,5 @@ def test_what_no_collector_wrote_is_sent_and_judged_there(machine: Machine) -> N
     machine.spool.mkdir(parents=True)
     (machine.spool / "00000001-0123456789abcdef.parquet").write_bytes(b"no parquet")
     (sent,) = machine.ship().sent
-    with closing(Store.open(machine.state)) as store:
+    with closing(CheckpointStore.open(machine.state)) as store:
         assert sent.version.name.startswith(f"drop/usage_events/{store.collector_id}/")

@@ -150,16 +150,16 @@ def test_after_mending_the_drops_of_that_table_are_loaded_again(tmp_path: Path) 
 def test_a_statement_that_changes_other_rows_than_decided_is_undone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str
 ) -> None:
-    carry_out = duckdb_merge.carry_out
+    apply = duckdb_merge.apply
 
     def spoil(merge: duckdb_merge.Merge) -> dict[str, str]:
-        return {fate: sql.replace(f"= '{spoilt}'", "= 'none'") for fate, sql in carry_out(merge).items()}
+        return {action: sql.replace(f"= '{spoilt}'", "= 'none'") for action, sql in apply(merge).items()}
 
     with DuckDBWarehouse(tmp_path / "w.duckdb", clock=lambda: NOW) as warehouse:
         load(warehouse, tmp_path, "a", full_name=["o/a", "o/b"], default_branch=["x", "x"])
         later = [NOW + timedelta(hours=1)] * 3
         columns = {"full_name": ["o/a", "o/b", "o/c"], "default_branch": ["y", "x", "x"], "_extracted_at": later}
-        monkeypatch.setattr(duckdb_merge, "carry_out", spoil)
+        monkeypatch.setattr(duckdb_merge, "apply", spoil)
         with pytest.raises(Miscounted, match=f"1 rows were to be {spoilt}, 0 were"):
             load(warehouse, tmp_path, "b", **columns)
         monkeypatch.undo()

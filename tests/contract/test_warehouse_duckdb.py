@@ -19,7 +19,7 @@ from millrace.lake import ObjectVersion
 from millrace.tables import TABLES
 from millrace.warehouse import Batch
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
-from millrace.warehouse.parquet import Caps
+from millrace.warehouse.parquet import ParquetLimits
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -212,13 +212,13 @@ def test_a_closed_warehouse_opens_again_at_the_next_use(path: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("caps", "what"),
     [
-        pytest.param(Caps(rows=1), "2 rows", id="rows"),
-        pytest.param(Caps(file_bytes=10), "bytes; at most 10", id="bytes"),
-        pytest.param(Caps(uncompressed_bytes=10), "bytes before compression", id="bytes before compression"),
-        pytest.param(Caps(row_groups=0), "1 row groups", id="row groups"),
+        pytest.param(ParquetLimits(rows=1), "2 rows", id="rows"),
+        pytest.param(ParquetLimits(file_bytes=10), "bytes; at most 10", id="bytes"),
+        pytest.param(ParquetLimits(uncompressed_bytes=10), "bytes before compression", id="bytes before compression"),
+        pytest.param(ParquetLimits(row_groups=0), "1 row groups", id="row groups"),
     ],
 )
-def test_a_file_over_a_cap_is_refused(path: Path, tmp_path: Path, caps: Caps, what: str) -> None:
+def test_a_file_over_a_cap_is_refused(path: Path, tmp_path: Path, caps: ParquetLimits, what: str) -> None:
     with DuckDBWarehouse(path, caps=caps) as warehouse, pytest.raises(BadObject, match=what) as refused:
         warehouse.load(repos(tmp_path, "o/a", "o/b"))
     assert refused.value.reason == "too_large"
@@ -229,7 +229,7 @@ def test_what_memory_does_not_suffice_for_is_set_aside_and_loads_with_more(path:
     long = pa.array(["x" * 1000] * 60_000).dictionary_encode()
     pq.write_table(pa.table({"full_name": [f"o/{n}" for n in range(60_000)], "default_branch": long}), bomb)
     batch = Batch(ObjectVersion("lake", "bomb", 1), TABLES["repos"], bomb, NOW, "r1")
-    with DuckDBWarehouse(path, memory_limit="20MB", caps=Caps(uncompressed_bytes=2 << 20)) as warehouse:
+    with DuckDBWarehouse(path, memory_limit="20MB", caps=ParquetLimits(uncompressed_bytes=2 << 20)) as warehouse:
         warehouse.load(repos(tmp_path, "o/a"))
         with pytest.raises(BadObject, match="20MB of memory do not suffice for it: raise MILLRACE_MEMORY"):
             warehouse.load(batch)

@@ -17,7 +17,7 @@ from urllib3 import HTTPResponse
 
 import simulator
 from millrace.extract.http_client import RateBudget, SourceClient
-from simulator.api import Api
+from simulator.api import SimulatedApi
 
 URL = "http://source.test"
 KEY = "key-that-nobody-may-see"
@@ -114,7 +114,7 @@ def answers_of(
     instead: Callable[[str], Said | None] = lambda target: None,
 ) -> Answers:
     """Answer as the simulator does, with another target than the requested one, or with something else instead."""
-    api = Api(world)
+    api = SimulatedApi(world)
 
     def answer(request: requests.PreparedRequest) -> Said:
         target = str(request.url).removeprefix(URL)

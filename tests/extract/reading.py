@@ -15,10 +15,10 @@ from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.runs import Cursor
 from millrace.tables import EXTRACTED
-from simulator import Faults
+from simulator import InjectedFaults
 from simulator.api import DEFAULT_KEY
 
-PLAIN = Faults(plain_only=True)
+PLAIN = InjectedFaults(plain_only=True)
 EXTRACTED_AT = END.isoformat()
 
 
@@ -52,7 +52,7 @@ def read(client: SourceClient, cursors: Mapping[str, Cursor] | None = None, sinc
         listing = Listing(task, table, since, (cursors or {}).get(table.name), partial(_columns_of, parents))
         reading.rows[table.name] = [row for batch in listing.rows() for row in batch]
         reading.listings[table.name] = listing
-        reading.requests += task.effort.requests
+        reading.requests += task.stats.requests
     return reading
 
 
@@ -64,10 +64,10 @@ def read_world(
     world: simulator.World,
     cursors: Mapping[str, Cursor] | None = None,
     since: date | None = None,
-    faults: simulator.Faults | None = None,
+    faults: simulator.InjectedFaults | None = None,
 ) -> Reading:
     """Serve the world and read it."""
-    with simulator.serve(world, faults=faults or simulator.Faults()) as running:
+    with simulator.serve(world, faults=faults or simulator.InjectedFaults()) as running:
         return read(real_client(running.url, DEFAULT_KEY), cursors, since)
 
 

@@ -13,7 +13,7 @@ from tests.extract.answering import KEY, URL, Said, client_of, drips, in_turn, n
 import simulator
 from millrace import wiring
 from millrace.config import ExtractConfig
-from millrace.errors import ContractBroken, RouteMissing, SourceUnavailable
+from millrace.errors import RouteNotFound, SourceUnavailable, UnexpectedResponse
 from millrace.extract import bodies
 from millrace.extract.http_client import RateBudget, SourceClient, connections
 
@@ -106,7 +106,7 @@ def test_an_answer_that_costs_too_much_is_refused_before_it_is_read(
 ) -> None:
     monkeypatch.setattr(json, "loads", lambda *_, **__: pytest.fail("it was read"))
     asked = client_of(in_turn(said))
-    with pytest.raises(ContractBroken, match=f"^{URL}/repos: an answer .*{words}"):
+    with pytest.raises(UnexpectedResponse, match=f"^{URL}/repos: an answer .*{words}"):
         asked.client.get("/repos")
     assert len(asked.adapter.asked) == 1
 
@@ -114,7 +114,7 @@ def test_an_answer_that_costs_too_much_is_refused_before_it_is_read(
 def test_a_refusal_that_costs_too_much_is_repeated_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json, "loads", lambda *_, **__: pytest.fail("it was read"))
     asked = client_of(in_turn(Said(404, b"[" + b"[]," * 600_000 + b"[]]")))
-    with pytest.raises(RouteMissing) as caught:
+    with pytest.raises(RouteNotFound) as caught:
         asked.client.get("/repos")
     assert len(str(caught.value)) < 300
 
@@ -138,7 +138,7 @@ def test_a_packed_answer_is_unpacked(content: bytes) -> None:
 def test_half_of_a_packed_answer_is_a_setback() -> None:
     asked = client_of(in_turn(Said(200, gzip.compress(BODY)[:-9], {"Content-Encoding": "gzip"}), Said(200, BODY)))
     assert asked.client.get("/repos").body == json.loads(BODY)
-    assert asked.client.effort.retries == 1
+    assert asked.client.stats.retries == 1
 
 
 @pytest.mark.parametrize("table", ["commits", "pulls", "reviews"])
@@ -161,7 +161,9 @@ def test_a_page_of_a_thousand_rows_is_far_from_every_limit(table: str, usual_wor
 )
 def test_too_many_headers_are_told_as_what_they_are_and_not_asked_again(head: bytes) -> None:
     with served(sends(head + b"Content-Length: 2\r\n\r\n[]")) as (url, asked):
-        with pytest.raises(ContractBroken, match=f"^{url}/repos: more than 100 headers, or one of more than 64 KiB"):
+        with pytest.raises(
+            UnexpectedResponse, match=f"^{url}/repos: more than 100 headers, or one of more than 64 KiB"
+        ):
             client_at(url).get("/repos")
         assert len(asked) == 1
 

@@ -14,7 +14,7 @@ from tests.extract.answering import JSON, KEY, URL, Answering, Clock, Said, Turn
 from urllib3.exceptions import ProtocolError
 
 import simulator
-from millrace.errors import ContractBroken, MillraceError, RouteMissing, SourceRefused, SourceUnavailable
+from millrace.errors import MillraceError, RequestRejected, RouteNotFound, SourceUnavailable, UnexpectedResponse
 from millrace.extract import bodies
 from millrace.extract.http_client import RateBudget, SourceClient
 from simulator.api import DEFAULT_KEY
@@ -43,9 +43,9 @@ SETBACKS = [
 def test_a_setback_is_asked_again_and_counted(setback: Turn, problem: str) -> None:
     asked = client_of(in_turn(setback, setback, ROWS))
     assert asked.client.get("/repos").body == [{"full_name": "acme/web"}]
-    effort = asked.client.effort
-    assert (effort.requests, effort.retries, effort.rate_limited) == (3, 2, 0)
-    assert effort.waited_s == pytest.approx(sum(asked.clock.slept))
+    stats = asked.client.stats
+    assert (stats.requests, stats.retries, stats.rate_limited) == (3, 2, 0)
+    assert stats.waited_s == pytest.approx(sum(asked.clock.slept))
 
 
 @pytest.mark.parametrize(("setback", "problem"), SETBACKS)
@@ -53,7 +53,7 @@ def test_setbacks_without_end_are_given_up_after_five_attempts_with_the_reason(s
     asked = client_of(in_turn(setback))
     with pytest.raises(SourceUnavailable, match=f"^{URL}/repos: {problem}, 5 times; is the source up"):
         asked.client.get("/repos")
-    assert len(asked.adapter.asked) == asked.client.effort.requests == 5
+    assert len(asked.adapter.asked) == asked.client.stats.requests == 5
 
 
 def test_the_waits_between_attempts_double_and_stay_short() -> None:
@@ -79,7 +79,7 @@ def test_retry_after_is_obeyed_and_capped(status: int, header: str, waited_s: fl
     asked = client_of(in_turn(Said(status, headers={"Retry-After": header}), ROWS))
     asked.client.get("/repos")
     assert asked.clock.slept == [waited_s]
-    assert asked.client.effort.waited_s == waited_s
+    assert asked.client.stats.waited_s == waited_s
 
 
 def test_retry_after_may_be_a_date() -> None:
@@ -119,7 +119,7 @@ def test_refusals_without_retry_after_wait_longer_and_longer_up_to_a_cap() -> No
     asked = client_of(in_turn(*[Said(429)] * 6, ROWS))
     asked.client.get("/repos")
     assert asked.clock.slept == [2, 4, 8, 16, 20, 20]
-    assert (asked.client.effort.requests, asked.client.effort.rate_limited, asked.client.effort.retries) == (7, 6, 0)
+    assert (asked.client.stats.requests, asked.client.stats.rate_limited, asked.client.stats.retries) == (7, 6, 0)
 
 
 def test_a_source_that_only_ever_refuses_is_unavailable() -> None:
@@ -139,19 +139,19 @@ def test_a_source_that_only_ever_refuses_is_unavailable() -> None:
 def test_a_403_that_says_when_to_come_again_is_a_rate_limit(headers: dict[str, str]) -> None:
     asked = client_of(in_turn(Said(403, headers=headers), ROWS))
     asked.client.get("/repos")
-    assert (asked.clock.slept, asked.client.effort.rate_limited) == ([3], 1)
+    assert (asked.clock.slept, asked.client.stats.rate_limited) == ([3], 1)
 
 
 def test_a_403_with_nothing_remaining_waits_although_it_does_not_say_how_long() -> None:
     asked = client_of(in_turn(Said(403, headers={"X-RateLimit-Remaining": "0"}), ROWS))
     asked.client.get("/repos")
-    assert (asked.clock.slept, asked.client.effort.rate_limited) == ([2.0], 1)
+    assert (asked.clock.slept, asked.client.stats.rate_limited) == ([2.0], 1)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_names_the_setting_and_is_not_tried_again(status: int) -> None:
     asked = client_of(in_turn(Said(status, b'{"error":"Unauthorized"}')))
-    with pytest.raises(SourceRefused, match=f"^{URL}/repos: {status}, the key was refused; set MILLRACE_SOURCE_KEY"):
+    with pytest.raises(RequestRejected, match=f"^{URL}/repos: {status}, the key was refused; set MILLRACE_SOURCE_KEY"):
         asked.client.get("/repos")
     assert len(asked.adapter.asked) == 1
 
@@ -173,7 +173,7 @@ def test_a_refused_key_names_the_setting_and_is_not_tried_again(status: int) -> 
 )
 def test_a_404_is_a_missing_route_in_the_servers_own_words(body: bytes, words: str) -> None:
     asked = client_of(in_turn(Said(404, body)))
-    with pytest.raises(RouteMissing, match=f"^{URL}/repos: 404, .*{words}") as caught:
+    with pytest.raises(RouteNotFound, match=f"^{URL}/repos: 404, .*{words}") as caught:
         asked.client.get("/repos")
     assert len(str(caught.value).splitlines()) == 1
     assert len(asked.adapter.asked) == 1
@@ -182,15 +182,15 @@ def test_a_404_is_a_missing_route_in_the_servers_own_words(body: bytes, words: s
 @pytest.mark.parametrize("status", [400, 405, 409, 410, 422])
 def test_another_refusal_repeats_what_the_server_said_and_is_not_asked_again(status: int) -> None:
     asked = client_of(in_turn(Said(status, b'{"error":"invalid page parameter"}')))
-    with pytest.raises(SourceRefused, match=f"{status}, 'invalid page parameter'") as caught:
+    with pytest.raises(RequestRejected, match=f"{status}, 'invalid page parameter'") as caught:
         asked.client.get("/repos")
-    assert type(caught.value) is SourceRefused
+    assert type(caught.value) is RequestRejected
     assert len(asked.adapter.asked) == 1
 
 
 def test_of_a_long_refusal_only_the_beginning_is_repeated() -> None:
     asked = client_of(in_turn(Said(400, b"x" * 100_000)))
-    with pytest.raises(SourceRefused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         asked.client.get("/repos")
     assert len(str(caught.value)) < 300
 
@@ -199,7 +199,7 @@ def test_of_a_long_refusal_only_the_beginning_is_repeated() -> None:
 @pytest.mark.parametrize("location", ["/login", "http://elsewhere.test/repos", "http://[", ""])
 def test_a_redirect_is_not_followed(status: int, location: str) -> None:
     asked = client_of(in_turn(Said(status, b"", {"Location": location}), ROWS))
-    with pytest.raises(ContractBroken, match=f"^{URL}/repos: "):
+    with pytest.raises(UnexpectedResponse, match=f"^{URL}/repos: "):
         asked.client.get("/repos")
     assert asked.adapter.asked == ["/repos"]
 
@@ -207,7 +207,7 @@ def test_a_redirect_is_not_followed(status: int, location: str) -> None:
 @pytest.mark.parametrize("status", [204, 206, 304])
 def test_another_success_than_200_is_no_answer(status: int) -> None:
     asked = client_of(in_turn(Said(status, b"")))
-    with pytest.raises(ContractBroken, match=f"status {status} where 200 was expected"):
+    with pytest.raises(UnexpectedResponse, match=f"status {status} where 200 was expected"):
         asked.client.get("/repos")
 
 
@@ -220,7 +220,7 @@ def test_another_success_than_200_is_no_answer(status: int) -> None:
 )
 def test_html_is_refused_at_once(body: bytes, headers: dict[str, str]) -> None:
     asked = client_of(in_turn(Said(200, body, headers)))
-    with pytest.raises(ContractBroken, match=f"^{URL}/repos: HTML where JSON was expected; is this the address"):
+    with pytest.raises(UnexpectedResponse, match=f"^{URL}/repos: HTML where JSON was expected; is this the address"):
         asked.client.get("/repos")
     assert len(asked.adapter.asked) == 1
 
@@ -237,14 +237,14 @@ def test_html_is_refused_at_once(body: bytes, headers: dict[str, str]) -> None:
 )
 def test_complete_json_that_cannot_be_read_is_refused_at_once(body: bytes, what: str) -> None:
     asked = client_of(in_turn(Said(200, body)))
-    with pytest.raises(ContractBroken, match=f"^{URL}/repos: JSON that cannot be read: .*{what}"):
+    with pytest.raises(UnexpectedResponse, match=f"^{URL}/repos: JSON that cannot be read: .*{what}"):
         asked.client.get("/repos")
     assert len(asked.adapter.asked) == 1
 
 
 def test_an_answer_without_end_is_cut_off() -> None:
     asked = client_of(in_turn(Said(200, b" " * (bodies.MAX_BYTES + 1))))
-    with pytest.raises(ContractBroken, match=f"^{URL}/repos: an answer of more than 33554432 bytes"):
+    with pytest.raises(UnexpectedResponse, match=f"^{URL}/repos: an answer of more than 33554432 bytes"):
         asked.client.get("/repos")
     assert len(asked.adapter.asked) == 1
 
@@ -286,20 +286,22 @@ def test_the_next_link_of_the_same_host_is_followed_as_a_path(base_url: str, lin
 )
 def test_a_next_link_to_somewhere_else_is_refused(link: str) -> None:
     asked = client_of(in_turn(linked(link), ROWS))
-    with pytest.raises(ContractBroken, match=f"^{URL}/repos: the (next page is not below|link to the next page is no)"):
+    with pytest.raises(
+        UnexpectedResponse, match=f"^{URL}/repos: the (next page is not below|link to the next page is no)"
+    ):
         asked.client.get("/repos")
     assert asked.adapter.asked == ["/repos"]
 
 
 def test_a_next_link_beside_the_base_path_is_refused() -> None:
     asked = client_of(in_turn(linked(f"{URL}/apix/repos"), ROWS), f"{URL}/api")
-    with pytest.raises(ContractBroken, match=r"not below http://source\.test/api"):
+    with pytest.raises(UnexpectedResponse, match=r"not below http://source\.test/api"):
         asked.client.get("/repos")
 
 
 def test_a_value_that_no_address_can_hold_is_named_as_such() -> None:
     asked = client_of(in_turn(ROWS))
-    with pytest.raises(ContractBroken, match="an address that cannot be read"):
+    with pytest.raises(UnexpectedResponse, match="an address that cannot be read"):
         asked.client.get("/analytics/github/prs", {"author": "\ud800"})
 
 
@@ -392,7 +394,7 @@ def test_a_step_that_is_logged_names_the_path_without_its_query(path: str, param
 
 def test_an_error_behind_a_next_link_names_the_path_without_its_query() -> None:
     asked = client_of(in_turn(Said(400, b"no")))
-    with pytest.raises(SourceRefused, match=f"^{URL}/repos: 400") as caught:
+    with pytest.raises(RequestRejected, match=f"^{URL}/repos: 400") as caught:
         asked.client.get("/repos?after=ann@example.com")
     assert "example.com" not in str(caught.value)
 
@@ -402,7 +404,7 @@ def test_a_task_shares_the_connections_and_has_its_own_account() -> None:
     task = asked.client.for_task()
     task.get("/repos")
     assert (task.session, task.budget) == (asked.client.session, asked.client.budget)
-    assert (task.effort.requests, asked.client.effort.requests) == (1, 0)
+    assert (task.stats.requests, asked.client.stats.requests) == (1, 0)
 
 
 @pytest.mark.parametrize(("per_minute", "burst", "requests_"), [(100, 95, 400), (20, 1, 100), (6000, 50, 1000)])
@@ -454,7 +456,7 @@ def test_the_pace_hardly_ever_meets_the_sources_own_limit() -> None:
     budget = RateBudget(100, 95, clock, clock.sleep)
     client = SourceClient(URL, KEY, budget, session=session, sleep=clock.sleep)
     [client.get("/repos") for _ in range(600)]
-    assert client.effort.rate_limited <= 2
+    assert client.stats.rate_limited <= 2
     assert clock.now_s - 1000 == pytest.approx(60 * (600 - 95) / 100, rel=0.01)
 
 
@@ -468,7 +470,7 @@ def test_a_budget_that_another_client_has_spent_recovers_at_the_sources_pace() -
     session.mount("http://", adapter)
     client = SourceClient(URL, KEY, RateBudget(100, 95, clock, clock.sleep), session=session, sleep=clock.sleep)
     [client.get("/repos") for _ in range(50)]
-    assert client.effort.rate_limited <= 2
+    assert client.stats.rate_limited <= 2
     assert clock.now_s - 1000 == pytest.approx(50 * 0.6, rel=0.05)
 
 
@@ -477,23 +479,23 @@ def test_against_the_real_limiter_a_burst_passes_without_a_refusal(small_world: 
         session.trust_env = False
         client = SourceClient(running.url, DEFAULT_KEY, RateBudget(100, 95), session=session)
         [client.get("/repos") for _ in range(97)]
-        assert running.rate_limited == client.effort.rate_limited == 0
-    assert client.effort.waited_s > 0
+        assert running.rate_limited == client.stats.rate_limited == 0
+    assert client.stats.waited_s > 0
 
 
 def test_a_connection_that_breaks_within_a_real_body_is_asked_again(small_world: simulator.World) -> None:
     with (
-        simulator.serve(small_world, faults=simulator.Faults(truncated_rate=0.5, seed=3)) as running,
+        simulator.serve(small_world, faults=simulator.InjectedFaults(truncated_rate=0.5, seed=3)) as running,
         requests.Session() as session,
     ):
         session.trust_env = False
         client = SourceClient(running.url, DEFAULT_KEY, session=session, sleep=lambda wait_s: None)
         bodies = [client.get("/teams/members").body for _ in range(12)]
-        assert client.effort.retries > 0
+        assert client.stats.retries > 0
     assert bodies == [{"teamMembers": small_world.members}] * 12
 
 
 def test_a_protocol_error_in_the_middle_of_a_chunk_is_a_setback() -> None:
     asked = client_of(in_turn(requests.exceptions.ChunkedEncodingError(ProtocolError("broken")), ROWS))
     asked.client.get("/repos")
-    assert asked.client.effort.retries == 1
+    assert asked.client.stats.retries == 1

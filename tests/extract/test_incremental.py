@@ -10,7 +10,7 @@ from tests.simulator.rows import pull, review
 import simulator
 from millrace.runs import Cursor
 from millrace.tables import EXTRACTED
-from simulator import Faults
+from simulator import InjectedFaults
 
 
 def merged(before: Reading, after: Reading) -> dict[str, set[str]]:
@@ -145,8 +145,10 @@ def test_reviews_without_a_reviewer_are_found_at_every_reading() -> None:
     assert (len(after.rows["reviews"]), after.listings["reviews"].known) == (80, 160)
 
 
-@pytest.mark.parametrize("faults", [Faults(), Faults(error_rate=0.2, seed=2)], ids=["calm", "with errors"])
-def test_since_leaves_out_what_is_older_than_a_day(usual_world: simulator.World, faults: Faults) -> None:
+@pytest.mark.parametrize(
+    "faults", [InjectedFaults(), InjectedFaults(error_rate=0.2, seed=2)], ids=["calm", "with errors"]
+)
+def test_since_leaves_out_what_is_older_than_a_day(usual_world: simulator.World, faults: InjectedFaults) -> None:
     reading = read_world(usual_world, since=date(2026, 10, 3), faults=faults)
     expected = {
         "commits": [row for row in usual_world.commits.rows if row["commitTs"] >= "2026-10-03"],

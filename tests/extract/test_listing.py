@@ -18,7 +18,7 @@ from tests.extract.reading import (
 from tests.simulator.rows import pull
 
 import simulator
-from simulator import Faults
+from simulator import InjectedFaults
 
 WORLDS = [
     pytest.param({"developers": 2, "days": 90}, id="two developers"),
@@ -52,8 +52,8 @@ def test_the_plain_plan_gives_exactly_the_worlds_rows(options: dict[str, int]) -
     assert totals_of(reading) == {name: len(rows) for name, rows in truth(world).items()}
 
 
-@pytest.mark.parametrize("faults", [Faults(), PLAIN], ids=["bulk", "plain"])
-def test_an_empty_source_gives_no_row(faults: Faults) -> None:
+@pytest.mark.parametrize("faults", [InjectedFaults(), PLAIN], ids=["bulk", "plain"])
+def test_an_empty_source_gives_no_row(faults: InjectedFaults) -> None:
     reading = read_world(simulator.World.of(end="2026-11-01T00:00:00Z"), faults=faults)
     assert reading.rows == {"repos": [], "commits": [], "pull_requests": [], "reviews": []}
     assert reading.requests <= 6
@@ -102,9 +102,9 @@ def test_people_who_are_no_members_are_found(usual_world: simulator.World) -> No
 )
 def test_a_source_with_faults_is_read_whole(faults: dict[str, float], plain_only: bool) -> None:
     world = simulator.generate(developers=3, days=60, seed=7, end=END)
-    reading = read_world(world, faults=Faults(**faults, plain_only=plain_only, seed=11))  # type: ignore[arg-type]
+    reading = read_world(world, faults=InjectedFaults(**faults, plain_only=plain_only, seed=11))  # type: ignore[arg-type]
     assert given_by(reading) == truth(world)
-    setbacks = [(each.client.effort.retries, each.client.effort.rate_limited) for each in reading.listings.values()]
+    setbacks = [(each.client.stats.retries, each.client.stats.rate_limited) for each in reading.listings.values()]
     assert sum(map(sum, setbacks)) > 0
 
 
@@ -112,7 +112,7 @@ def test_a_source_with_faults_is_read_whole(faults: dict[str, float], plain_only
 @pytest.mark.parametrize("plain_only", [False, True], ids=["bulk", "plain"])
 def test_no_row_that_was_there_before_is_lost_while_others_appear(appearing: int, plain_only: bool) -> None:
     world = simulator.generate(developers=5, days=60, seed=7, end=END, clone_share=0.2)
-    reading = read_world(world, faults=Faults(appearing=appearing, plain_only=plain_only))
+    reading = read_world(world, faults=InjectedFaults(appearing=appearing, plain_only=plain_only))
     rows = {"commits": world.commits.rows, "pull_requests": world.pulls.rows, "reviews": world.reviews.rows}
     lost = {name: distinct(list(every)[:-appearing]) - distinct(reading.rows[name]) for name, every in rows.items()}
     invented = {name: distinct(reading.rows[name]) - distinct(every) for name, every in rows.items()}

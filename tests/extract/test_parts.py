@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from millrace.errors import ContractBroken
+from millrace.errors import UnexpectedResponse
 from millrace.extract.task import PartLimits, PartWriter
 from millrace.lake.local import LocalLake
 from millrace.lake.names import RawPart
@@ -115,7 +115,7 @@ def test_a_part_of_long_texts_is_one_that_the_load_accepts(
     rows: Rows = [{"repo_name": "o/r", "number": n, "body": f"{n:>{length}}"} for n in range(count)]
     for part in write(rows, table="pull_requests", limits=PartLimits()):
         lake.download(part.version("lake"), tmp_path / "read.parquet")
-        parquet.check(tmp_path / "read.parquet", parquet.Caps())
+        parquet.check(tmp_path / "read.parquet", parquet.ParquetLimits())
         assert pq.read_metadata(tmp_path / "read.parquet").num_rows == part.rows == count
 
 
@@ -172,7 +172,7 @@ def test_every_row_says_when_and_by_which_run_it_was_extracted(write: Write, lak
 
 
 def test_a_row_of_another_type_names_table_column_and_what_came(write: Write) -> None:
-    with pytest.raises(ContractBroken, match="commits: the source's totalLinesAdded is a string"):
+    with pytest.raises(UnexpectedResponse, match="commits: the source's totalLinesAdded is a string"):
         write([{"totalLinesAdded": "5"}])
 
 

@@ -10,7 +10,7 @@ from tests.extract.reading import EXTRACTED_AT, distinct, listing_of
 from tests.simulator.rows import pull
 
 import simulator
-from millrace.errors import ContractBroken, RouteMissing
+from millrace.errors import RouteNotFound, UnexpectedResponse
 from millrace.extract.completeness import Row
 from millrace.extract.sources.cursor_sim import pages
 from millrace.extract.sources.cursor_sim.listing import Listing
@@ -36,7 +36,7 @@ def test_a_parent_that_would_leave_its_place_in_the_path_is_refused(name: str) -
     asked = client_of(answers)
     parents = [{"full_name": name, "total_pull_requests_count": 1}]
     listing = Listing(asked.client, TABLES["pull_requests"], None, None, lambda columns: parents)
-    with pytest.raises(ContractBroken, match="cannot be part of a path"):
+    with pytest.raises(UnexpectedResponse, match="cannot be part of a path"):
         flat(listing.rows())
     assert [target for target in asked.adapter.asked if not target.startswith("/analytics/")] == []
 
@@ -100,7 +100,7 @@ def test_an_author_with_strange_letters_is_asked_for_as_is(address: str) -> None
 )
 def test_another_shape_breaks_the_contract_with_one_clear_line(table: str, body: object, message: str) -> None:
     listing = listing_of(in_turn(Said(body=json.dumps(body).encode())), table)
-    with pytest.raises(ContractBroken) as caught:
+    with pytest.raises(UnexpectedResponse) as caught:
         flat(listing.rows())
     assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
@@ -114,7 +114,7 @@ def test_another_shape_of_a_plain_route_breaks_the_contract(body: object) -> Non
     )
     listing = listing_of(answers, "reviews", parents=[{"repo_name": "acme/web", "number": 1, "id": 2}])
     with pytest.raises(
-        ContractBroken, match=r"^/repos/acme/web/pulls/1/reviews: a(n array| list of objects) was expected"
+        UnexpectedResponse, match=r"^/repos/acme/web/pulls/1/reviews: a(n array| list of objects) was expected"
     ):
         flat(listing.rows())
 
@@ -122,12 +122,12 @@ def test_another_shape_of_a_plain_route_breaks_the_contract(body: object) -> Non
 @pytest.mark.parametrize("body", [b"[]", b'{"teamMembers": null}', b'{"members": []}', b"3"])
 def test_members_of_another_shape_break_the_contract(usual_world: simulator.World, body: bytes) -> None:
     answers = answers_of(usual_world, instead=lambda target: Said(body=body) if target == "/teams/members" else None)
-    with pytest.raises(ContractBroken, match=r"^/teams/members: an object with a list teamMembers was expected"):
+    with pytest.raises(UnexpectedResponse, match=r"^/teams/members: an object with a list teamMembers was expected"):
         flat(listing_of(answers, "pull_requests").rows())
 
 
 def test_a_missing_route_without_another_plan_is_an_error() -> None:
-    with pytest.raises(RouteMissing, match="/analytics/ai-code/commits: 404, '404 page not found'"):
+    with pytest.raises(RouteNotFound, match="/analytics/ai-code/commits: 404, '404 page not found'"):
         flat(listing_of(in_turn(Said(404, b"404 page not found\n")), "commits").rows())
 
 
@@ -137,7 +137,7 @@ def test_a_route_that_goes_away_in_the_middle_is_an_error_and_no_reason_for_the_
     left = count(6)
     answers = answers_of(usual_world, instead=lambda target: Said(404) if next(left) > 11 else None)
     listing = listing_of(answers, "pull_requests")
-    with pytest.raises(RouteMissing):
+    with pytest.raises(RouteNotFound):
         flat(listing.rows())
     assert listing.plan == "bulk"
 
@@ -183,7 +183,7 @@ def test_pages_follow_the_servers_links_until_there_is_none() -> None:
 
 def test_links_that_lead_in_a_circle_break_the_contract() -> None:
     turns = [numbered(n, link=f"/repos/acme/web/pulls?page={n % 2}") for n in range(4)]
-    with pytest.raises(ContractBroken, match="the links from page to page lead in a circle"):
+    with pytest.raises(UnexpectedResponse, match="the links from page to page lead in a circle"):
         pages_of(in_turn(*turns), None)
 
 

@@ -16,10 +16,10 @@ from tests.extract.reading import distinct, read_world
 
 import simulator
 from millrace.arrow import to_batch
-from millrace.errors import MillraceError, RouteMissing, SourceRefused, SourceUnavailable
+from millrace.errors import MillraceError, RequestRejected, RouteNotFound, SourceUnavailable
 from millrace.extract.completeness import Row
 from millrace.extract.sources.cursor_sim import pages
-from millrace.tables import EXTRA, EXTRACTED, INSTANT, Numbered, is_json
+from millrace.tables import EXTRA, EXTRACTED, INSTANT, PageNumberListing, is_json
 
 CAPTURES = Path(__file__).parents[1] / "golden" / "captures"
 ONE, TWO, THIRTY = "one-developer-90d-medium", "seed-2dev-90d-medium", "org-30dev-90d-medium"
@@ -91,18 +91,18 @@ OBJECTS = {
     "health": {"status"},
 }
 ERRORS: dict[str, tuple[type[MillraceError], str]] = {
-    "commits-pageSize1001-error": (SourceRefused, "400, 'invalid pageSize: must be <= 1000'"),
-    "commits-page0-error": (SourceRefused, "400, 'invalid page: must be >= 1'"),
-    "commits-bad-date": (SourceRefused, "400, 'invalid startDate: must be YYYY-MM-DD, ISO 8601, or relative format"),
+    "commits-pageSize1001-error": (RequestRejected, "400, 'invalid pageSize: must be <= 1000'"),
+    "commits-page0-error": (RequestRejected, "400, 'invalid page: must be >= 1'"),
+    "commits-bad-date": (RequestRejected, "400, 'invalid startDate: must be YYYY-MM-DD, ISO 8601, or relative format"),
     "commits-csv": (SourceUnavailable, "bytes that are no complete JSON, 5 times"),
-    "pull-unknown": (RouteMissing, "404, 'pull request not found'"),
-    "pull-not-a-number": (SourceRefused, "400, 'invalid pull request number'"),
-    "unknown-repo": (RouteMissing, "404, 'repository not found'"),
-    "unknown-route": (RouteMissing, "404, '404 page not found'"),
-    "unauthenticated": (SourceRefused, "401, the key was refused; set MILLRACE_SOURCE_KEY"),
-    "wrong-key": (SourceRefused, "401, the key was refused; set MILLRACE_SOURCE_KEY"),
-    "analytics-prs-bad-date": (SourceRefused, "400, 'invalid start_date format (use YYYY-MM-DD)'"),
-    "analytics-reviews-bad-page": (SourceRefused, "400, 'invalid page parameter'"),
+    "pull-unknown": (RouteNotFound, "404, 'pull request not found'"),
+    "pull-not-a-number": (RequestRejected, "400, 'invalid pull request number'"),
+    "unknown-repo": (RouteNotFound, "404, 'repository not found'"),
+    "unknown-route": (RouteNotFound, "404, '404 page not found'"),
+    "unauthenticated": (RequestRejected, "401, the key was refused; set MILLRACE_SOURCE_KEY"),
+    "wrong-key": (RequestRejected, "401, the key was refused; set MILLRACE_SOURCE_KEY"),
+    "analytics-prs-bad-date": (RequestRejected, "400, 'invalid start_date format (use YYYY-MM-DD)'"),
+    "analytics-reviews-bad-page": (RequestRejected, "400, 'invalid page parameter'"),
     "rate-limited": (SourceUnavailable, "over its rate limit 51 times in a row"),
 }
 
@@ -132,7 +132,7 @@ def test_a_recorded_answer_is_as_its_manifest_says(server: str, name: str) -> No
 def test_a_recorded_page_gives_its_rows_and_the_total(server: str, name: str) -> None:
     each, (table, counts) = EVERY[server, name], NUMBERED[name]
     listing = EXTRACTED[table].bulk
-    assert isinstance(listing, Numbered)
+    assert isinstance(listing, PageNumberListing)
     page = pages.numbered_page(each.replayed().client, listing, {})
     assert (len(page.rows), page.total) == at_server(server, counts)
     assert [values_in_batch(row, table) for row in page.rows] == [values_of(row, table) for row in page.rows]
@@ -181,7 +181,7 @@ def test_a_recorded_error_ends_as_the_contract_says(server: str, name: str) -> N
 def test_the_recorded_refusal_asks_for_a_second() -> None:
     asked = client_of(in_turn(EVERY[THIRTY, "rate-limited"].said, EVERY[THIRTY, "repos"].said))
     assert asked.client.get("/repos").body == json.loads(EVERY[THIRTY, "repos"].said.body)
-    assert (asked.clock.slept, asked.client.effort.rate_limited) == ([1.0], 1)
+    assert (asked.clock.slept, asked.client.stats.rate_limited) == ([1.0], 1)
 
 
 @pytest.mark.parametrize("server", [ONE, TWO, THIRTY])
@@ -230,7 +230,7 @@ def server(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("plan", ["bulk", "plain"])
 def test_each_plan_gives_exactly_the_rows_of_a_recorded_server(server: str, plan: str) -> None:
     world = simulator.world_from_recording(CAPTURES / server / "full-exact.jsonl.gz")
-    reading = read_world(world, faults=simulator.Faults(plain_only=plan == "plain"))
+    reading = read_world(world, faults=simulator.InjectedFaults(plain_only=plan == "plain"))
     assert (reading.plans["pull_requests"], reading.plans["reviews"]) == (plan, plan)
     given = {name: distinct(rows) for name, rows in reading.rows.items()}
     assert given == {name: distinct(rows) for name, rows in rows_recorded(server).items()}

@@ -16,7 +16,7 @@ import requests
 from fastapi import FastAPI, Response
 
 from millrace import log
-from millrace.laptop.callers import Faults, Limits
+from millrace.laptop.callers import CallerLimits, ServerErrors
 from millrace.laptop.project import PROJECT
 from millrace.laptop.server import listening, server_of
 
@@ -26,7 +26,7 @@ LARGE = b"x" * (32 << 20)  # more than the buffers of two sockets hold
 
 
 @contextmanager
-def served(limits: Limits) -> Iterator[tuple[str, int]]:
+def served(limits: CallerLimits) -> Iterator[tuple[str, int]]:
     """Serve `/`, and `/large`, from a thread of this process."""
     app = FastAPI()
     app.get("/")(lambda: "good")
@@ -34,7 +34,7 @@ def served(limits: Limits) -> Iterator[tuple[str, int]]:
     libraries = [logging.getLogger(name) for name in ("asyncio", "uvicorn.error")]
     before = [(each.handlers[:], each.propagate) for each in libraries]
     with listening(0) as door:
-        server = server_of(app, limits, Faults())
+        server = server_of(app, limits, ServerErrors())
         thread = threading.Thread(target=server.run, args=([door],))
         thread.start()
         try:
@@ -83,20 +83,20 @@ def get(address: tuple[str, int]) -> int:
     ],
 )
 def test_a_caller_that_sends_no_whole_request_is_dropped_at_the_deadline(sent: bytes) -> None:
-    with served(Limits(50, request_s=0.2)) as address, called(address, sent) as caller:
+    with served(CallerLimits(50, request_s=0.2)) as address, called(address, sent) as caller:
         assert is_closed(caller)
         assert get(address) == 200
 
 
 def test_a_byte_now_and_then_does_not_move_the_deadline() -> None:
-    with served(Limits(50, request_s=0.3)) as address, called(address, HALF) as caller:
+    with served(CallerLimits(50, request_s=0.3)) as address, called(address, HALF) as caller:
         keep_sending(caller, b"x")
         assert get(address) == 200
 
 
 def test_a_caller_that_does_not_read_is_dropped() -> None:
     with (
-        served(Limits(50, answer_s=0.2)) as address,
+        served(CallerLimits(50, answer_s=0.2)) as address,
         called(address, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n") as caller,
     ):
         keep_sending(caller, b"\r\n")
@@ -104,7 +104,7 @@ def test_a_caller_that_does_not_read_is_dropped() -> None:
 
 
 def test_a_caller_that_reads_slowly_gets_all_of_it() -> None:
-    with served(Limits(50, request_s=5, answer_s=5)) as address:
+    with served(CallerLimits(50, request_s=5, answer_s=5)) as address:
         with called(address, b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") as caller:
             size = 0
             while chunk := caller.recv(1 << 20):
@@ -117,7 +117,7 @@ def test_a_caller_that_reads_slowly_gets_all_of_it() -> None:
     "sent", [b"", HALF, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"], ids=["silent", "half", "unread"]
 )
 def test_too_many_callers_that_wait_make_room_for_one_that_asks(sent: bytes) -> None:
-    with served(Limits(4)) as address, ExitStack() as stack:
+    with served(CallerLimits(4)) as address, ExitStack() as stack:
         waiting = []
         for _ in range(12):
             waiting.append(stack.enter_context(called(address, sent)))
@@ -155,7 +155,7 @@ def test_the_same_fault_is_one_line_a_minute() -> None:
     handler = logging.getLogger("millrace").handlers[0]
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(lines)
-    faults = Faults(lambda: now[0])
+    faults = ServerErrors(lambda: now[0])
     record = logging.LogRecord("asyncio", logging.ERROR, "", 0, "socket.accept() fails\nmore", (), None)
     for now[0] in (0.0, 1.0, 59.0, 61.0):
         faults.handle(record)

@@ -19,7 +19,7 @@ from millrace import runs
 from millrace.bus.in_process import LocalBus
 from millrace.lake.local import LocalLake
 from millrace.load import handler
-from millrace.runs import Order
+from millrace.runs import RunRequest
 from millrace.tables import TABLES
 
 WORLD = ("--developers", "3", "--days", "20", "--end", "2026-10-20T00:00:00Z")
@@ -154,7 +154,7 @@ def test_a_run_that_is_none_is_said(place: Path) -> None:
 
 
 def test_a_run_that_was_not_extracted_does_not_add_up(tmp_path: Path) -> None:
-    runs.start(LocalLake(tmp_path / "lake", "lake"), LocalBus(), Order(datetime(2026, 11, 20, 6, tzinfo=UTC)))
+    runs.start(LocalLake(tmp_path / "lake", "lake"), LocalBus(), RunRequest(datetime(2026, 11, 20, 6, tzinfo=UTC)))
     outcome = command(tmp_path, "reconcile", "20261120T060000Z")
     assert (outcome.code, outcome.out.count("was not extracted")) == (1, 2)
 

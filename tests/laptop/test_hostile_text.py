@@ -12,9 +12,9 @@ from tests.laptop.conftest import run_all
 import run_all as door
 from millrace.build.dbt import Build
 from millrace.cli import main as cli
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.drops import Drop
-from millrace.laptop.progress import Watcher
+from millrace.laptop.progress import ProgressLog
 from millrace.laptop.report import Report
 from millrace.warehouse import Node
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -44,9 +44,9 @@ def quoted(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> DataDir:
     """A data directory that was built and published, with hostile texts."""
-    place = Place(tmp_path_factory.mktemp("hostile"))
+    place = DataDir(tmp_path_factory.mktemp("hostile"))
     done = run_all(place.root, *WORLD, "--usage")
     assert done.code == 0, done.err
     repos = place.drop / "repos"
@@ -90,7 +90,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     ],
 )
 def test_a_command_prints_text_of_others_as_text(
-    place: Place, verb: tuple[str, ...], is_shown: bool, capsys: pytest.CaptureFixture[str]
+    place: DataDir, verb: tuple[str, ...], is_shown: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cli.main([*verb, *(["--data-dir", str(place.root)] if verb[0] != EVIL else [])])
     said = capsys.readouterr()
@@ -99,13 +99,15 @@ def test_a_command_prints_text_of_others_as_text(
     assert (SHOWN in said.out) >= is_shown
 
 
-def test_the_door_of_a_checkout_prints_text_of_others_as_text(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_door_of_a_checkout_prints_text_of_others_as_text(
+    place: DataDir, capsys: pytest.CaptureFixture[str]
+) -> None:
     door.main(["status", "--data-dir", str(place.root)])
     said = capsys.readouterr().out
     assert (harmless(said), SHOWN in said) == (True, True)
 
 
-def test_every_entry_of_the_quarantine_is_shown_as_text(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_entry_of_the_quarantine_is_shown_as_text(place: DataDir, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["quarantine", "list", "--data-dir", str(place.root)])
     ids = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     for entry_id in ids:
@@ -114,7 +116,7 @@ def test_every_entry_of_the_quarantine_is_shown_as_text(place: Place, capsys: py
     assert (len(ids), harmless(said), r"\x1b]0;PWN" in said) == (2, True, True), said
 
 
-def test_the_report_of_a_run_shows_names_whole_and_as_text(place: Place) -> None:
+def test_the_report_of_a_run_shows_names_whole_and_as_text(place: DataDir) -> None:
     node = Node(EVIL, "test", "fail", 0.1, EVIL)
     report = Report(place, drops=[Drop(f"drop/{EVIL}", EVIL, EVIL, is_good=False)], build=Build((node,), 0.1))
     console = Console(file=io.StringIO(), width=4000)
@@ -151,13 +153,13 @@ def test_markup_in_a_name_is_shown_as_it_is(
     drops = [Drop(name, "not loaded", "a test", is_good=False)]
     node = Node(name, "test", "fail", 0.1, "a test")
     console = Console(file=io.StringIO(), width=400)
-    Report(Place(tmp_path), drops=drops, build=Build((node,), 0.1)).show(console)
+    Report(DataDir(tmp_path), drops=drops, build=Build((node,), 0.1)).show(console)
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().count(name) == 4
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then detects a terminal
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "400")
-    with Watcher() as watcher:
+    with ProgressLog() as watcher:
         watcher.say(name)
     assert name in capsys.readouterr().err
 
@@ -168,9 +170,9 @@ def test_a_live_line_shows_names_whole_and_as_text(
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then detects a terminal
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "400")
-    with Watcher() as watcher:
+    with ProgressLog() as watcher:
         watcher.say(EVIL)
-        watcher.hear(Node("[/x] :bomb: \x1b]0;PWN\x07\nlook:", "model", "ok", 0.1, ""), 3)
+        watcher.on_node(Node("[/x] :bomb: \x1b]0;PWN\x07\nlook:", "model", "ok", 0.1, ""), 3)
     said = capsys.readouterr().err
     assert (SHOWN in said, r"[/x] :bomb: \x1b]0;PWN\x07\nlook:" in said) == (True, True), said
     assert ("\x1b]0" in said, "\nlook" in said) == (False, False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import PROJECT
 
 
@@ -23,22 +23,22 @@ def readable_by_others(root: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> DataDir:
     """A data directory that a collector made, loaded and built."""
     folder = tmp_path_factory.mktemp("private")
     (folder / "home").mkdir()
-    place = Place(folder / "data")
+    place = DataDir(folder / "data")
     millrace("collect", "--data-dir", str(place.root), "--home", str(folder / "home"))
     return place
 
 
-def test_all_that_a_verb_writes_is_the_owners_alone(place: Place) -> None:
+def test_all_that_a_verb_writes_is_the_owners_alone(place: DataDir) -> None:
     assert place.published.exists()
     assert (place.dbt / "dbt.log").exists()
     assert readable_by_others(place.root) == []
 
 
-def test_the_next_start_closes_an_older_data_directory(place: Place) -> None:
+def test_the_next_start_closes_an_older_data_directory(place: DataDir) -> None:
     for path in (place.root, *place.root.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     millrace("build", "--data-dir", str(place.root))
@@ -51,7 +51,7 @@ def test_a_folder_that_holds_other_things_keeps_its_rights(tmp_path: Path) -> No
     for name in ("bin", "lakehouse", "published.duckdb"):
         (tmp_path / name).touch()
         (tmp_path / name).chmod(0o644)
-    with Place(tmp_path).alone():
+    with DataDir(tmp_path).lock():
         pass
     rights = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path, *tmp_path.iterdir())}
     assert (rights[tmp_path.name], rights["bin"], rights["lakehouse"]) == (0o755, 0o644, 0o644)
@@ -65,7 +65,7 @@ def test_links_are_not_followed_and_the_process_gets_its_umask_back(tmp_path: Pa
     (tmp_path / "data" / "quarantine").symlink_to(elsewhere)
     before = os.umask(0o022)
     try:
-        with Place(tmp_path / "data").alone():
+        with DataDir(tmp_path / "data").lock():
             pass
         assert os.umask(0o022) == 0o022
     finally:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from millrace.build.dbt import Build
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.report import Report
 
 
@@ -22,12 +22,12 @@ def report(tmp_path: Path) -> Report:
             " range AS total_prs, 1 AS active_developers, 1 AS avg_cycle_time_hours, 1 AS ai_line_share"
             " FROM range(200_000)"
         )
-    return Report(Place(tmp_path), build=Build((), 0.1))
+    return Report(DataDir(tmp_path), build=Build((), 0.1))
 
 
 @pytest.mark.parametrize("kept", [0, 4_096, 8_192, 0.3, 0.5, 0.9])
 def test_a_published_copy_that_is_cut_is_a_problem_with_its_repair(report: Report, kept: float) -> None:
-    path = report.place.published
+    path = report.data_dir.published
     content = path.read_bytes()
     path.write_bytes(content[: int(kept if kept > 1 else kept * len(content))])
     shown = Console(file=io.StringIO(), width=200)
@@ -39,7 +39,7 @@ def test_a_published_copy_that_is_cut_is_a_problem_with_its_repair(report: Repor
 
 
 def test_bytes_that_are_others_are_a_problem(report: Report) -> None:
-    path = report.place.published
+    path = report.data_dir.published
     content = bytearray(path.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 200_000] = bytes(200_000)
     path.write_bytes(content)
@@ -48,4 +48,4 @@ def test_bytes_that_are_others_are_a_problem(report: Report) -> None:
 
 
 def test_without_a_build_nothing_is_read(tmp_path: Path) -> None:
-    assert Report(Place(tmp_path / "none")).to_json()["marts"] == {}
+    assert Report(DataDir(tmp_path / "none")).to_json()["marts"] == {}

@@ -8,7 +8,7 @@ import requests
 
 from millrace.cli import main as cli
 from millrace.errors import ConfigError
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.source import SourceOptions, source_settings
 
 USERS = "key-of-the-user-for-another-server"
@@ -39,7 +39,7 @@ def test_the_embedded_simulator_has_a_key_of_its_own_that_no_other_user_sees(
 ) -> None:
     monkeypatch.setenv("MILLRACE_SOURCE_KEY", USERS)
     with ExitStack() as stack:
-        given = source_settings(source, Place(tmp_path), stack, lambda line: None)
+        given = source_settings(source, DataDir(tmp_path), stack, lambda line: None)
         url, key = given["MILLRACE_SOURCE_URL"], given["MILLRACE_SOURCE_KEY"]
         shown = arguments_of_all_processes()
         assert ("simulator" in shown, key in shown, USERS in shown, key == USERS) == (True, False, False, False)
@@ -52,14 +52,14 @@ def test_each_run_has_another_key(tmp_path: Path) -> None:
     for _ in range(2):
         with ExitStack() as stack:
             source = SourceOptions(developers=2, days=5)
-            keys.add(source_settings(source, Place(tmp_path), stack, lambda line: None)["MILLRACE_SOURCE_KEY"])
+            keys.add(source_settings(source, DataDir(tmp_path), stack, lambda line: None)["MILLRACE_SOURCE_KEY"])
     assert len(keys) == 2
 
 
 def test_a_source_that_is_refused_leaves_the_data_directory_unbound(tmp_path: Path) -> None:
     source = SourceOptions(source_url="http://source.example")
     with ExitStack() as stack, pytest.raises(ConfigError, match="--insecure-http"):
-        source_settings(source, Place(tmp_path), stack, lambda line: None)
+        source_settings(source, DataDir(tmp_path), stack, lambda line: None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -79,8 +79,8 @@ def test_the_option_and_the_setting_allow_plain_http(tmp_path: Path, monkeypatch
     told = SourceOptions(source_url="http://source.example", insecure_http=True)
     plain = SourceOptions(source_url="http://source.example")
     with ExitStack() as stack:
-        by_option = source_settings(told, Place(tmp_path), stack, lambda line: None)
+        by_option = source_settings(told, DataDir(tmp_path), stack, lambda line: None)
         monkeypatch.setenv("MILLRACE_INSECURE_HTTP", "1")
-        by_setting = source_settings(plain, Place(tmp_path), stack, lambda line: None)
+        by_setting = source_settings(plain, DataDir(tmp_path), stack, lambda line: None)
     assert by_option == by_setting
     assert by_option["MILLRACE_INSECURE_HTTP"] == "1"

@@ -8,14 +8,14 @@ import pytest
 
 from millrace import runs, wiring
 from millrace.laptop import in_process
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.in_process import Pipeline
 
 
 @pytest.fixture
 def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     source = {"MILLRACE_SOURCE_URL": "https://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
-    settings = Place(tmp_path).settings() | source
+    settings = DataDir(tmp_path).settings() | source
     for name, value in settings.items():  # restored afterwards: `connect` sets them permanently
         monkeypatch.setenv(name, value)
     connected = in_process.connect(settings)

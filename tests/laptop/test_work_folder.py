@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 
 pytestmark = pytest.mark.fast
 
 
 def test_temporary_files_lie_below_the_data_directory_while_it_is_used(tmp_path: Path) -> None:
     before = tempfile.gettempdir()
-    place = Place(tmp_path / "data")
-    with place.alone(), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+    place = DataDir(tmp_path / "data")
+    with place.lock(), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
         assert Path(folder).parent == place.work
     assert tempfile.gettempdir() == before
     assert list(place.work.iterdir()) == []
@@ -21,17 +21,17 @@ def test_temporary_files_lie_below_the_data_directory_while_it_is_used(tmp_path:
 
 @pytest.mark.parametrize("left", ["millrace-abc/object", "millrace-abc/deep/er/object.parquet", "object"])
 def test_what_a_killed_process_left_is_cleared_by_the_next(tmp_path: Path, left: str) -> None:
-    place = Place(tmp_path / "data")
+    place = DataDir(tmp_path / "data")
     (place.work / left).parent.mkdir(parents=True)
     (place.work / left).write_bytes(b"half a part")
-    with place.alone():
+    with place.lock():
         assert list(place.work.iterdir()) == []
 
 
 def test_what_is_in_use_is_not_cleared(tmp_path: Path) -> None:
-    place = Place(tmp_path / "data")
-    with place.alone():
+    place = DataDir(tmp_path / "data")
+    with place.lock():
         (place.work / "object").write_bytes(b"a part")
-        with pytest.raises(Exception, match="another run"), place.alone():
+        with pytest.raises(Exception, match="another run"), place.lock():
             pass
         assert (place.work / "object").exists()

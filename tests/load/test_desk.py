@@ -18,9 +18,9 @@ from millrace.errors import ConfigError
 from millrace.lake import ObjectVersion
 from millrace.load import handler, quarantine
 from millrace.load.dropped_lines import DropCaps
-from millrace.runs import Order, Part, TaskRecord, reconcile as reconciling
+from millrace.runs import Part, RunRequest, TaskRecord, reconcile as reconciling
 from millrace.tables import TABLES, Table
-from millrace.warehouse.parquet import Caps
+from millrace.warehouse.parquet import ParquetLimits
 
 RUN = "20261120T060000Z"
 PART = f"raw/repos/dt=2026-11-20/run={RUN}/repos-00000.parquet"
@@ -219,8 +219,8 @@ def test_an_event_about_an_object_that_is_not_there_notes_nothing(rig: Rig, name
     [
         pytest.param("drop/repos/large.csv", DropCaps().file_bytes + 1, id="a text"),
         pytest.param("drop/repos/large.ndjson", (5 << 30) + 10, id="lines"),
-        pytest.param("drop/repos/large.parquet", Caps().file_bytes + 1, id="a Parquet file"),
-        pytest.param("drop/invoices/large.csv", Caps().file_bytes + 1, id="an object of no table"),
+        pytest.param("drop/repos/large.parquet", ParquetLimits().file_bytes + 1, id="a Parquet file"),
+        pytest.param("drop/invoices/large.csv", ParquetLimits().file_bytes + 1, id="an object of no table"),
     ],
 )
 def test_what_is_too_large_is_set_aside_without_a_copy(rig: Rig, name: str, size_bytes: int) -> None:
@@ -365,7 +365,7 @@ def crashed(do: Callable[[], object]) -> None:
 
 
 def start_run(rig: Rig, content: bytes, rows: int) -> None:
-    runs.start(rig.desk.lake, LocalBus(), Order(NOW))
+    runs.start(rig.desk.lake, LocalBus(), RunRequest(NOW))
     stored = rig.put(PART, content)
     record = TaskRecord(
         run_id=RUN,

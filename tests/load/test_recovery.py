@@ -229,7 +229,7 @@ def test_a_copied_lake_is_known_by_name_and_checksum(
 def test_a_run_of_a_clock_that_was_ahead_hides_no_other(
     lake: CountingLake, warehouse: CountingWarehouse, run_id: str
 ) -> None:
-    runs.start(lake, LocalBus(), runs.Order(NOW - timedelta(hours=2)))
+    runs.start(lake, LocalBus(), runs.RunRequest(NOW - timedelta(hours=2)))
     assert sweep_all(lake, warehouse, NOW - timedelta(hours=2)) == []
     note_compared(lake, replace(read_compared(lake), run_id=run_id))
     asked = recovery.mend(loader(lake, warehouse), LocalBus())
@@ -238,7 +238,7 @@ def test_a_run_of_a_clock_that_was_ahead_hides_no_other(
 
 def test_a_sweep_that_ends_a_run_advances_its_cursors(lake: CountingLake, warehouse: CountingWarehouse) -> None:
     read_at = (NOW - timedelta(hours=2)).isoformat()
-    run_id = runs.start(lake, LocalBus(), runs.Order(NOW - timedelta(hours=2))).run_id
+    run_id = runs.start(lake, LocalBus(), runs.RunRequest(NOW - timedelta(hours=2))).run_id
     for table in EXTRACTED:
         children = tuple(child.name for child in children_of(table))
         record = runs.TaskRecord(
@@ -288,5 +288,5 @@ def test_a_new_warehouse_begins_its_requests_anew(lake: CountingLake, warehouse:
 @pytest.mark.parametrize("run_id", ["99999999T999999Z", "20260230T000000Z", "00000000T000000Z"])
 def test_a_plan_of_no_moment_stops_no_sweep(lake: CountingLake, warehouse: CountingWarehouse, run_id: str) -> None:
     lake.write(f"runs/{run_id}/plan.json", b"{}", 0)
-    runs.start(lake, LocalBus(), runs.Order(NOW - timedelta(hours=2)))
+    runs.start(lake, LocalBus(), runs.RunRequest(NOW - timedelta(hours=2)))
     assert recovery.mend(loader(lake, warehouse), LocalBus())["tasks"] > 0

@@ -15,7 +15,7 @@ from tests import warm
 
 from millrace.api import app
 from millrace.laptop import status
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.status import remedies
 from millrace.warehouse.duckdb.reader import DuckDBReader
 
@@ -46,7 +46,7 @@ def _run(program: str, *arguments: str, **settings: str) -> None:
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """Serve the API over a folder, built or empty, with TODAY as the date; yield its URL."""
-    place = Place(folder)
+    place = DataDir(folder)
     reader = DuckDBReader(place.published)
     where = remedies.laptop(place.root)
     api = app.Api(reader, lambda: status.status_of(place, TODAY), now=lambda: TODAY, place=where)

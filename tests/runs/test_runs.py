@@ -21,7 +21,7 @@ from millrace.lake import Lake, ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.lake.names import CursorKey, FinalKey, PlanKey, TaskKey
 from millrace.laptop.report import sentence
-from millrace.runs import Order, Part, TaskRecord, reconcile
+from millrace.runs import Part, RunRequest, TaskRecord, reconcile
 from millrace.tables import EXTRACTED, children_of
 from millrace.warehouse import LedgerEntry
 
@@ -38,8 +38,8 @@ class Ledger:
         self._seqs = count(1)
 
     def note(self, version: ObjectVersion, rows: int = 0, reason: str | None = None) -> None:
-        loaded, set_aside = (0, rows) if reason else (rows, 0)
-        entry = LedgerEntry(version, "t", RUN, T0, rows, loaded, 0, 0, 0, set_aside, reason, next(self._seqs), T0)
+        loaded, quarantined = (0, rows) if reason else (rows, 0)
+        entry = LedgerEntry(version, "t", RUN, T0, rows, loaded, 0, 0, 0, quarantined, reason, next(self._seqs), T0)
         self.entries.append(entry)
 
     def loads_of(self, run_id: str) -> list[LedgerEntry]:
@@ -85,7 +85,7 @@ def facts(lake: Lake, ledger: Ledger) -> list[Callable[[], None]]:
 
 
 def start(lake: Lake, bus: Bus) -> None:
-    runs.start(lake, bus, Order(T0))
+    runs.start(lake, bus, RunRequest(T0))
 
 
 def finals(lake: LocalLake) -> list[str]:
@@ -96,18 +96,18 @@ def finals(lake: LocalLake) -> list[str]:
 
 
 def test_the_schedule_time_names_the_run_to_the_second(lake: Lake, bus: Bus) -> None:
-    order = Order.parse("2026-01-31T07:00:00.9+01:00", b"")
-    assert runs.start(lake, bus, order).run_id == RUN
+    request = RunRequest.parse("2026-01-31T07:00:00.9+01:00", b"")
+    assert runs.start(lake, bus, request).run_id == RUN
     assert runs.read_plan(lake, RUN).day == date(2026, 1, 31)
 
 
 def test_a_run_of_the_first_century_has_a_run_id_like_any_other(lake: Lake, bus: Bus) -> None:
-    assert runs.start(lake, bus, Order(T0.replace(year=33))).run_id == "00330131T060000Z"
+    assert runs.start(lake, bus, RunRequest(T0.replace(year=33))).run_id == "00330131T060000Z"
 
 
 def test_an_order_has_a_bound_and_a_wish(lake: Lake) -> None:
-    order = Order.parse("2026-01-31T06:00:00Z", b'{"since": "2026-01-01", "full_refresh": true}')
-    assert order == Order(T0, date(2026, 1, 1), True)
+    request = RunRequest.parse("2026-01-31T06:00:00Z", b'{"since": "2026-01-01", "full_refresh": true}')
+    assert request == RunRequest(T0, date(2026, 1, 1), True)
 
 
 @pytest.mark.parametrize(
@@ -121,15 +121,15 @@ def test_an_order_has_a_bound_and_a_wish(lake: Lake) -> None:
 )
 def test_an_order_of_the_future_is_refused(scheduled_at: str) -> None:
     with pytest.raises(NotAnEvent, match="was expected within an hour of 2026-01-31 06:00"):
-        Order.parse(scheduled_at, b"", now=T0)
+        RunRequest.parse(scheduled_at, b"", now=T0)
 
 
 def test_a_clock_may_be_an_hour_behind_the_schedule() -> None:
-    assert Order.parse("2026-01-31T07:00:00Z", b"", now=T0).scheduled_at == T0.replace(hour=7)
+    assert RunRequest.parse("2026-01-31T07:00:00Z", b"", now=T0).scheduled_at == T0.replace(hour=7)
 
 
 def test_an_order_without_a_schedule_time_is_for_now() -> None:
-    assert abs((datetime.now(UTC) - Order.parse(None, b"").scheduled_at).total_seconds()) < 60
+    assert abs((datetime.now(UTC) - RunRequest.parse(None, b"").scheduled_at).total_seconds()) < 60
 
 
 def test_a_run_without_a_plan_is_an_error_that_names_it(lake: Lake) -> None:
@@ -433,7 +433,7 @@ def test_a_sweep_does_not_ask_the_warehouse_when_nothing_is_behind(lake: Lake, b
 
 def test_of_runs_that_advance_side_by_side_the_newest_stays(lake: LocalLake, bus: Bus) -> None:
     ledger = loaded(record("commits"))
-    plans = [runs.start(lake, bus, Order(T0.replace(hour=hour))) for hour in range(8)]
+    plans = [runs.start(lake, bus, RunRequest(T0.replace(hour=hour))) for hour in range(8)]
     for plan in plans:
         each = record("commits", extracted_at=plan.scheduled_at)
         lake.write(str(TaskKey(plan.run_id, "commits")), each.to_json(), 0)
@@ -465,7 +465,7 @@ def test_a_cursor_of_another_scope_is_no_cursor(lake: Lake, bus: Bus, since: str
 
 
 def test_a_plan_is_written_once(lake: Lake, bus: Bus) -> None:
-    first = runs.start(lake, bus, Order(T0, date(2026, 1, 1)))
-    again = runs.start(lake, bus, Order(T0, None, True))
+    first = runs.start(lake, bus, RunRequest(T0, date(2026, 1, 1)))
+    again = runs.start(lake, bus, RunRequest(T0, None, True))
     assert again == first
     assert len(list(lake.list(str(PlanKey(RUN))))) == 1

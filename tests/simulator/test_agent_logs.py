@@ -14,7 +14,7 @@ from bench.agent_logs import write_bulk
 import simulator
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.event import UsageEvent, merge_all
-from millrace.collect.parsers.fields import Reason
+from millrace.collect.parsers.fields import SkipReason
 from millrace.collect.parsers.reading import LogState, Reading
 from simulator.agent_logs import CURSOR_DATABASE, Home, append_response, write_homes
 from simulator.agent_sessions import PRIVATE_TEXT
@@ -67,8 +67,8 @@ def of(readings: dict[Path, Reading], part: str) -> list[Reading]:
     return [reading for path, reading in readings.items() if part in path.as_posix()]
 
 
-def skipped(readings: Iterable[Reading]) -> Counter[Reason]:
-    return sum((Counter(reading.skipped) for reading in readings), Counter[Reason]())
+def skipped(readings: Iterable[Reading]) -> Counter[SkipReason]:
+    return sum((Counter(reading.skipped) for reading in readings), Counter[SkipReason]())
 
 
 def test_each_member_who_commits_has_a_home(world: simulator.World, homes: list[Home]) -> None:
@@ -118,13 +118,19 @@ def test_everybody_uses_every_agent_however_little_they_work(world: simulator.Wo
 
 
 def test_all_lines_are_of_known_kinds(readings: dict[Path, Reading]) -> None:
-    expected = {Reason.NO_USAGE, Reason.NO_TOKENS, Reason.SYNTHETIC, Reason.REPEATED, Reason.NOT_JSON}
+    expected = {
+        SkipReason.NO_USAGE,
+        SkipReason.NO_TOKENS,
+        SkipReason.SYNTHETIC,
+        SkipReason.REPEATED,
+        SkipReason.NOT_JSON,
+    }
     assert set(skipped(readings.values())) == expected
 
 
 def test_few_lines_are_broken(readings: dict[Path, Reading]) -> None:
     lines = sum(reading.lines for path, reading in readings.items() if path.suffix == ".jsonl")
-    assert 1 / 1000 < skipped(readings.values())[Reason.NOT_JSON] / lines < 1 / 100
+    assert 1 / 1000 < skipped(readings.values())[SkipReason.NOT_JSON] / lines < 1 / 100
 
 
 def test_projects_are_the_developers_repositories(world: simulator.World, homes: list[Home]) -> None:
@@ -198,7 +204,7 @@ def test_sub_agents_are_of_their_session(readings: dict[Path, Reading]) -> None:
 
 def test_counters_of_codex_are_emitted_again(readings: dict[Path, Reading]) -> None:
     codex = of(readings, ".codex/sessions")
-    repeated = skipped(codex)[Reason.REPEATED]
+    repeated = skipped(codex)[SkipReason.REPEATED]
     assert 0.1 < repeated / sum(event.role == "assistant" for event in merged(codex)) < 0.5
 
 
@@ -243,7 +249,7 @@ def test_two_thirds_of_bulk_are_events_and_a_quarter_repeats_one(tmp_path: Path)
     assert bulk.events / bulk.lines == pytest.approx(150 / 228, abs=0.02)
     assert bulk.repeated / bulk.lines == pytest.approx(0.25, abs=0.02)
     readings = [reading for _, reading in read_home(tmp_path)]
-    again = skipped(readings)[Reason.REPEATED] + sum(reading.used - len(reading.events) for reading in readings)
+    again = skipped(readings)[SkipReason.REPEATED] + sum(reading.used - len(reading.events) for reading in readings)
     assert bulk.repeated == again
 
 

@@ -7,8 +7,8 @@ import requests
 from tests.simulator.client import Client
 
 import simulator
-from simulator import Faults
-from simulator.answers import Answer
+from simulator import InjectedFaults
+from simulator.answers import SimulatedResponse
 from simulator.faults import FaultInjector
 
 PRS = "/analytics/github/prs?page_size=100"
@@ -22,7 +22,7 @@ def faulty(world: simulator.World, connect: Callable[[str], Client], request: py
 
 
 def with_faults(**faults: object) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("faulty", [Faults(**faults)], indirect=True, ids=[""])  # type: ignore[arg-type]
+    return pytest.mark.parametrize("faulty", [InjectedFaults(**faults)], indirect=True, ids=[""])  # type: ignore[arg-type]
 
 
 @with_faults(error_rate=1.0)
@@ -114,7 +114,7 @@ def test_in_the_end_every_row_has_appeared(faulty: Client, client: Client) -> No
 
 def test_which_request_is_hit_follows_from_the_seed() -> None:
     def hits(seed: int) -> list[bool]:
-        injector = FaultInjector(Faults(error_rate=0.3, seed=seed))
+        injector = FaultInjector(InjectedFaults(error_rate=0.3, seed=seed))
         return [injector.before(f"/{n % 5}") is not None for n in range(200)]
 
     assert hits(1) == hits(1)
@@ -123,16 +123,16 @@ def test_which_request_is_hit_follows_from_the_seed() -> None:
 
 
 def test_a_repeated_request_throws_the_dice_again() -> None:
-    injector = FaultInjector(Faults(html_rate=0.5))
+    injector = FaultInjector(InjectedFaults(html_rate=0.5))
     assert len({injector.before("/same") is None for _ in range(20)}) == 2
 
 
 def test_latency_comes_before_each_answer() -> None:
     slept: list[float] = []
-    FaultInjector(Faults(latency_s=0.25), sleep=slept.append).before("/x")
+    FaultInjector(InjectedFaults(latency_s=0.25), sleep=slept.append).before("/x")
     assert slept == [0.25]
 
 
 def test_an_answer_that_is_no_json_is_not_drifted() -> None:
-    answer = Answer(200, b"a,b\n", "text/csv")
-    assert FaultInjector(Faults(extra_field="x", half_json_rate=1.0)).after("/x", answer) is answer
+    answer = SimulatedResponse(200, b"a,b\n", "text/csv")
+    assert FaultInjector(InjectedFaults(extra_field="x", half_json_rate=1.0)).after("/x", answer) is answer

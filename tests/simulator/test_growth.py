@@ -10,18 +10,18 @@ from simulator.instants import parse_instant, to_ns
 
 END = datetime(2026, 10, 20, 12, tzinfo=UTC)
 make = partial(simulator.generate, developers=6, seed=3)
-Rows = dict[object, dict[str, object]]
+StoredRows = dict[object, dict[str, object]]
 
 
-def commits(world: simulator.World) -> Rows:
+def commits(world: simulator.World) -> StoredRows:
     return {row["commitHash"]: row for row in world.commits.rows}
 
 
-def pulls(world: simulator.World) -> Rows:
+def pulls(world: simulator.World) -> StoredRows:
     return {row["id"]: row for row in world.pulls.rows}
 
 
-def reviews(world: simulator.World) -> Rows:
+def reviews(world: simulator.World) -> StoredRows:
     return {row["id"]: row for row in world.reviews.rows}
 
 

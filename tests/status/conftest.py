@@ -17,7 +17,7 @@ from millrace.arrow import to_batch
 from millrace.build.refresh import MartScripts
 from millrace.bus.events import ObjectFinalized
 from millrace.laptop import status
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.load import handler
 from millrace.status.state import Status
 from millrace.tables import TABLES
@@ -30,7 +30,7 @@ Row = dict[str, object]
 class World:
     """A data directory, and the numbers of its files and events."""
 
-    place: Place
+    place: DataDir
     numbers: "count[int]" = field(default_factory=count)
 
     @property
@@ -100,7 +100,7 @@ def event(number: int, **more: object) -> Row:
 
 @pytest.fixture(scope="session")
 def _built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    world = World(Place(tmp_path_factory.mktemp("built") / "data"))
+    world = World(DataDir(tmp_path_factory.mktemp("built") / "data"))
     world.place.lake.mkdir(parents=True)
     rows = [event(next(world.numbers), provider="anthropic") for _ in range(4)]
     prompt = {"role": "user", "provider": None, "model": None, "input_tokens": None, "output_tokens": None}
@@ -115,4 +115,4 @@ def _built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def world(_built: Path, tmp_path: Path) -> World:
     """A data directory after a good build, of the test's own."""
     shutil.copytree(_built, tmp_path / "data", copy_function=shutil.copy2)
-    return World(Place(tmp_path / "data"), count(1000))
+    return World(DataDir(tmp_path / "data"), count(1000))

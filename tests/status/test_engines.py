@@ -17,7 +17,7 @@ from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
 from millrace.runs import build_requests
 from millrace.status import report
-from millrace.status.report import Found
+from millrace.status.report import StoreReport
 from millrace.status.rules import Code
 from millrace.status.state import Status
 from millrace.status.store import USAGE_MARTS, Store
@@ -180,7 +180,7 @@ def test_before_the_first_build_nothing_is_published(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_is_not_let_in_is_an_error_and_not_empty(tmp_path: Path) -> None:
-    def refuse(work: Callable[[Store], Found]) -> Found:
+    def refuse(work: Callable[[Store], StoreReport]) -> StoreReport:
         raise ConfigError("250001: the user does not know the role")
 
     now = report.assemble(LocalLake(tmp_path / "lake", "lake"), refuse, now=T0)

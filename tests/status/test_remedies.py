@@ -8,7 +8,7 @@ import pytest
 
 from millrace.errors import ConfigError, Step, TransientError
 from millrace.laptop.data_dir import PROJECT
-from millrace.status.remedies import DEPLOYMENT, LAPTOP, Place, laptop, remedy, with_remedy
+from millrace.status.remedies import DEPLOYMENT, LAPTOP, Location, laptop, remedy, with_remedy
 from millrace.status.rules import STEPS, Code
 
 PACKAGE = PROJECT / "src" / "millrace"
@@ -72,7 +72,7 @@ def test_commands_do_not_name_the_default_data_directory() -> None:
         pytest.param(OSError("disk full"), LAPTOP, "disk full", id="an error of the system"),
     ],
 )
-def test_an_error_is_shown_with_its_remedy(error: Exception, place: Place, said: str) -> None:
+def test_an_error_is_shown_with_its_remedy(error: Exception, place: Location, said: str) -> None:
     assert with_remedy(error, place) == said
 
 

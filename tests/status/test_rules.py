@@ -6,24 +6,24 @@ import pytest
 
 from millrace.config import StatusConfig
 from millrace.errors import ConfigError, Step
-from millrace.status.rules import Code, Facts, Reason, age, judge
+from millrace.status.rules import Code, HealthInputs, Reason, age, judge
 
 LIMITS = StatusConfig()
-WAITS = Facts(lag_events=5, events_wait_s=60)
-FULL = Facts(lag_events=101, events_wait_s=60)
+WAITS = HealthInputs(lag_events=5, events_wait_s=60)
+FULL = HealthInputs(lag_events=101, events_wait_s=60)
 ALONE = replace(FULL, is_watching=False)
-RUN = Facts(run_id="20261120T060000Z", run_status="unfinished", run_age_s=60)
-BEHIND = Facts(published_through=3, asked_through=4)
+RUN = HealthInputs(run_id="20261120T060000Z", run_status="unfinished", run_age_s=60)
+BEHIND = HealthInputs(published_through=3, asked_through=4)
 
 
 @pytest.mark.parametrize(
     ("facts", "health", "codes"),
     [
-        pytest.param(Facts(), "live", "", id="nothing waits"),
+        pytest.param(HealthInputs(), "live", "", id="nothing waits"),
         pytest.param(WAITS, "live", "", id="few events wait, and neither they nor a refresh came just now"),
         pytest.param(replace(WAITS, since_change_s=10), "syncing", "catching_up", id="a few came just now"),
         pytest.param(replace(WAITS, since_refresh_s=10), "syncing", "catching_up", id="marts were refreshed just now"),
-        pytest.param(Facts(since_refresh_s=1), "live", "", id="a refresh after which nothing waits"),
+        pytest.param(HealthInputs(since_refresh_s=1), "live", "", id="a refresh after which nothing waits"),
         pytest.param(replace(FULL, lag_events=100), "live", "", id="as many as may wait"),
         pytest.param(FULL, "stale", "events_waiting", id="one more, and it is unknown whether a collector runs"),
         pytest.param(replace(FULL, is_watching=True), "stale", "events_waiting", id="one more, and a collector runs"),
@@ -39,10 +39,10 @@ BEHIND = Facts(published_through=3, asked_through=4)
             id="for longer than it may",
         ),
         pytest.param(replace(WAITS, events_wait_s=3601), "stale", "events_waiting", id="a few wait for over an hour"),
-        pytest.param(Facts(lag_rows=1, rows_wait_s=3600), "live", "", id="a row waits for an hour"),
-        pytest.param(Facts(lag_rows=1, rows_wait_s=3601), "stale", "rows_waiting", id="and for a second more"),
-        pytest.param(Facts(silent=(("commits", 200_000.0),)), "stale", "table_silent", id="a source is silent"),
-        pytest.param(Facts(dead_watcher="7"), "stale", "watcher_died", id="a watcher died"),
+        pytest.param(HealthInputs(lag_rows=1, rows_wait_s=3600), "live", "", id="a row waits for an hour"),
+        pytest.param(HealthInputs(lag_rows=1, rows_wait_s=3601), "stale", "rows_waiting", id="and for a second more"),
+        pytest.param(HealthInputs(silent=(("commits", 200_000.0),)), "stale", "table_silent", id="a source is silent"),
+        pytest.param(HealthInputs(dead_watcher="7"), "stale", "watcher_died", id="a watcher died"),
         pytest.param(
             replace(WAITS, dead_watcher="7", since_change_s=1),
             "stale",
@@ -50,32 +50,42 @@ BEHIND = Facts(published_through=3, asked_through=4)
             id="a watcher died a moment ago",
         ),
         pytest.param(
-            Facts(ahead=(("repos", 9e7),)), "error", "stamped_ahead", id="a row is of a time that has not come"
+            HealthInputs(ahead=(("repos", 9e7),)), "error", "stamped_ahead", id="a row is of a time that has not come"
         ),
         pytest.param(RUN, "syncing", "running", id="a run is going on"),
         pytest.param(replace(RUN, run_age_s=3601), "stale", "run_unfinished", id="a run does not end"),
         pytest.param(replace(RUN, run_status="failed"), "error", "run_failed", id="a run failed"),
         pytest.param(replace(RUN, run_status="complete", run_age_s=9999), "live", "", id="a run is complete"),
-        pytest.param(Facts(build=3, build_result="good"), "live", "", id="the last build is good"),
-        pytest.param(Facts(build=3, build_result="failed"), "error", "build_failed", id="the last build failed"),
-        pytest.param(Facts(build=3, build_result="abandoned"), "error", "build_abandoned", id="it was abandoned"),
-        pytest.param(Facts(build=3, build_result="running"), "error", "build_died", id="a build without a holder died"),
+        pytest.param(HealthInputs(build=3, build_result="good"), "live", "", id="the last build is good"),
+        pytest.param(HealthInputs(build=3, build_result="failed"), "error", "build_failed", id="the last build failed"),
         pytest.param(
-            Facts(build=3, build_result="running", is_building=True), "syncing", "building", id="a build is going on"
+            HealthInputs(build=3, build_result="abandoned"), "error", "build_abandoned", id="it was abandoned"
         ),
         pytest.param(
-            Facts(build=3, build_result="failed", is_building=True), "syncing", "building", id="a failed one is retried"
+            HealthInputs(build=3, build_result="running"), "error", "build_died", id="a build without a holder died"
+        ),
+        pytest.param(
+            HealthInputs(build=3, build_result="running", is_building=True),
+            "syncing",
+            "building",
+            id="a build is going on",
+        ),
+        pytest.param(
+            HealthInputs(build=3, build_result="failed", is_building=True),
+            "syncing",
+            "building",
+            id="a failed one is retried",
         ),
         pytest.param(BEHIND, "stale", "copy_behind", id="the published copy is behind, and nothing changes that"),
         pytest.param(replace(BEHIND, since_refresh_s=2), "syncing", "catching_up", id="behind a running collector"),
         pytest.param(replace(BEHIND, is_building=True), "syncing", "building", id="behind a running build"),
-        pytest.param(Facts(at_work="process 7"), "syncing", "at_work", id="the first process is at work"),
+        pytest.param(HealthInputs(at_work="process 7"), "syncing", "at_work", id="the first process is at work"),
         pytest.param(replace(RUN, at_work="process 7"), "syncing", "running", id="its run is going on"),
-        pytest.param(Facts(nothing="no file"), "empty", "nothing_yet", id="there is no store at all"),
+        pytest.param(HealthInputs(nothing="no file"), "empty", "nothing_yet", id="there is no store at all"),
         pytest.param(replace(RUN, nothing="no file"), "syncing", "running", id="the first run is going on"),
     ],
 )
-def test_health_is_the_worst_that_holds(facts: Facts, health: str, codes: str) -> None:
+def test_health_is_the_worst_that_holds(facts: HealthInputs, health: str, codes: str) -> None:
     found, reasons = judge(facts, None, LIMITS)
     assert (found, [reason.code for reason in reasons]) == (health, codes.split())
 
@@ -87,7 +97,7 @@ def test_a_store_that_cannot_be_read_is_the_first_reason() -> None:
 
 
 def test_a_build_that_met_damage_is_mended_by_a_rebuild() -> None:
-    facts = Facts(build=3, build_result="failed", build_met_damage=True)
+    facts = HealthInputs(build=3, build_result="failed", build_met_damage=True)
     _, (reason,) = judge(facts, None, LIMITS)
     assert reason == Reason(Code.BUILD_FAILED, "build 3 failed: the warehouse is damaged", Step.RESTORE)
 

@@ -19,9 +19,9 @@ from millrace.bus.in_process import LocalBus
 from millrace.collect import lock
 from millrace.lake.local import LocalLake
 from millrace.laptop import status
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import PROJECT
-from millrace.runs import Order
+from millrace.runs import RunRequest
 from millrace.status import text
 from millrace.status.state import Status
 from millrace.status.store import MARTS
@@ -114,7 +114,7 @@ def test_while_somebody_holds_the_warehouse_the_published_copy_is_read(world: Wo
 
 
 def test_while_somebody_is_at_work_the_warehouse_is_left_alone_also_when_its_file_is_free(world: World) -> None:
-    with world.place.alone():
+    with world.place.lock():
         assert world.look().store == "published"
     assert world.look().store == "warehouse"
 
@@ -164,7 +164,7 @@ def test_a_build_whose_process_died_is_an_error(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["millrace.duckdb", "published.duckdb"])
 def test_a_file_that_is_broken_is_an_error_and_the_lakes_part_is_told(world: World, name: str) -> None:
-    runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+    runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), RunRequest(datetime.now(UTC)))
     if name == "published.duckdb":
         world.place.warehouse.unlink()
     (world.place.root / name).write_bytes(b"no database " * 4096)
@@ -176,7 +176,7 @@ def test_a_file_that_is_broken_is_an_error_and_the_lakes_part_is_told(world: Wor
 
 
 def test_a_folder_that_does_not_exist_is_empty_and_is_not_made(tmp_path: Path) -> None:
-    now = status.status_of(Place(tmp_path / "data"))
+    now = status.status_of(DataDir(tmp_path / "data"))
     assert (now.health, now.store, now.store_error) == ("empty", None, None)
     assert [check.code for check in now.checks] == ["nothing_yet", "nothing_collected"]
     assert now.checks[0].text == f"nothing was built in {tmp_path / 'data'} yet"
@@ -185,7 +185,7 @@ def test_a_folder_that_does_not_exist_is_empty_and_is_not_made(tmp_path: Path) -
 
 
 def test_a_store_without_events_is_live(tmp_path: Path) -> None:
-    world = World(Place(tmp_path))
+    world = World(DataDir(tmp_path))
     world.commit()
     world.build()
     now = world.look()
@@ -195,15 +195,15 @@ def test_a_store_without_events_is_live(tmp_path: Path) -> None:
 
 def test_before_the_first_publication_a_process_at_work_is_syncing(world: World) -> None:
     world.place.published.unlink()
-    with world.place.alone():
+    with world.place.lock():
         now = world.look()
     assert (now.health, [check.code for check in now.checks][:1]) == ("syncing", ["at_work"])
     assert "is at work in" in now.checks[0].text
 
 
 def test_the_first_run_is_syncing_until_it_does_not_end(tmp_path: Path) -> None:
-    place = Place(tmp_path)
-    runs.start(LocalLake(place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+    place = DataDir(tmp_path)
+    runs.start(LocalLake(place.lake, "lake"), LocalBus(), RunRequest(datetime.now(UTC)))
     killed = status.status_of(place)
     assert (killed.health, "has not ended" in "".join(killed.reasons)) == ("error", True)
     place.running.write_text(str(os.getpid()))
@@ -225,8 +225,8 @@ def test_the_first_run_is_syncing_until_it_does_not_end(tmp_path: Path) -> None:
     ],
 )
 def test_run_whose_process_is_gone_is_not_going_on(world: World, note: str | None) -> None:
-    with world.place.alone():
-        started = runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+    with world.place.lock():
+        started = runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), RunRequest(datetime.now(UTC)))
         assert world.look().health == "syncing"
     world.place.running.unlink()
     if note is not None:
@@ -238,8 +238,8 @@ def test_run_whose_process_is_gone_is_not_going_on(world: World, note: str | Non
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="when a process was born is known from /proc")
 def test_later_process_with_the_number_of_a_killed_run_is_another(world: World) -> None:
-    with world.place.alone():
-        runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), Order(datetime.now(UTC)))
+    with world.place.lock():
+        runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), RunRequest(datetime.now(UTC)))
         note = world.place.process.read_text()
         assert world.place.running.read_text() == str(os.getpid())  # scripts read it
     world.place.process.write_text(note.replace(str(os.getpid()), "1", 1))  # which exists on every machine
@@ -266,7 +266,7 @@ def test_copy_that_nobody_can_read_is_not_live(world: World, harm: Callable[[Pat
 
 def test_a_failed_run_is_an_error_until_the_next(world: World) -> None:
     lake = LocalLake(world.place.lake, "lake")
-    plan = runs.start(lake, LocalBus(), Order(datetime.now(UTC)))
+    plan = runs.start(lake, LocalBus(), RunRequest(datetime.now(UTC)))
     runs.fail(lake, plan.run_id, "commits was not extracted")
     now = world.look()
     assert (now.health, now.last_complete) == ("error", None)
@@ -310,7 +310,7 @@ def test_what_lies_in_quarantine_is_counted_without_the_warehouse_being_written(
     quarantine = LocalLake(world.place.quarantine, "quarantine")
     quarantine.write("quarantine/0123456789abcdef-7", b"none", 0)
     now = world.look()
-    assert (now.in_quarantine, now.health, now.needs_somebody) == (1, "stale", True)
+    assert (now.in_quarantine, now.health, now.needs_attention) == (1, "stale", True)
     quarantine.write("quarantine/0123456789abcdef-7.discarded.json", b"{}", 0)
     assert world.look().in_quarantine == 0
     assert world.place.warehouse.stat().st_mtime_ns == stamp

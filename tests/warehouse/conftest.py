@@ -18,7 +18,7 @@ T0 = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReadableWarehouse:
     """A publishing warehouse, and how to open a reader of it."""
 
     warehouse: Either
@@ -26,7 +26,7 @@ class Place:
 
 
 @pytest.fixture(params=["duckdb", "snowflake"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReadableWarehouse]:
     is_duckdb = request.param == "duckdb"
     place = on_duckdb(tmp_path) if is_duckdb else on_snowflake(request.getfixturevalue("snowflake_at"), tmp_path)
     yield place
@@ -35,11 +35,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     assert open_files(tmp_path) == []
 
 
-def on_duckdb(folder: Path) -> Place:
+def on_duckdb(folder: Path) -> ReadableWarehouse:
     warehouse = DuckDBWarehouse(folder / "it's here" / "warehouse.duckdb", clock=lambda: T0)
-    return Place(warehouse, DuckDBReader(warehouse.published_path))
+    return ReadableWarehouse(warehouse, DuckDBReader(warehouse.published_path))
 
 
-def on_snowflake(where: str, folder: Path) -> Place:
+def on_snowflake(where: str, folder: Path) -> ReadableWarehouse:
     warehouse = open_warehouse(where, folder / "lake", lambda: T0)
-    return Place(warehouse, SnowflakeReader(warehouse._address, patience_s=600))
+    return ReadableWarehouse(warehouse, SnowflakeReader(warehouse._address, patience_s=600))

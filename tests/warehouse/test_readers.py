@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from tests.warehouse.conftest import Place
+from tests.warehouse.conftest import ReadableWarehouse
 from tests.warehouse.publishing import MARTS, ROWS, publish
 
 from millrace.errors import ConfigError
@@ -28,20 +28,20 @@ def numbers(snapshot: Snapshot) -> set[int]:
     return found
 
 
-def test_before_the_first_publication_it_says_what_to_do(place: Place) -> None:
+def test_before_the_first_publication_it_says_what_to_do(place: ReadableWarehouse) -> None:
     with pytest.raises(ConfigError, match=r"nothing (was|is) (built|published)"):
         place.reader.version()
     with pytest.raises(ConfigError, match=r"nothing (was|is) (built|published)"):
         place.reader.read(numbers)
 
 
-def test_a_snapshot_is_the_build_that_was_published(place: Place) -> None:
+def test_a_snapshot_is_the_build_that_was_published(place: ReadableWarehouse) -> None:
     build = publish(place.warehouse)
     found = place.reader.read(lambda it: (it.build, set(it.tables), it.version))
     assert found == (build, {"quality", "velocity"}, place.reader.version())
 
 
-def test_the_next_publication_has_another_version_and_is_seen(place: Place) -> None:
+def test_the_next_publication_has_another_version_and_is_seen(place: ReadableWarehouse) -> None:
     publish(place.warehouse)
     assert place.reader.read(numbers) == {1}
     before = place.reader.read(lambda it: it.version)
@@ -51,7 +51,7 @@ def test_the_next_publication_has_another_version_and_is_seen(place: Place) -> N
     assert after[1] == {2}
 
 
-def test_a_publication_within_a_read_mixes_nothing(place: Place) -> None:
+def test_a_publication_within_a_read_mixes_nothing(place: ReadableWarehouse) -> None:
     publish(place.warehouse)
     meanwhile = iter([lambda: publish(place.warehouse)])
 
@@ -64,14 +64,14 @@ def test_a_publication_within_a_read_mixes_nothing(place: Place) -> None:
     assert place.reader.read(numbers) == {2}
 
 
-def test_values_are_bound(place: Place) -> None:
+def test_values_are_bound(place: ReadableWarehouse) -> None:
     publish(place.warehouse)
     nasty = 'it\'s "?" -- ; :1 %s'
     rows = place.reader.read(lambda it: it.query("SELECT ? AS Said, ? AS more, '?' AS kept", [nasty, 7]))
     assert [(row["said"], int(row["more"]), row["kept"]) for row in rows] == [(nasty, 7, "?")]
 
 
-def test_names_are_small_instants_aware_and_money_exact(place: Place) -> None:
+def test_names_are_small_instants_aware_and_money_exact(place: ReadableWarehouse) -> None:
     publish(place.warehouse)
     rows = place.reader.read(
         lambda it: it.query(f"SELECT began_at, cost_usd, NULL AS unknown FROM {it.schema}.velocity LIMIT 1")
@@ -81,13 +81,13 @@ def test_names_are_small_instants_aware_and_money_exact(place: Place) -> None:
     ]
 
 
-def test_a_mart_that_is_not_there_is_no_matter_of_trying_again(place: Place) -> None:
+def test_a_mart_that_is_not_there_is_no_matter_of_trying_again(place: ReadableWarehouse) -> None:
     publish(place.warehouse)
     with pytest.raises(ConfigError, match=r"(?i)nothing_of_the_kind"):
         place.reader.read(lambda it: it.query(f"SELECT * FROM {it.schema}.nothing_of_the_kind"))
 
 
-def test_what_work_raises_comes_through_and_the_next_read_works(place: Place) -> None:
+def test_what_work_raises_comes_through_and_the_next_read_works(place: ReadableWarehouse) -> None:
     publish(place.warehouse)
 
     def work(snapshot: Snapshot) -> None:
@@ -98,7 +98,7 @@ def test_what_work_raises_comes_through_and_the_next_read_works(place: Place) ->
     assert place.reader.read(numbers) == {1}
 
 
-def test_a_closed_reader_opens_again(place: Place) -> None:
+def test_a_closed_reader_opens_again(place: ReadableWarehouse) -> None:
     publish(place.warehouse)
     place.reader.read(numbers)
     place.reader.close()
@@ -106,7 +106,7 @@ def test_a_closed_reader_opens_again(place: Place) -> None:
     assert place.reader.read(numbers) == {1}
 
 
-def test_fifty_readers_see_whole_publications_while_one_follows_another(place: Place) -> None:
+def test_fifty_readers_see_whole_publications_while_one_follows_another(place: ReadableWarehouse) -> None:
     publish(place.warehouse)
     is_over = threading.Event()
     seen: set[int] = set()
@@ -130,7 +130,7 @@ def test_fifty_readers_see_whole_publications_while_one_follows_another(place: P
     assert all(each == sorted(each, key=min) for each in found)
 
 
-def _publish_once_seen(place: Place, seen: set[int]) -> int:
+def _publish_once_seen(place: ReadableWarehouse, seen: set[int]) -> int:
     """Publish, and wait until a reader has seen it."""
     number = publish(place.warehouse).number
     deadline = time.monotonic() + 600

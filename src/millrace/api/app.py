@@ -23,8 +23,8 @@ from millrace import log
 from millrace.api import definitions
 from millrace.api.answers import Problem
 from millrace.api.filters import Filters, NoFilters
-from millrace.api.plans import Plan
-from millrace.api.replies import Memory, Reply, as_csv, problem
+from millrace.api.plans import QueryPlan
+from millrace.api.replies import Reply, ResponseCache, as_csv, problem
 from millrace.api.routes import ROUTES, Route
 from millrace.errors import MillraceError
 from millrace.status import remedies
@@ -72,9 +72,9 @@ class Api:
     reader: Reader
     status: Callable[[], Status]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    memory: Memory = field(default_factory=Memory)
+    cache: ResponseCache = field(default_factory=ResponseCache)
     without: frozenset[str] = frozenset()
-    place: remedies.Place = remedies.DEPLOYMENT
+    place: remedies.Location = remedies.DEPLOYMENT
 
     def answer(self, route: Route, filters: Filters) -> Reply:
         """Return the reply to a request, from memory or from the marts."""
@@ -84,11 +84,11 @@ class Api:
         def make(snapshot: Snapshot) -> tuple[tuple[str, ...], Reply]:
             return (snapshot.version, *question), self._made(route, dated, snapshot)
 
-        return self.memory.get((self.reader.version(), *question), lambda: self.reader.read(make))
+        return self.cache.get((self.reader.version(), *question), lambda: self.reader.read(make))
 
     def _made(self, route: Route, filters: Filters, snapshot: Snapshot) -> Reply:
         build = snapshot.build
-        plan = Plan(snapshot, definitions.load(), self.without)
+        plan = QueryPlan(snapshot, definitions.load(), self.without)
         said = {"as_of": build.as_of, "built_through": build.built_through}
         shape: Any = route.shape.model_validate(route.answers(plan, filters) | said)
         if filters.format == "csv":
@@ -150,7 +150,7 @@ def _add(app: FastAPI, api: Api, route: Route) -> None:
 
 def _add_status(app: FastAPI, api: Api) -> None:
     adapter = TypeAdapter(Status)
-    memory = Memory(max_bytes=1 << 20)
+    cache = ResponseCache(max_bytes=1 << 20)
 
     def endpoint(request: Request, _: Annotated[NoFilters, Query()]) -> Response:
         def make() -> tuple[int, Reply]:
@@ -159,7 +159,7 @@ def _add_status(app: FastAPI, api: Api) -> None:
             return tick, Reply.of(body, _JSON, status.store or "", status.as_of, status.built_through)
 
         tick = int(time.monotonic() / _STATUS_LASTS_S)
-        return memory.get(tick, make).to(request)
+        return cache.get(tick, make).to(request)
 
     app.get(
         "/api/etl/status",
@@ -244,7 +244,7 @@ def _tell(request: Request, error: Exception) -> Response:
     return problem(error.status_code, error.detail, detail, next_step, headers)
 
 
-def _waiting(place: remedies.Place) -> Callable[[Request, Exception], Response]:
+def _waiting(place: remedies.Location) -> Callable[[Request, Exception], Response]:
     """Return the handler for marts or a status that cannot be read, with the remedy for the place."""
 
     def wait(_: Request, error: Exception) -> Response:

@@ -22,7 +22,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelDefinition:
     """A model: its columns in their order, and its SQL for each engine. Without SQL it is a fact, and has to exist.
 
     In the SQL, `{name}` is a placeholder for another model.
@@ -46,7 +46,7 @@ class Definitions:
 
     reporting_time_zone: str
     engines: dict[Engine, Dialect]
-    models: dict[str, Model]
+    models: dict[str, ModelDefinition]
 
 
 @cache
@@ -54,7 +54,9 @@ def load() -> Definitions:
     """Load the definitions of this package."""
     content = json.loads(files(__package__).joinpath("definitions.json").read_text())
     models = {
-        name: Model({column: Column(column, **said) for column, said in model["columns"].items()}, model["sql"])
+        name: ModelDefinition(
+            {column: Column(column, **said) for column, said in model["columns"].items()}, model["sql"]
+        )
         for name, model in content["models"].items()
     }
     engines: dict[Engine, Dialect] = {engine: Dialect(**said) for engine, said in content["engines"].items()}

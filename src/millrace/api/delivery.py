@@ -11,37 +11,37 @@ from typing import Any
 from millrace.api import usage
 from millrace.api.filters import SpendFilters, UsageFilters, WeeklyFilters
 from millrace.api.paging import page
-from millrace.api.plans import Plan, Sql, every, one_of
+from millrace.api.plans import QueryPlan, Sql, and_, in_
 
 _ALL = {"week": "CAST(NULL AS DATE) AS week", "repo_name": "CAST(NULL AS VARCHAR) AS repo_name"}
 _SPEND = "ai_spend_by_repo_week"
 _SPENT = ("assistant_message_count", "total_tokens", "n_cost", "merged_prs", "lines_added", "ai_lines_added")
 
 
-def velocity(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
+def velocity(plan: QueryPlan, filters: WeeklyFilters) -> dict[str, Any]:
     """Return how much is merged, and how fast."""
     return _weekly(plan, filters, "velocity") | {"totals": next(iter(_over_all(plan, filters, "velocity")), None)}
 
 
-def review_costs(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
+def review_costs(plan: QueryPlan, filters: WeeklyFilters) -> dict[str, Any]:
     """Return how much effort reviews take."""
     return _weekly(plan, filters, "review_costs") | {
         "totals": next(iter(_over_all(plan, filters, "review_costs")), None)
     }
 
 
-def quality(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
+def quality(plan: QueryPlan, filters: WeeklyFilters) -> dict[str, Any]:
     """Return how many pull requests are reverted or fix bugs."""
     return _weekly(plan, filters, "quality") | {"totals": next(iter(_over_all(plan, filters, "quality")), None)}
 
 
-def ai_impact(plan: Plan, filters: WeeklyFilters) -> dict[str, Any]:
+def ai_impact(plan: QueryPlan, filters: WeeklyFilters) -> dict[str, Any]:
     """Return the metrics of pull requests by their share of AI; `bands` are over the whole range."""
     bands = sorted(_over_all(plan, filters, "ai_impact"), key=lambda row: row["ai_band"])
     return _weekly(plan, filters, "ai_impact", "ai_band") | {"bands": bands}
 
 
-def _weekly(plan: Plan, filters: WeeklyFilters, mart: str, *others: str) -> dict[str, Any]:
+def _weekly(plan: QueryPlan, filters: WeeklyFilters, mart: str, *others: str) -> dict[str, Any]:
     """Return the rows of a mart, whose grain is week, repository and `others`."""
     columns = tuple(plan.definitions.models[mart].columns)
     asked = {"developer": filters.developer, "ai_band": filters.band}
@@ -50,13 +50,13 @@ def _weekly(plan: Plan, filters: WeeklyFilters, mart: str, *others: str) -> dict
         where = _where(filters)
         plan.given[mart] = Sql(f"SELECT * FROM {plan.stored(mart)} WHERE {where.text}", where.values)
     else:
-        plan.leaving_out(mart).given["merged_pull_requests"] = _facts(plan, filters, _where(filters))
+        plan.without_mart(mart).given["merged_pull_requests"] = _facts(plan, filters, _where(filters))
     return page(plan, plan.table(mart), columns, filters, ("week", "repo_name", *others)).answer(plan)
 
 
-def _over_all(plan: Plan, filters: WeeklyFilters, mart: str) -> list[dict[str, Any]]:
+def _over_all(plan: QueryPlan, filters: WeeklyFilters, mart: str) -> list[dict[str, Any]]:
     """Apply the mart's definition to all pull requests that the filters select: one row, or one for each band."""
-    whole = plan.other().leaving_out(mart)
+    whole = plan.fork().without_mart(mart)
     facts = _facts(plan, filters, _where(filters))
     named = ", ".join(_ALL.get(name, name) for name in plan.definitions.models["merged_pull_requests"].columns)
     whole.given["merged_pull_requests"] = Sql(f"SELECT {named} FROM ({facts.text}) AS facts", facts.values)
@@ -65,15 +65,15 @@ def _over_all(plan: Plan, filters: WeeklyFilters, mart: str) -> list[dict[str, A
 
 
 def _where(filters: WeeklyFilters) -> Sql:
-    return every(
+    return and_(
         Sql("week BETWEEN ? AND ?", (filters.from_, filters.to)),
-        one_of("repo_name", filters.repo),
-        one_of("ai_band", filters.band),
-        one_of("developer", filters.developer),
+        in_("repo_name", filters.repo),
+        in_("ai_band", filters.band),
+        in_("developer", filters.developer),
     )
 
 
-def _facts(plan: Plan, filters: WeeklyFilters | SpendFilters, where: Sql) -> Sql:
+def _facts(plan: QueryPlan, filters: WeeklyFilters | SpendFilters, where: Sql) -> Sql:
     """Return the merged pull requests that meet a condition, with the weeks of the requested zone."""
     merged, zones = plan.stored("merged_pull_requests"), 0
     if _is_elsewhere(plan, filters.tz):
@@ -84,11 +84,11 @@ def _facts(plan: Plan, filters: WeeklyFilters | SpendFilters, where: Sql) -> Sql
     return Sql(f"SELECT * FROM {merged} WHERE {where.text}", (filters.tz,) * zones + where.values)
 
 
-def _is_elsewhere(plan: Plan, zone: str | None) -> bool:
+def _is_elsewhere(plan: QueryPlan, zone: str | None) -> bool:
     return zone not in (None, plan.definitions.reporting_time_zone)
 
 
-def ai_spend(plan: Plan, filters: SpendFilters) -> dict[str, Any]:
+def ai_spend(plan: QueryPlan, filters: SpendFilters) -> dict[str, Any]:
     """Return the cost of agents beside what was merged. The shares of a range are computed over it, not over weeks."""
     first, last = _weeks(filters)
     weeks = Sql("week BETWEEN ? AND ?", (first, last))
@@ -96,14 +96,14 @@ def ai_spend(plan: Plan, filters: SpendFilters) -> dict[str, Any]:
     if is_whole and plan.is_there(_SPEND):
         plan.given[_SPEND] = Sql(f"SELECT * FROM {plan.stored(_SPEND)} WHERE {weeks.text}", weeks.values)
     else:
-        plan.leaving_out(_SPEND)
-        merged = every(weeks, one_of("developer", filters.developer))
+        plan.without_mart(_SPEND)
+        merged = and_(weeks, in_("developer", filters.developer))
         if filters.developer or _is_elsewhere(plan, filters.tz) or not plan.is_there("velocity"):
-            plan.leaving_out("velocity").given["merged_pull_requests"] = _facts(plan, filters, merged)
+            plan.without_mart("velocity").given["merged_pull_requests"] = _facts(plan, filters, merged)
         else:
             plan.given["velocity"] = Sql(f"SELECT * FROM {plan.stored('velocity')} WHERE {weeks.text}", weeks.values)
-    usage.give(plan, _usage_of(filters, first, last + timedelta(days=6)))
-    spend, asked = plan.table(_SPEND), every(one_of("repo_name", filters.repo))
+    usage.apply_filters(plan, _usage_of(filters, first, last + timedelta(days=6)))
+    spend, asked = plan.table(_SPEND), and_(in_("repo_name", filters.repo))
     spending = plan.add("spending", Sql(f"SELECT * FROM {spend} WHERE {asked.text}", asked.values))
     found = page(plan, spending, tuple(plan.definitions.models[_SPEND].columns), filters, ("week", "repo_name"))
     return found.answer(plan) | {"totals": _spent_in_all(plan, spend, spending)}
@@ -120,7 +120,7 @@ def _usage_of(filters: SpendFilters, first: date, last: date) -> UsageFilters:
     return UsageFilters.model_construct(from_=first, to=last, project=[], repo=[], agent=[], **same)
 
 
-def _spent_in_all(plan: Plan, spend: str, spending: str) -> dict[str, Any]:
+def _spent_in_all(plan: QueryPlan, spend: str, spending: str) -> dict[str, Any]:
     """Add up the requested rows. The attributed shares are of all repositories, as in each of the rows.
 
     Repositories without a known cost are left out of the cost per pull request and per line: unknown is not zero.

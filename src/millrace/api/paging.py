@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from millrace.api.filters import Filters
-from millrace.api.plans import Plan
+from millrace.api.plans import QueryPlan
 
 _ASCENDING = ("day", "project", "provider", "model", "repo_name", "ai_band", "agent", "session_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class PageOfRows:
     """One page of `total` rows."""
 
     rows: list[dict[str, Any]]
@@ -25,7 +25,7 @@ class Rows:
         ordered = rows[::-1] if filters.order == "desc" else rows
         return cls(ordered[filters.offset : filters.offset + filters.limit], len(rows), filters)
 
-    def answer(self, plan: Plan) -> dict[str, Any]:
+    def answer(self, plan: QueryPlan) -> dict[str, Any]:
         """Return the fields that the answers of all routes have."""
         return {
             "source": plan.source,
@@ -40,7 +40,7 @@ class Rows:
         }
 
 
-def page(plan: Plan, table: str, columns: Sequence[str], filters: Filters, keys: Sequence[str]) -> Rows:
+def page(plan: QueryPlan, table: str, columns: Sequence[str], filters: Filters, keys: Sequence[str]) -> PageOfRows:
     """Read one page. Rows with the same value in the sort column are in the order of their keys."""
     sort: str = getattr(filters, "sort", keys[0])
     order = filters.order or ("asc" if sort in _ASCENDING else "desc")
@@ -50,6 +50,6 @@ def page(plan: Plan, table: str, columns: Sequence[str], filters: Filters, keys:
         ORDER BY {sort} {order.upper()} NULLS LAST{others} LIMIT {filters.limit:d} OFFSET {filters.offset:d}"""
     rows = plan.query(text)
     if rows or not filters.offset:
-        return Rows(rows, rows[0]["total_count"] if rows else 0, filters)
+        return PageOfRows(rows, rows[0]["total_count"] if rows else 0, filters)
     (counted,) = plan.query(f"SELECT COUNT(*) AS total_count FROM {table}")
-    return Rows([], counted["total_count"], filters)
+    return PageOfRows([], counted["total_count"], filters)

@@ -20,14 +20,14 @@ class Sql:
     values: tuple[object, ...] = ()
 
 
-def every(*conditions: Sql | None) -> Sql:
+def and_(*conditions: Sql | None) -> Sql:
     """Join conditions with AND, for a WHERE; TRUE when there is none."""
     given = [each for each in conditions if each is not None]
     text = " AND ".join(f"({each.text})" for each in given) or "TRUE"
     return Sql(text, tuple(value for each in given for value in each.values))
 
 
-def one_of(expression: str, values: Sequence[object]) -> Sql | None:
+def in_(expression: str, values: Sequence[object]) -> Sql | None:
     """Return the condition that an expression has one of the values; None (no condition) without values."""
     if not values:
         return None
@@ -35,7 +35,7 @@ def one_of(expression: str, values: Sequence[object]) -> Sql | None:
 
 
 @dataclass
-class Plan:
+class QueryPlan:
     """The models that queries of one snapshot use, with the CTEs behind their names.
 
     `given` has SQL in place of a model, such as filtered facts; it becomes a CTE when a query reads that model. The
@@ -59,11 +59,11 @@ class Plan:
         """`events` if anything was computed from the events, else `marts`."""
         return "events" if self.made else "marts"
 
-    def other(self) -> "Plan":
+    def fork(self) -> "QueryPlan":
         """Return a plan for another query of the same snapshot."""
-        return Plan(self.snapshot, self.definitions, self.without)
+        return QueryPlan(self.snapshot, self.definitions, self.without)
 
-    def leaving_out(self, mart: str) -> Self:
+    def without_mart(self, mart: str) -> Self:
         """Compute a mart from the facts from now on, even if it exists; return this plan."""
         self.without = self.without | {mart}
         return self

@@ -80,7 +80,7 @@ def problem(status: int, title: str, detail: str, next_step: str, others: Mappin
 
 
 @dataclass
-class Memory:
+class ResponseCache:
     """The replies that were used last, up to `max_bytes`. Equal requests that arrive together are answered once."""
 
     max_bytes: int = 64 << 20

@@ -18,7 +18,7 @@ from millrace.api.filters import (
     WeeklyFilters,
     sorted_by,
 )
-from millrace.api.plans import Plan
+from millrace.api.plans import QueryPlan
 
 _PAGES = (
     "What is beside the rows is about everything that the filters leave, whichever page of the rows is asked for; "
@@ -32,7 +32,7 @@ class Route:
 
     path: str
     filters: type[Filters]
-    answers: Callable[[Plan, Any], dict[str, Any]]
+    answers: Callable[[QueryPlan, Any], dict[str, Any]]
     shape: type[BaseModel]
 
     @property

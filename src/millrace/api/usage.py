@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from millrace.api.answers import MEASURES, Kinds
 from millrace.api.filters import ProjectFilters, ProviderFilters, UsageFilters
-from millrace.api.paging import Rows, page
-from millrace.api.plans import Plan, Sql, every, one_of
+from millrace.api.paging import PageOfRows, page
+from millrace.api.plans import QueryPlan, Sql, and_, in_
 from millrace.status import unpriced
 
 _COUNTS = ("user_message_count", *(name for name in MEASURES if not name.endswith("_usd")))
@@ -29,14 +29,14 @@ _PARTS = ((), ("day",), ("provider",), ("provider", "model"))
 _MAX_UNPRICED = 50
 
 
-def projects(plan: Plan, filters: ProjectFilters) -> dict[str, Any]:
+def projects(plan: QueryPlan, filters: ProjectFilters) -> dict[str, Any]:
     """Return the projects, of all time or of what the filters select."""
-    whose = [one_of("project", filters.project), _of_repositories(plan, filters)]
+    whose = [in_("project", filters.project), _of_repositories(plan, filters)]
     is_whole = not (filters.developer or filters.agent or filters.provider or filters.model or filters.to)
     if is_whole and plan.is_there("usage_project"):
-        plan.given["usage_project"] = _selected(plan.stored("usage_project"), every(*whose))
+        plan.given["usage_project"] = _selected(plan.stored("usage_project"), and_(*whose))
     else:
-        give(plan.leaving_out("usage_project"), filters)
+        apply_filters(plan.without_mart("usage_project"), filters)
     table = plan.table("usage_project")
     counts = ("session_count", "user_count", "agent_count")
     columns = (
@@ -48,9 +48,9 @@ def projects(plan: Plan, filters: ProjectFilters) -> dict[str, Any]:
     return page(plan, table, columns, filters, keys=("project",)).answer(plan)
 
 
-def dashboard(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+def dashboard(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the usage of each day, and the totals, also by provider and by model."""
-    give(plan, filters)
+    apply_filters(plan, filters)
     keys = ", ".join(_KEYS)
     plan.add("added", Sql(f"SELECT {keys}, {_SUMS} FROM {plan.table('usage_daily')} GROUP BY {keys}"))
     sets = ", ".join(f"({', '.join(part)})" for part in _PARTS)
@@ -61,7 +61,7 @@ def dashboard(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
     for row in added:
         row["session_count"] = counted.get(_place(row), 0)
         parts.setdefault(_place(row)[0], []).append(row)
-    days = Rows.cut(sorted(parts.get((0, 1, 1), []), key=lambda row: row["day"]), filters)
+    days = PageOfRows.cut(sorted(parts.get((0, 1, 1), []), key=lambda row: row["day"]), filters)
     others = "COUNT(DISTINCT user_id) AS user_count, COUNT(DISTINCT project) AS project_count"
     (whole,) = plan.query(f"SELECT {others} FROM {plan.table('usage_daily')}")
     return days.answer(plan) | {
@@ -72,7 +72,7 @@ def dashboard(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
     }
 
 
-def _sessions_of_parts(plan: Plan) -> list[dict[str, Any]]:
+def _sessions_of_parts(plan: QueryPlan) -> list[dict[str, Any]]:
     """Count the distinct sessions of each part; those of a provider or a model have a response of it."""
     events, keys = plan.table("usage_events"), ", ".join(_KEYS)
     is_response = "role = 'assistant' AS is_response"
@@ -100,7 +100,7 @@ def _by_cost(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: (-(row["cost_usd"] or 0), row["provider"] or "", row["model"] or ""))
 
 
-def _model_days(plan: Plan, days: list[date]) -> list[dict[str, Any]]:
+def _model_days(plan: QueryPlan, days: list[date]) -> list[dict[str, Any]]:
     if not days:
         return []
     text = """SELECT * FROM added WHERE day BETWEEN ? AND ? AND assistant_message_count > 0
@@ -108,18 +108,18 @@ def _model_days(plan: Plan, days: list[date]) -> list[dict[str, Any]]:
     return plan.query(text, [min(days), max(days)])
 
 
-def by_provider(plan: Plan, filters: ProviderFilters) -> dict[str, Any]:
+def by_provider(plan: QueryPlan, filters: ProviderFilters) -> dict[str, Any]:
     """Return the cost of each provider's models."""
     return _by(plan, filters, ("provider",))
 
 
-def by_model(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+def by_model(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the cost of each model."""
     return _by(plan, filters, ("provider", "model"))
 
 
-def _by(plan: Plan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[str, Any]:
-    give(plan, filters)
+def _by(plan: QueryPlan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[str, Any]:
+    apply_filters(plan, filters)
     daily, events, names = plan.table("usage_daily"), plan.table("usage_events"), ", ".join(keys)
     added = Sql(f"SELECT {names}, {_SUMS} FROM {daily} GROUP BY {names} HAVING SUM(assistant_message_count) > 0")
     different = f"SELECT DISTINCT {names}, agent, session_id FROM {events} WHERE role = 'assistant'"
@@ -136,7 +136,7 @@ def _by(plan: Plan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[str, A
     return found.answer(plan) | {"totals": _whole(plan)}
 
 
-def _whole(plan: Plan) -> dict[str, Any]:
+def _whole(plan: QueryPlan) -> dict[str, Any]:
     """Return the measures over everything, and the number of sessions."""
     daily, events = plan.table("usage_daily"), plan.table("usage_events")
     (added,) = plan.query(f"SELECT {_SUMS} FROM {daily}")
@@ -145,44 +145,44 @@ def _whole(plan: Plan) -> dict[str, Any]:
     return added | counted
 
 
-def costs(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+def costs(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the sessions that began in the range, tokens by kind, the cost trend, and models without a price."""
-    sessions = plan.other()
+    sessions = plan.fork()
     table = _sessions(sessions, filters)
     columns = tuple(name for name in plan.definitions.models["usage_session"].columns)
     found = page(sessions, table, columns, filters, keys=("agent", "session_id"))
     (totals,) = sessions.query(f"SELECT COUNT(*) AS session_count, {_SUMS} FROM {table}")
-    give(plan, filters)
+    apply_filters(plan, filters)
     kinds = ", ".join(f"CAST(SUM({kind}) AS BIGINT) AS {kind}" for kind in _KINDS)
     daily = plan.table("usage_daily")
     return found.answer(sessions) | {
         "totals": totals,
         "token_composition": plan.query(f"SELECT day, {kinds} FROM {daily} GROUP BY day ORDER BY day"),
-        "trend": _trend(plan.other(), filters),
+        "trend": _trend(plan.fork(), filters),
         "unpriced": _unpriced(plan),
     }
 
 
-def _sessions(plan: Plan, filters: UsageFilters) -> str:
+def _sessions(plan: QueryPlan, filters: UsageFilters) -> str:
     """Return the CTE of sessions that began in the range. Filters by provider or model select responses in them."""
     zone = ZoneInfo(filters.tz or plan.definitions.reporting_time_zone)
     began = Sql("first_at >= ? AND first_at < ?", (_utc(filters.from_, zone), _utc(filters.to, zone, days=1)))
-    whose = [one_of("project", filters.project), _of_repositories(plan, filters), _of_developers(plan, filters)]
-    where = every(began, *whose, one_of("LOWER(agent)", filters.agent))
+    whose = [in_("project", filters.project), _of_repositories(plan, filters), _of_developers(plan, filters)]
+    where = and_(began, *whose, in_("LOWER(agent)", filters.agent))
     if filters.provider or filters.model:
-        of_models = every(one_of("LOWER(provider)", filters.provider), one_of("LOWER(model)", filters.model))
+        of_models = and_(in_("LOWER(provider)", filters.provider), in_("LOWER(model)", filters.model))
         plan.given["usage_events"] = _selected(plan.stored("usage_events"), of_models)
-        table = plan.leaving_out("usage_session").table("usage_session")
+        table = plan.without_mart("usage_session").table("usage_session")
     else:
         table = plan.table("usage_session")
     return plan.add("sessions", _selected(table, where))
 
 
-def _trend(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
+def _trend(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Compare the last seven days with the seven before."""
     last = filters.to or date.max
     first = last - timedelta(days=6)
-    give(plan, filters.model_copy(update={"from_": first - timedelta(days=7)}))
+    apply_filters(plan, filters.model_copy(update={"from_": first - timedelta(days=7)}))
     daily = plan.table("usage_daily")
     weeks = []
     for start in (first, first - timedelta(days=7)):
@@ -196,22 +196,22 @@ def _trend(plan: Plan, filters: UsageFilters) -> dict[str, Any]:
     return {"current": current, "prior": prior, "cost_change": change}
 
 
-def _unpriced(plan: Plan) -> list[dict[str, Any]]:
+def _unpriced(plan: QueryPlan) -> list[dict[str, Any]]:
     events = plan.table("usage_events")
     return plan.query(unpriced.query(events, plan.snapshot.columns["usage_events"], _MAX_UNPRICED))
 
 
-def give(plan: Plan, filters: UsageFilters) -> None:
+def apply_filters(plan: QueryPlan, filters: UsageFilters) -> None:
     """Apply the filters to usage_events, and to usage_daily where its days are of the requested zone."""
     days = Sql("day BETWEEN ? AND ?", (filters.from_, filters.to)) if filters.to else None
-    where = every(
+    where = and_(
         days,
-        one_of("project", filters.project),
+        in_("project", filters.project),
         _of_repositories(plan, filters),
         _of_developers(plan, filters),
-        one_of("LOWER(agent)", filters.agent),
-        one_of("LOWER(provider)", filters.provider),
-        one_of("LOWER(model)", filters.model),
+        in_("LOWER(agent)", filters.agent),
+        in_("LOWER(provider)", filters.provider),
+        in_("LOWER(model)", filters.model),
     )
     events = plan.stored("usage_events")
     if filters.tz in (None, plan.definitions.reporting_time_zone):
@@ -223,10 +223,10 @@ def give(plan: Plan, filters: UsageFilters) -> None:
     plan.given["usage_events"] = Sql(
         f"SELECT * FROM ({zoned.text}) AS zoned WHERE {where.text}", zoned.values + where.values
     )
-    plan.leaving_out("usage_daily")
+    plan.without_mart("usage_daily")
 
 
-def _in_zone(plan: Plan, filters: UsageFilters, events: str) -> Sql:
+def _in_zone(plan: QueryPlan, filters: UsageFilters, events: str) -> Sql:
     """Return the events with the days of another zone.
 
     The range in UTC only limits what is read. It is a day wider, as engine and Python may have different zone rules.
@@ -248,15 +248,15 @@ def _selected(table: str, where: Sql) -> Sql:
     return Sql(f"SELECT * FROM {table} WHERE {where.text}", where.values)
 
 
-def _of_repositories(plan: Plan, filters: UsageFilters) -> Sql | None:
-    found = one_of("repo_name", filters.repo)
+def _of_repositories(plan: QueryPlan, filters: UsageFilters) -> Sql | None:
+    found = in_("repo_name", filters.repo)
     return found and Sql(
         f"project IN (SELECT project FROM {plan.stored('project_repositories')} WHERE {found.text})", found.values
     )
 
 
-def _of_developers(plan: Plan, filters: UsageFilters) -> Sql | None:
-    found = one_of("developer", filters.developer)
+def _of_developers(plan: QueryPlan, filters: UsageFilters) -> Sql | None:
+    found = in_("developer", filters.developer)
     return found and Sql(
         f"user_id IN (SELECT user_id FROM {plan.stored('user_developers')} WHERE {found.text})", found.values
     )

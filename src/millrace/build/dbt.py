@@ -38,12 +38,12 @@ class Build:
 def build(
     config: BuildConfig,
     warehouse: DbtTarget,
-    hear: Callable[[Node, int], None] = lambda node, total: None,
+    on_node: Callable[[Node, int], None] = lambda node, total: None,
     number: int = 0,
     retry_of: int | None = None,
     left_out: tuple[str, ...] = ("unit_test",),
 ) -> Build:
-    """Run `dbt build`; `hear` is called with each finished node and the number of nodes.
+    """Run `dbt build`; `on_node` is called with each finished node and the number of nodes.
 
     `left_out` are the kinds of nodes to exclude. Unit tests check the models, which data does not change; they run
     where the models are changed (see tests/dbt).
@@ -72,7 +72,7 @@ def build(
     if shipped.exists() and not own.exists():
         arguments += ["--partial-parse-file-path", str(shipped)]
     with library_prints():  # dbt prints which test failed, with text from rows
-        result = dbtRunner(callbacks=[_listener(hear)]).invoke(arguments)
+        result = dbtRunner(callbacks=[_listener(on_node)]).invoke(arguments)
     if _is_interrupted(result.exception):  # dbt returns a result for Ctrl-C too
         raise KeyboardInterrupt
     if not isinstance(result.result, RunExecutionResult):
@@ -103,13 +103,13 @@ def _is_interrupted(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _listener(hear: Callable[[Node, int], None]) -> Callable[[Any], None]:
+def _listener(on_node: Callable[[Node, int], None]) -> Callable[[Any], None]:
     def listen(event: Any) -> None:
         if event.info.name in ("LogModelResult", "LogTestResult", "LogSeedResult"):
             told = event.data
             total = told.num_models if event.info.name == "LogTestResult" else told.total
             kind = told.node_info.resource_type
-            hear(Node(told.node_info.node_name, kind, told.status.lower(), told.execution_time, ""), total)
+            on_node(Node(told.node_info.node_name, kind, told.status.lower(), told.execution_time, ""), total)
 
     return listen
 

@@ -50,12 +50,12 @@ class Outcome:
     build: Build | None = None
 
 
-def run(builder: Builder, retry: bool = False, force: bool = False, anew: bool = False) -> Outcome:
+def run(builder: Builder, retry: bool = False, force: bool = False, full_refresh: bool = False) -> Outcome:
     """Build until the last build is good and includes all that was requested, unless another job builds.
 
     A build that fails is the last. With `retry`, when nothing was loaded since a failed build, only its failed and
     skipped nodes run again. With `force`, everything is built once even when nothing new was loaded: the models may
-    have changed. With `anew`, that build is a full refresh of the incremental marts too. Raises what dbt raises when
+    have changed. With `full_refresh`, that build computes the incremental marts anew. Raises what dbt raises when
     it cannot even start; the build is then noted as failed.
     """
     last: Build | None = None
@@ -66,10 +66,12 @@ def run(builder: Builder, retry: bool = False, force: bool = False, anew: bool =
             return Outcome("busy", last)
         try:
             with builder.beating(lease):
-                if anew:
-                    builder.log.forget_marts()
-                seen, last = _catch_up(builder, lease, last, retry and not (force or anew), force or anew)
-                force = anew = False
+                if full_refresh:
+                    builder.log.reset_watermarks()
+                seen, last = _catch_up(
+                    builder, lease, last, retry and not (force or full_refresh), force or full_refresh
+                )
+                force = full_refresh = False
         except (LeaseLost, Fenced) as error:
             log.warning("build was taken over", token=lease.token, error=str(error))
             last = None

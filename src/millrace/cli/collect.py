@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from millrace.cli import options, output
-from millrace.cli.output import ATTENTION, DONE, Progress, say
+from millrace.cli.output import ATTENTION, DONE, ProgressLine, say
 from millrace.errors import ConfigError, TransientError
 
 if TYPE_CHECKING:
     from millrace.build import job
-    from millrace.collect.collector import Tick
+    from millrace.collect.collector import CollectResult
     from millrace.collect.machine import Machine
-    from millrace.collect.shipping import Shipment
-    from millrace.laptop.data_dir import Place
-    from millrace.laptop.usage_pipeline import Cycle, Road
+    from millrace.collect.shipping import UploadResult
+    from millrace.laptop.data_dir import DataDir
+    from millrace.laptop.usage_pipeline import LocalPipeline, RunResult
 
 _PUBLISH_EVERY_S = 2.0
 _MOST_NAMED = 10
@@ -59,21 +59,21 @@ def collect(
     url = lake or (None if data_dir else CollectConfig.from_env().lake)
     if url:
         return _send(machine_of(home, agents, without, None), url, watch, dry_run, since, as_json)
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
 
-    place = Place((data_dir or Path("data")).resolve())
-    machine = machine_of(home, agents, without, place.collector)
+    directory = DataDir((data_dir or Path("data")).resolve())
+    machine = machine_of(home, agents, without, directory.collector)
     if machine is None:
         return DONE
     if dry_run:
         return _dry_run(machine, since, as_json)
     from millrace.collect import lock
-    from millrace.laptop.usage_pipeline import road
+    from millrace.laptop.usage_pipeline import local_pipeline
 
-    with road(machine, place) as way:
+    with local_pipeline(machine, directory) as pipeline:
         if watch:
-            return _watch(way, machine, since)
-        code = _collect(way, since, as_json)
+            return _watch(pipeline, machine, since)
+        code = _collect(pipeline, since, as_json)
     lock.forget_watcher(machine.state)
     return code
 
@@ -99,11 +99,11 @@ def machine_of(
 
 
 def _dry_run(machine: "Machine", since: date | None, as_json: bool) -> int:
-    tick = machine.dry_collector().collect(since=since)
+    result = machine.dry_collector().collect(since=since)
     if as_json:
-        output.say_json({"would_send": _counts(tick)})
-        return _code(tick)
-    return _show_tick(tick, "would send")
+        output.say_json({"would_send": _counts(result)})
+        return _code(result)
+    return _show_collected(result, "would send")
 
 
 def _send(
@@ -122,8 +122,8 @@ def _send(
     lake = wiring.lake_at(url)
     with machine.collector() as collector:
 
-        def tick(only: set[Path] | None) -> int:
-            progress = Progress("read")
+        def run(only: set[Path] | None) -> int:
+            progress = ProgressLine("read")
             found = collector.collect(only, since, progress.bytes)
             progress.end()
             sent = ship(machine.spool, lake, collector.collector_id)
@@ -132,51 +132,51 @@ def _send(
             if as_json:
                 output.say_json({"collected": _counts(found), "sent": len(sent.sent), "waiting": len(sent.waiting)})
                 return _code(found) | (ATTENTION if sent.waiting else DONE)
-            return _show_tick(found, "collected") | _show_shipment(sent)
+            return _show_collected(found, "collected") | _show_upload(sent)
 
         if is_watching:
-            watch.follow(machine, lambda only: tick(only) if only != set() else DONE)
+            watch.follow(machine, lambda only: run(only) if only != set() else DONE)
             return DONE
-        code = tick(None)
+        code = run(None)
     lock.forget_watcher(machine.state)
     return code
 
 
-def _collect(road: "Road", since: date | None, as_json: bool = False) -> int:
+def _collect(pipeline: "LocalPipeline", since: date | None, as_json: bool = False) -> int:
     """Collect, load and build once."""
-    progress = Progress("read")
-    cycle = road.follower.cycle(since=since, hear=progress.bytes)
+    progress = ProgressLine("read")
+    result = pipeline.usage.run_once(since=since, on_progress=progress.bytes)
     progress.end()
-    code = _code(cycle.tick) | (ATTENTION if cycle.shipment.waiting or _quarantined(cycle) else DONE)
-    is_due = bool(cycle.inserted + cycle.updated) or not road.is_current()
+    code = _code(result.collected) | (ATTENTION if result.upload.waiting or _quarantined(result) else DONE)
+    is_due = bool(result.inserted + result.updated) or not pipeline.is_current()
     if not as_json:
-        _show_tick(cycle.tick, "collected")
-        _show_shipment(cycle.shipment)
-        _show_loads(cycle)
-    outcome = _build(road) if is_due else None
+        _show_collected(result.collected, "collected")
+        _show_upload(result.upload)
+        _show_loads(result)
+    outcome = _build(pipeline) if is_due else None
     if as_json:
-        loaded = {"files": len(cycle.loads), "inserted": cycle.inserted, "updated": cycle.updated}
+        loaded = {"files": len(result.loads), "inserted": result.inserted, "updated": result.updated}
         state = outcome.state if outcome else "current"
-        output.say_json({"collected": _counts(cycle.tick), "loaded": loaded, "build": state})
+        output.say_json({"collected": _counts(result.collected), "loaded": loaded, "build": state})
         return code | (ATTENTION if state == "failed" else DONE)
     if outcome is None:
         say("nothing new")
         return code
-    return code | _show_build(outcome, road.place)
+    return code | _show_build(outcome, pipeline.data_dir)
 
 
-def _build(road: "Road", anew: bool = False) -> "job.Outcome":
-    progress = Progress("build")
-    outcome = road.build(anew, lambda node, total: progress.step(node.name, total))
+def _build(pipeline: "LocalPipeline", full_refresh: bool = False) -> "job.Outcome":
+    progress = ProgressLine("build")
+    outcome = pipeline.build(full_refresh, lambda node, total: progress.step(node.name, total))
     progress.end()
     return outcome
 
 
-def _watch(road: "Road", machine: "Machine", since: date | None) -> int:
+def _watch(pipeline: "LocalPipeline", machine: "Machine", since: date | None) -> int:
     """Collect, load and refresh as the logs change."""
     from millrace.cli import watch
 
-    following = _Following(road, since)
+    following = _Following(pipeline, since)
     try:
         code = following.begin()
     except ConfigError:
@@ -186,30 +186,30 @@ def _watch(road: "Road", machine: "Machine", since: date | None) -> int:
     else:
         if code is not None:
             return code
-    watch.follow(machine, following.act, road.warehouse.close, _PUBLISH_EVERY_S)
+    watch.follow(machine, following.act, pipeline.warehouse.close, _PUBLISH_EVERY_S)
     return following.end()
 
 
 class _Following:
-    """The watch of a data directory: a cycle after each change, and a publication every two seconds at most."""
+    """The watch of a data directory: a run after each change, and a publication every two seconds at most."""
 
-    def __init__(self, road: "Road", since: date | None) -> None:
-        self._road, self._since = road, since
+    def __init__(self, pipeline: "LocalPipeline", since: date | None) -> None:
+        self._pipeline, self._since = pipeline, since
         self._is_published, self._published_at = True, time.monotonic()
 
     def begin(self) -> int | None:
         """Collect, load and build, so that marts can be refreshed; return an exit code if the build failed."""
-        _collect(self._road, self._since)
-        if self._road.follower.scripts is None:
-            outcome = _build(self._road)
+        _collect(self._pipeline, self._since)
+        if self._pipeline.usage.scripts is None:
+            outcome = _build(self._pipeline)
             if outcome.state == "failed":
-                return _show_build(outcome, self._road.place)
+                return _show_build(outcome, self._pipeline.data_dir)
         self._is_published, self._published_at = True, time.monotonic()
         return None
 
     def act(self, only: set[Path] | None) -> None:
-        """Run a cycle over some logs (None: all; an empty set: no cycle), and publish if that is due."""
-        if self._road.follower.scripts is None:
+        """Run once over some logs (None: all; an empty set: not at all), and publish if that is due."""
+        if self._pipeline.usage.scripts is None:
             if self.begin() is not None:
                 raise TransientError("the build failed")
         elif only != set():
@@ -224,102 +224,102 @@ class _Following:
         return DONE
 
     def _cycle(self, only: set[Path] | None) -> None:
-        cycle = self._road.follower.cycle(only, self._since)
-        if cycle.inserted + cycle.updated:
+        result = self._pipeline.usage.run_once(only, self._since)
+        if result.inserted + result.updated:
             self._is_published = False
-            spent = ", ".join(f"{step} {s * 1000:.0f}" for step, s in cycle.seconds.items())
-            say(f"{cycle.inserted:,} events inserted, {cycle.updated:,} updated (ms: {spent})")
-        _show_bad_files(cycle.tick)
-        _show_shipment(cycle.shipment)
+            spent = ", ".join(f"{step} {s * 1000:.0f}" for step, s in result.seconds.items())
+            say(f"{result.inserted:,} events inserted, {result.updated:,} updated (ms: {spent})")
+        _show_bad_files(result.collected)
+        _show_upload(result.upload)
 
     def _publish(self) -> None:
-        self._road.publish()
+        self._pipeline.publish()
         self._is_published, self._published_at = True, time.monotonic()
 
 
-def backfill(machine: "Machine", place: "Place", force: bool) -> int:
+def backfill(machine: "Machine", directory: "DataDir", force: bool) -> int:
     """Read all logs, load all that is in the lake, refresh all marts, and print how it went."""
-    from millrace.laptop.usage_pipeline import road
+    from millrace.laptop.usage_pipeline import local_pipeline
 
-    with road(machine, place) as way:
+    with local_pipeline(machine, directory) as pipeline:
         if force:
-            way.collector.force()
-        progress = Progress("read")
-        cycle = way.follower.cycle(hear=progress.bytes)
+            pipeline.collector.force()
+        progress = ProgressLine("read")
+        result = pipeline.usage.run_once(on_progress=progress.bytes)
         progress.end()
-        outcome = _build(way, anew=force)
-        code = _show_tick(cycle.tick, "read") | _show_shipment(cycle.shipment) | _show_loads(cycle)
+        outcome = _build(pipeline, full_refresh=force)
+        code = _show_collected(result.collected, "read") | _show_upload(result.upload) | _show_loads(result)
         built = outcome.build.seconds if outcome.build else 0.0
-        for step, seconds in (cycle.seconds | {"marts": built}).items():
+        for step, seconds in (result.seconds | {"marts": built}).items():
             say(f"  {step:<8} {seconds:8.1f} s")
-        if way.follower.scripts is not None:
-            marts = way.follower.scripts.marts
-            counts = {mart: way.warehouse.query(f"SELECT count(*) FROM mart.{mart}")[0][0] for mart in marts}  # noqa: S608
+        if pipeline.usage.scripts is not None:
+            marts = pipeline.usage.scripts.marts
+            counts = {mart: pipeline.warehouse.query(f"SELECT count(*) FROM mart.{mart}")[0][0] for mart in marts}  # noqa: S608
             say("marts: " + ", ".join(f"{mart} {rows:,}" for mart, rows in counts.items()))
-        return code | _show_build(outcome, place)
+        return code | _show_build(outcome, directory)
 
 
-def _code(tick: "Tick") -> int:
-    return ATTENTION if tick.bad_files else DONE
+def _code(result: "CollectResult") -> int:
+    return ATTENTION if result.bad_files else DONE
 
 
-def _counts(tick: "Tick") -> dict[str, Any]:
-    """Return a tick for JSON."""
-    fields = asdict(tick)
-    fields["skipped"] = {f"{agent} {reason}": n for (agent, reason), n in tick.skipped.items()}
+def _counts(result: "CollectResult") -> dict[str, Any]:
+    """Return a result for JSON."""
+    fields = asdict(result)
+    fields["skipped"] = {f"{agent} {reason}": n for (agent, reason), n in result.skipped.items()}
     for name in ("bad_files", "gone", "torn"):
         fields[name] = {str(path): found for path, found in fields[name].items()}
     return fields
 
 
-def _show_tick(tick: "Tick", done: str) -> int:
-    """Print what a tick found, and return the exit code for it."""
-    events = f"{tick.new:,} new events, {tick.changed:,} changed, {tick.unchanged:,} told again"
-    say(f"{done} {tick.rows:,} rows: {events}; {tick.read:,} of {tick.looked_at:,} logs, {tick.lines:,} lines")
-    if tick.before_since:
-        say(f"{tick.before_since:,} events are older, and left for later")
-    if tick.skipped:
-        by_reason = ", ".join(f"{agent} {reason} {n:,}" for (agent, reason), n in sorted(tick.skipped.items()))
+def _show_collected(result: "CollectResult", done: str) -> int:
+    """Print what a run of the collector found, and return the exit code for it."""
+    events = f"{result.new:,} new events, {result.changed:,} changed, {result.unchanged:,} told again"
+    say(f"{done} {result.rows:,} rows: {events}; {result.read:,} of {result.looked_at:,} logs, {result.lines:,} lines")
+    if result.before_since:
+        say(f"{result.before_since:,} events are older, and left for later")
+    if result.skipped:
+        by_reason = ", ".join(f"{agent} {reason} {n:,}" for (agent, reason), n in sorted(result.skipped.items()))
         say(f"lines without an event: {by_reason}")
-    _show_bad_files(tick)
-    return _code(tick)
+    _show_bad_files(result)
+    return _code(result)
 
 
-def _show_bad_files(tick: "Tick") -> None:
-    for path, reason in tick.bad_files.items():
+def _show_bad_files(result: "CollectResult") -> None:
+    for path, reason in result.bad_files.items():
         say(f"look: {path} cannot be read: {reason}")
-    for path, size_bytes in islice(tick.gone.items(), _MOST_NAMED):
+    for path, size_bytes in islice(result.gone.items(), _MOST_NAMED):
         say(f"look: a log of which {size_bytes:,} bytes were read is gone, with what was not read of it: {path}")
-    for path, size_bytes in islice(tick.torn.items(), _MOST_NAMED):
+    for path, size_bytes in islice(result.torn.items(), _MOST_NAMED):
         say(f"look: {path} ends in {size_bytes:,} bytes that are no complete line; they count once they are")
-    for found, what in ((tick.gone, "are gone"), (tick.torn, "end so")):
+    for found, what in ((result.gone, "are gone"), (result.torn, "end so")):
         if len(found) > _MOST_NAMED:
             say(f"look: {len(found) - _MOST_NAMED:,} more logs {what}; --json names each")
 
 
-def _show_shipment(shipment: "Shipment") -> int:
-    if shipment.waiting:
-        say(f"look: {len(shipment.waiting):,} files wait to be sent: {shipment.error}; the next time sends them")
-    return ATTENTION if shipment.waiting else DONE
+def _show_upload(upload: "UploadResult") -> int:
+    if upload.waiting:
+        say(f"look: {len(upload.waiting):,} files wait to be sent: {upload.error}; the next time sends them")
+    return ATTENTION if upload.waiting else DONE
 
 
-def _quarantined(cycle: "Cycle") -> list[Any]:
-    return [entry for entry in cycle.loads if entry.quarantine_reason is not None]
+def _quarantined(result: "RunResult") -> list[Any]:
+    return [entry for entry in result.loads if entry.quarantine_reason is not None]
 
 
-def _show_loads(cycle: "Cycle") -> int:
-    unchanged = sum(entry.rows_unchanged + entry.rows_superseded for entry in cycle.loads)
-    rows = f"{cycle.inserted:,} inserted, {cycle.updated:,} updated, {unchanged:,} known"
-    say(f"loaded {len(cycle.loads):,} files: {rows}")
-    quarantined = _quarantined(cycle)
+def _show_loads(result: "RunResult") -> int:
+    unchanged = sum(entry.rows_unchanged + entry.rows_superseded for entry in result.loads)
+    rows = f"{result.inserted:,} inserted, {result.updated:,} updated, {unchanged:,} known"
+    say(f"loaded {len(result.loads):,} files: {rows}")
+    quarantined = _quarantined(result)
     for entry in quarantined:
         say(f"look: {entry.version.name} is in quarantine: {entry.quarantine_reason}")
     return ATTENTION if quarantined else DONE
 
 
-def _show_build(outcome: "job.Outcome", place: "Place") -> int:
+def _show_build(outcome: "job.Outcome", directory: "DataDir") -> int:
     bad = [node for node in outcome.build.nodes if not node.is_good] if outcome.build else []
     for node in bad:
         say(f"look: {node.name}: {node.message}")
-    say(f"look: {len(bad)} nodes of the build are not good" if bad else str(place.published))
+    say(f"look: {len(bad)} nodes of the build are not good" if bad else str(directory.published))
     return ATTENTION if outcome.state == "failed" else DONE

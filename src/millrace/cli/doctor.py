@@ -17,15 +17,15 @@ def doctor(data_dir: Path, as_json: bool) -> int:
     \b
     Example: millrace doctor
     """
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
     from millrace.laptop.usage_pipeline import diagnose
     from millrace.status import remedies, usage_checks
 
-    place = Place(data_dir.resolve())
-    diagnosis = diagnose(place)
+    directory = DataDir(data_dir.resolve())
+    diagnosis = diagnose(directory)
     if as_json:
         output.say_json(diagnosis.to_json())
     else:
-        for line in usage_checks.lines(diagnosis, remedies.laptop(place.root)):
+        for line in usage_checks.lines(diagnosis, remedies.laptop(directory.root)):
             output.say(line)
     return DONE if diagnosis.is_well else ATTENTION

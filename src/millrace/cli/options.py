@@ -10,7 +10,7 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Day(click.ParamType[date]):
+class DayOption(click.ParamType[date]):
     """A day like 2026-01-31."""
 
     name = "YYYY-MM-DD"
@@ -71,7 +71,7 @@ def as_json(command: F) -> F:
 
 def since(command: F) -> F:
     """Add `--since`."""
-    return click.option("--since", type=Day(), help="Leave out what is older.")(command)
+    return click.option("--since", type=DayOption(), help="Leave out what is older.")(command)
 
 
 def logs(command: F) -> F:

@@ -73,7 +73,7 @@ def is_closed() -> bool:
     return _closed
 
 
-class Progress:
+class ProgressLine:
     """One line on a terminal with the progress of a step; nothing where standard error is no terminal."""
 
     def __init__(self, what: str) -> None:

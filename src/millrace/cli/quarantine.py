@@ -26,12 +26,12 @@ def quarantine() -> None:
 
 @contextmanager
 def _desk(data_dir: Path) -> "Iterator[Loader]":
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
     from millrace.laptop.in_process import opened
-    from millrace.laptop.progress import Watcher
+    from millrace.laptop.progress import ProgressLog
 
-    place = Place(data_dir.resolve())
-    with Watcher(), place.alone(), opened(place) as pipeline:
+    directory = DataDir(data_dir.resolve())
+    with ProgressLog(), directory.lock(), opened(directory) as pipeline:
         yield pipeline.loader
 
 

@@ -23,14 +23,14 @@ def rebuild(data_dir: Path, force: bool, as_json: bool) -> int:
     """
     from millrace import wiring
     from millrace.build import job
-    from millrace.laptop.data_dir import Place
-    from millrace.laptop.progress import Watcher
+    from millrace.laptop.data_dir import DataDir
+    from millrace.laptop.progress import ProgressLog
     from millrace.laptop.rebuild import rebuild as make_anew
 
-    place = Place(data_dir.resolve())
-    with Watcher() as watcher, place.alone():
-        rebuilt = make_anew(place, force, watcher.say)
-        outcome = job.run(wiring.builder_of(place.build_config(), watcher.hear), force=True)
+    directory = DataDir(data_dir.resolve())
+    with ProgressLog() as watcher, directory.lock():
+        rebuilt = make_anew(directory, force, watcher.say)
+        outcome = job.run(wiring.builder_of(directory.build_config(), watcher.on_node), force=True)
     if as_json:
         output.say_json(asdict(rebuilt) | {"state": outcome.state})
     else:
@@ -38,5 +38,5 @@ def rebuild(data_dir: Path, force: bool, as_json: bool) -> int:
         output.say(f"{rebuilt.loaded:,} objects loaded{from_quarantine}; {rebuilt.set_aside:,} stay in quarantine")
         for name in rebuilt.lost:
             output.say(f"look: {name!a} was known, and the lake has it no more")
-        output.say(f"{outcome.state}; {place.published}")
+        output.say(f"{outcome.state}; {directory.published}")
     return ATTENTION if rebuilt.lost or outcome.state == "failed" else DONE

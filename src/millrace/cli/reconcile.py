@@ -13,7 +13,7 @@ from millrace.cli.output import ATTENTION, DONE
 
 if TYPE_CHECKING:
     from millrace.extract.audit import Audit
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
     from millrace.laptop.in_process import Pipeline
     from millrace.runs.reconcile import UsageLine
 
@@ -34,16 +34,16 @@ def reconcile(run_id: str | None, data_dir: Path, since: date | None, as_json: b
     \b
     Example: millrace reconcile
     """
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
     from millrace.laptop.source import SourceOptions
 
-    place = Place(data_dir.resolve())
+    directory = DataDir(data_dir.resolve())
     if run_id is not None:
-        return _add_up(place, run_id, as_json)
-    return _compare(place, SourceOptions(**source), since, as_json)
+        return _add_up(directory, run_id, as_json)
+    return _compare(directory, SourceOptions(**source), since, as_json)
 
 
-def _compare(place: "Place", source: Any, since: date | None, as_json: bool) -> int:
+def _compare(directory: "DataDir", source: Any, since: date | None, as_json: bool) -> int:
     from millrace import wiring
     from millrace.config import ExtractConfig
     from millrace.extract.audit import audit
@@ -52,8 +52,8 @@ def _compare(place: "Place", source: Any, since: date | None, as_json: bool) -> 
     from millrace.load import quarantine
 
     with ExitStack() as stack:
-        stack.enter_context(place.alone())
-        pipeline = stack.enter_context(opened(place, source_settings(source, place, stack, lambda line: None)))
+        stack.enter_context(directory.lock())
+        pipeline = stack.enter_context(opened(directory, source_settings(source, directory, stack, lambda line: None)))
         client = wiring.extractor_of(ExtractConfig.from_env()).client
         audits = audit(pipeline.lake, quarantine.settled(pipeline.warehouse), pipeline.warehouse, client, since)
         loaded, usage = _usage(pipeline)
@@ -90,13 +90,13 @@ def _show(audit: "Audit") -> None:
         output.say(f"    {len(difference.keys):,} {difference.what}: {shown}{more}")
 
 
-def _add_up(place: "Place", run_id: str, as_json: bool) -> int:
+def _add_up(directory: "DataDir", run_id: str, as_json: bool) -> int:
     from millrace.laptop.in_process import opened
     from millrace.laptop.report import sentence
     from millrace.load import quarantine, sweep
     from millrace.runs.reconcile import reconcile, unfinished
 
-    with place.alone(), opened(place) as pipeline:
+    with directory.lock(), opened(directory) as pipeline:
         if run_id not in sweep.run_ids(pipeline.lake):
             raise click.UsageError(f"there is no run {run_id!r}; `millrace status` lists the last ones")
         settled = quarantine.settled(pipeline.warehouse)

@@ -20,7 +20,7 @@ def serve(data_dir: Path, port: int) -> int:
     Example: millrace serve --port 8000
     """
     from millrace.laptop import server
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
 
-    server.serve(Place(data_dir.resolve()), port, output.say)
+    server.serve(DataDir(data_dir.resolve()), port, output.say)
     return DONE

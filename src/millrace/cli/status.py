@@ -21,9 +21,9 @@ def status(data_dir: Path, as_json: bool, form: str | None) -> int:
     Example: millrace status --json | jq -r .health
     """
     from millrace.laptop import status as laptop
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
 
-    now = laptop.status_of(Place(data_dir.resolve()))
+    now = laptop.status_of(DataDir(data_dir.resolve()))
     laptop.show(now, output.say, is_json=as_json or form == "json")
     return laptop.EXIT_CODES[now.health]
 

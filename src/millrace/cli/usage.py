@@ -38,8 +38,8 @@ def backfill(
     \b
     Example: millrace usage backfill --force
     """
-    from millrace.laptop.data_dir import Place
+    from millrace.laptop.data_dir import DataDir
 
-    place = Place(data_dir.resolve())
-    machine = collect.machine_of(home, agents, without, place.collector)
-    return 0 if machine is None else collect.backfill(machine, place, force)
+    directory = DataDir(data_dir.resolve())
+    machine = collect.machine_of(home, agents, without, directory.collector)
+    return 0 if machine is None else collect.backfill(machine, directory, force)

@@ -1,4 +1,4 @@
-"""The collector's memory from one tick to the next: how far each log was read, and the events that were found.
+"""The collector's memory from one run to the next: how far each log was read, and the events that were found.
 
 An event has one row for each log that contains it. The rows of an event are merged before they are sent. A log that is
 read from its start replaces its own rows, even with lower counts: a row of an earlier `reading` is replaced, one of the
@@ -21,7 +21,7 @@ from typing import Self, cast
 
 from millrace.collect import outbox
 from millrace.collect.parsers.event import UsageEvent, merge
-from millrace.collect.parsers.fields import Reason
+from millrace.collect.parsers.fields import SkipReason
 from millrace.collect.records import COLUMNS, Row, to_event, to_row
 from millrace.collect.state_file import StateFile
 
@@ -55,11 +55,12 @@ GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
-class KnownLog:
+class FileCheckpoint:
     """How far a log is read.
 
     `identity` identifies the file under any name. `seen` is the file's status when it was last read to its end; ''
-    before that. `mark` is used to check that the content read so far is still there. `state` is the LogState as JSON.
+    before that. `fingerprint` is used to check that the content read so far is still there. `state` is the LogState as
+    JSON.
     `reading` counts how often it was read from its start.
     """
 
@@ -68,7 +69,7 @@ class KnownLog:
     agent: str
     identity: str
     seen: str
-    mark: str
+    fingerprint: str
     epoch: int
     state: str
     reading: int = 0
@@ -83,7 +84,7 @@ class Changes:
     unchanged: int = 0
 
 
-class Store:
+class CheckpointStore:
     """The collector's memory. Writes become durable with `commit`, all or none."""
 
     def __init__(self, file: StateFile, batch: int = 0, machine: str | None = None) -> None:
@@ -178,11 +179,11 @@ class Store:
             self._set(read_epoch=str(self.epoch))
             self.commit()
 
-    def log_at(self, path: bytes) -> KnownLog | None:
+    def log_at(self, path: bytes) -> FileCheckpoint | None:
         """Return the log that was last seen under a path."""
         return next(self._logs("path = ?", path), None)
 
-    def logs_of(self, identity: str) -> list[KnownLog]:
+    def logs_of(self, identity: str) -> list[FileCheckpoint]:
         """Return the logs that are, or were, one file; a new file may reuse the inode number of a deleted one."""
         return list(self._logs("identity = ?", identity))
 
@@ -196,9 +197,9 @@ class Store:
         sql = "insert into logs (path, agent, identity, seen, mark, epoch, state) values (?, ?, '', '', '', 0, '')"
         return cast(int, self._file.write(sql, (path, agent)))
 
-    def save_log(self, known: KnownLog) -> None:
+    def save_log(self, known: FileCheckpoint) -> None:
         """Save how far a log is read."""
-        values = (known.identity, known.seen, known.mark, known.epoch, known.state, known.reading, known.log)
+        values = (known.identity, known.seen, known.fingerprint, known.epoch, known.state, known.reading, known.log)
         sql = "update logs set identity = ?, seen = ?, mark = ?, epoch = ?, state = ?, reading = ? where log = ?"
         self._file.write(sql, values)
 
@@ -210,7 +211,7 @@ class Store:
                 self._file.write("update logs set path = ? where log = ?", (_no_path(other.log), other.log))
             self._file.write("update logs set path = ? where log = ?", (path, log))
 
-    def save_skipped(self, log: int, skipped: Mapping[Reason, int], is_anew: bool) -> None:
+    def save_skipped(self, log: int, skipped: Mapping[SkipReason, int], is_anew: bool) -> None:
         """Add to a log's counts of lines without an event; with `is_anew`, replace them."""
         if is_anew:
             self._file.write("delete from skipped where log = ?", (log,))
@@ -302,9 +303,9 @@ class Store:
                 known.setdefault((row[0], row[1], row[2] or None), {})[row[_EVENT]] = row
         return known
 
-    def _logs(self, condition: str, *values: object) -> Iterator[KnownLog]:
+    def _logs(self, condition: str, *values: object) -> Iterator[FileCheckpoint]:
         rows = self._file.query(f"select {_KNOWN} from logs where {condition}", values)  # noqa: S608
-        return (KnownLog(*row) for row in rows)
+        return (FileCheckpoint(*row) for row in rows)
 
     def _number(self, name: str) -> int:
         with self.trusting():

@@ -1,4 +1,4 @@
-"""One log, read in pieces from where the last reading ended, or from its start if it is a different log now."""
+"""One log, read in chunks from where the last reading ended, or from its start if it is a different log now."""
 
 import hashlib
 import os
@@ -14,19 +14,19 @@ from typing import BinaryIO
 from millrace.collect.cursor_rows import read_rows
 from millrace.collect.parsers import cursor
 from millrace.collect.parsers.agents import Agent
-from millrace.collect.parsers.fields import Reason
-from millrace.collect.parsers.reading import CAPS, TORN, Caps, LogState, Reading
+from millrace.collect.parsers.fields import SkipReason
+from millrace.collect.parsers.reading import PARSER_LIMITS, TORN, LogState, ParserLimits, Reading
 from millrace.errors import MillraceError
 
 CHUNK_BYTES = 4 << 20
 _HEAD_BYTES = 1024
 _TAIL_BYTES = 256 << 10
 _SAID = {"interrupted": "it took too long for its next row"}  # SQLite's message when the deadline has passed
-_MARK = re.compile(r"(\d+) (\w+)(?: (\d+) (\w+))?")
+_FINGERPRINT = re.compile(r"(\d+) (\w+)(?: (\d+) (\w+))?")
 
 
 class BadFile(MillraceError):
-    """A log could not be read; the next tick tries again."""
+    """A log could not be read; the next run tries again."""
 
     def __init__(self, path: Path, error: Exception) -> None:
         self.path = path
@@ -35,7 +35,7 @@ class BadFile(MillraceError):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FileStat:
     """A log's status in the file system.
 
     `identity` stays when the file is renamed; '' where the file system has none. While `text` is unchanged, nothing
@@ -49,31 +49,31 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a log is read, and the mark by which it is recognized.
+class LogProgress:
+    """How far a log is read, and the fingerprint by which it is recognized.
 
-    The mark of a file contains a hash of its first bytes, and one of the bytes just before the offset.
+    The fingerprint of a file contains a hash of its first bytes, and one of the bytes just before the offset.
     """
 
     state: LogState
-    mark: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of a log, and how far the log is read now. `is_anew`: it is the first piece, from the log's start.
+class Chunk:
+    """A chunk of a log, and how far the log is read now. `is_anew`: it is the first chunk, from the log's start.
 
     `unread_bytes` counts the bytes of an incomplete last line, or of a whole document that is incomplete.
     """
 
     reading: Reading
-    progress: Progress
+    progress: LogProgress
     size_bytes: int
     is_anew: bool
     unread_bytes: int = 0
 
 
-def look(path: Path, agent: Agent) -> Seen | None:
+def stat_log(path: Path, agent: Agent) -> FileStat | None:
     """Return a log's status without opening it; None unless it is a plain file. Cursor's includes its WAL file."""
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
@@ -84,7 +84,7 @@ def look(path: Path, agent: Agent) -> Seen | None:
             text += " " + _described(path.with_name(path.name + "-wal").lstat())
         except FileNotFoundError:
             text += " none"
-    return Seen(_identity(status), text, status.st_size, status.st_mtime_ns)
+    return FileStat(_identity(status), text, status.st_size, status.st_mtime_ns)
 
 
 def identity_of(path: bytes) -> str | None:
@@ -95,13 +95,13 @@ def identity_of(path: bytes) -> str | None:
         return None
 
 
-def is_marked(path: Path, progress: Progress) -> bool:
+def has_fingerprint(path: Path, progress: LogProgress) -> bool:
     """Return whether a file contains what was read of a log, at its beginning and just before the offset."""
-    with _naming(path), path.open("rb") as file:
+    with _translate_errors(path), path.open("rb") as file:
         return _tail_of(file, progress) is not None
 
 
-def has_only_changed(before: str, seen: Seen) -> bool:
+def has_only_changed(before: str, seen: FileStat) -> bool:
     """Return whether a file was written since status `before` and did not grow: its bytes have changed."""
     _, size_bytes, mtime_ns, *_ = *map(str, before.split()), "", "", ""
     return size_bytes.isdecimal() and seen.size_bytes <= int(size_bytes) and str(seen.mtime_ns) != mtime_ns
@@ -112,23 +112,23 @@ def is_same_file(identity: str, other: str | None) -> bool:
     return other is not None and identity.rpartition(":")[2] == other.rpartition(":")[2]
 
 
-def pieces(
+def read_chunks(
     path: Path,
     agent: Agent,
     fresh: LogState,
-    known: Progress | None,
+    known: LogProgress | None,
     chunk_bytes: int = CHUNK_BYTES,
-    caps: Caps = CAPS,
+    caps: ParserLimits = PARSER_LIMITS,
     is_still: Callable[[], bool] = lambda: False,
-) -> Iterator[Piece]:
+) -> Iterator[Chunk]:
     """Yield the rest of a log; without `known`, or if what was read is gone, all of it from the state `fresh`.
 
     `is_still` returns whether nothing was written for some time: an unterminated last line is then read as it is.
-    There is at least one piece, perhaps an empty one. Raises BadFile; earlier pieces remain valid.
+    There is at least one chunk, perhaps an empty one. Raises BadFile; earlier chunks remain valid.
     """
-    with _naming(path):
+    with _translate_errors(path):
         if agent.name == cursor.AGENT:
-            yield from _of_rows(path, agent, known or Progress(fresh, ""), known is None, chunk_bytes, caps)
+            yield from _of_rows(path, agent, known or LogProgress(fresh, ""), known is None, chunk_bytes, caps)
         elif agent.is_document:
             yield _of_document(path, agent, fresh, caps)
         else:
@@ -139,11 +139,11 @@ def _of_lines(
     path: Path,
     agent: Agent,
     fresh: LogState,
-    known: Progress | None,
+    known: LogProgress | None,
     chunk_bytes: int,
-    caps: Caps,
+    caps: ParserLimits,
     is_still: Callable[[], bool],
-) -> Iterator[Piece]:
+) -> Iterator[Chunk]:
     with path.open("rb") as file:
         before = None if known is None else _tail_of(file, known)
         is_anew = known is None or before is None
@@ -162,46 +162,52 @@ def _of_lines(
             state = reading.state
             closed = closed_by(agent, rest, state, caps) if is_last and rest and is_still() else None
             unread = len(rest) if is_last and closed is None else 0
-            yield Piece(reading, Progress(state, _mark(head, tail)), len(chunk), is_anew, unread)
+            yield Chunk(reading, LogProgress(state, _fingerprint(head, tail)), len(chunk), is_anew, unread)
             is_anew = False
         if closed is not None:
-            yield Piece(closed, Progress(closed.state, _mark(head, _last(tail, rest))), 0, is_anew=False)
+            yield Chunk(closed, LogProgress(closed.state, _fingerprint(head, _last(tail, rest))), 0, is_anew=False)
 
 
-def closed_by(agent: Agent, rest: bytes, state: LogState, caps: Caps = CAPS) -> Reading | None:
+def closed_by(agent: Agent, rest: bytes, state: LogState, caps: ParserLimits = PARSER_LIMITS) -> Reading | None:
     """Return the reading of a log's unterminated last line; None when it is incomplete and may still grow."""
     reading = agent.read(rest + b"\n", state, caps)
-    if not reading.used and (reading.skipped.keys() & {*TORN, Reason.TOO_LARGE, Reason.TOO_DEEP} or not rest.strip()):
+    if not reading.used and (
+        reading.skipped.keys() & {*TORN, SkipReason.TOO_LARGE, SkipReason.TOO_DEEP} or not rest.strip()
+    ):
         return None
     # The newline is not in the file. If it is written later, it ends an empty line.
     return replace(reading, state=replace(reading.state, offset_bytes=state.offset_bytes + len(rest)))
 
 
-def _of_document(path: Path, agent: Agent, fresh: LogState, caps: Caps) -> Piece:
+def _of_document(path: Path, agent: Agent, fresh: LogState, caps: ParserLimits) -> Chunk:
     """Read a whole document. One over the cap is counted as skipped, and an incomplete one yields nothing."""
     with path.open("rb") as file:
         content = file.read(caps.document_bytes + 1)
     if len(content) > caps.document_bytes:
-        reading = Reading((), fresh, 1, 0, {Reason.TOO_LARGE: 1})
+        reading = Reading((), fresh, 1, 0, {SkipReason.TOO_LARGE: 1})
     else:
         reading = agent.read(content, fresh, caps)
     unread = len(content) if not reading.lines else 0
-    return Piece(reading, Progress(fresh, ""), len(content), reading.lines > 0, unread)
+    return Chunk(reading, LogProgress(fresh, ""), len(content), reading.lines > 0, unread)
 
 
-def _of_rows(path: Path, agent: Agent, known: Progress, is_new: bool, chunk_bytes: int, caps: Caps) -> Iterator[Piece]:
+def _of_rows(
+    path: Path, agent: Agent, known: LogProgress, is_new: bool, chunk_bytes: int, caps: ParserLimits
+) -> Iterator[Chunk]:
     """Read rows of a database; the offset of its state is the number of the last row."""
     state = known.state
-    for rows in read_rows(path, state.offset_bytes, known.mark, chunk_bytes, caps.line_bytes):
+    for rows in read_rows(path, state.offset_bytes, known.fingerprint, chunk_bytes, caps.line_bytes):
         reading = agent.read(rows.lines, state, caps)
         state = replace(reading.state, offset_bytes=rows.last)
-        yield Piece(replace(reading, state=state), Progress(state, rows.mark), len(rows.lines), is_new or rows.is_anew)
+        yield Chunk(
+            replace(reading, state=state), LogProgress(state, rows.fingerprint), len(rows.lines), is_new or rows.is_anew
+        )
         is_new = False
 
 
-def _tail_of(file: BinaryIO, known: Progress) -> bytes | None:
+def _tail_of(file: BinaryIO, known: LogProgress) -> bytes | None:
     """Return the marked bytes before the offset; None when they, or the first bytes, have changed."""
-    marked = _MARK.fullmatch(known.mark)
+    marked = _FINGERPRINT.fullmatch(known.fingerprint)
     if marked is None:
         return None
     head_bytes, tail_bytes, offset = int(marked[1]), int(marked[3] or 0), known.state.offset_bytes
@@ -209,7 +215,7 @@ def _tail_of(file: BinaryIO, known: Progress) -> bytes | None:
     file.seek(max(offset - tail_bytes, 0))
     tail = file.read(tail_bytes)
     is_there = f"{len(head)} {_hash(head)}" == f"{head_bytes} {marked[2]}" and len(tail) == tail_bytes
-    if marked[4] is None:  # a mark from before the second hash was kept
+    if marked[4] is None:  # a fingerprint from before the second hash was kept
         return b"" if is_there and offset <= file.seek(0, os.SEEK_END) else None
     return tail if is_there and _hash(tail) == marked[4] else None
 
@@ -218,7 +224,7 @@ def _last(tail: bytes, more: bytes) -> bytes:
     return more[-_TAIL_BYTES:] if len(more) >= _TAIL_BYTES else (tail + more)[-_TAIL_BYTES:]
 
 
-def _mark(head: bytes, tail: bytes) -> str:
+def _fingerprint(head: bytes, tail: bytes) -> str:
     return f"{len(head)} {_hash(head)} {len(tail)} {_hash(tail)}"
 
 
@@ -235,7 +241,7 @@ def _identity(status: os.stat_result) -> str:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def _translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:

@@ -1,6 +1,6 @@
-"""One tick: read new content of the logs, merge it into the store, and write it as files to send.
+"""One run of the collector: read new content of the logs, merge it into the store, and write it as files to send.
 
-Nothing is lost or duplicated wherever a tick is stopped. A batch's file is written first. Then the store commits
+Nothing is lost or duplicated wherever a run is stopped. A batch's file is written first. Then the store commits
 together how far the logs are read, the events, and that they are in that batch. A file beyond the committed batch is
 deleted at the next start, and written again.
 """
@@ -14,45 +14,45 @@ from pathlib import Path
 
 from millrace import log
 from millrace.collect import outbox, records
-from millrace.collect.checkpoints import GONE, KnownLog, Store
+from millrace.collect.checkpoints import GONE, CheckpointStore, FileCheckpoint
 from millrace.collect.chunks import (
     CHUNK_BYTES,
     BadFile,
-    Piece,
-    Progress,
+    Chunk,
+    LogProgress,
     has_only_changed,
     is_same_file,
-    look,
-    pieces,
+    read_chunks,
+    stat_log,
 )
 from millrace.collect.discovery import Root
-from millrace.collect.following import FOLLOWED, Found, locate, progress_of
+from millrace.collect.following import FOLLOWED, FoundLog, locate, progress_of
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS, Agent
 from millrace.collect.parsers.naming import NOBODY, Owner
-from millrace.collect.parsers.reading import CAPS, Caps, LogState
+from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits
 from millrace.tables import MOST_AHEAD
 
 _STILL = timedelta(minutes=5)
 _REST = " rest"  # appended to `seen` of a log that ends in bytes which may become a line
 
-Hear = Callable[[int, int, Path], None]
+ProgressCallback = Callable[[int, int, Path], None]
 """Receives the progress of long readings: bytes done, bytes in all, and the log that is being read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CollectLimits:
     """How much is read at once, and when a batch ends; a batch has at most twice `batch_rows` rows."""
 
     chunk_bytes: int = CHUNK_BYTES
     batch_rows: int = 50_000
     batch_bytes: int = 256 << 20
-    caps: Caps = CAPS
+    caps: ParserLimits = PARSER_LIMITS
 
 
 @dataclass(slots=True)
-class Tick:
-    """What one tick did.
+class CollectResult:
+    """What one run of the collector did.
 
     `new`, `changed` and `unchanged` count events; unchanged ones were read again. `before_since` counts known events
     that `since` excludes; they are sent once it no longer does. `skipped` counts lines, by agent and reason.
@@ -78,9 +78,9 @@ class Tick:
 class _Due:
     """A log that may have new content; `is_still` returns whether it was not written for some time."""
 
-    found: Found
-    known: KnownLog | None
-    progress: Progress | None
+    found: FoundLog
+    known: FileCheckpoint | None
+    progress: LogProgress | None
     is_still: Callable[[], bool]
 
     @property
@@ -100,12 +100,12 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def unheard(done_bytes: int, total_bytes: int, path: Path) -> None:
+def no_progress(done_bytes: int, total_bytes: int, path: Path) -> None:
     """Ignore progress."""
 
 
 class Collector:
-    """Reads new content of the logs below `roots`, tick by tick.
+    """Reads new content of the logs below `roots`, run by run.
 
     `files` is the folder of files to send; None when nothing is to be sent, as with a copy of the store. `owner` is the
     person whom no project's path may name.
@@ -113,18 +113,18 @@ class Collector:
 
     def __init__(
         self,
-        store: Store,
+        store: CheckpointStore,
         files: Path | None,
         roots: Callable[[], Sequence[Root]],
         user_id: str | None,
         privacy: Privacy,
         now: Callable[[], datetime] = _now,
-        limits: Limits | None = None,
+        limits: CollectLimits | None = None,
         owner: Owner = NOBODY,
     ) -> None:
         self._store, self._files, self._roots = store, files, roots
         self._user_id, self._privacy = user_id, privacy
-        self._now, self._limits, self._owner = now, limits or Limits(), owner
+        self._now, self._limits, self._owner = now, limits or CollectLimits(), owner
         self._tidy()
 
     @property
@@ -133,85 +133,98 @@ class Collector:
         return self._store.collector_id
 
     def force(self) -> None:
-        """Make the next tick read every log from its beginning, and replace what was read of it before."""
+        """Make the next run read every log from its beginning, and replace what was read of it before."""
         self._store.force()
 
-    def collect(self, only: AbstractSet[Path] | None = None, since: date | None = None, hear: Hear = unheard) -> Tick:
-        """Run one tick over all logs, or over those at or below one of the paths in `only`.
+    def collect(
+        self,
+        only: AbstractSet[Path] | None = None,
+        since: date | None = None,
+        on_progress: ProgressCallback = no_progress,
+    ) -> CollectResult:
+        """Run once over all logs, or over those at or below one of the paths in `only`.
 
         A log that cannot be read is added to `bad_files`, and the others are still read. Events before the day `since`
-        (UTC) are kept, and sent by the first tick that includes them. When nothing is new, nothing is written.
+        (UTC) are kept, and sent by the first run that includes them. When nothing is new, nothing is written.
         """
-        tick = Tick()
-        self._store.roll_back()  # in case an earlier tick could not
+        result = CollectResult()
+        self._store.roll_back()  # in case an earlier run could not
         from_us = None if since is None else records.to_microseconds(datetime.combine(since, time(), UTC))
         try:
-            self._read_all(list(self._due(only, tick)), from_us, tick, hear)
-            self._flush(from_us, tick)
+            self._read_all(list(self._due(only, result)), from_us, result, on_progress)
+            self._flush(from_us, result)
         except BaseException:
             self._store.roll_back()
             self._tidy()
             raise
         if only is None:
             self._store.end_force()
-        tick.before_since = self._store.n_pending()
-        return tick
+        result.before_since = self._store.n_pending()
+        return result
 
-    def _read_all(self, due: Sequence[_Due], from_us: int | None, tick: Tick, hear: Hear) -> None:
+    def _read_all(
+        self, due: Sequence[_Due], from_us: int | None, result: CollectResult, on_progress: ProgressCallback
+    ) -> None:
         total_bytes = sum(log.left_bytes for log in due)
         unflushed_rows = unflushed_bytes = 0
         for one in due:
             try:
-                for piece, rows in self._read(one, tick):
-                    hear(tick.size_bytes, max(total_bytes, tick.size_bytes), one.path)
-                    unflushed_rows, unflushed_bytes = unflushed_rows + rows, unflushed_bytes + piece.size_bytes
+                for chunk, rows in self._read(one, result):
+                    on_progress(result.size_bytes, max(total_bytes, result.size_bytes), one.path)
+                    unflushed_rows, unflushed_bytes = unflushed_rows + rows, unflushed_bytes + chunk.size_bytes
                     if unflushed_rows >= self._limits.batch_rows or unflushed_bytes >= self._limits.batch_bytes:
-                        self._flush(from_us, tick)
+                        self._flush(from_us, result)
                         unflushed_rows = unflushed_bytes = 0
             except BadFile as bad:
-                _note(bad, tick)
+                _note(bad, result)
 
-    def _due(self, only: AbstractSet[Path] | None, tick: Tick) -> Iterator[_Due]:
+    def _due(self, only: AbstractSet[Path] | None, result: CollectResult) -> Iterator[_Due]:
         roots = self._roots()
-        found: dict[bytes, Found] = {}
+        found: dict[bytes, FoundLog] = {}
         asked: list[bytes] = []
-        for root, path in self._logs(roots, only, tick):
+        for root, path in self._logs(roots, only, result):
             asked.append(os.fsencode(path))
             try:
-                seen = look(path, AGENTS[root.agent])
+                seen = stat_log(path, AGENTS[root.agent])
             except FileNotFoundError:
                 continue
             except OSError as error:
-                _note(BadFile(path, error), tick)
+                _note(BadFile(path, error), result)
                 continue
             if seen is not None:
-                found[os.fsencode(path)] = Found(path, root, seen)
+                found[os.fsencode(path)] = FoundLog(path, root, seen)
         with self._store.trusting():
-            others = self._follow(roots, found, None if only is None else asked, tick)
+            others = self._follow(roots, found, None if only is None else asked, result)
         epoch = self._store.epoch
         for one in [*found.values(), *others]:
-            tick.looked_at += 1
+            result.looked_at += 1
             with self._store.trusting():
                 due = self._due_in(one, epoch)
             if due is not None:
                 yield due
 
-    def _logs(self, roots: Sequence[Root], only: AbstractSet[Path] | None, tick: Tick) -> Iterator[tuple[Root, Path]]:
-        def hear(error: OSError) -> None:
-            _note(BadFile(Path(error.filename), error), tick)
+    def _logs(
+        self, roots: Sequence[Root], only: AbstractSet[Path] | None, result: CollectResult
+    ) -> Iterator[tuple[Root, Path]]:
+        def on_error(error: OSError) -> None:
+            _note(BadFile(Path(error.filename), error), result)
 
         for root in roots:
             if only is None or any(root.path.is_relative_to(path) for path in only):
-                yield from ((root, path) for path in root.logs(hear))
+                yield from ((root, path) for path in root.logs(on_error))
                 continue
             folders = [path for path in only if path.is_relative_to(root.path) and path.is_dir()]
-            below = (path for path in root.logs(hear) if any(path.is_relative_to(folder) for folder in folders))
+            below = (path for path in root.logs(on_error) if any(path.is_relative_to(folder) for folder in folders))
             named = (path for path in only if root.has(path) and path.resolve() == path)
             yield from ((root, path) for path in sorted({*named, *(below if folders else ())}))
 
     def _follow(
-        self, roots: Sequence[Root], found: Mapping[bytes, Found], asked: Sequence[bytes] | None, tick: Tick
-    ) -> list[Found]:
+        self,
+        roots: Sequence[Root],
+        found: Mapping[bytes, FoundLog],
+        asked: Sequence[bytes] | None,
+        result: CollectResult,
+    ) -> list[FoundLog]:
         """Save the new paths of known logs: of all, or of those that may be one of the files in `asked`."""
         agents = FOLLOWED & {root.agent for root in roots}
         if asked is None:
@@ -226,22 +239,22 @@ class Collector:
             self._store.move_logs(where.moved)
         for known in where.gone:
             path, read_bytes = Path(os.fsdecode(known.path)), progress_of(known).state.offset_bytes
-            tick.gone[path] = read_bytes
+            result.gone[path] = read_bytes
             log.warning("a log is gone", path=str(path), read_bytes=read_bytes)
             if known.path not in found:
                 self._store.save_log(replace(known, seen=GONE))
         return where.others
 
     def _known_of(
-        self, asked: Sequence[bytes], found: Mapping[bytes, Found], agents: AbstractSet[str]
-    ) -> list[KnownLog]:
+        self, asked: Sequence[bytes], found: Mapping[bytes, FoundLog], agents: AbstractSet[str]
+    ) -> list[FileCheckpoint]:
         """Return the logs known under these paths, or by the identity of a file at one of them."""
         known = [log for path in asked if (log := self._store.log_at(path)) is not None]
         identities = {found[path].seen.identity for path in asked if path in found} - {""}
         known += [log for identity in sorted(identities) for log in self._store.logs_of(identity)]
         return [log for log in {log.log: log for log in known}.values() if log.agent in agents]
 
-    def _due_in(self, found: Found, epoch: int) -> _Due | None:
+    def _due_in(self, found: FoundLog, epoch: int) -> _Due | None:
         """Return the log if it may have new content."""
         seen = found.seen
         known = self._store.log_at(os.fsencode(found.path))
@@ -257,47 +270,49 @@ class Collector:
         is_read_anew = known.agent in FOLLOWED and is_another
         return _Due(found, known, None if is_read_anew else progress_of(known), is_still)
 
-    def _read(self, due: _Due, tick: Tick) -> Iterator[tuple[Piece, int]]:
-        """Read a log, and save the events and the progress of each piece."""
+    def _read(self, due: _Due, result: CollectResult) -> Iterator[tuple[Chunk, int]]:
+        """Read a log, and save the events and the progress of each chunk."""
         known, unread_bytes = due.known, 0
         limits, fresh = self._limits, LogState(due.found.root.session_id(due.path), owner=self._owner)
-        for piece in pieces(due.path, due.agent, fresh, due.progress, limits.chunk_bytes, limits.caps, due.is_still):
-            known = self._advanced(due, known, piece)
-            rows = self._take(piece, due.agent, known, tick)
-            unread_bytes = piece.unread_bytes
-            yield piece, rows
-        tick.read += 1
+        for chunk in read_chunks(
+            due.path, due.agent, fresh, due.progress, limits.chunk_bytes, limits.caps, due.is_still
+        ):
+            known = self._advanced(due, known, chunk)
+            rows = self._take(chunk, due.agent, known, result)
+            unread_bytes = chunk.unread_bytes
+            yield chunk, rows
+        result.read += 1
         is_torn = unread_bytes > 0 and due.is_still()
         if is_torn:
-            tick.torn[due.path] = unread_bytes
+            result.torn[due.path] = unread_bytes
         if known is not None:
             is_to_be_seen = unread_bytes > 0 and not is_torn
             self._store.save_log(replace(known, seen=due.found.seen.text + _REST * is_to_be_seen))
 
-    def _advanced(self, due: _Due, known: KnownLog | None, piece: Piece) -> KnownLog:
+    def _advanced(self, due: _Due, known: FileCheckpoint | None, chunk: Chunk) -> FileCheckpoint:
         path = os.fsencode(due.path)
         number = self._store.add_log(path, due.agent.name) if known is None else known.log
-        reading = (0 if known is None else known.reading) + piece.is_anew
-        progress, epoch, identity = piece.progress, self._store.epoch, due.found.seen.identity
-        now = KnownLog(
-            number, path, due.agent.name, identity, "", progress.mark, epoch, progress.state.to_json(), reading
+        reading = (0 if known is None else known.reading) + chunk.is_anew
+        progress, epoch, identity = chunk.progress, self._store.epoch, due.found.seen.identity
+        now = FileCheckpoint(
+            number, path, due.agent.name, identity, "", progress.fingerprint, epoch, progress.state.to_json(), reading
         )
         self._store.save_log(now)
         return now
 
-    def _take(self, piece: Piece, agent: Agent, known: KnownLog, tick: Tick) -> int:
-        """Save the events of a piece; return how many events are new or changed."""
-        reading = piece.reading
+    def _take(self, chunk: Chunk, agent: Agent, known: FileCheckpoint, result: CollectResult) -> int:
+        """Save the events of a chunk; return how many events are new or changed."""
+        reading = chunk.reading
         changes = self._store.save_events(reading.events, known.log, known.reading)
-        self._store.save_skipped(known.log, reading.skipped, piece.is_anew)
-        tick.size_bytes += piece.size_bytes
-        tick.lines += reading.lines
-        tick.new, tick.changed = tick.new + changes.new, tick.changed + changes.changed
-        tick.unchanged += changes.unchanged
-        tick.skipped.update({(agent.name, str(reason)): lines for reason, lines in reading.skipped.items()})
+        self._store.save_skipped(known.log, reading.skipped, chunk.is_anew)
+        result.size_bytes += chunk.size_bytes
+        result.lines += reading.lines
+        result.new, result.changed = result.new + changes.new, result.changed + changes.changed
+        result.unchanged += changes.unchanged
+        result.skipped.update({(agent.name, str(reason)): lines for reason, lines in reading.skipped.items()})
         return changes.new + changes.changed
 
-    def _flush(self, from_us: int | None, tick: Tick) -> None:
+    def _flush(self, from_us: int | None, result: CollectResult) -> None:
         """Write pending events as batches, and commit how far the logs are read."""
         self._check_clock()
         while rows := self._store.pending(from_us, 2 * self._limits.batch_rows):
@@ -308,10 +323,10 @@ class Collector:
                     rows, self._store.collector_id, self._user_id, self._privacy, records.to_instant(stamp)
                 )
             if self._files is not None:
-                tick.batches.append(outbox.put(self._files, number, content).name)
+                result.batches.append(outbox.put(self._files, number, content).name)
             self._store.save_batch(rows, number, stamp)
             self._store.commit()
-            tick.rows += len(rows)
+            result.rows += len(rows)
         self._store.commit()
 
     def _check_clock(self) -> None:
@@ -331,6 +346,6 @@ class Collector:
             outbox.drop_after(self._files, self._store.batch)
 
 
-def _note(bad: BadFile, tick: Tick) -> None:
-    tick.bad_files[bad.path] = bad.reason
+def _note(bad: BadFile, result: CollectResult) -> None:
+    result.bad_files[bad.path] = bad.reason
     log.warning("a log cannot be read", path=str(bad.path), reason=bad.reason)

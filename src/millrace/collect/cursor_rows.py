@@ -26,18 +26,18 @@ _WAL_MODE = 2  # https://www.sqlite.org/fileformat.html, offset 18
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Some rows, as lines. `last` is the number of the last row, and `mark` a hash to check that it is unchanged."""
+class RowChunk:
+    """Some rows, as lines. `last` is the number of the last row; its `fingerprint` shows whether it is unchanged."""
 
     lines: bytes
     last: int
-    mark: str
+    fingerprint: str
     is_anew: bool
 
 
 def read_rows(
-    path: Path, last: int, mark: str, chunk_bytes: int, most_bytes: int, patience_s: float = _PATIENCE_S
-) -> Iterator[Rows]:
+    path: Path, last: int, fingerprint: str, chunk_bytes: int, most_bytes: int, patience_s: float = _PATIENCE_S
+) -> Iterator[RowChunk]:
     """Yield the rows after number `last`, about `chunk_bytes` at a time; at least once, perhaps without a row.
 
     A value over `most_bytes` is cut just above that size, enough to detect that it is too large. Raises OSError or
@@ -51,21 +51,21 @@ def read_rows(
         if connection.execute(_TABLE).fetchone() is None:
             raise sqlite3.DatabaseError("expected a table cursorDiskKV with plain columns")
         most = most_bytes + 1
-        is_anew = not _goes_on(connection, last, mark, most)
+        is_anew = not _goes_on(connection, last, fingerprint, most)
         if is_anew:
-            last, mark = 0, ""
+            last, fingerprint = 0, ""
         lines: list[bytes] = []
         size = 0
         for rowid, key, value in connection.execute(_ROWS, {"most": most, "after": last}):
             deadline.begin()
-            last, mark = rowid, _mark(key, value)
+            last, fingerprint = rowid, _fingerprint(key, value)
             lines.append(_line(key, value))
             size += len(lines[-1])
             if size >= chunk_bytes:
-                yield Rows(b"".join(lines), last, mark, is_anew)
+                yield RowChunk(b"".join(lines), last, fingerprint, is_anew)
                 lines, size, is_anew = [], 0, False
                 deadline.begin()  # time spent on the rows does not count
-        yield Rows(b"".join(lines), last, mark, is_anew)
+        yield RowChunk(b"".join(lines), last, fingerprint, is_anew)
 
 
 class _Deadline:
@@ -100,14 +100,14 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _goes_on(connection: sqlite3.Connection, last: int, mark: str, most: int) -> bool:
+def _goes_on(connection: sqlite3.Connection, last: int, fingerprint: str, most: int) -> bool:
     """Return whether the rows after `last` are the new ones; the last row itself may have been replaced."""
     largest = connection.execute("select max(rowid) from cursorDiskKV").fetchone()[0] or 0
     row = connection.execute(_ROW, (most, last)).fetchone()
-    return largest >= last and (row is None or _mark(*row) == mark)
+    return largest >= last and (row is None or _fingerprint(*row) == fingerprint)
 
 
-def _mark(key: bytes, value: bytes | None) -> str:
+def _fingerprint(key: bytes, value: bytes | None) -> str:
     return hashlib.sha256(key + b"\0" + (value or b"")).hexdigest()[:32]
 
 

@@ -12,7 +12,7 @@ from millrace.collect.parsers.naming import hashed
 
 Platform = Literal["linux", "darwin", "win32"]
 Environment = Mapping[str, str]
-Hear = Callable[[OSError], None]
+ErrorCallback = Callable[[OSError], None]
 
 _HOSTS = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
 _SERVERS = (".vscode-server", ".cursor-server", ".windsurf-server")
@@ -52,14 +52,14 @@ class Root:
             return path.name == _DOCUMENT and path.parent.parent == self.path
         return _is_transcript(path.name)
 
-    def logs(self, hear: Hear) -> Iterator[Path]:
-        """Yield the existing logs, in the order of their names; call `hear` for folders that cannot be read."""
+    def logs(self, on_error: ErrorCallback) -> Iterator[Path]:
+        """Yield the existing logs, in the order of their names; call `on_error` for folders that cannot be read."""
         if self.agent == "cursor":
             yield from [self.path] * self.path.is_file()
         elif self.agent in _EXTENSIONS:
-            yield from (path for task in _subfolders(self.path, hear) if _is_plain(path := task / _DOCUMENT))
+            yield from (path for task in _subfolders(self.path, on_error) if _is_plain(path := task / _DOCUMENT))
         else:
-            for folder, folders, names in os.walk(self.path, onerror=lambda error: _tell(error, hear)):
+            for folder, folders, names in os.walk(self.path, onerror=lambda error: _tell(error, on_error)):
                 folders.sort()
                 paths = (Path(folder, name) for name in sorted(names) if _is_transcript(name))
                 yield from (path for path in paths if _is_plain(path))
@@ -138,12 +138,12 @@ def _expanded(text: str, home: Path) -> Path:
     return home / text.removeprefix("~").lstrip("/\\") if text.startswith("~") else home / text
 
 
-def _subfolders(folder: Path, hear: Hear) -> list[Path]:
+def _subfolders(folder: Path, on_error: ErrorCallback) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError as error:
-        _tell(error, hear)
+        _tell(error, on_error)
         return []
 
 
@@ -155,6 +155,6 @@ def _is_plain(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _tell(error: OSError, hear: Hear) -> None:
+def _tell(error: OSError, on_error: ErrorCallback) -> None:
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
-        hear(error)
+        on_error(error)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from millrace.collect.checkpoints import GONE, KnownLog
-from millrace.collect.chunks import BadFile, Progress, Seen, identity_of, is_marked, is_same_file, look
+from millrace.collect.checkpoints import GONE, FileCheckpoint
+from millrace.collect.chunks import BadFile, FileStat, LogProgress, has_fingerprint, identity_of, is_same_file, stat_log
 from millrace.collect.discovery import Root
 from millrace.collect.parsers import cursor
 from millrace.collect.parsers.agents import AGENTS
@@ -17,12 +17,12 @@ FOLLOWED = frozenset(name for name, agent in AGENTS.items() if not agent.is_docu
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundLog:
     """An existing log, and its status in the file system."""
 
     path: Path
     root: Root
-    seen: Seen
+    seen: FileStat
 
 
 @dataclass(slots=True)
@@ -33,16 +33,16 @@ class Whereabouts:
     """
 
     moved: dict[int, bytes] = field(default_factory=dict)
-    others: list[Found] = field(default_factory=list)
-    gone: list[KnownLog] = field(default_factory=list)
+    others: list[FoundLog] = field(default_factory=list)
+    gone: list[FileCheckpoint] = field(default_factory=list)
 
 
-def progress_of(known: KnownLog) -> Progress:
+def progress_of(known: FileCheckpoint) -> LogProgress:
     """Return how far a log is read; ValueError, TypeError or KeyError when the state is invalid."""
-    return Progress(LogState.parse(known.state), known.mark)
+    return LogProgress(LogState.parse(known.state), known.fingerprint)
 
 
-def locate(logs: Iterable[KnownLog], found: Mapping[bytes, Found], roots: Sequence[Root]) -> Whereabouts:
+def locate(logs: Iterable[FileCheckpoint], found: Mapping[bytes, FoundLog], roots: Sequence[Root]) -> Whereabouts:
     """Return where logs are; `found` are the logs that were found by their names.
 
     A file belongs to a log if it has the log's identity and contains what was read of the log. It is searched for among
@@ -72,7 +72,7 @@ def locate(logs: Iterable[KnownLog], found: Mapping[bytes, Found], roots: Sequen
 class _Search:
     """Searches for files by their identity; each folder is listed once."""
 
-    def __init__(self, found: Mapping[bytes, Found]) -> None:
+    def __init__(self, found: Mapping[bytes, FoundLog]) -> None:
         self._found = found
         self._by_identity: dict[str, list[bytes]] = {}
         for path, one in found.items():
@@ -84,7 +84,7 @@ class _Search:
         found = self._found.get(path)
         return identity_of(path) if found is None else found.seen.identity
 
-    def find(self, known: KnownLog, taken: set[bytes]) -> bytes | None:
+    def find(self, known: FileCheckpoint, taken: set[bytes]) -> bytes | None:
         """Return the new path of a log's file; None when there is none."""
         inode = int(known.identity.rpartition(":")[2])
         progress = progress_of(known)
@@ -115,33 +115,33 @@ def _files(folder: bytes) -> Iterator[tuple[bytes, int]]:
         return
 
 
-def _is_it(known: KnownLog, progress: Progress, path: bytes) -> bool:
+def _is_it(known: FileCheckpoint, progress: LogProgress, path: bytes) -> bool:
     name, was = os.path.basename(path), os.path.basename(known.path)
     if not progress.state.offset_bytes and not name.lower().startswith(was.lower().rpartition(b".")[0]):
         return False  # nothing was read to compare, and another file may have got the inode number
     try:
-        return is_same_file(known.identity, identity_of(path)) and is_marked(Path(os.fsdecode(path)), progress)
+        return is_same_file(known.identity, identity_of(path)) and has_fingerprint(Path(os.fsdecode(path)), progress)
     except BadFile:
         return False
 
 
-def _is_replaced_by_more(known: KnownLog, holder: str | None) -> bool:
+def _is_replaced_by_more(known: FileCheckpoint, holder: str | None) -> bool:
     """Return whether another file in a log's place contains what was read: then nothing of the log is lost."""
     try:
-        return holder is not None and is_marked(Path(os.fsdecode(known.path)), progress_of(known))
+        return holder is not None and has_fingerprint(Path(os.fsdecode(known.path)), progress_of(known))
     except BadFile:
         return False
 
 
-def _root_of(known: KnownLog, roots: Sequence[Root]) -> Root | None:
+def _root_of(known: FileCheckpoint, roots: Sequence[Root]) -> Root | None:
     path = Path(os.fsdecode(known.path))
     return next((root for root in roots if root.agent == known.agent and root.path in path.parents), None)
 
 
-def _look(path: bytes, root: Root) -> list[Found]:
+def _look(path: bytes, root: Root) -> list[FoundLog]:
     log = Path(os.fsdecode(path))
     try:
-        seen = look(log, AGENTS[root.agent]) if log.resolve() == log else None
+        seen = stat_log(log, AGENTS[root.agent]) if log.resolve() == log else None
     except OSError:
         return []
-    return [] if seen is None else [Found(log, root, seen)]
+    return [] if seen is None else [FoundLog(log, root, seen)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from millrace.collect import lock, outbox
-from millrace.collect.checkpoints import Store
+from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.collector import Collector
 from millrace.collect.discovery import Platform, Root, discover
 from millrace.collect.identity import Privacy, owner, user_id
@@ -49,14 +49,14 @@ class Machine:
     @contextmanager
     def collector(self) -> Iterator[Collector]:
         """Yield the collector, and hold the lock of its state meanwhile."""
-        with lock.holding(self.state), closing(Store.open(self.state, self.identity())) as store:
+        with lock.holding(self.state), closing(CheckpointStore.open(self.state, self.identity())) as store:
             yield self._collector(store, self.spool)
 
     def dry_collector(self) -> Collector:
         """Return a collector that writes nothing."""
-        return self._collector(Store.copy(self.state, self.identity()), None)
+        return self._collector(CheckpointStore.copy(self.state, self.identity()), None)
 
-    def _collector(self, store: Store, files: Path | None) -> Collector:
+    def _collector(self, store: CheckpointStore, files: Path | None) -> Collector:
         who = user_id(self.config.user, self.home, self.config.environment)
         hidden = owner(self.home, self.config.environment)
         return Collector(store, files, self.roots, who, Privacy(self.config.hash_key), owner=hidden)

@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
-class Shipment:
+class UploadResult:
     """The objects that were sent, the files that wait for the next attempt, and the error that stopped sending."""
 
     sent: tuple[StoredObject, ...]
@@ -27,7 +27,7 @@ class Shipment:
     error: str | None
 
 
-def ship(spool: Path, lake: LakeWriter, collector_id: str) -> Shipment:
+def ship(spool: Path, lake: LakeWriter, collector_id: str) -> UploadResult:
     """Send the files of the spool, the oldest first; each is deleted once the lake has it.
 
     A file goes to the folder of the collector that wrote it, which is not always this one: the state that wrote it may
@@ -43,9 +43,9 @@ def ship(spool: Path, lake: LakeWriter, collector_id: str) -> Shipment:
             sent += _send(file, lake, name)
         except (MillraceError, OSError) as error:
             log.warning("not sent", object=name, waiting=len(waiting) - place, error=str(error))
-            return Shipment(tuple(sent), tuple(waiting[place:]), str(error))
+            return UploadResult(tuple(sent), tuple(waiting[place:]), str(error))
         file.unlink()
-    return Shipment(tuple(sent), (), None)
+    return UploadResult(tuple(sent), (), None)
 
 
 def _writer(file: Path) -> str | None:

@@ -45,7 +45,7 @@ class StateFile:
     def open(cls, folder: Path, ddl: str) -> Self:
         """Open the file of a state folder, or create it."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _naming(folder):
+        with _translate_errors(folder):
             connection = sqlite3.connect(folder / FILE, isolation_level=None)
         return cls._opened(connection, folder, ddl)
 
@@ -54,7 +54,7 @@ class StateFile:
         """Return an in-memory copy of the file of a state folder; the folder is not written to."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
         if (folder / FILE).exists():
-            with _naming(folder), closing(sqlite3.connect(folder / FILE)) as source:
+            with _translate_errors(folder), closing(sqlite3.connect(folder / FILE)) as source:
                 source.backup(connection)
         return cls._opened(connection, folder, ddl)
 
@@ -108,7 +108,7 @@ class StateFile:
     @contextmanager
     def naming(self) -> Iterator[None]:
         """Turn errors of SQLite into errors of this project."""
-        with _naming(self._folder):
+        with _translate_errors(self._folder):
             yield
 
     @contextmanager
@@ -121,7 +121,7 @@ class StateFile:
 
 
 @contextmanager
-def _naming(folder: Path) -> Iterator[None]:
+def _translate_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:  # the second: a message of SQLite quotes damaged text

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from millrace.errors import BadObject, RouteMissing
+from millrace.errors import BadObject, RouteNotFound
 from millrace.extract.completeness import Row
 from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.cursor_sim import pages
@@ -19,7 +19,7 @@ from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.lake import Lake, ObjectVersion, names
 from millrace.lake.names import DroppedFile, RawPart
 from millrace.runs.comparison import LOADED, Comparison, compare
-from millrace.tables import TABLES, Numbered, Table, children_of
+from millrace.tables import TABLES, PageNumberListing, Table, children_of
 from millrace.warehouse import Ledger, Warehouse
 
 Key = tuple[object, ...]
@@ -102,13 +102,13 @@ def _lost(compared: Comparison, table: Table) -> tuple[Key, ...]:
 
 def _total(client: SourceClient, table: Table, since: date | None) -> int | None:
     """Request the source's total; None where only a complete reading can count the rows."""
-    if not isinstance(table.bulk, Numbered):
+    if not isinstance(table.bulk, PageNumberListing):
         return None
     try:
         return pages.numbered_page(
             client, table.bulk, pages.from_day(table.bulk, since) | {table.bulk.size_parameter: 1}
         ).total
-    except RouteMissing:
+    except RouteNotFound:
         return None
 
 

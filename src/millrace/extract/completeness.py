@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace.errors import ContractBroken, Incomplete
+from millrace.errors import Incomplete, UnexpectedResponse
 from millrace.tables import Table
 
 Row = dict[str, Any]
@@ -47,7 +47,7 @@ def read_until_complete(
 
     `new_pass` starts to read the list from its first page. Rows whose key the list repeats for good are yielded too.
     With `is_stable` (the source guarantees one order) the first pass is checked with 8 bytes a row instead of a set.
-    Raises Incomplete, and ContractBroken for a row without its key.
+    Raises Incomplete, and UnexpectedResponse for a row without its key.
     """
     seen: set[int] | None = None if is_stable else set()
     last: array[int] | None = None
@@ -116,11 +116,11 @@ def _key_hashes(rows: list[Row], table: Table, place: str) -> list[int]:
     # Two keys with one hash make a complete list look incomplete, never the reverse.
     for name in table.key:
         if name not in table.key_may_be_null and any(row.get(name) is None for row in rows):
-            raise ContractBroken(f"{place}: a row without {name}, which is part of the key of {table.name}")
+            raise UnexpectedResponse(f"{place}: a row without {name}, which is part of the key of {table.name}")
     try:
         return [hash(tuple([row.get(name) for name in table.key])) for row in rows]
     except TypeError:
-        raise ContractBroken(f"{place}: a row whose {' or '.join(table.key)} is no plain value") from None
+        raise UnexpectedResponse(f"{place}: a row whose {' or '.join(table.key)} is no plain value") from None
 
 
 def _count_distinct(hashes: "array[int]") -> int:

@@ -26,7 +26,7 @@ from requests.auth import HTTPBasicAuth
 
 from millrace import log
 from millrace.config import is_loopback
-from millrace.errors import ContractBroken, RouteMissing, SourceRefused, SourceUnavailable
+from millrace.errors import RequestRejected, RouteNotFound, SourceUnavailable, UnexpectedResponse
 from millrace.extract import bodies, transport
 
 _ATTEMPTS = 5  # of one request; the waits between them add up to some ten seconds
@@ -93,7 +93,7 @@ class RateBudget:
 
 
 @dataclass(slots=True)
-class Effort:
+class RequestStats:
     """The cost of an extraction: requests sent, retries, requests over the rate limit, seconds waited.
 
     `imposed_s` are the seconds of waiting that the source demanded.
@@ -107,7 +107,7 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SourceResponse:
     """A JSON body, and the link to the next page when the server sent one."""
 
     body: object
@@ -115,7 +115,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Setback:
+class FailedAttempt:
     """An attempt without a usable response, and the wait that the server demands (None: not given)."""
 
     problem: str
@@ -159,7 +159,7 @@ class SourceClient:
     timeout_s: float = 30.0
     session: requests.Session = field(default_factory=connections, repr=False)
     sleep: Sleep = time.sleep
-    effort: Effort = field(default_factory=Effort)
+    stats: RequestStats = field(default_factory=RequestStats)
 
     def __post_init__(self) -> None:
         """Set the key, the user agent, and the environment's proxies and CAs for every request."""
@@ -175,22 +175,24 @@ class SourceClient:
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # none is kept, none is sent
 
     def for_task(self) -> "SourceClient":
-        """Return a client with the same connections and budget, and its own `effort`."""
-        return SourceClient(self.base_url, self.key, self.budget, self.timeout_s, self.session, self.sleep, Effort())
+        """Return a client with the same connections and budget, and its own `stats`."""
+        return SourceClient(
+            self.base_url, self.key, self.budget, self.timeout_s, self.session, self.sleep, RequestStats()
+        )
 
-    def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> Answer:
+    def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> SourceResponse:
         """Return the JSON of the source's response.
 
-        Raises SourceUnavailable (no usable response within the retries), RouteMissing (404), SourceRefused (any other
-        4xx), ContractBroken (a redirect, HTML, unusable JSON, or a response beyond the limits).
+        Raises SourceUnavailable (no usable response within the retries), RouteNotFound (404), RequestRejected (any
+        other 4xx), UnexpectedResponse (a redirect, HTML, unusable JSON, or a response beyond the limits).
         """
         failed = refused = 0
         while True:
-            self.effort.waited_s += self.budget.take()
-            self.effort.requests += 1
-            log.debug("asking", path=_without_query(path), requests=self.effort.requests)
+            self.stats.waited_s += self.budget.take()
+            self.stats.requests += 1
+            log.debug("asking", path=_without_query(path), requests=self.stats.requests)
             outcome = self._attempt(path, parameters or {})
-            if isinstance(outcome, Answer):
+            if isinstance(outcome, SourceResponse):
                 return outcome
             if outcome.is_limit:
                 refused += 1
@@ -203,38 +205,38 @@ class SourceClient:
                 )
             self._back_off(path, outcome, failed)
 
-    def _attempt(self, path: str, parameters: Mapping[str, str | int]) -> "Answer | _Setback":
+    def _attempt(self, path: str, parameters: Mapping[str, str | int]) -> "SourceResponse | FailedAttempt":
         try:
             response, body = self._send(path, parameters)
         except transport.TooSlow:
             raise SourceUnavailable(f"{self._place(path)}: the answer was not complete at its deadline") from None
         except _DROPPED as error:
             if "got more than" in str(error):  # from the message of http.client
-                raise ContractBroken(
+                raise UnexpectedResponse(
                     f"{self._place(path)}: more than 100 headers, or one of more than 64 KiB; expected fewer"
                 ) from None
-            return _Setback(_transport_problem(error))
+            return FailedAttempt(_transport_problem(error))
         except bodies.TooCostly as error:
-            raise ContractBroken(f"{self._place(path)}: {error}") from None
+            raise UnexpectedResponse(f"{self._place(path)}: {error}") from None
         except ValueError as error:  # raised by requests for an invalid URL or Location header
-            raise ContractBroken(
+            raise UnexpectedResponse(
                 f"{self._place(path)}: an address that cannot be read ({type(error).__name__})"
             ) from None
         if _is_over_limit(response):
-            return _Setback("over its rate limit", _retry_after(response), is_limit=True)
+            return FailedAttempt("over its rate limit", _retry_after(response), is_limit=True)
         if response.status_code >= 500:
-            return _Setback(f"status {response.status_code}", _retry_after(response))
+            return FailedAttempt(f"status {response.status_code}", _retry_after(response))
         self._check(path, response, body)
         try:
             value = bodies.parsed(body)
         except bodies.TooCostly as error:
-            raise ContractBroken(f"{self._place(path)}: {error}") from None
+            raise UnexpectedResponse(f"{self._place(path)}: {error}") from None
         except (json.JSONDecodeError, UnicodeDecodeError):
             self._refuse_html(path, response, body)
-            return _Setback(f"{len(body)} bytes that are no complete JSON")
+            return FailedAttempt(f"{len(body)} bytes that are no complete JSON")
         except (ValueError, RecursionError) as error:  # complete: a retry would return the same
-            raise ContractBroken(f"{self._place(path)}: JSON that cannot be read: {error}") from None
-        return Answer(value, self._next_path(path, response))
+            raise UnexpectedResponse(f"{self._place(path)}: JSON that cannot be read: {error}") from None
+        return SourceResponse(value, self._next_path(path, response))
 
     def _send(self, path: str, parameters: Mapping[str, str | int]) -> tuple[requests.Response, bytes]:
         with self.session.get(
@@ -250,21 +252,23 @@ class SourceClient:
     def _check(self, path: str, response: requests.Response, body: bytes) -> None:
         status = response.status_code
         if status in (401, 403):
-            raise SourceRefused(
+            raise RequestRejected(
                 f"{self._place(path)}: {status}, the key was refused; set MILLRACE_SOURCE_KEY to a valid one"
             )
         if status == 404:
-            raise RouteMissing(f"{self._place(path)}: 404, {self._said(body)}")
+            raise RouteNotFound(f"{self._place(path)}: 404, {self._said(body)}")
         if status >= 400:
-            raise SourceRefused(f"{self._place(path)}: {status}, {self._said(body)}")
+            raise RequestRejected(f"{self._place(path)}: {status}, {self._said(body)}")
         if status != 200:
-            raise ContractBroken(
+            raise UnexpectedResponse(
                 f"{self._place(path)}: status {status} where 200 was expected; redirects are not followed"
             )
 
     def _refuse_html(self, path: str, response: requests.Response, body: bytes) -> None:
         if "html" in response.headers.get("Content-Type", "") or body.lstrip()[:1] == b"<":
-            raise ContractBroken(f"{self._place(path)}: HTML where JSON was expected; is this the address of the API?")
+            raise UnexpectedResponse(
+                f"{self._place(path)}: HTML where JSON was expected; is this the address of the API?"
+            )
 
     def _said(self, body: bytes) -> str:
         """Return the server's error message, in any of its formats, shortened and safe for one log line."""
@@ -279,31 +283,31 @@ class SourceClient:
         return repr(text[:200])
 
     def _wait_out_limit(self, path: str, wait_s: float | None, times: int) -> None:
-        self.effort.rate_limited += 1
+        self.stats.rate_limited += 1
         if times > _MAX_429:
             raise SourceUnavailable(
                 f"{self._place(path)}: over its rate limit {times} times in a row; lower MILLRACE_REQUESTS_PER_MINUTE"
             )
         self._impose(path, wait_s)
         wait_s = min(_WAIT_CAP_S, 2.0**times) if wait_s is None else wait_s
-        self.effort.waited_s += wait_s
+        self.stats.waited_s += wait_s
         log.debug("over the rate limit", path=_without_query(path), wait_s=wait_s)
         self.budget.refused(wait_s)
 
-    def _back_off(self, path: str, setback: _Setback, failed: int) -> None:
-        self.effort.retries += 1
-        wait_s = setback.wait_s
+    def _back_off(self, path: str, attempt: FailedAttempt, failed: int) -> None:
+        self.stats.retries += 1
+        wait_s = attempt.wait_s
         self._impose(path, wait_s)
         if wait_s is None:
             wait_s = min(_WAIT_CAP_S, 0.5 * 2**failed) * random.uniform(0.5, 1.0)  # noqa: S311 jitter is no secret
-        self.effort.waited_s += wait_s
-        log.debug("asked again", path=_without_query(path), problem=setback.problem, wait_s=round(wait_s, 2))
+        self.stats.waited_s += wait_s
+        log.debug("asked again", path=_without_query(path), problem=attempt.problem, wait_s=round(wait_s, 2))
         self.sleep(wait_s)
 
     def _impose(self, path: str, wait_s: float | None) -> None:
         """Add a wait that the source demands; SourceUnavailable when all waits together are too long."""
-        self.effort.imposed_s += wait_s or 0.0
-        if self.effort.imposed_s > _MAX_IMPOSED_S:
+        self.stats.imposed_s += wait_s or 0.0
+        if self.stats.imposed_s > _MAX_IMPOSED_S:
             raise SourceUnavailable(
                 f"{self._place(path)}: Retry-After came to more than {_MAX_IMPOSED_S:,.0f} s in all; try again later"
             )
@@ -315,9 +319,9 @@ class SourceClient:
                 return None
             base, target = urlsplit(self.base_url), urlsplit(urljoin(self.base_url + path, link))
         except ValueError:
-            raise ContractBroken(f"{self._place(path)}: the link to the next page is no address") from None
+            raise UnexpectedResponse(f"{self._place(path)}: the link to the next page is no address") from None
         if (target.scheme, target.netloc) != (base.scheme, base.netloc) or not target.path.startswith(base.path + "/"):
-            raise ContractBroken(
+            raise UnexpectedResponse(
                 f"{self._place(path)}: the next page is not below {self.base_url} but at "
                 f"{target.scheme}://{target.hostname}; not followed"
             )

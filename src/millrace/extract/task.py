@@ -17,7 +17,7 @@ from millrace import log, runs
 from millrace.arrow import RowError, to_batch
 from millrace.bus import Bus
 from millrace.bus.events import TaskEvent
-from millrace.errors import ContractBroken, MillraceError, TransientError
+from millrace.errors import MillraceError, TransientError, UnexpectedResponse
 from millrace.extract.completeness import Row
 from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.cursor_sim.listing import Listing
@@ -33,8 +33,8 @@ T = TypeVar("T")
 class PartLimits:
     """Limits at which parts are cut. One group of rows is held in memory.
 
-    However long the texts, the load accepts a part of these limits (`parquet.Caps`). `size_bytes` is the size of the
-    file, `expanded_bytes` that of its rows before compression. A group has at most `piece_bytes` more than
+    However long the texts, the load accepts a part of these limits (`ParquetLimits`). `size_bytes` is the size of
+    the file, `expanded_bytes` that of its rows before compression. A group has at most `piece_bytes` more than
     `group_bytes`, which is less than a column may take within 2,048 rows. Only after each piece, or 1,024 values, does
     the writer check whether a page has reached one megabyte and is full; so no page exceeds that by more than a piece.
     """
@@ -111,7 +111,7 @@ def _read(extractor: Extractor, client: SourceClient, task: TaskEvent) -> TaskRe
         for rows in read_ahead(listing.rows()):
             writer.add(rows)
         parts = writer.close()
-    effort = client.effort
+    stats = client.stats
     record = TaskRecord(
         run_id=task.run_id,
         task_id=task.task_id,
@@ -127,10 +127,10 @@ def _read(extractor: Extractor, client: SourceClient, task: TaskEvent) -> TaskRe
         rows=sum(part.rows for part in parts),
         parts=tuple(parts),
         children=tuple(child.name for child in children_of(table.name)),
-        requests=effort.requests,
-        retries=effort.retries,
-        rate_limited=effort.rate_limited,
-        waited_s=round(effort.waited_s, 3),
+        requests=stats.requests,
+        retries=stats.retries,
+        rate_limited=stats.rate_limited,
+        waited_s=round(stats.waited_s, 3),
         counts=dict(sorted(listing.counts.items())),
     )
     log.info(
@@ -175,8 +175,8 @@ def _parent_rows(lake: Lake, task: TaskEvent, table: Table, columns: tuple[str, 
 class PartWriter:
     """Cuts rows into parts of at most `limits.rows` or about `limits.size_bytes`; without rows, into one empty part.
 
-    The parts are numbered from `first`; a number used by another attempt's part is skipped. Raises ContractBroken for
-    a row that its table's schema cannot hold.
+    The parts are numbered from `first`; a number used by another attempt's part is skipped. Raises UnexpectedResponse
+    for a row that its table's schema cannot hold.
     """
 
     def __init__(
@@ -223,7 +223,7 @@ class PartWriter:
         try:
             batch = to_batch(rows, self._table, self._extracted_at, self._next.run_id)
         except RowError as error:
-            raise ContractBroken(
+            raise UnexpectedResponse(
                 f"{self._table.name}: the source's {error.column} is {error.came}; {error.expected} was expected"
             ) from error
         log.debug("rows read", table=self._table.name, rows=len(batch))

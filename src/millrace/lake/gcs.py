@@ -61,7 +61,7 @@ class GcsLake:
             "crc32c_checksum_value": crc32c,
             "retry": self._retry_write,
         }
-        with _in_our_terms(self.bucket, name, missing=ConfigError):
+        with _translate_errors(self.bucket, name, missing=ConfigError):
             if isinstance(content, bytes):
                 blob.upload_from_string(content, **sending)
             else:
@@ -72,14 +72,14 @@ class GcsLake:
     def read(self, name: str, generation: int | None = None) -> tuple[bytes, StoredObject]:
         """Return the whole content of a small object, as it is stored, and its version."""
         blob = self._blob(name, generation)
-        with _in_our_terms(self.bucket, name):
+        with _translate_errors(self.bucket, name):
             content = blob.download_as_bytes(raw_download=True, checksum="crc32c", retry=self._retry)
         return content, self._stored(blob, len(content))
 
     def download(self, version: ObjectVersion, to: Path) -> StoredObject:
         """Stream exactly that version into a file; the library checks the checksum meanwhile."""
         blob = self._blob(version.name, version.generation)
-        with _in_our_terms(self.bucket, version.name), to.open("wb") as target:
+        with _translate_errors(self.bucket, version.name), to.open("wb") as target:
             blob.download_to_file(target, raw_download=True, checksum="crc32c", retry=self._retry)
         return self._stored(blob, to.stat().st_size)
 
@@ -87,7 +87,7 @@ class GcsLake:
         """Yield the newest version of every object under `prefix`, page by page."""
         if prefix and not _is_name(prefix.encode("utf-8", "surrogatepass")):
             return
-        with _in_our_terms(self.bucket, prefix, missing=ConfigError):
+        with _translate_errors(self.bucket, prefix, missing=ConfigError):
             for blob in self._client.list_blobs(self._bucket, prefix=prefix, fields=_LISTED, retry=self._retry):
                 yield self._stored(blob, blob.size)
 
@@ -107,7 +107,7 @@ def _is_name(encoded: bytes) -> bool:
 
 
 @contextmanager
-def _in_our_terms(bucket: str, name: str, missing: type[MillraceError] = ObjectMissing) -> Iterator[None]:
+def _translate_errors(bucket: str, name: str, missing: type[MillraceError] = ObjectMissing) -> Iterator[None]:
     """Turn the library's errors into those of a Lake; with `missing` ConfigError, a 404 can only be the bucket's."""
     where = f"gs://{bucket}/{name}"
     try:

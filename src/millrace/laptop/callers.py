@@ -26,7 +26,7 @@ _FAULT_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CallerLimits:
     """The most callers, and the seconds that each has to send a whole request and to read a part of an answer."""
 
     callers: int
@@ -34,7 +34,7 @@ class Limits:
     answer_s: float = 60.0
 
     @classmethod
-    def of_process(cls) -> "Limits":
+    def of_process(cls) -> "CallerLimits":
         """Raise the soft limit of open files, and return the limits that fit it."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
@@ -45,7 +45,7 @@ class Limits:
         return cls(max(8, min(_MOST_CALLERS, files - _OWN_FILES - 2 * BACKLOG)))
 
 
-class Faults(logging.Handler):
+class ServerErrors(logging.Handler):
     """Logs each fault of a server, the same one at most once a minute: a caller can repeat it without end."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,7 +72,7 @@ class Faults(logging.Handler):
             logger.handlers, logger.propagate = [self], False
 
 
-def protocol(limits: Limits, faults: Faults) -> type[asyncio.Protocol]:
+def protocol(limits: CallerLimits, faults: ServerErrors) -> type[asyncio.Protocol]:
     """Return uvicorn's protocol with these limits for callers."""
 
     class Limited(_Caller):
@@ -90,8 +90,8 @@ class _Caller(H11Protocol):
     sends a whole request at once is not waited for long.
     """
 
-    bounds: ClassVar[Limits]
-    noted: ClassVar[Faults]
+    bounds: ClassVar[CallerLimits]
+    noted: ClassVar[ServerErrors]
     present: "ClassVar[dict[_Caller, None]]"  # in the order of connection
     _deadline: asyncio.TimerHandle | None = None
     _left_bytes: int = 0

@@ -25,7 +25,7 @@ _OURS = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DataDir:
     """The parts of a data directory."""
 
     root: Path
@@ -152,17 +152,17 @@ class Place:
                 path.chmod(stat.S_IMODE(status.st_mode) & 0o700)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Lock the directory, and keep new files private to this user; ConfigError when another run holds the lock."""
         before = os.umask(0o077)  # of the process: DuckDB, dbt and the simulator write here too
         try:
-            with self._alone():
+            with self._locked():
                 yield
         finally:
             os.umask(before)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Lock the directory, and put temporary files into `work`."""
         running = FileLock(self.running, mode=0o600)
         try:
@@ -192,7 +192,7 @@ class Place:
         finally:
             running.release()
 
-    def belongs_to(self, source: str) -> None:
+    def bind_to_source(self, source: str) -> None:
         """Bind the directory to one source; ConfigError when it holds another's rows, which would mix with these."""
         note = self.root / "source.json"
         if not note.exists():

@@ -18,7 +18,7 @@ from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.lake import Lake
 from millrace.lake.local import LocalLake
 from millrace.lake.names import PlanKey
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import PROJECT
 from millrace.laptop.source import NO_SOURCE
 from millrace.load import recovery
@@ -115,9 +115,9 @@ def settle(pipeline: Pipeline, say: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def opened(place: Place, source: Mapping[str, str] | None = None) -> Iterator[Pipeline]:
+def opened(data_dir: DataDir, source: Mapping[str, str] | None = None) -> Iterator[Pipeline]:
     """Yield the pipeline of a data directory; without the settings of a source, none is read."""
-    pipeline = connect(place.settings() | dict(source or NO_SOURCE))
+    pipeline = connect(data_dir.settings() | dict(source or NO_SOURCE))
     try:
         yield pipeline
     finally:

@@ -17,7 +17,7 @@ from millrace.terminal import printable
 _HEARTBEAT_S = 5.0
 
 
-class Watcher(logging.Handler):
+class ProgressLog(logging.Handler):
     """A log handler that shows the pipeline's records on standard error."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Watcher(logging.Handler):
             print(printable(line), file=sys.stderr, flush=True)  # noqa: T201 the answer of a command
         self._said_at = time.monotonic()
 
-    def hear(self, node: Node, total: int) -> None:
+    def on_node(self, node: Node, total: int) -> None:
         """Show that dbt finished a node."""
         self._show("build", f"{node.name[:40]}", total=total, advance=1)
         if node.kind == "model" and not self._is_live:

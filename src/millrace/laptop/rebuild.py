@@ -10,13 +10,13 @@ from millrace.errors import BadObject, ConfigError, MillraceError
 from millrace.lake import Lake, ObjectMissing, ObjectVersion, checksum, names
 from millrace.lake.names import DroppedFile, RawPart
 from millrace.laptop import in_process
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.source import NO_SOURCE
 from millrace.load import quarantine, recovery
 from millrace.load.handler import Loader
 from millrace.load.quarantine import Entry
 from millrace.status.store import StoreLedger
-from millrace.warehouse.duckdb.read_only import glance
+from millrace.warehouse.duckdb.read_only import open_read_only
 
 _ANEW = "millrace.duckdb.anew"
 _WAREHOUSE: Literal["warehouse"] = "warehouse"
@@ -37,47 +37,47 @@ class Rebuilt:
     lost: tuple[str, ...]
 
 
-def rebuild(place: Place, force: bool, say: Callable[[str], None]) -> Rebuilt:
+def rebuild(data_dir: DataDir, force: bool, say: Callable[[str], None]) -> Rebuilt:
     """Load all objects of the lake into a new warehouse, and replace the old one with it.
 
-    The old one stays as it is until then. The caller holds the lock of the place. Raises ConfigError when the published
-    copy has objects that the lake no longer has; with `force`, they are recorded as lost instead.
+    The old one stays as it is until then. The caller holds the lock of the directory. Raises ConfigError when the
+    published copy has objects that the lake no longer has; with `force`, they are recorded as lost instead.
     """
-    anew = place.root / _ANEW
-    _remove(anew.name, place)
+    anew = data_dir.root / _ANEW
+    _remove(anew.name, data_dir)
     settings = {"MILLRACE_WAREHOUSE": anew.as_uri().replace("file:", "duckdb:", 1)}
-    pipeline = in_process.connect(place.settings() | dict(NO_SOURCE) | settings)
+    pipeline = in_process.connect(data_dir.settings() | dict(NO_SOURCE) | settings)
     try:
         pipeline.warehouse.ensure_tables()
         desk = pipeline.loader
-        were_loaded = _loaded_from_quarantine(place, pipeline.quarantine)
-        set_aside = [entry for entry in quarantine.entries(desk, None) if entry.version is not None]
-        for entry in set_aside:
-            _set_aside(desk, entry)
+        were_loaded = _loaded_from_quarantine(data_dir, pipeline.quarantine)
+        quarantined = [entry for entry in quarantine.entries(desk, None) if entry.version is not None]
+        for entry in quarantined:
+            _record_quarantined(desk, entry)
         unknown = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse)
-        say(f"loading {len(unknown):,} objects of {place.lake}")
+        say(f"loading {len(unknown):,} objects of {data_dir.lake}")
         pipeline.bus.run()
         if pipeline.bus.dead_letters:
             raise ConfigError(f"not all could be loaded: {pipeline.bus.dead_letters[0].reason}")
-        retried = [quarantine.retry(desk, entry.id) for entry in set_aside if entry.id in were_loaded]
+        retried = [quarantine.retry(desk, entry.id) for entry in quarantined if entry.id in were_loaded]
         done = sum(each.load is not None for each in retried)
-        lost = pipeline.warehouse.objects_beyond(place.published)
+        lost = pipeline.warehouse.objects_beyond(data_dir.published)
         if lost and not force:
-            raise ConfigError(_lost(place, lost))
+            raise ConfigError(_lost(data_dir, lost))
         for version in lost:
             pipeline.warehouse.quarantine(version, None, None, None, "lost")
         recovery.settle(desk)
     except BaseException:
         pipeline.warehouse.close()
-        _remove(anew.name, place)
+        _remove(anew.name, data_dir)
         raise
     pipeline.warehouse.close()
-    _remove(place.warehouse.name, place)
-    os.replace(anew, place.warehouse)
-    return Rebuilt(len(unknown) + done, done, len(set_aside) - done, tuple(version.name for version in lost))
+    _remove(data_dir.warehouse.name, data_dir)
+    os.replace(anew, data_dir.warehouse)
+    return Rebuilt(len(unknown) + done, done, len(quarantined) - done, tuple(version.name for version in lost))
 
 
-def _set_aside(desk: Loader, entry: Entry) -> None:
+def _record_quarantined(desk: Loader, entry: Entry) -> None:
     """Record that an object is in quarantine, as before. By its checksum, `recover` recognizes it in the lake."""
     if entry.version is None:
         return
@@ -102,20 +102,20 @@ class _Desk:
     warehouse: StoreLedger
 
 
-def _loaded_from_quarantine(place: Place, desk: Lake) -> set[str]:
+def _loaded_from_quarantine(data_dir: DataDir, desk: Lake) -> set[str]:
     """Return the ids of entries whose kept copies were loaded, from the first ledger that can be read."""
-    for path, kind in ((place.warehouse, _WAREHOUSE), (place.published, _PUBLISHED)):
+    for path, kind in ((data_dir.warehouse, _WAREHOUSE), (data_dir.published, _PUBLISHED)):
         if path.exists():
-            with contextlib.suppress(MillraceError), glance(path, kind) as store:
+            with contextlib.suppress(MillraceError), open_read_only(path, kind) as store:
                 return {entry.id for entry in quarantine.entries(_Desk(desk, StoreLedger(store)), "loaded")}
     return set()
 
 
-def _lost(place: Place, lost: list[ObjectVersion]) -> str:
-    what = f"{place.published} has {len(lost):,} objects that the lake has no more, {lost[0].name!r} first"
+def _lost(data_dir: DataDir, lost: list[ObjectVersion]) -> str:
+    what = f"{data_dir.published} has {len(lost):,} objects that the lake has no more, {lost[0].name!r} first"
     return f"{what}: restore them, or go without them: millrace rebuild --force"
 
 
-def _remove(name: str, place: Place) -> None:
-    for path in (place.root / name, place.root / f"{name}.wal"):
+def _remove(name: str, data_dir: DataDir) -> None:
+    for path in (data_dir.root / name, data_dir.root / f"{name}.wal"):
         path.unlink(missing_ok=True)

@@ -12,13 +12,13 @@ from rich.text import Text
 
 from millrace.build.dbt import Build
 from millrace.errors import MillraceError
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.drops import Drop
-from millrace.laptop.simulated_usage import Usage
+from millrace.laptop.simulated_usage import SimulatedUsage
 from millrace.runs.reconcile import Reconciliation
 from millrace.status.remedies import laptop, with_remedy
 from millrace.terminal import printable
-from millrace.warehouse.duckdb.read_only import glance
+from millrace.warehouse.duckdb.read_only import open_read_only
 
 _MARTS = {  # sorted by the first column, newest first, then by the third, largest first, then by the second
     "velocity": ("week", "repo_name", "total_prs", "active_developers", "avg_cycle_time_hours", "ai_line_share"),
@@ -39,10 +39,10 @@ Marts = dict[str, tuple[Sequence[str], list[tuple[Any, ...]]]]
 class Report:
     """The outcome of one command."""
 
-    place: Place
+    data_dir: DataDir
     run_id: str | None = None
     tables: list[Reconciliation] = field(default_factory=list)
-    usage: Usage | None = None
+    usage: SimulatedUsage | None = None
     drops: list[Drop] = field(default_factory=list)
     build: Build | None = None
     problems: list[str] = field(default_factory=list)
@@ -66,8 +66,8 @@ class Report:
         return {
             "ok": self.is_good,
             "run_id": self.run_id,
-            "warehouse": str(self.place.warehouse),
-            "published": str(self.place.published),
+            "warehouse": str(self.data_dir.warehouse),
+            "published": str(self.data_dir.published),
             "tables": [line.to_json() for line in self.tables],
             "usage": self.usage.to_json() if self.usage else None,
             "drops": [asdict(drop) for drop in self.drops],
@@ -104,16 +104,16 @@ class Report:
                     _say(console, f"  {node.status}: {node.name}: {node.message}", "red")
         console.print()
         _say(console, " · ".join(f"{step} {seconds:.1f} s" for step, seconds in self.seconds.items()))
-        _say(console, str(self.place.published))
+        _say(console, str(self.data_dir.published))
 
     def _marts(self) -> Marts:
         """Return the published marts after a build; if they cannot be read, add a problem to this report."""
         if self.build is None:
             return {}
         try:
-            return _marts(self.place.published)
+            return _marts(self.data_dir.published)
         except MillraceError as error:
-            self.problems.append(with_remedy(error, laptop(self.place.root)))
+            self.problems.append(with_remedy(error, laptop(self.data_dir.root)))
             return {}
 
 
@@ -126,7 +126,7 @@ def _marts(path: Path) -> Marts:
     """Return every mart with its main columns, newest first; none before the first good build."""
     if not path.exists():
         return {}
-    with glance(path, "published") as published:
+    with open_read_only(path, "published") as published:
         tables = published.query("select table_name from information_schema.tables where table_schema = 'mart'")
         existing = {row["table_name"] for row in tables}
         marts: Marts = {}
@@ -172,7 +172,7 @@ def sentence(line: Reconciliation) -> str:
     return f"  {mark} {line.table:<14} source {line.source_total:,} = {read}{again} = {' + '.join(parts)}{older}"
 
 
-def usage_sentence(usage: Usage) -> str:
+def usage_sentence(usage: SimulatedUsage) -> str:
     """Return the reconciliation line of usage, from the machines to the warehouse."""
     parts = [f"{usage.inserted:,} inserted", f"{usage.updated:,} updated", f"{usage.unchanged:,} unchanged"]
     parts.append(f"{usage.quarantined:,} quarantined")

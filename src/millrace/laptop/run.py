@@ -11,12 +11,12 @@ from millrace import wiring
 from millrace.build import job
 from millrace.config import BuildConfig
 from millrace.laptop import drops, in_process, simulated_usage
-from millrace.laptop.data_dir import Place
-from millrace.laptop.progress import Watcher
+from millrace.laptop.data_dir import DataDir
+from millrace.laptop.progress import ProgressLog
 from millrace.laptop.report import Report
 from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
 from millrace.load import quarantine, recovery, sweep
-from millrace.load.sweep import Patience
+from millrace.load.sweep import SweepTimeouts
 from millrace.runs import reconcile
 
 
@@ -41,21 +41,21 @@ class Engine(Protocol):
         """The folder below the data directory that it uses; empty: the data directory itself."""
 
     def load(
-        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: ProgressLog, report: Report
     ) -> None:
         """Extract and load as the options request; started processes end with `stack`, the outcome is in `report`."""
 
 
 def run(options: RunOptions, engine: Engine) -> Report:
     """Run the pipeline with these options, and return the outcome."""
-    place = _place(options, engine)
-    report = Report(place)
+    data_dir = _place(options, engine)
+    report = Report(data_dir)
     started = time.monotonic()
     with ExitStack() as stack:
-        stack.enter_context(place.alone())
-        watcher = stack.enter_context(Watcher())
-        source = NO_SOURCE if options.drops else source_settings(options.source, place, stack, watcher.say)
-        settings = place.settings() | source
+        stack.enter_context(data_dir.lock())
+        watcher = stack.enter_context(ProgressLog())
+        source = NO_SOURCE if options.drops else source_settings(options.source, data_dir, stack, watcher.say)
+        settings = data_dir.settings() | source
         report.seconds["start"] = time.monotonic() - started
         engine.load(stack, options, settings, watcher, report)
         if options.builds:
@@ -66,25 +66,25 @@ def run(options: RunOptions, engine: Engine) -> Report:
 
 def dry_run(options: RunOptions, engine: Engine) -> str:
     """Return what a run would do, in a sentence."""
-    place = _place(options, engine)
+    data_dir = _place(options, engine)
     then = "then build the marts" if options.builds else "and leave the marts as they are"
     if options.drops:
-        files = sum(path.is_file() for path in place.drop.rglob("*")) if place.drop.exists() else 0
-        return f"would load those of {files:,} files in {place.drop} that the ledger does not know, {then}"
+        files = sum(path.is_file() for path in data_dir.drop.rglob("*")) if data_dir.drop.exists() else 0
+        return f"would load those of {files:,} files in {data_dir.drop} that the ledger does not know, {then}"
     scope = f"rows since {options.since}" if options.since else "all rows"
-    state = place.lake / "state"
+    state = data_dir.lake / "state"
     how = "everything"
     if state.exists() and not options.full_refresh:
         how = f"what changed since the last run ({', '.join(sorted(path.stem for path in state.iterdir()))})"
-    return f"would read {scope} of {options.source.name}: {how}, into {place.root}, {then}"
+    return f"would read {scope} of {options.source.name}: {how}, into {data_dir.root}, {then}"
 
 
-def _place(options: RunOptions, engine: Engine) -> Place:
-    return Place(options.data_dir / engine.folder)
+def _place(options: RunOptions, engine: Engine) -> DataDir:
+    return DataDir(options.data_dir / engine.folder)
 
 
-def _build(options: RunOptions, watcher: Watcher, report: Report) -> None:
-    outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.hear), force=options.force)
+def _build(options: RunOptions, watcher: ProgressLog, report: Report) -> None:
+    outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.on_node), force=options.force)
     if outcome.build is not None:
         report.build = outcome.build
         report.seconds["build"] = outcome.build.seconds
@@ -96,7 +96,7 @@ class InProcess:
     folder = ""
 
     def load(
-        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+        self, stack: ExitStack, options: RunOptions, settings: dict[str, str], watcher: ProgressLog, report: Report
     ) -> None:
         """Extract and load as the options request; the outcome is in `report`."""
         pipeline = in_process.connect(settings)
@@ -110,27 +110,27 @@ class InProcess:
         report.problems += [f"{dead.subscription}: {dead.reason}" for dead in pipeline.bus.dead_letters]
 
 
-def _resume(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
+def _resume(pipeline: in_process.Pipeline, watcher: ProgressLog) -> None:
     """Resume what an earlier run left. No other process is at work here, so work without a record is lost."""
     _load_due(pipeline, watcher)
     in_process.recover(pipeline, watcher.say)
-    patience = Patience(quiet=timedelta(0))
-    swept = sweep.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), patience)
-    if swept.tasks or swept.objects:
-        watcher.say(f"taking up {len(swept.tasks)} tasks and {len(swept.objects)} objects that an earlier run left")
+    timeouts = SweepTimeouts(quiet=timedelta(0))
+    result = sweep.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), timeouts)
+    if result.tasks or result.objects:
+        watcher.say(f"taking up {len(result.tasks)} tasks and {len(result.objects)} objects that an earlier run left")
         pipeline.bus.run()
         pipeline.bus.dead_letters.clear()  # `status` reports why that run does not end; this is another run
     in_process.settle(pipeline, watcher.say)
 
 
-def _load_due(pipeline: in_process.Pipeline, watcher: Watcher) -> None:
+def _load_due(pipeline: in_process.Pipeline, watcher: ProgressLog) -> None:
     """Retry the objects in quarantine that contained a future time, if it has passed."""
     if due := quarantine.retry_due(pipeline.loader):
         watcher.say(f"{len(due)} objects in quarantine said a time that has come: retried")
 
 
 def _run_pipeline(
-    pipeline: in_process.Pipeline, options: RunOptions, settings: dict[str, str], watcher: Watcher, report: Report
+    pipeline: in_process.Pipeline, options: RunOptions, settings: dict[str, str], watcher: ProgressLog, report: Report
 ) -> None:
     in_process.probe_source()
     _resume(pipeline, watcher)
@@ -138,7 +138,7 @@ def _run_pipeline(
     watcher.say(f"run {report.run_id} from {settings['MILLRACE_SOURCE_URL']}")
     if options.source.has_agent_logs:
         started = time.monotonic()
-        report.usage = simulated_usage.collect_homes(options.source, report.place, pipeline.lake)
+        report.usage = simulated_usage.collect_homes(options.source, report.data_dir, pipeline.lake)
         report.seconds["collect"] = time.monotonic() - started
     pipeline.bus.run()
     if report.usage is not None:
@@ -149,9 +149,9 @@ def _run_pipeline(
         report.problems.append(f"the run ended without {', '.join(missing)}")
 
 
-def _load_drops(pipeline: in_process.Pipeline, watcher: Watcher, report: Report) -> None:
+def _load_drops(pipeline: in_process.Pipeline, watcher: ProgressLog, report: Report) -> None:
     _load_due(pipeline, watcher)
     new = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse, ["drop/"])
-    watcher.say(f"{len(new):,} new files in {report.place.drop}")
+    watcher.say(f"{len(new):,} new files in {report.data_dir.drop}")
     pipeline.bus.run()
-    report.drops = drops.outcomes(pipeline, new) + drops.unnameable(report.place.drop)
+    report.drops = drops.outcomes(pipeline, new) + drops.unnameable(report.data_dir.drop)

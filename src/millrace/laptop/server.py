@@ -9,8 +9,8 @@ from fastapi import FastAPI
 
 from millrace import log, wiring
 from millrace.errors import ConfigError, Step
-from millrace.laptop.callers import BACKLOG, Faults, Limits, protocol
-from millrace.laptop.data_dir import Place
+from millrace.laptop.callers import BACKLOG, CallerLimits, ServerErrors, protocol
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.status import collecting
 from millrace.status.remedies import laptop
 
@@ -34,22 +34,24 @@ def listening(port: int) -> socket.socket:
     return door
 
 
-def serve(place: Place, port: int, say: Callable[[str], None]) -> None:
+def serve(data_dir: DataDir, port: int, say: Callable[[str], None]) -> None:
     """Serve the marts of a data directory until the process is stopped; ConfigError when there is nothing to serve."""
-    if not place.root.exists():
-        raise ConfigError(f"nothing has run in {place.root} yet", step=Step.BEGIN)
-    place.keep_private()
+    if not data_dir.root.exists():
+        raise ConfigError(f"nothing has run in {data_dir.root} yet", step=Step.BEGIN)
+    data_dir.keep_private()
     door = listening(port)
-    app = wiring.api_of(place.api_config(), laptop(place.root), lambda: collecting(place), (_LOOPBACK, "localhost"))
+    app = wiring.api_of(
+        data_dir.api_config(), laptop(data_dir.root), lambda: collecting(data_dir), (_LOOPBACK, "localhost")
+    )
     log.start()
     with door:
         where = f"http://{_LOOPBACK}:{door.getsockname()[1]}"
-        say(f"{where} shows the marts of {place.root}; Ctrl-C ends it")
+        say(f"{where} shows the marts of {data_dir.root}; Ctrl-C ends it")
         with suppress(KeyboardInterrupt):  # the way to end it
-            server_of(app, Limits.of_process(), Faults()).run([door])
+            server_of(app, CallerLimits.of_process(), ServerErrors()).run([door])
 
 
-def server_of(app: FastAPI, limits: Limits, faults: Faults) -> uvicorn.Server:
+def server_of(app: FastAPI, limits: CallerLimits, faults: ServerErrors) -> uvicorn.Server:
     """Return the server of an application, with these limits for callers."""
     faults.hear_libraries()
     return uvicorn.Server(

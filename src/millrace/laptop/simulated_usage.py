@@ -14,7 +14,7 @@ from millrace.collect.shipping import ship
 from millrace.config import CollectConfig
 from millrace.errors import ConfigError
 from millrace.lake import Lake, ObjectVersion
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import SIMULATOR
 from millrace.laptop.source import SourceOptions
 from millrace.warehouse import Warehouse
@@ -23,7 +23,7 @@ _NO_SETTINGS = CollectConfig(is_off=False, lake=None, user=None, hash_key=None, 
 
 
 @dataclass(slots=True)
-class Usage:
+class SimulatedUsage:
     """The events collected from the machines, and the counts of their rows by row action."""
 
     machines: int
@@ -56,22 +56,22 @@ class Usage:
         return fields | {"balanced": self.is_balanced}
 
 
-def collect_homes(source: SourceOptions, place: Place, lake: Lake) -> Usage:
+def collect_homes(source: SourceOptions, data_dir: DataDir, lake: Lake) -> SimulatedUsage:
     """Have the simulator write each developer's logs, and collect what is new in them."""
-    folder = place.root / "homes"
+    folder = data_dir.root / "homes"
     _write(folder, source.world())
     events, bad_files, versions = 0, 0, list[ObjectVersion]()
     homes = sorted(folder.iterdir())
     for home in homes:
-        machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), place.collector / home.name)
+        machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), data_dir.collector / home.name)
         with machine.collector() as collector:
-            tick = collector.collect()
-            shipment = ship(machine.spool, lake, collector.collector_id)
-        events, bad_files = events + tick.rows, bad_files + len(tick.bad_files)
-        versions += [stored.version for stored in shipment.sent]
-        if shipment.waiting:
-            raise ConfigError(f"usage of {home.name} could not be sent: {shipment.error}")
-    return Usage(len(homes), events, tuple(versions), bad_files)
+            result = collector.collect()
+            upload = ship(machine.spool, lake, collector.collector_id)
+        events, bad_files = events + result.rows, bad_files + len(result.bad_files)
+        versions += [stored.version for stored in upload.sent]
+        if upload.waiting:
+            raise ConfigError(f"usage of {home.name} could not be sent: {upload.error}")
+    return SimulatedUsage(len(homes), events, tuple(versions), bad_files)
 
 
 def _write(folder: Path, world: Sequence[str]) -> None:

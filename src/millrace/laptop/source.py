@@ -13,7 +13,7 @@ from pathlib import Path
 
 from millrace import config
 from millrace.errors import ConfigError
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import SIMULATOR
 
 SIMULATOR_KEY = "cursor-sim-dev-key"
@@ -93,7 +93,7 @@ def simulator(arguments: Sequence[str], key: str) -> Iterator[str]:
 
 
 def source_settings(
-    source: SourceOptions, place: Place, stack: ExitStack, say: Callable[[str], None]
+    source: SourceOptions, data_dir: DataDir, stack: ExitStack, say: Callable[[str], None]
 ) -> dict[str, str]:
     """Return the settings of the source: the named server, or a simulator that runs as long as `stack`.
 
@@ -106,9 +106,9 @@ def source_settings(
             "MILLRACE_SOURCE_KEY": config.source_key(SIMULATOR_KEY),
             "MILLRACE_INSECURE_HTTP": "1" if may_be_insecure else "",
         }
-        place.belongs_to(source.name)
+        data_dir.bind_to_source(source.name)
         return named
-    place.belongs_to(source.name)
+    data_dir.bind_to_source(source.name)
     say("starting the simulator")
     key = secrets.token_urlsafe(24)  # not the user's key, which is only for its server
     url = stack.enter_context(simulator(_simulator_arguments(source), key))

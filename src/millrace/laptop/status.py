@@ -8,15 +8,15 @@ from millrace.collect import lock
 from millrace.config import StatusConfig
 from millrace.errors import Step
 from millrace.lake.local import LocalLake
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.status import remedies, report, text
-from millrace.status.report import Beside, Found
+from millrace.status.report import Beside, StoreReport
 from millrace.status.rules import Collecting
 from millrace.status.state import Status
 from millrace.status.store import Store
 from millrace.terminal import printable_json
 from millrace.warehouse.duckdb import builds
-from millrace.warehouse.duckdb.read_only import Held, glance
+from millrace.warehouse.duckdb.read_only import DatabaseLocked, open_read_only
 from millrace.warehouse.reading import AtWork, NothingYet
 
 EXIT_CODES = {"live": 0, "syncing": 0, "stale": 1, "empty": 1, "error": 3}
@@ -28,49 +28,51 @@ def show(now: Status, say: Callable[[str], None], is_json: bool) -> None:
         say(line)
 
 
-def status_of(place: Place, now: datetime | None = None) -> Status:
+def status_of(data_dir: DataDir, now: datetime | None = None) -> Status:
     """Return the status of a data directory, of the working warehouse if it is free, else of the published copy."""
-    lake = LocalLake(place.lake, place.lake.name, is_only_read=True)
-    desk = wiring.lake_at(place.quarantine.as_uri()) if place.quarantine.exists() else None
+    lake = LocalLake(data_dir.lake, data_dir.lake.name, is_only_read=True)
+    desk = wiring.lake_at(data_dir.quarantine.as_uri()) if data_dir.quarantine.exists() else None
     limits = StatusConfig.from_env()
-    where, instant = remedies.laptop(place.root), now or datetime.now(UTC)
-    beside = Beside(place.worker() is not None, place.warehouse.exists(), lambda: _published(place))
-    return report.assemble(lake, reading(place), desk, collecting(place), limits, beside, now=instant, place=where)
+    where, instant = remedies.laptop(data_dir.root), now or datetime.now(UTC)
+    beside = Beside(data_dir.worker() is not None, data_dir.warehouse.exists(), lambda: _published(data_dir))
+    return report.assemble(
+        lake, reading(data_dir), desk, collecting(data_dir), limits, beside, now=instant, place=where
+    )
 
 
-def _published(place: Place) -> int | None:
+def _published(data_dir: DataDir) -> int | None:
     """Return the number of the build that readers have; None when they have none that can be read."""
-    build = builds.published(place.published)
+    build = builds.published(data_dir.published)
     return build.number if build else None
 
 
-def collecting(place: Place) -> Collecting:
+def collecting(data_dir: DataDir) -> Collecting:
     """Return whether a collector of this data directory runs, and which watcher of it has died."""
-    state = place.collector_state()
+    state = data_dir.collector_state()
     pid = lock.holder(state)
     return Collecting(pid is not None, pid, lock.dead_watcher(state))
 
 
-def reading(place: Place) -> report.Read:
+def reading(data_dir: DataDir) -> report.Read:
     """Return a `Read` of the working warehouse, or of the published copy while a run, build or collector is at work.
 
     A process at work opens and closes the warehouse as needed. Its file is not opened in between either.
     """
 
-    def read(work: Callable[[Store], Found]) -> Found:
-        worker = place.worker()
-        held = None if worker is None else Held(f"process {worker} is at work in {place.root}")
-        if held is None and place.warehouse.exists():
+    def read(work: Callable[[Store], StoreReport]) -> StoreReport:
+        worker = data_dir.worker()
+        held = None if worker is None else DatabaseLocked(f"process {worker} is at work in {data_dir.root}")
+        if held is None and data_dir.warehouse.exists():
             try:
-                with glance(place.warehouse, "warehouse") as store:
+                with open_read_only(data_dir.warehouse, "warehouse") as store:
                     return work(store)
-            except Held as error:
+            except DatabaseLocked as error:
                 held = error
-        if not place.published.exists():
+        if not data_dir.published.exists():
             if held is not None:
                 raise AtWork(str(held), step=Step.WAIT) from held
-            raise NothingYet(f"nothing was built in {place.root} yet", step=Step.BEGIN)
-        with glance(place.published, "published") as store:
+            raise NothingYet(f"nothing was built in {data_dir.root} yet", step=Step.BEGIN)
+        with open_read_only(data_dir.published, "published") as store:
             return work(store)
 
     return read

@@ -1,7 +1,7 @@
 """From the agents' logs to usage marts on one machine: collect, send to the lake, load, refresh the marts.
 
 Each step is that of a deployment: the collector, the load function, and dbt's own statements (see build/refresh.py). A
-cycle may stop between any two of them. The next one finds what is missing: files in the spool, objects that are not in
+run may stop between any two of them. The next one finds what is missing: files in the spool, objects that are not in
 the ledger, changes beyond a mart's watermark.
 """
 
@@ -18,13 +18,13 @@ from millrace.build import job
 from millrace.build.dbt import Node
 from millrace.build.refresh import MartScripts
 from millrace.bus.events import ObjectFinalized
-from millrace.collect.checkpoints import Store
-from millrace.collect.collector import Collector, Hear, Tick, unheard
+from millrace.collect.checkpoints import CheckpointStore
+from millrace.collect.collector import Collector, CollectResult, ProgressCallback, no_progress
 from millrace.collect.machine import Machine
-from millrace.collect.shipping import Shipment, ship
+from millrace.collect.shipping import UploadResult, ship
 from millrace.errors import ConfigError, Step
 from millrace.lake import StoredObject
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 from millrace.load import handler, quarantine, recovery
 from millrace.load.handler import Loader
 from millrace.runs import build_requests
@@ -35,11 +35,11 @@ from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
 @dataclass(slots=True)
-class Cycle:
-    """The result of one cycle, and the seconds of each step."""
+class RunResult:
+    """The result of one run, and the seconds of each step."""
 
-    tick: Tick
-    shipment: Shipment
+    collected: CollectResult
+    upload: UploadResult
     loads: list[LedgerEntry] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -54,8 +54,8 @@ class Cycle:
         return sum(entry.rows_updated for entry in self.loads)
 
 
-class Follower:
-    """The cycle from this machine's logs to the marts, which `scripts` refresh; without them a build has to."""
+class UsagePipeline:
+    """The pipeline from this machine's logs to the marts, which `scripts` refresh; without them a build has to."""
 
     def __init__(self, collector: Collector, spool: Path, loader: Loader, warehouse: DuckDBWarehouse) -> None:
         self.scripts: MartScripts | None = None
@@ -65,22 +65,24 @@ class Follower:
         self._loader = loader
         self._warehouse = warehouse
 
-    def cycle(self, only: set[Path] | None = None, since: date | None = None, hear: Hear = unheard) -> Cycle:
+    def run_once(
+        self, only: set[Path] | None = None, since: date | None = None, on_progress: ProgressCallback = no_progress
+    ) -> RunResult:
         """Collect new events from the named logs and load them; without names, from all, with what was left over."""
         seconds: dict[str, float] = {}
         with _timed(seconds, "collect"):
-            tick = self._collector.collect(only, since, hear)
+            collected = self._collector.collect(only, since, on_progress)
         with _timed(seconds, "send"):
-            shipment = ship(self._spool, self._loader.lake, self._collector.collector_id)
+            upload = ship(self._spool, self._loader.lake, self._collector.collector_id)
         with _timed(seconds, "load"):
-            loads = self._load(self._unloaded() if only is None else shipment.sent)
+            loads = self._load(self._unloaded() if only is None else upload.sent)
             if only is None:
                 loads += [each.load for each in quarantine.retry_due(self._loader) if each.load is not None]
-        cycle = Cycle(tick, shipment, loads, seconds)
-        if self.scripts is not None and (only is None or cycle.inserted + cycle.updated):
+        result = RunResult(collected, upload, loads, seconds)
+        if self.scripts is not None and (only is None or result.inserted + result.updated):
             with _timed(seconds, "marts"):
                 self.scripts.refresh(self._warehouse)
-        return cycle
+        return result
 
     def _unloaded(self) -> Sequence[StoredObject]:
         return recovery.lacking(self._loader.lake, self._warehouse)
@@ -99,19 +101,23 @@ def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
+class LocalPipeline:
     """The whole pipeline on this machine."""
 
-    place: Place
+    data_dir: DataDir
     warehouse: DuckDBWarehouse
     collector: Collector
-    follower: Follower
+    usage: UsagePipeline
 
-    def build(self, anew: bool = False, hear: Callable[[Node, int], None] = lambda node, total: None) -> job.Outcome:
+    def build(
+        self, full_refresh: bool = False, on_node: Callable[[Node, int], None] = lambda node, total: None
+    ) -> job.Outcome:
         """Build and test all that is due with dbt; afterwards its scripts can refresh the usage marts."""
-        outcome = job.run(wiring.builder_of(self.place.build_config(), hear), force=True, anew=anew)
+        outcome = job.run(
+            wiring.builder_of(self.data_dir.build_config(), on_node), force=True, full_refresh=full_refresh
+        )
         if outcome.state != "failed":
-            self.follower.scripts = MartScripts.of_last_build(self.place.dbt)
+            self.usage.scripts = MartScripts.of_last_build(self.data_dir.dbt)
         return outcome
 
     def is_current(self) -> bool:
@@ -119,7 +125,7 @@ class Road:
         newest, seen = next(iter(self.warehouse.last_builds(1)), None), self.warehouse.published()
         if newest is None or seen is None or seen.number != newest.number:
             return False
-        return job.is_current(newest, build_requests.requested(self.follower.lake), self.warehouse.newest_load_seq())
+        return job.is_current(newest, build_requests.requested(self.usage.lake), self.warehouse.newest_load_seq())
 
     def publish(self) -> None:
         """Publish the usage marts as they are."""
@@ -128,27 +134,27 @@ class Road:
 
 
 @contextmanager
-def road(machine: Machine, place: Place) -> Iterator[Road]:
+def local_pipeline(machine: Machine, data_dir: DataDir) -> Iterator[LocalPipeline]:
     """Yield the pipeline; meanwhile no run, no build and no other collector uses the data directory."""
     with ExitStack() as stack:
-        stack.enter_context(place.alone())
-        load = place.load_config()
+        stack.enter_context(data_dir.lock())
+        load = data_dir.load_config()
         warehouse = wiring.duckdb_at(load.warehouse, load.memory)
         stack.callback(warehouse.close)
         warehouse.ensure_tables()
         collector = stack.enter_context(machine.collector())
-        follower = Follower(collector, machine.spool, wiring.loader_of(load), warehouse)
-        yield Road(place, warehouse, collector, follower)
+        usage = UsagePipeline(collector, machine.spool, wiring.loader_of(load), warehouse)
+        yield LocalPipeline(data_dir, warehouse, collector, usage)
 
 
-def diagnose(place: Place) -> Diagnosis:
+def diagnose(data_dir: DataDir) -> Diagnosis:
     """Return the findings on the usage of a data directory; ConfigError when nothing was built in it yet."""
-    if not place.published.exists():
-        raise ConfigError(f"nothing was built in {place.root} yet", step=Step.BEGIN)
-    load = place.load_config()
+    if not data_dir.published.exists():
+        raise ConfigError(f"nothing was built in {data_dir.root} yet", step=Step.BEGIN)
+    load = data_dir.load_config()
     warehouse = wiring.duckdb_at(load.warehouse, load.memory)
     skipped: Counter[tuple[str, str]] = Counter()
-    for state in sorted(place.collector_state().glob("**/state.sqlite")):
-        with closing(Store.copy(state.parent)) as store:
+    for state in sorted(data_dir.collector_state().glob("**/state.sqlite")):
+        with closing(CheckpointStore.copy(state.parent)) as store:
             skipped.update(store.skipped())
     return usage_checks.diagnose(warehouse.query_published, skipped)

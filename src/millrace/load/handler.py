@@ -32,7 +32,7 @@ from millrace.load.dropped_lines import DropCaps
 from millrace.runs import build_requests
 from millrace.tables import MOST_AHEAD, TABLES
 from millrace.warehouse import Batch, LedgerEntry, StampedAhead, Warehouse, parquet
-from millrace.warehouse.parquet import Caps
+from millrace.warehouse.parquet import ParquetLimits
 
 _READ_TWICE = ("unreadable", "checksum")  # a faulty disk or memory can cause them for a good file
 
@@ -66,7 +66,7 @@ def answer(loader: Loader, event: ObjectFinalized) -> None:
             if refused is not None:
                 _refuse(loader, event, refused)
             elif key is not None:
-                _take(loader, event, key)
+                _dispatch(loader, event, key)
         except (OSError, MemoryError, RuntimeError) as error:
             if not is_of_the_machine(error):
                 raise
@@ -87,26 +87,26 @@ def _refuse(loader: Loader, event: ObjectFinalized, error: BadObject) -> None:
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
         path = Path(folder, "object")
         try:
-            _require_size(loader.lake, event, Caps().file_bytes)
+            _require_size(loader.lake, event, ParquetLimits().file_bytes)
             loader.lake.download(event.version, path)
         except ObjectMissing as missing:
             _say_gone(event.version, missing)
         except BadObject as too_large:
-            _set_aside(loader, event, None, too_large, None)
+            _quarantine(loader, event, None, too_large, None)
         else:
-            _set_aside(loader, event, None, error, path)
+            _quarantine(loader, event, None, error, path)
 
 
-def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
+def _dispatch(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
     match key:
         case RawPart(run_id=run_id):
             entry = _load(loader, event, key)
-            if not _move_on(loader, run_id, entry.load_seq if entry else 0):
+            if not _finish_run(loader, run_id, entry.load_seq if entry else 0):
                 _ask_for_build(loader, entry)
         case DroppedFile():
             _ask_for_build(loader, _load(loader, event, key))
         case TaskKey(run_id=run_id):
-            _move_on(loader, run_id)
+            _finish_run(loader, run_id)
         case FinalKey(run_id=run_id):
             final = runs.read_final(loader.lake, run_id)
             if final is not None and final.status == "complete":
@@ -116,7 +116,7 @@ def _take(loader: Loader, event: ObjectFinalized, key: names.ObjectKey) -> None:
                 loader.job.start(run_id)
 
 
-def _move_on(loader: Loader, run_id: str, load_seq: int = 0) -> bool:
+def _finish_run(loader: Loader, run_id: str, load_seq: int = 0) -> bool:
     """End the run if it is complete; return whether its end requests, or requested, a build through `load_seq`.
 
     A run without a plan never ends: a plan is written before anything else. If a lake is copied and the plan arrives
@@ -168,7 +168,7 @@ def _load(loader: Loader, event: ObjectFinalized, key: RawPart | DroppedFile) ->
             _say_gone(version, error)
             return None
         except BadObject as error:
-            return _set_aside(loader, event, key, error, path if path.exists() else None)
+            return _quarantine(loader, event, key, error, path if path.exists() else None)
     log.info(
         "loaded",
         object=version.name,
@@ -186,7 +186,7 @@ def _read_and_load(loader: Loader, event: ObjectFinalized, key: RawPart | Droppe
     """Copy the object to `path` and load it; ObjectMissing, or BadObject, without a copy if it is too large."""
     version, now = event.version, loader.clock()
     is_text = isinstance(key, DroppedFile) and key.kind != "parquet"
-    _require_size(loader.lake, event, DropCaps().file_bytes if is_text else Caps().file_bytes)
+    _require_size(loader.lake, event, DropCaps().file_bytes if is_text else ParquetLimits().file_bytes)
     stored = loader.lake.download(version, path)
     if event.crc32c is not None and stored.crc32c != event.crc32c:
         raise BadObject("checksum", f"{version.name}: crc32c is {stored.crc32c}, the event says {event.crc32c}")
@@ -227,7 +227,7 @@ def batch_of(
 def _extracted_at(path: Path) -> datetime | None:
     """Return the extraction time in the file's metadata: the only information in an empty part."""
     try:
-        with parquet.open_file(path, Caps()) as file:
+        with parquet.open_file(path, ParquetLimits()) as file:
             moment = datetime.fromisoformat(file.metadata.metadata[b"millrace.extracted_at"].decode())
         return moment.astimezone(UTC)
     except (KeyError, TypeError, ValueError, OverflowError, OSError, pa.ArrowException, BadObject) as error:
@@ -242,7 +242,7 @@ def quarantine_name(version: ObjectVersion) -> str:
     return f"quarantine/{digest[:16]}-{version.generation}"
 
 
-def _set_aside(
+def _quarantine(
     loader: Loader,
     event: ObjectFinalized,
     key: RawPart | DroppedFile | None,
@@ -260,7 +260,7 @@ def _set_aside(
     }
     if isinstance(error, StampedAhead):
         reason["stamped_at"] = error.stamp.isoformat()
-    rows = parquet.rows_of(path, Caps()) if path else None
+    rows = parquet.rows_of(path, ParquetLimits()) if path else None
     crc32c = checksum(path) if path else event.crc32c
     name = quarantine_name(version)
     if path is not None:

@@ -31,7 +31,7 @@ from millrace.runs import build_requests
 from millrace.tables import MOST_AHEAD
 from millrace.terminal import printable
 from millrace.warehouse import Ledger, LedgerEntry, parquet
-from millrace.warehouse.parquet import Caps
+from millrace.warehouse.parquet import ParquetLimits
 
 State = Literal["open", "loaded", "discarded"]
 
@@ -39,7 +39,9 @@ _FOLDER = "quarantine/"
 _ID = re.compile(r"[0-9a-f]{16}-[0-9]{1,19}")
 _NAME = re.compile(rf"{_FOLDER}({_ID.pattern})(\.json|\.retry-[0-9]{{1,9}}\.json|\.discarded\.json)?")
 _SAMPLE_CHARACTERS = 2000
-_SAMPLE_CAPS = Caps(row_groups=1000, footer_bytes=4 << 20, page_bytes=8 << 20, vector_bytes=8 << 20, pages=50_000)
+_SAMPLE_CAPS = ParquetLimits(
+    row_groups=1000, footer_bytes=4 << 20, page_bytes=8 << 20, vector_bytes=8 << 20, pages=50_000
+)
 _SAMPLE_ROWS = 5
 _WHY_CHARACTERS = 1000
 

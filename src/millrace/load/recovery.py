@@ -34,8 +34,8 @@ def mend(loader: Loader, bus: Bus) -> dict[str, int]:
     """Load or request again all that was lost; return the numbers of tasks, of objects and of failed runs."""
     noted = read_compared(loader.lake)
     found = [*quarantine.retry_due(loader, last_compared(noted, loader.clock())), *recover_if_due(loader, bus)]
-    swept = sweep.sweep(loader.lake, bus, loader.warehouse, loader.clock(), sweep.Patience())
-    return {"tasks": len(swept.tasks), "objects": len(swept.objects) + len(found), "failed": len(swept.failed)}
+    result = sweep.sweep(loader.lake, bus, loader.warehouse, loader.clock(), sweep.SweepTimeouts())
+    return {"tasks": len(result.tasks), "objects": len(result.objects) + len(found), "failed": len(result.failed)}
 
 
 def recover(lake: Lake, bus: Bus, warehouse: Warehouse, prefixes: Sequence[str] = LOADED) -> list[ObjectVersion]:

@@ -21,7 +21,7 @@ from millrace.warehouse import Ledger, Warehouse
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class SweepTimeouts:
     """How long a run may be quiet before it is swept, and how long before it fails."""
 
     quiet: timedelta = timedelta(minutes=30)
@@ -29,7 +29,7 @@ class Patience:
 
 
 @dataclass(slots=True)
-class Swept:
+class SweepResult:
     """The tasks and objects that were requested again, by name, and the runs that were failed."""
 
     tasks: list[str] = field(default_factory=list)
@@ -40,9 +40,9 @@ class Swept:
         return bool(self.tasks or self.objects or self.failed)
 
 
-def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, patience: Patience) -> Swept:
+def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, timeouts: SweepTimeouts) -> SweepResult:
     """Request again what is missing, in every run that has not ended and for every end without a build request."""
-    swept = Swept()
+    result = SweepResult()
     objects = _run_objects(lake)
     ended = {key.run_id: stored for key, stored in objects if isinstance(key, FinalKey)}
     noted = read_compared(lake)
@@ -51,21 +51,21 @@ def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, patience: P
     for run_id in [key.run_id for key, _ in objects if isinstance(key, PlanKey) and key.run_id > through]:
         try:
             if run_id in ended:
-                _sweep_end(lake, bus, warehouse, run_id, ended[run_id], swept)
+                _sweep_end(lake, bus, warehouse, run_id, ended[run_id], result)
             else:
-                _sweep_run(lake, bus, warehouse, run_id, now, patience, swept)
-            if now - names.started_at(run_id) < patience.until_failed:
+                _sweep_run(lake, bus, warehouse, run_id, now, timeouts, result)
+            if now - names.started_at(run_id) < timeouts.until_failed:
                 _advance_cursors(lake, warehouse, run_id)
         except Damaged as error:
-            _give_up(lake, run_id, error, run_id in ended, swept)
-        is_old = now - names.started_at(run_id) > patience.until_failed
-        if is_over := is_over and not swept and run_id in ended and is_old:
+            _give_up(lake, run_id, error, run_id in ended, result)
+        is_old = now - names.started_at(run_id) > timeouts.until_failed
+        if is_over := is_over and not result and run_id in ended and is_old:
             through = run_id  # later sweeps skip it and those before it
     if through != noted.run_id:
         note_compared(lake, replace(read_compared(lake), run_id=through))
-    if swept:
-        log.info("swept", tasks=len(swept.tasks), objects=len(swept.objects), failed=len(swept.failed))
-    return swept
+    if result:
+        log.info("swept", tasks=len(result.tasks), objects=len(result.objects), failed=len(result.failed))
+    return result
 
 
 def run_ids(lake: Lake) -> list[str]:
@@ -83,34 +83,34 @@ def _run_objects(lake: Lake) -> list[tuple[names.ObjectKey, StoredObject]]:
     return found
 
 
-def _give_up(lake: Lake, run_id: str, error: Damaged, is_ended: bool, swept: Swept) -> None:
+def _give_up(lake: Lake, run_id: str, error: Damaged, is_ended: bool, result: SweepResult) -> None:
     """Fail a run whose remaining work cannot be read; its parts are loaded all the same."""
     log.warning("run is damaged", run_id=run_id, error=str(error))
     if not is_ended:
         runs.fail(lake, run_id, str(error))
-        swept.failed[run_id] = str(error)
+        result.failed[run_id] = str(error)
 
 
 def _sweep_run(
-    lake: Lake, bus: Bus, ledger: Ledger, run_id: str, now: datetime, patience: Patience, swept: Swept
+    lake: Lake, bus: Bus, ledger: Ledger, run_id: str, now: datetime, timeouts: SweepTimeouts, result: SweepResult
 ) -> None:
     tree = dict(runs.read_tree(lake, run_id))
     scheduled_at = names.started_at(run_id)
     heard_at = [scheduled_at, *(datetime.fromisoformat(record.finished_at) for record in tree.values() if record)]
-    if now - max(heard_at) < patience.quiet:
+    if now - max(heard_at) < timeouts.quiet:
         return
-    if now - scheduled_at > patience.until_failed:
+    if now - scheduled_at > timeouts.until_failed:
         reason = why_unfinished(lake, ledger, run_id)
         if reason is not None:
             runs.fail(lake, run_id, reason)
-            swept.failed[run_id] = reason
+            result.failed[run_id] = reason
             return
     for task_id in [task_id for task_id, record in tree.items() if record is None]:
         TaskEvent(run_id, task_id, task_id).request(bus)
-        swept.tasks.append(f"{run_id}/{task_id}")
+        result.tasks.append(f"{run_id}/{task_id}")
     for stored in _unloaded(lake, ledger, run_id, tree):
         announce(bus, stored)
-        swept.objects.append(stored.version.name)
+        result.objects.append(stored.version.name)
     runs.finish_if_complete(lake, ledger, run_id)
 
 
@@ -145,7 +145,9 @@ def _advance_cursors(lake: Lake, ledger: Ledger, run_id: str) -> None:
         runs.advance_cursors(lake, ledger, run_id)
 
 
-def _sweep_end(lake: Lake, bus: Bus, warehouse: Warehouse, run_id: str, stored: StoredObject, swept: Swept) -> None:
+def _sweep_end(
+    lake: Lake, bus: Bus, warehouse: Warehouse, run_id: str, stored: StoredObject, result: SweepResult
+) -> None:
     """Announce the end of a run again if no build was requested for it; a new warehouse counts from one."""
     final = runs.read_final(lake, run_id)
     if final is None or final.status != "complete":
@@ -153,4 +155,4 @@ def _sweep_end(lake: Lake, bus: Bus, warehouse: Warehouse, run_id: str, stored: 
     asked = build_requests.requested(lake) or 0
     if asked < final.load_seq and asked < warehouse.extent().load_seq:
         announce(bus, stored)
-        swept.objects.append(stored.version.name)
+        result.objects.append(stored.version.name)

@@ -6,17 +6,17 @@ facts of the run, and the one that finds them complete writes `final.json`, once
 
 from millrace.runs.completion import Final, fail, finish_if_complete, read_final
 from millrace.runs.cursors import Cursor, advance_cursors, forget_cursor, held_cursor, read_cursor
-from millrace.runs.plan import Order, Plan, PlanMissing, read_plan, run_id_of, start
+from millrace.runs.plan import Plan, PlanMissing, RunRequest, read_plan, run_id_of, start
 from millrace.runs.records import Failure, Part, TaskRecord, note_failure, read_failure, read_record, read_tree
 
 __all__ = [
     "Cursor",
     "Failure",
     "Final",
-    "Order",
     "Part",
     "Plan",
     "PlanMissing",
+    "RunRequest",
     "TaskRecord",
     "advance_cursors",
     "fail",

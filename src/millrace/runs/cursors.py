@@ -93,9 +93,9 @@ def advance_cursors(lake: Lake, ledger: Ledger, run_id: str, clock: Callable[[],
         return
     loads = ledger.loads_of(run_id)
     loaded = {entry.version.name for entry in loads if entry.quarantine_reason is None}
-    set_aside = {entry.version.name for entry in loads if entry.quarantine_reason is not None}
+    quarantined = {entry.version.name for entry in loads if entry.quarantine_reason is not None}
     for record in behind:
-        if {part.name for part in record.parts} <= loaded - set_aside:
+        if {part.name for part in record.parts} <= loaded - quarantined:
             _advance_cursor(lake, record, clock)
 
 

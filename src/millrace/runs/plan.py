@@ -1,4 +1,4 @@
-"""Plans of runs: the order for a run, its plan in the lake, and its start."""
+"""Plans of runs: the request for a run, its plan in the lake, and its start."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ class PlanMissing(TerminalError):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunRequest:
     """A request for a run. Its schedule time determines the run's id, `since` bounds the rows."""
 
     scheduled_at: datetime
@@ -46,14 +46,14 @@ class Order:
             if moment.tzinfo is None:
                 raise ValueError
             is_ahead = moment - now > _MOST_AHEAD
-            order = cls(moment.astimezone(UTC), None if since is None else date.fromisoformat(since), full_refresh)
+            request = cls(moment.astimezone(UTC), None if since is None else date.fromisoformat(since), full_refresh)
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             raise NotAnEvent(
                 'a JSON object like {"since": "2026-01-31", "full_refresh": true} was expected, and a time by RFC 3339'
             ) from None
         if is_ahead:
-            raise NotAnEvent(f"the schedule time {order.scheduled_at} was expected within an hour of {now}")
-        return order
+            raise NotAnEvent(f"the schedule time {request.scheduled_at} was expected within an hour of {now}")
+        return request
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,11 @@ def run_id_of(scheduled_at: datetime) -> str:
     return f"{scheduled_at.year:04}{scheduled_at:%m%dT%H%M%SZ}"
 
 
-def start(lake: Lake, bus: Bus, order: Order) -> Plan:
+def start(lake: Lake, bus: Bus, request: RunRequest) -> Plan:
     """Start the run of a schedule time; repeated with the same time, request the tasks of the same run again."""
-    moment = order.scheduled_at.replace(microsecond=0)
-    since = str(order.since) if order.since else None
-    plan = Plan(run_id_of(moment), moment.isoformat(), since, order.full_refresh)
+    moment = request.scheduled_at.replace(microsecond=0)
+    since = str(request.since) if request.since else None
+    plan = Plan(run_id_of(moment), moment.isoformat(), since, request.full_refresh)
     with log.step("start run", plan.run_id):
         try:
             create_once(lake, str(PlanKey(plan.run_id)), to_json(asdict(plan)))

@@ -113,9 +113,9 @@ def _line(
     loaded = [entry for entry in entries if entry is not None and entry.quarantine_reason is None]
     parts = list(zip(record.parts, entries, strict=True))
     missing = sum(part.rows for part, entry in parts if entry is None)
-    set_aside = sum(part.rows for part, entry in parts if entry is not None and entry.quarantine_reason)
+    quarantined = sum(part.rows for part, entry in parts if entry is not None and entry.quarantine_reason)
     if count is not None and record.known:
-        missing += max(0, record.source_total - missing - set_aside - count(TABLES[record.table]))
+        missing += max(0, record.source_total - missing - quarantined - count(TABLES[record.table]))
     return Reconciliation(
         table=record.table,
         source_total=record.source_total,
@@ -125,7 +125,7 @@ def _line(
         updated=sum(entry.rows_updated for entry in loaded),
         unchanged=sum(entry.rows_unchanged for entry in loaded),
         superseded=sum(entry.rows_superseded for entry in loaded),
-        quarantined=set_aside,
+        quarantined=quarantined,
         missing=missing,
         requests=record.requests,
         plan=record.plan,

@@ -9,15 +9,15 @@ from millrace.errors import MillraceError, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where a text is read. `data_dir` is that of a laptop; None is the default one, which commands do not name."""
 
     kind: Literal["laptop", "deployment"]
     data_dir: Path | None = None
 
 
-LAPTOP = Place("laptop")
-DEPLOYMENT = Place("deployment")
+LAPTOP = Location("laptop")
+DEPLOYMENT = Location("deployment")
 
 _START_RUN = "gcloud scheduler jobs run start-run --location=REGION"
 _BUILD = "gcloud run jobs execute dbt-runner --region=REGION"
@@ -75,13 +75,13 @@ _TEXTS = {
 }
 
 
-def laptop(data_dir: Path | None = None) -> Place:
+def laptop(data_dir: Path | None = None) -> Location:
     """Return the place of a data directory; its commands name it unless it is `data` in the current folder."""
     is_default = data_dir is None or data_dir.resolve() == Path("data").resolve()
-    return LAPTOP if is_default else Place("laptop", data_dir)
+    return LAPTOP if is_default else Location("laptop", data_dir)
 
 
-def remedy(step: Step, place: Place) -> str:
+def remedy(step: Step, place: Location) -> str:
     """Return the next step for that place, worded to follow a fact and a semicolon."""
     of_laptop, of_deployment = _TEXTS[step]
     if place.kind == "deployment":
@@ -89,7 +89,7 @@ def remedy(step: Step, place: Place) -> str:
     return of_laptop.format(data="" if place.data_dir is None else f" --data-dir {shlex.quote(str(place.data_dir))}")
 
 
-def with_remedy(error: object, place: Place) -> str:
+def with_remedy(error: object, place: Location) -> str:
     """Return the message of an error, with the next step if it has one."""
     step = error.step if isinstance(error, MillraceError) else None
     return str(error) if step is None else f"{error}; {remedy(step, place)}"

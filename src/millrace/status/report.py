@@ -18,8 +18,8 @@ from millrace.lake.documents import Damaged
 from millrace.load import sweep
 from millrace.runs import build_requests
 from millrace.runs.comparison import LOADED
-from millrace.status.remedies import DEPLOYMENT, Place
-from millrace.status.rules import Code, Collecting, Facts, Reason, judge
+from millrace.status.remedies import DEPLOYMENT, Location
+from millrace.status.rules import Code, Collecting, HealthInputs, Reason, judge
 from millrace.status.state import Check, RunState, SourceState, Status, Watcher
 from millrace.status.store import (
     MARTS,
@@ -27,17 +27,17 @@ from millrace.status.store import (
     Events,
     Loaded,
     MartState,
-    Standing,
     Store,
     StoreKind,
     StoreLedger,
-    look,
+    WarehouseStatus,
+    read_status,
 )
 from millrace.tables import EXTRACTED, TABLES
 from millrace.warehouse.reading import AtWork, NothingYet, Reader
 
 _SHOWN_RUNS = 5
-Read = Callable[[Callable[[Store], "Found"]], "Found"]
+Read = Callable[[Callable[[Store], "StoreReport"]], "StoreReport"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,14 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Facts that depend on the store; `standing` is None without one.
+class StoreReport:
+    """Facts that depend on the store; `warehouse_status` is None without one.
 
     `unloaded` are objects of the lake that are not in the ledger. `published` is the number of the build that readers
     have, if they do not read the store itself.
     """
 
-    standing: Standing | None
+    warehouse_status: WarehouseStatus | None
     runs: tuple[RunState, ...]
     in_quarantine: int
     unloaded: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _SnapshotStore:
     """A published snapshot as a store."""
 
     marts: str
@@ -80,8 +80,8 @@ class _Snapshot:
 def of_reader(reader: Reader) -> Read:
     """Return a `Read` whose store is the published snapshot; nothing else is opened."""
 
-    def read(work: Callable[[Store], Found]) -> Found:
-        return reader.read(lambda snapshot: work(_Snapshot(snapshot.schema, snapshot.query)))
+    def read(work: Callable[[Store], StoreReport]) -> StoreReport:
+        return reader.read(lambda snapshot: work(_SnapshotStore(snapshot.schema, snapshot.query)))
 
     return read
 
@@ -95,7 +95,7 @@ def assemble(
     beside: Beside = Beside(),
     *,
     now: datetime,
-    place: Place = DEPLOYMENT,
+    place: Location = DEPLOYMENT,
 ) -> Status:
     """Return the whole status. An error of the store is in `store_error`, and is not raised.
 
@@ -108,15 +108,15 @@ def assemble(
     error: MillraceError | None = None
     nothing: NothingYet | None = None
 
-    def work(store: Store | None) -> Found:
-        standing = look(store) if store else None
+    def work(store: Store | None) -> StoreReport:
+        warehouse_status = read_status(store) if store else None
         is_warehouse = store is not None and store.kind == "warehouse"
         recent = tuple(_run(lake, store if is_warehouse else None, run_id) for run_id in ids[-_SHOWN_RUNS:])
-        set_aside = _in_quarantine(desk, store if standing and standing.loads else None)
+        quarantined = _in_quarantine(desk, store if warehouse_status and warehouse_status.loads else None)
         if store is None or not is_warehouse:
-            return Found(standing, recent, set_aside)
+            return StoreReport(warehouse_status, recent, quarantined)
         published = beside.published() if beside.published else None
-        return Found(standing, recent, set_aside, _unloaded(lake, store), published)
+        return StoreReport(warehouse_status, recent, quarantined, _unloaded(lake, store), published)
 
     try:
         found = read(work)
@@ -140,57 +140,57 @@ def assemble(
 def _status(
     lake: Lake,
     ids: list[str],
-    found: Found,
+    found: StoreReport,
     error: MillraceError | None,
-    facts: Facts,
+    facts: HealthInputs,
     watcher: Collecting,
     limits: StatusConfig,
     now: datetime,
-    place: Place,
+    place: Location,
 ) -> Status:
-    standing = found.standing or _NOTHING
+    warehouse_status = found.warehouse_status or _NOTHING
     health, reasons = judge(facts, error, limits)
     is_known = error is None and not facts.is_behind
     is_watching: bool | Literal["unknown"] = "unknown" if watcher.is_running is None else watcher.is_running
-    refreshed_at = _refreshed_at(standing)
+    refreshed_at = _refreshed_at(warehouse_status)
     checks = [Check.of(reason, place) for reason in (*reasons, *_notes(found, error))]
     return Status(
         health=health,
         reasons=tuple(map(str, checks[: len(reasons)])),
-        as_of=standing.as_of,
-        built_through=standing.good.built_through if standing.good else None,
-        newest_load_seq=standing.newest_load_seq if found.standing else None,
+        as_of=warehouse_status.as_of,
+        built_through=warehouse_status.good.built_through if warehouse_status.good else None,
+        newest_load_seq=warehouse_status.newest_load_seq if found.warehouse_status else None,
         lag_events=facts.lag_events if is_known else None,
         lag_rows=facts.lag_rows if is_known else None,
         lag_seconds=max(facts.events_wait_s, facts.rows_wait_s) if is_known else None,
         watcher=Watcher(is_watching, watcher.pid, refreshed_at, facts.since_refresh_s),
-        marts=standing.marts,
-        events=standing.events,
-        coverage=standing.coverage,
-        sources=_sources(standing, limits, now),
+        marts=warehouse_status.marts,
+        events=warehouse_status.events,
+        coverage=warehouse_status.coverage,
+        sources=_sources(warehouse_status, limits, now),
         runs=found.runs,
         last_complete=next((run_id for run_id in reversed(ids) if _is_complete(lake, run_id)), None),
-        builds=standing.builds,
+        builds=warehouse_status.builds,
         in_quarantine=found.in_quarantine,
-        store=found.standing.kind if found.standing else None,
+        store=found.warehouse_status.kind if found.warehouse_status else None,
         store_error=None if error is None else str(error),
         checks=tuple(checks),
     )
 
 
-def _notes(found: Found, error: MillraceError | None) -> Iterator[Reason]:
+def _notes(found: StoreReport, error: MillraceError | None) -> Iterator[Reason]:
     """Yield findings that need attention but do not affect health."""
-    standing = found.standing or _NOTHING
+    warehouse_status = found.warehouse_status or _NOTHING
     if found.in_quarantine:
         yield Reason.of(Code.IN_QUARANTINE, f"{found.in_quarantine} objects in quarantine")
-    if standing.coverage.unpriced:
-        responses = sum(each.responses for each in standing.coverage.unpriced)
+    if warehouse_status.coverage.unpriced:
+        responses = sum(each.responses for each in warehouse_status.coverage.unpriced)
         yield Reason.of(Code.NO_PRICE, f"{responses:,} responses have no price")
-    if not standing.events.total and error is None:
+    if not warehouse_status.events.total and error is None:
         yield Reason.of(Code.NOTHING_COLLECTED, "no usage was collected yet")
 
 
-_NOTHING = Standing(
+_NOTHING = WarehouseStatus(
     kind="published",
     builds=(),
     good=None,
@@ -203,57 +203,65 @@ _NOTHING = Standing(
 
 
 def _facts(
-    found: Found,
+    found: StoreReport,
     asked: int | None,
     is_building: bool,
     watcher: Collecting,
     limits: StatusConfig,
     now: datetime,
     beside: Beside,
-) -> Facts:
-    standing = found.standing or _NOTHING
+) -> HealthInputs:
+    warehouse_status = found.warehouse_status or _NOTHING
     newest_run = found.runs[-1] if found.runs else None
-    others = [loaded for loaded in standing.others if loaded.waiting]
-    sources = _sources(standing, limits, now)
-    waiting = [*others, *([standing.usage] if standing.usage.waiting else [])]
-    is_behind = found.standing is not None and standing.kind == "published" and (asked or 0) > standing.newest_load_seq
-    is_warehouse = found.standing is not None and standing.kind == "warehouse"
-    good = standing.good.number if standing.good else None
-    return Facts(
+    others = [loaded for loaded in warehouse_status.others if loaded.waiting]
+    sources = _sources(warehouse_status, limits, now)
+    waiting = [*others, *([warehouse_status.usage] if warehouse_status.usage.waiting else [])]
+    is_behind = (
+        found.warehouse_status is not None
+        and warehouse_status.kind == "published"
+        and (asked or 0) > warehouse_status.newest_load_seq
+    )
+    is_warehouse = found.warehouse_status is not None and warehouse_status.kind == "warehouse"
+    good = warehouse_status.good.number if warehouse_status.good else None
+    return HealthInputs(
         is_building=is_building,
-        build=standing.builds[0].number if standing.builds else None,
-        build_result=standing.builds[0].result if standing.builds else None,
-        build_met_damage=bool(standing.builds) and standing.builds[0].met_damage,
+        build=warehouse_status.builds[0].number if warehouse_status.builds else None,
+        build_result=warehouse_status.builds[0].result if warehouse_status.builds else None,
+        build_met_damage=bool(warehouse_status.builds) and warehouse_status.builds[0].met_damage,
         run_id=newest_run.run_id if newest_run else None,
         run_status=newest_run.status if newest_run else None,
         run_reason=newest_run.reason if newest_run else None,
         run_age_s=_run_age_s(newest_run.run_id, now) if newest_run else None,
         is_at_work=beside.is_at_work,
         damaged=tuple(str(run.reason) for run in found.runs if run.status == "damaged"),
-        is_gone=found.standing is not None and beside.has_warehouse is False and not beside.is_at_work,
+        is_gone=found.warehouse_status is not None and beside.has_warehouse is False and not beside.is_at_work,
         unloaded=found.unloaded,
         build_of_readers=found.published if is_warehouse and beside.published else good,
         last_good_build=good,
         is_watching=watcher.is_running,
         dead_watcher=watcher.dead_watcher,
-        lag_events=standing.usage.waiting,
+        lag_events=warehouse_status.usage.waiting,
         lag_rows=sum(loaded.waiting for loaded in others),
-        events_wait_s=_oldest_s([standing.usage], now),
+        events_wait_s=_oldest_s([warehouse_status.usage], now),
         rows_wait_s=_oldest_s(others, now),
-        published_through=standing.newest_load_seq if is_behind else None,
+        published_through=warehouse_status.newest_load_seq if is_behind else None,
         asked_through=asked,
-        since_refresh_s=_since(_refreshed_at(standing), now),
+        since_refresh_s=_since(_refreshed_at(warehouse_status), now),
         since_change_s=min(
             (_since(each.waiting_until, now) or 0.0 for each in waiting if each.waiting_until), default=None
         ),
         silent=tuple((each.table, each.seconds_since or 0.0) for each in sources if each.is_silent),
-        ahead=standing.ahead(now),
+        ahead=warehouse_status.ahead(now),
     )
 
 
-def _refreshed_at(standing: Standing) -> datetime | None:
+def _refreshed_at(warehouse_status: WarehouseStatus) -> datetime | None:
     return max(
-        (mart.last_refresh_at for mart in standing.marts if mart.name.startswith("usage_") and mart.last_refresh_at),
+        (
+            mart.last_refresh_at
+            for mart in warehouse_status.marts
+            if mart.name.startswith("usage_") and mart.last_refresh_at
+        ),
         default=None,
     )
 
@@ -266,10 +274,10 @@ def _oldest_s(loads: list[Loaded], now: datetime) -> float:
     return max((_since(loaded.waiting_since, now) or 0.0 for loaded in loads), default=0.0)
 
 
-def _sources(standing: Standing, limits: StatusConfig, now: datetime) -> tuple[SourceState, ...]:
+def _sources(warehouse_status: WarehouseStatus, limits: StatusConfig, now: datetime) -> tuple[SourceState, ...]:
     found = []
     for table in TABLES:
-        loaded = standing.loads.get(table, Loaded())
+        loaded = warehouse_status.loads.get(table, Loaded())
         seconds = _since(loaded.extracted_at, now)
         is_late = seconds is not None and seconds > limits.silent_h * 3600
         is_silent = is_late and loaded.is_extracted and table in EXTRACTED
@@ -315,7 +323,7 @@ def _is_complete(lake: Lake, run_id: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class _QuarantineView:
     """The quarantine and a ledger, enough to list the entries."""
 
     quarantine: Lake
@@ -327,4 +335,4 @@ def _in_quarantine(desk: Lake | None, store: Store | None) -> int:
         return 0
     from millrace.load import quarantine  # it imports the loader of files, which a reader of the status may lack
 
-    return len(quarantine.entries(_Desk(desk, StoreLedger(store))))
+    return len(quarantine.entries(_QuarantineView(desk, StoreLedger(store))))

@@ -113,7 +113,7 @@ class Collecting:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class HealthInputs:
     """The facts that the rules check. Seconds are ages; None is unknown or missing."""
 
     nothing: str | None = None  # set when there is no store at all, to the reason
@@ -161,15 +161,17 @@ class Facts:
         return self.published_through is not None
 
 
-def judge(facts: Facts, store_error: MillraceError | None, limits: StatusConfig) -> tuple[Health, tuple[Reason, ...]]:
+def judge(
+    inputs: HealthInputs, store_error: MillraceError | None, limits: StatusConfig
+) -> tuple[Health, tuple[Reason, ...]]:
     """Return the most severe state that matches, and the reasons for all that match, most severe first."""
     levels: dict[Health, list[Reason]] = {
-        "error": [*_unreadable(store_error), *_errors(facts, limits)],
-        "stale": list(_stales(facts, limits)),
-        "syncing": list(_syncings(facts, limits)),
+        "error": [*_unreadable(store_error), *_errors(inputs, limits)],
+        "stale": list(_stales(inputs, limits)),
+        "syncing": list(_syncings(inputs, limits)),
     }
-    if facts.nothing is not None and not any(levels.values()):
-        return "empty", (Reason.of(Code.NOTHING_YET, facts.nothing),)
+    if inputs.nothing is not None and not any(levels.values()):
+        return "empty", (Reason.of(Code.NOTHING_YET, inputs.nothing),)
     health: Health = next((level for level, reasons in levels.items() if reasons), "live")
     return health, tuple(reason for reasons in levels.values() for reason in reasons)
 
@@ -180,81 +182,83 @@ def _unreadable(error: MillraceError | None) -> Iterator[Reason]:
         yield Reason(code, f"the warehouse cannot be read: {error}", error.step or STEPS[code])
 
 
-def _failed(facts: Facts) -> Reason:
-    if facts.build_met_damage:  # no other build mends that
-        return Reason(Code.BUILD_FAILED, f"build {facts.build} failed: the warehouse is damaged", Step.RESTORE)
-    return Reason.of(Code.BUILD_FAILED, f"build {facts.build} failed")
+def _failed(inputs: HealthInputs) -> Reason:
+    if inputs.build_met_damage:  # no other build mends that
+        return Reason(Code.BUILD_FAILED, f"build {inputs.build} failed: the warehouse is damaged", Step.RESTORE)
+    return Reason.of(Code.BUILD_FAILED, f"build {inputs.build} failed")
 
 
-def _errors(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
-    if not facts.is_building:
-        if facts.build_result == "failed":
-            yield _failed(facts)
-        if facts.build_result == "abandoned":
-            yield Reason.of(Code.BUILD_ABANDONED, f"build {facts.build} was abandoned")
-        if facts.build_result == "running":
-            yield Reason.of(Code.BUILD_DIED, f"build {facts.build} was never ended, its process died")
-    if facts.is_gone:
+def _errors(inputs: HealthInputs, limits: StatusConfig) -> Iterator[Reason]:
+    if not inputs.is_building:
+        if inputs.build_result == "failed":
+            yield _failed(inputs)
+        if inputs.build_result == "abandoned":
+            yield Reason.of(Code.BUILD_ABANDONED, f"build {inputs.build} was abandoned")
+        if inputs.build_result == "running":
+            yield Reason.of(Code.BUILD_DIED, f"build {inputs.build} was never ended, its process died")
+    if inputs.is_gone:
         yield Reason.of(Code.WAREHOUSE_GONE, "the warehouse is gone, and readers have a copy of what it was")
-    if facts.run_status == "failed":
-        yield Reason.of(Code.RUN_FAILED, f"run {facts.run_id} failed: {facts.run_reason or 'no reason is known'}")
-    for table, seconds in facts.ahead:
+    if inputs.run_status == "failed":
+        yield Reason.of(Code.RUN_FAILED, f"run {inputs.run_id} failed: {inputs.run_reason or 'no reason is known'}")
+    for table, seconds in inputs.ahead:
         yield Reason.of(Code.STAMPED_AHEAD, f"rows of {table} were extracted {age(seconds)} from now, by a wrong clock")
-    if _has_too_many(facts, limits) and facts.is_watching is False:
-        yield Reason.of(Code.EVENTS_WAITING_NO_COLLECTOR, f"{_events(facts)}, and no collector runs")
+    if _has_too_many(inputs, limits) and inputs.is_watching is False:
+        yield Reason.of(Code.EVENTS_WAITING_NO_COLLECTOR, f"{_events(inputs)}, and no collector runs")
 
 
-def _stales(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
-    are_too_many = _has_too_many(facts, limits) and facts.is_watching is not False
-    are_old = 0 < facts.lag_events <= limits.stale_events and facts.events_wait_s > limits.stale_s
+def _stales(inputs: HealthInputs, limits: StatusConfig) -> Iterator[Reason]:
+    are_too_many = _has_too_many(inputs, limits) and inputs.is_watching is not False
+    are_old = 0 < inputs.lag_events <= limits.stale_events and inputs.events_wait_s > limits.stale_s
     if are_too_many or are_old:
-        yield Reason.of(Code.EVENTS_WAITING, _events(facts))
-    if facts.dead_watcher is not None:
-        ended = f"the watcher of the coding agents' logs (process {facts.dead_watcher}) ended without being stopped"
+        yield Reason.of(Code.EVENTS_WAITING, _events(inputs))
+    if inputs.dead_watcher is not None:
+        ended = f"the watcher of the coding agents' logs (process {inputs.dead_watcher}) ended without being stopped"
         yield Reason.of(Code.WATCHER_DIED, ended)
-    if facts.lag_rows and facts.rows_wait_s > limits.stale_s:
-        waits = f"{facts.lag_rows} rows wait for a build, the oldest for {age(facts.rows_wait_s)}"
+    if inputs.lag_rows and inputs.rows_wait_s > limits.stale_s:
+        waits = f"{inputs.lag_rows} rows wait for a build, the oldest for {age(inputs.rows_wait_s)}"
         yield Reason.of(Code.ROWS_WAITING, waits)
-    if facts.run_status == "unfinished" and not facts.is_running(limits):
-        why = facts.run_reason or "nothing was heard of it"
-        lasts = age(facts.run_age_s or 0.0)
-        yield Reason.of(Code.RUN_UNFINISHED, f"run {facts.run_id} has not ended for {lasts}: {why}")
-    if facts.unloaded and not (facts.is_building or facts.is_running(limits)):
-        first = ascii(facts.unloaded[0])[1:-1]
-        yield Reason.of(Code.OBJECTS_WAITING, f"{len(facts.unloaded)} objects of the lake are not loaded: {first} …")
-    if facts.build_of_readers != facts.last_good_build and not facts.is_building:
-        has = "nothing that can be read" if facts.build_of_readers is None else f"build {facts.build_of_readers}"
-        newest = "no build" if facts.last_good_build is None else f"build {facts.last_good_build}"
+    if inputs.run_status == "unfinished" and not inputs.is_running(limits):
+        why = inputs.run_reason or "nothing was heard of it"
+        lasts = age(inputs.run_age_s or 0.0)
+        yield Reason.of(Code.RUN_UNFINISHED, f"run {inputs.run_id} has not ended for {lasts}: {why}")
+    if inputs.unloaded and not (inputs.is_building or inputs.is_running(limits)):
+        first = ascii(inputs.unloaded[0])[1:-1]
+        yield Reason.of(Code.OBJECTS_WAITING, f"{len(inputs.unloaded)} objects of the lake are not loaded: {first} …")
+    if inputs.build_of_readers != inputs.last_good_build and not inputs.is_building:
+        has = "nothing that can be read" if inputs.build_of_readers is None else f"build {inputs.build_of_readers}"
+        newest = "no build" if inputs.last_good_build is None else f"build {inputs.last_good_build}"
         yield Reason.of(Code.READERS_BEHIND, f"readers have {has}, and the warehouse has {newest}")
-    for message in facts.damaged:
+    for message in inputs.damaged:
         yield Reason.of(Code.OBJECT_DAMAGED, message)
-    if facts.is_behind and not (facts.is_building or facts.is_running(limits) or facts.is_recent(limits)):
-        behind = f"the marts are published through {facts.published_through}, {facts.asked_through} is requested"
+    if inputs.is_behind and not (inputs.is_building or inputs.is_running(limits) or inputs.is_recent(limits)):
+        behind = f"the marts are published through {inputs.published_through}, {inputs.asked_through} is requested"
         yield Reason.of(Code.COPY_BEHIND, behind)
-    for table, seconds in facts.silent:
+    for table, seconds in inputs.silent:
         yield Reason.of(Code.TABLE_SILENT, f"nothing was extracted of {table} for {age(seconds)}")
 
 
-def _syncings(facts: Facts, limits: StatusConfig) -> Iterator[Reason]:
-    if facts.is_building:
+def _syncings(inputs: HealthInputs, limits: StatusConfig) -> Iterator[Reason]:
+    if inputs.is_building:
         yield Reason.of(Code.BUILDING, "a build is going on")
-    if facts.is_running(limits):
-        why = facts.run_reason or "not all of it is loaded"
-        yield Reason.of(Code.RUNNING, f"run {facts.run_id} is going on: {why}")
-    if (facts.lag_events or facts.lag_rows or facts.is_behind) and facts.is_recent(limits):
-        waiting = f"{facts.lag_events} events and {facts.lag_rows} rows wait" if not facts.is_behind else "more waits"
+    if inputs.is_running(limits):
+        why = inputs.run_reason or "not all of it is loaded"
+        yield Reason.of(Code.RUNNING, f"run {inputs.run_id} is going on: {why}")
+    if (inputs.lag_events or inputs.lag_rows or inputs.is_behind) and inputs.is_recent(limits):
+        waiting = (
+            f"{inputs.lag_events} events and {inputs.lag_rows} rows wait" if not inputs.is_behind else "more waits"
+        )
         yield Reason.of(Code.CATCHING_UP, f"{waiting}, and the marts follow")
-    if facts.at_work is not None and not (facts.is_building or facts.is_running(limits)):
-        yield Reason.of(Code.AT_WORK, f"{facts.at_work}, and nothing is published yet")
+    if inputs.at_work is not None and not (inputs.is_building or inputs.is_running(limits)):
+        yield Reason.of(Code.AT_WORK, f"{inputs.at_work}, and nothing is published yet")
 
 
-def _has_too_many(facts: Facts, limits: StatusConfig) -> bool:
-    is_taken_up = facts.is_building and facts.events_wait_s <= limits.stale_s
-    return facts.lag_events > limits.stale_events and not is_taken_up
+def _has_too_many(inputs: HealthInputs, limits: StatusConfig) -> bool:
+    is_taken_up = inputs.is_building and inputs.events_wait_s <= limits.stale_s
+    return inputs.lag_events > limits.stale_events and not is_taken_up
 
 
-def _events(facts: Facts) -> str:
-    return f"{facts.lag_events} usage events wait for the marts, the oldest for {age(facts.events_wait_s)}"
+def _events(inputs: HealthInputs) -> str:
+    return f"{inputs.lag_events} usage events wait for the marts, the oldest for {age(inputs.events_wait_s)}"
 
 
 def age(seconds: float) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
-from millrace.status.remedies import Place, remedy
+from millrace.status.remedies import Location, remedy
 from millrace.status.rules import Code, Health, Reason
 from millrace.status.store import BuildState, Coverage, Events, MartState, StoreKind
 
@@ -19,7 +19,7 @@ class Check:
     remedy: str
 
     @classmethod
-    def of(cls, reason: Reason, place: Place) -> "Check":
+    def of(cls, reason: Reason, place: Location) -> "Check":
         """Return a reason with its remedy for the place."""
         return cls(reason.code, reason.text, remedy(reason.step, place))
 
@@ -92,12 +92,12 @@ class Status:
     checks: tuple[Check, ...]
 
     @property
-    def is_untouched(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing ran here yet."""
         return self.health == "empty"
 
     @property
-    def needs_somebody(self) -> bool:
+    def needs_attention(self) -> bool:
         """Whether a person has to act, even if health is good: review the quarantine, end a run, or build."""
         has_ended = not self.runs or self.runs[-1].status == "complete"
         waits = bool(self.lag_events or self.lag_rows)

@@ -129,7 +129,7 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
-class Unpriced:
+class UnpricedKey:
     """A key of the rate card without a price; `context` is its `context_over_tokens`, None where it is unknown."""
 
     agent: str
@@ -150,11 +150,11 @@ class Coverage:
     projects_with_repository: int
     repositories: int
     repositories_with_pull_requests: int
-    unpriced: tuple[Unpriced, ...]
+    unpriced: tuple[UnpricedKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class WarehouseStatus:
     """The status of a store. `good` is the last good build, `builds` are the last ones, newest first."""
 
     kind: StoreKind
@@ -187,7 +187,7 @@ class Standing:
         return [loaded for table, loaded in self.loads.items() if table != _USAGE]
 
 
-def look(store: Store) -> Standing:
+def read_status(store: Store) -> WarehouseStatus:
     """Return the status of a store; MillraceError when it cannot be read."""
     marts = store.marts.lower()
     there = {(row["place"], row["name"]) for row in store.query(_TABLES.format(marts=marts))}
@@ -204,7 +204,7 @@ def look(store: Store) -> Standing:
     counts = _counts(store, has)
     grouped = store.query(_EVENTS.format(marts=store.marts)) if _USAGE in has else []
     events = _events(grouped, counts.get("newest_event", 0))
-    return Standing(
+    return WarehouseStatus(
         kind=store.kind,
         builds=builds,
         good=good,
@@ -332,10 +332,10 @@ def _coverage(store: Store, counts: dict[str, int], events: Events, loads: dict[
     )
 
 
-def _unpriced(store: Store) -> tuple[Unpriced, ...]:
+def _unpriced(store: Store) -> tuple[UnpricedKey, ...]:
     columns = {row["name"] for row in store.query(unpriced.columns_of(store.marts))}
     return tuple(
-        Unpriced(
+        UnpricedKey(
             agent=row["agent"],
             provider=row["provider"],
             model=row["model"],

@@ -17,7 +17,7 @@ _STORES = {
 
 def lines(status: Status) -> Iterator[str]:
     """Yield the lines: the verdict first, then each reason with its remedy."""
-    yield f"ETL pipeline: {status.health}; {'nothing is built' if status.is_untouched else _STORES[status.store]}"
+    yield f"ETL pipeline: {status.health}; {'nothing is built' if status.is_empty else _STORES[status.store]}"
     for reason in status.reasons:
         yield f"{'wait' if status.health == 'syncing' else 'look'}: {reason}"
     if quarantine := status.check(Code.IN_QUARANTINE):

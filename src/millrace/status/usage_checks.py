@@ -7,7 +7,7 @@ from typing import Any
 
 from millrace.errors import Step
 from millrace.status import unpriced
-from millrace.status.remedies import Place, remedy
+from millrace.status.remedies import Location, remedy
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 
@@ -22,7 +22,7 @@ _UNUSABLE = "SELECT count(*) FROM staging.stg_usage_events WHERE NOT is_usable"
 
 
 @dataclass(frozen=True, slots=True)
-class Unpriced:
+class UnpricedUsage:
     """A key of the rate card without a price; its `tokens` have no cost."""
 
     agent: str
@@ -55,7 +55,7 @@ class Diagnosis:
     """All findings. `money` has events and their cost by cost_source, `skipped` has lines by agent and reason."""
 
     money: Mapping[str, tuple[int, Decimal | None]]
-    unpriced: tuple[Unpriced, ...]
+    unpriced: tuple[UnpricedUsage, ...]
     projects: tuple[Unmapped, ...]
     users: tuple[Unmapped, ...]
     unusable_rows: int
@@ -81,7 +81,9 @@ def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
     users = _UNMAPPED.format(name="user_id", matched="user_developers", found="developer")
     return Diagnosis(
         money={source: (events, cost) for source, events, cost in query(_MONEY)},
-        unpriced=tuple(Unpriced(*row) for row in query(unpriced.query("mart.usage_events", columns, _MOST_UNPRICED))),
+        unpriced=tuple(
+            UnpricedUsage(*row) for row in query(unpriced.query("mart.usage_events", columns, _MOST_UNPRICED))
+        ),
         projects=tuple(Unmapped(*row) for row in query(projects)),
         users=tuple(Unmapped(*row) for row in query(users)),
         unusable_rows=int(query(_UNUSABLE)[0][0]),
@@ -89,7 +91,7 @@ def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
     )
 
 
-def lines(diagnosis: Diagnosis, place: Place) -> list[str]:
+def lines(diagnosis: Diagnosis, place: Location) -> list[str]:
     """Return the findings as text, with their remedies for the place."""
     said = [
         f"{source:<10} {events:>10,} events  {'no money' if cost is None else f'${cost:,.2f}'}"

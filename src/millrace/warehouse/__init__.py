@@ -96,7 +96,7 @@ class LedgerEntry:
         run_id: str | None,
         extracted_at: datetime,
         rows: int,
-        fates: Mapping[str, int],
+        row_actions: Mapping[str, int],
         load_seq: int,
         loaded_at: datetime,
     ) -> Self:
@@ -104,8 +104,8 @@ class LedgerEntry:
 
         A confirmed row is an unchanged one whose stamp advanced. All other rows were superseded.
         """
-        inserted, updated = fates.get("inserted", 0), fates.get("updated", 0)
-        unchanged = fates.get("unchanged", 0) + fates.get("confirmed", 0)
+        inserted, updated = row_actions.get("inserted", 0), row_actions.get("updated", 0)
+        unchanged = row_actions.get("unchanged", 0) + row_actions.get("confirmed", 0)
         return cls(
             version=version,
             table_name=table.name,
@@ -123,7 +123,7 @@ class LedgerEntry:
         )
 
     @classmethod
-    def of_set_aside(
+    def of_quarantined(
         cls,
         version: ObjectVersion,
         table_name: str | None,
@@ -318,7 +318,7 @@ class BuildLog(Protocol):
     def last_builds(self, limit: int = 1) -> list[BuildRow]:
         """Return the last builds, the newest first."""
 
-    def forget_marts(self) -> None:
+    def reset_watermarks(self) -> None:
         """Make the next build a full refresh of every incremental mart."""
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from millrace.errors import BadObject, unreadable
 from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, RATIO, TEXT, TEXTS, Table
 from millrace.warehouse import of_another
-from millrace.warehouse.parquet import Caps, check, open_file
+from millrace.warehouse.parquet import ParquetLimits, check, open_file
 
 NOTHING = '"NULL"'  # of a column that has no values
 NESTED = "VARIANT"  # a column of structs, maps or lists of them
@@ -74,7 +74,12 @@ def kind_of(of: pa.DataType) -> str:
 
 
 def read(
-    path: Path, table: Table, caps: Caps, to: Path, ours: str | None = None, owner: tuple[str, str] | None = None
+    path: Path,
+    table: Table,
+    caps: ParquetLimits,
+    to: Path,
+    ours: str | None = None,
+    owner: tuple[str, str] | None = None,
 ) -> Content:
     """Read a whole file, and write it again at `to` if one of its types cannot be loaded as it is.
 

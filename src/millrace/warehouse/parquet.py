@@ -45,7 +45,7 @@ _SPREAD_OUT = "bytes when each value stands on its own"
 
 
 @dataclass(frozen=True, slots=True)
-class Caps:
+class ParquetLimits:
     """The most that one file may hold.
 
     `uncompressed_bytes` is what its footer says of itself, `expanded_bytes` what all its values come to when each
@@ -89,7 +89,7 @@ class _Page:
     next_at: int
 
 
-def check(path: Path, caps: Caps, ours: str | None = None) -> list[str]:
+def check(path: Path, caps: ParquetLimits, ours: str | None = None) -> list[str]:
     """Give the names of the file's columns in its order, without reading more than one page at a time.
 
     `ours` is a column that the load itself has added. Raises BadObject: `unreadable` (no Parquet file), `too_large`
@@ -111,7 +111,7 @@ def check(path: Path, caps: Caps, ours: str | None = None) -> list[str]:
     return list(names)
 
 
-def open_file(path: Path, caps: Caps) -> pq.ParquetFile:
+def open_file(path: Path, caps: ParquetLimits) -> pq.ParquetFile:
     """Open a file whose footer is small enough to be read; BadObject, or what Arrow says, when it is not."""
     _require(path.stat().st_size, caps.file_bytes, "bytes")
     with path.open("rb") as raw:
@@ -125,7 +125,7 @@ def open_file(path: Path, caps: Caps) -> pq.ParquetFile:
         raise _lying("the name of a column is not UTF-8") from None
 
 
-def rows_of(path: Path, caps: Caps) -> int | None:
+def rows_of(path: Path, caps: ParquetLimits) -> int | None:
     """Give how many rows a file says it has; None when it does not say so in a way that can be believed.
 
     Raises TransientError when the machine cannot read it now.
@@ -162,7 +162,7 @@ def _check_names(names: list[str]) -> None:
         seen[name.lower()] = name
 
 
-def _check_pages(path: Path, metadata: pq.FileMetaData, caps: Caps) -> None:
+def _check_pages(path: Path, metadata: pq.FileMetaData, caps: ParquetLimits) -> None:
     """Add up what the values come to: by the headers of the pages, and by the texts that a dictionary repeats."""
     total_bytes = at_most_bytes = 0
     repeating: list[str] = []
@@ -192,7 +192,9 @@ def _check_pages(path: Path, metadata: pq.FileMetaData, caps: Caps) -> None:
     _check_repeated(path, list(dict.fromkeys(repeating)), caps, total_bytes)
 
 
-def _chunks(content: mmap.mmap, metadata: pq.FileMetaData, caps: Caps) -> Iterator[tuple[_Chunk, pq.ColumnSchema]]:
+def _chunks(
+    content: mmap.mmap, metadata: pq.FileMetaData, caps: ParquetLimits
+) -> Iterator[tuple[_Chunk, pq.ColumnSchema]]:
     """Give each chunk with its column, as long as the footer does not contradict itself."""
     counts = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     _require(len(counts) * metadata.num_columns, caps.pages, "column chunks")
@@ -224,7 +226,7 @@ def _to_chunk(fields: thrift.Fields, column: str) -> _Chunk:
     return _Chunk(column, codec, thrift.number(told, 5, 62), thrift.number(told, 9, 62), dictionary_at or None)
 
 
-def _pages(content: mmap.mmap, chunk: _Chunk, caps: Caps, most: int) -> Iterator[_Page]:
+def _pages(content: mmap.mmap, chunk: _Chunk, caps: ParquetLimits, most: int) -> Iterator[_Page]:
     """Walk from page to page, as a reader does, until the chunk's values have come."""
     at, left = chunk.dictionary_at or chunk.page_at, chunk.values
     if left and not 4 <= at <= chunk.page_at:
@@ -247,7 +249,7 @@ def _pages(content: mmap.mmap, chunk: _Chunk, caps: Caps, most: int) -> Iterator
         raise _lying(f"column {chunk.column!r:.80} has more values than the footer says")
 
 
-def _check_vectors(column: str, pages: list[_Page], caps: Caps) -> None:
+def _check_vectors(column: str, pages: list[_Page], caps: ParquetLimits) -> None:
     """Refuse texts of which too much would be in memory at once: 2,048 values and the pages that they are in."""
     window: deque[_Page] = deque()
     values = size_bytes = 0
@@ -279,7 +281,7 @@ def _longest(content: mmap.mmap, pages: list[_Page], codec: str | None) -> int:
     return longest
 
 
-def _check_repeated(path: Path, columns: list[str], caps: Caps, total_bytes: int) -> None:
+def _check_repeated(path: Path, columns: list[str], caps: ParquetLimits, total_bytes: int) -> None:
     """Count out the texts behind the dictionaries, which stay dictionaries meanwhile."""
     if not columns:
         return
@@ -307,7 +309,7 @@ def _text_bytes(values: pa.Array) -> int:
     return int(values.nbytes)
 
 
-def _require_vector(column: str, size_bytes: int, caps: Caps) -> None:
+def _require_vector(column: str, size_bytes: int, caps: ParquetLimits) -> None:
     if size_bytes > caps.vector_bytes:
         came = f"column {column!r:.80} has {size_bytes:,} bytes within {_VECTOR_ROWS:,} rows"
         raise BadObject("too_large", f"{came}; at most {caps.vector_bytes:,} are accepted")

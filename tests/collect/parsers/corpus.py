@@ -10,7 +10,7 @@ from pathlib import Path
 from millrace.collect.parsers import agents, event
 from millrace.collect.parsers.agents import Agent
 from millrace.collect.parsers.event import EventKey, UsageEvent
-from millrace.collect.parsers.reading import CAPS, Caps, LogState
+from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits
 
 CORPUS = Path(__file__).resolve().parents[2] / "golden" / "usage"
 
@@ -64,7 +64,9 @@ def within_lines(log: bytes) -> Iterator[bytes]:
     return (log[start:end] for start, end in pairwise([*range(0, len(log), step), len(log)]))
 
 
-def collect(case: Case, pieces: Callable[[bytes], Iterable[bytes]] = lambda log: [log], caps: Caps = CAPS) -> Collected:
+def collect(
+    case: Case, pieces: Callable[[bytes], Iterable[bytes]] = lambda log: [log], caps: ParserLimits = PARSER_LIMITS
+) -> Collected:
     """Read each log of a case as it grows: `pieces` yields what is appended (of a document: written) each time."""
     done, state = Collected(), LogState(case.session_id)
     for log in case.logs:
@@ -74,7 +76,7 @@ def collect(case: Case, pieces: Callable[[bytes], Iterable[bytes]] = lambda log:
 
 
 def read_growing(
-    done: Collected, agent: Agent, state: LogState, pieces: Iterable[bytes], caps: Caps = CAPS
+    done: Collected, agent: Agent, state: LogState, pieces: Iterable[bytes], caps: ParserLimits = PARSER_LIMITS
 ) -> LogState:
     log, began = b"", state.offset_bytes
     for piece in pieces:

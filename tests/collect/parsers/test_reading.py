@@ -11,7 +11,7 @@ from tests.collect.parsers.corpus import CASES, Case, Collected, collect, read_g
 
 from millrace.collect.parsers import agents, claude, cline, codex, event
 from millrace.collect.parsers.event import Tokens, UsageEvent
-from millrace.collect.parsers.reading import Caps, LogState
+from millrace.collect.parsers.reading import LogState, ParserLimits
 
 DOCUMENTS = [agent.name for agent in agents.AGENTS.values() if agent.is_document]
 LINES = [agent.name for agent in agents.AGENTS.values() if not agent.is_document]
@@ -123,12 +123,12 @@ def test_a_request_with_a_protocol_adds_up_to_what_came_in_and_out(
 
 def test_a_document_over_the_cap_is_counted() -> None:
     done = Collected()
-    read_growing(done, agents.AGENTS["cline"], LogState("T1"), [b"[1, 2, 3]"], Caps(document_bytes=8))
+    read_growing(done, agents.AGENTS["cline"], LogState("T1"), [b"[1, 2, 3]"], ParserLimits(document_bytes=8))
     assert (done.lines, done.skipped) == (1, {"too_large": 1})
 
 
 def test_a_line_over_the_cap_is_counted_once_and_not_kept() -> None:
-    state, done, caps = LogState("S1"), Collected(), Caps(line_bytes=64)
+    state, done, caps = LogState("S1"), Collected(), ParserLimits(line_bytes=64)
     state = read_growing(done, agents.AGENTS["claude"], state, [b"x" * 40, b"y" * 40, b"z" * 400], caps)
     assert state.offset_bytes == 480
     state = read_growing(done, agents.AGENTS["claude"], state, [b'tail\n{"type":"summary"}\n{"ty'], caps)
@@ -138,7 +138,7 @@ def test_a_line_over_the_cap_is_counted_once_and_not_kept() -> None:
 
 def test_a_whole_line_over_the_cap_is_counted() -> None:
     done = Collected()
-    read_growing(done, agents.AGENTS["claude"], LogState("S1"), [b"x" * 65 + b"\n"], Caps(line_bytes=64))
+    read_growing(done, agents.AGENTS["claude"], LogState("S1"), [b"x" * 65 + b"\n"], ParserLimits(line_bytes=64))
     assert done.skipped == {"too_large": 1}
 
 

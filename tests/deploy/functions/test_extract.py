@@ -133,7 +133,7 @@ def test_a_task_of_a_run_that_was_never_started_is_500_and_says_so(functions: De
 
 def test_a_plain_child_before_its_parent_is_503(functions: Deployed) -> None:
     world = simulator.generate(developers=2, days=2, seed=1)
-    with simulator.serve(world, key="k", faults=simulator.Faults(plain_only=True)) as running:
+    with simulator.serve(world, key="k", faults=simulator.InjectedFaults(plain_only=True)) as running:
         functions.configure(MILLRACE_SOURCE_URL=running.url, MILLRACE_SOURCE_KEY="k")
         functions.start_run()
         assert functions.extract("pull_requests", requested("pull_requests")).status_code == 503

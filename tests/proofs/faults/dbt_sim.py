@@ -80,7 +80,7 @@ class Project:
         from dbt.cli import main as cli  # takes seconds, and few schedules need it
 
         config = BuildConfig("", "", str(PROJECT), str(_target()), "200MB", 60, 0)
-        with mock.patch.dict(os.environ, _QUIET), self._world.warehouse.given_to_dbt() as target:
+        with mock.patch.dict(os.environ, _QUIET), self._world.warehouse.released_for_dbt() as target:
             runner = partial(cli.dbtRunner, manifest=_manifest(config, self._world.database))
             with mock.patch.object(cli, "dbtRunner", runner):
                 built = building.build(config, target, left_out=("test", "unit_test"))

@@ -58,9 +58,9 @@ def a_write_overwrites_whatever_is_there() -> AbstractContextManager[None]:
 
 
 def an_older_row_wins() -> AbstractContextManager[None]:
-    decide = duckdb_merge.decide
+    classify = duckdb_merge.classify
     all_win = "UPDATE decided SET fate = 'updated' WHERE fate = 'superseded'"
-    return replaced(duckdb_merge, "decide", lambda merge: f"{decide(merge)}; {all_win}")
+    return replaced(duckdb_merge, "classify", lambda merge: f"{classify(merge)}; {all_win}")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from tests.proofs.faults.scheduler import Scheduler
 from urllib3 import HTTPResponse
 
 import simulator
-from simulator.api import DEFAULT_KEY, Api
+from simulator.api import DEFAULT_KEY, SimulatedApi
 
 URL = "http://source.test"
 KEY = DEFAULT_KEY
@@ -40,7 +40,7 @@ class Source(BaseAdapter):
         self._seed = seed
         self._scheduler = scheduler
         self._real = HTTPAdapter()
-        self._api = Api(version(seed, number))
+        self._api = SimulatedApi(version(seed, number))
 
     @property
     def world(self) -> simulator.World:

@@ -12,7 +12,7 @@ from tests.proofs.faults.world import tiny
 _ONE_RUN = {"no next run #1": 1, "faults of the build #1": 1, "a stand-in for dbt #1": 1}
 _CHUNKS = 8
 _CHANGING = ("write", "publish", "start", "load", "start_build", "end_build", "first", "second")
-Place = tuple[str, int]
+StopPoint = tuple[str, int]
 
 
 @pytest.fixture(autouse=True)
@@ -22,12 +22,12 @@ def tiny_world() -> Iterator[None]:
 
 
 @cache
-def places() -> list[Place]:
+def places() -> list[StopPoint]:
     """Return every call of one undisturbed run: the process may stop before each, and after each that writes.
 
     A stop after a call that only reads equals a stop before the next.
     """
-    found: list[Place] = []
+    found: list[StopPoint] = []
     for (name, what), times in sorted(simulate(Choices.of_schedule(_ONE_RUN)).crossed.items()):
         assert what == "passed"
         is_changing = name.partition(".")[2] in _CHANGING
@@ -35,7 +35,7 @@ def places() -> list[Place]:
     return found
 
 
-def stopped_at(place: Place) -> Outcome:
+def stopped_at(place: StopPoint) -> Outcome:
     name, stop = place
     return simulate(Choices.of_schedule(_ONE_RUN | {name: stop}))
 

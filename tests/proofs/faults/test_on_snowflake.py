@@ -48,8 +48,8 @@ def a_load_does_not_look_into_the_ledger() -> AbstractContextManager[None]:
 
 
 def an_older_row_wins() -> AbstractContextManager[None]:
-    fate = snowflake_merge._fate
-    return replaced(snowflake_merge, "_fate", lambda merge: f"REPLACE({fate(merge)}, 'superseded', 'updated')")
+    action = snowflake_merge._row_action
+    return replaced(snowflake_merge, "_row_action", lambda merge: f"REPLACE({action(merge)}, 'superseded', 'updated')")
 
 
 def rows_and_ledger_are_two_transactions() -> AbstractContextManager[None]:

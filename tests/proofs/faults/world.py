@@ -29,15 +29,15 @@ from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.load import handler, recovery, sweep as sweeping
 from millrace.load.handler import Loader
-from millrace.load.sweep import Patience
-from millrace.tables import TABLES, Numbered, children_of
+from millrace.load.sweep import SweepTimeouts
+from millrace.tables import TABLES, PageNumberListing, children_of
 from millrace.warehouse import parquet
 
 PARTS = PartLimits(rows=8, group_rows=4, batch_rows=4)
 _HOUR_S = 3600.0
 _PAGE_SIZE = 3
 BUCKET = "lake"
-_PATIENCE = Patience(timedelta(minutes=30), timedelta(days=5))
+_TIMEOUTS = SweepTimeouts(timedelta(minutes=30), timedelta(days=5))
 
 
 @dataclass
@@ -111,8 +111,8 @@ class World:
     def start(self) -> None:
         """Start a run, an hour after everything before: more than clocks differ."""
         self.scheduler.pass_time(_HOUR_S)
-        order = runs.Order(self.scheduler.clock(), full_refresh=bool(self.scheduler.trouble("full refresh", 2)))
-        self.scheduler.send("start", order, may_be_lost=False)
+        request = runs.RunRequest(self.scheduler.clock(), full_refresh=bool(self.scheduler.trouble("full refresh", 2)))
+        self.scheduler.send("start", request, may_be_lost=False)
 
     def sweep(self) -> None:
         """Start the scheduled sweep."""
@@ -123,14 +123,14 @@ class World:
         if self._is_idle:
             return False
         self._is_idle = True
-        self.scheduler.pass_time(3 * _PATIENCE.quiet.total_seconds())
+        self.scheduler.pass_time(3 * _TIMEOUTS.quiet.total_seconds())
         self.sweep()
         return True
 
     def _sweep(self) -> None:
         drops = recovery.recover_if_due(self.loader, self.bus)
-        swept = sweeping.sweep(self.lake, self.bus, self.gated_warehouse, self.scheduler.now(), _PATIENCE)
-        self._is_idle = self._is_idle and not drops and not swept
+        result = sweeping.sweep(self.lake, self.bus, self.gated_warehouse, self.scheduler.now(), _TIMEOUTS)
+        self._is_idle = self._is_idle and not drops and not result
 
     def _finalized(self, stored: StoredObject) -> None:
         self.history.writes.append(stored)
@@ -157,7 +157,7 @@ def tiny() -> Iterator[None]:
         stack.enter_context(replaced(parquet, "_check_pages", lambda path, metadata, caps: None))
         stack.enter_context(replaced(random, "uniform", lambda low, high: high))  # otherwise waits ignore the seed
         for name, table in list(TABLES.items()):
-            if isinstance(table.bulk, Numbered):
+            if isinstance(table.bulk, PageNumberListing):
                 stack.callback(TABLES.__setitem__, name, table)
                 TABLES[name] = replace(table, bulk=replace(table.bulk, page_size=_PAGE_SIZE))
         yield

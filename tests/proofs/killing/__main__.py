@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.proofs.killing.killable import Place
+from tests.proofs.killing.killable import KillPoint
 from tests.proofs.killing.killing import End, run
 from tests.proofs.killing.random_kills import Kill, chain
 from tests.proofs.killing.sweep import Outcome, sweep
@@ -55,7 +55,7 @@ def _kill_at_random(folder: Path, seed: int, kills: int, started: float) -> int:
     return 1 if wrong else 0
 
 
-def _counted(places: Iterable[Place]) -> str:
+def _counted(places: Iterable[KillPoint]) -> str:
     threads = Counter(place.step.partition(":")[0] for place in places)
     return f"{threads.total()} places ({', '.join(f'{thread} {count}' for thread, count in threads.items())})"
 

@@ -25,7 +25,7 @@ from millrace.build.dbt import Node  # noqa: E402
 from millrace.bus.in_process import LocalBus  # noqa: E402
 from millrace.lake import ObjectVersion  # noqa: E402
 from millrace.lake.local import LocalLake  # noqa: E402
-from millrace.laptop.progress import Watcher  # noqa: E402
+from millrace.laptop.progress import ProgressLog  # noqa: E402
 from millrace.warehouse import Batch  # noqa: E402
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse  # noqa: E402
 
@@ -45,7 +45,7 @@ STEPS: list[tuple[type | object, str]] = [
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class KillPoint:
     """The n-th time of a step."""
 
     step: str
@@ -66,7 +66,7 @@ class Place:
         return self.step.startswith("beat:")
 
 
-NOWHERE = Place("nowhere", 0)
+NOWHERE = KillPoint("nowhere", 0)
 _THREADS = {"MainThread": "main", "lane-extract": "extract", "lane-load": "load", "lease": "beat"}
 _WHEN = re.compile(r"\d{8}T\d{6}Z|\d{4}-\d\d-\d\d")  # a run's name, and its day
 
@@ -74,7 +74,7 @@ _WHEN = re.compile(r"\d{8}T\d{6}Z|\d{4}-\d\d-\d\d")  # a run's name, and its day
 class Countdown:
     """Kills the process at a place."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: KillPoint) -> None:
         self.met: Counter[str] = Counter()
         self._place = place
         self._lock = threading.Lock()
@@ -84,7 +84,7 @@ class Countdown:
         step = f"{_THREADS.get(threading.current_thread().name, 'dbt')}: {what}"
         with self._lock:
             self.met[step] += 1
-            if Place(step, self.met[step]) == self._place:
+            if KillPoint(step, self.met[step]) == self._place:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self, owner: object, name: str) -> None:
@@ -102,14 +102,14 @@ class Countdown:
 
     def watch_models(self) -> None:
         """Count a step when dbt has finished a model."""
-        hear = Watcher.hear
+        on_node = ProgressLog.on_node
 
-        def heard(watcher: Watcher, node: Node, total: int) -> None:
+        def heard(watcher: ProgressLog, node: Node, total: int) -> None:
             if node.kind == "model":
                 self.meet(f"after model {node.name}")
-            hear(watcher, node, total)
+            on_node(watcher, node, total)
 
-        Watcher.hear = heard  # type: ignore[method-assign, assignment]
+        ProgressLog.on_node = heard  # type: ignore[method-assign, assignment]
 
 
 def _object(argument: object = None) -> str:
@@ -119,7 +119,7 @@ def _object(argument: object = None) -> str:
     return f" {_WHEN.sub('*', name)}" if isinstance(name, str) else ""
 
 
-def run(place: Place, options: Sequence[str]) -> int:
+def run(place: KillPoint, options: Sequence[str]) -> int:
     """Run, or die on the way; return the exit code, and print on standard error how often each step was reached."""
     countdown = Countdown(place)
     for owner, name in STEPS:
@@ -127,9 +127,9 @@ def run(place: Place, options: Sequence[str]) -> int:
     countdown.watch_models()
     code = run_all.main(list(options))
     for step, times in countdown.met.items():
-        print("met", Place(step, times), file=sys.stderr)  # noqa: T201 read by the parent process
+        print("met", KillPoint(step, times), file=sys.stderr)  # noqa: T201 read by the parent process
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(run(Place.parse(sys.argv[1]), sys.argv[2:]))
+    sys.exit(run(KillPoint.parse(sys.argv[1]), sys.argv[2:]))

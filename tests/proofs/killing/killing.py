@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 import duckdb
-from tests.proofs.killing.killable import NOWHERE, PROJECT, Place
+from tests.proofs.killing.killable import NOWHERE, PROJECT, KillPoint
 
 from millrace.tables import EXTRACTED
 
@@ -30,13 +30,13 @@ class Run:
         return self.code == KILLED
 
     @property
-    def places(self) -> list[Place]:
+    def places(self) -> list[KillPoint]:
         """Return the places that a run which was not killed has passed."""
-        last = [Place.parse(text) for text in re.findall(r"^met (.*)$", self.err, re.MULTILINE)]
-        return [Place(each.step, number) for each in last for number in range(1, each.number + 1)]
+        last = [KillPoint.parse(text) for text in re.findall(r"^met (.*)$", self.err, re.MULTILINE)]
+        return [KillPoint(each.step, number) for each in last for number in range(1, each.number + 1)]
 
 
-def run(data: Path, place: Place = NOWHERE) -> Run:
+def run(data: Path, place: KillPoint = NOWHERE) -> Run:
     """Run the whole pipeline as a process of its own, with a simulator of its own."""
     command = [sys.executable, "-m", "tests.proofs.killing.killable", str(place), "--data-dir", str(data)]
     command += [*WORLD, "--no-usage", "--json"]

@@ -21,7 +21,7 @@ from tests.collect.machine import response
 from tests.proofs.killing.killable import PROJECT
 from tests.proofs.killing.killing import End
 
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 
 _WORLD = ("--developers=2", "--days=14", "--end=2026-10-28T00:00:00Z", "--no-limiter")
 MILLRACE = (sys.executable, "-m", "millrace")
@@ -114,7 +114,7 @@ class Desk:
 
     def left(self) -> list[str]:
         """Return the temporary files and locks that no process holds any more."""
-        work = Place(self.data).work
+        work = DataDir(self.data).work
         found = [*self.temporary.iterdir(), *(work.iterdir() if work.exists() else [])]
         found += [*self.data.rglob("*.aside"), *self.data.rglob("*.tmp")]
         return [f"{path.relative_to(self.temporary.parent)} is left" for path in found]

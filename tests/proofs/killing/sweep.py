@@ -11,7 +11,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.pool import Pool
 from pathlib import Path
 
-from tests.proofs.killing.killable import Place
+from tests.proofs.killing.killable import KillPoint
 from tests.proofs.killing.killing import KILLED, WORLD, End
 from tests.proofs.killing.warm import Nest
 
@@ -27,8 +27,8 @@ _LINKS = 3
 class Outcome:
     """The outcome of runs to be killed at some places: the real places, and the differences from a clean run."""
 
-    places: tuple[Place, ...]
-    killed: tuple[Place, ...]
+    places: tuple[KillPoint, ...]
+    killed: tuple[KillPoint, ...]
     wrong: tuple[str, ...] = ()
     err: str = ""
 
@@ -40,15 +40,15 @@ class Sweep:
     pool: Pool
     clean: End
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[KillPoint]:
         """Return the places of a run that is not killed, with the first heartbeats of its lease."""
         return [place for place in self.pool.apply(_places) if not place.is_beat or place.number <= _BEATS]
 
-    def at_each(self, places: list[Place]) -> Iterator[Outcome]:
+    def at_each(self, places: list[KillPoint]) -> Iterator[Outcome]:
         """Kill at each of the places, with a plain run after each."""
         return self.pool.imap_unordered(_kill, [((place,), self.clean) for place in places])
 
-    def chains(self, seeds: range, places: list[Place]) -> Iterator[Outcome]:
+    def chains(self, seeds: range, places: list[KillPoint]) -> Iterator[Outcome]:
         """Kill a run, kill the next while it resumes, and once more, at random; then a plain run."""
         chances = [random.Random(seed) for seed in seeds]  # noqa: S311 a seeded order is the point
         chains = [tuple(chance.choices(places, k=_LINKS)) for chance in chances]
@@ -80,13 +80,13 @@ def _hatch(folder: Path, source: str) -> None:
     _nests.append(nest)
 
 
-def _places() -> list[Place]:
+def _places() -> list[KillPoint]:
     (nest,) = _nests
     nest.clear()
     return nest.run().places
 
 
-def _kill(task: tuple[tuple[Place, ...], End]) -> Outcome:
+def _kill(task: tuple[tuple[KillPoint, ...], End]) -> Outcome:
     places, clean = task
     (nest,) = _nests
     for _ in range(_ATTEMPTS):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.proofs.killing.killable import Place
+from tests.proofs.killing.killable import KillPoint
 from tests.proofs.killing.killing import End, run
 from tests.proofs.killing.sweep import Sweep, sweep
 
@@ -22,7 +22,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> End:
 
 @pytest.mark.parametrize("step", [pytest.param(ON_THE_WAY, id="on the way"), pytest.param(IN_THE_BUILD, id="building")])
 def test_a_run_that_is_killed_is_finished_by_the_next(tmp_path: Path, clean: End, step: str) -> None:
-    assert run(tmp_path, Place(step, 1)).is_killed
+    assert run(tmp_path, KillPoint(step, 1)).is_killed
     finished = run(tmp_path)
     assert finished.code == 0, finished.err
     assert End.of(tmp_path).differs(clean) == []

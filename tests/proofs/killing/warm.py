@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.proofs.killing import killable
-from tests.proofs.killing.killable import NOWHERE, PROJECT, Place
+from tests.proofs.killing.killable import NOWHERE, PROJECT, KillPoint
 from tests.proofs.killing.killing import End, Run
 
 _KEPT = frozenset(("PATH", "HOME", "LANG"))  # dbt searches the environment for every line that it might log
@@ -66,7 +66,7 @@ class Nest:
         (self.data / "dbt").mkdir(parents=True)
         shutil.copy(self._parsed / "partial_parse.msgpack", self.data / "dbt")
 
-    def run(self, place: Place = NOWHERE) -> Run:
+    def run(self, place: KillPoint = NOWHERE) -> Run:
         """Run the whole pipeline, to its end or to a place."""
         options = ["--data-dir", str(self.data), "--source-url", self.source, "--json"]
         return self._forked(lambda: killable.run(place, options))

@@ -82,7 +82,7 @@ class Engine:
         Return the outcome of each node. Raise TerminalError if dbt cannot even start to build.
         """
         (self.target / "run_results.json").unlink(missing_ok=True)
-        with self.warehouse.given_to_dbt() as given:
+        with self.warehouse.released_for_dbt() as given:
             command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--target", given.name, *options]
             command += ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
             places = {"DBT_TARGET_PATH": str(self.target), "DBT_LOG_PATH": str(self.target)}

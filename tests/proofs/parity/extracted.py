@@ -16,7 +16,7 @@ from millrace.extract.http_client import RateBudget, SourceClient
 from millrace.extract.task import Extractor
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
-from millrace.runs import Order
+from millrace.runs import RunRequest
 from millrace.tables import EXTRACTED
 
 END = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -51,6 +51,6 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extrac
 
 def _extract(lake: LocalLake, url: str, now: datetime) -> None:
     extractor = Extractor(lake, LocalBus(), SourceClient(url, _KEY, RateBudget(None, 1)), lambda: now)
-    plan = runs.start(lake, extractor.bus, Order(now))
+    plan = runs.start(lake, extractor.bus, RunRequest(now))
     for name in EXTRACTED:  # a parent precedes its children
         task.extract(extractor, TaskEvent(plan.run_id, name, name))

@@ -18,7 +18,7 @@ from tests.proofs.processes.logs import Logs
 from tests.proofs.processes.mounts import Mounts
 
 from millrace.cli.output import FAILED
-from millrace.laptop.data_dir import Place
+from millrace.laptop.data_dir import DataDir
 
 _NAMED = re.compile(r"millrace (run|build|rebuild|collect)((?: --?[a-z-]+(?: '[^']*'| [^\s;,\"'-][^\s;,\"']*)?)*)")
 _STATE = re.compile(r"the state in (\S+) is damaged.*; remove (\S+) there")
@@ -67,9 +67,9 @@ class Workplace(Desk):
         return known | more | {"status": (*MILLRACE, "status", "--json", at)}
 
     @property
-    def place(self) -> Place:
+    def place(self) -> DataDir:
         """The parts of the data directory."""
-        return Place(self.data)
+        return DataDir(self.data)
 
     def do(self, name: str, clock: str | None = None) -> int:
         """Run a command to its end, perhaps with another clock; return its exit code."""

@@ -42,7 +42,7 @@ class Version:
     @property
     def order(self) -> Order:
         """Return the values by which two versions of one key are compared."""
-        newest = dict(self.content).get(TABLE.newest or "")
+        newest = dict(self.content).get(TABLE.version_column or "")
         text = "".join(f"{name.lower()}:{json.dumps(str(value))}," for name, value in self.content)
         return self.extracted_at, newest is not None, newest or 0, text, self.run_id or ""
 

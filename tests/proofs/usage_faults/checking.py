@@ -22,7 +22,7 @@ from millrace.tables import EXTRACTED_AT, TABLES
 TABLE = TABLES["usage_events"]
 COLUMNS = tuple(name for name in TABLE.schema.names if not name.startswith("_"))
 Key = tuple[Any, ...]
-Rows = dict[Key, Row]
+RowChunk = dict[Key, Row]
 
 _LOADS = """select bucket, name, generation, load_seq, rows_inserted + rows_updated, quarantine_reason
     from meta.loads order by load_seq"""
@@ -52,7 +52,7 @@ def read_rows(content: bytes) -> list[Row]:
     return rows
 
 
-def expected_marts(rows: Rows) -> Marts:
+def expected_marts(rows: RowChunk) -> Marts:
     """Return the expected marts of raw rows: the truth in plain Python."""
     raw = Raw()
     raw.rows = rows
@@ -64,8 +64,8 @@ class Loaded:
     """The expected rows of the warehouse, by its ledger: the row with the latest stamp of each key, after each load."""
 
     contents: dict[ObjectVersion, bytes]
-    rows: Rows = field(default_factory=dict)
-    after: list[tuple[int, Rows]] = field(default_factory=lambda: [(-1, {})])
+    rows: RowChunk = field(default_factory=dict)
+    after: list[tuple[int, RowChunk]] = field(default_factory=lambda: [(-1, {})])
     seen: set[ObjectVersion] = field(default_factory=set)
     expected: dict[int, Marts] = field(default_factory=dict)
     changed: int = -1
@@ -132,17 +132,17 @@ def compare_rows(rule: str, database: Path, expected: Sequence[Row]) -> None:
     _same(rule, raw, _told(expected))
 
 
-def raw_rows(database: Path) -> Rows:
+def raw_rows(database: Path) -> RowChunk:
     """Return the raw rows by their keys."""
     with duckdb.connect(str(database)) as connection:
         return _raw_rows(connection)
 
 
-def _told(rows: Iterable[Row]) -> Rows:
+def _told(rows: Iterable[Row]) -> RowChunk:
     return {key_of(row): {name: row[name] for name in COLUMNS} for row in rows}
 
 
-def _raw_rows(connection: duckdb.DuckDBPyConnection) -> Rows:
+def _raw_rows(connection: duckdb.DuckDBPyConnection) -> RowChunk:
     found = connection.execute(f"select {', '.join(COLUMNS)} from raw.usage_events").fetchall()  # noqa: S608
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in found]
     by_key = {key_of(row): row for row in rows}
@@ -167,7 +167,7 @@ def _sums(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, Decimal
     return int(tokens or 0), cost or Decimal(0), int(messages or 0)
 
 
-def _same(rule: str, found: Rows, expected: Rows) -> None:
+def _same(rule: str, found: RowChunk, expected: RowChunk) -> None:
     if found == expected:
         return
     for key in sorted(found.keys() | expected.keys(), key=str):

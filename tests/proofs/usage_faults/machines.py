@@ -15,8 +15,8 @@ from tests.proofs.usage_faults.gate import Gate, GatedSqlite
 from tests.proofs.usage_faults.logs import Database, Document, Lines, Log, Mtimes
 from tests.proofs.usage_faults.memory import Memory, Row
 
-from millrace.collect.checkpoints import DDL, Store
-from millrace.collect.collector import Collector, Hear, Limits, Tick, unheard
+from millrace.collect.checkpoints import DDL, CheckpointStore
+from millrace.collect.collector import CollectLimits, Collector, CollectResult, ProgressCallback, no_progress
 from millrace.collect.discovery import discover
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
@@ -29,21 +29,26 @@ _NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 
 
 class SeenCollector(Collector):
-    """A collector that records the logs which it should have read, as soon as a tick has ended."""
+    """A collector that records the logs which it should have read, as soon as a run has ended."""
 
     machine: "Machine"
 
-    def collect(self, only: AbstractSet[Path] | None = None, since: date | None = None, hear: Hear = unheard) -> Tick:
+    def collect(
+        self,
+        only: AbstractSet[Path] | None = None,
+        since: date | None = None,
+        on_progress: ProgressCallback = no_progress,
+    ) -> CollectResult:
         try:
-            tick = super().collect(only, since, hear)
+            result = super().collect(only, since, on_progress)
         except BaseException:
             self.machine.memory.doubt(self.machine.logs)
             raise
-        assert not tick.bad_files, tick.bad_files
+        assert not result.bad_files, result.bad_files
         logs = self.machine.logs
         seen = [log for log in logs if only is None or any(log.path.is_relative_to(path) for path in only)]
         self.machine.memory.look(seen)
-        return tick
+        return result
 
 
 @dataclass
@@ -51,7 +56,7 @@ class Process:
     """A collector that runs."""
 
     connection: sqlite3.Connection
-    store: Store
+    store: CheckpointStore
     collector: Collector
 
 
@@ -62,7 +67,7 @@ class Machine:
     folder: Path
     user_id: str | None
     privacy: Privacy
-    limits: Limits
+    limits: CollectLimits
     gate: Gate
     logs: list[Log] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
@@ -98,7 +103,7 @@ class Machine:
             connection = sqlite3.connect(self.state / "state.sqlite", isolation_level=None)
             try:
                 gated = cast(sqlite3.Connection, GatedSqlite(connection, self.gate))
-                store = Store(StateFile(gated, self.state, DDL), machine=self.folder.name)
+                store = CheckpointStore(StateFile(gated, self.state, DDL), machine=self.folder.name)
                 self.collector_id = store.collector_id
                 collector = SeenCollector(
                     store,
@@ -147,7 +152,7 @@ class Machine:
         clone.at_birth = clone.rows()
         return clone
 
-    def has_to_send(self, row: Row, sent: checking.Rows) -> bool:
+    def has_to_send(self, row: Row, sent: checking.RowChunk) -> bool:
         """Return whether this machine's own row must be in the warehouse: a clone need not send the copied rows."""
         return row not in self.at_birth or checking.key_of(row) in sent
 
@@ -166,7 +171,7 @@ def make_machines(dice: Random, folder: Path, gate: Gate) -> list[Machine]:
     """Return two or three machines, with half of their logs begun."""
     mtimes = Mtimes()
     users = ["ann@example.com", dice.choice(("ann@example.com", "bob@example.com")), None]
-    limits = Limits(chunk_bytes=dice.choice((300, 700, 100_000)), batch_rows=dice.choice((1, 2, 5, 1000)))
+    limits = CollectLimits(chunk_bytes=dice.choice((300, 700, 100_000)), batch_rows=dice.choice((1, 2, 5, 1000)))
     key = dice.choice((None, None, None, "key"))
     machines = [
         Machine(folder / f"m{number}", users[number], Privacy(key if number == 1 else None), limits, gate)

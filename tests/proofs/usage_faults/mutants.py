@@ -16,11 +16,11 @@ from tests.proofs.usage_faults.template import Template
 
 from millrace.build.refresh import MartScripts
 from millrace.collect import checkpoints, chunks, collector, outbox, records, shipping
-from millrace.collect.checkpoints import Store
+from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.collector import Collector
 from millrace.collect.parsers import claude, codex
 from millrace.collect.parsers.agents import AGENTS
-from millrace.collect.parsers.reading import CAPS, LogState, Reading
+from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, Reading
 from millrace.load import recovery
 from millrace.warehouse.duckdb import ledger
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -119,16 +119,16 @@ def the_state_is_committed_before_the_file_exists() -> Iterator[None]:
         late.append(partial(put, folder, number, content))
         return folder / "late"
 
-    commit = Store.commit
+    commit = CheckpointStore.commit
 
-    def commit_first(self: Store) -> None:
+    def commit_first(self: CheckpointStore) -> None:
         files = late.copy()
         late.clear()
         commit(self)
         for file in files:
             file()
 
-    with replaced(outbox, "put", mutated), replaced(Store, "commit", commit_first):
+    with replaced(outbox, "put", mutated), replaced(CheckpointStore, "commit", commit_first):
         yield
 
 
@@ -182,7 +182,7 @@ def a_file_is_deleted_before_it_is_sent() -> AbstractContextManager[None]:
 @contextmanager
 def a_torn_line_counts_as_read() -> Iterator[None]:
     def reader(read: Any) -> Any:
-        def mutated(content: bytes, state: LogState, caps: Any = CAPS) -> Reading:
+        def mutated(content: bytes, state: LogState, caps: Any = PARSER_LIMITS) -> Reading:
             reading: Reading = read(content, state, caps)
             offset = state.offset_bytes + len(content)
             return replace(reading, state=replace(reading.state, offset_bytes=offset))

@@ -24,7 +24,7 @@ from millrace.collect.shipping import ship
 from millrace.errors import MillraceError
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
-from millrace.laptop.usage_pipeline import Follower
+from millrace.laptop.usage_pipeline import UsagePipeline
 from millrace.load import handler, recovery
 from millrace.load.handler import Loader
 from millrace.runs.reconcile import reconcile_usage
@@ -209,8 +209,10 @@ class World:
     def _collect(self, machine: Machine, dice: Random) -> str:
         only = self._some_logs(machine, dice) if dice.random() < 0.25 else None
         since = _SINCE if dice.random() < 0.1 else None
-        tick = machine.running().collector.collect(only, since)
-        return f"{tick.new} new, {tick.changed} changed, {len(tick.batches)} batches{', of some logs' * bool(only)}"
+        result = machine.running().collector.collect(only, since)
+        return (
+            f"{result.new} new, {result.changed} changed, {len(result.batches)} batches{', of some logs' * bool(only)}"
+        )
 
     def _force(self, machine: Machine, dice: Random) -> str:
         collector = machine.running().collector
@@ -224,8 +226,8 @@ class World:
 
     def _ship(self, machine: Machine, dice: Random) -> str:
         running = machine.running()
-        shipment = ship(machine.spool, self.lake, running.collector.collector_id)
-        return f"{len(shipment.sent)} sent, {len(shipment.waiting)} wait"
+        upload = ship(machine.spool, self.lake, running.collector.collector_id)
+        return f"{len(upload.sent)} sent, {len(upload.waiting)} wait"
 
     def _deliver(self, machine: Machine, dice: Random) -> str:
         said = []
@@ -250,10 +252,10 @@ class World:
 
     def _follow(self, machine: Machine, dice: Random) -> str:
         only = self._some_logs(machine, dice) if dice.random() < 0.5 else None
-        follower = Follower(machine.running().collector, machine.spool, self.loader, self.warehouse)
-        follower.scripts = self.template.scripts
-        cycle = follower.cycle(only)
-        return f"{cycle.tick.new} new, {cycle.inserted} inserted, {cycle.updated} updated"
+        usage = UsagePipeline(machine.running().collector, machine.spool, self.loader, self.warehouse)
+        usage.scripts = self.template.scripts
+        result = usage.run_once(only)
+        return f"{result.collected.new} new, {result.inserted} inserted, {result.updated} updated"
 
     def _look(self, machine: Machine, dice: Random) -> str:
         return "looked"

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from millrace.collect.parsers import claude, cline, codex, cursor
-from millrace.collect.parsers.reading import Caps, LogState, Reading
+from millrace.collect.parsers.reading import LogState, ParserLimits, Reading
 
 
 class Read(Protocol):
     """Reads bytes of a log, without files or a clock."""
 
-    def __call__(self, content: bytes, state: LogState, caps: Caps = ...) -> Reading:
+    def __call__(self, content: bytes, state: LogState, caps: ParserLimits = ...) -> Reading:
         """Return the reading of the bytes, with the state for the next one."""
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Speed, Tokens, UsageEvent
 from millrace.collect.parsers.fields import (
     MalformedError,
-    Reason,
     Record,
+    SkipReason,
     read_cost,
     read_count,
     read_id,
@@ -20,7 +20,7 @@ from millrace.collect.parsers.fields import (
     read_text,
 )
 from millrace.collect.parsers.naming import project_slug
-from millrace.collect.parsers.reading import CAPS, Caps, LogState, Reading, Step, read_lines
+from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits, Reading, Step, read_lines
 
 AGENT = "claude"
 _SYNTHETIC = "<synthetic>"
@@ -42,7 +42,7 @@ _WITHOUT_USAGE = frozenset(
 )
 
 
-def read(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
+def read(content: bytes, state: LogState, caps: ParserLimits = PARSER_LIMITS) -> Reading:
     """Read lines of a transcript; copies of older lines in a resumed session have the older events' keys."""
     return read_lines(content, state, _step, caps)
 
@@ -50,19 +50,19 @@ def read(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
 def _step(record: Record, state: LogState) -> Step:
     kind = read_text(record, "type")
     if kind not in ("assistant", "user"):
-        return state, Reason.NO_USAGE if kind in _WITHOUT_USAGE else Reason.UNKNOWN_KIND
+        return state, SkipReason.NO_USAGE if kind in _WITHOUT_USAGE else SkipReason.UNKNOWN_KIND
     if state.project is None:
         state = replace(state, project=project_slug(state.owner.below(read_text(record, "cwd"))))
     message = read_object(record, "message")
     return state, _response(record, message, state) if kind == "assistant" else _prompt(record, message, state)
 
 
-def _response(record: Record, message: Record, state: LogState) -> UsageEvent | Reason:
+def _response(record: Record, message: Record, state: LogState) -> UsageEvent | SkipReason:
     if read_text(message, "model") == _SYNTHETIC:
-        return Reason.SYNTHETIC
+        return SkipReason.SYNTHETIC
     usage = read_object(message, "usage")
     if not usage:
-        return Reason.NO_TOKENS
+        return SkipReason.NO_TOKENS
     model = read_model(message, "model")
     return UsageEvent(
         agent=AGENT,
@@ -80,9 +80,9 @@ def _response(record: Record, message: Record, state: LogState) -> UsageEvent | 
     )
 
 
-def _prompt(record: Record, message: Record, state: LogState) -> UsageEvent | Reason:
+def _prompt(record: Record, message: Record, state: LogState) -> UsageEvent | SkipReason:
     if not _is_typed(record, message):
-        return Reason.NO_USAGE
+        return SkipReason.NO_USAGE
     return UsageEvent(
         agent=AGENT,
         session_id=_session_id(record, state),
@@ -134,12 +134,12 @@ def _speed(usage: Record) -> Speed | None:
 def _session_id(record: Record, state: LogState) -> str:
     session_id = read_id(record, "sessionId") or state.session_id
     if session_id is None:
-        raise MalformedError(Reason.NO_ID)
+        raise MalformedError(SkipReason.NO_ID)
     return session_id
 
 
 def _uuid(record: Record) -> str:
     uuid = read_id(record, "uuid")
     if uuid is None:
-        raise MalformedError(Reason.NO_ID)
+        raise MalformedError(SkipReason.NO_ID)
     return uuid

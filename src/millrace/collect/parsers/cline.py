@@ -12,8 +12,8 @@ from datetime import datetime
 from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Tokens, UsageEvent
 from millrace.collect.parsers.fields import (
     MalformedError,
-    Reason,
     Record,
+    SkipReason,
     read_cost,
     read_count,
     read_epoch_ms,
@@ -23,9 +23,9 @@ from millrace.collect.parsers.fields import (
     read_text,
 )
 from millrace.collect.parsers.reading import (
-    CAPS,
-    Caps,
+    PARSER_LIMITS,
     LogState,
+    ParserLimits,
     Reading,
     Step,
     StepFunction,
@@ -36,17 +36,17 @@ from millrace.collect.parsers.reading import (
 _RESPONSES = ("api_req_started", "subagent_usage")
 
 
-def read_cline(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
+def read_cline(content: bytes, state: LogState, caps: ParserLimits = PARSER_LIMITS) -> Reading:
     """Read a task of Cline; `state.session_id` is the name of the task's folder."""
     return read_document(content, state, _step_of("cline"), caps)
 
 
-def read_kilocode(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
+def read_kilocode(content: bytes, state: LogState, caps: ParserLimits = PARSER_LIMITS) -> Reading:
     """Read a task of Kilo Code, by the rules for Cline."""
     return read_document(content, state, _step_of("kilocode"), caps)
 
 
-def read_roocode(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
+def read_roocode(content: bytes, state: LogState, caps: ParserLimits = PARSER_LIMITS) -> Reading:
     """Read a task of Roo Code, by the rules for Cline."""
     return read_document(content, state, _step_of("roocode"), caps)
 
@@ -55,13 +55,13 @@ def _step_of(agent: str) -> StepFunction:
     def step(element: Record, state: LogState) -> Step:
         kind, say = read_text(element, "type"), read_text(element, "say")
         if kind not in ("say", "ask"):
-            return state, Reason.UNKNOWN_KIND
+            return state, SkipReason.UNKNOWN_KIND
         if say in _RESPONSES:
             return state, _response(agent, element, state)
         if say == "deleted_api_reqs":
-            return state, Reason.DELETED
+            return state, SkipReason.DELETED
         if not _is_prompt(say, state):
-            return state, Reason.NO_USAGE
+            return state, SkipReason.NO_USAGE
         event = _event(agent, element, state)
         prompt = replace(event, message_id=f"{event.message_id}:prompt", role="user", cost_usd=NO_COST)
         return replace(state, prompts=state.prompts + 1), prompt
@@ -74,13 +74,13 @@ def _is_prompt(say: str | None, state: LogState) -> bool:
     return say in ("user_feedback", "task") or (say == "text" and state.prompts == 0)
 
 
-def _response(agent: str, element: Record, state: LogState) -> UsageEvent | Reason:
+def _response(agent: str, element: Record, state: LogState) -> UsageEvent | SkipReason:
     info = parse_json(read_text(element, "text") or "{}")
     if not isinstance(info, dict):
-        raise MalformedError(Reason.NOT_AN_OBJECT)
+        raise MalformedError(SkipReason.NOT_AN_OBJECT)
     tokens = _tokens(info)
     if tokens.input_tokens is None and tokens.output_tokens is None:
-        return Reason.NO_TOKENS
+        return SkipReason.NO_TOKENS
     model = read_object(element, "modelInfo")
     return replace(
         _event(agent, element, state),
@@ -93,7 +93,7 @@ def _response(agent: str, element: Record, state: LogState) -> UsageEvent | Reas
 
 def _event(agent: str, element: Record, state: LogState) -> UsageEvent:
     if state.session_id is None:
-        raise MalformedError(Reason.NO_ID)
+        raise MalformedError(SkipReason.NO_ID)
     return UsageEvent(
         agent=agent,
         session_id=state.session_id,

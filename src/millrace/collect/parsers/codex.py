@@ -14,8 +14,8 @@ from datetime import datetime
 from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Tokens, UsageEvent
 from millrace.collect.parsers.fields import (
     MalformedError,
-    Reason,
     Record,
+    SkipReason,
     read_count,
     read_id,
     read_instant,
@@ -25,7 +25,7 @@ from millrace.collect.parsers.fields import (
     read_text,
 )
 from millrace.collect.parsers.naming import project_slug
-from millrace.collect.parsers.reading import CAPS, Caps, Counts, LogState, Reading, Step, read_lines
+from millrace.collect.parsers.reading import PARSER_LIMITS, Counts, LogState, ParserLimits, Reading, Step, read_lines
 
 AGENT = "codex"
 _COUNTERS = (
@@ -40,7 +40,7 @@ _WITHOUT_USAGE = frozenset(("compacted", "response_item", "ghost_snapshot"))
 _ITEMS_OF_OLD = frozenset(("message", "reasoning", "function_call", "function_call_output", "local_shell_call"))
 
 
-def read(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
+def read(content: bytes, state: LogState, caps: ParserLimits = PARSER_LIMITS) -> Reading:
     """Read lines of a session; the state keeps the model, the counters and the root session for later lines."""
     return read_lines(content, state, _step, caps)
 
@@ -49,18 +49,18 @@ def _step(record: Record, state: LogState) -> Step:
     kind = read_text(record, "type")
     payload = read_object(record, "payload")
     if kind == "session_meta":
-        return _begin(payload, state), Reason.NO_USAGE
+        return _begin(payload, state), SkipReason.NO_USAGE
     if kind is None and "payload" not in record and "id" in record:  # before 0.20, without an envelope
-        return _begin(record, state), Reason.NO_USAGE
+        return _begin(record, state), SkipReason.NO_USAGE
     if kind == "turn_context":
-        return replace(state, model=read_model(payload, "model") or state.model), Reason.NO_USAGE
+        return replace(state, model=read_model(payload, "model") or state.model), SkipReason.NO_USAGE
     if kind == "event_msg":
         return _message(record, payload, state)
     if kind == "token_usage_record":
         total, last = read_object(payload, "thread_token_usage"), read_object(payload, "usage")
         return _count(kind, total, last, record, state)
     is_known = kind in _WITHOUT_USAGE or kind in _ITEMS_OF_OLD or (kind is None and "record_type" in record)
-    return state, Reason.NO_USAGE if is_known else Reason.UNKNOWN_KIND
+    return state, SkipReason.NO_USAGE if is_known else SkipReason.UNKNOWN_KIND
 
 
 def _begin(meta: Record, state: LogState) -> LogState:
@@ -90,7 +90,7 @@ def _message(record: Record, payload: Record, state: LogState) -> Step:
         return _prompt(read_instant(record, "timestamp"), state)
     info = read_object(payload, "info") if kind == "token_count" else {}
     if not info:
-        return state, Reason.NO_USAGE
+        return state, SkipReason.NO_USAGE
     total, last = read_object(info, "total_token_usage"), read_object(info, "last_token_usage")
     return _count("token_count", total, last, record, state)
 
@@ -98,9 +98,9 @@ def _message(record: Record, payload: Record, state: LogState) -> Step:
 def _count(counter: str, total: Record, last: Record, record: Record, state: LogState) -> Step:
     """Count the usage of a line, if it is of the kind that is first in this log: the other kind repeats it."""
     if not total and not last:
-        return state, Reason.NO_TOKENS
+        return state, SkipReason.NO_TOKENS
     if _is_told_twice(counter, state):
-        return state, Reason.REPEATED
+        return state, SkipReason.REPEATED
     now, state = read_instant(record, "timestamp"), replace(state, counter=counter)
     return _count_total(total, last, now, state) if total else _count_last(last, now, state)
 
@@ -110,13 +110,13 @@ def _count_total(total: Record, last: Record, now: datetime, state: LogState) ->
     counters = _read_counters(total)
     after = replace(state, totals=counters, prompts=0)
     if _is_standing(counters, state):
-        return state, Reason.REPEATED
+        return state, SkipReason.REPEATED
     if _is_comparable(counters, state):
         used = _subtract(counters, state.totals or _ZERO)
     elif last:
         used = _read_counters(last)
     elif state.totals is None:  # a fork begins with its parent's counter
-        return after, Reason.INHERITED
+        return after, SkipReason.INHERITED
     else:  # the counter was reset
         used = counters
     return after, _event(_position(counters), now, after, _split(used, total))
@@ -159,7 +159,7 @@ def _prompt(now: datetime, state: LogState) -> Step:
 
 def _event(place: str, now: datetime, state: LogState, tokens: Tokens) -> UsageEvent:
     if state.session_id is None:
-        raise MalformedError(Reason.NO_ID)
+        raise MalformedError(SkipReason.NO_ID)
     return UsageEvent(
         agent=AGENT,
         session_id=state.session_id,
@@ -191,7 +191,7 @@ def _split(used: Counts, usage: Record) -> Tokens:
     """Return the tokens of one response, each counted once; a counter that is missing in `usage` is unknown."""
     total_input, cached, written, output, reasoning = used
     if cached + written > total_input or reasoning > output:
-        raise MalformedError(Reason.BAD_NUMBER)
+        raise MalformedError(SkipReason.BAD_NUMBER)
     has = {name: usage.get(name) is not None for name in _COUNTERS}
     return Tokens(
         input_tokens=total_input - cached - written if has["input_tokens"] else None,

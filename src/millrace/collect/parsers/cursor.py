@@ -10,8 +10,8 @@ from datetime import datetime
 from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Tokens, UsageEvent
 from millrace.collect.parsers.fields import (
     MalformedError,
-    Reason,
     Record,
+    SkipReason,
     read_count,
     read_epoch_ms,
     read_id,
@@ -21,7 +21,15 @@ from millrace.collect.parsers.fields import (
     read_text,
 )
 from millrace.collect.parsers.naming import id_name
-from millrace.collect.parsers.reading import CAPS, Caps, LogState, Reading, Step, parse_json, read_lines
+from millrace.collect.parsers.reading import (
+    PARSER_LIMITS,
+    LogState,
+    ParserLimits,
+    Reading,
+    Step,
+    parse_json,
+    read_lines,
+)
 
 AGENT = "cursor"
 CHARACTERS_PER_TOKEN = 4
@@ -31,7 +39,7 @@ _PREFIXES = ("bubbleId:", "agentKv:blob:")
 _ROLES = {1: "user", 2: "assistant"}
 
 
-def read(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
+def read(content: bytes, state: LogState, caps: ParserLimits = PARSER_LIMITS) -> Reading:
     """Read rows; one that is read again updates its event."""
     return read_lines(content, state, _step, caps)
 
@@ -39,29 +47,29 @@ def read(content: bytes, state: LogState, caps: Caps = CAPS) -> Reading:
 def _step(record: Record, state: LogState) -> Step:
     key, text = read_text(record, "key"), read_text(record, "value")
     if key is None:
-        return state, Reason.UNKNOWN_KIND
+        return state, SkipReason.UNKNOWN_KIND
     if text is None or not key.startswith(_PREFIXES):
-        return state, Reason.NO_USAGE
+        return state, SkipReason.NO_USAGE
     row = _ROW.fullmatch(key)
     if row is None:
-        raise MalformedError(Reason.BAD_NAME)
+        raise MalformedError(SkipReason.BAD_NAME)
     value = parse_json(text)
     if not isinstance(value, dict):
-        raise MalformedError(Reason.NOT_AN_OBJECT)
+        raise MalformedError(SkipReason.NOT_AN_OBJECT)
     return state, _outcome(row, value)
 
 
-def _outcome(row: re.Match[str], value: Record) -> UsageEvent | Reason:
+def _outcome(row: re.Match[str], value: Record) -> UsageEvent | SkipReason:
     is_bubble = row["kind"] == "bubbleId"
     role = _bubble_role(value) if is_bubble else read_text(value, "role")
     if role not in ("user", "assistant"):
-        return Reason.NO_USAGE if role in ("system", "tool") else Reason.UNKNOWN_KIND
+        return SkipReason.NO_USAGE if role in ("system", "tool") else SkipReason.UNKNOWN_KIND
     tokens, is_estimated = (NO_TOKENS, False) if role == "user" else _tokens(value)
     if tokens is None:
-        return Reason.NO_TOKENS
+        return SkipReason.NO_TOKENS
     session_id = id_name(row["conversation"]) if row["conversation"] else read_id(value, "conversationId")
     if session_id is None:
-        raise MalformedError(Reason.NO_ID)
+        raise MalformedError(SkipReason.NO_ID)
     return UsageEvent(
         agent=AGENT,
         session_id=session_id,

@@ -22,7 +22,7 @@ _MODEL = re.compile(r"@?\w[\w.:/+\[\]-]{0,119}(?:@(?:\d{8}|default|latest))?", r
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d.*", re.ASCII)
 
 
-class Reason(StrEnum):
+class SkipReason(StrEnum):
     """Why a line yielded no event. Each complete line yields an event or is counted under one of these."""
 
     NO_USAGE = "no_usage"  # of a known kind that contains no usage
@@ -47,7 +47,7 @@ class Reason(StrEnum):
 class MalformedError(ValueError):
     """A record is not in the format of its agent."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: SkipReason) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -58,7 +58,7 @@ def read_object(record: Record, name: str) -> Record:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise MalformedError(Reason.WRONG_TYPE)
+        raise MalformedError(SkipReason.WRONG_TYPE)
     return value
 
 
@@ -66,7 +66,7 @@ def read_text(record: Record, name: str) -> str | None:
     """Return a text that is only used for decisions and goes into no event."""
     value = record.get(name)
     if value is not None and not isinstance(value, str):
-        raise MalformedError(Reason.WRONG_TYPE)
+        raise MalformedError(SkipReason.WRONG_TYPE)
     return value
 
 
@@ -96,7 +96,7 @@ def read_count(record: Record, name: str) -> int | None:
     if value is None:
         return None
     if type(value) is not int or not 0 <= value <= MOST_TOKENS:
-        raise MalformedError(Reason.BAD_NUMBER)
+        raise MalformedError(SkipReason.BAD_NUMBER)
     return value
 
 
@@ -106,10 +106,10 @@ def read_cost(record: Record, name: str) -> Decimal | None:
     if value is None:
         return None
     if type(value) not in (int, Decimal):
-        raise MalformedError(Reason.BAD_NUMBER)
+        raise MalformedError(SkipReason.BAD_NUMBER)
     cost = Decimal(str(value))
     if not cost.is_finite() or not 0 <= cost <= MOST_USD or len(cost.as_tuple().digits) > 38 or cost.adjusted() < -38:
-        raise MalformedError(Reason.BAD_NUMBER)
+        raise MalformedError(SkipReason.BAD_NUMBER)
     return cost
 
 
@@ -117,19 +117,19 @@ def read_instant(record: Record, name: str) -> datetime:
     """Return the UTC instant of a timestamp with any offset; without an offset it is UTC."""
     value = record.get(name)
     if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
-        raise MalformedError(Reason.BAD_TIME)
+        raise MalformedError(SkipReason.BAD_TIME)
     try:
         instant = datetime.fromisoformat(value)
         return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise MalformedError(Reason.BAD_TIME) from None
+        raise MalformedError(SkipReason.BAD_TIME) from None
 
 
 def read_epoch_ms(record: Record, name: str) -> datetime:
     """Return the UTC instant of a number of milliseconds since 1970."""
     value = record.get(name)
     if type(value) is not int or not 0 < value < 253_402_300_800_000:
-        raise MalformedError(Reason.BAD_TIME)
+        raise MalformedError(SkipReason.BAD_TIME)
     return datetime.fromtimestamp(value // 1000, UTC).replace(microsecond=value % 1000 * 1000)
 
 
@@ -137,5 +137,5 @@ def _matching(value: str | None, pattern: re.Pattern[str]) -> str | None:
     if not value:
         return None
     if pattern.fullmatch(value) is None:
-        raise MalformedError(Reason.BAD_NAME)
+        raise MalformedError(SkipReason.BAD_NAME)
     return value

@@ -9,14 +9,14 @@ from decimal import Decimal
 from itertools import islice
 
 from millrace.collect.parsers.event import UsageEvent, merge_all
-from millrace.collect.parsers.fields import MalformedError, Reason, Record
+from millrace.collect.parsers.fields import MalformedError, Record, SkipReason
 from millrace.collect.parsers.naming import NOBODY, Owner
 
 Counts = tuple[int, ...]
 
 _MOST_RESCUED_BYTES = 4 << 20
 _MOST_TRIES = 1000
-TORN = (Reason.NOT_JSON, Reason.NOT_UTF8)
+TORN = (SkipReason.NOT_JSON, SkipReason.NOT_UTF8)
 """Reasons why a line whose end is missing may have yielded no event."""
 
 _UNDECODED = re.compile("[\udc80-\udcff]+")
@@ -72,7 +72,7 @@ class LogState:
 
 
 @dataclass(frozen=True, slots=True)
-class Caps:
+class ParserLimits:
     """Size limits: larger lines and documents are counted, and not read."""
 
     line_bytes: int = 32 << 20
@@ -83,7 +83,7 @@ MOST_VALUES = 1_000_000
 """The most values of one JSON text: a short text of empty objects takes thirty times its size in memory."""
 
 
-CAPS = Caps()
+PARSER_LIMITS = ParserLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +98,16 @@ class Reading:
     state: LogState
     lines: int
     used: int
-    skipped: Mapping[Reason, int]
+    skipped: Mapping[SkipReason, int]
 
 
-Step = tuple[LogState, UsageEvent | Reason]
+Step = tuple[LogState, UsageEvent | SkipReason]
 StepFunction = Callable[[Record, LogState], Step]
 
 
-def read_lines(content: bytes, state: LogState, step: StepFunction, caps: Caps) -> Reading:
+def read_lines(content: bytes, state: LogState, step: StepFunction, caps: ParserLimits) -> Reading:
     """Read the complete lines of `content`, which starts at `state.offset_bytes`; the rest is left for later."""
-    events, skipped = list[UsageEvent](), Counter[Reason]()
+    events, skipped = list[UsageEvent](), Counter[SkipReason]()
     end = _complete_bytes(content)
     lines = content[:end].split(b"\n")[:-1]
     for line in lines:
@@ -122,7 +122,7 @@ def read_lines(content: bytes, state: LogState, step: StepFunction, caps: Caps) 
     return Reading(tuple(merge_all(events).values()), state, len(lines), len(events), skipped)
 
 
-def read_document(content: bytes, state: LogState, step: StepFunction, caps: Caps) -> Reading:
+def read_document(content: bytes, state: LogState, step: StepFunction, caps: ParserLimits) -> Reading:
     """Read a whole JSON array, which its agent rewrites each time; an incomplete one yields nothing.
 
     The state is returned unchanged: the next reading begins where this one did.
@@ -132,10 +132,10 @@ def read_document(content: bytes, state: LogState, step: StepFunction, caps: Cap
     try:
         elements = _parse(content, caps.document_bytes)
         if not isinstance(elements, list):
-            raise MalformedError(Reason.WRONG_TYPE)
+            raise MalformedError(SkipReason.WRONG_TYPE)
     except MalformedError as error:
         return Reading((), state, 1, 0, {error.reason: 1})
-    events, skipped, current = list[UsageEvent](), Counter[Reason](), state
+    events, skipped, current = list[UsageEvent](), Counter[SkipReason](), state
     for element in elements:
         current, outcome = _take(element, current, step)
         if isinstance(outcome, UsageEvent):
@@ -148,13 +148,13 @@ def read_document(content: bytes, state: LogState, step: StepFunction, caps: Cap
 def parse_json(text: str) -> object:
     """Return the value of a JSON text, with exact decimals; MalformedError contains why it has none."""
     if _has_too_many_values(text):
-        raise MalformedError(Reason.TOO_LARGE)
+        raise MalformedError(SkipReason.TOO_LARGE)
     try:
         return _DECODER.decode(text)
     except RecursionError:
-        raise MalformedError(Reason.TOO_DEEP) from None
+        raise MalformedError(SkipReason.TOO_DEEP) from None
     except ValueError:
-        raise MalformedError(Reason.NOT_JSON) from None
+        raise MalformedError(SkipReason.NOT_JSON) from None
 
 
 def _has_too_many_values(text: str) -> bool:
@@ -173,11 +173,11 @@ def _complete_bytes(content: bytes) -> int:
     return content.rfind(b"\n") + 1
 
 
-def _read_line(line: bytes, state: LogState, step: StepFunction, caps: Caps) -> Step:
+def _read_line(line: bytes, state: LogState, step: StepFunction, caps: ParserLimits) -> Step:
     if state.is_within_long_line:
-        return _rescue(line, replace(state, is_within_long_line=False), step, Reason.TOO_LARGE)
+        return _rescue(line, replace(state, is_within_long_line=False), step, SkipReason.TOO_LARGE)
     if not line.strip():
-        return state, Reason.NO_USAGE
+        return state, SkipReason.NO_USAGE
     try:
         value = _parse(line.strip(b"\0"), caps.line_bytes)
     except MalformedError as error:
@@ -185,7 +185,7 @@ def _read_line(line: bytes, state: LogState, step: StepFunction, caps: Caps) -> 
     return _take(value, state, step)
 
 
-def _rescue(line: bytes, state: LogState, step: StepFunction, reason: Reason) -> Step:
+def _rescue(line: bytes, state: LogState, step: StepFunction, reason: SkipReason) -> Step:
     """Take the complete object at the end of an invalid line: a writer may have continued after a torn one."""
     for value in _objects_at_end(line):
         state, outcome = _take(value, state, step)
@@ -218,7 +218,7 @@ def _objects_at_end(line: bytes) -> Iterator[object]:
 
 def _take(value: object, state: LogState, step: StepFunction) -> Step:
     if not isinstance(value, dict):
-        return state, Reason.NOT_AN_OBJECT
+        return state, SkipReason.NOT_AN_OBJECT
     try:
         return step(value, state)
     except MalformedError as error:
@@ -227,8 +227,8 @@ def _take(value: object, state: LogState, step: StepFunction) -> Step:
 
 def _parse(content: bytes, most_bytes: int) -> object:
     if len(content) > most_bytes:
-        raise MalformedError(Reason.TOO_LARGE)
+        raise MalformedError(SkipReason.TOO_LARGE)
     try:
         return parse_json(content.decode())
     except UnicodeDecodeError:
-        raise MalformedError(Reason.NOT_UTF8) from None
+        raise MalformedError(SkipReason.NOT_UTF8) from None

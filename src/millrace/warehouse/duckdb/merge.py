@@ -2,7 +2,7 @@
 """The SQL by which DuckDB merges a Parquet file into a raw table: pure functions of column names and types.
 
 Any order of arrival gives the same table: all versions of a row that ever arrive are totally ordered by
-(`_extracted_at`, the table's `newest` column, the content, `_run_id`), NULL lowest. Whatever happens (insert,
+(`_extracted_at`, the table's `version_column`, the content, `_run_id`), NULL lowest. Whatever happens (insert,
 update, advance the stamp of an equal row, supersede), the raw table holds the greatest version so far of each
 key. A maximum depends neither on order nor on repetition, so one load or twenty, forwards or backwards, end in
 the same rows. Only `_load_seq` depends on the order.
@@ -44,20 +44,20 @@ _FILE = "read_parquet($path, hive_partitioning = false)"
 _ROW, _PLACE = '"row of file"', '"place of row"'
 
 DESCRIBE_FILE = f"DESCRIBE SELECT * FROM {_FILE}"
-COUNT_FATES = "SELECT fate, count(*) FROM decided GROUP BY fate"
+COUNT_ROW_ACTIONS = "SELECT fate, count(*) FROM decided GROUP BY fate"
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
     """The merge of one file into one raw table.
 
-    `columns` are the table's (name: type) after `added` was added, without `_load_seq`. `select` reads them from
+    `columns` are the table's (name: type) after `new_columns` were added, without `_load_seq`. `select` reads them from
     the file; its parameters are $path, $extracted_at and $run_id. `owner` is that of the batch.
     """
 
     table: Table
     columns: dict[str, str]
-    added: dict[str, str]
+    new_columns: dict[str, str]
     select: str
     owner: tuple[str, str] | None = None
 
@@ -100,26 +100,26 @@ def all_keys(table: Table) -> str:
 
 
 def plan(
-    table: Table, came: dict[str, str], stored: dict[str, str], cap: int, owner: tuple[str, str] | None = None
+    table: Table, file_columns: dict[str, str], stored: dict[str, str], cap: int, owner: tuple[str, str] | None = None
 ) -> Merge:
-    """Match the file's columns (`came`, name: type) to the raw table's (`stored`), by name in any case.
+    """Match the file's columns (`file_columns`, name: type) to the raw table's (`stored`), by name in any case.
 
     Raises BadObject: `missing_key`, `schema` (a type that does not fit), `too_large` (too many columns, or new ones).
     """
     columns = {name: kind for name, kind in stored.items() if name != LOAD_SEQ}
-    given = {name.lower(): (name, kind) for name, kind in came.items()}
-    missing = [name for name in table.key if name.lower() not in given]
+    present = {name.lower(): (name, kind) for name, kind in file_columns.items()}
+    missing = [name for name in table.key if name.lower() not in present]
     if missing:
         raise BadObject("missing_key", f"no column {' and '.join(missing)} came: it names a row of {table.name}")
     known = {name.lower() for name in columns}
-    new = {name: kind for name, kind in came.items() if name.lower() not in known and kind != _NOTHING}
-    added = {name: _WIDENED.get(kind, kind) for name, kind in new.items()}
-    columns |= added
+    new = {name: kind for name, kind in file_columns.items() if name.lower() not in known and kind != _NOTHING}
+    new_columns = {name: _WIDENED.get(kind, kind) for name, kind in new.items()}
+    columns |= new_columns
     if len(columns) > cap:
         raise BadObject("too_large", f"raw.{table.name} would get {len(columns)} columns; {cap} are the most")
-    if len(added) > MOST_NEW_COLUMNS:
-        raise BadObject("too_large", f"{len(added)} new columns came; a file may add {MOST_NEW_COLUMNS} at most")
-    return Merge(table, columns, added, _select(columns, given), owner)
+    if len(new_columns) > MOST_NEW_COLUMNS:
+        raise BadObject("too_large", f"{len(new_columns)} new columns came; a file may add {MOST_NEW_COLUMNS} at most")
+    return Merge(table, columns, new_columns, _select(columns, present), owner)
 
 
 def add_column(table: Table, name: str, kind: str) -> str:
@@ -182,7 +182,7 @@ def insert_all(merge: Merge, source: str) -> str:
     return f"INSERT INTO {raw(merge.table)} ({merge.names}, {LOAD_SEQ}) SELECT {merge.names}, $load_seq FROM ({source})"
 
 
-def decide(merge: Merge) -> str:
+def classify(merge: Merge) -> str:
     """Return the statement that writes the row action of every row of `staged` into the table `decided`.
 
     A row is `tied` when only the text of its content orders it against the stored version: `break_ties` decides. The
@@ -192,7 +192,7 @@ def decide(merge: Merge) -> str:
         _same(name) if name in merge.table.key_may_be_null else f"s.{quoted(name)} = t.{quoted(name)}"
         for name in merge.table.key
     )
-    newest = merge.table.newest
+    newest = merge.table.version_column
     by_newest = f"WHEN NOT ({_same(newest)}) THEN if({_greater(newest)}, 'updated', 'superseded')" if newest else ""
     is_untrue = f"coalesce(t.{EXTRACTED_AT} > $latest::TIMESTAMP, false)"
     # Only the key columns of a large table are scanned; the matching rows are then read by rowid.
@@ -213,7 +213,7 @@ def decide(merge: Merge) -> str:
         ) AS t ON {same_key}"""
 
 
-def count_fates_by(column: str) -> str:
+def count_row_actions_by(column: str) -> str:
     """Return the query for (a column of `staged`, row action, rows)."""
     joined = f"decided AS d JOIN staged AS s ON s.{_ROW} = d.staged_row"
     return f"SELECT s.{column}, d.fate, count(*) FROM {joined} GROUP BY ALL"
@@ -228,7 +228,7 @@ def break_ties(merge: Merge) -> str:
         WHERE d.fate = 'tied' AND s.{_ROW} = d.staged_row AND t.rowid = d.stored_row"""
 
 
-def carry_out(merge: Merge) -> dict[str, str]:
+def apply(merge: Merge) -> dict[str, str]:
     """Return, by row action, the statement that applies it to the raw table."""
     chosen = f"FROM staged AS s JOIN decided AS d ON s.{_ROW} = d.staged_row WHERE d.fate"
     rest = [name for name in merge.columns if name not in merge.table.key]
@@ -244,35 +244,35 @@ def carry_out(merge: Merge) -> dict[str, str]:
 
 def _rank(merge: Merge) -> str:
     """Return the expression that is 1 for the greatest version of each key of `f`."""
-    newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
+    newest = f"{quoted(merge.table.version_column)} DESC NULLS LAST, " if merge.table.version_column else ""
     order = f"{EXTRACTED_AT} DESC, {newest}{_text(merge, 'f')} DESC, {RUN_ID} DESC NULLS LAST"
     return f"row_number() OVER (PARTITION BY {merge.keys} ORDER BY {order})"
 
 
-def _select(columns: dict[str, str], given: dict[str, tuple[str, str]]) -> str:
+def _select(columns: dict[str, str], present: dict[str, tuple[str, str]]) -> str:
     stand_in = {EXTRACTED_AT: "$extracted_at::TIMESTAMP", RUN_ID: "$run_id::VARCHAR"}
     parts = []
     for name, kind in columns.items():
-        value = _value(*given[name.lower()], kind) if name.lower() in given else f"NULL::{kind}"
+        value = _value(*present[name.lower()], kind) if name.lower() in present else f"NULL::{kind}"
         if name in stand_in:
             value = f"coalesce({value}, {stand_in[name]})"
         parts.append(f"{value} AS {quoted(name)}")
     return f"SELECT {', '.join(parts)} FROM {_FILE}"
 
 
-def _value(name: str, came: str, kind: str) -> str:
-    """Return the expression that reads the column `name` of type `came` as `kind` without loss, or raise BadObject."""
+def _value(name: str, file_kind: str, kind: str) -> str:
+    """Return the expression that reads the column `name` of type `file_kind` as `kind` without loss; or BadObject."""
     column = quoted(name)
-    if came == _NOTHING:
+    if file_kind == _NOTHING:
         return f"NULL::{kind}"
-    if _WIDENED.get(came, came) != kind:
-        raise BadObject("schema", f"column {name}: file has {came}, table has {kind}")
-    if came.endswith("_NS"):  # a cast would round towards 1970
+    if _WIDENED.get(file_kind, file_kind) != kind:
+        raise BadObject("schema", f"column {name}: file has {file_kind}, table has {kind}")
+    if file_kind.endswith("_NS"):  # a cast would round towards 1970
         nanoseconds = f"epoch_ns({column})"
         return f"make_timestamp(({nanoseconds} - (({nanoseconds} % 1000) + 1000) % 1000) // 1000)"
     if kind == "DOUBLE":
         return f"{column}::DOUBLE + 0.0"  # -0.0 equals 0.0, but has another text: keep one of them
-    return column if came == kind else f"{column}::{kind}"
+    return column if file_kind == kind else f"{column}::{kind}"
 
 
 def _literal(value: str) -> str:

@@ -45,13 +45,13 @@ def columns(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, st
     return described(connection, f"DESCRIBE {duckdb_merge.raw(table)}")
 
 
-def carry_out(connection: duckdb.DuckDBPyConnection, merge: Merge, fates: Mapping[str, int], load_seq: int) -> None:
+def apply(connection: duckdb.DuckDBPyConnection, merge: Merge, row_actions: Mapping[str, int], load_seq: int) -> None:
     """Apply the row actions to the raw table; Miscounted when a statement changes another number of rows."""
-    for fate, statement in duckdb_merge.carry_out(merge).items():
-        if fates.get(fate):
-            values = {} if fate == "confirmed" else {"load_seq": load_seq}
+    for action, statement in duckdb_merge.apply(merge).items():
+        if row_actions.get(action):
+            values = {} if action == "confirmed" else {"load_seq": load_seq}
             done = connection.execute(statement, values).fetchall()[0][0]
-            require_done(merge.table, fate, fates[fate], done)
+            require_done(merge.table, action, row_actions[action], done)
     connection.execute("DROP TABLE decided")
     connection.execute("DROP TABLE staged")
 

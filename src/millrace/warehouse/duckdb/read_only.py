@@ -14,12 +14,12 @@ from millrace.warehouse.duckdb.opening import is_damage
 Kind = Literal["warehouse", "published"]
 
 
-class Held(ConfigError):
+class DatabaseLocked(ConfigError):
     """Another process, or another connection of this one, has the file open for writing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class ReadOnlyDatabase:
     """An open file, with the interface that the status needs of a store."""
 
     path: Path
@@ -40,17 +40,17 @@ class Glance:
 
 
 @contextmanager
-def glance(path: Path, kind: Kind) -> Iterator[Glance]:
-    """Open the file for reading; Held when it is open for writing, ConfigError when it is not a DuckDB file."""
+def open_read_only(path: Path, kind: Kind) -> Iterator[ReadOnlyDatabase]:
+    """Open the file for reading; DatabaseLocked when a writer has it, ConfigError when it is not a DuckDB file."""
     try:
         connection = duckdb.connect(path, read_only=True)
     except duckdb.Error as error:
         is_held = isinstance(error, duckdb.ConnectionException) or "lock is held" in str(error)
         if is_held:
-            raise Held(f"{path} cannot be read: {first_line(error)}", step=Step.WAIT) from error
+            raise DatabaseLocked(f"{path} cannot be read: {first_line(error)}", step=Step.WAIT) from error
         raise _unreadable(path, kind, error) from error
     with connection:
-        yield Glance(path, kind, connection)
+        yield ReadOnlyDatabase(path, kind, connection)
 
 
 def _unreadable(path: Path, kind: Kind, error: Exception) -> ConfigError:

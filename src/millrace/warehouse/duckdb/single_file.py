@@ -10,7 +10,7 @@ from millrace.errors import BadObject
 from millrace.warehouse import Batch, refuse_ahead, require_done
 from millrace.warehouse.duckdb import ledger, merge as duckdb_merge, raw_tables
 from millrace.warehouse.duckdb.merge import Merge
-from millrace.warehouse.parquet import Caps, check
+from millrace.warehouse.parquet import ParquetLimits, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class Counts:
 
     extracted_at: datetime
     read: int
-    fates: dict[str, int]
+    row_actions: dict[str, int]
 
 
-def merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, caps: Caps) -> Counts:
+def merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, caps: ParquetLimits) -> Counts:
     """Merge one file into its raw table; BadObject when it cannot be loaded, StampedAhead when not yet."""
     merge = _prepare(connection, batch, caps)
     file = {"path": str(batch.path), "extracted_at": ledger.naive(batch.extracted_at), "run_id": batch.run_id}
@@ -51,15 +51,15 @@ def _refuse(merge: Merge, rows: int, failing: tuple[int, ...]) -> NoReturn:
     raise BadObject(reason, f"{count} of {rows} rows {message}")
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: Caps) -> Merge:
+def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: ParquetLimits) -> Merge:
     """Check the file and make the raw table ready for its columns."""
     names = check(batch.path, caps)
-    came = raw_tables.described(connection, duckdb_merge.DESCRIBE_FILE, path=str(batch.path))
-    if list(came) != names:
+    file_columns = raw_tables.described(connection, duckdb_merge.DESCRIBE_FILE, path=str(batch.path))
+    if list(file_columns) != names:
         raise BadObject("unreadable", "the file's two descriptions of itself name different columns")
     stored = raw_tables.columns(connection, batch.table)
-    merge = duckdb_merge.plan(batch.table, came, stored, caps.columns, batch.owner)
-    for name, kind in merge.added.items():
+    merge = duckdb_merge.plan(batch.table, file_columns, stored, caps.columns, batch.owner)
+    for name, kind in merge.new_columns.items():
         connection.execute(duckdb_merge.add_column(batch.table, name, kind))
     return merge
 
@@ -68,11 +68,11 @@ def _merge_staged(
     connection: duckdb.DuckDBPyConnection, merge: Merge, load_seq: int, keys: int, latest: datetime | None
 ) -> dict[str, int]:
     """Merge the table `staged` of `keys` keys into the raw table; return the number of rows per row action."""
-    connection.execute(duckdb_merge.decide(merge), {"latest": latest and ledger.naive(latest)})
-    fates = dict(connection.execute(duckdb_merge.COUNT_FATES).fetchall())
-    if "tied" in fates:
+    connection.execute(duckdb_merge.classify(merge), {"latest": latest and ledger.naive(latest)})
+    row_actions = dict(connection.execute(duckdb_merge.COUNT_ROW_ACTIONS).fetchall())
+    if "tied" in row_actions:
         connection.execute(duckdb_merge.break_ties(merge))
-        fates = dict(connection.execute(duckdb_merge.COUNT_FATES).fetchall())
-    require_done(merge.table, "decided on", keys, sum(fates.values()))
-    raw_tables.carry_out(connection, merge, fates, load_seq)
-    return fates
+        row_actions = dict(connection.execute(duckdb_merge.COUNT_ROW_ACTIONS).fetchall())
+    require_done(merge.table, "decided on", keys, sum(row_actions.values()))
+    raw_tables.apply(connection, merge, row_actions, load_seq)
+    return row_actions

@@ -32,9 +32,9 @@ def load(
     path = folder / "bundle.parquet"
     pq.write_table(_together(objects, table), path)
     stored = raw_tables.columns(connection, table)
-    came = raw_tables.described(connection, duckdb_merge.DESCRIBE_FILE, path=str(path))
-    came.pop(_NUMBER)
-    merge = duckdb_merge.plan(table, came, stored, len(stored) + len(came))
+    file_columns = raw_tables.described(connection, duckdb_merge.DESCRIBE_FILE, path=str(path))
+    file_columns.pop(_NUMBER)
+    merge = duckdb_merge.plan(table, file_columns, stored, len(stored) + len(file_columns))
     values = {"path": str(path), "extracted_at": ledger.naive(now), "run_id": None}
     numbered = replace(merge, select=merge.select.replace("SELECT ", f"SELECT {_OBJECT}, ", 1))
     connection.execute(duckdb_merge.stage(numbered), values)
@@ -45,12 +45,12 @@ def load(
     if keys < rows:
         connection.execute(duckdb_merge.keep_best(merge))
     load_seq = ledger.next_load_seq(connection)
-    fates = _carry_out(connection, merge, load_seq, keys, now + MOST_AHEAD)
+    row_actions = _apply(connection, merge, load_seq, keys, now + MOST_AHEAD)
     entries = []
     for number, each in enumerate(objects):
         extracted_at = newest[number].replace(tzinfo=UTC) if number in newest else now
         what = (each.version, table, None, extracted_at, len(each.rows))
-        entry = LedgerEntry.of_loaded(*what, fates.get(number, {}), load_seq, now)
+        entry = LedgerEntry.of_loaded(*what, row_actions.get(number, {}), load_seq, now)
         entries.append(replace(entry, crc32c=each.crc32c))
     for entry in entries:
         ledger.note(connection, entry)
@@ -66,20 +66,20 @@ def _together(objects: Sequence[SmallObject], table: Table) -> pa.Table:
     return pa.concat_tables(numbered)
 
 
-def _carry_out(
+def _apply(
     connection: duckdb.DuckDBPyConnection, merge: duckdb_merge.Merge, load_seq: int, keys: int, latest: datetime
 ) -> dict[int, Counter[str]]:
     """Merge `staged` of `keys` keys into the raw table; return the number of rows per object and row action."""
-    connection.execute(duckdb_merge.decide(merge), {"latest": ledger.naive(latest)})
+    connection.execute(duckdb_merge.classify(merge), {"latest": ledger.naive(latest)})
     connection.execute(duckdb_merge.break_ties(merge))
-    query = duckdb_merge.count_fates_by(_OBJECT)
-    fates: dict[int, Counter[str]] = {}
-    for number, fate, count in connection.execute(query).fetchall():
-        fates.setdefault(number, Counter())[fate] += count
-    decided = sum(fates.values(), Counter[str]())
+    query = duckdb_merge.count_row_actions_by(_OBJECT)
+    row_actions: dict[int, Counter[str]] = {}
+    for number, action, count in connection.execute(query).fetchall():
+        row_actions.setdefault(number, Counter())[action] += count
+    decided = sum(row_actions.values(), Counter[str]())
     require_done(merge.table, "decided on", keys, decided.total())
-    raw_tables.carry_out(connection, merge, decided, load_seq)
-    return fates
+    raw_tables.apply(connection, merge, decided, load_seq)
+    return row_actions
 
 
 def known(connection: duckdb.DuckDBPyConnection, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:

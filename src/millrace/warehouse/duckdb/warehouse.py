@@ -36,7 +36,7 @@ from millrace.warehouse.duckdb import (
     single_file,
     small_files,
 )
-from millrace.warehouse.parquet import Caps
+from millrace.warehouse.parquet import ParquetLimits
 
 _OWN_LIMIT = re.compile(r"/[\d.]+ \w+ used\)")  # the limit that was set; without it, the machine is out of memory
 
@@ -54,7 +54,7 @@ class DuckDBWarehouse:
         path: Path,
         memory_limit: str = "200MB",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        caps: Caps = Caps(),  # noqa: B008 - frozen
+        caps: ParquetLimits = ParquetLimits(),  # noqa: B008 - frozen
         patience_s: float = 60,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -87,7 +87,7 @@ class DuckDBWarehouse:
                 raw_tables.columns(connection, table)
 
     @contextmanager
-    def given_to_dbt(self) -> Iterator[DbtTarget]:
+    def released_for_dbt(self) -> Iterator[DbtTarget]:
         """Close the file, so that dbt can open it with its own settings; the raw tables exist."""
         self.ensure_tables()
         self.close()
@@ -122,11 +122,11 @@ class DuckDBWarehouse:
             if known is not None:
                 return known
             batch = current(batch, self._clock)
-            with _blaming_the_content(batch.path, self._path):
+            with _translate_errors(batch.path, self._path):
                 load_seq = ledger.next_load_seq(connection)
                 counts = single_file.merge(connection, batch, load_seq, self._caps)
             what = (batch.version, batch.table, batch.run_id, counts.extracted_at)
-            entry = LedgerEntry.of_loaded(*what, counts.read, counts.fates, load_seq, self._clock())
+            entry = LedgerEntry.of_loaded(*what, counts.read, counts.row_actions, load_seq, self._clock())
             entry = replace(entry, crc32c=batch.crc32c)
             ledger.note(connection, entry)
             if batch.latest is not None:
@@ -148,7 +148,7 @@ class DuckDBWarehouse:
             if known is not None:
                 return known
             load_seq = ledger.next_load_seq(connection)
-            entry = LedgerEntry.of_set_aside(version, table_name, run_id, rows, reason, load_seq, self._clock())
+            entry = LedgerEntry.of_quarantined(version, table_name, run_id, rows, reason, load_seq, self._clock())
             entry = replace(entry, crc32c=crc32c)
             ledger.note(connection, entry)
             return entry
@@ -216,7 +216,7 @@ class DuckDBWarehouse:
                 connection.execute(script)
             connection.execute("RESET disabled_optimizers")
 
-    def forget_marts(self) -> None:
+    def reset_watermarks(self) -> None:
         """Make the next build a full refresh of every incremental mart."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM meta.mart_watermarks")
@@ -336,7 +336,7 @@ class DuckDBWarehouse:
 
 
 @contextmanager
-def _blaming_the_content(path: Path, warehouse: Path) -> Iterator[None]:
+def _translate_errors(path: Path, warehouse: Path) -> Iterator[None]:
     """Turn DuckDB's errors into BadObject, except those that another file would have met as well."""
     try:
         yield

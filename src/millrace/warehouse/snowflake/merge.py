@@ -19,7 +19,7 @@ from millrace.warehouse.snowflake.objects import DROPS, LAKE, PARQUET
 # No column of a file can have a name with a blank in it (see parquet.check).
 OBJECT = "OBJECT OF ROW"  # in a bundle: the number of a row's object
 _OBJECT = f'"{OBJECT}"'
-_FATE = '"FATE OF ROW"'  # in NEWEST
+_ROW_ACTION = '"FATE OF ROW"'  # in NEWEST
 _KINDS = {TEXT: "VARCHAR", COUNT: "BIGINT", RATIO: "DOUBLE", FLAG: "BOOLEAN", INSTANT: "TIMESTAMP", TEXTS: "VARCHAR[]"}
 _TYPES = {
     "VARCHAR": "VARCHAR",
@@ -62,14 +62,14 @@ _HOW = (
 class Merge:
     """The merge of one file into one raw table.
 
-    `columns` are the table's (name: kind) after `added` was added, without `_load_seq`; `came` are the file's.
-    `session` makes the names of the temporary tables unique to this session.
+    `columns` are the table's (name: kind) after `new_columns` were added, without `_load_seq`; `file_columns`
+    are the file's. `session` makes the names of the temporary tables unique to this session.
     """
 
     table: Table
     columns: dict[str, str]
-    came: dict[str, str]
-    added: dict[str, str]
+    file_columns: dict[str, str]
+    new_columns: dict[str, str]
     session: str
     is_bundle: bool = False
 
@@ -127,35 +127,37 @@ def kind_of_stored(table: Table, name: str, data_type: str, precision: int | Non
     return _STORED.get(data_type, data_type)
 
 
-def plan(table: Table, came: dict[str, str], stored: dict[str, str], cap: int, session: str, bundle: bool) -> Merge:
-    """Match the file's columns (`came`, name: kind) to the raw table's (`stored`), by name in any case.
+def plan(
+    table: Table, file_columns: dict[str, str], stored: dict[str, str], cap: int, session: str, bundle: bool
+) -> Merge:
+    """Match the file's columns (`file_columns`, name: kind) to the raw table's (`stored`), by name in any case.
 
     Raises BadObject: `schema` (a type that does not fit), `too_large` (over `cap` columns, or too many new).
     """
     columns = {name: kind for name, kind in stored.items() if name.lower() != LOAD_SEQ}
     known = {name.lower(): kind for name, kind in columns.items()}
-    given = {name: kind for name, kind in came.items() if kind != NOTHING and not (bundle and name == OBJECT)}
-    for name, kind in given.items():
+    present = {name: kind for name, kind in file_columns.items() if kind != NOTHING and not (bundle and name == OBJECT)}
+    for name, kind in present.items():
         expected = known.get(name.lower(), kind)
         if kind != expected and expected != NESTED:
             raise BadObject("schema", f"column {name}: file has {kind}, table has {expected}")
-    added = {name: kind for name, kind in given.items() if name.lower() not in known}
-    columns |= added
+    new_columns = {name: kind for name, kind in present.items() if name.lower() not in known}
+    columns |= new_columns
     if len(columns) > cap:
         raise BadObject("too_large", f"raw.{table.name} would get {len(columns)} columns; {cap} are the most")
-    if len(added) > MOST_NEW_COLUMNS:
-        raise BadObject("too_large", f"{len(added)} new columns came; a file may add {MOST_NEW_COLUMNS} at most")
-    return Merge(table, columns, given, added, session, bundle)
+    if len(new_columns) > MOST_NEW_COLUMNS:
+        raise BadObject("too_large", f"{len(new_columns)} new columns came; a file may add {MOST_NEW_COLUMNS} at most")
+    return Merge(table, columns, present, new_columns, session, bundle)
 
 
 def add_column(merge: Merge, name: str) -> str:
     """Return the statement that adds a column of the file to the raw table."""
-    return f"ALTER TABLE {raw(merge.table)} ADD COLUMN IF NOT EXISTS {quoted(name)} {_type(merge.added[name])}"
+    return f"ALTER TABLE {raw(merge.table)} ADD COLUMN IF NOT EXISTS {quoted(name)} {_type(merge.new_columns[name])}"
 
 
 def make_arrived(merge: Merge) -> str:
     """Return the statement that creates ARRIVED, empty."""
-    return _temporary(merge, merge.arrived, merge.came)
+    return _temporary(merge, merge.arrived, merge.file_columns)
 
 
 def copy_from_lake(merge: Merge, name: str) -> str:
@@ -186,17 +188,17 @@ def _copy(merge: Merge) -> str:
 
 def make_newest(merge: Merge) -> str:
     """Return the statement that creates NEWEST, empty."""
-    return _temporary(merge, merge.newest, merge.columns, f"{_FATE} VARCHAR")
+    return _temporary(merge, merge.newest, merge.columns, f"{_ROW_ACTION} VARCHAR")
 
 
 def fill_newest(merge: Merge) -> str:
     """Return the statement that fills NEWEST from ARRIVED; parameters: `_extracted_at`, `_run_id` of rows without."""
     names = ", ".join([*(quoted(name) for name in merge.columns), *([_OBJECT] if merge.is_bundle else [])])
     keys = ", ".join(quoted(name) for name in merge.table.key)
-    newest = f"{quoted(merge.table.newest)} DESC NULLS LAST, " if merge.table.newest else ""
+    newest = f"{quoted(merge.table.version_column)} DESC NULLS LAST, " if merge.table.version_column else ""
     order = f"{quoted(EXTRACTED_AT)} DESC, {newest}{_text(merge, 'f')} DESC, {quoted(RUN_ID)} DESC NULLS LAST"
     return (
-        f"INSERT INTO {merge.newest} ({names}, {_FATE}) SELECT {names}, 'inserted' FROM ({_select(merge)}) AS f "
+        f"INSERT INTO {merge.newest} ({names}, {_ROW_ACTION}) SELECT {names}, 'inserted' FROM ({_select(merge)}) AS f "
         f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {order}) = 1"
     )
 
@@ -211,21 +213,22 @@ def newest_of_objects(merge: Merge) -> str:
     return f"SELECT {_OBJECT}, MAX({quoted(EXTRACTED_AT)}) FROM {merge.arrived} GROUP BY {_OBJECT}"
 
 
-def decide(merge: Merge) -> str:
+def classify(merge: Merge) -> str:
     """Return the statement that notes the row action of every row of NEWEST; without a stored version, it is inserted.
 
     The parameter, twice, is the batch's `latest`: a stored row with a later stamp counts as older than every other.
     """
     return (
-        f"UPDATE {merge.newest} AS s SET {_FATE} = {_fate(merge)} FROM {raw(merge.table)} AS t WHERE {_same_key(merge)}"
+        f"UPDATE {merge.newest} AS s SET {_ROW_ACTION} = {_row_action(merge)} "
+        f"FROM {raw(merge.table)} AS t WHERE {_same_key(merge)}"
     )
 
 
-def count_fates(merge: Merge) -> str:
+def count_row_actions(merge: Merge) -> str:
     """Return the query for (object, row action, rows)."""
     if merge.is_bundle:
-        return f"SELECT {_OBJECT}, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY {_OBJECT}, {_FATE}"
-    return f"SELECT 0, {_FATE}, COUNT(*) FROM {merge.newest} GROUP BY {_FATE}"
+        return f"SELECT {_OBJECT}, {_ROW_ACTION}, COUNT(*) FROM {merge.newest} GROUP BY {_OBJECT}, {_ROW_ACTION}"
+    return f"SELECT 0, {_ROW_ACTION}, COUNT(*) FROM {merge.newest} GROUP BY {_ROW_ACTION}"
 
 
 def merge_newest(merge: Merge) -> str:
@@ -237,8 +240,8 @@ def merge_newest(merge: Merge) -> str:
     values = ", ".join(f"s.{quoted(name)}" for name in merge.columns)
     return (
         f"MERGE INTO {raw(merge.table)} AS t USING {merge.newest} AS s ON {_same_key(merge)} "
-        f"WHEN MATCHED AND s.{_FATE} = 'updated' THEN UPDATE SET {changes}, {quoted(LOAD_SEQ)} = ? "
-        f"WHEN MATCHED AND s.{_FATE} = 'confirmed' THEN UPDATE SET {stamps} "
+        f"WHEN MATCHED AND s.{_ROW_ACTION} = 'updated' THEN UPDATE SET {changes}, {quoted(LOAD_SEQ)} = ? "
+        f"WHEN MATCHED AND s.{_ROW_ACTION} = 'confirmed' THEN UPDATE SET {stamps} "
         f"WHEN NOT MATCHED THEN INSERT ({names}, {quoted(LOAD_SEQ)}) VALUES ({values}, ?)"
     )
 
@@ -258,9 +261,9 @@ def _key_of(merge: Merge) -> list[str]:
     return [name for name in merge.columns if name.lower() in keys]
 
 
-def _fate(merge: Merge) -> str:
+def _row_action(merge: Merge) -> str:
     """Return the expression for the row action of `s` where `t` is the stored row; the order of duckdb/merge.py."""
-    at, newest = quoted(EXTRACTED_AT), merge.table.newest
+    at, newest = quoted(EXTRACTED_AT), merge.table.version_column
     equal = " AND ".join(_equal(merge, name) for name in merge.content) or "TRUE"
     is_untrue = f"COALESCE(t.{at} > CAST(? AS TIMESTAMP_NTZ(6)), FALSE)"
     later = f"{is_untrue} OR s.{at} > t.{at} OR (s.{at} = t.{at} AND {_greater(RUN_ID)})"
@@ -312,20 +315,20 @@ def _comparable(merge: Merge, alias: str, name: str) -> str:
 
 def _select(merge: Merge) -> str:
     """Return the query that reads ARRIVED as rows of the raw table."""
-    given = {name.lower() for name in merge.came}
-    parts = [f"{_read(merge, name, kind, given)} AS {quoted(name)}" for name, kind in merge.columns.items()]
+    present = {name.lower() for name in merge.file_columns}
+    parts = [f"{_read(merge, name, kind, present)} AS {quoted(name)}" for name, kind in merge.columns.items()]
     parts += [_OBJECT] if merge.is_bundle else []
     return f"SELECT {', '.join(parts)} FROM {merge.arrived}"
 
 
-def _read(merge: Merge, name: str, kind: str, given: set[str]) -> str:
-    is_given = name.lower() in given
+def _read(merge: Merge, name: str, kind: str, present: set[str]) -> str:
+    is_present = name.lower() in present
     if name.lower() == EXTRACTED_AT:
         stand_in = "CAST(? AS TIMESTAMP_NTZ(6))"
-        return f"COALESCE({quoted(name)}, {stand_in})" if is_given else stand_in
+        return f"COALESCE({quoted(name)}, {stand_in})" if is_present else stand_in
     if name.lower() == RUN_ID:
-        return f"COALESCE({quoted(name)}, CAST(? AS VARCHAR))" if is_given else "CAST(? AS VARCHAR)"
-    if not is_given:
+        return f"COALESCE({quoted(name)}, CAST(? AS VARCHAR))" if is_present else "CAST(? AS VARCHAR)"
+    if not is_present:
         return f"CAST(NULL AS {_type(kind)})"
     return f"{quoted(name)} + 0.0" if kind == "DOUBLE" else quoted(name)  # -0.0 equals 0.0, but has another text
 

@@ -19,7 +19,7 @@ from millrace.warehouse.snowflake import ledger, merge as snowflake_merge
 from millrace.warehouse.snowflake.merge import Merge
 
 Execute = Callable[..., list[tuple[Any, ...]]]
-Fates = dict[int, Counter[str]]  # by object, the number of rows per row action
+RowActions = dict[int, Counter[str]]  # by object, the number of rows per row action
 
 
 def ensure_tables(execute: Execute) -> None:
@@ -29,12 +29,12 @@ def ensure_tables(execute: Execute) -> None:
 
 
 def prepare(
-    execute: Execute, table: Table, came: dict[str, str], cap: int, session: str, is_bundle: bool = False
+    execute: Execute, table: Table, file_columns: dict[str, str], cap: int, session: str, is_bundle: bool = False
 ) -> Merge:
     """Add the file's new columns to the raw table. Each statement commits by itself."""
     stored = _columns(execute, table)
-    merge = snowflake_merge.plan(table, came, stored, cap, session, is_bundle)
-    for name in merge.added:
+    merge = snowflake_merge.plan(table, file_columns, stored, cap, session, is_bundle)
+    for name in merge.new_columns:
         execute(snowflake_merge.add_column(merge, name))
     return merge
 
@@ -78,23 +78,23 @@ def reduce(execute: Execute, merge: Merge, extracted_at: datetime, run_id: str |
     execute(snowflake_merge.fill_newest(merge), extracted_at, run_id)
 
 
-def carry_out(execute: Execute, merge: Merge, latest: datetime | None) -> tuple[int, Fates]:
+def apply(execute: Execute, merge: Merge, latest: datetime | None) -> tuple[int, RowActions]:
     """Merge NEWEST into the raw table, under the write lock; return the load sequence, and the row actions by object.
 
     `latest` is that of the batch.
     """
-    fates: Fates = defaultdict(Counter)
-    execute(snowflake_merge.decide(merge), latest, latest)
-    for number, fate, count in execute(snowflake_merge.count_fates(merge)):
-        fates[int(number)][fate] += int(count)
+    row_actions: RowActions = defaultdict(Counter)
+    execute(snowflake_merge.classify(merge), latest, latest)
+    for number, action, count in execute(snowflake_merge.count_row_actions(merge)):
+        row_actions[int(number)][action] += int(count)
     load_seq = ledger.next_load_seq(execute)
     ((inserted, updated),) = execute(snowflake_merge.merge_newest(merge), load_seq, load_seq)
-    decided = sum(fates.values(), Counter())
+    decided = sum(row_actions.values(), Counter())
     require_done(merge.table, "inserted", decided["inserted"], int(inserted))
     require_done(merge.table, "updated", decided["updated"] + decided["confirmed"], int(updated))
     if latest is not None:
         execute(snowflake_merge.forget_untrue(merge.table), *[latest] * 4)
-    return load_seq, fates
+    return load_seq, row_actions
 
 
 def newest_of_objects(execute: Execute, merge: Merge) -> dict[int, datetime]:

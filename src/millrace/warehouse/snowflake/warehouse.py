@@ -37,7 +37,7 @@ from millrace.warehouse import (
     refuse_ahead,
 )
 from millrace.warehouse.canonical import Content
-from millrace.warehouse.parquet import Caps
+from millrace.warehouse.parquet import ParquetLimits
 from millrace.warehouse.snowflake import builds, ledger, merge as snowflake_merge, staging as snowflake_staging
 from millrace.warehouse.snowflake.merge import Merge
 from millrace.warehouse.snowflake.session import LOCK_TIMEOUT_S, Address, connect
@@ -63,7 +63,7 @@ class SnowflakeWarehouse:
         address: Address,
         lake: str | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        caps: Caps = Caps(),  # noqa: B008 - frozen
+        caps: ParquetLimits = ParquetLimits(),  # noqa: B008 - frozen
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._address = address
@@ -102,7 +102,7 @@ class SnowflakeWarehouse:
             self._has_tables = True
 
     @contextmanager
-    def given_to_dbt(self) -> Iterator[DbtTarget]:
+    def released_for_dbt(self) -> Iterator[DbtTarget]:
         """Yield a target that signs in as this one does. The raw tables exist already, owned by the loader."""
         yield DbtTarget("prod", self._address.for_dbt())
 
@@ -137,7 +137,7 @@ class SnowflakeWarehouse:
             if known is not None:
                 return known
             load_seq = ledger.next_load_seq(self.execute)
-            entry = LedgerEntry.of_set_aside(version, table_name, run_id, rows, reason, load_seq, self._clock())
+            entry = LedgerEntry.of_quarantined(version, table_name, run_id, rows, reason, load_seq, self._clock())
             entry = replace(entry, crc32c=crc32c)
             ledger.note(self.execute, [entry])
             return entry
@@ -216,7 +216,7 @@ class SnowflakeWarehouse:
         """Return the last builds, the newest first."""
         return builds.last(self.execute, limit)
 
-    def forget_marts(self) -> None:
+    def reset_watermarks(self) -> None:
         """Make the next build a full refresh of every incremental mart."""
         self.execute("DELETE FROM META.MART_WATERMARKS")
 
@@ -325,10 +325,12 @@ class SnowflakeWarehouse:
         except (TransientError, ConfigError):
             self.close()
 
-    def _prepare(self, table: Table, came: dict[str, str], is_bundle: bool = False) -> Merge:
+    def _prepare(self, table: Table, file_columns: dict[str, str], is_bundle: bool = False) -> Merge:
         if not self._has_tables:  # the first load of a process creates the tables of a new release, for dbt
             self.ensure_tables()
-        return snowflake_staging.prepare(self.execute, table, came, self._caps.columns, self._session, is_bundle)
+        return snowflake_staging.prepare(
+            self.execute, table, file_columns, self._caps.columns, self._session, is_bundle
+        )
 
     def _merge(self, merge: Merge, batch: Batch, content: Content) -> LedgerEntry:
         with self._transaction():
@@ -336,9 +338,9 @@ class SnowflakeWarehouse:
             if known is not None:
                 return known
             batch = current(batch, self._clock)
-            load_seq, fates = snowflake_staging.carry_out(self.execute, merge, batch.latest)
+            load_seq, row_actions = snowflake_staging.apply(self.execute, merge, batch.latest)
             what = (batch.version, batch.table, batch.run_id, _newest(content, batch))
-            entry = LedgerEntry.of_loaded(*what, content.rows, fates[0], load_seq, self._clock())
+            entry = LedgerEntry.of_loaded(*what, content.rows, row_actions[0], load_seq, self._clock())
             entry = replace(entry, crc32c=batch.crc32c)
             ledger.note(self.execute, [entry])
             return entry
@@ -351,12 +353,14 @@ class SnowflakeWarehouse:
             if self.find_all([each.version for each in objects]):
                 raise TransientError("somebody else has loaded some of these objects meanwhile")
             latest = max(now, self._clock()) + MOST_AHEAD
-            load_seq, fates = snowflake_staging.carry_out(self.execute, merge, latest)
+            load_seq, row_actions = snowflake_staging.apply(self.execute, merge, latest)
             entries = []
             for number, each in enumerate(objects):
                 extracted_at, rows = newest.get(number, now), len(each.rows)
                 what = (each.version, table, None, extracted_at, rows)
-                entries.append(replace(LedgerEntry.of_loaded(*what, fates[number], load_seq, now), crc32c=each.crc32c))
+                entries.append(
+                    replace(LedgerEntry.of_loaded(*what, row_actions[number], load_seq, now), crc32c=each.crc32c)
+                )
             ledger.note(self.execute, entries)
             return entries
 

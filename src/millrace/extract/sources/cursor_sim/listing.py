@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from millrace import log
-from millrace.errors import RouteMissing
+from millrace.errors import RouteNotFound
 from millrace.extract.completeness import Row, read_until_complete
 from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.cursor_sim import pages
-from millrace.extract.sources.cursor_sim.partitioned import ByValue, Totals, count_key
+from millrace.extract.sources.cursor_sim.partitioned import PartitionedListing, Totals, count_key
 from millrace.runs import Cursor
-from millrace.tables import Numbered, PerParent, Table, Whole
+from millrace.tables import ChildListing, PageNumberListing, SinglePageListing, Table
 
 Parents = Callable[[tuple[str, ...]], Iterable[Row]]
 
@@ -52,7 +52,7 @@ class Listing:
             for rows in self._bulk():
                 is_started = True
                 yield rows
-        except RouteMissing:
+        except RouteNotFound:
             if self.table.plain is None or is_started:
                 raise
             log.info("no bulk route, reading the plain ones", table=self.table.name)
@@ -61,24 +61,26 @@ class Listing:
 
     def _bulk(self) -> Iterator[list[Row]]:
         match self.table.bulk:
-            case Whole(path):
+            case SinglePageListing(path):
                 rows = pages.array(path, self.client.get(path).body)
                 self.source_total = len(rows)
                 yield rows
-            case Numbered(dated=None) as listing:
+            case PageNumberListing(dated=None) as listing:
                 yield from self._by_value(listing)
-            case Numbered() as listing:
+            case PageNumberListing() as listing:
                 yield from self._dated(listing)
 
-    def _by_value(self, listing: Numbered) -> Iterator[list[Row]]:
-        reading = ByValue(self.client, self.table, listing, None, dict(self.cursor.counts) if self.cursor else {})
+    def _by_value(self, listing: PageNumberListing) -> Iterator[list[Row]]:
+        reading = PartitionedListing(
+            self.client, self.table, listing, None, dict(self.cursor.counts) if self.cursor else {}
+        )
         yield from reading.rows()
         self.source_total, self.repeated = reading.total, reading.repeated
         for value, count in reading.counts.items():
             self.counts[value] = count.total()
             self.known += 0 if value in reading.read else count.total()
 
-    def _dated(self, listing: Numbered) -> Iterator[list[Row]]:
+    def _dated(self, listing: PageNumberListing) -> Iterator[list[Row]]:
         """Read from the first day whose older rows may have changed."""
         self.window_start = self.since
         older: dict[str, int] = {}
@@ -92,21 +94,21 @@ class Listing:
         self.known = sum(older.values())
         self.source_total += self.known
 
-    def _in_order(self, listing: Numbered) -> Iterator[list[Row]]:
+    def _in_order(self, listing: PageNumberListing) -> Iterator[list[Row]]:
         again = pages.passes(self.client, listing, pages.from_day(listing, self.window_start))
         for rows, state in read_until_complete(again, self.table, listing.path, is_stable=True):
             self.counts.update([count_key(listing, row) for row in rows])
             yield rows
             self.source_total, self.repeated = state.total, state.repeated
 
-    def _dated_by_value(self, listing: Numbered) -> Iterator[list[Row]]:
-        reading = ByValue(self.client, self.table, listing, self.window_start, {})
+    def _dated_by_value(self, listing: PageNumberListing) -> Iterator[list[Row]]:
+        reading = PartitionedListing(self.client, self.table, listing, self.window_start, {})
         yield from reading.rows()
         self.source_total, self.repeated = reading.total, reading.repeated
         for count in [*reading.counts.values(), reading.without]:
             self.counts.update(count)
 
-    def _plain(self, listing: PerParent) -> Iterator[list[Row]]:
+    def _plain(self, listing: ChildListing) -> Iterator[list[Row]]:
         needed = [*pages.placeholders(listing.path), *(column for _, column in listing.sets)]
         for parent in self.parents(tuple(needed + ([listing.total] if listing.total else []))):
             path = pages.filled(listing.path, parent)
@@ -118,7 +120,7 @@ class Listing:
                 self.source_total += len(rows)
                 yield rows
 
-    def _paged_array(self, listing: PerParent, path: str, expected: int | None) -> Iterator[list[Row]]:
+    def _paged_array(self, listing: ChildListing, path: str, expected: int | None) -> Iterator[list[Row]]:
         total = repeated = 0
         again = pages.array_passes(self.client, listing, path, expected)
         for rows, state in read_until_complete(again, self.table, path):
@@ -129,7 +131,7 @@ class Listing:
 
 
 def _first_changed_day(
-    cursor: Cursor, table: Table, listing: Numbered, totals: Totals, since: date | None
+    cursor: Cursor, table: Table, listing: PageNumberListing, totals: Totals, since: date | None
 ) -> date | None:
     """Return the latest day before which the source's counts equal the cursor's, at least the lookback ago.
 

@@ -5,10 +5,10 @@ from datetime import date
 from urllib.parse import quote
 
 from millrace.arrow import parse_instant
-from millrace.errors import ContractBroken
+from millrace.errors import UnexpectedResponse
 from millrace.extract.completeness import Page, Row
 from millrace.extract.http_client import SourceClient
-from millrace.tables import Numbered, PerParent
+from millrace.tables import ChildListing, PageNumberListing
 
 Parameters = Mapping[str, str | int]
 BEGINNING = date(2005, 1, 1)  # no date of a git host is older than git
@@ -16,7 +16,7 @@ _ARRAY_PAGE_SIZE = 100  # the contract's maximum: the server silently reduces a 
 
 
 def passes(
-    client: SourceClient, listing: Numbered, parameters: Parameters, first: Page | None = None
+    client: SourceClient, listing: PageNumberListing, parameters: Parameters, first: Page | None = None
 ) -> Callable[[], Iterator[Page]]:
     """Return a function that starts a pass over a numbered listing; its first pass may begin with the page `first`."""
     at_hand = [first] if first is not None else []
@@ -34,18 +34,18 @@ def passes(
     return new_pass
 
 
-def numbered_page(client: SourceClient, listing: Numbered, parameters: Parameters, number: int = 1) -> Page:
+def numbered_page(client: SourceClient, listing: PageNumberListing, parameters: Parameters, number: int = 1) -> Page:
     """Request one page of a numbered listing; a page size in `parameters` overrides the listing's own."""
     asked = {listing.size_parameter: listing.page_size, "page": number} | dict(parameters)
     body = client.get(listing.path, asked).body
     total = _at(listing, body, listing.total)
     if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-        raise ContractBroken(f"{listing.path}: {listing.total} is no count")
+        raise UnexpectedResponse(f"{listing.path}: {listing.total} is no count")
     return Page(_rows(listing.path, _at(listing, body, listing.rows)), total)
 
 
 def array_passes(
-    client: SourceClient, listing: PerParent, path: str, expected: int | None
+    client: SourceClient, listing: ChildListing, path: str, expected: int | None
 ) -> Callable[[], Iterator[Page]]:
     """Return a function that starts a pass over a paged raw array: by the server's links, else by page number.
 
@@ -64,7 +64,7 @@ def array_passes(
             before = rows
             if (link := answer.next_path) is not None:
                 if link in followed:
-                    raise ContractBroken(f"{path}: the links from page to page lead in a circle")
+                    raise UnexpectedResponse(f"{path}: the links from page to page lead in a circle")
                 followed.add(link)
                 answer = client.get(link)
             elif not rows or (expected is not None and given >= expected and len(rows) < _ARRAY_PAGE_SIZE):
@@ -76,18 +76,18 @@ def array_passes(
     return new_pass
 
 
-def _array_page(listing: PerParent, number: int) -> dict[str, str | int]:
+def _array_page(listing: ChildListing, number: int) -> dict[str, str | int]:
     return dict(listing.parameters) | {"page": number, "per_page": _ARRAY_PAGE_SIZE}
 
 
 def array(path: str, body: object) -> list[Row]:
-    """Return a body as rows; ContractBroken unless it is an array of objects."""
+    """Return a body as rows; UnexpectedResponse unless it is an array of objects."""
     if not isinstance(body, list):
-        raise ContractBroken(f"{path}: an array was expected, {_kind(body)} came")
+        raise UnexpectedResponse(f"{path}: an array was expected, {_kind(body)} came")
     return _rows(path, body)
 
 
-def from_day(listing: Numbered, day: date | None) -> dict[str, str | int]:
+def from_day(listing: PageNumberListing, day: date | None) -> dict[str, str | int]:
     """Return the parameter that leaves out rows older than `day` (None: no row may be left out)."""
     if listing.since is None or (day is None and not listing.is_narrow):
         return {}
@@ -100,7 +100,7 @@ def filled(path: str, parent: Row) -> str:
     for name in placeholders(path):
         text = str(parent[name])
         if any(part in ("", ".", "..") for part in text.split("/")):
-            raise ContractBroken(f"{path}: {text!r} cannot be part of a path")
+            raise UnexpectedResponse(f"{path}: {text!r} cannot be part of a path")
         values[name] = quote(text, safe="/")
     return path.format(**values)
 
@@ -120,17 +120,17 @@ def utc_day(value: object) -> str:
         return "unknown"
 
 
-def _at(listing: Numbered, body: object, dotted: str) -> object:
+def _at(listing: PageNumberListing, body: object, dotted: str) -> object:
     for name in dotted.split("."):
         if not isinstance(body, dict) or name not in body:
-            raise ContractBroken(f"{listing.path}: an object with {dotted} was expected, {_kind(body)} came")
+            raise UnexpectedResponse(f"{listing.path}: an object with {dotted} was expected, {_kind(body)} came")
         body = body[name]
     return body
 
 
 def _rows(path: str, rows: object) -> list[Row]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ContractBroken(f"{path}: a list of objects was expected, {_kind(rows)} came")
+        raise UnexpectedResponse(f"{path}: a list of objects was expected, {_kind(rows)} came")
     return rows
 
 

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from millrace.errors import ContractBroken, Incomplete, RouteMissing
+from millrace.errors import Incomplete, RouteNotFound, UnexpectedResponse
 from millrace.extract.completeness import Page, Row, read_until_complete
 from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.cursor_sim import pages
 from millrace.extract.sources.cursor_sim.pages import Parameters
-from millrace.tables import Numbered, Table
+from millrace.tables import PageNumberListing, Table
 
 MEMBERS = "/teams/members"
 _ROUNDS = 4  # of searching for rows that appeared while the lists were read
@@ -25,7 +25,7 @@ _SAMPLED_PAGES = 5  # of a dated listing, to find unlisted values
 class Totals:
     """The numbers of rows of a dated listing from a day on, each requested once."""
 
-    def __init__(self, client: SourceClient, listing: Numbered) -> None:
+    def __init__(self, client: SourceClient, listing: PageNumberListing) -> None:
         self._client = client
         self._listing = listing
         self._asked: dict[tuple[date | None, str], int] = {}
@@ -40,13 +40,13 @@ class Totals:
         return self._asked[day, state]
 
 
-def count_key(listing: Numbered, row: Row) -> str:
+def count_key(listing: PageNumberListing, row: Row) -> str:
     """Return the key under which a row is counted: `<day> <state>` where the listing has them."""
     day = pages.utc_day(row.get(listing.dated)) if listing.dated else ""
     return f"{day} {row.get('state')}" if listing.states else f"{day} " if listing.dated else ""
 
 
-class ByValue:
+class PartitionedListing:
     """One reading of such a listing; after `rows`, `counts` holds the counts of each value (see `count_key`).
 
     `known` are the counts of values that a finished run has read. A value with an unchanged count is not read again and
@@ -54,10 +54,10 @@ class ByValue:
     """
 
     def __init__(
-        self, client: SourceClient, table: Table, listing: Numbered, start: date | None, known: dict[str, int]
+        self, client: SourceClient, table: Table, listing: PageNumberListing, start: date | None, known: dict[str, int]
     ) -> None:
         if listing.by is None:
-            raise ContractBroken(f"{listing.path}: there is no way to read it in a stable order")
+            raise UnexpectedResponse(f"{listing.path}: there is no way to read it in a stable order")
         self.total = 0
         self.repeated = 0
         self.read: set[str] = set()
@@ -231,11 +231,11 @@ class ByValue:
     def _members(self) -> list[str]:
         try:
             body = self._client.get(MEMBERS).body
-        except RouteMissing:
+        except RouteNotFound:
             return []
         members = body.get("teamMembers") if isinstance(body, dict) else None
         if not isinstance(members, list):
-            raise ContractBroken(f"{MEMBERS}: an object with a list teamMembers was expected")
+            raise UnexpectedResponse(f"{MEMBERS}: an object with a list teamMembers was expected")
         return [
             member["email"] for member in members if isinstance(member, dict) and isinstance(member.get("email"), str)
         ]
