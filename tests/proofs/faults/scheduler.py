@@ -25,6 +25,7 @@ _SKEWS_S = (0, 400, -400)  # of a handler's clock; two of them differ by less th
 _PAUSE_S = 1200.0  # longer than any lease
 _MOST_COPIES = 5
 _SLOW = (0, 15, 100)  # decisions for which only other handlers run, if they can
+_STARVED_S = 49.0  # without a turn for most of a lease's life (60 s; others wait in steps of 10 s), it slept to others
 _STUCK_S = 300.0  # of real time, also on a busy machine
 _MOST_ATTEMPTS = 60
 _MOST_STEPS = 60_000
@@ -269,7 +270,10 @@ class Scheduler:
         self._turn.release()
 
     def _resume(self, handler: Handler) -> None:
-        handler.stepped_at = self.clock()
+        now = self.clock()
+        if handler.stepped_at is not None and (now - handler.stepped_at).total_seconds() >= _STARVED_S:
+            handler.has_paused = True
+        handler.stepped_at = now
         handler.go.release()
         if not self._turn.acquire(timeout=_STUCK_S):
             raise Violation("ends", f"{handler.message.function} waits for a lock that a suspended handler holds")
