@@ -19,8 +19,7 @@ guard.guard(None, plain=("api",), reads=True, anybody_may=True)
 
 @cache
 def _served() -> ASGIMiddleware:
-    """Return the WSGI application, made at the first request."""
-    # Its event loop is a thread, and the server forks after loading this file.
+    """Return the WSGI application, made at the first request: its loop is a thread, and the server forks before."""
     return ASGIMiddleware(APPLICATION)  # type: ignore[arg-type]  # ASGI, as another package writes it down
 
 

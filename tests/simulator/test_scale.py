@@ -7,9 +7,9 @@ SCRIPT = """
 from datetime import UTC, datetime
 from pathlib import Path
 import simulator
-from simulator.api import Api
+from simulator.api import SimulatedApi
 world = simulator.generate(developers=200, days=9, seed=5, velocity="high", end=datetime(2026, 11, 1, tzinfo=UTC))
-api = Api(world)
+api = SimulatedApi(world)
 for page in range(1, 101):
     api.answer(f"/analytics/github/prs?page={page}&page_size=100", "Basic Y3Vyc29yLXNpbS1kZXYta2V5Og==")
 rows = len(world.commits.rows) + len(world.pulls.rows) + len(world.reviews.rows)
