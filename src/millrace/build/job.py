@@ -55,7 +55,7 @@ def run(builder: Builder, retry: bool = False, force: bool = False, full_refresh
 
     A build that fails is the last. With `retry`, when nothing was loaded since a failed build, only its failed and
     skipped nodes run again. With `force`, everything is built once even when nothing new was loaded: the models may
-    have changed. With `full_refresh`, that build computes the incremental marts anew. Raises what dbt raises when
+    have changed. With `full_refresh`, that build computes the incremental marts in full. Raises what dbt raises when
     it cannot even start; the build is then noted as failed.
     """
     last: Build | None = None

@@ -9,7 +9,7 @@ from millrace.cli import options, output
 from millrace.cli.output import ATTENTION, DONE
 
 
-@click.command(short_help="Make the warehouse anew from the lake.")
+@click.command(short_help="Rebuild the warehouse from the lake.")
 @options.data_dir
 @click.option("--force", is_flag=True, help="Also when readers have objects that the lake has no more.")
 @options.as_json
