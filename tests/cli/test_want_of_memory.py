@@ -1,5 +1,10 @@
 """A shortage of memory or threads ends a command with one line, wherever it occurs."""
 
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from millrace.cli import main as cli
@@ -33,3 +38,17 @@ def test_an_error_of_ours_keeps_its_stack_trace(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cli.tree, "main", fail)
     with pytest.raises(RuntimeError, match="changed size"):
         cli.main(["status"])
+
+
+@pytest.mark.parametrize("verb", ["run", "collect"])
+def test_too_little_address_space_for_a_build_is_refused_before_it_starts(verb: str, tmp_path: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))
+
+    command = [sys.executable, "-m", "millrace", verb, "--data-dir", str(tmp_path)]
+    done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.splitlines() == [
+        "error: expected at least 1,024 MiB of address space, got 600 MiB; "
+        "raise the limit (ulimit -v unlimited), then run again"
+    ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from millrace import log
+from millrace import log, memory
 from millrace.config import BuildConfig
 from millrace.errors import ConfigError, Step, TerminalError, says_damage
 from millrace.terminal import library_prints
@@ -52,8 +52,9 @@ def build(
     the target directory does not hold that very build: it ran on another machine, or another build followed. The parse
     result in the image is used while the target directory has none; dbt parses again whatever differs, be it a file or
     the profile. Run one build at a time in a process: dbt keeps global state. Raises TerminalError when dbt cannot
-    even start to build.
+    even start to build, TransientError when this process may not have the memory for it.
     """
+    memory.require_address_space()
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner  # takes seconds, and only a build needs it
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from millrace.collect import lock
+from millrace import memory
 from millrace.config import ApiConfig, BuildConfig, LoadConfig, collect_state
 from millrace.errors import ConfigError, Step
 from millrace.laptop.project import PROJECT as PROJECT
@@ -153,7 +154,12 @@ class DataDir:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock the directory, and keep new files private to this user; ConfigError when another run holds the lock."""
+        """Lock the directory, and keep new files private to this user.
+
+        Raises ConfigError when another run holds the lock, TransientError when this process may not have the memory
+        for a build.
+        """
+        memory.require_address_space()
         before = os.umask(0o077)  # of the process: DuckDB, dbt and the simulator write here too
         try:
             with self._locked():
