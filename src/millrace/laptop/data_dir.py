@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from millrace.collect import lock
 from millrace import memory
+from millrace.collect import lock
 from millrace.config import ApiConfig, BuildConfig, LoadConfig, collect_state
 from millrace.errors import ConfigError, Step
 from millrace.laptop.project import PROJECT as PROJECT

@@ -1,7 +1,6 @@
 """Faults of a machine while a command runs: no space, no write permission, few handles, another clock, a kill."""
 
 import contextlib
-import os
 import resource
 import signal
 import subprocess
