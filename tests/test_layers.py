@@ -27,7 +27,7 @@ HEIGHTS = {name: height for height, layer in enumerate(LAYERS) for name in layer
 # The only parts that may import a library that is slow to load, or that ties the code to one vendor.
 OWNERS = {
     "duckdb": ("warehouse/duckdb/", "laptop/"),
-    "requests": ("extract/http_client.py",),
+    "requests": ("extract/http_client.py", "bus/guard.py"),
     "google.cloud.storage": ("lake/gcs.py",),
     "google.cloud.pubsub_v1": ("bus/pubsub.py",),
     "google.cloud.run_v2": ("build/cloud_run.py",),

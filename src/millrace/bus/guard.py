@@ -7,9 +7,9 @@ a person finds it.
 """
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from flask import Flask, current_app, request
 from werkzeug.datastructures import Headers
@@ -20,7 +20,7 @@ from millrace import log
 from millrace.config import Caller
 
 MAX_BODY_BYTES = 1 << 20  # an object's resource has a few KiB, a task's message less than one
-_CERTS_LAST_S = 3600.0  # new keys are published long before they sign
+_CERTIFICATES_S = 10.0  # the most that one fetch of the keys may take
 _CLOCK_SKEW_S = 30
 Claims = Mapping[str, object]
 
@@ -30,21 +30,6 @@ class _Refused(Exception):
     status: int
     why: str
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class _Certificates:
-    """Google's public keys, fetched once an hour; the `request` argument of google.oauth2.id_token."""
-
-    fetch: Callable[..., object]
-    fetched_at: float = field(default=float("-inf"))
-    answer: object = None
-
-    def __call__(self, url: str, method: str = "GET", **named: object) -> object:
-        if time.monotonic() - self.fetched_at > _CERTS_LAST_S:
-            self.answer = self.fetch(url, method=method, timeout=10)
-            self.fetched_at = time.monotonic()
-        return self.answer
 
 
 def guard(
@@ -81,10 +66,13 @@ def guard(
 
 
 def _verifier(caller: Caller) -> Callable[[str], Claims]:
+    from cachecontrol import CacheControl
     from google.auth.transport.requests import Request
     from google.oauth2 import id_token
+    from requests import Session
 
-    certificates = _Certificates(Request())
+    # Google's answer says how long its keys may be kept.
+    certificates = partial(Request(CacheControl(Session())), timeout=_CERTIFICATES_S)
 
     def claims_of(token: str) -> Claims:
         claims: Claims = id_token.verify_oauth2_token(token, certificates, caller.audience, _CLOCK_SKEW_S)

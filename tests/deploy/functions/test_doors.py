@@ -40,13 +40,22 @@ def keys() -> dict[str, rsa.RSAPrivateKey]:
 
 
 @pytest.fixture(scope="module")
-def certificates(keys: dict[str, rsa.RSAPrivateKey]) -> Iterator[str]:
+def fetches() -> list[str]:
+    """The paths at which certificates were fetched."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def certificates(keys: dict[str, rsa.RSAPrivateKey], fetches: list[str]) -> Iterator[str]:
     """A server of the keys, as Google publishes its own."""
     published = json.dumps({"google": certificate(keys["google"])}).encode()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            fetches.append(self.path)
             self.send_response(200)
+            self.send_header("Cache-Control", "public, max-age=20854, must-revalidate, no-transform")
+            self.send_header("Content-Length", str(len(published)))
             self.end_headers()
             self.wfile.write(published)
 
@@ -113,6 +122,16 @@ def did_nothing(functions: Deployed) -> bool:
 def test_the_subscriptions_token_opens_the_door(guarded: Deployed, sign: Sign, lines: list[str]) -> None:
     assert call(guarded, sign()).status_code == 400
     assert lines == ["not an event"]  # the function logged it, not the authentication
+
+
+def test_certificates_are_fetched_once(guarded: Deployed, sign: Sign, fetches: list[str]) -> None:
+    fetches.clear()
+    application = guarded.application("load", "load", "cloudevent").test_client()
+    sent = headers("google.cloud.pubsub.topic.v1.messagePublished")
+    for _ in range(3):
+        answer = application.post("/", json={}, headers=sent | {"Authorization": f"Bearer {sign(by='stranger')}"})
+        assert answer.status_code == 401
+    assert len(fetches) == 1
 
 
 @pytest.mark.parametrize("target", ["load", "extract_repos", "start_run"])
