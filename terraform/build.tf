@@ -21,10 +21,8 @@ module "dbt_runner" {
 
   environment = {
     MILLRACE_LAKE      = "gs://${local.lake}"
-    MILLRACE_LEASE_S   = 60
     MILLRACE_MEMORY    = "1GB"
     MILLRACE_PROJECT   = var.project_id
-    MILLRACE_QUIET_S   = 30
     MILLRACE_WAREHOUSE = module.snowflake.addresses["BUILDER"]
   }
   image   = module.dbt_runner_image.reference

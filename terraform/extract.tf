@@ -7,7 +7,6 @@ locals {
     MILLRACE_BUS                 = "pubsub:///projects/${var.project_id}"
     MILLRACE_LAKE                = "gs://${local.lake}"
     MILLRACE_REQUESTS_PER_MINUTE = floor(var.source_requests_per_minute / 2)
-    MILLRACE_REQUEST_BURST       = floor(var.source_requests_per_minute * 0.95 / 2)
     MILLRACE_SOURCE_URL          = var.source_url
   }
 

@@ -17,6 +17,10 @@ _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 _ON = ("", "on", "1", "true", "t", "yes", "y", "enable", "enabled")
 _OFF = ("off", "0", "false", "f", "no", "n", "none", "never", "disable", "disabled")
 _HASH_KEY_LENGTH = 16
+_LEASE_S = 60.0  # without a renewal; then another builder takes over the lease
+_QUIET_S = 30.0  # that a build on Cloud Run waits for more loads: several runs end together
+_BURST = 0.95  # of the requests of a minute may follow one another without a pause
+_REMOVED = ("MILLRACE_LEASE_S", "MILLRACE_QUIET_S", "MILLRACE_REQUEST_BURST", "MILLRACE_SYNCING_S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,12 @@ def environment_of_child(more: Mapping[str, str]) -> dict[str, str]:
 def project() -> str | None:
     """Return the project of the deployment; None when it is unset, as outside of Google Cloud."""
     return os.environ.get("MILLRACE_PROJECT") or None
+
+
+def _refuse_removed() -> None:
+    """Raise ConfigError for a setting of an earlier version."""
+    if name := next((name for name in _REMOVED if name in os.environ), None):
+        raise ConfigError(f"{name} is no longer a setting: its value is now fixed (docs/settings.md); unset it")
 
 
 def _required(name: str) -> str:
@@ -165,13 +175,15 @@ class ExtractConfig:
     @classmethod
     def from_env(cls) -> Self:
         """Read the environment; ConfigError names the missing setting."""
+        _refuse_removed()
+        requests_per_minute = _number("MILLRACE_REQUESTS_PER_MINUTE", 100)
         return cls(
             lake=_required("MILLRACE_LAKE"),
             bus=_required("MILLRACE_BUS"),
             source_url=source_url(_required("MILLRACE_SOURCE_URL"), may_be_insecure()),
             source_key=_required("MILLRACE_SOURCE_KEY"),
-            requests_per_minute=_number("MILLRACE_REQUESTS_PER_MINUTE", 100),
-            request_burst=max(1, int(_number("MILLRACE_REQUEST_BURST", 95))),
+            requests_per_minute=requests_per_minute,
+            request_burst=max(1, int(requests_per_minute * _BURST)),
             timeout_s=_number("MILLRACE_TIMEOUT_S", 30, at_least=0.1),
             answer_s=_number("MILLRACE_ANSWER_S", 120, at_least=0.1),
             caller=_caller(),
@@ -222,14 +234,16 @@ class BuildConfig:
     @classmethod
     def from_env(cls) -> Self:
         """Read the environment; ConfigError names the missing setting."""
+        _refuse_removed()
         return cls(
             lake=_required("MILLRACE_LAKE"),
             warehouse=_required("MILLRACE_WAREHOUSE"),
             dbt_dir=_required("MILLRACE_DBT_DIR"),
             target_dir=_required("MILLRACE_DBT_TARGET_DIR"),
             memory=_memory("MILLRACE_MEMORY"),
-            lease_s=_number("MILLRACE_LEASE_S", 60, at_least=5),
-            quiet_s=_number("MILLRACE_QUIET_S", 0),
+            lease_s=_LEASE_S,
+            # https://docs.cloud.google.com/run/docs/container-contract#jobs-env-vars
+            quiet_s=_QUIET_S if "CLOUD_RUN_JOB" in os.environ else 0,
             snowflake_key=os.environ.get("MILLRACE_SNOWFLAKE_KEY") or None,
         )
 
@@ -296,9 +310,9 @@ class StatusConfig:
     @classmethod
     def from_env(cls) -> Self:
         """Read the environment; ConfigError names a setting that is not a number."""
+        _refuse_removed()
         return cls(
             stale_events=_number("MILLRACE_STALE_EVENTS", 100),
-            syncing_s=_number("MILLRACE_SYNCING_S", 10),
             stale_s=_number("MILLRACE_STALE_S", 3600),
             silent_h=_number("MILLRACE_SILENT_H", 36),
         )

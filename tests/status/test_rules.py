@@ -109,10 +109,10 @@ def test_reasons_are_worst_first() -> None:
 
 
 def test_every_threshold_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("STALE_EVENTS", "4"), ("SYNCING_S", "0"), ("STALE_S", "30"), ("SILENT_H", "1")):
+    for name, value in (("STALE_EVENTS", "4"), ("STALE_S", "30"), ("SILENT_H", "1")):
         monkeypatch.setenv(f"MILLRACE_{name}", value)
     limits = StatusConfig.from_env()
-    assert limits == StatusConfig(4, 0, 30, 1)
+    assert limits == StatusConfig(stale_events=4, stale_s=30, silent_h=1)
     assert judge(WAITS, None, limits)[0] == "stale"
 
 

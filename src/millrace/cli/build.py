@@ -21,7 +21,6 @@ def build(data_dir: Path, force: bool, as_json: bool) -> int:
     """
     from millrace import wiring
     from millrace.build import job
-    from millrace.config import BuildConfig
     from millrace.laptop.data_dir import DataDir
     from millrace.laptop.in_process import opened, recover
     from millrace.laptop.progress import ProgressLog
@@ -29,7 +28,7 @@ def build(data_dir: Path, force: bool, as_json: bool) -> int:
     directory = DataDir(data_dir.resolve())
     with ProgressLog() as watcher, directory.lock(), opened(directory) as pipeline:
         recover(pipeline, watcher.say)
-        outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.on_node), retry=True, force=force)
+        outcome = job.run(wiring.builder_of(directory.build_config(), watcher.on_node), retry=True, force=force)
         newest = pipeline.warehouse.last_builds(1)
     bad = [node for node in outcome.build.nodes if not node.is_good] if outcome.build else []
     if as_json:

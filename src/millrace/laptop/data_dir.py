@@ -19,6 +19,7 @@ from millrace.config import ApiConfig, BuildConfig, LoadConfig, collect_state
 from millrace.errors import ConfigError, Step
 from millrace.laptop.project import PROJECT as PROJECT
 
+LEASE_S = 5.0  # only one process works in the directory, so the holder of another lease is dead
 _OURS = re.compile(
     r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running(\.process)?|work|dbt|homes|source\.json|emulated|buckets"
 )
@@ -99,7 +100,6 @@ class DataDir:
             "MILLRACE_JOB": "inprocess:",
             "MILLRACE_WAREHOUSE": self.warehouse.as_uri().replace("file:", "duckdb:", 1),
             "MILLRACE_MEMORY": "400MB",
-            "MILLRACE_LEASE_S": "5",  # no other process can be at work: the holder of a lease is dead
             "MILLRACE_DBT_DIR": str(PROJECT / "jobs" / "dbt-runner" / "dbt"),
             "MILLRACE_DBT_TARGET_DIR": str(self.dbt),
         }
@@ -125,7 +125,7 @@ class DataDir:
             dbt_dir=settings["MILLRACE_DBT_DIR"],
             target_dir=settings["MILLRACE_DBT_TARGET_DIR"],
             memory=settings["MILLRACE_MEMORY"],
-            lease_s=float(settings["MILLRACE_LEASE_S"]),
+            lease_s=LEASE_S,
             quiet_s=0,
         )
 

@@ -2,7 +2,7 @@
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,7 @@ from millrace import wiring
 from millrace.build import job
 from millrace.config import BuildConfig
 from millrace.laptop import drops, in_process, simulated_usage
-from millrace.laptop.data_dir import DataDir
+from millrace.laptop.data_dir import LEASE_S, DataDir
 from millrace.laptop.progress import ProgressLog
 from millrace.laptop.report import Report
 from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
@@ -84,7 +84,8 @@ def _place(options: RunOptions, engine: Engine) -> DataDir:
 
 
 def _build(options: RunOptions, watcher: ProgressLog, report: Report) -> None:
-    outcome = job.run(wiring.builder_of(BuildConfig.from_env(), watcher.on_node), force=options.force)
+    config = replace(BuildConfig.from_env(), lease_s=LEASE_S)
+    outcome = job.run(wiring.builder_of(config, watcher.on_node), force=options.force)
     if outcome.build is not None:
         report.build = outcome.build
         report.seconds["build"] = outcome.build.seconds

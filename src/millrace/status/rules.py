@@ -11,7 +11,7 @@ stale    objects of the lake are not loaded, or readers do not have the last goo
          died; no rows of a table were extracted for MILLRACE_SILENT_H; the published copy, where only that can be
          read, is older than what was requested, and no process is at work
 syncing  a build or a run is in progress; something waits, and it was loaded, or the marts were refreshed, within
-         MILLRACE_SYNCING_S
+         the last 10 seconds
 empty    there is no store at all: no warehouse, nothing published, no run
 live     everything else, also a store without events
 
