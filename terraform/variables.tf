@@ -23,7 +23,7 @@ variable "api_readers" {
   default     = []
   validation {
     condition     = alltrue([for member in var.api_readers : can(regex("^(group|serviceAccount|user):[^@ ]+@[^@ ]+$|^principal(Set)?://.+$", member))])
-    error_message = "api_readers: group:, serviceAccount: or user: with an e-mail address, or principal:// and principalSet://, was expected; never the public."
+    error_message = "api_readers: expected group:, serviceAccount: or user: with an e-mail address, or principal:// and principalSet://; never the public."
   }
 }
 
@@ -34,7 +34,7 @@ variable "collectors" {
   default     = []
   validation {
     condition     = alltrue([for member in var.collectors : can(regex("^(group|serviceAccount|user):[^@ ]+@[^@ ]+$|^principal(Set)?://.+$", member))])
-    error_message = "collectors: group:, serviceAccount: or user: with an e-mail address, or principal:// and principalSet://, was expected; never the public."
+    error_message = "collectors: expected group:, serviceAccount: or user: with an e-mail address, or principal:// and principalSet://; never the public."
   }
 }
 
@@ -73,7 +73,7 @@ variable "kms_key" {
   default     = null
   validation {
     condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
-    error_message = "kms_key: projects/P/locations/L/keyRings/R/cryptoKeys/K was expected."
+    error_message = "kms_key: expected projects/P/locations/L/keyRings/R/cryptoKeys/K."
   }
 }
 
@@ -83,7 +83,7 @@ variable "project_id" {
   nullable    = false
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
-    error_message = "project_id: 6 to 30 lower-case letters, digits and hyphens were expected."
+    error_message = "project_id: expected 6 to 30 lower-case letters, digits and hyphens."
   }
 }
 
@@ -100,7 +100,7 @@ variable "snowflake_account" {
   nullable    = false
   validation {
     condition     = can(regex("^[A-Za-z][A-Za-z0-9]*-[A-Za-z][A-Za-z0-9_]*$", var.snowflake_account))
-    error_message = "snowflake_account: organization-account was expected, without a host and without credentials."
+    error_message = "snowflake_account: expected organization-account, without a host and without credentials."
   }
 }
 
@@ -214,7 +214,7 @@ variable "source_url" {
   nullable    = false
   validation {
     condition     = can(regex("^https://[^@?#]+$", var.source_url))
-    error_message = "source_url: https://host was expected, without a key in it."
+    error_message = "source_url: expected https://host, without a key in it."
   }
 }
 
@@ -224,6 +224,6 @@ variable "vpc_connector" {
   default     = null
   validation {
     condition     = var.vpc_connector == null || can(regex("^projects/[^/]+/locations/[^/]+/connectors/[^/]+$", var.vpc_connector))
-    error_message = "vpc_connector: projects/P/locations/L/connectors/C was expected."
+    error_message = "vpc_connector: expected projects/P/locations/L/connectors/C."
   }
 }

@@ -81,7 +81,7 @@ def test_an_integer_may_stand_in_a_ratio() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "came", "expected"),
+    ("column", "value", "got", "expected"),
     [
         pytest.param("additions", True, "true or false", "integer", id="a flag is no integer"),
         pytest.param("additions", "5", "a string", "integer", id="a text is no integer"),
@@ -103,11 +103,11 @@ def test_an_integer_may_stand_in_a_ratio() -> None:
         pytest.param("created_at", "0001-01-01T00:00:00+01:00", "0001", "RFC 3339", id="before year 1"),
     ],
 )
-def test_a_wrong_value_is_refused_by_row_and_column(column: str, value: object, came: str, expected: str) -> None:
+def test_a_wrong_value_is_refused_by_row_and_column(column: str, value: object, got: str, expected: str) -> None:
     with pytest.raises(RowError) as refused:
         to_batch([{"number": 1}, {column: value}], PULLS, NOW, "r1")
     assert (refused.value.row, refused.value.column) == (1, column)
-    assert came in refused.value.came
+    assert got in refused.value.got
     assert expected in refused.value.expected
     assert str(refused.value).startswith(f"row 1, column {column}: ")
 

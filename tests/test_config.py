@@ -161,7 +161,7 @@ def test_the_key_does_not_go_to_another_machine_over_plain_http(configure: Confi
 )
 def test_an_address_that_two_parsers_read_differently_is_none(configure: Configure, url: str) -> None:
     configure(MILLRACE_SOURCE_URL=url, MILLRACE_INSECURE_HTTP="1")
-    with pytest.raises(ConfigError, match="http://host:port or https://host was expected"):
+    with pytest.raises(ConfigError, match="expected http://host:port or https://host"):
         ExtractConfig.from_env()
 
 
@@ -202,13 +202,13 @@ def test_a_rate_of_zero_is_unpaced(configure: Configure, tmp_path: Path) -> None
     "url", ["s3://bucket", "file:relative", "file://host/path", "/path", "", "duckdb:///x"], ids=repr
 )
 def test_a_lake_of_another_form_is_refused_with_the_form_that_was_expected(url: str) -> None:
-    with pytest.raises(ConfigError, match="file:///an/absolute/path was expected"):
+    with pytest.raises(ConfigError, match="expected file:///an/absolute/path"):
         wiring.lake_at(url)
 
 
 @pytest.mark.parametrize("url", ["gs:", "gs://", "gs://bucket/folder", "gs://Bucket", "gs:///b"])
 def test_a_bucket_is_named_without_a_folder(url: str) -> None:
-    with pytest.raises(ConfigError, match="gs://bucket was expected"):
+    with pytest.raises(ConfigError, match="expected gs://BUCKET"):
         wiring.lake_at(url)
 
 
@@ -238,11 +238,11 @@ def test_a_folder_with_a_space_and_an_umlaut_is_a_lake(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("adapter", [wiring.bus_at, wiring.job_at])
 def test_what_is_in_this_process_has_one_name(adapter: Callable[[str], object]) -> None:
-    with pytest.raises(ConfigError, match="inprocess: was expected"):
+    with pytest.raises(ConfigError, match="expected inprocess:"):
         adapter("inprocess:other")
 
 
 @pytest.mark.parametrize("url", ["pubsub:", "pubsub://project", "pubsub:///projects/", "pubsub:///projects/p/topics/t"])
 def test_a_bus_names_a_project_and_no_topic(url: str) -> None:
-    with pytest.raises(ConfigError, match="pubsub:///projects/P was expected"):
+    with pytest.raises(ConfigError, match="expected pubsub:///projects/P"):
         wiring.bus_at(url)

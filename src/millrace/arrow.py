@@ -45,9 +45,9 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, 
 class RowError(ValueError):
     """A row does not match its table's entry in the registry; `row` counts from 0."""
 
-    def __init__(self, row: int, column: str, came: str, expected: str) -> None:
-        super().__init__(f"row {row}, column {column}: {came} came, expected {expected}")
-        self.row, self.column, self.came, self.expected = row, column, came, expected
+    def __init__(self, row: int, column: str, got: str, expected: str) -> None:
+        super().__init__(f"row {row}, column {column}: expected {expected}, got {got}")
+        self.row, self.column, self.got, self.expected = row, column, got, expected
 
 
 def to_batch(

@@ -76,7 +76,7 @@ def _number(name: str, default: float, at_least: float = 0) -> float:
     except ValueError:
         value = -1.0
     if not at_least <= value < float("inf"):
-        raise ConfigError(f"{name} is {text!r}: a number of at least {at_least} was expected")
+        raise ConfigError(f"{name}: expected a number of at least {at_least}, got {text!r}")
     return value
 
 
@@ -102,7 +102,7 @@ def source_url(url: str, may_be_insecure: bool) -> str:
     is_plain = url.isprintable() and not set(url) & set(" \\")  # parsers differ in what they drop, and so in the host
     is_bare = has_host and "@" not in parts.netloc and not parts.query and not parts.fragment
     if not is_plain or not is_bare or parts.scheme not in ("http", "https"):
-        raise ConfigError(f"{name}: http://host:port or https://host was expected, without a key in it")
+        raise ConfigError(f"{name}: expected http://host:port or https://host, without a key in it")
     if parts.scheme == "http" and not may_be_insecure and not is_loopback(url):
         raise ConfigError(
             f"{name}: the key would go to {parts.hostname!r} over plain http, where others can read it; "
@@ -129,7 +129,7 @@ def collect_state() -> str | None:
 def _is_on(name: str) -> bool:
     text = os.environ.get(name, "").strip().lower()
     if text not in (*_ON, *_OFF):
-        raise ConfigError(f"{name} is {text!r}: expected on or off; nothing is read before that is clear")
+        raise ConfigError(f"{name}: expected on or off, got {text!r}; nothing is read until that is clear")
     return text in _ON
 
 
@@ -138,8 +138,8 @@ def _hash_key(name: str) -> str | None:
     key = text.strip()
     if text and len(key) < _HASH_KEY_LENGTH:
         raise ConfigError(
-            f"{name}: expected at least {_HASH_KEY_LENGTH} characters, got {len(key)}, which are found by trying; "
-            "take what openssl rand -hex 16 prints"
+            f"{name}: expected at least {_HASH_KEY_LENGTH} characters, got {len(key)}; "
+            "shorter keys can be guessed: openssl rand -hex 16 prints a good one"
         )
     return key or None
 
@@ -154,7 +154,7 @@ def _caller() -> Caller | None:
 def _memory(name: str) -> str:
     text = os.environ.get(name) or "200MB"
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", text):
-        raise ConfigError(f"{name} is {text!r}: an amount like 200MB was expected")
+        raise ConfigError(f"{name}: expected an amount like 200MB, got {text!r}")
     return text
 
 

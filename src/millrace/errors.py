@@ -138,6 +138,6 @@ def unreadable(error: Exception, what: str) -> TransientError | BadObject:
     """Return the error to raise when a file cannot be read: the machine's fault, or `what` with the error's message."""
     if is_of_the_machine(error):
         return TransientError(
-            f"the machine failed while a file was read: {first_line(error)}; mend that, then run again"
+            f"the machine failed while a file was read: {first_line(error)}; fix that, then run again"
         )
     return BadObject("unreadable", f"{what}: {first_line(error)}")

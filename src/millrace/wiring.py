@@ -91,7 +91,7 @@ def lake_at(url: str) -> Lake:
     if url.startswith("gs:"):
         bucket = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]+[a-z0-9])/?", url)
         if bucket is None:
-            raise ConfigError(f"{url!r}: gs://bucket was expected")
+            raise ConfigError(f"expected gs://BUCKET, got {url!r}")
         from millrace.lake.gcs import GcsLake
 
         return GcsLake.at(bucket[1])
@@ -107,7 +107,7 @@ def bus_at(url: str) -> Bus:
     if url.startswith("pubsub:"):
         project = re.fullmatch(r"pubsub:///projects/([a-z0-9.:-]+)", url)
         if project is None:
-            raise ConfigError(f"{url!r}: pubsub:///projects/P was expected")
+            raise ConfigError(f"expected pubsub:///projects/P, got {url!r}")
         from millrace.bus.pubsub import PubSubBus
 
         return PubSubBus(project[1])
@@ -123,7 +123,7 @@ def job_at(url: str) -> "Job":
     if url.startswith("run:"):
         job = re.fullmatch(r"run://([a-z0-9.:-]*)/(projects/[a-z0-9.:-]+/locations/[a-z0-9-]+/jobs/[a-z0-9-]+)", url)
         if job is None:
-            raise ConfigError(f"{url!r}: run:///projects/P/locations/R/jobs/J was expected")
+            raise ConfigError(f"expected run:///projects/P/locations/R/jobs/J, got {url!r}")
         from millrace.build.cloud_run import CloudRunJob
 
         return CloudRunJob.at(job[2], job[1] or None)
@@ -244,10 +244,10 @@ def builder_of(config: BuildConfig, on_node: "Callable[[Node, int], None]" = lam
 def _path(url: str, scheme: str) -> Path:
     parts = urlsplit(url)
     if parts.scheme != scheme or parts.netloc or not parts.path.startswith("/"):
-        raise ConfigError(f"{url!r}: {scheme}:///an/absolute/path was expected")
+        raise ConfigError(f"expected {scheme}:///an/absolute/path, got {url!r}")
     return Path(unquote(parts.path))
 
 
 def _only(url: str, scheme: str) -> None:
     if url != f"{scheme}:":
-        raise ConfigError(f"{url!r}: {scheme}: was expected")
+        raise ConfigError(f"expected {scheme}:, got {url!r}")

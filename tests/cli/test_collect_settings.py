@@ -99,7 +99,7 @@ def test_word_that_is_neither_is_refused(
 ) -> None:
     monkeypatch.setenv("MILLRACE_COLLECT", word)
     assert cli.main(["collect", "--home", str(home), "--lake", f"file://{tmp_path}/lake", option]) == 2
-    assert capsys.readouterr().err.startswith(f"error: MILLRACE_COLLECT is {word!r}: expected on or off")
+    assert capsys.readouterr().err.startswith(f"error: MILLRACE_COLLECT: expected on or off, got {word!r}")
     assert objects(tmp_path / "lake") == []
 
 

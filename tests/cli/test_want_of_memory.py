@@ -13,10 +13,10 @@ from millrace.cli import main as cli
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (MemoryError(), "error: the machine failed: MemoryError; give it more of that, then run again\n"),
+        (MemoryError(), "error: the machine failed: MemoryError; free some of that, then run again\n"),
         (
             RuntimeError("can't start new thread"),
-            "error: the machine failed: can't start new thread; give it more of that, then run again\n",
+            "error: the machine failed: can't start new thread; free some of that, then run again\n",
         ),
     ],
 )

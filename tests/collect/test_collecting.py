@@ -360,9 +360,9 @@ def test_a_name_that_is_no_text_is_read(machine: Machine) -> None:
 def test_a_state_that_is_broken_is_named(machine: Machine) -> None:
     machine.state.mkdir()
     (machine.state / "state.sqlite").write_bytes(b"no database" * 1000)
-    with pytest.raises(ConfigError, match="all logs are read anew"):
+    with pytest.raises(ConfigError, match="all logs are read again"):
         machine.collect()
-    with pytest.raises(ConfigError, match="all logs are read anew"):
+    with pytest.raises(ConfigError, match="all logs are read again"):
         CheckpointStore.copy(machine.state)
 
 

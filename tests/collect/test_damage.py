@@ -90,7 +90,7 @@ def test_a_damaged_state_says_how_it_is_mended(
         code = cli.main(command)
         said = capsys.readouterr().err
         assert code in (0, 2)
-        assert code == 0 or (said.count("\n") == 1 and "remove state.sqlite there, and all logs are read anew" in said)
+        assert code == 0 or (said.count("\n") == 1 and "remove state.sqlite there, and all logs are read again" in said)
     (machine.state / FILE).unlink()
     assert cli.main(command) == 0
     assert "m9999" in outputs(machine.sent())
@@ -103,5 +103,5 @@ def test_values_that_a_state_cannot_hold_are_damage(machine: Machine) -> None:
     with closing(sqlite3.connect(machine.state / FILE)) as connection, connection:
         connection.execute("update logs set state = '{'")
     log.write_bytes(LINES + response("m9999"))
-    with pytest.raises(ConfigError, match="all logs are read anew"):
+    with pytest.raises(ConfigError, match="all logs are read again"):
         machine.collect()

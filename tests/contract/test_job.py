@@ -61,5 +61,5 @@ def test_a_refusal_says_whether_a_later_attempt_helps(
 
 @pytest.mark.parametrize("url", ["run:", "run:///projects/p", "run://host/jobs/j", "run:///projects/p/jobs/j?x=1"])
 def test_a_job_of_another_form_is_refused_with_the_form_that_was_expected(url: str) -> None:
-    with pytest.raises(ConfigError, match="run:///projects/P/locations/R/jobs/J was expected"):
+    with pytest.raises(ConfigError, match="expected run:///projects/P/locations/R/jobs/J"):
         wiring.job_at(url)

@@ -186,6 +186,6 @@ def test_all_waits_that_the_source_asks_for_are_bounded_together(status: int) ->
     asked = client_of(in_turn(*turns, said))
     for _ in range(6):
         asked.client.get("/repos")
-    with pytest.raises(SourceUnavailable, match="Retry-After came to more than 3,600 s in all"):
+    with pytest.raises(SourceUnavailable, match="Retry-After adds up to more than 3,600 s"):
         asked.client.get("/repos")
     assert sum(asked.clock.slept) == 3600

@@ -205,7 +205,7 @@ def test_a_redirect_is_not_followed(status: int, location: str) -> None:
 @pytest.mark.parametrize("status", [204, 206, 304])
 def test_another_success_than_200_is_no_answer(status: int) -> None:
     asked = client_of(in_turn(Said(status, b"")))
-    with pytest.raises(UnexpectedResponse, match=f"status {status} where 200 was expected"):
+    with pytest.raises(UnexpectedResponse, match=f"expected status 200, got {status}"):
         asked.client.get("/repos")
 
 
@@ -218,7 +218,7 @@ def test_another_success_than_200_is_no_answer(status: int) -> None:
 )
 def test_html_is_refused_at_once(body: bytes, headers: dict[str, str]) -> None:
     asked = client_of(in_turn(Said(200, body, headers)))
-    with pytest.raises(UnexpectedResponse, match=f"^{URL}/repos: HTML where JSON was expected; is this the address"):
+    with pytest.raises(UnexpectedResponse, match=f"^{URL}/repos: expected JSON, got HTML; is this the address"):
         asked.client.get("/repos")
     assert len(asked.adapter.asked) == 1
 

@@ -171,8 +171,8 @@ def test_every_row_says_when_and_by_which_run_it_was_extracted(write: Write, lak
     assert (row["_extracted_at"], row["_run_id"]) == (AT, RUN)
 
 
-def test_a_row_of_another_type_names_table_column_and_what_came(write: Write) -> None:
-    with pytest.raises(UnexpectedResponse, match="commits: the source's totalLinesAdded is a string"):
+def test_a_row_of_another_type_names_its_table_and_column(write: Write) -> None:
+    with pytest.raises(UnexpectedResponse, match="commits: the source's totalLinesAdded: expected .*, got a string"):
         write([{"totalLinesAdded": "5"}])
 
 

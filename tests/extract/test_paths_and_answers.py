@@ -77,25 +77,23 @@ def test_an_author_with_strange_letters_is_asked_for_as_is(address: str) -> None
 @pytest.mark.parametrize(
     ("table", "body", "message"),
     [
-        pytest.param("repos", {"data": []}, "/repos: an array was expected, an object with data came", id="a wrapper"),
-        pytest.param("repos", None, "/repos: an array was expected, a NoneType came", id="null"),
-        pytest.param("repos", [["acme/web"]], "/repos: a list of objects was expected", id="rows that are lists"),
-        pytest.param("commits", [], "an object with totalCount was expected, a list came", id="an array of commits"),
-        pytest.param("commits", {}, "totalCount was expected, an object with nothing in it came", id="an empty object"),
-        pytest.param("commits", {"items": []}, "totalCount was expected, an object with items came", id="no total"),
+        pytest.param("repos", {"data": []}, "/repos: expected an array, got an object with data", id="a wrapper"),
+        pytest.param("repos", None, "/repos: expected an array, got a NoneType", id="null"),
+        pytest.param("repos", [["acme/web"]], "/repos: expected a list of objects", id="rows that are lists"),
+        pytest.param("commits", [], "expected an object with totalCount, got a list", id="an array of commits"),
+        pytest.param("commits", {}, "totalCount, got an object with nothing in it", id="an empty object"),
+        pytest.param("commits", {"items": []}, "totalCount, got an object with items", id="no total"),
         pytest.param("commits", {"items": [], "totalCount": -1}, "totalCount is no count", id="a negative total"),
         pytest.param("commits", {"items": [], "totalCount": "3"}, "totalCount is no count", id="a total as text"),
         pytest.param("commits", {"items": [], "totalCount": True}, "totalCount is no count", id="a total that is true"),
         pytest.param("commits", {"items": [], "totalCount": 2.0}, "totalCount is no count", id="a total with a point"),
         pytest.param("commits", {"items": [], "totalCount": None}, "totalCount is no count", id="a total that is null"),
-        pytest.param("commits", {"items": {}, "totalCount": 0}, "a list of objects was expected", id="rows no list"),
-        pytest.param(
-            "commits", {"items": [1], "totalCount": 1}, "a list of objects was expected", id="a number as row"
-        ),
-        pytest.param("commits", {"totalCount": 1}, "an object with items was expected", id="no rows"),
-        pytest.param("pull_requests", {"data": []}, "an object with pagination.total was expected", id="no pagination"),
-        pytest.param("pull_requests", {"data": [], "pagination": 3}, "pagination.total was expected", id="a number"),
-        pytest.param("reviews", [], "an object with pagination.total was expected, a list came", id="an array"),
+        pytest.param("commits", {"items": {}, "totalCount": 0}, "expected a list of objects", id="rows no list"),
+        pytest.param("commits", {"items": [1], "totalCount": 1}, "expected a list of objects", id="a number as row"),
+        pytest.param("commits", {"totalCount": 1}, "expected an object with items", id="no rows"),
+        pytest.param("pull_requests", {"data": []}, "expected an object with pagination.total", id="no pagination"),
+        pytest.param("pull_requests", {"data": [], "pagination": 3}, "pagination.total, got", id="a number"),
+        pytest.param("reviews", [], "expected an object with pagination.total, got a list", id="an array"),
     ],
 )
 def test_another_shape_breaks_the_contract_with_one_clear_line(table: str, body: object, message: str) -> None:
@@ -114,7 +112,7 @@ def test_another_shape_of_a_plain_route_breaks_the_contract(body: object) -> Non
     )
     listing = listing_of(answers, "reviews", parents=[{"repo_name": "acme/web", "number": 1, "id": 2}])
     with pytest.raises(
-        UnexpectedResponse, match=r"^/repos/acme/web/pulls/1/reviews: a(n array| list of objects) was expected"
+        UnexpectedResponse, match=r"^/repos/acme/web/pulls/1/reviews: expected a(n array| list of objects)"
     ):
         flat(listing.rows())
 
@@ -122,7 +120,7 @@ def test_another_shape_of_a_plain_route_breaks_the_contract(body: object) -> Non
 @pytest.mark.parametrize("body", [b"[]", b'{"teamMembers": null}', b'{"members": []}', b"3"])
 def test_members_of_another_shape_break_the_contract(usual_world: simulator.World, body: bytes) -> None:
     answers = answers_of(usual_world, instead=lambda target: Said(body=body) if target == "/teams/members" else None)
-    with pytest.raises(UnexpectedResponse, match=r"^/teams/members: an object with a list teamMembers was expected"):
+    with pytest.raises(UnexpectedResponse, match=r"^/teams/members: expected an object with a list teamMembers"):
         flat(listing_of(answers, "pull_requests").rows())
 
 

@@ -47,8 +47,8 @@ def test_a_wrong_key_is_said_without_the_key(fresh: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        pytest.param("--html-rate=1", "HTML where JSON was expected", id="a server that returns HTML"),
-        pytest.param("--wrapped", "an array was expected, an object with data came", id="a wrapper where an array was"),
+        pytest.param("--html-rate=1", "expected JSON, got HTML", id="a server that returns HTML"),
+        pytest.param("--wrapped", "expected an array, got an object with data", id="a wrapper where an array was"),
         pytest.param("--half-json-rate=1", "no complete JSON", id="half a JSON"),
     ],
 )

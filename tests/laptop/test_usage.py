@@ -158,7 +158,7 @@ def test_nothing_is_read_where_collecting_is_off(first: Outcome, place: Path, mo
     [
         (("collect", "--agents", "copilot"), "expected names of claude, codex, cursor"),
         (("collect", "--since", "yesterday"), "expected a day like 2026-01-31, got 'yesterday'"),
-        (("collect", "--lake", "s3://bucket"), "file:///an/absolute/path was expected"),
+        (("collect", "--lake", "s3://bucket"), "expected file:///an/absolute/path"),
         (("usage", "burn"), "No such command 'burn'"),
     ],
 )

@@ -57,7 +57,9 @@ def test_an_entry_says_what_came_from_where_and_why(rig: Rig) -> None:
     assert (entry.version, entry.table, entry.run_id, entry.reason) == (stored.version, "repos", None, "schema")
     assert (entry.size_bytes, entry.set_aside_at, entry.attempts) == (len(BAD), NOW.isoformat(), 1)
     assert entry.came_from == f"lake/drop/repos/mine.ndjson#{stored.version.generation}"
-    assert entry.message.startswith("line 1, column open_pull_requests_count: a string came")
+    assert entry.message.startswith(
+        "line 1, column open_pull_requests_count: expected an integer of at most 64 bits, got a string"
+    )
 
 
 def test_a_part_that_was_set_aside_names_its_run_and_its_rows(rig: Rig) -> None:

@@ -96,15 +96,27 @@ GOOD = b'{"id":1}\n'
 @pytest.mark.parametrize(
     ("line", "reason", "message"),
     [
-        pytest.param(b'{"id":"5"}', "schema", "line 2, column id: a string came, expected an integer", id="a text"),
-        pytest.param(b'{"id":true}', "schema", "column id: true or false came", id="a flag"),
-        pytest.param(b'{"id":5.0}', "schema", "column id: 5.0 came", id="a fraction"),
+        pytest.param(
+            b'{"id":"5"}',
+            "schema",
+            "line 2, column id: expected an integer of at most 64 bits, got a string",
+            id="a text",
+        ),
+        pytest.param(
+            b'{"id":true}',
+            "schema",
+            "column id: expected an integer of at most 64 bits, got true or false",
+            id="a flag",
+        ),
+        pytest.param(
+            b'{"id":5.0}', "schema", "column id: expected an integer of at most 64 bits, got 5.0", id="a fraction"
+        ),
         pytest.param(b'{"id":9223372036854775808}', "schema", "at most 64 bits", id="65 bits"),
-        pytest.param(b'{"submitted_at":"soon"}', "schema", "'soon' came, expected a timestamp", id="no time"),
-        pytest.param(b'{"_extracted_at":5}', "schema", "column _extracted_at: 5 came", id="no stamp"),
-        pytest.param(b'{"_extra":"[1]"}', "schema", "a JSON object was expected", id="extra is no object"),
+        pytest.param(b'{"submitted_at":"soon"}', "schema", "expected a timestamp", id="no time"),
+        pytest.param(b'{"_extracted_at":5}', "schema", "column _extracted_at: expected a timestamp", id="no stamp"),
+        pytest.param(b'{"_extra":"[1]"}', "schema", "expected a JSON object", id="extra is no object"),
         pytest.param(b'{"body":"a","_extra":{"body":"b"}}', "schema", "'body' has one value", id="two values"),
-        pytest.param(b'{"x":1e999}', "schema", "column _extra: a value that is not JSON", id="beyond a double"),
+        pytest.param(b'{"x":1e999}', "schema", "column _extra: expected a JSON value", id="beyond a double"),
         pytest.param(b'{"x":NaN}', "unreadable", "NaN is no JSON number", id="NaN"),
         pytest.param(b'{"x":-Infinity}', "unreadable", "-Infinity is no JSON number", id="Infinity"),
         pytest.param(b'{"id":1', "unreadable", "not JSON: ", id="half a line"),
@@ -113,13 +125,18 @@ GOOD = b'{"id":1}\n'
         pytest.param(b'{"x":[{"a":1,"a":2}]}', "unreadable", "field 'a' comes twice", id="an inner field twice"),
         pytest.param(b'{"id":1,"ID":2}', "column_name", "field id comes twice", id="twice in another case"),
         pytest.param(b'{"_load_seq":2}', "column_name", "_load_seq", id="a column of ours"),
-        pytest.param(b"[1]", "unreadable", "a JSON object was expected, list came", id="a list"),
+        pytest.param(b"[1]", "unreadable", "expected a JSON object, got list", id="a list"),
         pytest.param(b'{"body":"\xff"}', "unreadable", "byte 10 is not UTF-8", id="not UTF-8"),
         pytest.param(b'{"x":' + b"9" * 5000 + b"}", "unreadable", "not acceptable JSON", id="5000 digits"),
         pytest.param(b'{"x":' + b"[" * 32 + b"]" * 32 + b"}", "too_large", "deeper than 32", id="33 levels"),
         pytest.param(b'{"x":' + b"[" * 9000 + b"]" * 9000 + b"}", "too_large", "deeper than 32", id="9000 levels"),
         pytest.param(b'{"body":"' + b"x" * 20_000 + b'"}', "too_large", "longer than 20,000 bytes", id="long"),
-        pytest.param(json.dumps(dict.fromkeys(range(301), 1)).encode(), "too_large", "301 fields", id="wide"),
+        pytest.param(
+            json.dumps(dict.fromkeys(range(301), 1)).encode(),
+            "too_large",
+            "expected at most 300 fields, got 301",
+            id="wide",
+        ),
     ],
 )
 def test_a_wrong_line_is_named_and_leaves_no_file(folder: Path, line: bytes, reason: str, message: str) -> None:
@@ -137,11 +154,21 @@ MANY = b"[" + b"[]," * 500_000 + b"1]"
 @pytest.mark.parametrize(
     ("content", "kind", "message"),
     [
-        pytest.param(b'{"x":' + MANY + b"}", "ndjson", "line 1: JSON of up to 1,000,002 values", id="a line"),
         pytest.param(
-            b'{"_extra":"{\\"x\\":' + MANY + b'}"}', "ndjson", "line 1: column _extra: JSON of up to", id="its extra"
+            b'{"x":' + MANY + b"}",
+            "ndjson",
+            "line 1: expected JSON of at most 1,000,000 values, got up to 1,000,002",
+            id="a line",
         ),
-        pytest.param(b'labels\n"' + MANY + b'"\n', "csv", "line 2: column labels: JSON of up to", id="a cell"),
+        pytest.param(
+            b'{"_extra":"{\\"x\\":' + MANY + b'}"}',
+            "ndjson",
+            "line 1: column _extra: expected JSON of at most",
+            id="its extra",
+        ),
+        pytest.param(
+            b'labels\n"' + MANY + b'"\n', "csv", "line 2: column labels: expected JSON of at most", id="a cell"
+        ),
     ],
 )
 def test_json_of_too_many_values_is_refused_before_it_is_read(
@@ -185,7 +212,7 @@ def test_32_levels_are_not_too_deep_and_brackets_in_a_text_are_no_levels(folder:
 def test_what_no_table_could_hold_is_refused_before_it_is_read(folder: Path) -> None:
     with pytest.raises(BadObject, match="the file is empty"):
         read(folder, b"", "ndjson")
-    with pytest.raises(BadObject, match="the file has 18 bytes; at most 10"):
+    with pytest.raises(BadObject, match="expected at most 10 bytes, got 18"):
         read(folder, GOOD * 2, "ndjson", caps=DropCaps(file_bytes=10))
     with pytest.raises(BadObject, match="line 3: more than 2 rows"):
         read(folder, GOOD * 3, "ndjson", caps=DropCaps(rows=2))
@@ -230,21 +257,23 @@ def test_csv_with_a_mark_at_the_start_and_a_header_alone_has_no_rows(folder: Pat
 @pytest.mark.parametrize(
     ("content", "reason", "message"),
     [
-        pytest.param("id,body\n1\n", "unreadable", "line 2: 1 cells came, the header has 2", id="too few"),
-        pytest.param("id\n\n1,2\n", "unreadable", "line 3: 2 cells came, the header has 1", id="too many"),
+        pytest.param("id,body\n1\n", "unreadable", "line 2: expected 2 cells as in the header, got 1", id="too few"),
+        pytest.param("id\n\n1,2\n", "unreadable", "line 3: expected 1 cells as in the header, got 2", id="too many"),
         pytest.param("id,ID\n1,2\n", "column_name", "line 1: column 'id' comes twice", id="a name twice"),
         pytest.param("id,\n1,2\n", "column_name", "line 1: column 2 of the header has no name", id="no name"),
-        pytest.param("\n\n", "unreadable", "line 1: no header line", id="no header"),
-        pytest.param(",".join(map(str, range(301))), "too_large", "301 columns came", id="301 columns"),
+        pytest.param("\n\n", "unreadable", "line 1: the file has no header line", id="no header"),
+        pytest.param(
+            ",".join(map(str, range(301))), "too_large", "expected at most 300 columns, got 301", id="301 columns"
+        ),
         pytest.param("_load_seq\n1\n", "column_name", "line 2: field _load_seq", id="a column of ours"),
-        pytest.param("id\n1_000\n", "schema", "line 2: column id: an integer was expected", id="1_000"),
-        pytest.param("id\n 1\n", "schema", "column id: an integer was expected", id="a space"),
-        pytest.param("id\n\u0661\n", "schema", "column id: an integer was expected", id="another script's 1"),
+        pytest.param("id\n1_000\n", "schema", "line 2: column id: expected an integer", id="1_000"),
+        pytest.param("id\n 1\n", "schema", "column id: expected an integer", id="a space"),
+        pytest.param("id\n\u0661\n", "schema", "column id: expected an integer", id="another script's 1"),
         pytest.param("id\n99999999999999999999\n", "schema", "line 2, column id", id="beyond 64 bits"),
-        pytest.param("ai_ratio\nnan\n", "schema", "column ai_ratio: a number was expected", id="nan"),
-        pytest.param("was_reverted\n1\n", "schema", "column was_reverted: true or false", id="1 is no flag"),
-        pytest.param("labels\nbug\n", "schema", "column labels: a JSON list of strings", id="no list"),
-        pytest.param('labels\n"{""a"":1}"\n', "schema", "column labels: an object came", id="an object"),
+        pytest.param("ai_ratio\nnan\n", "schema", "column ai_ratio: expected a number", id="nan"),
+        pytest.param("was_reverted\n1\n", "schema", "column was_reverted: expected true or false", id="1 is no flag"),
+        pytest.param("labels\nbug\n", "schema", "column labels: expected a JSON list of strings", id="no list"),
+        pytest.param('labels\n"{""a"":1}"\n', "schema", "column labels: expected", id="an object"),
         pytest.param("created_at\n21.10.2026\n", "schema", "line 2, column created_at", id="no timestamp"),
         pytest.param('body\n"a"b\n', "unreadable", "line 2: cell 1 is not as of RFC 4180", id="after a quote"),
         pytest.param('id,body\n1,a"b"\n', "unreadable", "line 2: cell 2 is not", id="a quote inside"),

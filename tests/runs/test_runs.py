@@ -120,7 +120,7 @@ def test_an_order_has_a_bound_and_a_wish(lake: Lake) -> None:
     ],
 )
 def test_an_order_of_the_future_is_refused(scheduled_at: str) -> None:
-    with pytest.raises(NotAnEvent, match="was expected within an hour of 2026-01-31 06:00"):
+    with pytest.raises(NotAnEvent, match="expected a schedule time within an hour of 2026-01-31 06:00"):
         RunRequest.parse(scheduled_at, b"", now=T0)
 
 

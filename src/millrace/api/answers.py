@@ -59,7 +59,7 @@ class Measures(BaseModel):
     reasoning_tokens: int = Field(description="The part of the output that was reasoning.")
     total_tokens: int = Field(description="Input, output and cache.")
     cost_usd: Decimal | None = Field(description="Of the responses with a known cost; null when of none it is known.")
-    n_cost: int = Field(description="Responses of which the cost is known.")
+    n_cost: int = Field(description="Responses with a known cost.")
     reported_cost_usd: Decimal | None = Field(description="What the agents themselves report; null when none does.")
 
 

@@ -233,7 +233,7 @@ def _refuse_name(hosts: tuple[str, ...]) -> Response:
 def _refuse(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 it is registered for those
     said = "; ".join(f"{'.'.join(map(str, each['loc'][1:])) or 'query'}: {each['msg']}" for each in error.errors()[:5])
-    return problem(422, "A parameter cannot be what it is", said[:1000], "see /openapi.json for what the route takes")
+    return problem(422, "Invalid parameter", said[:1000], "see /openapi.json for what the route takes")
 
 
 def _tell(request: Request, error: Exception) -> Response:

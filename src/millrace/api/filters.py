@@ -47,7 +47,7 @@ def _trimmed(values: list[str]) -> list[str]:
 def _text_of_a_day(value: object) -> object:
     """Raise ValueError for what pydantic also accepts as a day: an instant, or the seconds since 1970."""
     if isinstance(value, str) and not re.fullmatch(_DAY, value):
-        raise ValueError("a day from 1990-01-01 to 2199-12-31 was expected")
+        raise ValueError("expected a day from 1990-01-01 to 2199-12-31")
     return value
 
 
@@ -57,7 +57,7 @@ def _lower(values: list[str]) -> list[str]:
 
 def _zone(name: str) -> str:
     if name not in zones():
-        raise ValueError("a time zone of the IANA database was expected, e.g. Europe/Berlin")
+        raise ValueError("expected a time zone of the IANA database, e.g. Europe/Berlin")
     return name
 
 

@@ -62,7 +62,7 @@ def run(builder: Builder, retry: bool = False, force: bool = False, full_refresh
     while True:
         lease = acquire(builder.lake, builder.holder, builder.clock, builder.sleep, builder.ttl_s)
         if lease is None:
-            log.info("somebody else builds", holder=builder.holder)
+            log.info("another build is in progress", holder=builder.holder)
             return Outcome("busy", last)
         try:
             with builder.beating(lease):

@@ -34,7 +34,7 @@ def answering(function: str) -> Iterator[None]:
     except (OSError, MemoryError) as error:
         log.error("the machine failed", function=function, error=str(error))
         said = getattr(error, "strerror", None) or first_line(error)
-        raise _answer(503, TransientError(f"{said}; mend that, then run again")) from error
+        raise _answer(503, TransientError(f"{said}; fix that, then run again")) from error
 
 
 def _answer(status: int, error: MillraceError) -> HTTPException:

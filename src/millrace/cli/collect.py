@@ -289,7 +289,7 @@ def _show_bad_files(result: "CollectResult") -> None:
     for path, reason in result.bad_files.items():
         say(f"look: {path} cannot be read: {reason}")
     for path, size_bytes in islice(result.gone.items(), _MOST_NAMED):
-        say(f"look: a log of which {size_bytes:,} bytes were read is gone, with what was not read of it: {path}")
+        say(f"look: a log is gone, and {size_bytes:,} bytes of it were read: {path}")
     for path, size_bytes in islice(result.torn.items(), _MOST_NAMED):
         say(f"look: {path} ends in {size_bytes:,} bytes that are no complete line; they count once they are")
     for found, what in ((result.gone, "are gone"), (result.torn, "end so")):

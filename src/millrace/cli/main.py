@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = tree, 
     except (MemoryError, RuntimeError) as error:
         if not is_of_the_machine(error):
             raise
-        return output.fail(FAILED, f"the machine failed: {first_line(error)}; give it more of that, then run again")
+        return output.fail(FAILED, f"the machine failed: {first_line(error)}; free some of that, then run again")
     return code if isinstance(code, int) else 0
 
 

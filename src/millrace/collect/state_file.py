@@ -140,4 +140,4 @@ def _named(folder: Path, error: Exception) -> MillraceError:
 
 
 def _damaged(folder: Path, error: Exception) -> ConfigError:
-    return ConfigError(f"the state in {folder} is damaged: {error}; remove {FILE} there, and all logs are read anew")
+    return ConfigError(f"the state in {folder} is damaged: {error}; remove {FILE} there, and all logs are read again")

@@ -261,14 +261,12 @@ class SourceClient:
             raise RequestRejected(f"{self._place(path)}: {status}, {self._said(body)}")
         if status != 200:
             raise UnexpectedResponse(
-                f"{self._place(path)}: status {status} where 200 was expected; redirects are not followed"
+                f"{self._place(path)}: expected status 200, got {status}; redirects are not followed"
             )
 
     def _refuse_html(self, path: str, response: requests.Response, body: bytes) -> None:
         if "html" in response.headers.get("Content-Type", "") or body.lstrip()[:1] == b"<":
-            raise UnexpectedResponse(
-                f"{self._place(path)}: HTML where JSON was expected; is this the address of the API?"
-            )
+            raise UnexpectedResponse(f"{self._place(path)}: expected JSON, got HTML; is this the address of the API?")
 
     def _said(self, body: bytes) -> str:
         """Return the server's error message, in any of its formats, shortened and safe for one log line."""
@@ -309,7 +307,7 @@ class SourceClient:
         self.stats.imposed_s += wait_s or 0.0
         if self.stats.imposed_s > _MAX_IMPOSED_S:
             raise SourceUnavailable(
-                f"{self._place(path)}: Retry-After came to more than {_MAX_IMPOSED_S:,.0f} s in all; try again later"
+                f"{self._place(path)}: Retry-After adds up to more than {_MAX_IMPOSED_S:,.0f} s; try again later"
             )
 
     def _next_path(self, path: str, response: requests.Response) -> str | None:

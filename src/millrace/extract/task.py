@@ -224,7 +224,7 @@ class PartWriter:
             batch = to_batch(rows, self._table, self._extracted_at, self._next.run_id)
         except RowError as error:
             raise UnexpectedResponse(
-                f"{self._table.name}: the source's {error.column} is {error.came}; {error.expected} was expected"
+                f"{self._table.name}: the source's {error.column}: expected {error.expected}, got {error.got}"
             ) from error
         log.debug("rows read", table=self._table.name, rows=len(batch))
         for piece in _pieces(batch, self._limits.piece_bytes):

@@ -127,7 +127,7 @@ def _resume(pipeline: in_process.Pipeline, watcher: ProgressLog) -> None:
 def _load_due(pipeline: in_process.Pipeline, watcher: ProgressLog) -> None:
     """Retry the objects in quarantine that contained a future time, if it has passed."""
     if due := quarantine.retry_due(pipeline.loader):
-        watcher.say(f"{len(due)} objects in quarantine said a time that has come: retried")
+        watcher.say(f"{len(due)} quarantined objects were stamped with a time that has passed: retried")
 
 
 def _run_pipeline(

@@ -36,7 +36,7 @@ def to_parquet(source: Path, table: Table, kind: Kind, to: Path, caps: DropCaps)
     if size_bytes == 0:
         raise BadObject("unreadable", "the file is empty")
     if size_bytes > caps.file_bytes:
-        raise BadObject("too_large", f"the file has {size_bytes:,} bytes; at most {caps.file_bytes:,} are accepted")
+        raise BadObject("too_large", f"expected at most {caps.file_bytes:,} bytes, got {size_bytes:,}")
     rows = read_ndjson(source, caps) if kind == "ndjson" else read_csv(source, table, caps)
     try:
         with pq.ParquetWriter(to, table.schema, compression="zstd") as writer:
@@ -83,7 +83,7 @@ def _to_batch(chunk: list[Row], table: Table) -> pa.RecordBatch:
         noted = [_with_extra(own, row.line) for own, row in zip(fields, chunk, strict=True)]
         batch = to_batch(noted, table, None, None)
     except RowError as error:
-        line, message = chunk[error.row].line, f"{error.came} came, expected {error.expected}"
+        line, message = chunk[error.row].line, f"expected {error.expected}, got {error.got}"
         raise BadObject("schema", f"line {line}, column {error.column}: {message}") from error
     columns = [stamps.get(name, batch.column(name)) for name in table.schema.names]
     return pa.RecordBatch.from_arrays(columns, schema=table.schema)
@@ -97,7 +97,7 @@ def _canonical(row: Row, known: dict[str, str]) -> dict[str, object]:
         if own in fields:
             refuse("column_name", row.line, f"field {own} comes twice, in another case")
         if own == LOAD_SEQ:
-            refuse("column_name", row.line, f"field {own} came, which is given by the load alone")
+            refuse("column_name", row.line, f"field {own} is reserved: only the load sets it")
         fields[own] = value
     return fields
 
@@ -114,7 +114,7 @@ def _with_extra(fields: dict[str, object], line: int) -> dict[str, object]:
     except ValueError:
         noted = None
     if not isinstance(noted, dict):
-        refuse("schema", line, f"column {EXTRA}: a JSON object was expected, something else came")
+        refuse("schema", line, f"column {EXTRA}: expected a JSON object, got something else")
     for name, value in noted.items():
         if fields.setdefault(name, value) != value:
             refuse("schema", line, f"field {name!r:.80} has one value of its own and another in {EXTRA}")

@@ -79,12 +79,12 @@ def read_csv(source: Path, table: Table, caps: DropCaps) -> Iterator[Row]:
         line = number
         for number, cost, cells in records:
             if len(cells) != len(names):
-                refuse("unreadable", number, f"{len(cells)} cells came, the header has {len(names)}")
+                refuse("unreadable", number, f"expected {len(names)} cells as in the header, got {len(cells)}")
             values = zip(names, cells, types, strict=True)
             fields = {name: _cell_value(cell, kind, number) for name, cell, kind in values if cell is not None}
             yield Row(number, cost, {name: value for name, value in fields.items() if value is not None})
         if number == line and not set(names) & set(table.schema.names):  # a file with rows is refused by the load
-            refuse("missing_key", line, f"the header is all that came, and has no column of {table.name}")
+            refuse("missing_key", line, f"the file has only a header line, and no column of {table.name}")
 
 
 def refuse(reason: str, line: int, message: str) -> NoReturn:
@@ -95,7 +95,7 @@ def refuse(reason: str, line: int, message: str) -> NoReturn:
 def parse_json(text: str) -> object:
     """Return the value of a JSON text; ValueError also for NaN, a repeated field, absurd depth and numbers."""
     if _values_in(text) > MOST_VALUES and (values := _values_in(_STRING.sub("", text))) > MOST_VALUES:
-        raise TooMany(f"JSON of up to {values:,} values came, {MOST_VALUES:,} are the most")
+        raise TooMany(f"expected JSON of at most {MOST_VALUES:,} values, got up to {values:,}")
     try:
         return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except RecursionError:
@@ -139,9 +139,9 @@ def _parse_object(text: str, line: int, caps: DropCaps) -> dict[str, object]:
     except ValueError as error:
         refuse("unreadable", line, f"not acceptable JSON: {error}")
     if not isinstance(value, dict):
-        refuse("unreadable", line, f"a JSON object was expected, {type(value).__name__} came")
+        refuse("unreadable", line, f"expected a JSON object, got {type(value).__name__}")
     if len(value) > caps.columns:
-        refuse("too_large", line, f"{len(value)} fields came, {caps.columns} are the most")
+        refuse("too_large", line, f"expected at most {caps.columns} fields, got {len(value)}")
     if text.count("{") + text.count("[") > caps.depth and _depth(value) > caps.depth:
         refuse("too_large", line, f"JSON is nested deeper than {caps.depth}")
     return value
@@ -212,9 +212,9 @@ def _canonical(name: str, table: Table) -> str:
 
 def _check_header(names: list[str], line: int, caps: DropCaps) -> None:
     if not names:
-        refuse("unreadable", line, "no header line came")
+        refuse("unreadable", line, "the file has no header line")
     if len(names) > caps.columns:
-        refuse("too_large", line, f"{len(names)} columns came, {caps.columns} are the most")
+        refuse("too_large", line, f"expected at most {caps.columns} columns, got {len(names)}")
     seen: set[str] = set()
     for position, name in enumerate(names, 1):
         if not name:
@@ -241,7 +241,7 @@ def _cell_value(cell: str, field: pa.Field, line: int) -> object:
         refuse("too_large", line, f"column {field.name}: {error}")
     except (ValueError, KeyError):
         expected = "JSON" if is_json(field) else _EXPECTED.get(field.type, "a JSON list of strings")
-        refuse("schema", line, f"column {field.name}: {expected} was expected, another text came")
+        refuse("schema", line, f"column {field.name}: expected {expected}, got another text")
 
 
 def _parse_cell(cell: str, field: pa.Field) -> object:

@@ -113,6 +113,6 @@ def forget_cursors(lake: Lake, warehouse: Warehouse) -> list[Forgotten]:
         rows = warehouse.count(table) if known else 0
         if rows < known:
             runs.forget_cursor(lake, table.name)
-            log.warning("read anew", table=table.name, rows=rows, known=known)
+            log.warning("read again", table=table.name, rows=rows, known=known)
             forgotten.append(Forgotten(table.name, rows, known))
     return forgotten

@@ -39,7 +39,7 @@ def restart(lake: Lake, load_seq: int) -> bool:
         if fields is None or fields["load_seq"] > load_seq:
             content = json.dumps({"load_seq": load_seq, "run_id": None}, indent=1, sort_keys=True).encode() + b"\n"
             lake.write(_REQUESTED, content, if_generation=stored.version.generation)
-            log.info("build requests begin anew", load_seq=load_seq)
+            log.info("build requests restart", load_seq=load_seq)
             return True
     return False
 

@@ -49,10 +49,10 @@ class RunRequest:
             request = cls(moment.astimezone(UTC), None if since is None else date.fromisoformat(since), full_refresh)
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             raise NotAnEvent(
-                'a JSON object like {"since": "2026-01-31", "full_refresh": true} was expected, and a time by RFC 3339'
+                'expected a JSON object like {"since": "2026-01-31", "full_refresh": true}, and a time by RFC 3339'
             ) from None
         if is_ahead:
-            raise NotAnEvent(f"the schedule time {request.scheduled_at} was expected within an hour of {now}")
+            raise NotAnEvent(f"expected a schedule time within an hour of {now}, got {request.scheduled_at}")
         return request
 
 

@@ -59,7 +59,7 @@ _TEXTS = {
         "type: millrace collect{data} --watch, or once: millrace collect{data}",
         f"type: {_BUILD}",
     ),
-    Step.SEE_QUARANTINE: ("type: millrace quarantine list{data}", f'see "An object was set aside" in {_OPERATIONS}'),
+    Step.SEE_QUARANTINE: ("type: millrace quarantine list{data}", f'see "An object was quarantined" in {_OPERATIONS}'),
     Step.ADD_PRICE: _add_row("usage_prices.csv"),
     Step.MAP_PROJECT: _add_row("usage_repositories.csv"),
     Step.MAP_USER: _add_row("usage_authors.csv"),

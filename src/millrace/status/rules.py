@@ -197,7 +197,7 @@ def _errors(inputs: HealthInputs, limits: StatusConfig) -> Iterator[Reason]:
         if inputs.build_result == "running":
             yield Reason.of(Code.BUILD_DIED, f"build {inputs.build} was never ended, its process died")
     if inputs.is_gone:
-        yield Reason.of(Code.WAREHOUSE_GONE, "the warehouse is gone, and readers have a copy of what it was")
+        yield Reason.of(Code.WAREHOUSE_GONE, "the warehouse is gone; readers have its last published copy")
     if inputs.run_status == "failed":
         yield Reason.of(Code.RUN_FAILED, f"run {inputs.run_id} failed: {inputs.run_reason or 'no reason is known'}")
     for table, seconds in inputs.ahead:

@@ -37,8 +37,11 @@ class StampedAhead(BadObject):
     """An object has a stamp in the future; it can be loaded once `stamp` has passed."""
 
     def __init__(self, stamp: datetime, latest: datetime) -> None:
-        came = f"a row was extracted at {stamp.isoformat()}, expected {latest.isoformat()} at the latest"
-        super().__init__("stamped_ahead", f"{came}; it is loaded by itself when that time has come")
+        super().__init__(
+            "stamped_ahead",
+            f"expected rows extracted by {latest.isoformat()}, got one of {stamp.isoformat()}; "
+            "the file is loaded automatically after that time",
+        )
         self.stamp = stamp
 
 

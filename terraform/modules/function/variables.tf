@@ -40,7 +40,7 @@ variable "invokers" {
   default     = null
   validation {
     condition     = alltrue([for member in coalesce(var.invokers, []) : can(regex("^(group|serviceAccount|user):[^@ ]+@[^@ ]+$|^principal(Set)?://.+$", member))])
-    error_message = "invokers: group:, serviceAccount: or user: with an e-mail address, or principal:// and principalSet://, was expected; never the public."
+    error_message = "invokers: expected group:, serviceAccount: or user: with an e-mail address, or principal:// and principalSet://; never the public."
   }
   validation {
     condition     = var.invokers == null || length(var.subscriptions) == 0

@@ -46,7 +46,7 @@ locals {
   )
 
   _log_lines = {
-    quarantined = { title = "An object was set aside", filter = "jsonPayload.message = \"quarantined\"" }
+    quarantined = { title = "An object was quarantined", filter = "jsonPayload.message = \"quarantined\"" }
     run-failed  = { title = "A run was given up", filter = "jsonPayload.message = \"run ended\" AND jsonPayload.status = \"failed\"" }
   }
 

@@ -133,5 +133,5 @@ def test_a_failure_of_the_machine_is_503_and_says_what_to_mend() -> None:
     answer = application.test_client().post("/")
     assert (answer.status_code, answer.get_data(as_text=True)) == (
         503,
-        "No space left on device; mend that, then run again",
+        "No space left on device; fix that, then run again",
     )

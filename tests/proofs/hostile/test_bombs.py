@@ -46,7 +46,7 @@ REFUSED = {
     "a quote too many after 50,000 lines": ("unreadable", "line 50002: a quote is opened here and never closed"),
     "a header of 200,000 columns": ("too_large", "200001 columns"),
     "900,000 brackets": ("too_large", "nested deeper"),
-    "2.8 million empty lists on a line": ("too_large", "5,580,004 values came"),
+    "2.8 million empty lists on a line": ("too_large", "got up to 5,580,004"),
     "800,000 fields of one name": ("unreadable", "comes twice"),
 }
 

@@ -34,7 +34,7 @@ REFUSED: dict[str, tuple[str, Make, str, str]] = {
     "zero bytes of CSV": ("repos/a.csv", lambda: b"", "unreadable", "empty"),
     "only line ends in CSV": ("repos/a.csv", lambda: b"\n\n\n", "unreadable", "no header line"),
     "HTML named Parquet": ("repos/a.parquet", lambda: b"<html>502</html>", "unreadable", "Parquet"),
-    "HTML named CSV": ("repos/a.csv", lambda: b"<html>\n<b>502, sorry</b>\n", "unreadable", "line 2: 2 cells"),
+    "HTML named CSV": ("repos/a.csv", lambda: b"<html>\n<b>502, sorry</b>\n", "unreadable", "line 2: expected 1 cells"),
     "one line of HTML named CSV": ("repos/a.csv", lambda: b"<html>502</html>", "missing_key", "no column of repos"),
     "HTML named NDJSON": ("repos/a.ndjson", lambda: b"<html>502</html>", "unreadable", "line 1: not JSON"),
     "gzip named CSV": ("repos/a.csv", lambda: gzip.compress(b"full_name\na\n"), "unreadable", "not UTF-8"),
@@ -154,7 +154,7 @@ REFUSED: dict[str, tuple[str, Make, str, str]] = {
         "reviews/a.csv",
         lambda: b"pr_id,id,comments\n1,1," + b"[" * 5000 + b"]" * 5000 + b"\n",
         "schema",
-        "JSON was expected",
+        "expected JSON",
     ),
     "JSON 5,000 deep in _extra": (
         "repos/a.ndjson",

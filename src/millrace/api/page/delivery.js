@@ -34,7 +34,7 @@ function drawCycle(answer) {
   ];
   return {
     content: [legend("lines", series), picture],
-    note: "Averages over the pull requests of which each time is known (n). Phases need not add up to the cycle time, and a phase may be negative: work is at times opened before its first commit.",
+    note: "Averages over the pull requests whose times are all known (n). Phases need not add up to the cycle time, and a phase may be negative: work is at times opened before its first commit.",
     table: scrolling("Cycle time by week", table("Cycle time and its phases by week: average hours, and over how many pull requests", columns, [...weeks].reverse())),
   };
 }

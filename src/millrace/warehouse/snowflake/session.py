@@ -19,7 +19,7 @@ LOCK_TIMEOUT_S = 60
 _STATEMENT_TIMEOUT_S = 300  # well within the 540 s of a function
 _MORE_THAN_A_STATEMENT_S = 30
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
-_EXPECTED = "snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W was expected"
+_EXPECTED = "expected snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W"
 
 
 @dataclass(frozen=True, slots=True)

@@ -351,7 +351,7 @@ class SnowflakeWarehouse:
         newest = snowflake_staging.newest_of_objects(self.execute, merge)
         with self._transaction():
             if self.find_all([each.version for each in objects]):
-                raise TransientError("somebody else has loaded some of these objects meanwhile")
+                raise TransientError("another load has loaded some of these objects meanwhile")
             latest = max(now, self._clock()) + MOST_AHEAD
             load_seq, row_actions = snowflake_staging.apply(self.execute, merge, latest)
             entries = []

@@ -83,7 +83,7 @@ def _array_page(listing: ChildListing, number: int) -> dict[str, str | int]:
 def array(path: str, body: object) -> list[Row]:
     """Return a body as rows; UnexpectedResponse unless it is an array of objects."""
     if not isinstance(body, list):
-        raise UnexpectedResponse(f"{path}: an array was expected, {_kind(body)} came")
+        raise UnexpectedResponse(f"{path}: expected an array, got {_kind(body)}")
     return _rows(path, body)
 
 
@@ -123,14 +123,14 @@ def utc_day(value: object) -> str:
 def _at(listing: PageNumberListing, body: object, dotted: str) -> object:
     for name in dotted.split("."):
         if not isinstance(body, dict) or name not in body:
-            raise UnexpectedResponse(f"{listing.path}: an object with {dotted} was expected, {_kind(body)} came")
+            raise UnexpectedResponse(f"{listing.path}: expected an object with {dotted}, got {_kind(body)}")
         body = body[name]
     return body
 
 
 def _rows(path: str, rows: object) -> list[Row]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UnexpectedResponse(f"{path}: a list of objects was expected, {_kind(rows)} came")
+        raise UnexpectedResponse(f"{path}: expected a list of objects, got {_kind(rows)}")
     return rows
 
 

@@ -235,7 +235,7 @@ class PartitionedListing:
             return []
         members = body.get("teamMembers") if isinstance(body, dict) else None
         if not isinstance(members, list):
-            raise UnexpectedResponse(f"{MEMBERS}: an object with a list teamMembers was expected")
+            raise UnexpectedResponse(f"{MEMBERS}: expected an object with a list teamMembers")
         return [
             member["email"] for member in members if isinstance(member, dict) and isinstance(member.get("email"), str)
         ]
