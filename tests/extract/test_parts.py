@@ -172,7 +172,7 @@ def test_every_row_says_when_and_by_which_run_it_was_extracted(write: Write, lak
 
 
 def test_a_row_of_another_type_names_its_table_and_column(write: Write) -> None:
-    with pytest.raises(UnexpectedResponse, match="commits: the source's totalLinesAdded: expected .*, got a string"):
+    with pytest.raises(UnexpectedResponse, match=r"commits: the source's totalLinesAdded: expected .*, got a string"):
         write([{"totalLinesAdded": "5"}])
 
 
