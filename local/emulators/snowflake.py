@@ -16,9 +16,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, lru_cache
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -57,6 +57,7 @@ _ARROW: Any = import_module("fakesnow.arrow")
 _TRANSFORMS: Any = import_module("fakesnow.transforms")
 _PLAIN = (exp.Select, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _BOUND = re.compile(r"\bIDENTIFIER\s*\(", re.IGNORECASE)
+_SESSION = re.compile(r"(?:(?<=\bARRIVED_)|(?<=\bNEWEST_))[0-9A-F]{12}\b")  # in the names of temporary tables
 _TEXT, _KNOWN = "text", 2000
 _DONE = {"INSERT": "number of rows inserted", "UPDATE": "number of rows updated", "DELETE": "number of rows deleted"}
 
@@ -64,7 +65,8 @@ _DONE = {"INSERT": "number of rows inserted", "UPDATE": "number of rows updated"
 @cache
 def private_key() -> str:
     """Return a private key; the emulator accepts any."""
-    made = "openssl genrsa 2048 2>/dev/null | openssl pkcs8 -topk8 -nocrypt"
+    # Of a curve: the client checks an RSA key at each sign-in, which takes longer than all else in it.
+    made = "openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt"
     return subprocess.run(made, shell=True, check=True, capture_output=True, text=True).stdout  # noqa: S602
 
 
@@ -116,12 +118,14 @@ def _app() -> Any:
     cursor: Any = FakeSnowflakeCursor
     cursor._transform = _remembered(_persistent(cursor._transform))
     cursor._transform_explode = _whole(cursor._transform_explode)
-    cursor._execute = _counting(cursor._execute)
+    cursor._execute = _described(_counting(cursor._execute))
+    cursor._describe_last_sql = _kept(cursor._describe_last_sql)
     cursor.execute = _answering(cursor.execute)
     _SERVER.parse_one = _CURSOR.parse_one = _parsed_once(_CURSOR.parse_one)
     _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
     _SERVER.sessions = _Sessions()
+    _SERVER.shared_fs.duck_conn.execute("SET threads = 1")  # rows are few: more threads only wake each other
     _SERVER.JSONResponse = _with_master_token(_SERVER.JSONResponse)
     _SERVER.logger.disabled = True
     return _SERVER.app
@@ -148,12 +152,46 @@ class _Sessions(dict[str, Any]):
         super().__delitem__(token)
 
 
+class _Trees:
+    """Statements, parsed or translated, by their text and place; nothing may change them.
+
+    Texts that differ only in the names of a session's temporary tables are made from the first of them.
+    """
+
+    def __init__(self) -> None:
+        self._by_text: dict[object, Any] = {}
+        self._first: dict[object, tuple[list[str], Any]] = {}
+
+    def get(self, text: str, place: object, make: Callable[[], Any]) -> Any:
+        """Return the statement; `make` it where there is none."""
+        if (text, place) not in self._by_text:
+            if len(self._by_text) >= _KNOWN:
+                self._by_text, self._first = {}, {}
+            self._by_text[text, place] = self._made(text, place, make)
+        return self._by_text[text, place]
+
+    def _made(self, text: str, place: object, make: Callable[[], Any]) -> Any:
+        sessions = list(dict.fromkeys(_SESSION.findall(text)))
+        alike = (_SESSION.sub(lambda found: str(sessions.index(found[0])), text), place)
+        if alike not in self._first:
+            self._first[alike] = (sessions, make())
+        first, tree = self._first[alike]
+        if first == sessions:
+            return tree
+        renamed, now = tree.copy(), dict(zip(first, sessions, strict=True))
+        for node in renamed.walk():
+            for key, value in node.args.items():
+                if isinstance(value, str):
+                    node.args[key] = _SESSION.sub(lambda found: now[found[0]], value)
+        return renamed
+
+
 def _parsed_once(parse: Any) -> Any:
     """Parse each text once, and keep the text with the parsed statement."""
-    known = lru_cache(_KNOWN)(parse)
+    trees = _Trees()
 
     def parsed(command: str) -> Any:
-        expression = known(command).copy()
+        expression = trees.get(command, None, lambda: parse(command))
         expression.meta[_TEXT] = command
         return expression
 
@@ -166,7 +204,7 @@ def _remembered(transform: Any) -> Any:
     Only statements whose translation depends on text and schema alone are kept: none with a bound IDENTIFIER, and no
     table that is created from a query or as a clone.
     """
-    known: dict[object, Any] = {}
+    trees = _Trees()
 
     def transformed(cursor: Any, expression: Any, params: Any) -> Any:
         text = expression.meta.get(_TEXT)
@@ -178,13 +216,9 @@ def _remembered(transform: Any) -> Any:
             or is_made_of_another
             or _BOUND.search(text)
         ):
-            return transform(cursor, expression, params)
-        place = (text, type(expression), cursor._conn.database, cursor._conn.schema)
-        if place not in known:
-            if len(known) >= _KNOWN:
-                known.clear()
-            known[place] = transform(cursor, expression, params)
-        return known[place]
+            return transform(cursor, expression.copy(), params)
+        place = (type(expression), cursor._conn.database, cursor._conn.schema)
+        return trees.get(text, place, lambda: transform(cursor, expression.copy(), params))
 
     return transformed
 
@@ -254,6 +288,29 @@ def _counting(execute: Any) -> Any:
         execute(cursor, sqlglot.parse_one(f"SELECT {', '.join(counts)}"))
 
     return executed
+
+
+def _described(execute: Any) -> Any:
+    """Keep the columns of the result: fakesnow plans each statement a second time to describe them."""
+
+    def executed(cursor: Any, transformed: Any, params: Any = None) -> None:
+        execute(cursor, transformed, params)
+        is_of_earlier = transformed.args.get("result_scan_sfqid") is not None
+        columns = None if is_of_earlier else [(name, str(kind)) for name, kind, *_ in cursor._duck_conn.description]
+        cursor._columns = columns
+
+    return executed
+
+
+def _kept(describe: Any) -> Any:
+    """Answer with the columns that `_described` keeps."""
+
+    def described(cursor: Any) -> Any:
+        if cursor._columns is None:
+            return describe(cursor)
+        return [(name, kind, None, None, None, None) for name, kind in cursor._columns]
+
+    return described
 
 
 def _answering(execute: Any) -> Any:

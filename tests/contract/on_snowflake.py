@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,17 +10,33 @@ from typing import Any
 
 from emulators import snowflake
 from millrace.tables import TABLES, TEXTS
+from millrace.warehouse.snowflake import objects
 from millrace.warehouse.snowflake.session import Address
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 Rows = list[dict[str, object]]
 
 
+_released: dict[str, list[Address]] = defaultdict(list)
+
+
 def open_warehouse(where: str, lake: Path, clock: Callable[[], datetime], **more: Any) -> SnowflakeWarehouse:
-    """Return a warehouse in a new database, with its external stage over the folder `lake`."""
+    """Return a warehouse in an empty database, with its external stage over the folder `lake`."""
+    stage = f"file://{lake}/raw/"
+    if _released[where]:
+        warehouse = SnowflakeWarehouse(_released[where].pop(), lake.name, clock, **more)
+        _reset(warehouse, stage)
+        return warehouse
     address = address_of(where, f"T{secrets.token_hex(6).upper()}")
-    snowflake.provision(address, f"file://{lake}/raw/")
+    snowflake.provision(address, stage)
     return SnowflakeWarehouse(address, lake.name, clock, **more)
+
+
+def release(warehouse: SnowflakeWarehouse) -> None:
+    """Close a warehouse, and let another test have its database: creating one is slow."""
+    warehouse.close()
+    address = warehouse._address
+    _released[f"host={address.host}&port={address.port}&protocol={address.protocol}"].append(address)
 
 
 def empty(warehouse: SnowflakeWarehouse) -> None:
@@ -28,6 +45,19 @@ def empty(warehouse: SnowflakeWarehouse) -> None:
         warehouse.execute(f'DROP TABLE RAW."{name}"')
     warehouse.execute("DELETE FROM META.LOADS")
     warehouse.ensure_tables()
+
+
+def _reset(warehouse: SnowflakeWarehouse, stage: str) -> None:
+    """Remove everything but what `provision` creates, and let the stage lead to another folder."""
+    found = warehouse.execute("SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM INFORMATION_SCHEMA.TABLES")
+    for schema, name, kind in found:
+        if schema == "META":
+            if name != "TURN":
+                warehouse.execute(f'DELETE FROM META."{name}"')  # noqa: S608
+        elif schema in objects.SCHEMAS:
+            warehouse.execute(f'DROP {"VIEW" if kind == "VIEW" else "TABLE"} {schema}."{name}"')
+    warehouse.execute(objects.META["LOAD_SEQ"].replace("CREATE SEQUENCE IF NOT EXISTS", "CREATE OR REPLACE SEQUENCE"))
+    warehouse.execute(f"CREATE OR REPLACE STAGE {objects.LAKE} URL = '{stage}'")
 
 
 def address_of(where: str, database: str) -> Address:

@@ -31,7 +31,10 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Either
         made = on_snowflake.open_warehouse(request.getfixturevalue("snowflake_at"), tmp_path / "lake", lambda: T0)
     made.ensure_tables()
     yield made
-    made.close()
+    if isinstance(made, SnowflakeWarehouse):
+        on_snowflake.release(made)
+    else:
+        made.close()
 
 
 def load(warehouse: Either, tmp_path: Path, table: str, number: float) -> int:

@@ -32,7 +32,10 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Either
         made = on_snowflake.open_warehouse(where, tmp_path / "elsewhere", lambda: NOW)
     made.ensure_tables()
     yield made
-    made.close()
+    if isinstance(made, SnowflakeWarehouse):
+        on_snowflake.release(made)
+    else:
+        made.close()
 
 
 def batch(
