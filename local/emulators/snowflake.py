@@ -159,16 +159,18 @@ class _Trees:
     """
 
     def __init__(self) -> None:
+        self._lock = threading.RLock()
         self._by_text: dict[object, Any] = {}
         self._first: dict[object, tuple[list[str], Any]] = {}
 
     def get(self, text: str, place: object, make: Callable[[], Any]) -> Any:
         """Return the statement; `make` it where there is none."""
-        if (text, place) not in self._by_text:
-            if len(self._by_text) >= _KNOWN:
-                self._by_text, self._first = {}, {}
-            self._by_text[text, place] = self._made(text, place, make)
-        return self._by_text[text, place]
+        with self._lock:
+            if (text, place) not in self._by_text:
+                if len(self._by_text) >= _KNOWN:
+                    self._by_text, self._first = {}, {}
+                self._by_text[text, place] = self._made(text, place, make)
+            return self._by_text[text, place]
 
     def _made(self, text: str, place: object, make: Callable[[], Any]) -> Any:
         sessions = list(dict.fromkeys(_SESSION.findall(text)))
