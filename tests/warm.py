@@ -36,22 +36,22 @@ def run(
     Raises subprocess.TimeoutExpired.
     """
     variables = dict(environment if environment is not None else os.environ)
-    if program != "dbt" or str(DBT_PROJECT) in arguments:
-        database = (
-            Path(variables.get("MILLRACE_DUCKDB_PATH", "millrace.duckdb")).stem if program == "dbt" else "millrace"
-        )
-        variables["DBT_PARTIAL_PARSE_FILE_PATH"] = str(_parsed(parsed_folder, database))
+    if "DBT_PARTIAL_PARSE_FILE_PATH" not in variables:
+        variables["DBT_PARTIAL_PARSE_FILE_PATH"] = str(_parsed(parsed_folder))
     return _forked(program, arguments, variables, timeout_s)
 
 
 @functools.cache
-def _parsed(folder: Path, database: str) -> Path:
-    """Return the file of the project as dbt parsed it for a database of this name; the first worker creates it."""
-    target = folder / f"parsed-{database}"
+def _parsed(folder: Path) -> Path:
+    """Return the file of the project as dbt parsed it for a `millrace.duckdb`; the first worker creates it.
+
+    For a database of another name dbt parses everything again.
+    """
+    target = folder / "parsed"
     parsed = target / "partial_parse.msgpack"
     with FileLock(f"{target}.lock"):
         if not parsed.exists():
-            variables = os.environ | {"MILLRACE_DUCKDB_PATH": str(folder / f"{database}.duckdb")}
+            variables = os.environ | {"MILLRACE_DUCKDB_PATH": str(folder / "millrace.duckdb")}
             project = ("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target", "local")
             paths = ("--target-path", str(target), "--log-path", str(target))
             done = _forked("dbt", ("--quiet", "parse", *project, *paths), variables, 600)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tests.laptop.conftest import run_all
 
@@ -65,7 +64,7 @@ def place(store: DataDir, tmp_path: Path) -> DataDir:
     return place
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def reader(store: DataDir) -> Iterator[DuckDBReader]:
     reader = DuckDBReader(store.published)
     yield reader
@@ -77,22 +76,26 @@ def no_status() -> Status:
     raise AssertionError("nobody asks for the status here")
 
 
-@pytest.fixture
-def api(reader: DuckDBReader) -> Api:
-    """The Api over the published store, on a day after the last one of the world."""
-    return Api(reader, no_status, lambda: NOW)
+@pytest.fixture(scope="session")
+def created(reader: DuckDBReader) -> Iterator[tuple[Api, TestClient]]:
+    """The application, created once, and a client that gets an error of the program as a reply."""
+    api = Api(reader, no_status, lambda: NOW)
+    with TestClient(create(api, ("testserver",)), raise_server_exceptions=False) as client:
+        yield api, client
 
 
 @pytest.fixture
-def app(api: Api) -> FastAPI:
-    return create(api, ("testserver",))
+def api(created: tuple[Api, TestClient], reader: DuckDBReader) -> Api:
+    """The Api over the published store, on a day after the last one of the world, without a cached reply."""
+    api, _ = created
+    vars(api).update(vars(Api(reader, no_status, lambda: NOW)))
+    return api
 
 
 @pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
-    """A client that gets an error of the program as a reply."""
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield client
+def client(api: Api, created: tuple[Api, TestClient]) -> TestClient:
+    """The client of `api`."""
+    return created[1]
 
 
 @dataclass(frozen=True, slots=True)

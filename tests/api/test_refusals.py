@@ -9,9 +9,9 @@ import duckdb
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
-from tests.api.conftest import NOW, Failing, ask, no_status
+from tests.api.conftest import Failing, ask
 
-from millrace.api.app import Api, create
+from millrace.api.app import Api
 from millrace.api.filters import MAX_DAYS, zones
 from millrace.api.routes import ROUTES
 from millrace.errors import Step
@@ -162,22 +162,22 @@ def test_its_own_name_is_answered_at_any_port(client: TestClient, host: str) -> 
     assert client.get(VELOCITY, headers={"Host": host}).status_code == 200
 
 
-def over(path: Path) -> TestClient:
-    """Return a client of the API over a published file."""
-    return TestClient(create(Api(DuckDBReader(path), no_status, lambda: NOW)), raise_server_exceptions=False)
-
-
 @pytest.mark.parametrize("path", PATHS)
-def test_before_the_first_publication_it_says_what_to_type(tmp_path: Path, path: str) -> None:
-    reply = over(tmp_path / "published.duckdb").get(path)
+def test_before_the_first_publication_it_says_what_to_type(
+    api: Api, client: TestClient, tmp_path: Path, path: str
+) -> None:
+    api.reader = DuckDBReader(tmp_path / "published.duckdb")
+    reply = client.get(path)
     assert "nothing was built" in refused(reply, 503)
     assert reply.json()["next_step"] == remedy(Step.BEGIN, DEPLOYMENT)
     assert reply.headers["retry-after"] == "5"
 
 
 @pytest.mark.parametrize("size", [0, 5_000, 20_000, 1_000_000])
-def test_a_broken_file_is_no_answer_and_the_next_one_is(place: DataDir, store: DataDir, size: int) -> None:
-    client = over(place.published)
+def test_a_broken_file_is_no_answer_and_the_next_one_is(
+    api: Api, client: TestClient, place: DataDir, store: DataDir, size: int
+) -> None:
+    api.reader = DuckDBReader(place.published)
     content = store.published.read_bytes()
     (place.root / "broken").write_bytes(content[:size])
     (place.root / "broken").replace(place.published)
@@ -187,10 +187,12 @@ def test_a_broken_file_is_no_answer_and_the_next_one_is(place: DataDir, store: D
     assert client.get(VELOCITY).status_code == 200
 
 
-def test_a_mart_that_is_not_there_is_made_or_the_build_to_type_is_said(place: DataDir) -> None:
+def test_a_mart_that_is_not_there_is_made_or_the_build_to_type_is_said(
+    api: Api, client: TestClient, place: DataDir
+) -> None:
     with duckdb.connect(place.published) as connection:
         connection.execute("DROP TABLE mart.velocity; DROP TABLE mart.usage_events")
-    client = over(place.published)
+    api.reader = DuckDBReader(place.published)
     assert client.get(VELOCITY).json()["source"] == "events"
     refused(client.get("/api/dashboard-data"), 503)
     assert client.get("/api/dashboard-data").json()["next_step"] == remedy(Step.REBUILD, DEPLOYMENT)

@@ -48,6 +48,11 @@ class Build:
         results = json.loads((self.target / "run_results.json").read_text())["results"]
         return {result["unique_id"].split(".")[2]: result["status"] for result in results}
 
+    @property
+    def parsed(self) -> dict[str, str]:
+        """The setting by which another run of dbt with the same variables starts from this one's parse."""
+        return {"DBT_PARTIAL_PARSE_FILE_PATH": str(self.target / "partial_parse.msgpack")}
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Query the built database."""
         with duckdb.connect(self.database, read_only=True) as connection:
@@ -79,4 +84,4 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
 @pytest.fixture(scope="session")
 def built(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """The whole project, with all its tests, on the sample rows."""
-    return dbt(make_warehouse(tmp_path_factory.mktemp("built") / "warehouse.duckdb", sample_rows()), "build")
+    return dbt(make_warehouse(tmp_path_factory.mktemp("built") / "millrace.duckdb", sample_rows()), "build")

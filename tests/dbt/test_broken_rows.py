@@ -8,7 +8,7 @@ from tests.dbt.raw_tables import Rows, make_warehouse, sample_rows
 
 def build_with(dbt: Dbt, tmp_path: Path, extra: Rows) -> Build:
     rows = {name: [*given, *extra.get(name, [])] for name, given in sample_rows().items()}
-    database = make_warehouse(tmp_path / "broken.duckdb", rows)
+    database = make_warehouse(tmp_path / "millrace.duckdb", rows)
     return dbt(database, "build", "--exclude-resource-type", "unit_test", "--select", "staging", "velocity")
 
 

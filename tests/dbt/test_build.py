@@ -73,14 +73,14 @@ def test_merged_pull_requests_lie_in_the_order_in_which_they_were_merged(built: 
 
 
 def test_raw_tables_without_a_row_build_into_empty_marts(dbt: Dbt, tmp_path: Path) -> None:
-    empty = dbt(make_warehouse(tmp_path / "empty.duckdb", {}), "build", "--exclude-resource-type", "unit_test")
+    empty = dbt(make_warehouse(tmp_path / "millrace.duckdb", {}), "build", "--resource-types", "model seed")
     assert empty.exit_code == 0, empty.output
     assert empty.query("select count(*) from mart.velocity") == [(0,)]
 
 
 def test_the_marts_are_the_same_for_any_order_of_rows_and_any_time_zone(built: Build, dbt: Dbt, tmp_path: Path) -> None:
     reversed_rows: Rows = {name: rows[::-1] for name, rows in sample_rows().items()}
-    database = make_warehouse(tmp_path / "reversed.duckdb", reversed_rows)
+    database = make_warehouse(tmp_path / "millrace.duckdb", reversed_rows)
     other = dbt(database, "build", "--resource-types", "model seed", TZ="America/Los_Angeles")
     assert _marts(other) == _marts(built)
 

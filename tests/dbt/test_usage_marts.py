@@ -41,7 +41,7 @@ def raw() -> Raw:
 def usage(raw: Raw, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """The usage marts of all these reports, fully built by dbt."""
     rows = {"usage_events": list(raw.rows.values())}
-    build = dbt(make_warehouse(tmp_path_factory.mktemp("usage") / "usage.duckdb", rows), *BUILD)
+    build = dbt(make_warehouse(tmp_path_factory.mktemp("usage") / "millrace.duckdb", rows), *BUILD)
     assert build.exit_code == 0, build.output
     return build
 
@@ -54,7 +54,7 @@ def scripts(usage: Build) -> MartScripts:
 @pytest.fixture
 def connection(usage: Build, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A copy of the built warehouse, for one test to change."""
-    with duckdb.connect(shutil.copy(usage.database, tmp_path / "usage.duckdb")) as connection:
+    with duckdb.connect(shutil.copy(usage.database, tmp_path / "millrace.duckdb")) as connection:
         yield connection
 
 
@@ -146,7 +146,7 @@ def test_after_each_load_a_refresh_leaves_what_a_build_from_nothing_makes(
 def test_a_refresh_that_stops_anywhere_leaves_marts_and_watermarks_as_they_were(
     usage: Build, scripts: MartScripts, raw: Raw, tmp_path: Path, mart: str
 ) -> None:
-    database = Path(shutil.copy(usage.database, tmp_path / "usage.duckdb"))
+    database = Path(shutil.copy(usage.database, tmp_path / "millrace.duckdb"))
     with duckdb.connect(database) as connection:
         changed = Raw()
         changed.rows, changed.load_seq = dict(raw.rows), raw.load_seq
@@ -196,9 +196,11 @@ def test_what_a_mart_depends_on_is_the_same_for_its_definition_over_all_events(
     assert depends_on(definitions) == depends_on(usage)
 
 
-def test_no_mart_is_built_of_its_definition_over_all_events(usage: Build, dbt: Dbt, tmp_path: Path) -> None:
-    database = Path(shutil.copy(usage.database, tmp_path / "usage.duckdb"))
-    build = dbt(database, "run", "--select", "usage_daily", *FROM_ALL_EVENTS)
+def test_no_mart_is_built_of_its_definition_over_all_events(
+    usage: Build, definitions: Build, dbt: Dbt, tmp_path: Path
+) -> None:
+    database = Path(shutil.copy(usage.database, tmp_path / "millrace.duckdb"))
+    build = dbt(database, "run", "--select", "usage_daily", *FROM_ALL_EVENTS, **definitions.parsed)
     assert build.exit_code == 1
     assert "a mart can be compiled, and not be built" in build.output
 
@@ -206,7 +208,7 @@ def test_no_mart_is_built_of_its_definition_over_all_events(usage: Build, dbt: D
 @pytest.fixture(scope="module")
 def in_berlin(usage: Build, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """The same raw rows, built once more with days in Berlin time, without another load."""
-    database = shutil.copy(usage.database, tmp_path_factory.mktemp("berlin") / "usage.duckdb")
+    database = shutil.copy(usage.database, tmp_path_factory.mktemp("berlin") / "millrace.duckdb")
     build = dbt(Path(database), *BUILD, *BERLIN)
     assert build.exit_code == 0, build.output
     return build
@@ -229,7 +231,7 @@ def test_all_events_are_priced_anew_as_soon_as_a_price_is_another(
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target"))
     prices = project / "seeds" / PRICES.name
     prices.write_text(PRICES.read_text() + "anthropic,nobody-knows,standard,0,2024-01-01,1,2,3,4,5,made up\n")
-    build = dbt(in_berlin.database, *BUILD, *BERLIN, project=project)
+    build = dbt(in_berlin.database, *BUILD, *BERLIN, project=project, **in_berlin.parsed)
     assert build.exit_code == 0, build.output
     with duckdb.connect(build.database, read_only=True) as connection:
         assert marts_of(connection) == raw.marts(prices, "Europe/Berlin") != raw.marts(PRICES, "Europe/Berlin")

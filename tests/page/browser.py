@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from playwright.sync_api import Browser, Page, Playwright, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, Request, Route, sync_playwright
 
 Scheme = Literal["light", "dark"]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -48,12 +48,34 @@ class Visit:
     wrong: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.on("request", lambda request: self.asked.append(request.url) if "/api/" in request.url else None)
-        self.page.on(
-            "console", lambda said: self.wrong.append(said.text) if said.type in ("error", "warning") else None
-        )
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.wrong.append(f"{request.url} {request.failure}"))
+        self.page.on("request", self._note_request)
+        self.page.on("console", self._note_line)
+        self.page.on("pageerror", self._note_error)
+        self.page.on("requestfailed", self._note_failure)
+
+    def leave(self) -> None:
+        """Leave the page without document, routes and listeners, for another visit."""
+        self.page.unroute_all(behavior="ignoreErrors")
+        self.page.mouse.move(0, 0)
+        self.page.goto("about:blank")
+        self.page.remove_listener("request", self._note_request)
+        self.page.remove_listener("console", self._note_line)
+        self.page.remove_listener("pageerror", self._note_error)
+        self.page.remove_listener("requestfailed", self._note_failure)
+
+    def _note_request(self, request: Request) -> None:
+        if "/api/" in request.url:
+            self.asked.append(request.url)
+
+    def _note_line(self, line: ConsoleMessage) -> None:
+        if line.type in ("error", "warning"):
+            self.wrong.append(line.text)
+
+    def _note_error(self, error: Error) -> None:
+        self.wrong.append(str(error))
+
+    def _note_failure(self, request: Request) -> None:
+        self.wrong.append(f"{request.url} {request.failure}")
 
     def open(self, query: str = "") -> "Visit":
         """Go to the page, and wait until no panel is loading."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from tests.page import browser, company
 from tests.page.browser import Visit
 
@@ -59,6 +59,25 @@ def visitor(chromium: Browser, served: str) -> Iterator[Visitor]:
         context.close()
 
 
+@pytest.fixture(scope="session")
+def opened(chromium: Browser, served: str) -> Iterator[Visit]:
+    """The page as it is without a filter, opened once. No test changes it."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    yield Visit(context.new_page(), served).open()
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def tab(chromium: Browser) -> Iterator[Page]:
+    """A page that the visits share, one after the other: another one costs twice as much as what it shows."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
-def visit(visitor: Visitor) -> Visit:
-    return visitor()
+def visit(tab: Page, served: str) -> Iterator[Visit]:
+    """The shared page. A test that changes more than its document, routes and mouse takes one of `visitor`."""
+    visit = Visit(tab, served)
+    yield visit
+    visit.leave()

@@ -96,11 +96,9 @@ def test_the_way_back_is_the_browsers(visit: Visit) -> None:
     expect(visit.page.locator("#chips li")).to_have_count(0)
 
 
-def test_names_to_choose_from_are_those_of_the_answers(visit: Visit) -> None:
-    visit.open()
-
+def test_names_to_choose_from_are_those_of_the_answers(opened: Visit) -> None:
     known = {
-        key: [one.get_attribute("value") for one in visit.page.locator(f"#known-{key} option").all()]
+        key: [one.get_attribute("value") for one in opened.page.locator(f"#known-{key} option").all()]
         for key in ("repo", "provider", "model")
     }
 

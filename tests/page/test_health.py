@@ -4,6 +4,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 from tests.page.browser import Visit
+from tests.page.conftest import Visitor
 
 STATUS = "/api/etl/status"
 HIDE = """() => {
@@ -25,12 +26,12 @@ def stale(visit: Visit) -> dict[str, Any]:
     return visit.real(STATUS) | {"health": "stale", "reasons": reasons}
 
 
-def test_the_badge_says_how_things_are_and_through_what_they_were_built(visit: Visit) -> None:
-    status = visit.open().real(STATUS)
+def test_the_badge_says_how_things_are_and_through_what_they_were_built(opened: Visit) -> None:
+    status = opened.real(STATUS)
 
-    assert visit.text("#badge").split()[-1] == status["health"]
-    assert f"built through load {status['built_through']}" in visit.text("#as-of")
-    assert visit.text("#as-of").startswith("as of ")
+    assert opened.text("#badge").split()[-1] == status["health"]
+    assert f"built through load {status['built_through']}" in opened.text("#as-of")
+    assert opened.text("#as-of").startswith("as of ")
 
 
 def test_the_reasons_can_be_read(visit: Visit) -> None:
@@ -45,7 +46,8 @@ def test_the_reasons_can_be_read(visit: Visit) -> None:
     ]
 
 
-def test_it_is_asked_every_15_seconds(visit: Visit) -> None:
+def test_it_is_asked_every_15_seconds(visitor: Visitor) -> None:
+    visit = visitor()
     visit.page.clock.install()
     visit.open().instead(STATUS, stale(visit))
 
@@ -54,7 +56,8 @@ def test_it_is_asked_every_15_seconds(visit: Visit) -> None:
     expect(visit.page.locator("#badge")).to_have_attribute("data-health", "stale")
 
 
-def test_it_is_not_asked_while_nobody_sees_it_and_at_once_when_somebody_does(visit: Visit) -> None:
+def test_it_is_not_asked_while_nobody_sees_it_and_at_once_when_somebody_does(visitor: Visitor) -> None:
+    visit = visitor()
     visit.page.clock.install()
     visit.open().page.evaluate(HIDE)
     before = len(visit.queries(STATUS))
@@ -67,7 +70,8 @@ def test_it_is_not_asked_while_nobody_sees_it_and_at_once_when_somebody_does(vis
     expect(visit.page.locator("#badge")).to_have_attribute("data-health", "stale")
 
 
-def test_a_new_build_is_shown_without_a_reload_and_without_a_flicker(visit: Visit) -> None:
+def test_a_new_build_is_shown_without_a_reload_and_without_a_flicker(visitor: Visitor) -> None:
+    visit = visitor()
     visit.page.clock.install()
     visit.open().asked.clear()
     status, velocity = visit.real(STATUS), visit.real("/api/velocity")
@@ -92,7 +96,8 @@ def test_no_answer_is_an_error_with_advice(visit: Visit) -> None:
     assert visit.state("marts") == "error"
 
 
-def test_what_somebody_opened_and_where_the_focus_is_stays_when_it_is_drawn_anew(visit: Visit) -> None:
+def test_what_somebody_opened_and_where_the_focus_is_stays_when_it_is_drawn_anew(visitor: Visitor) -> None:
+    visit = visitor()
     visit.page.clock.install()
     visit.open().page.locator("#marts .scroll").focus()
     visit.instead(STATUS, visit.real(STATUS) | {"in_quarantine": 3})

@@ -7,22 +7,22 @@ from tests.page.browser import DATA_PANELS, UNKNOWN, Visit
 TILES = ["tile-cost", "tile-tokens", "tile-sessions", "tile-merged", "tile-median", "tile-ai-share"]
 
 
-def test_every_tile_and_panel_is_filled(visit: Visit) -> None:
+def test_every_tile_and_panel_is_filled(opened: Visit) -> None:
     trust = ["freshness", "unpriced", "sources", "events", "marts", "builds", "origins"]
 
-    assert visit.open().states("ready") == [*TILES, *DATA_PANELS, *trust]
+    assert opened.states("ready") == [*TILES, *DATA_PANELS, *trust]
 
 
-def test_a_fast_response_without_a_price_is_shown_as_fast(visit: Visit) -> None:
-    rows = visit.open().page.locator("#unpriced tbody tr").all_inner_texts()
+def test_a_fast_response_without_a_price_is_shown_as_fast(opened: Visit) -> None:
+    rows = opened.page.locator("#unpriced tbody tr").all_inner_texts()
 
     (fast,) = [row for row in rows if "claude-opus-4-5" in row]
     assert "claude, anthropic, speed fast" in fast
-    assert "millrace build" in visit.text("#unpriced .note")
+    assert "millrace build" in opened.text("#unpriced .note")
 
 
-def test_nothing_fails_and_nothing_is_said_on_the_console(visit: Visit) -> None:
-    assert visit.open().wrong == []
+def test_nothing_fails_and_nothing_is_said_on_the_console(opened: Visit) -> None:
+    assert opened.wrong == []
 
 
 def test_each_answer_is_asked_for_once(visit: Visit) -> None:
@@ -31,10 +31,10 @@ def test_each_answer_is_asked_for_once(visit: Visit) -> None:
     assert sorted(visit.asked) == sorted(set(visit.asked))
 
 
-def test_the_tiles_are_the_totals_of_the_api(visit: Visit) -> None:
-    usage, delivery = visit.open().real("/api/dashboard-data")["totals"], visit.real("/api/velocity")["totals"]
+def test_the_tiles_are_the_totals_of_the_api(opened: Visit) -> None:
+    usage, delivery = opened.real("/api/dashboard-data")["totals"], opened.real("/api/velocity")["totals"]
 
-    figures = visit.page.locator(".tile .figure").all_inner_texts()
+    figures = opened.page.locator(".tile .figure").all_inner_texts()
 
     assert figures[0] == f"≥ ${float(usage['cost_usd']):,.2f}"
     assert figures[2:4] == [f"{usage['session_count']:,}", f"{delivery['total_prs']:,}"]
@@ -42,11 +42,11 @@ def test_the_tiles_are_the_totals_of_the_api(visit: Visit) -> None:
     assert float(figures[5].removesuffix("%")) == pytest.approx(100 * delivery["ai_line_share"], abs=0.51)
 
 
-def test_a_cost_of_which_a_part_is_unknown_says_of_how_much_it_is(visit: Visit) -> None:
-    totals = visit.open().real("/api/dashboard-data")["totals"]
+def test_a_cost_of_which_a_part_is_unknown_says_of_how_much_it_is(opened: Visit) -> None:
+    totals = opened.real("/api/dashboard-data")["totals"]
     share = int(100 * totals["n_cost"] / totals["assistant_message_count"])
 
-    assert f"cost known for {share}%" in visit.text("#tile-cost")
+    assert f"cost known for {share}%" in opened.text("#tile-cost")
 
 
 def test_what_is_all_but_wholly_known_is_not_said_to_be_known_for_all(visit: Visit) -> None:
@@ -119,10 +119,10 @@ def test_every_csv_link_gives_the_rows_that_the_panel_shows(visit: Visit) -> Non
     assert all("repo=acme-corp%2Fservice-01" in answer.url for answer in answers)
 
 
-def test_the_ai_bands_stand_side_by_side_with_their_n(visit: Visit) -> None:
-    bands = {row["ai_band"]: row for row in visit.open().real("/api/ai-impact")["bands"]}
+def test_the_ai_bands_stand_side_by_side_with_their_n(opened: Visit) -> None:
+    bands = {row["ai_band"]: row for row in opened.real("/api/ai-impact")["bands"]}
 
-    rows = visit.page.locator("#ai-impact table").first.locator("tbody tr").all_inner_texts()
+    rows = opened.page.locator("#ai-impact table").first.locator("tbody tr").all_inner_texts()
 
     assert [row.split()[0] for row in rows] == ["low", "medium", "high", "unknown"]
     assert rows[0].split()[-1] == str(bands["low"]["n_cycle_time_hours"])

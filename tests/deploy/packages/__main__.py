@@ -70,7 +70,7 @@ def main() -> None:
         snowflake.provision(address, f"file://{folder}/lake/raw/")
         packages = {}
         for each in NAMES:
-            package = packages[each] = install(each, folder / each)
+            package = packages[each] = install(each, folder / each, "--compile-bytecode")
             ours = size_bytes(package.folder) / 1000
             theirs = package.python.parents[1] / "lib"
             sources_mb, compiled_mb = (size_bytes(theirs, *suffix) / MB for suffix in ((), (".pyc",)))

@@ -126,17 +126,18 @@ def assemble(name: str, folder: Path) -> Path:
     return folder
 
 
-def install(name: str, folder: Path) -> Package:
-    """Assemble a package and install its lock into an environment of its own."""
+def install(name: str, folder: Path, *options: str) -> Package:
+    """Assemble a package and install its lock into an environment of its own, with these options of uv."""
     assembled = assemble(name, folder / "source")
     package = Package(name, assembled, _environment(folder))
-    add(package, assembled / "requirements.txt")
+    add(package, assembled / "requirements.txt", *options)
     return package
 
 
-def add(package: Package, lock: Path) -> None:
+def add(package: Package, lock: Path, *options: str) -> None:
     """Install a lock into a package's environment."""
-    _add(package, "--compile-bytecode", "--require-hashes", "-r", str(lock))
+    # Not compiled: Python compiles the few modules that a test imports.
+    _add(package, *options, "--require-hashes", "-r", str(lock))
 
 
 def build(project: Path, to: Path) -> None:
@@ -151,8 +152,7 @@ def install_wheel(wheel: Path, lock: str, folder: Path) -> Package:
     """Install a wheel by its file name, and a lock, into an environment of their own; its folder is empty."""
     package = Package(lock, folder / "work", _environment(folder))
     package.folder.mkdir()
-    # Not compiled: Python compiles the few modules that a test imports.
-    _add(package, "--require-hashes", "-r", str(PROJECT / "requirements" / f"{lock}.txt"))
+    add(package, PROJECT / "requirements" / f"{lock}.txt")
     _add(package, str(wheel))
     return package
 
