@@ -49,7 +49,7 @@ resource "google_cloud_run_v2_job_iam_member" "load_starts_builds" {
   member   = module.load.member
 }
 
-# The sweep starts it too, after it loaded quarantined objects whose stamps have passed.
+# The sweep starts it too, when it finds that an older warehouse was restored.
 resource "google_cloud_run_v2_job_iam_member" "sweep_starts_builds" {
   name     = module.dbt_runner.name
   location = var.region
@@ -78,7 +78,7 @@ module "sweep" {
     replace-cursors   = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "state/" }
     replace-requested = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "build/requested.json" }
     read-quarantine   = { bucket = module.lake.quarantine_bucket, role = "roles/storage.objectViewer" }
-    create-quarantine = { bucket = module.lake.quarantine_bucket, role = "roles/storage.objectCreator", prefix = "quarantine/" }
+    create-retries    = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "drop/" }
   }
 
   depends_on = [

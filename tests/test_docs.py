@@ -99,6 +99,7 @@ def test_every_object_name_of_the_lake_page_is_one_that_parses() -> None:
         "<task_id>": "commits",
         "<nnnnn>": "00000",
         "<any name>": "my file",
+        "<id>": "0123456789abcdef-1",
         "<number>-<token>": "7-9",
         r".(parquet\|ndjson\|csv)": ".csv",
     }
@@ -106,7 +107,7 @@ def test_every_object_name_of_the_lake_page_is_one_that_parses() -> None:
         for placeholder, value in values.items():
             name = name.replace(placeholder, value)
         assert str(keys.parse(name)) == name
-    assert len(names) == 11
+    assert len(names) == 12
 
 
 def test_every_table_is_in_the_page_about_incremental_reading() -> None:

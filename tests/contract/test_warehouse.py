@@ -199,6 +199,16 @@ def test_a_quarantined_object_is_noted_once_and_not_loaded_later(rig: Rig) -> No
     assert rig.warehouse.loads_of("r1") == [first]
 
 
+def test_the_ledger_finds_what_was_quarantined_and_its_retries(rig: Rig) -> None:
+    bad = rig.warehouse.quarantine(ObjectVersion("lake", "raw/repos/x", 1), "repos", "r1", None, "unreadable")
+    names = ("drop/repos/retry-0-1.csv", "drop/usage_events/c/retry-0-1-2.parquet", "quarantine/0-1")
+    retried = [rig.load(repos(repo(f"o/{name}")), name=name) for name in names]
+    for name in ("drop/repos/x.csv", "drop/retry-0-1.csv/x", "raw/repos/quarantine/x"):
+        rig.load(repos(repo(f"o/{name}")), name=name)
+    assert rig.warehouse.entries(is_quarantined=True) == [bad, *retried]
+    assert len(rig.warehouse.entries()) == 7
+
+
 def test_a_newer_version_updates_the_row_and_its_change_sequence(rig: Rig) -> None:
     rig.load(repos(repo(opened=1)))
     entry = rig.load(repos(repo(opened=2), at=T0 + HOUR))

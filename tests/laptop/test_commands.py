@@ -17,8 +17,8 @@ from tests.laptop.conftest import PROJECT, Outcome, run_all
 
 from millrace import runs
 from millrace.bus.in_process import LocalBus
+from millrace.lake import names
 from millrace.lake.local import LocalLake
-from millrace.load import handler
 from millrace.runs import RunRequest
 from millrace.tables import TABLES
 
@@ -121,7 +121,7 @@ def quarantined(place: Path) -> str:
     """Quarantine the reviews part of the last run, and return the id of the run."""
     lake, kept = LocalLake(place / "lake", "lake"), LocalLake(place / "quarantine", "quarantine")
     part = next(stored for stored in lake.list("raw/reviews/"))
-    name = handler.quarantine_name(part.version)
+    name = names.quarantine_name(part.version)
     told = asdict(part.version) | {"reason": "schema", "message": "a registry that was wrong"}
     kept.write(name, lake.read(part.version.name)[0], 0)
     kept.write(f"{name}.json", json.dumps(told).encode(), 0)

@@ -1,6 +1,6 @@
 """A quarantine desk over folders and a DuckDB file, and a lake that fails at the chosen step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,9 @@ import pytest
 from millrace.bus.events import ObjectFinalized
 from millrace.lake import Lake, StoredObject
 from millrace.lake.local import LocalLake
-from millrace.load import handler
+from millrace.load import handler, quarantine
 from millrace.load.handler import Loader
+from millrace.warehouse import Warehouse
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.wiring import RequestedBuilds
 
@@ -56,6 +57,25 @@ class FailingLake:
         return self._lake.list(prefix)
 
 
+class FailingWarehouse:
+    """A warehouse that is unavailable from its n-th call on, before or after that call took effect."""
+
+    def __init__(self, warehouse: Warehouse, calls: int, is_done: bool) -> None:
+        self._warehouse, self._left, self._is_done = warehouse, calls, is_done
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def call(*arguments: object, **options: object) -> object:
+            self._left -= 1
+            if self._left < 0 or (self._left == 0 and not self._is_done):
+                raise PowerCut
+            answer = getattr(self._warehouse, name)(*arguments, **options)
+            if self._left == 0:
+                raise PowerCut
+            return answer
+
+        return call
+
+
 @dataclass
 class Rig:
     """A desk, its stores, and a method that loads an object."""
@@ -71,9 +91,18 @@ class Rig:
         handler.answer(self.desk, ObjectFinalized(stored.version, crc32c))
         return stored
 
+    def entries(self, state: quarantine.State | None = "open") -> list[quarantine.Entry]:
+        return quarantine.entries(self.desk.quarantine, self.desk.warehouse, state)
+
+    def load(self, dropped: Iterable[StoredObject], desk: Loader | None = None) -> None:
+        """Load objects, as their events would."""
+        for stored in dropped:
+            handler.answer(desk or self.desk, ObjectFinalized(stored.version, stored.crc32c))
+
     def failing(self, calls: int, is_done: bool, which: str = "quarantine") -> Loader:
-        lakes = {which: FailingLake(getattr(self.desk, which), calls, is_done)}
-        return replace(self.desk, **lakes)  # type: ignore[arg-type]
+        failing = FailingWarehouse if which == "warehouse" else FailingLake
+        adapters = {which: failing(getattr(self.desk, which), calls, is_done)}
+        return replace(self.desk, **adapters)  # type: ignore[arg-type]
 
     def rows(self, table: str = "repos") -> list[tuple[object, ...]]:
         self.desk.warehouse.close()  # type: ignore[attr-defined]

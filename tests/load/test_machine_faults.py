@@ -17,7 +17,7 @@ from tests.load.conftest import Rig
 from millrace.bus.events import ObjectFinalized
 from millrace.errors import TransientError, is_of_the_machine
 from millrace.lake import StoredObject
-from millrace.load import handler, quarantine
+from millrace.load import handler
 
 ERRNOS = (
     "ENOMEM", "EMFILE", "ENFILE", "EIO", "ENOSPC", "EROFS", "EDQUOT", "ESTALE", "EACCES", "ETIMEDOUT", "EAGAIN",
@@ -85,7 +85,7 @@ def test_what_two_readings_refuse_is_set_aside(
 ) -> None:
     monkeypatch.setattr(pq, "ParquetFile", FailingReader(error, set(range(99))))
     answer(rig, drop(rig, tmp_path))
-    assert [entry.reason for entry in quarantine.entries(rig.desk)] == ["unreadable"]
+    assert [entry.reason for entry in rig.entries()] == ["unreadable"]
 
 
 @pytest.mark.parametrize("error", CONTENT)
@@ -94,7 +94,7 @@ def test_what_only_the_first_reading_refuses_is_loaded(
 ) -> None:
     monkeypatch.setattr(pq, "ParquetFile", FailingReader(error, {2}))
     answer(rig, drop(rig, tmp_path))
-    assert (len(rig.rows()), quarantine.entries(rig.desk)) == (2, [])
+    assert (len(rig.rows()), rig.entries()) == (2, [])
 
 
 @pytest.mark.parametrize("error", [pa.ArrowMemoryError("malloc"), OSError(errno.ENOSPC, "no space"), MemoryError()])

@@ -11,7 +11,8 @@ import pytest
 from tests.load.conftest import NOW, Rig
 
 from millrace.bus.events import ObjectFinalized
-from millrace.load import handler, quarantine
+from millrace.bus.in_process import LocalBus
+from millrace.load import handler, quarantine, recovery
 from millrace.load.handler import Loader
 
 
@@ -33,35 +34,52 @@ def later(rig: Rig, days: float) -> Loader:
 )
 def test_a_row_from_the_future_waits_in_quarantine_until_its_time(rig: Rig, name: str, content: bytes) -> None:
     rig.put(f"drop/repos/{name}", content)
-    (entry,) = quarantine.entries(rig.desk)
+    (entry,) = rig.entries()
     assert (entry.reason, entry.stamped_at) == ("stamped_ahead", "2026-11-22T06:00:00+00:00")
     assert quarantine.retry_due(later(rig, 1.9)) == []
-    assert quarantine.entries(rig.desk)[0].attempts == 1
+    assert rig.entries()[0].attempts == 1
     assert quarantine.retry_due(later(rig, 2.5), NOW + timedelta(days=2.1)) == []  # a user had retried it before
-    (loaded,) = quarantine.retry_due(later(rig, 2))
-    assert loaded.load is not None
-    assert loaded.load.rows_inserted == 1
+    (dropped,) = quarantine.retry_due(later(rig, 2))
+    assert quarantine.retry_due(later(rig, 3)) == [dropped]  # its event has not arrived yet
+    rig.load([dropped], later(rig, 2))
+    assert len(rig.rows()) == 1
     assert quarantine.retry_due(later(rig, 3)) == []
-    assert quarantine.entries(rig.desk) == []
+    assert rig.entries() == []
+
+
+def test_a_sweep_asks_the_ledger_for_nothing_that_still_waits(rig: Rig) -> None:
+    rig.put("drop/repos/a.ndjson", line("2026-11-22T06:00:00Z"))
+    asleep = replace(rig.failing(1, False, "warehouse"), clock=later(rig, 1.9).clock)
+    assert quarantine.retry_due(asleep) == []
+
+
+def test_a_sweep_loads_what_waited_once(rig: Rig) -> None:
+    rig.put("drop/repos/a.ndjson", line("2026-11-22T06:00:00Z"))
+    desk, bus = later(rig, 2), LocalBus()
+    assert recovery.mend(desk, bus)["objects"] == 1
+    assert recovery.mend(desk, bus)["objects"] == 1  # its event was lost: announced again, and not dropped again
+    rig.load(rig.desk.lake.list("drop/"), desk)
+    assert recovery.mend(desk, bus)["objects"] == 0
+    assert (len(list(rig.desk.lake.list("drop/"))), len(rig.rows())) == (2, 1)
 
 
 def test_a_file_that_says_to_be_of_the_future_waits_although_it_is_empty(rig: Rig, tmp_path: Path) -> None:
     schema = pa.schema({"full_name": pa.string()}, {b"millrace.extracted_at": b"2037-01-01T00:00:00+00:00"})
     pq.write_table(schema.empty_table(), tmp_path / "x")
     rig.put("raw/repos/dt=2026-11-20/run=20261120T060000Z/repos-00000.parquet", (tmp_path / "x").read_bytes())
-    assert [entry.reason for entry in quarantine.entries(rig.desk)] == ["stamped_ahead"]
+    assert [entry.reason for entry in rig.entries()] == ["stamped_ahead"]
 
 
 def test_what_cannot_be_loaded_when_its_time_has_come_is_not_tried_for_ever(rig: Rig) -> None:
     rig.put("drop/repos/a.ndjson", line("2026-11-22T06:00:00Z"))
-    entry = quarantine.entries(rig.desk)[0]
+    entry = rig.entries()[0]
     quarantine.retry(rig.desk, entry.id)  # too early: it still waits
     copy = rig.folder / "quarantine" / "quarantine" / entry.id
     copy.unlink()
     rig.desk.quarantine.write(f"quarantine/{entry.id}", b"damaged", 0)
-    assert [each.load for each in quarantine.retry_due(later(rig, 2))] == [None]
+    rig.load(quarantine.retry_due(later(rig, 2)), later(rig, 2))
     assert quarantine.retry_due(later(rig, 3)) == []
-    assert quarantine.entries(rig.desk)[0].attempts == 3
+    assert rig.entries()[0].attempts == 3
 
 
 def event(collector: str, message: str = "m", at: str = "2026-11-20T05:00:00Z") -> bytes:
@@ -81,7 +99,7 @@ def event(collector: str, message: str = "m", at: str = "2026-11-20T05:00:00Z") 
 )
 def test_a_collector_writes_only_rows_of_its_own(rig: Rig, name: str, is_taken: bool) -> None:
     rig.put(f"drop/usage_events/{name}", event("c"))
-    assert [entry.reason for entry in quarantine.entries(rig.desk)] == ([] if is_taken else ["foreign"])
+    assert [entry.reason for entry in rig.entries()] == ([] if is_taken else ["foreign"])
 
 
 def test_in_a_storm_of_small_files_the_untrue_and_the_foreign_are_set_aside(rig: Rig) -> None:
@@ -91,5 +109,5 @@ def test_in_a_storm_of_small_files_the_untrue_and_the_foreign_are_set_aside(rig:
         rig.desk.lake.write(f"drop/usage_events/c/{number}.ndjson", content, 0)
     for stored in list(rig.desk.lake.list("drop/")):
         handler.answer(rig.desk, ObjectFinalized(stored.version, stored.crc32c))
-    assert sorted(entry.reason for entry in quarantine.entries(rig.desk)) == ["foreign", "stamped_ahead"]
+    assert sorted(entry.reason for entry in rig.entries()) == ["foreign", "stamped_ahead"]
     assert len(rig.rows("usage_events")) == 8

@@ -1,7 +1,7 @@
 """The run protocol: a run is final once, exactly when all of its facts are there, whichever commit is the last."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
@@ -34,22 +34,22 @@ class Ledger:
     """A ledger in memory; appending to a list is atomic, as a commit is."""
 
     def __init__(self) -> None:
-        self.entries: list[LedgerEntry] = []
+        self.rows: list[LedgerEntry] = []
         self._seqs = count(1)
 
     def note(self, version: ObjectVersion, rows: int = 0, reason: str | None = None) -> None:
         loaded, quarantined = (0, rows) if reason else (rows, 0)
         entry = LedgerEntry(version, "t", RUN, T0, rows, loaded, 0, 0, 0, quarantined, reason, next(self._seqs), T0)
-        self.entries.append(entry)
+        self.rows.append(entry)
 
     def loads_of(self, run_id: str) -> list[LedgerEntry]:
-        return list(self.entries)
+        return list(self.rows)
 
-    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
-        return {entry.version: entry for entry in self.entries if entry.version in versions}
+    def entries(self, is_quarantined: bool = False) -> list[LedgerEntry]:
+        return [entry for entry in self.rows if not is_quarantined or entry.quarantine_reason is not None]
 
     def find(self, version: ObjectVersion) -> LedgerEntry | None:
-        return self.find_all([version]).get(version)
+        return next((entry for entry in self.rows if entry.version == version), None)
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_another_generation_of_a_part_in_the_ledger_is_not_the_part(lake: Lake, 
     start(lake, bus)
     for commit in facts(lake, ledger):
         commit()
-    ledger.entries = [replace(e, version=replace(e.version, generation=9)) for e in ledger.entries]
+    ledger.rows = [replace(e, version=replace(e.version, generation=9)) for e in ledger.rows]
     assert runs.finish_if_complete(lake, ledger, RUN) is False
 
 
@@ -178,7 +178,7 @@ def test_a_quarantined_part_is_a_fact_like_a_loaded_one(lake: Lake, bus: Bus) ->
     start(lake, bus)
     for commit in facts(lake, ledger):
         commit()
-    ledger.entries[0] = replace(ledger.entries[0], quarantine_reason="schema")
+    ledger.rows[0] = replace(ledger.rows[0], quarantine_reason="schema")
     assert runs.finish_if_complete(lake, ledger, RUN) is True
 
 
@@ -273,7 +273,7 @@ def test_rows_that_lost_against_stored_ones_unbalance_their_line(
     one = record("repos", rows=5, number=1, source_total=5 - read_twice)
     write(lake, one)
     ledger.note(one.parts[0].version("lake"), 5)
-    ledger.entries[0] = replace(ledger.entries[0], rows_inserted=5 - superseded, rows_superseded=superseded)
+    ledger.rows[0] = replace(ledger.rows[0], rows_inserted=5 - superseded, rows_superseded=superseded)
     (line,) = reconcile.reconcile(lake, ledger, RUN)
     assert (line.older, line.is_balanced) == (older, older == 0)
     said = f"✗ repos          source {5 - read_twice} ="
@@ -296,7 +296,7 @@ def test_a_run_that_another_overtook_is_not_unbalanced_by_it(lake: Lake, bus: Bu
     other = replace(one, run_id="20261120T070000Z", extracted_at=later)
     lake.write(str(TaskKey(other.run_id, "repos")), other.to_json(), 0)
     ledger.note(one.parts[0].version("lake"), 5)
-    ledger.entries[0] = replace(ledger.entries[0], rows_inserted=2, rows_superseded=3)
+    ledger.rows[0] = replace(ledger.rows[0], rows_inserted=2, rows_superseded=3)
     (line,) = reconcile.reconcile(lake, ledger, RUN)
     assert (line.older, line.is_balanced) == (older, older == 0)
 
@@ -318,10 +318,10 @@ def test_a_second_attempt_at_a_task_does_not_unbalance_the_first(
     write(lake, one)
     ledger.note(one.parts[0].version("lake"), 5)
     ledger.note(replace(one.parts[0].version("lake"), name=f"raw/repos/dt=2026-11-20/run={RUN}/repos-00009.parquet"), 5)
-    first, second = ledger.entries
+    first, second = ledger.rows
     at = datetime.fromisoformat(one.extracted_at)
-    ledger.entries[0] = replace(first, table_name="repos", extracted_at=at, rows_inserted=2, rows_superseded=3)
-    ledger.entries[1] = replace(second, table_name="repos", extracted_at=read_at)
+    ledger.rows[0] = replace(first, table_name="repos", extracted_at=at, rows_inserted=2, rows_superseded=3)
+    ledger.rows[1] = replace(second, table_name="repos", extracted_at=read_at)
     (line,) = reconcile.reconcile(lake, ledger, RUN)
     assert (line.older, line.is_balanced) == (older, older == 0)
 

@@ -47,9 +47,9 @@ def list_(data_dir: Path, as_json: bool) -> int:
     from millrace.load import quarantine
 
     with _desk(data_dir) as desk:
-        found = quarantine.entries(desk)
+        found = quarantine.entries(desk.quarantine, desk.warehouse)
     if as_json:
-        output.say_json([asdict(entry) for entry in found])
+        output.say_json([entry.to_json() for entry in found])
         return DONE
     for entry in found:
         output.say(f"{entry.id}  {entry.came_from}  {entry.reason}: {entry.message}")
@@ -73,9 +73,9 @@ def show(entry_id: str, data_dir: Path, as_json: bool) -> int:
     with _desk(data_dir) as desk:
         shown = quarantine.show(desk, entry_id)
     if as_json:
-        output.say_json(asdict(shown))
+        output.say_json(asdict(shown) | {"entry": shown.entry.to_json()})
         return DONE
-    for name, value in asdict(shown.entry).items():
+    for name, value in shown.entry.to_json().items():
         output.say(f"{name:<14} {value}")
     for failure in shown.failed_since:
         output.say(f"failed again   {failure}")
@@ -89,7 +89,7 @@ def show(entry_id: str, data_dir: Path, as_json: bool) -> int:
 @click.argument("entry_id", metavar="ID")
 @options.data_dir
 def retry(entry_id: str, data_dir: Path) -> int:
-    """Load the kept copy of one entry, after a fix.
+    """Copy one entry to `drop/` and load it, after a fix.
 
     \b
     Example: millrace quarantine retry 0123456789abcdef-1 && millrace build

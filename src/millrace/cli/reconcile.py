@@ -49,13 +49,12 @@ def _compare(directory: "DataDir", source: Any, since: date | None, as_json: boo
     from millrace.extract.audit import audit
     from millrace.laptop.in_process import opened
     from millrace.laptop.source import source_settings
-    from millrace.load import quarantine
 
     with ExitStack() as stack:
         stack.enter_context(directory.lock())
         pipeline = stack.enter_context(opened(directory, source_settings(source, directory, stack, lambda line: None)))
         client = wiring.extractor_of(ExtractConfig.from_env()).client
-        audits = audit(pipeline.lake, quarantine.settled(pipeline.warehouse), pipeline.warehouse, client, since)
+        audits = audit(pipeline.lake, pipeline.warehouse, client, since)
         loaded, usage = _usage(pipeline)
     agree = [line.events == loaded and line.agrees_with(usage[0]) for line in usage]
     if as_json:
@@ -93,14 +92,13 @@ def _show(audit: "Audit") -> None:
 def _add_up(directory: "DataDir", run_id: str, as_json: bool) -> int:
     from millrace.laptop.in_process import opened
     from millrace.laptop.report import sentence
-    from millrace.load import quarantine, sweep
+    from millrace.load import sweep
     from millrace.runs.reconcile import reconcile, unfinished
 
     with directory.lock(), opened(directory) as pipeline:
         if run_id not in sweep.run_ids(pipeline.lake):
             raise click.UsageError(f"there is no run {run_id!r}; `millrace status` lists the last ones")
-        settled = quarantine.settled(pipeline.warehouse)
-        lines = reconcile(pipeline.lake, settled, run_id, pipeline.warehouse.count)
+        lines = reconcile(pipeline.lake, pipeline.warehouse, run_id, pipeline.warehouse.count)
         missing = unfinished(pipeline.lake, run_id)
     if as_json:
         output.say_json({"run_id": run_id, "tables": [line.to_json() for line in lines], "not_extracted": missing})

@@ -5,6 +5,7 @@ file in the lake, every version in the ledger, every key in the raw tables.
 """
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,7 +21,7 @@ from millrace.lake import Lake, ObjectVersion, names
 from millrace.lake.names import DroppedFile, RawPart
 from millrace.runs.comparison import LOADED, Comparison, compare
 from millrace.tables import TABLES, PageNumberListing, Table, children_of
-from millrace.warehouse import Ledger, Warehouse
+from millrace.warehouse import LedgerEntry, Warehouse, retries
 
 Key = tuple[object, ...]
 
@@ -44,22 +45,22 @@ class Audit:
     differences: tuple[Difference, ...]
 
 
-def audit(
-    lake: Lake, ledger: Ledger, warehouse: Warehouse, client: SourceClient | None, since: date | None
-) -> list[Audit]:
+def audit(lake: Lake, warehouse: Warehouse, client: SourceClient | None, since: date | None) -> list[Audit]:
     """Compare every table; without a client, lake and warehouse only.
 
     The client requests the source's totals, and reads a table whole only where its total is not the number of rows in
     the warehouse.
     """
     read: dict[str, list[Row]] = {}
-    compared = compare(lake, warehouse.entries())
-    return [_audit(lake, ledger, warehouse, client, since, table, read, compared) for table in TABLES.values()]
+    entries = warehouse.entries()
+    compared = compare(lake, entries)
+    loads = {entry.version: entry for entry in retries.settled(entries, entries)}
+    return [_audit(lake, loads, warehouse, client, since, table, read, compared) for table in TABLES.values()]
 
 
 def _audit(
     lake: Lake,
-    ledger: Ledger,
+    loads: Mapping[ObjectVersion, LedgerEntry],
     warehouse: Warehouse,
     client: SourceClient | None,
     since: date | None,
@@ -71,7 +72,7 @@ def _audit(
     unloaded: list[Key] = []
     for version in _objects(lake, table):
         copied = compared.copies.get(version)
-        entry = ledger.find(copied.version if copied else version)
+        entry = loads.get(copied.version if copied else version)
         if entry is None:
             unloaded.append((version.name,))
         elif entry.quarantine_reason is None:

@@ -2,6 +2,7 @@
 
     raw/<table>/dt=<YYYY-MM-DD>/run=<run_id>/<task_id>-<nnnnn>.parquet     RawPart
     drop/<table>/<any name>.(parquet|ndjson|csv)                           DroppedFile
+    drop/<table>/[<owner>/]retry-<id>[-<n>].(parquet|ndjson|csv)           DroppedFile: the n-th retry from quarantine
     runs/<run_id>/plan.json                                                PlanKey
     runs/<run_id>/tasks/<task_id>.json                                     TaskKey
     runs/<run_id>/failures/<task_id>.json                                  FailureKey
@@ -16,6 +17,7 @@
 extracted.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -23,10 +25,12 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from millrace.errors import BadObject
+from millrace.lake import ObjectVersion
 from millrace.tables import EXTRACTED, TABLES, Table
 
 RUN_ID = r"[0-9]{8}T[0-9]{6}Z"
 TASK_ID = r"[a-z][a-z0-9_]{0,62}"
+QUARANTINE_ID = r"[0-9a-f]{16}-[0-9]{1,19}"
 MAX_NAME_BYTES = 1024  # Cloud Storage's own limit
 
 Kind = Literal["parquet", "ndjson", "csv"]
@@ -174,6 +178,8 @@ _STATE = re.compile(r"state/([a-z0-9_]+)\.json", re.ASCII)
 _FIXED: dict[str, ObjectKey] = {str(key): key for key in (ComparedKey(), LeaseKey(), RequestedKey())}
 _ARTIFACT = re.compile(rf"build/artifacts/([1-9]\d*)-([1-9]\d*)/({'|'.join(ARTIFACTS)})\.json", re.ASCII)
 _DROP = re.compile(r"drop/([^/]*)/(.*)", re.DOTALL)
+# In older ledgers, a retry has the name of the kept copy, which was loaded itself.
+_RETRY = re.compile(rf"(?:drop/.*/retry-|quarantine/)({QUARANTINE_ID})(?:-[0-9]{{1,9}})?(?:\.\w+)?", re.DOTALL)
 
 
 def started_at(run_id: str) -> datetime:
@@ -210,6 +216,29 @@ def parse(name: str) -> ObjectKey:
         "object_name",
         f"{name!r} is none of raw/<table>/…, drop/<table>/…, runs/<run_id>/…, state/<table>.json, build/…",
     )
+
+
+def quarantine_name(version: ObjectVersion) -> str:
+    """Return a version's name in quarantine (its reason: plus `.json`), a hash that no crafted name can influence."""
+    digest = hashlib.sha256(version.name.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"quarantine/{digest[:16]}-{version.generation}"
+
+
+def retry_name(version: ObjectVersion, number: int) -> str:
+    """Return the name under which the n-th retry of a quarantined version is dropped; BadObject if it has no rows."""
+    key = parse(version.name)
+    if not isinstance(key, RawPart | DroppedFile):
+        raise BadObject("object_name", f"{version.name!r} is not the name of an object with rows")
+    owner = key.owner if isinstance(key, DroppedFile) else None
+    folder, kind = f"{owner[1]}/" if owner else "", key.kind if isinstance(key, DroppedFile) else "parquet"
+    file = quarantine_name(version).replace("quarantine/", "retry-") + (f"-{number}" if number > 1 else "")
+    return str(parse(f"drop/{key.table}/{folder}{file}.{kind}"))
+
+
+def retried_id(name: str) -> str | None:
+    """Return the quarantine id of the object that a file with this name is a retry of; None for any other file."""
+    match = _RETRY.fullmatch(name)
+    return match[1] if match else None
 
 
 def _dropped(table: str, path: str, name: str) -> DroppedFile:

@@ -1,14 +1,13 @@
 """The outcome of each dropped file."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from millrace.lake import ObjectMissing, ObjectVersion
+from millrace.lake import ObjectVersion
 from millrace.lake.local import is_name
 from millrace.lake.names import KINDS
 from millrace.laptop.in_process import Pipeline
-from millrace.load import handler
+from millrace.load import quarantine
 from millrace.warehouse import LedgerEntry
 
 
@@ -50,16 +49,9 @@ def _drop(pipeline: Pipeline, version: ObjectVersion, entry: LedgerEntry | None)
     if entry is None:
         return Drop(version.name, "not loaded", "run again", is_good=False)
     if entry.quarantine_reason is not None:
-        return Drop(version.name, "quarantined", f"because {_reason(pipeline, version, entry)}", is_good=False)
+        why = quarantine.message(pipeline.quarantine, entry)
+        return Drop(version.name, "quarantined", f"because {why}", is_good=False)
     if entry.rows_inserted + entry.rows_updated == 0:
         return Drop(version.name, "no change", f"{entry.rows_read:,} rows, all of them known", is_good=True)
     counts = f"{entry.rows_inserted:,} rows inserted, {entry.rows_updated:,} updated of {entry.rows_read:,}"
     return Drop(version.name, "applied", counts, is_good=True)
-
-
-def _reason(pipeline: Pipeline, version: ObjectVersion, entry: LedgerEntry) -> str:
-    try:
-        content, _ = pipeline.quarantine.read(f"{handler.quarantine_name(version)}.json")
-    except ObjectMissing:
-        return str(entry.quarantine_reason)
-    return str(json.loads(content)["message"])

@@ -51,16 +51,19 @@ def rebuild(data_dir: DataDir, force: bool, say: Callable[[str], None]) -> Rebui
         pipeline.warehouse.ensure_tables()
         desk = pipeline.loader
         were_loaded = _loaded_from_quarantine(data_dir, pipeline.quarantine)
-        quarantined = [entry for entry in quarantine.entries(desk, None) if entry.version is not None]
+        quarantined = [each for each in quarantine.entries(desk.quarantine, desk.warehouse, None) if each.version]
         for entry in quarantined:
             _record_quarantined(desk, entry)
+        retried = [quarantine.retry(desk, entry.id) for entry in quarantined if entry.id in were_loaded]
+        copies = {were_loaded[each.entry.id]: each.load for each in retried if each.load is not None}
+        pipeline.warehouse.adopt({version: load for version, load in copies.items() if version is not None})
         unknown = recovery.recover(pipeline.lake, pipeline.bus, pipeline.warehouse)
         say(f"loading {len(unknown):,} objects of {data_dir.lake}")
         pipeline.bus.run()
         if pipeline.bus.dead_letters:
             raise ConfigError(f"not all could be loaded: {pipeline.bus.dead_letters[0].reason}")
-        retried = [quarantine.retry(desk, entry.id) for entry in quarantined if entry.id in were_loaded]
         done = sum(each.load is not None for each in retried)
+        stay = sum(entry.state != "retry" for entry in quarantined)
         lost = pipeline.warehouse.objects_beyond(data_dir.published)
         if lost and not force:
             raise ConfigError(_lost(data_dir, lost))
@@ -74,7 +77,7 @@ def rebuild(data_dir: DataDir, force: bool, say: Callable[[str], None]) -> Rebui
     pipeline.warehouse.close()
     _remove(data_dir.warehouse.name, data_dir)
     os.replace(anew, data_dir.warehouse)
-    return Rebuilt(len(unknown) + done, done, len(quarantined) - done, tuple(version.name for version in lost))
+    return Rebuilt(len(unknown) + done, done, stay - done, tuple(version.name for version in lost))
 
 
 def _record_quarantined(desk: Loader, entry: Entry) -> None:
@@ -94,21 +97,16 @@ def _record_quarantined(desk: Loader, entry: Entry) -> None:
     desk.warehouse.quarantine(entry.version, table, run_id, entry.rows, entry.reason, crc32c)
 
 
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """The quarantine, with an older ledger."""
-
-    quarantine: Lake
-    warehouse: StoreLedger
-
-
-def _loaded_from_quarantine(data_dir: DataDir, desk: Lake) -> set[str]:
-    """Return the ids of entries whose kept copies were loaded, from the first ledger that can be read."""
+def _loaded_from_quarantine(data_dir: DataDir, bucket: Lake) -> dict[str, ObjectVersion | None]:
+    """Return the entries that the first readable ledger has as loaded; an older one loaded the kept copy itself."""
     for path, kind in ((data_dir.warehouse, _WAREHOUSE), (data_dir.published, _PUBLISHED)):
         if path.exists():
             with contextlib.suppress(MillraceError), open_read_only(path, kind) as store:
-                return {entry.id for entry in quarantine.entries(_Desk(desk, StoreLedger(store)), "loaded")}
-    return set()
+                ledger = StoreLedger(store)
+                kept = {row.version.name: row.version for row in ledger.entries(is_quarantined=True)}
+                loaded = quarantine.entries(bucket, ledger, "loaded")
+                return {entry.id: kept.get(f"quarantine/{entry.id}") for entry in loaded}
+    return {}
 
 
 def _lost(data_dir: DataDir, lost: list[ObjectVersion]) -> str:

@@ -125,9 +125,9 @@ def _resume(pipeline: in_process.Pipeline, watcher: ProgressLog) -> None:
 
 
 def _load_due(pipeline: in_process.Pipeline, watcher: ProgressLog) -> None:
-    """Retry the objects in quarantine that contained a future time, if it has passed."""
+    """Copy the quarantined objects that contained a future time to `drop/`, if it has passed."""
     if due := quarantine.retry_due(pipeline.loader):
-        watcher.say(f"{len(due)} quarantined objects were stamped with a time that has passed: retried")
+        watcher.say(f"{len(due)} quarantined objects were stamped with a time that has passed: loading them")
 
 
 def _run_pipeline(

@@ -77,7 +77,7 @@ class UsagePipeline:
         with _timed(seconds, "load"):
             loads = self._load(self._unloaded() if only is None else upload.sent)
             if only is None:
-                loads += [each.load for each in quarantine.retry_due(self._loader) if each.load is not None]
+                loads += self._load(quarantine.retry_due(self._loader))
         result = RunResult(collected, upload, loads, seconds)
         if self.scripts is not None and (only is None or result.inserted + result.updated):
             with _timed(seconds, "marts"):

@@ -1,7 +1,6 @@
 """Handle one object event: load a part or a dropped file, or advance the run that the object belongs to."""
 
 import contextlib
-import hashlib
 import json
 import tempfile
 from collections.abc import Callable
@@ -190,7 +189,17 @@ def _read_and_load(loader: Loader, event: ObjectFinalized, key: RawPart | Droppe
     stored = loader.lake.download(version, path)
     if event.crc32c is not None and stored.crc32c != event.crc32c:
         raise BadObject("checksum", f"{version.name}: crc32c is {stored.crc32c}, the event says {event.crc32c}")
-    return loader.warehouse.load(batch_of(stored, key, path, now, now + MOST_AHEAD))
+    arrived_at = _quarantined_at(loader, version.name) or now
+    return loader.warehouse.load(batch_of(stored, key, path, arrived_at, now + MOST_AHEAD))
+
+
+def _quarantined_at(loader: Loader, name: str) -> datetime | None:
+    """Return when the object was quarantined that this file is a retry of; None for any other file."""
+    if (entry_id := names.retried_id(name)) is None:
+        return None
+    rows = loader.warehouse.entries(is_quarantined=True)
+    times = (row.loaded_at for row in rows if names.quarantine_name(row.version) == f"quarantine/{entry_id}")
+    return next(times, datetime(1970, 1, 1, tzinfo=UTC))  # the ledger has lost it: then the rows win over nothing
 
 
 def _require_size(lake: Lake, event: ObjectFinalized, most: int) -> None:
@@ -236,12 +245,6 @@ def _extracted_at(path: Path) -> datetime | None:
         return None  # missing, or not a valid time
 
 
-def quarantine_name(version: ObjectVersion) -> str:
-    """Return a version's name in quarantine (its reason: plus `.json`), a hash that no crafted name can influence."""
-    digest = hashlib.sha256(version.name.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"quarantine/{digest[:16]}-{version.generation}"
-
-
 def _quarantine(
     loader: Loader,
     event: ObjectFinalized,
@@ -262,9 +265,10 @@ def _quarantine(
         reason["stamped_at"] = error.stamp.isoformat()
     rows = parquet.rows_of(path, ParquetLimits()) if path else None
     crc32c = checksum(path) if path else event.crc32c
-    name = quarantine_name(version)
+    name = names.quarantine_name(version)
     if path is not None:
-        _keep(loader.quarantine, name, path)
+        with contextlib.suppress(ObjectExists):  # the same version, and complete
+            loader.quarantine.write(name, path, if_generation=0)
     with contextlib.suppress(ObjectExists):  # a crashed attempt wrote it in other words
         create_once(loader.quarantine, f"{name}.json", json.dumps(reason, indent=1, sort_keys=True).encode())
     log.error(
@@ -276,9 +280,3 @@ def _quarantine(
     )
     run_id = key.run_id if isinstance(key, RawPart) else None
     return loader.warehouse.quarantine(version, key.table if key else None, run_id, rows, error.reason, crc32c)
-
-
-def _keep(quarantine: Lake, name: str, path: Path) -> None:
-    """Copy the bytes; an object that has the name already is the same version, complete, and need not be read."""
-    with contextlib.suppress(ObjectExists):
-        quarantine.write(name, path, if_generation=0)

@@ -33,7 +33,8 @@ class Forgotten:
 def mend(loader: Loader, bus: Bus) -> dict[str, int]:
     """Load or request again all that was lost; return the numbers of tasks, of objects and of failed runs."""
     noted = read_compared(loader.lake)
-    found = [*quarantine.retry_due(loader, last_compared(noted, loader.clock())), *recover_if_due(loader, bus)]
+    quarantine.retry_due(loader, last_compared(noted, loader.clock()))
+    found = recover_if_due(loader, bus)  # also what was copied to `drop/` just now
     result = sweep.sweep(loader.lake, bus, loader.warehouse, loader.clock(), sweep.SweepTimeouts())
     return {"tasks": len(result.tasks), "objects": len(result.objects) + len(found), "failed": len(result.failed)}
 

@@ -2,7 +2,7 @@
 
 One by one, ten thousand files of three rows cost ten thousand transactions. The event of a file that was loaded with
 another finds its row in the ledger and does nothing, as with any repeated delivery. A file that cannot be read is left
-to its own event, which quarantines it.
+to its own event, which quarantines it; so is a retry from quarantine, whose rows count as older than now.
 """
 
 import tempfile
@@ -48,7 +48,7 @@ def load_neighbours(
 
 def _waiting(lake: Lake, warehouse: Warehouse, version: ObjectVersion, key: DroppedFile) -> list[StoredObject]:
     """Return the file itself and its small NDJSON and CSV neighbours that the ledger lacks."""
-    if key.kind == "parquet":
+    if key.kind == "parquet" or names.retried_id(version.name):
         return []
     small = [stored for stored in lake.list(f"drop/{key.table}/") if stored.size_bytes <= SMALL_BYTES]
     own = [stored for stored in small if stored.version == version]
@@ -64,7 +64,7 @@ def _kind(stored: StoredObject) -> str | None:
         key = names.parse(stored.version.name)
     except BadObject:
         return None
-    return key.kind if isinstance(key, DroppedFile) else None
+    return key.kind if isinstance(key, DroppedFile) and not names.retried_id(stored.version.name) else None
 
 
 def _read(lake: Lake, waiting: list[StoredObject], folder: Path, now: datetime) -> Iterator[SmallObject]:

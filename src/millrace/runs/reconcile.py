@@ -12,7 +12,7 @@ from millrace.lake import Lake, ObjectMissing
 from millrace.lake.documents import Damaged
 from millrace.runs import TaskRecord
 from millrace.tables import TABLES, Table
-from millrace.warehouse import Ledger, LedgerEntry
+from millrace.warehouse import Ledger, LedgerEntry, retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,11 @@ def reconcile(
     """Return a line for each table whose task is recorded, in the order of the run.
 
     With `count`, which returns the number of rows of a raw table, known rows that the warehouse cannot have count as
-    missing.
-
-    Parts that were loaded from quarantine later still count as quarantined. Pass the ledger through
-    `quarantine.settled` to count them as loaded.
+    missing. A part that was loaded by a retry from quarantine counts as loaded.
     """
     entries = ledger.loads_of(run_id)
+    if any(entry.quarantine_reason is not None for entry in entries):
+        entries = retries.settled(entries, ledger.entries(is_quarantined=True))
     loads = {entry.version: entry for entry in entries}
     records = [record for _, record in runs.read_tree(lake, run_id) if record is not None]
     lines = []

@@ -322,17 +322,9 @@ def _is_complete(lake: Lake, run_id: str) -> bool:
     return final is not None and final.status == "complete"
 
 
-@dataclass(frozen=True, slots=True)
-class _QuarantineView:
-    """The quarantine and a ledger, enough to list the entries."""
-
-    quarantine: Lake
-    warehouse: StoreLedger
-
-
 def _in_quarantine(desk: Lake | None, store: Store | None) -> int:
     if desk is None or next(iter(desk.list("quarantine/")), None) is None:
         return 0
     from millrace.load import quarantine  # it imports the loader of files, which a reader of the status may lack
 
-    return len(quarantine.entries(_QuarantineView(desk, StoreLedger(store))))
+    return len(quarantine.entries(desk, StoreLedger(store)))

@@ -14,7 +14,7 @@ from millrace.errors import says_damage
 from millrace.lake import ObjectVersion
 from millrace.status import unpriced
 from millrace.tables import MOST_AHEAD
-from millrace.warehouse import LedgerEntry
+from millrace.warehouse import QUARANTINED, LedgerEntry
 
 Row = dict[str, Any]
 StoreKind = Literal["warehouse", "published"]
@@ -229,18 +229,15 @@ class StoreLedger:
         found = self._store.query(asked, values) if self._store else []
         return _entry(found[0]) if found else None
 
-    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
-        """Return the ledger entries of many objects; objects without one are left out."""
-        return {version: entry for version in versions if (entry := self.find(version)) is not None}
-
     def loads_of(self, run_id: str) -> list[LedgerEntry]:
         """Return the entries of one run, in the order of `load_seq`."""
         asked = f"{_LEDGER} WHERE run_id = ? ORDER BY load_seq"
         return [_entry(row) for row in self._store.query(asked, (run_id,))] if self._store else []
 
-    def entries(self) -> list[LedgerEntry]:
-        """Return all entries, in the order of `load_seq`."""
-        return [_entry(row) for row in self._store.query(f"{_LEDGER} ORDER BY load_seq")] if self._store else []
+    def entries(self, is_quarantined: bool = False) -> list[LedgerEntry]:
+        """Return all entries, or only quarantined objects and their retries, in the order of `load_seq`."""
+        asked = f"{_LEDGER} WHERE {QUARANTINED if is_quarantined else True} ORDER BY load_seq"
+        return [_entry(row) for row in self._store.query(asked)] if self._store else []
 
 
 def _entry(row: Row) -> LedgerEntry:

@@ -66,6 +66,10 @@ def of_another(column: str, value: str) -> str:
     return f"have another {column} than {value!r:.80}, in whose folder the file lies"
 
 
+QUARANTINED = "quarantine_reason IS NOT NULL OR name LIKE 'drop/%/retry-%' OR name LIKE 'quarantine/%'"
+"""The ledger rows of quarantined objects and of their retries, as a condition for every engine."""
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """The result of loading one object: a row of `meta.loads`.
@@ -194,18 +198,18 @@ class Ledger(Protocol):
     def find(self, version: ObjectVersion) -> LedgerEntry | None:
         """Return the entry of one object; None while it is not in the ledger."""
 
-    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
-        """Return the entries of many objects; those that are not in the ledger are left out."""
-
     def loads_of(self, run_id: str) -> list[LedgerEntry]:
         """Return the ledger entries of one run, in the order of `load_seq`."""
+
+    def entries(self, is_quarantined: bool = False) -> list[LedgerEntry]:
+        """Return the whole ledger, or only quarantined objects and their retries, in the order of `load_seq`."""
 
 
 class Warehouse(Ledger, Protocol):
     """The operations of a load. Each method is one transaction: all of it happens, or nothing."""
 
-    def entries(self) -> list[LedgerEntry]:
-        """Return the whole ledger, in the order of `load_seq`."""
+    def find_all(self, versions: Sequence[ObjectVersion]) -> dict[ObjectVersion, LedgerEntry]:
+        """Return the entries of many objects; those that are not in the ledger are left out."""
 
     def extent(self) -> Extent:
         """Return the extent of the ledger."""

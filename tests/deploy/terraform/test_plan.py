@@ -58,6 +58,7 @@ def test_the_plan_breaks_no_rule(plan: Plan) -> None:
         pytest.param("api", "get", "build/requested.json", id="and whether a build is wanted"),
         pytest.param("api", "get", "build/lease.json", id="and under way"),
         pytest.param("api", "list", "", id="and sees which objects there are"),
+        pytest.param("sweep", "create", "drop/commits/retry-a.parquet", id="a sweep retries from quarantine"),
         pytest.param("dbt_runner", "delete", "build/lease.json", id="a build takes the lease"),
         pytest.param("dbt_runner", "get", "build/requested.json", id="and reads what is wanted"),
         pytest.param("dbt_runner", "create", "build/artifacts/1-1/manifest.json", id="and keeps what dbt says of it"),
@@ -81,6 +82,7 @@ def test_a_deployable_may_do_what_the_code_does(plan: Plan, who: str, verb: str,
         pytest.param("start_run", "create", PART, id="a start writes no part"),
         pytest.param("sweep", "create", PART, id="a sweep neither"),
         pytest.param("sweep", "create", f"{RUN}/plan.json", id="nor starts a run"),
+        pytest.param("sweep", "delete", "drop/commits/a.csv", id="nor deletes or replaces a dropped file"),
         pytest.param("start_run", "delete", f"{RUN}/plan.json", id="nor replaces a plan"),
         pytest.param("load", "create", PART, id="the loader writes no part"),
         pytest.param("load", "delete", PART, id="nor deletes one"),
@@ -113,11 +115,11 @@ def test_the_loader_only_adds_to_the_quarantine(plan: Plan) -> None:
     ("verb", "is_allowed"),
     [
         pytest.param("get", True, id="the sweep reads what was stamped ahead when its time has come"),
-        pytest.param("create", True, id="and notes that it failed again"),
+        pytest.param("create", False, id="it adds nothing"),
         pytest.param("delete", False, id="nothing in quarantine is deleted or replaced by it"),
     ],
 )
-def test_the_sweep_loads_from_quarantine_and_takes_nothing_away(plan: Plan, verb: str, is_allowed: bool) -> None:
+def test_the_sweep_only_reads_the_quarantine(plan: Plan, verb: str, is_allowed: bool) -> None:
     assert may(plan, "sweep", verb, "quarantine/a", "quarantine") is is_allowed
 
 

@@ -14,7 +14,6 @@ from tests.proofs.faults.world import BUCKET, World
 from millrace import runs
 from millrace.lake import ObjectMissing, ObjectVersion, names as keys
 from millrace.lake.names import CursorKey, DroppedFile, FinalKey, PlanKey, RawPart, TaskKey
-from millrace.load import handler
 from millrace.runs import reconcile
 from millrace.tables import EXTRACTED
 
@@ -126,7 +125,7 @@ def check_ledger(world: World) -> None:
     for name, generation, read, *fates, quarantined, reason in entries:
         if reason is not None:
             version = ObjectVersion(BUCKET, name, generation)
-            said = world.quarantine.read(f"{handler.quarantine_name(version)}.json")[0].decode()
+            said = world.quarantine.read(f"{keys.quarantine_name(version)}.json")[0].decode()
             raise Violation("quarantine", f"{name} was quarantined without cause: {said}")
         if read != sum(fates) + quarantined:
             raise Violation("ledger", f"{name}: {read} rows were read, their fates are {fates}")

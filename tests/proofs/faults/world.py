@@ -27,7 +27,7 @@ from millrace.extract.http_client import RateBudget, SourceClient
 from millrace.extract.task import Extractor, PartLimits, PartWriter
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
-from millrace.load import handler, recovery, sweep as sweeping
+from millrace.load import handler, quarantine, recovery, sweep as sweeping
 from millrace.load.handler import Loader
 from millrace.load.sweep import SweepTimeouts
 from millrace.tables import TABLES, PageNumberListing, children_of
@@ -103,6 +103,8 @@ class World:
             task.answer(self.extractor, TABLES[table], subject)
         elif function == "load":
             handler.answer(self.loader, subject)
+        elif function == "retry":
+            quarantine.retry(self.loader, subject)
         elif function == "sweep":
             self._sweep()
         else:

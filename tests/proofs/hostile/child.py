@@ -10,6 +10,7 @@ from pathlib import Path
 
 from millrace import log
 from millrace.bus.events import ObjectFinalized
+from millrace.lake import names
 from millrace.lake.local import LocalLake
 from millrace.load import handler
 from millrace.load.handler import Loader
@@ -33,7 +34,7 @@ def main(folder: Path, name: str) -> dict[str, object]:
     assert beside.rows_inserted == 1
     status = Path("/proc/self/status").read_text().splitlines()
     (peak,) = [line.split()[1] for line in status if line.startswith("VmHWM")]  # ru_maxrss starts from the parent's
-    why = quarantine.read(f"{handler.quarantine_name(stored.version)}.json")[0] if entry.quarantine_reason else b"{}"
+    why = quarantine.read(f"{names.quarantine_name(stored.version)}.json")[0] if entry.quarantine_reason else b"{}"
     return {
         "reason": entry.quarantine_reason,
         "message": json.loads(why).get("message"),

@@ -9,7 +9,7 @@ import pytest
 from tests.deploy.functions.deployed import RUN, Deployed, deployed, message
 
 from millrace.lake import StoredObject
-from millrace.load.handler import quarantine_name
+from millrace.lake.names import quarantine_name
 from millrace.warehouse import LedgerEntry
 
 KEYS = {"repos": "full_name", "commits": "commitHash", "pull_requests": "number", "reviews": "id"}

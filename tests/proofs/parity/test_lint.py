@@ -55,6 +55,8 @@ def sent(snowflake_at: str, tmp_path_factory: pytest.TempPathFactory) -> list[st
         warehouse.load_bundle(PULLS, [SmallObject(ObjectVersion("lake", "drop/small", 1), _rows(PULLS.name))], END)
         warehouse.quarantine(ObjectVersion("lake", "drop/bad", 1), None, None, 1, "no Parquet")
         warehouse.loads_of("r1")
+        warehouse.entries()
+        warehouse.entries(is_quarantined=True)
         assert list(warehouse.keys_of(REPOS)) == [("acme/web",)]
         SnowflakeWarehouse.execute(warehouse, "CREATE TABLE MART.VELOCITY AS SELECT 1 AS TOTAL_PRS")  # as dbt would
         build = warehouse.start_build(1, "holder", warehouse.newest_load_seq())

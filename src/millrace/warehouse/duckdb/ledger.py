@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from millrace.lake import ObjectVersion
-from millrace.warehouse import Extent, LedgerEntry
+from millrace.warehouse import QUARANTINED, Extent, LedgerEntry
 
 CREATE = """
     CREATE SCHEMA IF NOT EXISTS raw;
@@ -46,9 +46,9 @@ def loads_of(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[LedgerE
     return [entry_of(row) for row in connection.execute(query, [run_id]).fetchall()]
 
 
-def entries(connection: duckdb.DuckDBPyConnection) -> list[LedgerEntry]:
-    """Return the whole ledger, in the order of `load_seq`."""
-    query = f"SELECT {COLUMNS} FROM meta.loads ORDER BY load_seq"
+def entries(connection: duckdb.DuckDBPyConnection, is_quarantined: bool) -> list[LedgerEntry]:
+    """Return the whole ledger, or only quarantined objects and their retries, in the order of `load_seq`."""
+    query = f"SELECT {COLUMNS} FROM meta.loads WHERE {QUARANTINED if is_quarantined else True} ORDER BY load_seq"
     return [entry_of(row) for row in connection.execute(query).fetchall()]
 
 

@@ -168,10 +168,10 @@ class DuckDBWarehouse:
         with self._transaction() as connection:
             return small_files.known(connection, versions)
 
-    def entries(self) -> list[LedgerEntry]:
-        """Return the whole ledger, in the order of `load_seq`."""
+    def entries(self, is_quarantined: bool = False) -> list[LedgerEntry]:
+        """Return the whole ledger, or only quarantined objects and their retries, in the order of `load_seq`."""
         with self._transaction() as connection:
-            return ledger.entries(connection)
+            return ledger.entries(connection, is_quarantined)
 
     def extent(self) -> Extent:
         """Return the extent of the ledger."""

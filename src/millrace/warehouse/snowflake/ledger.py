@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from millrace.lake import ObjectVersion
-from millrace.warehouse import Extent, LedgerEntry
+from millrace.warehouse import QUARANTINED, Extent, LedgerEntry
 
 Execute = Callable[..., list[tuple[Any, ...]]]
 _COLUMNS = ", ".join(
@@ -40,9 +40,10 @@ def find_all(execute: Execute, versions: Sequence[ObjectVersion]) -> dict[Object
     return found
 
 
-def entries(execute: Execute) -> list[LedgerEntry]:
-    """Return the whole ledger, in the order of `load_seq`."""
-    return [_entry(row) for row in execute(f"SELECT {_COLUMNS} FROM META.LOADS ORDER BY LOAD_SEQ")]
+def entries(execute: Execute, is_quarantined: bool) -> list[LedgerEntry]:
+    """Return the whole ledger, or only quarantined objects and their retries, in the order of `load_seq`."""
+    query = f"SELECT {_COLUMNS} FROM META.LOADS WHERE {QUARANTINED if is_quarantined else True} ORDER BY LOAD_SEQ"
+    return [_entry(row) for row in execute(query)]
 
 
 def extent(execute: Execute) -> Extent:

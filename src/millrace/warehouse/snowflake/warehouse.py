@@ -154,9 +154,9 @@ class SnowflakeWarehouse:
         """Return the entries of many objects; those that are not in the ledger are left out."""
         return ledger.find_all(self.execute, versions)
 
-    def entries(self) -> list[LedgerEntry]:
-        """Return the whole ledger, in the order of `load_seq`."""
-        return ledger.entries(self.execute)
+    def entries(self, is_quarantined: bool = False) -> list[LedgerEntry]:
+        """Return the whole ledger, or only quarantined objects and their retries, in the order of `load_seq`."""
+        return ledger.entries(self.execute, is_quarantined)
 
     def extent(self) -> Extent:
         """Return the extent of the ledger."""
