@@ -25,6 +25,7 @@ from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+NOW = T0 + HOUR  # of a bundle: no stamp of INSTANTS is in the future, where it would lose
 INSTANTS = st.sampled_from([T0, T0 + HOUR])
 RUNS = st.sampled_from(["r1", "r2", None])
 KEY = st.fixed_dictionaries(
@@ -148,11 +149,11 @@ class MergeMachine(RuleBasedStateMachine):
         new = [SmallObject(self.version(), self.small(rows)) for rows in objects]
         known = data.draw(st.sampled_from([None, *self.model.ledger.values()]))
         again = [SmallObject(known.version, self.small(objects[0]))] if known else []
-        entries = {entry.version: entry for entry in self.warehouse.load_bundle(TABLE, [*again, *new], T0)}
+        entries = {entry.version: entry for entry in self.warehouse.load_bundle(TABLE, [*again, *new], NOW)}
         assert [entries.pop(each.version) for each in again] == [self.model.ledger[each.version] for each in again]
         assert entries.keys() == {each.version for each in new}
         (load_seq,) = {entry.load_seq for entry in entries.values()}
-        versions = [Version.of(row, T0, None) for rows in objects for row in rows]
+        versions = [Version.of(row, NOW, None) for rows in objects for row in rows]
         assert row_actions_of(*entries.values()) == self.model.merge(versions, load_seq)
         assert [entries[each.version].rows_read for each in new] == [len(rows) for rows in objects]
         for each in new:
@@ -171,7 +172,7 @@ class MergeMachine(RuleBasedStateMachine):
     def load_a_bundle_in_which_a_row_has_no_name(self, objects: list[list[Row]], nameless: Row) -> None:
         small = [SmallObject(self.version(), self.small(rows)) for rows in [*objects, [nameless]]]
         with pytest.raises(BadObject):
-            self.warehouse.load_bundle(TABLE, small, T0)
+            self.warehouse.load_bundle(TABLE, small, NOW)
 
     @rule(rows=OBJECTS)
     def die_while_loading(self, rows: list[Row]) -> None:
