@@ -57,7 +57,7 @@ _ARROW: Any = import_module("fakesnow.arrow")
 _TRANSFORMS: Any = import_module("fakesnow.transforms")
 _PLAIN = (exp.Select, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _BOUND = re.compile(r"\bIDENTIFIER\s*\(", re.IGNORECASE)
-_SESSION = re.compile(r"(?:(?<=\bARRIVED_)|(?<=\bNEWEST_))[0-9A-F]{12}\b")  # in the names of temporary tables
+_SESSION = re.compile(r"(?:(?<=\bSTAGED_)|(?<=\bDEDUPLICATED_))[0-9A-F]{12}\b")  # in the names of temporary tables
 _TEXT, _KNOWN = "text", 2000
 _DONE = {"INSERT": "number of rows inserted", "UPDATE": "number of rows updated", "DELETE": "number of rows deleted"}
 

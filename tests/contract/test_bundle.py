@@ -100,8 +100,8 @@ def test_together_and_one_by_one_end_in_the_same_table_and_every_row_is_counted(
         entries = bundled.load_bundle(TABLE, objects, NOW)
         assert raw(bundled) == raw(single)
         for entry, each in zip(entries, objects, strict=True):
-            fates = entry.rows_inserted + entry.rows_updated + entry.rows_unchanged + entry.rows_superseded
-            assert entry.rows_read == len(each.rows) == fates
+            row_actions = entry.rows_inserted + entry.rows_updated + entry.rows_unchanged + entry.rows_superseded
+            assert entry.rows_read == len(each.rows) == row_actions
 
     compare()
 

@@ -20,6 +20,7 @@ from millrace.tables import TABLES
 from millrace.warehouse import Batch, LedgerEntry, Miscounted, SmallObject
 from millrace.warehouse.duckdb import merge as duckdb_merge
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
+from millrace.warehouse.merge_rule import MergeRule
 from millrace.warehouse.snowflake import merge as snowflake_merge
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
@@ -28,8 +29,8 @@ REPOS = TABLES["repos"]
 Either = DuckDBWarehouse | SnowflakeWarehouse
 # Names that the merges have used for columns, tables and aliases, and columns that DuckDB adds to those of a file.
 ODD_NAMES = (
-    "_object", "staged_row", "stored_row", "fate", "fate_of_row", "n", "s", "t", "f", "d", "rank", "staged", "decided",
-    "filename", "file_row_number", "file_index", "row_number", "excluded", "count",
+    "_object", "object_number", "staged_row", "stored_row", "row_action", "n", "s", "t", "f", "c", "rank", "staged",
+    "classified", "filename", "file_row_number", "file_index", "row_number", "excluded", "count",
 )  # fmt: skip
 
 
@@ -150,20 +151,20 @@ def test_after_mending_the_drops_of_that_table_are_loaded_again(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("spoilt", ["inserted", "updated", "confirmed"])
-def test_a_statement_that_changes_other_rows_than_decided_is_undone(
+def test_a_statement_that_changes_other_rows_than_classified_is_undone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str
 ) -> None:
     apply = duckdb_merge.apply
 
-    def spoil(merge: duckdb_merge.Merge) -> dict[str, str]:
-        return {action: sql.replace(f"= '{spoilt}'", "= 'none'") for action, sql in apply(merge).items()}
+    def spoil(rule: MergeRule) -> dict[str, str]:
+        return {action: sql.replace(f"= '{spoilt}'", "= 'none'") for action, sql in apply(rule).items()}
 
     with DuckDBWarehouse(tmp_path / "w.duckdb", clock=lambda: NOW) as warehouse:
         load(warehouse, tmp_path, "a", full_name=["o/a", "o/b"], default_branch=["x", "x"])
         later = [NOW + timedelta(hours=1)] * 3
         columns = {"full_name": ["o/a", "o/b", "o/c"], "default_branch": ["y", "x", "x"], "_extracted_at": later}
         monkeypatch.setattr(duckdb_merge, "apply", spoil)
-        with pytest.raises(Miscounted, match=f"1 rows were to be {spoilt}, 0 were"):
+        with pytest.raises(Miscounted, match=f"expected 1 rows {spoilt}, got 0"):
             load(warehouse, tmp_path, "b", **columns)
         monkeypatch.undo()
         assert query(warehouse, "SELECT count(*), count(*) FILTER (default_branch = 'x') FROM raw.repos") == [(2, 2)]
@@ -171,20 +172,20 @@ def test_a_statement_that_changes_other_rows_than_decided_is_undone(
 
 
 @pytest.mark.parametrize(
-    ("part", "spoilt"), [("WHEN NOT MATCHED THEN", "inserted"), ("AND s.\"FATE OF ROW\" = 'updated' THEN", "updated")]
+    ("part", "spoilt"), [("WHEN NOT MATCHED THEN", "inserted"), ("AND s.\"ROW ACTION\" = 'updated' THEN", "updated")]
 )
 def test_a_merge_on_snowflake_that_changes_other_rows_is_undone(
     snowflake_at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, spoilt: str
 ) -> None:
-    merge_newest = snowflake_merge.merge_newest
+    apply = snowflake_merge.apply
     warehouse = on_snowflake.open_warehouse(snowflake_at, tmp_path / "elsewhere", lambda: NOW)
     load(warehouse, tmp_path, "a", full_name=["o/a"], default_branch=["x"])
     monkeypatch.setattr(
         snowflake_merge,
-        "merge_newest",
-        lambda merge: merge_newest(merge).replace(part, part.replace("THEN", "AND FALSE THEN")),
+        "apply",
+        lambda merge: apply(merge).replace(part, part.replace("THEN", "AND FALSE THEN")),
     )
-    with pytest.raises(Miscounted, match=f"1 rows were to be {spoilt}, 0 were"):
+    with pytest.raises(Miscounted, match=f"expected 1 rows {spoilt}, got 0"):
         load(
             warehouse,
             tmp_path,
@@ -205,6 +206,6 @@ def test_a_key_that_is_stored_twice_stops_a_load_that_meets_it(tmp_path: Path, c
     with duckdb.connect(path) as connection:
         connection.execute("INSERT INTO raw.repos SELECT r.* FROM raw.repos AS r, range(?)", [copies - 1])
     with DuckDBWarehouse(path, clock=lambda: NOW) as warehouse:
-        with pytest.raises(Miscounted, match=f"1 rows were to be decided on, {copies} were"):
+        with pytest.raises(Miscounted, match=f"expected 1 rows classified, got {copies}"):
             load(warehouse, tmp_path, "b", full_name=["o/a"])
         assert load(warehouse, tmp_path, "c", full_name=["o/b"]).rows_inserted == 1

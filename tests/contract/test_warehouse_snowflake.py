@@ -298,7 +298,7 @@ def test_unsigned_decimal_date_and_bytes_keep_their_kinds(warehouse: Watched, tm
     for generation in (1, 2):
         warehouse.load(Batch(ObjectVersion("drops", "kinds", generation), REPOS, path, T0, None))
     pq.write_table(pa.table(columns | {"price": [1.25]}), path)
-    with pytest.raises(BadObject, match=r"price: file has DOUBLE, table has DECIMAL\(10,2\)"):
+    with pytest.raises(BadObject, match=r"price: expected DECIMAL\(10,2\), got DOUBLE"):
         warehouse.load(Batch(ObjectVersion("drops", "kinds", 3), REPOS, path, T0, None))
 
 

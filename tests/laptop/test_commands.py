@@ -126,8 +126,8 @@ def quarantined(place: Path) -> str:
     kept.write(name, lake.read(part.version.name)[0], 0)
     kept.write(f"{name}.json", json.dumps(told).encode(), 0)
     with duckdb.connect(str(place / "millrace.duckdb")) as connection:
-        fate = "quarantine_reason = 'schema', rows_inserted = 0, rows_quarantined = rows_read"
-        connection.execute(f"update meta.loads set {fate} where name like 'raw/reviews/%'")  # noqa: S608 our own text
+        outcome = "quarantine_reason = 'schema', rows_inserted = 0, rows_quarantined = rows_read"
+        connection.execute(f"update meta.loads set {outcome} where name like 'raw/reviews/%'")  # noqa: S608 our own text
         connection.execute("delete from raw.reviews")
     run = json.loads(command(place, "status", "--json").out)["runs"][-1]
     return str(run["run_id"])

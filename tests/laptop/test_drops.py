@@ -71,7 +71,7 @@ BAD: dict[str, tuple[str, Callable[[], str | bytes], str]] = {
     "a Parquet file with wrong types": (
         "commits/a.parquet",
         _wrong_types,
-        "column totalLinesAdded: file has VARCHAR, table has BIGINT",
+        "column totalLinesAdded: expected BIGINT, got VARCHAR",
     ),
     "a zero-byte file": ("commits/a.parquet", lambda: "", "0 bytes"),
     "HTML named Parquet": ("commits/a.parquet", lambda: "<html>502 Bad Gateway</html>", "Parquet"),

@@ -61,11 +61,6 @@ def refuse_ahead(batch: Batch, newest: datetime) -> None:
         raise StampedAhead(stamp, batch.latest)
 
 
-def of_another(column: str, value: str) -> str:
-    """Return the message about rows of another owner than the batch's."""
-    return f"have another {column} than {value!r:.80}, in whose folder the file lies"
-
-
 QUARANTINED = "quarantine_reason IS NOT NULL OR name LIKE 'drop/%/retry-%' OR name LIKE 'quarantine/%'"
 """The ledger rows of quarantined objects and of their retries, as a condition for every engine."""
 
@@ -182,13 +177,13 @@ class Extent:
 
 
 class Miscounted(TransientError):
-    """A statement changed another number of rows than was decided; its transaction was rolled back."""
+    """A statement changed another number of rows than expected; its transaction was rolled back."""
 
 
-def require_done(table: Table, what: str, decided: int, done: int) -> None:
-    """Raise Miscounted unless as many rows were changed as were decided, so that no ledger row is wrong."""
-    if done != decided:
-        said = f"{decided:,} rows were to be {what}, {done:,} were"
+def require_done(table: Table, what: str, expected: int, done: int) -> None:
+    """Raise Miscounted unless as many rows were changed as expected, so that no ledger row is wrong."""
+    if done != expected:
+        said = f"expected {expected:,} rows {what}, got {done:,}"
         raise Miscounted(f"raw.{table.name}: {said}; nothing was changed. Look for keys that it holds more than once")
 
 

@@ -1,6 +1,6 @@
 """Check a Parquet file before it is sent to a remote warehouse: completeness, kinds of columns, bad rows.
 
-A *kind* is DuckDB's name for a type, so that both engines refuse the same file with the same message.
+Its kinds are those of merge_rule.
 """
 
 from collections.abc import Callable
@@ -12,23 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from millrace.errors import BadObject, unreadable
-from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, RATIO, TEXT, TEXTS, Table
-from millrace.warehouse import of_another
+from millrace.tables import EXTRACTED_AT, INSTANT, Table
+from millrace.warehouse import merge_rule
+from millrace.warehouse.merge_rule import KINDS, NESTED, NOTHING
 from millrace.warehouse.parquet import ParquetLimits, check, open_file
 
-NOTHING = '"NULL"'  # of a column that has no values
-NESTED = "VARIANT"  # a column of structs, maps or lists of them
 _ROWS_AT_ONCE = 20_000
 _TEXT_BYTES = 16_777_216  # https://docs.snowflake.com/en/sql-reference/data-types-text: a VARCHAR without a length
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
-_CANONICAL = {
-    "VARCHAR": TEXT,
-    "BIGINT": COUNT,
-    "DOUBLE": RATIO,
-    "BOOLEAN": FLAG,
-    "TIMESTAMP": INSTANT,
-    "VARCHAR[]": TEXTS,
-}
+_CANONICAL = {kind: of for of, kind in KINDS.items()}
 _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_null, NOTHING),
     (pa.types.is_boolean, "BOOLEAN"),
@@ -91,7 +83,7 @@ def read(
     try:
         with open_file(path, caps) as file:
             content = Content({column.name: kind_of(column.type) for column in file.schema_arrow})
-            _require_key(content, table)
+            merge_rule.require_key(table, content.columns)
             target = _target(file.schema_arrow)
             content.is_canonical = target.equals(file.schema_arrow)
             batches = (
@@ -105,18 +97,13 @@ def read(
                     for batch in batches:
                         writer.write_batch(_cast(batch, target))
             if content.rows != file.metadata.num_rows:
-                raise BadObject("unreadable", f"{content.rows} rows came, the footer says {file.metadata.num_rows}")
+                raise BadObject(
+                    "unreadable", f"expected {file.metadata.num_rows} rows by its footer, got {content.rows}"
+                )
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise unreadable(error, "no readable Parquet file") from error
     content.refuse()
     return content
-
-
-def _require_key(content: Content, table: Table) -> None:
-    given = {name.lower() for name in content.columns}
-    missing = [name for name in table.key if name.lower() not in given]
-    if missing:
-        raise BadObject("missing_key", f"no column {' and '.join(missing)} came: it names a row of {table.name}")
 
 
 def _target(schema: pa.Schema) -> pa.Schema:
@@ -138,10 +125,11 @@ def _counted(batch: pa.RecordBatch, table: Table, content: Content, owner: tuple
     given = {name.lower(): name for name in content.columns}
     for name in table.key:
         if name not in table.key_may_be_null:
-            _count(content, "null_key", f"have no {name}, which names them", batch[given[name.lower()]].null_count)
+            without = merge_rule.without_key(table, name)
+            _count(content, "null_key", without, batch[given[name.lower()]].null_count)
     for name, value in [owner] if owner else []:
         own = pc.sum(pc.equal(_plain(batch[given[name]]), value)).as_py() or 0
-        _count(content, "foreign", of_another(name, value), batch.num_rows - own)
+        _count(content, "foreign", merge_rule.of_another_owner(name, value), batch.num_rows - own)
     for name, kind in content.columns.items():
         if kind == "VARCHAR":
             long = pc.sum(pc.greater(pc.binary_length(_plain(batch[name])), _TEXT_BYTES)).as_py() or 0
@@ -150,7 +138,7 @@ def _counted(batch: pa.RecordBatch, table: Table, content: Content, owner: tuple
             microseconds = _microseconds(batch[name])
             early, late = pc.less(microseconds, _FIRST_US), pc.greater(microseconds, _LAST_US)
             outside = pc.sum(pc.or_(early, late)).as_py() or 0
-            _count(content, "out_of_range", f"have a {name} outside of the years 1 to 9999", outside)
+            _count(content, "out_of_range", merge_rule.out_of_range(name), outside)
             if name.lower() == EXTRACTED_AT and (newest := pc.max(microseconds).as_py()) is not None:
                 content.extracted_at_us = max(newest, content.extracted_at_us or newest)
     return batch

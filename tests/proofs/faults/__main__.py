@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.proofs.faults.boundaries import outcomes
 from tests.proofs.faults.choices import Choices, read_schedule, write_schedule
 from tests.proofs.faults.many import ON_SNOWFLAKE, run_seeds
+from tests.proofs.faults.merge_mutants import ENGINES, NOTICED_BY, difference
 from tests.proofs.faults.mutants import CAUGHT_BY, hunt
 from tests.proofs.faults.shrinking import replay, shrink
 from tests.proofs.faults.simulating import Outcome, simulate
@@ -64,15 +65,32 @@ def simulate_many(seeds: range, jobs: int, given: Mapping[str, int]) -> int:
 
 
 def hunt_mutants(most: int, jobs: int) -> int:
-    """Remove each guard in turn, until a schedule notices."""
-    survived = 0
+    """Remove each part of the merge rule and each guard in turn, until files or a schedule notice."""
+    survived = hunt_merge_mutants()
+    caught = 0
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         for mutant, found in zip(CAUGHT_BY, pool.map(partial(hunt, most=most), CAUGHT_BY), strict=True):
-            survived += found is None
+            caught += found is not None
             said = f"survived {most} seeds" if found is None else f"seed {found[0]}: {found[1].message:.200}"
             say(f"{mutant.__name__}: {said}")
-    say(f"{len(CAUGHT_BY) - survived} of {len(CAUGHT_BY)} guards are missed by a schedule when they are gone")
-    return 1 if survived else 0
+    say(f"{caught} of {len(CAUGHT_BY)} guards are missed by a schedule when they are gone")
+    return 1 if survived or caught < len(CAUGHT_BY) else 0
+
+
+def hunt_merge_mutants() -> int:
+    """Load files over each mutant of the merge rule on each engine; return the number of mutants that survive."""
+    survived = 0
+    for engine in ENGINES:
+        caught = 0
+        for mutant, files in NOTICED_BY.items():
+            clean, found = difference(None, files, engine), difference(mutant, files, engine)
+            if clean is not None:
+                raise AssertionError(f"{engine}, without {mutant.__name__}: {clean}")
+            caught += found is not None
+            say(f"{engine}, {mutant.__name__}: {found or 'survived':.200}")
+        say(f"{caught} of {len(NOTICED_BY)} mutants of the merge rule are caught on {engine}")
+        survived += len(NOTICED_BY) - caught
+    return survived
 
 
 def show_coverage(crossed: Counter[tuple[str, str]]) -> None:

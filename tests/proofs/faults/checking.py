@@ -122,13 +122,13 @@ def check_ledger(world: World) -> None:
     for (name, generation), times in versions.items():
         if times > 1:
             raise Violation("ledger", f"{name} at {generation} is in the ledger {times} times")
-    for name, generation, read, *fates, quarantined, reason in entries:
+    for name, generation, read, *row_actions, quarantined, reason in entries:
         if reason is not None:
             version = ObjectVersion(BUCKET, name, generation)
             said = world.quarantine.read(f"{keys.quarantine_name(version)}.json")[0].decode()
             raise Violation("quarantine", f"{name} was quarantined without cause: {said}")
-        if read != sum(fates) + quarantined:
-            raise Violation("ledger", f"{name}: {read} rows were read, their fates are {fates}")
+        if read != sum(row_actions) + quarantined:
+            raise Violation("ledger", f"{name}: {read} rows were read, their row actions are {row_actions}")
         held = _rows_in(name, world.history.contents[ObjectVersion(BUCKET, name, generation)])
         if read != held:
             raise Violation("ledger", f"{name} at {generation} holds {held} rows, the ledger says {read}")

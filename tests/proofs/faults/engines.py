@@ -85,7 +85,7 @@ class OnSnowflake:
     """On the emulator, in a database of its own."""
 
     def __init__(self, lake: Path, gate: Clocked) -> None:
-        plain = on_snowflake.open_warehouse(_served(), lake, gate.now)
+        plain = on_snowflake.open_warehouse(served(), lake, gate.now)
         self._plain = plain
         self.warehouse = GatedSnowflake(plain._address, lake.name, gate)
 
@@ -110,7 +110,7 @@ class OnSnowflake:
 
 
 @cache
-def _served() -> str:
+def served() -> str:
     """Serve the emulator until the process ends."""
     stack = ExitStack()
     atexit.register(stack.close)

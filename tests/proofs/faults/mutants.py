@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.proofs.faults import careless
+from tests.proofs.faults import careless, merge_mutants
 from tests.proofs.faults.choices import Choices
 from tests.proofs.faults.simulating import Outcome, expected_of, simulate
 from tests.proofs.faults.world import replaced, tiny
@@ -23,7 +23,7 @@ from millrace.lake.local import LocalLake
 from millrace.lake.names import CursorKey, FinalKey
 from millrace.load import handler, sweep
 from millrace.runs import Cursor, Final, TaskRecord, build_requests, completion, cursors
-from millrace.warehouse.duckdb import builds as duckdb_builds, ledger, merge as duckdb_merge
+from millrace.warehouse.duckdb import builds as duckdb_builds, ledger
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
@@ -55,11 +55,6 @@ def a_write_overwrites_whatever_is_there() -> AbstractContextManager[None]:
         return write(self, name, content, _generation(self, name))
 
     return replaced(LocalLake, "write", mutated)
-
-
-def an_older_row_wins() -> AbstractContextManager[None]:
-    all_win = "UPDATE decided SET fate = 'updated' WHERE fate = 'superseded'"
-    return replaced(duckdb_merge, "COUNT_ROW_ACTIONS", f"{all_win}; {duckdb_merge.COUNT_ROW_ACTIONS}")
 
 
 @contextmanager
@@ -188,7 +183,7 @@ CAUGHT_BY: dict[Callable[[], AbstractContextManager[None]], Hunt] = {
     a_load_does_not_look_into_the_ledger: Hunt(11),
     rows_and_ledger_are_two_transactions: Hunt(12),
     a_write_overwrites_whatever_is_there: Hunt(0),
-    an_older_row_wins: Hunt(11, {"more runs #1": 4, "overlaps #1": 2, "late #1": 2}),
+    merge_mutants.an_older_row_wins: Hunt(11, {"more runs #1": 4, "overlaps #1": 2, "late #1": 2}),
     as_many_rows_as_were_counted_are_enough: Hunt(0, _PAGES),
     a_run_is_final_when_somebody_looks: Hunt(0),
     a_final_object_is_written_again: Hunt(0),

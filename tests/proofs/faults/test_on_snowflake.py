@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from tests.proofs.faults.choices import Choices
 from tests.proofs.faults.many import ON_SNOWFLAKE
+from tests.proofs.faults.merge_mutants import an_older_row_wins
 from tests.proofs.faults.simulating import Outcome, simulate
 from tests.proofs.faults.world import replaced, tiny
 
-from millrace.warehouse.snowflake import ledger, merge as snowflake_merge
+from millrace.warehouse.snowflake import ledger
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 _CASES = (2, 3)
@@ -47,11 +48,6 @@ def a_load_does_not_look_into_the_ledger() -> AbstractContextManager[None]:
     return replaced(SnowflakeWarehouse, "load", mutated)
 
 
-def an_older_row_wins() -> AbstractContextManager[None]:
-    action = snowflake_merge._row_action
-    return replaced(snowflake_merge, "_row_action", lambda merge: f"REPLACE({action(merge)}, 'superseded', 'updated')")
-
-
 def rows_and_ledger_are_two_transactions() -> AbstractContextManager[None]:
     note = ledger.note
 
@@ -71,7 +67,7 @@ def replay(schedule: dict[str, int]) -> Outcome:
 _A_COPY_OVERTAKES = {"handlers #1": 1, "delivered again #5": 1, "a switch #21": 1, "turn #6": 1, "message #6": 4}
 # The first of two runs loses its announcement; a sweep after the second finds its rows, older than the loaded ones.
 _AN_OLD_ROW_COMES_LAST = {"more runs #1": 3, "lost #5": 1}
-_A_CRASH_BEFORE_THE_LEDGER = {"snowflake:INSERT #2": 1}  # #1 fills NEWEST
+_A_CRASH_BEFORE_THE_LEDGER = {"snowflake:INSERT #2": 1}  # #1 fills DEDUPLICATED
 
 
 @pytest.mark.parametrize(

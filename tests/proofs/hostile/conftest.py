@@ -32,7 +32,7 @@ class Door:
         stored = self.functions.lake.write(name, content, 0)
         self.deliver(stored)
         self.load_a_good_file(table)
-        return self.fate(stored)
+        return self.outcome(stored)
 
     def part(self, content: bytes | Path, table: str = "repos") -> tuple[LedgerEntry, str]:
         """Write a part of a run, and a good file beside it."""
@@ -57,12 +57,12 @@ class Door:
         assert entry is not None
         assert (entry.quarantine_reason, entry.rows_read) == (None, 1)
 
-    def fate(self, stored: StoredObject) -> tuple[LedgerEntry, str]:
+    def outcome(self, stored: StoredObject) -> tuple[LedgerEntry, str]:
         entry = self.functions.warehouse.find(stored.version)
         assert entry is not None, "nothing in the ledger"
         if entry.quarantine_reason is None:
-            fates = (entry.rows_inserted, entry.rows_updated, entry.rows_unchanged, entry.rows_superseded)
-            assert entry.rows_read == sum(fates)
+            row_actions = (entry.rows_inserted, entry.rows_updated, entry.rows_unchanged, entry.rows_superseded)
+            assert entry.rows_read == sum(row_actions)
             return entry, ""
         assert entry.rows_read == entry.rows_quarantined
         told = json.loads(self.functions.quarantine.read(f"{quarantine_name(stored.version)}.json")[0])

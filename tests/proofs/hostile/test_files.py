@@ -86,7 +86,7 @@ REFUSED: dict[str, tuple[str, Make, str, str]] = {
         "repos/a.parquet",
         lambda: files.parquet({"full_name": ["a"], "open_pull_requests_count": ["5"]}),
         "schema",
-        "column open_pull_requests_count: file has VARCHAR, table has BIGINT",
+        "column open_pull_requests_count: expected BIGINT, got VARCHAR",
     ),
     "an unsigned count of 64 bits": (
         "repos/a.parquet",
@@ -211,7 +211,7 @@ def test_a_part_of_no_run_is_taken_like_a_dropped_file_with_a_warning(
     monkeypatch.setattr(logging.getLogger("millrace"), "handlers", [caplog.handler])
     stored = door.functions.lake.write(f"raw/repos/dt=2026-11-20/run={RUN}/repos-00000.parquet", content, 0)
     door.deliver(stored)
-    entry, _ = door.fate(stored)
+    entry, _ = door.outcome(stored)
     assert (entry.rows_read, entry.run_id) == (rows, RUN)
     assert door.functions.builds == builds
     assert "object of no run" in [record.message for record in caplog.records if record.levelname == "WARNING"]
@@ -309,7 +309,7 @@ def test_a_claim_of_the_file_about_its_time_is_believed_only_if_it_is_one(door: 
         table = pa.table({"full_name": ["a"]}).replace_schema_metadata({b"millrace.extracted_at": claim})
         stored = door.functions.lake.write(f"drop/repos/{number}.parquet", files.parquet(table), 0)
         door.deliver(stored)
-        entry, why = door.fate(stored)
+        entry, why = door.outcome(stored)
         assert why == ""
         assert entry.extracted_at is not None
         assert entry.extracted_at.tzinfo == UTC
@@ -355,6 +355,6 @@ def test_noise_is_refused(door: Door, kind: str) -> None:
 
 
 def assert_all_told(door: Door, count: int) -> None:
-    fates = [door.fate(stored) for stored in door.functions.lake.list("drop/repos/")]
-    assert len(fates) == count
+    outcomes = [door.outcome(stored) for stored in door.functions.lake.list("drop/repos/")]
+    assert len(outcomes) == count
     door.load_a_good_file("repos")

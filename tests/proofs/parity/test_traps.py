@@ -14,7 +14,7 @@ from tests.proofs.parity.compiling import Compiled
 
 from emulators import snowflake
 from millrace.tables import TABLES
-from millrace.warehouse.duckdb import merge
+from millrace.warehouse.duckdb.merge import DUCKDB
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 pytestmark = pytest.mark.slow
@@ -58,7 +58,7 @@ def engines(snowflake_at: str, for_snowflake: Compiled, for_duckdb: Compiled) ->
         warehouse.ensure_tables()
         connection.execute("create schema raw; create schema staging")
         for table in TABLES.values():
-            connection.execute(merge.create(table))
+            connection.execute(DUCKDB.create(table))
         yield Engines(warehouse, connection, for_snowflake, for_duckdb)
 
 

@@ -32,7 +32,7 @@ class Version:
     @classmethod
     def of(cls, row: Row, extracted_at: datetime, run_id: str | None) -> "Version":
         """Parse a file's row; missing stamps are those of its object."""
-        held = {name: value for name, value in row.items() if value is not None}
+        held = {name: _one_zero(value) for name, value in row.items() if value is not None}
         at, run = held.pop("_extracted_at", extracted_at), held.pop("_run_id", run_id)
         assert isinstance(at, datetime)
         assert run is None or isinstance(run, str)
@@ -54,27 +54,28 @@ class Model:
     rows: dict[Key, tuple[Version, int]] = field(default_factory=dict)
     ledger: dict[ObjectVersion, LedgerEntry] = field(default_factory=dict)
 
-    def merge(self, versions: Iterable[Version], load_seq: int) -> Counter[str]:
-        """Merge versions; return the number of rows by row action."""
-        came, fates = list(versions), Counter[str]()
+    def merge(self, versions: Iterable[Version], load_seq: int, latest: datetime | None = None) -> Counter[str]:
+        """Merge versions; return the number of rows by row action. A stored stamp after `latest` is lower than any."""
+        merged, row_actions = list(versions), Counter[str]()
         greatest: dict[Key, Version] = {}
-        for version in came:
+        for version in merged:
             held = greatest.get(version.key)
             greatest[version.key] = max(version, held or version, key=lambda each: each.order)
         for key, version in greatest.items():
-            fates[self._merge_one(key, version, load_seq)] += 1
-        fates["superseded"] += len(came) - len(greatest)
-        return fates
+            row_actions[self._merge_one(key, version, load_seq, latest)] += 1
+        row_actions["superseded"] += len(merged) - len(greatest)
+        return row_actions
 
-    def _merge_one(self, key: Key, version: Version, load_seq: int) -> str:
+    def _merge_one(self, key: Key, version: Version, load_seq: int, latest: datetime | None) -> str:
         if key not in self.rows:
             self.rows[key] = version, load_seq
             return "inserted"
         held, changed = self.rows[key]
+        is_greater = (latest is not None and held.extracted_at > latest) or version.order > held.order
         if version.content == held.content:
-            self.rows[key] = max(version, held, key=lambda each: each.order), changed
+            self.rows[key] = version if is_greater else held, changed
             return "unchanged"
-        if version.order > held.order:
+        if is_greater:
             self.rows[key] = version, load_seq
             return "updated"
         return "superseded"
@@ -89,16 +90,21 @@ class Model:
         )
 
 
+def _one_zero(value: object) -> object:
+    """Return 0.0 for -0.0."""
+    return value + 0.0 if isinstance(value, float) else value
+
+
 def listed(rows: Iterable[Row]) -> list[Row]:
     """Return the rows in order, without NULL values."""
     told = [{name: value for name, value in sorted(row.items()) if value is not None} for row in rows]
     return sorted(told, key=repr)
 
 
-def fates_of(*entries: LedgerEntry) -> Counter[str]:
+def row_actions_of(*entries: LedgerEntry) -> Counter[str]:
     """Add up the counts in the ledger of some objects."""
-    fates = Counter[str]()
+    row_actions = Counter[str]()
     for entry in entries:
-        for fate in ("inserted", "updated", "unchanged", "superseded"):
-            fates[fate] += getattr(entry, f"rows_{fate}")
-    return fates
+        for action in ("inserted", "updated", "unchanged", "superseded"):
+            row_actions[action] += getattr(entry, f"rows_{action}")
+    return row_actions

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.proofs.stateful.effort import check
-from tests.proofs.stateful.merging import TABLE, Model, Row, Version, fates_of, listed
+from tests.proofs.stateful.merging import TABLE, Model, Row, Version, listed, row_actions_of
 
 from millrace.errors import BadObject
 from millrace.lake import ObjectVersion
@@ -25,6 +25,7 @@ from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+NOW = T0 + HOUR  # of a bundle: no stamp of INSTANTS is in the future, where it would lose
 INSTANTS = st.sampled_from([T0, T0 + HOUR])
 RUNS = st.sampled_from(["r1", "r2", None])
 KEY = st.fixed_dictionaries(
@@ -131,7 +132,7 @@ class MergeMachine(RuleBasedStateMachine):
     def load_one(self, rows: list[Row], run_id: str | None) -> None:
         entry = self.warehouse.load(self.batch(self.version(), rows, run_id))
         versions = [Version.of(row, T0, run_id) for row in rows]
-        assert fates_of(entry) == self.model.merge(versions, entry.load_seq)
+        assert row_actions_of(entry) == self.model.merge(versions, entry.load_seq)
         assert entry.rows_read == len(rows)
         assert entry.extracted_at == max((version.extracted_at for version in versions), default=T0)
         assert (entry.run_id, entry.quarantine_reason) == (run_id, None)
@@ -148,12 +149,12 @@ class MergeMachine(RuleBasedStateMachine):
         new = [SmallObject(self.version(), self.small(rows)) for rows in objects]
         known = data.draw(st.sampled_from([None, *self.model.ledger.values()]))
         again = [SmallObject(known.version, self.small(objects[0]))] if known else []
-        entries = {entry.version: entry for entry in self.warehouse.load_bundle(TABLE, [*again, *new], T0)}
+        entries = {entry.version: entry for entry in self.warehouse.load_bundle(TABLE, [*again, *new], NOW)}
         assert [entries.pop(each.version) for each in again] == [self.model.ledger[each.version] for each in again]
         assert entries.keys() == {each.version for each in new}
         (load_seq,) = {entry.load_seq for entry in entries.values()}
-        versions = [Version.of(row, T0, None) for rows in objects for row in rows]
-        assert fates_of(*entries.values()) == self.model.merge(versions, load_seq)
+        versions = [Version.of(row, NOW, None) for rows in objects for row in rows]
+        assert row_actions_of(*entries.values()) == self.model.merge(versions, load_seq)
         assert [entries[each.version].rows_read for each in new] == [len(rows) for rows in objects]
         for each in new:
             self.note(entries[each.version])
@@ -171,7 +172,7 @@ class MergeMachine(RuleBasedStateMachine):
     def load_a_bundle_in_which_a_row_has_no_name(self, objects: list[list[Row]], nameless: Row) -> None:
         small = [SmallObject(self.version(), self.small(rows)) for rows in [*objects, [nameless]]]
         with pytest.raises(BadObject):
-            self.warehouse.load_bundle(TABLE, small, T0)
+            self.warehouse.load_bundle(TABLE, small, NOW)
 
     @rule(rows=OBJECTS)
     def die_while_loading(self, rows: list[Row]) -> None:
@@ -189,7 +190,7 @@ class MergeMachine(RuleBasedStateMachine):
         if known:
             assert entry == known
         else:
-            assert (entry.rows_read, entry.rows_quarantined, fates_of(entry).total()) == (rows, rows, 0)
+            assert (entry.rows_read, entry.rows_quarantined, row_actions_of(entry).total()) == (rows, rows, 0)
             self.note(entry)
 
     @rule()
@@ -210,9 +211,9 @@ class MergeMachine(RuleBasedStateMachine):
         assert self.warehouse.find(strange) is None
         assert self.warehouse.loads_of("r1") == [entry for entry in ledger.values() if entry.run_id == "r1"]
         assert all(
-            e.rows_read == fates_of(e).total() + (e.rows_quarantined or 0) for e in ledger.values() if e.rows_read
+            e.rows_read == row_actions_of(e).total() + (e.rows_quarantined or 0) for e in ledger.values() if e.rows_read
         )
-        assert fates_of(*ledger.values())["inserted"] == len(self.model.rows)
+        assert row_actions_of(*ledger.values())["inserted"] == len(self.model.rows)
 
 
 @pytest.mark.parametrize("open_warehouse", [pytest.param(open_duckdb, id="duckdb")])

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlglot import exp, parse_one
-from tests.proofs.faults.mutants import an_older_row_wins, rows_and_ledger_are_two_transactions
+from tests.proofs.faults.merge_mutants import an_older_row_wins
+from tests.proofs.faults.mutants import rows_and_ledger_are_two_transactions
 from tests.proofs.faults.world import replaced
 from tests.proofs.usage_faults.simulating import Outcome, simulate
 from tests.proofs.usage_faults.template import Template

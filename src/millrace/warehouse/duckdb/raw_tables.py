@@ -14,7 +14,8 @@ from millrace.tables import LOAD_SEQ, Table
 from millrace.warehouse import require_done
 from millrace.warehouse.duckdb import merge as duckdb_merge
 from millrace.warehouse.duckdb.ledger import naive
-from millrace.warehouse.duckdb.merge import Merge
+from millrace.warehouse.duckdb.merge import DUCKDB
+from millrace.warehouse.merge_rule import MergeRule
 
 _HIDDEN = "rowid"
 # Loading again does no harm. The rows of the ledger stay, under generations that no object has: builds and marts
@@ -23,11 +24,7 @@ _FORGET_DROPS = """
     UPDATE meta.loads SET generation = -generation, crc32c = NULL
     WHERE table_name = ? AND starts_with(name, 'drop/') AND generation > 0 AND rows_inserted + rows_updated > 0"""
 
-_HAS_UNTRUE = "SELECT 1 FROM meta.loads WHERE table_name = $table AND extracted_at > $latest LIMIT 1"
-_FORGET_UNTRUE = """
-    UPDATE meta.loads SET extracted_at = least(loaded_at, $latest)
-    WHERE table_name = $table AND extracted_at > $latest
-        AND NOT EXISTS (SELECT 1 FROM {raw} WHERE _extracted_at > $latest)"""
+_HAS_FUTURE_STAMP = "SELECT 1 FROM meta.loads WHERE table_name = $table AND extracted_at > $latest LIMIT 1"
 
 
 def described(connection: duckdb.DuckDBPyConnection, query: str, **values: str) -> dict[str, str]:
@@ -37,30 +34,31 @@ def described(connection: duckdb.DuckDBPyConnection, query: str, **values: str) 
 
 def columns(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
     """Return the columns of a raw table, name: type; create it if it is missing, and repair it if needed."""
-    connection.execute(duckdb_merge.create(table))
-    stored = described(connection, f"DESCRIBE {duckdb_merge.raw(table)}")
+    connection.execute(DUCKDB.create(table))
+    stored = described(connection, f"DESCRIBE {DUCKDB.raw(table)}")
     if not any(name.lower() == _HIDDEN for name in stored):
         return stored
     _mend(connection, table, stored)
-    return described(connection, f"DESCRIBE {duckdb_merge.raw(table)}")
+    return described(connection, f"DESCRIBE {DUCKDB.raw(table)}")
 
 
-def apply(connection: duckdb.DuckDBPyConnection, merge: Merge, row_actions: Mapping[str, int], load_seq: int) -> None:
+def apply(
+    connection: duckdb.DuckDBPyConnection, rule: MergeRule, row_actions: Mapping[str, int], load_seq: int
+) -> None:
     """Apply the row actions to the raw table; Miscounted when a statement changes another number of rows."""
-    for action, statement in duckdb_merge.apply(merge).items():
+    for action, statement in duckdb_merge.apply(rule).items():
         if row_actions.get(action):
             values = {} if action == "confirmed" else {"load_seq": load_seq}
             done = connection.execute(statement, values).fetchall()[0][0]
-            require_done(merge.table, action, row_actions[action], done)
-    connection.execute("DROP TABLE decided")
+            require_done(rule.table, action, row_actions[action], done)
+    connection.execute("DROP TABLE classified")
     connection.execute("DROP TABLE staged")
 
 
-def forget_untrue(connection: duckdb.DuckDBPyConnection, table: Table, latest: datetime) -> None:
+def lower_future_stamps(connection: duckdb.DuckDBPyConnection, table: Table, latest: datetime) -> None:
     """Lower `extracted_at` of loads that is after `latest`, once no row has such a stamp any more."""
-    values = {"table": table.name, "latest": naive(latest)}
-    if connection.execute(_HAS_UNTRUE, values).fetchall():
-        connection.execute(_FORGET_UNTRUE.format(raw=duckdb_merge.raw(table)), values)
+    if connection.execute(_HAS_FUTURE_STAMP, {"table": table.name, "latest": naive(latest)}).fetchall():
+        connection.execute(DUCKDB.lower_future_stamps(table), {"latest": naive(latest)})
 
 
 def _mend(connection: duckdb.DuckDBPyConnection, table: Table, stored: dict[str, str]) -> None:
@@ -70,9 +68,10 @@ def _mend(connection: duckdb.DuckDBPyConnection, table: Table, stored: dict[str,
     free = f"{_HIDDEN}_of_file"
     while free in taken:
         free += "_"
-    connection.execute(f"ALTER TABLE {duckdb_merge.raw(table)} RENAME COLUMN {duckdb_merge.quoted(name)} TO {free}")
+    connection.execute(f"ALTER TABLE {DUCKDB.raw(table)} RENAME COLUMN {duckdb_merge.quoted(name)} TO {free}")
     renamed = {free if each == name else each: kind for each, kind in stored.items() if each != LOAD_SEQ}
-    repeated = connection.execute(duckdb_merge.remove_repeated(Merge(table, renamed, {}, ""))).fetchall()[0][0]
+    rule = MergeRule(DUCKDB, table, renamed, {}, {})
+    repeated = connection.execute(duckdb_merge.deduplicate(rule, DUCKDB.raw(table))).fetchall()[0][0]
     to_load = connection.execute(_FORGET_DROPS, [table.name]).fetchall()[0][0]
     log.warning(
         "raw table mended",

@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 from millrace.errors import BadObject
 from millrace.lake import ObjectVersion
 from millrace.tables import EXTRACTED_AT, MOST_AHEAD, Table
-from millrace.warehouse import LedgerEntry, SmallObject, require_done
+from millrace.warehouse import LedgerEntry, SmallObject, merge_rule, require_done
 from millrace.warehouse.duckdb import ledger, merge as duckdb_merge, raw_tables
+from millrace.warehouse.duckdb.merge import DUCKDB, OBJECT
+from millrace.warehouse.merge_rule import MergeRule
 
-_NUMBER = "object of row"  # no column of a file can have such a name
-_OBJECT = duckdb_merge.quoted(_NUMBER)
+_OBJECT = duckdb_merge.quoted(OBJECT)
 
 
 def load(
@@ -33,19 +34,19 @@ def load(
     pq.write_table(_together(objects, table), path)
     stored = raw_tables.columns(connection, table)
     file_columns = raw_tables.described(connection, duckdb_merge.DESCRIBE_FILE, path=str(path))
-    file_columns.pop(_NUMBER)
-    merge = duckdb_merge.plan(table, file_columns, stored, len(stored) + len(file_columns))
+    file_columns.pop(OBJECT)
+    rule = merge_rule.match(DUCKDB, table, file_columns, stored, len(stored) + len(file_columns))
     values = {"path": str(path), "extracted_at": ledger.naive(now), "run_id": None}
-    numbered = replace(merge, select=merge.select.replace("SELECT ", f"SELECT {_OBJECT}, ", 1))
-    connection.execute(duckdb_merge.stage(numbered), values)
-    rows, keys, _, failing = connection.execute(duckdb_merge.facts(merge, "SELECT * FROM staged")).fetchall()[0]
+    connection.execute(duckdb_merge.stage(duckdb_merge.select(rule, _OBJECT)), values)
+    facts = duckdb_merge.facts(rule, "SELECT * FROM staged", None)
+    rows, keys, _, failing = connection.execute(facts).fetchall()[0]
     if failing:
         raise BadObject("bundle", f"{failing} of {rows} rows cannot be loaded")
     newest = dict(connection.execute(f"SELECT {_OBJECT}, max({EXTRACTED_AT}) FROM staged GROUP BY 1").fetchall())
     if keys < rows:
-        connection.execute(duckdb_merge.keep_best(merge))
+        connection.execute(duckdb_merge.deduplicate(rule, "staged"))
     load_seq = ledger.next_load_seq(connection)
-    row_actions = _apply(connection, merge, load_seq, keys, now + MOST_AHEAD)
+    row_actions = _apply(connection, rule, load_seq, keys, now + MOST_AHEAD)
     entries = []
     for number, each in enumerate(objects):
         extracted_at = newest[number].replace(tzinfo=UTC) if number in newest else now
@@ -54,31 +55,29 @@ def load(
         entries.append(replace(entry, crc32c=each.crc32c))
     for entry in entries:
         ledger.note(connection, entry)
-    raw_tables.forget_untrue(connection, table, now + MOST_AHEAD)
+    raw_tables.lower_future_stamps(connection, table, now + MOST_AHEAD)
     return entries
 
 
 def _together(objects: Sequence[SmallObject], table: Table) -> pa.Table:
     numbered = [
-        each.rows.append_column(_NUMBER, pa.array([number] * len(each.rows), pa.int32()))
+        each.rows.append_column(OBJECT, pa.array([number] * len(each.rows), pa.int32()))
         for number, each in enumerate(objects)
     ]
     return pa.concat_tables(numbered)
 
 
 def _apply(
-    connection: duckdb.DuckDBPyConnection, merge: duckdb_merge.Merge, load_seq: int, keys: int, latest: datetime
+    connection: duckdb.DuckDBPyConnection, rule: MergeRule, load_seq: int, keys: int, latest: datetime
 ) -> dict[int, Counter[str]]:
     """Merge `staged` of `keys` keys into the raw table; return the number of rows per object and row action."""
-    connection.execute(duckdb_merge.classify(merge), {"latest": ledger.naive(latest)})
-    connection.execute(duckdb_merge.break_ties(merge))
-    query = duckdb_merge.count_row_actions_by(_OBJECT)
+    connection.execute(duckdb_merge.classify(rule), {"latest": ledger.naive(latest)})
     row_actions: dict[int, Counter[str]] = {}
-    for number, action, count in connection.execute(query).fetchall():
+    for number, action, count in connection.execute(duckdb_merge.COUNT_ROW_ACTIONS_BY_OBJECT).fetchall():
         row_actions.setdefault(number, Counter())[action] += count
-    decided = sum(row_actions.values(), Counter[str]())
-    require_done(merge.table, "decided on", keys, decided.total())
-    raw_tables.apply(connection, merge, decided, load_seq)
+    total = sum(row_actions.values(), Counter[str]())
+    require_done(rule.table, "classified", keys, total.total())
+    raw_tables.apply(connection, rule, total, load_seq)
     return row_actions
 
 

@@ -30,12 +30,12 @@ from millrace.warehouse import (
 from millrace.warehouse.duckdb import (
     builds,
     ledger,
-    merge as duckdb_merge,
     opening,
     raw_tables,
     single_file,
     small_files,
 )
+from millrace.warehouse.duckdb.merge import DUCKDB
 from millrace.warehouse.parquet import ParquetLimits
 
 _OWN_LIMIT = re.compile(r"/[\d.]+ \w+ used\)")  # the limit that was set; without it, the machine is out of memory
@@ -130,7 +130,7 @@ class DuckDBWarehouse:
             entry = replace(entry, crc32c=batch.crc32c)
             ledger.note(connection, entry)
             if batch.latest is not None:
-                raw_tables.forget_untrue(connection, batch.table, batch.latest)
+                raw_tables.lower_future_stamps(connection, batch.table, batch.latest)
             return entry
 
     def quarantine(
@@ -186,8 +186,8 @@ class DuckDBWarehouse:
     def count(self, table: Table) -> int:
         """Return the number of rows of a raw table."""
         with self._transaction() as connection:
-            connection.execute(duckdb_merge.create(table))
-            return int(connection.table(duckdb_merge.raw(table)).count("*").fetchall()[0][0])
+            connection.execute(DUCKDB.create(table))
+            return int(connection.table(DUCKDB.raw(table)).count("*").fetchall()[0][0])
 
     def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
         """Merge small objects of one table together, each with its own ledger entry; BadObject when one is bad."""
@@ -200,8 +200,8 @@ class DuckDBWarehouse:
     def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:
         """Yield the key of every row of a raw table."""
         with self._transaction() as connection:
-            connection.execute(duckdb_merge.create(table))
-            rows = connection.execute(duckdb_merge.all_keys(table)).fetchall()
+            connection.execute(DUCKDB.create(table))
+            rows = connection.execute(DUCKDB.all_keys(table)).fetchall()
         yield from rows
 
     def run_scripts(self, scripts: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The way of a file into a raw table of Snowflake: it is copied, reduced to the newest rows, and merged."""
+"""The way of a file into a raw table of Snowflake: it is copied, deduplicated and merged."""
 
 import secrets
 from collections import Counter, defaultdict
@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from millrace.errors import ConfigError, TransientError
 from millrace.tables import TABLES, Table
-from millrace.warehouse import Batch, SmallObject, require_done
+from millrace.warehouse import Batch, SmallObject, merge_rule, require_done
 from millrace.warehouse.canonical import Content
 from millrace.warehouse.snowflake import ledger, merge as snowflake_merge
-from millrace.warehouse.snowflake.merge import Merge
+from millrace.warehouse.snowflake.merge import SNOWFLAKE, Merge
 
 Execute = Callable[..., list[tuple[Any, ...]]]
 RowActions = dict[int, Counter[str]]  # by object, the number of rows per row action
@@ -25,26 +25,26 @@ RowActions = dict[int, Counter[str]]  # by object, the number of rows per row ac
 def ensure_tables(execute: Execute) -> None:
     """Create every raw table of the registry that is missing."""
     for table in TABLES.values():
-        execute(snowflake_merge.create(table))
+        execute(SNOWFLAKE.create(table))
 
 
 def prepare(
     execute: Execute, table: Table, file_columns: dict[str, str], cap: int, session: str, is_bundle: bool = False
 ) -> Merge:
     """Add the file's new columns to the raw table. Each statement commits by itself."""
-    stored = _columns(execute, table)
-    merge = snowflake_merge.plan(table, file_columns, stored, cap, session, is_bundle)
-    for name in merge.new_columns:
-        execute(snowflake_merge.add_column(merge, name))
-    return merge
+    of_file = {name: kind for name, kind in file_columns.items() if not (is_bundle and name == snowflake_merge.OBJECT)}
+    rule = merge_rule.match(SNOWFLAKE, table, of_file, _columns(execute, table), cap)
+    for statement in rule.add_columns:
+        execute(statement)
+    return Merge(rule, session, is_bundle)
 
 
 @contextmanager
 def staging(execute: Execute, merge: Merge) -> Iterator[None]:
     """Create the temporary tables, empty, and drop them when the block ends."""
     try:
-        execute(snowflake_merge.make_arrived(merge))
-        execute(snowflake_merge.make_newest(merge))
+        execute(snowflake_merge.create_staged(merge))
+        execute(snowflake_merge.create_deduplicated(merge))
         yield
     finally:
         with suppress(TransientError, ConfigError):  # they end with the session anyway
@@ -59,13 +59,13 @@ def is_of_the_lake(batch: Batch, content: Content, lake: str | None) -> bool:
 
 
 def copy(execute: Execute, merge: Merge, batch: Batch, content: Content) -> None:
-    """Copy a part of the lake into ARRIVED."""
+    """Copy a part of the lake into STAGED."""
     copied = execute(snowflake_merge.copy_from_lake(merge, batch.version.name.removeprefix("raw/")))
     _require_all(copied, content.rows)
 
 
 def upload(execute: Execute, merge: Merge, path: Path, folder: Path) -> None:
-    """Copy a file of this machine into ARRIVED, under a random name; `folder` is for a link of that name."""
+    """Copy a file of this machine into STAGED, under a random name; `folder` is for a link of that name."""
     named, away = folder / f"{secrets.token_hex(4)}.parquet", secrets.token_hex(12)
     named.symlink_to(path)
     execute(snowflake_merge.upload(str(named), away))
@@ -73,27 +73,27 @@ def upload(execute: Execute, merge: Merge, path: Path, folder: Path) -> None:
     _require_all(copied, pq.read_metadata(path).num_rows)
 
 
-def reduce(execute: Execute, merge: Merge, extracted_at: datetime, run_id: str | None) -> None:
-    """Fill NEWEST with the greatest version of each key."""
-    execute(snowflake_merge.fill_newest(merge), extracted_at, run_id)
+def deduplicate(execute: Execute, merge: Merge, extracted_at: datetime, run_id: str | None) -> None:
+    """Fill DEDUPLICATED with the greatest version of each key."""
+    execute(snowflake_merge.deduplicate(merge), extracted_at, run_id)
 
 
 def apply(execute: Execute, merge: Merge, latest: datetime | None) -> tuple[int, RowActions]:
-    """Merge NEWEST into the raw table, under the write lock; return the load sequence, and the row actions by object.
+    """Merge DEDUPLICATED into the raw table, under the write lock; `latest` is that of the batch.
 
-    `latest` is that of the batch.
+    Return the load sequence, and the row actions by object.
     """
     row_actions: RowActions = defaultdict(Counter)
-    execute(snowflake_merge.classify(merge), latest, latest)
+    execute(snowflake_merge.classify(merge), latest)
     for number, action, count in execute(snowflake_merge.count_row_actions(merge)):
         row_actions[int(number)][action] += int(count)
     load_seq = ledger.next_load_seq(execute)
-    ((inserted, updated),) = execute(snowflake_merge.merge_newest(merge), load_seq, load_seq)
-    decided = sum(row_actions.values(), Counter())
-    require_done(merge.table, "inserted", decided["inserted"], int(inserted))
-    require_done(merge.table, "updated", decided["updated"] + decided["confirmed"], int(updated))
+    ((inserted, updated),) = execute(snowflake_merge.apply(merge), load_seq, load_seq)
+    total = sum(row_actions.values(), Counter())
+    require_done(merge.rule.table, "inserted", total["inserted"], int(inserted))
+    require_done(merge.rule.table, "updated", total["updated"] + total["confirmed"], int(updated))
     if latest is not None:
-        execute(snowflake_merge.forget_untrue(merge.table), *[latest] * 4)
+        execute(SNOWFLAKE.lower_future_stamps(merge.rule.table), *[latest] * 4)
     return load_seq, row_actions
 
 

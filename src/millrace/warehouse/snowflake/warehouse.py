@@ -39,7 +39,7 @@ from millrace.warehouse import (
 from millrace.warehouse.canonical import Content
 from millrace.warehouse.parquet import ParquetLimits
 from millrace.warehouse.snowflake import builds, ledger, merge as snowflake_merge, staging as snowflake_staging
-from millrace.warehouse.snowflake.merge import Merge
+from millrace.warehouse.snowflake.merge import SNOWFLAKE, Merge
 from millrace.warehouse.snowflake.session import LOCK_TIMEOUT_S, Address, connect
 from millrace.warehouse.snowflake.staging import staging
 
@@ -119,7 +119,7 @@ class SnowflakeWarehouse:
                 else:
                     checked = batch.path if content.is_canonical else path
                     snowflake_staging.upload(self.execute, merge, checked, Path(folder))
-                snowflake_staging.reduce(self.execute, merge, batch.extracted_at, batch.run_id)
+                snowflake_staging.deduplicate(self.execute, merge, batch.extracted_at, batch.run_id)
                 return self._merge(merge, batch, content)
 
     def quarantine(
@@ -170,8 +170,8 @@ class SnowflakeWarehouse:
 
     def count(self, table: Table) -> int:
         """Return the number of rows of a raw table."""
-        self.execute(snowflake_merge.create(table))
-        return int(self.execute(f"SELECT COUNT(*) FROM {snowflake_merge.raw(table)}")[0][0])  # noqa: S608
+        self.execute(SNOWFLAKE.create(table))
+        return int(self.execute(f"SELECT COUNT(*) FROM {SNOWFLAKE.raw(table)}")[0][0])  # noqa: S608
 
     def load_bundle(self, table: Table, objects: Sequence[SmallObject], now: datetime) -> list[LedgerEntry]:
         """Merge small objects of one table together, each with its own ledger entry; BadObject when one is bad."""
@@ -187,13 +187,13 @@ class SnowflakeWarehouse:
             merge = self._prepare(table, content.columns, is_bundle=True)
             with staging(self.execute, merge):
                 snowflake_staging.upload(self.execute, merge, path, path.parent)
-                snowflake_staging.reduce(self.execute, merge, now, None)
+                snowflake_staging.deduplicate(self.execute, merge, now, None)
                 return [*known.values(), *self._merge_bundle(merge, table, new, now)]
 
     def keys_of(self, table: Table) -> Iterator[tuple[object, ...]]:
         """Yield the key of every row of a raw table."""
-        self.execute(snowflake_merge.create(table))
-        yield from self.execute(snowflake_merge.all_keys(table))
+        self.execute(SNOWFLAKE.create(table))
+        yield from self.execute(SNOWFLAKE.all_keys(table))
 
     def newest_load_seq(self) -> int:
         """Return the load sequence of the newest load; the write lock ensures that every earlier one is committed."""
