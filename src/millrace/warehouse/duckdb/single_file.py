@@ -53,9 +53,9 @@ def _refuse(merge: Merge, rows: int, failing: tuple[int, ...]) -> NoReturn:
 
 def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: ParquetLimits) -> Merge:
     """Check the file and make the raw table ready for its columns."""
-    names = check(batch.path, caps)
+    names = batch.columns if batch.columns is not None else check(batch.path, caps)
     file_columns = raw_tables.described(connection, duckdb_merge.DESCRIBE_FILE, path=str(batch.path))
-    if list(file_columns) != names:
+    if tuple(file_columns) != names:
         raise BadObject("unreadable", "the file's two descriptions of itself name different columns")
     stored = raw_tables.columns(connection, batch.table)
     merge = duckdb_merge.plan(batch.table, file_columns, stored, caps.columns, batch.owner)
