@@ -16,6 +16,7 @@ FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost]]] = {
     "limiter": extract.against_limiter,
     "memory": extract.memory,
     "load": load.large_object,
+    "check": load.small_file,
     "build": whole.build,
     "run": whole.default_run,
     "large": whole.large_run,

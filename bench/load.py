@@ -1,8 +1,10 @@
-"""Loading one large object, against DuckDB only reading the same Parquet file into a table."""
+"""Loading one large object, against DuckDB only reading the same Parquet file into a table; checking a small one."""
 
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 import duckdb
 import pyarrow.parquet as pq
@@ -12,7 +14,7 @@ from bench.measuring import Figure, best_of, stopwatch
 from millrace.arrow import to_batch
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES
-from millrace.warehouse import Batch
+from millrace.warehouse import Batch, parquet
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 ROWS = 1_000_000
@@ -42,6 +44,36 @@ def large_object() -> list[Figure]:
         Figure("load the same object again", seconds[1], "s", notes={"aim": "under 2 s"}),
         Figure("load 100,000 rows into them", seconds[2], "s", notes={"of these": rows}),
     ]
+
+
+def small_file() -> Figure:
+    """Check 200 commits in the child process, as a load does."""
+    limits = parquet.ParquetLimits()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "small.parquet")
+        _write(path, range(200))
+
+        def check() -> None:
+            parquet.inspect(path, limits)
+
+        def read() -> None:
+            with pq.ParquetFile(path) as file:
+                file.read(use_threads=False)
+
+        with stopwatch() as start:
+            check()
+        taken, floor = _median_ms(check), _median_ms(read)
+    notes = {"first": f"{start.s:.2f} s, with the start of the child", "limit": "1 ms"}
+    return Figure("check a small file, median", taken, "ms", floor, "pyarrow reads it", 3.0, notes)
+
+
+def _median_ms(action: Callable[[], None], times: int = 500) -> float:
+    seconds = []
+    for _ in range(times):
+        with stopwatch() as watch:
+            action()
+        seconds.append(watch.s)
+    return median(seconds) * 1000
 
 
 def _write(path: Path, numbers: range, message: str | None = None) -> None:

@@ -51,6 +51,12 @@ def environment_of_child(more: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "MILLRACE_SOURCE_KEY"} | dict(more)
 
 
+def environment_of_reader() -> dict[str, str]:
+    """Return the environment of a process that reads untrusted files: how to start, and no secret."""
+    names = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR", "TZ", "TZDIR")
+    return {name: os.environ[name] for name in names if name in os.environ} | {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+
+
 def project() -> str | None:
     """Return the project of the deployment; None when it is unset, as outside of Google Cloud."""
     return os.environ.get("MILLRACE_PROJECT") or None

@@ -18,6 +18,7 @@ from millrace.bus.events import ObjectFinalized
 from millrace.errors import TransientError, is_of_the_machine
 from millrace.lake import StoredObject
 from millrace.load import handler
+from millrace.warehouse import inspector
 
 ERRNOS = (
     "ENOMEM", "EMFILE", "ENFILE", "EIO", "ENOSPC", "EROFS", "EDQUOT", "ESTALE", "EACCES", "ETIMEDOUT", "EAGAIN",
@@ -34,7 +35,7 @@ CONTENT = [
     pytest.param(OSError(errno.EINVAL, "Invalid argument"), id="a place that cannot be"),
     pytest.param(pa.ArrowInvalid("Parquet magic bytes not found in footer"), id="ArrowInvalid"),
 ]
-NAME = "drop/repos/a.parquet"
+NAME = "drop/repos/a.ndjson"
 
 
 class FailingReader:
@@ -50,27 +51,25 @@ class FailingReader:
         return self._real(*arguments, **named)
 
 
-def good(folder: Path) -> bytes:
+def parquet(folder: Path) -> bytes:
     pq.write_table(pa.table({"full_name": ["o/a", "o/b"]}), folder / "good.parquet")
     return (folder / "good.parquet").read_bytes()
 
 
-def drop(rig: Rig, folder: Path) -> StoredObject:
-    return rig.desk.lake.write(NAME, good(folder), 0)
+def drop(rig: Rig) -> StoredObject:
+    """Drop lines: their Parquet file is our own, so it is opened in this process."""
+    return rig.desk.lake.write(NAME, b'{"full_name":"o/a"}\n{"full_name":"o/b"}\n', 0)
 
 
 def answer(rig: Rig, stored: StoredObject) -> None:
     handler.answer(rig.desk, ObjectFinalized(stored.version, stored.crc32c))
 
 
-@pytest.mark.parametrize("opening", [1, 2])
 @pytest.mark.parametrize("error", MACHINE)
-def test_a_fault_of_the_machine_notes_nothing(
-    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, opening: int
-) -> None:
-    stored = drop(rig, tmp_path)
+def test_a_fault_of_the_machine_notes_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    stored = drop(rig)
     with monkeypatch.context() as patched:
-        patched.setattr(pq, "ParquetFile", FailingReader(error, {opening}))
+        patched.setattr(pq, "ParquetFile", FailingReader(error, {1}))
         with pytest.raises(TransientError):
             answer(rig, stored)
     assert rig.desk.warehouse.find(stored.version) is None
@@ -79,21 +78,40 @@ def test_a_fault_of_the_machine_notes_nothing(
     assert len(rig.rows()) == 2
 
 
-@pytest.mark.parametrize("error", CONTENT)
-def test_what_two_readings_refuse_is_set_aside(
-    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+@pytest.mark.parametrize("error", MACHINE)
+def test_the_child_answers_that_the_machine_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
+    assert set(_answered(tmp_path, monkeypatch, error)) == {"transient"}
+
+
+@pytest.mark.parametrize("error", [*CONTENT, KeyError("a"), UnicodeDecodeError("utf-8", b"", 0, 1, "invalid")])
+def test_the_child_answers_that_the_file_is_unreadable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    assert _answered(tmp_path, monkeypatch, error)["reason"] == "unreadable"
+
+
+def _answered(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> dict[str, object]:
+    parquet(folder)
+    monkeypatch.setattr(pq, "ParquetFile", FailingReader(error, {1}))
+    request = {"what": "whole", "path": str(folder / "good.parquet"), "memory_bytes": 1 << 62, "cpu_s": 1 << 30}
+    return inspector.answer(request | {"limits": {}})
+
+
+@pytest.mark.parametrize("error", CONTENT)
+def test_what_two_readings_refuse_is_set_aside(rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(pq, "ParquetFile", FailingReader(error, set(range(99))))
-    answer(rig, drop(rig, tmp_path))
+    answer(rig, drop(rig))
     assert [entry.reason for entry in rig.entries()] == ["unreadable"]
 
 
 @pytest.mark.parametrize("error", CONTENT)
 def test_what_only_the_first_reading_refuses_is_loaded(
-    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(pq, "ParquetFile", FailingReader(error, {2}))
-    answer(rig, drop(rig, tmp_path))
+    monkeypatch.setattr(pq, "ParquetFile", FailingReader(error, {1}))
+    answer(rig, drop(rig))
     assert (len(rig.rows()), rig.entries()) == (2, [])
 
 
@@ -174,7 +192,7 @@ STARVING = textwrap.dedent("""
 def test_a_good_file_that_memory_does_not_suffice_for_now_is_loaded_later(
     rig: Rig, tmp_path: Path, more_bytes: int
 ) -> None:
-    rig.desk.lake.write("drop/repos/0.parquet", good(tmp_path), 0)
+    rig.desk.lake.write("drop/repos/0.parquet", parquet(tmp_path), 0)
     names = [f"o/{number}" for number in range(300_000)]
     pq.write_table(pa.table({"full_name": names, "default_branch": names}), tmp_path / "large.parquet")
     large = rig.desk.lake.write("drop/repos/1.parquet", tmp_path / "large.parquet", 0)

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-import pyarrow as pa
-
 from millrace import log, runs
 from millrace.bus.events import NotAnEvent, ObjectFinalized
 from millrace.errors import BadObject, is_of_the_machine, unreadable
@@ -190,7 +188,8 @@ def _read_and_load(loader: Loader, event: ObjectFinalized, key: RawPart | Droppe
     if event.crc32c is not None and stored.crc32c != event.crc32c:
         raise BadObject("checksum", f"{version.name}: crc32c is {stored.crc32c}, the event says {event.crc32c}")
     arrived_at = _quarantined_at(loader, version.name) or now
-    return loader.warehouse.load(batch_of(stored, key, path, arrived_at, now + MOST_AHEAD))
+    is_own = isinstance(key, RawPart) and _is_recorded(loader.lake, key, stored)
+    return loader.warehouse.load(batch_of(stored, key, path, arrived_at, now + MOST_AHEAD, is_own=is_own))
 
 
 def _quarantined_at(loader: Loader, name: str) -> datetime | None:
@@ -200,6 +199,17 @@ def _quarantined_at(loader: Loader, name: str) -> datetime | None:
     rows = loader.warehouse.entries(is_quarantined=True)
     times = (row.loaded_at for row in rows if names.quarantine_name(row.version) == f"quarantine/{entry_id}")
     return next(times, datetime(1970, 1, 1, tzinfo=UTC))  # the ledger has lost it: then the rows win over nothing
+
+
+def _is_recorded(lake: Lake, key: RawPart, stored: StoredObject) -> bool:
+    """Return whether the record of the part's task names these bytes; a part can be here before its record."""
+    try:
+        record = runs.read_record(lake, key.run_id, key.task_id)
+    except Damaged:
+        return False
+    content = (stored.version.name, stored.size_bytes, stored.crc32c)
+    parts = record.parts if record else ()
+    return stored.crc32c is not None and content in [(part.name, part.size_bytes, part.crc32c) for part in parts]
 
 
 def _require_size(lake: Lake, event: ObjectFinalized, most: int) -> None:
@@ -220,29 +230,29 @@ def _say_gone(version: ObjectVersion, error: ObjectMissing) -> None:
 
 
 def batch_of(
-    stored: StoredObject, key: RawPart | DroppedFile, path: Path, now: datetime, latest: datetime | None = None
+    stored: StoredObject,
+    key: RawPart | DroppedFile,
+    path: Path,
+    now: datetime,
+    latest: datetime | None = None,
+    *,
+    is_own: bool = False,
 ) -> Batch:
-    """Return the batch to load for an object whose bytes are in `path`.
+    """Check an object whose bytes are in `path`, and return the batch to load.
 
-    `now` is for rows without an extraction time; a time after `latest` is refused by the load.
+    `now` is for rows without an extraction time; a time after `latest` is refused by the load. `is_own`: these are the
+    bytes that a task wrote. Lines become a file of our own here.
     """
-    table = TABLES[key.table]
+    table, run_id, owner = TABLES[key.table], None, None
     if isinstance(key, RawPart):
-        return Batch(stored.version, table, path, _extracted_at(path) or now, key.run_id, latest, None, stored.crc32c)
-    rows = dropped_files.to_parquet(path, table, key.kind, path.with_suffix(".parquet"), DropCaps())
-    return Batch(stored.version, table, rows, _extracted_at(rows) or now, None, latest, key.owner, stored.crc32c)
-
-
-def _extracted_at(path: Path) -> datetime | None:
-    """Return the extraction time in the file's metadata: the only information in an empty part."""
-    try:
-        with parquet.open_file(path, ParquetLimits()) as file:
-            moment = datetime.fromisoformat(file.metadata.metadata[b"millrace.extracted_at"].decode())
-        return moment.astimezone(UTC)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError, pa.ArrowException, BadObject) as error:
-        if is_of_the_machine(error):
-            raise unreadable(error, "") from error
-        return None  # missing, or not a valid time
+        run_id = key.run_id
+    else:
+        owner, is_own = key.owner, key.kind != "parquet"
+        path = dropped_files.to_parquet(path, table, key.kind, path.with_suffix(".parquet"), DropCaps())
+    file = parquet.inspect(path, ParquetLimits(), is_own=is_own)
+    return Batch(
+        stored.version, table, path, file.extracted_at or now, run_id, latest, owner, stored.crc32c, file.columns
+    )
 
 
 def _quarantine(

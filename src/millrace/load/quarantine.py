@@ -19,11 +19,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow as pa
-
 from millrace import log
 from millrace.bus.events import ObjectFinalized
-from millrace.errors import BadObject, ConfigError
+from millrace.errors import BadObject, ConfigError, TransientError
 from millrace.lake import Lake, ObjectExists, ObjectMissing, ObjectVersion, StoredObject, create_once, names
 from millrace.load import handler
 from millrace.load.handler import Loader
@@ -37,10 +35,7 @@ _FOLDER = "quarantine/"
 _ID = re.compile(names.QUARANTINE_ID)
 _NAME = re.compile(rf"{_FOLDER}({_ID.pattern})(\.json|\.discarded\.json)?")
 _SAMPLE_CHARACTERS = 2000
-_SAMPLE_CAPS = ParquetLimits(
-    row_groups=1000, footer_bytes=4 << 20, page_bytes=8 << 20, vector_bytes=8 << 20, pages=50_000
-)
-_SAMPLE_ROWS = 5
+_SAMPLE_CAPS = ParquetLimits(row_groups=1000, footer_bytes=4 << 20, vector_bytes=8 << 20, cpu_s=10)
 _WHY_CHARACTERS = 1000
 
 
@@ -317,21 +312,10 @@ def _sample(path: Path) -> str:
         head = file.read(2 * _SAMPLE_CHARACTERS)
     text = head.decode(errors="backslashreplace")
     if head.startswith(b"PAR1"):
-        with contextlib.suppress(BadObject, OSError, pa.ArrowException, ValueError):
-            text = _first_rows(path)
+        with contextlib.suppress(BadObject, TransientError):
+            text = "\n".join(parquet.sample(path, _SAMPLE_CAPS))
     lines = (text or "the object is empty").split("\n")
     return "\n".join(map(printable, lines))[:_SAMPLE_CHARACTERS]
-
-
-def _first_rows(path: Path) -> str:
-    with parquet.open_file(path, _SAMPLE_CAPS) as file:
-        columns = ", ".join(f"{field.name} {field.type}" for field in list(file.schema_arrow)[:100])
-        lines = [f"{file.metadata.num_rows:,} rows of ({columns:.1000})"]
-        with contextlib.suppress(BadObject, OSError, pa.ArrowException, ValueError):  # then the columns alone
-            parquet.check(path, _SAMPLE_CAPS)
-            batch = next(file.iter_batches(_SAMPLE_ROWS, use_threads=False), None)
-            lines += [f"{row!r:.400}" for row in (batch.to_pylist() if batch else [])]
-    return "\n".join(lines)
 
 
 def _one_line(text: str) -> str:

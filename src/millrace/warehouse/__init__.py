@@ -20,7 +20,7 @@ class Batch:
     `extracted_at` is the default for rows without an `_extracted_at`; `run_id` is None for a dropped file. A stamp
     after `latest` cannot be true: a file that has one is refused, and a stored row that has one loses to every row
     that has none. `owner` is a column and the value that every row must have in it. None: not checked. `crc32c` is the
-    object's, if known.
+    object's, if known. `columns` are the names of its columns if it was checked already. None: the load checks it.
     """
 
     version: ObjectVersion
@@ -31,6 +31,7 @@ class Batch:
     latest: datetime | None = None
     owner: tuple[str, str] | None = None
     crc32c: str | None = None
+    columns: tuple[str, ...] | None = None
 
 
 class StampedAhead(BadObject):

@@ -70,16 +70,18 @@ def read(
     table: Table,
     caps: ParquetLimits,
     to: Path,
-    ours: str | None = None,
     owner: tuple[str, str] | None = None,
+    *,
+    is_checked: bool = False,
 ) -> Content:
     """Read a whole file, and write it again at `to` if one of its types cannot be loaded as it is.
 
-    `ours` is a column that the load itself has added, `owner` is that of the batch. Raises BadObject: what
+    `owner` is that of the batch; a file that `is_checked` is known to be within the limits. Raises BadObject: what
     `parquet.check` raises, `missing_key`, `unreadable`, and for bad rows `null_key`, `out_of_range`, `foreign` and
     `too_large`.
     """
-    check(path, caps, ours)
+    if not is_checked:
+        check(path, caps)
     try:
         with open_file(path, caps) as file:
             content = Content({column.name: kind_of(column.type) for column in file.schema_arrow})

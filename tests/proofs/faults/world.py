@@ -31,7 +31,6 @@ from millrace.load import handler, quarantine, recovery, sweep as sweeping
 from millrace.load.handler import Loader
 from millrace.load.sweep import SweepTimeouts
 from millrace.tables import TABLES, PageNumberListing, children_of
-from millrace.warehouse import parquet
 
 PARTS = PartLimits(rows=8, group_rows=4, batch_rows=4)
 _HOUR_S = 3600.0
@@ -146,7 +145,7 @@ class World:
 
 @contextmanager
 def tiny() -> Iterator[None]:
-    """Use small parts and pages, one thread per handler, no log, no check for bombs: a tiny world then has many events.
+    """Use small parts and pages, one thread per handler, no log: a tiny world then has many events.
 
     Reading ahead would fetch in a thread that no schedule controls; tests/extract covers it.
     """
@@ -156,7 +155,6 @@ def tiny() -> Iterator[None]:
         logger.setLevel(logging.CRITICAL + 1)
         stack.enter_context(replaced(task, "read_ahead", iter))
         stack.enter_context(replaced(task, "PartWriter", partial(PartWriter, limits=PARTS)))
-        stack.enter_context(replaced(parquet, "_check_pages", lambda path, metadata, caps: None))
         stack.enter_context(replaced(random, "uniform", lambda low, high: high))  # otherwise waits ignore the seed
         for name, table in list(TABLES.items()):
             if isinstance(table.bulk, PageNumberListing):

@@ -48,7 +48,7 @@ REFUSED: dict[str, tuple[str, Make, str, str]] = {
     "the first half of a Parquet file": ("repos/a.parquet", lambda: GOOD[: len(GOOD) // 2], "unreadable", "Parquet"),
     "Parquet without its first page": ("repos/a.parquet", lambda: b"PAR1" + GOOD[200:], "unreadable", ""),
     "encrypted Parquet": ("repos/a.parquet", files.encrypted, "unreadable", "ncrypt"),
-    "a compression that nobody knows": ("repos/a.parquet", files.unknown_codec, "unreadable", "cannot read it"),
+    "a compression that nobody knows": ("repos/a.parquet", files.unknown_codec, "unreadable", "codec"),
     "Parquet with invalid UTF-8": ("repos/a.parquet", files.invalid_utf8, "unreadable", "UTF"),
     "NDJSON with invalid UTF-8": ("repos/a.ndjson", lambda: b'{"full_name": "\xff"}', "unreadable", "not UTF-8"),
     "NDJSON with half a surrogate": (

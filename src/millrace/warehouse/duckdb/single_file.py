@@ -56,9 +56,9 @@ def _refuse(checks: list[tuple[str, str, str]], rows: int, failing: tuple[int, .
 
 def _prepare(connection: duckdb.DuckDBPyConnection, batch: Batch, caps: ParquetLimits) -> MergeRule:
     """Check the file and make the raw table ready for its columns."""
-    names = check(batch.path, caps)
+    names = batch.columns if batch.columns is not None else check(batch.path, caps)
     file_columns = raw_tables.described(connection, duckdb_merge.DESCRIBE_FILE, path=str(batch.path))
-    if list(file_columns) != names:
+    if tuple(file_columns) != names:
         said = f"expected the columns {', '.join(names)} of its footer, got {', '.join(file_columns)} from DuckDB"
         raise BadObject("unreadable", f"no readable Parquet file: {said:.300}")
     stored = raw_tables.columns(connection, batch.table)

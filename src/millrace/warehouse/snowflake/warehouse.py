@@ -38,7 +38,7 @@ from millrace.warehouse import (
 )
 from millrace.warehouse.canonical import Content
 from millrace.warehouse.parquet import ParquetLimits
-from millrace.warehouse.snowflake import builds, ledger, merge as snowflake_merge, staging as snowflake_staging
+from millrace.warehouse.snowflake import builds, ledger, staging as snowflake_staging
 from millrace.warehouse.snowflake.merge import SNOWFLAKE, Merge
 from millrace.warehouse.snowflake.session import LOCK_TIMEOUT_S, Address, connect
 from millrace.warehouse.snowflake.staging import staging
@@ -110,7 +110,10 @@ class SnowflakeWarehouse:
         """Merge the batch into its raw table and note it in the ledger, once; BadObject when it cannot be loaded."""
         with self._holding(), self._tagged(batch.run_id), tempfile.TemporaryDirectory(prefix="millrace-") as folder:
             path = Path(folder, "object.parquet")
-            content = canonical.read(batch.path, batch.table, self._caps, path, owner=batch.owner)
+            is_checked = batch.columns is not None
+            content = canonical.read(
+                batch.path, batch.table, self._caps, path, owner=batch.owner, is_checked=is_checked
+            )
             refuse_ahead(batch, _newest(content, batch))
             merge = self._prepare(batch.table, content.columns)
             with staging(self.execute, merge):
@@ -182,8 +185,7 @@ class SnowflakeWarehouse:
                 return list(known.values())
             path = Path(folder, "bundle.parquet")
             snowflake_staging.together(new, path)
-            caps = replace(self._caps, columns=self._caps.columns + 1)
-            content = canonical.read(path, table, caps, path, snowflake_merge.OBJECT)
+            content = canonical.read(path, table, self._caps, path, is_checked=True)
             merge = self._prepare(table, content.columns, is_bundle=True)
             with staging(self.execute, merge):
                 snowflake_staging.upload(self.execute, merge, path, path.parent)
