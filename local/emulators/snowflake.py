@@ -159,33 +159,40 @@ class _Trees:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
         self._by_text: dict[object, Any] = {}
         self._first: dict[object, tuple[list[str], Any]] = {}
 
     def get(self, text: str, place: object, make: Callable[[], Any]) -> Any:
-        """Return the statement; `make` it where there is none."""
-        with self._lock:
-            if (text, place) not in self._by_text:
-                if len(self._by_text) >= _KNOWN:
-                    self._by_text, self._first = {}, {}
-                self._by_text[text, place] = self._made(text, place, make)
-            return self._by_text[text, place]
+        """Return the statement; `make` it where there is none. Threads may make one twice: a lock could block them."""
+        known = self._by_text
+        tree = known.get((text, place))
+        if tree is None:
+            if len(known) >= _KNOWN:
+                self._by_text, self._first = {}, {}
+            tree = known[text, place] = self._made(text, place, make)
+        return tree
 
     def _made(self, text: str, place: object, make: Callable[[], Any]) -> Any:
         sessions = list(dict.fromkeys(_SESSION.findall(text)))
         alike = (_SESSION.sub(lambda found: str(sessions.index(found[0])), text), place)
-        if alike not in self._first:
-            self._first[alike] = (sessions, make())
-        first, tree = self._first[alike]
+        first, tree = self._first.get(alike) or self._first.setdefault(alike, (sessions, make()))
         if first == sessions:
             return tree
-        renamed, now = tree.copy(), dict(zip(first, sessions, strict=True))
-        for node in renamed.walk():
-            for key, value in node.args.items():
-                if isinstance(value, str):
-                    node.args[key] = _SESSION.sub(lambda found: now[found[0]], value)
-        return renamed
+        now = dict(zip(first, sessions, strict=True))
+        return _renamed(tree.copy(), lambda text: _SESSION.sub(lambda found: now[found[0]], text))
+
+
+def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
+    """Return a part of a statement with other names; fakesnow keeps some tables in tuples, which no walk finds."""
+    if isinstance(value, str):
+        return rename(value)
+    if isinstance(value, tuple):
+        return tuple(_renamed(each.copy() if isinstance(each, exp.Expression) else each, rename) for each in value)
+    if isinstance(value, exp.Expression):
+        for node in value.walk():
+            leaves = {key: part for key, part in node.args.items() if isinstance(part, str | tuple)}
+            node.args.update({key: _renamed(part, rename) for key, part in leaves.items()})
+    return value
 
 
 def _parsed_once(parse: Any) -> Any:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,6 +55,18 @@ def test_one_process_checks_file_after_file(good: Path) -> None:
     assert parquet.rows_of(good, LIMITS) == 2
     assert parquet.inspect(good, LIMITS).extracted_at == datetime(2026, 11, 20, 6, tzinfo=UTC)
     assert child() == first
+
+
+def test_an_extraction_time_without_a_zone_is_utc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pa.table({"full_name": ["o/a"]}).replace_schema_metadata({"millrace.extracted_at": "2026-11-20T06:00:00"})
+    pq.write_table(table, tmp_path / "naive.parquet")
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert parquet.inspect(tmp_path / "naive.parquet", LIMITS).extracted_at == datetime(2026, 11, 20, 6, tzinfo=UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_this_process_never_opens_an_untrusted_file(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:

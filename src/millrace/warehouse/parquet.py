@@ -86,7 +86,8 @@ def check(path: Path, limits: ParquetLimits) -> tuple[str, ...]:
 
 def _moment(claim: str | None) -> datetime | None:
     try:
-        return datetime.fromisoformat(claim or "").astimezone(UTC)
+        moment = datetime.fromisoformat(claim or "")
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)  # without a zone it is UTC, on any machine
     except (ValueError, OverflowError):
         return None
 
