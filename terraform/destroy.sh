@@ -1,5 +1,5 @@
 #!/bin/sh
-# Remove what can be made again; with "delete" as second word the data too, if the deployment was told so before.
+# Remove what can be made again; with "delete" as second word the data too, if the deployment was configured so before.
 # Usage: destroy.sh ENVIRONMENT keep|delete [options of terraform destroy]
 set -eu
 cd "$(dirname "$0")"

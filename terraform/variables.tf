@@ -133,7 +133,7 @@ variable "snowflake_keys" {
   default     = {}
   validation {
     condition     = length(setsubtract(keys(var.snowflake_keys), ["API", "BUILDER", "LOADER", "SWEEPER"])) == 0
-    error_message = "snowflake_keys: of API, BUILDER, LOADER or SWEEPER; nobody else signs in to Snowflake."
+    error_message = "snowflake_keys: expected keys of API, BUILDER, LOADER or SWEEPER, the users of Snowflake."
   }
   validation {
     condition     = alltrue([for key in var.snowflake_keys : can(regex("^[A-Za-z0-9+/]+=*$", key.public_key))])

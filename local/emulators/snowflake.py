@@ -36,7 +36,7 @@ from millrace.warehouse.snowflake.session import Address, connect
 
 SUBSTITUTES = {
     "MERGE": "DuckDB's own MERGE, which takes any of several rows with one key",
-    "CREATE TEMPORARY TABLE": "a table, which whoever made it has to drop",
+    "CREATE TEMPORARY TABLE": "a table that its creator has to drop",
     "CREATE TRANSIENT TABLE": "a table",
     "CREATE SEQUENCE … ORDER": "a sequence, which is in order anyway",
     "COPY INTO … FROM an external stage": "of a folder; PATTERN is not known, and FILES there only",

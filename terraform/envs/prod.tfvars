@@ -1,4 +1,4 @@
-# Safe: hourly, mistakes can be undone for a month, and somebody hears of it. Keys and network of the company:
+# Safe: hourly, mistakes can be undone for a month, and alerts reach people. Keys and network of the company:
 # kms_key       = "projects/P/locations/L/keyRings/R/cryptoKeys/K"
 # vpc_connector = "projects/P/locations/L/connectors/C"
 alert_emails                = ["data-oncall@example.com"]

@@ -127,7 +127,7 @@ run "invokers_call_instead_of_a_caller" {
   }
   assert {
     condition     = length(google_service_account.caller) == 0 && length(google_cloud_run_v2_service_iam_member.caller) == 0 && output.caller_email == null
-    error_message = "nobody else may, and no account is made for it"
+    error_message = "no other caller may, and no account is made for it"
   }
   assert {
     condition     = !contains(keys(google_cloudfunctions2_function.this.service_config[0].environment_variables), "MILLRACE_PUSH_ACCOUNT")
@@ -155,7 +155,7 @@ run "without_an_invoker_nobody_calls" {
 
   assert {
     condition     = length(google_cloud_run_v2_service_iam_member.invokers) == 0 && length(google_cloud_run_v2_service_iam_member.caller) == 0
-    error_message = "no invokers are nobody, and not everybody"
+    error_message = "an empty list of invokers permits no caller"
   }
 }
 

@@ -34,6 +34,6 @@ run "a_day_and_an_hour_without_news_is_silence" {
   }
   assert {
     condition     = alltrue([for each in merge(google_monitoring_alert_policy.threshold, google_monitoring_alert_policy.log_line) : length(each.notification_channels) == 1])
-    error_message = "every alert reaches somebody"
+    error_message = "every alert has a channel"
   }
 }

@@ -55,7 +55,7 @@ run "everything_that_the_work_needs_and_no_more" {
   }
   assert {
     condition     = keys(snowflake_execute.short_sessions) == ["BUILDER", "LOADER", "SWEEPER"]
-    error_message = "a session that nobody uses ends"
+    error_message = "an unused session ends"
   }
   assert {
     condition     = snowflake_grant_privileges_to_account_role.schema["LOADER/RAW"].privileges == toset(["CREATE TABLE", "USAGE"])
@@ -92,7 +92,7 @@ run "readers_change_nothing" {
   }
   assert {
     condition     = keys(snowflake_service_user.this) == ["BUILDER", "LOADER", "SWEEPER"]
-    error_message = "without an API nobody signs in for it"
+    error_message = "without an API its user does not exist"
   }
 }
 

@@ -331,7 +331,7 @@ class RequestedAtTheRelease:
 LAST_STEP = 40
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(st.lists(st.integers(0, LAST_STEP), min_size=1, max_size=20))
 @example([0, *range(12, 30)])
 def test_however_requests_and_builds_meet_the_last_request_is_built_and_by_at_most_two(
@@ -357,7 +357,7 @@ def test_however_requests_and_builds_meet_the_last_request_is_built_and_by_at_mo
     world.close()
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=6)
 @given(st.integers(1, 20), st.integers(0, 11))
 def test_requests_until_the_first_build_is_over_are_one_or_two_builds(
     tmp_path_factory: pytest.TempPathFactory, number: int, moment: int

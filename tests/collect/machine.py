@@ -16,7 +16,7 @@ from millrace.collect.collector import CollectLimits, Collector, CollectResult
 from millrace.collect.discovery import discover
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
-from millrace.collect.parsers.naming import NOBODY, Owner
+from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
 from millrace.collect.shipping import UploadResult, ship
 from millrace.lake import LakeWriter
 from millrace.lake.local import LocalLake
@@ -36,7 +36,7 @@ class Machine:
     limits: CollectLimits = field(default_factory=CollectLimits)
     privacy: Privacy = field(default_factory=Privacy)
     user_id: str | None = "dev@example.com"
-    owner: Owner = NOBODY
+    owner: Owner = UNKNOWN_OWNER
 
     @property
     def home(self) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from tests.collect.machine import Machine, Row, bubble, cursor_database, put, request
 
 from millrace.collect.identity import owner
-from millrace.collect.parsers.naming import NOBODY, Owner, id_name, model_name, project_slug
+from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner, id_name, model_name, project_slug
 
 DOCS = Path(__file__).parents[2] / "docs" / "usage.md"
 TABLE = DOCS.read_text().partition("<!-- homes -->")[2].partition("<!-- /homes -->")[0]
@@ -104,7 +104,7 @@ def test_a_home_is_known_resolved_as_well(tmp_path: Path) -> None:
 
 
 def test_a_name_that_many_have_is_no_owners() -> None:
-    assert Owner.of([], ["root", "dev", "al", None, ""]) == NOBODY
+    assert Owner.of([], ["root", "dev", "al", None, ""]) == UNKNOWN_OWNER
 
 
 @pytest.mark.parametrize(

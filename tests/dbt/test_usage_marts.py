@@ -127,7 +127,7 @@ def told(**changed: object) -> Telling:
 )
 @example([[told(is_estimated=True, output_tokens=1000)], [told(collector_id="c2")]])  # counted at last
 @given(LOADS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_after_each_load_a_refresh_leaves_what_a_build_from_nothing_makes(
     connection: duckdb.DuckDBPyConnection, scripts: MartScripts, loads: list[list[Telling]]
 ) -> None:

@@ -62,7 +62,7 @@ def test_a_type_that_changed_at_the_source_stops_its_table_and_says_so(fresh: Pa
     with simulator("--retyped-field", "additions") as url:
         outcome = run_all(fresh, "--source-url", url, "--no-build")
     assert outcome.code == 3
-    assert "pull_requests: the source's additions is" in outcome.err
+    assert "pull_requests: the source's additions: expected an integer" in outcome.err
     assert "Traceback" not in outcome.err
 
 

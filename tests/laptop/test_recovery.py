@@ -94,7 +94,11 @@ def forget(place: Path, condition: str) -> None:
         pytest.param(
             lambda place, first: shutil.copy(first / "millrace.duckdb", place / "millrace.duckdb"), id="an older one"
         ),
-        pytest.param(lambda place, first: forget(place, "table_name = 'reviews'"), id="without the loads of a table"),
+        pytest.param(
+            lambda place, first: forget(place, "table_name = 'reviews'"),
+            id="without the loads of a table",
+            marks=pytest.mark.proof,
+        ),
         pytest.param(lambda place, first: forget(place, "load_seq % 2 = 0"), id="without every other load"),
     ],
 )

@@ -58,7 +58,10 @@ def test_a_format_that_is_none_is_said(tmp_path: Path) -> None:
 def test_a_threshold_that_is_no_number_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILLRACE_STALE_S", "soon")
     done = millrace(tmp_path)
-    assert (done.returncode, "MILLRACE_STALE_S is 'soon'" in done.stderr) == (2, True)
+    assert (done.returncode, "MILLRACE_STALE_S: expected a number of at least 0, got 'soon'" in done.stderr) == (
+        2,
+        True,
+    )
 
 
 def test_the_exit_code_is_for_monitors(

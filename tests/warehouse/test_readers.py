@@ -106,6 +106,7 @@ def test_a_closed_reader_opens_again(place: ReadableWarehouse) -> None:
     assert place.reader.read(numbers) == {1}
 
 
+@pytest.mark.parametrize("place", ["duckdb", pytest.param("snowflake", marks=pytest.mark.proof)], indirect=True)
 def test_fifty_readers_see_whole_publications_while_one_follows_another(place: ReadableWarehouse) -> None:
     publish(place.warehouse)
     is_over = threading.Event()

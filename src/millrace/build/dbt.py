@@ -107,10 +107,10 @@ def _is_interrupted(error: BaseException | None) -> bool:
 def _listener(on_node: Callable[[Node, int], None]) -> Callable[[Any], None]:
     def listen(event: Any) -> None:
         if event.info.name in ("LogModelResult", "LogTestResult", "LogSeedResult"):
-            told = event.data
-            total = told.num_models if event.info.name == "LogTestResult" else told.total
-            kind = told.node_info.resource_type
-            on_node(Node(told.node_info.node_name, kind, told.status.lower(), told.execution_time, ""), total)
+            data = event.data
+            total = data.num_models if event.info.name == "LogTestResult" else data.total
+            kind = data.node_info.resource_type
+            on_node(Node(data.node_info.node_name, kind, data.status.lower(), data.execution_time, ""), total)
 
     return listen
 

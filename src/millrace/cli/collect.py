@@ -274,7 +274,7 @@ def _counts(result: "CollectResult") -> dict[str, Any]:
 
 def _show_collected(result: "CollectResult", done: str) -> int:
     """Print what a run of the collector found, and return the exit code for it."""
-    events = f"{result.new:,} new events, {result.changed:,} changed, {result.unchanged:,} told again"
+    events = f"{result.new:,} new events, {result.changed:,} changed, {result.unchanged:,} reported again"
     say(f"{done} {result.rows:,} rows: {events}; {result.read:,} of {result.looked_at:,} logs, {result.lines:,} lines")
     if result.before_since:
         say(f"{result.before_since:,} events are older, and left for later")

@@ -63,8 +63,8 @@ def _compare(directory: "DataDir", source: Any, since: date | None, as_json: boo
         for each in audits:
             _show(each)
         for line, is_good in zip(usage, agree, strict=True) if loaded or not all(agree) else ():
-            told = f"{line.events:,} events of {loaded:,} loaded, {line.tokens:,} tokens, ${line.cost_usd:,.2f}"
-            output.say(f"{'✓' if is_good else '✗'} {line.name:<18} {told}")
+            counts = f"{line.events:,} events of {loaded:,} loaded, {line.tokens:,} tokens, ${line.cost_usd:,.2f}"
+            output.say(f"{'✓' if is_good else '✗'} {line.name:<18} {counts}")
     differs = any(each.differences for each in audits) or not all(agree)
     return ATTENTION if differs else DONE
 

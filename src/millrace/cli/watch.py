@@ -84,7 +84,7 @@ def _changes(machine: "Machine", idle_s: float) -> Iterator[Changes]:
         for only in watch(machine.roots, stop):
             changes.put(only)
 
-    def told() -> Changes:
+    def changed() -> Changes:
         while not (output.is_closed() or interrupts.is_asked()):
             try:
                 yield changes.get(timeout=idle_s)
@@ -94,7 +94,7 @@ def _changes(machine: "Machine", idle_s: float) -> Iterator[Changes]:
     thread = threading.Thread(target=listen, name="watch", daemon=True)
     thread.start()
     try:
-        yield told()
+        yield changed()
     finally:
         stop.set()
         thread.join()

@@ -236,14 +236,14 @@ class CheckpointStore:
             for event in events:
                 stored = known.get(event.key, {})
                 now = _with(event, stored.get(log), (log, epoch, reading))
-                told = stored | {log: now}
-                if stored and _merged(list(told.values())) == _merged(list(stored.values())):
+                states = stored | {log: now}
+                if stored and _merged(list(states.values())) == _merged(list(stored.values())):
                     changes.unchanged += 1
                     kept = next(iter(stored.values()))[_BATCH]
                     now = (*now[:_BATCH], kept, reading)
                     rows.extend([] if now == stored.get(log) else [now])
                     continue
-                rows.extend((*row[:_BATCH], None, row[-1]) for row in told.values())
+                rows.extend((*row[:_BATCH], None, row[-1]) for row in states.values())
                 changes.new, changes.changed = changes.new + (not stored), changes.changed + bool(stored)
         marks = ", ".join("?" * (_EVENT + 4))
         sql = f"insert or replace into events ({_ROW}, source, epoch, batch, reading) values ({marks})"  # noqa: S608

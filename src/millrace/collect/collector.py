@@ -29,7 +29,7 @@ from millrace.collect.discovery import Root
 from millrace.collect.following import FOLLOWED, FoundLog, locate, progress_of
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS, Agent
-from millrace.collect.parsers.naming import NOBODY, Owner
+from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits
 from millrace.tables import MOST_AHEAD
 
@@ -120,7 +120,7 @@ class Collector:
         privacy: Privacy,
         now: Callable[[], datetime] = _now,
         limits: CollectLimits | None = None,
-        owner: Owner = NOBODY,
+        owner: Owner = UNKNOWN_OWNER,
     ) -> None:
         self._store, self._files, self._roots = store, files, roots
         self._user_id, self._privacy = user_id, privacy

@@ -109,14 +109,14 @@ def default_state_folder(home: Path, environ: Environment, platform: Platform) -
 
 
 def _claude(home: Path, environ: Environment) -> list[Path]:
-    told = [part.strip() for part in environ.get("CLAUDE_CONFIG_DIR", "").split(",") if part.strip()]
-    folders = [_expanded(part, home) for part in told] or [home / ".claude", home / ".config" / "claude"]
+    configured = [part.strip() for part in environ.get("CLAUDE_CONFIG_DIR", "").split(",") if part.strip()]
+    folders = [_expanded(part, home) for part in configured] or [home / ".claude", home / ".config" / "claude"]
     return [folder / "projects" for folder in (*folders, *sorted(home.glob(".claude-*")))]
 
 
 def _codex(home: Path, environ: Environment) -> list[Path]:
-    told = environ.get("CODEX_HOME", "").strip()
-    folder = _expanded(told, home) if told else home / ".codex"
+    configured = environ.get("CODEX_HOME", "").strip()
+    folder = _expanded(configured, home) if configured else home / ".codex"
     return [folder / "sessions", folder / "archived_sessions"]
 
 

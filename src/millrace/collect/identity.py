@@ -26,15 +26,15 @@ class Privacy:
         return "h-" + hmac.new(self.hash_key.encode(), name.encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def user_id(told: str | None, home: Path, environ: Mapping[str, str]) -> str | None:
-    """Return the user of this machine, in lower case: `told`, else the address in git's settings.
+def user_id(configured: str | None, home: Path, environ: Mapping[str, str]) -> str | None:
+    """Return the user of this machine, in lower case: `configured`, else the address in git's settings.
 
     None when there is neither. Git is not started: only the user's own two configuration files are read, without the
     files that they include.
     """
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     files = (home / ".gitconfig", config / "git" / "config")
-    found = told or next((email for file in files if (email := _email(file))), None)
+    found = configured or next((email for file in files if (email := _email(file))), None)
     return found.strip().lower() or None if found else None
 
 

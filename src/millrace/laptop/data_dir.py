@@ -64,8 +64,8 @@ class DataDir:
 
     def collector_state(self) -> Path:
         """Return the state folder of this machine's collector: MILLRACE_COLLECT_STATE, or `collector`."""
-        told = collect_state()
-        return Path(told).resolve() if told else self.collector
+        configured = collect_state()
+        return Path(configured).resolve() if configured else self.collector
 
     @property
     def running(self) -> Path:

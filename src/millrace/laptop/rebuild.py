@@ -18,7 +18,7 @@ from millrace.load.quarantine import Entry
 from millrace.status.store import StoreLedger
 from millrace.warehouse.duckdb.read_only import open_read_only
 
-_ANEW = "millrace.duckdb.anew"
+_NEW = "millrace.duckdb.new"
 _WAREHOUSE: Literal["warehouse"] = "warehouse"
 _PUBLISHED: Literal["published"] = "published"
 
@@ -43,9 +43,9 @@ def rebuild(data_dir: DataDir, force: bool, say: Callable[[str], None]) -> Rebui
     The old one stays as it is until then. The caller holds the lock of the directory. Raises ConfigError when the
     published copy has objects that the lake no longer has; with `force`, they are recorded as lost instead.
     """
-    anew = data_dir.root / _ANEW
-    _remove(anew.name, data_dir)
-    settings = {"MILLRACE_WAREHOUSE": anew.as_uri().replace("file:", "duckdb:", 1)}
+    new_path = data_dir.root / _NEW
+    _remove(new_path.name, data_dir)
+    settings = {"MILLRACE_WAREHOUSE": new_path.as_uri().replace("file:", "duckdb:", 1)}
     pipeline = in_process.connect(data_dir.settings() | dict(NO_SOURCE) | settings)
     try:
         pipeline.warehouse.ensure_tables()
@@ -72,11 +72,11 @@ def rebuild(data_dir: DataDir, force: bool, say: Callable[[str], None]) -> Rebui
         recovery.settle(desk)
     except BaseException:
         pipeline.warehouse.close()
-        _remove(anew.name, data_dir)
+        _remove(new_path.name, data_dir)
         raise
     pipeline.warehouse.close()
     _remove(data_dir.warehouse.name, data_dir)
-    os.replace(anew, data_dir.warehouse)
+    os.replace(new_path, data_dir.warehouse)
     return Rebuilt(len(unknown) + done, done, stay - done, tuple(version.name for version in lost))
 
 

@@ -193,8 +193,8 @@ def discard(desk: Loader, entry_id: str, why: str) -> Discarded:
 
 def message(bucket: Lake, load: LedgerEntry) -> str:
     """Return why an object was quarantined, on one line; the reason in its ledger row if no message was kept."""
-    told = _read(bucket, names.quarantine_name(load.version))
-    return _one_line(str(told.get("message", load.quarantine_reason)))
+    note = _read(bucket, names.quarantine_name(load.version))
+    return _one_line(str(note.get("message", load.quarantine_reason)))
 
 
 def _has_come(stamp: object, now: datetime) -> bool:
@@ -232,11 +232,11 @@ def _find(desk: Loader, entry_id: str) -> _Held:
 def _entry(
     bucket: Lake, ledger: Ledger, entry_id: str, files: dict[str, StoredObject], tried: Sequence[LedgerEntry]
 ) -> _Held:
-    told = _read(bucket, f"{_FOLDER}{entry_id}")
-    version = _version(told, entry_id)
+    note = _read(bucket, f"{_FOLDER}{entry_id}")
+    version = _version(note, entry_id)
     noted = ledger.find(version) if version else None
     failures = [row.quarantine_reason for row in tried if row.quarantine_reason is not None]
-    waits = "stamped_at" in told and all(reason == told.get("reason") for reason in failures)
+    waits = "stamped_at" in note and all(reason == note.get("reason") for reason in failures)
     # The event of the version itself can be delivered again after a fix.
     load = noted if noted and noted.quarantine_reason is None else retries.loaded(noted, tried)
     first = names.retried_id(version.name) if version else None
@@ -247,13 +247,13 @@ def _entry(
         version=version,
         table=noted.table_name if noted else None,
         run_id=noted.run_id if noted else None,
-        reason=_one_line(str(told.get("reason", "unknown"))),
-        message=_one_line(str(told.get("message", "its reason was not written yet, or cannot be read"))),
+        reason=_one_line(str(note.get("reason", "unknown"))),
+        message=_one_line(str(note.get("message", "its reason was not written yet, or cannot be read"))),
         size_bytes=files[""].size_bytes if "" in files else None,
         rows=noted.rows_quarantined if noted else None,
         quarantined_at=noted.loaded_at.isoformat() if noted else None,
         attempts=1 + len(failures),
-        stamped_at=str(told["stamped_at"]) if waits else None,
+        stamped_at=str(note["stamped_at"]) if waits else None,
     )
     return _Held(entry, files, tried, load)
 
@@ -289,9 +289,9 @@ def _drop_name(held: _Held, version: ObjectVersion) -> str:
     return next(name for number in count(1) if (name := names.retry_name(version, number)) not in known)
 
 
-def _version(told: dict[str, object], entry_id: str) -> ObjectVersion | None:
+def _version(note: dict[str, object], entry_id: str) -> ObjectVersion | None:
     """Return the version that a reason names, if this id is that of the version."""
-    bucket, name, generation = (told.get(field) for field in ("bucket", "name", "generation"))
+    bucket, name, generation = (note.get(field) for field in ("bucket", "name", "generation"))
     if not isinstance(bucket, str) or not isinstance(name, str) or not isinstance(generation, int):
         return None
     version = ObjectVersion(bucket, name, generation)

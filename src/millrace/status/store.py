@@ -26,7 +26,7 @@ _OF_DELIVERY = ("velocity", "developer_velocity", "review_costs", "quality", "ai
 MARTS = (*_OF_DELIVERY, *USAGE_MARTS, *_OF_USAGE_TOO)
 _USAGE = "usage_events"
 _MOST_UNPRICED = 20
-_TOLD = {
+_FIGURES = {
     "projects": ("count(DISTINCT project)", "usage_events", "1 = 1"),
     "projects_with_mart": ("count(DISTINCT project)", "usage_project", "1 = 1"),
     "projects_with_repository": ("count(DISTINCT project)", "project_repositories", "repo_name IS NOT NULL"),
@@ -283,9 +283,9 @@ def _loaded(row: Row) -> Loaded:
 
 
 def _counts(store: Store, has: set[str]) -> dict[str, int]:
-    """Return the row count of each existing mart and the figures of `_TOLD` and `_NEWEST`, in one statement."""
+    """Return the row count of each existing mart and the figures of `_FIGURES` and `_NEWEST`, in one statement."""
     counts = {mart: ("count(*)", mart, "1 = 1") for mart in MARTS if mart in has}
-    counts |= {name: told for name, told in (_TOLD | _NEWEST).items() if told[1] in has}
+    counts |= {name: figure for name, figure in (_FIGURES | _NEWEST).items() if figure[1] in has}
     each = [
         f"SELECT '{name}' AS name, {what} AS n FROM {store.marts}.{mart} WHERE {which}"
         for name, (what, mart, which) in counts.items()
@@ -323,7 +323,7 @@ def _events(rows: list[Row], newest: int) -> Events:
 
 def _coverage(store: Store, counts: dict[str, int], events: Events, loads: dict[str, Loaded]) -> Coverage:
     return Coverage(
-        **{name: counts.get(name, 0) for name in _TOLD},
+        **{name: counts.get(name, 0) for name in _FIGURES},
         repositories=loads.get("repos", Loaded()).row_count,
         unpriced=_unpriced(store) if "unknown" in events.by_cost_source else (),
     )

@@ -52,7 +52,7 @@ export async function get(url, signal = null) {
   } catch (error) {
     if (error instanceof Problem || signal?.aborted) throw error;
     if (error.name === "TimeoutError") throw new Problem("No answer in time", `No answer within ${TIMEOUT_MS / 1000} s.`, "Narrow the range, or try again.");
-    if (error instanceof SyntaxError) throw new Problem("Not an answer", "What came is not JSON.", "Is this Millrace's server? Reload the page.");
+    if (error instanceof SyntaxError) throw new Problem("Not an answer", "The reply is not JSON.", "Is this Millrace's server? Reload the page.");
     throw new Problem("The server cannot be reached", "The request did not get through.", "Check that it is running, then try again.");
   }
 }

@@ -11,12 +11,12 @@ const setText = (element, text) => {
   if (element.textContent !== text) element.textContent = text; // so that a screen reader does not read the same text again
 };
 
-/** Requests the status, shows it, and calls `told(status, problem)`. A failure is shown and passed as `problem`. */
+/** Requests the status, shows it, and calls `onStatus(status, problem)`. A failure is shown and passed as `problem`. */
 export class Health {
   #timer = null;
 
-  constructor(told) {
-    this.told = told;
+  constructor(onStatus) {
+    this.onStatus = onStatus;
     this.badge = document.getElementById("badge");
     this.reasons = document.getElementById("reasons");
     document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(this.#timer) : this.ask()));
@@ -28,11 +28,11 @@ export class Health {
     try {
       const status = await get("/api/etl/status");
       this.#show(status);
-      this.told(status, null);
+      this.onStatus(status, null);
     } catch (problem) {
       const reasons = [[problem.detail ?? problem.title ?? String(problem), problem.nextStep].filter(Boolean).join(" ")];
       this.#show({ health: "error", reasons, as_of: null, built_through: null });
-      this.told(null, problem);
+      this.onStatus(null, problem);
     }
     clearTimeout(this.#timer);
     if (!document.hidden) this.#timer = setTimeout(() => this.ask(), EVERY_MS);
@@ -47,9 +47,9 @@ export class Health {
   }
 
   #tell(reasons) {
-    const told = JSON.stringify(reasons);
-    if (this.told_reasons === told) return;
-    this.told_reasons = told;
+    const shown = JSON.stringify(reasons);
+    if (this.shown_reasons === shown) return;
+    this.shown_reasons = shown;
     this.reasons.hidden = reasons.length === 0;
     const [first, ...rest] = reasons;
     const more = rest.length ? h("details", {}, h("summary", {}, `${f.counted(rest.length, "more reason")}`), h("ul", {}, rest.map((reason) => h("li", {}, reason)))) : null;

@@ -17,7 +17,7 @@ _HOME_FOLDER = re.compile(r"(?:[a-z]{0,4}home\d*|homes|homedirs?|users)\$?|docum
 _TOP_LEVEL = "ad com corp de edu eu fr gov int internal intra intranet io lan loc local net nl org uk us"
 _DOMAIN = re.compile(rf"[A-Z][A-Z0-9_-]+|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.(?:{_TOP_LEVEL.replace(' ', '|')})")
 # Names of accounts and folders that do not identify a person.
-_NOBODY = frozenset(("admin", "app", "code", "dev", "developer", "home", "root", "src", "user", "users", "work"))
+_COMMON_NAMES = frozenset(("admin", "app", "code", "dev", "developer", "home", "root", "src", "user", "users", "work"))
 
 _MODEL_FILE = re.compile(
     r"\.(?:bin|engine|ggml|gguf|h5|llamafile|mlmodel|mlpackage|model|npz|onnx|pkl|pt|pth|safetensors|tflite)$"
@@ -52,7 +52,7 @@ class Owner:
         """Return the owner with these homes and names; common and very short names are ignored."""
         parts = dict.fromkeys(tuple(_without_drive(_lower(_parts(home)))) for home in homes)
         lower = {name.strip().casefold() for name in names if name}
-        return cls(tuple(filter(None, parts)), frozenset(name for name in lower - _NOBODY if len(name) > 2))
+        return cls(tuple(filter(None, parts)), frozenset(name for name in lower - _COMMON_NAMES if len(name) > 2))
 
     def below(self, path: str | None) -> str | None:
         """Return a path below the owner's home as `~/…`, in any system's notation; another path as it is."""
@@ -76,7 +76,7 @@ class Owner:
         return parts
 
 
-NOBODY = Owner()
+UNKNOWN_OWNER = Owner()
 
 
 def project_slug(cwd: str | None) -> str | None:

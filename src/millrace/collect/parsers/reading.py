@@ -10,7 +10,7 @@ from itertools import islice
 
 from millrace.collect.parsers.event import UsageEvent, merge_all
 from millrace.collect.parsers.fields import MalformedError, Record, SkipReason
-from millrace.collect.parsers.naming import NOBODY, Owner
+from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
 
 Counts = tuple[int, ...]
 
@@ -55,11 +55,11 @@ class LogState:
     is_fork: bool = False
     prompts: int = 0
     counter: str | None = None
-    owner: Owner = NOBODY
+    owner: Owner = UNKNOWN_OWNER
 
     def to_json(self) -> str:
         """Return the state as JSON, without the owner."""
-        fields = asdict(replace(self, owner=NOBODY))
+        fields = asdict(replace(self, owner=UNKNOWN_OWNER))
         fields.pop("owner")
         return json.dumps(fields)
 
