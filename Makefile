@@ -122,7 +122,7 @@ deploy:  ## make everything on Google Cloud, or bring it up to date (ENV=dev or 
 	@terraform -chdir=terraform workspace select -or-create $(ENV)
 	@terraform -chdir=terraform apply -var-file=envs/$(ENV).tfvars $(ARGS)
 
-destroy:  ## remove from Google Cloud what can be made again (ENV=dev or prod); with DATA=delete, told twice, all of it
+destroy:  ## remove the deployment and keep its data (ENV=dev or prod); with DATA=delete, and delete_data=true applied before, all of it
 	@sh terraform/destroy.sh $(ENV) $(if $(filter delete,$(DATA)),delete,keep) $(ARGS)
 
 clean:  ## remove the environment and everything that runs leave behind

@@ -1,6 +1,6 @@
 {%- set marts = ['usage_daily', 'usage_session', 'usage_project', 'usage_provider_day', 'usage_model_day'] -%}
 -- Every event is in each usage mart exactly once: the sums of each mart are those of the fact.
-with told as (
+with marts as (
     {%- for mart in marts %}
         select
             '{{ mart }}' as mart,
@@ -32,12 +32,12 @@ fact as (
     from {{ ref('usage_events') }}
 )
 
-select told.*
-from told
+select marts.*
+from marts
 cross join fact
 where
-    told.responses <> fact.responses
-    or (told.mart not in ('usage_model_day', 'int_usage_attributed') and told.prompts <> fact.prompts)
-    or told.total_tokens <> fact.total_tokens
-    or told.n_cost <> fact.n_cost
-    or told.cost_usd <> fact.cost_usd
+    marts.responses <> fact.responses
+    or (marts.mart not in ('usage_model_day', 'int_usage_attributed') and marts.prompts <> fact.prompts)
+    or marts.total_tokens <> fact.total_tokens
+    or marts.n_cost <> fact.n_cost
+    or marts.cost_usd <> fact.cost_usd

@@ -7,8 +7,8 @@ with changed as (
     where _load_seq > {{ followed_through('usage_events') }}
 ),
 
--- What cannot be counted comes last, and is left out below: a filter here would read all that was ever told.
-told as (
+-- Unusable rows are ordered last and left out below: a filter here would read every event.
+versions as (
     select
         staged.*,
         coalesce(staged.is_estimated, false) as is_guess,
@@ -35,7 +35,7 @@ kept as (
     select
         *,
         counted > 0 and is_guess as is_replaced
-    from told
+    from versions
     where is_usable
 ),
 
