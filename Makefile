@@ -1,5 +1,7 @@
 # What CI runs is what you run. python3 (>= 3.11, with venv) and make are all that has to be there.
 PYTHON ?= python3
+# Where it is set, every process of the tests would compile what it imports again.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv

@@ -49,7 +49,8 @@ def test_a_wrong_key_is_said_without_the_key(fresh: Path) -> None:
     [
         pytest.param("--html-rate=1", "expected JSON, got HTML", id="a server that returns HTML"),
         pytest.param("--wrapped", "expected an array, got an object with data", id="a wrapper where an array was"),
-        pytest.param("--half-json-rate=1", "no complete JSON", id="half a JSON"),
+        # tests/extract/test_http.py has more of these.
+        pytest.param("--half-json-rate=1", "no complete JSON", id="half a JSON", marks=pytest.mark.proof),
     ],
 )
 def test_a_server_that_breaks_its_contract_is_named(fresh: Path, fault: str, words: str) -> None:

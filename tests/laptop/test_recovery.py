@@ -332,6 +332,7 @@ def _refuses_to_lose(place: Path) -> None:
     assert rows(place)["reviews"] == set()
 
 
+@pytest.mark.proof  # guarded by readers_behind in tests/status/test_stores.py
 def test_the_status_says_what_readers_do_not_have(first: Path, tmp_path: Path) -> None:
     place = Path(shutil.copytree(first, tmp_path / "data"))
     assert millrace("build", "--data-dir", str(place)).code == 0
