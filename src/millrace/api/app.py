@@ -54,10 +54,10 @@ _SAID = {
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": what, "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
     for status, what in {
-        400: "It is called by another name than its own.",
-        422: "A parameter cannot be what it is.",
+        400: "Unknown host.",
+        422: "Invalid parameter.",
         500: "The program failed.",
-        503: "Nothing is published, or the warehouse does not answer now.",
+        503: "Nothing is published, or the warehouse does not respond.",
     }.items()
 }
 
@@ -227,7 +227,7 @@ def _guarding(hosts: tuple[str, ...]) -> Callable[[Request, _GoOn], Awaitable[Re
 
 
 def _refuse_name(hosts: tuple[str, ...]) -> Response:
-    return problem(400, "It is called by another name than its own", "Host is not one of its names", f"use {hosts[0]}")
+    return problem(400, "Unknown host", f"expected the host {' or '.join(hosts)}", f"use {hosts[0]}")
 
 
 def _refuse(_: Request, error: Exception) -> Response:
