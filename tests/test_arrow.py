@@ -25,7 +25,7 @@ def test_a_batch_has_the_schema_of_its_table() -> None:
     assert to_batch([{"number": 1}], PULLS, NOW, "r1").schema.equals(PULLS.schema, check_metadata=True)
 
 
-def test_no_rows_give_an_empty_batch_with_the_schema() -> None:
+def test_no_rows_produce_empty_batch_with_schema() -> None:
     batch = to_batch([], PULLS, NOW, "r1")
     assert (batch.num_rows, batch.schema) == (0, PULLS.schema)
 
@@ -36,7 +36,7 @@ def test_every_row_carries_when_and_by_which_run_it_was_extracted() -> None:
     assert batch.column("_run_id").to_pylist() == ["r1", "r1"]
 
 
-def test_rows_of_nobody_knows_when_have_null_there() -> None:
+def test_rows_without_known_extraction_have_null_time_and_run() -> None:
     batch = to_batch([{}], PULLS, None, None)
     assert batch.column("_extracted_at").to_pylist() == [None]
     assert batch.column("_run_id").to_pylist() == [None]
@@ -76,7 +76,7 @@ def test_a_json_column_holds_compact_text() -> None:
     assert texts == ['[{"id":1180591620717411303424,"path":"a b"},null]', '"x"']
 
 
-def test_an_integer_may_stand_in_a_ratio() -> None:
+def test_integer_is_accepted_as_ratio() -> None:
     assert column_of("ai_ratio", {"ai_ratio": 1}, {"ai_ratio": 0.5}) == [1.0, 0.5]
 
 
@@ -113,12 +113,12 @@ def test_a_wrong_value_is_refused_by_row_and_column(column: str, value: object, 
 
 
 @pytest.mark.parametrize("value", [float("nan"), "\udfff", {1, 2}], ids=["NaN", "surrogate", "a set"])
-def test_what_is_not_json_is_refused_in_an_unknown_field_too(value: object) -> None:
+def test_non_json_value_in_unknown_field_is_refused(value: object) -> None:
     with pytest.raises(RowError, match=r"row 1, column _extra"):
         to_batch([{}, {"unknown": value}], PULLS, NOW, "r1")
 
 
-def test_a_refusal_does_not_repeat_the_text_that_came() -> None:
+def test_refusal_does_not_repeat_rejected_text() -> None:
     with pytest.raises(RowError) as refused:
         to_batch([{"number": "ada@example.com"}], PULLS, NOW, "r1")
     assert "ada" not in str(refused.value)
@@ -182,7 +182,7 @@ REVIEW = st.fixed_dictionaries(
 
 
 @given(st.lists(REVIEW, max_size=5))
-def test_every_row_can_be_told_again_from_its_columns_and_extra(rows: list[dict[str, object]]) -> None:
+def test_every_row_is_recoverable_from_columns_and_extra(rows: list[dict[str, object]]) -> None:
     table = pa.Table.from_batches([to_batch(rows, REVIEWS, None, None)])
     assert [told_again(row) for row in table.to_pylist()] == rows
 

@@ -76,7 +76,7 @@ def test_a_setting_of_an_earlier_version_is_refused(
 
 
 @pytest.mark.parametrize("name", COMPLETE)
-def test_whoever_needs_a_setting_does_not_start_without_it(configure: Configure, name: str) -> None:
+def test_missing_setting_stops_every_reader_that_needs_it(configure: Configure, name: str) -> None:
     configure(**{name: ""})
     said = []
     for read in READERS:
@@ -159,7 +159,7 @@ def test_the_key_does_not_go_to_another_machine_over_plain_http(configure: Confi
         pytest.param("https://source.example\x1b[2J", id="a terminal's command"),
     ],
 )
-def test_an_address_that_two_parsers_read_differently_is_none(configure: Configure, url: str) -> None:
+def test_ambiguous_source_url_is_refused(configure: Configure, url: str) -> None:
     configure(MILLRACE_SOURCE_URL=url, MILLRACE_INSECURE_HTTP="1")
     with pytest.raises(ConfigError, match="expected http://host:port or https://host"):
         ExtractConfig.from_env()
@@ -212,11 +212,11 @@ def test_a_bucket_is_named_without_a_folder(url: str) -> None:
         wiring.lake_at(url)
 
 
-def test_the_same_setting_gives_the_same_lake(tmp_path: Path) -> None:
+def test_same_setting_returns_same_lake(tmp_path: Path) -> None:
     assert wiring.lake_at(tmp_path.as_uri()) is wiring.lake_at(tmp_path.as_uri())
 
 
-def test_threads_that_ask_at_the_same_time_get_the_same_adapter() -> None:
+def test_concurrent_threads_get_the_same_adapter() -> None:
     made: list[str] = []
 
     @wiring.ThreadSafeCache
@@ -237,7 +237,7 @@ def test_a_folder_with_a_space_and_an_umlaut_is_a_lake(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("adapter", [wiring.bus_at, wiring.job_at])
-def test_what_is_in_this_process_has_one_name(adapter: Callable[[str], object]) -> None:
+def test_unknown_inprocess_address_is_refused(adapter: Callable[[str], object]) -> None:
     with pytest.raises(ConfigError, match="expected inprocess:"):
         adapter("inprocess:other")
 

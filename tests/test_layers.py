@@ -162,11 +162,11 @@ sys.exit(main(["collect", "--home", {str(tmp_path)!r}, "--lake", "file://{tmp_pa
     subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=environment, check=True, timeout=600)
 
 
-def test_the_simulator_knows_nothing_of_the_project_that_it_is_to_test() -> None:
+def test_simulator_does_not_import_millrace() -> None:
     users = [path for path in modules("local/simulator") if any(name.startswith("millrace") for name in imported(path))]
     assert users == []
 
 
-def test_what_is_deployed_knows_nothing_of_the_laptop() -> None:
+def test_deployed_code_does_not_import_laptop() -> None:
     users = [path for path in DEPLOYED if {name.split(".")[0] for name in imported(path)} & {"laptop", "simulator"}]
     assert users == []

@@ -47,12 +47,12 @@ def test_a_hostile_name_stays_within_its_line(lines: io.StringIO, value: str) ->
     assert lines.getvalue().rstrip("\n").isprintable()
 
 
-def test_what_is_no_json_is_noted_as_its_text(lines: io.StringIO) -> None:
+def test_non_json_value_is_logged_as_text(lines: io.StringIO) -> None:
     log.warning("odd", at=datetime(2026, 1, 1, tzinfo=UTC))
     assert only(lines)["at"] == "2026-01-01 00:00:00+00:00"
 
 
-def test_a_step_is_noted_only_when_somebody_asked_for_steps(lines: io.StringIO) -> None:
+def test_debug_step_is_logged_only_at_debug_level(lines: io.StringIO) -> None:
     log.debug("a step")
     assert lines.getvalue() == ""
     logging.getLogger("millrace").setLevel(logging.DEBUG)
@@ -75,7 +75,7 @@ def test_starting_twice_writes_each_line_once(lines: io.StringIO) -> None:
     assert only(lines)["message"] == "once"
 
 
-def test_starting_gives_a_bare_process_one_handler(lines: io.StringIO) -> None:
+def test_starting_twice_adds_one_handler(lines: io.StringIO) -> None:
     logger = logging.getLogger("millrace")
     logger.handlers = []
     log.start()

@@ -48,7 +48,7 @@ def deployed(request: pytest.FixtureRequest, place: DataDir) -> Iterator[TestCli
         yield client
 
 
-def test_a_deployment_is_told_no_command_of_a_laptop(deployed: TestClient) -> None:
+def test_deployment_replies_contain_no_laptop_commands(deployed: TestClient) -> None:
     replies = {path: deployed.get(path).text for path in PATHS}
     assert {path: found[0] for path, text in replies.items() if (found := LAPTOPS.search(text))} == {}
     assert "gcloud" in replies["/api/etl/status"]
@@ -66,14 +66,14 @@ def test_every_check_of_a_deployment_has_its_remedy(unhealthy: DataDir) -> None:
     assert status["reasons"] == said[: len(status["reasons"])]
 
 
-def test_a_laptop_is_told_its_own_commands_with_its_data_directory(unhealthy: DataDir) -> None:
+def test_laptop_remedies_include_its_data_directory(unhealthy: DataDir) -> None:
     client = TestClient(api_of(unhealthy.api_config(), remedies.laptop(unhealthy.root)))
     (check,) = [each for each in client.get("/api/etl/status").json()["checks"] if each["code"] == "build_failed"]
     assert check["remedy"] == f"type: millrace build --data-dir {unhealthy.root}"
     assert client.get("/api/velocity").json()["next_step"] == f"{check['remedy']} --force"
 
 
-def test_the_document_knows_the_state_of_nothing(place: DataDir) -> None:
+def test_document_includes_empty_health_state(place: DataDir) -> None:
     place.published.unlink()
     client = TestClient(api_of(place.api_config(), remedies.DEPLOYMENT))
     status, document = client.get("/api/etl/status").json(), client.get("/openapi.json").json()
@@ -81,7 +81,7 @@ def test_the_document_knows_the_state_of_nothing(place: DataDir) -> None:
     assert "empty" in document["components"]["schemas"]["Status"]["properties"]["health"]["enum"]
 
 
-def test_what_has_no_price_is_named_by_the_whole_key(place: DataDir) -> None:
+def test_unpriced_usage_is_listed_by_full_key(place: DataDir) -> None:
     client = TestClient(api_of(place.api_config(), remedies.DEPLOYMENT))
     days = {"from": "2026-09-01", "to": "2026-10-20"}
     unpriced = client.get("/api/etl/status").json()["coverage"]["unpriced"]

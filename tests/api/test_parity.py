@@ -109,7 +109,7 @@ def test_marts_are_read_where_they_have_the_answer(reader: DuckDBReader, route: 
 
 
 @pytest.mark.parametrize("path", ["velocity", "quality", "review-costs", "ai-impact"])
-def test_what_a_mart_has_no_column_for_is_made_from_the_events(reader: DuckDBReader, path: str) -> None:
+def test_filter_without_mart_column_is_answered_from_events(reader: DuckDBReader, path: str) -> None:
     route = next(each for each in ROUTES if each.path == path)
     assert ask(reader, route, {"developer": values(reader, "developer")})["source"] == "events"
 

@@ -89,7 +89,7 @@ def test_a_parameter_that_cannot_be_is_named(client: TestClient, query: str, nam
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/api/etl/status"])
-def test_no_route_takes_a_parameter_that_it_does_not_know(client: TestClient, path: str) -> None:
+def test_every_route_refuses_unknown_parameters(client: TestClient, path: str) -> None:
     assert refused(client.get(path, params={"drop": "1"}), 422) == "drop: Extra inputs are not permitted"
 
 
@@ -132,7 +132,7 @@ def test_beyond_the_end_is_an_empty_page_with_the_count_of_all(client: TestClien
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "WAT"])
 @pytest.mark.parametrize("path", [VELOCITY, "/api/etl/status", "/", "/page/app.js"])
-def test_only_get_and_head_are_answered_and_it_says_so(client: TestClient, method: str, path: str) -> None:
+def test_other_methods_get_405_with_allow_header(client: TestClient, method: str, path: str) -> None:
     reply = client.request(method, path)
     assert (reply.status_code, reply.headers["allow"]) == (405, "GET, HEAD")
     assert method in refused(reply, 405)
@@ -163,7 +163,7 @@ def test_its_own_name_is_answered_at_any_port(client: TestClient, host: str) -> 
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_before_the_first_publication_it_says_what_to_type(
+def test_without_publication_reply_is_503_with_next_step(
     api: Api, client: TestClient, tmp_path: Path, path: str
 ) -> None:
     api.reader = DuckDBReader(tmp_path / "published.duckdb")
@@ -187,9 +187,7 @@ def test_a_broken_file_is_no_answer_and_the_next_one_is(
     assert client.get(VELOCITY).status_code == 200
 
 
-def test_a_mart_that_is_not_there_is_made_or_the_build_to_type_is_said(
-    api: Api, client: TestClient, place: DataDir
-) -> None:
+def test_missing_mart_is_computed_or_refused_with_rebuild_step(api: Api, client: TestClient, place: DataDir) -> None:
     with duckdb.connect(place.published) as connection:
         connection.execute("DROP TABLE mart.velocity; DROP TABLE mart.usage_events")
     api.reader = DuckDBReader(place.published)
@@ -202,7 +200,7 @@ class Secret(Exception):
     """An error that no code expects."""
 
 
-def test_what_nobody_expected_is_logged_and_told_to_nobody(
+def test_unexpected_error_is_logged_without_leaking_details(
     api: Api, client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     api.reader = Failing(Secret("/home/ada/data: SELECT prompt FROM raw.usage_events"))
@@ -262,13 +260,13 @@ def digest(store: DataDir) -> list[tuple[object, ...]]:
 # Time zones
 
 
-def test_the_warehouse_knows_every_zone_that_is_taken() -> None:
+def test_warehouse_supports_every_accepted_time_zone() -> None:
     values = ", ".join(f"timezone('{name}', timezone('UTC', TIMESTAMP '2026-07-01 12:00:00'))" for name in zones())
     with duckdb.connect() as connection:
         (clocks,) = connection.execute(f"SELECT {values}").fetchall()
     assert len(clocks) == len(zones()) > 500
 
 
-def test_a_zone_of_the_machine_is_none_of_them() -> None:
+def test_accepted_zones_exclude_machine_local_names() -> None:
     assert {"localtime", "posixrules", ""}.isdisjoint(zones())
     assert {"UTC", "Europe/Berlin", "America/Argentina/Ushuaia"} <= zones()

@@ -55,7 +55,7 @@ def rows_of(text: str) -> list[list[str]]:
 # CSV
 
 
-def test_lines_end_as_rfc_4180_says_and_what_is_special_is_quoted() -> None:
+def test_csv_follows_rfc_4180_line_endings_and_quoting() -> None:
     assert cells(('a "b", c', 1), ("two\nlines", 2)) == 'name,number\r\n"a ""b"", c",1.0\r\n"two\nlines",2.0\r\n'
 
 
@@ -121,7 +121,7 @@ def test_where_nothing_matches_the_csv_is_its_header(client: TestClient, path: s
 # Entity tags and headers
 
 
-def test_who_has_the_answer_is_told_so(client: TestClient) -> None:
+def test_matching_etag_returns_304(client: TestClient) -> None:
     first = client.get(VELOCITY)
     again = client.get(VELOCITY, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -155,7 +155,7 @@ def test_json_csv_and_another_question_have_other_tags(client: TestClient) -> No
 
 
 @pytest.mark.parametrize("asked", ["json", "csv", "304"])
-def test_every_reply_says_what_it_was_made_from(client: TestClient, asked: str) -> None:
+def test_every_reply_header_names_its_source_and_build(client: TestClient, asked: str) -> None:
     answer = client.get(VELOCITY)
     tag = {"If-None-Match": answer.headers["etag"]} if asked == "304" else {}
     headers = client.get(VELOCITY, params={"format": "csv"} if asked == "csv" else {}, headers=tag).headers
@@ -164,7 +164,7 @@ def test_every_reply_says_what_it_was_made_from(client: TestClient, asked: str) 
     assert headers["cache-control"] == "private, no-cache"
 
 
-def test_what_was_made_from_the_events_says_so_in_the_header_too(client: TestClient) -> None:
+def test_reply_computed_from_events_has_events_header(client: TestClient) -> None:
     answer = client.get(VELOCITY, params={"tz": "Asia/Tokyo"})
     assert (answer.headers["millrace-source"], answer.json()["source"]) == ("events", "events")
 
@@ -180,9 +180,7 @@ def test_head_is_answered_as_get_without_the_body(client: TestClient, path: str)
 
 
 @pytest.mark.parametrize("error", [TerminalError("build/lease.json: no JSON"), MillraceError("x"), ConfigError("y")])
-def test_a_status_that_cannot_be_told_is_an_error_with_its_message(
-    api: Api, client: TestClient, error: MillraceError
-) -> None:
+def test_failing_status_is_503_with_error_message(api: Api, client: TestClient, error: MillraceError) -> None:
     def fail() -> Status:
         raise error
 
@@ -258,7 +256,7 @@ def asked(api: Api, path: str = "velocity", **filters: object) -> Reply:
     return api.answer(route(path), route(path).filters.model_validate(filters))
 
 
-def test_one_question_of_many_at_a_time_is_asked_once(api: Api, counting: Counting) -> None:
+def test_concurrent_identical_requests_run_one_query(api: Api, counting: Counting) -> None:
     counting.pause_s = 0.2
     with ThreadPoolExecutor(20) as threads:
         replies = list(threads.map(lambda _: asked(api), range(20)))
@@ -357,7 +355,7 @@ def test_the_memory_takes_no_more_than_it_may(key: str, size: int) -> None:
     assert taken <= 1_000_000
 
 
-def test_the_memory_forgets_what_was_not_asked_for_longest() -> None:
+def test_cache_evicts_least_recently_used_reply() -> None:
     cache, made = ResponseCache(max_bytes=100_000), []
 
     def get(key: str) -> None:
@@ -368,7 +366,7 @@ def test_the_memory_forgets_what_was_not_asked_for_longest() -> None:
     assert made == [*"abcdefghi", "b"]
 
 
-def test_what_would_fill_the_memory_is_not_kept() -> None:
+def test_oversized_reply_is_not_cached() -> None:
     cache, made = ResponseCache(max_bytes=100_000), []
     for _ in range(2):
         cache.get("k", lambda: (made.append(1), ("k", a_reply(20_000)))[1])  # type: ignore[func-returns-value]

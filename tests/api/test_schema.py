@@ -52,7 +52,7 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
         pytest.param([route.path for route in ROUTES], id="all", marks=pytest.mark.proof),
     ],
 )
-def test_calls_made_up_from_the_document_are_answered_as_it_says(
+def test_generated_calls_match_the_document(
     served: FastAPI, capsys: pytest.CaptureFixture[str], routes: Collection[str]
 ) -> None:
     document, paths = served.openapi(), [f"/api/{path}" for path in (*routes, "etl/status")]
@@ -116,7 +116,7 @@ def test_every_route_and_parameter_is_described(operations: dict[str, dict[str, 
     assert all(described)
 
 
-def test_every_route_says_how_it_refuses_and_that_it_may_have_to_wait(operations: dict[str, dict[str, Any]]) -> None:
+def test_every_route_documents_its_error_responses(operations: dict[str, dict[str, Any]]) -> None:
     kinds = {
         (status, *answer.get("content", {"none": None}))
         for operation in operations.values()

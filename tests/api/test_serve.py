@@ -48,7 +48,7 @@ def test_it_answers_while_a_run_has_the_warehouse_and_ends_by_ctrl_c(store: Data
         assert process.stderr.read() == ""
 
 
-def test_before_anything_was_built_it_says_what_to_type(tmp_path: Path) -> None:
+def test_serve_without_build_returns_503_with_run_command(tmp_path: Path) -> None:
     with served(DataDir(tmp_path)) as (url, _):
         answer = requests.get(f"{url}/api/velocity", timeout=600)
         assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
@@ -78,7 +78,7 @@ def test_only_this_machine_can_reach_it_and_only_by_its_own_name(store: DataDir)
         (["--data-dir", ".", "--port", "99999"], "port 99999 cannot be used: .*; give another --port"),
     ],
 )
-def test_what_cannot_be_is_said_in_one_line(options: list[str], said: str) -> None:
+def test_invalid_options_are_reported_in_one_line(options: list[str], said: str) -> None:
     with listening(0) as taken:
         given = [option.replace("PORT", str(taken.getsockname()[1])) for option in options]
         command = [*COMMAND[:4], *given]

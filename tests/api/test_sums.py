@@ -133,7 +133,7 @@ def test_days_of_another_zone_are_those_of_its_clock(api: Api, store: DataDir, z
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland"])
-def test_totals_of_a_range_are_of_its_pull_requests_and_not_of_its_weeks(api: Api, store: DataDir, zone: str) -> None:
+def test_range_totals_are_computed_from_pull_requests_not_weeks(api: Api, store: DataDir, zone: str) -> None:
     text = "SELECT merged_at, repo_name, developer, total_loc, cycle_time_hours FROM mart.merged_pull_requests"
     picked = []
     for merged_at, *values in _read(store, text):

@@ -37,9 +37,7 @@ def kept(world: World) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("built", [pytest.param(GOOD, id="good"), pytest.param(FAILED, id="failed")])
-def test_what_dbt_says_of_a_build_is_kept_under_its_number_and_token(
-    world: World, artifacts: Path, built: Build
-) -> None:
+def test_dbt_artifacts_are_stored_by_build_number_and_token(world: World, artifacts: Path, built: Build) -> None:
     world.request()
     world.run(dbt=lambda number, retry_of: replace(built, artifacts=artifacts))
     assert kept(world) == {"1-1/manifest.json": b'"manifest"', "1-1/run_results.json": b'"run_results"'}

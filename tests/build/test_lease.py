@@ -36,7 +36,7 @@ def test_the_token_grows_by_one_with_every_holder_also_after_a_release(world: Wo
     assert tokens == [1, 2, 3]
 
 
-def test_whoever_meets_a_living_holder_leaves(world: World) -> None:
+def test_lease_is_not_taken_from_live_holder(world: World) -> None:
     with world.beating(taken(world, "a")):
         assert take(world, "b") is None
 
@@ -56,7 +56,7 @@ def test_a_lease_that_was_taken_over_is_lost_at_the_next_renewal(world: World) -
     second.renew()
 
 
-def test_giving_back_a_lost_lease_takes_it_from_nobody(world: World) -> None:
+def test_releasing_lost_lease_leaves_new_holder(world: World) -> None:
     first = taken(world, "a")
     second = taken(world, "b")
     first.release()
@@ -65,7 +65,7 @@ def test_giving_back_a_lost_lease_takes_it_from_nobody(world: World) -> None:
         assert take(world, "c") is None
 
 
-def test_an_expired_lease_that_nobody_took_is_still_good(world: World) -> None:
+def test_expired_lease_not_taken_over_can_be_renewed(world: World) -> None:
     lease = taken(world, "a")
     world.now += HOUR
     lease.renew()
@@ -101,7 +101,7 @@ class ForgetfulLake:
         return stored
 
 
-def test_a_clock_that_is_an_hour_ahead_takes_over_a_living_holder_which_then_notices(world: World) -> None:
+def test_live_holder_loses_lease_to_clock_an_hour_ahead(world: World) -> None:
     first = taken(world, "a")
     with world.beating(first):
         assert taken(world, "b", ahead=HOUR).token == 2
@@ -114,7 +114,7 @@ def test_a_clock_that_is_an_hour_behind_leaves_a_living_holder_alone(world: Worl
         assert take(world, "b", ahead=-HOUR) is None
 
 
-def test_a_clock_that_is_an_hour_behind_takes_over_a_dead_holder_after_its_silence(world: World) -> None:
+def test_dead_holders_lease_is_taken_despite_clock_an_hour_behind(world: World) -> None:
     taken(world, "a", ahead=HOUR)
     before = world.now
     assert taken(world, "b", ahead=-HOUR).token == 2
@@ -133,7 +133,7 @@ def test_the_heartbeat_renews_in_the_background(world: World) -> None:
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=8))
-def test_what_is_requested_never_goes_back(world: World, asked: list[int]) -> None:
+def test_requested_load_seq_never_decreases(world: World, asked: list[int]) -> None:
     (world.folder / "lake" / str(RequestedKey())).unlink(missing_ok=True)
     seen = []
     for load_seq in asked:

@@ -70,7 +70,7 @@ def test_another_process_reads_while_the_warehouse_is_being_written_and_publishe
     assert ask("open") == 2
 
 
-def test_what_is_published_tells_through_what_it_was_built(world: World) -> None:
+def test_published_build_records_its_built_through(world: World) -> None:
     built = build(world)
     world.warehouse.publish(built)
     assert world.warehouse.published() == built == world.last()
@@ -81,7 +81,7 @@ def test_before_the_first_good_build_nothing_is_published(world: World) -> None:
     assert world.warehouse.published() is None
 
 
-def test_a_published_file_that_cannot_be_read_is_published_anew(world: World) -> None:
+def test_unreadable_published_file_is_published_again(world: World) -> None:
     world.request()
     world.run()
     world.warehouse.published_path.write_bytes(b"no database")
@@ -89,7 +89,7 @@ def test_a_published_file_that_cannot_be_read_is_published_anew(world: World) ->
     assert world.warehouse.published() == world.last()
 
 
-def test_what_a_crash_left_of_a_copy_is_in_nobodys_way(world: World) -> None:
+def test_leftover_partial_copy_does_not_block_publishing(world: World) -> None:
     aside = world.warehouse.published_path.with_name("published.duckdb.aside")
     aside.write_bytes(b"half")
     world.warehouse.publish(build(world))
@@ -152,7 +152,7 @@ def test_the_newest_load_sequence_is_that_of_the_newest_load(world: World) -> No
     assert world.load() == world.warehouse.newest_load_seq() == 1
 
 
-def test_the_log_gives_the_newest_builds_first_as_they_were_noted(world: World) -> None:
+def test_build_log_lists_newest_builds_first(world: World) -> None:
     noted = []
     for number in range(3):
         world.now += timedelta(minutes=number)

@@ -33,7 +33,7 @@ def test_a_job_with_nothing_to_do_builds_nothing(world: World) -> None:
     assert (world.run().state, world.results()) == ("current", ["good"])
 
 
-def test_a_job_that_nobody_asked_for_builds_what_was_never_built(world: World) -> None:
+def test_unrequested_job_builds_when_nothing_was_built(world: World) -> None:
     assert (world.run().state, world.last().requested_load_seq) == ("good", None)
 
 
@@ -52,7 +52,7 @@ def test_a_request_during_the_build_is_built_at_its_trailing_edge(world: World) 
     assert world.published_load_seq() == build_requests.requested(world.lake)
 
 
-def test_a_build_is_noted_with_what_it_was_built_through_and_what_became_of_it(world: World) -> None:
+def test_build_log_records_built_through_and_result(world: World) -> None:
     world.request()
     newest = world.load()
     world.run()
@@ -69,7 +69,7 @@ def test_the_quiet_period_is_waited_once_and_only_before_a_build(world: World) -
     assert world.now == T0 + timedelta(seconds=30)
 
 
-def test_what_comes_during_the_quiet_period_is_in_the_same_build(world: World) -> None:
+def test_request_during_quiet_period_joins_same_build(world: World) -> None:
     world.request()
 
     def sleep(seconds: float) -> None:
@@ -186,7 +186,7 @@ def test_a_dbt_that_cannot_start_is_a_failed_build_with_its_reason(world: World)
     assert world.run().state == "good"
 
 
-def test_an_interrupted_job_gives_its_lease_back(world: World) -> None:
+def test_interrupted_job_releases_its_lease(world: World) -> None:
     def dbt(number: int, retry_of: int | None) -> Build:
         raise KeyboardInterrupt
 
@@ -264,7 +264,7 @@ def test_in_a_new_lake_the_tokens_go_on_above_those_of_the_warehouse(world: Worl
     assert (world.run().state, world.last().token) == ("good", 4)
 
 
-def test_in_a_new_warehouse_a_request_from_the_old_one_is_not_waited_for(world: World) -> None:
+def test_new_warehouse_ignores_requests_of_old_one(world: World) -> None:
     for _ in range(3):
         world.request()
     world.close()
@@ -285,7 +285,7 @@ def steps_of_a_job(folder: Path) -> int:
     return steps.taken
 
 
-def test_whenever_a_job_dies_the_next_one_ends_with_one_published_build_of_what_was_requested(tmp_path: Path) -> None:
+def test_job_after_death_at_any_step_publishes_requested_build_once(tmp_path: Path) -> None:
     deaths = range(steps_of_a_job(tmp_path / "whole"))
     assert len(deaths) > 15
     for death in deaths:
@@ -306,7 +306,7 @@ def check_death(folder: Path, death: int) -> None:
     world.close()
 
 
-def test_a_request_between_the_last_look_and_the_release_is_built_by_the_same_job(world: World) -> None:
+def test_request_before_lease_release_is_built_by_same_job(world: World) -> None:
     world.request()
     assert world.run(lake=RequestedAtTheRelease(world)).state == "good"
     assert world.published_load_seq() == build_requests.requested(world.lake) == 2
@@ -334,7 +334,7 @@ LAST_STEP = 40
 @settings(deadline=None, max_examples=8)
 @given(st.lists(st.integers(0, LAST_STEP), min_size=1, max_size=20))
 @example([0, *range(12, 30)])
-def test_however_requests_and_builds_meet_the_last_request_is_built_and_by_at_most_two(
+def test_last_request_is_built_by_at_most_two_builds_in_any_interleaving(
     tmp_path_factory: pytest.TempPathFactory, moments: list[int]
 ) -> None:
     world = World(tmp_path_factory.mktemp("world"))

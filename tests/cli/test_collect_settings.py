@@ -103,7 +103,7 @@ def test_word_that_is_neither_is_refused(
     assert objects(tmp_path / "lake") == []
 
 
-def test_status_is_shown_whatever_the_switch_says(
+def test_status_ignores_invalid_collect_switch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MILLRACE_COLLECT", "offf")

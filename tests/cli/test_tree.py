@@ -45,7 +45,7 @@ def test_help_lists_the_verbs_and_exit_codes(capsys: pytest.CaptureFixture[str])
     assert "0 done · 1 needs attention · 2 usage or settings · 3 failed, run it again · 130 interrupted" in out
 
 
-def test_every_help_has_an_example_and_says_every_option() -> None:
+def test_every_help_has_example_and_describes_every_option() -> None:
     offenders = []
     for path, command in LEAVES.items():
         text = command.get_help(click.Context(command, info_name=f"millrace {' '.join(path)}"))

@@ -48,9 +48,7 @@ def changes(clock: Clock, *steps: set[Path] | None, each_s: float = 1.0) -> Iter
         pytest.param(ZeroDivisionError("a bug"), id="bug"),
     ],
 )
-def test_what_a_cycle_raises_is_told_and_everything_tried_again(
-    error: Exception, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_cycle_error_is_reported_and_everything_retried(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     clock, asked, recovered = Clock(), list[set[Path] | None](), list[float]()
 
     def act(only: set[Path] | None) -> None:
@@ -64,7 +62,7 @@ def test_what_a_cycle_raises_is_told_and_everything_tried_again(
     assert "; it is tried again in 2 s" in capsys.readouterr().err
 
 
-def test_pauses_grow_to_a_minute_and_begin_anew_after_a_success(capsys: pytest.CaptureFixture[str]) -> None:
+def test_pauses_grow_to_a_minute_and_reset_after_success(capsys: pytest.CaptureFixture[str]) -> None:
     clock, tried = Clock(), list[float]()
 
     def act(only: set[Path] | None) -> None:
@@ -78,7 +76,7 @@ def test_pauses_grow_to_a_minute_and_begin_anew_after_a_success(capsys: pytest.C
     assert tried[-3:] == [397, 398, 399]
 
 
-def test_an_error_that_cannot_even_be_told_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watch_continues_when_error_output_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
         def write(self, text: str) -> None:
             raise OSError(28, "No space left on device")
@@ -151,7 +149,7 @@ def test_a_watch_that_its_user_ended_leaves_no_note(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGHUP])
-def test_a_watch_that_died_is_noted_until_somebody_collects(
+def test_dead_watcher_is_shown_until_next_collect(
     machine: Machine,
     watching: Callable[[], subprocess.Popen[str]],
     signum: int,

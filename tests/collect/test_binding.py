@@ -79,6 +79,6 @@ def test_a_dry_run_on_a_clone_writes_nothing(original: Machine, tmp_path: Path) 
     assert (clone.state / "state.sqlite").read_bytes() == before
 
 
-def test_the_identity_of_this_machine_stays_and_says_nothing() -> None:
+def test_machine_identity_is_stable_and_opaque() -> None:
     assert machine_identity() == machine_identity()
     assert len(machine_identity()) == 32

@@ -68,7 +68,7 @@ def test_a_log_that_was_cut_is_read_from_its_start(machine: Machine) -> None:
     assert set(outputs(machine.run())) == {"m1", "m2", "m3"}
 
 
-def test_a_log_that_was_written_anew_is_read_from_its_start(machine: Machine) -> None:
+def test_rewritten_log_is_read_from_its_start(machine: Machine) -> None:
     log = machine.log("claude")
     log.write_bytes(response("m1"))
     machine.run()
@@ -128,7 +128,7 @@ def test_a_deleted_log_keeps_its_events(machine: Machine) -> None:
     assert outputs(machine.run()) == {"m1": 7}
 
 
-def test_an_element_that_is_updated_replaces_what_it_said(machine: Machine) -> None:
+def test_updated_element_replaces_its_previous_values(machine: Machine) -> None:
     log = machine.log("cline", "T1")
     write_tasks(log, request(1, 500), request(2, 3))
     machine.run()
@@ -139,7 +139,7 @@ def test_an_element_that_is_updated_replaces_what_it_said(machine: Machine) -> N
     assert sorted(outputs(machine.merged()).values()) == [3, 400]
 
 
-def test_an_element_that_two_tasks_tell_is_the_most_of_what_they_say_now(machine: Machine) -> None:
+def test_element_in_two_tasks_has_maximum_of_current_values(machine: Machine) -> None:
     one = machine.log("cline", "T1")
     other = machine.home / ".vscode-server/data/User" / Path(*one.parts[-5:])
     other.parent.mkdir(parents=True)
@@ -150,7 +150,7 @@ def test_an_element_that_two_tasks_tell_is_the_most_of_what_they_say_now(machine
     assert list(outputs(machine.run()).values()) == [300]
 
 
-def test_a_task_that_is_being_written_says_nothing_yet(machine: Machine) -> None:
+def test_partially_written_task_yields_no_events(machine: Machine) -> None:
     log = machine.log("cline", "T1")
     log.write_bytes(b'[{"ts": 1')
     assert machine.run() == []
@@ -255,14 +255,14 @@ def test_only_the_logs_that_changed_are_looked_at(machine: Machine) -> None:
     assert machine.collect(only={machine.home}).looked_at == 3
 
 
-def test_a_file_that_is_told_and_is_no_log_is_not_read(machine: Machine) -> None:
+def test_changed_file_that_is_not_a_log_is_not_read(machine: Machine) -> None:
     secret = machine.home / "letters.jsonl"
     machine.log("claude").symlink_to(secret)
     secret.write_bytes(response("m1"))
     assert machine.collect(only={secret, machine.log("claude")}) == CollectResult()
 
 
-def test_what_happened_before_a_day_is_sent_when_it_is_no_longer_left_out(machine: Machine) -> None:
+def test_events_before_since_are_sent_once_limit_is_removed(machine: Machine) -> None:
     old, new = response("m1", at="2026-01-02T23:59:59.9Z"), response("m2", at="2026-01-03T00:00:00Z")
     machine.log("claude").write_bytes(old + new)
     result = machine.collect(since=date(2026, 1, 3))
@@ -307,9 +307,7 @@ def test_a_stamp_is_larger_than_all_before_it_when_the_clock_goes_back(machine: 
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=16), timedelta(days=9), timedelta(days=4000)])
-def test_a_stamp_of_a_clock_that_was_ahead_is_not_followed_and_all_is_sent_again(
-    machine: Machine, ahead: timedelta
-) -> None:
+def test_after_clock_ahead_all_rows_are_sent_again_with_true_time(machine: Machine, ahead: timedelta) -> None:
     now = NOON + ahead
     machine.now = lambda: now
     machine.log("claude").write_bytes(response("m1") + response("m2"))
@@ -320,7 +318,7 @@ def test_a_stamp_of_a_clock_that_was_ahead_is_not_followed_and_all_is_sent_again
     assert machine.collect().rows == 0
 
 
-def test_when_the_clock_was_only_behind_for_a_while_all_is_sent_with_true_time(machine: Machine) -> None:
+def test_after_clock_behind_rows_are_sent_with_true_time(machine: Machine) -> None:
     machine.now = lambda: now
     for output, day in enumerate((0, -9, 1, 2), 1):
         now = NOON + timedelta(days=day)
@@ -339,7 +337,7 @@ def test_batches_end_at_a_number_of_rows(machine: Machine) -> None:
     assert len(machine.merged()) == len(machine.sent()) == 35
 
 
-def test_long_readings_are_heard_of(machine: Machine) -> None:
+def test_long_reading_reports_progress(machine: Machine) -> None:
     machine.limits = CollectLimits(chunk_bytes=1000)
     log = machine.log("claude")
     log.write_bytes(b"".join(response(f"m{number}") for number in range(35)))

@@ -103,9 +103,7 @@ def test_a_tick_that_is_stopped_loses_and_doubles_nothing(
     assert list(machine.spool.iterdir()) == []
 
 
-def test_a_tick_that_fails_leaves_nothing_behind_for_the_next_of_the_same_collector(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_tick_leaves_no_state_for_next_tick(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     grow(machine, 1)
     with closing(CheckpointStore.open(machine.state)) as store:
         collector = machine.collector(store)

@@ -18,7 +18,7 @@ from millrace.errors import ConfigError, TransientError
 LINES = b"".join(response(f"m{number}") for number in range(400))
 
 
-def test_a_full_disk_is_told_and_everything_comes_once_there_is_space(machine: Machine) -> None:
+def test_full_disk_is_reported_and_collect_completes_after_space_is_freed(machine: Machine) -> None:
     machine.log("claude").write_bytes(LINES)
     with closing(CheckpointStore.open(machine.state)):
         pass
@@ -35,7 +35,7 @@ def test_a_full_disk_is_told_and_everything_comes_once_there_is_space(machine: M
     assert len(outputs(machine.run())) == 400
 
 
-def test_a_locked_state_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_state_is_reported(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.log("claude").write_bytes(LINES)
     machine.run()
     with closing(sqlite3.connect(machine.state / FILE, isolation_level=None)) as other:
@@ -72,7 +72,7 @@ def cut(state: Path, dice: random.Random) -> None:
 
 @pytest.mark.parametrize("damage", [flipped, garbled, zeroed, cut])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_damaged_state_says_how_it_is_mended(
+def test_damaged_state_error_explains_repair(
     machine: Machine,
     damage: Callable[[Path, random.Random], None],
     seed: int,

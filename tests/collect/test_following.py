@@ -55,7 +55,7 @@ BEFORE = range(50)
         pytest.param([*range(45)], id="lines taken away at the end"),
     ],
 )
-def test_a_log_that_is_written_anew_and_begins_alike_loses_no_event(
+def test_rewritten_log_with_same_beginning_loses_no_event(
     machine: Machine, write: Callable[[Path, bytes], None], now: list[int]
 ) -> None:
     log = machine.log("claude")
@@ -92,7 +92,7 @@ def test_a_correction_beside_a_new_line_comes_out(machine: Machine) -> None:
     assert outputs(machine.run())["m0000"] == 3
 
 
-def test_a_copy_that_says_less_takes_nothing_from_the_log_that_says_more(machine: Machine) -> None:
+def test_copy_with_smaller_counts_does_not_reduce_original(machine: Machine) -> None:
     machine.log("claude", "S1").write_bytes(lines(1, output=90))
     copy = machine.log("claude", "S2")
     copy.write_bytes(lines(1, output=50))
@@ -158,7 +158,7 @@ def test_a_chain_of_renames_is_followed(machine: Machine) -> None:
     assert machine.collect() == CollectResult(looked_at=3)
 
 
-def test_a_rename_that_is_told_of_by_its_old_name_is_followed(machine: Machine) -> None:
+def test_rename_reported_by_old_name_is_followed(machine: Machine) -> None:
     log = machine.log("claude")
     log.write_bytes(lines(0))
     machine.run()

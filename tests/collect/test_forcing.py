@@ -40,7 +40,7 @@ def test_a_corrected_parser_takes_effect(machine: Machine, wrong_parser: pytest.
     assert outputs(machine.run()) == {"m1": 7, "m2": 2, "m3": 10}
 
 
-def test_what_stays_the_same_is_not_sent_again(machine: Machine) -> None:
+def test_unchanged_events_are_not_sent_again(machine: Machine) -> None:
     machine.log("claude").write_bytes(response("m1") + response("m2"))
     machine.log("cline", "T1").write_text(json.dumps([request(1, 5)]))
     machine.run()
@@ -50,7 +50,7 @@ def test_what_stays_the_same_is_not_sent_again(machine: Machine) -> None:
     assert machine.collect().read == 0
 
 
-def test_an_element_of_two_tasks_is_the_most_of_both_when_one_of_them_was_sent_before_the_other_was_read(
+def test_element_of_two_tasks_has_maximum_when_sent_in_separate_batches(
     machine: Machine,
 ) -> None:
     machine.limits = CollectLimits(batch_rows=1)
@@ -65,7 +65,7 @@ def test_an_element_of_two_tasks_is_the_most_of_both_when_one_of_them_was_sent_b
     assert list(outputs(machine.run()).values()) == [300]
 
 
-def test_an_element_that_only_one_of_two_tasks_still_tells_is_what_that_one_says(machine: Machine) -> None:
+def test_element_left_in_one_of_two_tasks_has_its_value(machine: Machine) -> None:
     one = machine.log("cline", "T1")
     other = machine.home / ".vscode-server/data/User" / Path(*one.parts[-5:])
     other.parent.mkdir(parents=True)

@@ -62,7 +62,7 @@ SEVERAL = [case for case in CASES if len(case.logs) > 1 and not case.agent.is_do
 
 
 @pytest.mark.parametrize("case", RICHEST, ids=str)
-def test_what_is_sent_is_what_the_case_says(machine: Machine, case: Case) -> None:
+def test_sent_rows_match_golden_case(machine: Machine, case: Case) -> None:
     for _ in written(machine, case):
         machine.run()
     assert [as_expected(row) for row in machine.merged()] == events(case)
@@ -70,9 +70,7 @@ def test_what_is_sent_is_what_the_case_says(machine: Machine, case: Case) -> Non
 
 
 @pytest.mark.parametrize("case", SEVERAL, ids=str)
-def test_logs_that_are_all_there_at_first_give_the_same_also_when_they_are_read_anew(
-    machine: Machine, case: Case
-) -> None:
+def test_complete_logs_match_golden_case_also_when_read_again(machine: Machine, case: Case) -> None:
     assert len(list(written(machine, case))) == len(case.logs)
     assert [as_expected(row) for row in machine.run()] == events(case)
     machine.force()

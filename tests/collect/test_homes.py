@@ -57,7 +57,7 @@ def test_a_configured_folder_of_claude_replaces_the_default_ones(tmp_path: Path)
     assert list(found(tmp_path, environ)) == ["one/projects/-w/b.jsonl", "two/projects/-w/c.jsonl"]
 
 
-def test_a_folder_that_is_told_and_found_is_one_root(tmp_path: Path) -> None:
+def test_configured_and_discovered_folder_is_one_root(tmp_path: Path) -> None:
     (tmp_path / ".claude-opus").mkdir()
     roots = discover(tmp_path, {"CLAUDE_CONFIG_DIR": f"{tmp_path}/.claude-opus"}, "linux", {"claude"})
     assert roots == [Root("claude", tmp_path.resolve() / ".claude-opus/projects")]
@@ -98,7 +98,7 @@ def test_tasks_of_remote_hosts_are_found(tmp_path: Path, server: str) -> None:
     assert found(tmp_path) == {name: "T1"}
 
 
-def test_the_folders_that_windows_and_linux_are_told_are_followed(tmp_path: Path) -> None:
+def test_configured_folders_are_followed_on_windows_and_linux(tmp_path: Path) -> None:
     make(tmp_path, "r/Cursor/User/globalStorage/state.vscdb")
     told = str(tmp_path / "r")
     assert len(found(tmp_path, {"APPDATA": told}, "win32")) == len(found(tmp_path, {"XDG_CONFIG_HOME": told})) == 1
@@ -141,6 +141,6 @@ def test_the_state_is_where_the_platform_has_such_things(
     assert default_state_folder(tmp_path, environ, platform) == tmp_path / folder
 
 
-def test_the_state_is_where_the_environment_says(tmp_path: Path) -> None:
+def test_state_folder_follows_environment(tmp_path: Path) -> None:
     assert default_state_folder(tmp_path, {"XDG_STATE_HOME": "/s"}, "linux") == Path("/s/millrace")
     assert default_state_folder(tmp_path, {"LOCALAPPDATA": "/l"}, "win32") == Path("/l/millrace")

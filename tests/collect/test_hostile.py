@@ -33,7 +33,7 @@ from millrace.collect.parsers.reading import LogState
         ),
     ],
 )
-def test_what_is_no_plain_table_cannot_be_read(machine: Machine, schema: str) -> None:
+def test_database_without_plain_table_is_a_bad_file(machine: Machine, schema: str) -> None:
     with closing(sqlite3.connect(machine.log("cursor"))) as database:
         database.executescript(schema)
     machine.log("claude").write_bytes(response("m1"))
@@ -43,7 +43,7 @@ def test_what_is_no_plain_table_cannot_be_read(machine: Machine, schema: str) ->
     assert outputs(machine.merged()) == {"m1": 7}
 
 
-def test_a_database_that_gives_no_row_in_time_is_given_up(tmp_path: Path) -> None:
+def test_slow_database_read_is_interrupted(tmp_path: Path) -> None:
     path = tmp_path / "state.vscdb"
     with closing(cursor_database(path)) as database:
         database.execute("begin")

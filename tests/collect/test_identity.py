@@ -29,12 +29,12 @@ def test_the_other_file_of_git_is_read_as_well(tmp_path: Path) -> None:
     assert user_id(None, tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "x")}) == "alex@example.com"
 
 
-def test_who_is_told_comes_before_gits_settings(tmp_path: Path) -> None:
+def test_user_setting_overrides_git_email(tmp_path: Path) -> None:
     (tmp_path / ".gitconfig").write_text("[user]\nemail = alex@example.com\n")
     assert user_id(" Sam@Example.com", tmp_path, {}) == "sam@example.com"
 
 
-def test_nobody_is_known_without_settings(tmp_path: Path) -> None:
+def test_user_is_unknown_without_settings(tmp_path: Path) -> None:
     assert user_id(None, tmp_path, {}) is None
 
 

@@ -17,7 +17,7 @@ with holding(pathlib.Path(sys.argv[1])):
 """
 
 
-def test_a_second_collector_is_told_who_the_first_one_is(tmp_path: Path) -> None:
+def test_second_collector_error_names_first_process(tmp_path: Path) -> None:
     program = [sys.executable, "-c", PROGRAM, str(tmp_path / "state")]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None

@@ -54,7 +54,7 @@ def test_the_table_has_thirty_forms() -> None:
 
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize(("cwd", "project"), FORMS)
-def test_each_form_of_a_home_is_sent_as_the_table_says(machine: Machine, agent: str, cwd: str, project: str) -> None:
+def test_each_home_path_form_is_sent_as_expected_project(machine: Machine, agent: str, cwd: str, project: str) -> None:
     row = sent(machine, agent, cwd)
     assert row["project"] == (project or None)
     above = ("alice", "smith", "home", "users", "corp", "ubuntu", "settings", "volumes", "cygdrive")

@@ -34,7 +34,7 @@ def write(machine: Machine, messages: int) -> None:
     machine.log("claude").write_bytes(b"".join(response(f"m{number}") for number in range(messages)))
 
 
-def test_an_objects_name_says_the_collector_the_batch_and_the_content(machine: Machine) -> None:
+def test_object_name_contains_collector_batch_and_content_hash(machine: Machine) -> None:
     write(machine, 1)
     machine.collect()
     (file,) = files(machine.spool)
@@ -46,7 +46,7 @@ def test_an_objects_name_says_the_collector_the_batch_and_the_content(machine: M
     assert file.name.startswith("00000001-")
 
 
-def test_what_cannot_be_sent_waits_and_is_sent_later(machine: Machine) -> None:
+def test_unsent_batches_wait_and_are_sent_later(machine: Machine) -> None:
     for messages in (1, 2, 3):
         write(machine, messages)
         machine.collect()
@@ -79,7 +79,7 @@ def test_a_file_that_was_sent_and_not_yet_deleted_is_sent_once(machine: Machine)
 
 
 @pytest.mark.parametrize("what", ["its state is lost", "the machine has another name"])
-def test_what_waits_goes_to_the_folder_of_who_wrote_it(machine: Machine, what: str) -> None:
+def test_waiting_batch_is_sent_to_folder_of_its_writer(machine: Machine, what: str) -> None:
     write(machine, 1)
     with closing(CheckpointStore.open(machine.state, "one")) as store:
         writer = store.collector_id
@@ -93,7 +93,7 @@ def test_what_waits_goes_to_the_folder_of_who_wrote_it(machine: Machine, what: s
     assert sent.version.name == f"drop/usage_events/{writer}/{file.name}"
 
 
-def test_what_no_collector_wrote_is_sent_and_judged_there(machine: Machine) -> None:
+def test_foreign_spool_file_is_sent_to_own_folder(machine: Machine) -> None:
     machine.spool.mkdir(parents=True)
     (machine.spool / "00000001-0123456789abcdef.parquet").write_bytes(b"no parquet")
     (sent,) = machine.ship().sent

@@ -62,7 +62,7 @@ def append(path: Path, line: bytes) -> None:
         file.write(line)
 
 
-def test_a_log_that_grows_is_told(machine: Machine, watching: Callable[..., Watching]) -> None:
+def test_growing_log_is_reported(machine: Machine, watching: Callable[..., Watching]) -> None:
     log = machine.log("claude")
     log.write_bytes(response("m1"))
     watch = watching()
@@ -71,7 +71,7 @@ def test_a_log_that_grows_is_told(machine: Machine, watching: Callable[..., Watc
     assert watch.changed() == {log}
 
 
-def test_a_log_in_a_folder_that_is_made_later_is_told(machine: Machine, watching: Callable[..., Watching]) -> None:
+def test_log_in_folder_created_later_is_reported(machine: Machine, watching: Callable[..., Watching]) -> None:
     watch = watching()
     watch.everything(2)
     log = machine.log("codex")  # no folder of any agent existed
@@ -84,7 +84,7 @@ def test_a_log_in_a_folder_that_is_made_later_is_told(machine: Machine, watching
     assert watch.changed() == {log}
 
 
-def test_a_new_folder_below_a_watched_one_is_told(machine: Machine, watching: Callable[..., Watching]) -> None:
+def test_new_folder_below_watched_one_is_reported(machine: Machine, watching: Callable[..., Watching]) -> None:
     machine.log("claude")
     watch = watching()
     watch.everything(2)
@@ -94,7 +94,7 @@ def test_a_new_folder_below_a_watched_one_is_told(machine: Machine, watching: Ca
     assert watch.changed() & {log, log.parent}
 
 
-def test_a_folder_that_is_made_anew_is_watched_anew(machine: Machine, watching: Callable[..., Watching]) -> None:
+def test_recreated_folder_is_watched_again(machine: Machine, watching: Callable[..., Watching]) -> None:
     log = machine.log("codex")
     folder = machine.home / ".codex/sessions"
     watch = watching()
@@ -106,7 +106,7 @@ def test_a_folder_that_is_made_anew_is_watched_anew(machine: Machine, watching: 
     assert watch.changed() == {log}
 
 
-def test_a_burst_is_told_once_or_twice(machine: Machine, watching: Callable[..., Watching]) -> None:
+def test_burst_of_changes_is_reported_once_or_twice(machine: Machine, watching: Callable[..., Watching]) -> None:
     log = machine.log("claude")
     log.write_bytes(b"")
     watch = watching()
@@ -130,7 +130,7 @@ def test_the_log_beside_cursors_database_counts_as_the_database(
     database.close()
 
 
-def test_what_is_no_log_is_not_told(machine: Machine, watching: Callable[..., Watching]) -> None:
+def test_file_that_is_not_a_log_is_not_reported(machine: Machine, watching: Callable[..., Watching]) -> None:
     log = machine.log("claude")
     watch = watching()
     watch.everything(2)
@@ -140,7 +140,7 @@ def test_what_is_no_log_is_not_told(machine: Machine, watching: Callable[..., Wa
     assert watch.changed() == {log}
 
 
-def test_everything_is_told_from_time_to_time(machine: Machine, watching: Callable[..., Watching]) -> None:
+def test_full_scan_is_reported_periodically(machine: Machine, watching: Callable[..., Watching]) -> None:
     machine.log("claude")
     watch = watching(every_s=0.5)
     assert all(watch.told.get(timeout=PATIENCE_S) is EVERYTHING for _ in range(5))

@@ -111,7 +111,7 @@ class Refreshing:
 def made(snowflake_at: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refreshing]:
     folder = tmp_path_factory.mktemp("refresh")
     with on_snowflake.open_warehouse(snowflake_at, folder / "lake", lambda: T0) as warehouse:
-        made = Refreshing(engines._snowflake("the stand-in", warehouse, folder), folder)
+        made = Refreshing(engines._snowflake("the emulator", warehouse, folder), folder)
         made.load("first", FIRST, T0)
         made.build("+config.materialized:affected_keys")
         for mart in MARTS:
@@ -175,7 +175,7 @@ def test_a_load_between_any_two_statements_is_for_the_next_refresh(refreshing: R
         assert refreshing.refresh() == expected, place
 
 
-def test_whatever_making_a_mart_anew_leaves_the_next_build_makes_it(refreshing: Refreshing) -> None:
+def test_build_after_failed_full_refresh_restores_every_mart(refreshing: Refreshing) -> None:
     expected = refreshing.from_nothing()
     refreshing.restore()
     forget = "DELETE FROM META.MART_WATERMARKS WHERE MART_NAME = '{}'"
@@ -190,7 +190,7 @@ def test_whatever_making_a_mart_anew_leaves_the_next_build_makes_it(refreshing: 
     assert refreshing.engine.rows("mart.usage_model_day")
 
 
-def test_with_the_fact_the_marts_that_follow_it_are_made_anew(refreshing: Refreshing) -> None:
+def test_dropping_fact_rebuilds_dependent_marts(refreshing: Refreshing) -> None:
     """The dropped table held the keys of its events, which have moved to another day since."""
     expected = refreshing.from_nothing()
     refreshing.restore()

@@ -64,9 +64,7 @@ def seen(warehouse: Either) -> list[int]:
         return [value for (value,) in connection.execute("SELECT total_prs FROM mart.velocity").fetchall()]
 
 
-def test_a_build_is_noted_through_the_newest_load_and_as_of_the_newest_pull_requests(
-    warehouse: Either, tmp_path: Path
-) -> None:
+def test_build_records_newest_load_and_newest_pull_request_time(warehouse: Either, tmp_path: Path) -> None:
     load(warehouse, tmp_path, "pull_requests", 2)
     newest = load(warehouse, tmp_path, "repos", 1)
     build = warehouse.start_build(7, "somebody", newest)
@@ -77,14 +75,12 @@ def test_a_build_is_noted_through_the_newest_load_and_as_of_the_newest_pull_requ
 
 
 @pytest.mark.parametrize("ahead", [timedelta(seconds=1), timedelta(days=4000), datetime(9999, 12, 1, tzinfo=UTC) - T0])
-def test_a_build_is_as_of_now_when_an_extraction_says_to_be_later(
-    warehouse: Either, tmp_path: Path, ahead: timedelta
-) -> None:
+def test_build_is_as_of_now_when_extraction_time_is_ahead(warehouse: Either, tmp_path: Path, ahead: timedelta) -> None:
     load(warehouse, tmp_path, "pull_requests", -(ahead / timedelta(hours=1)))
     assert warehouse.start_build(7, "somebody", None).as_of == T0
 
 
-def test_a_build_of_an_empty_warehouse_knows_no_instant(warehouse: Either) -> None:
+def test_build_of_empty_warehouse_has_no_as_of(warehouse: Either) -> None:
     build = warehouse.start_build(1, "somebody", None)
     assert (build.as_of, build.built_through, build.requested_load_seq) == (None, 0, None)
     assert warehouse.last_builds() == [build]

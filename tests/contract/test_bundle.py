@@ -85,7 +85,7 @@ def one_by_one(warehouse: Either, objects: list[SmallObject], folder: Path) -> l
 ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.integers(0, 2)), max_size=4)
 
 
-def test_together_and_one_by_one_end_in_the_same_table_and_every_row_is_counted(
+def test_bundle_matches_single_loads_and_counts_every_row(
     opened: Opened, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     @settings(max_examples=30 if request.node.callspec.params["opened"] == "duckdb" else 3, deadline=None)
@@ -106,7 +106,7 @@ def test_together_and_one_by_one_end_in_the_same_table_and_every_row_is_counted(
     compare()
 
 
-def test_what_the_ledger_has_already_changes_nothing(opened: Opened) -> None:
+def test_objects_in_ledger_are_not_loaded_again(opened: Opened) -> None:
     warehouse = opened()
     objects = [small(0, [("a", 1, 0)]), small(1, [("b", 1, 0)])]
     first = warehouse.load_bundle(TABLE, objects, NOW)
@@ -138,7 +138,7 @@ class NoJob:
         """No-op: nothing is built here."""
 
 
-def test_of_a_storm_the_bad_files_are_set_aside_and_the_others_loaded_together(opened: Opened, tmp_path: Path) -> None:
+def test_bundle_quarantines_bad_files_and_loads_the_rest(opened: Opened, tmp_path: Path) -> None:
     lake, quarantine = LocalLake(tmp_path / "lake", "lake"), LocalLake(tmp_path / "quarantine", "quarantine")
     loader = Loader(lake, quarantine, opened(), NoJob(), lambda: NOW)
     contents = [json.dumps({"full_name": f"o/{number}"}) for number in range(20)]

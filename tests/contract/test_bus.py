@@ -101,7 +101,7 @@ def test_503_without_end_becomes_a_dead_letter_with_its_reason(bus: LocalBus, wa
 
 
 @pytest.mark.parametrize("status", [400, 500])
-def test_what_no_attempt_can_mend_is_a_dead_letter_at_once(bus: LocalBus, waits: list[float], status: int) -> None:
+def test_permanent_failure_becomes_dead_letter_immediately(bus: LocalBus, waits: list[float], status: int) -> None:
     got: list[str] = []
     bus.subscribe(Subscription("s", "topic", remember(got, status), lane="a"))
     publish(bus, "1", "2")
@@ -113,7 +113,7 @@ def test_what_no_attempt_can_mend_is_a_dead_letter_at_once(bus: LocalBus, waits:
     assert (got, waits) == (["1", "2"], [])
 
 
-def test_what_a_delivery_publishes_is_delivered_by_the_same_run(bus: LocalBus) -> None:
+def test_messages_published_during_delivery_are_delivered_in_same_run(bus: LocalBus) -> None:
     got: list[str] = []
 
     def answer(text: str) -> int:
@@ -243,7 +243,7 @@ def test_every_message_has_an_id_of_its_own(bus: LocalBus) -> None:
     assert len({dead.message.message_id for dead in bus.dead_letters}) == 4
 
 
-def test_the_time_of_each_lane_is_told(bus: LocalBus) -> None:
+def test_busy_time_of_each_lane_is_measured(bus: LocalBus) -> None:
     bus.subscribe(Subscription("s", "topic", receiver(lambda text: time.sleep(0.02) or 200), lane="a"))  # type: ignore[func-returns-value]
     publish(bus, "1")
     bus.run()
@@ -276,9 +276,7 @@ def cloud_event(data: object, kind: str = events.MESSAGE) -> CloudEvent:
 
 
 @given(versions, st.integers(0), st.sampled_from(["4waSgw==", None]))
-def test_parsing_an_announced_object_gives_its_version_and_checksum(
-    version: ObjectVersion, size: int, crc32c: str | None
-) -> None:
+def test_announced_object_parses_to_version_and_checksum(version: ObjectVersion, size: int, crc32c: str | None) -> None:
     recorder = Recorder()
     events.announce(recorder, StoredObject(version, size, crc32c))
     assert ObjectFinalized.parse(recorder.events[0]) == ObjectFinalized(version, crc32c)
@@ -291,7 +289,7 @@ def test_both_forms_of_an_object_event_are_the_same_event(version: ObjectVersion
 
 
 @given(st.from_regex(keys.RUN_ID, fullmatch=True), names, st.from_regex(keys.TASK_ID, fullmatch=True))
-def test_parsing_a_published_task_gives_the_task(run_id: str, table: str, task_id: str) -> None:
+def test_published_task_parses_to_same_task(run_id: str, table: str, task_id: str) -> None:
     recorder, task = Recorder(), TaskEvent(run_id, table, task_id)
     task.request(recorder)
     task.complete(recorder)

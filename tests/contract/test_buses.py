@@ -143,7 +143,7 @@ def test_a_delivery_that_is_refused_for_now_comes_again(road: Road) -> None:
     assert inbox.data[:1] == [{"n": 1}]
 
 
-def test_what_a_delivery_publishes_is_delivered(road: Road) -> None:
+def test_message_published_during_delivery_is_delivered(road: Road) -> None:
     first, second = Inbox(then=lambda: road.bus.publish("second", {"n": 2}, {})), Inbox()
     road.subscribe("first", "first", first)
     road.subscribe("second", "second", second)

@@ -134,9 +134,7 @@ def test_a_write_names_its_precondition_and_its_checksum(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 @pytest.mark.parametrize("call", CALLS)
-def test_a_fault_of_the_service_is_repeated_by_its_own_policy_and_then_left_to_a_later_attempt(
-    call: Call, status: int, tmp_path: Path
-) -> None:
+def test_service_fault_is_retried_then_raised_as_transient(call: Call, status: int, tmp_path: Path) -> None:
     lake, recorded = lake_answering(refusal(status))
     with pytest.raises(TransientError, match="gs://lake/"):
         call(lake, tmp_path)
@@ -144,22 +142,20 @@ def test_a_fault_of_the_service_is_repeated_by_its_own_policy_and_then_left_to_a
 
 
 @pytest.mark.parametrize("fault", [refusal(503), requests.ConnectionError("reset by peer")], ids=["503", "reset"])
-def test_what_was_not_written_at_first_is_written_at_the_second_attempt(
-    fault: Answer | Exception, tmp_path: Path
-) -> None:
+def test_failed_write_is_retried(fault: Answer | Exception, tmp_path: Path) -> None:
     lake, recorded = lake_answering(fault, stored(b"123456789"))
     assert lake.write("a", b"123456789", 0).version == ObjectVersion("lake", "a", 7)
     assert len(recorded.asked) == 2
 
 
-def test_a_write_whose_answer_was_lost_is_refused_as_if_it_were_somebody_elses(tmp_path: Path) -> None:
+def test_write_with_lost_answer_raises_object_exists(tmp_path: Path) -> None:
     lake, _ = lake_answering(refusal(503), refusal(412))
     with pytest.raises(ObjectExists):
         write(lake, tmp_path)
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_missing_right_is_not_repeated_and_says_where_rights_are(call: Call, tmp_path: Path) -> None:
+def test_missing_permission_is_not_retried_and_error_points_to_terraform(call: Call, tmp_path: Path) -> None:
     lake, recorded = lake_answering(refusal(403, "x@p.iam.gserviceaccount.com does not have storage.objects.create"))
     with pytest.raises(ConfigError, match=r"does not have storage\.objects\.create.*rights are in terraform/"):
         call(lake, tmp_path)
@@ -201,7 +197,7 @@ def test_a_compressed_object_is_taken_as_it_is_stored(tmp_path: Path) -> None:
     assert "gzip" in recorded.asked[0].headers["accept-encoding"]
 
 
-def test_a_version_is_asked_for_by_its_generation(tmp_path: Path) -> None:
+def test_version_is_downloaded_by_generation(tmp_path: Path) -> None:
     lake, recorded = lake_answering(media(b"1"))
     download(lake, tmp_path)
     assert "generation=7" in str(recorded.asked[0].url)
@@ -243,7 +239,7 @@ class Resumable(Recorded):
         return super().send(request)
 
 
-def test_a_large_file_goes_up_in_chunks_and_on_from_where_it_was_interrupted(tmp_path: Path) -> None:
+def test_large_upload_is_chunked_and_resumes_after_interruption(tmp_path: Path) -> None:
     (tmp_path / "part").write_bytes(b"x" * (20 << 20))
     recorded = Resumable()
     assert lake_over(recorded).write("a", tmp_path / "part", 0).size_bytes == 20 << 20
@@ -253,7 +249,7 @@ def test_a_large_file_goes_up_in_chunks_and_on_from_where_it_was_interrupted(tmp
     assert sum(asked.method == "POST" for asked in recorded.asked) == 1
 
 
-def test_what_it_raises_is_this_projects() -> None:
+def test_other_gcs_error_is_raised_as_millrace_error() -> None:
     lake, _ = lake_answering(refusal(400, "Invalid bucket name"))
     with pytest.raises(MillraceError, match="Invalid bucket name"):
         lake.read("a")

@@ -25,7 +25,7 @@ def job(jobs: Jobs) -> Iterator[CloudRunJob]:
         yield CloudRunJob.at(NAME, address, QUICK)
 
 
-def test_an_execution_is_started_and_says_which_run_asked(job: CloudRunJob, jobs: Jobs) -> None:
+def test_started_execution_names_its_run(job: CloudRunJob, jobs: Jobs) -> None:
     job.start("20261120T060000Z")
     assert jobs.asked_by == ["20261120T060000Z"]
 
@@ -50,7 +50,7 @@ def test_a_fault_of_the_service_is_repeated(job: CloudRunJob, jobs: Jobs) -> Non
 
 
 @pytest.mark.parametrize(("status", "error"), [(503, TransientError), (403, ConfigError), (404, ConfigError)])
-def test_a_refusal_says_whether_a_later_attempt_helps(
+def test_refusal_status_maps_to_permanent_or_transient_error(
     job: CloudRunJob, jobs: Jobs, status: int, error: type[Exception]
 ) -> None:
     jobs.refusals = [status] * 99

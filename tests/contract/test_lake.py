@@ -52,7 +52,7 @@ def generation(lake: Lake, name: str) -> int:
     return lake.read(name)[1].version.generation
 
 
-def test_what_was_written_is_read(lake: Lake) -> None:
+def test_written_object_is_read_back(lake: Lake) -> None:
     stored = lake.write("a/b", b"123456789", 0)
     assert stored == StoredObject(ObjectVersion("lake", "a/b", stored.version.generation), 9, CRC_OF_123456789)
     assert lake.read("a/b") == (b"123456789", stored)
@@ -65,7 +65,7 @@ def test_a_file_is_stored_as_its_bytes_are(lake: Lake, tmp_path: Path) -> None:
     assert stored.crc32c == CRC_OF_123456789
 
 
-def test_download_gives_the_bytes_their_size_and_their_checksum(lake: Lake, tmp_path: Path) -> None:
+def test_download_returns_bytes_size_and_checksum(lake: Lake, tmp_path: Path) -> None:
     stored = lake.write("a", b"123456789", 0)
     assert lake.download(stored.version, tmp_path / "to") == stored
     assert (tmp_path / "to").read_bytes() == b"123456789"
@@ -84,7 +84,7 @@ def test_a_name_that_is_taken_is_not_created_again(lake: Lake) -> None:
     assert lake.read("a") == (b"1", stored)
 
 
-def test_only_who_knows_the_newest_generation_replaces_it(lake: Lake) -> None:
+def test_write_with_outdated_generation_is_refused(lake: Lake) -> None:
     first = lake.write("a", b"1", 0).version.generation
     second = lake.write("a", b"2", first).version.generation
     with pytest.raises(ObjectExists):
@@ -92,7 +92,7 @@ def test_only_who_knows_the_newest_generation_replaces_it(lake: Lake) -> None:
     assert generation(lake, "a") == second
 
 
-def test_what_is_not_there_is_not_replaced(lake: Lake) -> None:
+def test_missing_object_cannot_be_replaced(lake: Lake) -> None:
     with pytest.raises(ObjectExists):
         lake.write("a", b"1", 7)
     assert names(lake) == []
@@ -126,7 +126,7 @@ def test_a_generation_that_was_replaced_is_missing(lake: Lake, tmp_path: Path) -
         lake.read("a", first.generation)
 
 
-def test_what_was_never_there_is_missing(lake: Lake, tmp_path: Path) -> None:
+def test_reading_unknown_object_raises_object_missing(lake: Lake, tmp_path: Path) -> None:
     lake.write("a/b", b"1", 0)
     for name in ("a", "b", "a/b/c", "a/" + "x" * 300):
         with pytest.raises(ObjectMissing):
@@ -149,7 +149,7 @@ def test_a_listing_of_a_prefix_that_no_name_has_is_empty(lake: Lake, prefix: str
     assert names(lake, prefix) == []
 
 
-def test_a_listing_says_the_generation_and_size_that_reading_says(lake: Lake) -> None:
+def test_listing_shows_same_generation_and_size_as_reading(lake: Lake) -> None:
     stored = lake.write("a", b"123", 0)
     (listed,) = lake.list("")
     assert (listed.version, listed.size_bytes) == (stored.version, 3)
@@ -186,7 +186,7 @@ def test_no_increment_is_lost_between_threads_that_swap(lake: Lake) -> None:
     assert lake.read("count")[0] == b"24"
 
 
-# The lake in a folder: the guarantees that a platform gives a bucket.
+# The lake in a folder: the guarantees that a platform makes for a bucket.
 
 
 def _create(folder: Path, number: int) -> bool:
@@ -211,7 +211,7 @@ def test_a_file_that_a_person_puts_there_is_an_object(local: LocalLake, folder: 
     assert local.read("drop/x.csv")[1] == StoredObject(listed.version, 9, CRC_OF_123456789)
 
 
-def test_a_file_that_a_person_replaces_is_a_new_generation_whatever_its_times_say(
+def test_file_replaced_by_hand_has_new_generation_despite_same_times(
     local: LocalLake, folder: Path, tmp_path: Path
 ) -> None:
     first = local.write("x", b"1", 0).version
@@ -223,7 +223,7 @@ def test_a_file_that_a_person_replaces_is_a_new_generation_whatever_its_times_sa
         local.download(first, tmp_path / "to")
 
 
-def test_each_new_version_is_told_once_and_nothing_else(local: LocalLake) -> None:
+def test_each_new_version_is_announced_exactly_once(local: LocalLake) -> None:
     told: list[StoredObject] = []
     local.finalized = told.append
     first = local.write("a", b"1", 0)
@@ -242,7 +242,7 @@ def test_hidden_files_are_no_objects(local: LocalLake, folder: Path) -> None:
     assert names(local) == ["drop/x.csv"]
 
 
-def test_what_is_no_file_is_no_object(local: LocalLake, folder: Path) -> None:
+def test_links_and_pipes_are_not_listed(local: LocalLake, folder: Path) -> None:
     (folder / "dangling").symlink_to(folder / "nowhere")
     (folder / "up").symlink_to(folder.parent, target_is_directory=True)
     os.mkfifo(folder / "pipe")

@@ -108,7 +108,7 @@ def test_a_bundle_thaws_a_row_from_the_future(warehouse: Either, tmp_path: Path)
 
 
 @pytest.mark.parametrize("suspended_for", [HOUR, 18 * HOUR])
-def test_a_loader_that_was_suspended_takes_no_true_row_for_one_of_the_future(
+def test_suspended_loader_does_not_treat_newer_row_as_future(
     warehouse: Either, tmp_path: Path, suspended_for: timedelta
 ) -> None:
     warehouse.load(batch(tmp_path, "newer", NOW))
@@ -118,9 +118,7 @@ def test_a_loader_that_was_suspended_takes_no_true_row_for_one_of_the_future(
     assert (branches(warehouse), extracted(warehouse)) == (["newer"], [NOW, then])
 
 
-def test_a_suspended_loader_of_a_bundle_takes_no_true_row_for_one_of_the_future(
-    warehouse: Either, tmp_path: Path
-) -> None:
+def test_suspended_bundle_loader_does_not_treat_newer_row_as_future(warehouse: Either, tmp_path: Path) -> None:
     warehouse.load(batch(tmp_path, "newer", NOW))
     empty = {field.name: pa.nulls(1, field.type) for field in TABLES["repos"].schema}
     row = {"full_name": ["o/a"], "default_branch": ["older"], "_extracted_at": [NOW - 18 * HOUR]}

@@ -171,7 +171,7 @@ def test_an_object_is_known_by_bucket_name_and_generation(rig: Rig) -> None:
     assert len(seqs) == 3
 
 
-def test_the_ledger_says_what_was_loaded(rig: Rig) -> None:
+def test_ledger_entry_describes_the_load(rig: Rig) -> None:
     entry = rig.load(repos(repo("o/a"), repo("o/b"), at=T0 - HOUR), name="raw/repos/x")
     assert entry == LedgerEntry(
         ObjectVersion("lake", "raw/repos/x", 1), "repos", "r1", T0 - HOUR, 2, 2, 0, 0, 0, 0, None, 1, T0
@@ -179,7 +179,7 @@ def test_the_ledger_says_what_was_loaded(rig: Rig) -> None:
     assert rig.warehouse.find(entry.version) == entry
 
 
-def test_what_was_never_loaded_is_not_found(rig: Rig) -> None:
+def test_unloaded_object_is_not_found(rig: Rig) -> None:
     assert rig.warehouse.find(ObjectVersion("lake", "x", 1)) is None
 
 
@@ -245,7 +245,7 @@ def test_an_older_object_cannot_win_over_a_confirmed_row(rig: Rig) -> None:
     assert counts(rig.load(repos(repo(opened=9), at=T0 + HOUR))) == (1, 0, 0, 0, 1)
 
 
-def test_what_is_only_in_extra_is_content(rig: Rig) -> None:
+def test_extra_fields_count_as_content(rig: Rig) -> None:
     rig.load(repos(repo()))
     assert counts(rig.load(repos(repo(topics=["x"]), at=T0 + HOUR))) == (1, 0, 1, 0, 0)
     assert rig.rows("repos")[0]["_extra"] == '{"topics":["x"]}'
@@ -264,7 +264,7 @@ def test_an_object_without_rows_is_noted_with_when_it_was_extracted(rig: Rig) ->
     assert entry.extracted_at == T0
 
 
-def test_rows_that_do_not_say_when_and_who_get_it_from_the_batch(rig: Rig) -> None:
+def test_rows_without_time_and_run_take_them_from_batch(rig: Rig) -> None:
     rig.load(pa.table({"full_name": ["o/a"]}))
     (row,) = rig.rows("repos")
     assert (row["_extracted_at"], row["_run_id"]) == (T0.replace(tzinfo=None), "r1")

@@ -153,14 +153,14 @@ def test_damage_is_named_and_no_file_blamed(path: Path, tmp_path: Path, damage: 
     assert told in (Step.RESTORE, len(names[::7]))  # all names exist already: if no row of them is damaged, none is new
 
 
-def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+def test_file_that_is_not_a_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database, but a longer text\n" * 500)
     with pytest.raises(ConfigError, match="cannot be opened"):
         DuckDBWarehouse(path).ensure_tables()
 
 
-def test_a_memory_limit_that_is_none_is_said_at_the_first_use(path: Path) -> None:
+def test_invalid_memory_limit_is_reported_at_first_use(path: Path) -> None:
     warehouse = DuckDBWarehouse(path, memory_limit="much")
     with pytest.raises(ConfigError, match=r"cannot be opened: .*Memory must have a number"):
         warehouse.ensure_tables()
@@ -224,7 +224,7 @@ def test_a_file_over_a_cap_is_refused(path: Path, tmp_path: Path, caps: ParquetL
     assert refused.value.reason == "too_large"
 
 
-def test_what_memory_does_not_suffice_for_is_set_aside_and_loads_with_more(path: Path, tmp_path: Path) -> None:
+def test_object_exceeding_memory_is_refused_and_loads_with_more(path: Path, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.parquet"
     long = pa.array(["x" * 1000] * 60_000).dictionary_encode()
     pq.write_table(pa.table({"full_name": [f"o/{n}" for n in range(60_000)], "default_branch": long}), bomb)

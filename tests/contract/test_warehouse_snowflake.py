@@ -94,7 +94,7 @@ def test_a_part_is_copied_from_the_lake_by_its_name_alone(warehouse: Watched, la
         pytest.param(PART, None, id="a part of no run"),
     ],
 )
-def test_what_somebody_may_have_replaced_is_uploaded_as_it_was_checked(
+def test_replaceable_object_is_uploaded_as_checked(
     warehouse: Watched, lake: LocalLake, tmp_path: Path, key: str, run: str | None
 ) -> None:
     assert warehouse.load(part(lake, tmp_path, "o/a", key=key, run=run)).rows_inserted == 1
@@ -198,7 +198,7 @@ def test_load_sequences_are_committed_in_their_order(address: Address, lake: Loc
         assert len(set(rows)) == 8
 
 
-def test_without_the_turns_row_nothing_is_loaded_and_it_is_said_what_makes_it(
+def test_missing_turn_row_refuses_load_and_error_names_terraform(
     warehouse: Watched, lake: LocalLake, tmp_path: Path
 ) -> None:
     warehouse.execute("DELETE FROM META.TURN")
@@ -207,13 +207,13 @@ def test_without_the_turns_row_nothing_is_loaded_and_it_is_said_what_makes_it(
     assert names(warehouse) == []
 
 
-def test_what_terraform_has_not_made_is_said_with_a_next_step(snowflake_at: str) -> None:
+def test_missing_database_objects_are_reported_with_next_step(snowflake_at: str) -> None:
     empty = SnowflakeWarehouse(on_snowflake.address_of(snowflake_at, "EMPTY"))
     with empty, pytest.raises(ConfigError, match=r"granted\? docs/snowflake.md"):
         empty.find(ObjectVersion("lake", "x", 1))
 
 
-def test_a_session_that_was_idle_for_long_is_begun_anew(warehouse: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_session_is_replaced(warehouse: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse.newest_load_seq()
     first = warehouse._connection
     warehouse.newest_load_seq()
@@ -242,7 +242,7 @@ def test_a_session_is_not_changed_for_another_in_the_middle_of_a_load(
 
 
 @pytest.mark.parametrize("begun", ["BEGIN", "COPY", "MERGE", "COMMIT"])
-def test_a_session_that_ends_in_the_middle_of_a_load_leaves_nothing_and_the_next_attempt_loads(
+def test_session_lost_during_load_leaves_no_rows_and_retry_loads(
     warehouse: Watched, lake: LocalLake, tmp_path: Path, begun: str
 ) -> None:
     batch = part(lake, tmp_path, "o/a")
@@ -259,7 +259,7 @@ def test_a_session_that_ends_in_the_middle_of_a_load_leaves_nothing_and_the_next
     assert warehouse.load(batch).rows_inserted == 1
 
 
-def test_statements_say_which_run_they_belong_to(warehouse: Watched, lake: LocalLake, tmp_path: Path) -> None:
+def test_statements_are_tagged_with_their_run(warehouse: Watched, lake: LocalLake, tmp_path: Path) -> None:
     tags = []
     warehouse.before = lambda number, statement: tags.append(warehouse._tag)
     warehouse.load(part(lake, tmp_path, "o/a"))
@@ -276,9 +276,7 @@ def test_nested_values_of_any_shape_share_a_column_and_lose_nothing(warehouse: W
     assert [row["owner"] for row in on_snowflake.rows_of(warehouse, "repos")] == [{"a": 1}, {"a": 1, "b": ["x"]}]
 
 
-def test_a_text_that_snowflake_cannot_hold_is_set_aside_and_not_tried_for_ever(
-    warehouse: Watched, tmp_path: Path
-) -> None:
+def test_text_over_snowflake_limit_is_refused_as_too_large(warehouse: Watched, tmp_path: Path) -> None:
     path = tmp_path / "long.parquet"
     pq.write_table(pa.table({"full_name": ["o/a", "o/b"], "default_branch": ["x" * 16_777_217, "main"]}), path)
     with pytest.raises(BadObject, match="1 of 2 rows have a default_branch of more than 16,777,216 bytes") as refused:
@@ -305,7 +303,7 @@ def test_unsigned_decimal_date_and_bytes_keep_their_kinds(warehouse: Watched, tm
 URL = "snowflake://org-account/MILLRACE?user=U&role=R&warehouse=W"
 
 
-def test_an_address_says_where_and_as_whom() -> None:
+def test_address_parses_account_database_user_role_and_warehouse() -> None:
     address = Address.parse(URL)
     assert (address.account, address.database, address.user, address.role, address.warehouse) == (
         "org-account", "MILLRACE", "U", "R", "W",
@@ -332,7 +330,7 @@ def test_an_address_that_cannot_be_is_refused_without_its_secret(url: str, messa
     assert "secret" not in str(refused.value).replace("says password", "")
 
 
-def test_a_key_is_in_no_text_of_the_address_and_dbt_gets_it_where_nothing_is_logged() -> None:
+def test_key_is_not_in_address_text_and_dbt_gets_secret_variable() -> None:
     address = Address.parse(URL, PEM)
     assert "c2VjcmV0" not in f"{address} {address!r}"
     told = address.for_dbt()
@@ -342,7 +340,7 @@ def test_a_key_is_in_no_text_of_the_address_and_dbt_gets_it_where_nothing_is_log
 
 
 @pytest.mark.parametrize("pem", ["secret", "-----BEGIN PRIVATE KEY-----\n!secret!\n-----END PRIVATE KEY-----"])
-def test_a_key_that_is_none_is_refused_without_showing_it(snowflake_at: str, pem: str) -> None:
+def test_invalid_key_is_refused_without_being_shown(snowflake_at: str, pem: str) -> None:
     address = Address.parse(f"{URL}&{snowflake_at}", pem)
     with (
         pytest.raises(ConfigError, match="MILLRACE_SNOWFLAKE_KEY") as refused,
@@ -352,7 +350,7 @@ def test_a_key_that_is_none_is_refused_without_showing_it(snowflake_at: str, pem
     assert "secret" not in str(refused.value)
 
 
-def test_where_nobody_answers_it_is_tried_again(free_port: int) -> None:
+def test_unreachable_host_raises_transient_error(free_port: int) -> None:
     url = f"{URL}&host=127.0.0.1&port={free_port}&protocol=http"
     warehouse = SnowflakeWarehouse(Address.parse(url, snowflake.private_key()))
     with warehouse, pytest.raises(TransientError, match="org-account as U"):

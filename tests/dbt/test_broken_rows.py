@@ -12,7 +12,7 @@ def build_with(dbt: Dbt, tmp_path: Path, extra: Rows) -> Build:
     return dbt(database, "build", "--exclude-resource-type", "unit_test", "--select", "staging", "velocity")
 
 
-def test_a_key_twice_a_key_unknown_and_a_parent_missing_each_fail_their_test(dbt: Dbt, tmp_path: Path) -> None:
+def test_duplicate_key_unknown_key_and_missing_parent_fail_their_tests(dbt: Dbt, tmp_path: Path) -> None:
     twice, unknown = sample_rows()["pull_requests"][0], {"number": None, "repo_name": "acme/service-1"}
     orphan = {"id": 9999, "pr_id": 9999, "state": "approved"}
     build = build_with(

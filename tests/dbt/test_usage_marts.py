@@ -175,9 +175,7 @@ def definitions(usage: Build, dbt: Dbt) -> Build:
 
 
 @pytest.mark.parametrize("mart", FOLLOWERS)
-def test_the_definition_over_all_events_gives_the_mart_and_reads_nothing_else(
-    usage: Build, definitions: Build, mart: str
-) -> None:
+def test_full_definition_reproduces_mart_from_events_alone(usage: Build, definitions: Build, mart: str) -> None:
     sql = (definitions.target / "compiled" / "millrace" / "models" / "marts" / f"{mart}.sql").read_text()
     with duckdb.connect(usage.database, read_only=True) as connection:
         made = sorted(connection.execute(sql).fetchall(), key=repr)
@@ -186,9 +184,7 @@ def test_the_definition_over_all_events_gives_the_mart_and_reads_nothing_else(
     assert "meta" not in sql
 
 
-def test_what_a_mart_depends_on_is_the_same_for_its_definition_over_all_events(
-    usage: Build, definitions: Build
-) -> None:
+def test_full_definition_has_same_dependencies_as_mart(usage: Build, definitions: Build) -> None:
     def depends_on(build: Build) -> dict[str, object]:
         nodes = {node["name"]: node for node in build.manifest["nodes"].values()}
         return {mart: (nodes[mart]["refs"], nodes[mart]["sources"]) for mart in FOLLOWERS}
@@ -214,19 +210,17 @@ def in_berlin(usage: Build, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) 
     return build
 
 
-def test_days_are_those_of_the_reporting_time_zone_as_soon_as_it_is_another(in_berlin: Build, raw: Raw) -> None:
+def test_changed_reporting_time_zone_moves_events_to_its_days(in_berlin: Build, raw: Raw) -> None:
     with duckdb.connect(in_berlin.database, read_only=True) as connection:
         assert marts_of(connection) == raw.marts(PRICES, "Europe/Berlin")
 
 
-def test_an_event_of_the_late_evening_in_utc_is_of_the_next_day_in_berlin(in_berlin: Build) -> None:
+def test_late_utc_evening_counts_for_next_day_in_berlin(in_berlin: Build) -> None:
     late = "select distinct day - cast(occurred_at as date) from mart.usage_events where hour(occurred_at) = 23"
     assert in_berlin.query(late) == [(1,)]
 
 
-def test_all_events_are_priced_anew_as_soon_as_a_price_is_another(
-    in_berlin: Build, raw: Raw, dbt: Dbt, tmp_path: Path
-) -> None:
+def test_price_change_reprices_all_events(in_berlin: Build, raw: Raw, dbt: Dbt, tmp_path: Path) -> None:
     project = tmp_path / "dbt"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target"))
     prices = project / "seeds" / PRICES.name

@@ -163,7 +163,7 @@ def test_known_models_have_one_price_at_a_time() -> None:
     assert [known for known, prices in rows.items() if len({price.model_pattern for price in prices}) != 1] == []
 
 
-def test_models_that_nobody_knows_have_no_price() -> None:
+def test_unknown_models_have_no_price() -> None:
     priced = [(model, pattern) for model in UNKNOWN for pattern in PATTERNS if re.fullmatch(pattern, model)]
     assert priced == []
 
@@ -229,12 +229,12 @@ def standard_rates(price: Price) -> list[dict[str, Decimal | None]]:
     ]
 
 
-def test_no_rate_is_negative_and_every_row_says_where_it_was_read() -> None:
+def test_no_rate_is_negative_and_every_price_has_dated_source() -> None:
     assert [price for price in PRICES if any(rate is not None and rate < 0 for rate in price.rates.values())] == []
     assert [price for price in PRICES if not re.search(r"20\d\d-\d\d", price.source)] == []
 
 
-def test_input_and_output_have_a_price_but_for_long_prompts_in_haste_and_prices_that_depend_on_the_hour() -> None:
+def test_only_openai_fast_and_deepseek_lack_input_or_output_rates() -> None:
     without = {
         (price.provider, price.speed) for price in PRICES if None in (price.rates["input"], price.rates["output"])
     }
@@ -308,7 +308,7 @@ def test_the_two_ways_to_choose_a_row_are_one() -> None:
         pytest.param("claude", "glm-5.1", "standard", TODAY, (1_000, 100, 0, 0, 0), "0.00184", id="behind a proxy"),
     ],
 )  # fmt: skip
-def test_a_response_costs_what_it_says_on_the_page(
+def test_response_cost_matches_published_price(
     provider: str, model: str, speed: str, day: date, tokens: tuple[int, ...], usd: str
 ) -> None:
     price = price_of(provider, model, day, sum(tokens) - tokens[1], speed)

@@ -48,7 +48,7 @@ def client_of(url: str) -> Any:
     return Client("p", AnonymousCredentials(), client_options={"api_endpoint": url})
 
 
-def test_each_version_of_the_first_bucket_is_told_until_it_is_taken(function: Function) -> None:
+def test_first_bucket_versions_are_announced_until_acknowledged(function: Function) -> None:
     sink = to_function(f"http://127.0.0.1:{function.server.server_port}/")
     with storage_emulator("lake", "quarantine", sink=sink) as url:
         lake, quarantine = GcsLake(client_of(url), "lake"), GcsLake(client_of(url), "quarantine")

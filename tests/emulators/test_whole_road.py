@@ -71,7 +71,7 @@ def test_over_googles_emulator_the_marts_are_the_truth(tmp_path: Path) -> None:
 
 
 @pytest.mark.proof  # over the in-process bus it is tested in tests/laptop/test_bad_input.py
-def test_a_source_out_of_reach_is_said_before_a_run_starts(tmp_path: Path) -> None:
+def test_unreachable_source_is_reported_before_run_starts(tmp_path: Path) -> None:
     outcome = run_all(tmp_path, "--source-url", "http://127.0.0.1:9", "--emulators")
     assert outcome.code == 3
     assert "127.0.0.1:9" in outcome.err

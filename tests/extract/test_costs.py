@@ -38,7 +38,7 @@ def client_at(url: str, answer_s: float = 60.0, clock: Callable[[], float] | Non
         pytest.param(b"", b"H", id="a status line"),
     ],
 )
-def test_an_answer_that_drips_ends_at_its_deadline_and_is_not_asked_again(head: bytes, drop: bytes) -> None:
+def test_slow_answer_ends_at_deadline_without_retry(head: bytes, drop: bytes) -> None:
     with served(drips(head, drop)) as (url, asked):
         with pytest.raises(SourceUnavailable, match=f"^{url}/repos: the answer was not complete at its deadline$"):
             client_at(url, answer_s=0.2).get("/repos")
@@ -159,7 +159,7 @@ def test_a_page_of_a_thousand_rows_is_far_from_every_limit(table: str, usual_wor
         pytest.param(b"HTTP/1.1 200 " + b"O" * 100_000 + b"\r\n", id="a status line of 100 KB"),
     ],
 )
-def test_too_many_headers_are_told_as_what_they_are_and_not_asked_again(head: bytes) -> None:
+def test_excessive_headers_are_reported_without_retry(head: bytes) -> None:
     with served(sends(head + b"Content-Length: 2\r\n\r\n[]")) as (url, asked):
         with pytest.raises(
             UnexpectedResponse, match=f"^{url}/repos: more than 100 headers, or one of more than 64 KiB"

@@ -30,7 +30,7 @@ def test_the_last_second_of_a_day_is_not_lost() -> None:
     assert distinct(reading.rows["commits"]) == distinct(commits)
 
 
-def test_a_day_with_more_rows_without_an_author_than_a_page_holds_is_read_whole() -> None:
+def test_day_with_many_authorless_rows_is_read_completely() -> None:
     pulls = [pull(n, f"2026-09-{n % 2 + 1:02d}T10:00:{n % 60:02d}Z", author_email="") for n in range(700)]
     world = simulator.World.of(pull_requests=pulls, end=EXTRACTED_AT)
     assert distinct(read_world(world).rows["pull_requests"]) == distinct(pulls)
@@ -77,14 +77,14 @@ class PullList:
         return Said(body=json.dumps({"data": page, "pagination": {"total": len(rows)}}).encode())
 
 
-def test_a_filter_that_ignores_case_gives_no_row_twice() -> None:
+def test_case_insensitive_filter_returns_no_duplicate_rows() -> None:
     addresses = ["ann@example.com", "Ann@Example.com", "bob@example.com"]
     source = PullList([pull(n, "2026-10-01T10:00:00Z", author_email=addresses[n % 3]) for n in range(330)])
     rows = flat(listing_of(source, "pull_requests").rows())
     assert (distinct(rows), len(rows)) == (distinct(source.rows), 330)
 
 
-def test_an_author_whom_nobody_named_may_turn_up_while_others_are_read() -> None:
+def test_new_author_appearing_during_reading_is_included() -> None:
     old = [pull(n, f"2026-09-{n % 28 + 1:02d}T10:00:00Z") for n in range(600)]
     source = PullList([*old, pull(600, "2026-08-01T10:00:00Z", author_email="xena@example.com")])
     appeared = pull(601, "2026-10-01T10:00:00Z", author_email="xena@example.com")
@@ -100,7 +100,7 @@ def test_an_author_whom_nobody_named_may_turn_up_while_others_are_read() -> None
     assert (listing.source_total, len(source.rows)) == (602, 602)
 
 
-def test_a_pull_request_that_the_source_has_in_two_versions_is_given_in_both() -> None:
+def test_pull_request_in_two_versions_is_returned_in_both() -> None:
     rows = [pull(n, f"2026-09-{n % 28 + 1:02d}T10:00:00Z") for n in range(300)]
     newer = rows[7] | {"id": 9999, "title": "feat: made anew", "updated_at": "2026-10-01T10:00:00Z"}
     listing = listing_of(PullList([*rows, newer]), "pull_requests")

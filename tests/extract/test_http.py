@@ -38,7 +38,7 @@ SETBACKS = [
 
 
 @pytest.mark.parametrize(("setback", "problem"), SETBACKS)
-def test_a_setback_is_asked_again_and_counted(setback: Turn, problem: str) -> None:
+def test_failed_request_is_retried_and_counted(setback: Turn, problem: str) -> None:
     asked = client_of(in_turn(setback, setback, ROWS))
     assert asked.client.get("/repos").body == [{"full_name": "acme/web"}]
     stats = asked.client.stats
@@ -99,7 +99,7 @@ def test_retry_after_may_be_a_date() -> None:
         pytest.param("Mon, 99 Foo 2024", id="a day that is none"),
     ],
 )
-def test_retry_after_that_says_nothing_leaves_the_usual_wait(header: str) -> None:
+def test_invalid_retry_after_uses_default_wait(header: str) -> None:
     asked = client_of(in_turn(Said(429, headers={"Retry-After": header}), ROWS))
     asked.client.get("/repos")
     assert asked.clock.slept == [2.0]
@@ -134,13 +134,13 @@ def test_a_source_that_only_ever_refuses_is_unavailable() -> None:
         pytest.param({"X-RateLimit-Remaining": "0", "Retry-After": "3"}, id="a primary limit"),
     ],
 )
-def test_a_403_that_says_when_to_come_again_is_a_rate_limit(headers: dict[str, str]) -> None:
+def test_403_with_retry_time_is_a_rate_limit(headers: dict[str, str]) -> None:
     asked = client_of(in_turn(Said(403, headers=headers), ROWS))
     asked.client.get("/repos")
     assert (asked.clock.slept, asked.client.stats.rate_limited) == ([3], 1)
 
 
-def test_a_403_with_nothing_remaining_waits_although_it_does_not_say_how_long() -> None:
+def test_403_with_nothing_remaining_uses_default_wait() -> None:
     asked = client_of(in_turn(Said(403, headers={"X-RateLimit-Remaining": "0"}), ROWS))
     asked.client.get("/repos")
     assert (asked.clock.slept, asked.client.stats.rate_limited) == ([2.0], 1)
@@ -178,7 +178,7 @@ def test_a_404_is_a_missing_route_in_the_servers_own_words(body: bytes, words: s
 
 
 @pytest.mark.parametrize("status", [400, 405, 409, 410, 422])
-def test_another_refusal_repeats_what_the_server_said_and_is_not_asked_again(status: int) -> None:
+def test_other_refusal_quotes_server_error_without_retry(status: int) -> None:
     asked = client_of(in_turn(Said(status, b'{"error":"invalid page parameter"}')))
     with pytest.raises(RequestRejected, match=f"{status}, 'invalid page parameter'") as caught:
         asked.client.get("/repos")
@@ -405,7 +405,7 @@ def test_a_task_shares_the_connections_and_has_its_own_account() -> None:
     assert (task.stats.requests, asked.client.stats.requests) == (1, 0)
 
 
-def test_a_connection_that_breaks_within_a_real_body_is_asked_again(small_world: simulator.World) -> None:
+def test_connection_broken_within_real_body_is_retried(small_world: simulator.World) -> None:
     with (
         simulator.serve(small_world, faults=simulator.InjectedFaults(truncated_rate=0.5, seed=3)) as running,
         requests.Session() as session,

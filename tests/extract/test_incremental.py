@@ -33,7 +33,7 @@ def test_when_nothing_is_new_a_few_requests_find_that(usual_world: simulator.Wor
     }
 
 
-def test_what_is_known_and_what_is_read_add_up(usual_world: simulator.World) -> None:
+def test_known_and_read_rows_add_up_to_the_source(usual_world: simulator.World) -> None:
     after = read_world(usual_world, read_world(usual_world).cursors(EXTRACTED_AT))
     old = {
         "commits": [row for row in usual_world.commits.rows if row["commitTs"] < "2026-10-25"],
@@ -81,7 +81,7 @@ def daily_pulls(changed_day: int | None = None, **change: object) -> simulator.W
     return simulator.World.of(pull_requests=pulls, end="2026-11-01T12:00:00Z")
 
 
-def test_an_old_pull_request_that_was_merged_since_widens_the_reading_to_its_very_day() -> None:
+def test_late_merge_widens_window_to_creation_day_of_pull_request() -> None:
     before = read_world(daily_pulls())
     world = daily_pulls(40, state="merged", merged_at="2026-10-31T10:00:00Z")
     after = read_world(world, before.cursors(EXTRACTED_AT))
@@ -106,7 +106,7 @@ def test_an_old_row_that_appears_late_is_found() -> None:
     assert merged(before, after)["pull_requests"] == truth(world)["pull_requests"]
 
 
-def test_what_has_not_changed_is_read_from_two_weeks_back() -> None:
+def test_unchanged_source_is_read_from_overlap_window() -> None:
     after = read_world(daily_pulls(), read_world(daily_pulls()).cursors(EXTRACTED_AT))
     assert after.listings["pull_requests"].window_start == date(2026, 10, 18)
     assert after.listings["commits"].window_start == date(2026, 10, 25)

@@ -34,7 +34,7 @@ WORLDS = [
 
 
 @pytest.mark.parametrize("options", WORLDS)
-def test_the_bulk_plan_gives_exactly_the_worlds_rows(options: dict[str, int]) -> None:
+def test_bulk_plan_returns_exactly_the_source_rows(options: dict[str, int]) -> None:
     world = simulator.generate(**({"seed": 7} | options), end=END)  # type: ignore[arg-type]
     reading = read_world(world)
     assert given_by(reading) == truth(world)
@@ -44,7 +44,7 @@ def test_the_bulk_plan_gives_exactly_the_worlds_rows(options: dict[str, int]) ->
 
 
 @pytest.mark.parametrize("options", WORLDS[:2] + WORLDS[3:8])
-def test_the_plain_plan_gives_exactly_the_worlds_rows(options: dict[str, int]) -> None:
+def test_plain_plan_returns_exactly_the_source_rows(options: dict[str, int]) -> None:
     world = simulator.generate(**({"seed": 7} | options), end=END)  # type: ignore[arg-type]
     reading = read_world(world, faults=PLAIN)
     assert given_by(reading) == truth(world)
@@ -53,7 +53,7 @@ def test_the_plain_plan_gives_exactly_the_worlds_rows(options: dict[str, int]) -
 
 
 @pytest.mark.parametrize("faults", [InjectedFaults(), PLAIN], ids=["bulk", "plain"])
-def test_an_empty_source_gives_no_row(faults: InjectedFaults) -> None:
+def test_empty_source_returns_no_rows(faults: InjectedFaults) -> None:
     reading = read_world(simulator.World.of(end="2026-11-01T00:00:00Z"), faults=faults)
     assert reading.rows == {"repos": [], "commits": [], "pull_requests": [], "reviews": []}
     assert reading.requests <= 6
@@ -120,7 +120,7 @@ def test_no_row_that_was_there_before_is_lost_while_others_appear(appearing: int
     assert {name: len(keys_of(reading, name)) for name in rows} == {name: totals_of(reading)[name] for name in rows}
 
 
-def test_pull_requests_that_came_after_their_repository_was_counted_hide_none() -> None:
+def test_pull_requests_added_after_repository_count_are_all_read() -> None:
     pulls = [pull(n, f"2026-10-{n % 28 + 1:02d}T10:00:00Z") for n in range(1, 206)]
     world = simulator.World.of(pull_requests=pulls, end=EXTRACTED_AT)
     answers = answers_of(world, instead=lambda target: Said(404) if target.startswith("/analytics/github") else None)

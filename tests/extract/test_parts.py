@@ -119,7 +119,7 @@ def test_a_part_of_long_texts_is_one_that_the_load_accepts(
         assert pq.read_metadata(tmp_path / "read.parquet").num_rows == part.rows == count
 
 
-def test_a_part_of_texts_that_compress_to_nothing_is_cut_by_what_they_come_to(write: Write) -> None:
+def test_highly_compressible_part_is_split_by_expanded_size(write: Write) -> None:
     rows = [row | {"message": "x" * 1000} for row in commits(0, 60)]
     parts = write(rows, limits=PartLimits(expanded_bytes=20_000, group_rows=10, batch_rows=5))
     assert [part.rows for part in parts] == [20, 20, 20]
@@ -139,9 +139,7 @@ def test_no_rows_are_one_part_with_the_schema_and_when_it_was_extracted(
     }
 
 
-def test_the_columns_are_those_of_the_registry_in_its_order_whatever_the_order_of_the_fields(
-    write: Write, lake: LocalLake, tmp_path: Path
-) -> None:
+def test_columns_follow_registry_order_regardless_of_field_order(write: Write, lake: LocalLake, tmp_path: Path) -> None:
     (part,) = write([{"userId": "u", "zzz": 1, "repoName": "o/r", "commitHash": "h"}])
     assert table_of(lake, part, tmp_path).schema.equals(EXTRACTED["commits"].schema)
 
@@ -152,7 +150,7 @@ def test_null_omitted_empty_and_zero_stay_four_things(write: Write, lake: LocalL
     assert json.loads(row["_extra"]) == {"userId": None}
 
 
-def test_a_field_that_the_registry_does_not_know_is_kept(write: Write, lake: LocalLake, tmp_path: Path) -> None:
+def test_field_unknown_to_registry_is_kept(write: Write, lake: LocalLake, tmp_path: Path) -> None:
     row = only_row(lake, write([{"commitHash": "h", "newField": {"a": [1, None]}}]), tmp_path)
     assert json.loads(row["_extra"]) == {"newField": {"a": [1, None]}}
 
@@ -166,7 +164,7 @@ def test_instants_with_offset_and_nanoseconds_are_exact_to_the_microsecond(
     assert row["createdAt"] == datetime(2026, 1, 30, 23, 30, tzinfo=UTC)
 
 
-def test_every_row_says_when_and_by_which_run_it_was_extracted(write: Write, lake: LocalLake, tmp_path: Path) -> None:
+def test_every_row_has_extraction_time_and_run_id(write: Write, lake: LocalLake, tmp_path: Path) -> None:
     row = only_row(lake, write(commits(0, 1)), tmp_path)
     assert (row["_extracted_at"], row["_run_id"]) == (AT, RUN)
 
@@ -185,7 +183,7 @@ def test_parts_that_a_crashed_attempt_left_stay_and_are_not_listed(write: Write,
     assert [part.name.rpartition("-")[2] for part in again] == ["00002.parquet", "00003.parquet"]
 
 
-def test_the_part_says_the_checksum_and_size_of_what_lies_there(write: Write, lake: LocalLake, tmp_path: Path) -> None:
+def test_part_has_checksum_and_size_of_stored_object(write: Write, lake: LocalLake, tmp_path: Path) -> None:
     (part,) = write(commits(0, 3))
     stored = lake.download(part.version("lake"), tmp_path / "read.parquet")
     assert (part.crc32c, part.size_bytes) == (stored.crc32c, stored.size_bytes)

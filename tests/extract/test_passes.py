@@ -91,7 +91,7 @@ def test_a_list_that_should_be_stable_and_is_not_is_given_whole() -> None:
 
 
 @pytest.mark.parametrize("is_stable", [False, True])
-def test_a_key_that_a_stable_list_repeats_is_counted_and_each_of_its_rows_given(is_stable: bool) -> None:
+def test_key_repeated_in_stable_list_is_counted_and_every_row_returned(is_stable: bool) -> None:
     old, new = pull(2) | {"title": "old"}, pull(2) | {"title": "new"}
     rows, state = read(Lists([[pull(1), old], [pull(3), new]], total=4), is_stable)
     assert sorted(map(str, rows)) == sorted(map(str, [pull(1), old, pull(3), new]))
@@ -116,7 +116,7 @@ def test_a_row_pushed_onto_the_next_page_hides_none() -> None:
 
 
 @pytest.mark.parametrize("is_stable", [False, True])
-def test_a_total_that_a_steady_list_never_reaches_is_named_with_what_was_found(is_stable: bool) -> None:
+def test_unreached_total_of_steady_list_is_reported_with_rows_found(is_stable: bool) -> None:
     lists = Lists([pulls(1, 2), pulls(3)], total=7)
     with pytest.raises(
         Incomplete, match=r"^/list: the source says that it has 7 rows, but 3 readings gave 3 different"
@@ -125,14 +125,14 @@ def test_a_total_that_a_steady_list_never_reaches_is_named_with_what_was_found(i
     assert lists.started == 3
 
 
-def test_a_moving_list_that_never_reaches_its_total_is_given_up_after_a_bounded_number_of_passes() -> None:
+def test_moving_list_below_its_total_fails_after_maximum_passes() -> None:
     lists = Lists(*([pulls(*order)] for order in itertools.islice(itertools.permutations(range(6)), 99)), total=7)
     with pytest.raises(Incomplete, match=rf"it has 7 rows, but {MAX_PASSES} readings gave 6 different ones"):
         read(lists)
     assert lists.started == MAX_PASSES
 
 
-def test_a_total_that_is_too_small_loses_no_row_that_came() -> None:
+def test_understated_total_loses_no_rows() -> None:
     rows, state = read(Lists([pulls(1, 2, 3)], total=2))
     assert (numbers_of(rows), state.total) == ([1, 2, 3], 3)
 
@@ -143,7 +143,7 @@ def test_without_a_total_two_equal_passes_are_complete() -> None:
     assert lists.started == 2
 
 
-def test_without_a_total_a_moving_list_is_complete_when_two_more_passes_bring_nothing() -> None:
+def test_moving_list_without_total_completes_after_two_unchanged_passes() -> None:
     lists = Lists([pulls(1, 2)], [pulls(2, 3)], [pulls(3, 1)], [pulls(2, 1)], total=None)
     assert numbers_of(read(lists)[0]) == [1, 2, 3]
     assert lists.started == 4
@@ -174,7 +174,7 @@ def test_a_commit_of_a_repository_that_is_kept_private_has_a_key() -> None:
 
 
 @pytest.mark.slow
-def test_three_hundred_thousand_rows_in_a_stable_order_take_no_memory_of_their_own() -> None:
+def test_stable_list_is_read_in_constant_memory() -> None:
     def new_pass() -> Iterator[Page]:
         for start in range(0, 300_000, 1000):
             rows = [{"commitHash": f"{n:012x}", "userId": "user_1"} for n in range(start, start + 1000)]

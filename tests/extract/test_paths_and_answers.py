@@ -66,7 +66,7 @@ def test_a_strange_parent_is_quoted(name: str, on_the_wire: str) -> None:
 @pytest.mark.parametrize(
     "address", ["a+b@example.com", "a&author=b@example.com", "ann@exämple.com", "x y#@example.com"]
 )
-def test_an_author_with_strange_letters_is_asked_for_as_is(address: str) -> None:
+def test_author_with_special_characters_is_queried_unchanged(address: str) -> None:
     pulls = [pull(n, "2026-10-01T10:00:00Z", author_email=address) for n in range(120)]
     asked = client_of(answers_of(simulator.World.of(pull_requests=pulls, end=EXTRACTED_AT)), key=DEFAULT_KEY)
     rows = flat(Listing(asked.client, TABLES["pull_requests"], None, None, lambda columns: []).rows())
@@ -129,7 +129,7 @@ def test_a_missing_route_without_another_plan_is_an_error() -> None:
         flat(listing_of(in_turn(Said(404, b"404 page not found\n")), "commits").rows())
 
 
-def test_a_route_that_goes_away_in_the_middle_is_an_error_and_no_reason_for_the_other_plan(
+def test_route_lost_during_reading_fails_without_changing_plan(
     usual_world: simulator.World,
 ) -> None:
     left = count(6)
@@ -153,7 +153,7 @@ def numbered(*numbers: int, link: str | None = None) -> Said:
     return Said(body=json.dumps([{"repo_name": "acme/web", "number": n} for n in numbers]).encode(), headers=headers)
 
 
-def test_pages_end_at_the_number_of_rows_that_the_parent_tells() -> None:
+def test_pages_end_at_row_count_of_parent() -> None:
     rows, asked = pages_of(in_turn(numbered(*range(100)), numbered(*range(100, 130)), Said(500)), 130)
     assert (len(rows), len(asked)) == (130, 2)
 
@@ -163,17 +163,17 @@ def test_pages_without_a_known_number_end_at_an_empty_one() -> None:
     assert (len(rows), len(asked)) == (130, 3)
 
 
-def test_a_page_smaller_than_asked_for_is_not_the_last() -> None:
+def test_short_page_is_not_taken_for_the_last() -> None:
     rows, _ = pages_of(in_turn(numbered(*range(30)), numbered(*range(30, 60)), numbered(*range(60, 70))), 70)
     assert len(rows) == 70
 
 
-def test_a_server_that_does_not_page_gives_its_list_once() -> None:
+def test_unpaged_server_list_is_returned_once() -> None:
     rows, asked = pages_of(in_turn(numbered(1, 2, 3)), None)
     assert (len(rows), len(asked)) == (3, 2)
 
 
-def test_pages_follow_the_servers_links_until_there_is_none() -> None:
+def test_pages_follow_server_links_to_the_end() -> None:
     second = "/repos/acme/web/pulls?after=abc"
     rows, asked = pages_of(in_turn(numbered(1, 2, link=second), numbered(3), Said(500)), 3)
     assert ([row["number"] for row in rows], asked[1:]) == ([1, 2, 3], [second])

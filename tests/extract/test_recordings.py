@@ -122,14 +122,14 @@ def test_every_recorded_answer_has_its_case() -> None:
 
 
 @pytest.mark.parametrize(("server", "name"), EVERY, ids="-".join)
-def test_a_recorded_answer_is_as_its_manifest_says(server: str, name: str) -> None:
+def test_recorded_answer_matches_its_manifest(server: str, name: str) -> None:
     each = EVERY[server, name]
     assert (each.said.status, len(each.said.body)) == (each.status, each.size_bytes)
     assert hashlib.sha256(each.said.body).hexdigest() == each.sha256
 
 
 @those_of(NUMBERED)
-def test_a_recorded_page_gives_its_rows_and_the_total(server: str, name: str) -> None:
+def test_recorded_page_parses_to_rows_and_total(server: str, name: str) -> None:
     each, (table, counts) = EVERY[server, name], NUMBERED[name]
     listing = EXTRACTED[table].bulk
     assert isinstance(listing, PageNumberListing)
@@ -139,7 +139,7 @@ def test_a_recorded_page_gives_its_rows_and_the_total(server: str, name: str) ->
 
 
 @those_of(ARRAYS)
-def test_a_recorded_array_gives_its_rows(server: str, name: str) -> None:
+def test_recorded_array_parses_to_rows(server: str, name: str) -> None:
     each, (table, counts) = EVERY[server, name], ARRAYS[name]
     path, _, query = each.target.partition("?")
     rows = pages.array(path, each.replayed().client.get(path, dict(urlsplit_query(query))).body)
@@ -168,7 +168,7 @@ def test_another_recorded_object_comes_as_it_is(server: str, name: str) -> None:
 
 
 @those_of(ERRORS)
-def test_a_recorded_error_ends_as_the_contract_says(server: str, name: str) -> None:
+def test_recorded_error_raises_contract_error(server: str, name: str) -> None:
     each, (error, words) = EVERY[server, name], ERRORS[name]
     asked = each.replayed()
     with pytest.raises(MillraceError) as caught:
@@ -185,7 +185,7 @@ def test_the_recorded_refusal_asks_for_a_second() -> None:
 
 
 @pytest.mark.parametrize("server", [ONE, TWO, THIRTY])
-def test_the_same_page_came_with_other_rows_the_second_time(server: str) -> None:
+def test_recorded_page_differs_on_second_request(server: str) -> None:
     first, again = (json.loads(EVERY[server, name].said.body) for name in ("pulls-p1", "pulls-p1-again"))
     assert {row["number"] for row in first} != {row["number"] for row in again}
 
@@ -228,7 +228,7 @@ def server(request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", ["bulk", "plain"])
-def test_each_plan_gives_exactly_the_rows_of_a_recorded_server(server: str, plan: str) -> None:
+def test_each_plan_returns_exactly_the_recorded_rows(server: str, plan: str) -> None:
     world = simulator.world_from_recording(CAPTURES / server / "full-exact.jsonl.gz")
     reading = read_world(world, faults=simulator.InjectedFaults(plain_only=plan == "plain"))
     assert (reading.plans["pull_requests"], reading.plans["reviews"]) == (plan, plan)

@@ -32,14 +32,14 @@ def test_content_of_another_size_is_refused_unread(tmp_path: Path) -> None:
         create_once(lake, "a", b"other")
 
 
-def test_the_same_file_once_more_is_success_unread_where_the_lake_knows_its_checksum(tmp_path: Path) -> None:
+def test_same_file_is_accepted_by_stored_checksum_without_reading(tmp_path: Path) -> None:
     lake = Telling(tmp_path / "lake", "lake")
     (tmp_path / "file").write_bytes(b"one")
     first = create_once(lake, "a", tmp_path / "file")
     assert create_once(lake, "a", tmp_path / "file") == create_once(lake, "a", b"one") == first
 
 
-def test_other_content_of_the_same_size_is_refused_unread_where_the_lake_knows_its_checksum(tmp_path: Path) -> None:
+def test_other_content_of_same_size_is_refused_by_stored_checksum(tmp_path: Path) -> None:
     lake = Telling(tmp_path / "lake", "lake")
     create_once(lake, "a", b"one")
     with pytest.raises(ObjectExists):

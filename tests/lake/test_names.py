@@ -37,7 +37,7 @@ def test_parse_is_the_inverse_of_str(key: ObjectKey) -> None:
 
 
 @given(st.one_of(st.text(), st.from_regex(r"(raw|runs|drop|state)/[^/]*/.*")))
-def test_any_text_is_a_key_that_gives_the_text_back_or_a_bad_object(name: str) -> None:
+def test_any_text_round_trips_as_key_or_is_a_bad_object(name: str) -> None:
     try:
         said = str(names.parse(name))
     except BadObject as error:
@@ -97,7 +97,7 @@ def test_a_name_of_another_form_is_refused(name: str) -> None:
         pytest.param("drop/\ud800/x.csv", id="lone surrogate"),
     ],
 )
-def test_a_table_that_is_not_in_the_registry_is_refused_and_the_registry_named(name: str) -> None:
+def test_unknown_table_is_refused_and_known_tables_listed(name: str) -> None:
     with pytest.raises(BadObject, match="there are repos, commits, pull_requests, reviews") as caught:
         names.parse(name)
     assert caught.value.reason == "unknown_table"
@@ -117,6 +117,6 @@ def test_a_dropped_file_may_have_quotes_spaces_and_an_upper_case_suffix() -> Non
     assert key == DroppedFile("commits", 'it\'s "May"/a b.CSV', "csv")
 
 
-def test_a_part_says_its_day() -> None:
+def test_part_name_contains_date() -> None:
     key = names.parse(f"raw/commits/dt=2026-01-31/{RUN}/commits-00007.parquet")
     assert key == RawPart("commits", date(2026, 1, 31), "20260131T060000Z", "commits", 7)

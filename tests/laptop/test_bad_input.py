@@ -32,12 +32,12 @@ def assert_one_clear_line(code: int, err: str, expected: int, words: str) -> Non
     assert "Traceback" not in err
 
 
-def test_no_server_is_said_with_its_address(fresh: Path) -> None:
+def test_unreachable_server_is_reported_with_address(fresh: Path) -> None:
     outcome = run_all(fresh, "--source-url", "http://127.0.0.1:9")
     assert_one_clear_line(outcome.code, outcome.err, 3, "http://127.0.0.1:9/repos: connection refused")
 
 
-def test_a_wrong_key_is_said_without_the_key(fresh: Path) -> None:
+def test_wrong_key_is_reported_without_the_key(fresh: Path) -> None:
     with simulator() as url:
         outcome = run_all(fresh, "--source-url", url, "--no-build", key="not-the-secret-key")
     assert_one_clear_line(outcome.code, outcome.err, 3, "the key was refused; set MILLRACE_SOURCE_KEY")
@@ -59,7 +59,7 @@ def test_a_server_that_breaks_its_contract_is_named(fresh: Path, fault: str, wor
     assert_one_clear_line(outcome.code, outcome.err, 3, words)
 
 
-def test_a_type_that_changed_at_the_source_stops_its_table_and_says_so(fresh: Path) -> None:
+def test_changed_source_type_is_reported_and_stops_table(fresh: Path) -> None:
     with simulator("--retyped-field", "additions") as url:
         outcome = run_all(fresh, "--source-url", url, "--no-build")
     assert outcome.code == 3
@@ -107,7 +107,7 @@ def test_a_wrong_option_stops_before_anything_starts(tmp_path: Path, arguments: 
     assert words in outcome.err.splitlines()[-1]
 
 
-def test_a_data_directory_that_cannot_be_made_is_said() -> None:
+def test_unusable_data_directory_is_reported() -> None:
     outcome = run_all(Path("/proc/nowhere"))
     assert_one_clear_line(outcome.code, outcome.err, 2, "cannot be used as data directory")
 
@@ -126,7 +126,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
-def test_a_full_disk_is_said_and_a_run_with_more_room_mends_it(small_disk: Path) -> None:
+def test_full_disk_is_reported_and_rerun_with_space_succeeds(small_disk: Path) -> None:
     outcome = run_all(small_disk, "--developers", "6", "--days", "90", "--json")
     assert outcome.code == 3, outcome.err
     assert "Traceback" not in outcome.err
@@ -145,7 +145,7 @@ def test_an_interrupted_run_is_finished_by_the_next(fresh: Path) -> None:
     assert run_all(fresh, "--developers", "12", "--no-build", "--json").code == 0
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
+def test_dry_run_prints_plan_and_does_nothing(tmp_path: Path) -> None:
     outcome = run_all(tmp_path / "data", "--dry-run", "--since", "2026-01-31")
     assert (outcome.code, (tmp_path / "data").exists()) == (0, False)
     assert "would read rows since 2026-01-31" in outcome.out

@@ -38,7 +38,7 @@ def command(place: Path, *arguments: str) -> Outcome:
     return run_all(place, *arguments)
 
 
-def test_before_the_first_run_status_says_what_to_type(tmp_path: Path) -> None:
+def test_status_before_first_run_suggests_command(tmp_path: Path) -> None:
     outcome = command(tmp_path, "status")
     assert (outcome.code, "type: millrace run" in outcome.out) == (1, True)
 
@@ -148,7 +148,7 @@ def test_a_run_adds_up_again_once_its_quarantined_part_was_retried(place: Path, 
     assert command(place, "build").code == 0
 
 
-def test_a_run_that_is_none_is_said(place: Path) -> None:
+def test_unknown_run_is_reported(place: Path) -> None:
     outcome = command(place, "reconcile", "../20261120T060000Z")
     assert (outcome.code, "there is no run '../20261120T060000Z'" in outcome.err) == (2, True)
 
@@ -159,13 +159,13 @@ def test_a_run_that_was_not_extracted_does_not_add_up(tmp_path: Path) -> None:
     assert (outcome.code, outcome.out.count("was not extracted")) == (1, 2)
 
 
-def test_a_wrong_word_at_the_desk_is_said(place: Path) -> None:
+def test_unknown_quarantine_command_is_reported(place: Path) -> None:
     outcome = command(place, "quarantine", "burn")
     assert outcome.code == 2
     assert "No such command 'burn'" in outcome.err
 
 
-def test_a_failed_build_is_said_leaves_readers_the_last_good_marts_and_is_mended_by_build(place: Path) -> None:
+def test_failed_build_is_reported_and_keeps_last_good_marts_until_rebuilt(place: Path) -> None:
     with duckdb.connect(str(place / "millrace.duckdb")) as connection:
         connection.execute("create table twice as select * from raw.pull_requests limit 1")
         connection.execute("insert into raw.pull_requests select * from twice")
@@ -196,7 +196,7 @@ def test_a_build_of_changed_models_alone_has_to_be_forced(place: Path) -> None:
     assert json.loads(command(place, "status", "--json").out)["builds"][0]["number"] == number + 1
 
 
-def test_what_a_killed_run_left_is_taken_up_by_the_next(tmp_path: Path) -> None:
+def test_next_run_completes_a_killed_run(tmp_path: Path) -> None:
     command_line = [sys.executable, "local/run_all.py", "--no-usage", "--data-dir", str(tmp_path), *WORLD]
     with subprocess.Popen(command_line, cwd=PROJECT, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stderr is not None

@@ -112,7 +112,7 @@ def test_each_file_that_was_refused_is_kept_with_its_reason(refused: tuple[Path,
     assert len(found) == len(BAD) == sum(path.suffix == ".json" for path in kept) == len(kept) / 2
 
 
-def test_a_name_that_no_object_can_have_is_said_and_keeps_nothing_out(place: Path) -> None:
+def test_invalid_file_name_is_reported_and_other_files_load(place: Path) -> None:
     drop(place, "commits/a.ndjson", json.dumps(COMMIT))
     (place / "lake" / "drop" / "commits" / os.fsdecode(b"\xff.csv")).write_text("a\n1\n")
     drop(place, "commits/new\nline.csv", "message\nhello\n")

@@ -178,7 +178,7 @@ def test_a_live_line_shows_names_whole_and_as_text(
     assert ("\x1b]0" in said, "\nlook" in said) == (False, False)
 
 
-def test_a_log_of_a_hostile_name_is_told_as_text(
+def test_log_with_hostile_name_is_printed_as_harmless_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = tmp_path / "a\x1b[2J\nlook: everything is fine"

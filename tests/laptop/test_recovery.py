@@ -102,7 +102,7 @@ def forget(place: Path, condition: str) -> None:
         pytest.param(lambda place, first: forget(place, "load_seq % 2 = 0"), id="without every other load"),
     ],
 )
-def test_a_run_loads_what_the_warehouse_does_not_know(
+def test_run_loads_objects_missing_from_warehouse(
     place: Path, first: Path, later: Path, harm: Callable[[Path, Path], None]
 ) -> None:
     harm(place, first)
@@ -110,7 +110,7 @@ def test_a_run_loads_what_the_warehouse_does_not_know(
     assert (run.code, rows(place)) == (0, rows(later))
 
 
-def test_what_the_lake_has_lost_as_well_is_read_from_the_source_again(place: Path, later: Path) -> None:
+def test_rows_lost_in_warehouse_and_lake_are_extracted_again(place: Path, later: Path) -> None:
     (place / "millrace.duckdb").unlink()
     shutil.rmtree(place / "lake" / "raw")
     assert run_all(place, *LATER, "--no-build").code == 0
@@ -121,9 +121,7 @@ def test_what_the_lake_has_lost_as_well_is_read_from_the_source_again(place: Pat
     "command",
     ["run", pytest.param("build", marks=pytest.mark.proof), pytest.param("collect", marks=pytest.mark.proof)],
 )
-def test_usage_that_was_sent_and_not_loaded_is_loaded_by_whoever_comes_next(
-    first: Path, tmp_path: Path, command: str
-) -> None:
+def test_unloaded_usage_is_loaded_by_any_next_command(first: Path, tmp_path: Path, command: str) -> None:
     place = Path(shutil.copytree(first, tmp_path / "data"))
     home = tmp_path / "home"
     collect(place, home, 60)
@@ -155,7 +153,7 @@ def ledger(place: Path) -> list[tuple[str, int, str | None]]:
         return connection.execute(query).fetchall()
 
 
-def test_a_dropped_file_of_a_copied_folder_does_not_win_over_what_came_after_it(first: Path, tmp_path: Path) -> None:
+def test_older_dropped_file_does_not_win_in_copied_folder(first: Path, tmp_path: Path) -> None:
     place = Path(shutil.copytree(first, tmp_path / "one"))
     drop = place / "lake" / "drop" / "repos"
     drop.mkdir(parents=True, exist_ok=True)
@@ -177,7 +175,7 @@ def test_a_dropped_file_of_a_copied_folder_does_not_win_over_what_came_after_it(
         pytest.param("", "drop/usage_events/", id="the whole lake"),
     ],
 )
-def test_what_the_ledger_knows_and_the_lake_has_lost_is_named(place: Path, lost: str, named: str) -> None:
+def test_objects_in_ledger_but_missing_from_lake_are_named(place: Path, lost: str, named: str) -> None:
     for path in list((place / "lake").glob(lost)) if lost else [place / "lake"]:
         if path.is_dir():
             shutil.rmtree(path)
@@ -289,9 +287,7 @@ def test_damaged_objects_of_our_own_stop_no_run(place: Path, later: Path, conten
     assert (run.code, "Traceback" in run.err, rows(place)) == (0, False, rows(later))
 
 
-def test_a_rebuilt_warehouse_has_the_same_rows_and_leaves_in_quarantine_what_lies_there(
-    first: Path, tmp_path: Path
-) -> None:
+def test_rebuilt_warehouse_has_same_rows_and_keeps_quarantine(first: Path, tmp_path: Path) -> None:
     place = Path(shutil.copytree(first, tmp_path / "data"))
     drop = place / "lake" / "drop" / "repos"
     drop.mkdir(parents=True, exist_ok=True)
@@ -333,7 +329,7 @@ def _refuses_to_lose(place: Path) -> None:
 
 
 @pytest.mark.proof  # guarded by readers_behind in tests/status/test_stores.py
-def test_the_status_says_what_readers_do_not_have(first: Path, tmp_path: Path) -> None:
+def test_status_reports_outdated_or_missing_published_copy(first: Path, tmp_path: Path) -> None:
     place = Path(shutil.copytree(first, tmp_path / "data"))
     assert millrace("build", "--data-dir", str(place)).code == 0
     assert millrace("status", "--data-dir", str(place)).code == 0

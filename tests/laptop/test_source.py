@@ -34,7 +34,7 @@ def arguments_of_all_processes() -> str:
         pytest.param(SourceOptions(from_recording=RECORDING), id="of a recording"),
     ],
 )
-def test_the_embedded_simulator_has_a_key_of_its_own_that_no_other_user_sees(
+def test_embedded_simulator_uses_private_key_hidden_from_process_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: SourceOptions
 ) -> None:
     monkeypatch.setenv("MILLRACE_SOURCE_KEY", USERS)

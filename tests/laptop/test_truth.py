@@ -88,7 +88,7 @@ def test_after_all_runs_every_mart_cell_is_the_truth(runs: dict[str, Outcome], p
 
 
 @pytest.mark.proof
-def test_thirty_developers_give_the_truth_in_every_cell(fresh: Path) -> None:
+def test_thirty_developers_match_truth_in_every_cell(fresh: Path) -> None:
     sizes = ("--developers", "30", "--days", "90", "--seed", "11", "--clone-share", "0.05", "--end", LATER_END)
     assert run_all(fresh, *sizes, "--no-limiter", "--json").code == 0
     cells, found = differences(fresh / "published.duckdb", world(LATER_END, 30, 90, 0.05))
@@ -97,7 +97,7 @@ def test_thirty_developers_give_the_truth_in_every_cell(fresh: Path) -> None:
 
 
 @pytest.mark.proof
-def test_a_recording_of_the_real_source_gives_the_truth_in_every_cell(fresh: Path) -> None:
+def test_recording_of_real_source_matches_truth_in_every_cell(fresh: Path) -> None:
     recording = PROJECT / "tests/golden/captures/seed-2dev-90d-medium/full-exact.jsonl.gz"
     assert run_all(fresh, "--from-recording", str(recording), "--json").code == 0
     cells, found = differences(fresh / "published.duckdb", simulator.world_from_recording(recording))

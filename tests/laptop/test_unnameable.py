@@ -32,7 +32,9 @@ def make_socket(path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["a.csv", "b.PARQUET", "c.ndjson"])
-def test_what_is_no_file_is_told(tmp_path: Path, make: Callable[[Path], None], why: str, name: str) -> None:
+def test_drop_entry_that_is_not_a_file_is_reported(
+    tmp_path: Path, make: Callable[[Path], None], why: str, name: str
+) -> None:
     folder = tmp_path / "drop"
     (folder / "repos").mkdir(parents=True)
     make(folder / "repos" / name)

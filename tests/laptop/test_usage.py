@@ -91,7 +91,7 @@ def _text(row: dict[str, Any]) -> str:
     return json.dumps(plain, default=str, sort_keys=True)
 
 
-def test_a_run_collects_every_event_and_each_mart_is_what_the_logs_say(first: Outcome, place: Path) -> None:
+def test_run_collects_every_event_and_marts_match_logs(first: Outcome, place: Path) -> None:
     usage = first.report["usage"]
     assert (first.code, usage["machines"], usage["balanced"]) == (0, 3, True)
     assert usage["inserted"] == usage["events"] == sum(len(told(home)) for home in (place / "homes").iterdir()) > 500
@@ -117,7 +117,7 @@ def test_a_mart_that_lost_a_row_is_named(first: Outcome, place: Path, tmp_path: 
     assert [line.split()[1] for line in outcome.out.splitlines() if line.startswith("✗")] == ["usage_session"]
 
 
-def test_what_a_machine_says_since_is_collected_loaded_and_built(first: Outcome, place: Path) -> None:
+def test_new_usage_is_collected_loaded_and_built(first: Outcome, place: Path) -> None:
     home = min((place / "homes").iterdir())
     log = home / ".claude" / "projects" / "-home-x-src-app" / "0e8b7c1c-1111-4111-8111-000000000001.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -130,16 +130,14 @@ def test_what_a_machine_says_since_is_collected_loaded_and_built(first: Outcome,
     assert "nothing new" in millrace(place, "collect").out
 
 
-def test_backfill_with_force_ends_with_the_same_marts_and_says_what_it_did(first: Outcome, place: Path) -> None:
+def test_forced_backfill_keeps_same_marts_and_reports_them(first: Outcome, place: Path) -> None:
     outcome = millrace(place, "usage", "backfill", "--force")
     assert outcome.code == 0, outcome.err
     assert "marts: usage_events " in outcome.out
     assert differences(place) == []
 
 
-def test_the_doctor_names_models_without_a_price_and_says_that_somebody_has_to_look(
-    first: Outcome, place: Path
-) -> None:
+def test_doctor_names_unpriced_models_and_exits_1(first: Outcome, place: Path) -> None:
     outcome = millrace(place, "usage", "doctor")
     assert outcome.code == 1
     assert "claude anthropic claude-unlisted-1, speed standard: " in outcome.out

@@ -20,7 +20,7 @@ def test_temporary_files_lie_below_the_data_directory_while_it_is_used(tmp_path:
 
 
 @pytest.mark.parametrize("left", ["millrace-abc/object", "millrace-abc/deep/er/object.parquet", "object"])
-def test_what_a_killed_process_left_is_cleared_by_the_next(tmp_path: Path, left: str) -> None:
+def test_leftover_work_files_are_removed_by_next_process(tmp_path: Path, left: str) -> None:
     place = DataDir(tmp_path / "data")
     (place.work / left).parent.mkdir(parents=True)
     (place.work / left).write_bytes(b"half a part")
@@ -28,7 +28,7 @@ def test_what_a_killed_process_left_is_cleared_by_the_next(tmp_path: Path, left:
         assert list(place.work.iterdir()) == []
 
 
-def test_what_is_in_use_is_not_cleared(tmp_path: Path) -> None:
+def test_work_files_in_use_are_not_removed(tmp_path: Path) -> None:
     place = DataDir(tmp_path / "data")
     with place.lock():
         (place.work / "object").write_bytes(b"a part")

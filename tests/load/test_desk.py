@@ -54,7 +54,7 @@ def only(rig: Rig, state: quarantine.State | None = "open") -> quarantine.Entry:
     return entry
 
 
-def test_an_entry_says_what_came_from_where_and_why(rig: Rig) -> None:
+def test_entry_contains_object_origin_and_reason(rig: Rig) -> None:
     stored = rig.put("drop/repos/mine.ndjson", BAD)
     entry = only(rig)
     assert (entry.version, entry.table, entry.run_id, entry.reason) == (stored.version, "repos", None, "schema")
@@ -66,17 +66,17 @@ def test_an_entry_says_what_came_from_where_and_why(rig: Rig) -> None:
     )
 
 
-def test_a_part_that_was_set_aside_names_its_run_and_its_rows(rig: Rig) -> None:
+def test_quarantined_part_has_run_id_and_row_count(rig: Rig) -> None:
     start_run(rig, parquet(full_name=["o/a", "o/b"], open_pull_requests_count=["1", "2"]), rows=2)
     assert (only(rig).run_id, only(rig).rows) == (RUN, 2)
 
 
-def test_what_was_loaded_is_not_in_the_list(rig: Rig) -> None:
+def test_loaded_object_is_not_listed(rig: Rig) -> None:
     rig.put("drop/repos/good.ndjson", b'{"full_name": "o/a"}')
     assert rig.entries(None) == []
 
 
-def test_a_retry_after_a_fix_loads_the_rows_and_the_ledger_says_so(rig: Rig, fixed: Callable[[], None]) -> None:
+def test_retry_after_fix_loads_rows_and_updates_ledger(rig: Rig, fixed: Callable[[], None]) -> None:
     stored = rig.put("drop/repos/mine.ndjson", BAD)
     fixed()
     done = quarantine.retry(rig.desk, only(rig).id)
@@ -108,7 +108,7 @@ def test_a_retry_that_fails_again_keeps_the_new_reason_beside_the_first(rig: Rig
     assert rig.builds.requests == []
 
 
-def test_a_failed_retry_is_one_more_attempt_of_its_entry_and_no_entry_of_its_own(rig: Rig) -> None:
+def test_failed_retry_adds_attempt_to_its_entry(rig: Rig) -> None:
     rig.put("drop/repos/mine.ndjson", BAD)
     entry_id = only(rig).id
     quarantine.retry(rig.desk, entry_id)
@@ -220,7 +220,7 @@ def test_a_retry_twice_loads_once(rig: Rig, fixed: Callable[[], None]) -> None:
     assert len(rig.rows()) == 1
 
 
-def test_a_retry_wins_over_nothing_that_came_since_it_was_set_aside(rig: Rig, fixed: Callable[[], None]) -> None:
+def test_retry_does_not_overwrite_newer_rows(rig: Rig, fixed: Callable[[], None]) -> None:
     rig.put("drop/repos/mine.ndjson", BAD)
     fixed()
     later = replace(rig.desk, clock=lambda: NOW + timedelta(days=1))
@@ -270,14 +270,14 @@ def test_discarded_is_no_longer_open_and_nothing_is_deleted(rig: Rig) -> None:
     assert (again.why, again.is_new) == (done.why, False)
 
 
-def test_what_was_discarded_is_not_retried(rig: Rig) -> None:
+def test_discarded_entry_cannot_be_retried(rig: Rig) -> None:
     rig.put("drop/repos/mine.ndjson", BAD)
     quarantine.discard(rig.desk, only(rig).id, "a test file")
     with pytest.raises(ConfigError, match="was discarded"):
         quarantine.retry(rig.desk, only(rig, "discarded").id)
 
 
-def test_what_is_loaded_is_not_discarded(rig: Rig, fixed: Callable[[], None]) -> None:
+def test_loaded_entry_cannot_be_discarded(rig: Rig, fixed: Callable[[], None]) -> None:
     rig.put("drop/repos/mine.ndjson", BAD)
     fixed()
     entry_id = quarantine.retry(rig.desk, only(rig).id).entry.id
@@ -294,7 +294,7 @@ def test_a_discard_without_a_reason_is_refused(rig: Rig, why: str) -> None:
 
 
 @pytest.mark.parametrize("entry_id", ["", "../lake/drop", "0" * 16 + "-1", "x\x1b[2J", "0" * 16 + "-1.json"])
-def test_an_id_that_is_none_is_said_in_one_line(rig: Rig, entry_id: str) -> None:
+def test_unknown_id_is_reported_without_control_characters(rig: Rig, entry_id: str) -> None:
     for do in (quarantine.show, quarantine.retry):
         with pytest.raises(ConfigError, match="is not in quarantine") as caught:
             do(rig.desk, entry_id)
@@ -307,7 +307,7 @@ def test_a_corrupted_transfer_is_never_loaded_as_it_is(rig: Rig) -> None:
     assert (done.load, done.reason) == (None, "checksum")
 
 
-def test_an_object_of_no_table_fails_again_until_the_registry_knows_it(rig: Rig) -> None:
+def test_object_of_unknown_table_fails_again_on_retry(rig: Rig) -> None:
     rig.put("drop/invoices/a.csv", b"id\n1\n")
     assert quarantine.retry(rig.desk, only(rig).id).reason == "unknown_table"
 
@@ -333,7 +333,7 @@ def test_an_event_about_an_object_that_is_not_there_notes_nothing(rig: Rig, name
         pytest.param("drop/invoices/large.csv", ParquetLimits().file_bytes + 1, id="an object of no table"),
     ],
 )
-def test_what_is_too_large_is_set_aside_without_a_copy(rig: Rig, name: str, size_bytes: int) -> None:
+def test_oversized_object_is_quarantined_without_a_copy(rig: Rig, name: str, size_bytes: int) -> None:
     path = rig.folder / "lake" / name
     path.parent.mkdir(parents=True)
     with path.open("wb") as file:
@@ -350,7 +350,7 @@ def test_what_is_too_large_is_set_aside_without_a_copy(rig: Rig, name: str, size
 
 
 @pytest.mark.parametrize("content", [b"{", b"null", b"[" * 5000, b'{"reason": "x"}', b"\xff"], ids=repr)
-def test_a_reason_that_somebody_broke_hides_nothing(rig: Rig, content: bytes) -> None:
+def test_entry_with_corrupt_reason_file_stays_listed(rig: Rig, content: bytes) -> None:
     rig.put("drop/repos/mine.ndjson", BAD)
     entry = only(rig)
     name = f"quarantine/{entry.id}.json"
@@ -369,7 +369,7 @@ def test_a_reason_cannot_make_the_desk_load_under_another_name(rig: Rig) -> None
     assert only(rig).version is None
 
 
-def test_a_stranger_in_the_bucket_disturbs_nobody(rig: Rig) -> None:
+def test_foreign_objects_in_bucket_are_ignored(rig: Rig) -> None:
     for name in ("quarantine/notes.txt", "readme", "quarantine/deep/er.json"):
         rig.desk.quarantine.write(name, b"x", 0)
     rig.put("drop/repos/mine.ndjson", BAD)
@@ -485,7 +485,7 @@ def test_a_discard_that_crashed_anywhere_is_finished_by_the_next(rig: Rig, calls
 
 @pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("calls", range(1, 4))
-def test_what_was_half_set_aside_is_open_or_comes_again(rig: Rig, calls: int, is_done: bool) -> None:
+def test_interrupted_quarantine_ends_with_one_open_entry(rig: Rig, calls: int, is_done: bool) -> None:
     stored = rig.desk.lake.write("drop/repos/mine.ndjson", BAD, 0)
     crashed(lambda: handler.answer(rig.failing(calls, is_done), ObjectFinalized(stored.version, None)))
     handler.answer(rig.desk, ObjectFinalized(stored.version, None))

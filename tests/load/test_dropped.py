@@ -80,12 +80,12 @@ def test_a_stamp_inside_of_extra_is_only_noted(folder: Path) -> None:
     assert said(row) == {"id": 1, "_extra": '{"_run_id":"forged"}'}
 
 
-def test_ndjson_empty_lines_a_mark_at_the_start_and_no_last_newline_are_fine(folder: Path) -> None:
+def test_ndjson_accepts_bom_empty_lines_and_missing_last_newline(folder: Path) -> None:
     rows = read(folder, b'\xef\xbb\xbf{"id":1}\r\n\n  \n{"id":2}', "ndjson")
     assert [row["id"] for row in rows] == [1, 2]
 
 
-def test_a_long_file_is_told_in_order(folder: Path) -> None:
+def test_long_file_is_read_in_order(folder: Path) -> None:
     content = "".join(f'{{"id":{number}}}\n' for number in range(25_000))
     assert [row["id"] for row in read(folder, content, "ndjson")] == list(range(25_000))
 
@@ -204,12 +204,12 @@ def test_rows_that_take_much_memory_are_not_held_together(folder: Path, kind: Ki
         assert file.metadata.num_rows == times
 
 
-def test_32_levels_are_not_too_deep_and_brackets_in_a_text_are_no_levels(folder: Path) -> None:
+def test_32_levels_are_accepted_and_brackets_in_text_not_counted(folder: Path) -> None:
     line = b'{"x":' + b"[" * 31 + b"]" * 31 + b',"body":"' + b"[{" * 50 + b'"}'
     assert len(read(folder, line, "ndjson")) == 1
 
 
-def test_what_no_table_could_hold_is_refused_before_it_is_read(folder: Path) -> None:
+def test_file_over_size_or_row_limits_is_refused(folder: Path) -> None:
     with pytest.raises(BadObject, match="the file is empty"):
         read(folder, b"", "ndjson")
     with pytest.raises(BadObject, match="expected at most 10 bytes, got 18"):
@@ -233,7 +233,7 @@ def test_csv_cells_have_the_types_of_their_columns(folder: Path) -> None:
     }
 
 
-def test_csv_tells_no_value_from_an_empty_text(folder: Path) -> None:
+def test_csv_distinguishes_missing_value_from_empty_text(folder: Path) -> None:
     rows = read(folder, 'id,body,x\n,,\n"","",""\n', "csv")
     assert [said(row) for row in rows] == [{}, {"body": "", "_extra": '{"x":""}'}]
 
@@ -250,7 +250,7 @@ def test_a_quoted_cell_may_go_over_lines_and_later_lines_keep_their_number(folde
     assert row["body"] == "a\r\nb"
 
 
-def test_csv_with_a_mark_at_the_start_and_a_header_alone_has_no_rows(folder: Path) -> None:
+def test_csv_with_bom_and_only_a_header_has_no_rows(folder: Path) -> None:
     assert read(folder, b"\xef\xbb\xbfid,body\n", "csv") == []
 
 
@@ -295,7 +295,7 @@ CELLS = st.lists(st.none() | st.text(st.sampled_from('ab",\n\r =é'), max_size=6
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CELLS, max_size=4))
-def test_what_a_csv_writer_writes_comes_back(folder: Path, records: list[list[str | None]]) -> None:
+def test_csv_writer_output_is_read_back(folder: Path, records: list[list[str | None]]) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(["body", "state"])
@@ -311,7 +311,7 @@ FIELDS = st.dictionaries(st.sampled_from(["comments", "stars", "x y"]), JSON_VAL
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FIELDS, min_size=1, max_size=4))
-def test_every_field_of_a_line_can_be_told_from_its_row(folder: Path, lines: Rows) -> None:
+def test_every_field_of_line_is_recoverable_from_row(folder: Path, lines: Rows) -> None:
     rows = ndjson(folder, *lines)
     assert [told(row) for row in rows] == lines
 

@@ -100,14 +100,16 @@ def _answered(folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -
 
 
 @pytest.mark.parametrize("error", CONTENT)
-def test_what_two_readings_refuse_is_set_aside(rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_file_refused_by_two_readings_is_quarantined(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     monkeypatch.setattr(pq, "ParquetFile", FailingReader(error, set(range(99))))
     answer(rig, drop(rig))
     assert [entry.reason for entry in rig.entries()] == ["unreadable"]
 
 
 @pytest.mark.parametrize("error", CONTENT)
-def test_what_only_the_first_reading_refuses_is_loaded(
+def test_file_refused_only_by_first_reading_is_loaded(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(pq, "ParquetFile", FailingReader(error, {1}))
@@ -116,7 +118,7 @@ def test_what_only_the_first_reading_refuses_is_loaded(
 
 
 @pytest.mark.parametrize("error", [pa.ArrowMemoryError("malloc"), OSError(errno.ENOSPC, "no space"), MemoryError()])
-def test_lines_that_cannot_be_written_as_parquet_for_now_are_not_set_aside(
+def test_temporary_parquet_write_failure_does_not_quarantine(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     stored = rig.desk.lake.write("drop/repos/a.ndjson", b'{"full_name":"o/a"}\n', 0)

@@ -262,9 +262,7 @@ def test_another_content_under_a_known_name_is_another_object(
     assert len(compare(moved, warehouse.entries()).unknown) == 1
 
 
-def test_a_cursor_that_says_more_than_the_warehouse_has_is_forgotten_for_good(
-    lake: CountingLake, warehouse: CountingWarehouse
-) -> None:
+def test_cursor_ahead_of_warehouse_is_discarded(lake: CountingLake, warehouse: CountingWarehouse) -> None:
     cursor = {"since": None, "extracted_at": T0.isoformat(), "counts": {"": 3}}
     lake.write(str(CursorKey("repos")), json.dumps(cursor).encode(), 0)
     assert runs.read_cursor(lake, "repos", None) is not None
@@ -274,7 +272,7 @@ def test_a_cursor_that_says_more_than_the_warehouse_has_is_forgotten_for_good(
     assert recovery.settle(loader(lake, warehouse)) == []
 
 
-def test_a_new_warehouse_begins_its_requests_anew(lake: CountingLake, warehouse: CountingWarehouse) -> None:
+def test_new_warehouse_resets_build_requests(lake: CountingLake, warehouse: CountingWarehouse) -> None:
     build_requests.request(lake, 89, "20260101T000000Z")
     load(warehouse, lake, drop(lake, "drop/repos/one.parquet"))
     wanted = loader(lake, warehouse)

@@ -63,14 +63,14 @@ def test_a_sweep_loads_what_waited_once(rig: Rig) -> None:
     assert (len(list(rig.desk.lake.list("drop/"))), len(rig.rows())) == (2, 1)
 
 
-def test_a_file_that_says_to_be_of_the_future_waits_although_it_is_empty(rig: Rig, tmp_path: Path) -> None:
+def test_empty_file_with_future_stamp_is_quarantined(rig: Rig, tmp_path: Path) -> None:
     schema = pa.schema({"full_name": pa.string()}, {b"millrace.extracted_at": b"2037-01-01T00:00:00+00:00"})
     pq.write_table(schema.empty_table(), tmp_path / "x")
     rig.put("raw/repos/dt=2026-11-20/run=20261120T060000Z/repos-00000.parquet", (tmp_path / "x").read_bytes())
     assert [entry.reason for entry in rig.entries()] == ["stamped_ahead"]
 
 
-def test_what_cannot_be_loaded_when_its_time_has_come_is_not_tried_for_ever(rig: Rig) -> None:
+def test_unloadable_future_file_is_not_retried_forever(rig: Rig) -> None:
     rig.put("drop/repos/a.ndjson", line("2026-11-22T06:00:00Z"))
     entry = rig.entries()[0]
     quarantine.retry(rig.desk, entry.id)  # too early: it still waits
@@ -102,7 +102,7 @@ def test_a_collector_writes_only_rows_of_its_own(rig: Rig, name: str, is_taken: 
     assert [entry.reason for entry in rig.entries()] == ([] if is_taken else ["foreign"])
 
 
-def test_in_a_storm_of_small_files_the_untrue_and_the_foreign_are_set_aside(rig: Rig) -> None:
+def test_bundle_quarantines_future_stamps_and_foreign_events(rig: Rig) -> None:
     contents = [event("c", str(number)) for number in range(10)]
     contents[3], contents[7] = event("victim"), event("c", "late", "9999-12-31T00:00:00Z")
     for number, content in enumerate(contents):

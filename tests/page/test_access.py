@@ -92,7 +92,7 @@ def test_every_chart_has_a_name_and_a_table_beside_it(opened: Visit) -> None:
     assert all(chart.locator("xpath=ancestor::section[1]//table").count() for chart in charts)
 
 
-def test_the_badge_is_told_to_who_cannot_see_it(opened: Visit) -> None:
+def test_badge_is_announced_to_screen_readers(opened: Visit) -> None:
     expect(opened.page.locator("#badge")).to_have_attribute("aria-live", "polite")
     expect(opened.page.locator("#badge")).to_have_role("status")
 

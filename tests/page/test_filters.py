@@ -40,7 +40,7 @@ def test_a_name_may_hold_anything(visit: Visit) -> None:
     expect(visit.page.locator("#chips")).to_contain_text("Doe, Jane & Söhne #1")
 
 
-def test_provider_and_model_are_asked_of_usage_alone(visit: Visit) -> None:
+def test_provider_and_model_filters_apply_to_usage_only(visit: Visit) -> None:
     visit.open("?provider=openai&model=gpt-5-codex")
 
     assert visit.queries("/api/velocity") == [[("limit", "1000")]]

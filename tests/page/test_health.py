@@ -26,7 +26,7 @@ def stale(visit: Visit) -> dict[str, Any]:
     return visit.real(STATUS) | {"health": "stale", "reasons": reasons}
 
 
-def test_the_badge_says_how_things_are_and_through_what_they_were_built(opened: Visit) -> None:
+def test_badge_shows_health_and_built_through(opened: Visit) -> None:
     status = opened.real(STATUS)
 
     assert opened.text("#badge").split()[-1] == status["health"]
@@ -46,7 +46,7 @@ def test_the_reasons_can_be_read(visit: Visit) -> None:
     ]
 
 
-def test_it_is_asked_every_15_seconds(visitor: Visitor) -> None:
+def test_status_is_polled_every_15_seconds(visitor: Visitor) -> None:
     visit = visitor()
     visit.page.clock.install()
     visit.open().instead(STATUS, stale(visit))
@@ -56,7 +56,7 @@ def test_it_is_asked_every_15_seconds(visitor: Visitor) -> None:
     expect(visit.page.locator("#badge")).to_have_attribute("data-health", "stale")
 
 
-def test_it_is_not_asked_while_nobody_sees_it_and_at_once_when_somebody_does(visitor: Visitor) -> None:
+def test_hidden_page_stops_polling_and_polls_when_shown(visitor: Visitor) -> None:
     visit = visitor()
     visit.page.clock.install()
     visit.open().page.evaluate(HIDE)
@@ -96,7 +96,7 @@ def test_no_answer_is_an_error_with_advice(visit: Visit) -> None:
     assert visit.state("marts") == "error"
 
 
-def test_what_somebody_opened_and_where_the_focus_is_stays_when_it_is_drawn_anew(visitor: Visitor) -> None:
+def test_focus_survives_redraw(visitor: Visitor) -> None:
     visit = visitor()
     visit.page.clock.install()
     visit.open().page.locator("#marts .scroll").focus()

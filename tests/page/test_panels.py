@@ -21,11 +21,11 @@ def test_a_fast_response_without_a_price_is_shown_as_fast(opened: Visit) -> None
     assert "millrace build" in opened.text("#unpriced .note")
 
 
-def test_nothing_fails_and_nothing_is_said_on_the_console(opened: Visit) -> None:
+def test_page_loads_without_failures_or_console_messages(opened: Visit) -> None:
     assert opened.wrong == []
 
 
-def test_each_answer_is_asked_for_once(visit: Visit) -> None:
+def test_each_answer_is_requested_once(visit: Visit) -> None:
     visit.open()
 
     assert sorted(visit.asked) == sorted(set(visit.asked))
@@ -42,14 +42,14 @@ def test_the_tiles_are_the_totals_of_the_api(opened: Visit) -> None:
     assert float(figures[5].removesuffix("%")) == pytest.approx(100 * delivery["ai_line_share"], abs=0.51)
 
 
-def test_a_cost_of_which_a_part_is_unknown_says_of_how_much_it_is(opened: Visit) -> None:
+def test_partly_known_cost_shows_known_share(opened: Visit) -> None:
     totals = opened.real("/api/dashboard-data")["totals"]
     share = int(100 * totals["n_cost"] / totals["assistant_message_count"])
 
     assert f"cost known for {share}%" in opened.text("#tile-cost")
 
 
-def test_what_is_all_but_wholly_known_is_not_said_to_be_known_for_all(visit: Visit) -> None:
+def test_almost_fully_known_cost_is_not_shown_as_complete(visit: Visit) -> None:
     answer = visit.real("/api/dashboard-data")
     answer["totals"] |= {"cost_usd": "12.340000000000", "n_cost": 9_999, "assistant_message_count": 10_000}
     visit.instead("/api/dashboard-data", answer)
@@ -72,7 +72,7 @@ def test_unknown_is_not_zero(visit: Visit) -> None:
     assert visit.text("#tile-cost .figure") == "unknown"
 
 
-def test_a_week_of_several_repositories_is_what_the_api_says_of_that_week(visit: Visit) -> None:
+def test_week_of_several_repositories_matches_api_totals(visit: Visit) -> None:
     newest = visit.real("/api/velocity")["rows"][0]["week"]
     totals = visit.real(f"/api/velocity?from={newest}&to={newest}")["totals"]
     visit.open().page.locator("#cycle-time summary").click()
@@ -85,7 +85,7 @@ def test_a_week_of_several_repositories_is_what_the_api_says_of_that_week(visit:
     assert [one[-1] for one in shown] == [str(totals[f"n_{name}"]) for name in phases]
 
 
-def test_the_cost_of_a_merged_pull_request_is_of_all_repositories_of_the_week(visit: Visit) -> None:
+def test_cost_per_merged_pull_request_covers_all_repositories_of_week(visit: Visit) -> None:
     rows = visit.real("/api/ai-spend")["rows"]
     same = [row for row in rows if row["week"] == rows[0]["week"] and row["cost_usd"] is not None]
     per_pr = sum(float(row["cost_usd"]) for row in same) / sum(row["merged_prs"] for row in same)
@@ -110,7 +110,7 @@ def test_more_than_four_months_are_drawn_in_weeks(visit: Visit) -> None:
     expect(visit.page.get_by_role("img", name="Cost by week, stacked by provider")).to_be_visible()
 
 
-def test_every_csv_link_gives_the_rows_that_the_panel_shows(visit: Visit) -> None:
+def test_every_csv_link_returns_rows_of_its_panel(visit: Visit) -> None:
     links = visit.open("?repo=acme-corp/service-01").page.locator("a.csv").all()
 
     answers = [visit.page.request.get(visit.url + (link.get_attribute("href") or "")) for link in links]

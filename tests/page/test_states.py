@@ -10,7 +10,7 @@ from tests.page.conftest import Visitor
 PROBLEM = {"title": "The program failed", "status": 500, "detail": "disk full", "next_step": "free some space"}
 
 
-def test_a_range_without_anything_is_empty_and_says_what_to_do(visit: Visit) -> None:
+def test_empty_range_shows_advice(visit: Visit) -> None:
     visit.open("?from=2001-01-01&to=2001-01-31")
 
     assert set(visit.states("empty")) >= set(DATA_PANELS)
@@ -19,7 +19,7 @@ def test_a_range_without_anything_is_empty_and_says_what_to_do(visit: Visit) -> 
     assert visit.wrong == []
 
 
-def test_a_date_that_is_none_is_refused_in_the_words_of_the_api(visit: Visit) -> None:
+def test_invalid_date_shows_api_error(visit: Visit) -> None:
     visit.open("?from=yesterday")
 
     assert set(visit.states("error")) >= set(DATA_PANELS)
@@ -48,7 +48,7 @@ def test_a_failed_panel_can_be_tried_again(visit: Visit) -> None:
     expect(visit.page.locator("#review-load")).to_have_attribute("data-state", "ready")
 
 
-def test_what_is_no_answer_at_all_is_a_failure_with_advice(visit: Visit) -> None:
+def test_unusable_answer_shows_failure_with_advice(visit: Visit) -> None:
     visit.page.route("**/api/ai-impact*", lambda route: route.abort())
     visit.page.route("**/api/velocity*", lambda route: route.fulfill(status=200, body="<html>a proxy's page</html>"))
 
@@ -58,7 +58,7 @@ def test_what_is_no_answer_at_all_is_a_failure_with_advice(visit: Visit) -> None
     assert "not JSON" in visit.text("#cycle-time")
 
 
-def test_a_panel_says_that_it_is_loading(visit: Visit) -> None:
+def test_waiting_panel_shows_loading(visit: Visit) -> None:
     visit.page.route("**/api/ai-impact*", lambda route: None)
 
     visit.page.goto(visit.url)
@@ -68,7 +68,7 @@ def test_a_panel_says_that_it_is_loading(visit: Visit) -> None:
     expect(visit.page.locator("#ai-impact")).to_have_attribute("aria-busy", "true")
 
 
-def test_before_anything_was_built_every_panel_says_how_to_begin(visitor: Visitor, tmp_path: Path) -> None:
+def test_every_panel_suggests_command_before_first_build(visitor: Visitor, tmp_path: Path) -> None:
     with company.serving(tmp_path) as url:
         visit = visitor(url).open()
 

@@ -182,7 +182,7 @@ def test_a_quarantined_part_is_a_fact_like_a_loaded_one(lake: Lake, bus: Bus) ->
     assert runs.finish_if_complete(lake, ledger, RUN) is True
 
 
-def test_the_final_object_says_what_the_run_holds(lake: Lake, bus: Bus) -> None:
+def test_final_object_lists_tasks_and_load_seq(lake: Lake, bus: Bus) -> None:
     ledger = Ledger()
     start(lake, bus)
     for commit in facts(lake, ledger):
@@ -244,7 +244,7 @@ def test_a_loaded_table_balances(lake: Lake, bus: Bus) -> None:
         pytest.param(record("repos", rows=0, number=1, source_total=1), {0: None}, 0, 0, id="no row extracted"),
     ],
 )
-def test_what_is_not_in_the_warehouse_unbalances_its_line(
+def test_rows_missing_from_warehouse_unbalance_their_line(
     lake: Lake, bus: Bus, record: TaskRecord, noted: dict[int, str | None], missing: int, quarantined: int
 ) -> None:
     ledger = Ledger()
@@ -420,7 +420,7 @@ class Asleep(Ledger):
         raise AssertionError(f"the warehouse was asked for the loads of {run_id}")
 
 
-def test_a_sweep_does_not_ask_the_warehouse_when_nothing_is_behind(lake: Lake, bus: Bus) -> None:
+def test_sweep_does_not_query_warehouse_when_nothing_is_behind(lake: Lake, bus: Bus) -> None:
     start(lake, bus)
     for table in ("commits", "repos"):
         write(lake, record(table))

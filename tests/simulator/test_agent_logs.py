@@ -76,12 +76,12 @@ def test_each_member_who_commits_has_a_home(world: simulator.World, homes: list[
     assert [home.folder.name for home in homes] == [home.developer_id for home in homes]
 
 
-def test_a_home_says_whose_it_is(homes: list[Home]) -> None:
+def test_home_has_git_identity_of_its_owner(homes: list[Home]) -> None:
     settings = (homes[2].folder / ".gitconfig").read_text()
     assert settings == "[user]\n\tname = Developer 003\n\temail = dev003+git@example.com\n"
 
 
-def test_somebody_who_does_not_commit_has_no_home(tmp_path: Path) -> None:
+def test_member_without_commits_has_no_home(tmp_path: Path) -> None:
     world = simulator.World.of(members=[{"email": "ann@example.com", "name": "Ann"}], end="2026-11-01T00:00:00Z")
     assert write_homes(world, tmp_path) == []
 
@@ -168,12 +168,12 @@ def test_speeds_and_cache_writes_of_all_kinds(events: list[UsageEvent]) -> None:
     assert any(event.tokens.cache_write_1h_tokens for event in claude)
 
 
-def test_models_with_and_without_a_date_and_one_that_nobody_knows(events: list[UsageEvent]) -> None:
+def test_models_include_dated_undated_and_unlisted_names(events: list[UsageEvent]) -> None:
     models = {event.model for event in events}
     assert {"claude-sonnet-4-5-20250929", "claude-sonnet-4-5", "claude-unlisted-1", "gpt-5-codex"} < models
 
 
-def test_a_response_is_several_lines_of_which_the_last_has_its_output(homes: list[Home]) -> None:
+def test_last_line_of_response_has_its_output_tokens(homes: list[Home]) -> None:
     outputs: dict[str, list[int]] = {}
     for path in sorted(homes[0].folder.glob(".claude/projects/*/*.jsonl")):
         for line in path.read_text().split("\n"):
@@ -213,7 +213,7 @@ def test_most_of_cursors_tokens_are_estimated(events: list[UsageEvent]) -> None:
     assert 0.7 < sum(event.is_estimated for event in answers) / len(answers) < 1
 
 
-def test_cline_says_what_it_cost(events: list[UsageEvent]) -> None:
+def test_cline_answers_have_cost_model_and_provider(events: list[UsageEvent]) -> None:
     answers = [event for event in events if event.agent == "cline" and event.role == "assistant"]
     assert all(event.cost_usd and event.model and event.provider for event in answers)
 
@@ -225,13 +225,13 @@ def test_some_sessions_are_of_one_prompt_and_one_response(events: list[UsageEven
     assert ["assistant", "user"] in [sorted(roles) for roles in sessions.values()]
 
 
-def test_what_people_say_is_in_the_logs(homes: list[Home]) -> None:
+def test_private_text_appears_in_logs(homes: list[Home]) -> None:
     said = json.dumps(PRIVATE_TEXT, ensure_ascii=False)[1:-1].encode()
     files = contents(homes[0].folder)
     assert {name.split("/")[0] for name, content in files.items() if said in content} >= {".claude", ".codex"}
 
 
-def test_bulk_is_as_large_as_it_says(tmp_path: Path) -> None:
+def test_bulk_logs_match_their_reported_size(tmp_path: Path) -> None:
     bulk = write_bulk(tmp_path, messages=6_007, sessions=40, projects=7, days=11, seed=1)
     readings = [reading for _, reading in read_home(tmp_path)]
     events = merged(readings)

@@ -37,7 +37,7 @@ def test_health_has_no_faults(faulty: Client) -> None:
 
 
 @with_faults(too_many_rate=1.0)
-def test_too_many_requests_say_when_to_come_again(faulty: Client) -> None:
+def test_too_many_requests_return_429_with_retry_after(faulty: Client) -> None:
     answer = faulty.get(PRS)
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
 

@@ -25,13 +25,13 @@ def reviews(world: simulator.World) -> StoredRows:
     return {row["id"]: row for row in world.reviews.rows}
 
 
-def test_the_same_seed_gives_the_same_bytes() -> None:
+def test_same_seed_produces_same_bytes() -> None:
     one, other = (make(days=10, end=END) for _ in range(2))
     everything = range(len(one.pulls.rows))
     assert one.pulls.rows.join(everything) == other.pulls.rows.join(everything)
 
 
-def test_another_seed_gives_other_rows() -> None:
+def test_other_seed_produces_other_rows() -> None:
     assert not commits(make(days=5, end=END)).keys() & commits(make(seed=4, days=5, end=END)).keys()
 
 
@@ -56,7 +56,7 @@ def test_a_later_end_changes_only_open_pull_requests_flags_and_first_reviews() -
     assert {(old, new) for old, new, _ in changed if old != new} == {("open", "merged"), ("open", "closed")}
 
 
-def test_another_start_gives_the_same_rows_for_the_days_in_both() -> None:
+def test_other_start_produces_same_rows_for_shared_days() -> None:
     short, long = make(days=3, end=END), make(days=12, end=END)
     assert pulls(short).items() <= pulls(long).items()
     assert commits(short).items() <= commits(long).items()
@@ -98,7 +98,7 @@ def test_a_medium_month_has_the_size_of_a_recorded_one() -> None:
     assert 0.03 < shares["open"] < 0.2
 
 
-def test_a_high_velocity_gives_more_than_five_and_a_half_pull_requests_a_day() -> None:
+def test_high_velocity_makes_over_five_pull_requests_per_developer_day() -> None:
     world = make(developers=20, days=28, end=END, velocity="high")
     assert len(world.pulls.rows) > 20 * 28 * 5.5
     assert len(world.commits.rows) > len(world.pulls.rows)

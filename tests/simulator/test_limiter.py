@@ -21,7 +21,7 @@ def test_a_hundred_requests_pass_at_once_and_the_next_waits_a_second() -> None:
     assert bucket.take() == 1
 
 
-def test_waiting_a_second_gives_one_request_not_two() -> None:
+def test_waiting_one_second_allows_one_request() -> None:
     clock = Clock()
     bucket = TokenBucket(clock)
     for _ in range(100):
@@ -30,7 +30,7 @@ def test_waiting_a_second_gives_one_request_not_two() -> None:
     assert [bucket.take() for _ in range(2)] == [None, 1]
 
 
-def test_a_long_rest_gives_no_more_than_a_hundred() -> None:
+def test_long_rest_allows_at_most_a_hundred_requests() -> None:
     clock = Clock()
     bucket = TokenBucket(clock)
     clock.now_s += 3600

@@ -38,7 +38,7 @@ def first_line(process: "subprocess.Popen[str]") -> dict[str, object]:
     return line
 
 
-def test_the_first_line_says_where_and_how_much(start: Start, connect: Callable[[str], Client]) -> None:
+def test_first_line_contains_url_and_row_counts(start: Start, connect: Callable[[str], Client]) -> None:
     line = first_line(start(*SMALL, "--no-limiter"))
     client = connect(str(line["url"]))
     assert line["commits"] == client.json("/analytics/ai-code/commits")["totalCount"]
@@ -109,7 +109,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments: list[str], complaint: 
     assert done.stdout == ""
 
 
-def test_help_says_what_each_option_does() -> None:
+def test_help_lists_options_and_truth_command() -> None:
     done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=300, check=True)
     assert "--exit-with-parent" in done.stdout
     assert "truth --help" in done.stdout

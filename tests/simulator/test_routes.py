@@ -122,7 +122,7 @@ def test_an_unrouted_path_is_plain_text(small: Client) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_no_key_is_asked_for_and_a_wrong_key_is_not(small: Client) -> None:
+def test_only_missing_key_returns_authentication_challenge(small: Client) -> None:
     missing, wrong = small.get("/repos", None), small.get("/repos", basic("wrong:"))
     assert missing.text == wrong.text == '{"error":"Unauthorized"}\n'
     assert missing.status_code == wrong.status_code == 401
@@ -138,7 +138,7 @@ def test_any_password_passes_with_the_key(small: Client) -> None:
     assert small.get("/repos", basic("cursor-sim-dev-key:whatever")).status_code == 200
 
 
-def test_the_key_is_asked_for_before_the_route_is_looked_up(small: Client) -> None:
+def test_key_is_checked_before_route(small: Client) -> None:
     assert small.get("/nope", None).status_code == 401
 
 
@@ -164,7 +164,7 @@ def test_a_start_in_any_of_its_forms_reaches_further_back(small: Client, start: 
     assert small.json(f"/analytics/ai-code/commits?startDate={start}")["totalCount"] == 4
 
 
-def test_a_start_after_the_end_gives_nothing(small: Client) -> None:
+def test_start_after_end_returns_no_rows(small: Client) -> None:
     assert small.json("/analytics/ai-code/commits?from=-5d")["totalCount"] == 0
 
 
@@ -293,7 +293,7 @@ def test_one_connection_serves_many_requests(client: Client) -> None:
 
 
 @pytest.mark.parametrize("line", ["nonsense", "GET no-slash HTTP/1.1", "GET / SMTP/1.0"])
-def test_what_is_no_http_is_answered_400_and_ended(client: Client, line: str) -> None:
+def test_invalid_http_returns_400_and_closes_connection(client: Client, line: str) -> None:
     host, port = client.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
         connection.sendall(f"{line}\r\n\r\n".encode())

@@ -201,5 +201,5 @@ def test_ai_lines_ratio_and_band(fields: Row, lines: int | None, ratio: float | 
         ({"title": "fix it"}, False),
     ],
 )
-def test_a_likely_bug_fix_is_told_by_branch_or_title(fields: Row, is_likely: bool) -> None:
+def test_likely_bug_fix_is_detected_by_branch_or_title(fields: Row, is_likely: bool) -> None:
     assert measured(merged(**fields)).is_likely_bug_fix is is_likely

@@ -165,7 +165,7 @@ def test_a_request_is_a_part_of_the_id() -> None:
     assert len(ids) == 2
 
 
-def test_what_is_unknown_stays_so_in_an_event_and_adds_nothing_in_a_mart() -> None:
+def test_unknown_tokens_stay_null_in_event_and_add_zero_in_mart() -> None:
     event = replace(ANSWER, tokens=Tokens(output_tokens=3))
     names = ("input_tokens", "output_tokens", "total_tokens")
     assert columns(mart("usage_events", event)[0], *names) == (None, 3, 3)

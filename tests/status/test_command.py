@@ -16,7 +16,7 @@ def millrace(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return warm.run("millrace", "etl", "status", "--data-dir", str(root), *arguments)
 
 
-def test_the_text_says_the_verdict_first_then_what_it_is_made_of(world: World) -> None:
+def test_text_shows_verdict_first_then_details(world: World) -> None:
     done = millrace(world.place.root)
     lines = done.stdout.splitlines()
     assert (done.returncode, lines[0]) == (0, "ETL pipeline: live; read from the working warehouse")
@@ -34,7 +34,7 @@ def test_a_running_collector_is_named(world: World, capsys: pytest.CaptureFixtur
     assert "Watcher  running (pid 1); " in capsys.readouterr().out
 
 
-def test_before_anything_ran_it_says_what_to_type_and_shows_every_mart(tmp_path: Path) -> None:
+def test_status_before_first_run_suggests_command_and_lists_marts(tmp_path: Path) -> None:
     done = millrace(tmp_path / "none")
     lines = done.stdout.splitlines()
     assert (done.returncode, lines[0]) == (1, "ETL pipeline: empty; nothing is built")
@@ -50,12 +50,12 @@ def test_json_is_json_and_text_is_not(world: World) -> None:
     assert not millrace(world.place.root, "--format", "text").stdout.startswith("{")
 
 
-def test_a_format_that_is_none_is_said(tmp_path: Path) -> None:
+def test_invalid_format_is_reported(tmp_path: Path) -> None:
     done = millrace(tmp_path, "--format", "yaml")
     assert (done.returncode, "'yaml' is not one of 'text', 'json'" in done.stderr) == (2, True)
 
 
-def test_a_threshold_that_is_no_number_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_non_numeric_threshold_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILLRACE_STALE_S", "soon")
     done = millrace(tmp_path)
     assert (done.returncode, "MILLRACE_STALE_S: expected a number of at least 0, got 'soon'" in done.stderr) == (

@@ -118,7 +118,7 @@ def published(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Publis
     made.warehouse.close()
 
 
-def test_what_is_published_is_told(published: Publishing) -> None:
+def test_published_build_is_described(published: Publishing) -> None:
     now = published.look()
     assert (now.health, now.reasons, now.store, now.store_error) == ("live", (), "published", None)
     assert (now.built_through, now.newest_load_seq, now.lag_events, now.lag_rows) == (2, 2, 0, 0)
@@ -152,13 +152,13 @@ def test_marts_of_an_earlier_version_are_read_and_their_context_is_unknown(publi
     assert named == [("fast", None), ("standard", None)]
 
 
-def test_a_table_that_fell_silent_is_told(published: Publishing) -> None:
+def test_silent_table_is_reported(published: Publishing) -> None:
     (check,) = published.look(37 * 3600).checks[:1]
     assert (check.code, check.text) == ("table_silent", "nothing was extracted of commits for 37 h")
     assert check.remedy == "type: gcloud scheduler jobs run start-run --location=REGION"
 
 
-def test_what_was_loaded_since_waits(published: Publishing) -> None:
+def test_loads_since_publication_count_as_lag(published: Publishing) -> None:
     """Snowflake's ledger of loads counts them; a DuckDB copy shows only that more was requested."""
     published.load("usage_events", event(4), event(1, output_tokens=11))
     published.load("commits", {"commitHash": "d", "repoName": "acme/shop", "userId": "u"})
@@ -187,7 +187,7 @@ def test_a_reader_that_is_not_let_in_is_an_error_and_not_empty(tmp_path: Path) -
     assert (now.health, now.checks[0].code) == ("error", "store_unreadable")
 
 
-def test_a_published_file_that_is_broken_is_said(tmp_path: Path) -> None:
+def test_broken_published_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "published.duckdb").write_bytes(b"no database " * 4096)
     reader = DuckDBReader(tmp_path / "published.duckdb")
     now = report.assemble(LocalLake(tmp_path / "lake", "lake"), report.of_reader(reader), now=T0)
@@ -196,9 +196,7 @@ def test_a_published_file_that_is_broken_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), pytest.param(timedelta(days=4000), marks=pytest.mark.proof)])
-def test_rows_of_a_time_that_has_not_come_are_an_error_until_true_ones_replace_them(
-    published: Publishing, ahead: timedelta
-) -> None:
+def test_future_stamped_rows_are_an_error_until_replaced(published: Publishing, ahead: timedelta) -> None:
     published.load("repos", {"full_name": "o/a", "default_branch": "FROZEN"}, at=T0 + ahead)
     published.publish()
     now = published.look(0)

@@ -24,13 +24,13 @@ def test_every_code_has_a_remedy_at_every_place() -> None:
     assert not any("{" in text for text in texts)
 
 
-def test_a_laptop_is_told_commands_of_millrace_alone() -> None:
+def test_laptop_remedies_use_only_millrace_commands() -> None:
     typed = [text for step in Step if "type: " in (text := remedy(step, LAPTOP))]
     commands = [part for text in typed for part in re.findall(r"(?:type|or|once): (\w+)", text)]
     assert set(commands) == {"millrace"}
 
 
-def test_a_deployment_is_told_commands_of_google_cloud_or_a_page() -> None:
+def test_deployment_remedies_use_gcloud_commands_or_documentation() -> None:
     other = {Step.COLLECT, Step.INSTALL, Step.WAIT, Step.TRY_AGAIN}
     texts = [remedy(step, DEPLOYMENT) for step in Step if step not in other]
     assert all("gcloud " in text or "docs/operations.md" in text for text in texts)

@@ -119,5 +119,5 @@ def test_every_threshold_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 days")]
 )
-def test_an_age_is_said_as_a_person_would(seconds: float, said: str) -> None:
+def test_age_is_formatted_for_humans(seconds: float, said: str) -> None:
     assert age(seconds) == said

@@ -94,7 +94,7 @@ def test_events_and_coverage_are_counted_and_blank_names_have_one(world: World) 
     assert {source.table: source.rows for source in now.sources}["commits"] == 3
 
 
-def test_an_event_that_is_told_again_without_a_change_does_not_wait(world: World) -> None:
+def test_unchanged_repeated_event_adds_no_lag(world: World) -> None:
     world.drop("usage_events", [event(9, model="nobody-knows")])
     assert (world.look().lag_events, world.look().health) == (0, "live")
 
@@ -107,19 +107,19 @@ def test_a_mart_that_is_not_there_counts_as_nothing(world: World) -> None:
     assert next(mart for mart in now.marts if mart.name == "velocity").rows is None
 
 
-def test_while_somebody_holds_the_warehouse_the_published_copy_is_read(world: World) -> None:
+def test_published_copy_is_read_while_warehouse_is_held(world: World) -> None:
     with held(world.place.warehouse):
         now = world.look()
     assert (now.store, now.store_error, now.health, now.events.total) == ("published", None, "live", 6)
 
 
-def test_while_somebody_is_at_work_the_warehouse_is_left_alone_also_when_its_file_is_free(world: World) -> None:
+def test_published_copy_is_read_while_data_directory_is_locked(world: World) -> None:
     with world.place.lock():
         assert world.look().store == "published"
     assert world.look().store == "warehouse"
 
 
-def test_a_run_that_starts_while_somebody_looks_has_the_warehouse_a_moment_later(world: World) -> None:
+def test_run_waits_for_short_read_of_warehouse(world: World) -> None:
     script = (
         "import duckdb, sys, time; c = duckdb.connect(sys.argv[1], read_only=True); print(1, flush=True); "
         "time.sleep(0.2); c.close(); input()"
@@ -133,7 +133,7 @@ def test_a_run_that_starts_while_somebody_looks_has_the_warehouse_a_moment_later
     world.warehouse.close()
 
 
-def test_a_copy_that_is_older_than_what_was_asked_for_does_not_pretend_to_know_the_lag(world: World) -> None:
+def test_copy_older_than_request_has_unknown_lag(world: World) -> None:
     world.use(3)
     with held(world.place.warehouse):
         now, later = world.look(-600), world.look(60)
@@ -163,7 +163,7 @@ def test_a_build_whose_process_died_is_an_error(world: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["millrace.duckdb", "published.duckdb"])
-def test_a_file_that_is_broken_is_an_error_and_the_lakes_part_is_told(world: World, name: str) -> None:
+def test_broken_file_is_an_error_and_lake_facts_are_reported(world: World, name: str) -> None:
     runs.start(LocalLake(world.place.lake, "lake"), LocalBus(), RunRequest(datetime.now(UTC)))
     if name == "published.duckdb":
         world.place.warehouse.unlink()
@@ -257,7 +257,7 @@ def test_later_process_with_the_number_of_a_killed_run_is_another(world: World) 
         pytest.param(lambda path: (path.unlink(), path.mkdir()), id="a folder in its place"),
     ],
 )
-def test_copy_that_nobody_can_read_is_not_live(world: World, harm: Callable[[Path], object]) -> None:
+def test_unreadable_copy_is_not_live(world: World, harm: Callable[[Path], object]) -> None:
     assert world.look().health == "live"
     harm(world.place.published)
     now = world.look()
@@ -273,7 +273,7 @@ def test_a_failed_run_is_an_error_until_the_next(world: World) -> None:
     assert "failed: commits was not extracted" in now.reasons[0]
 
 
-def test_a_table_of_which_a_run_brought_nothing_for_long_is_silent(world: World) -> None:
+def test_table_without_recent_extraction_is_silent(world: World) -> None:
     with duckdb.connect(world.place.warehouse) as connection:
         connection.execute("update meta.loads set run_id = 'r' where table_name = 'commits'")
     now, later = world.look(), world.look(37 * 3600)
@@ -304,7 +304,7 @@ def test_watcher_that_died_makes_the_status_stale(world: World, note: str) -> No
     assert world.look().health == "live"
 
 
-def test_what_lies_in_quarantine_is_counted_without_the_warehouse_being_written(world: World) -> None:
+def test_quarantine_is_counted_without_writing_warehouse(world: World) -> None:
     (world.place.lake / "drop" / "commits" / "bad.parquet").write_bytes(b"none")
     stamp = world.place.warehouse.stat().st_mtime_ns
     quarantine = LocalLake(world.place.quarantine, "quarantine")

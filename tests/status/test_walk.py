@@ -5,7 +5,7 @@ from tests.status.conftest import World
 from millrace.collect import lock
 
 
-def test_a_warehouse_is_live_then_syncing_then_stale_then_in_error_and_live_again(world: World) -> None:
+def test_health_goes_through_every_state_and_back_to_live(world: World) -> None:
     first = world.look()
     assert (first.health, first.reasons, first.store) == ("live", (), "warehouse")
     assert (first.lag_events, first.lag_rows, first.lag_seconds) == (0, 0, 0.0)

@@ -60,7 +60,7 @@ def test_a_file_is_closed_with_its_last_snapshot(warehouse: DuckDBWarehouse, rea
     assert open_files(warehouse.published_path.parent) == []
 
 
-def test_a_snapshot_that_somebody_keeps_holds_no_file_open(warehouse: DuckDBWarehouse, reader: DuckDBReader) -> None:
+def test_kept_snapshot_holds_no_file_open(warehouse: DuckDBWarehouse, reader: DuckDBReader) -> None:
     def outer(old: Snapshot) -> Snapshot:
         publish(warehouse)
         assert reader.read(build_seen) == 2
@@ -123,9 +123,7 @@ def racing(warehouse: DuckDBWarehouse, *happening: Callable[[], object]) -> Duck
 
 
 @pytest.mark.parametrize("times", [1, 2, 5])
-def test_a_file_that_is_replaced_while_it_is_opened_has_the_name_of_its_content(
-    warehouse: DuckDBWarehouse, times: int
-) -> None:
+def test_file_replaced_while_opening_has_version_of_its_content(warehouse: DuckDBWarehouse, times: int) -> None:
     reader = racing(warehouse, *[lambda: publish(warehouse)] * times)
     version, seen = reader.read(lambda it: (it.version, build_seen(it)))
     assert (version, seen) == (reader.version(), times + 1)
@@ -152,7 +150,7 @@ def test_a_file_that_vanishes_is_named_with_what_to_do(warehouse: DuckDBWarehous
     "content",
     [pytest.param(b"", id="empty"), pytest.param(b"x" * 5000, id="no database")],
 )
-def test_a_broken_file_is_named_with_what_to_do_and_the_next_one_read(
+def test_broken_file_is_reported_and_next_file_is_read(
     warehouse: DuckDBWarehouse, reader: DuckDBReader, content: bytes
 ) -> None:
     reader.read(build_seen)
@@ -215,7 +213,7 @@ def test_instants_with_a_zone_are_utc(reader: DuckDBReader) -> None:
     assert rows == [{"at": "2026-11-19 22:00:00+00"}]
 
 
-def test_what_memory_does_not_hold_goes_to_disk_and_away_again(warehouse: DuckDBWarehouse) -> None:
+def test_query_spills_to_disk_and_removes_temporary_files(warehouse: DuckDBWarehouse) -> None:
     reader = DuckDBReader(warehouse.published_path, memory_limit="40MB", threads=1)
     sorting = "SELECT COUNT(*) AS n FROM (SELECT ROW_NUMBER() OVER (ORDER BY HASH(range)) FROM range(4000000))"
     assert reader.read(lambda it: it.query(sorting)) == [{"n": 4_000_000}]

@@ -94,7 +94,7 @@ def test_a_file_over_the_memory_limit_is_refused_after_two_attempts(
     assert parquet.check(good, LIMITS) == ("full_name",)
 
 
-def test_a_file_over_a_limit_in_a_used_process_that_a_new_one_keeps_is_accepted(slow_file: Path, good: Path) -> None:
+def test_file_over_limit_only_in_used_process_is_accepted(slow_file: Path, good: Path) -> None:
     parquet.check(good, LIMITS)
     used = child()
     with each_reader_gets(signal.SIGXCPU, lambda path: path == slow_file.resolve(), times=1) as signalled:
@@ -125,9 +125,7 @@ def test_a_file_that_crashes_its_process_twice_is_unreadable(slow_file: Path, go
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_process_that_something_else_ended_says_nothing_about_the_file(
-    slow_file: Path, good: Path, number: int
-) -> None:
+def test_externally_killed_process_raises_transient_error(slow_file: Path, good: Path, number: int) -> None:
     with (
         each_reader_gets(number, lambda path: path == slow_file.resolve(), times=9) as signalled,
         pytest.raises(TransientError, match=f"signal {number}"),
@@ -303,7 +301,7 @@ def test_a_child_loads_no_engine(good: Path) -> None:
     assert "duckdb" not in Path(f"/proc/{child()}/maps").read_text()
 
 
-def test_a_child_knows_no_secret(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_environment_contains_no_secret(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inspection.close()
     monkeypatch.setenv("MILLRACE_SOURCE_KEY", "key_that-must-never-show")
     monkeypatch.setenv("MILLRACE_SNOWFLAKE_KEY", "key_that-must-never-show")

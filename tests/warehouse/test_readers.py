@@ -28,7 +28,7 @@ def numbers(snapshot: Snapshot) -> set[int]:
     return found
 
 
-def test_before_the_first_publication_it_says_what_to_do(place: ReadableWarehouse) -> None:
+def test_reading_before_first_publication_is_refused(place: ReadableWarehouse) -> None:
     with pytest.raises(ConfigError, match=r"nothing (was|is) (built|published)"):
         place.reader.version()
     with pytest.raises(ConfigError, match=r"nothing (was|is) (built|published)"):
@@ -87,7 +87,7 @@ def test_a_mart_that_is_not_there_is_no_matter_of_trying_again(place: ReadableWa
         place.reader.read(lambda it: it.query(f"SELECT * FROM {it.schema}.nothing_of_the_kind"))
 
 
-def test_what_work_raises_comes_through_and_the_next_read_works(place: ReadableWarehouse) -> None:
+def test_error_in_work_is_raised_and_next_read_succeeds(place: ReadableWarehouse) -> None:
     publish(place.warehouse)
 
     def work(snapshot: Snapshot) -> None:

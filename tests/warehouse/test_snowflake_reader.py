@@ -95,9 +95,7 @@ def test_work_that_met_a_publication_is_done_again_and_the_second_one_counts(
     assert tries[0] == ("1-1", 1, 2)  # its answer without the second check
 
 
-def test_what_went_wrong_while_a_publication_was_committed_is_tried_again(
-    warehouse: SnowflakeWarehouse, reader: SnowflakeReader
-) -> None:
+def test_read_failing_during_publication_is_retried(warehouse: SnowflakeWarehouse, reader: SnowflakeReader) -> None:
     def work(snapshot: Snapshot) -> int:
         if snapshot.build.number == 1:
             publish(warehouse)
@@ -119,7 +117,7 @@ def test_publications_in_each_try_are_for_later(warehouse: SnowflakeWarehouse, r
     assert tries == [1, 2, 3]
 
 
-def test_a_read_asks_once_more_than_its_work_and_the_version_is_two_seconds_old_at_most(
+def test_read_adds_one_query_and_version_is_cached_two_seconds(
     warehouse: SnowflakeWarehouse, statements: list[str]
 ) -> None:
     now = [0.0]
@@ -144,13 +142,13 @@ def test_an_answer_is_the_newest_although_the_version_may_be_older(
     assert reader.version() == "2-1"
 
 
-def test_a_session_that_the_other_side_ended_is_begun_anew(reader: SnowflakeReader) -> None:
+def test_session_ended_by_server_is_reopened(reader: SnowflakeReader) -> None:
     assert reader.read(build_seen) == 1
     snowflake._SERVER.sessions.clear()
     assert reader.read(build_seen) == 1
 
 
-def test_a_session_that_ends_within_a_read_is_begun_anew(reader: SnowflakeReader) -> None:
+def test_session_ended_within_read_is_reopened(reader: SnowflakeReader) -> None:
     def work(snapshot: Snapshot) -> list[int]:
         first = build_seen(snapshot)
         snowflake._SERVER.sessions.clear()

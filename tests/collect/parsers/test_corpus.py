@@ -15,11 +15,11 @@ def at_each_line(log: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_log_gives_what_its_case_says(case: Case) -> None:
+def test_log_parses_to_expected_case_output(case: Case) -> None:
     assert collect(case).to_json() == case.expected
 
 
-def test_logs_that_are_cut_at_each_line_or_within_lines_give_the_same() -> None:
+def test_logs_cut_at_or_within_lines_yield_same_events() -> None:
     different = [
         (str(case), cut.__name__)
         for case in LINES

@@ -1,4 +1,4 @@
-"""A log read in pieces gives the same as one read whole, and any piece is counted, however large, deep or odd."""
+"""A log read in pieces yields the same events as one read whole; every piece is counted, however large, deep or odd."""
 
 import json
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def logs_of(agent: str) -> list[Case]:
 @pytest.mark.parametrize("agent", LINES)
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(data=st.data())
-def test_any_cut_of_a_log_gives_the_events_of_the_whole(agent: str, data: st.DataObject) -> None:
+def test_log_read_in_pieces_yields_events_of_whole(agent: str, data: st.DataObject) -> None:
     case = data.draw(st.sampled_from(logs_of(agent)))
     at = data.draw(st.lists(st.floats(0, 1), max_size=8))
     assert collect(case, lambda log: cut(log, at)).to_json() == case.expected
@@ -55,9 +55,7 @@ def test_any_cut_of_a_log_gives_the_events_of_the_whole(agent: str, data: st.Dat
 @pytest.mark.parametrize("agent", DOCUMENTS)
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(data=st.data())
-def test_a_document_that_is_read_while_it_is_written_gives_the_events_of_the_whole(
-    agent: str, data: st.DataObject
-) -> None:
+def test_document_read_while_being_written_yields_events_of_whole(agent: str, data: st.DataObject) -> None:
     case = data.draw(st.sampled_from(logs_of(agent)))
     part = data.draw(st.floats(0, 1))
     assert collect(case, lambda log: [log[: int(part * len(log))], log]).to_json() == case.expected
@@ -76,9 +74,7 @@ def test_noise_is_counted_and_not_raised(agent: str, noise: bytes, at: float) ->
 
 @unhurried
 @given(readings, readings, readings)
-def test_the_order_in_which_an_event_is_told_does_not_matter(
-    one: UsageEvent, two: UsageEvent, three: UsageEvent
-) -> None:
+def test_event_merge_is_independent_of_order(one: UsageEvent, two: UsageEvent, three: UsageEvent) -> None:
     assert event.merge(one, two) == event.merge(two, one)
     assert event.merge(event.merge(one, two), three) == event.merge(one, event.merge(two, three))
     assert event.merge(one, one) == one
@@ -113,9 +109,7 @@ def test_a_session_of_codex_adds_up_to_its_last_counter(growth: list[tuple[int, 
 
 @unhurried
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
-def test_a_request_with_a_protocol_adds_up_to_what_came_in_and_out(
-    fresh: int, output: int, read: int, written: int
-) -> None:
+def test_request_with_protocol_totals_input_and_output(fresh: int, output: int, read: int, written: int) -> None:
     came_in = fresh + read + written
     info = {"tokensIn": came_in, "tokensOut": output, "cacheReads": read, "cacheWrites": written}
     assert cline._tokens(info | {"apiProtocol": "openai"}).total_tokens == came_in + output
@@ -142,6 +136,6 @@ def test_a_whole_line_over_the_cap_is_counted() -> None:
     assert done.skipped == {"too_large": 1}
 
 
-def test_a_state_is_what_its_json_says() -> None:
+def test_log_state_survives_json_round_trip() -> None:
     state = LogState("S1", 7, True, "app", "openai", "gpt-5", (1, 2, 3, 4, 5), "S0", True, 3, "token_count")
     assert LogState.parse(state.to_json()) == state

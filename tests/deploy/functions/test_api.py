@@ -33,13 +33,13 @@ def test_it_answers(client: FlaskClient, path: str, kind: str) -> None:
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_before_the_first_build_the_marts_are_a_503_that_says_what_to_do(client: FlaskClient) -> None:
+def test_marts_without_build_return_503_with_next_step(client: FlaskClient) -> None:
     answer = client.get("/api/velocity?limit=1")
     assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
     assert json.loads(answer.data)["next_step"]
 
 
-def test_who_has_the_answer_already_is_told_so(client: FlaskClient) -> None:
+def test_matching_etag_returns_304(client: FlaskClient) -> None:
     first = client.get("/")
     again = client.get("/", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
@@ -56,21 +56,21 @@ def test_head_is_answered_without_a_body(client: FlaskClient) -> None:
     assert (head.status_code, head.headers["ETag"], head.data) == (200, full.headers["ETag"], b"")
 
 
-def test_what_comes_with_a_question_is_not_read(client: FlaskClient) -> None:
+def test_get_request_body_is_ignored(client: FlaskClient) -> None:
     assert client.get("/", data=b"x" * 1000, content_type="application/json").status_code == 200
 
 
-def test_what_is_too_large_is_refused_at_the_door(client: FlaskClient) -> None:
+def test_oversized_request_body_is_refused(client: FlaskClient) -> None:
     assert client.post("/", data=b"x" * (MAX_BODY_BYTES + 1)).status_code == 413
 
 
-def test_it_does_not_ask_for_the_token_of_one_caller(functions: Deployed) -> None:
+def test_api_does_not_require_push_token(functions: Deployed) -> None:
     functions.monkeypatch.setenv("MILLRACE_PUSH_ACCOUNT", "call-api@acme.iam.gserviceaccount.com")
     functions.monkeypatch.setenv("MILLRACE_PUSH_AUDIENCE", "https://api.example")
     assert functions.application("api", "api", "http").test_client().get("/").status_code == 200
 
 
-def test_a_failure_nobody_foresaw_is_logged_under_the_trace_of_its_request(
+def test_unexpected_failure_is_logged_with_request_trace(
     client: FlaskClient, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("millrace.status.report.assemble", lambda *given, **named: 1 / 0)

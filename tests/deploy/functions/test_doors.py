@@ -160,7 +160,7 @@ def test_any_other_token_is_refused_with_one_line_and_no_work(
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "a.b.c", "é", "x" * 9000], ids=lambda token: repr(token)[:9])
-def test_what_is_no_token_is_refused(guarded: Deployed, lines: list[str], token: str | None) -> None:
+def test_invalid_token_is_refused(guarded: Deployed, lines: list[str], token: str | None) -> None:
     answer = call(guarded, token and token.encode().decode("latin-1"))
     assert answer.status_code == 401
     assert not token or len(token) < 2 or token not in answer.get_data(as_text=True)
@@ -183,7 +183,7 @@ def test_what_is_no_token_is_refused(guarded: Deployed, lines: list[str], token:
     ],
 )
 @pytest.mark.parametrize("target", ["load", "extract_repos"])
-def test_what_is_no_event_is_refused_with_one_line_and_no_work(
+def test_invalid_event_is_refused_with_one_log_line(
     functions: Deployed, lines: list[str], target: str, body: bytes, kind: str, status: int
 ) -> None:
     folder = target.partition("_")[0]
@@ -194,7 +194,7 @@ def test_what_is_no_event_is_refused_with_one_line_and_no_work(
     assert did_nothing(functions)
 
 
-def test_a_large_body_that_does_not_say_its_length_is_refused(functions: Deployed, lines: list[str]) -> None:
+def test_large_chunked_body_is_refused(functions: Deployed, lines: list[str]) -> None:
     client = functions.application("load", "load").test_client()
     answer = client.post("/", input_stream=io.BytesIO(b"x" * (2 << 20)), environ_overrides=CHUNKED)
     assert (answer.status_code, lines) == (413, ["refused at the door"])

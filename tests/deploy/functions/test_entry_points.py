@@ -52,7 +52,7 @@ def test_the_load_function_does_not_start_without_a_setting(functions: Deployed,
         functions.application("load", "load")
 
 
-def test_the_job_ends_with_2_and_says_which_setting_is_missing(functions: Deployed, logged: io.StringIO) -> None:
+def test_job_exits_2_and_names_missing_setting(functions: Deployed, logged: io.StringIO) -> None:
     job: dict[str, object] = {"__name__": "dbt_runner"}
     exec(compile((PROJECT / "jobs/dbt-runner/main.py").read_text(), "main.py", "exec"), job)  # noqa: S102 our own file
     functions.monkeypatch.delenv("MILLRACE_WAREHOUSE")
@@ -78,7 +78,7 @@ def test_the_configuration_does_not_show_the_key(functions: Deployed) -> None:
         ("extract", "extract_repos", "cloudevent"),
     ],
 )
-def test_what_is_done_is_asked_by_post(
+def test_other_methods_than_post_are_refused(
     functions: Deployed, method: str, folder: str, target: str, signature: str
 ) -> None:
     client = functions.application(folder, target, signature).test_client()
@@ -111,7 +111,7 @@ def test_an_open_door_is_one_line_of_the_log(
     assert logged.getvalue().count("anybody may call") == warned
 
 
-def test_an_error_that_nobody_foresaw_is_500() -> None:
+def test_unexpected_error_returns_500() -> None:
     application = Flask("surprised")
 
     @application.post("/")
@@ -122,7 +122,7 @@ def test_an_error_that_nobody_foresaw_is_500() -> None:
     assert application.test_client().post("/").status_code == 500
 
 
-def test_a_failure_of_the_machine_is_503_and_says_what_to_mend() -> None:
+def test_machine_failure_returns_503_with_repair_advice() -> None:
     application = Flask("full")
 
     @application.post("/")

@@ -18,7 +18,7 @@ def names(functions: Deployed, prefix: str = "") -> list[str]:
     return [stored.version.name for stored in functions.lake.list(prefix)]
 
 
-def test_a_schedule_time_starts_one_run_whatever_it_is_asked_twice(functions: Deployed) -> None:
+def test_repeated_schedule_time_starts_one_run(functions: Deployed) -> None:
     first = functions.start_run(body=b'{"since": "2026-11-01"}')
     again = functions.start_run(body=b'{"since": "2026-01-01"}')
     assert first.get_json() == again.get_json() == {"run_id": RUN}
@@ -55,7 +55,7 @@ def test_the_schedule_time_in_another_zone_is_the_same_run(functions: Deployed) 
         pytest.param("0001-01-01T00:00:00+14:00", b"{}", id="a time before all times"),
     ],
 )
-def test_what_is_no_order_is_400_and_starts_nothing(functions: Deployed, scheduled: str, body: bytes) -> None:
+def test_invalid_order_returns_400_and_starts_no_run(functions: Deployed, scheduled: str, body: bytes) -> None:
     assert functions.start_run(scheduled, body).status_code == 400
     assert names(functions) == []
     assert functions.take(EXTRACT_REQUESTS) == []
@@ -72,7 +72,7 @@ def test_a_request_leaves_parts_a_record_and_an_event(functions: Deployed) -> No
     assert [each["attributes"]["event"] for each in functions.take(EXTRACT_EVENTS)] == ["extract.completed"]
 
 
-def test_the_record_says_what_the_part_holds(functions: Deployed, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_record_matches_part_rows_and_checksum(functions: Deployed, tmp_path_factory: pytest.TempPathFactory) -> None:
     functions.start_run()
     functions.extract("commits", requested("commits"))
     record = runs.read_record(functions.lake, RUN, "commits")
@@ -119,13 +119,13 @@ def test_the_event_of_another_table_is_acknowledged_and_ignored(functions: Deplo
         pytest.param(message({"run_id": RUN, "table": ["repos"], "task_id": "repos"}), id="a list for a table"),
     ],
 )
-def test_what_is_no_task_is_400_and_nothing_happens(functions: Deployed, bad: dict[str, object]) -> None:
+def test_invalid_task_returns_400_and_writes_nothing(functions: Deployed, bad: dict[str, object]) -> None:
     functions.start_run()
     assert functions.extract("repos", bad).status_code == 400
     assert names(functions) == [f"runs/{RUN}/plan.json"]
 
 
-def test_a_task_of_a_run_that_was_never_started_is_500_and_says_so(functions: Deployed) -> None:
+def test_task_of_unknown_run_returns_500_with_reason(functions: Deployed) -> None:
     answer = functions.extract("repos", requested("repos", "20200101T000000Z"))
     assert answer.status_code == 500
     assert "has no plan" in answer.get_data(as_text=True)
@@ -170,9 +170,7 @@ def busy_source() -> Iterator[str]:
         thread.join()
 
 
-def test_a_source_that_is_away_is_503_and_leaves_no_record_but_the_reason(
-    functions: Deployed, busy_source: str
-) -> None:
+def test_unavailable_source_returns_503_and_records_only_failure(functions: Deployed, busy_source: str) -> None:
     functions.configure(MILLRACE_SOURCE_URL=busy_source)
     functions.start_run()
     assert functions.extract("repos", requested("repos")).status_code == 503

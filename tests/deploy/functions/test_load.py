@@ -129,7 +129,7 @@ def test_a_poisoned_part_is_acknowledged_and_kept_with_its_reason(
     assert (entry.version, entry.quarantine_reason) == (stored.version, reason)
 
 
-def test_the_bytes_in_quarantine_are_the_bytes_that_came(functions: Deployed) -> None:
+def test_quarantine_keeps_original_bytes(functions: Deployed) -> None:
     functions.load(notification(start_run_with_one_part(functions, b"<html>502</html>")))
     (kept,) = [each for each in functions.quarantine.list("") if not each.version.name.endswith(".json")]
     assert functions.quarantine.read(kept.version.name)[0] == b"<html>502</html>"
@@ -155,7 +155,7 @@ def test_a_reason_that_a_crashed_attempt_left_in_other_words_stops_nothing(funct
         pytest.param("drop/repos/a\nb.csv", id="a newline"),
     ],
 )
-def test_an_object_of_another_name_is_set_aside(functions: Deployed, name: str) -> None:
+def test_object_with_invalid_name_is_quarantined(functions: Deployed, name: str) -> None:
     stored = put(functions, name, b"x")
     assert functions.load(notification(stored)).status_code == 200
     assert [told["name"] for told in quarantined(functions)] == [name]
@@ -208,7 +208,7 @@ def test_an_event_of_another_bucket_is_400_and_loads_nothing(functions: Deployed
         pytest.param(message({}, bucketId="lake", objectId="x" * 5000, objectGeneration="1"), id="endless name"),
     ],
 )
-def test_what_is_no_object_event_is_400(functions: Deployed, bad: dict[str, object]) -> None:
+def test_invalid_object_event_returns_400(functions: Deployed, bad: dict[str, object]) -> None:
     assert functions.load(bad).status_code == 400
     assert not functions.warehouse_path.exists()
 
@@ -247,7 +247,7 @@ def test_a_part_loaded_after_the_end_of_its_run_asks_for_a_build(functions: Depl
     assert (functions.builds, build_requests.requested(functions.lake)) == ([None], entry.load_seq)
 
 
-def test_a_part_of_a_run_without_a_plan_is_loaded_like_a_dropped_file(functions: Deployed) -> None:
+def test_part_of_run_without_plan_is_loaded(functions: Deployed) -> None:
     stored = put(functions, f"raw/repos/dt=2026-11-20/run={RUN}/repos-00000.parquet", parquet())
     answer = functions.load(notification(stored))
     assert answer.status_code == 200

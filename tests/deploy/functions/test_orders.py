@@ -42,7 +42,7 @@ def parts(objects: list[Message]) -> list[Message]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_any_order_and_number_of_deliveries_ends_in_one_final_object_and_the_same_rows(
+def test_any_delivery_order_and_count_produces_one_final_and_same_rows(
     extracted: Deployed, clean: Rows, objects: list[Message], seed: int
 ) -> None:
     extracted.forget_loads(f"seed-{seed}")
@@ -69,7 +69,7 @@ def test_before_the_last_part_there_is_no_final_object(extracted: Deployed, obje
     assert len(extracted.finals()) == 1
 
 
-def test_each_delivery_of_the_final_object_asks_for_a_build_and_the_cursors_are_there(
+def test_each_final_delivery_requests_build_after_cursors_are_written(
     extracted: Deployed, objects: list[Message]
 ) -> None:
     extracted.forget_loads("builds")

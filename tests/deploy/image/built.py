@@ -63,7 +63,7 @@ def test_the_job_does_not_parse_what_was_parsed_when_the_image_was_made(data: Pa
     assert "no changes found, skipping parsing" in (data / "target" / "dbt.log").read_text()
 
 
-def test_another_warehouse_is_parsed_anew_and_built_all_the_same(data: Path) -> None:
+def test_other_warehouse_is_parsed_again_and_built(data: Path) -> None:
     (data / "millrace.duckdb").rename(data / "other.duckdb")
     code, _ = build(data, MILLRACE_WAREHOUSE="duckdb:///data/other.duckdb")
     assert code == 0
@@ -91,7 +91,7 @@ def inside(*command: str) -> str:
     return run("--entrypoint", command[0], IMAGE, *command[1:]).out
 
 
-def test_it_runs_as_nobody_without_a_capability() -> None:
+def test_container_runs_as_unprivileged_user_without_capabilities() -> None:
     assert inside("id", "-u").split() == [str(NOBODY)]
     capabilities = re.findall(r"Cap\w+:\s+(\w+)", inside("cat", "/proc/self/status"))
     assert {int(each, 16) for each in capabilities} == {0}

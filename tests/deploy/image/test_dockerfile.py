@@ -28,7 +28,7 @@ def test_the_image_runs_as_a_number_that_is_not_root() -> None:
     assert re.fullmatch(r"[1-9][0-9]*:[1-9][0-9]*", user)
 
 
-def test_what_is_installed_is_locked_and_hashed() -> None:
+def test_installed_packages_are_locked_and_hashed() -> None:
     installs = [line for line in LINES if re.search(r"\bpip\b.*\binstall\b", line)]
     assert len(installs) == 1
     assert "--require-hashes -r /requirements.txt" in installs[0]

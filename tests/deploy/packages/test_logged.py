@@ -60,7 +60,7 @@ def test_a_line_within_a_request_has_its_trace(
     assert last(lines).get(log.TRACE) == expected
 
 
-def test_a_line_within_a_step_has_its_run_and_the_trace_of_the_run(lines: io.StringIO) -> None:
+def test_log_line_within_step_has_run_id_and_trace(lines: io.StringIO) -> None:
     with log.step("extract commits", RUN):
         log.info("extracted")
     assert last(lines)["run_id"] == RUN
@@ -110,7 +110,7 @@ def stopped(statement: str) -> list[dict[str, Any]]:
     return [json.loads(written) for written in (done.stdout + done.stderr).splitlines()]
 
 
-def test_an_error_of_ours_that_ends_the_process_is_one_line_without_a_traceback() -> None:
+def test_fatal_millrace_error_is_one_line_without_traceback() -> None:
     (line,) = stopped("raise errors.ConfigError('MILLRACE_LAKE is not set')")
     assert (line["severity"], line["kind"], line["error"]) == ("CRITICAL", "ConfigError", "MILLRACE_LAKE is not set")
     assert "exception" not in line

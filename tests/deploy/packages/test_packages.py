@@ -103,7 +103,7 @@ def test_the_load_package_loads_one_dropped_file_and_sets_another_aside(
         assert list(warehouse.keys_of(TABLES["repos"])) == [("o/a",)]
 
 
-def test_the_api_package_answers_many_at_a_time_and_says_that_nothing_is_published_yet(
+def test_api_package_serves_concurrent_requests_before_first_publication(
     api: Package, tmp_path: Path, snowflake_at: str
 ) -> None:
     given = settings(tmp_path, "https://x", "k", snowflake_at) | {"MILLRACE_PROJECT": "acme", "THREADS": "40"}

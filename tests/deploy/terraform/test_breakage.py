@@ -38,7 +38,7 @@ def test_a_missing_retry_policy_and_a_public_invoker_are_found_in_the_plan(broke
     assert "module.load.google_cloud_run_v2_service_iam_member.caller[0]: the public may" in found
 
 
-def test_a_grant_to_everybody_the_whole_bucket_and_a_password_are_found_in_the_plan(copy: Copy) -> None:
+def test_plan_check_finds_public_grant_whole_bucket_and_password(copy: Copy) -> None:
     copy.replace("modules/snowflake/roles.tf", "= local._roles[each.value.role]", '= "PUBLIC"')
     copy.replace("modules/snowflake/stages.tf", "= [local.raw]", '= ["gcs://${var.bucket}/"]')
     user = 'resource "snowflake_service_user" "this" {'

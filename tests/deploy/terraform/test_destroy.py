@@ -77,12 +77,12 @@ def test_a_second_destroy_finds_nothing_and_destroys_nothing(protected: Deployme
     assert protected.arguments == []
 
 
-def test_told_once_nothing_is_destroyed(protected: Deployment) -> None:
+def test_delete_is_refused_while_data_is_protected(protected: Deployment) -> None:
     assert protected.destroy("delete") == 2
     assert protected.arguments == []
 
 
-def test_told_twice_everything_is_destroyed(tmp_path: Path) -> None:
+def test_delete_destroys_everything_once_data_is_unprotected(tmp_path: Path) -> None:
     told = Deployment(tmp_path, keeps_data=False)
     assert told.destroy("delete") == 0
     assert told.arguments == ["destroy", "-var-file=envs/dev.tfvars", "-var=delete_data=true"]

@@ -57,7 +57,7 @@ def test_every_alert_waits_for_a_line_that_the_code_logs() -> None:
     assert {message for message in messages if not re.search(rf'log\.\w+\(\s*"{message}"', source())} == set()
 
 
-def test_every_variable_and_output_says_what_it_is() -> None:
+def test_every_variable_and_output_has_a_description() -> None:
     blocks = [
         (path.relative_to(TERRAFORM).as_posix(), kind, name, body)
         for path in hcl()
@@ -73,6 +73,6 @@ def test_variables_and_outputs_are_in_alphabetical_order() -> None:
         assert names == sorted(names), path
 
 
-def test_every_exception_from_a_security_check_says_why() -> None:
+def test_every_skipped_security_check_has_a_reason() -> None:
     skips = [line for path in hcl() for line in path.read_text().splitlines() if "checkov:skip" in line]
     assert [line for line in skips if not re.search(r"checkov:skip=CKV\w+:\S.{15,}", line)] == []

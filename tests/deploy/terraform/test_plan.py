@@ -200,7 +200,7 @@ def test_an_address_of_snowflake_waits_until_its_user_may_sign_in_and_work(plan:
     assert waits_for >= {"module.storage", "snowflake_execute.identity", "snowflake_execute.short_sessions"}
 
 
-def test_what_a_role_may_in_meta_is_there_before(plan: Plan) -> None:
+def test_granted_meta_objects_are_created_by_the_plan(plan: Plan) -> None:
     changes = {address for address, _ in resources(plan)}
     made = {f"TABLE {name}" for name in META if f'module.snowflake.snowflake_execute.meta["{name}"]' in changes}
     made |= {f"STAGE {planned['name']}" for _, planned in resources(plan, "snowflake_stage")}
@@ -243,7 +243,7 @@ def test_the_source_key_is_nowhere_in_the_plan(plan: Plan) -> None:
     assert "key-of-the-source" not in str(plan)
 
 
-def test_there_is_one_extract_function_a_table_which_hears_of_its_table_and_of_its_parent(plan: Plan) -> None:
+def test_each_extract_function_subscribes_to_its_table_and_parent(plan: Plan) -> None:
     filters: dict[str, set[str]] = {}
     for address, planned in resources(plan, "google_pubsub_subscription"):
         if address.startswith("module.extract["):

@@ -20,7 +20,7 @@ def test_everything_is_formatted_valid_planned_and_tested(checked: Checked) -> N
 
 @pytest.mark.proof
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_an_environment_is_applied_then_nothing_is_left_to_do_and_it_is_destroyed(copy: Copy, environment: str) -> None:
+def test_environment_applies_replans_clean_and_destroys(copy: Copy, environment: str) -> None:
     found = copy.check("--no-test", "--apply", "--var-file", f"terraform/envs/{environment}.tfvars")
     expected = ["fmt", "init", "validate", "plan", "apply", "replan", "destroy"]
     assert steps(found) == {**dict.fromkeys(expected, "ok"), "verdict": "PASS"}, found.stdout

@@ -30,7 +30,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=_range, default=range(200), metavar="FIRST:BEYOND", help="(default 0:200)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--replay", metavar="SEED|FILE", help="run one schedule and show what happens in it")
-    parser.add_argument("--snowflake", action="store_true", help="on the stand-in for Snowflake (slow)")
+    parser.add_argument("--snowflake", action="store_true", help="on the Snowflake emulator (slow)")
     parser.add_argument("--mutants", action="store_true", help="remove each guard in turn: some seed has to notice")
     return parser.parse_args(arguments)
 

@@ -41,7 +41,7 @@ class Dbt(Protocol):
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The methods to call in order, each of which builds some of the models."""
+        """Return the methods to call, in order; each builds some of the models."""
 
     @property
     def marts(self) -> tuple[str, ...]:

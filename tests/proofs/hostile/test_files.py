@@ -172,7 +172,7 @@ REFUSED: dict[str, tuple[str, Make, str, str]] = {
 @pytest.mark.parametrize(
     ("name", "make", "reason", "words"), [pytest.param(*case, id=what) for what, case in REFUSED.items()]
 )
-def test_a_wrong_file_is_set_aside_with_one_clear_reason(
+def test_invalid_file_is_quarantined_with_clear_reason(
     door: Door, name: str, make: Make, reason: str, words: str
 ) -> None:
     entry, why = door.drop(f"drop/{name}", make(), table=name.split("/")[0])
@@ -192,7 +192,7 @@ def test_a_wrong_file_is_set_aside_with_one_clear_reason(
         pytest.param(lambda: files.parquet({"full_name": [1]}), "schema", id="another type"),
     ],
 )
-def test_a_wrong_part_is_set_aside_and_named_in_its_run(door: Door, make: Make, reason: str) -> None:
+def test_invalid_part_is_quarantined_with_its_run_id(door: Door, make: Make, reason: str) -> None:
     entry, _ = door.part(make())
     assert (entry.quarantine_reason, entry.run_id) == (reason, "20261120T060000Z")
 
@@ -200,7 +200,7 @@ def test_a_wrong_part_is_set_aside_and_named_in_its_run(door: Door, make: Make, 
 @pytest.mark.parametrize(
     ("content", "rows", "builds"), [pytest.param(GOOD, 500, [None], id="good"), pytest.param(b"", None, [], id="empty")]
 )
-def test_a_part_of_no_run_is_taken_like_a_dropped_file_with_a_warning(
+def test_part_of_unknown_run_is_loaded_with_warning(
     door: Door,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -304,7 +304,7 @@ def test_minus_zero_is_zero_however_the_rows_are_ordered(door: Door) -> None:
     assert "-0.0" not in repr(door.functions.rows("pull_requests"))
 
 
-def test_a_claim_of_the_file_about_its_time_is_believed_only_if_it_is_one(door: Door) -> None:
+def test_invalid_extraction_time_in_file_is_ignored(door: Door) -> None:
     for number, claim in enumerate((b"tomorrow", b"\xff", b"0001-01-01T00:00:00+14:00", b"2026-11-20T00:00:00")):
         table = pa.table({"full_name": ["a"]}).replace_schema_metadata({b"millrace.extracted_at": claim})
         stored = door.functions.lake.write(f"drop/repos/{number}.parquet", files.parquet(table), 0)

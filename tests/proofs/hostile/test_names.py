@@ -32,7 +32,7 @@ CONTENT = b"full_name\na\n"
         pytest.param("raw/repos/dt=\u0662026-11-20/run=20261120T060000Z/r-00000.parquet", "object_name", id="digits"),
     ],
 )
-def test_an_object_of_a_wrong_name_is_set_aside(door: Door, name: str, reason: str) -> None:
+def test_object_with_invalid_name_is_quarantined(door: Door, name: str, reason: str) -> None:
     entry, why = door.drop(name, CONTENT)
     assert (entry.quarantine_reason, why.isprintable()) == (reason, True)
 

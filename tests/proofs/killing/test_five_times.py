@@ -24,7 +24,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_every_event_five_times_in_any_order_gives_the_same_marts(clean: Path, tmp_path: Path, seed: int) -> None:
+def test_every_event_delivered_five_times_produces_same_marts(clean: Path, tmp_path: Path, seed: int) -> None:
     command = [
         sys.executable,
         "-m",

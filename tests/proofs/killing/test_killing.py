@@ -40,7 +40,7 @@ def test_wherever_a_run_is_killed_the_next_ends_as_the_clean_one(begun: Sweep) -
     assert sum(bool(outcome.killed) for outcome in outcomes) > len(outcomes) / 2  # a race may keep a run from a place
 
 
-def test_what_is_killed_while_it_takes_up_what_a_killed_run_left_is_finished_by_the_next(begun: Sweep) -> None:
+def test_run_killed_during_recovery_is_finished_by_next(begun: Sweep) -> None:
     outcomes = list(begun.chains(range(4), begun.places()))
     assert [outcome.err for outcome in outcomes if outcome.wrong] == []
     assert sum(len(outcome.killed) for outcome in outcomes) > len(outcomes)

@@ -27,7 +27,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         prog="python -m tests.proofs.parity",
         description="Extract a simulated source once, load its objects into DuckDB and into Snowflake, run the whole "
         "dbt project with its tests on both, and compare every cell.",
-        epilog="Snowflake is the stand-in, unless MILLRACE_TEST_SNOWFLAKE is set: to the address of an account, "
+        epilog="Snowflake is an emulator, unless MILLRACE_TEST_SNOWFLAKE is set: to the address of an account, "
         "snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W, for a user who signs in with the private key in "
         "MILLRACE_SNOWFLAKE_KEY (without it: as the account of this machine). Nothing is made there but tables: the "
         "database has to be as terraform apply leaves a new one, nothing loaded yet, and the role may load and build. "
@@ -74,7 +74,7 @@ def show(report: Report) -> None:
 
 def show_substitutes() -> None:
     """Print the checks that ran without an account."""
-    say("What the stand-in does not run as it is, so that only a real account shows it:")
+    say("What the emulator does not run as it is, so that only a real account shows it:")
     for statement, instead in snowflake.SUBSTITUTES.items():
         say(f"  {statement}: {instead}")
 

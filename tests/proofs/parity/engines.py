@@ -125,7 +125,7 @@ def on_duckdb(folder: Path) -> Iterator[Engine]:
 def on_the_stand_in(folder: Path) -> Iterator[Engine]:
     """Yield the Snowflake emulator with a new database, whose external stage is over the lake in the folder."""
     with snowflake.serving() as where, on_snowflake.open_warehouse(where, folder / "lake", lambda: END) as warehouse:
-        yield _snowflake("the stand-in for Snowflake", warehouse, folder)
+        yield _snowflake("the Snowflake emulator", warehouse, folder)
 
 
 @contextmanager

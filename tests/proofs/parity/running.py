@@ -40,7 +40,7 @@ def run(
 ) -> Report:
     """Load and build both at the same time, then compare.
 
-    Every round but the last builds only the marts that follow changes, to give them changes to follow. The `last`
+    Every round but the last builds only the incremental marts, so that they have changes to apply. The `last`
     build is of everything, unless these options of dbt leave something out.
     """
 

@@ -74,7 +74,7 @@ def _rows(table: str) -> pa.Table:
     return pa.Table.from_batches([to_batch([given[table]], TABLES[table], END, "r1")])
 
 
-def test_every_model_and_every_test_is_sql_of_snowflake_and_means_the_same_on_both(for_snowflake: Compiled) -> None:
+def test_all_project_sql_is_valid_on_snowflake_with_same_meaning(for_snowflake: Compiled) -> None:
     own = {path: sql for path, sql in for_snowflake.items() if not path.startswith("analyses/")}
     assert {path: found for path, sql in own.items() if (found := findings(sql))} == {}
     assert "models/marts/velocity.sql" in own
@@ -123,7 +123,7 @@ def test_no_function_is_listed_that_nothing_calls(sent: list[str], for_snowflake
         pytest.param("select try_cast(a as integer) from t", "try_cast", id="try_cast"),
     ],
 )
-def test_what_snowflake_lacks_or_means_otherwise_is_found(sql: str, said: str) -> None:
+def test_sql_missing_or_different_on_snowflake_is_found(sql: str, said: str) -> None:
     assert any(said in each for each in findings(sql))
 
 
@@ -139,5 +139,5 @@ def test_what_snowflake_lacks_or_means_otherwise_is_found(sql: str, said: str) -
         pytest.param("select case when a > 1 and b then 1 end from t", id="no functions"),
     ],
 )
-def test_what_means_the_same_is_let_through(sql: str) -> None:
+def test_sql_with_same_meaning_has_no_findings(sql: str) -> None:
     assert findings(sql) == []

@@ -83,7 +83,7 @@ def test_the_second_build_follows_changes_by_which_events_left_their_keys(parity
         assert {row["_load_seq"] for row in engine.rows("mart.usage_events")} > left  # unchanged rows stayed
 
 
-def test_two_machines_tell_of_an_event_and_the_mart_has_it_once(parity: Parity) -> None:
+def test_event_from_two_machines_is_in_mart_once(parity: Parity) -> None:
     told = Counter((row["agent"], row["message_id"], row["request_id"]) for row in parity.one.rows("raw.usage_events"))
     assert max(told.values()) == 2
     assert len(told) == len(parity.one.rows("mart.usage_events"))
@@ -158,7 +158,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("without", [frozenset(), MADE], ids=["from the marts", "from the events"])
 @pytest.mark.parametrize("asked", QUESTIONS)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
-def test_the_read_api_gives_the_same_answer_over_both_engines(
+def test_read_api_returns_same_answer_on_both_engines(
     readers: dict[str, Reader], route: Route, asked: str, without: frozenset[str]
 ) -> None:
     fields = {name: value for name, value in QUESTIONS[asked].items() if name in route.filters.model_fields}
@@ -209,6 +209,6 @@ def test_a_column_that_one_engine_lacks_is_named() -> None:
         pytest.param(10**17, 10**17 + 1, False, id="large counts are exact"),
     ],
 )
-def test_what_is_the_same(one: object, other: object, same: bool) -> None:
+def test_comparison_matches_equal_values_in_both_directions(one: object, other: object, same: bool) -> None:
     assert is_same(one, other) is same
     assert is_same(other, one) is same

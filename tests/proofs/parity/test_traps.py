@@ -140,7 +140,7 @@ def test_a_percentile_lies_between_two_values_and_leaves_out_the_unknown(engines
     ]
 
 
-def test_a_cost_has_every_digit_and_no_tokens_cost_nothing_at_an_unknown_rate(engines: Engines) -> None:
+def test_cost_keeps_every_digit_and_zero_tokens_cost_zero(engines: Engines) -> None:
     assert engines.trap("cost_of") == [(Decimal("999999999999.000000"),), (Decimal("1e-12"),), (0,), (None,)]
 
 
@@ -162,5 +162,5 @@ def test_an_unknown_part_of_a_key_is_the_same_as_an_unknown_one(engines: Engines
     assert engines.trap("same_key") == [(0,), (3,)]
 
 
-def test_bars_know_nothing_of_what_is_unknown_on_one_side(engines: Engines) -> None:
+def test_concatenation_with_null_is_null(engines: Engines) -> None:
     assert engines.trap("bars") == [("ab",), (None,)]

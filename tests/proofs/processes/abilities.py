@@ -1,4 +1,4 @@
-"""The abilities that a machine gives a schedule: mount folders, and start a command with another clock."""
+"""What a machine must support for a schedule: mounting folders, and starting a command with another clock."""
 
 import shutil
 import subprocess

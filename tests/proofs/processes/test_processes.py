@@ -42,7 +42,7 @@ def test_a_machine_that_allows_everything_lacks_nothing() -> None:
         (everywhere, "mount", "a tmpfs cannot be mounted"),
     ],
 )
-def test_where_nothing_can_be_mounted_the_reason_is_said(which: Which, refused: str, reason: str) -> None:
+def test_missing_mount_ability_is_reported_with_reason(which: Which, refused: str, reason: str) -> None:
     assert lacking(which, answering(refused)) == {"mounts": reason}
 
 
@@ -54,13 +54,11 @@ def test_where_nothing_can_be_mounted_the_reason_is_said(which: Which, refused: 
         (everywhere, "", "2026", "faketime does not change the clock of Python"),
     ],
 )
-def test_where_the_clock_cannot_be_set_the_reason_is_said(
-    which: Which, refused: str, year_then: str, reason: str
-) -> None:
+def test_missing_clock_ability_is_reported_with_reason(which: Which, refused: str, year_then: str, reason: str) -> None:
     assert lacking(which, answering(refused, year_then)) == {"faketime": reason}
 
 
-def test_what_a_machine_cannot_do_is_skipped_by_name_and_the_rest_is_done() -> None:
+def test_unsupported_operations_are_skipped_by_name() -> None:
     seeds = [seed for seed in range(100) if any(each.needs for each in drawn(seed, {})[0])]
     assert seeds
     for seed in seeds:
@@ -73,7 +71,7 @@ def test_every_operation_is_among_the_first_200_schedules() -> None:
     assert {each.name for seed in range(200) for each in drawn(seed, {})[0]} == {each.name for each in OPERATIONS}
 
 
-def test_the_named_repairs_are_found_in_what_commands_say() -> None:
+def test_repairs_are_extracted_from_command_output() -> None:
     said = (
         "look: x; type: millrace rebuild --data-dir '/a b/d'\n"
         "type: millrace collect --data-dir /d --watch, or once: millrace collect --data-dir /d\n"

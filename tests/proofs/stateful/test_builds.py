@@ -82,7 +82,7 @@ class BuildWarehouse(Warehouse, BuildLog, Publisher, Protocol):
 
 @dataclass
 class Ground:
-    """The shared parts of jobs: a warehouse, and numbered buckets, each of which is empty at first."""
+    """The shared parts of jobs: a warehouse, and numbered buckets that are empty at first."""
 
     warehouse: BuildWarehouse
     bucket: Callable[[int], Lake]

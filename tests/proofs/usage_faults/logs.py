@@ -21,7 +21,7 @@ _FIRST_NS = 1_760_000_000_000_000_000
 
 
 class Mtimes:
-    """Gives each write an instant of its own, so that none is missed because a schedule runs fast."""
+    """Set a different modification time at each write, so that none is missed when a schedule runs fast."""
 
     def __init__(self) -> None:
         self._ticks = count(_FIRST_NS, 1_000_000)

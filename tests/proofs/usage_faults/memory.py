@@ -43,7 +43,7 @@ class Memory:
     read: dict[Path, Signature] = field(default_factory=dict)
     last_rows: dict[Path, tuple[int, str]] = field(default_factory=dict)
     uncertain: set[Path] = field(default_factory=set)
-    """Logs of which a stopped collector may have stored a part, and which no collector has read since."""
+    """Logs that a stopped collector may have stored in part and that no collector has read since."""
 
     def look(self, logs: Iterable[Log]) -> None:
         """Read logs as they are now, each from its start to its end."""

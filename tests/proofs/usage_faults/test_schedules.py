@@ -23,7 +23,7 @@ def run(seed: int, template: Template) -> Outcome:
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_in_every_schedule_the_marts_are_what_the_logs_say(seed: int, template: Template) -> None:
+def test_marts_match_logs_in_every_schedule(seed: int, template: Template) -> None:
     outcome = run(seed, template)
     assert outcome.rule is None, f"\n{shrink(outcome, template)}"
 
@@ -38,7 +38,7 @@ def test_processes_are_stopped_at_every_kind_of_boundary(template: Template) -> 
 
 
 @pytest.mark.parametrize("found", _FOUND)
-def test_what_did_not_hold_once_holds(found: str, template: Template) -> None:
+def test_previously_failing_schedule_passes(found: str, template: Template) -> None:
     seed, steps = _FOUND[found]
     outcome = simulate(seed, template, steps)
     assert outcome.rule is None, f"\n{outcome}"
