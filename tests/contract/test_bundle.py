@@ -88,7 +88,7 @@ ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.integers
 def test_bundle_matches_single_loads_and_counts_every_row(
     opened: Opened, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    @settings(max_examples=30 if request.node.callspec.params["opened"] == "duckdb" else 3, deadline=None)
+    @settings(max_examples=12 if request.node.callspec.params["opened"] == "duckdb" else 3, deadline=None)
     @given(before=st.lists(ROWS, max_size=2), together=st.lists(ROWS, min_size=1, max_size=4))
     def compare(before: list[list[tuple[str, int, int]]], together: list[list[tuple[str, int, int]]]) -> None:
         first = [small(number, rows) for number, rows in enumerate(before)]

@@ -170,8 +170,8 @@ def test_older_dropped_file_does_not_win_in_copied_folder(first: Path, tmp_path:
     ("lost", "named"),
     [
         pytest.param("raw/commits", "raw/commits/", id="the parts of a table"),
-        pytest.param("raw/reviews/*/*/*.parquet", "raw/reviews/", id="single parts"),
-        pytest.param("drop/usage_events", "drop/usage_events/", id="what collectors sent"),
+        pytest.param("raw/reviews/*/*/*.parquet", "raw/reviews/", id="single parts", marks=pytest.mark.proof),
+        pytest.param("drop/usage_events", "drop/usage_events/", id="what collectors sent", marks=pytest.mark.proof),
         pytest.param("", "drop/usage_events/", id="the whole lake"),
     ],
 )
@@ -201,7 +201,9 @@ def flipped(content: bytes) -> bytes:
         pytest.param(lambda content: b"SQLite format 3\0" + content[16:], id="another database"),
     ],
 )
-@pytest.mark.parametrize("verb", ["run", "build", "collect"])
+@pytest.mark.parametrize(
+    "verb", ["run", pytest.param("build", marks=pytest.mark.proof), pytest.param("collect", marks=pytest.mark.proof)]
+)
 def test_damaged_warehouse_names_rebuild_as_next_step(
     first: Path, tmp_path: Path, damage: Callable[[bytes], bytes], verb: str
 ) -> None:
@@ -277,7 +279,14 @@ OURS = (
 )
 
 
-@pytest.mark.parametrize("content", [b"", b'{"run_id":', b"[]\n"], ids=["empty", "cut", "of somebody else"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b'{"run_id":', id="cut"),
+        pytest.param(b"", id="empty", marks=pytest.mark.proof),
+        pytest.param(b"[]\n", id="of another program", marks=pytest.mark.proof),
+    ],
+)
 def test_damaged_objects_of_our_own_stop_no_run(place: Path, later: Path, content: bytes) -> None:
     for path in (path for name in OURS for path in (place / "lake").glob(name)):
         path.write_bytes(content)

@@ -15,7 +15,7 @@ from millrace.tables import TABLES
 
 pytestmark = pytest.mark.slow  # the sample of `make faults`
 ROOT = Path(__file__).parents[3]
-SEEDS = 12
+SEEDS = 8
 
 
 @pytest.fixture(autouse=True)
