@@ -11,7 +11,7 @@ ENV ?= dev
 DBT_DIR := jobs/dbt-runner/dbt
 DATA_DIR := $(CURDIR)/data
 UPGRADE ?= --upgrade
-LINT = $(BIN)/python -m ruff format --check . && $(BIN)/python -m ruff check . && $(BIN)/python -m mypy
+LINT = $(BIN)/python -m ruff format --check . && $(BIN)/python -m ruff check .
 PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage
 

@@ -11,7 +11,6 @@ import pytest
 from tests.deploy.functions.deployed import PROJECT
 from tests.proofs.hostile import files
 
-pytestmark = pytest.mark.slow
 
 MOST_MB = 1000
 MOST_S = 30
@@ -51,7 +50,14 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("what", files.BOMBS)
+# Those of NDJSON and CSV are proofs: tests/load/test_dropped.py holds each of their limits with a small file.
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(what, marks=pytest.mark.slow if name.endswith(".parquet") else pytest.mark.proof)
+        for what, (name, _) in files.BOMBS.items()
+    ],
+)
 def test_a_bomb_is_refused_once_in_little_time_and_memory(tmp_path: Path, what: str) -> None:
     (name, make), (reason, words) = files.BOMBS[what], REFUSED[what]
     folder = tmp_path / "lake" / "drop" / name
@@ -66,6 +72,7 @@ def test_a_bomb_is_refused_once_in_little_time_and_memory(tmp_path: Path, what: 
     assert done["seconds"] < MOST_S
 
 
+@pytest.mark.slow
 def test_a_bomb_as_a_part_of_a_run_is_refused_as_well(tmp_path: Path) -> None:
     name = "raw/repos/dt=2026-11-20/run=20261120T060000Z/repos-00000.parquet"
     (tmp_path / "lake" / name).parent.mkdir(parents=True)
