@@ -21,6 +21,7 @@ LANES = ("proof", "slow", "fast")
 # A folder's lane; the marker of a module or a test overrides it. The slowest folders are listed first: with several
 # processes they start first.
 FOLDERS = {
+    "types": "fast",
     "api": "slow",
     "page": "slow",
     "deploy/terraform": "slow",

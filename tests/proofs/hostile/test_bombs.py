@@ -11,7 +11,6 @@ import pytest
 from tests.deploy.functions.deployed import PROJECT
 from tests.proofs.hostile import files
 
-
 MOST_MB = 1000
 MOST_S = 30
 
