@@ -68,8 +68,11 @@ def opened(chromium: Browser, served: str) -> Iterator[Visit]:
 
 
 @pytest.fixture(scope="session")
-def tab(chromium: Browser) -> Iterator[Page]:
-    """A page that the visits share, one after the other: another one costs twice as much as what it shows."""
+def tab(chromium: Browser, served: str) -> Iterator[Page]:
+    """A page that the visits share, one after the other: another one costs twice as much as what it shows.
+
+    It is closed before the server, which waits for its connections.
+    """
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     yield context.new_page()
     context.close()
