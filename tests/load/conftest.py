@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from millrace.bus.events import ObjectFinalized
@@ -13,6 +14,7 @@ from millrace.lake import Lake, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.load import handler, quarantine
 from millrace.load.handler import Loader
+from millrace.tables import TABLES, Table
 from millrace.warehouse import Warehouse
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.wiring import RequestedBuilds
@@ -116,3 +118,16 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     lake, quarantine = (LocalLake(tmp_path / name, name) for name in ("lake", "quarantine"))
     with DuckDBWarehouse(tmp_path / "w.duckdb", clock=lambda: NOW) as warehouse:
         yield Rig(Loader(lake, quarantine, warehouse, job, clock=lambda: NOW), job, tmp_path)
+
+
+@pytest.fixture
+def fixed(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Deploy a registry in which the count of pull requests is a text."""
+
+    def fix() -> None:
+        repos = TABLES["repos"]
+        index = repos.columns.get_field_index("open_pull_requests_count")
+        columns = repos.columns.set(index, pa.field("open_pull_requests_count", pa.string()))
+        monkeypatch.setitem(TABLES, "repos", Table("repos", columns, repos.key, repos.bulk))
+
+    return fix

@@ -7,23 +7,20 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.load.conftest import NOW, Rig
+from tests.load.conftest import Rig
+from tests.load.desk import PART, RUN, recorded
 from tests.warehouse.checking import children, each_reader_gets, large, slow
 
 from millrace.bus.events import ObjectFinalized
 from millrace.errors import TransientError
 from millrace.lake import StoredObject
 from millrace.load import handler, quarantine
-from millrace.runs import Part, TaskRecord
 from millrace.warehouse import inspection
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="processes are found as on Linux"),
 ]
-
-RUN = "20261120T060000Z"
-PART = f"raw/repos/dt=2026-11-20/run={RUN}/repos-00000.parquet"
 
 
 @pytest.fixture(autouse=True)
@@ -38,30 +35,6 @@ def file(folder: Path, *names: str) -> Path:
 
 def load(rig: Rig, stored: StoredObject) -> None:
     handler.answer(rig.desk, ObjectFinalized(stored.version, stored.crc32c))
-
-
-def recorded(stored: StoredObject) -> TaskRecord:
-    return TaskRecord(
-        run_id=RUN,
-        task_id="repos",
-        table="repos",
-        plan="whole",
-        extracted_at=NOW.isoformat(),
-        finished_at=NOW.isoformat(),
-        since=None,
-        window_start=None,
-        source_total=1,
-        known=0,
-        repeated=0,
-        rows=1,
-        parts=(Part.of(stored, 1),),
-        children=(),
-        requests=1,
-        retries=0,
-        rate_limited=0,
-        waited_s=0.0,
-        counts={},
-    )
 
 
 def test_a_file_that_exceeds_the_memory_limit_is_quarantined_after_two_attempts(
@@ -91,7 +64,7 @@ def test_a_file_whose_check_the_machine_ends_is_noted_nowhere_and_loaded_later(r
 
 def test_a_part_of_the_task_record_needs_no_child(rig: Rig, tmp_path: Path) -> None:
     stored = rig.desk.lake.write(PART, file(tmp_path, "o/a"), 0)
-    rig.desk.lake.write(f"runs/{RUN}/tasks/repos.json", recorded(stored).to_json(), 0)
+    rig.desk.lake.write(f"runs/{RUN}/tasks/repos.json", recorded(stored, 1).to_json(), 0)
     load(rig, stored)
     assert children() == []
     assert len(rig.rows()) == 1
@@ -110,7 +83,7 @@ def test_a_part_of_the_task_record_needs_no_child(rig: Rig, tmp_path: Path) -> N
 def test_a_part_that_no_record_names_is_checked(rig: Rig, tmp_path: Path, change: dict[str, object] | None) -> None:
     stored = rig.desk.lake.write(PART, file(tmp_path, "o/a"), 0)
     if change is not None:
-        record = recorded(stored)
+        record = recorded(stored, 1)
         record = replace(record, parts=(replace(record.parts[0], **change),))  # type: ignore[arg-type]
         rig.desk.lake.write(f"runs/{RUN}/tasks/repos.json", record.to_json(), 0)
     load(rig, stored)
