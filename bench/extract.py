@@ -19,7 +19,8 @@ from millrace import runs
 from millrace.bus.events import TaskEvent
 from millrace.bus.in_process import LocalBus
 from millrace.extract import task
-from millrace.extract.http_client import RateBudget, SourceClient
+from millrace.extract.budget import RateBudget
+from millrace.extract.http_client import SourceClient
 from millrace.extract.task import Extractor
 from millrace.lake.local import LocalLake
 from millrace.laptop.source import simulator

@@ -157,6 +157,17 @@ def _caller() -> Caller | None:
     return Caller(audience, account) if audience else None
 
 
+def _delivery_s(longest_s: float) -> float:
+    """Return the seconds after which the platform ends a delivery; 0: never. `longest_s` is the longest request."""
+    seconds = _number("MILLRACE_DELIVERY_S", 0)
+    if seconds and seconds < 2 * longest_s:
+        raise ConfigError(
+            f"MILLRACE_DELIVERY_S: expected at least {2 * longest_s:g}, twice MILLRACE_TIMEOUT_S and "
+            f"MILLRACE_ANSWER_S together, got {seconds:g}"
+        )
+    return seconds
+
+
 def _memory(name: str) -> str:
     text = os.environ.get(name) or "200MB"
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", text):
@@ -176,6 +187,7 @@ class ExtractConfig:
     request_burst: int
     timeout_s: float
     answer_s: float
+    delivery_s: float
     caller: Caller | None = None
 
     @classmethod
@@ -183,6 +195,8 @@ class ExtractConfig:
         """Read the environment; ConfigError names the missing setting."""
         _refuse_removed()
         requests_per_minute = _number("MILLRACE_REQUESTS_PER_MINUTE", 100)
+        timeout_s = _number("MILLRACE_TIMEOUT_S", 30, at_least=0.1)
+        answer_s = _number("MILLRACE_ANSWER_S", 120, at_least=0.1)
         return cls(
             lake=_required("MILLRACE_LAKE"),
             bus=_required("MILLRACE_BUS"),
@@ -190,8 +204,9 @@ class ExtractConfig:
             source_key=_required("MILLRACE_SOURCE_KEY"),
             requests_per_minute=requests_per_minute,
             request_burst=max(1, int(requests_per_minute * _BURST)),
-            timeout_s=_number("MILLRACE_TIMEOUT_S", 30, at_least=0.1),
-            answer_s=_number("MILLRACE_ANSWER_S", 120, at_least=0.1),
+            timeout_s=timeout_s,
+            answer_s=answer_s,
+            delivery_s=_delivery_s(timeout_s + answer_s),
             caller=_caller(),
         )
 

@@ -195,14 +195,20 @@ def api_of(
 
 @ThreadSafeCache
 def extractor_of(config: ExtractConfig) -> "Extractor":
-    """Return the extractor: one client, and so one rate budget, for all tasks of the process."""
-    from millrace.extract.http_client import RateBudget, SourceClient, connections
-    from millrace.extract.task import Extractor
+    """Return the extractor: one client, and so one rate budget, for all tasks of the process.
 
-    budget = RateBudget(config.requests_per_minute or None, config.request_burst)
-    session = connections(config.answer_s)
-    client = SourceClient(config.source_url, config.source_key, budget, config.timeout_s, session)
-    return Extractor(lake_at(config.lake), bus_at(config.bus), client)
+    The functions of a deployment are processes of their own, and share a budget in the lake.
+    """
+    from millrace.extract.budget import RateBudget, SharedBudget
+    from millrace.extract.http_client import SourceClient, connections
+    from millrace.extract.task import DeliveryLimits, Extractor
+
+    lake, per_minute = lake_at(config.lake), config.requests_per_minute
+    is_alone = config.bus == "inprocess:" or not per_minute
+    budget = RateBudget(per_minute or None, config.request_burst) if is_alone else SharedBudget(lake, per_minute)
+    client = SourceClient(config.source_url, config.source_key, budget, config.timeout_s, connections(config.answer_s))
+    limits = DeliveryLimits(config.delivery_s or None, config.timeout_s + config.answer_s)
+    return Extractor(lake, bus_at(config.bus), client, limits=limits)
 
 
 def loader_of(config: LoadConfig) -> "Loader":

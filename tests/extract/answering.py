@@ -16,7 +16,8 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
 import simulator
-from millrace.extract.http_client import RateBudget, SourceClient
+from millrace.extract.budget import RateBudget
+from millrace.extract.http_client import SourceClient
 from simulator.api import SimulatedApi
 
 URL = "http://source.test"

@@ -7,7 +7,8 @@ import requests
 from tests.extract.answering import KEY, URL, Answering, Clock, Said
 
 import simulator
-from millrace.extract.http_client import RateBudget, SourceClient
+from millrace.extract.budget import RateBudget
+from millrace.extract.http_client import SourceClient
 from simulator.api import DEFAULT_KEY
 from simulator.limiter import TokenBucket
 

@@ -15,7 +15,8 @@ from millrace import wiring
 from millrace.config import ExtractConfig
 from millrace.errors import RouteNotFound, SourceUnavailable, UnexpectedResponse
 from millrace.extract import bodies
-from millrace.extract.http_client import RateBudget, SourceClient, connections
+from millrace.extract.budget import RateBudget
+from millrace.extract.http_client import SourceClient, connections
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = b'[{"full_name": "acme/web"}]'

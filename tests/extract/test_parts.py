@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from millrace.errors import UnexpectedResponse
-from millrace.extract.task import PartLimits, PartWriter
+from millrace.extract.parts import PartLimits, PartWriter
 from millrace.lake.local import LocalLake
 from millrace.lake.names import RawPart
 from millrace.runs import Part
@@ -193,7 +193,7 @@ PEAK = """
 import sys, tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
-from millrace.extract.task import PartWriter
+from millrace.extract.parts import PartWriter
 from millrace.lake.names import RawPart
 from millrace.lake.local import LocalLake
 with tempfile.TemporaryDirectory() as folder:

@@ -3,17 +3,17 @@
 import itertools
 import random
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import pytest
 
 from millrace.errors import Incomplete, UnexpectedResponse
-from millrace.extract.completeness import MAX_PASSES, Completeness, Page, Row, read_until_complete
+from millrace.extract.completeness import MAX_PASSES, ListReading, NewPass, Page, Position, Row
 from millrace.tables import TABLES
 
 PULLS = TABLES["pull_requests"]
 COMMITS = TABLES["commits"]
-Pass = Callable[[], Iterator[Page]]
 
 
 def pull(number: int) -> Row:
@@ -32,26 +32,45 @@ class Lists:
         self._passes = passes
         self._total = total
 
-    def __call__(self) -> Iterator[Page]:
+    def __call__(self, position: Position | None) -> Iterator[Page]:
         pages = self._passes[min(self.started, len(self._passes) - 1)]
         self.started += 1
-        return (Page(rows, self._total) for rows in pages)
+        return iter(in_a_row([Page(rows, self._total) for rows in pages]))
 
 
-def shuffled(rows: list[Row], page_size: int, seed: int = 1) -> Pass:
+def in_a_row(pages: list[Page]) -> list[Page]:
+    """Return the pages of a pass, each with the position of the next one."""
+    last = len(pages) - 1
+    return [replace(page, after=None if n == last else {"page": n + 1}) for n, page in enumerate(pages)]
+
+
+def shuffled(rows: list[Row], page_size: int, seed: int = 1) -> NewPass:
     """A list in the source's form: every page is cut from a new shuffle."""
     dice = random.Random(seed)  # noqa: S311 dice of a test
 
-    def new_pass() -> Iterator[Page]:
-        for start in range(0, len(rows), page_size):
-            yield Page(dice.sample(rows, len(rows))[start : start + page_size], len(rows))
+    def new_pass(position: Position | None) -> Iterator[Page]:
+        for start in range(position["row"] if position else 0, len(rows), page_size):
+            end = start + page_size
+            after = {"row": end} if end < len(rows) else None
+            yield Page(dice.sample(rows, len(rows))[start:end], len(rows), after)
 
     return new_pass
 
 
-def read(new_pass: Pass, is_stable: bool = False, table_name: str = "pull_requests") -> tuple[list[Row], Completeness]:
-    given = list(read_until_complete(new_pass, TABLES[table_name], "/list", is_stable))
-    return [row for batch, _ in given for row in batch], given[-1][1]
+@dataclass
+class Completeness:
+    """How many rows a list has, and how many of them repeat another row's key."""
+
+    total: int = 0
+    repeated: int = 0
+
+
+def read(
+    new_pass: NewPass, is_stable: bool = False, table_name: str = "pull_requests"
+) -> tuple[list[Row], Completeness]:
+    reading = ListReading(new_pass, TABLES[table_name], "/list", is_stable)
+    rows = [row for batch in reading.rows() for row in batch]
+    return rows, Completeness(reading.total, reading.repeated)
 
 
 def numbers_of(rows: list[Row]) -> list[int]:
@@ -104,14 +123,14 @@ def test_rows_that_appear_while_a_list_is_read_are_given() -> None:
         [Page(pulls(1, 2), 5), Page(pulls(4, 3), 5), Page(pulls(5), 5)],
     ]
     passes = iter(pages)
-    rows, state = read(lambda: iter(next(passes)))
+    rows, state = read(lambda position: iter(in_a_row(next(passes))))
     assert (numbers_of(rows), state) == ([1, 2, 3, 4, 5], Completeness(total=5))
 
 
 def test_a_row_pushed_onto_the_next_page_hides_none() -> None:
     pages = [[Page(pulls(1, 2), 4), Page(pulls(2, 3), 5)], [Page(pulls(0, 1), 5), Page(pulls(2, 3, 4), 5)]]
     passes = iter(pages)
-    rows, state = read(lambda: iter(next(passes)), is_stable=True)
+    rows, state = read(lambda position: iter(in_a_row(next(passes))), is_stable=True)
     assert (set(numbers_of(rows)), state) == ({0, 1, 2, 3, 4}, Completeness(total=5))
 
 
@@ -175,17 +194,17 @@ def test_a_commit_of_a_repository_that_is_kept_private_has_a_key() -> None:
 
 @pytest.mark.slow
 def test_stable_list_is_read_in_constant_memory() -> None:
-    def new_pass() -> Iterator[Page]:
+    def new_pass(position: Position | None) -> Iterator[Page]:
         for start in range(0, 300_000, 1000):
             rows = [{"commitHash": f"{n:012x}", "userId": "user_1"} for n in range(start, start + 1000)]
-            yield Page(rows, 300_000)
+            yield Page(rows, 300_000, {"row": start + 1000} if start < 299_000 else None)
 
     tracemalloc.start()
     try:
-        batches = read_until_complete(new_pass, COMMITS, "/list", is_stable=True)
-        given = [(len(batch), state) for batch, state in batches]
+        reading = ListReading(new_pass, COMMITS, "/list", is_stable=True)
+        given = sum(len(batch) for batch in reading.rows())
         peak_bytes = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert (sum(rows for rows, _ in given), given[-1][1]) == (300_000, Completeness(total=300_000))
+    assert (given, reading.total) == (300_000, 300_000)
     assert peak_bytes < 12 << 20  # 8 bytes a row, twice while the array grows; a set would take five times as much

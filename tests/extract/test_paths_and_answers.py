@@ -145,7 +145,7 @@ def pages_of(answers: Answers, expected: int | None) -> tuple[list[Row], list[st
     plain = TABLES["pull_requests"].plain
     assert plain is not None
     new_pass = pages.array_passes(asked.client, plain, "/repos/acme/web/pulls", expected)
-    return [row for page in new_pass() for row in page.rows], asked.adapter.asked
+    return [row for page in new_pass(None) for row in page.rows], asked.adapter.asked
 
 
 def numbered(*numbers: int, link: str | None = None) -> Said:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from millrace.extract.task import read_ahead
+from millrace.extract.ahead import read_ahead
 
 
 def read_ahead_threads() -> list[threading.Thread]:

@@ -33,11 +33,15 @@ class NotAnEvent(MillraceError):
 
 @dataclass(frozen=True, slots=True)
 class TaskEvent:
-    """A task is requested (topic extract-requests) or complete (topic extract-events)."""
+    """A task is requested (topic extract-requests) or complete (topic extract-events).
+
+    `message_id` is the same for all deliveries of one message.
+    """
 
     run_id: str
     table: str
     task_id: str
+    message_id: str = field(default="", compare=False)
 
     @classmethod
     def parse(cls, event: "CloudEvent") -> Self:
@@ -48,7 +52,7 @@ class TaskEvent:
             raise NotAnEvent(
                 f"run_id is {run_id!r} and task_id {task_id!r}; as in 20260131T060000Z and commits expected"
             )
-        return cls(run_id, table, task_id)
+        return cls(run_id, table, task_id, str(event["id"]))
 
     def request(self, bus: Bus) -> None:
         """Request the task."""

@@ -5,10 +5,16 @@ another third is there twice. So the number of *different keys* decides: the lis
 are passed on, until there are as many as the source reports. A list that repeats a key for good (a commit that was
 amended) is recognised by its order: two passes with the same keys in the same order prove that the list is stable, and
 then the repetition is the source's own.
+
+A reading can pause between two pages and continue in another process. Its keys are kept with it, so a pause is no more
+than a slow request: what moved meanwhile is found as it is without a pause.
 """
 
+import base64
+import hashlib
+import sys
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,87 +25,155 @@ from millrace.errors import Incomplete, UnexpectedResponse
 from millrace.tables import Table
 
 Row = dict[str, Any]
+Held = Mapping[str, Any]
+"""The state of a paused reading, as fields of a JSON object."""
+Position = Mapping[str, Any]
+"""Where a pass continues, as fields of a JSON object."""
 MAX_PASSES = 40
 _EQUAL_PASSES = 3  # in a row: the list does not change, so more passes cannot find the missing rows
 _BUCKETS = 16
+_PLAIN = (str, int, float, type(None))
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of a list, and the source's total for the whole list (None: not given)."""
+    """Some rows of a list, the source's total for the whole list, and where the next page begins.
+
+    `total` None: not given. `after` None: this was the last page of the pass.
+    """
 
     rows: list[Row]
     total: int | None
+    after: Position | None = None
 
 
-@dataclass(slots=True)
-class Completeness:
-    """The state of reading a list: its total, and how many of its rows repeat another row's key."""
-
-    total: int = 0
-    repeated: int = 0
+NewPass = Callable[[Position | None], Iterator[Page]]
+"""Starts to read a list from a position (None: from its first page)."""
 
 
-def read_until_complete(
-    new_pass: Callable[[], Iterator[Page]], table: Table, place: str, is_stable: bool = False
-) -> Iterator[tuple[list[Row], Completeness]]:
-    """Yield every row of a list, page by page, each with the state so far; the last state is final.
+class ListReading:
+    """One reading of one list. Iterate `rows`; then `total` is the number of its rows, `repeated` of them with the key
+    of another row.
 
-    `new_pass` starts to read the list from its first page. Rows whose key the list repeats for good are yielded too.
     With `is_stable` (the source guarantees one order) the first pass is checked with 8 bytes a row instead of a set.
-    Raises Incomplete, and UnexpectedResponse for a row without its key.
+    `held` is the state in which an earlier reading of the same list paused.
     """
-    seen: set[int] | None = None if is_stable else set()
-    last: array[int] | None = None
-    quiet = equal = 0
-    for number in range(1, MAX_PASSES + 1):
-        order: array[int] = array("q")
-        total: int | None = None
-        new = 0
-        for page in new_pass():
-            total = page.total
-            hashes = _key_hashes(page.rows, table, place)
-            order.extend(hashes)
-            fresh = page.rows if seen is None else _unseen(page.rows, hashes, seen)
-            new += len(fresh)
-            yield fresh, Completeness(total or 0)
-        if seen is None:
-            distinct = _count_distinct(order)
+
+    def __init__(
+        self, new_pass: NewPass, table: Table, place: str, is_stable: bool = False, held: Held | None = None
+    ) -> None:
+        self.total = 0
+        self.repeated = 0
+        self._new_pass = new_pass
+        self._table = table
+        self._place = place
+        self._is_stable = is_stable
+        self._number = 1
+        self._position: Position | None = None
+        self._is_pass_over = False
+        self._order: array[int] = array("q")
+        self._last: array[int] | None = None
+        self._seen: set[int] | None = None if is_stable else set()
+        self._claimed: int | None = None  # the source's total, on the newest page
+        self._new = self._quiet = 0
+        self._equal = 1
+        self._first: set[int] | None = None  # keys whose first row was met; not None: rows that repeat a key are read
+        if held is not None:
+            self._continue(held)
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Yield every row, page by page, also those whose key the list repeats for good.
+
+        Raises Incomplete, and UnexpectedResponse for a row without its key.
+        """
+        while self._first is None:
+            yield from self._pass()
+            if self._is_decided():
+                return
+        yield from self._repetitions(self._first)
+
+    def held(self) -> dict[str, Any]:
+        """Return the state after the rows that were yielded so far."""
+        return {
+            "number": self._number,
+            "position": self._position,
+            "is_pass_over": self._is_pass_over,
+            "order": _packed(self._order),
+            "last": None if self._last is None else _packed(self._last),
+            "seen": None if self._seen is None else _packed(self._seen),
+            "claimed": self._claimed,
+            "new": self._new,
+            "quiet": self._quiet,
+            "equal": self._equal,
+            "first": None if self._first is None else _packed(self._first),
+        }
+
+    def _continue(self, held: Held) -> None:
+        self._number, self._position, self._is_pass_over = held["number"], held["position"], held["is_pass_over"]
+        self._order = _unpacked(held["order"])
+        self._last = None if held["last"] is None else _unpacked(held["last"])
+        self._seen = None if held["seen"] is None else set(_unpacked(held["seen"]))
+        self._claimed = held["claimed"]
+        self._new, self._quiet, self._equal = held["new"], held["quiet"], held["equal"]
+        self._first = None if held["first"] is None else set(_unpacked(held["first"]))
+
+    def _pass(self) -> Iterator[list[Row]]:
+        """Read to the end of the pass, and yield the rows that were not seen before."""
+        if not self._is_pass_over:
+            for page in self._new_pass(self._position):
+                hashes = _key_hashes(page.rows, self._table, self._place)
+                self._order.extend(hashes)
+                fresh = page.rows if self._seen is None else _unseen(page.rows, hashes, self._seen)
+                self._new += len(fresh)
+                self._claimed = page.total
+                self._position, self._is_pass_over = page.after, page.after is None
+                yield fresh
+        self._is_pass_over = True
+
+    def _is_decided(self) -> bool:
+        """Judge the pass; return whether the list is complete, else prepare what is to be read next."""
+        total = self._claimed
+        if self._seen is None:
+            distinct = _count_distinct(self._order)
             if distinct != total:
-                seen = set(order)
+                self._seen = set(self._order)
         else:
-            distinct = len(seen)
+            distinct = len(self._seen)
         if total is not None and distinct >= total:
-            yield [], Completeness(distinct)
-            return
-        quiet = 0 if new or number == 1 else quiet + 1
-        equal = equal + 1 if order == last else 1
-        if equal > 1 and (total is None or len(order) == total):
-            if not is_stable and len(order) > distinct:
-                yield from _repetitions(new_pass, table, place)
-            yield [], Completeness(len(order), len(order) - distinct)
-            return
-        if total is None and quiet == 2:
-            yield [], Completeness(distinct)
-            return
-        if equal == _EQUAL_PASSES:
-            break
-        last = order
-    raise Incomplete(
-        f"{place}: the source says that it has {total} rows, but {number} readings gave {distinct} different ones; "
-        "run again, and if it stays so the source's count or paging is broken"
-    )
+            self.total = distinct
+            return True
+        self._quiet = 0 if self._new or self._number == 1 else self._quiet + 1
+        self._equal = self._equal + 1 if self._order == self._last else 1
+        if self._equal > 1 and (total is None or len(self._order) == total):
+            self.total, self.repeated = len(self._order), len(self._order) - distinct
+            if not self._is_stable and self.repeated:
+                self._first, self._position, self._is_pass_over = set(), None, False
+                return False
+            return True
+        if total is None and self._quiet == 2:
+            self.total = distinct
+            return True
+        if self._equal == _EQUAL_PASSES or self._number == MAX_PASSES:
+            raise Incomplete(
+                f"{self._place}: the source says that it has {total} rows, but {self._number} readings gave {distinct} "
+                "different ones; run again, and if it stays so the source's count or paging is broken"
+            )
+        self._number += 1
+        self._last, self._order = self._order, array("q")
+        self._new, self._position, self._is_pass_over = 0, None, False
+        return False
 
-
-def _repetitions(
-    new_pass: Callable[[], Iterator[Page]], table: Table, place: str
-) -> Iterator[tuple[list[Row], Completeness]]:
-    """Yield the rows of a stable list whose key an earlier row has: one of them may be the newest version."""
-    seen: set[int] = set()
-    for page in new_pass():
-        hashes = _key_hashes(page.rows, table, place)
-        first = {id(row) for row in _unseen(page.rows, hashes, seen)}
-        yield [row for row in page.rows if id(row) not in first], Completeness(page.total or 0)
+    def _repetitions(self, first: set[int]) -> Iterator[list[Row]]:
+        """Yield the rows of a stable list whose key an earlier row has: one of them may be the newest version."""
+        self.total, self.repeated = len(self._order), len(self._order) - len(self._seen or ())
+        if self._is_pass_over:
+            return
+        for page in self._new_pass(self._position):
+            hashes = _key_hashes(page.rows, self._table, self._place)
+            unseen = {id(row) for row in _unseen(page.rows, hashes, first)}
+            self._position, self._is_pass_over = page.after, page.after is None
+            yield [row for row in page.rows if id(row) not in unseen]
+        self._is_pass_over = True
 
 
 def _unseen(rows: list[Row], hashes: list[int], seen: set[int]) -> list[Row]:
@@ -112,15 +186,19 @@ def _unseen(rows: list[Row], hashes: list[int], seen: set[int]) -> list[Row]:
 
 
 def _key_hashes(rows: list[Row], table: Table, place: str) -> list[int]:
-    """Return a hash of each row's key."""
+    """Return a hash of each row's key, the same in every process."""
     # Two keys with one hash make a complete list look incomplete, never the reverse.
     for name in table.key:
         if name not in table.key_may_be_null and any(row.get(name) is None for row in rows):
             raise UnexpectedResponse(f"{place}: a row without {name}, which is part of the key of {table.name}")
-    try:
-        return [hash(tuple([row.get(name) for name in table.key])) for row in rows]
-    except TypeError:
-        raise UnexpectedResponse(f"{place}: a row whose {' or '.join(table.key)} is no plain value") from None
+    keys = [tuple([row.get(name) for name in table.key]) for row in rows]
+    if not all(isinstance(value, _PLAIN) for key in keys for value in key):
+        raise UnexpectedResponse(f"{place}: a row whose {' or '.join(table.key)} is no plain value")
+    digest, to_int = hashlib.blake2b, int.from_bytes
+    return [
+        to_int(digest(repr(key).encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
+        for key in keys
+    ]
 
 
 def _count_distinct(hashes: "array[int]") -> int:
@@ -128,3 +206,17 @@ def _count_distinct(hashes: "array[int]") -> int:
     values = pa.Array.from_buffers(pa.int64(), len(hashes), [None, pa.py_buffer(hashes)])
     bucket = pc.bit_wise_and(values, _BUCKETS - 1)
     return sum(len(pc.unique(values.filter(pc.equal(bucket, number)))) for number in range(_BUCKETS))
+
+
+def _packed(hashes: Iterable[int]) -> str:
+    values = array("q", hashes)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return base64.b64encode(values).decode()
+
+
+def _unpacked(text: str) -> "array[int]":
+    values = array("q", base64.b64decode(text))
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values

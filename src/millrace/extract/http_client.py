@@ -10,11 +10,10 @@ import base64
 import email.utils
 import json
 import random
-import threading
 import time
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -28,6 +27,8 @@ from millrace import log
 from millrace.config import is_loopback
 from millrace.errors import RequestRejected, RouteNotFound, SourceUnavailable, UnexpectedResponse
 from millrace.extract import bodies, transport
+from millrace.extract.budget import Budget, Clock, RateBudget, Sleep
+from millrace.extract.deadline import Deadline
 
 _ATTEMPTS = 5  # of one request; the waits between them add up to some ten seconds
 _WAIT_CAP_S = 20.0
@@ -44,52 +45,6 @@ _DROPPED = (
     urllib3.exceptions.HTTPError,
     zlib.error,
 )
-
-Clock = Callable[[], float]
-Sleep = Callable[[float], None]
-
-
-class RateBudget:
-    """A token bucket for every request of the process, so that the source's own limit is seldom reached.
-
-    `per_minute` None means unpaced. Safe to share between threads.
-    """
-
-    def __init__(
-        self, per_minute: float | None, burst: int, clock: Clock = time.monotonic, sleep: Sleep = time.sleep
-    ) -> None:
-        self._per_s = None if per_minute is None else per_minute / 60
-        self._burst = burst
-        self._tokens = float(burst)
-        self._clock = clock
-        self._sleep = sleep
-        self._refilled_at = clock()
-        self._lock = threading.Lock()
-
-    def take(self) -> float:
-        """Wait for the next token; return the seconds waited."""
-        if self._per_s is None:
-            return 0.0
-        with self._lock:
-            self._refill(self._per_s)
-            self._tokens -= 1
-            wait_s = max(0.0, -self._tokens / self._per_s)
-        if wait_s:
-            self._sleep(wait_s)
-        return wait_s
-
-    def refused(self, wait_s: float) -> None:
-        """Drop what is left of the burst after a 429 of the source, and wait."""
-        with self._lock:
-            if self._per_s is not None:
-                self._refill(self._per_s)
-                self._tokens = min(self._tokens, 0.0)
-        self._sleep(wait_s)
-
-    def _refill(self, per_s: float) -> None:
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._refilled_at) * per_s)
-        self._refilled_at = now
 
 
 @dataclass(slots=True)
@@ -155,11 +110,12 @@ class SourceClient:
 
     base_url: str
     key: str = field(repr=False)
-    budget: RateBudget = field(default_factory=lambda: RateBudget(None, 1))
+    budget: Budget = field(default_factory=lambda: RateBudget(None, 1))
     timeout_s: float = 30.0
     session: requests.Session = field(default_factory=connections, repr=False)
     sleep: Sleep = time.sleep
     stats: RequestStats = field(default_factory=RequestStats)
+    deadline: Deadline = field(default_factory=Deadline)
 
     def __post_init__(self) -> None:
         """Set the key, the user agent, and the environment's proxies and CAs for every request."""
@@ -174,21 +130,21 @@ class SourceClient:
         self.session.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "millrace"})
         self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # none is kept, none is sent
 
-    def for_task(self) -> "SourceClient":
-        """Return a client with the same connections and budget, and its own `stats`."""
-        return SourceClient(
-            self.base_url, self.key, self.budget, self.timeout_s, self.session, self.sleep, RequestStats()
-        )
+    def for_task(self, stats: RequestStats | None = None, deadline: Deadline | None = None) -> "SourceClient":
+        """Return a client with the same connections and budget, and its own `stats` and deadline."""
+        return replace(self, stats=stats or RequestStats(), deadline=deadline or Deadline())
 
     def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> SourceResponse:
         """Return the JSON of the source's response.
 
         Raises SourceUnavailable (no usable response within the retries), RouteNotFound (404), RequestRejected (any
-        other 4xx), UnexpectedResponse (a redirect, HTML, unusable JSON, or a response beyond the limits).
+        other 4xx), UnexpectedResponse (a redirect, HTML, unusable JSON, or a response beyond the limits), OutOfTime
+        before a request or a wait that could last beyond the deadline.
         """
         failed = refused = 0
         while True:
-            self.stats.waited_s += self.budget.take()
+            self.deadline.require()
+            self.stats.waited_s += self.budget.take(self.deadline)
             self.stats.requests += 1
             log.debug("asking", path=_without_query(path), requests=self.stats.requests)
             outcome = self._attempt(path, parameters or {})
@@ -288,9 +244,9 @@ class SourceClient:
             )
         self._impose(path, wait_s)
         wait_s = min(_WAIT_CAP_S, 2.0**times) if wait_s is None else wait_s
-        self.stats.waited_s += wait_s
         log.debug("over the rate limit", path=_without_query(path), wait_s=wait_s)
-        self.budget.refused(wait_s)
+        self.budget.refused(wait_s, self.deadline)
+        self.stats.waited_s += wait_s
 
     def _back_off(self, path: str, attempt: FailedAttempt, failed: int) -> None:
         self.stats.retries += 1
@@ -298,6 +254,7 @@ class SourceClient:
         self._impose(path, wait_s)
         if wait_s is None:
             wait_s = min(_WAIT_CAP_S, 0.5 * 2**failed) * random.uniform(0.5, 1.0)  # noqa: S311 jitter is no secret
+        self.deadline.require(wait_s)
         self.stats.waited_s += wait_s
         log.debug("asked again", path=_without_query(path), problem=attempt.problem, wait_s=round(wait_s, 2))
         self.sleep(wait_s)

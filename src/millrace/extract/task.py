@@ -1,51 +1,57 @@
-"""Extract one table of one run: from the source's pages to write-once Parquet parts and one task record."""
+"""Extract one table of one run: from the source's pages to write-once Parquet parts and one task record.
+
+A task is read in as many deliveries as it needs. Each reads until its deadline, saves how far it is, and requests the
+task again; the last one writes the record.
+"""
 
 import contextlib
-import queue
 import tempfile
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from millrace import log, runs
-from millrace.arrow import RowError, to_batch
 from millrace.bus import Bus
 from millrace.bus.events import TaskEvent
-from millrace.errors import MillraceError, TransientError, UnexpectedResponse
+from millrace.errors import Incomplete, MillraceError, TransientError, UnexpectedResponse
+from millrace.extract.ahead import read_ahead
 from millrace.extract.completeness import Row
-from millrace.extract.http_client import SourceClient
+from millrace.extract.deadline import Deadline, OutOfTime
+from millrace.extract.http_client import RequestStats, SourceClient
+from millrace.extract.parts import PartWriter
 from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.lake import Lake, ObjectExists, create_once
 from millrace.lake.names import RawPart, TaskKey
-from millrace.runs import Failure, Part, TaskRecord
+from millrace.runs import Claim, Failure, Overtaken, Part, Progress, TaskRecord
 from millrace.tables import TABLES, Table, children_of
 
-T = TypeVar("T")
+_MOST_IDLE = 5  # deliveries in a row that read nothing
 
 
 @dataclass(frozen=True, slots=True)
-class PartLimits:
-    """Limits at which parts are cut. One group of rows is held in memory.
+class DeliveryLimits:
+    """The time of one delivery, in seconds.
 
-    However long the texts, the load accepts a part of these limits (`ParquetLimits`). `size_bytes` is the size of
-    the file, `expanded_bytes` that of its rows before compression. A group has at most `piece_bytes` more than
-    `group_bytes`, which is less than a column may take within 2,048 rows. Only after each piece, or 1,024 values, does
-    the writer check whether a page has reached one megabyte and is full; so no page exceeds that by more than a piece.
+    The platform ends it after `timeout_s` (None: never, as on a laptop). `longest_s` is the longest time of a request;
+    no request begins later than that before the end. Progress is saved each `checkpoint_s`, and at the end.
     """
 
-    rows: int = 100_000
-    size_bytes: int = 64 << 20
-    expanded_bytes: int = 1 << 30
-    group_rows: int = 20_000
-    group_bytes: int = 32 << 20
-    piece_bytes: int = 16 << 20
-    batch_rows: int = 2_000
+    timeout_s: float | None = None
+    longest_s: float = 150.0
+    checkpoint_s: float = 60.0
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def deadline(self) -> Deadline:
+        """Return the deadline of a delivery that begins now; a twentieth of its time is for writing what was read."""
+        if self.timeout_s is None:
+            return Deadline()
+        return Deadline(self.monotonic() + 0.95 * self.timeout_s - self.longest_s, self.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class Extractor:
     bus: Bus
     client: SourceClient
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    limits: DeliveryLimits = field(default_factory=DeliveryLimits)
 
 
 def answer(extractor: Extractor, table: Table, event: TaskEvent) -> None:
@@ -68,9 +75,11 @@ def _answer(extractor: Extractor, table: Table, event: TaskEvent) -> None:
     if event.table not in (table.name, table.parent):
         log.info("event of another table", table=table.name, event_table=event.table)
         return
-    task = TaskEvent(event.run_id, table.name, table.name)
+    task = TaskEvent(event.run_id, table.name, table.name, event.message_id)
     try:
         extract(extractor, task)
+    except Overtaken:
+        raise  # another delivery reads: that is no failure of the task
     except MillraceError as error:
         failed_at = extractor.clock().isoformat()
         runs.note_failure(
@@ -79,73 +88,196 @@ def _answer(extractor: Extractor, table: Table, event: TaskEvent) -> None:
         raise
 
 
-def extract(extractor: Extractor, task: TaskEvent) -> TaskRecord:
-    """Run a task once: a task with a record is only announced again.
+def extract(extractor: Extractor, task: TaskEvent) -> TaskRecord | None:
+    """Read a task until it is done or the delivery's time is over: a task with a record is only announced again.
 
-    Parts of a crashed attempt are never overwritten. They hold rows of the source, and the load accepts them. The
-    record names only the parts of the attempt that finished.
+    Returns None when the task was requested again, or when another delivery reads it. Parts of a crashed delivery are
+    never overwritten. They hold rows of the source, and the load accepts them. The record names only the parts whose
+    rows were counted.
     """
     record = runs.read_record(extractor.lake, task.run_id, task.task_id)
     if record is None:
-        record = _record_once(extractor.lake, _read(extractor, extractor.client.for_task(), task))
-    task.complete(extractor.bus)
+        record = _Delivery(extractor, task).run()
+    if record is not None:
+        task.complete(extractor.bus)
     return record
 
 
-def _read(extractor: Extractor, client: SourceClient, task: TaskEvent) -> TaskRecord:
-    lake = extractor.lake
-    plan = runs.read_plan(lake, task.run_id)
-    table = TABLES[task.table]
-    extracted_at = extractor.clock()
-    listing = Listing(
-        client,
-        table,
-        since=date.fromisoformat(plan.since) if plan.since else None,
-        cursor=None if plan.full_refresh else runs.read_cursor(lake, table.name, plan.since, extracted_at),
-        parents=lambda columns: _parent_rows(lake, task, table, columns),
-    )
-    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
-        writer = PartWriter(
-            lake, RawPart(table.name, plan.day, task.run_id, task.task_id, 0), extracted_at, Path(folder)
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The state of a listing between two pages, and how many of its lists are read."""
+
+    listing: dict[str, Any]
+    lists: tuple[int, int | None]
+
+
+class _Delivery:
+    """One delivery of a task. Only one may read at a time: the progress names its message while it does."""
+
+    def __init__(self, extractor: Extractor, task: TaskEvent) -> None:
+        self._extractor = extractor
+        self._task = task
+        self._lake = extractor.lake
+        self._begun_at = extractor.clock()
+        self._deadline = extractor.limits.deadline()
+        self._saved_at = extractor.limits.monotonic()
+        self._has_moved = False
+        held, self._generation = runs.read_progress(self._lake, task.run_id, task.task_id)
+        now = self._begun_at.isoformat()
+        self._progress = held or Progress(task.run_id, task.task_id, task.table, now, now)
+        self._client = extractor.client.for_task(RequestStats(**self._progress.cost), self._deadline)  # type: ignore[arg-type]  # written from one
+
+    def run(self) -> TaskRecord | None:
+        """Read; return the record of a task that is done."""
+        if not self._claims():
+            return None
+        try:
+            parts_or_stop, listing = self._read()
+            if isinstance(parts_or_stop, MillraceError):
+                self._pause(parts_or_stop)
+                return None
+            record = _record_once(self._lake, self._record(listing, parts_or_stop))
+        except Overtaken:
+            raise
+        except MillraceError as error:
+            self._release(error)
+            raise
+        if self._generation:
+            self._save(replace(self._progress, listing=None, claim=None))  # the record has all that counts
+        return record
+
+    def _claims(self) -> bool:
+        """Note that this delivery reads; return False when another one does."""
+        claim, timeout_s = self._progress.claim, self._extractor.limits.timeout_s
+        if claim is not None and claim.is_active(self._begun_at):
+            if claim.message == self._task.message_id:
+                raise Overtaken(f"an earlier delivery of this message may read until {claim.until}")
+            log.info("another delivery reads", table=self._task.table, until=claim.until)
+            return False
+        self._progress = replace(self._progress, deliveries=self._progress.deliveries + 1, claim=None)
+        if timeout_s is not None:
+            until = (self._begun_at + timedelta(seconds=timeout_s)).isoformat()
+            self._save(replace(self._progress, claim=Claim(self._task.message_id, until)))
+        return True
+
+    def _read(self) -> tuple[list[Part] | MillraceError, Listing]:
+        """Read on; return all parts, or why reading stopped."""
+        lake, task = self._lake, self._task
+        plan, table = runs.read_plan(lake, task.run_id), TABLES[task.table]
+        listing = Listing(
+            self._client,
+            table,
+            since=date.fromisoformat(plan.since) if plan.since else None,
+            cursor=None if plan.full_refresh else runs.read_cursor(lake, table.name, plan.since, self._begun_at),
+            parents=lambda columns: _parent_rows(lake, task, table, columns),
+            paused=self._progress.listing,
         )
-        for rows in read_ahead(listing.rows()):
-            writer.add(rows)
-        parts = writer.close()
-    stats = client.stats
-    record = TaskRecord(
-        run_id=task.run_id,
-        task_id=task.task_id,
-        table=table.name,
-        plan=listing.plan,
-        extracted_at=extracted_at.isoformat(),
-        finished_at=extractor.clock().isoformat(),
-        since=plan.since,
-        window_start=str(listing.window_start) if listing.window_start else None,
-        source_total=listing.source_total,
-        known=listing.known,
-        repeated=listing.repeated,
-        rows=sum(part.rows for part in parts),
-        parts=tuple(parts),
-        children=tuple(child.name for child in children_of(table.name)),
-        requests=stats.requests,
-        retries=stats.retries,
-        rate_limited=stats.rate_limited,
-        waited_s=round(stats.waited_s, 3),
-        counts=dict(sorted(listing.counts.items())),
-    )
-    log.info(
-        "extracted",
-        run_id=task.run_id,
-        table=table.name,
-        plan=record.plan,
-        rows=record.rows,
-        known=record.known,
-        requests=record.requests,
-        retries=record.retries,
-        rate_limited=record.rate_limited,
-        waited_s=record.waited_s,
-    )
-    return record
+        first = RawPart(table.name, plan.day, task.run_id, task.task_id, 0)
+        with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+            writer = PartWriter(lake, first, self._begun_at, Path(folder), before=self._progress.parts)
+            for rows, state, stop in read_ahead(self._items(listing)):
+                writer.add(rows)
+                if state is not None:
+                    self._checkpoint(writer.flush(), state)
+                if stop is not None:
+                    return stop, listing
+            return writer.close(), listing
+
+    def _items(self, listing: Listing) -> Iterator[tuple[list[Row], _State | None, MillraceError | None]]:
+        """Yield the rows, now and then with the state after them, and at last why reading stopped before its end."""
+        try:
+            for rows in listing.rows():
+                self._has_moved = True
+                yield rows, _State(listing.held(), listing.lists) if self._is_due() else None, None
+        except (OutOfTime, TransientError) as stop:
+            yield [], _State(listing.held(), listing.lists) if self._has_moved else None, stop
+
+    def _is_due(self) -> bool:
+        now = self._extractor.limits.monotonic()
+        if now - self._saved_at < self._extractor.limits.checkpoint_s:
+            return False
+        self._saved_at = now
+        return True
+
+    def _checkpoint(self, parts: list[Part], state: _State) -> None:
+        done, total = state.lists
+        now = self._extractor.clock().isoformat()
+        advanced = replace(
+            self._progress, listing=state.listing, parts=tuple(parts), lists_done=done, lists_total=total, saved_at=now
+        )
+        self._save(replace(advanced, idle=0))
+
+    def _pause(self, stop: MillraceError) -> None:
+        """Save that the delivery is over, and request the task again; raise a failure of the source."""
+        if not isinstance(stop, OutOfTime):
+            raise stop
+        progress = self._progress
+        if not self._has_moved:
+            self._extractor.limits.sleep(min(stop.wait_s, self._deadline.left_s()))
+            progress = replace(progress, idle=progress.idle + 1)
+        self._save(replace(progress, claim=None))
+        if progress.idle >= _MOST_IDLE:
+            name = f"{self._task.task_id} of run {self._task.run_id}"
+            raise TransientError(f"{name} made no progress in {progress.idle} deliveries: {stop}")
+        self._task.request(self._extractor.bus)
+        log.info(
+            "paused",
+            table=self._task.table,
+            lists=progress.lists_done,
+            of=progress.lists_total,
+            rows=progress.rows,
+            deliveries=progress.deliveries,
+        )
+
+    def _release(self, error: MillraceError) -> None:
+        """Let the next delivery read; what cannot be continued begins again."""
+        if self._generation:
+            is_lost = isinstance(error, Incomplete | UnexpectedResponse)
+            progress = self._progress.from_the_beginning() if is_lost else self._progress
+            with contextlib.suppress(MillraceError):  # the claim ends by itself
+                self._save(replace(progress, claim=None))
+
+    def _save(self, progress: Progress) -> None:
+        self._progress = replace(progress, cost=asdict(self._client.stats))
+        self._generation = runs.save_progress(self._lake, self._progress, self._generation)
+
+    def _record(self, listing: Listing, parts: list[Part]) -> TaskRecord:
+        task, stats = self._task, self._client.stats
+        record = TaskRecord(
+            run_id=task.run_id,
+            task_id=task.task_id,
+            table=task.table,
+            plan=listing.plan,
+            extracted_at=self._progress.started_at,
+            finished_at=self._extractor.clock().isoformat(),
+            since=str(listing.since) if listing.since else None,
+            window_start=str(listing.window_start) if listing.window_start else None,
+            source_total=listing.source_total,
+            known=listing.known,
+            repeated=listing.repeated,
+            rows=sum(part.rows for part in parts),
+            parts=tuple(parts),
+            children=tuple(child.name for child in children_of(task.table)),
+            requests=stats.requests,
+            retries=stats.retries,
+            rate_limited=stats.rate_limited,
+            waited_s=round(stats.waited_s, 3),
+            counts=dict(sorted(listing.counts.items())),
+        )
+        log.info(
+            "extracted",
+            run_id=task.run_id,
+            table=task.table,
+            plan=record.plan,
+            rows=record.rows,
+            known=record.known,
+            requests=record.requests,
+            retries=record.retries,
+            rate_limited=record.rate_limited,
+            waited_s=record.waited_s,
+            deliveries=self._progress.deliveries,
+        )
+        return record
 
 
 def _record_once(lake: Lake, record: TaskRecord) -> TaskRecord:
@@ -170,147 +302,3 @@ def _parent_rows(lake: Lake, task: TaskEvent, table: Table, columns: tuple[str, 
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(columns=list(columns)):
                     yield from batch.to_pylist()
-
-
-class PartWriter:
-    """Cuts rows into parts of at most `limits.rows` or about `limits.size_bytes`; without rows, into one empty part.
-
-    The parts are numbered from `first`; a number used by another attempt's part is skipped. Raises UnexpectedResponse
-    for a row that its table's schema cannot hold.
-    """
-
-    def __init__(
-        self,
-        lake: Lake,
-        first: RawPart,
-        extracted_at: datetime,
-        folder: Path,
-        limits: PartLimits = PartLimits(),
-    ) -> None:
-        self._lake = lake
-        self._next = first
-        self._table = TABLES[first.table]
-        self._extracted_at = extracted_at
-        self._path = folder / "part.parquet"
-        self._limits = limits
-        self._schema = self._table.schema.with_metadata(
-            {"millrace.extracted_at": extracted_at.isoformat(), "millrace.run_id": first.run_id}
-        )
-        self._rows: list[Row] = []
-        self._batches: list[pa.RecordBatch] = []
-        self._writer: pq.ParquetWriter | None = None
-        self._part_rows = self._part_bytes = 0
-        self._parts: list[Part] = []
-
-    def add(self, rows: list[Row]) -> None:
-        """Add rows; they are in the lake after `close`."""
-        self._rows += rows
-        while len(self._rows) >= self._limits.batch_rows:
-            self._to_arrow()
-
-    def close(self) -> list[Part]:
-        """Write the remaining rows, and return the parts."""
-        if self._rows or not (self._batches or self._part_rows or self._parts):
-            self._to_arrow()
-        if self._batches:
-            self._write_group()
-        if self._part_rows or not self._parts:
-            self._finish_part()
-        return self._parts
-
-    def _to_arrow(self) -> None:
-        rows, self._rows = self._rows[: self._limits.batch_rows], self._rows[self._limits.batch_rows :]
-        try:
-            batch = to_batch(rows, self._table, self._extracted_at, self._next.run_id)
-        except RowError as error:
-            raise UnexpectedResponse(
-                f"{self._table.name}: the source's {error.column}: expected {error.expected}, got {error.got}"
-            ) from error
-        log.debug("rows read", table=self._table.name, rows=len(batch))
-        for piece in _pieces(batch, self._limits.piece_bytes):
-            self._batches.append(piece)
-            if self._group_rows() >= self._limits.group_rows or self._group_bytes() >= self._limits.group_bytes:
-                self._write_group()
-
-    def _group_rows(self) -> int:
-        return sum(len(batch) for batch in self._batches)
-
-    def _group_bytes(self) -> int:
-        return sum(batch.nbytes for batch in self._batches)
-
-    def _write_group(self) -> None:
-        if self._part_rows and self._part_rows + self._group_rows() > self._limits.rows:
-            self._finish_part()
-        self._open().write_table(pa.Table.from_batches(self._batches, self._table.schema))
-        self._part_rows += self._group_rows()
-        self._part_bytes += self._group_bytes()
-        self._batches = []
-        size_bytes, limits = self._path.stat().st_size, self._limits
-        is_large = size_bytes >= limits.size_bytes or self._part_bytes >= limits.expanded_bytes
-        if is_large or self._part_rows >= limits.rows:
-            self._finish_part()
-
-    def _open(self) -> pq.ParquetWriter:
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, self._schema, compression="zstd")
-        return self._writer
-
-    def _finish_part(self) -> None:
-        self._open().close()
-        self._writer = None
-        while True:
-            key = self._next
-            self._next = replace(key, number=key.number + 1)
-            try:
-                stored = create_once(self._lake, str(key), self._path)
-                break
-            except ObjectExists:  # from an attempt that did not finish
-                continue
-        self._parts.append(Part.of(stored, self._part_rows))
-        self._part_rows = self._part_bytes = 0
-
-
-def _pieces(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Yield the batch in pieces of at most `most_bytes`, or of one row."""
-    if batch.nbytes <= most_bytes or len(batch) == 1:
-        yield batch
-        return
-    half = len(batch) // 2
-    yield from _pieces(batch.slice(0, half), most_bytes)
-    yield from _pieces(batch.slice(half), most_bytes)
-
-
-def read_ahead(items: Iterable[T]) -> Iterator[T]:
-    """Yield the items while another thread fetches the next one, so that network and CPU work in parallel."""
-    fetched: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=2)
-    is_abandoned = threading.Event()
-
-    def put(item: T | None, error: BaseException | None) -> None:
-        while not is_abandoned.is_set():
-            with contextlib.suppress(queue.Full):
-                fetched.put((item, error), timeout=0.1)
-                break
-
-    def fetch() -> None:
-        try:
-            for item in items:
-                put(item, None)
-                if is_abandoned.is_set():
-                    return
-            put(None, StopIteration())
-        except BaseException as error:  # noqa: BLE001 raised again in the reading thread
-            put(None, error)
-
-    thread = threading.Thread(target=fetch, name="read-ahead")
-    thread.start()
-    try:
-        while True:
-            item, error = fetched.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield item  # type: ignore[misc]
-    finally:
-        is_abandoned.set()
-        thread.join()

@@ -6,9 +6,11 @@
     runs/<run_id>/plan.json                                                PlanKey
     runs/<run_id>/tasks/<task_id>.json                                     TaskKey
     runs/<run_id>/failures/<task_id>.json                                  FailureKey
+    runs/<run_id>/progress/<task_id>.json                                  ProgressKey
     runs/<run_id>/final.json                                               FinalKey
     state/<table>.json                                                     CursorKey
     state/compared.json                                                    ComparedKey
+    state/rate.json                                                        RateKey
     build/lease.json                                                       LeaseKey
     build/requested.json                                                   RequestedKey
     build/artifacts/<number>-<token>/(run_results|manifest).json           ArtifactKey
@@ -102,6 +104,17 @@ class FailureKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgressKey:
+    """How far a task of a run has read."""
+
+    run_id: str
+    task_id: str
+
+    def __str__(self) -> str:
+        return f"runs/{self.run_id}/progress/{self.task_id}.json"
+
+
+@dataclass(frozen=True, slots=True)
 class FinalKey:
     """The final object of a run: how it ended."""
 
@@ -127,6 +140,14 @@ class ComparedKey:
 
     def __str__(self) -> str:
         return "state/compared.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RateKey:
+    """The budget of requests that all tasks share."""
+
+    def __str__(self) -> str:
+        return "state/rate.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +185,29 @@ ObjectKey = (
     | PlanKey
     | TaskKey
     | FailureKey
+    | ProgressKey
     | FinalKey
     | CursorKey
     | ComparedKey
+    | RateKey
     | LeaseKey
     | RequestedKey
     | ArtifactKey
 )
 
+_OF_TASK: dict[str, type[TaskKey | FailureKey | ProgressKey]] = {
+    "tasks": TaskKey,
+    "failures": FailureKey,
+    "progress": ProgressKey,
+}
+    "tasks": TaskKey,
+    "failures": FailureKey,
+    "progress": ProgressKey,
+}
 _RAW = re.compile(rf"raw/([a-z0-9_]+)/dt=(\d{{4}}-\d\d-\d\d)/run=({RUN_ID})/({TASK_ID})-(\d{{5}})\.parquet", re.ASCII)
-_RUN = re.compile(rf"runs/({RUN_ID})/(?:(plan|final)|(tasks|failures)/({TASK_ID}))\.json", re.ASCII)
+_RUN = re.compile(rf"runs/({RUN_ID})/(?:(plan|final)|(tasks|failures|progress)/({TASK_ID}))\.json", re.ASCII)
 _STATE = re.compile(r"state/([a-z0-9_]+)\.json", re.ASCII)
-_FIXED: dict[str, ObjectKey] = {str(key): key for key in (ComparedKey(), LeaseKey(), RequestedKey())}
+_FIXED: dict[str, ObjectKey] = {str(key): key for key in (ComparedKey(), RateKey(), LeaseKey(), RequestedKey())}
 _ARTIFACT = re.compile(rf"build/artifacts/([1-9]\d*)-([1-9]\d*)/({'|'.join(ARTIFACTS)})\.json", re.ASCII)
 _DROP = re.compile(r"drop/([^/]*)/(.*)", re.DOTALL)
 # In older ledgers, a retry has the name of the kept copy, which was loaded itself.
@@ -202,7 +234,7 @@ def parse(name: str) -> ObjectKey:
         run_id, which, folder, task_id = match.groups()
         _moment(run_id, name)
         if task_id:
-            return TaskKey(run_id, task_id) if folder == "tasks" else FailureKey(run_id, task_id)
+            return _OF_TASK[folder](run_id, task_id)
         return PlanKey(run_id) if which == "plan" else FinalKey(run_id)
     if name in _FIXED:
         return _FIXED[name]

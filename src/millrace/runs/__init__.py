@@ -7,15 +7,19 @@ facts of the run, and the one that finds them complete writes `final.json`, once
 from millrace.runs.completion import Final, fail, finish_if_complete, read_final
 from millrace.runs.cursors import Cursor, advance_cursors, forget_cursor, held_cursor, read_cursor
 from millrace.runs.plan import Plan, PlanMissing, RunRequest, read_plan, run_id_of, start
+from millrace.runs.progress import Claim, Overtaken, Progress, read_progress, save_progress
 from millrace.runs.records import Failure, Part, TaskRecord, note_failure, read_failure, read_record, read_tree
 
 __all__ = [
+    "Claim",
     "Cursor",
     "Failure",
     "Final",
+    "Overtaken",
     "Part",
     "Plan",
     "PlanMissing",
+    "Progress",
     "RunRequest",
     "TaskRecord",
     "advance_cursors",
@@ -28,8 +32,10 @@ __all__ = [
     "read_failure",
     "read_final",
     "read_plan",
+    "read_progress",
     "read_record",
     "read_tree",
     "run_id_of",
+    "save_progress",
     "start",
 ]

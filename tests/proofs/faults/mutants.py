@@ -16,8 +16,7 @@ from millrace import runs
 from millrace.build import job
 from millrace.build.job import Builder
 from millrace.build.lease import Lease, _Held, acquire
-from millrace.extract.completeness import Completeness, Page, Row
-from millrace.extract.sources.cursor_sim import listing, partitioned
+from millrace.extract.completeness import ListReading, Row
 from millrace.lake import ObjectMissing, ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.lake.names import CursorKey, FinalKey
@@ -59,16 +58,12 @@ def a_write_overwrites_whatever_is_there() -> AbstractContextManager[None]:
 
 @contextmanager
 def as_many_rows_as_were_counted_are_enough() -> Iterator[None]:
-    def mutated(
-        new_pass: Callable[[], Iterator[Page]], table: Any, place: str, is_stable: bool = False
-    ) -> Iterator[tuple[list[Row], Completeness]]:
-        given = 0
-        for page in new_pass():
-            given += len(page.rows)
-            yield page.rows, Completeness(page.total or given)
-        yield [], Completeness(given)
+    def mutated(self: ListReading) -> Iterator[list[Row]]:
+        for page in self._new_pass(None):
+            self.total += len(page.rows)
+            yield page.rows
 
-    with replaced(listing, "read_until_complete", mutated), replaced(partitioned, "read_until_complete", mutated):
+    with replaced(ListReading, "rows", mutated):
         yield
 
 

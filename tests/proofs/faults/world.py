@@ -23,8 +23,10 @@ from millrace import runs
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, events
 from millrace.bus.events import ObjectFinalized, TaskEvent
 from millrace.extract import task
-from millrace.extract.http_client import RateBudget, SourceClient
-from millrace.extract.task import Extractor, PartLimits, PartWriter
+from millrace.extract.budget import RateBudget
+from millrace.extract.http_client import SourceClient
+from millrace.extract.parts import PartLimits, PartWriter
+from millrace.extract.task import Extractor
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.load import handler, quarantine, recovery, sweep as sweeping

@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any
 
 from millrace import log
 from millrace.errors import RouteNotFound
-from millrace.extract.completeness import Row, read_until_complete
+from millrace.extract.completeness import Held, ListReading, Row
 from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.cursor_sim import pages
 from millrace.extract.sources.cursor_sim.partitioned import PartitionedListing, Totals, count_key
@@ -31,6 +33,7 @@ class Listing:
 
     `source_total` is the number of source rows in the scope. `known` of them were not read because the counts show no
     change; `repeated` of them repeat another row's key. `parents` returns the named columns of the parent table's rows.
+    `paused` is the state in which an earlier reading of the same table and scope paused, between two pages.
     """
 
     client: SourceClient
@@ -38,16 +41,32 @@ class Listing:
     since: date | None
     cursor: Cursor | None
     parents: Parents
+    paused: Held | None = None
     plan: str = "bulk"
     window_start: date | None = None
     source_total: int = 0
     known: int = 0
     repeated: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    _older: dict[str, int] = field(default_factory=dict)
+    _lists: int = 0  # of the plain plan, that were read to their ends
+    _partitioned: PartitionedListing | None = None
+    _list: ListReading | None = None
+
+    @property
+    def lists(self) -> tuple[int, int | None]:
+        """The number of lists that were read, and of those that are known to be needed (None: unknown)."""
+        if self._partitioned is not None:
+            return self._partitioned.lists
+        return self._lists, None if self.plan == "plain" else 1
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows in batches; when it ends without an error, the listing is complete."""
-        is_started = False
+        if self.paused is not None and self.paused["plan"] == "plain" and self.table.plain is not None:
+            self.plan = "plain"
+            yield from self._plain(self.table.plain)
+            return
+        is_started = self.paused is not None
         try:
             for rows in self._bulk():
                 is_started = True
@@ -58,6 +77,20 @@ class Listing:
             log.info("no bulk route, reading the plain ones", table=self.table.name)
             self.plan = "plain"
             yield from self._plain(self.table.plain)
+
+    def held(self) -> dict[str, Any]:
+        """Return the state after the rows that were yielded so far, for `paused` of a later reading."""
+        return {
+            "plan": self.plan,
+            "window_start": str(self.window_start) if self.window_start else None,
+            "source_total": self.source_total,
+            "repeated": self.repeated,
+            "counts": dict(self.counts),
+            "older": self._older,
+            "lists": self._lists,
+            "partitioned": None if self._partitioned is None else self._partitioned.held(),
+            "list": None if self._list is None else self._list.held(),
+        }
 
     def _bulk(self) -> Iterator[list[Row]]:
         match self.table.bulk:
@@ -71,38 +104,51 @@ class Listing:
                 yield from self._dated(listing)
 
     def _by_value(self, listing: PageNumberListing) -> Iterator[list[Row]]:
-        reading = PartitionedListing(
-            self.client, self.table, listing, None, dict(self.cursor.counts) if self.cursor else {}
-        )
+        reading = self._partitions(listing, None, dict(self.cursor.counts) if self.cursor else {})
         yield from reading.rows()
         self.source_total, self.repeated = reading.total, reading.repeated
         for value, count in reading.counts.items():
             self.counts[value] = count.total()
             self.known += 0 if value in reading.read else count.total()
 
+    def _partitions(self, listing: PageNumberListing, start: date | None, known: dict[str, int]) -> PartitionedListing:
+        held = self.paused["partitioned"] if self.paused else None
+        self._partitioned = PartitionedListing(self.client, self.table, listing, start, known, held)
+        return self._partitioned
+
     def _dated(self, listing: PageNumberListing) -> Iterator[list[Row]]:
         """Read from the first day whose older rows may have changed."""
+        if self.paused is not None:
+            day = self.paused["window_start"]
+            self.window_start, self._older = date.fromisoformat(day) if day else None, self.paused["older"]
+        else:
+            self._determine_window(listing)
+        yield from self._in_order(listing) if listing.by is None else self._dated_by_value(listing)
+        self.counts.update(self._older)
+        self.known = sum(self._older.values())
+        self.source_total += self.known
+
+    def _determine_window(self, listing: PageNumberListing) -> None:
         self.window_start = self.since
-        older: dict[str, int] = {}
         if self.cursor is not None:
             totals = Totals(self.client, listing)
             self.window_start = _first_changed_day(self.cursor, self.table, listing, totals, self.since)
             if self.window_start is not None:
-                older = {key: n for key, n in self.cursor.counts.items() if key[:10] < str(self.window_start)}
-        yield from self._in_order(listing) if listing.by is None else self._dated_by_value(listing)
-        self.counts.update(older)
-        self.known = sum(older.values())
-        self.source_total += self.known
+                self._older = {key: n for key, n in self.cursor.counts.items() if key[:10] < str(self.window_start)}
 
     def _in_order(self, listing: PageNumberListing) -> Iterator[list[Row]]:
         again = pages.passes(self.client, listing, pages.from_day(listing, self.window_start))
-        for rows, state in read_until_complete(again, self.table, listing.path, is_stable=True):
+        held = self.paused["list"] if self.paused else None
+        if self.paused is not None and held is not None:
+            self.counts = Counter(self.paused["counts"])
+        self._list = ListReading(again, self.table, listing.path, is_stable=True, held=held)
+        for rows in self._list.rows():
             self.counts.update([count_key(listing, row) for row in rows])
             yield rows
-            self.source_total, self.repeated = state.total, state.repeated
+        self.source_total, self.repeated = self._list.total, self._list.repeated
 
     def _dated_by_value(self, listing: PageNumberListing) -> Iterator[list[Row]]:
-        reading = PartitionedListing(self.client, self.table, listing, self.window_start, {})
+        reading = self._partitions(listing, self.window_start, {})
         yield from reading.rows()
         self.source_total, self.repeated = reading.total, reading.repeated
         for count in [*reading.counts.values(), reading.without]:
@@ -110,7 +156,14 @@ class Listing:
 
     def _plain(self, listing: ChildListing) -> Iterator[list[Row]]:
         needed = [*pages.placeholders(listing.path), *(column for _, column in listing.sets)]
-        for parent in self.parents(tuple(needed + ([listing.total] if listing.total else []))):
+        columns = tuple(needed + ([listing.total] if listing.total else []))
+        read = 0
+        if self.paused is not None:
+            read, self.source_total, self.repeated = (
+                self.paused[name] for name in ("lists", "source_total", "repeated")
+            )
+        for parent in islice(self.parents(columns), read, None):  # the parent's parts keep their order
+            self._lists = read
             path = pages.filled(listing.path, parent)
             if listing.paged:
                 yield from self._paged_array(listing, path, parent[listing.total] if listing.total else None)
@@ -118,16 +171,20 @@ class Listing:
                 given = {name: parent[column] for name, column in listing.sets}
                 rows = [given | row for row in pages.array(path, self.client.get(path).body)]
                 self.source_total += len(rows)
+                self._lists = read + 1
                 yield rows
+            read += 1
+            self._lists = read
 
     def _paged_array(self, listing: ChildListing, path: str, expected: int | None) -> Iterator[list[Row]]:
-        total = repeated = 0
+        held = self.paused["list"] if self.paused else None
+        self.paused = None
         again = pages.array_passes(self.client, listing, path, expected)
-        for rows, state in read_until_complete(again, self.table, path):
-            yield rows
-            total, repeated = state.total, state.repeated
-        self.source_total += total
-        self.repeated += repeated
+        self._list = reading = ListReading(again, self.table, path, held=held)
+        yield from reading.rows()
+        self._list = None
+        self.source_total += reading.total
+        self.repeated += reading.repeated
 
 
 def _first_changed_day(

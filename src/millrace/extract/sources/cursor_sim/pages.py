@@ -1,12 +1,13 @@
 """One pass over one list of the source, page by page; each response is checked against its contract."""
 
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from datetime import date
 from urllib.parse import quote
 
 from millrace.arrow import parse_instant
 from millrace.errors import UnexpectedResponse
-from millrace.extract.completeness import Page, Row
+from millrace.extract.completeness import NewPass, Page, Position, Row
 from millrace.extract.http_client import SourceClient
 from millrace.tables import ChildListing, PageNumberListing
 
@@ -17,19 +18,19 @@ _ARRAY_PAGE_SIZE = 100  # the contract's maximum: the server silently reduces a 
 
 def passes(
     client: SourceClient, listing: PageNumberListing, parameters: Parameters, first: Page | None = None
-) -> Callable[[], Iterator[Page]]:
+) -> NewPass:
     """Return a function that starts a pass over a numbered listing; its first pass may begin with the page `first`."""
     at_hand = [first] if first is not None else []
 
-    def new_pass() -> Iterator[Page]:
-        number, given = 1, 0
+    def new_pass(position: Position | None) -> Iterator[Page]:
+        number, given = (position["page"], position["given"]) if position else (1, 0)
         while True:
             page = at_hand.pop() if at_hand else numbered_page(client, listing, parameters, number)
-            yield page
-            given += len(page.rows)
-            if not page.rows or given >= (page.total or 0):
+            number, given = number + 1, given + len(page.rows)
+            is_last = not page.rows or given >= (page.total or 0)
+            yield Page(page.rows, page.total, None if is_last else {"page": number, "given": given})
+            if is_last:
                 return
-            number += 1
 
     return new_pass
 
@@ -44,34 +45,35 @@ def numbered_page(client: SourceClient, listing: PageNumberListing, parameters: 
     return Page(_rows(listing.path, _at(listing, body, listing.rows)), total)
 
 
-def array_passes(
-    client: SourceClient, listing: ChildListing, path: str, expected: int | None
-) -> Callable[[], Iterator[Page]]:
+def array_passes(client: SourceClient, listing: ChildListing, path: str, expected: int | None) -> NewPass:
     """Return a function that starts a pass over a paged raw array: by the server's links, else by page number.
 
     `expected` may be too small by now; the total of a page is never less than the rows that the pass has yielded.
     """
 
-    def new_pass() -> Iterator[Page]:
-        number, given, before, followed = 1, 0, None, set()
-        answer = client.get(path, _array_page(listing, number))
+    def new_pass(position: Position | None) -> Iterator[Page]:
+        start = position or {"page": 1, "given": 0, "link": None, "before": None, "followed": []}
+        number, given, link, before = start["page"], start["given"], start["link"], start["before"]
+        followed = set(start["followed"])
         while True:
+            answer = client.get(path, _array_page(listing, number)) if link is None else client.get(link)
             rows = array(path, answer.body)
-            if rows == before:  # the server does not page
+            digest = hashlib.sha256(repr(rows).encode("utf-8", "surrogatepass")).hexdigest()
+            if digest == before:  # the server does not page
                 return
-            given += len(rows)
-            yield Page(rows, None if expected is None else max(expected, given))
-            before = rows
-            if (link := answer.next_path) is not None:
+            given, before, link = given + len(rows), digest, answer.next_path
+            if link is not None:
                 if link in followed:
                     raise UnexpectedResponse(f"{path}: the links from page to page lead in a circle")
                 followed.add(link)
-                answer = client.get(link)
-            elif not rows or (expected is not None and given >= expected and len(rows) < _ARRAY_PAGE_SIZE):
-                return
             else:
                 number += 1
-                answer = client.get(path, _array_page(listing, number))
+            is_full = expected is not None and given >= expected and len(rows) < _ARRAY_PAGE_SIZE
+            is_last = link is None and (not rows or is_full)
+            after = {"page": number, "given": given, "link": link, "before": before, "followed": sorted(followed)}
+            yield Page(rows, None if expected is None else max(expected, given), None if is_last else after)
+            if is_last:
+                return
 
     return new_pass
 

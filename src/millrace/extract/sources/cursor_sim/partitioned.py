@@ -9,9 +9,10 @@ have to be kept to detect a row that was read before.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from millrace.errors import Incomplete, RouteNotFound, UnexpectedResponse
-from millrace.extract.completeness import Page, Row, read_until_complete
+from millrace.extract.completeness import Held, ListReading, NewPass, Page, Position, Row
 from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.cursor_sim import pages
 from millrace.extract.sources.cursor_sim.pages import Parameters
@@ -50,11 +51,17 @@ class PartitionedListing:
     """One reading of such a listing; after `rows`, `counts` holds the counts of each value (see `count_key`).
 
     `known` are the counts of values that a finished run has read. A value with an unchanged count is not read again and
-    not in `read`.
+    not in `read`. `held` is the state in which an earlier reading paused, between two pages.
     """
 
     def __init__(
-        self, client: SourceClient, table: Table, listing: PageNumberListing, start: date | None, known: dict[str, int]
+        self,
+        client: SourceClient,
+        table: Table,
+        listing: PageNumberListing,
+        start: date | None,
+        known: dict[str, int],
+        held: Held | None = None,
     ) -> None:
         if listing.by is None:
             raise UnexpectedResponse(f"{listing.path}: there is no way to read it in a stable order")
@@ -70,93 +77,166 @@ class PartitionedListing:
         self._parameter, self._column = listing.by
         self._everything = pages.from_day(listing, start)
         self._expected: dict[str, None] = {}
+        self._asked: set[str] = set()
+        self._rounds = 0
+        self._search: Position | None = None
+        self._window: date | None = None  # where the next window of days begins; None: no window was read
+        self._current: tuple[str, ListReading] | None = None  # the list that is being read
+        self._paused: tuple[str, Held] | None = None
+        if held is not None:
+            self._continue(held)
+
+    @property
+    def lists(self) -> tuple[int, int]:
+        """The number of lists that this round has read, and the number that it knows of."""
+        return len(self._asked), len(self._expected)
 
     def rows(self) -> Iterator[list[Row]]:
         """Yield the rows; raise Incomplete when the counts still differ after all rounds."""
-        first = self._page({})
-        if not self.counts and first.total is not None and first.total <= len(first.rows):
-            yield from self._single_page(first)
-            return
-        for _ in range(_ROUNDS):
-            self.total = first.total or 0
-            if self._found() == self.total:
-                return
-            self.without.clear()  # this round may find the value of one of them
-            self._expect(first.rows)
-            yield from self._round()
+        if not self._rounds:
             first = self._page({})
-        raise Incomplete(
-            f"{self._listing.path}: the source says that it has {self.total} rows, {self._found()} were found by "
-            f"{self._parameter}; run again, and if it stays so the source's count or filter is broken"
-        )
+            if not self.counts and first.total is not None and first.total <= len(first.rows):
+                yield from self._single_page(first)
+                return
+            if not self._begins_round(first):
+                return
+        while True:
+            yield from self._round()
+            if not self._begins_round(self._page({})):
+                return
+
+    def held(self) -> dict[str, Any]:
+        """Return the state after the rows that were yielded so far."""
+        return {
+            "total": self.total,
+            "repeated": self.repeated,
+            "read": sorted(self.read),
+            "counts": {value: dict(count) for value, count in self.counts.items()},
+            "without": dict(self.without),
+            "expected": list(self._expected),
+            "asked": sorted(self._asked),
+            "rounds": self._rounds,
+            "search": self._search,
+            "window": None if self._window is None else str(self._window),
+            "list": None if self._current is None else [self._current[0], self._current[1].held()],
+        }
+
+    def _continue(self, held: Held) -> None:
+        self.total, self.repeated, self.read = held["total"], held["repeated"], set(held["read"])
+        self.counts = {value: Counter(count) for value, count in held["counts"].items()}
+        self.without = Counter(held["without"])
+        self._expected, self._asked = dict.fromkeys(held["expected"]), set(held["asked"])
+        self._rounds, self._search = held["rounds"], held["search"]
+        self._window = None if held["window"] is None else date.fromisoformat(held["window"])
+        self._paused = None if held["list"] is None else (held["list"][0], held["list"][1])
 
     def _found(self) -> int:
         return sum(count.total() for count in self.counts.values()) + self.without.total()
 
     def _single_page(self, first: Page) -> Iterator[list[Row]]:
         again = pages.passes(self._client, self._listing, self._everything, first)
-        for rows, state in read_until_complete(again, self._table, self._listing.path):
+        reading = ListReading(again, self._table, self._listing.path)
+        for rows in reading.rows():
             self._own(rows)
+            self.read.update(self.counts)
             yield rows
-            self.total, self.repeated = state.total, state.repeated
-        self.read.update(self.counts)
+        self.total, self.repeated = reading.total, reading.repeated
+
+    def _begins_round(self, first: Page) -> bool:
+        """Return whether rows are missing, after preparing to look for them."""
+        self.total = first.total or 0
+        if self._found() == self.total:
+            return False
+        if self._rounds == _ROUNDS:
+            raise Incomplete(
+                f"{self._listing.path}: the source says that it has {self.total} rows, {self._found()} were found by "
+                f"{self._parameter}; run again, and if it stays so the source's count or filter is broken"
+            )
+        members = self._members()
+        self._rounds += 1
+        self.without.clear()  # this round may find the value of one of them
+        self._asked.clear()
+        self._search = self._window = None
+        self._expect(first.rows)
+        self._expect([{self._column: value} for value in [*self.counts, *members]])
+        return True
 
     def _round(self) -> Iterator[list[Row]]:
         """Read the list of every listed value, then of values found in rows, then the rows without a value."""
-        asked: set[str] = set()
-        self._expect([{self._column: value} for value in [*self.counts, *self._members()]])
         while True:
-            for value in [value for value in self._expected if value not in asked]:
-                asked.add(value)
+            for value in [value for value in self._expected if value not in self._asked]:
                 yield from self._of_value(value)
-            if self._found() >= self.total or not self._is_more_to_ask(asked):
+                self._asked.add(value)
+            if self._found() >= self.total or not self._is_more_to_ask():
                 break
         if self._found() < self.total:
             yield from self._rows_without_value()
 
     def _of_value(self, value: str) -> Iterator[list[Row]]:
         parameters = self._everything | {self._parameter: value}
-        first = self._page(parameters)
-        if first.total == (self.counts[value].total() if value in self.counts else 0):
-            return
-        self.counts[value] = Counter()
-        self.read.add(value)
+        name = f"{self._parameter}={value}"
+        if not self._is_paused(name):
+            first = self._page(parameters)
+            if first.total == (self.counts[value].total() if value in self.counts else 0):
+                return
+            self.counts[value] = Counter()
+            self.read.add(value)
+        else:
+            first = None
         again = pages.passes(self._client, self._listing, parameters, first)
-        repeated = 0
-        for rows, state in read_until_complete(again, self._table, self._listing.path):
+        for rows in self._list(name, again):
             own = [row for row in rows if row.get(self._column) == value]
             if len(own) < len(rows):
                 self._expect(rows)
             self.counts[value].update([count_key(self._listing, row) for row in own])
-            repeated = state.repeated
             yield own
-        self.repeated += repeated
 
-    def _is_more_to_ask(self, asked: set[str]) -> bool:
+    def _is_paused(self, name: str) -> bool:
+        return self._paused is not None and self._paused[0] == name
+
+    def _list(self, name: str, again: NewPass, counts_repeated: bool = True) -> Iterator[list[Row]]:
+        """Yield the rows of one list to its end, from where it paused if it is the one that did."""
+        held = self._paused[1] if self._paused is not None and self._paused[0] == name else None
+        self._paused = None
+        reading = ListReading(again, self._table, self._listing.path, held=held)
+        self._current = (name, reading)
+        yield from reading.rows()
+        self._current = None
+        self.repeated += reading.repeated if counts_repeated else 0
+
+    def _is_more_to_ask(self) -> bool:
         """Search the listing for values whose list was not read; return whether there are any."""
-        for number, page in enumerate(pages.passes(self._client, self._listing, self._everything)()):
+        for page in pages.passes(self._client, self._listing, self._everything)(self._search):
             self._expect(page.rows)
-            if not self._expected.keys() <= asked:
+            self._search = page.after
+            if not self._expected.keys() <= self._asked:
+                self._search = None
                 return True
-            if self._listing.dated and number + 1 == _SAMPLED_PAGES:
+            if self._listing.dated and page.after is not None and page.after["page"] > _SAMPLED_PAGES:
                 break
+        self._search = None
         return False
 
     def _rows_without_value(self) -> Iterator[list[Row]]:
         if not (self._listing.dated and self._listing.until):
-            self.without.clear()
-            yield from self._without_value(self._everything, None, lambda row: True)
+            name = "all"
+            if not self._is_paused(name):
+                self.without.clear()
+            yield from self._without_value(name, self._everything, None, lambda row: True)
             return
         end = datetime.now(UTC).date() + timedelta(days=366)
         first = self._start or pages.BEGINNING
-        self.without.clear()
-        yield from self._windows(first, end)
+        if self._window is None:
+            self.without.clear()
+            self._window = first
+        yield from self._windows(self._window, end)
         if self._found() < self.total:
             totals = Totals(self._client, self._listing)
             for day in self._short_days(totals, self._found_by_day(), first, end):
                 for key in [key for key in self.without if key[:10] == str(day)]:
                     del self.without[key]
-                yield from self._read_days(day, day, day + timedelta(days=1))
+                self._paused = None  # a day is read from its beginning
+                yield from self._read_days("again", day, day, day + timedelta(days=1))
 
     def _windows(self, first: date, end: date) -> Iterator[list[Row]]:
         """Read windows of days, each short enough to fit into one page."""
@@ -164,13 +244,17 @@ class PartitionedListing:
         share = (self.total - self._found()) / max(1, len(found))
         likely = {date.fromisoformat(day): number + share for day, number in found.items() if day[:1].isdigit()}
         while first <= end and self._found() < self.total:
-            last = _reach(first, end, likely, self._listing.page_size)
-            page = self._page(self._between(first, last))
-            while (page.total or 0) > len(page.rows) and last > first:
-                last = first + (last - first) // 2
+            name, page = f"from {first}", None
+            if self._paused is not None and self._paused[0].startswith(f"{name} "):
+                last = date.fromisoformat(self._paused[0].rpartition(" ")[2])
+            else:
+                last = _reach(first, end, likely, self._listing.page_size)
                 page = self._page(self._between(first, last))
-            yield from self._read_days(first, last, last, page)
-            first = last + timedelta(days=1)
+                while (page.total or 0) > len(page.rows) and last > first:
+                    last = first + (last - first) // 2
+                    page = self._page(self._between(first, last))
+            yield from self._read_days(name, first, last, last, page)
+            self._window = first = last + timedelta(days=1)
 
     def _short_days(self, totals: Totals, found: Counter[str], first: date, last: date) -> Iterator[date]:
         """Yield the days with missing rows: the source's windows leave out the last second of their end day."""
@@ -185,10 +269,12 @@ class PartitionedListing:
         yield from self._short_days(totals, found, first, middle)
         yield from self._short_days(totals, found, middle + timedelta(days=1), last)
 
-    def _read_days(self, first: date, last: date, until: date, page: Page | None = None) -> Iterator[list[Row]]:
+    def _read_days(
+        self, name: str, first: date, last: date, until: date, page: Page | None = None
+    ) -> Iterator[list[Row]]:
         days = (str(first), str(last))
         yield from self._without_value(
-            self._between(first, until), page, lambda row: days[0] <= self._day(row) <= days[1]
+            f"{name} to {last}", self._between(first, until), page, lambda row: days[0] <= self._day(row) <= days[1]
         )
 
     def _found_by_day(self) -> Counter[str]:
@@ -199,10 +285,10 @@ class PartitionedListing:
         return found
 
     def _without_value(
-        self, parameters: Parameters, first: Page | None, is_inside: Callable[[Row], bool]
+        self, name: str, parameters: Parameters, first: Page | None, is_inside: Callable[[Row], bool]
     ) -> Iterator[list[Row]]:
         again = pages.passes(self._client, self._listing, parameters, first)
-        for rows, _ in read_until_complete(again, self._table, self._listing.path):
+        for rows in self._list(name, again, counts_repeated=False):
             rows = [row for row in rows if row.get(self._column) not in self.counts and is_inside(row)]
             self.without.update([count_key(self._listing, row) for row in rows])
             yield rows

@@ -1,0 +1,176 @@
+"""The pace of requests, so that the source's own limit is seldom reached.
+
+A source counts all requests of a key, whichever process sends them. Tasks of one process share a `RateBudget`; those of
+a deployment share a `SharedBudget`, whose tokens are in an object of the lake. So a task that reads alone has the
+whole limit.
+"""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from millrace import log
+from millrace.extract.deadline import Deadline
+from millrace.lake import Lake, ObjectExists, ObjectMissing
+from millrace.lake.documents import Damaged, parsed
+from millrace.lake.names import RateKey
+
+Clock = Callable[[], float]
+Sleep = Callable[[float], None]
+NO_DEADLINE = Deadline()
+
+_RATE = str(RateKey())
+_CAPACITY = 0.75  # of the limit of a minute may be sent at once; with what readers hold, it stays below the limit
+_TAKEN_AT_ONCE = 0.05  # of the limit of a minute: three seconds' worth; an object is written once a second at most
+_KEPT_S = 15.0  # that a reader may hold tokens which it has not used
+_MOST_AHEAD_S = 3600.0  # of another machine's clock, or of a Retry-After
+
+
+class Budget(Protocol):
+    """Grants requests."""
+
+    def take(self, deadline: Deadline = NO_DEADLINE) -> float:
+        """Wait until a request may be sent; return the seconds waited. Raises OutOfTime instead of a longer wait."""
+
+    def refused(self, wait_s: float, deadline: Deadline = NO_DEADLINE) -> None:
+        """Wait after the source refused a request for its limit; all who share the budget wait too.
+
+        Raises OutOfTime instead of a longer wait.
+        """
+
+
+class RateBudget:
+    """A token bucket for every request of the process.
+
+    `per_minute` None means unpaced. Safe to share between threads.
+    """
+
+    def __init__(
+        self, per_minute: float | None, burst: int, clock: Clock = time.monotonic, sleep: Sleep = time.sleep
+    ) -> None:
+        self._per_s = None if per_minute is None else per_minute / 60
+        self._burst = burst
+        self._tokens = float(burst)
+        self._clock = clock
+        self._sleep = sleep
+        self._refilled_at = clock()
+        self._lock = threading.Lock()
+
+    def take(self, deadline: Deadline = NO_DEADLINE) -> float:
+        """Wait for the next token; return the seconds waited."""
+        if self._per_s is None:
+            return 0.0
+        with self._lock:
+            self._refill(self._per_s)
+            wait_s = max(0.0, (1 - self._tokens) / self._per_s)
+            deadline.require(wait_s)
+            self._tokens -= 1
+        if wait_s:
+            self._sleep(wait_s)
+        return wait_s
+
+    def refused(self, wait_s: float, deadline: Deadline = NO_DEADLINE) -> None:
+        """Drop what is left of the burst after a 429 of the source, and wait."""
+        with self._lock:
+            if self._per_s is not None:
+                self._refill(self._per_s)
+                self._tokens = min(self._tokens, 0.0)
+        deadline.require(wait_s)
+        self._sleep(wait_s)
+
+    def _refill(self, per_s: float) -> None:
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._refilled_at) * per_s)
+        self._refilled_at = now
+
+
+class SharedBudget:
+    """A token bucket in the lake, for all processes that read the source with one key.
+
+    A reader takes a few tokens at a time by compare-and-swap, and uses them one by one. Tokens of a reader that died
+    are lost, which costs seconds. `clock` is the time of day in seconds.
+    """
+
+    def __init__(self, lake: Lake, per_minute: float, clock: Clock = time.time, sleep: Sleep = time.sleep) -> None:
+        self._lake = lake
+        self._per_s = per_minute / 60
+        self._capacity = max(1.0, per_minute * _CAPACITY)
+        self._batch = max(1, int(per_minute * _TAKEN_AT_ONCE))
+        self._clock = clock
+        self._sleep = sleep
+        self._held = 0
+        self._held_until = 0.0
+        self._lock = threading.Lock()
+
+    def take(self, deadline: Deadline = NO_DEADLINE) -> float:
+        """Use a held token, or take some from the lake as soon as there are; return the seconds waited."""
+        waited_s = 0.0
+        with self._lock:
+            if self._held_until < self._clock():
+                self._held = 0
+            while not self._held:
+                wait_s = self._fetch()
+                if wait_s:
+                    deadline.require(wait_s)
+                    self._sleep(wait_s)
+                    waited_s += wait_s
+            self._held -= 1
+        return waited_s
+
+    def refused(self, wait_s: float, deadline: Deadline = NO_DEADLINE) -> None:
+        """Empty the bucket until the source grants requests again, and wait."""
+        with self._lock:
+            self._held = 0
+            while not self._write(0.0, self._clock() + wait_s, self._read()[2]):
+                pass
+        deadline.require(wait_s)
+        self._sleep(wait_s)
+
+    def _fetch(self) -> float:
+        """Take tokens; return 0, or the seconds after which to try again."""
+        tokens, refilled_at, generation = self._read()
+        now = self._clock()
+        if now < refilled_at:
+            return refilled_at - now + self._batch / self._per_s
+        tokens = min(self._capacity, tokens + (now - refilled_at) * self._per_s)
+        if tokens < self._batch:
+            return (self._batch - tokens) / self._per_s
+        if not self._write(tokens - self._batch, now, generation):
+            return random.uniform(0.01, 0.2)  # noqa: S311 - so that two readers do not meet again
+        self._held, self._held_until = self._batch, now + _KEPT_S
+        return 0.0
+
+    def _read(self) -> tuple[float, float, int]:
+        """Return the tokens, the time at which there were as many, and the object's generation."""
+        now = self._clock()
+        try:
+            content, stored = self._lake.read(_RATE)
+        except ObjectMissing:
+            return self._capacity, now, 0
+        try:
+            tokens, refilled_at = parsed(content, _RATE, _tokens)
+        except Damaged as error:
+            log.warning("the budget of requests starts empty", error=str(error))
+            tokens, refilled_at = 0.0, now
+        if refilled_at > now + _MOST_AHEAD_S:  # written by a clock that was ahead
+            tokens, refilled_at = 0.0, now
+        return tokens, refilled_at, stored.version.generation
+
+    def _write(self, tokens: float, refilled_at: float, generation: int) -> bool:
+        """Replace the object; return whether it was still at that generation."""
+        content = json.dumps({"tokens": round(tokens, 3), "refilled_at": round(refilled_at, 3)}).encode() + b"\n"
+        try:
+            self._lake.write(_RATE, content, if_generation=generation)
+        except ObjectExists:
+            return False
+        return True
+
+
+def _tokens(fields: dict[str, Any]) -> tuple[float, float]:
+    tokens, refilled_at = float(fields["tokens"]), float(fields["refilled_at"])
+    if not (0 <= tokens < float("inf") and abs(refilled_at) < float("inf")):
+        raise ValueError(tokens)
+    return tokens, refilled_at
