@@ -200,10 +200,6 @@ _OF_TASK: dict[str, type[TaskKey | FailureKey | ProgressKey]] = {
     "failures": FailureKey,
     "progress": ProgressKey,
 }
-    "tasks": TaskKey,
-    "failures": FailureKey,
-    "progress": ProgressKey,
-}
 _RAW = re.compile(rf"raw/([a-z0-9_]+)/dt=(\d{{4}}-\d\d-\d\d)/run=({RUN_ID})/({TASK_ID})-(\d{{5}})\.parquet", re.ASCII)
 _RUN = re.compile(rf"runs/({RUN_ID})/(?:(plan|final)|(tasks|failures|progress)/({TASK_ID}))\.json", re.ASCII)
 _STATE = re.compile(r"state/([a-z0-9_]+)\.json", re.ASCII)
