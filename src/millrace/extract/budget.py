@@ -7,9 +7,11 @@ whole limit.
 
 import json
 import random
+import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from millrace import log
@@ -26,6 +28,7 @@ _RATE = str(RateKey())
 _CAPACITY = 0.75  # of the limit of a minute may be sent at once; with what readers hold, it stays below the limit
 _TAKEN_AT_ONCE = 0.05  # of the limit of a minute: three seconds' worth; an object is written once a second at most
 _KEPT_S = 15.0  # that a reader may hold tokens which it has not used
+_SEEN_S = 5.0  # after which a waiting reader says again that it waits
 _MOST_AHEAD_S = 3600.0  # of another machine's clock, or of a Retry-After
 
 
@@ -87,11 +90,21 @@ class RateBudget:
         self._refilled_at = now
 
 
+@dataclass(frozen=True, slots=True)
+class _Bucket:
+    """The content of the object: so many tokens at a time, and when each reader last took some and was last seen."""
+
+    tokens: float
+    refilled_at: float
+    readers: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
 class SharedBudget:
     """A token bucket in the lake, for all processes that read the source with one key.
 
     A reader takes a few tokens at a time by compare-and-swap, and uses them one by one. Tokens of a reader that died
-    are lost, which costs seconds. `clock` is the time of day in seconds.
+    are lost, which costs seconds. The reader whose last tokens are the oldest is the next one; another one may take
+    tokens only if it leaves as many for it. `clock` is the time of day in seconds.
     """
 
     def __init__(self, lake: Lake, per_minute: float, clock: Clock = time.time, sleep: Sleep = time.sleep) -> None:
@@ -101,6 +114,7 @@ class SharedBudget:
         self._batch = max(1, int(per_minute * _TAKEN_AT_ONCE))
         self._clock = clock
         self._sleep = sleep
+        self._reader = secrets.token_hex(4)
         self._held = 0
         self._held_until = 0.0
         self._lock = threading.Lock()
@@ -124,53 +138,64 @@ class SharedBudget:
         """Empty the bucket until the source grants requests again, and wait."""
         with self._lock:
             self._held = 0
-            while not self._write(0.0, self._clock() + wait_s, self._read()[2]):
-                pass
+            while True:
+                bucket, generation = self._read()
+                if self._write(replace(bucket, tokens=0.0, refilled_at=self._clock() + wait_s), generation):
+                    break
         deadline.require(wait_s)
         self._sleep(wait_s)
 
     def _fetch(self) -> float:
         """Take tokens; return 0, or the seconds after which to try again."""
-        tokens, refilled_at, generation = self._read()
+        bucket, generation = self._read()
         now = self._clock()
-        if now < refilled_at:
-            return refilled_at - now + self._batch / self._per_s
-        tokens = min(self._capacity, tokens + (now - refilled_at) * self._per_s)
-        if tokens < self._batch:
-            return (self._batch - tokens) / self._per_s
-        if not self._write(tokens - self._batch, now, generation):
+        if now < bucket.refilled_at:
+            return bucket.refilled_at - now + self._batch / self._per_s
+        tokens = min(self._capacity, bucket.tokens + (now - bucket.refilled_at) * self._per_s)
+        taken, seen = bucket.readers.get(self._reader, (0.0, 0.0))
+        others = [other for name, (other, _) in bucket.readers.items() if name != self._reader]
+        needed = min(self._capacity, self._batch * (2 if any(other < taken for other in others) else 1))
+        if tokens < needed:
+            if now - seen > _SEEN_S:  # so that the others see that somebody waits
+                self._write(self._with_me(bucket, tokens, now, taken), generation)
+            return max(0.01, (needed - tokens) / self._per_s)
+        if not self._write(self._with_me(bucket, tokens - self._batch, now, now), generation):
             return random.uniform(0.01, 0.2)  # noqa: S311 - so that two readers do not meet again
         self._held, self._held_until = self._batch, now + _KEPT_S
         return 0.0
 
-    def _read(self) -> tuple[float, float, int]:
-        """Return the tokens, the time at which there were as many, and the object's generation."""
+    def _with_me(self, bucket: _Bucket, tokens: float, now: float, taken: float) -> _Bucket:
+        active = {name: (at, seen) for name, (at, seen) in bucket.readers.items() if now - seen < _KEPT_S}
+        return _Bucket(tokens, now, active | {self._reader: (taken, now)})
+
+    def _read(self) -> tuple[_Bucket, int]:
+        """Return the bucket and the object's generation."""
         now = self._clock()
         try:
             content, stored = self._lake.read(_RATE)
         except ObjectMissing:
-            return self._capacity, now, 0
+            return _Bucket(self._capacity, now), 0
         try:
-            tokens, refilled_at = parsed(content, _RATE, _tokens)
+            bucket = parsed(content, _RATE, _bucket)
         except Damaged as error:
             log.warning("the budget of requests starts empty", error=str(error))
-            tokens, refilled_at = 0.0, now
-        if refilled_at > now + _MOST_AHEAD_S:  # written by a clock that was ahead
-            tokens, refilled_at = 0.0, now
-        return tokens, refilled_at, stored.version.generation
+            bucket = _Bucket(0.0, now)
+        if bucket.refilled_at > now + _MOST_AHEAD_S:  # written by a clock that was ahead
+            bucket = _Bucket(0.0, now)
+        return bucket, stored.version.generation
 
-    def _write(self, tokens: float, refilled_at: float, generation: int) -> bool:
+    def _write(self, bucket: _Bucket, generation: int) -> bool:
         """Replace the object; return whether it was still at that generation."""
-        content = json.dumps({"tokens": round(tokens, 3), "refilled_at": round(refilled_at, 3)}).encode() + b"\n"
         try:
-            self._lake.write(_RATE, content, if_generation=generation)
+            self._lake.write(_RATE, json.dumps(asdict(bucket)).encode() + b"\n", if_generation=generation)
         except ObjectExists:
             return False
         return True
 
 
-def _tokens(fields: dict[str, Any]) -> tuple[float, float]:
-    tokens, refilled_at = float(fields["tokens"]), float(fields["refilled_at"])
-    if not (0 <= tokens < float("inf") and abs(refilled_at) < float("inf")):
-        raise ValueError(tokens)
-    return tokens, refilled_at
+def _bucket(fields: dict[str, Any]) -> _Bucket:
+    readers = {str(name): (float(taken), float(seen)) for name, (taken, seen) in fields["readers"].items()}
+    bucket = _Bucket(float(fields["tokens"]), float(fields["refilled_at"]), readers)
+    if not (0 <= bucket.tokens < float("inf") and abs(bucket.refilled_at) < float("inf")):
+        raise ValueError(bucket)
+    return bucket

@@ -172,12 +172,14 @@ class _Delivery:
             parents=lambda columns: _parent_rows(lake, task, table, columns),
             paused=self._progress.listing,
         )
+        known = self._progress.listing or listing.held()
         first = RawPart(table.name, plan.day, task.run_id, task.task_id, 0)
         with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
             writer = PartWriter(lake, first, self._begun_at, Path(folder), before=self._progress.parts)
             for rows, state, stop in read_ahead(self._items(listing)):
                 writer.add(rows)
-                if state is not None:
+                if state is not None and state.listing != known:
+                    known, self._has_moved = state.listing, True
                     self._checkpoint(writer.flush(), state)
                 if stop is not None:
                     return stop, listing
@@ -187,10 +189,9 @@ class _Delivery:
         """Yield the rows, now and then with the state after them, and at last why reading stopped before its end."""
         try:
             for rows in listing.rows():
-                self._has_moved = True
                 yield rows, _State(listing.held(), listing.lists) if self._is_due() else None, None
         except (OutOfTime, TransientError) as stop:
-            yield [], _State(listing.held(), listing.lists) if self._has_moved else None, stop
+            yield [], _State(listing.held(), listing.lists), stop
 
     def _is_due(self) -> bool:
         now = self._extractor.limits.monotonic()

@@ -49,6 +49,8 @@ class Listing:
     repeated: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     _older: dict[str, int] = field(default_factory=dict)
+    _is_window_known: bool = False
+    _totals: dict[str, int] = field(default_factory=dict)
     _lists: int = 0  # of the plain plan, that were read to their ends
     _partitioned: PartitionedListing | None = None
     _list: ListReading | None = None
@@ -87,8 +89,10 @@ class Listing:
             "repeated": self.repeated,
             "counts": dict(self.counts),
             "older": self._older,
+            "is_window_known": self._is_window_known,
+            "totals": self._totals,
             "lists": self._lists,
-            "partitioned": None if self._partitioned is None else self._partitioned.held(),
+            "partitioned": self._partitioned.held() if self._partitioned and self._partitioned.has_begun else None,
             "list": None if self._list is None else self._list.held(),
         }
 
@@ -118,11 +122,12 @@ class Listing:
 
     def _dated(self, listing: PageNumberListing) -> Iterator[list[Row]]:
         """Read from the first day whose older rows may have changed."""
-        if self.paused is not None:
+        if self.paused is not None and self.paused["is_window_known"]:
             day = self.paused["window_start"]
             self.window_start, self._older = date.fromisoformat(day) if day else None, self.paused["older"]
         else:
             self._determine_window(listing)
+        self._is_window_known = True
         yield from self._in_order(listing) if listing.by is None else self._dated_by_value(listing)
         self.counts.update(self._older)
         self.known = sum(self._older.values())
@@ -131,7 +136,8 @@ class Listing:
     def _determine_window(self, listing: PageNumberListing) -> None:
         self.window_start = self.since
         if self.cursor is not None:
-            totals = Totals(self.client, listing)
+            self._totals = dict(self.paused["totals"]) if self.paused else {}
+            totals = Totals(self.client, listing, self._totals)
             self.window_start = _first_changed_day(self.cursor, self.table, listing, totals, self.since)
             if self.window_start is not None:
                 self._older = {key: n for key, n in self.cursor.counts.items() if key[:10] < str(self.window_start)}

@@ -24,21 +24,22 @@ _SAMPLED_PAGES = 5  # of a dated listing, to find unlisted values
 
 
 class Totals:
-    """The numbers of rows of a dated listing from a day on, each requested once."""
+    """The numbers of rows of a dated listing from a day on, each requested once; `asked` are those known so far."""
 
-    def __init__(self, client: SourceClient, listing: PageNumberListing) -> None:
+    def __init__(self, client: SourceClient, listing: PageNumberListing, asked: dict[str, int] | None = None) -> None:
         self._client = client
         self._listing = listing
-        self._asked: dict[tuple[date | None, str], int] = {}
+        self.asked = {} if asked is None else asked
 
     def since(self, day: date | None, state: str = "") -> int:
         """Count the rows dated `day` or later (None: all), of one state or of any."""
-        if (day, state) not in self._asked:
+        key = f"{day or ''} {state}"
+        if key not in self.asked:
             parameters = pages.from_day(self._listing, day) | {self._listing.size_parameter: 1}
             if self._listing.state_parameter is not None and state:
                 parameters[self._listing.state_parameter] = state
-            self._asked[day, state] = pages.numbered_page(self._client, self._listing, parameters).total or 0
-        return self._asked[day, state]
+            self.asked[key] = pages.numbered_page(self._client, self._listing, parameters).total or 0
+        return self.asked[key]
 
 
 def count_key(listing: PageNumberListing, row: Row) -> str:
@@ -80,11 +81,19 @@ class PartitionedListing:
         self._asked: set[str] = set()
         self._rounds = 0
         self._search: Position | None = None
+        self._is_searched = False  # there is no value left to ask for
         self._window: date | None = None  # where the next window of days begins; None: no window was read
+        self._window_end: date | None = None  # the end of that window, as far as it is known
+        self._totals: dict[str, int] = {}
         self._current: tuple[str, ListReading] | None = None  # the list that is being read
         self._paused: tuple[str, Held] | None = None
         if held is not None:
             self._continue(held)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a state to keep."""
+        return bool(self._rounds or self.read)
 
     @property
     def lists(self) -> tuple[int, int]:
@@ -117,7 +126,10 @@ class PartitionedListing:
             "asked": sorted(self._asked),
             "rounds": self._rounds,
             "search": self._search,
+            "is_searched": self._is_searched,
             "window": None if self._window is None else str(self._window),
+            "window_end": None if self._window_end is None else str(self._window_end),
+            "totals": self._totals,
             "list": None if self._current is None else [self._current[0], self._current[1].held()],
         }
 
@@ -126,8 +138,10 @@ class PartitionedListing:
         self.counts = {value: Counter(count) for value, count in held["counts"].items()}
         self.without = Counter(held["without"])
         self._expected, self._asked = dict.fromkeys(held["expected"]), set(held["asked"])
-        self._rounds, self._search = held["rounds"], held["search"]
+        self._rounds, self._search, self._is_searched = held["rounds"], held["search"], held["is_searched"]
         self._window = None if held["window"] is None else date.fromisoformat(held["window"])
+        self._window_end = None if held["window_end"] is None else date.fromisoformat(held["window_end"])
+        self._totals = dict(held["totals"])
         self._paused = None if held["list"] is None else (held["list"][0], held["list"][1])
 
     def _found(self) -> int:
@@ -156,7 +170,9 @@ class PartitionedListing:
         self._rounds += 1
         self.without.clear()  # this round may find the value of one of them
         self._asked.clear()
-        self._search = self._window = None
+        self._search = self._window = self._window_end = None
+        self._totals.clear()
+        self._is_searched = False
         self._expect(first.rows)
         self._expect([{self._column: value} for value in [*self.counts, *members]])
         return True
@@ -167,7 +183,7 @@ class PartitionedListing:
             for value in [value for value in self._expected if value not in self._asked]:
                 yield from self._of_value(value)
                 self._asked.add(value)
-            if self._found() >= self.total or not self._is_more_to_ask():
+            if self._found() >= self.total or self._is_searched or not self._is_more_to_ask():
                 break
         if self._found() < self.total:
             yield from self._rows_without_value()
@@ -214,7 +230,7 @@ class PartitionedListing:
                 return True
             if self._listing.dated and page.after is not None and page.after["page"] > _SAMPLED_PAGES:
                 break
-        self._search = None
+        self._search, self._is_searched = None, True
         return False
 
     def _rows_without_value(self) -> Iterator[list[Row]]:
@@ -231,12 +247,12 @@ class PartitionedListing:
             self._window = first
         yield from self._windows(self._window, end)
         if self._found() < self.total:
-            totals = Totals(self._client, self._listing)
+            totals = Totals(self._client, self._listing, self._totals)
             for day in self._short_days(totals, self._found_by_day(), first, end):
                 for key in [key for key in self.without if key[:10] == str(day)]:
                     del self.without[key]
                 self._paused = None  # a day is read from its beginning
-                yield from self._read_days("again", day, day, day + timedelta(days=1))
+                yield from self._read_days(day, day, day + timedelta(days=1))
 
     def _windows(self, first: date, end: date) -> Iterator[list[Row]]:
         """Read windows of days, each short enough to fit into one page."""
@@ -244,17 +260,17 @@ class PartitionedListing:
         share = (self.total - self._found()) / max(1, len(found))
         likely = {date.fromisoformat(day): number + share for day, number in found.items() if day[:1].isdigit()}
         while first <= end and self._found() < self.total:
-            name, page = f"from {first}", None
-            if self._paused is not None and self._paused[0].startswith(f"{name} "):
-                last = date.fromisoformat(self._paused[0].rpartition(" ")[2])
-            else:
-                last = _reach(first, end, likely, self._listing.page_size)
+            last = self._window_end or _reach(first, end, likely, self._listing.page_size)
+            page = None
+            if not self._is_paused(_days(first, last)):
+                self._window_end = last
                 page = self._page(self._between(first, last))
                 while (page.total or 0) > len(page.rows) and last > first:
-                    last = first + (last - first) // 2
+                    self._window_end = last = first + (last - first) // 2
                     page = self._page(self._between(first, last))
-            yield from self._read_days(name, first, last, last, page)
-            self._window = first = last + timedelta(days=1)
+            yield from self._read_days(first, last, last, page)
+            self._window, self._window_end = last + timedelta(days=1), None
+            first = self._window
 
     def _short_days(self, totals: Totals, found: Counter[str], first: date, last: date) -> Iterator[date]:
         """Yield the days with missing rows: the source's windows leave out the last second of their end day."""
@@ -269,12 +285,10 @@ class PartitionedListing:
         yield from self._short_days(totals, found, first, middle)
         yield from self._short_days(totals, found, middle + timedelta(days=1), last)
 
-    def _read_days(
-        self, name: str, first: date, last: date, until: date, page: Page | None = None
-    ) -> Iterator[list[Row]]:
+    def _read_days(self, first: date, last: date, until: date, page: Page | None = None) -> Iterator[list[Row]]:
         days = (str(first), str(last))
         yield from self._without_value(
-            f"{name} to {last}", self._between(first, until), page, lambda row: days[0] <= self._day(row) <= days[1]
+            _days(first, last), self._between(first, until), page, lambda row: days[0] <= self._day(row) <= days[1]
         )
 
     def _found_by_day(self) -> Counter[str]:
@@ -325,6 +339,10 @@ class PartitionedListing:
         return [
             member["email"] for member in members if isinstance(member, dict) and isinstance(member.get("email"), str)
         ]
+
+
+def _days(first: date, last: date) -> str:
+    return f"from {first} to {last}"
 
 
 def _reach(first: date, end: date, likely: dict[date, float], page_size: int) -> date:
