@@ -183,7 +183,9 @@ def _page(request: Any, response: Any) -> None:
     answer = json.loads(response._content)
     after = request.query.get("pageToken", [""])[0]
     size = int(request.query.get("maxResults", [_PAGE])[0])
-    items = [item for item in sorted(answer["items"], key=lambda item: item["name"]) if item["name"] > after]
+    start = request.query.get("startOffset", [""])[0]
+    named = sorted(answer["items"], key=lambda item: item["name"])
+    items = [item for item in named if item["name"] > after and item["name"] >= start]
     more = {"nextPageToken": items[size - 1]["name"]} if len(items) > size else {}
     response.json(answer | {"items": items[:size]} | more)
 

@@ -20,8 +20,8 @@ class Unread(LocalLake):
 class Telling(Unread):
     """A lake whose listing has the checksums, as Cloud Storage's."""
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        for stored in super().list(prefix):
+    def list(self, prefix: str, start: str = "") -> Iterator[StoredObject]:
+        for stored in super().list(prefix, start):
             yield replace(stored, crc32c=checksum(self._root / stored.version.name))
 
 

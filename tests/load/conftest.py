@@ -54,9 +54,9 @@ class FailingLake:
         self._step()
         return self._lake.download(version, to)  # type: ignore[arg-type]
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
+    def list(self, prefix: str, start: str = "") -> Iterator[StoredObject]:
         self._step()
-        return self._lake.list(prefix)
+        return self._lake.list(prefix, start)
 
 
 class FailingWarehouse:

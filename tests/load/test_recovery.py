@@ -45,9 +45,9 @@ class CountingLake(LocalLake):
         self.asked["download"] += 1
         return super().download(version, to)
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
+    def list(self, prefix: str, start: str = "") -> Iterator[StoredObject]:
         self.asked["list"] += 1
-        return super().list(prefix)
+        return super().list(prefix, start)
 
 
 class CountingWarehouse(DuckDBWarehouse):

@@ -36,7 +36,7 @@ class CountingLake(LocalLake):
         return super().read(name, generation)
 
     def list(self, prefix: str, start: str = "") -> Iterator[StoredObject]:
-        for stored in super().list(prefix, start) if start else super().list(prefix):
+        for stored in super().list(prefix, start):
             self.listed[prefix] += 1
             yield stored
 

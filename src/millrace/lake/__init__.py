@@ -64,8 +64,11 @@ class Lake(LakeWriter, Protocol):
     def download(self, version: ObjectVersion, to: Path) -> StoredObject:
         """Write exactly that version's bytes to the file `to`; ObjectMissing when it is deleted or replaced."""
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the newest version of every object whose name starts with `prefix`, in name order."""
+    def list(self, prefix: str, start: str = "") -> Iterator[StoredObject]:
+        """Yield the newest version of every object whose name starts with `prefix`, in name order.
+
+        Names before `start` are left out, and are not looked at.
+        """
 
 
 def create_once(lake: Lake, name: str, content: bytes | Path) -> StoredObject:

@@ -83,12 +83,14 @@ class GcsLake:
             blob.download_to_file(target, raw_download=True, checksum="crc32c", retry=self._retry)
         return self._stored(blob, to.stat().st_size)
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the newest version of every object under `prefix`, page by page."""
+    def list(self, prefix: str, start: str = "") -> Iterator[StoredObject]:
+        """Yield the newest version of every object under `prefix` from `start` on, page by page."""
         if prefix and not _is_name(prefix.encode("utf-8", "surrogatepass")):
             return
         with _translate_errors(self.bucket, prefix, missing=ConfigError):
-            for blob in self._client.list_blobs(self._bucket, prefix=prefix, fields=_LISTED, retry=self._retry):
+            for blob in self._client.list_blobs(
+                self._bucket, prefix=prefix, start_offset=start or None, fields=_LISTED, retry=self._retry
+            ):
                 yield self._stored(blob, blob.size)
 
     def _blob(self, name: str, generation: int | None = None) -> Blob:

@@ -92,24 +92,25 @@ class LocalLake:
             _require(version, _open_generation(source))
         return StoredObject(version, to.stat().st_size, encode(crc))
 
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the newest version of every object under `prefix`, in name order."""
+    def list(self, prefix: str, start: str = "") -> Iterator[StoredObject]:
+        """Yield the newest version of every object under `prefix` from `start` on, in name order."""
         folder = prefix.rpartition("/")[0]
         with contextlib.suppress(ObjectMissing):  # no folder can have that name
-            yield from self._below(self._path(folder) if folder else self._root, prefix)
+            yield from self._below(self._path(folder) if folder else self._root, prefix, start)
 
-    def _below(self, folder: Path, prefix: str) -> Iterator[StoredObject]:
+    def _below(self, folder: Path, prefix: str, start: str) -> Iterator[StoredObject]:
         try:
             entries = [entry for entry in os.scandir(folder) if is_name(entry.name)]
         except (FileNotFoundError, NotADirectoryError):
             return
         # "a-b/x" sorts before "a/x": sort a folder by its name with the slash
         for entry in sorted(entries, key=lambda entry: entry.name + "/" * entry.is_dir(follow_symlinks=False)):
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._below(Path(entry.path), prefix)
-                continue
             name = Path(entry.path).relative_to(self._root).as_posix()
-            if name.startswith(prefix) and entry.is_file(follow_symlinks=False):
+            if entry.is_dir(follow_symlinks=False):
+                if f"{name}/" >= start[: len(name) + 1]:
+                    yield from self._below(Path(entry.path), prefix, start)
+                continue
+            if name.startswith(prefix) and name >= start and entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(FileNotFoundError):  # removed meanwhile
                     status = entry.stat()
                     yield StoredObject(ObjectVersion(self.bucket, name, status.st_ctime_ns), status.st_size, None)

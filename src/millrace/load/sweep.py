@@ -5,6 +5,7 @@ part without a ledger row, a complete run without its final object, a final obje
 request does no harm.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -14,10 +15,13 @@ from millrace.bus.events import TaskEvent, announce
 from millrace.errors import BadObject
 from millrace.lake import Lake, StoredObject, names
 from millrace.lake.documents import Damaged
-from millrace.lake.names import FinalKey, PlanKey
+from millrace.lake.names import FailureKey, FinalKey, PlanKey, ProgressKey, TaskKey
 from millrace.runs import TaskRecord, build_requests
 from millrace.runs.comparison import note_compared, read_compared
 from millrace.warehouse import Ledger, Warehouse
+
+_ENDS_ARE_CHECKED = timedelta(days=2)  # a sweep comes every half hour; what it finds of older ends was found before
+_OfRun = PlanKey | TaskKey | FailureKey | ProgressKey | FinalKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,46 +45,88 @@ class SweepResult:
 
 
 def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, timeouts: SweepTimeouts) -> SweepResult:
-    """Request again what is missing, in every run that has not ended and for every end without a build request."""
+    """Request again what is missing, in every run that has not ended and for every end without a build request.
+
+    The newest runs are swept first. Objects of a run that ended more than two days ago are not read.
+    """
     result = SweepResult()
-    objects = _run_objects(lake)
-    ended = {key.run_id: stored for key, stored in objects if isinstance(key, FinalKey)}
     noted = read_compared(lake)
     is_untrue = bool(noted.run_id) and names.started_at(noted.run_id) > now  # a clock was ahead: check all
-    is_over, through = True, "" if is_untrue else noted.run_id
-    for run_id in [key.run_id for key, _ in objects if isinstance(key, PlanKey) and key.run_id > through]:
+    through, recent = "" if is_untrue else noted.run_id, runs.run_id_of(now - _ENDS_ARE_CHECKED)
+    found = _Runs.of(lake, min(through, recent))
+    for run_id in reversed(found.planned):
+        if run_id in found.ended and run_id < recent:
+            continue
         try:
-            if run_id in ended:
-                _sweep_end(lake, bus, warehouse, run_id, ended[run_id], result)
+            if run_id in found.ended:
+                _sweep_end(lake, bus, warehouse, run_id, found.ended[run_id], result)
             else:
                 _sweep_run(lake, bus, warehouse, run_id, now, timeouts, result)
             if now - names.started_at(run_id) < timeouts.until_failed:
                 _advance_cursors(lake, warehouse, run_id)
         except Damaged as error:
-            _give_up(lake, run_id, error, run_id in ended, result)
-        is_old = now - names.started_at(run_id) > timeouts.until_failed
-        if is_over := is_over and not result and run_id in ended and is_old:
-            through = run_id  # later sweeps skip it and those before it
-    if through != noted.run_id:
-        note_compared(lake, replace(read_compared(lake), run_id=through))
+            _give_up(lake, run_id, error, run_id in found.ended, result)
+    over = found.over_until(runs.run_id_of(now - timeouts.until_failed), through) if not result else through
+    if over != noted.run_id:
+        note_compared(lake, replace(read_compared(lake), run_id=over))
     if result:
         log.info("swept", tasks=len(result.tasks), objects=len(result.objects), failed=len(result.failed))
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The runs with a plan, oldest first, and the final objects of those that have ended."""
+
+    planned: list[str]
+    ended: dict[str, StoredObject]
+
+    @classmethod
+    def of(cls, lake: Lake, start: str) -> "_Runs":
+        """List the runs from the id `start` on."""
+        objects = list(_run_objects(lake, start))
+        return cls(
+            [key.run_id for key, _ in objects if isinstance(key, PlanKey)],
+            {key.run_id: stored for key, stored in objects if isinstance(key, FinalKey)},
+        )
+
+    def over_until(self, before: str, through: str) -> str:
+        """Return the newest run before `before` of those that have ended, with all runs before it; else `through`."""
+        for run_id in self.planned:
+            if run_id not in self.ended or run_id >= before:
+                break
+            through = max(through, run_id)
+        return through
+
+
 def run_ids(lake: Lake) -> list[str]:
     """Return every run that has a plan, oldest first."""
-    return [key.run_id for key, _ in _run_objects(lake) if isinstance(key, PlanKey)]
+    return _Runs.of(lake, "").planned
 
 
-def _run_objects(lake: Lake) -> list[tuple[names.ObjectKey, StoredObject]]:
-    found = []
-    for stored in lake.list("runs/"):
+def newest_first(lake: Lake, now: datetime) -> Iterator[str]:
+    """Yield the runs that have a plan, newest first; only as many are listed as are needed."""
+    known: str | None = None
+    for days in (2, 8, 32, 128, None):
+        start = "" if days is None else runs.run_id_of(now - timedelta(days=days))
+        found = []
+        for key, _ in _run_objects(lake, start):
+            if known is not None and key.run_id >= known:
+                break
+            if isinstance(key, PlanKey):
+                found.append(key.run_id)
+        yield from reversed(found)
+        known = start
+
+
+def _run_objects(lake: Lake, start: str) -> Iterator[tuple[_OfRun, StoredObject]]:
+    for stored in lake.list("runs/", f"runs/{start}" if start else ""):
         try:
-            found.append((names.parse(stored.version.name), stored))
+            key = names.parse(stored.version.name)
         except BadObject:
             continue  # not ours; the load function has quarantined it
-    return found
+        if isinstance(key, _OfRun):
+            yield key, stored
 
 
 def _give_up(lake: Lake, run_id: str, error: Damaged, is_ended: bool, result: SweepResult) -> None:
@@ -96,10 +142,12 @@ def _sweep_run(
 ) -> None:
     tree = dict(runs.read_tree(lake, run_id))
     scheduled_at = names.started_at(run_id)
+    progress = {task_id: runs.read_progress(lake, run_id, task_id)[0] for task_id, record in tree.items() if not record}
     heard_at = [scheduled_at, *(datetime.fromisoformat(record.finished_at) for record in tree.values() if record)]
+    heard_at += [datetime.fromisoformat(each.saved_at) for each in progress.values() if each]
     if now - max(heard_at) < timeouts.quiet:
         return
-    if now - scheduled_at > timeouts.until_failed:
+    if now - max(heard_at) > timeouts.until_failed:
         reason = why_unfinished(lake, ledger, run_id)
         if reason is not None:
             runs.fail(lake, run_id, reason)

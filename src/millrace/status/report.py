@@ -7,6 +7,7 @@ follow the rules of rules.py; remedies.py has the next step for the place where 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal
 
 from millrace import runs
@@ -102,7 +103,7 @@ def assemble(
     `read` calls a function with a store, and returns its result (see `of_reader`); it raises NothingYet when there is
     no store yet. `desk` is the bucket of the quarantine, None where it may not be read. Remedies are for `place`.
     """
-    ids = sweep.run_ids(lake)
+    ids = list(reversed(list(islice(sweep.newest_first(lake, now), _SHOWN_RUNS))))
     is_building = lease.is_building(lake, now)
     asked = build_requests.requested(lake)
     error: MillraceError | None = None
@@ -111,7 +112,7 @@ def assemble(
     def work(store: Store | None) -> StoreReport:
         warehouse_status = read_status(store) if store else None
         is_warehouse = store is not None and store.kind == "warehouse"
-        recent = tuple(_run(lake, store if is_warehouse else None, run_id) for run_id in ids[-_SHOWN_RUNS:])
+        recent = tuple(_run(lake, store if is_warehouse else None, run_id) for run_id in ids)
         quarantined = _in_quarantine(desk, store if warehouse_status and warehouse_status.loads else None)
         if store is None or not is_warehouse:
             return StoreReport(warehouse_status, recent, quarantined)
@@ -134,12 +135,11 @@ def assemble(
         facts = replace(facts, at_work=str(nothing))
     elif nothing is not None:
         facts = replace(facts, nothing=str(nothing))
-    return _status(lake, ids, found, error, facts, watcher, limits, now, place)
+    return _status(lake, found, error, facts, watcher, limits, now, place)
 
 
 def _status(
     lake: Lake,
-    ids: list[str],
     found: StoreReport,
     error: MillraceError | None,
     facts: HealthInputs,
@@ -169,7 +169,7 @@ def _status(
         coverage=warehouse_status.coverage,
         sources=_sources(warehouse_status, limits, now),
         runs=found.runs,
-        last_complete=next((run_id for run_id in reversed(ids) if _is_complete(lake, run_id)), None),
+        last_complete=next((run_id for run_id in sweep.newest_first(lake, now) if _is_complete(lake, run_id)), None),
         builds=warehouse_status.builds,
         in_quarantine=found.in_quarantine,
         store=found.warehouse_status.kind if found.warehouse_status else None,
