@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -84,6 +85,17 @@ def _number(name: str, default: float, at_least: float = 0) -> float:
     if not at_least <= value < float("inf"):
         raise ConfigError(f"{name}: expected a number of at least {at_least}, got {text!r}")
     return value
+
+
+def _instant(name: str) -> datetime | None:
+    text = os.environ.get(name, "")
+    try:
+        instant = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise ConfigError(f"{name}: expected a time like 2026-01-31T06:00:00Z, got {text!r}") from None
+    if instant is not None and instant.tzinfo is None:
+        raise ConfigError(f"{name}: expected a time with its zone, got {text!r}")
+    return instant
 
 
 def _switch(name: str) -> bool:
@@ -223,6 +235,8 @@ class LoadConfig:
     memory: str
     snowflake_key: str | None = field(default=None, repr=False)
     caller: Caller | None = None
+    silent_h: float = 36
+    since: datetime | None = None
 
     @classmethod
     def from_env(cls) -> Self:
@@ -236,6 +250,8 @@ class LoadConfig:
             memory=_memory("MILLRACE_MEMORY"),
             snowflake_key=os.environ.get("MILLRACE_SNOWFLAKE_KEY") or None,
             caller=_caller(),
+            silent_h=_number("MILLRACE_SILENT_H", 36),
+            since=_instant("MILLRACE_SINCE"),
         )
 
 
