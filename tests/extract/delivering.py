@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from tests.extract.answering import Answering, Answers, Said
 
@@ -185,12 +186,9 @@ class Deliveries:
 @contextmanager
 def one_thread_each() -> Iterator[None]:
     """Read in the thread of the delivery: on a simulated clock a second thread would not be counted as asleep."""
-    read_ahead = tasks.read_ahead
-    tasks.read_ahead = iter  # type: ignore[assignment]
-    try:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(tasks, "read_ahead", iter)
         yield
-    finally:
-        tasks.read_ahead = read_ahead
 
 
 def limits_of(

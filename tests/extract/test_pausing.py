@@ -12,6 +12,7 @@ from tests.extract.reading import EXTRACTED_AT, distinct, truth
 from tests.extract.test_passes import Lists, pull, pulls
 
 import simulator
+from millrace.extract.budget import NO_DEADLINE
 from millrace.extract.completeness import ListReading, NewPass, Page, Position, Row
 from millrace.extract.deadline import Deadline, OutOfTime
 from millrace.extract.sources.cursor_sim.listing import Listing
@@ -104,13 +105,13 @@ class Portion:
     def __init__(self, requests: int) -> None:
         self.left = requests
 
-    def take(self, deadline: Deadline) -> float:
+    def take(self, deadline: Deadline = NO_DEADLINE) -> float:
         if not self.left:
             raise OutOfTime(0)
         self.left -= 1
         return 0.0
 
-    def refused(self, wait_s: float, deadline: Deadline) -> None:
+    def refused(self, wait_s: float, deadline: Deadline = NO_DEADLINE) -> None:
         raise AssertionError("this source has no limit")
 
 

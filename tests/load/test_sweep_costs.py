@@ -57,7 +57,7 @@ def lake_with(folder: Path, ended: int) -> CountingLake:
         put(lake, str(PlanKey(run_id)), to_json(plan | {"full_refresh": False}))
         for table in ("repos", "commits", "pull_requests", "reviews"):
             put(lake, str(TaskKey(run_id, table)), to_json(record(run_id, table, hour)))
-        final = {"run_id": run_id, "status": "complete", "reason": None, "tasks": [], "load_seq": 0}
+        final: dict[str, object] = {"run_id": run_id, "status": "complete", "reason": None, "tasks": [], "load_seq": 0}
         put(lake, str(FinalKey(run_id)), json.dumps(final).encode())
     put(lake, "build/requested.json", b'{"load_seq": 0, "run_id": null}')
     return lake
@@ -69,12 +69,13 @@ def put(lake: CountingLake, name: str, content: bytes) -> None:
 
 def record(run_id: str, table: str, hour: int) -> dict[str, object]:
     at = (NOW - timedelta(hours=hour)).isoformat()
-    texts = {"run_id": run_id, "task_id": table, "table": table, "plan": "bulk", "extracted_at": at, "finished_at": at}
-    numbers = dict.fromkeys(
+    texts: dict[str, object] = {"run_id": run_id, "task_id": table, "table": table, "plan": "bulk"}
+    texts |= {"extracted_at": at, "finished_at": at}
+    numbers: dict[str, object] = dict.fromkeys(
         ["source_total", "known", "repeated", "rows", "requests", "retries", "rate_limited", "waited_s"], 0
     )
     children = {"repos": ["pull_requests"], "pull_requests": ["reviews"]}.get(table, [])
-    lists = {"parts": [], "children": children, "counts": {}, "since": None, "window_start": None}
+    lists: dict[str, object] = {"parts": [], "children": children, "counts": {}, "since": None, "window_start": None}
     return texts | numbers | lists
 
 

@@ -16,7 +16,7 @@ from millrace.errors import BadObject
 from millrace.lake import Lake, StoredObject, names
 from millrace.lake.documents import Damaged
 from millrace.lake.names import FailureKey, FinalKey, PlanKey, ProgressKey, TaskKey
-from millrace.runs import TaskRecord, build_requests
+from millrace.runs import Progress, TaskRecord, build_requests
 from millrace.runs.comparison import note_compared, read_compared
 from millrace.warehouse import Ledger, Warehouse
 
@@ -142,9 +142,8 @@ def _sweep_run(
 ) -> None:
     tree = dict(runs.read_tree(lake, run_id))
     scheduled_at = names.started_at(run_id)
-    progress = {task_id: runs.read_progress(lake, run_id, task_id)[0] for task_id, record in tree.items() if not record}
     heard_at = [scheduled_at, *(datetime.fromisoformat(record.finished_at) for record in tree.values() if record)]
-    heard_at += [datetime.fromisoformat(each.saved_at) for each in progress.values() if each]
+    heard_at += [datetime.fromisoformat(progress.saved_at) for progress in in_progress(lake, run_id)]
     if now - max(heard_at) < timeouts.quiet:
         return
     if now - max(heard_at) > timeouts.until_failed:
@@ -172,13 +171,22 @@ def _unloaded(lake: Lake, ledger: Ledger, run_id: str, tree: dict[str, TaskRecor
     ]
 
 
+def in_progress(lake: Lake, run_id: str) -> list[Progress]:
+    """Return the progress of the tasks that are not done and have saved one."""
+    waiting = [task_id for task_id, record in runs.read_tree(lake, run_id) if record is None]
+    found = [runs.read_progress(lake, run_id, task_id)[0] for task_id in waiting]
+    return [progress for progress in found if progress is not None]
+
+
 def why_unfinished(lake: Lake, ledger: Ledger | None, run_id: str) -> str | None:
     """Return why a run is not complete; None when the lake and the ledger show no reason."""
     tree = dict(runs.read_tree(lake, run_id))
     for task_id, record in tree.items():
         if record is None:
             failure = runs.read_failure(lake, run_id, task_id)
-            return f"{task_id} was not extracted: {failure.message if failure else 'no attempt is known'}"
+            progress, _ = runs.read_progress(lake, run_id, task_id)
+            unknown = "no attempt is known" if progress is None else f"it was last read at {progress.saved_at}"
+            return f"{task_id} was not extracted: {failure.message if failure else unknown}"
     unloaded = _unloaded(lake, ledger, run_id, tree) if ledger else []
     return f"{len(unloaded)} parts were not loaded, the first {unloaded[0].version.name}" if unloaded else None
 

@@ -17,11 +17,11 @@ from millrace.errors import MillraceError
 from millrace.lake import Lake, names
 from millrace.lake.documents import Damaged
 from millrace.load import sweep
-from millrace.runs import build_requests
+from millrace.runs import Progress, build_requests
 from millrace.runs.comparison import LOADED
 from millrace.status.remedies import DEPLOYMENT, Location
 from millrace.status.rules import Code, Collecting, HealthInputs, Reason, judge
-from millrace.status.state import Check, RunState, SourceState, Status, Watcher
+from millrace.status.state import Check, RunState, SourceState, Status, TaskState, Watcher
 from millrace.status.store import (
     MARTS,
     Coverage,
@@ -231,7 +231,7 @@ def _facts(
         run_id=newest_run.run_id if newest_run else None,
         run_status=newest_run.status if newest_run else None,
         run_reason=newest_run.reason if newest_run else None,
-        run_age_s=_run_age_s(newest_run.run_id, now) if newest_run else None,
+        run_age_s=_quiet_s(newest_run, now) if newest_run else None,
         is_at_work=beside.is_at_work,
         damaged=tuple(str(run.reason) for run in found.runs if run.status == "damaged"),
         is_gone=found.warehouse_status is not None and beside.has_warehouse is False and not beside.is_at_work,
@@ -291,9 +291,22 @@ def _run(lake: Lake, store: Store | None, run_id: str) -> RunState:
         if final is not None:
             return RunState(run_id, final.status, final.reason)
         why = sweep.why_unfinished(lake, StoreLedger(store) if store else None, run_id)
+        tasks = tuple(_task(progress) for progress in sweep.in_progress(lake, run_id))
     except Damaged as error:
         return RunState(run_id, "damaged", str(error))
-    return RunState(run_id, "unfinished", why or ("everything is there, and the run is not ended" if store else None))
+    reason = why or ("everything is there, and the run is not ended" if store else None)
+    return RunState(run_id, "unfinished", reason, tasks)
+
+
+def _task(progress: Progress) -> TaskState:
+    return TaskState(
+        progress.task_id,
+        progress.lists_done,
+        progress.lists_total,
+        progress.rows,
+        progress.deliveries,
+        datetime.fromisoformat(progress.saved_at),
+    )
 
 
 def _unloaded(lake: Lake, store: Store) -> tuple[str, ...]:
@@ -303,15 +316,17 @@ def _unloaded(lake: Lake, store: Store) -> tuple[str, ...]:
     return tuple(name for name in held if name not in known)
 
 
-def _run_age_s(run_id: str, now: datetime) -> float:
-    return max(0.0, (now - names.started_at(run_id)).total_seconds())
+def _quiet_s(run: RunState, now: datetime) -> float:
+    """Return the seconds since a run's start, or since one of its tasks last advanced."""
+    heard_at = max([names.started_at(run.run_id), *(task.saved_at for task in run.tasks)])
+    return max(0.0, (now - heard_at).total_seconds())
 
 
 def _is_new(recent: tuple[RunState, ...], now: datetime, limits: StatusConfig, beside: Beside) -> bool:
     """Return whether the newest run is in progress, so that its build has not run yet."""
     if not recent or recent[-1].status != "unfinished" or beside.is_at_work is False:
         return False
-    return _run_age_s(recent[-1].run_id, now) <= limits.stale_s
+    return _quiet_s(recent[-1], now) <= limits.stale_s
 
 
 def _is_complete(lake: Lake, run_id: str) -> bool:

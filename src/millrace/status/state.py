@@ -28,12 +28,28 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskState:
+    """A task that is being read: its lists (`lists_total` None: unknown), rows and deliveries, and its last advance."""
+
+    task: str
+    lists_done: int
+    lists_total: int | None
+    rows: int
+    deliveries: int
+    saved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RunState:
-    """One run: complete, failed, unfinished or damaged; `reason` is why, if known."""
+    """One run: complete, failed, unfinished or damaged; `reason` is why, if known.
+
+    `tasks` are those of an unfinished run that needed more than one delivery so far, or are in their first one.
+    """
 
     run_id: str
     status: str
     reason: str | None
+    tasks: tuple[TaskState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

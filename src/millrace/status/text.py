@@ -5,7 +5,7 @@ from datetime import datetime
 
 from millrace.status import unpriced
 from millrace.status.rules import Code, age
-from millrace.status.state import Status
+from millrace.status.state import Status, TaskState
 from millrace.status.store import MartState
 
 _STORES = {
@@ -35,10 +35,19 @@ def lines(status: Status) -> Iterator[str]:
         yield f"  {source.table:<21} {source.rows:>11,} rows  {when}{', silent' if source.is_silent else ''}"
     for run in status.runs:
         yield f"run {run.run_id}: {run.status}{f' ({run.reason})' if run.reason else ''}"
+        yield from (_task(task) for task in run.tasks)
     for build in status.builds:
         took = "" if build.seconds is None else f", {build.seconds:.1f} s"
         through = f"built through {build.built_through}, started {_at(build.started_at)}{took}"
         yield f"build {build.number}: {build.result}, {through}"
+
+
+def _task(task: TaskState) -> str:
+    of = "" if task.lists_total is None else f" of {task.lists_total:,}"
+    return (
+        f"  {task.task:<21} {task.lists_done:,}{of} lists, {task.rows:,} rows in {task.deliveries} deliveries, "
+        f"last saved {_at(task.saved_at)}"
+    )
 
 
 def _watcher(status: Status) -> str:

@@ -55,7 +55,8 @@ def test_a_delivery_ends_before_its_time_and_asks_for_the_rest(functions: Deploy
     )
     assert functions.start_run().status_code == 200
     functions.take(EXTRACT_REQUESTS)
-    message, lasted = requested("reviews"), []
+    message = requested("reviews")
+    lasted: list[float] = []
     while not lasted or runs.read_record(functions.lake, RUN, "reviews") is None:
         began = time.monotonic()
         answer = functions.extract("reviews", message | {"messageId": str(len(lasted))})
