@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.proofs.faults.boundaries import outcomes
 from tests.proofs.faults.choices import Choices, read_schedule, write_schedule
-from tests.proofs.faults.many import ON_SNOWFLAKE, run_seeds
+from tests.proofs.faults.many import ON_SNOWFLAKE, SHORT_DELIVERIES, run_seeds
 from tests.proofs.faults.merge_mutants import ENGINES, NOTICED_BY, difference
 from tests.proofs.faults.mutants import CAUGHT_BY, hunt
 from tests.proofs.faults.shrinking import replay, shrink
@@ -31,6 +31,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--replay", metavar="SEED|FILE", help="run one schedule and show what happens in it")
     parser.add_argument("--snowflake", action="store_true", help="on the Snowflake emulator (slow)")
+    parser.add_argument("--short-deliveries", action="store_true", help="a task needs several deliveries")
     parser.add_argument("--mutants", action="store_true", help="remove each guard in turn: some seed has to notice")
     return parser.parse_args(arguments)
 
@@ -143,7 +144,8 @@ def main(arguments: list[str] | None = None) -> int:
         return replay_one(options.replay)
     if options.mutants:
         return hunt_mutants(len(options.seeds), options.jobs)
-    return simulate_many(options.seeds, options.jobs, ON_SNOWFLAKE if options.snowflake else {})
+    given = (ON_SNOWFLAKE if options.snowflake else {}) | (SHORT_DELIVERIES if options.short_deliveries else {})
+    return simulate_many(options.seeds, options.jobs, given)
 
 
 if __name__ == "__main__":

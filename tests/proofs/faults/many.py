@@ -10,6 +10,7 @@ from tests.proofs.faults.choices import Choices
 from tests.proofs.faults.simulating import Outcome, simulate
 from tests.proofs.faults.world import tiny
 
+SHORT_DELIVERIES = {"short deliveries #1": 1}
 ON_SNOWFLAKE = {"on Snowflake #1": 1, "a stand-in for dbt #1": 1}  # `make parity` tests dbt over an emulator
 
 

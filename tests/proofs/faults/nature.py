@@ -120,4 +120,5 @@ class Nature:
         # always take it where builds are faulty; a schedule written by hand need not.
         self.is_build_faulty = bool(choices.draw("faults of the build", 2, 0.045))
         self.is_on_snowflake = bool(choices.told("on Snowflake"))
+        self.has_short_deliveries = bool(choices.told("short deliveries"))
         self.has_real_dbt = self.is_build_faulty and not choices.draw("a stand-in for dbt", 2, 0.0)
