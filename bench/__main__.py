@@ -7,13 +7,14 @@ the same kind, the ratio of both, seconds, and the verdict of the product.
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import crowd, extract, load, reading, start, usage, whole, worst
+from bench import crowd, deliveries, extract, load, reading, start, usage, whole, worst
 from bench.measuring import Figure
 
 FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost]]] = {
     "start": start.start,
     "download": extract.against_download,
     "limiter": extract.against_limiter,
+    "deliveries": deliveries.deliveries,
     "memory": extract.memory,
     "load": load.large_object,
     "check": load.small_file,

@@ -107,7 +107,7 @@ def test_every_object_name_of_the_lake_page_is_one_that_parses() -> None:
         for placeholder, value in values.items():
             name = name.replace(placeholder, value)
         assert str(keys.parse(name)) == name
-    assert len(names) == 12
+    assert len(names) == 14
 
 
 def test_every_table_is_in_the_page_about_incremental_reading() -> None:
