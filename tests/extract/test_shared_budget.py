@@ -64,7 +64,7 @@ def test_four_readers_share_it_and_the_source_refuses_none(lake: LocalLake) -> N
             refused[0] += source.take() is not None
             requests[number] += 1
 
-    clock.run(*(lambda number=number: read(number) for number in range(4)))  # type: ignore[misc]
+    clock.run(*(lambda number=number: read(number) for number in range(4)))
     assert refused == [0]
     assert sum(requests) == pytest.approx(75 + 400, rel=0.05)
     assert min(requests) > max(requests) * 0.7
