@@ -134,18 +134,23 @@ def test_certificates_are_fetched_once(guarded: Deployed, sign: Sign, fetches: l
     assert len(fetches) == 1
 
 
+OTHERS = [
+    pytest.param({"aud": "https://other.example"}, 401, "audience", id="another audience"),
+    pytest.param({"email": "x@p.iam.gserviceaccount.com"}, 403, "another account", id="another account"),
+    pytest.param({"email": ACCOUNT.upper()}, 403, "another account", id="nearly the account"),
+    pytest.param({"email_verified": False}, 403, "another account", id="an e-mail that is not verified"),
+    pytest.param({"email_verified": "true"}, 403, "another account", id="verified only in words"),
+    pytest.param({"exp": 1, "iat": 0}, 401, "expired", id="expired"),
+    pytest.param({"iat": 9_999_999_999, "exp": 9_999_999_999}, 401, "too early", id="of the future"),
+    pytest.param({"iss": "https://evil.example"}, 401, "issuer", id="another issuer"),
+]
+
+
 @pytest.mark.parametrize("target", ["load", "extract_repos", "start_run"])
 @pytest.mark.parametrize(
     ("changed", "status", "why"),
     [
-        pytest.param({"aud": "https://other.example"}, 401, "audience", id="another audience"),
-        pytest.param({"email": "x@p.iam.gserviceaccount.com"}, 403, "another account", id="another account"),
-        pytest.param({"email": ACCOUNT.upper()}, 403, "another account", id="nearly the account"),
-        pytest.param({"email_verified": False}, 403, "another account", id="an e-mail that is not verified"),
-        pytest.param({"email_verified": "true"}, 403, "another account", id="verified only in words"),
-        pytest.param({"exp": 1, "iat": 0}, 401, "expired", id="expired"),
-        pytest.param({"iat": 9_999_999_999, "exp": 9_999_999_999}, 401, "too early", id="of the future"),
-        pytest.param({"iss": "https://evil.example"}, 401, "issuer", id="another issuer"),
+        *OTHERS,
         pytest.param({"by": "stranger"}, 401, "signature", id="signed by somebody else"),
     ],
 )
@@ -157,6 +162,73 @@ def test_any_other_token_is_refused_with_one_line_and_no_work(
     assert why in answer.get_data(as_text=True).lower()
     assert lines == ["refused at the door"]
     assert did_nothing(guarded)
+
+
+def unsigned(token: str) -> str:
+    """Return the token as Cloud Run passes it on when it has checked and removed the signature."""
+    return f"{token.rpartition('.')[0]}.SIGNATURE_REMOVED_BY_GOOGLE"
+
+
+def test_token_whose_signature_cloud_run_removed_is_accepted_there(
+    guarded: Deployed, sign: Sign, lines: list[str]
+) -> None:
+    guarded.monkeypatch.setenv("K_SERVICE", "load")
+    assert call(guarded, unsigned(sign())).status_code == 400
+    assert lines == ["not an event"]  # the function logged it, not the authentication
+
+
+def test_removed_signature_is_refused_outside_cloud_run(guarded: Deployed, sign: Sign, lines: list[str]) -> None:
+    answer = call(guarded, unsigned(sign()))
+    assert (answer.status_code, "signature" in answer.get_data(as_text=True)) == (401, True)
+    assert lines == ["refused at the door"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "why"),
+    [
+        *OTHERS,
+        pytest.param({"aud": None}, 401, "audience", id="no audience"),
+        pytest.param({"exp": "soon"}, 401, "not valid", id="an expiry in words"),
+        pytest.param({"exp": True}, 401, "not valid", id="an expiry that is no number"),
+    ],
+)
+def test_other_claims_are_refused_where_the_signature_was_removed(
+    guarded: Deployed, sign: Sign, lines: list[str], changed: dict[str, Any], status: int, why: str
+) -> None:
+    guarded.monkeypatch.setenv("K_SERVICE", "load")
+    answer = call(guarded, unsigned(sign(**changed)))
+    assert answer.status_code == status
+    assert why in answer.get_data(as_text=True).lower()
+    assert lines == ["refused at the door"]
+    assert did_nothing(guarded)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda token: token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB"), id="another signature"),
+        pytest.param(lambda token: f"{unsigned(token)}x", id="a longer text"),
+        pytest.param(lambda token: unsigned(token).lower(), id="in small letters"),
+        pytest.param(lambda token: f"{token.rpartition('.')[0]}.", id="an empty signature"),
+        pytest.param(lambda token: "SIGNATURE_REMOVED_BY_GOOGLE", id="nothing else"),
+        pytest.param(lambda token: "a.b.SIGNATURE_REMOVED_BY_GOOGLE", id="no claims"),
+        pytest.param(lambda token: "e30.W10.SIGNATURE_REMOVED_BY_GOOGLE", id="a list for claims"),
+    ],
+)
+def test_any_other_signature_is_refused_on_cloud_run(
+    guarded: Deployed, sign: Sign, lines: list[str], spoil: Callable[[str], str]
+) -> None:
+    guarded.monkeypatch.setenv("K_SERVICE", "load")
+    assert call(guarded, spoil(sign())).status_code == 401
+    assert lines == ["refused at the door"]
+
+
+@pytest.mark.parametrize("target", ["load", "extract_repos", "start_run"])
+def test_health_is_answered_before_the_caller_is_checked(guarded: Deployed, lines: list[str], target: str) -> None:
+    folder, signature = ("load", "cloudevent") if target == "load" else ("extract", "cloudevent")
+    signature = "http" if target == "start_run" else signature
+    answer = guarded.application(folder, target, signature).test_client().get("/health")
+    assert (answer.status_code, answer.get_data(as_text=True), lines) == (200, "ok", [])
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "a.b.c", "é", "x" * 9000], ids=lambda token: repr(token)[:9])
