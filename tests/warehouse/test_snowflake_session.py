@@ -32,11 +32,11 @@ def busy_metadata_server() -> Iterator[str]:
 
 def test_busy_metadata_server_is_transient(busy_metadata_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wif_util, "GCP_METADATA_SERVICE_ACCOUNT_BASE_URL", busy_metadata_server)
-    with pytest.raises(TransientError, match="251018.*may answer later"):
+    with pytest.raises(TransientError, match=r"251018.*may answer later"):
         connect(Address.parse(ADDRESS))
 
 
 def test_absent_metadata_server_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wif_util, "GCP_METADATA_SERVICE_ACCOUNT_BASE_URL", "http://127.0.0.1:1/default")
-    with pytest.raises(TransientError, match="251018.*may answer later"):
+    with pytest.raises(TransientError, match=r"251018.*may answer later"):
         connect(Address.parse(ADDRESS))
