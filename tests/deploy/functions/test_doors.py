@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 from millrace.bus.guard import MAX_BODY_BYTES
 from millrace.config import LoadConfig
 from millrace.errors import ConfigError
+from millrace.laptop.functions import FUNCTIONS
 
 AUDIENCE, ACCOUNT = "https://load.example", "caller@p.iam.gserviceaccount.com"
 CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
@@ -106,13 +107,12 @@ def lines() -> Iterator[list[str]]:
 
 
 def call(functions: Deployed, token: str | None, target: str = "load") -> TestResponse:
-    folder = "load" if target == "load" else "extract"
-    signature = "http" if target == "start_run" else "cloudevent"
-    sent = headers("google.cloud.pubsub.topic.v1.messagePublished") if signature == "cloudevent" else {}
+    is_event = FUNCTIONS[target].signature == "cloudevent"
+    sent = headers("google.cloud.pubsub.topic.v1.messagePublished") if is_event else {}
     if token is not None:
         sent["Authorization"] = f"Bearer {token}"
-    body = {"message": requested("repos"), "subscription": "s"} if signature == "cloudevent" else {}
-    return functions.application(folder, target, signature).test_client().post("/", json=body, headers=sent)
+    body = {"message": requested("repos"), "subscription": "s"} if is_event else {}
+    return functions.application(target).test_client().post("/", json=body, headers=sent)
 
 
 def did_nothing(functions: Deployed) -> bool:
@@ -126,7 +126,7 @@ def test_the_subscriptions_token_opens_the_door(guarded: Deployed, sign: Sign, l
 
 def test_certificates_are_fetched_once(guarded: Deployed, sign: Sign, fetches: list[str]) -> None:
     fetches.clear()
-    application = guarded.application("load", "load", "cloudevent").test_client()
+    application = guarded.application("load").test_client()
     sent = headers("google.cloud.pubsub.topic.v1.messagePublished")
     for _ in range(3):
         answer = application.post("/", json={}, headers=sent | {"Authorization": f"Bearer {sign(by='stranger')}"})
@@ -225,9 +225,7 @@ def test_any_other_signature_is_refused_on_cloud_run(
 
 @pytest.mark.parametrize("target", ["load", "extract_repos", "start_run"])
 def test_health_is_answered_before_the_caller_is_checked(guarded: Deployed, lines: list[str], target: str) -> None:
-    folder, signature = ("load", "cloudevent") if target == "load" else ("extract", "cloudevent")
-    signature = "http" if target == "start_run" else signature
-    answer = guarded.application(folder, target, signature).test_client().get("/health")
+    answer = guarded.application(target).test_client().get("/health")
     assert (answer.status_code, answer.get_data(as_text=True), lines) == (200, "ok", [])
 
 
@@ -258,8 +256,7 @@ def test_invalid_token_is_refused(guarded: Deployed, lines: list[str], token: st
 def test_invalid_event_is_refused_with_one_log_line(
     functions: Deployed, lines: list[str], target: str, body: bytes, kind: str, status: int
 ) -> None:
-    folder = target.partition("_")[0]
-    client = functions.application(folder, target).test_client()
+    client = functions.application(target).test_client()
     answer = client.post("/", data=body, headers={"Content-Type": kind})
     assert answer.status_code == status
     assert lines == ["refused at the door"]
@@ -267,7 +264,7 @@ def test_invalid_event_is_refused_with_one_log_line(
 
 
 def test_large_chunked_body_is_refused(functions: Deployed, lines: list[str]) -> None:
-    client = functions.application("load", "load").test_client()
+    client = functions.application("load").test_client()
     answer = client.post("/", input_stream=io.BytesIO(b"x" * (2 << 20)), environ_overrides=CHUNKED)
     assert (answer.status_code, lines) == (413, ["refused at the door"])
 
