@@ -110,10 +110,11 @@ dbt-slim: $(RUN)  ## build only the models that differ from those of the last ru
 	  --target-path "$(DATA_DIR)/dbt-slim" --log-path "$(DATA_DIR)/dbt-slim" $(ARGS)
 
 lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and without addresses (UPGRADE= keeps versions)
-	@for lock in dev local collect extract load dbt-runner api tracing build; do \
+	@for lock in dev local collect functions dbt-runner tracing build sbom; do \
 	  case $$lock in \
 	    dev) set -- pyproject.toml --extra dev ;; \
-	    build) set -- --group build --constraint requirements/dev.txt ;; \
+	    build|sbom) set -- --group $$lock --constraint requirements/dev.txt ;; \
+	    functions) set -- pyproject.toml --extra extract --extra load --extra api --constraint requirements/dev.txt ;; \
 	    *) set -- pyproject.toml --extra $$lock --constraint requirements/dev.txt ;; esac; \
 	  $(UV) pip compile -q "$$@" --universal --python-version 3.11 --override requirements/overrides.in $(UPGRADE) \
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \

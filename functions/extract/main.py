@@ -30,7 +30,7 @@ def _extracting(table: Table) -> Callable[[CloudEvent], None]:
         task.answer(wiring.extractor_of(CONFIG), table, events.TaskEvent.parse(event))
 
     extract.__name__ = f"extract_{table.name}"  # functions-framework looks up how to serve a function by this name
-    return functions_framework.cloud_event(extract)  # type: ignore[no-any-return]  # it ships no types
+    return functions_framework.cloud_event(extract)
 
 
 globals().update({f"extract_{name}": _extracting(table) for name, table in EXTRACTED.items()})
