@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -35,56 +34,53 @@ class Cloud:
     uploads: dict[str, bytes] = field(default_factory=dict)
     builds: list[dict[str, Any]] = field(default_factory=list)
 
-    def answer(self, method: str, url: str, headers: Any, body: bytes) -> tuple[int, dict[str, str], Any]:
-        """Return status, headers and JSON of the answer to a request."""
+    def answer(self, method: str, url: str, body: bytes) -> tuple[int, Any]:
+        """Return status and JSON of the answer to a request."""
         path, query = unquote(urlsplit(url).path), parse_qs(urlsplit(url).query)
         self.asked.append(f"{method} {path}")
         if found := re.fullmatch(r"/storage/v1/b/([^/]+)", path):
-            return (200, {}, {"name": found[1]}) if found[1] in self.buckets else (404, {}, _error(404, "not found"))
+            return (200, {"name": found[1]}) if found[1] in self.buckets else (404, _error("not found"))
         if method == "POST" and path == "/storage/v1/b":
             name = json.loads(body)["name"]
             self.buckets.add(name)
-            return 200, {}, {"name": name}
+            return 200, {"name": name}
         if found := re.fullmatch(r"/storage/v1/b/[^/]+/o/.+/rewriteTo/b/([^/]+)/o/(.+)", path):
-            return 200, {}, {"done": True, "resource": {"bucket": found[1], "name": found[2], "generation": "1"}}
+            return 200, {"done": True, "resource": {"bucket": found[1], "name": found[2], "generation": "1"}}
         if method == "POST" and (found := re.fullmatch(r"(?:/resumable)?/upload/storage/v1/b/([^/]+)/o", path)):
-            return self._uploaded(found[1], query, headers, body)
-        if found := re.fullmatch(
-            r"/v1/projects/[^/]+/locations/[^/]+/repositories/[^/]+/packages/(\w[\w-]*)/(tags)/(\w+)", path
-        ):
-            reference = f"{found[1]}:{found[3]}"
-            if reference not in self.images:
-                return 404, {}, _error(404, "Requested entity was not found.")
-            version = path.partition("/v1/")[2].replace(f"/tags/{found[3]}", "/versions/sha256:" + "0" * 64)
-            return 200, {}, {"name": path.partition("/v1/")[2], "version": version}
+            return self._uploaded(found[1], query, body)
+        if found := re.fullmatch(r"/v1/(projects/.+/packages/([a-z-]+))/tags/(\w+)", path):
+            if f"{found[2]}:{found[3]}" not in self.images:
+                return 404, _error("Requested entity was not found.")
+            version = f"{found[1]}/versions/sha256:{'0' * 64}"
+            return 200, {"name": f"{found[1]}/tags/{found[3]}", "version": version}
+        if found := re.fullmatch(r"/v1/(projects/.+/versions/sha256:0{64})", path):
+            return 200, {"name": found[1]}
         if method == "POST" and re.fullmatch(r"/v1/projects/[^/]+/locations/[^/]+/builds", path):
             self.builds.append(json.loads(body))
-            return 200, {}, {"name": "operations/build/acme/1", "metadata": {"build": self._build(path)}}
+            return 200, {"name": "operations/build/acme/1", "metadata": {"build": self._build(path)}}
         if re.fullmatch(r"/v1/projects/[^/]+/locations/[^/]+/builds/[^/]+", path):
-            return 200, {}, self._build(path.rpartition("/")[0])
-        return 404, {}, _error(404, f"{method} {path} is not answered here")
+            return 200, self._build(path.rpartition("/")[0])
+        if found := re.fullmatch(r"/v1/(projects/[^/]+/locations/[^/]+/repositories/images)", path):
+            return 200, {"name": found[1], "format": "DOCKER", "mode": "STANDARD_REPOSITORY"}
+        return 404, _error(f"{method} {path} is not answered here")
 
     def _build(self, path: str) -> dict[str, Any]:
         project = path.split("/")[3]
         name = f"{path.removeprefix('/v1/')}/1"
         return self.builds[-1] | {"id": "1", "name": name, "projectId": project, "status": self.status}
 
-    def _uploaded(
-        self, bucket: str, query: dict[str, list[str]], headers: Any, body: bytes
-    ) -> tuple[int, dict[str, str], Any]:
+    def _uploaded(self, bucket: str, query: dict[str, list[str]], body: bytes) -> tuple[int, Any]:
         if bucket not in self.buckets:
-            return 404, {}, _error(404, "The specified bucket does not exist.")
-        kind = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode()
-        parts = [
-            part.get_payload(decode=True) for part in message_from_bytes(kind + body).walk() if not part.is_multipart()
-        ]
-        name = query.get("name", [""])[0] or json.loads(parts[0])["name"]
-        self.uploads[f"gs://{bucket}/{name}"] = parts[-1]
-        return 200, {}, {"bucket": bucket, "name": name, "generation": "7"}
+            return 404, _error("The specified bucket does not exist.")
+        boundary, _, rest = body.partition(b"\n")
+        _, content = (part.partition(b"\n\n")[2] for part in rest.split(b"\n" + boundary)[:2])
+        (name,) = query["name"]
+        self.uploads[f"gs://{bucket}/{name}"] = content
+        return 200, {"bucket": bucket, "name": name, "generation": "7", "size": str(len(content))}
 
 
-def _error(code: int, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message, "status": "NOT_FOUND"}}
+def _error(message: str) -> dict[str, Any]:
+    return {"error": {"code": 404, "message": message, "status": "NOT_FOUND"}}
 
 
 @contextmanager
@@ -96,13 +92,11 @@ def serving(cloud: Cloud) -> Iterator[str]:
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, headers, content = cloud.answer(self.command, self.path, self.headers, body)
+            status, content = cloud.answer(self.command, self.path, body)
             text = json.dumps(content).encode()
             self.send_response(status)
-            for name, value in (
-                {"Content-Type": "application/json", "Content-Length": str(len(text))} | headers
-            ).items():
-                self.send_header(name, value)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
 DOCKERFILE = "jobs/dbt-runner/Dockerfile"
+SCRIPT = PROJECT / "terraform" / "modules" / "image" / "build.sh"
 IMAGE = "localhost/millrace-dbt-runner-test"
 ALONE = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "all", "--security-opt", "no-new-privileges")  # noqa: S108
 FOLDER = Path(os.environ.get("OCIRIG", PROJECT.parent / "shared" / "tools" / "ocirig"))

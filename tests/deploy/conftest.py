@@ -1,0 +1,16 @@
+"""The plan of production, for tests that ask it what is deployed, and not whether it is right."""
+
+from typing import Any
+
+import pytest
+from tests.deploy.terraform.rig import PLAIN_WORD, Copy, has_rig
+
+
+@pytest.fixture(scope="session")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    if not has_rig():
+        pytest.skip(PLAIN_WORD)
+    copy = Copy.into(tmp_path_factory.mktemp("planned"), hollow=True)
+    found, plan = copy.plan("--no-test", "--var-file", "terraform/envs/prod.tfvars")
+    assert plan, found.stdout
+    return plan
