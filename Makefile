@@ -74,7 +74,7 @@ prove-emulators: $(DEV)
 	@$(BIN)/python -m pytest tests/emulators tests/contract $(ARGS)
 
 prove-image: $(DEV)
-	@$(BIN)/python -m pytest -rs tests/deploy/image/built.py $(ARGS)
+	@$(BIN)/python -m pytest -rs -s tests/deploy/image/built.py tests/deploy/image/built_functions.py $(ARGS)
 	@$(BIN)/python -m tests.deploy.image
 
 prove-coverage: $(DEV)
@@ -88,7 +88,7 @@ faults-kill: prove-killing  ## kill -9 a real run at every step (ARGS=10: every 
 parity: prove-parity  ## the same objects through DuckDB and Snowflake (ARGS="--help"), every cell compared
 api-calls: prove-api-calls  ## call every route of the read API with made-up parameters (ARGS="--examples N")
 test-emulators: prove-emulators  ## contract suites over emulators, the whole pipeline over sockets
-test-image: prove-image  ## build the image of the build job and run it as it is deployed (where ocirig is: OCIRIG=folder)
+test-image: prove-image  ## build the images of functions and job, run each as it is deployed (where ocirig is: OCIRIG=folder)
 
 bench: $(DEV)  ## measure against floors taken in the same run (ARGS="start crowd worst")
 	@$(BIN)/python -m bench $(ARGS)

@@ -44,7 +44,7 @@ class Service:
     name: str
     command: tuple[str, ...]
     arguments: tuple[str, ...]
-    settings: Mapping[str, str]
+    settings: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ steps:
       #!/bin/sh
       set -eu
       docker pull --quiet "\$PYTHON"
-      docker inspect --format '{{index .RepoDigests 0}}' "\$PYTHON" >/workspace/base
+      digest=\$(docker inspect --format '{{index .RepoDigests 0}}' "\$PYTHON")
+      echo "\${PYTHON%@*}@\${digest#*@}" >/workspace/base
       grep -E '@sha256:[0-9a-f]{64}\$' /workspace/base
   - id: images
     name: gcr.io/cloud-builders/docker
