@@ -1,8 +1,12 @@
 """The plan of production, for tests that ask it what is deployed, and not whether it is right."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.deploy import services
+from tests.deploy.planned import PLAN
+from tests.deploy.services import Service
 from tests.deploy.terraform.rig import PLAIN_WORD, Copy, has_rig
 
 
@@ -14,3 +18,16 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     found, plan = copy.plan("--no-test", "--var-file", "terraform/envs/prod.tfvars")
     assert plan, found.stdout
     return plan
+
+
+@pytest.fixture(scope="session")
+def found() -> dict[str, Service]:
+    """The services of the plan, by name."""
+    return services.services(PLAN)
+
+
+@pytest.fixture(scope="session")
+def emulators(found: dict[str, Service]) -> Iterator[dict[str, str]]:
+    """The settings by which the services find emulators of what the plan names."""
+    with services.emulated(found) as where:
+        yield where

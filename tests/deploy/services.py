@@ -19,10 +19,12 @@ from tests.deploy.terraform.rules import resources
 from emulators import broker, metadata, storage
 from emulators.broker import Broker
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
+from millrace.laptop.functions import FUNCTIONS
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCKERFILE = PROJECT / "jobs" / "dbt-runner" / "Dockerfile"
 ROOT = "/app"
+NAMES = (*(target.replace("_", "-") for target in FUNCTIONS), "api")
 RUN = "20200101T000000Z"  # that nobody has started
 SCHEDULED = {
     "Content-Type": "application/json",

@@ -11,11 +11,9 @@ import pytest
 from tests.deploy import services
 from tests.deploy.image.rig import ALONE, FOLDER, FUNCTIONS, JOB, MISSING, image, rig, run
 from tests.deploy.packages.packaging import Served
-from tests.deploy.planned import PLAN
-from tests.deploy.services import Service
+from tests.deploy.services import NAMES, Service
 
 pytestmark = [pytest.mark.skipif(not FOLDER.exists(), reason=MISSING), pytest.mark.usefixtures("images")]
-NAMES = tuple(services.services(PLAN))
 FIRST_ANSWER_S = 30  # user story US-P8-007
 INSTALLED = "import importlib.metadata as m; print(*(f'{each.name}=={each.version}' for each in m.distributions()))"
 WITHOUT_BYTECODE = """
@@ -24,17 +22,6 @@ for path in [*pathlib.Path("/app/millrace").rglob("*.py"), *pathlib.Path("/app/f
     if not pathlib.Path(importlib.util.cache_from_source(str(path))).exists():
         print(path)
 """
-
-
-@pytest.fixture(scope="module")
-def found() -> dict[str, Service]:
-    return services.services(PLAN)
-
-
-@pytest.fixture(scope="module")
-def emulators(found: dict[str, Service]) -> Iterator[dict[str, str]]:
-    with services.emulated(found) as where:
-        yield where
 
 
 @contextmanager

@@ -2,29 +2,14 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.deploy import services
 from tests.deploy.packages.packaging import Package
-from tests.deploy.planned import PLAN
-from tests.deploy.services import ROOT, Service
+from tests.deploy.services import NAMES, ROOT, Service
 
 from millrace.laptop.functions import FUNCTIONS
-
-NAMES = tuple(services.services(PLAN))
-
-
-@pytest.fixture(scope="module")
-def found() -> dict[str, Service]:
-    return services.services(PLAN)
-
-
-@pytest.fixture(scope="module")
-def emulators(found: dict[str, Service]) -> Iterator[dict[str, str]]:
-    with services.emulated(found) as where:
-        yield where
 
 
 def started(service: Service, package: Package, emulators: dict[str, str]) -> tuple[list[str], dict[str, str]]:
@@ -51,6 +36,7 @@ def test_what_the_platform_sends_reaches_the_handler(
 
 
 def test_every_function_is_a_service_with_the_arguments_that_the_laptop_uses(found: dict[str, Service]) -> None:
+    assert set(found) == set(NAMES)
     planned = {each.arguments for each in found.values() if each.arguments}
     assert planned == {tuple(each.arguments(Path(ROOT))) for each in FUNCTIONS.values()}
 
