@@ -169,6 +169,12 @@ def unknown(value: Any, schema: dict[str, Any], schemas: dict[str, Any], at: str
             yield f"{at} is no {kind}"
 
 
+def test_every_step_is_a_script_that_a_shell_can_read(first: Built) -> None:
+    (build,) = first.cloud.builds
+    read = [subprocess.run(["sh", "-n"], input=step["script"], text=True).returncode for step in build["steps"]]
+    assert read == [0, 0]
+
+
 def test_images_that_are_there_are_not_built_again(tmp_path: Path) -> None:
     again = built(Cloud({BUCKET}, set(IMAGES)), tmp_path)
     assert (again.done.returncode, again.cloud.builds, again.cloud.uploads) == (0, [], {})
