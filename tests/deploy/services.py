@@ -1,7 +1,7 @@
 """The services of a plan as Cloud Run starts them, and what the platform sends to each.
 
 A process gets the image's entry point and settings, and the plan's arguments and settings. Added here is what the
-platform adds (PORT and K_SERVICE) and where the emulators are. A value that a plan does not know yet is `later`.
+platform adds (PORT and K_SERVICE) and where the emulators are.
 """
 
 import base64
@@ -25,7 +25,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 DOCKERFILE = PROJECT / "jobs" / "dbt-runner" / "Dockerfile"
 ROOT = "/app"
 NAMES = (*(target.replace("_", "-") for target in FUNCTIONS), "api")
-RUN = "20200101T000000Z"  # that nobody has started
+RUN = "20200101T000000Z"  # it has no plan
 SCHEDULED = {
     "Content-Type": "application/json",
     "User-Agent": "Google-Cloud-Scheduler",
@@ -62,7 +62,7 @@ class Request:
 
 
 def services(plan: Mapping[str, Any]) -> dict[str, Service]:
-    """Return the services of a plan by name; KeyError for a setting without a value that nobody listed as `later`."""
+    """Return the services of a plan by name; KeyError for an unknown value that is not in _LATER."""
     found = {}
     for _, planned in resources(dict(plan), "google_cloud_run_v2_service"):
         (container,) = planned["template"][0]["containers"]

@@ -1,7 +1,7 @@
 """A small Google Cloud for gcloud: Cloud Storage, Artifact Registry and Cloud Build, which keep what they are asked.
 
 It answers what `terraform/modules/image/build.sh` needs and no more: another request is answered 404. A bucket that
-nobody made is 404 too, and may be made, as in a project whose owner runs gcloud.
+was not made is 404 too, and may be made, as in a project whose owner runs gcloud.
 """
 
 import json
