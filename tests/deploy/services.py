@@ -32,6 +32,7 @@ SCHEDULED = {
     "X-CloudScheduler": "true",
     "X-CloudScheduler-ScheduleTime": "2026-11-20T06:00:00Z",
 }
+# Values that a plan does not know: of accounts that are not made yet, of times, and of secrets.
 _LATER = {
     "MILLRACE_PUSH_ACCOUNT": "caller@acme-millrace.iam.gserviceaccount.com",
     "MILLRACE_SINCE": "2026-11-01T00:00:00Z",
