@@ -77,9 +77,9 @@ def steps(folder: Path) -> list[dict[str, Any]]:
 
 
 def build(folder: Path) -> str:
-    """Build both images as Cloud Build would, by the steps of Terraform's script; return what was printed."""
+    """Build both images as Cloud Build would, by the steps of Terraform's script; return the line about each."""
     docker = folder / "docker"
-    printed = ""
+    made = []
     for number, step in enumerate(steps(folder)):
         docker.write_text(_DOCKER)
         docker.chmod(0o755)
@@ -97,8 +97,8 @@ def build(folder: Path) -> str:
         )
         if done.returncode:
             raise AssertionError(f"{done.stdout}{done.stderr}"[-3000:])
-        printed += done.stdout
-    return printed
+        made += [line for line in done.stdout.splitlines() if line.startswith(REGISTRY)]
+    return "\n".join(made)
 
 
 def image(name: str) -> dict[str, Any]:
