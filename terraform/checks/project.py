@@ -1,0 +1,140 @@
+"""Checks of the project: its existence, its billing, its APIs, and the rights of the account that applies."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from terraform.checks.context import Context, unanswered
+from terraform.checks.findings import Finding, Group
+from terraform.checks.google import NotSignedIn, Refused, Unanswered, objects, part
+from terraform.checks.settings import Settings
+
+_RIGHTS = Path(__file__).with_name("permissions.txt")
+_MOST_NAMES = 20  # of services in one request
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A permission that an apply needs, and the role that has it."""
+
+    permission: str
+    role: str
+    where: str
+    types: tuple[str, ...]
+
+
+def rights() -> list[Right]:
+    """Return the lines of permissions.txt."""
+    lines = [line.split() for line in _RIGHTS.read_text().splitlines() if line and not line.startswith("#")]
+    return [Right(permission, role, where, tuple(types)) for permission, role, where, *types in lines]
+
+
+def resource_types(settings: Settings) -> set[str]:
+    """Return the types of the resources in the Terraform code."""
+    return {name for text in settings.sources() for name in re.findall(r'^resource "(\w+)"', text, re.MULTILINE)}
+
+
+def check_project(context: Context, group: Group) -> Iterator[Finding]:
+    """Yield whether the project exists and has billing."""
+    project = context.settings.project
+    try:
+        found = context.google.get("cloudresourcemanager", f"v3/projects/{project}")
+        state = part(found, "state", str, "")
+        if state == "ACTIVE":
+            yield group.ok(f"{project} exists")
+        else:
+            yield group.missing(f"{project} is {state or 'in no known state'}", f"gcloud projects undelete {project}")
+    except Refused as error:
+        if error.is_disabled or error.status not in (403, 404):
+            raise
+        # The API does not distinguish a missing project from one that the caller may not see.
+        yield group.missing(
+            f"{project} does not exist, or this account may not see it", f"gcloud projects create {project}"
+        )
+    account = context.settings.text("billing_account") or "ACCOUNT"
+    try:
+        billing = context.google.get("cloudbilling", f"v1/projects/{project}/billingInfo")
+        if part(billing, "billingEnabled", bool, False):
+            yield group.ok("billing is enabled")
+        else:
+            yield group.missing(
+                "billing is not enabled", f"gcloud billing projects link {project} --billing-account={account}"
+            )
+    except (Refused, Unanswered, NotSignedIn) as error:
+        yield unanswered(context.settings, group, error, "billing")
+
+
+def services(settings: Settings) -> list[str]:
+    """Return the APIs that the apply enables: the list of services.tf."""
+    block = re.search(r"services\s*=\s*toset\(.*?\n\s*\]", (settings.folder / "services.tf").read_text(), re.DOTALL)
+    return sorted(set(re.findall(r'"([a-z]+\.googleapis\.com)"', block[0]))) if block else []
+
+
+def check_services(context: Context, group: Group) -> Iterator[Finding]:
+    """Yield whether the APIs are enabled; the apply enables them itself where the account may."""
+    project, needed = context.settings.project, services(context.settings)
+    enabled: set[str] = set()
+    for first in range(0, len(needed), _MOST_NAMES):
+        names = [f"projects/{project}/services/{each}" for each in needed[first : first + _MOST_NAMES]]
+        answer = context.google.get("serviceusage", f"v1/projects/{project}/services:batchGet", names=names)
+        for each in objects(answer, "services"):
+            if part(each, "state", str, "") == "ENABLED":
+                enabled.add(part(each, "name", str, "").rpartition("/")[2])
+    if here := [each for each in needed if each in enabled]:
+        yield group.ok(f"enabled: {_short(here)}")
+    if absent := [each for each in needed if each not in enabled]:
+        may = _granted(context, ["serviceusage.services.enable"])
+        who = "the apply enables them" if may else "this account may not enable them"
+        yield group.missing(
+            f"not enabled: {_short(absent)} ({who})", f"gcloud services enable {' '.join(absent)} --project={project}"
+        )
+
+
+def _short(names: Sequence[str]) -> str:
+    return ", ".join(name.removesuffix(".googleapis.com") for name in names)
+
+
+def check_rights(context: Context, group: Group) -> Iterator[Finding]:
+    """Yield for each service whether the account has the permissions that the resources of the code need."""
+    settings, used = context.settings, resource_types(context.settings)
+    needed = [right for right in rights() if used.intersection(right.types)]
+    if not settings.builds_images:
+        needed = [right for right in needed if not right.permission.startswith("cloudbuild.")]
+    places = {"project": f"projects/{settings.project}", "billing": None, "key": settings.text("kms_key")}
+    if account := settings.text("billing_account"):
+        places["billing"] = f"billingAccounts/{account.removeprefix('billingAccounts/')}"
+    for role, where in sorted({(right.role, right.where) for right in needed}):
+        place = places[where]
+        if place is None:
+            continue  # the settings make no such resource
+        wanted = [right.permission for right in needed if (right.role, right.where) == (role, where)]
+        try:
+            lacking = sorted(set(wanted) - _granted(context, wanted, place))
+        except (Refused, Unanswered, NotSignedIn) as error:
+            yield unanswered(settings, group, error, role)
+            continue
+        if lacking:
+            yield group.missing(f"{', '.join(lacking)} on {place}", _grant(context, role, where, place))
+        else:
+            yield group.ok(f"{role} on {place}: {len(wanted)} permissions")
+
+
+def _granted(context: Context, permissions: Sequence[str], place: str | None = None) -> set[str]:
+    place = place or f"projects/{context.settings.project}"
+    api, version = {"projects": ("cloudresourcemanager", "v3"), "billingAccounts": ("cloudbilling", "v1")}[
+        place.partition("/")[0]
+    ]
+    if "/cryptoKeys/" in place:
+        api, version = "cloudkms", "v1"
+    answer = context.google.post(api, f"{version}/{place}:testIamPermissions", {"permissions": list(permissions)})
+    return {each for each in part(answer, "permissions", list, []) if isinstance(each, str)}
+
+
+def _grant(context: Context, role: str, where: str, place: str) -> str:
+    binding = f"--member={context.member} --role={role}"
+    if where == "billing":
+        return f"gcloud billing accounts add-iam-policy-binding {place.partition('/')[2]} {binding}"
+    if where == "key":
+        return f"gcloud kms keys add-iam-policy-binding {place} {binding}"
+    return f"gcloud projects add-iam-policy-binding {context.settings.project} {binding}"
