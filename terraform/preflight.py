@@ -10,12 +10,13 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "src")]
 
-from millrace.cli.output import ATTENTION, DONE, USAGE, fail, say, say_json  # noqa: E402 the package is only checked out
 from terraform.checks import accounts, places, policies, project, settings, snowflake  # noqa: E402
 from terraform.checks.context import Check, Context, run  # noqa: E402
 from terraform.checks.findings import Finding, Group, is_ready, lines, to_json  # noqa: E402
-from terraform.checks.google import Google, NotSignedIn, Unanswered  # noqa: E402
+from terraform.checks.google import TIMEOUT_S, Google, NotSignedIn, Unanswered  # noqa: E402
 from terraform.checks.snowflake import Account, NoAccount  # noqa: E402
+
+from millrace.cli.output import ATTENTION, DONE, USAGE, fail, say, say_json  # noqa: E402
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("credentials", accounts.check_credentials),
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def check(deployment: settings.Settings, may_open_browser: bool = False) -> list[Finding]:
+def check(deployment: settings.Settings, may_open_browser: bool = False, timeout_s: float = TIMEOUT_S) -> list[Finding]:
     """Return the findings of all checks; they run at the same time."""
     with ThreadPoolExecutor(len(CHECKS) + 1, thread_name_prefix="check") as pool:
         signing_in: Future[Account | NoAccount] = pool.submit(
@@ -77,7 +78,7 @@ def check(deployment: settings.Settings, may_open_browser: bool = False) -> list
         first: list[Finding] = []
         google, email = Google(None), None
         try:
-            google = Google.sign_in(deployment.project)
+            google = Google.sign_in(deployment.project, timeout_s)
             email = google.account()
         except NotSignedIn as error:
             first, checks = [group.missing(f"Google: {error}", _LOGIN)], _without_google()

@@ -5,15 +5,16 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 
+from terraform.checks.context import Context
+from terraform.checks.findings import Finding, Group
+from terraform.checks.settings import Settings
+from terraform.checks.snowflake import Account
+
 from millrace import config
 from millrace.errors import ConfigError, MillraceError, RequestRejected, RouteNotFound, SourceUnavailable
 from millrace.extract.http_client import SourceClient, connections
 from millrace.extract.sources.cursor_sim import pages
 from millrace.tables import EXTRACTED, SinglePageListing
-from terraform.checks.context import Context
-from terraform.checks.findings import Finding, Group
-from terraform.checks.settings import Settings
-from terraform.checks.snowflake import Account
 
 _SOURCE_S = 10.0
 _GCLOUD_S = 30.0
@@ -65,9 +66,7 @@ def source(settings: Settings) -> SourceClient:
     if key is None:
         raise ConfigError("TF_VAR_source_key is not set")
     url = config.source_url(settings.text("source_url") or "", config.may_be_insecure())
-    return SourceClient(
-        url, key, timeout_s=_SOURCE_S, session=connections(_SOURCE_S), sleep=lambda _: None
-    )
+    return SourceClient(url, key, timeout_s=_SOURCE_S, session=connections(_SOURCE_S), sleep=lambda _: None)
 
 
 def check_source(context: Context, group: Group) -> Iterator[Finding]:
@@ -116,4 +115,6 @@ def check_snowflake(context: Context, group: Group) -> Iterator[Finding]:
 
 def _sign_in(surroundings: Mapping[str, str]) -> str:
     user = surroundings.get("SNOWFLAKE_USER") or "YOU"
-    return f"export SNOWFLAKE_USER={user} SNOWFLAKE_ROLE=ACCOUNTADMIN SNOWFLAKE_AUTHENTICATOR=…, as docs/snowflake.md says"
+    return (
+        f"export SNOWFLAKE_USER={user} SNOWFLAKE_ROLE=ACCOUNTADMIN SNOWFLAKE_AUTHENTICATOR=…, as docs/snowflake.md says"
+    )

@@ -1,8 +1,9 @@
 """What every check of the preflight is handed, and how checks run together."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from terraform.checks.findings import Finding, Group
 from terraform.checks.google import Google, NotSignedIn, Refused, Unanswered
@@ -28,6 +29,7 @@ class Context:
         return f"{'serviceAccount' if self.email.endswith('.gserviceaccount.com') else 'user'}:{self.email}"
 
 
+T = TypeVar("T")
 Check = Callable[[Context, Group], Iterable[Finding]]
 
 
@@ -46,8 +48,26 @@ def _run(context: Context, check: Check, group: Group) -> list[Finding]:
     return found
 
 
+def each(
+    context: Context, group: Group, check: Callable[[T], Iterable[Finding]], items: Mapping[str, T]
+) -> Iterator[Finding]:
+    """Yield the findings of a check for each of its items, by their names; all are asked about at the same time."""
+
+    def asked(named: tuple[str, T]) -> list[Finding]:
+        found: list[Finding] = []
+        try:
+            found.extend(check(named[1]))
+        except (Refused, Unanswered, NotSignedIn) as error:
+            found.append(unanswered(context.settings, group, error, named[0]))
+        return found
+
+    with ThreadPoolExecutor(max(1, len(items)), thread_name_prefix="ask") as pool:
+        for findings in pool.map(asked, items.items()):
+            yield from findings
+
+
 def unanswered(settings: Settings, group: Group, error: Exception, what: str = "") -> Finding:
-    """Return the finding for a question that was not answered; a disabled API comes with the command that enables it."""
+    """Return the finding for a question without an answer; for a disabled API with the command that enables it."""
     about = f"{what}: " if what else ""
     if isinstance(error, Refused) and error.is_disabled:
         name = f"{error.api}.googleapis.com"

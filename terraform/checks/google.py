@@ -48,12 +48,13 @@ class Refused(Exception):
 class Google:
     """Google's APIs, called by one account; safe to share between threads."""
 
-    def __init__(self, credentials: Any) -> None:
+    def __init__(self, credentials: Any, timeout_s: float = TIMEOUT_S) -> None:
         self._credentials = credentials
+        self._timeout_s = timeout_s
         self._lock = threading.Lock()
 
     @classmethod
-    def sign_in(cls, project: str) -> "Google":
+    def sign_in(cls, project: str, timeout_s: float = TIMEOUT_S) -> "Google":
         """Return the APIs for the Application Default Credentials.
 
         Raises NotSignedIn without usable credentials, Unanswered where the service of tokens cannot be reached.
@@ -65,7 +66,7 @@ class Google:
         # A person's calls need a project whose quota they use; an account of a project has its own.
         if isinstance(credentials, UserCredentials) and not credentials.quota_project_id:
             credentials = credentials.with_quota_project(project)
-        signed_in = cls(credentials)
+        signed_in = cls(credentials, timeout_s)
         signed_in._headers()
         return signed_in
 
@@ -94,18 +95,18 @@ class Google:
             api, f"https://{api}.googleapis.com/"
         )
         try:
-            with connections(TIMEOUT_S) as session:
+            with connections(self._timeout_s) as session:
                 answer = session.request(
                     method,
                     address + path,
                     params=query,
                     json=body,
                     headers=self._headers(),
-                    timeout=TIMEOUT_S,
+                    timeout=self._timeout_s,
                     allow_redirects=False,
                 )
         except (requests.Timeout, TooSlow):
-            raise Unanswered(f"{api}: no answer within {TIMEOUT_S:.0f} s") from None
+            raise Unanswered(f"{api}: no answer within {self._timeout_s:.0f} s") from None
         except requests.RequestException as error:
             raise Unanswered(f"{api}: not reached ({type(error).__name__})") from None
         return _read(api, answer)
@@ -114,7 +115,7 @@ class Google:
         headers: dict[str, str] = {}
         try:
             with self._lock:
-                self._credentials.before_request(partial(Request(), timeout=TIMEOUT_S), "GET", "", headers)
+                self._credentials.before_request(partial(Request(), timeout=self._timeout_s), "GET", "", headers)
         except exceptions.TransportError as error:
             raise Unanswered(f"the service of tokens: {first_line(error)}") from None
         except exceptions.GoogleAuthError as error:

@@ -68,7 +68,7 @@ class _Reader:
         self._text = text
         self._at = 0
         self._line = 1
-        self._kind, self._token = self._next()
+        self._kind, self._lexeme = self._next()
 
     def assignments(self) -> dict[str, object]:
         values: dict[str, object] = {}
@@ -95,16 +95,16 @@ class _Reader:
             return self._string()
         if self._kind == "number":
             return json.loads(self._take("number", "a number"))
-        if self._kind == "word" and self._token in _WORDS:
+        if self._kind == "word" and self._lexeme in _WORDS:
             return _WORDS[self._take("word", "a value")]
-        if self._token == "[":
+        if self._lexeme == "[":
             return self._list()
-        if self._token == "{":
+        if self._lexeme == "{":
             return self._map()
         raise self._unexpected("a literal value")
 
     def _string(self) -> str:
-        if re.search(r"(?<![$%])[$%]\{", self._token):
+        if re.search(r"(?<![$%])[$%]\{", self._lexeme):
             raise self._unexpected("a text without ${…}")
         line, text = self._line, self._take("string", "a text")
         try:
@@ -116,10 +116,10 @@ class _Reader:
         items: list[object] = []
         self._take_mark("[")
         self._skip_lines()
-        while self._token != "]":
+        while self._lexeme != "]":
             items.append(self.value())
             self._skip_lines()
-            if self._token != "]":
+            if self._lexeme != "]":
                 self._take_mark(",")
                 self._skip_lines()
         self._take_mark("]")
@@ -129,13 +129,13 @@ class _Reader:
         fields: dict[str, object] = {}
         self._take_mark("{")
         self._skip_lines()
-        while self._token != "}":
+        while self._lexeme != "}":
             name = self._string() if self._kind == "string" else self._take("word", "a name")
             self._take_mark("=", ":")
             fields[name] = self.value()
-            if self._token == ",":
+            if self._lexeme == ",":
                 self._take_mark(",")
-            elif self._kind != "newline" and self._token != "}":
+            elif self._kind != "newline" and self._lexeme != "}":
                 raise self._unexpected("a comma or a new line")
             self._skip_lines()
         self._take_mark("}")
@@ -146,15 +146,15 @@ class _Reader:
             self._take("newline", "")
 
     def _take_mark(self, *marks: str) -> None:
-        if self._token not in marks:
+        if self._lexeme not in marks:
             raise self._unexpected(" or ".join(marks))
         self._take("mark", marks[0])
 
     def _take(self, kind: str, expected: str) -> str:
         if self._kind != kind:
             raise self._unexpected(expected)
-        token = self._token
-        self._kind, self._token = self._next()
+        token = self._lexeme
+        self._kind, self._lexeme = self._next()
         return token
 
     def _next(self) -> tuple[str, str]:
@@ -170,5 +170,5 @@ class _Reader:
 
     def _unexpected(self, expected: str) -> Unreadable:
         line = self._line - (self._kind == "newline")
-        got = {"newline": "the end of the line", "end": "the end"}.get(self._kind, self._token)
+        got = {"newline": "the end of the line", "end": "the end"}.get(self._kind, self._lexeme)
         return Unreadable(f"line {line}: expected {expected}, got {got}")

@@ -4,15 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from terraform.checks.context import Context, unanswered
+from terraform.checks.context import Context, each
 from terraform.checks.findings import Finding, Group
-from terraform.checks.google import NotSignedIn, Refused, Unanswered, objects, part
+from terraform.checks.google import Refused, objects, part
 from terraform.checks.settings import Settings
 from terraform.checks.snowflake import Account
 
-_BUCKET = re.compile(r'^resource "google_storage_bucket" "\w+" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
-_NAME = re.compile(r'^  name\s*=\s*"([^"]+)"', re.MULTILINE)
-_VARIABLE = re.compile(r"\$\{var\.(\w+)\}")
+_BUCKET = 'resource "google_storage_bucket" "'
+_BUCKET_NAME = re.compile(r'"(\$\{var\.project(?:_id|\.id)\}-[^"/]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +22,21 @@ class Quota:
     metric: str
     least: int
     why: str
-    is_of_builds: bool = False
 
 
 # Of Cloud Run: eight services and the job at one instance each, of which the job has 4 GiB and two vCPU.
 QUOTAS = (
     Quota("run", "run.googleapis.com/cpu_allocation", 10_000, "ten vCPU, in thousandths"),
     Quota("run", "run.googleapis.com/mem_allocation", 20 << 30, "20 GiB, in bytes"),
-    Quota("cloudbuild", "cloudbuild.googleapis.com/concurrent_public_pool_build_cpus", 1, "one build", True),
+    Quota("cloudbuild", "cloudbuild.googleapis.com/concurrent_public_pool_build_cpus", 1, "one build"),
 )
 
 
 def check_region(context: Context, group: Group) -> Iterator[Finding]:
     """Yield whether the region has Cloud Run, Cloud Build and the Snowflake account."""
-    for api, version in (("run", "v1"), ("cloudbuild", "v2")):
-        if api == "run" or context.settings.builds_images:
-            try:
-                yield _location(context, group, api, version)
-            except (Refused, Unanswered, NotSignedIn) as error:
-                yield unanswered(context.settings, group, error, f"locations of {api}")
+    apis = [("run", "v1"), ("cloudbuild", "v2")][: 1 + context.settings.builds_images]
+    asked = {f"locations of {api}": (api, version) for api, version in apis}
+    yield from each(context, group, lambda of: [_location(context, group, *of)], asked)
     account, region = context.snowflake.result(), context.settings.region
     if not isinstance(account, Account):
         yield group.unknown(f"whether Snowflake's account is in {region}: there is no sign-in")
@@ -78,17 +73,13 @@ def _location(context: Context, group: Group, api: str, version: str) -> Finding
 
 def check_quotas(context: Context, group: Group) -> Iterator[Finding]:
     """Yield whether the limits of the region suffice for a deployment."""
-    for service in ("run", "cloudbuild"):
-        quotas = [each for each in QUOTAS if each.service == service]
-        if not context.settings.builds_images:
-            quotas = [each for each in quotas if not each.is_of_builds]
-        if quotas:
-            try:
-                limits = _limits(context, f"{service}.googleapis.com")
-                for quota in quotas:
-                    yield _quota(context, group, quota, limits)
-            except (Refused, Unanswered, NotSignedIn) as error:
-                yield unanswered(context.settings, group, error, f"quotas of {service}")
+
+    def ask(service: str) -> list[Finding]:
+        limits = _limits(context, f"{service}.googleapis.com")
+        return [_quota(context, group, quota, limits) for quota in QUOTAS if quota.service == service]
+
+    services = ["run", "cloudbuild"][: 1 + context.settings.builds_images]
+    yield from each(context, group, ask, {f"quotas of {service}": service for service in services})
 
 
 def _quota(context: Context, group: Group, quota: Quota, limits: dict[str, list[int]]) -> Finding:
@@ -143,29 +134,32 @@ def check_buckets(context: Context, group: Group) -> Iterator[Finding]:
     elif "${" in state:
         yield group.unknown(f"the state's bucket: {state} in terraform/backend.tf is no literal name")
     else:
-        yield from _state(context, group, state)
-    number = part(context.google.get("cloudresourcemanager", f"v3/projects/{settings.project}"), "name", str, "")
-    for name in bucket_names(settings):
-        if "${" in name:
-            yield group.unknown(f"the name {name}: it depends on more than variables")
-            continue
-        try:
-            found = context.google.get("storage", f"b/{name}")
-        except Refused as error:
-            if error.status == 404:
-                yield group.ok(f"{name}: the name is free")
-            elif error.status == 403 and not error.is_disabled:
-                yield group.missing(
-                    f"{name}: the bucket exists and this account may not see it: another project has the name",
-                    "export TF_VAR_project_id=…",
-                )
-            else:
-                yield unanswered(settings, group, error, name)
-            continue
-        if part(found, "projectNumber", str, "") == number.removeprefix("projects/"):
-            yield group.ok(f"{name}: the bucket is in {settings.project}")
-        else:
-            yield group.missing(f"{name}: another project has a bucket of this name", "export TF_VAR_project_id=…")
+        yield from each(
+            context, group, lambda name: _state(context, group, name), {f"{state}, the state's bucket": state}
+        )
+    yield from each(
+        context, group, lambda name: [_bucket(context, group, name)], {name: name for name in bucket_names(settings)}
+    )
+
+
+def _bucket(context: Context, group: Group, name: str) -> Finding:
+    if "${" in name:
+        return group.unknown(f"the name {name}: it depends on more than variables")
+    try:
+        number = part(context.google.get("storage", f"b/{name}"), "projectNumber", str, "")
+    except Refused as error:
+        if error.status == 404:
+            return group.ok(f"{name}: the name is free")
+        if error.status != 403 or error.is_disabled:
+            raise
+        return group.missing(
+            f"{name}: the bucket exists, and this account may not see it: another project may have the name",
+            "export TF_VAR_project_id=…",
+        )
+    project = context.google.get("cloudresourcemanager", f"v3/projects/{context.settings.project}")
+    if number == part(project, "name", str, "").removeprefix("projects/"):
+        return group.ok(f"{name}: the bucket is in {context.settings.project}")
+    return group.missing(f"{name}: another project has a bucket of this name", "export TF_VAR_project_id=…")
 
 
 def _state(context: Context, group: Group, name: str) -> Iterator[Finding]:
@@ -175,10 +169,9 @@ def _state(context: Context, group: Group, name: str) -> Iterator[Finding]:
     try:
         found = context.google.get("storage", f"b/{name}")
     except Refused as error:
-        if error.status == 404:
-            yield group.missing(f"{name}, the state's bucket, does not exist", f"{made} && {versioned}")
-        else:
-            yield unanswered(context.settings, group, error, f"{name}, the state's bucket")
+        if error.status != 404:
+            raise
+        yield group.missing(f"{name}, the state's bucket, does not exist", f"{made} && {versioned}")
         return
     if part(part(found, "versioning", dict, {}), "enabled", bool, False):
         yield group.ok(f"{name}, the state's bucket, keeps old versions")
@@ -195,10 +188,9 @@ def state_bucket(settings: Settings) -> str | None:
 
 def bucket_names(settings: Settings) -> list[str]:
     """Return the names of the buckets that the Terraform code makes; `${…}` is left in a name that is not known."""
-    names = [found[1] for text in settings.sources() for block in _BUCKET.findall(text) if (found := _NAME.search(block))]
-    return sorted({_VARIABLE.sub(lambda match: _filled(settings, match), name) for name in names})
-
-
-def _filled(settings: Settings, match: re.Match[str]) -> str:
-    value = settings.values.get(match[1])
-    return value if isinstance(value, str) else match[0]
+    known = {"${var.project_id}": settings.project, "${var.project.id}": settings.project}
+    known |= {"${var.prefix}": settings.prefix, "${local.prefix}": settings.prefix}
+    found = {name for text in settings.sources() if _BUCKET in text for name in _BUCKET_NAME.findall(text)}
+    for variable, value in known.items():
+        found = {name.replace(variable, value) for name in found}
+    return sorted(name for name in found if settings.builds_images or not name.endswith("packages"))

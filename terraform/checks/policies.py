@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from terraform.checks.context import Context, unanswered
+from terraform.checks.context import Context, each
 from terraform.checks.findings import Finding, Group
-from terraform.checks.google import NotSignedIn, Refused, Unanswered, objects, part
+from terraform.checks.google import objects, part
 from terraform.checks.snowflake import Account
 
 _CONTINENTS = ("africa", "asia", "australia", "europe", "me", "northamerica", "southamerica", "us")
@@ -48,15 +48,15 @@ def effective(context: Context, name: str) -> Policy:
 
 def check_policies(context: Context, group: Group) -> Iterator[Finding]:
     """Yield for each constraint whether it refuses something of the deployment."""
-    for name, judge in _JUDGES.items():
-        try:
-            policy = effective(context, name)
-            if policy.has_conditions:
-                yield group.unknown(f"{name} has conditions: read it", _describe(context, name))
-            else:
-                yield from judge(context, group, policy)
-        except (Refused, Unanswered, NotSignedIn) as error:
-            yield unanswered(context.settings, group, error, name)
+
+    def ask(name: str) -> Iterator[Finding]:
+        policy = effective(context, name)
+        if policy.has_conditions:
+            yield group.unknown(f"{name} has conditions: read it", _describe(context, name))
+        else:
+            yield from _JUDGES[name](context, group, policy)
+
+    yield from each(context, group, ask, {name: name for name in _JUDGES})
 
 
 def _members(context: Context, group: Group, policy: Policy) -> Iterator[Finding]:
@@ -92,9 +92,7 @@ def _locations(context: Context, group: Group, policy: Policy) -> Iterator[Findi
     region = context.settings.region
     named = {region, f"in:{region}-locations"}
     if policy.denies_all or named.intersection(policy.denied):
-        yield group.missing(
-            f"{policy.name} refuses {region}", _allow(context, policy.name, f"in:{region}-locations")
-        )
+        yield group.missing(f"{policy.name} refuses {region}", _allow(context, policy.name, f"in:{region}-locations"))
     elif (policy.allowed is None or named.intersection(policy.allowed)) and not policy.denied:
         yield group.ok(f"{policy.name} allows {region}")
     else:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from terraform.checks.context import Context, unanswered
+from terraform.checks.context import Context, each
 from terraform.checks.findings import Finding, Group
-from terraform.checks.google import NotSignedIn, Refused, Unanswered, objects, part
+from terraform.checks.google import Refused, objects, part
 from terraform.checks.settings import Settings
 
 _RIGHTS = Path(__file__).with_name("permissions.txt")
@@ -37,38 +37,45 @@ def resource_types(settings: Settings) -> set[str]:
 
 def check_project(context: Context, group: Group) -> Iterator[Finding]:
     """Yield whether the project exists and has billing."""
+    questions = {"the project": _exists, "billing": _has_billing}
+    yield from each(context, group, lambda ask: [ask(context, group)], questions)
+
+
+def _exists(context: Context, group: Group) -> Finding:
     project = context.settings.project
     try:
-        found = context.google.get("cloudresourcemanager", f"v3/projects/{project}")
-        state = part(found, "state", str, "")
-        if state == "ACTIVE":
-            yield group.ok(f"{project} exists")
-        else:
-            yield group.missing(f"{project} is {state or 'in no known state'}", f"gcloud projects undelete {project}")
+        state = part(context.google.get("cloudresourcemanager", f"v3/projects/{project}"), "state", str, "")
     except Refused as error:
         if error.is_disabled or error.status not in (403, 404):
             raise
         # The API does not distinguish a missing project from one that the caller may not see.
-        yield group.missing(
+        return group.missing(
             f"{project} does not exist, or this account may not see it", f"gcloud projects create {project}"
         )
-    account = context.settings.text("billing_account") or "ACCOUNT"
-    try:
-        billing = context.google.get("cloudbilling", f"v1/projects/{project}/billingInfo")
-        if part(billing, "billingEnabled", bool, False):
-            yield group.ok("billing is enabled")
-        else:
-            yield group.missing(
-                "billing is not enabled", f"gcloud billing projects link {project} --billing-account={account}"
-            )
-    except (Refused, Unanswered, NotSignedIn) as error:
-        yield unanswered(context.settings, group, error, "billing")
+    if state == "ACTIVE":
+        return group.ok(f"{project} exists")
+    return group.missing(f"{project} is {state or 'in no known state'}", f"gcloud projects undelete {project}")
+
+
+def _has_billing(context: Context, group: Group) -> Finding:
+    project, account = context.settings.project, context.settings.text("billing_account") or "ACCOUNT"
+    if part(context.google.get("cloudbilling", f"v1/projects/{project}/billingInfo"), "billingEnabled", bool, False):
+        return group.ok("billing is enabled")
+    return group.missing(
+        "billing is not enabled", f"gcloud billing projects link {project} --billing-account={account}"
+    )
 
 
 def services(settings: Settings) -> list[str]:
-    """Return the APIs that the apply enables: the list of services.tf."""
-    block = re.search(r"services\s*=\s*toset\(.*?\n\s*\]", (settings.folder / "services.tf").read_text(), re.DOTALL)
-    return sorted(set(re.findall(r'"([a-z]+\.googleapis\.com)"', block[0]))) if block else []
+    """Return the APIs that the Terraform code names, without those that these settings do not need."""
+    named = {name for text in settings.sources() for name in re.findall(r'"([a-z]+)\.googleapis\.com"', text)}
+    unneeded = {
+        "artifactregistry": not settings.builds_images,
+        "billingbudgets": not settings.text("billing_account"),
+        "cloudbuild": not settings.builds_images,
+        "iap": not settings.values.get("api_iap"),
+    }
+    return sorted(f"{name}.googleapis.com" for name in named if not unneeded.get(name))
 
 
 def check_services(context: Context, group: Group) -> Iterator[Finding]:
@@ -76,14 +83,14 @@ def check_services(context: Context, group: Group) -> Iterator[Finding]:
     project, needed = context.settings.project, services(context.settings)
     enabled: set[str] = set()
     for first in range(0, len(needed), _MOST_NAMES):
-        names = [f"projects/{project}/services/{each}" for each in needed[first : first + _MOST_NAMES]]
+        names = [f"projects/{project}/services/{name}" for name in needed[first : first + _MOST_NAMES]]
         answer = context.google.get("serviceusage", f"v1/projects/{project}/services:batchGet", names=names)
-        for each in objects(answer, "services"):
-            if part(each, "state", str, "") == "ENABLED":
-                enabled.add(part(each, "name", str, "").rpartition("/")[2])
-    if here := [each for each in needed if each in enabled]:
+        for service in objects(answer, "services"):
+            if part(service, "state", str, "") == "ENABLED":
+                enabled.add(part(service, "name", str, "").rpartition("/")[2])
+    if here := [name for name in needed if name in enabled]:
         yield group.ok(f"enabled: {_short(here)}")
-    if absent := [each for each in needed if each not in enabled]:
+    if absent := [name for name in needed if name not in enabled]:
         may = _granted(context, ["serviceusage.services.enable"])
         who = "the apply enables them" if may else "this account may not enable them"
         yield group.missing(
@@ -104,20 +111,20 @@ def check_rights(context: Context, group: Group) -> Iterator[Finding]:
     places = {"project": f"projects/{settings.project}", "billing": None, "key": settings.text("kms_key")}
     if account := settings.text("billing_account"):
         places["billing"] = f"billingAccounts/{account.removeprefix('billingAccounts/')}"
-    for role, where in sorted({(right.role, right.where) for right in needed}):
+
+    def ask(role_and_where: tuple[str, str]) -> Iterator[Finding]:
+        role, where = role_and_where
         place = places[where]
         if place is None:
-            continue  # the settings make no such resource
-        wanted = [right.permission for right in needed if (right.role, right.where) == (role, where)]
-        try:
-            lacking = sorted(set(wanted) - _granted(context, wanted, place))
-        except (Refused, Unanswered, NotSignedIn) as error:
-            yield unanswered(settings, group, error, role)
-            continue
-        if lacking:
+            return  # the settings make no such resource
+        wanted = [right.permission for right in needed if (right.role, right.where) == role_and_where]
+        if lacking := sorted(set(wanted) - _granted(context, wanted, place)):
             yield group.missing(f"{', '.join(lacking)} on {place}", _grant(context, role, where, place))
         else:
             yield group.ok(f"{role} on {place}: {len(wanted)} permissions")
+
+    roles = {right.role: (right.role, right.where) for right in sorted(needed, key=lambda right: right.role)}
+    yield from each(context, group, ask, roles)
 
 
 def _granted(context: Context, permissions: Sequence[str], place: str | None = None) -> set[str]:
@@ -128,7 +135,7 @@ def _granted(context: Context, permissions: Sequence[str], place: str | None = N
     if "/cryptoKeys/" in place:
         api, version = "cloudkms", "v1"
     answer = context.google.post(api, f"{version}/{place}:testIamPermissions", {"permissions": list(permissions)})
-    return {each for each in part(answer, "permissions", list, []) if isinstance(each, str)}
+    return {name for name in part(answer, "permissions", list, []) if isinstance(name, str)}
 
 
 def _grant(context: Context, role: str, where: str, place: str) -> str:

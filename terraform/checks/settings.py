@@ -40,6 +40,12 @@ class Settings:
         return str(self.values["region"])
 
     @property
+    def prefix(self) -> str:
+        """Return the begin of all names; empty where the deployment has none."""
+        prefix = self.text("prefix")
+        return f"{prefix}-" if prefix else ""
+
+    @property
     def builds_images(self) -> bool:
         """Return whether the apply builds the images itself."""
         return not self.values.get("images")

@@ -50,7 +50,9 @@ def sign_in(account: str, surroundings: Mapping[str, str], may_open_browser: boo
         "private_key": _pem(surroundings.get("SNOWFLAKE_PRIVATE_KEY")),
     }
     if way not in _BROWSER and not any(secrets.values()):
-        return NoAccount(f"SNOWFLAKE_AUTHENTICATOR is {way}: expected SNOWFLAKE_PRIVATE_KEY, _PASSWORD or _TOKEN, got none")
+        return NoAccount(
+            f"SNOWFLAKE_AUTHENTICATOR is {way}: expected SNOWFLAKE_PRIVATE_KEY, _PASSWORD or _TOKEN, got none"
+        )
     there = {name: surroundings.get(f"SNOWFLAKE_{name.upper()}") for name in ("role", "warehouse", "host", "protocol")}
     port = surroundings.get("SNOWFLAKE_PORT", "")
     given: dict[str, Any] = {name: value for name, value in (secrets | there).items() if value}
@@ -79,7 +81,8 @@ def _pem(text: str | None) -> str | None:
 
 def _facts(session: connector.SnowflakeConnection) -> Account:
     with session.cursor() as cursor:
-        row = cursor.execute("select current_region(), current_role()").fetchone()
+        cursor.execute("select current_region(), current_role()")
+        row = cursor.fetchone()
         region, role = (str(each or "") for each in row) if isinstance(row, tuple) else ("", "")
         return Account(region, role, _customers(cursor) if role == "ACCOUNTADMIN" else ())
 
