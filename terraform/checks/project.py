@@ -121,7 +121,7 @@ def check_rights(context: Context, group: Group) -> Iterator[Finding]:
         if lacking := sorted(set(wanted) - _granted(context, wanted, place)):
             yield group.missing(f"{', '.join(lacking)} on {place}", _grant(context, role, where, place))
         else:
-            yield group.ok(f"{role} on {place}: {len(wanted)} permissions")
+            yield group.ok(f"{role} on {place}: {len(wanted)} permission{'s' * (len(wanted) > 1)}")
 
     roles = {right.role: (right.role, right.where) for right in sorted(needed, key=lambda right: right.role)}
     yield from each(context, group, ask, roles)
