@@ -3,6 +3,7 @@
 An API's address can be overridden as for gcloud, by CLOUDSDK_API_ENDPOINT_OVERRIDES_<API>, and for tests only.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -59,6 +60,7 @@ class Google:
 
         Raises NotSignedIn without usable credentials, Unanswered where the service of tokens cannot be reached.
         """
+        logging.getLogger("google.auth._default").setLevel(logging.ERROR)  # the project is a setting, not a default
         try:
             credentials, _ = google.auth.default(scopes=_SCOPES)
         except exceptions.DefaultCredentialsError as error:
@@ -146,6 +148,13 @@ def part(answer: Mapping[str, Any], name: str, kind: type[T], default: T) -> T:
     if not isinstance(value, kind):
         raise Unanswered(f"the answer's {name}: expected {kind.__name__}, got {type(value).__name__}")
     return value
+
+
+def required(answer: Mapping[str, Any], name: str, kind: type[T]) -> T:
+    """Return a field that an answer must have; Unanswered without it, or when it is of another type."""
+    if name not in answer:
+        raise Unanswered(f"the answer has no {name}")
+    return part(answer, name, kind, answer[name])
 
 
 def objects(answer: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

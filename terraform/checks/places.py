@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from terraform.checks.context import Context, each
 from terraform.checks.findings import Finding, Group
-from terraform.checks.google import Refused, objects, part
+from terraform.checks.google import Refused, objects, part, required
 from terraform.checks.settings import Settings
 from terraform.checks.snowflake import Account
 
@@ -146,7 +146,7 @@ def _bucket(context: Context, group: Group, name: str) -> Finding:
     if "${" in name:
         return group.unknown(f"the name {name}: it depends on more than variables")
     try:
-        number = part(context.google.get("storage", f"b/{name}"), "projectNumber", str, "")
+        number = required(context.google.get("storage", f"b/{name}"), "projectNumber", str)
     except Refused as error:
         if error.status == 404:
             return group.ok(f"{name}: the name is free")
@@ -157,7 +157,7 @@ def _bucket(context: Context, group: Group, name: str) -> Finding:
             "export TF_VAR_project_id=…",
         )
     project = context.google.get("cloudresourcemanager", f"v3/projects/{context.settings.project}")
-    if number == part(project, "name", str, "").removeprefix("projects/"):
+    if number == required(project, "name", str).removeprefix("projects/"):
         return group.ok(f"{name}: the bucket is in {context.settings.project}")
     return group.missing(f"{name}: another project has a bucket of this name", "export TF_VAR_project_id=…")
 

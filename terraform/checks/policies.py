@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from terraform.checks.context import Context, each
 from terraform.checks.findings import Finding, Group
-from terraform.checks.google import objects, part
+from terraform.checks.google import objects, part, required
 from terraform.checks.snowflake import Account
 
 _CONTINENTS = ("africa", "asia", "australia", "europe", "me", "northamerica", "southamerica", "us")
@@ -32,7 +32,7 @@ class Policy:
 def effective(context: Context, name: str) -> Policy:
     """Return the effective policy of a constraint; Refused or Unanswered without one."""
     path = f"v2/projects/{context.settings.project}/policies/{name}:getEffectivePolicy"
-    rules = objects(part(context.google.get("orgpolicy", path), "spec", dict, {}), "rules")
+    rules = objects(required(context.google.get("orgpolicy", path), "spec", dict), "rules")
     values = [part(rule, "values", dict, {}) for rule in rules]
     allowed = [str(each) for value in values for each in part(value, "allowedValues", list, [])]
     denied = [str(each) for value in values for each in part(value, "deniedValues", list, [])]

@@ -30,7 +30,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class NoAccount:
-    """There is no session; `why` is the reason, `is_refused` whether Snowflake refused the sign-in."""
+    """There is no session; `why` is the reason, `is_refused` whether other credentials would help."""
 
     why: str
     is_refused: bool = False
@@ -69,7 +69,7 @@ def sign_in(account: str, surroundings: Mapping[str, str], may_open_browser: boo
     except connector.errors.OperationalError as error:
         return NoAccount(f"{account} was not reached: {first_line(error)}")
     except connector.errors.Error as error:
-        return NoAccount(f"{account} refused {user}: {first_line(error)}", is_refused=True)
+        return NoAccount(f"{account}, as {user}: {first_line(error)}", is_refused=True)
     except (ValueError, TypeError) as error:
         return NoAccount(f"the credentials cannot be read: {type(error).__name__}")
 

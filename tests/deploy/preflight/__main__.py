@@ -1,5 +1,6 @@
 """Print what a preflight prints: `python -m tests.deploy.preflight everything-missing` or `everything-there`."""
 
+import os
 import sys
 import warnings
 from unittest.mock import patch
@@ -20,6 +21,7 @@ def main(scenario: str) -> int:
         print(f"expected one of {', '.join(known)}, got {scenario!r}")  # noqa: T201 the answer
         return 2
     with alone(known[scenario]) as there, patch.dict(snowflake.FACTS):
+        there.variables["PATH"] = os.environ["PATH"]
         if scenario == "everything-missing":
             there.variables["TF_VAR_source_key"] = "a wrong one"
             snowflake.FACTS |= {"CURRENT_REGION()": "GCP_US_EAST4", "CURRENT_ROLE()": "PUBLIC"}

@@ -30,6 +30,7 @@ def gcloud(there: Surroundings) -> Surroundings:
     """The same with the real gcloud, signed in as the service account."""
     if shutil.which("gcloud") is None:
         pytest.skip("gcloud is not installed")
+    there.variables["PATH"] = os.environ["PATH"]
     key = there.variables["GOOGLE_APPLICATION_CREDENTIALS"]
     subprocess.run(
         ["gcloud", "auth", "activate-service-account", "--quiet", "--key-file", key],

@@ -65,6 +65,7 @@ def surroundings(
         variables = google.environment() | {f"SNOWFLAKE_{name.upper()}": value for name, value in there.items()}
         variables |= {
             "CLOUDSDK_CONFIG": str(folder / "gcloud"),
+            "PATH": str(folder),  # without gcloud, whose start takes a second
             "GOOGLE_APPLICATION_CREDENTIALS": str(folder / "credentials.json"),
             "SNOWFLAKE_PASSWORD": PASSWORD,
             "SNOWFLAKE_ROLE": "ACCOUNTADMIN",

@@ -115,7 +115,7 @@ def test_without_a_network_the_other_checks_still_run(there: Surroundings) -> No
 
 def test_without_credentials_the_command_signs_in(there: Surroundings) -> None:
     del there.variables["GOOGLE_APPLICATION_CREDENTIALS"]
-    there.variables |= {"HOME": str(there.folder), "NO_GCE_CHECK": "true"}
+    there.variables.update(HOME=str(there.folder), NO_GCE_CHECK="true")
     with environment(there.variables):
         findings = preflight.check(preflight.settings.read(there.folder, "dev", [], there.variables))
     assert (findings[0].state, findings[0].mend) == (State.MISSING, "gcloud auth login --update-adc")
