@@ -135,6 +135,11 @@ def denied(permission: str) -> Answer:
     return 403, error(403, "PERMISSION_DENIED", message, "IAM_PERMISSION_DENIED")
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # a full queue costs a client a second
+
+
 @contextmanager
 def serving(answers: Answers) -> Iterator[FakeGoogle]:
     """Serve the answers until the block ends."""
@@ -165,10 +170,9 @@ def serving(answers: Answers) -> Iterator[FakeGoogle]:
             except (BrokenPipeError, ConnectionResetError):
                 return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), Handler) as server:
         fake.url = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, name="google", daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.05,), name="google", daemon=True).start()
         try:
             yield fake
         finally:
