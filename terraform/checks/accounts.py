@@ -1,9 +1,11 @@
 """Checks of sign-ins: Google's credentials, gcloud, the source's key, and Snowflake."""
 
+import itertools
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 
 from terraform.checks.context import Context
 from terraform.checks.findings import Finding, Group
@@ -17,6 +19,7 @@ from millrace.extract.sources.cursor_sim import pages
 from millrace.tables import EXTRACTED, SinglePageListing
 
 _SOURCE_S = 10.0
+_MOST_WAITS = 5  # one more than the client needs for its attempts
 _GCLOUD_S = 30.0
 
 
@@ -57,22 +60,31 @@ def check_gcloud(context: Context, group: Group) -> Iterator[Finding]:
         yield group.missing("gcloud is not signed in; the apply builds the images by it", "gcloud auth login")
 
 
-def source(settings: Settings) -> SourceClient:
-    """Return a client of the source as the extract functions have it, for one short question.
-
-    Raises ConfigError without a usable address or key.
-    """
+def source(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> SourceClient:
+    """Return a client of the source as the extract functions have it; ConfigError without a usable address or key."""
     key = settings.text("source_key")
     if key is None:
         raise ConfigError("TF_VAR_source_key is not set")
     url = config.source_url(settings.text("source_url") or "", config.may_be_insecure())
-    return SourceClient(url, key, timeout_s=_SOURCE_S, session=connections(_SOURCE_S), sleep=lambda _: None)
+    return SourceClient(url, key, timeout_s=_SOURCE_S, session=connections(_SOURCE_S), sleep=sleep)
+
+
+def _short_waits() -> Callable[[float], None]:
+    """Return a sleep for one short question: at most half a second, and a few times only."""
+    waits = itertools.count(1)
+
+    def wait(seconds: float) -> None:
+        if next(waits) > _MOST_WAITS:
+            raise SourceUnavailable("over its rate limit; try again in a minute")
+        time.sleep(min(seconds, 0.5))
+
+    return wait
 
 
 def check_source(context: Context, group: Group) -> Iterator[Finding]:
     """Yield whether the source accepts the key; its shortest list is read."""
     try:
-        client = source(context.settings)
+        client = source(context.settings, _short_waits())
         listing = EXTRACTED["repos"].bulk
         path = listing.path if isinstance(listing, SinglePageListing) else "/repos"
         rows = pages.array(path, client.get(path).body)

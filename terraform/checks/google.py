@@ -144,7 +144,7 @@ def _read(api: str, answer: requests.Response) -> dict[str, Any]:
 
 def part(answer: Mapping[str, Any], name: str, kind: type[T], default: T) -> T:
     """Return a field of an answer, or the default without it; Unanswered when it is of another type."""
-    value = answer.get(name, default)
+    value: object = answer.get(name, default)
     if not isinstance(value, kind):
         raise Unanswered(f"the answer's {name}: expected {kind.__name__}, got {type(value).__name__}")
     return value
@@ -154,7 +154,8 @@ def required(answer: Mapping[str, Any], name: str, kind: type[T]) -> T:
     """Return a field that an answer must have; Unanswered without it, or when it is of another type."""
     if name not in answer:
         raise Unanswered(f"the answer has no {name}")
-    return part(answer, name, kind, answer[name])
+    value: T = part(answer, name, kind, answer[name])
+    return value
 
 
 def objects(answer: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

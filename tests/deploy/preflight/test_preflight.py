@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from terraform import preflight
+from terraform.checks import settings
 from terraform.checks.findings import Finding, State, lines
 from tests.deploy.preflight import projects
 from tests.deploy.preflight.fake_google import Answer, Call, Raw, denied, disabled
@@ -117,7 +118,7 @@ def test_without_credentials_the_command_signs_in(there: Surroundings) -> None:
     del there.variables["GOOGLE_APPLICATION_CREDENTIALS"]
     there.variables.update(HOME=str(there.folder), NO_GCE_CHECK="true")
     with environment(there.variables):
-        findings = preflight.check(preflight.settings.read(there.folder, "dev", [], there.variables))
+        findings = preflight.check(settings.read(there.folder, "dev", [], there.variables))
     assert (findings[0].state, findings[0].mend) == (State.MISSING, "gcloud auth login --update-adc")
     assert states(of_google(findings)) == {State.UNKNOWN}
 
