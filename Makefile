@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
+CLOUD := $(VENV)/.cloud-stamp
 ENV ?= dev
 DBT_DIR := jobs/dbt-runner/dbt
 DATA_DIR := $(CURDIR)/data
@@ -16,7 +17,7 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve collect usage check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim deploy destroy clean
+.PHONY: help run serve collect usage check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,10 +120,16 @@ lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and witho
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	    -o requirements/$$lock.txt || exit 1; done
 
+preflight: $(CLOUD)  ## check what a deployment needs, without changing anything (ENV=dev or prod; ARGS="--help"): docs/before-you-deploy.md
+	@$(BIN)/python terraform/preflight.py $(ENV) $(ARGS)
+
 deploy:  ## make everything on Google Cloud, or bring it up to date (ENV=dev or prod; ARGS="-var=…"): docs/operations.md
 	@terraform -chdir=terraform init -input=false
 	@terraform -chdir=terraform workspace select -or-create $(ENV)
 	@terraform -chdir=terraform apply -var-file=envs/$(ENV).tfvars $(ARGS)
+
+smoke: $(CLOUD)  ## start a run of the deployment, wait for its end, compare it with the source (ENV=dev or prod; ARGS="--help")
+	@$(BIN)/python terraform/smoke.py $(ENV) $(ARGS)
 
 destroy:  ## remove the deployment and keep its data (ENV=dev or prod); with DATA=delete, and delete_data=true applied before, all of it
 	@sh terraform/destroy.sh $(ENV) $(if $(filter delete,$(DATA)),delete,keep) $(ARGS)
@@ -142,6 +149,11 @@ $(RUN): $(UV) requirements/local.txt pyproject.toml
 	@$(UV) pip install -q --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r requirements/local.txt
 	@rm -f $(VENV)/lib/python3*/site-packages/millrace.pth
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The clients of Google Cloud and Snowflake beside what a run on this machine needs.
+$(CLOUD): $(RUN) requirements/dbt-runner.txt
+	@$(UV) pip install -q --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r requirements/dbt-runner.txt
 	@touch $@
 
 $(DEV): $(RUN) requirements/dev.txt

@@ -16,7 +16,7 @@ from terraform.checks import accounts, deployment, settings  # noqa: E402
 from terraform.checks.comparing import compare  # noqa: E402
 from terraform.checks.deployment import Deployment  # noqa: E402
 from terraform.checks.google import Google, NotSignedIn, Refused, Unanswered  # noqa: E402
-from terraform.checks.watching import POLL_S, Watched, watch  # noqa: E402
+from terraform.checks.watching import Watched, watch  # noqa: E402
 
 from millrace import log  # noqa: E402
 from millrace.cli.output import ATTENTION, DONE, FAILED, INTERRUPTED, USAGE, fail, say  # noqa: E402
@@ -80,9 +80,9 @@ def _smoke(here: Deployment, read: settings.Settings, timeout_s: float) -> int:
     if why := deployment.start(google, here):
         return fail(ATTENTION, f"{why}; gcloud scheduler jobs resume {here.schedule} {_place(here)}")
     say(f"asked {here.job} for a run")
-    plan = _find(lake, before, asked_at)
+    plan = _find(lake, before, asked_at, min(_FIND_S, timeout_s))
     if plan is None:
-        return fail(FAILED, f"no run was started within {_FIND_S:.0f} s; {deployment.last_attempt(google, here)}")
+        return fail(FAILED, f"no run was started in time; {deployment.last_attempt(google, here)}")
     say(f"run {plan.run_id}")
 
     def report(line: str) -> None:
@@ -95,16 +95,16 @@ def _smoke(here: Deployment, read: settings.Settings, timeout_s: float) -> int:
     finally:
         for line in _traces(here, plan.run_id):
             say(line)
-    return _verdict(run, _client(read))
+    return verdict(run, _client(read))
 
 
-def _find(lake: GcsLake, before: set[str], asked_at: datetime) -> Plan | None:
-    until = time.monotonic() + _FIND_S
+def _find(lake: GcsLake, before: set[str], asked_at: datetime, timeout_s: float) -> Plan | None:
+    until = time.monotonic() + timeout_s
     while time.monotonic() < until:
         new = deployment.runs_around(lake, datetime.now(UTC)) - before
         if plan := deployment.newest_since(lake, new, asked_at):
             return plan
-        time.sleep(min(POLL_S, 1.0))
+        time.sleep(1.0)
     return None
 
 
@@ -117,7 +117,8 @@ def _client(read: settings.Settings) -> SourceClient | None:
         return None
 
 
-def _verdict(run: Watched, client: SourceClient | None) -> int:
+def verdict(run: Watched, client: SourceClient | None) -> int:
+    """Compare an ended run with the source, print the result for each table, and return the exit code."""
     if run.final is None or run.final.status != "complete":
         return fail(ATTENTION, f"run {run.run_id} failed: {run.final.reason if run.final else 'no reason is known'}")
     is_equal = True

@@ -70,12 +70,12 @@ def source(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> S
 
 
 def _short_waits() -> Callable[[float], None]:
-    """Return a sleep for one short question: at most half a second, and a few times only."""
-    waits = itertools.count(1)
+    """Return a sleep for one short question: at most half a second, a few times, and not after a while."""
+    waits, until = itertools.count(1), time.monotonic() + _SOURCE_S
 
     def wait(seconds: float) -> None:
-        if next(waits) > _MOST_WAITS:
-            raise SourceUnavailable("over its rate limit; try again in a minute")
+        if next(waits) > _MOST_WAITS or time.monotonic() > until:
+            raise SourceUnavailable("no answer in time, or over its rate limit; try again in a minute")
         time.sleep(min(seconds, 0.5))
 
     return wait

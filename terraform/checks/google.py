@@ -65,10 +65,7 @@ class Google:
             credentials, _ = google.auth.default(scopes=_SCOPES)
         except exceptions.DefaultCredentialsError as error:
             raise NotSignedIn(first_line(error)) from None
-        # A person's calls need a project whose quota they use; an account of a project has its own.
-        if isinstance(credentials, UserCredentials) and not credentials.quota_project_id:
-            credentials = credentials.with_quota_project(project)
-        signed_in = cls(credentials, timeout_s)
+        signed_in = cls(with_quota(credentials, project), timeout_s)
         signed_in._headers()
         return signed_in
 
@@ -123,6 +120,14 @@ class Google:
         except exceptions.GoogleAuthError as error:
             raise NotSignedIn(first_line(error)) from None
         return headers
+
+
+def with_quota(credentials: Any, project: str) -> Any:
+    """Return credentials whose calls use the quota of a project, if they are a person's and name none."""
+    # Some APIs refuse a person's call without such a project; an account of a project has its own.
+    if isinstance(credentials, UserCredentials) and not credentials.quota_project_id:
+        return credentials.with_quota_project(project)
+    return credentials
 
 
 def _read(api: str, answer: requests.Response) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class FakeGoogle:
     url: str = ""
     calls: list[Call] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    quota_projects: set[str | None] = field(default_factory=set)
     key: rsa.RSAPrivateKey = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
 
     def environment(self) -> dict[str, str]:
@@ -148,6 +149,7 @@ def serving(answers: Answers) -> Iterator[FakeGoogle]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            fake.quota_projects.add(self.headers.get("X-Goog-User-Project"))
             status, answer = fake.answer(self.command, self.path, self.headers.get("Authorization", ""), body)
             if isinstance(answer, Raw):
                 time.sleep(answer.after_s)

@@ -9,6 +9,7 @@ NUMBER = "123456789012"
 REGIONS = ("europe-west1", "europe-west4", "us-central1")
 SNOWFLAKE = "C01snow99"
 STATE = "acme-state"
+PERSON = "pat@example.com"
 
 
 def everything_there(call: Call) -> Answer:
@@ -16,6 +17,8 @@ def everything_there(call: Call) -> Answer:
     match call.id.split("."):
         case ["cloudresourcemanager", "projects", "get"]:
             return 200, {"name": f"projects/{NUMBER}", "projectId": PROJECT, "state": "ACTIVE", "displayName": "Acme"}
+        case ["oauth2", "userinfo", "get"]:
+            return 200, {"id": "1", "email": PERSON, "verified_email": True}
         case [*_, "testIamPermissions"]:
             return 200, {"permissions": call.body["permissions"]}
         case ["cloudbilling", "projects", "getBillingInfo"]:

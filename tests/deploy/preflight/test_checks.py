@@ -4,14 +4,17 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+from google.oauth2.credentials import Credentials
 from terraform.checks import project, settings
 from terraform.checks.findings import State
+from terraform.checks.google import Google, with_quota
 from tests.deploy.preflight import projects
-from tests.deploy.preflight.fake_google import EMAIL, Answer, Answers, Call, Raw, error
+from tests.deploy.preflight.fake_google import EMAIL, TOKEN, Answer, Answers, Call, Raw, error
 from tests.deploy.preflight.surroundings import CODE, Surroundings, environment
 
 from emulators import snowflake
@@ -359,6 +362,37 @@ def test_a_refused_sign_in_is_missing(there: Surroundings) -> None:
         server.shutdown()
     assert found.state == State.MISSING
     assert "Incorrect username or password" in found.text
+
+
+def test_a_person_is_named_and_uses_the_projects_quota(there: Surroundings) -> None:
+    credentials = Credentials(TOKEN, expiry=datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1))
+    with environment(there.variables):
+        assert Google(with_quota(credentials, "acme-data-dev")).account() == projects.PERSON
+    assert there.google.quota_projects == {"acme-data-dev"}
+
+
+def test_an_account_of_a_project_uses_its_own_quota(there: Surroundings) -> None:
+    there.findings()
+    assert there.google.quota_projects == {None}
+
+
+def test_a_source_over_its_limit_is_not_waited_for(there: Surroundings) -> None:
+    class Limited(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(429)
+            self.send_header("Retry-After", "300")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Log nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Limited) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        there.variables["TF_VAR_source_url"] = f"http://127.0.0.1:{server.server_port}"
+        (found,) = there.of("source")
+        server.shutdown()
+    assert "over its rate limit; try again in a minute" in found.text
 
 
 def test_gcloud_that_is_not_installed_is_missing(there: Surroundings) -> None:
