@@ -68,26 +68,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def check(deployment: settings.Settings, may_open_browser: bool = False, timeout_s: float = TIMEOUT_S) -> list[Finding]:
-    """Return the findings of all checks; they run at the same time."""
+def check(
+    deployment: settings.Settings,
+    may_open_browser: bool = False,
+    timeout_s: float = TIMEOUT_S,
+    checks: Sequence[tuple[str, Check]] = CHECKS,
+) -> list[Finding]:
+    """Return the findings of the checks; they run at the same time."""
     with ThreadPoolExecutor(len(CHECKS) + 1, thread_name_prefix="check") as pool:
         signing_in: Future[Account | NoAccount] = pool.submit(
             snowflake.sign_in, deployment.text("snowflake_account") or "", os.environ, may_open_browser
         )
-        group, checks = Group("credentials"), CHECKS
+        group = Group("credentials")
         first: list[Finding] = []
         google, email = Google(None), None
         try:
             google = Google.sign_in(deployment.project, timeout_s)
             email = google.account()
         except NotSignedIn as error:
-            first, checks = [group.missing(f"Google: {error}", _LOGIN)], _without_google()
+            first, checks = [group.missing(f"Google: {error}", _LOGIN)], _without_google(checks)
         except Unanswered as error:
-            first, checks = [group.unknown(f"Google: {error}")], _without_google()
+            first, checks = [group.unknown(f"Google: {error}")], _without_google(checks)
         return first + run(Context(deployment, os.environ, google, email, signing_in), checks, pool)
 
 
-def _without_google() -> tuple[tuple[str, Check], ...]:
+def _without_google(checks: Sequence[tuple[str, Check]]) -> tuple[tuple[str, Check], ...]:
     """Return the checks, of which those that need Google's APIs only report that there are no credentials."""
 
     def unsigned(context: Context, group: Group) -> list[Finding]:
@@ -95,7 +100,7 @@ def _without_google() -> tuple[tuple[str, Check], ...]:
 
     return tuple(
         (name, each if each in _WITHOUT_GOOGLE else unsigned)
-        for name, each in CHECKS
+        for name, each in checks
         if each is not accounts.check_credentials
     )
 

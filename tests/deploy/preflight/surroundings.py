@@ -34,16 +34,18 @@ class Surroundings:
     variables: dict[str, str]
     folder: Path
 
-    def findings(self, *flags: str, timeout_s: float = 20.0) -> list[Finding]:
+    def findings(self, *flags: str, timeout_s: float = 20.0, group: str | None = None) -> list[Finding]:
         """Return the findings with further flags, each like `region=europe-west4`; no secret is in them."""
+        checks = [(name, check) for name, check in preflight.CHECKS if group in (None, name)]
         with environment(self.variables):
-            found = preflight.check(settings.read(self.folder, "dev", flags, os.environ), timeout_s=timeout_s)
+            read = settings.read(self.folder, "dev", flags, os.environ)
+            found = preflight.check(read, timeout_s=timeout_s, checks=checks)
         self.refuse_secrets(str(found))
         return found
 
     def of(self, group: str, *flags: str) -> list[Finding]:
         """Return the findings of one group."""
-        return [finding for finding in self.findings(*flags) if finding.group == group]
+        return self.findings(*flags, group=group)
 
     def refuse_secrets(self, text: str) -> None:
         """Fail if a text has a secret."""
