@@ -69,13 +69,18 @@ def _has_billing(context: Context, group: Group) -> Finding:
 def services(settings: Settings) -> list[str]:
     """Return the APIs that the Terraform code names, without those that these settings do not need."""
     named = {name for text in settings.sources() for name in re.findall(r'"([a-z]+)\.googleapis\.com"', text)}
-    unneeded = {
-        "artifactregistry": not settings.builds_images,
-        "billingbudgets": not settings.text("billing_account"),
-        "cloudbuild": not settings.builds_images,
-        "iap": not settings.values.get("api_iap"),
+    return sorted(f"{name}.googleapis.com" for name in named - _unneeded(settings))
+
+
+def _unneeded(settings: Settings) -> set[str]:
+    """Return the services of which these settings make nothing."""
+    is_needed = {
+        "artifactregistry": settings.builds_images,
+        "billingbudgets": settings.text("billing_account") is not None,
+        "cloudbuild": settings.builds_images,
+        "iap": bool(settings.values.get("api_iap")),
     }
-    return sorted(f"{name}.googleapis.com" for name in named if not unneeded.get(name))
+    return {name for name, needed in is_needed.items() if not needed}
 
 
 def check_services(context: Context, group: Group) -> Iterator[Finding]:
@@ -105,9 +110,11 @@ def _short(names: Sequence[str]) -> str:
 def check_rights(context: Context, group: Group) -> Iterator[Finding]:
     """Yield for each service whether the account has the permissions that the resources of the code need."""
     settings, used = context.settings, resource_types(context.settings)
-    needed = [right for right in rights() if used.intersection(right.types)]
-    if not settings.builds_images:
-        needed = [right for right in needed if not right.permission.startswith("cloudbuild.")]
+    needed = [
+        right
+        for right in rights()
+        if used.intersection(right.types) and right.permission.partition(".")[0] not in _unneeded(settings)
+    ]
     places = {"project": f"projects/{settings.project}", "billing": None, "key": settings.text("kms_key")}
     if account := settings.text("billing_account"):
         places["billing"] = f"billingAccounts/{account.removeprefix('billingAccounts/')}"

@@ -402,3 +402,14 @@ def test_gcloud_that_is_not_installed_is_missing(there: Surroundings) -> None:
 def test_an_html_page_of_a_proxy_is_no_answer(there: Surroundings) -> None:
     there.google.answers = but("getBillingInfo", lambda call: (200, Raw(b"<html>sign in</html>")))
     assert there.of("project")[1].text == "billing: cloudbilling: status 200, expected a JSON object"
+
+
+def test_published_images_need_no_builds(there: Surroundings) -> None:
+    code = there.folder / "variables.tf"
+    if 'variable "images"' not in code.read_text():
+        code.write_text(
+            code.read_text() + '\nvariable "images" {\n  type    = object({ job = string })\n  default = null\n}\n'
+        )
+    found = there.findings('images={functions="r/f@sha256:1", job="r/j@sha256:2"}')
+    assert {each.state for each in found} == {State.OK}
+    assert not any(name in str(found) for name in ("cloudbuild", "Cloud Build", "artifactregistry", "packages"))
