@@ -1,25 +1,25 @@
 """Checks of sign-ins: Google's credentials, gcloud, the source's key, and Snowflake."""
 
-import itertools
 import os
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 
+import requests
 from terraform.checks.context import Context
 from terraform.checks.findings import Finding, Group
+from terraform.checks.google import Unanswered
 from terraform.checks.settings import Settings
 from terraform.checks.snowflake import Account
 
 from millrace import config
 from millrace.errors import ConfigError, MillraceError, RequestRejected, RouteNotFound, SourceUnavailable
-from millrace.extract.http_client import RateBudget, SourceClient, connections
+from millrace.extract.http_client import SourceClient, connections
 from millrace.extract.sources.cursor_sim import pages
 from millrace.tables import EXTRACTED, SinglePageListing
 
 _SOURCE_S = 10.0
-_MOST_WAITS = 5  # one more than the client needs for its attempts
 _GCLOUD_S = 30.0
 
 
@@ -66,31 +66,38 @@ def source(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> S
     if key is None:
         raise ConfigError("TF_VAR_source_key is not set")
     url = config.source_url(settings.text("source_url") or "", config.may_be_insecure())
-    budget = RateBudget(None, 1, sleep=sleep)
-    return SourceClient(url, key, budget, timeout_s=_SOURCE_S, session=connections(_SOURCE_S), sleep=sleep)
+    return SourceClient(url, key, timeout_s=_SOURCE_S, session=connections(_SOURCE_S), sleep=sleep)
 
 
 def _short_waits() -> Callable[[float], None]:
-    """Return a sleep for one short question: at most half a second, a few times, and not after a while."""
-    waits, until = itertools.count(1), time.monotonic() + _SOURCE_S
+    """Return a sleep between the attempts at one short question: at most half a second, and not after a while."""
+    until = time.monotonic() + _SOURCE_S
 
     def wait(seconds: float) -> None:
-        if next(waits) > _MOST_WAITS or time.monotonic() > until:
-            raise SourceUnavailable("no answer in time, or over its rate limit; try again in a minute")
+        if time.monotonic() > until:
+            raise SourceUnavailable(f"no answer within {_SOURCE_S:.0f} s")
         time.sleep(min(seconds, 0.5))
 
     return wait
+
+
+def _refuse_to_wait(response: requests.Response, **given: object) -> None:
+    """Raise Unanswered where the source demands a wait."""
+    if response.status_code == 429 or "Retry-After" in response.headers:
+        raise Unanswered("the source: over its rate limit; try again in a minute")
 
 
 def check_source(context: Context, group: Group) -> Iterator[Finding]:
     """Yield whether the source accepts the key; its shortest list is read."""
     try:
         client = source(context.settings, _short_waits())
+        client.session.hooks["response"].append(_refuse_to_wait)
         listing = EXTRACTED["repos"].bulk
         path = listing.path if isinstance(listing, SinglePageListing) else "/repos"
         rows = pages.array(path, client.get(path).body)
     except ConfigError as error:
-        yield group.unknown(f"the source: {error}", "export TF_VAR_source_key=…")
+        name = "source_url=https://…" if context.settings.text("source_key") else "source_key=…"
+        yield group.unknown(f"the source: {error}", f"export TF_VAR_{name}")
     except RouteNotFound as error:
         yield group.missing(f"the source: {error}", "export TF_VAR_source_url=https://…")
     except RequestRejected as error:

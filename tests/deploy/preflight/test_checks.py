@@ -392,7 +392,7 @@ def test_a_source_over_its_limit_is_not_waited_for(there: Surroundings) -> None:
         there.variables["TF_VAR_source_url"] = f"http://127.0.0.1:{server.server_port}"
         (found,) = there.of("source")
         server.shutdown()
-    assert "over its rate limit; try again in a minute" in found.text
+    assert (found.state, found.text) == (State.UNKNOWN, "the source: over its rate limit; try again in a minute")
 
 
 def test_gcloud_that_is_not_installed_is_missing(there: Surroundings) -> None:
