@@ -1,20 +1,25 @@
 #!/bin/sh
-# Build $IMAGE from $SOURCE with Cloud Build, unless it is there: its tag tells its content.
+# Build the images functions:$TAG and dbt-runner:$TAG from the checkout $ROOT, in one build, unless both are there.
 set -eu
-if gcloud artifacts docker images describe "$IMAGE" --project="$PROJECT" --quiet >/dev/null 2>&1; then
-  echo "$IMAGE is there"
-  exit 0
-fi
+missing=
+for name in functions dbt-runner; do
+  gcloud artifacts docker images describe "$REGISTRY/$name:$TAG" --project="$PROJECT" --quiet >/dev/null 2>&1 || missing=1
+done
+[ -n "$missing" ] || exit 0
 config=$(mktemp)
 trap 'rm -f "$config"' EXIT
 cat >"$config" <<YAML
 steps:
   - name: gcr.io/cloud-builders/docker
     env: [DOCKER_BUILDKIT=1]
-    args: [build, --file, $DOCKERFILE, --tag, $IMAGE, .]
-images: [$IMAGE]
+    args: [build, --file=jobs/dbt-runner/Dockerfile, --target=functions, --build-arg=PYTHON=$PYTHON, "--tag=$REGISTRY/functions:$TAG", .]
+  - name: gcr.io/cloud-builders/docker
+    env: [DOCKER_BUILDKIT=1]
+    args: [build, --file=jobs/dbt-runner/Dockerfile, --build-arg=PYTHON=$PYTHON, "--tag=$REGISTRY/dbt-runner:$TAG", .]
+images: ["$REGISTRY/functions:$TAG", "$REGISTRY/dbt-runner:$TAG"]
 serviceAccount: $ACCOUNT
 options: {logging: CLOUD_LOGGING_ONLY}
-timeout: 1200s
+timeout: 1800s
 YAML
-gcloud builds submit "$SOURCE" --config="$config" --project="$PROJECT" --region="$REGION" --quiet
+gcloud builds submit "$ROOT" --config="$config" --gcs-source-staging-dir="gs://$BUCKET/staged" \
+  --project="$PROJECT" --region="$REGION" --quiet

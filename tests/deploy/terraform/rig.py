@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 RIG = Path(os.environ.get("TFRIG", PROJECT.parent / "shared" / "tools" / "tfrig"))
 PLAIN_WORD = f"no terraform with reachable providers, and no rig with stand-ins in {RIG} (TFRIG names another folder)"
 _NEEDED = ("terraform", "functions", "jobs", "src", "requirements")
-_LEFT_OUT = shutil.ignore_patterns(".terraform*", ".build", "*.tfstate*", "__pycache__", "target", "logs")
+_LEFT_OUT = shutil.ignore_patterns(".terraform*", "*.tfstate*", "__pycache__", "target", "logs")
 SETTINGS = {
     "TF_VAR_project_id": "acme-millrace",
     "TF_VAR_snowflake_account": "acme-millrace",
@@ -38,7 +38,7 @@ class Copy:
     def into(cls, folder: Path, hollow: bool = False) -> "Copy":
         """Copy the project's files, and put a gcloud beside them that only records its calls.
 
-        In a hollow copy, each packed file holds only its path, which takes a third of the time.
+        In a hollow copy, each file of an image holds only its path, which takes less time.
         """
         for name in _NEEDED:
             shutil.copytree(PROJECT / name, folder / name, ignore=_LEFT_OUT)

@@ -24,7 +24,7 @@ def test_environment_applies_replans_clean_and_destroys(copy: Copy, environment:
     found = copy.check("--no-test", "--apply", "--var-file", f"terraform/envs/{environment}.tfvars")
     expected = ["fmt", "init", "validate", "plan", "apply", "replan", "destroy"]
     assert steps(found) == {**dict.fromkeys(expected, "ok"), "verdict": "PASS"}, found.stdout
-    assert [call.split()[0] for call in copy.gcloud_calls()] == ["artifacts", "builds"]
+    assert [call.split()[0] for call in copy.gcloud_calls()] == ["artifacts", "artifacts", "builds"]
 
 
 def test_the_tests_of_the_modules_pass_with_the_real_providers(tmp_path: Path) -> None:

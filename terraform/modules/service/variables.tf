@@ -1,3 +1,15 @@
+variable "args" {
+  description = "Arguments of the image's entry point; null: those of the image."
+  type        = list(string)
+  default     = null
+}
+
+variable "command" {
+  description = "The command to run; null: the image's entry point."
+  type        = list(string)
+  default     = null
+}
+
 variable "concurrency" {
   description = "Number of requests that one instance handles at a time."
   type        = number
@@ -6,13 +18,7 @@ variable "concurrency" {
 }
 
 variable "description" {
-  description = "The purpose of the function, in a sentence."
-  type        = string
-  nullable    = false
-}
-
-variable "entry_point" {
-  description = "Name of the function in its main.py."
+  description = "The purpose of the service, in a sentence."
   type        = string
   nullable    = false
 }
@@ -23,14 +29,31 @@ variable "environment" {
   nullable    = false
 }
 
+variable "iap" {
+  description = "Let Identity-Aware Proxy sign its invokers in, so that people can call it from a browser."
+  type        = bool
+  nullable    = false
+  default     = false
+  validation {
+    condition     = !var.iap || var.invokers != null
+    error_message = "iap: subscriptions and schedules cannot sign in to a proxy; only for a service with invokers."
+  }
+}
+
+variable "image" {
+  description = "The image, by its digest."
+  type        = string
+  nullable    = false
+}
+
 variable "ingress" {
   description = "Networks from which it can be reached, as the platform names them; a caller still needs the right to call it."
   type        = string
   nullable    = false
-  default     = "ALLOW_INTERNAL_ONLY"
+  default     = "INGRESS_TRAFFIC_INTERNAL_ONLY"
   validation {
-    condition     = contains(["ALLOW_ALL", "ALLOW_INTERNAL_AND_GCLB", "ALLOW_INTERNAL_ONLY"], var.ingress)
-    error_message = "ingress: ALLOW_INTERNAL_ONLY, ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL."
+    condition     = contains(["INGRESS_TRAFFIC_ALL", "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER", "INGRESS_TRAFFIC_INTERNAL_ONLY"], var.ingress)
+    error_message = "ingress: INGRESS_TRAFFIC_ALL, INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER or INGRESS_TRAFFIC_INTERNAL_ONLY."
   }
 }
 
@@ -62,7 +85,7 @@ variable "memory" {
 }
 
 variable "name" {
-  description = "Name of the function and of its account."
+  description = "Name of the service and of its account."
   type        = string
   nullable    = false
   validation {
@@ -71,24 +94,10 @@ variable "name" {
   }
 }
 
-variable "package" {
-  description = "The object that holds the source package; its name contains the hash of its content."
-  type        = object({ bucket = string, name = string })
+variable "project" {
+  description = "The project, as modules/project puts it out."
+  type        = object({ agents = map(string), id = string, kms_key = optional(string), region = string })
   nullable    = false
-}
-
-variable "platform" {
-  description = "Settings that all functions share: their region, their build account and repository, and Pub/Sub's own account."
-  type = object({
-    build_account = string
-    kms_key       = optional(string)
-    project_id    = string
-    pubsub_agent  = string
-    region        = string
-    repository    = string
-    vpc_connector = optional(string)
-  })
-  nullable = false
 }
 
 variable "publishes_to" {
@@ -120,4 +129,21 @@ variable "subscriptions" {
   }))
   nullable = false
   default  = {}
+}
+
+variable "timeout_s" {
+  description = "Seconds that a request may take."
+  type        = number
+  nullable    = false
+  default     = 540
+  validation {
+    condition     = var.timeout_s < 600
+    error_message = "timeout_s: less than the 600 after which Pub/Sub delivers a message again."
+  }
+}
+
+variable "vpc" {
+  description = "Way of all outgoing traffic, one of two: full name of a connector, or of a subnetwork; null: none."
+  type        = object({ connector = optional(string), subnetwork = optional(string) })
+  default     = null
 }

@@ -1,5 +1,5 @@
 output "account_email" {
-  description = "The account that the function runs as."
+  description = "The account that the service runs as."
   value       = google_service_account.this.email
 }
 
@@ -14,18 +14,18 @@ output "audience" {
 }
 
 output "caller_email" {
-  description = "The only account that may call the function; null when it has invokers."
+  description = "The only account that may call the service; null when it has invokers."
   value       = one(google_service_account.caller[*].email)
 }
 
 output "member" {
-  description = "The function's account, as an IAM member."
+  description = "The service's account, as an IAM member."
   value       = google_service_account.this.member
 }
 
 output "name" {
-  description = "Its name, which is also that of its service."
-  value       = google_cloudfunctions2_function.this.name
+  description = "Its name."
+  value       = google_cloud_run_v2_service.this.name
 }
 
 output "subscriptions" {
@@ -34,7 +34,12 @@ output "subscriptions" {
 }
 
 output "url" {
-  description = "URL of the function; known when it may be called."
-  value       = google_cloudfunctions2_function.this.service_config[0].uri
-  depends_on  = [google_cloud_run_v2_service_iam_member.caller, google_cloud_run_v2_service_iam_member.invokers]
+  description = "URL of the service; known when it may be called."
+  value       = google_cloud_run_v2_service.this.uri
+  depends_on = [
+    google_cloud_run_v2_service_iam_member.caller,
+    google_cloud_run_v2_service_iam_member.invokers,
+    google_cloud_run_v2_service_iam_member.proxy,
+    google_iap_web_cloud_run_service_iam_member.invokers,
+  ]
 }
