@@ -16,6 +16,8 @@ locals {
     "secretmanager.googleapis.com",
   ], var.agents))
 
+  _storage_project = split("/", google_project_service.this["storage.googleapis.com"].id)[0]
+
   # Those that encrypt what they store.
   _encrypting = setintersection(local._agents, [
     "artifactregistry.googleapis.com",
@@ -40,10 +42,11 @@ resource "google_project_service_identity" "this" {
   depends_on = [google_project_service.this]
 }
 
-# Refused while the API of Cloud Storage is off, as in projects that were made by an API.
+# Refused while the API of Cloud Storage is off, as in projects that were made by an API: so it waits for that one service,
+# whose id is PROJECT/NAME. A reference of its own, or depends_on, would read it again at each change of any service, and
+# replace the rights that name it.
 data "google_storage_project_service_account" "this" {
-  project    = var.id
-  depends_on = [google_project_service.this]
+  project = local._storage_project
 }
 
 # Write calls that read or change data to the project's audit log; by default they are not written.

@@ -31,9 +31,9 @@ def main(what: str, *arguments: str) -> None:
     """Print the table of rights, or the alerts with their texts."""
     plan = _plan(list(arguments))
     if what == "access":
-        print("\n".join(["| who | may | what |", "|---|---|---|", *sorted(rows(plan))]))
+        sys.stdout.write("\n".join(["| who | may | what |", "|---|---|---|", *sorted(rows(plan)), ""]))
     for severity, title, text in alerts(plan) if what == "alerts" else ():
-        print(f"## {title} ({severity})\n\n{text}")
+        sys.stdout.write(f"## {title} ({severity})\n\n{text}\n")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,16 @@ _GCLOUD = '#!/bin/sh\necho "$@" >>"$(dirname "$0")/called"\ncase "$*" in *descri
 def has_rig() -> bool:
     """Return whether Terraform can run with emulated providers here."""
     return (RIG / "tfcheck").exists() and shutil.which("terraform") is not None
+
+
+@cache
+def _emulated() -> dict[str, str]:
+    """Return the variables by which terraform finds the emulated providers."""
+    if not has_rig():
+        return {}
+    command = [sys.executable, str(RIG / "tfcheck"), "env"]
+    exports = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return dict(shlex.split(line)[1].split("=", 1) for line in exports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +75,18 @@ class Copy:
         command = [sys.executable, str(RIG / "tfcheck"), "terraform", "--root", ".", "--strict", *options]
         return self._run(*command)
 
-    def terraform(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run terraform itself."""
-        return self._run("terraform", "-chdir=terraform", *arguments, timeout_s=900)
+    def terraform(self, *arguments: str, without: str = "") -> subprocess.CompletedProcess[str]:
+        """Run terraform itself, with emulated providers if their rig is installed, and without one of the settings."""
+        return self._run("terraform", "-chdir=terraform", *arguments, timeout_s=900, without=without)
+
+    def script(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a script that runs terraform."""
+        return self._run(*command, timeout_s=900)
+
+    def changes(self, plan: str) -> dict[str, Any]:
+        """Return the planned changes of a saved plan, by address."""
+        shown = json.loads(self.terraform("show", "-json", plan).stdout)
+        return {each["address"]: each for each in shown["resource_changes"] if each["mode"] == "managed"}
 
     def plan(self, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
         """Return the ended check of the rig, and the plan that it made."""
@@ -75,11 +96,13 @@ class Copy:
 
     def gcloud_calls(self) -> list[str]:
         """Return the recorded calls of gcloud."""
-        return (self.folder / "bin" / "called").read_text().splitlines()
+        called = self.folder / "bin" / "called"
+        return called.read_text().splitlines() if called.exists() else []
 
-    def _run(self, *command: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+    def _run(self, *command: str, timeout_s: float = 300, without: str = "") -> subprocess.CompletedProcess[str]:
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, **SETTINGS, "PATH": path}
+        environment = {**os.environ, **_emulated(), **SETTINGS, "PATH": path}
+        environment.pop(without, None)
         return subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout_s
         )
