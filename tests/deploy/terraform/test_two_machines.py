@@ -11,7 +11,7 @@ pytestmark = pytest.mark.proof
 VARIABLES = ("-input=false", "-no-color", "-var-file=envs/prod.tfvars")
 KEY = "TF_VAR_source_key"
 KEPT = re.compile(
-    r"module\.(lake|source_key|project)\.|module\.topic\[\"object-events\"\]\.google_pubsub_topic\.this$"
+    r"module\.(lake|source_key|project\.(google_project_service|time_sleep))|module\.topic\[\"object-events\"\]\.google_pubsub_topic\.this$"
     r"|module\.snowflake\.snowflake_(database|schema|account_role|execute\.(meta|keeps_data))"
 )
 
