@@ -8,11 +8,11 @@ from typing import Any
 from tests.deploy.terraform.rules import containers, resources, storage_rights, who
 
 _MAY = {
-    "projects/acme-millrace/roles/millraceBucketLooker": "look at, list names",
+    "millraceBucketLooker": "look at, list names",
     "roles/storage.objectCreator": "create",
     "roles/storage.objectViewer": "read",
     "roles/storage.objectUser": "read, create, replace",
-    "projects/acme-millrace/roles/millraceObjectLister": "list names",
+    "millraceObjectLister": "list names",
 }
 _OTHERS = {
     "google_secret_manager_secret_iam_member.reads": ("{who}", "read", "secret `{secret_id}`"),

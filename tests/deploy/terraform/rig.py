@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -91,8 +92,20 @@ class Copy:
     def plan(self, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
         """Return the ended check of the rig, and the plan that it made."""
         path = self.folder / "plan.json"
-        checked = self.check("--plan-json", str(path), *options)
+        checked = self.check("--plan-json", str(path), "--graph", str(self.folder / "plan.dot"), *options)
         return checked, json.loads(path.read_text()) if path.exists() else {}
+
+    def waits_for(self) -> dict[str, set[str]]:
+        """Return all that each resource of the last plan depends on, without the keys of instances."""
+        edges: dict[str, set[str]] = {}
+        for after, before in re.findall(r'^  "([^"]+)" -> "([^"]+)";$', (self.folder / "plan.dot").read_text(), re.M):
+            edges.setdefault(after, set()).add(before)
+
+        @cache
+        def everything(name: str) -> frozenset[str]:
+            return frozenset().union(*({each} | everything(each) for each in edges.get(name, ())))
+
+        return {name: set(everything(name)) for name in edges}
 
     def gcloud_calls(self) -> list[str]:
         """Return the recorded calls of gcloud."""

@@ -13,11 +13,11 @@ _VERBS = {
     "roles/storage.objectCreator": {"create"},
     "roles/storage.objectViewer": {"get", "list"},
     "roles/storage.objectUser": {"create", "get", "list", "delete"},
-    "projects/acme-millrace/roles/millraceBucketLooker": {"list"},
-    "projects/acme-millrace/roles/millraceObjectLister": {"list"},
+    "millraceBucketLooker": {"list"},
+    "millraceObjectLister": {"list"},
 }
 _ADMINISTRATORS = ("ACCOUNTADMIN", "ORGADMIN", "SECURITYADMIN", "SYSADMIN", "USERADMIN")
-_RAW = "gcs://acme-millrace-lake/raw/"
+_RAW = re.compile(r"gcs://acme-millrace-(\w+-)?lake/raw/")
 _CONDITION = re.compile(r'resource\.name\.(startsWith|endsWith)\("([^"]*)"\)')
 
 
@@ -161,7 +161,7 @@ def _snowflake_users(plan: dict[str, Any]) -> Iterator[str]:
 
 def _snowflake_objects(plan: dict[str, Any]) -> Iterator[str]:
     for address, planned in resources(plan, "snowflake_storage_integration"):
-        if planned["storage_allowed_locations"] != [_RAW]:
+        if [bool(_RAW.fullmatch(each)) for each in planned["storage_allowed_locations"]] != [True]:
             yield f"{address}: reads more than raw/"
     for address, planned in resources(plan, "snowflake_stage"):
         if planned["credentials"] or (planned["url"] and not planned["storage_integration"]):
@@ -222,7 +222,8 @@ def _storage_right(address: str, planned: dict[str, Any]) -> StorageRight:
         assert re.sub(_CONDITION, "", condition["expression"]) in ("", " && "), condition["expression"]
         prefix = bounds["startsWith"].removeprefix(f"projects/_/buckets/{bucket}/objects/")
         suffix = bounds.get("endsWith", "")
-    return StorageRight(who(address), planned["role"], bucket.removeprefix("acme-millrace-"), prefix, suffix)
+    role = re.sub(r"^projects/.*(?=millrace[A-Z])", "", planned["role"])
+    return StorageRight(who(address), role, bucket.rpartition("-")[2], prefix, suffix)
 
 
 def who(address: str) -> str:
