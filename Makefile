@@ -8,6 +8,7 @@ UV := $(BIN)/uv
 RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
 ENV ?= dev
+PLATFORMS := linux_amd64 linux_arm64 darwin_amd64 darwin_arm64 windows_amd64
 DBT_DIR := jobs/dbt-runner/dbt
 DATA_DIR := $(CURDIR)/data
 UPGRADE ?= --upgrade
@@ -16,7 +17,7 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve collect usage check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim deploy destroy clean
+.PHONY: help run serve collect usage check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim deploy lock-providers destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,10 +120,14 @@ lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and witho
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	    -o requirements/$$lock.txt || exit 1; done
 
-deploy:  ## make everything on Google Cloud, or bring it up to date (ENV=dev or prod; ARGS="-var=…"): docs/operations.md
+deploy:  ## make everything on Google Cloud, or bring it up to date (ENV=dev or prod; ARGS="-var=…"): docs/deploy.md
 	@terraform -chdir=terraform init -input=false
 	@terraform -chdir=terraform workspace select -or-create $(ENV)
 	@terraform -chdir=terraform apply -var-file=envs/$(ENV).tfvars $(ARGS)
+
+# Needs a network: terraform compares what it downloads with the signatures of the providers.
+lock-providers:  ## record the checksums of Terraform's providers for all platforms, in terraform/.terraform.lock.hcl
+	@terraform -chdir=terraform providers lock $(PLATFORMS:%=-platform=%)
 
 destroy:  ## remove the deployment and keep its data (ENV=dev or prod); with DATA=delete, and delete_data=true applied before, all of it
 	@sh terraform/destroy.sh $(ENV) $(if $(filter delete,$(DATA)),delete,keep) $(ARGS)

@@ -2,12 +2,12 @@
 locals {
   images = var.images == null ? module.images[0].references : var.images
 
-  # What the Dockerfile copies.
+  # What the Dockerfile copies: its .dockerignore lists the same.
   root = "${path.module}/.."
   image_files = toset(concat(
     tolist(fileset(local.root, "src/millrace/**/*.{css,html,js,json,py,svg,typed}")),
-    tolist(fileset(local.root, "functions/{api,extract,load}/main.py")),
-    tolist(fileset(local.root, "requirements/{dbt-runner,functions}.txt")),
+    tolist(fileset(local.root, "functions/**/*.py")),
+    tolist(fileset(local.root, "requirements/{dbt-runner,functions,sbom}.txt")),
     [
       for file in fileset(local.root, "jobs/dbt-runner/**") : file
       if !can(regex("/(target|logs|__pycache__)/|/\\.user\\.yml$", file))

@@ -24,6 +24,8 @@ _OTHERS = {
     "google_cloud_run_v2_job_iam_member.sweep_starts_builds": ("sweep", "start, look at", "job `{name}`"),
     "google_storage_bucket_iam_member.build_reads": ("build-images", "read", "packages"),
     "google_artifact_registry_repository_iam_member.build_writes": ("build-images", "read, push", "images"),
+    "google_kms_crypto_key_iam_member.agent": ("Google's services", "encrypt with", "the key `kms_key`"),
+    "google_kms_crypto_key_iam_member.storage": ("Google's services", "encrypt with", "the key `kms_key`"),
     "google_project_iam_member.build_logs": ("build-images", "write", "logs"),
     "google_service_account_iam_member.pubsub_signs": ("Pub/Sub", "sign as", "call-{who}"),
     "google_pubsub_subscription_iam_member.dead_letters": ("Pub/Sub", "take off", "subscriptions of `{who}`"),

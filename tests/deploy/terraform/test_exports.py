@@ -51,9 +51,9 @@ def test_every_setting_is_one_that_the_code_reads() -> None:
 
 
 def test_every_alert_waits_for_a_line_that_the_code_logs() -> None:
-    monitoring = (TERRAFORM / "modules" / "monitoring" / "alerts.tf").read_text()
+    monitoring = "".join(path.read_text() for path in hcl("modules/monitoring/*.tf"))
     messages = set(re.findall(r'jsonPayload\.message = \\"([^"\\]+)', monitoring))
-    assert messages == {"extracted", "quarantined", "run ended"}
+    assert messages == {"extracted", "heartbeat", "quarantined", "run ended", "unforeseen"}
     assert {message for message in messages if not re.search(rf'log\.\w+\(\s*"{message}"', source())} == set()
 
 
