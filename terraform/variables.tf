@@ -56,7 +56,7 @@ variable "api_readers" {
 }
 
 variable "base_image" {
-  description = "The Python image that both images are based on, best by its digest: python:3.12-slim-bookworm@sha256:…"
+  description = "The Python image that both images are based on, best with its digest, NAME:TAG@sha256:…."
   type        = string
   nullable    = false
   default     = "python:3.12-slim-bookworm"

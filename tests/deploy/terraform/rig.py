@@ -71,9 +71,9 @@ class Copy:
         assert old in text, f"{old!r} is not in {file}"
         path.write_text(text.replace(old, new))
 
-    def check(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Run the rig's check; its exit code is 0 when nothing was found."""
-        command = [sys.executable, str(RIG / "tfcheck"), "terraform", "--root", ".", "--strict", *options]
+    def check(self, *options: str, folder: str = "terraform") -> subprocess.CompletedProcess[str]:
+        """Run the rig's check of a root module; its exit code is 0 when nothing was found."""
+        command = [sys.executable, str(RIG / "tfcheck"), folder, "--root", ".", "--strict", *options]
         return self._run(*command)
 
     def terraform(self, *arguments: str, without: str = "") -> subprocess.CompletedProcess[str]:

@@ -343,7 +343,7 @@ def test_the_costs_are_those_of_the_plan(plan: Plan) -> None:
 @pytest.mark.parametrize("kind", ["google_pubsub_subscription", "google_pubsub_topic", "google_cloud_scheduler_job"])
 def test_every_name_that_is_typed_in_a_command_is_planned(plan: Plan, kind: str) -> None:
     command = {
-        "google_pubsub_subscription": r"gcloud pubsub subscriptions \w+ ([a-z-]+)",
+        "google_pubsub_subscription": r"gcloud pubsub subscriptions \w+ ([a-z][a-z-]+)",
         "google_pubsub_topic": r"gcloud pubsub topics publish ([a-z-]+)",
         "google_cloud_scheduler_job": r"gcloud scheduler jobs (?:run|describe|update http) ([a-z-]+)",
     }[kind]
