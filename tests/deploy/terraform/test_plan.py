@@ -291,12 +291,12 @@ def test_pushes_and_calls_name_the_audience_that_the_service_accepts(plan: Plan)
     expected = {name: f"https://{name}.acme-millrace.internal" for name in accepted if name != "api"}
     assert {**pushed, **called} == expected
     assert {name: audiences[0] for name, audiences in accepted.items() if name != "api"} == expected
-    told = {
+    configured = {
         address.split(".google")[0]: found
         for address, container in containers(plan)
         if (found := settings(container).get("MILLRACE_PUSH_AUDIENCE"))
     }
-    assert set(told.values()) == set(expected.values())
+    assert set(configured.values()) == set(expected.values())
 
 
 def test_the_source_key_is_nowhere_in_the_plan(plan: Plan) -> None:
