@@ -55,7 +55,9 @@ def test_every_alert_waits_for_a_line_that_the_code_logs() -> None:
     monitoring = "".join(path.read_text() for path in hcl("modules/monitoring/*.tf"))
     messages = set(re.findall(r'jsonPayload\.message = \\"([^"\\]+)', monitoring))
     assert messages == {"extracted", "heartbeat", "quarantined", "run ended", "unforeseen"}
-    assert {message for message in messages if not re.search(rf'\b(?:log\.\w+|error)\(\s*"{message}"', source())} == set()
+    assert {
+        message for message in messages if not re.search(rf'\b(?:log\.\w+|error)\(\s*"{message}"', source())
+    } == set()
 
 
 def test_the_hash_of_the_images_covers_every_file_that_the_dockerfile_copies() -> None:
