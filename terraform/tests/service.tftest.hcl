@@ -108,6 +108,10 @@ run "a_service_with_its_account_rights_and_trigger" {
     error_message = "the platform sees whether it works"
   }
   assert {
+    condition     = google_cloud_run_v2_service.this.traffic[0].type == "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST" && google_cloud_run_v2_service.this.traffic[0].percent == 100
+    error_message = "a deployment takes all calls back that were sent to an older revision"
+  }
+  assert {
     condition     = length(google_cloud_run_v2_service.this.template[0].vpc_access) == 0 && google_cloud_run_v2_service.this.iap_enabled == false
     error_message = "without a network of the company traffic takes no way round, and no proxy is needed"
   }
