@@ -117,6 +117,12 @@ resource "google_cloud_run_v2_service" "this" {
     }
   }
 
+  # Without it, calls that were sent to an older revision by hand would stay there after the next deployment.
+  traffic {
+    percent = 100
+    type    = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+  }
+
   depends_on = [google_secret_manager_secret_iam_member.reads]
 }
 
