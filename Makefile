@@ -7,7 +7,9 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
+CLOUD := $(VENV)/.cloud-stamp
 ENV ?= dev
+PLATFORMS := linux_amd64 linux_arm64 darwin_amd64 darwin_arm64 windows_amd64
 DBT_DIR := jobs/dbt-runner/dbt
 DATA_DIR := $(CURDIR)/data
 UPGRADE ?= --upgrade
@@ -16,7 +18,7 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve collect usage check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim deploy destroy clean
+.PHONY: help run serve collect usage check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,7 +76,7 @@ prove-emulators: $(DEV)
 	@$(BIN)/python -m pytest tests/emulators tests/contract $(ARGS)
 
 prove-image: $(DEV)
-	@$(BIN)/python -m pytest -rs tests/deploy/image/built.py $(ARGS)
+	@$(BIN)/python -m pytest -rs -s tests/deploy/image/built.py tests/deploy/image/built_functions.py $(ARGS)
 	@$(BIN)/python -m tests.deploy.image
 
 prove-coverage: $(DEV)
@@ -88,7 +90,7 @@ faults-kill: prove-killing  ## kill -9 a real run at every step (ARGS=10: every 
 parity: prove-parity  ## the same objects through DuckDB and Snowflake (ARGS="--help"), every cell compared
 api-calls: prove-api-calls  ## call every route of the read API with made-up parameters (ARGS="--examples N")
 test-emulators: prove-emulators  ## contract suites over emulators, the whole pipeline over sockets
-test-image: prove-image  ## build the image of the build job and run it as it is deployed (where ocirig is: OCIRIG=folder)
+test-image: prove-image  ## build the images of functions and job, run each as it is deployed (where ocirig is: OCIRIG=folder)
 
 bench: $(DEV)  ## measure against floors taken in the same run (ARGS="start crowd worst")
 	@$(BIN)/python -m bench $(ARGS)
@@ -110,19 +112,30 @@ dbt-slim: $(RUN)  ## build only the models that differ from those of the last ru
 	  --target-path "$(DATA_DIR)/dbt-slim" --log-path "$(DATA_DIR)/dbt-slim" $(ARGS)
 
 lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and without addresses (UPGRADE= keeps versions)
-	@for lock in dev local collect extract load dbt-runner api tracing build; do \
+	@for lock in dev local collect functions dbt-runner tracing build sbom; do \
 	  case $$lock in \
 	    dev) set -- pyproject.toml --extra dev ;; \
-	    build) set -- --group build --constraint requirements/dev.txt ;; \
+	    build|sbom) set -- --group $$lock --constraint requirements/dev.txt ;; \
+	    functions) set -- pyproject.toml --extra extract --extra load --extra api --constraint requirements/dev.txt ;; \
 	    *) set -- pyproject.toml --extra $$lock --constraint requirements/dev.txt ;; esac; \
 	  $(UV) pip compile -q "$$@" --universal --python-version 3.11 --override requirements/overrides.in $(UPGRADE) \
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	    -o requirements/$$lock.txt || exit 1; done
 
-deploy:  ## make everything on Google Cloud, or bring it up to date (ENV=dev or prod; ARGS="-var=…"): docs/operations.md
+preflight: $(CLOUD)  ## check what a deployment needs, without changing anything (ENV=dev or prod; ARGS="--help"): docs/before-you-deploy.md
+	@$(BIN)/python terraform/preflight.py $(ENV) $(ARGS)
+
+deploy:  ## make everything on Google Cloud, or bring it up to date (ENV=dev or prod; ARGS="-var=…"): docs/deploy.md
 	@terraform -chdir=terraform init -input=false
 	@terraform -chdir=terraform workspace select -or-create $(ENV)
 	@terraform -chdir=terraform apply -var-file=envs/$(ENV).tfvars $(ARGS)
+
+smoke: $(CLOUD)  ## start a run of the deployment, wait for its end, compare it with the source (ENV=dev or prod; ARGS="--help")
+	@$(BIN)/python terraform/smoke.py $(ENV) $(ARGS)
+
+# Needs a network: terraform compares what it downloads with the signatures of the providers.
+lock-providers:  ## record the checksums of Terraform's providers for all platforms, in terraform/.terraform.lock.hcl
+	@terraform -chdir=terraform providers lock $(PLATFORMS:%=-platform=%)
 
 destroy:  ## remove the deployment and keep its data (ENV=dev or prod); with DATA=delete, and delete_data=true applied before, all of it
 	@sh terraform/destroy.sh $(ENV) $(if $(filter delete,$(DATA)),delete,keep) $(ARGS)
@@ -142,6 +155,11 @@ $(RUN): $(UV) requirements/local.txt pyproject.toml
 	@$(UV) pip install -q --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r requirements/local.txt
 	@rm -f $(VENV)/lib/python3*/site-packages/millrace.pth
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The clients of Google Cloud and Snowflake beside what a run on this machine needs.
+$(CLOUD): $(RUN) requirements/dbt-runner.txt
+	@$(UV) pip install -q --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r requirements/dbt-runner.txt
 	@touch $@
 
 $(DEV): $(RUN) requirements/dev.txt

@@ -1,7 +1,7 @@
 """The extraction of large companies in deliveries of a minute, on a simulated clock: requests, deliveries, rows.
 
-The floor is a reading without limit, deadline or pause. `200 x 90` reads the simulator. `2,000 x 365` reads a source that
-is a list of counts: so many rows of each person, made when they are requested.
+The floor is a reading without limit, deadline or pause. `200 x 90` reads the simulator. `2,000 x 365` reads a source
+that is a list of counts: so many rows of each person, made when they are requested.
 """
 
 import json

@@ -1,25 +1,37 @@
+locals {
+  silent_h = var.interval_hours + 1 # hours without a complete run, or an extraction, that are too many
+
+  # Cloud Run's words for those of api_ingress, which are older.
+  _ingress = {
+    ALLOW_ALL               = "INGRESS_TRAFFIC_ALL"
+    ALLOW_INTERNAL_AND_GCLB = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+    ALLOW_INTERNAL_ONLY     = "INGRESS_TRAFFIC_INTERNAL_ONLY"
+  }
+}
+
 # The read API and its page. People call it, so no account is made to call it; the platform checks each caller.
 module "api" {
-  source = "./modules/function"
+  source = "./modules/service"
 
+  command     = ["python", "/app/functions/api/main.py"]
   concurrency = 40 # most responses are cached, or wait for Snowflake
   description = "Answers questions about the marts, and shows them on a page."
-  entry_point = "api"
   environment = {
     MILLRACE_LAKE       = "gs://${local.lake}"
     MILLRACE_MEMORY     = "800MB"
     MILLRACE_QUARANTINE = "gs://${module.lake.quarantine_bucket}"
-    MILLRACE_SILENT_H   = var.interval_hours + 1 # the same as in the alert
-    MILLRACE_WAREHOUSE  = module.snowflake.addresses["API"]
+    MILLRACE_SILENT_H   = local.silent_h
+    MILLRACE_WAREHOUSE  = local.warehouse["API"].address
   }
-  ingress       = var.api_ingress
+  iap           = var.api_iap
+  image         = local.images.functions
+  ingress       = local._ingress[var.api_ingress]
   invokers      = var.api_readers
   max_instances = 4 # each has at most four sessions of Snowflake
   memory        = "1Gi"
-  name          = "api"
-  package       = google_storage_bucket_object.function["api"]
-  platform      = local.function_defaults
-  secrets       = local.snowflake_secrets["API"]
+  name          = "${local.prefix}api"
+  project       = local.project
+  secrets       = local.warehouse["API"].secrets
   storage = {
     list-lake       = { bucket = local.lake, role = local.object_lister }
     read-runs       = { bucket = local.lake, role = "roles/storage.objectViewer", prefix = "runs/" }
@@ -28,11 +40,5 @@ module "api" {
     list-quarantine = { bucket = module.lake.quarantine_bucket, role = local.object_lister }
     read-reasons    = { bucket = module.lake.quarantine_bucket, role = "roles/storage.objectViewer", prefix = "quarantine/", suffix = ".json" }
   }
-
-  depends_on = [
-    google_artifact_registry_repository_iam_member.build_writes,
-    google_project_iam_member.build_logs,
-    google_project_iam_member.build_reads_copies,
-    google_storage_bucket_iam_member.build_reads,
-  ]
+  vpc = local.vpc
 }

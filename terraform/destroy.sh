@@ -10,14 +10,14 @@ terraform workspace select "$environment"
 
 if [ "$data" = delete ]; then
   if [ "$(terraform output -raw keeps_data)" != false ]; then
-    echo "The data is protected. Tell the deployment first: make deploy ENV=$environment ARGS=-var=delete_data=true" >&2
+    echo "The data is protected. Deploy first: make deploy ENV=$environment ARGS=-var=delete_data=true" >&2
     exit 2
   fi
   exec terraform destroy -var-file="envs/$environment.tfvars" -var=delete_data=true "$@"
 fi
 
 # The data, and what it hangs on: a destroy takes along whatever depends on its targets.
-kept='module\.(lake|source_key)\.|module\.snowflake\.snowflake_(database|schema|account_role|execute\.(meta|keeps_data))|module\.topic\["object-events"\]\.google_pubsub_topic\.this$|google_(project_service|kms_)'
+kept='module\.(lake|source_key)\.|module\.snowflake\.snowflake_(database|schema|account_role|execute\.(meta|keeps_data))|module\.topic\["object-events"\]\.google_pubsub_topic\.this$|module\.project\.(google_(project_service|kms_)|time_sleep\.)'
 terraform state list | grep -vE "^($kept)|(^|\.)data\." >.targets || true
 if [ ! -s .targets ]; then # without a target everything would be meant
   rm .targets

@@ -1,7 +1,7 @@
 locals {
   # A function of functions/load; docs/settings.md lists its settings.
   _load_environment = {
-    MILLRACE_BUS        = "pubsub:///projects/${var.project_id}"
+    MILLRACE_BUS        = local.bus
     MILLRACE_JOB        = "run:///projects/${var.project_id}/locations/${var.region}/jobs/${module.dbt_runner.name}"
     MILLRACE_LAKE       = "gs://${local.lake}"
     MILLRACE_MEMORY     = "800MB"
@@ -10,17 +10,17 @@ locals {
 }
 
 module "load" {
-  source = "./modules/function"
+  source = "./modules/service"
 
+  args          = ["--source=/app/functions/load/main.py", "--target=load", "--signature-type=cloudevent"]
   description   = "Loads each new object into the warehouse, and starts the build when a run is final."
-  entry_point   = "load"
-  environment   = merge(local._load_environment, { MILLRACE_WAREHOUSE = module.snowflake.addresses["LOADER"] })
+  environment   = merge(local._load_environment, { MILLRACE_WAREHOUSE = local.warehouse["LOADER"].address })
+  image         = local.images.functions
   max_instances = 10
   memory        = "2Gi"
-  name          = "load"
-  package       = google_storage_bucket_object.function["load"]
-  platform      = local.function_defaults
-  secrets       = local.snowflake_secrets["LOADER"]
+  name          = "${local.prefix}load"
+  project       = local.project
+  secrets       = local.warehouse["LOADER"].secrets
   storage = {
     read-lake         = { bucket = local.lake, role = "roles/storage.objectViewer" }
     create-final      = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/final.json" }
@@ -32,17 +32,12 @@ module "load" {
   subscriptions = {
     objects = { topic = module.topic["object-events"] }
   }
-
-  depends_on = [
-    google_artifact_registry_repository_iam_member.build_writes,
-    google_project_iam_member.build_logs,
-    google_project_iam_member.build_reads_copies,
-    google_storage_bucket_iam_member.build_reads,
-  ]
+  vpc = local.vpc
 }
 
 # An event cannot start a job by itself: the load function starts it when a run is final.
 resource "google_cloud_run_v2_job_iam_member" "load_starts_builds" {
+  project  = local.project.id
   name     = module.dbt_runner.name
   location = var.region
   role     = local.job_starter
@@ -51,27 +46,35 @@ resource "google_cloud_run_v2_job_iam_member" "load_starts_builds" {
 
 # The sweep starts it too, when it finds that an older warehouse was restored.
 resource "google_cloud_run_v2_job_iam_member" "sweep_starts_builds" {
+  project  = local.project.id
   name     = module.dbt_runner.name
   location = var.region
   role     = local.job_starter
   member   = module.sweep.member
 }
 
-module "sweep" {
-  source = "./modules/function"
+# Before the first complete run, the sweep counts the hours from here.
+resource "time_static" "deployed" {}
 
+module "sweep" {
+  source = "./modules/service"
+
+  args        = ["--source=/app/functions/load/main.py", "--target=sweep", "--signature-type=http"]
   description = "Asks again for what was lost on the way, so that every run ends, and loads what the warehouse lacks."
-  entry_point = "sweep"
-  environment = merge(local._load_environment, { MILLRACE_WAREHOUSE = module.snowflake.addresses["SWEEPER"] })
-  memory      = "2Gi"
-  name        = "sweep"
-  package     = google_storage_bucket_object.function["load"]
-  platform    = local.function_defaults
+  environment = merge(local._load_environment, {
+    MILLRACE_SILENT_H  = local.silent_h
+    MILLRACE_SINCE     = time_static.deployed.rfc3339
+    MILLRACE_WAREHOUSE = local.warehouse["SWEEPER"].address
+  })
+  image   = local.images.functions
+  memory  = "2Gi"
+  name    = "${local.prefix}sweep"
+  project = local.project
   publishes_to = {
     extract-requests = module.topic["extract-requests"].id
     object-events    = module.topic["object-events"].id
   }
-  secrets = local.snowflake_secrets["SWEEPER"]
+  secrets = local.warehouse["SWEEPER"].secrets
   storage = {
     read-lake         = { bucket = local.lake, role = "roles/storage.objectViewer" }
     create-final      = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/final.json" }
@@ -80,13 +83,7 @@ module "sweep" {
     read-quarantine   = { bucket = module.lake.quarantine_bucket, role = "roles/storage.objectViewer" }
     create-retries    = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "drop/" }
   }
-
-  depends_on = [
-    google_artifact_registry_repository_iam_member.build_writes,
-    google_project_iam_member.build_logs,
-    google_project_iam_member.build_reads_copies,
-    google_storage_bucket_iam_member.build_reads,
-  ]
+  vpc = local.vpc
 }
 
 module "sweep_schedule" {
@@ -95,10 +92,8 @@ module "sweep_schedule" {
   caller_email = module.sweep.caller_email
   audience     = module.sweep.audience
   description  = "Looks every half hour for what was lost on the way."
-  name         = "sweep"
-  region       = var.region
+  name         = "${local.prefix}sweep"
+  project      = local.project
   schedule     = "*/30 * * * *"
   url          = module.sweep.url
-
-  depends_on = [google_project_service.this]
 }

@@ -32,13 +32,8 @@ output "cost_usd_per_month" {
 }
 
 output "deployed" {
-  description = "The deployed packages and image, by the hash of their content."
-  value = {
-    api        = google_storage_bucket_object.function["api"].name
-    dbt-runner = module.dbt_runner_image.reference
-    extract    = google_storage_bucket_object.function["extract"].name
-    load       = google_storage_bucket_object.function["load"].name
-  }
+  description = "The deployed images of functions and job, by their digests."
+  value       = local.images
 }
 
 output "keeps_data" {

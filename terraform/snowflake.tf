@@ -17,9 +17,13 @@ module "snowflake" {
   }
 }
 
-# The setting of the users that sign in by a key.
+# The warehouse of each user: its address, and the setting of a user that signs in by a key. Nothing else here refers to
+# Snowflake, so another warehouse is another value.
 locals {
-  snowflake_secrets = { for user in ["API", "BUILDER", "LOADER", "SWEEPER"] : user => {
-    for key in try([var.snowflake_keys[user]], []) : "MILLRACE_SNOWFLAKE_KEY" => { id = key.secret, version = key.version }
+  warehouse = { for user in ["API", "BUILDER", "LOADER", "SWEEPER"] : user => {
+    address = module.snowflake.addresses[user]
+    secrets = {
+      for key in try([var.snowflake_keys[user]], []) : "MILLRACE_SNOWFLAKE_KEY" => { id = key.secret, version = key.version }
+    }
   } }
 }

@@ -1,8 +1,36 @@
+variable "alert_channels" {
+  description = "Notification channels of any kind, by their full names, that are notified beside alert_emails."
+  type        = set(string)
+  nullable    = false
+  default     = []
+  validation {
+    condition     = alltrue([for channel in var.alert_channels : can(regex("^projects/[^/]+/notificationChannels/[0-9]+$", channel))])
+    error_message = "alert_channels: expected projects/P/notificationChannels/N: gcloud beta monitoring channels list --format='value(name)'."
+  }
+}
+
 variable "alert_emails" {
   description = "E-mail addresses that are notified when an alert opens. Empty: alerts are shown in the console only."
   type        = set(string)
   nullable    = false
   default     = []
+}
+
+variable "alert_runbook_url" {
+  description = "URL that every alert links to, such as docs/operations.md in the company's copy of this repository; null: none."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.alert_runbook_url == null || can(regex("^https://[^ ]+$", var.alert_runbook_url))
+    error_message = "alert_runbook_url: expected https://…"
+  }
+}
+
+variable "api_iap" {
+  description = "Let api_readers sign in to the read API in a browser, by Identity-Aware Proxy. The project must belong to an organization."
+  type        = bool
+  nullable    = false
+  default     = false
 }
 
 variable "api_ingress" {
@@ -24,6 +52,41 @@ variable "api_readers" {
   validation {
     condition     = alltrue([for member in var.api_readers : can(regex("^(group|serviceAccount|user):[^@ ]+@[^@ ]+$|^principal(Set)?://.+$", member))])
     error_message = "api_readers: expected group:, serviceAccount: or user: with an e-mail address, or principal:// and principalSet://; never the public."
+  }
+}
+
+variable "base_image" {
+  description = "The Python image that both images are based on, best with its digest, NAME:TAG@sha256:…."
+  type        = string
+  nullable    = false
+  default     = "python:3.12-slim-bookworm"
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9./:_-]*(@sha256:[0-9a-f]{64})?$", var.base_image))
+    error_message = "base_image: expected NAME:TAG, or NAME:TAG@sha256: with 64 hexadecimal digits."
+  }
+}
+
+variable "billing_account" {
+  description = "The billing account of the budget: gcloud billing accounts list. Null: no budget."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.billing_account == null || can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.billing_account))
+    error_message = "billing_account: expected 6-6-6 hexadecimal digits, such as 01AB23-CD45EF-678901."
+  }
+}
+
+variable "budget_usd_per_month" {
+  description = "Dollars of Google Cloud in a calendar month; notifies at 50, 90 and 100 %, and stops nothing. Null: no budget."
+  type        = number
+  default     = null
+  validation {
+    condition     = (var.budget_usd_per_month == null) == (var.billing_account == null)
+    error_message = "budget_usd_per_month: set it together with billing_account, or neither."
+  }
+  validation {
+    condition     = var.budget_usd_per_month == null ? true : var.budget_usd_per_month >= 1 && floor(var.budget_usd_per_month) == var.budget_usd_per_month
+    error_message = "budget_usd_per_month: a whole number of at least 1."
   }
 }
 
@@ -56,6 +119,16 @@ variable "developers" {
   }
 }
 
+variable "images" {
+  description = "Images of functions and job that somebody published, by digest: nothing is built then. Null: Cloud Build makes them of this checkout."
+  type        = object({ functions = string, job = string })
+  default     = null
+  validation {
+    condition     = var.images == null || alltrue([for image in values(coalesce(var.images, {})) : can(regex("^[^@ ]+/[^@ ]+@sha256:[0-9a-f]{64}$", image))])
+    error_message = "images: expected functions and job as REGISTRY/NAME@sha256: with 64 hexadecimal digits; a tag may be moved."
+  }
+}
+
 variable "interval_hours" {
   description = "Hours from one run to the next. The main cost setting: the schedule, the alerts and the estimate follow from it."
   type        = number
@@ -68,12 +141,30 @@ variable "interval_hours" {
 }
 
 variable "kms_key" {
-  description = "Full name of a Cloud KMS key that encrypts buckets, topics, images, functions and the secret; null: Google's keys."
+  description = "Full name of a Cloud KMS key that encrypts buckets, topics, images, services and the secret; null: Google's keys."
   type        = string
   default     = null
   validation {
     condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
     error_message = "kms_key: expected projects/P/locations/L/keyRings/R/cryptoKeys/K."
+  }
+}
+
+variable "log_object_reads" {
+  description = "Write reads of objects to the audit log as well as writes. The page and the sweep read much: logs cost beyond 50 GiB a month."
+  type        = bool
+  nullable    = false
+  default     = false
+}
+
+variable "prefix" {
+  description = "Begin of all names, for a second deployment in one project. Snowflake's names have none: it needs an account of its own. Never change it."
+  type        = string
+  nullable    = false
+  default     = ""
+  validation {
+    condition     = can(regex("^([a-z][a-z0-9]{0,2})?$", var.prefix))
+    error_message = "prefix: up to 3 lower-case letters and digits, a letter first: names of accounts have 30 characters at most."
   }
 }
 
@@ -88,10 +179,14 @@ variable "project_id" {
 }
 
 variable "region" {
-  description = "Region in which everything runs and is stored."
+  description = "Region in which everything runs and is stored, best that of the Snowflake account. Deployed before version 0.4: europe-west1."
   type        = string
   nullable    = false
-  default     = "europe-west1"
+  default     = "europe-west4"
+  validation {
+    condition     = contains(local.regions.cloud_run_and_scheduler, var.region)
+    error_message = "region: expected one that has Cloud Run and Cloud Scheduler, of terraform/regions.json: ${join(", ", local.regions.cloud_run_and_scheduler)}."
+  }
 }
 
 variable "snowflake_account" {
@@ -179,14 +274,14 @@ variable "soft_delete_days" {
 }
 
 variable "source_key" {
-  description = "The key of the source API. Read only when source_key_version is new; in no plan and no state."
+  description = "The key of the source API. Needed only when source_key_version is new; in no plan and no state."
   type        = string
-  nullable    = false
+  default     = null
   ephemeral   = true
   sensitive   = true
   validation {
-    condition     = length(var.source_key) > 0
-    error_message = "source_key: set TF_VAR_source_key to the key of the source API."
+    condition     = var.source_key != ""
+    error_message = "source_key: set TF_VAR_source_key to the key of the source API, or leave it unset where the key is stored already."
   }
 }
 
@@ -198,13 +293,13 @@ variable "source_key_version" {
 }
 
 variable "source_requests_per_minute" {
-  description = "Rate limit of the source per key. Two tables are read at a time at most; each gets half."
+  description = "Rate limit of the source per key. All that read share it; one that reads alone has all of it."
   type        = number
   nullable    = false
   default     = 100
   validation {
-    condition     = var.source_requests_per_minute >= 2
-    error_message = "source_requests_per_minute: at least 2, one for each of two tables."
+    condition     = var.source_requests_per_minute >= 1
+    error_message = "source_requests_per_minute: at least 1."
   }
 }
 
@@ -219,11 +314,25 @@ variable "source_url" {
 }
 
 variable "vpc_connector" {
-  description = "Full name of a Serverless VPC Access connector for all outgoing traffic; null: none."
+  description = "Full name of a Serverless VPC Access connector for all outgoing traffic; null: none. Not with vpc_subnetwork."
   type        = string
   default     = null
   validation {
     condition     = var.vpc_connector == null || can(regex("^projects/[^/]+/locations/[^/]+/connectors/[^/]+$", var.vpc_connector))
     error_message = "vpc_connector: expected projects/P/locations/L/connectors/C."
+  }
+}
+
+variable "vpc_subnetwork" {
+  description = "Full name of a subnetwork for all outgoing traffic, without a connector (Direct VPC egress); null: none."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.vpc_subnetwork == null || can(regex("^projects/[^/]+/regions/[^/]+/subnetworks/[^/]+$", var.vpc_subnetwork))
+    error_message = "vpc_subnetwork: expected projects/P/regions/R/subnetworks/S."
+  }
+  validation {
+    condition     = var.vpc_subnetwork == null || var.vpc_connector == null
+    error_message = "vpc_subnetwork: traffic has one way; unset vpc_connector."
   }
 }

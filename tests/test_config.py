@@ -242,7 +242,18 @@ def test_unknown_inprocess_address_is_refused(adapter: Callable[[str], object]) 
         adapter("inprocess:other")
 
 
-@pytest.mark.parametrize("url", ["pubsub:", "pubsub://project", "pubsub:///projects/", "pubsub:///projects/p/topics/t"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "pubsub:",
+        "pubsub://project",
+        "pubsub:///projects/",
+        "pubsub:///projects/p/topics/t",
+        "pubsub:///projects/p?prefix=",
+        "pubsub:///projects/p?prefix=Dev-",
+        "pubsub:///projects/p?suffix=dev-",
+    ],
+)
 def test_a_bus_names_a_project_and_no_topic(url: str) -> None:
     with pytest.raises(ConfigError, match="expected pubsub:///projects/P"):
         wiring.bus_at(url)

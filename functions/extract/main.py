@@ -1,5 +1,7 @@
 """Start a run, and extract each table of the registry: `start_run`, and one `extract_<table>` per table."""
 
+from collections.abc import Callable
+
 import functions_framework
 from cloudevents.http import CloudEvent
 from flask import Request
@@ -7,7 +9,7 @@ from flask import Request
 from millrace import config, log, runs, wiring
 from millrace.bus import answers, events, guard
 from millrace.extract import task
-from millrace.tables import EXTRACTED
+from millrace.tables import EXTRACTED, Table
 
 log.start(config.project())
 CONFIG = config.ExtractConfig.from_env()
@@ -22,9 +24,13 @@ def start_run(request: Request) -> dict[str, str]:
         return {"run_id": runs.start(wiring.lake_at(CONFIG.lake), wiring.bus_at(CONFIG.bus), run_request).run_id}
 
 
-for _name in EXTRACTED:
+def _extracting(table: Table) -> Callable[[CloudEvent], None]:
+    @answers.answering(f"extract_{table.name}")
+    def extract(event: CloudEvent) -> None:
+        task.answer(wiring.extractor_of(CONFIG), table, events.TaskEvent.parse(event))
 
-    def _extract(event: CloudEvent, name: str = _name) -> None:
-        task.answer(wiring.extractor_of(CONFIG), EXTRACTED[name], events.TaskEvent.parse(event))
+    extract.__name__ = f"extract_{table.name}"  # functions-framework looks up how to serve a function by this name
+    return functions_framework.cloud_event(extract)
 
-    globals()[f"extract_{_name}"] = functions_framework.cloud_event(answers.answering(f"extract_{_name}")(_extract))
+
+globals().update({f"extract_{name}": _extracting(table) for name, table in EXTRACTED.items()})

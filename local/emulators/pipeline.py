@@ -29,6 +29,7 @@ from millrace.errors import ConfigError, TransientError
 from millrace.lake import Lake
 from millrace.laptop import in_process
 from millrace.laptop.data_dir import DataDir
+from millrace.laptop.functions import EXTRACT, LOAD, START_RUN, Function
 from millrace.laptop.progress import ProgressLog
 from millrace.laptop.project import PROJECT
 from millrace.laptop.report import Report
@@ -116,9 +117,8 @@ def emulated(
         settings["MILLRACE_JOB"] = f"run://{stack.enter_context(jobs.serving(started))}/{_JOB}"
         os.environ.update(settings)
         functions = stack.enter_context(ExitStack())
-        targets = {"start_run": ("extract", "start_run", "http"), "load": ("load", "load", "cloudevent")}
-        targets |= {name: ("extract", f"extract_{name}", "cloudevent") for name in EXTRACTED}
-        urls = {name: functions.enter_context(_served(*target, settings)) for name, target in targets.items()}
+        targets = {"start_run": START_RUN, "load": LOAD, **EXTRACT}
+        urls = {name: functions.enter_context(_served(target, settings)) for name, target in targets.items()}
         for each in urls.values():
             _await(each)
         pubsub.provide(address, _NAME, list(_subscriptions(urls)))
@@ -135,16 +135,14 @@ def _subscriptions(urls: Mapping[str, str]) -> Iterator[pubsub.Pushed]:
 
 
 @contextmanager
-def _served(folder: str, target: str, signature: str, settings: Mapping[str, str]) -> Iterator[str]:
+def _served(function: Function, settings: Mapping[str, str]) -> Iterator[str]:
     """Serve a function by functions-framework, as its own process; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    source = PROJECT / "functions" / folder / "main.py"
-    command = [sys.executable, "-m", "functions_framework", f"--target={target}", f"--source={source}"]
-    command += [f"--signature-type={signature}", "--host=127.0.0.1", f"--port={port}"]
+    command = [sys.executable, "-m", "functions_framework", *function.arguments(), "--host=127.0.0.1", f"--port={port}"]
     paths = os.pathsep.join(str(PROJECT / each) for each in ("src", "local"))
-    log = Path(settings["MILLRACE_DBT_TARGET_DIR"]).parent / f"{target}.log"
+    log = Path(settings["MILLRACE_DBT_TARGET_DIR"]).parent / f"{function.target}.log"
     with (
         log.open("w") as lines,
         subprocess.Popen(  # noqa: S603 our own function

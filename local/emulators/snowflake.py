@@ -2,7 +2,8 @@
 
 Added here: MERGE within a transaction, temporary tables by a qualified name, a sequence in its schema, instants that
 are NULL, sums of decimals, the end of a transaction with its session and by a statement that creates, alters or drops
-something, and errors of SQL where fakesnow answers 500, which the connector would retry for minutes.
+something, errors of SQL where fakesnow answers 500, which the connector would retry for minutes, and the functions of
+FACTS.
 
 SUBSTITUTES lists what runs differently here than in Snowflake. Further differences: a transaction that meets another's
 change fails at once, and does not wait; all statements of a transaction read what was committed before the first, not
@@ -46,10 +47,20 @@ SUBSTITUTES = {
 }
 """Statements that do not run here as in Snowflake, and what is done instead."""
 
+FACTS = {
+    "CURRENT_REGION()": "GCP_EUROPE_WEST4",
+    "CURRENT_ROLE()": "ACCOUNTADMIN",
+    "SYSTEM$GET_SNOWFLAKE_PLATFORM_INFO()": (
+        '{"snowflake-project-id":["emulated-a12b"],"snowflake-customer-directory-id":["C01snow99"]}'
+    ),
+}
+"""What functions about the account and the session return; a test may set other values."""
+
 _START_S = 300.0
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
 _NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|ALTER\s+WAREHOUSE|ALTER\s+SESSION)\b", re.IGNORECASE)
 _OF_ITS_OWN = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(CREATE|DROP|ALTER\s+TABLE)\b", re.IGNORECASE | re.DOTALL)
+_ABOUT = re.compile("|".join(map(re.escape, FACTS)), re.IGNORECASE)
 _ZONE = re.compile(r"\s*ALTER\s+SESSION\s+SET\s+TIMEZONE\s*=\s*('[\w/+-]+')\s*", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
 _CURSOR: Any = import_module("fakesnow.cursor")
@@ -327,6 +338,7 @@ def _answering(execute: Any) -> Any:
 
     def executed(cursor: Any, command: str, *arguments: Any, **named: Any) -> Any:
         sys.settrace(None)  # a thread of the server's own, as in _serve
+        command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
         try:
             if zone := _ZONE.fullmatch(command):
                 cursor._duck_conn.execute(f"SET TimeZone = {zone[1]}")

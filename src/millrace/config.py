@@ -20,16 +20,21 @@ _OFF = ("off", "0", "false", "f", "no", "n", "none", "never", "disable", "disabl
 _HASH_KEY_LENGTH = 16
 _LEASE_S = 60.0  # without a renewal; then another builder takes over the lease
 _QUIET_S = 30.0  # that a build on Cloud Run waits for more loads: several runs end together
+_LAST_PORT = 65535
 _BURST = 0.95  # of the requests of a minute may follow one another without a pause
 _REMOVED = ("MILLRACE_LEASE_S", "MILLRACE_QUIET_S", "MILLRACE_REQUEST_BURST", "MILLRACE_SYNCING_S")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The permitted caller: tokens for `audience` whose e-mail is `account`."""
+    """The permitted caller: tokens for `audience` whose e-mail is `account`.
+
+    On Cloud Run, IAM checks each token before the function sees it.
+    """
 
     audience: str
     account: str
+    is_on_cloud_run: bool = False
 
 
 def use(settings: Mapping[str, str]) -> None:
@@ -56,6 +61,14 @@ def environment_of_reader() -> dict[str, str]:
     """Return the environment of a process that reads untrusted files: how to start, and no secret."""
     names = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR", "TZ", "TZDIR")
     return {name: os.environ[name] for name in names if name in os.environ} | {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+
+
+def port() -> int:
+    """Return the port to serve on, which the platform sets; 8080 when it is unset."""
+    text = os.environ.get("PORT", "") or "8080"
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > _LAST_PORT:
+        raise ConfigError(f"PORT: expected a number from 0 to {_LAST_PORT}, got {text!r}")
+    return int(text)
 
 
 def project() -> str | None:
@@ -166,7 +179,8 @@ def _caller() -> Caller | None:
     audience, account = os.environ.get("MILLRACE_PUSH_AUDIENCE", ""), os.environ.get("MILLRACE_PUSH_ACCOUNT", "")
     if bool(audience) != bool(account):
         raise ConfigError("MILLRACE_PUSH_AUDIENCE and MILLRACE_PUSH_ACCOUNT: both are needed to check who calls")
-    return Caller(audience, account) if audience else None
+    # https://docs.cloud.google.com/run/docs/container-contract#services-env-vars
+    return Caller(audience, account, is_on_cloud_run="K_SERVICE" in os.environ) if audience else None
 
 
 def _delivery_s(longest_s: float) -> float:

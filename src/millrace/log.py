@@ -12,6 +12,7 @@ import json
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -31,7 +32,9 @@ _TRACE_HEADERS = (
     ("traceparent", r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"),
     ("X-Cloud-Trace-Context", r"(?!0{32})([0-9a-fA-F]{32})(?:/.*)?"),
 )
+_SHOWN_FRAMES = 12
 _run: ContextVar[str | None] = ContextVar("run", default=None)
+_headers: ContextVar[Mapping[str, str] | None] = ContextVar("headers", default=None)
 
 
 def info(message: str, **fields: object) -> None:
@@ -54,6 +57,12 @@ def error(message: str, **fields: object) -> None:
     _LOGGER.error(message, extra={"fields": fields})
 
 
+def unforeseen(function: str, raised: Exception, said: str, **fields: object) -> None:
+    """Log an exception that no code expected: its kind, what is `said` of it, and the end of its stack."""
+    stack = "".join(traceback.format_tb(raised.__traceback__)[-_SHOWN_FRAMES:])
+    error("unforeseen", function=function, kind=type(raised).__name__, error=said, stack=stack, **fields)
+
+
 def trace_id_of(run_id: str) -> str:
     """Return the trace id of a run, 32 hexadecimal digits: the first 16 bytes of the SHA-256 of its id."""
     return hashlib.sha256(run_id.encode()).hexdigest()[:32]
@@ -71,6 +80,16 @@ def step(name: str, run_id: str | None, **attributes: str | int) -> Iterator[Non
             yield
     finally:
         _run.reset(token)
+
+
+@contextmanager
+def request(headers: Mapping[str, str]) -> Iterator[None]:
+    """Answer one request of an ASGI server: each log line within has the trace that its headers name."""
+    token = _headers.set(headers)
+    try:
+        yield
+    finally:
+        _headers.reset(token)
 
 
 class JsonLines(logging.Formatter):
@@ -98,8 +117,8 @@ class JsonLines(logging.Formatter):
         return printable_json(json.dumps(line, default=str))
 
 
-def start(project: str | None = None) -> None:
-    """Write JSON lines to standard error, unless the process has set up this logger itself.
+def start(project: str | None = None, *libraries: str) -> None:
+    """Write JSON lines to standard error, also those of these loggers, unless the process has set up ours itself.
 
     An error that ends the process is one line too: this project's with its message, any other with its traceback.
     """
@@ -109,21 +128,24 @@ def start(project: str | None = None) -> None:
         _LOGGER.addHandler(handler)
         _LOGGER.setLevel(logging.INFO)
         _LOGGER.propagate = False
+        for name in libraries:
+            logging.getLogger(name).addHandler(handler)
         sys.excepthook = _stopped
 
 
-def _stopped(kind: type[BaseException], raised: BaseException, traceback: TracebackType | None) -> None:
+def _stopped(kind: type[BaseException], raised: BaseException, trace: TracebackType | None) -> None:
     is_ours = kind.__module__.startswith("millrace.")
     fields = {"kind": kind.__name__, "error": str(raised)}
-    _LOGGER.critical("stopped", extra={"fields": fields}, exc_info=None if is_ours else (kind, raised, traceback))
+    _LOGGER.critical("stopped", extra={"fields": fields}, exc_info=None if is_ours else (kind, raised, trace))
 
 
 def _trace_of_request() -> str | None:
     """Return the trace id of the current HTTP request; None outside of one."""
     flask: Any = sys.modules.get("flask")
-    if flask is None or not flask.has_request_context():
+    in_flask = flask is not None and flask.has_request_context()
+    headers: Mapping[str, str] | None = flask.request.headers if in_flask else _headers.get()
+    if headers is None:
         return None
-    headers: Mapping[str, str] = flask.request.headers
     found = (re.fullmatch(pattern, headers.get(name, "")) for name, pattern in _TRACE_HEADERS)
     return next((match[1].lower() for match in found if match), None)
 

@@ -5,7 +5,7 @@
 | lake, quarantine | `file:///folder` | a folder; its last part is the bucket's name |
 | | `gs://bucket` | a bucket of Cloud Storage |
 | bus | `inprocess:` | the bus of this process |
-| | `pubsub:///projects/P` | the topics of a project |
+| | `pubsub:///projects/P` | the topics of a project; with `?prefix=dev-`, those whose names begin so |
 | warehouse | `duckdb:///file` | a DuckDB file |
 | | `snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W` | a database of Snowflake |
 | job | `inprocess:` | a list of the requested builds |
@@ -103,14 +103,14 @@ def lake_at(url: str) -> Lake:
 
 @ThreadSafeCache
 def bus_at(url: str) -> Bus:
-    """Return the bus of `inprocess:` or `pubsub:///projects/P`."""
+    """Return the bus of `inprocess:`, `pubsub:///projects/P` or `pubsub:///projects/P?prefix=dev-`."""
     if url.startswith("pubsub:"):
-        project = re.fullmatch(r"pubsub:///projects/([a-z0-9.:-]+)", url)
-        if project is None:
-            raise ConfigError(f"expected pubsub:///projects/P, got {url!r}")
+        topics = re.fullmatch(r"pubsub:///projects/([a-z0-9.:-]+)(?:\?prefix=([a-z][a-z0-9-]*))?", url)
+        if topics is None:
+            raise ConfigError(f"expected pubsub:///projects/P or pubsub:///projects/P?prefix=dev-, got {url!r}")
         from millrace.bus.pubsub import PubSubBus
 
-        return PubSubBus(project[1])
+        return PubSubBus(topics[1], topics[2] or "")
     _only(url, "inprocess")
     from millrace.bus.in_process import LocalBus
 

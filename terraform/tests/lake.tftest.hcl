@@ -1,10 +1,12 @@
 mock_provider "google" {}
 
 variables {
-  events_topic  = "projects/acme-dev/topics/object-events"
-  project_id    = "acme-dev"
-  region        = "europe-west1"
-  storage_agent = "serviceAccount:service-1@gs-project-accounts.iam.gserviceaccount.com"
+  events_topic = "projects/acme-dev/topics/object-events"
+  project = {
+    id            = "acme-dev"
+    region        = "europe-west4"
+    storage_agent = "serviceAccount:service-1@gs-project-accounts.iam.gserviceaccount.com"
+  }
 }
 
 run "the_buckets_keep_what_they_have" {
@@ -46,4 +48,25 @@ run "a_soft_delete_of_less_than_a_week_is_refused" {
     soft_delete_days = 6
   }
   expect_failures = [var.soft_delete_days]
+}
+
+run "a_lake_is_deployed" {
+  module {
+    source = "./modules/lake"
+  }
+}
+
+run "a_region_that_would_replace_the_lake_is_refused" {
+  command = plan
+  module {
+    source = "./modules/lake"
+  }
+  variables {
+    project = {
+      id            = "acme-dev"
+      region        = "us-central1"
+      storage_agent = "serviceAccount:service-1@gs-project-accounts.iam.gserviceaccount.com"
+    }
+  }
+  expect_failures = [google_storage_bucket.this]
 }

@@ -15,8 +15,8 @@ run "a_schedule_is_tried_again" {
     caller_email = "call-start-run@acme-dev.iam.gserviceaccount.com"
     description  = "Starts a run every 6 h."
     name         = "start-run"
+    project      = { id = "acme-dev", region = "europe-west4" }
     schedule     = "0 */6 * * *"
-    region       = "europe-west1"
     url          = "https://start-run.example"
   }
 
@@ -36,9 +36,9 @@ run "a_job_runs_as_itself_and_is_given_time" {
   }
   variables {
     environment = { MILLRACE_LAKE = "gs://lake" }
-    image       = "europe-west1-docker.pkg.dev/acme-dev/images/dbt-runner:0123456789abcdef"
+    image       = "europe-west4-docker.pkg.dev/acme-dev/images/dbt-runner@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
     name        = "dbt-runner"
-    region      = "europe-west1"
+    project     = { id = "acme-dev", region = "europe-west4" }
     secrets     = { KEY = { id = "snowflake-builder", version = "3" } }
     storage     = {}
   }
@@ -62,20 +62,19 @@ run "a_job_runs_as_itself_and_is_given_time" {
 }
 
 run "the_value_of_a_secret_is_not_kept" {
-  command = plan
   module {
     source = "./modules/secret"
   }
   variables {
     name          = "source-key"
-    region        = "europe-west1"
+    project       = { id = "acme-dev", region = "europe-west4" }
     value         = "a-key"
     value_version = 1
   }
 
   assert {
     condition     = google_secret_manager_secret_version.this.secret_data == null && google_secret_manager_secret_version.this.secret_data_wo == null
-    error_message = "the value is in no plan"
+    error_message = "the value is in no plan and no state"
   }
   assert {
     condition     = google_secret_manager_secret.this.deletion_protection

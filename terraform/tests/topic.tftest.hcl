@@ -9,9 +9,12 @@ run "dead_letters_are_kept" {
     source = "./modules/topic"
   }
   variables {
-    name         = "events"
-    pubsub_agent = "serviceAccount:service-1@gcp-sa-pubsub.iam.gserviceaccount.com"
-    region       = "europe-west1"
+    name = "events"
+    project = {
+      agents = { "pubsub.googleapis.com" = "serviceAccount:service-1@gcp-sa-pubsub.iam.gserviceaccount.com" }
+      id     = "acme-dev"
+      region = "europe-west4"
+    }
   }
 
   assert {

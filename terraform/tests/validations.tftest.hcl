@@ -1,9 +1,11 @@
 # Validations of the root's variables, in as few runs as possible: each run plans everything. Each one listed must fail.
-mock_provider "archive" {}
 mock_provider "google" {
   mock_data "google_storage_project_service_account" {
     defaults = { member = "serviceAccount:service-1@gs-project-accounts.iam.gserviceaccount.com" }
   }
+}
+mock_provider "google" {
+  alias = "billing"
 }
 mock_provider "google-beta" {}
 mock_provider "snowflake" {}
@@ -12,31 +14,45 @@ mock_provider "time" {}
 run "what_cannot_be_meant_is_refused" {
   command = plan
   variables {
+    alert_channels              = ["oncall@example.com"]
+    alert_runbook_url           = "docs/operations.md"
     api_ingress                 = "internal"
     api_readers                 = ["group:analysts@example.com", "allAuthenticatedUsers"]
+    base_image                  = "python@sha256:0"
+    billing_account             = "my account"
     collectors                  = ["allUsers"]
     developers                  = 50001
+    images                      = { functions = "registry.example/functions:1", job = "registry.example/job:1" }
     interval_hours              = 5
     kms_key                     = "my-key"
+    prefix                      = "dev-"
     project_id                  = "Acme"
+    region                      = "europe-north1"
     snowflake_account           = "acme.snowflakecomputing.com"
     snowflake_credits_per_month = 0
     snowflake_edition           = "trial"
     snowflake_keys              = { LOADER = { secret = "key", version = "latest", public_key = "-----BEGIN PUBLIC KEY-----" } }
     soft_delete_days            = 6
     source_key                  = ""
-    source_requests_per_minute  = 1
+    source_requests_per_minute  = 0
     source_url                  = "https://key@source.example"
     vpc_connector               = "connector"
   }
   expect_failures = [
+    var.alert_channels,
+    var.alert_runbook_url,
     var.api_ingress,
     var.api_readers,
+    var.base_image,
+    var.billing_account,
     var.collectors,
     var.developers,
+    var.images,
     var.interval_hours,
     var.kms_key,
+    var.prefix,
     var.project_id,
+    var.region,
     var.snowflake_account,
     var.snowflake_credits_per_month,
     var.snowflake_edition,
@@ -72,4 +88,29 @@ run "snowpipe_is_refused_with_what_to_do" {
     source_url        = "https://source.example"
   }
   expect_failures = [var.snowflake_staging]
+}
+
+run "a_region_without_snowflake_is_a_warning" {
+  command = plan
+  variables {
+    project_id        = "acme-dev"
+    region            = "europe-west1"
+    snowflake_account = "acme-dev"
+    source_url        = "https://source.example"
+  }
+  expect_failures = [check.snowflake_is_near]
+}
+
+# These compare with other variables, which have to be valid then.
+run "half_a_budget_and_two_ways_are_refused" {
+  command = plan
+  variables {
+    budget_usd_per_month = 100
+    project_id           = "acme-dev"
+    snowflake_account    = "acme-dev"
+    source_url           = "https://source.example"
+    vpc_connector        = "projects/p/locations/europe-west4/connectors/c"
+    vpc_subnetwork       = "projects/p/regions/europe-west4/subnetworks/s"
+  }
+  expect_failures = [var.budget_usd_per_month, var.vpc_subnetwork]
 }

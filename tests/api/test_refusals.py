@@ -209,8 +209,8 @@ def test_unexpected_error_is_logged_without_leaking_details(
     refused(reply, 500)
     assert not [word for word in ("/home", "SELECT", "Secret", "ada", ".py", __file__) if word in reply.text]
     (fields,) = (record.fields for record in caplog.records if record.name == "millrace")  # type: ignore[attr-defined]
-    assert (fields["path"], fields["error"]) == (VELOCITY, "Secret")
-    assert "conftest.py" in fields["where"][-1]
+    assert (fields["path"], fields["kind"]) == (VELOCITY, "Secret")
+    assert "conftest.py" in fields["stack"]
     assert "prompt" not in str(fields)
 
 

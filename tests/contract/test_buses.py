@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 from emulators import pubsub
 from emulators.broker import Broker, serving
+from millrace import wiring
 from millrace.bus import Bus
 from millrace.bus.events import ObjectFinalized, TaskEvent, announce
 from millrace.bus.in_process import LocalBus, Subscription
@@ -202,6 +203,15 @@ def test_faults_and_duplicates_on_purpose_lose_nothing(broker: tuple[Broker, Ove
     assert {each["n"] for each in inbox.data} == set(range(20))
     assert len({body["message"]["messageId"] for body in inbox.bodies}) == 40
     assert made.faults > 5
+
+
+def test_a_prefix_is_part_of_the_topics_name(broker: tuple[Broker, OverSockets]) -> None:
+    bus, ours, theirs = wiring.bus_at("pubsub:///projects/project?prefix=dev-"), Inbox(), Inbox()
+    broker[1].subscribe("ours", "dev-topic", ours)
+    broker[1].subscribe("theirs", "topic", theirs)
+    bus.publish("topic", {"n": 1}, {})
+    broker[1].settle(lambda: bool(ours.bodies))
+    assert (ours.data, theirs.data) == ([{"n": 1}], [])
 
 
 def test_a_topic_that_is_not_there_is_an_error_of_the_deployment(broker: tuple[Broker, OverSockets]) -> None:

@@ -1,5 +1,6 @@
 """`local/run_all.py --emulators`: every function a process, over real sockets, and every mart cell equals the truth."""
 
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -28,8 +29,8 @@ def road(place: Path) -> Outcome:
     return outcome
 
 
-def faulty(place: Path, days: int = 30, end: str = END) -> Outcome:
-    command = [sys.executable, "-m", "tests.emulators.faulty", str(place), str(days), end]
+def faulty(place: Path, days: int = 30, end: str = END, deliveries: str = "") -> Outcome:
+    command = [sys.executable, "-m", "tests.emulators.faulty", str(place), str(days), end, deliveries]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr
     return Outcome(done.returncode, done.stdout, done.stderr)
@@ -53,6 +54,20 @@ def test_with_faults_and_duplicates_two_runs_end_in_the_truth(tmp_path: Path) ->
     later = faulty(tmp_path, 37, LATER_END)
     assert later.table("pull_requests")["known"] > 0  # the first run's cursors were moved
     assert differences(marts_of(later), world(LATER_END, 37))[1] == []
+
+
+@pytest.mark.proof
+@pytest.mark.usefixtures("without_googles")
+def test_with_faults_duplicates_and_short_deliveries_a_run_ends_in_the_truth(tmp_path: Path) -> None:
+    outcome = faulty(tmp_path, deliveries="short")
+    assert differences(marts_of(outcome), world())[1] == []
+    lines = [
+        json.loads(line) for log in tmp_path.rglob("extract_*.log") for line in log.read_text().splitlines() if line
+    ]
+    assert len([line for line in lines if line["message"] == "paused"]) >= 1
+    extracted = {line["table"]: line for line in lines if line["message"] == "extracted"}
+    assert {line["rate_limited"] for line in extracted.values()} == {0}
+    assert max(line["deliveries"] for line in extracted.values()) >= 2
 
 
 @pytest.mark.usefixtures("without_googles")

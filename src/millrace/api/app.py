@@ -5,7 +5,6 @@ request gets it from memory, until the next publication.
 """
 
 import time
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,7 +32,6 @@ from millrace.terminal import printable_json
 from millrace.warehouse.reading import Reader, Snapshot
 
 _STATUS_LASTS_S = 1.0
-_SHOWN_FRAMES = 8
 _GoOn = Callable[[Request], Awaitable[Response]]
 _JSON, _CSV = "application/json", "text/csv; charset=utf-8"
 _HEADERS = {
@@ -121,6 +119,7 @@ def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
         _add(app, api, route)
     _add_status(app, api)
     _add_page(app)
+    _add_health(app)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.add_exception_handler(HTTPException, _tell)
     app.add_exception_handler(MillraceError, _waiting(api.place))
@@ -193,6 +192,15 @@ def _add_page(app: FastAPI) -> None:
     app.get("/page/{name}", include_in_schema=False)(part)
 
 
+def _add_health(app: FastAPI) -> None:
+    """Answer the platform's probe, which asks whether the process serves, not whether its data can be read."""
+
+    async def health() -> Response:
+        return Response("ok", media_type="text/plain")
+
+    app.get("/health", include_in_schema=False)(health)
+
+
 class _Heads:
     """Middleware that answers HEAD as GET, without the body."""
 
@@ -216,10 +224,11 @@ def _guarding(hosts: tuple[str, ...]) -> Callable[[Request, _GoOn], Awaitable[Re
 
     async def guard(request: Request, go_on: _GoOn) -> Response:
         name = request.headers.get("Host", "").lower().partition(":")[0]
-        try:
-            response = await go_on(request) if "*" in hosts or name in hosts else _refuse_name(hosts)
-        except Exception as error:  # noqa: BLE001 an entry point: no outer code adds the next step
-            response = _fail(request, error)
+        with log.request(request.headers):
+            try:
+                response = await go_on(request) if "*" in hosts or name in hosts else _refuse_name(hosts)
+            except Exception as error:  # noqa: BLE001 an entry point: no outer code adds the next step
+                response = _fail(request, error)
         response.headers.update(_HEADERS)
         return response
 
@@ -257,7 +266,5 @@ def _waiting(place: remedies.Location) -> Callable[[Request, Exception], Respons
 
 def _fail(request: Request, error: Exception) -> Response:
     """Log where the request failed. The error's message may contain rows: it is neither logged nor returned."""
-    frames = traceback.extract_tb(error.__traceback__)[-_SHOWN_FRAMES:]
-    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-    log.error("a request failed", path=request.url.path, error=type(error).__name__, where=where)
+    log.unforeseen("api", error, "not logged: it may contain rows", path=request.url.path)
     return problem(500, "The program failed", "it is in the log", "try other parameters, and tell who operates it")

@@ -18,7 +18,7 @@ def answering(function: str) -> Iterator[None]:
 
     NotAnEvent is 400, TransientError and a failure of the machine are 503, other errors are 500. None of them
     acknowledges the message: it is delivered again, and becomes a dead letter if the cause remains. The body is the
-    error's message.
+    error's message; that of an error of other code, which may quote a row, is only in the log.
     """
     try:
         yield
@@ -35,6 +35,13 @@ def answering(function: str) -> Iterator[None]:
         log.error("the machine failed", function=function, error=str(error))
         said = getattr(error, "strerror", None) or first_line(error)
         raise _answer(503, TransientError(f"{said}; fix that, then run again")) from error
+    except HTTPException:  # an answer already
+        raise
+    except Exception as error:
+        log.unforeseen(function, error, first_line(error))
+        raise _answer(
+            500, MillraceError(f"{function} failed unforeseen ({type(error).__name__}); see the log")
+        ) from error
 
 
 def _answer(status: int, error: MillraceError) -> HTTPException:

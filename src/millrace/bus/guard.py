@@ -3,10 +3,11 @@
 The platform checks the caller's right to invoke. The token is checked here once more, because a right granted to one
 account too many is noticed nowhere else. A refused request gets a 4xx response (503 when Google's certificates cannot
 be fetched) and one log line, and no work is done. A subscription retries it and then keeps it as a dead letter, where
-a person finds it.
+a person finds it. A GET of /health, the platform's probe, is answered before all of this.
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,11 +18,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from millrace import log
+from millrace.bus import answers
 from millrace.config import Caller
 
 MAX_BODY_BYTES = 1 << 20  # an object's resource has a few KiB, a task's message less than one
 _CERTIFICATES_S = 10.0  # the most that one fetch of the keys may take
 _CLOCK_SKEW_S = 30
+_REMOVED_SIGNATURE = ".SIGNATURE_REMOVED_BY_GOOGLE"
+_ISSUERS = ("accounts.google.com", "https://accounts.google.com")
 Claims = Mapping[str, object]
 
 
@@ -32,13 +36,11 @@ class _Refused(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def guard(
-    caller: Caller | None, plain: tuple[str, ...] = (), *, reads: bool = False, anybody_may: bool = False
-) -> None:
+def guard(caller: Caller | None, plain: tuple[str, ...] = (), *, anybody_may: bool = False) -> None:
     """Check every request of the function that is being loaded; only functions named in `plain` take other requests.
 
-    A request has effects, so it must be a POST; a function that `reads` handles the other methods itself. Without
-    `caller`, any caller is accepted; this is logged as a warning unless `anybody_may` is set.
+    A request has effects, so it must be a POST. Without `caller`, any caller is accepted; this is logged as a warning
+    unless `anybody_may` is set.
     """
     app: Flask = current_app
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1  # a body without Content-Length is read no further
@@ -48,9 +50,16 @@ def guard(
         log.warning("anybody may call", function=app.name, why=unset)
 
     @app.before_request
-    def check() -> None:
+    def check() -> Response | None:
+        if (request.method, request.path) == ("GET", "/health"):
+            return Response("ok", mimetype="text/plain")
+        with answers.answering(app.name):
+            _check()
+        return None
+
+    def _check() -> None:
         try:
-            if request.method != "POST" and not reads:
+            if request.method != "POST":
                 raise _Refused(405, f"{request.method} is not answered; expected POST", {"Allow": "POST"})
             if (request.content_length or 0) > MAX_BODY_BYTES:
                 raise _Refused(413, f"a body of {request.content_length:,} bytes, of at most {MAX_BODY_BYTES:,}")
@@ -75,10 +84,35 @@ def _verifier(caller: Caller) -> Callable[[str], Claims]:
     certificates = partial(Request(CacheControl(Session())), timeout=_CERTIFICATES_S)
 
     def claims_of(token: str) -> Claims:
+        if caller.is_on_cloud_run and token.endswith(_REMOVED_SIGNATURE):
+            return _checked_by_iam(token, caller.audience)
         claims: Claims = id_token.verify_oauth2_token(token, certificates, caller.audience, _CLOCK_SKEW_S)
         return claims
 
     return claims_of
+
+
+def _checked_by_iam(token: str, audience: str) -> Claims:
+    """Return the claims of a token whose signature Cloud Run has removed after IAM had checked it.
+
+    https://docs.cloud.google.com/run/docs/troubleshooting: the signature is replaced so that no service can use the
+    token for another one. Raises ValueError for another audience or issuer, and before and after the token's time.
+    """
+    from google.auth import jwt
+
+    claims: Claims = jwt.decode(token, verify=False)
+    if claims.get("aud") != audience:
+        raise ValueError("another audience")
+    if claims.get("iss") not in _ISSUERS:
+        raise ValueError("another issuer")
+    issued, expires = claims.get("iat"), claims.get("exp")
+    if type(issued) is not int or type(expires) is not int:
+        raise ValueError("no time")
+    if not issued - _CLOCK_SKEW_S <= time.time():
+        raise ValueError("too early")
+    if not time.time() <= expires + _CLOCK_SKEW_S:
+        raise ValueError("expired")
+    return claims
 
 
 def _check_caller(caller: Caller, claims_of: Callable[[str], Claims], header: str) -> None:

@@ -1,4 +1,7 @@
-"""The bus on Pub/Sub: topics of one project, which push to the functions."""
+"""The bus on Pub/Sub: topics of one project, which push to the functions.
+
+Several deployments share a project by a prefix of their topics' names.
+"""
 
 import json
 from collections.abc import Mapping
@@ -27,8 +30,9 @@ _REPEATED = if_exception_type(
 class PubSubBus:
     """Publishes to the topics of a project; each message alone, because the publisher waits for it."""
 
-    def __init__(self, project: str, patience_s: float = _PATIENCE_S) -> None:
+    def __init__(self, project: str, prefix: str = "", patience_s: float = _PATIENCE_S) -> None:
         self._project = project
+        self._prefix = prefix
         self._patience_s = patience_s
         self._publisher = PublisherClient(
             batch_settings=BatchSettings(max_messages=1),
@@ -37,7 +41,7 @@ class PubSubBus:
 
     def publish(self, topic: str, data: Mapping[str, object], attributes: Mapping[str, str]) -> None:
         """Publish one message and wait until Pub/Sub has it; from then on it is delivered at least once."""
-        path = self._publisher.topic_path(self._project, topic)
+        path = self._publisher.topic_path(self._project, f"{self._prefix}{topic}")
         try:
             published = self._publisher.publish(path, json.dumps(data).encode(), **attributes)
             published.result(timeout=self._patience_s + 5)

@@ -6,9 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-import functions_framework
-from flask import Flask
-
 from millrace import config, runs, wiring
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, events
 from millrace.bus.in_process import LocalBus, Subscription
@@ -19,7 +16,7 @@ from millrace.lake import Lake
 from millrace.lake.local import LocalLake
 from millrace.lake.names import PlanKey
 from millrace.laptop.data_dir import DataDir
-from millrace.laptop.project import PROJECT
+from millrace.laptop.functions import EXTRACT, LOAD, START_RUN
 from millrace.laptop.source import NO_SOURCE
 from millrace.load import recovery
 from millrace.load.handler import Loader
@@ -48,9 +45,7 @@ class Pipeline:
         body = {"full_refresh": full_refresh} | ({"since": str(since)} if since else {})
         now = self._unused_second().isoformat()
         answer = (
-            _function("extract", "start_run", "http")
-            .test_client()
-            .post("/", json=body, headers={"X-CloudScheduler-ScheduleTime": now})
+            START_RUN.application().test_client().post("/", json=body, headers={"X-CloudScheduler-ScheduleTime": now})
         )
         if answer.status_code != 200:
             raise ConfigError(f"the run could not be started: {answer.get_data(as_text=True)}")
@@ -83,9 +78,9 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
     if not isinstance(lake, LocalLake) or not isinstance(bus, LocalBus) or not isinstance(job, RequestedBuilds):
         raise ConfigError("functions in this process need file: and inprocess: adapters")
     lake.finalized = lambda stored: events.notify(bus, stored)
-    bus.subscribe(Subscription("load", OBJECT_EVENTS, _function("load", "load", "cloudevent"), lane="load"))
+    bus.subscribe(Subscription("load", OBJECT_EVENTS, LOAD.application(), lane="load"))
     for table in EXTRACTED.values():
-        application = _function("extract", f"extract_{table.name}", "cloudevent")
+        application = EXTRACT[table.name].application()
         requested = Subscription(
             f"extract-{table.name}", EXTRACT_REQUESTS, application, lane="extract", matching={"table": table.name}
         )
@@ -122,9 +117,3 @@ def opened(data_dir: DataDir, source: Mapping[str, str] | None = None) -> Iterat
         yield pipeline
     finally:
         pipeline.warehouse.close()
-
-
-def _function(folder: str, target: str, signature: str) -> Flask:
-    source = str(PROJECT / "functions" / folder / "main.py")
-    application: Flask = functions_framework.create_app(target, source, signature)
-    return application

@@ -90,6 +90,9 @@ class ProgressLog(logging.Handler):
             case "raw table mended":
                 column = f"{fields['column']} is {fields['renamed_to']} now"
                 self.say(f"  raw.{table} had a column of a name that DuckDB keeps, {column}; {fields['advice']}")
+            case "unforeseen":
+                frames = [line.strip() for line in str(fields["stack"]).splitlines() if line.startswith("  File ")]
+                self.say(f"  {fields['function']}: {fields['kind']}: {fields['error']}; {frames[-1]}")
             case "waiting for the warehouse":
                 self.say(f"  {fields['why']}: waiting, {fields['at_most_s']:.0f} s at most")
 

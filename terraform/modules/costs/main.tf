@@ -17,7 +17,7 @@ locals {
   _writes_a_run    = 30
   _write_usd       = 0.005 / 1000
   _gigabyte_usd    = 0.02
-  _registry_usd    = 0.5 # a few images
+  _registry_usd    = 0.5 # the last ten of two images: some 5 GB
 
   _chosen = { chosen = { size = local._size, interval = var.interval_hours } }
   _table = merge([for size in keys(local._sizes) : {

@@ -1,4 +1,4 @@
-output "reference" {
-  description = "The image with its tag; known when it is built."
-  value       = terraform_data.this.output
+output "references" {
+  description = "Each image by its digest; known when it is built."
+  value       = { for name, image in data.google_artifact_registry_docker_image.this : name => image.self_link }
 }

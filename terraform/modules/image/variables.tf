@@ -1,59 +1,36 @@
-variable "after" {
-  description = "Resources that must exist before the build: the rights of the build account."
-  type        = list(string)
-  nullable    = false
-}
-
-variable "bucket" {
-  description = "Name of the bucket that the files are uploaded to."
-  type        = string
-  nullable    = false
-}
-
-variable "build_account" {
-  description = "Full name of the build account."
-  type        = string
-  nullable    = false
-}
-
-variable "dockerfile" {
-  description = "Path of the Dockerfile from the repository's root."
+variable "base_image" {
+  description = "The image that both are based on."
   type        = string
   nullable    = false
 }
 
 variable "files" {
-  description = "The files that it is built from, by their paths from the repository's root."
+  description = "The files that they are built from, by their paths from the repository's root."
   type        = set(string)
   nullable    = false
 }
 
-variable "name" {
-  description = "Name of the image."
-  type        = string
+variable "images" {
+  description = "Names of the images in the registry, by what they are for."
+  type        = map(string)
   nullable    = false
 }
 
-variable "project_id" {
-  description = "The project."
+variable "prefix" {
+  description = "Begin of the names of bucket, registry and account."
   type        = string
   nullable    = false
+  default     = ""
 }
 
-variable "region" {
-  description = "Region in which it is built and stored."
-  type        = string
-  nullable    = false
-}
-
-variable "repository" {
-  description = "Name of the Artifact Registry repository."
-  type        = string
+variable "project" {
+  description = "The project, as modules/project puts it out."
+  type        = object({ id = string, kms_key = optional(string), region = string })
   nullable    = false
 }
 
 variable "root" {
-  description = "The repository's root."
+  description = "The repository's root, relative to the folder where Terraform runs."
   type        = string
   nullable    = false
 }

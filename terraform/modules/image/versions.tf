@@ -1,10 +1,12 @@
 terraform {
+  required_version = ">= 1.11"
+
   required_providers {
-    archive = {
-      source = "hashicorp/archive"
-    }
     google = {
       source = "hashicorp/google"
+    }
+    time = {
+      source = "hashicorp/time"
     }
   }
 }

@@ -1,12 +1,14 @@
 # The build job with its account and its rights. It takes a lease, so that two executions do not build at a time.
 resource "google_service_account" "this" {
   account_id   = var.name
+  project      = var.project.id
   display_name = "Builds the marts"
 }
 
 resource "google_cloud_run_v2_job" "this" {
   name                = var.name
-  location            = var.region
+  project             = var.project.id
+  location            = var.project.region
   deletion_protection = false # everything in it is in this repository
 
   template {
@@ -16,7 +18,7 @@ resource "google_cloud_run_v2_job" "this" {
       service_account = google_service_account.this.email
       max_retries     = 1
       timeout         = "3600s"
-      encryption_key  = var.kms_key
+      encryption_key  = var.project.kms_key
 
       containers {
         image = var.image
@@ -45,10 +47,16 @@ resource "google_cloud_run_v2_job" "this" {
       }
 
       dynamic "vpc_access" {
-        for_each = var.vpc_connector[*]
+        for_each = var.vpc[*]
         content {
-          connector = vpc_access.value
+          connector = vpc_access.value.connector
           egress    = "ALL_TRAFFIC"
+          dynamic "network_interfaces" {
+            for_each = vpc_access.value.subnetwork[*]
+            content {
+              subnetwork = network_interfaces.value
+            }
+          }
         }
       }
     }
@@ -59,6 +67,7 @@ resource "google_cloud_run_v2_job" "this" {
 
 resource "google_secret_manager_secret_iam_member" "reads" {
   for_each  = var.secrets
+  project   = var.project.id
   secret_id = each.value.id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.this.member

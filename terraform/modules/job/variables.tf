@@ -5,15 +5,9 @@ variable "environment" {
 }
 
 variable "image" {
-  description = "The image with its tag."
+  description = "The image, by its digest."
   type        = string
   nullable    = false
-}
-
-variable "kms_key" {
-  description = "Full name of the key that encrypts the image; null: Google's."
-  type        = string
-  default     = null
 }
 
 variable "name" {
@@ -22,9 +16,9 @@ variable "name" {
   nullable    = false
 }
 
-variable "region" {
-  description = "Region in which it runs."
-  type        = string
+variable "project" {
+  description = "The project, as modules/project puts it out."
+  type        = object({ id = string, kms_key = optional(string), region = string })
   nullable    = false
 }
 
@@ -41,8 +35,8 @@ variable "storage" {
   nullable    = false
 }
 
-variable "vpc_connector" {
-  description = "Full name of the connector for outgoing traffic; null: none."
-  type        = string
+variable "vpc" {
+  description = "Way of all outgoing traffic, one of two: full name of a connector, or of a subnetwork; null: none."
+  type        = object({ connector = optional(string), subnetwork = optional(string) })
   default     = null
 }

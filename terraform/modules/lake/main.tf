@@ -1,8 +1,8 @@
 # The two buckets with data that cannot be made again, and the notifications of new objects.
 locals {
   buckets = {
-    lake       = "${var.project_id}-lake"
-    quarantine = "${var.project_id}-quarantine"
+    lake       = "${var.project.id}-${var.prefix}lake"
+    quarantine = "${var.project.id}-${var.prefix}quarantine"
   }
 }
 
@@ -11,7 +11,8 @@ resource "google_storage_bucket" "this" {
   # checkov:skip=CKV_GCP_78:objects are write-once; soft delete keeps what is replaced or deleted
   for_each                    = local.buckets
   name                        = each.value
-  location                    = var.region
+  project                     = var.project.id
+  location                    = var.project.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
   force_destroy               = var.delete_data
@@ -51,9 +52,18 @@ resource "google_storage_bucket" "this" {
   }
 
   dynamic "encryption" {
-    for_each = var.kms_key[*]
+    for_each = var.project.kms_key[*]
     content {
       default_kms_key_name = encryption.value
+    }
+  }
+
+  # Another location would be another bucket: refuse it, rather than replace the data.
+  lifecycle {
+    ignore_changes = [location]
+    postcondition {
+      condition     = upper(self.location) == upper(var.project.region)
+      error_message = "region: the bucket ${self.name} lies in ${lower(self.location)}, and a bucket cannot move; set region = \"${lower(self.location)}\"."
     }
   }
 }
@@ -61,7 +71,7 @@ resource "google_storage_bucket" "this" {
 resource "google_pubsub_topic_iam_member" "storage_publishes" {
   topic  = var.events_topic
   role   = "roles/pubsub.publisher"
-  member = var.storage_agent
+  member = var.project.storage_agent
 }
 
 # No events for state/ and build/: each lease would wake the loader. The prefixes are in src/millrace/bus/events.py.

@@ -11,21 +11,16 @@ variable "events_topic" {
   nullable    = false
 }
 
-variable "kms_key" {
-  description = "Full name of the key that encrypts objects; null: Google's."
-  type        = string
-  default     = null
-}
-
-variable "project_id" {
-  description = "The project; the names of the buckets begin with it."
+variable "prefix" {
+  description = "Begin of the buckets' names, after that of the project."
   type        = string
   nullable    = false
+  default     = ""
 }
 
-variable "region" {
-  description = "Region in which objects are stored."
-  type        = string
+variable "project" {
+  description = "The project, as modules/project puts it out."
+  type        = object({ id = string, kms_key = optional(string), region = string, storage_agent = string })
   nullable    = false
 }
 
@@ -38,10 +33,4 @@ variable "soft_delete_days" {
     condition     = var.soft_delete_days >= 7
     error_message = "soft_delete_days: at least 7."
   }
-}
-
-variable "storage_agent" {
-  description = "Cloud Storage's own account, as an IAM member."
-  type        = string
-  nullable    = false
 }

@@ -5,8 +5,8 @@ locals {
     "Runs completed"                      = { filter = local._logged.run-completed, aligner = "ALIGN_DELTA", by = [] }
     "Oldest message that waits (seconds)" = { filter = local._thresholds.oldest-unacked.filter, aligner = "ALIGN_MAX", by = ["resource.labels.subscription_id"] }
     "Dead letters"                        = { filter = local._thresholds.dead-letters.filter, aligner = "ALIGN_MAX", by = ["resource.labels.subscription_id"] }
-    "Builds"                              = { filter = "resource.type = \"cloud_run_job\" AND metric.type = \"run.googleapis.com/job/completed_execution_count\"", aligner = "ALIGN_DELTA", by = ["metric.labels.result"] }
-    "Answers of the functions"            = { filter = "resource.type = \"cloud_run_revision\" AND metric.type = \"run.googleapis.com/request_count\"", aligner = "ALIGN_DELTA", by = ["resource.labels.service_name", "metric.labels.response_code_class"] }
+    "Builds"                              = { filter = "${local._one_of.job} AND metric.type = \"run.googleapis.com/job/completed_execution_count\"", aligner = "ALIGN_DELTA", by = ["metric.labels.result"] }
+    "Answers of the functions"            = { filter = "${local._one_of.functions} AND ${local._requests}", aligner = "ALIGN_DELTA", by = ["resource.labels.service_name", "metric.labels.response_code_class"] }
     } : {
     title = title
     xyChart = {
@@ -29,8 +29,9 @@ locals {
 }
 
 resource "google_monitoring_dashboard" "this" {
+  project = var.project.id
   dashboard_json = jsonencode({
-    displayName = "Millrace"
+    displayName = "${local._named}Millrace"
     gridLayout  = { columns = "2", widgets = local._tiles }
   })
 }

@@ -1,7 +1,20 @@
 variable "api" {
-  description = "Name of the function that people call."
+  description = "Name of the service that people call."
   type        = string
   nullable    = false
+}
+
+variable "buckets" {
+  description = "Names of the buckets, for the texts of alerts."
+  type        = object({ lake = string, quarantine = string })
+  nullable    = false
+}
+
+variable "channels" {
+  description = "Full names of further notification channels, of any kind."
+  type        = set(string)
+  nullable    = false
+  default     = []
 }
 
 variable "dead_letter_subscriptions" {
@@ -16,6 +29,12 @@ variable "emails" {
   nullable    = false
 }
 
+variable "functions" {
+  description = "Names of the services that subscriptions and schedules call."
+  type        = list(string)
+  nullable    = false
+}
+
 variable "interval_hours" {
   description = "Hours from one run to the next; an alert opens when nothing arrives for an hour longer."
   type        = number
@@ -25,6 +44,31 @@ variable "interval_hours" {
 variable "job" {
   description = "Name of the build job."
   type        = string
+  nullable    = false
+}
+
+variable "prefix" {
+  description = "Begin of all names."
+  type        = string
+  nullable    = false
+  default     = ""
+}
+
+variable "project" {
+  description = "The project, as modules/project puts it out."
+  type        = object({ id = string, region = string })
+  nullable    = false
+}
+
+variable "runbook_url" {
+  description = "URL of a page that each alert links to; null: none."
+  type        = string
+  default     = null
+}
+
+variable "schedules" {
+  description = "Names of the schedules."
+  type        = list(string)
   nullable    = false
 }
 

@@ -2,10 +2,11 @@
 resource "google_cloud_scheduler_job" "this" {
   name             = var.name
   description      = var.description
-  region           = var.region
+  project          = var.project.id
+  region           = var.project.region
   schedule         = var.schedule
   time_zone        = "Etc/UTC"
-  attempt_deadline = "180s"
+  attempt_deadline = "${var.timeout_s}s"
 
   retry_config {
     retry_count          = 5

@@ -22,9 +22,9 @@ variable "name" {
   nullable    = false
 }
 
-variable "region" {
-  description = "Region of the schedule."
-  type        = string
+variable "project" {
+  description = "The project, as modules/project puts it out."
+  type        = object({ id = string, region = string })
   nullable    = false
 }
 
@@ -32,6 +32,13 @@ variable "schedule" {
   description = "Times of the call, as a cron expression, in UTC."
   type        = string
   nullable    = false
+}
+
+variable "timeout_s" {
+  description = "Seconds after which a call without an answer has failed: as long as the called service may take."
+  type        = number
+  nullable    = false
+  default     = 540
 }
 
 variable "url" {

@@ -5,28 +5,22 @@ variable "deletion_protection" {
   default     = true
 }
 
-variable "kms_key" {
-  description = "Full name of the key that encrypts the secret; null: Google's."
-  type        = string
-  default     = null
-}
-
 variable "name" {
   description = "Name of the secret."
   type        = string
   nullable    = false
 }
 
-variable "region" {
-  description = "Region in which the secret is stored."
-  type        = string
+variable "project" {
+  description = "The project, as modules/project puts it out."
+  type        = object({ id = string, kms_key = optional(string), region = string })
   nullable    = false
 }
 
 variable "value" {
-  description = "The value; stored when value_version is new."
+  description = "The value; stored when value_version is new, and not needed otherwise."
   type        = string
-  nullable    = false
+  default     = null
   ephemeral   = true
   sensitive   = true
 }

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import runpy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import functions_framework
 import pytest
+from fastapi import FastAPI
 from flask import Flask, request
 from werkzeug.test import TestResponse
 
@@ -19,6 +20,7 @@ from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, events
 from millrace.bus.in_process import LocalBus, Subscription
 from millrace.lake import Lake
 from millrace.lake.local import LocalLake
+from millrace.laptop.functions import FUNCTIONS
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -36,7 +38,7 @@ class Deployed:
     folder: Path
     monkeypatch: pytest.MonkeyPatch
     messages: dict[str, list[Message]] = field(default_factory=dict)
-    applications: dict[tuple[str, str], Flask] = field(default_factory=dict)
+    applications: dict[str, Flask] = field(default_factory=dict)
     warehouse_name: str = "warehouse"
 
     @property
@@ -107,23 +109,26 @@ class Deployed:
         self.messages[topic].clear()
         return taken
 
-    def application(self, folder: str, target: str, signature: str = "cloudevent") -> Flask:
-        if (folder, target) not in self.applications:
-            source = str(PROJECT / "functions" / folder / "main.py")
-            self.applications[folder, target] = functions_framework.create_app(target, source, signature)
-        return self.applications[folder, target]
+    def application(self, target: str) -> Flask:
+        if target not in self.applications:
+            self.applications[target] = FUNCTIONS[target].application()
+        return self.applications[target]
+
+    def api(self) -> FastAPI:
+        """Return the application that functions/api/main.py serves when it is run."""
+        app = runpy.run_path(str(PROJECT / "functions" / "api" / "main.py"))["app"]
+        assert isinstance(app, FastAPI)
+        return app
 
     def start_run(self, scheduled: str = SCHEDULED, body: bytes = b"{}") -> TestResponse:
         headers = {"X-CloudScheduler-ScheduleTime": scheduled}
-        return safe(
-            self.application("extract", "start_run", "http").test_client().post("/", headers=headers, data=body)
-        )
+        return safe(self.application("start_run").test_client().post("/", headers=headers, data=body))
 
     def extract(self, table: str, message: Mapping[str, object]) -> TestResponse:
-        return push(self.application("extract", f"extract_{table}"), message)
+        return push(self.application(f"extract_{table}"), message)
 
     def load(self, message: Mapping[str, object]) -> TestResponse:
-        return push(self.application("load", "load"), message)
+        return push(self.application("load"), message)
 
     def extract_run(self, scheduled: str = SCHEDULED) -> list[Message]:
         """Start a run and execute all its tasks; return the object events."""

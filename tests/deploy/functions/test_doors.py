@@ -22,6 +22,7 @@ from werkzeug.test import TestResponse
 from millrace.bus.guard import MAX_BODY_BYTES
 from millrace.config import LoadConfig
 from millrace.errors import ConfigError
+from millrace.laptop.functions import FUNCTIONS
 
 AUDIENCE, ACCOUNT = "https://load.example", "caller@p.iam.gserviceaccount.com"
 CHUNKED = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
@@ -106,13 +107,12 @@ def lines() -> Iterator[list[str]]:
 
 
 def call(functions: Deployed, token: str | None, target: str = "load") -> TestResponse:
-    folder = "load" if target == "load" else "extract"
-    signature = "http" if target == "start_run" else "cloudevent"
-    sent = headers("google.cloud.pubsub.topic.v1.messagePublished") if signature == "cloudevent" else {}
+    is_event = FUNCTIONS[target].signature == "cloudevent"
+    sent = headers("google.cloud.pubsub.topic.v1.messagePublished") if is_event else {}
     if token is not None:
         sent["Authorization"] = f"Bearer {token}"
-    body = {"message": requested("repos"), "subscription": "s"} if signature == "cloudevent" else {}
-    return functions.application(folder, target, signature).test_client().post("/", json=body, headers=sent)
+    body = {"message": requested("repos"), "subscription": "s"} if is_event else {}
+    return functions.application(target).test_client().post("/", json=body, headers=sent)
 
 
 def did_nothing(functions: Deployed) -> bool:
@@ -126,7 +126,7 @@ def test_the_subscriptions_token_opens_the_door(guarded: Deployed, sign: Sign, l
 
 def test_certificates_are_fetched_once(guarded: Deployed, sign: Sign, fetches: list[str]) -> None:
     fetches.clear()
-    application = guarded.application("load", "load", "cloudevent").test_client()
+    application = guarded.application("load").test_client()
     sent = headers("google.cloud.pubsub.topic.v1.messagePublished")
     for _ in range(3):
         answer = application.post("/", json={}, headers=sent | {"Authorization": f"Bearer {sign(by='stranger')}"})
@@ -134,18 +134,23 @@ def test_certificates_are_fetched_once(guarded: Deployed, sign: Sign, fetches: l
     assert len(fetches) == 1
 
 
+OTHERS = [
+    pytest.param({"aud": "https://other.example"}, 401, "audience", id="another audience"),
+    pytest.param({"email": "x@p.iam.gserviceaccount.com"}, 403, "another account", id="another account"),
+    pytest.param({"email": ACCOUNT.upper()}, 403, "another account", id="nearly the account"),
+    pytest.param({"email_verified": False}, 403, "another account", id="an e-mail that is not verified"),
+    pytest.param({"email_verified": "true"}, 403, "another account", id="verified only in words"),
+    pytest.param({"exp": 1, "iat": 0}, 401, "expired", id="expired"),
+    pytest.param({"iat": 9_999_999_999, "exp": 9_999_999_999}, 401, "too early", id="of the future"),
+    pytest.param({"iss": "https://evil.example"}, 401, "issuer", id="another issuer"),
+]
+
+
 @pytest.mark.parametrize("target", ["load", "extract_repos", "start_run"])
 @pytest.mark.parametrize(
     ("changed", "status", "why"),
     [
-        pytest.param({"aud": "https://other.example"}, 401, "audience", id="another audience"),
-        pytest.param({"email": "x@p.iam.gserviceaccount.com"}, 403, "another account", id="another account"),
-        pytest.param({"email": ACCOUNT.upper()}, 403, "another account", id="nearly the account"),
-        pytest.param({"email_verified": False}, 403, "another account", id="an e-mail that is not verified"),
-        pytest.param({"email_verified": "true"}, 403, "another account", id="verified only in words"),
-        pytest.param({"exp": 1, "iat": 0}, 401, "expired", id="expired"),
-        pytest.param({"iat": 9_999_999_999, "exp": 9_999_999_999}, 401, "too early", id="of the future"),
-        pytest.param({"iss": "https://evil.example"}, 401, "issuer", id="another issuer"),
+        *OTHERS,
         pytest.param({"by": "stranger"}, 401, "signature", id="signed by somebody else"),
     ],
 )
@@ -157,6 +162,71 @@ def test_any_other_token_is_refused_with_one_line_and_no_work(
     assert why in answer.get_data(as_text=True).lower()
     assert lines == ["refused at the door"]
     assert did_nothing(guarded)
+
+
+def unsigned(token: str) -> str:
+    """Return the token as Cloud Run passes it on when it has checked and removed the signature."""
+    return f"{token.rpartition('.')[0]}.SIGNATURE_REMOVED_BY_GOOGLE"
+
+
+def test_token_whose_signature_cloud_run_removed_is_accepted_there(
+    guarded: Deployed, sign: Sign, lines: list[str]
+) -> None:
+    guarded.monkeypatch.setenv("K_SERVICE", "load")
+    assert call(guarded, unsigned(sign())).status_code == 400
+    assert lines == ["not an event"]  # the function logged it, not the authentication
+
+
+def test_removed_signature_is_refused_outside_cloud_run(guarded: Deployed, sign: Sign, lines: list[str]) -> None:
+    answer = call(guarded, unsigned(sign()))
+    assert (answer.status_code, "signature" in answer.get_data(as_text=True)) == (401, True)
+    assert lines == ["refused at the door"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "why"),
+    [
+        *OTHERS,
+        pytest.param({"aud": None}, 401, "audience", id="no audience"),
+        pytest.param({"exp": "soon"}, 401, "not valid", id="an expiry in words"),
+        pytest.param({"exp": True}, 401, "not valid", id="an expiry that is no number"),
+    ],
+)
+def test_other_claims_are_refused_where_the_signature_was_removed(
+    guarded: Deployed, sign: Sign, lines: list[str], changed: dict[str, Any], status: int, why: str
+) -> None:
+    guarded.monkeypatch.setenv("K_SERVICE", "load")
+    answer = call(guarded, unsigned(sign(**changed)))
+    assert answer.status_code == status
+    assert why in answer.get_data(as_text=True).lower()
+    assert lines == ["refused at the door"]
+    assert did_nothing(guarded)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda token: token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB"), id="another signature"),
+        pytest.param(lambda token: f"{unsigned(token)}x", id="a longer text"),
+        pytest.param(lambda token: unsigned(token).lower(), id="in small letters"),
+        pytest.param(lambda token: f"{token.rpartition('.')[0]}.", id="an empty signature"),
+        pytest.param(lambda token: "SIGNATURE_REMOVED_BY_GOOGLE", id="nothing else"),
+        pytest.param(lambda token: "a.b.SIGNATURE_REMOVED_BY_GOOGLE", id="no claims"),
+        pytest.param(lambda token: "e30.W10.SIGNATURE_REMOVED_BY_GOOGLE", id="a list for claims"),
+    ],
+)
+def test_any_other_signature_is_refused_on_cloud_run(
+    guarded: Deployed, sign: Sign, lines: list[str], spoil: Callable[[str], str]
+) -> None:
+    guarded.monkeypatch.setenv("K_SERVICE", "load")
+    assert call(guarded, spoil(sign())).status_code == 401
+    assert lines == ["refused at the door"]
+
+
+@pytest.mark.parametrize("target", ["load", "extract_repos", "start_run"])
+def test_health_is_answered_before_the_caller_is_checked(guarded: Deployed, lines: list[str], target: str) -> None:
+    answer = guarded.application(target).test_client().get("/health")
+    assert (answer.status_code, answer.get_data(as_text=True), lines) == (200, "ok", [])
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "a.b.c", "é", "x" * 9000], ids=lambda token: repr(token)[:9])
@@ -186,8 +256,7 @@ def test_invalid_token_is_refused(guarded: Deployed, lines: list[str], token: st
 def test_invalid_event_is_refused_with_one_log_line(
     functions: Deployed, lines: list[str], target: str, body: bytes, kind: str, status: int
 ) -> None:
-    folder = target.partition("_")[0]
-    client = functions.application(folder, target).test_client()
+    client = functions.application(target).test_client()
     answer = client.post("/", data=body, headers={"Content-Type": kind})
     assert answer.status_code == status
     assert lines == ["refused at the door"]
@@ -195,7 +264,7 @@ def test_invalid_event_is_refused_with_one_log_line(
 
 
 def test_large_chunked_body_is_refused(functions: Deployed, lines: list[str]) -> None:
-    client = functions.application("load", "load").test_client()
+    client = functions.application("load").test_client()
     answer = client.post("/", input_stream=io.BytesIO(b"x" * (2 << 20)), environ_overrides=CHUNKED)
     assert (answer.status_code, lines) == (413, ["refused at the door"])
 

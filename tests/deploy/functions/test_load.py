@@ -31,7 +31,7 @@ def notification(stored: StoredObject, **changed: str) -> dict[str, object]:
 
 def finalized(functions: Deployed, resource: object) -> TestResponse:
     """Deliver as Eventarc does."""
-    client = functions.application("load", "load").test_client()
+    client = functions.application("load").test_client()
     return safe(client.post("/", json=resource, headers=headers(events.FINALIZED)))
 
 
@@ -68,7 +68,7 @@ def test_both_forms_of_the_event_load_a_part_once(functions: Deployed) -> None:
 def test_a_structured_event_is_the_same_event(functions: Deployed) -> None:
     stored = start_run_with_one_part(functions, parquet())
     body = {"id": "1", "source": "//s", "specversion": "1.0", "type": events.FINALIZED, "data": event_of(stored)}
-    client = functions.application("load", "load").test_client()
+    client = functions.application("load").test_client()
     answer = client.post("/", data=json.dumps(body), headers={"Content-Type": "application/cloudevents+json"})
     assert answer.status_code == 200
     assert functions.warehouse.find(stored.version) is not None
@@ -77,7 +77,7 @@ def test_a_structured_event_is_the_same_event(functions: Deployed) -> None:
 def test_a_bare_push_without_event_headers_is_the_same_event(functions: Deployed) -> None:
     stored = start_run_with_one_part(functions, parquet())
     body = {"message": notification(stored) | {"publishTime": "2026-11-20T06:00:00Z"}, "subscription": "s"}
-    answer = functions.application("load", "load").test_client().post("/", json=body)
+    answer = functions.application("load").test_client().post("/", json=body)
     assert answer.status_code == 200
     assert functions.warehouse.find(stored.version) is not None
 
@@ -214,7 +214,7 @@ def test_invalid_object_event_returns_400(functions: Deployed, bad: dict[str, ob
 
 
 def test_an_event_of_another_kind_is_400(functions: Deployed) -> None:
-    client = functions.application("load", "load").test_client()
+    client = functions.application("load").test_client()
     answer = client.post("/", json={}, headers=headers("google.cloud.storage.object.v1.deleted"))
     assert answer.status_code == 400
     assert functions.load(message({}, eventType="OBJECT_DELETE", objectId="x")).status_code == 400
@@ -222,7 +222,7 @@ def test_an_event_of_another_kind_is_400(functions: Deployed) -> None:
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"", b"null", b"[" * 50_000], ids=repr)
 def test_a_body_that_is_no_json_object_is_not_acknowledged(functions: Deployed, body: bytes) -> None:
-    client = functions.application("load", "load").test_client()
+    client = functions.application("load").test_client()
     sent = headers(events.MESSAGE) | {"Content-Type": "application/json"}
     assert client.post("/", data=body[:60_000], headers=sent).status_code >= 400
     assert not functions.warehouse_path.exists()

@@ -9,7 +9,7 @@ from millrace.bus import EXTRACT_REQUESTS, OBJECT_EVENTS
 
 
 def sweep(functions: Deployed) -> object:
-    return functions.application("load", "sweep", "http").test_client().post("/").get_json()
+    return functions.application("sweep").test_client().post("/").get_json()
 
 
 def lost_run(functions: Deployed, age: timedelta) -> str:

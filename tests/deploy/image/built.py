@@ -1,7 +1,4 @@
-"""The image, built and run as it is deployed: `make test-image`. It takes a minute or two: `make test` leaves it out.
-
-The base is the rig's substitute for the one that the Dockerfile names.
-"""
+"""The build job's image, built and run as it is deployed: `make prove-image`. It takes minutes."""
 
 import json
 import os
@@ -11,18 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 from tests.dbt.raw_tables import make_warehouse, sample_rows
-from tests.deploy.image.rig import ALONE, DOCKERFILE, FOLDER, IMAGE, MISSING, PROJECT, rig, run
+from tests.deploy.image.rig import ALONE, FOLDER, JOB, MISSING, rig, run
 
-pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason=MISSING)
+pytestmark = [pytest.mark.skipif(not FOLDER.exists(), reason=MISSING), pytest.mark.usefixtures("images")]
 NOBODY = 65532
-
-
-@pytest.fixture(scope="session", autouse=True)
-def image() -> None:
-    """Build the image once for all tests."""
-    built = rig("ocibuild", str(PROJECT), DOCKERFILE, "-t", IMAGE)
-    assert built.code == 0, built.err[-3000:]
-    print(built.out)  # noqa: T201 size, layers and time of the image
 
 
 def owned_by_the_image(folder: Path) -> Path:
@@ -44,7 +33,7 @@ def build(data: Path, *arguments: str, **settings: str) -> tuple[int, list[dict[
     """Run the job over a folder; return its exit code and its log."""
     given = {"MILLRACE_LAKE": "file:///data/lake", "MILLRACE_DBT_TARGET_DIR": "/data/target"} | settings
     options = [part for name, value in given.items() for part in ("-e", f"{name}={value}")]
-    ended = run(*options, "-v", f"{data}:/data", IMAGE, *arguments)
+    ended = run(*options, "-v", f"{data}:/data", JOB, *arguments)
     assert "Traceback" not in ended.err, ended.err
     return ended.code, [json.loads(line) for line in ended.err.splitlines()]
 
@@ -88,7 +77,7 @@ def test_a_missing_setting_is_one_line_and_2(data: Path) -> None:
 
 
 def inside(*command: str) -> str:
-    return run("--entrypoint", command[0], IMAGE, *command[1:]).out
+    return run("--entrypoint", command[0], JOB, *command[1:]).out
 
 
 def test_container_runs_as_unprivileged_user_without_capabilities() -> None:
@@ -104,5 +93,5 @@ def test_nothing_in_it_builds_or_installs() -> None:
 
 
 def test_it_is_healthy_when_its_settings_are_in_order() -> None:
-    check = rig("ocirun", *ALONE, "-e", "MILLRACE_LAKE=file:///tmp/lake", IMAGE, "--check")
+    check = rig("ocirun", *ALONE, "-e", "MILLRACE_LAKE=file:///tmp/lake", JOB, "--check")
     assert (check.code, check.err) == (0, "")

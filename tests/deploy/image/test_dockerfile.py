@@ -6,7 +6,14 @@ import pytest
 from tests.deploy.image.rig import DOCKERFILE, FOLDER, MISSING, PROJECT, rig
 
 LINES = (PROJECT / DOCKERFILE).read_text().splitlines()
-FINAL = LINES[max(number for number, line in enumerate(LINES) if line.startswith("FROM")) :]
+STARTS = {line.split()[3]: number for number, line in enumerate(LINES) if line.startswith("FROM")}
+FINAL = ("functions", "job")
+
+
+def stage(name: str) -> list[str]:
+    """Return the lines of a stage."""
+    ends = [number for number in STARTS.values() if number > STARTS[name]] or [len(LINES)]
+    return LINES[STARTS[name] : min(ends)]
 
 
 @pytest.mark.skipif(not FOLDER.exists(), reason=MISSING)
@@ -23,28 +30,42 @@ def test_every_stage_is_made_from_one_base_that_can_be_pinned() -> None:
     assert bases - stages == {"${PYTHON}"}
 
 
-def test_the_image_runs_as_a_number_that_is_not_root() -> None:
-    (user,) = (line.split()[1] for line in FINAL if line.startswith("USER"))
+def test_the_job_is_the_last_stage_and_so_the_default() -> None:
+    assert list(STARTS)[-1] == "job"
+
+
+@pytest.mark.parametrize("name", FINAL)
+def test_the_image_runs_as_a_number_that_is_not_root(name: str) -> None:
+    (user,) = (line.split()[1] for line in stage(name) if line.startswith("USER"))
     assert re.fullmatch(r"[1-9][0-9]*:[1-9][0-9]*", user)
+
+
+@pytest.mark.parametrize("name", FINAL)
+def test_the_image_has_a_health_check(name: str) -> None:
+    assert len([line for line in stage(name) if line.startswith("HEALTHCHECK")]) == 1
 
 
 def test_installed_packages_are_locked_and_hashed() -> None:
     installs = [line for line in LINES if re.search(r"\bpip\b.*\binstall\b", line)]
-    assert len(installs) == 1
-    assert "--require-hashes -r /requirements.txt" in installs[0]
+    assert len(installs) == 3
+    assert all("--no-deps --require-hashes -r /requirements.txt" in line for line in installs)
 
 
-def test_the_final_stage_only_takes_over_what_others_made() -> None:
-    copied = [line for line in FINAL if line.startswith(("COPY", "ADD"))]
+@pytest.mark.parametrize("name", FINAL)
+def test_the_final_stage_only_takes_over_what_others_made(name: str) -> None:
+    copied = [line for line in stage(name) if line.startswith(("COPY", "ADD"))]
     assert all(line.startswith("COPY --from=") for line in copied)
+    assert not [line for line in stage(name) if line.startswith("RUN")]
 
 
-def test_nothing_but_what_is_copied_is_in_the_context() -> None:
+def test_every_source_that_is_copied_is_in_the_context() -> None:
     ignored = (PROJECT / f"{DOCKERFILE}.dockerignore").read_text().splitlines()
-    allowed = {line[1:] for line in ignored if line.startswith("!")}
-    copied = {line.split()[1] for line in LINES if line.startswith("COPY") and "--from" not in line}
-    assert "*" in ignored
-    assert copied == allowed
+    allowed = {line[2:] for line in ignored if line.startswith("!/")}
+    copied = {line.split()[1].rstrip("/") for line in LINES if line.startswith("COPY") and "--from" not in line}
+    folders = {"jobs", "jobs/dbt-runner", "requirements", "src"}
+    assert "/*" in ignored
+    assert {f"/{folder}/*" for folder in folders} <= set(ignored)
+    assert allowed == copied | folders | {DOCKERFILE, f"{DOCKERFILE}.dockerignore"}
 
 
 def test_dbt_parses_in_the_image_with_the_memory_that_the_job_gets() -> None:

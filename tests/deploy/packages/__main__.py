@@ -5,7 +5,7 @@ files from the disk, if the machine had not read them lately. The fastest and th
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -15,15 +15,17 @@ from tests.deploy.packages.packaging import NAMES, Package, install, size_bytes
 
 import simulator
 from emulators import snowflake
+from millrace.laptop.functions import FUNCTIONS
 from millrace.warehouse.snowflake.session import Address
 
 KEY = "key_of-the-simulator"
 TIMES = 5
+API = "functions/api/main.py"
 MB = 1_000_000
 
 
 def starts(
-    package: Package, target: str, signature: str, given: Mapping[str, str], body: bytes, headers: Mapping[str, str]
+    package: Package, command: Sequence[str], given: Mapping[str, str], body: bytes, headers: Mapping[str, str]
 ) -> Iterator[tuple[float, float]]:
     """Start a function several times; yield the seconds until it listens and until it has answered.
 
@@ -31,17 +33,19 @@ def starts(
     """
     log = package.folder / "log"
     for _ in range(TIMES):
-        with package.serving(target, signature, given, log) as function:
+        with package.serving(command, given, log) as function:
             listening_s = monotonic() - function.started
             status = function.post(body, headers) if body else function.get("api/etl/status")[0]
             if status != 200:
-                raise SystemExit(f"{target} answered {status}: {log.read_text()}")
+                raise SystemExit(f"{command} answered {status}: {log.read_text()}")
             yield listening_s, monotonic() - function.started
 
 
-def show_start(package: Package, target: str, signature: str, *rest: object) -> None:
-    """Print one line about a function."""
-    taken = list(starts(package, target, signature, *rest))  # type: ignore[arg-type]  # given, body, headers as there
+def show_start(package: Package, target: str, *rest: object) -> None:
+    """Print one line about a service."""
+    function = FUNCTIONS.get(target)
+    command = ["functions-framework", *function.arguments(package.folder)] if function else ["python", API]
+    taken = list(starts(package, command, *rest))  # type: ignore[arg-type]  # given, body, headers as there
     answered = [answered_s for _, answered_s in taken]
     listening = min(listening_s for listening_s, _ in taken)
     spread = f"{min(answered):5.2f} to {max(answered):5.2f} s"
@@ -78,15 +82,14 @@ def main() -> None:
                 f"source {ours:.0f} kB, installed {sources_mb - compiled_mb:.0f} MB and {compiled_mb:.0f} MB compiled"
             )
             print(f"{each:<16} {what}")  # noqa: T201
-        show_start(packages["extract"], "start_run", "http", given, b"{}", SCHEDULED)
+        show_start(packages["functions"], "start_run", given, b"{}", SCHEDULED)
         task = push(EXTRACT_REPOS, table="repos")
-        show_start(packages["extract"], "extract_repos", "cloudevent", given, task, PUSH)
+        show_start(packages["functions"], "extract_repos", given, task, PUSH)
         part = finalized(folder / "lake", "raw/repos/")
-        show_start(packages["load"], "load", "cloudevent", given, part, PUSH)
-        show_start(packages["api"], "api", "http", given, b"", {})
-        show_imports(packages["extract"], "google.cloud.storage", "google.cloud.pubsub_v1")
+        show_start(packages["functions"], "load", given, part, PUSH)
+        show_start(packages["functions"], "api", given, b"", {})
         clouds = ("google.cloud.storage", "google.cloud.pubsub_v1", "google.cloud.run_v2")
-        show_imports(packages["load"], *clouds, "snowflake.connector")
+        show_imports(packages["functions"], *clouds, "snowflake.connector")
 
 
 if __name__ == "__main__":

@@ -13,18 +13,8 @@ KEY = "key_of-the-simulator"
 
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return install("api", tmp_path_factory.mktemp("api"))
-
-
-@pytest.fixture(scope="session")
-def extract(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return install("extract", tmp_path_factory.mktemp("extract"))
-
-
-@pytest.fixture(scope="session")
-def load(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return install("load", tmp_path_factory.mktemp("load"))
+def functions(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    return install("functions", tmp_path_factory.mktemp("functions"))
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """The packages as they are deployed or installed: their files, a clean environment, and a running server.
 
-A function's source package is its `main.py`, the package `millrace` beside it, and its lock as `requirements.txt`.
-Terraform zips exactly these files. The job's package also has the dbt project, and is copied into its image. A user
-installs a wheel, which needs no checkout.
+The images hold two packages: that of the functions is `functions/<name>/main.py` and the package `millrace` beside
+them, that of the job its `main.py`, `millrace` and the dbt project; each has one lock. A user installs a wheel, which
+needs no checkout.
 """
 
 import os
@@ -13,14 +13,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
-FUNCTIONS = ("api", "extract", "load")
-NAMES = (*FUNCTIONS, "dbt-runner")
+NAMES = ("functions", "dbt-runner")
 UV = Path(sys.executable).with_name("uv")
 _IMPORTABLE = """
 import sys
@@ -53,21 +52,21 @@ class Package:
         return set(self.run("python", "-c", _IMPORTABLE, *names).stdout.split())
 
     @contextmanager
-    def serving(self, target: str, signature: str, settings: Mapping[str, str], log: Path) -> Iterator["Served"]:
-        """Serve a function as the platform does, until the block ends."""
+    def serving(self, command: Sequence[str], settings: Mapping[str, str], log: Path) -> Iterator["Served"]:
+        """Serve with one of its programs, as the platform starts it, until the block ends."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        options = ["--target", target, "--signature-type", signature, "--host", "127.0.0.1", "--port", str(port)]
-        program = [str(self.python.with_name("functions-framework")), *options]
+        line = [str(self.python.with_name(command[0])), *command[1:]]
+        environment = clean({"PYTHONPATH": str(self.folder), **settings, "PORT": str(port)})
         started = time.monotonic()
         with log.open("w") as written:
-            process = subprocess.Popen(program, cwd=self.folder, env=clean(settings), stdout=written, stderr=written)
+            process = subprocess.Popen(line, cwd=self.folder, env=environment, stdout=written, stderr=written)
         try:
             served = Served(f"http://127.0.0.1:{port}/", started)
             while not served.is_up():
                 if process.poll() is not None or time.monotonic() - started > 120:
-                    raise AssertionError(f"{target} did not start: {log.read_text()}")
+                    raise AssertionError(f"{' '.join(line)} did not start: {log.read_text()}")
                 time.sleep(0.01)
             yield served
         finally:
@@ -77,37 +76,37 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A function that answers at `url`; its process began at `started`, on this machine's monotonic clock."""
+    """A service that answers at `url`; its process began at `started`, on this machine's monotonic clock."""
 
     url: str
     started: float
 
     def is_up(self) -> bool:
-        """Return whether it responds at all: a function for events refuses a GET, which is a response."""
+        """Return whether the platform's probe would succeed."""
         try:
-            with urllib.request.urlopen(self.url + "robots.txt", timeout=600):  # noqa: S310 our own server
-                return True
-        except urllib.error.HTTPError:
-            return True
+            return self.get("health") == (200, b"ok")
         except OSError:
             return False
 
     def get(self, path: str = "") -> tuple[int, bytes]:
         """Send a GET; return the HTTP status and the body."""
-        return _ask(urllib.request.Request(self.url + path))  # noqa: S310
+        return self.send("GET", path, {}, b"")
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> int:
         """Deliver an event; return the HTTP status."""
-        whole = {"Content-Type": "application/json", **headers}
-        return _ask(urllib.request.Request(self.url, body, whole))[0]  # noqa: S310
+        return self.send("POST", "", {"Content-Type": "application/json", **headers}, body)[0]
 
-
-def _ask(request: urllib.request.Request) -> tuple[int, bytes]:
-    try:
-        with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310 our own server
-            return int(answer.status), answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
+    def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        """Send a request; return the HTTP status and the body."""
+        request = urllib.request.Request(  # noqa: S310 our own server
+            self.url + path, body or None, dict(headers), method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310
+                return int(answer.status), answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
 
 
 def clean(settings: Mapping[str, str]) -> dict[str, str]:
@@ -117,11 +116,13 @@ def clean(settings: Mapping[str, str]) -> dict[str, str]:
 
 def assemble(name: str, folder: Path) -> Path:
     """Copy the files of a package, and no others."""
-    source = PROJECT / ("jobs" if name == "dbt-runner" else "functions") / name
     shutil.copytree(PROJECT / "src" / "millrace", folder / "millrace", ignore=_LEFT_OUT)
-    shutil.copy(source / "main.py", folder / "main.py")
     shutil.copy(PROJECT / "requirements" / f"{name}.txt", folder / "requirements.txt")
-    if name == "dbt-runner":
+    if name == "functions":
+        shutil.copytree(PROJECT / "functions", folder / "functions", ignore=_LEFT_OUT)
+    else:
+        source = PROJECT / "jobs" / name
+        shutil.copy(source / "main.py", folder / "main.py")
         shutil.copytree(source / "dbt", folder / "dbt", ignore=_LEFT_OUT)
     return folder
 

@@ -13,21 +13,34 @@ from tests.deploy.packages.packaging import NAMES, PROJECT, Package, assemble
 from emulators import snowflake
 from millrace import log
 from millrace.lake.local import LocalLake
+from millrace.laptop.functions import EXTRACT, LOAD, START_RUN, Function
 from millrace.tables import TABLES
 from millrace.warehouse.snowflake.session import Address
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 ABSENT = {
-    "api": ("duckdb", "dbt", "google.cloud.pubsub_v1", "google.cloud.run_v2", "fakesnow", "pytest", "rich", "laptop"),
-    "extract": ("duckdb", "snowflake", "dbt", "google.cloud.run_v2", "pytest", "rich", "simulator", "laptop"),
-    "load": ("duckdb", "dbt", "fakesnow", "pytest", "rich", "simulator", "laptop"),
+    "functions": ("duckdb", "dbt", "a2wsgi", "cyclonedx_py", "fakesnow", "pip", "pytest", "rich", "simulator"),
     "dbt-runner": ("functions_framework", "flask", "gunicorn", "google.cloud.pubsub_v1", "fakesnow", "pytest", "rich"),
 }
 PRESENT = {
-    "api": ("functions_framework", "a2wsgi", "fastapi", "snowflake.connector", "google.cloud.storage"),
-    "extract": ("functions_framework", "requests", "pyarrow", "google.cloud.storage", "google.cloud.pubsub_v1"),
-    "load": ("functions_framework", "pyarrow", "snowflake.connector", "google.cloud.storage", "google.cloud.run_v2"),
+    "functions": (
+        "functions_framework",
+        "fastapi",
+        "uvicorn",
+        "requests",
+        "pyarrow",
+        "snowflake.connector",
+        "google.cloud.storage",
+        "google.cloud.pubsub_v1",
+        "google.cloud.run_v2",
+    ),
     "dbt-runner": ("dbt.cli.main", "dbt.adapters.duckdb", "dbt.adapters.snowflake", "google.cloud.storage"),
+}
+# What a function does not import, although its environment has it for another one.
+UNUSED = {
+    "api": ("functions_framework", "flask", "google.cloud.pubsub_v1", "google.cloud.run_v2"),
+    "extract": ("fastapi", "snowflake", "uvicorn", "google.cloud.run_v2"),
+    "load": ("fastapi", "requests", "uvicorn"),
 }
 REQUIRED = {
     "api": ("MILLRACE_LAKE", "MILLRACE_QUARANTINE", "MILLRACE_WAREHOUSE"),
@@ -35,6 +48,8 @@ REQUIRED = {
     "load": ("MILLRACE_LAKE", "MILLRACE_WAREHOUSE"),
     "dbt-runner": ("MILLRACE_LAKE", "MILLRACE_WAREHOUSE"),
 }
+API = ("python", "functions/api/main.py")
+IMPORTED = "import runpy, sys; runpy.run_path(sys.argv[1]); print(*sys.modules)"
 
 
 @pytest.fixture
@@ -58,23 +73,37 @@ def test_a_package_has_what_it_needs(package: Package, names: tuple[str, ...]) -
     assert package.importable(*names) == set(names)
 
 
+@pytest.mark.parametrize("folder", UNUSED)
+def test_a_function_imports_nothing_of_another(functions: Package, folder: str, tmp_path: Path) -> None:
+    given = settings(tmp_path, "https://x", "k", "host=127.0.0.1&port=1&protocol=http")
+    source = f"functions/{folder}/main.py"
+    program = f"import flask; flask.Flask('f').app_context().push(); {IMPORTED}" if folder != "api" else IMPORTED
+    done = functions.run("python", "-c", program, source, **given, PYTHONPATH=str(functions.folder))
+    imported = set(done.stdout.split())
+    assert "millrace.wiring" in imported, done.stderr
+    assert imported & set(UNUSED[folder]) == set()
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_source_package_is_the_entry_point_the_package_and_the_lock(name: str, tmp_path: Path) -> None:
+def test_a_package_is_its_entry_points_millrace_and_one_lock(name: str, tmp_path: Path) -> None:
     files = {path.relative_to(tmp_path).as_posix() for path in assemble(name, tmp_path).rglob("*") if path.is_file()}
     held = [path for path in (PROJECT / "src" / "millrace").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     ours = {path.relative_to(PROJECT / "src").as_posix() for path in held}
     dbt = {path for path in files if path.startswith("dbt/")}
-    assert files - dbt == {"main.py", "requirements.txt", *ours}
+    mains = {f"functions/{folder}/main.py" for folder in UNUSED} if name == "functions" else {"main.py"}
+    assert files - dbt == {"requirements.txt", *mains, *ours}
     assert bool(dbt) == (name == "dbt-runner")
 
 
-def test_the_extract_package_starts_a_run_and_extracts_a_table(
-    extract: Package, source_url: str, tmp_path: Path
-) -> None:
+def served_as(function: Function, package: Package) -> list[str]:
+    return ["functions-framework", *function.arguments(package.folder)]
+
+
+def test_the_functions_start_a_run_and_extract_a_table(functions: Package, source_url: str, tmp_path: Path) -> None:
     given = settings(tmp_path, source_url, KEY) | {"MILLRACE_PROJECT": "acme"}
-    with extract.serving("start_run", "http", given, tmp_path / "log") as function:
+    with functions.serving(served_as(START_RUN, functions), given, tmp_path / "log") as function:
         assert function.post(b"{}", SCHEDULED) == 200
-    with extract.serving("extract_repos", "cloudevent", given, tmp_path / "log") as function:
+    with functions.serving(served_as(EXTRACT["repos"], functions), given, tmp_path / "log") as function:
         assert function.post(push(EXTRACT_REPOS, table="repos"), PUSH) == 200, (tmp_path / "log").read_text()
     lake = LocalLake(tmp_path / "lake", "lake")
     assert len(list(lake.list("raw/repos/"))) == 1
@@ -84,8 +113,8 @@ def test_the_extract_package_starts_a_run_and_extracts_a_table(
     assert traces == {f"projects/acme/traces/{log.trace_id_of(RUN)}"}
 
 
-def test_the_load_package_loads_one_dropped_file_and_sets_another_aside(
-    load: Package, tmp_path: Path, snowflake_at: str
+def test_the_load_function_loads_one_dropped_file_and_quarantines_another(
+    functions: Package, tmp_path: Path, snowflake_at: str
 ) -> None:
     given = settings(tmp_path, "https://x", "k", snowflake_at)
     address = Address.parse(given["MILLRACE_WAREHOUSE"], given["MILLRACE_SNOWFLAKE_KEY"])
@@ -94,7 +123,7 @@ def test_the_load_package_loads_one_dropped_file_and_sets_another_aside(
     drop.mkdir(parents=True)
     (drop / "a.ndjson").write_text('{"full_name": "o/a"}\n')
     (drop / "b.ndjson").write_text('{"full_name": 1}\n')
-    with load.serving("load", "cloudevent", given, tmp_path / "log") as function:
+    with functions.serving(served_as(LOAD, functions), given, tmp_path / "log") as function:
         for name in ("a", "b"):
             body = finalized(tmp_path / "lake", f"drop/repos/{name}")
             assert function.post(body, PUSH) == 200, (tmp_path / "log").read_text()
@@ -103,13 +132,13 @@ def test_the_load_package_loads_one_dropped_file_and_sets_another_aside(
         assert list(warehouse.keys_of(TABLES["repos"])) == [("o/a",)]
 
 
-def test_api_package_serves_concurrent_requests_before_first_publication(
-    api: Package, tmp_path: Path, snowflake_at: str
+def test_api_serves_concurrent_requests_before_first_publication(
+    functions: Package, tmp_path: Path, snowflake_at: str
 ) -> None:
-    given = settings(tmp_path, "https://x", "k", snowflake_at) | {"MILLRACE_PROJECT": "acme", "THREADS": "40"}
+    given = settings(tmp_path, "https://x", "k", snowflake_at) | {"MILLRACE_PROJECT": "acme"}
     address = Address.parse(given["MILLRACE_WAREHOUSE"], given["MILLRACE_SNOWFLAKE_KEY"])
     snowflake.provision(address, f"file://{tmp_path}/lake/raw/")
-    with api.serving("api", "http", given, tmp_path / "log") as function, ThreadPoolExecutor(40) as people:
+    with functions.serving(API, given, tmp_path / "log") as function, ThreadPoolExecutor(40) as people:
         page, script, status, velocity = people.map(
             function.get, ("", "page/app.js", "api/etl/status", "api/velocity?limit=1")
         )
@@ -128,30 +157,21 @@ def test_the_job_package_builds_an_empty_warehouse(dbt_runner: Package, tmp_path
     assert (tmp_path / "published.duckdb").exists()
 
 
-TARGETS = {"api": ("api", "http"), "extract": ("start_run", "http"), "load": ("load", "cloudevent")}
-
-
-@of_each(REQUIRED)
+@pytest.mark.parametrize("name", REQUIRED)
 def test_a_missing_setting_stops_the_start_with_one_line(
-    package: Package, names: tuple[str, ...], tmp_path: Path
+    functions: Package, dbt_runner: Package, name: str, tmp_path: Path
 ) -> None:
-    for name in names:
-        given = settings(tmp_path, "http://127.0.0.1:1", "k")
-        del given[name]
-        if package.name == "dbt-runner":
-            done = package.run("python", "main.py", **given)
-        else:
-            target, signature = TARGETS[package.name]
-            options = ("--target", target, "--signature-type", signature, "--port", "0")
-            done = package.run("functions-framework", *options, **given)
+    package = dbt_runner if name == "dbt-runner" else functions
+    lines = {
+        "api": API,
+        "dbt-runner": ("python", "main.py"),
+        "extract": served_as(START_RUN, functions),
+        "load": served_as(LOAD, functions),
+    }
+    for setting in REQUIRED[name]:
+        given = settings(tmp_path, "http://127.0.0.1:1", "k") | {"PYTHONPATH": str(package.folder), "PORT": "0"}
+        del given[setting]
+        done = package.run(*lines[name], **given)
         (line,) = (done.stdout + done.stderr).splitlines()
-        assert f"{name} is not set" in json.loads(line)["error"]
+        assert f"{setting} is not set" in json.loads(line)["error"]
         assert done.returncode != 0
-
-
-ENTRY_POINTS = sorted([*PROJECT.glob("functions/*/main.py"), *PROJECT.glob("jobs/*/main.py")])
-
-
-@pytest.mark.parametrize("path", ENTRY_POINTS, ids=lambda path: path.parent.name)
-def test_an_entry_point_has_at_most_thirty_lines(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 30

@@ -51,15 +51,15 @@ def send(package: Package, collector: Collector) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_package_sends_no_spans_as_it_is_locked(extract: Package, collector: Collector) -> None:
-    send(extract, collector)
+def test_a_package_sends_no_spans_as_it_is_locked(functions: Package, collector: Collector) -> None:
+    send(functions, collector)
     assert collector.taken == []
 
 
 def test_with_the_extra_a_step_is_a_span_of_the_runs_trace(
     collector: Collector, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    package = install("extract", tmp_path_factory.mktemp("traced"))
+    package = install("functions", tmp_path_factory.mktemp("traced"))
     add(package, PROJECT / "requirements" / "tracing.txt")
     send(package, collector)
     ((path, body),) = collector.taken

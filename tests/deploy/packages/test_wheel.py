@@ -55,7 +55,7 @@ def test_wheel_holds_the_package_and_the_users_folders(wheel: Path) -> None:
 
 
 def test_wheel_has_every_kind_of_file_that_terraform_packs(wheel: Path) -> None:
-    (kinds,) = re.findall(r'"millrace/\*\*/\*\.\{([\w,]+)\}"', (PROJECT / "terraform" / "packages.tf").read_text())
+    (kinds,) = re.findall(r'"src/millrace/\*\*/\*\.\{([\w,]+)\}"', (PROJECT / "terraform" / "images.tf").read_text())
     package = [name for name in contents(wheel) if not name.startswith("millrace/project/")]
     assert {name.rpartition(".")[2] for name in package} == set(kinds.split(","))
 

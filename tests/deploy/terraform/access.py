@@ -1,28 +1,31 @@
-"""Who may do what, as the rows of the table in docs/access.md, read from a plan."""
+"""Who may do what, as the rows of the table in docs/access.md, and the alerts with their texts, read from a plan."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tests.deploy.terraform.rules import resources, storage_rights, who
+from tests.deploy.terraform.rules import containers, resources, storage_rights, who
 
 _MAY = {
-    "projects/acme-millrace/roles/millraceBucketLooker": "look at, list names",
+    "millraceBucketLooker": "look at, list names",
     "roles/storage.objectCreator": "create",
     "roles/storage.objectViewer": "read",
     "roles/storage.objectUser": "read, create, replace",
-    "projects/acme-millrace/roles/millraceObjectLister": "list names",
+    "millraceObjectLister": "list names",
 }
 _OTHERS = {
     "google_secret_manager_secret_iam_member.reads": ("{who}", "read", "secret `{secret_id}`"),
     "google_cloud_run_v2_service_iam_member.caller": ("call-{who}", "call", "function `{who}`"),
     "google_cloud_run_v2_service_iam_member.invokers": ("{who} readers", "call", "function `{who}`"),
+    "google_cloud_run_v2_service_iam_member.proxy": ("Identity-Aware Proxy", "call", "function `{who}`"),
+    "google_iap_web_cloud_run_service_iam_member.invokers": ("{who} readers", "sign in to", "proxy of `{who}`"),
     "google_cloud_run_v2_job_iam_member.load_starts_builds": ("load", "start, look at", "job `{name}`"),
     "google_cloud_run_v2_job_iam_member.sweep_starts_builds": ("sweep", "start, look at", "job `{name}`"),
     "google_storage_bucket_iam_member.build_reads": ("build-images", "read", "packages"),
     "google_artifact_registry_repository_iam_member.build_writes": ("build-images", "read, push", "images"),
-    "google_project_iam_member.build_reads_copies": ("build-images", "read", "the platform's copies of packages"),
+    "google_kms_crypto_key_iam_member.agent": ("Google's services", "encrypt with", "the key `kms_key`"),
+    "google_kms_crypto_key_iam_member.storage": ("Google's services", "encrypt with", "the key `kms_key`"),
     "google_project_iam_member.build_logs": ("build-images", "write", "logs"),
     "google_service_account_iam_member.pubsub_signs": ("Pub/Sub", "sign as", "call-{who}"),
     "google_pubsub_subscription_iam_member.dead_letters": ("Pub/Sub", "take off", "subscriptions of `{who}`"),
@@ -71,14 +74,19 @@ def _in_snowflake(plan: dict[str, Any]) -> set[str]:
 
 def warehouses(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield each deployable that has a warehouse, with the setting that names it."""
-    for _, planned in resources(plan, "google_cloudfunctions2_function"):
-        settings = planned["service_config"][0]["environment_variables"]
-        if "MILLRACE_WAREHOUSE" in settings:
-            yield planned["name"], settings["MILLRACE_WAREHOUSE"]
-    for _, planned in resources(plan, "google_cloud_run_v2_job"):
-        for setting in planned["template"][0]["template"][0]["containers"][0]["env"]:
+    for address, container in containers(plan):
+        for setting in container["env"]:
             if setting["name"] == "MILLRACE_WAREHOUSE":
-                yield planned["name"], setting["value"]
+                yield who(address).replace("_", "-"), setting["value"]
+
+
+def alerts(plan: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return severity, title and text of each alert, by title."""
+    policies = [planned for _, planned in resources(plan, "google_monitoring_alert_policy")]
+    return sorted(
+        ((each["severity"], each["display_name"], each["documentation"][0]["content"]) for each in policies),
+        key=lambda alert: alert[1],
+    )
 
 
 def _thing(grant: dict[str, Any]) -> tuple[str, str]:

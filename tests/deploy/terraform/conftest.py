@@ -15,12 +15,31 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     return Copy.into(tmp_path_factory.mktemp("copy"), hollow=True)
 
 
+DIGEST = "@sha256:" + 64 * "0"
+VARIANT = f"""
+alert_channels       = ["projects/acme-millrace/notificationChannels/7"]
+alert_emails         = ["oncall@example.com"]
+api_iap              = true
+api_ingress          = "ALLOW_ALL"
+api_readers          = ["group:analysts@example.com"]
+billing_account      = "01AB23-CD45EF-678901"
+budget_usd_per_month = 100
+collectors           = ["group:developers@example.com"]
+images               = {{ functions = "registry.example/functions{DIGEST}", job = "registry.example/job{DIGEST}" }}
+kms_key              = "projects/k/locations/europe-west4/keyRings/r/cryptoKeys/c"
+log_object_reads     = true
+prefix               = "dev"
+vpc_subnetwork       = "projects/p/regions/europe-west4/subnetworks/s"
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The rig's findings in a copy, and its plan."""
+    """The rig's findings in a copy, its plan, and all that each of its resources waits for."""
 
     found: subprocess.CompletedProcess[str]
     plan: dict[str, Any]
+    waits_for: dict[str, set[str]]
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +49,20 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Checked:
         pytest.skip(PLAIN_WORD)
     copy = Copy.into(tmp_path_factory.mktemp("prod"), hollow=True)
     found, plan = copy.plan("--var-file", "terraform/envs/prod.tfvars")
-    return Checked(found, plan)
+    return Checked(found, plan, copy.waits_for() if plan else {})
+
+
+@pytest.fixture(scope="session")
+def variant(tmp_path_factory: pytest.TempPathFactory) -> Checked:
+    """A second deployment in the same project, with what production does not set."""
+    if not has_rig():
+        pytest.skip(PLAIN_WORD)
+    copy = Copy.into(tmp_path_factory.mktemp("variant"), hollow=True)
+    values = copy.folder / "variant.tfvars"
+    values.write_text(VARIANT)
+    found, plan = copy.plan("--no-fmt", "--no-test", "--var-file", str(values))
+    assert found.returncode == 0, found.stdout
+    return Checked(found, plan, copy.waits_for())
 
 
 @pytest.fixture(scope="session")

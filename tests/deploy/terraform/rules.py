@@ -13,11 +13,11 @@ _VERBS = {
     "roles/storage.objectCreator": {"create"},
     "roles/storage.objectViewer": {"get", "list"},
     "roles/storage.objectUser": {"create", "get", "list", "delete"},
-    "projects/acme-millrace/roles/millraceBucketLooker": {"list"},
-    "projects/acme-millrace/roles/millraceObjectLister": {"list"},
+    "millraceBucketLooker": {"list"},
+    "millraceObjectLister": {"list"},
 }
 _ADMINISTRATORS = ("ACCOUNTADMIN", "ORGADMIN", "SECURITYADMIN", "SYSADMIN", "USERADMIN")
-_RAW = "gcs://acme-millrace-lake/raw/"
+_RAW = re.compile(r"gcs://acme-millrace-(\w+-)?lake/raw/")
 _CONDITION = re.compile(r'resource\.name\.(startsWith|endsWith)\("([^"]*)"\)')
 
 
@@ -28,9 +28,17 @@ def resources(plan: dict[str, Any], *kinds: str) -> Iterator[tuple[str, dict[str
             yield change["address"], change["change"]["after"]
 
 
+def containers(plan: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield address and only container of each service and of the job."""
+    for address, planned in resources(plan, "google_cloud_run_v2_service"):
+        yield address, planned["template"][0]["containers"][0]
+    for address, planned in resources(plan, "google_cloud_run_v2_job"):
+        yield address, planned["template"][0]["template"][0]["containers"][0]
+
+
 def findings(plan: dict[str, Any]) -> list[str]:
     """Return the findings in a plan."""
-    google = [*_rights(plan), *_accounts(plan), *_messages(plan), *_state(plan)]
+    google = [*_rights(plan), *_accounts(plan), *_services(plan), *_messages(plan), *_state(plan)]
     return [*google, *_snowflake_rights(plan), *_snowflake_users(plan), *_snowflake_objects(plan)]
 
 
@@ -44,8 +52,8 @@ def _rights(plan: dict[str, Any]) -> Iterator[str]:
             yield f"{address}: a default account"
         if "_iam_binding" in address or "_iam_policy" in address:
             yield f"{address}: takes away rights that others gave"
-    for address, planned in resources(plan, "google_cloudfunctions2_function"):
-        if planned["service_config"][0]["ingress_settings"] != "ALLOW_INTERNAL_ONLY":
+    for address, planned in resources(plan, "google_cloud_run_v2_service"):
+        if planned["ingress"] != "INGRESS_TRAFFIC_INTERNAL_ONLY":
             yield f"{address}: can be reached from outside"
 
 
@@ -55,12 +63,20 @@ def _accounts(plan: dict[str, Any]) -> Iterator[str]:
     for name, call in calls.items():
         for resource in call["module"].get("resources", ()):
             words = str(resource["expressions"])
-            if resource["type"] == "google_cloudfunctions2_function" and (
-                "'google_service_account.this.email'" not in words or "'var.platform.build_account'" not in words
-            ):
-                yield f"module.{name}: runs or is built as a default account"
-            if resource["type"] == "google_cloud_run_v2_job" and "'google_service_account.this.email'" not in words:
+            is_run = resource["type"] in ("google_cloud_run_v2_service", "google_cloud_run_v2_job")
+            if is_run and "'google_service_account.this.email'" not in words:
                 yield f"module.{name}: runs as a default account"
+
+
+def _services(plan: dict[str, Any]) -> Iterator[str]:
+    """Each image is named by its digest where the plan knows it, and each service says whether it works."""
+    for address, container in containers(plan):
+        image = container.get("image")
+        if image is not None and not re.search(r"@sha256:[0-9a-f]{64}$", image):
+            yield f"{address}: its image may be moved"
+        probes = [*container.get("startup_probe", ()), *container.get("liveness_probe", ())]
+        if "_service." in address and [probe["http_get"][0]["path"] for probe in probes] != ["/health", "/health"]:
+            yield f"{address}: nothing looks whether it works"
 
 
 def _messages(plan: dict[str, Any]) -> Iterator[str]:
@@ -145,7 +161,7 @@ def _snowflake_users(plan: dict[str, Any]) -> Iterator[str]:
 
 def _snowflake_objects(plan: dict[str, Any]) -> Iterator[str]:
     for address, planned in resources(plan, "snowflake_storage_integration"):
-        if planned["storage_allowed_locations"] != [_RAW]:
+        if [bool(_RAW.fullmatch(each)) for each in planned["storage_allowed_locations"]] != [True]:
             yield f"{address}: reads more than raw/"
     for address, planned in resources(plan, "snowflake_stage"):
         if planned["credentials"] or (planned["url"] and not planned["storage_integration"]):
@@ -193,7 +209,7 @@ def storage_rights(plan: dict[str, Any]) -> list[StorageRight]:
     return [
         _storage_right(address, planned)
         for address, planned in resources(plan, "google_storage_bucket_iam_member")
-        if address.startswith("module.")
+        if ".google_storage_bucket_iam_member.this[" in address
     ]
 
 
@@ -206,7 +222,8 @@ def _storage_right(address: str, planned: dict[str, Any]) -> StorageRight:
         assert re.sub(_CONDITION, "", condition["expression"]) in ("", " && "), condition["expression"]
         prefix = bounds["startsWith"].removeprefix(f"projects/_/buckets/{bucket}/objects/")
         suffix = bounds.get("endsWith", "")
-    return StorageRight(who(address), planned["role"], bucket.removeprefix("acme-millrace-"), prefix, suffix)
+    role = re.sub(r"^projects/.*(?=millrace[A-Z])", "", planned["role"])
+    return StorageRight(who(address), role, bucket.rpartition("-")[2], prefix, suffix)
 
 
 def who(address: str) -> str:

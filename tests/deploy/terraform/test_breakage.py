@@ -17,14 +17,14 @@ CALLER = 'role     = "roles/run.invoker"\n  member   = local._caller.member'
 
 @pytest.fixture
 def broken(copy: Copy) -> Copy:
-    """A copy without the retry policy, and with a function that everyone may call."""
-    copy.replace("modules/function/main.tf", RETRY, "  dead_letter_policy")
-    copy.replace("modules/function/main.tf", CALLER, CALLER.replace("local._caller.member", '"allUsers"'))
+    """A copy without the retry policy, and with a service that everyone may call."""
+    copy.replace("modules/service/main.tf", RETRY, "  dead_letter_policy")
+    copy.replace("modules/service/main.tf", CALLER, CALLER.replace("local._caller.member", '"allUsers"'))
     return copy
 
 
 def test_a_misspelt_argument_is_no_valid_configuration(copy: Copy) -> None:
-    copy.replace("modules/function/main.tf", "ack_deadline_seconds ", "ack_deadlin_seconds ")
+    copy.replace("modules/service/main.tf", "ack_deadline_seconds ", "ack_deadlin_seconds ")
     checked = copy.check(*QUICKLY)
     assert checked.returncode == 1
     assert 'An argument named "ack_deadlin_seconds" is not expected here' in checked.stdout
@@ -59,9 +59,9 @@ def test_plan_check_finds_public_grant_whole_bucket_and_password(copy: Copy) -> 
 
 def test_the_tests_of_the_modules_find_both_as_well(broken: Copy) -> None:
     for path in (broken.folder / "terraform" / "tests").glob("*.tftest.hcl"):
-        if path.name != "function.tftest.hcl":
+        if path.name != "service.tftest.hcl":
             path.unlink()
     checked = broken.check("--no-fmt", "--no-plan")
     assert checked.returncode == 1
-    assert "only the function's own caller may call it" in checked.stdout
+    assert "only the service's own caller may call it" in checked.stdout
     assert "a subscription without a retry policy asks again at once" in checked.stdout

@@ -12,21 +12,24 @@ DATA = (
     'module.lake.google_storage_bucket.this["lake"]',
     "module.source_key.google_secret_manager_secret.this",
     'module.topic["object-events"].google_pubsub_topic.this',  # the lake's notifications depend on it
-    'google_project_service.this["storage.googleapis.com"]',
-    "google_kms_crypto_key_iam_member.storage[0]",
+    'module.project.google_project_service.this["storage.googleapis.com"]',
+    "module.project.google_kms_crypto_key_iam_member.storage[0]",
+    "module.project.time_sleep.ready",  # everything depends on it, the data too
     "module.snowflake.snowflake_database.this",
     'module.snowflake.snowflake_schema.this["RAW"]',
     'module.snowflake.snowflake_account_role.this["LOADER"]',  # without it, its tables would change their owner
     'module.snowflake.snowflake_execute.meta["LOADS"]',
     "module.snowflake.snowflake_execute.keeps_data",
-    "data.google_storage_project_service_account.this",
-    "module.dbt_runner_image.data.archive_file.this",
+    "module.source_key.terraform_data.stored",
+    "module.project.data.google_storage_project_service_account.this",
+    'module.images[0].data.google_artifact_registry_docker_image.this["job"]',
 )
 REST = (
-    "module.load.google_cloudfunctions2_function.this",
+    "module.load.google_cloud_run_v2_service.this",
+    'module.project.google_project_iam_audit_config.this["storage.googleapis.com"]',
     'module.extract["commits"].google_service_account.this',
     'module.topic["object-events"].google_pubsub_topic.dead',
-    "google_storage_bucket.packages",
+    "module.images[0].google_storage_bucket.this",
     "module.snowflake.snowflake_warehouse.this",
     'module.snowflake.snowflake_execute.identity["LOADER"]',
 )

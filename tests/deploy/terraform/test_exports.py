@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 from tests.deploy.terraform.rig import PROJECT
@@ -51,10 +52,47 @@ def test_every_setting_is_one_that_the_code_reads() -> None:
 
 
 def test_every_alert_waits_for_a_line_that_the_code_logs() -> None:
-    monitoring = (TERRAFORM / "modules" / "monitoring" / "alerts.tf").read_text()
+    monitoring = "".join(path.read_text() for path in hcl("modules/monitoring/*.tf"))
     messages = set(re.findall(r'jsonPayload\.message = \\"([^"\\]+)', monitoring))
-    assert messages == {"extracted", "quarantined", "run ended"}
-    assert {message for message in messages if not re.search(rf'log\.\w+\(\s*"{message}"', source())} == set()
+    assert messages == {"extracted", "heartbeat", "quarantined", "run ended", "unforeseen"}
+    assert {
+        message for message in messages if not re.search(rf'\b(?:log\.\w+|error|say)\(\s*"{message}"', source())
+    } == set()
+
+
+def test_the_hash_of_the_images_covers_every_file_that_the_dockerfile_copies() -> None:
+    dockerfile = (PROJECT / "jobs" / "dbt-runner" / "Dockerfile").read_text()
+    copied = [name.rstrip("/") for name in re.findall(r"^COPY (?!--from)(\S+) \S+$", dockerfile, re.M)]
+    assert "src/millrace" in copied
+    listed = subprocess.run(["git", "ls-files", "--", *copied], cwd=PROJECT, check=True, capture_output=True, text=True)
+    files = {name for name in listed.stdout.splitlines() if "/." not in name}
+    patterns = re.findall(r'fileset\(local\.root, "([^"]+)"\)', (TERRAFORM / "images.tf").read_text())
+    hashed = {
+        path.relative_to(PROJECT).as_posix()
+        for pattern in patterns
+        for spelt in braced(pattern)
+        for path in PROJECT.glob(spelt if not spelt.endswith("**") else f"{spelt}/*")
+    }
+    assert files - hashed == set()
+
+
+def braced(pattern: str) -> list[str]:
+    """Return the patterns that one with braces stands for."""
+    head, brace, rest = pattern.partition("{")
+    if not brace:
+        return [pattern]
+    choices, _, tail = rest.partition("}")
+    return [f"{head}{choice}{tail}" for choice in choices.split(",")]
+
+
+def test_versions_of_providers_are_exact_and_every_module_names_its_terraform() -> None:
+    for path in hcl("versions.tf") + hcl("bootstrap/main.tf"):
+        versions = re.findall(r'^ +version = "(.*)"$', path.read_text(), re.M)
+        assert versions, path
+        assert [each for each in versions if not re.fullmatch(r"\d+\.\d+\.\d+", each)] == []
+    modules = [path for path in (TERRAFORM / "modules").iterdir() if path.is_dir()]
+    without = [path.name for path in modules if "required_version" not in (path / "versions.tf").read_text()]
+    assert without == []
 
 
 def test_every_variable_and_output_has_a_description() -> None:

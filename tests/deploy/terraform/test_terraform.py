@@ -1,5 +1,6 @@
 """Terraform accepts the files, applies them, then plans no change, and passes its own tests."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.deploy.terraform.conftest import Checked
 from tests.deploy.terraform.rig import PLAIN_WORD, Copy, has_rig
+from tests.deploy.terraform.rules import resources
 
 
 def steps(found: subprocess.CompletedProcess[str]) -> dict[str, str]:
@@ -24,7 +26,21 @@ def test_environment_applies_replans_clean_and_destroys(copy: Copy, environment:
     found = copy.check("--no-test", "--apply", "--var-file", f"terraform/envs/{environment}.tfvars")
     expected = ["fmt", "init", "validate", "plan", "apply", "replan", "destroy"]
     assert steps(found) == {**dict.fromkeys(expected, "ok"), "verdict": "PASS"}, found.stdout
-    assert [call.split()[0] for call in copy.gcloud_calls()] == ["artifacts", "builds"]
+    *asked, built = [call.split()[:2] for call in copy.gcloud_calls()]
+    assert built == ["builds", "submit"]
+    assert {call[0] for call in asked} == {"artifacts"}
+
+
+def test_bucket_of_the_state_applies_and_keeps_versions(copy: Copy) -> None:
+    made = copy.folder / "state.json"
+    options = ("--apply", "--plan-json", str(made), "--var", "project_id=acme-millrace")
+    found = copy.check(*options, folder="terraform/bootstrap")
+    expected = ["fmt", "init", "validate", "plan", "apply", "replan", "destroy"]
+    assert steps(found) == {**dict.fromkeys(expected, "ok"), "test": "skip", "verdict": "PASS"}, found.stdout
+    ((_, bucket),) = resources(json.loads(made.read_text()), "google_storage_bucket")
+    assert bucket["versioning"][0]["enabled"]
+    assert not bucket["force_destroy"]
+    assert bucket["public_access_prevention"] == "enforced"
 
 
 def test_the_tests_of_the_modules_pass_with_the_real_providers(tmp_path: Path) -> None:

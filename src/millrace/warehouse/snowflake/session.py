@@ -12,6 +12,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from snowflake import connector
+from snowflake.connector.errorcode import ER_WIF_CREDENTIALS_NOT_FOUND
 
 from millrace.errors import ConfigError, MillraceError, TransientError, first_line
 
@@ -149,5 +150,7 @@ def _refused(address: Address, error: Exception) -> MillraceError:
     said = f"Snowflake {address.account} as {address.user}: {first_line(error)}"
     if isinstance(error, connector.errors.OperationalError):  # no answer; a refusal is a DatabaseError
         return TransientError(said)
+    if getattr(error, "errno", None) == ER_WIF_CREDENTIALS_NOT_FOUND:  # a ProgrammingError, whatever the server said
+        return TransientError(f"{said}; the metadata server, which issues this account's tokens, may answer later")
     way = "its key" if address.private_key else "the identity of this account"
     return ConfigError(f"{said}; does the user know {way}, and may it use {address.role}? docs/snowflake.md")

@@ -1,0 +1,4 @@
+output "channels" {
+  description = "Full names of all channels that are notified."
+  value       = local.channels
+}
