@@ -10,7 +10,7 @@ import pytest
 from tests.emulators.dropping import BAD, EVENT
 from tests.laptop.conftest import PROJECT
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof
 
 
 def test_a_good_file_is_published_and_a_bad_one_is_in_quarantine_before_the_build(

