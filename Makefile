@@ -51,6 +51,7 @@ prove-tests: $(DEV)
 
 prove-faults: $(DEV)
 	@$(BIN)/python -m tests.proofs.faults --seeds 0:2000 --jobs 2 $(ARGS)
+	@$(BIN)/python -m tests.proofs.faults --seeds 0:200 --jobs 2 --short-deliveries
 
 prove-usage-faults: $(DEV)
 	@$(BIN)/python -m tests.proofs.usage_faults --seeds 0:300 --jobs 2 $(ARGS)

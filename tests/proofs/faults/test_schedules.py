@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.proofs.faults import source
 from tests.proofs.faults.choices import Choices
+from tests.proofs.faults.many import SHORT_DELIVERIES
 from tests.proofs.faults.simulating import expected_tables, simulate
 from tests.proofs.faults.world import tiny
 
@@ -30,6 +31,12 @@ def test_every_schedule_ends_as_a_clean_run() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     assert f"{SEEDS} schedules in" in done.stdout
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_schedule_with_short_deliveries_ends_as_a_clean_run(seed: int) -> None:
+    outcome = simulate(Choices.of_seed(seed, SHORT_DELIVERIES | {"a stand-in for dbt #1": 1}))
+    assert outcome.rule is None, outcome.message
 
 
 @pytest.mark.parametrize("seed", range(source.SEEDS))
