@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from millrace.errors import Step
-from millrace.lake import StoredObject
+from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.lake.names import FinalKey, PlanKey, TaskKey
 from millrace.load import sweep
@@ -128,3 +128,48 @@ def test_a_status_finds_the_last_complete_run_of_long_ago(tmp_path: Path) -> Non
     status = report.assemble(lake, nothing, now=later)
     assert status.last_complete == run_id_of(NOW - timedelta(hours=1))
     assert [run.run_id for run in status.runs] == [run_id_of(NOW - timedelta(hours=hour)) for hour in (3, 2, 1)]
+
+
+class Recorded:
+    """A bus that keeps the names of announced objects."""
+
+    def __init__(self) -> None:
+        self.announced: list[str] = []
+
+    def publish(self, topic: str, data: object, attributes: dict[str, str]) -> None:
+        self.announced.append(attributes["objectId"])
+
+
+def test_the_lost_end_of_a_run_of_five_days_is_announced(tmp_path: Path) -> None:
+    """It began before what a sweep reads again, and has only just ended."""
+    lake = lake_with(tmp_path, 3)
+    began = NOW - timedelta(days=5)
+    run_id = run_id_of(began)
+    plan = {"run_id": run_id, "scheduled_at": began.isoformat(), "since": None, "full_refresh": False}
+    put(lake, str(PlanKey(run_id)), to_json(plan))
+    note_compared(lake, Compared(run_id=run_id_of(NOW - timedelta(days=6)), compared_at=NOW.isoformat()))
+    final = {"run_id": run_id, "status": "complete", "reason": None, "tasks": [], "load_seq": 1}
+    put(lake, str(FinalKey(run_id)), json.dumps(final).encode())
+    for table in ("repos", "commits", "pull_requests", "reviews"):
+        put(lake, str(TaskKey(run_id, table)), to_json(record(run_id, table, 120)))
+    bus = Recorded()
+    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
+        warehouse.ensure_tables()
+        warehouse.quarantine(ObjectVersion("lake", "raw/a", 1), None, None, None, "object_name", None)
+        sweep.sweep(lake, bus, warehouse, NOW, sweep.SweepTimeouts())
+    assert bus.announced == [str(FinalKey(run_id))]
+
+
+def test_a_run_that_was_put_back_without_its_end_is_found_by_the_daily_listing(tmp_path: Path) -> None:
+    lake = lake_with(tmp_path, 3)
+    began = NOW - timedelta(days=20)
+    run_id = run_id_of(began)
+    plan = {"run_id": run_id, "scheduled_at": began.isoformat(), "since": None, "full_refresh": False}
+    put(lake, str(PlanKey(run_id)), to_json(plan))
+    through = run_id_of(NOW - timedelta(days=3))
+    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
+        warehouse.ensure_tables()
+        for is_due, failed in ((False, []), (True, [run_id])):
+            note_compared(lake, Compared(run_id=through, compared_at=NOW.isoformat(), is_listing_due=is_due))
+            result = sweep.sweep(lake, Silent(), warehouse, NOW, sweep.SweepTimeouts())
+            assert list(result.failed) == failed

@@ -4,7 +4,7 @@ Every start (of a run, a build, a collector, a sweep) recovers first, and only t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from millrace import log, runs
@@ -74,9 +74,14 @@ def recover_if_due(loader: Loader, bus: Bus) -> list[ObjectVersion]:
         if compared_at != noted.compared_at:
             settle(loader)
         extent = warehouse.extent()
-        known = Compared(extent.load_seq, extent.objects, len(dropped), generation, noted.run_id, compared_at)
         is_daily = compared_at != noted.compared_at
-        note_compared(lake, replace(known, run_id="") if is_daily else known)  # then the next sweep checks all runs
+        is_listing_due = is_daily or noted.is_listing_due
+        note_compared(
+            lake,
+            Compared(
+                extent.load_seq, extent.objects, len(dropped), generation, noted.run_id, compared_at, is_listing_due
+            ),
+        )
     return announced
 
 

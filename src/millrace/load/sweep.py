@@ -5,7 +5,7 @@ part without a ledger row, a complete run without its final object, a final obje
 request does no harm.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -47,28 +47,31 @@ class SweepResult:
 def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, timeouts: SweepTimeouts) -> SweepResult:
     """Request again what is missing, in every run that has not ended and for every end without a build request.
 
-    The newest runs are swept first. Objects of a run that ended more than two days ago are not read.
+    The newest runs are swept first. Of runs that an earlier sweep has found ended, those of two days are read again.
     """
     result = SweepResult()
     noted = read_compared(lake)
     is_untrue = bool(noted.run_id) and names.started_at(noted.run_id) > now  # a clock was ahead: check all
     through, recent = "" if is_untrue else noted.run_id, runs.run_id_of(now - _ENDS_ARE_CHECKED)
-    found = _Runs.of(lake, min(through, recent))
+    start = "" if noted.is_listing_due else min(through, recent)
+    found = _Runs.of(lake, start)
+    settled = min(through or recent, recent)  # an unknown `through` would be read once from the first run on
     for run_id in reversed(found.planned):
-        if run_id in found.ended and run_id < recent:
+        if run_id in found.ended and run_id <= settled:
             continue
         try:
             if run_id in found.ended:
                 _sweep_end(lake, bus, warehouse, run_id, found.ended[run_id], result)
             else:
                 _sweep_run(lake, bus, warehouse, run_id, now, timeouts, result)
-            if now - names.started_at(run_id) < timeouts.until_failed:
+            if now - names.started_at(run_id) < timeouts.until_failed or run_id > settled:
                 _advance_cursors(lake, warehouse, run_id)
         except Damaged as error:
             _give_up(lake, run_id, error, run_id in found.ended, result)
-    over = found.over_until(runs.run_id_of(now - timeouts.until_failed), through) if not result else through
-    if over != noted.run_id:
-        note_compared(lake, replace(read_compared(lake), run_id=over))
+    if not result:
+        over = found.over_until(runs.run_id_of(now - timeouts.until_failed), through if start else "")
+        if over != noted.run_id or noted.is_listing_due:
+            note_compared(lake, replace(read_compared(lake), run_id=over, is_listing_due=False))
     if result:
         log.info("swept", tasks=len(result.tasks), objects=len(result.objects), failed=len(result.failed))
     return result
@@ -119,6 +122,19 @@ def newest_first(lake: Lake, now: datetime) -> Iterator[str]:
         known = start
 
 
+def newest_complete(lake: Lake, now: datetime) -> str | None:
+    """Return the newest run that is complete; None when there is none."""
+    return next((run_id for run_id in newest_first(lake, now) if _is_complete(lake, run_id)), None)
+
+
+def _is_complete(lake: Lake, run_id: str) -> bool:
+    try:
+        final = runs.read_final(lake, run_id)
+    except Damaged:
+        return False
+    return final is not None and final.status == "complete"
+
+
 def _run_objects(lake: Lake, start: str) -> Iterator[tuple[_OfRun, StoredObject]]:
     for stored in lake.list("runs/", f"runs/{start}" if start else ""):
         try:
@@ -143,7 +159,7 @@ def _sweep_run(
     tree = dict(runs.read_tree(lake, run_id))
     scheduled_at = names.started_at(run_id)
     heard_at = [scheduled_at, *(datetime.fromisoformat(record.finished_at) for record in tree.values() if record)]
-    heard_at += [datetime.fromisoformat(progress.saved_at) for progress in in_progress(lake, run_id)]
+    heard_at += [datetime.fromisoformat(progress.saved_at) for progress in in_progress(lake, run_id, tree)]
     if now - max(heard_at) < timeouts.quiet:
         return
     if now - max(heard_at) > timeouts.until_failed:
@@ -171,10 +187,9 @@ def _unloaded(lake: Lake, ledger: Ledger, run_id: str, tree: dict[str, TaskRecor
     ]
 
 
-def in_progress(lake: Lake, run_id: str) -> list[Progress]:
-    """Return the progress of the tasks that are not done and have saved one."""
-    waiting = [task_id for task_id, record in runs.read_tree(lake, run_id) if record is None]
-    found = [runs.read_progress(lake, run_id, task_id)[0] for task_id in waiting]
+def in_progress(lake: Lake, run_id: str, tree: Mapping[str, TaskRecord | None]) -> list[Progress]:
+    """Return the progress of those tasks of a run's tree that are not done and have saved one."""
+    found = [runs.read_progress(lake, run_id, task_id)[0] for task_id, record in tree.items() if record is None]
     return [progress for progress in found if progress is not None]
 
 

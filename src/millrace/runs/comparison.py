@@ -44,7 +44,8 @@ class Compared:
     """The state in which the ledger had everything in the lake, kept to save a full comparison.
 
     The ledger had `load_seq` and `objects`; `drop/` had `dropped` objects, the newest at `generation`. Every run up to
-    `run_id` had ended and was processed. Unlike the ledger, this is a hint: it is valid for a day.
+    `run_id` had ended and was processed; with `is_listing_due` the next sweep lists those before it too. Unlike the
+    ledger, this is a hint: it is valid for a day.
     """
 
     load_seq: int = 0
@@ -53,6 +54,7 @@ class Compared:
     generation: int = 0
     run_id: str = ""
     compared_at: str = "1970-01-01T00:00:00+00:00"
+    is_listing_due: bool = False
 
 
 def read_compared(lake: Lake) -> Compared:

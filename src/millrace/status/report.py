@@ -169,7 +169,7 @@ def _status(
         coverage=warehouse_status.coverage,
         sources=_sources(warehouse_status, limits, now),
         runs=found.runs,
-        last_complete=next((run_id for run_id in sweep.newest_first(lake, now) if _is_complete(lake, run_id)), None),
+        last_complete=sweep.newest_complete(lake, now),
         builds=warehouse_status.builds,
         in_quarantine=found.in_quarantine,
         store=found.warehouse_status.kind if found.warehouse_status else None,
@@ -291,7 +291,9 @@ def _run(lake: Lake, store: Store | None, run_id: str) -> RunState:
         if final is not None:
             return RunState(run_id, final.status, final.reason)
         why = sweep.why_unfinished(lake, StoreLedger(store) if store else None, run_id)
-        tasks = tuple(_task(progress) for progress in sweep.in_progress(lake, run_id))
+        tasks = tuple(
+            _task(progress) for progress in sweep.in_progress(lake, run_id, dict(runs.read_tree(lake, run_id)))
+        )
     except Damaged as error:
         return RunState(run_id, "damaged", str(error))
     reason = why or ("everything is there, and the run is not ended" if store else None)
@@ -327,14 +329,6 @@ def _is_new(recent: tuple[RunState, ...], now: datetime, limits: StatusConfig, b
     if not recent or recent[-1].status != "unfinished" or beside.is_at_work is False:
         return False
     return _quiet_s(recent[-1], now) <= limits.stale_s
-
-
-def _is_complete(lake: Lake, run_id: str) -> bool:
-    try:
-        final = runs.read_final(lake, run_id)
-    except Damaged:
-        return False
-    return final is not None and final.status == "complete"
 
 
 def _in_quarantine(desk: Lake | None, store: Store | None) -> int:
