@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -136,7 +136,7 @@ class Recorded:
     def __init__(self) -> None:
         self.announced: list[str] = []
 
-    def publish(self, topic: str, data: object, attributes: dict[str, str]) -> None:
+    def publish(self, topic: str, data: object, attributes: Mapping[str, str]) -> None:
         self.announced.append(attributes["objectId"])
 
 
@@ -148,7 +148,7 @@ def test_the_lost_end_of_a_run_of_five_days_is_announced(tmp_path: Path) -> None
     plan = {"run_id": run_id, "scheduled_at": began.isoformat(), "since": None, "full_refresh": False}
     put(lake, str(PlanKey(run_id)), to_json(plan))
     note_compared(lake, Compared(run_id=run_id_of(NOW - timedelta(days=6)), compared_at=NOW.isoformat()))
-    final = {"run_id": run_id, "status": "complete", "reason": None, "tasks": [], "load_seq": 1}
+    final: dict[str, object] = {"run_id": run_id, "status": "complete", "reason": None, "tasks": [], "load_seq": 1}
     put(lake, str(FinalKey(run_id)), json.dumps(final).encode())
     for table in ("repos", "commits", "pull_requests", "reviews"):
         put(lake, str(TaskKey(run_id, table)), to_json(record(run_id, table, 120)))
