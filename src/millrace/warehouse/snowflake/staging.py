@@ -4,6 +4,7 @@ import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,13 @@ def ensure_tables(execute: Execute) -> None:
         execute(SNOWFLAKE.create(table))
 
 
-def prepare(
-    execute: Execute, table: Table, file_columns: dict[str, str], cap: int, session: str, is_bundle: bool = False
-) -> Merge:
+def prepare(execute: Execute, table: Table, content: Content, cap: int, session: str, is_bundle: bool = False) -> Merge:
     """Add the file's new columns to the raw table. Each statement commits by itself."""
-    of_file = {name: kind for name, kind in file_columns.items() if not (is_bundle and name == snowflake_merge.OBJECT)}
+    of_file = {name: kind for name, kind in content.columns.items() if name != snowflake_merge.OBJECT or not is_bundle}
     rule = merge_rule.match(SNOWFLAKE, table, of_file, _columns(execute, table), cap)
     for statement in rule.add_columns:
         execute(statement)
-    return Merge(rule, session, is_bundle)
+    return Merge(replace(rule, months=content.months), session, is_bundle)
 
 
 @contextmanager

@@ -115,7 +115,7 @@ class SnowflakeWarehouse:
                 batch.path, batch.table, self._caps, path, owner=batch.owner, is_checked=is_checked
             )
             refuse_ahead(batch, _newest(content, batch))
-            merge = self._prepare(batch.table, content.columns)
+            merge = self._prepare(batch.table, content)
             with staging(self.execute, merge):
                 if snowflake_staging.is_of_the_lake(batch, content, self._lake):
                     snowflake_staging.copy(self.execute, merge, batch, content)
@@ -186,7 +186,7 @@ class SnowflakeWarehouse:
             path = Path(folder, "bundle.parquet")
             snowflake_staging.together(new, path)
             content = canonical.read(path, table, self._caps, path, is_checked=True)
-            merge = self._prepare(table, content.columns, is_bundle=True)
+            merge = self._prepare(table, content, is_bundle=True)
             with staging(self.execute, merge):
                 snowflake_staging.upload(self.execute, merge, path, path.parent)
                 snowflake_staging.deduplicate(self.execute, merge, now, None)
@@ -327,12 +327,10 @@ class SnowflakeWarehouse:
         except (TransientError, ConfigError):
             self.close()
 
-    def _prepare(self, table: Table, file_columns: dict[str, str], is_bundle: bool = False) -> Merge:
+    def _prepare(self, table: Table, content: Content, is_bundle: bool = False) -> Merge:
         if not self._has_tables:  # the first load of a process creates the tables of a new release, for dbt
             self.ensure_tables()
-        return snowflake_staging.prepare(
-            self.execute, table, file_columns, self._caps.columns, self._session, is_bundle
-        )
+        return snowflake_staging.prepare(self.execute, table, content, self._caps.columns, self._session, is_bundle)
 
     def _merge(self, merge: Merge, batch: Batch, content: Content) -> LedgerEntry:
         with self._transaction():
