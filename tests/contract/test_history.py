@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.contract import history, on_snowflake
 from tests.contract.test_warehouse import Emptied, Rig, emptied, one_on_snowflake
 
+from emulators.snowflake.scans import scans
 from millrace.arrow import to_batch
 from millrace.tables import TABLES
 from millrace.warehouse import Batch
@@ -86,6 +88,23 @@ def test_an_event_without_an_instant_is_found_among_all(rig: Rig) -> None:
     later = pa.concat_tables([event(None, 1, 2), event(NOVEMBER, 1, 2, request="r")])
     assert load(rig, later) == (0, 2, 0)
     assert [row["input_tokens"] for row in rig.rows("usage_events")] == [2, 2]
+
+
+def test_a_load_reads_as_many_rows_beside_a_longer_history(snowflake_at: str, tmp_path: Path) -> None:
+    read = []
+    for rows in (200_000, 800_000):
+        with on_snowflake.open_warehouse(snowflake_at, tmp_path / "lake", lambda: NOVEMBER) as warehouse:
+            warehouse.ensure_tables()
+            history.fill(warehouse._address.database, rows, NOVEMBER)
+            for name in ("new", "again"):
+                with scans() as found:
+                    warehouse.load(history.batch_of(tmp_path, f"{name}-{rows}", NOVEMBER))
+                read.append(sum(scan.rows for scan in found))
+            assert warehouse.count(EVENTS) == rows + history.ROWS
+    row_group = 122_880  # https://duckdb.org/docs/stable/internals/storage: what DuckDB reads or leaves out at once
+    two_months = 61 * 86_400 // history.STEP_S
+    assert all(0 < each <= 2 * (two_months + 2 * row_group) for each in read), read
+    assert max(read) < 800_000
 
 
 @pytest.mark.parametrize(
