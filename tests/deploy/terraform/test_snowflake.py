@@ -11,8 +11,8 @@ from tests.deploy.terraform.rules import resources
 
 Plan = dict[str, Any]
 
-# Statements of the data definition language, and SHOW, run without a warehouse; what reads or writes rows needs one, and
-# so does a scripting block (https://docs.snowflake.com/en/user-guide/warehouses-overview).
+# Data definition statements and SHOW run without a warehouse. What reads or writes rows needs one, and so does a
+# scripting block: https://docs.snowflake.com/en/user-guide/warehouses-overview
 WITHOUT_WAREHOUSE = re.compile(r"(CREATE (?!.*\bAS\b)|ALTER |DROP |SHOW )", re.S)
 OF_ROWS = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|COPY INTO|CALL|BEGIN|DECLARE|EXECUTE IMMEDIATE|TRUNCATE)\b")
 
