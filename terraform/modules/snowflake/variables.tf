@@ -43,11 +43,34 @@ variable "edition" {
   }
 }
 
+variable "host" {
+  description = "Host of the account where it is reached by PrivateLink; null: its public one."
+  type        = string
+  default     = null
+}
+
 variable "keys" {
   description = "Public keys of the users that do not sign in by their identity; the old key too while it is replaced."
   type        = map(object({ public_key = string, old_public_key = optional(string) }))
   nullable    = false
   default     = {}
+}
+
+variable "network_policy" {
+  description = "Name of the network policy that the users have instead of the account's; null: the account's."
+  type        = string
+  default     = null
+}
+
+variable "prefix" {
+  description = "Follows MILLRACE in every name outside the database, so that one account can hold several deployments."
+  type        = string
+  nullable    = false
+  default     = ""
+  validation {
+    condition     = can(regex("^([a-z][a-z0-9]{0,19})?$", var.prefix))
+    error_message = "prefix: up to 20 lower-case letters and digits, a letter first, so that every name is an unquoted identifier."
+  }
 }
 
 variable "retention_days" {
@@ -67,5 +90,15 @@ variable "subjects" {
   validation {
     condition     = length(setsubtract(keys(var.subjects), ["API", "BUILDER", "LOADER", "SWEEPER"])) == 0
     error_message = "subjects: of API, BUILDER, LOADER and SWEEPER; other readers are people, and get the role MILLRACE_READER."
+  }
+}
+
+variable "writers" {
+  description = "Most sessions at a time that each user may take the write lock with."
+  type        = map(number)
+  nullable    = false
+  validation {
+    condition     = sum(values(var.writers)) <= 20
+    error_message = "writers: at most 20 together: one holds the lock, and Snowflake lets no more than 20 statements wait for it."
   }
 }
