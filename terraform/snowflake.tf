@@ -1,3 +1,7 @@
+locals {
+  snowflake_name = var.snowflake_prefix == "" ? "MILLRACE" : "MILLRACE_${upper(var.snowflake_prefix)}"
+}
+
 module "snowflake" {
   source = "./modules/snowflake"
 
@@ -9,8 +13,8 @@ module "snowflake" {
   edition           = var.snowflake_edition
   host              = var.snowflake_host
   keys              = var.snowflake_keys
+  name              = local.snowflake_name
   network_policy    = var.snowflake_network_policy
-  prefix            = var.snowflake_prefix
   retention_days    = var.snowflake_retention_days
   subjects = {
     API     = module.api.account_subject

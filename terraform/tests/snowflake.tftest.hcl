@@ -235,13 +235,13 @@ run "a_reader_is_no_service" {
   expect_failures = [var.subjects]
 }
 
-run "a_prefix_is_in_every_name_of_the_account" {
+run "the_name_begins_every_name_of_the_account" {
   command = plan
   module {
     source = "./modules/snowflake"
   }
   variables {
-    prefix = "dev"
+    name = "MILLRACE_DEV"
   }
 
   assert {
@@ -297,13 +297,13 @@ run "more_writers_than_a_lock_has_waiters_are_refused" {
   expect_failures = [var.writers]
 }
 
-run "a_prefix_that_is_no_identifier_is_refused" {
+run "a_name_that_is_no_identifier_is_refused" {
   command = plan
   module {
     source = "./modules/snowflake"
   }
   variables {
-    prefix = "dev-1"
+    name = "MILLRACE-DEV"
   }
-  expect_failures = [var.prefix]
+  expect_failures = [var.name]
 }

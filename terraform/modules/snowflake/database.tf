@@ -1,10 +1,6 @@
 # The database and its schemas; their data could only be rebuilt from the lake.
-locals {
-  name = var.prefix == "" ? "MILLRACE" : "MILLRACE_${upper(var.prefix)}" # of the database, and the begin of all others
-}
-
 resource "snowflake_database" "this" {
-  name                           = local.name
+  name                           = var.name
   data_retention_time_in_days    = var.retention_days
   drop_public_schema_on_creation = true
 }

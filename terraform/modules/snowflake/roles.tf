@@ -62,7 +62,7 @@ locals {
 
 resource "snowflake_account_role" "this" {
   for_each = toset(["BUILDER", "LOADER", "READER"])
-  name     = "${local.name}_${each.value}"
+  name     = "${var.name}_${each.value}"
 }
 
 # Administrators of the account have these roles too, to inspect and repair.

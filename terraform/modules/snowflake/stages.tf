@@ -1,6 +1,6 @@
 # The stages that loads read from: the lake's raw/, and dropped files after conversion.
 resource "snowflake_storage_integration" "lake" {
-  name                      = "${local.name}_LAKE"
+  name                      = "${var.name}_LAKE"
   type                      = "EXTERNAL_STAGE"
   storage_provider          = "GCS"
   storage_allowed_locations = [local.raw]

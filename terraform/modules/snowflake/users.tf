@@ -10,7 +10,7 @@ locals {
 
 resource "snowflake_service_user" "this" {
   for_each                       = var.subjects
-  name                           = "${local.name}_${each.key}"
+  name                           = "${var.name}_${each.key}"
   default_role                   = local._acts_by[each.key]
   default_secondary_roles_option = "NONE"
   default_warehouse              = snowflake_warehouse.this.name

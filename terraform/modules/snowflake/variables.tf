@@ -56,21 +56,21 @@ variable "keys" {
   default     = {}
 }
 
+variable "name" {
+  description = "Name of the database and of the warehouse, and the begin of every other name outside the database."
+  type        = string
+  nullable    = false
+  default     = "MILLRACE"
+  validation {
+    condition     = can(regex("^MILLRACE(_[A-Z][A-Z0-9]{0,19})?$", var.name))
+    error_message = "name: MILLRACE, alone or followed by _ and up to 20 upper-case letters and digits: an unquoted identifier."
+  }
+}
+
 variable "network_policy" {
   description = "Name of the network policy that the users have instead of the account's; null: the account's."
   type        = string
   default     = null
-}
-
-variable "prefix" {
-  description = "Follows MILLRACE in every name outside the database, so that one account can hold several deployments."
-  type        = string
-  nullable    = false
-  default     = ""
-  validation {
-    condition     = can(regex("^([a-z][a-z0-9]{0,19})?$", var.prefix))
-    error_message = "prefix: up to 20 lower-case letters and digits, a letter first, so that every name is an unquoted identifier."
-  }
 }
 
 variable "retention_days" {
