@@ -27,7 +27,7 @@ _EXPECTED = "expected snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W"
 class Address:
     """The address and the user of a session: the content of MILLRACE_WAREHOUSE.
 
-    `host`, `port` and `protocol` are for an emulator on this machine; the account alone locates Snowflake.
+    The account alone locates Snowflake. `host` is that of PrivateLink, or of an emulator, as `port` and `protocol` are.
     """
 
     account: str
@@ -95,7 +95,7 @@ def connect(
 
     `parameters` are set besides the session parameters that all sessions have.
     """
-    there = {"host": address.host, "port": address.port, "protocol": address.protocol} if address.host else {}
+    there = {"host": address.host, "port": address.port or 443, "protocol": address.protocol} if address.host else {}
     try:
         return connector.connect(
             account=address.account,
