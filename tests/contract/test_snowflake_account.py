@@ -110,7 +110,7 @@ def test_without_autocommit_a_change_begins_a_transaction(sign_in: Open) -> None
 
 
 @pytest.mark.parametrize(
-    "comment", [pytest.param("/* {{}} */ {}", id="before"), pytest.param("{};\n/* {{}} */", id="behind, as dbt does")]
+    "comment", [pytest.param("/* {{}} */ {}", id="before"), pytest.param("{}\n/* {{}} */;", id="behind, as dbt does")]
 )
 def test_comment_around_a_statement_of_a_transaction_is_none_of_it(sign_in: Open, comment: str) -> None:
     session, other = sign_in(), sign_in()
@@ -360,8 +360,8 @@ def test_ltz_put_into_ntz_takes_the_wall_clock_of_the_session(
     run(session, "DELETE FROM RAW.T")
     run(
         session,
-        "COPY INTO RAW.T FROM @RAW.S FILES = ('part.parquet') FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
-        "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE",
+        "COPY INTO RAW.T FROM @RAW.S FILES = ('part.parquet') MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE FILE_FORMAT = "
+        "(TYPE = PARQUET USE_LOGICAL_TYPE = TRUE USE_VECTORIZED_SCANNER = TRUE BINARY_AS_TEXT = FALSE)",
     )
     assert run(session, "SELECT TO_CHAR(WALL) FROM RAW.T") == [(wall,)]
 
