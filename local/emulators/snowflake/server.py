@@ -1,14 +1,25 @@
 """An emulator of Snowflake: fakesnow, which runs its SQL on DuckDB, behind the interface of Snowflake's connector.
 
-Added here: MERGE within a transaction, temporary tables by a qualified name, a sequence in its schema, instants that
-are NULL, sums of decimals, the end of a transaction with its session and by a statement that creates, alters or drops
-something, errors of SQL where fakesnow answers 500, which the connector would retry for minutes, and the functions of
-FACTS.
+This module adds what fakesnow lacks: MERGE within a transaction, temporary tables by a qualified name, a sequence in
+its schema, instants that are NULL, sums of decimals, a clone that replaces, errors of SQL where fakesnow answers 500,
+which the connector would retry for minutes, and the functions of FACTS. What an account keeps and refuses is in the
+modules beside it: kinds of tables (kinds), locks and transactions (locks, transactions, session), warehouses and
+parameters (account, parameters, administration), types of timestamps (instants), grants (grants, access).
 
-SUBSTITUTES lists what runs differently here than in Snowflake. Further differences: a transaction that meets another's
-change fails at once, and does not wait; all statements of a transaction read what was committed before the first, not
-before each; VARCHAR(n) does not cut; a stage has no rights; no warehouse, role, pipe, integration or grant exists.
-`7/2` is a double, and a date cut to the week a timestamp: the models cast both.
+SUBSTITUTES lists what runs differently here than in Snowflake. Further differences:
+
+- All statements of a transaction, once it has changed something, read what was committed before that change, and a
+  change of rows that another transaction changed since then is aborted with 000625. In Snowflake each statement reads
+  what was committed before it began.
+- A statement that fails while it runs ends DuckDB's transaction, and the next one fails; only one that waits for a
+  lock in vain, or that is refused before it runs, leaves its transaction active as in Snowflake.
+- A temporary table is seen by other sessions. VARCHAR(n) does not cut.
+- TIMESTAMP_TZ keeps no offset, and INFORMATION_SCHEMA calls it TIMESTAMP_LTZ. TO_TIMESTAMP and CURRENT_TIMESTAMP do not
+  follow TIMESTAMP_TYPE_MAPPING.
+- INFORMATION_SCHEMA and SHOW list objects on which the role has no privilege. Roles have no hierarchy.
+- The numbers of these answers were found in no report and are assumed: a deadlock (000625), the abort of another
+  user's transaction (003001), and the wording of 000615.
+- `7/2` is a double, and a date cut to the week a timestamp: the models cast both.
 """
 
 import re
@@ -17,8 +28,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -31,18 +42,33 @@ import uvicorn
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector import errors
 from sqlglot import exp
+from sqlglot.errors import ParseError
+from starlette.applications import Starlette
+from starlette.routing import Route
 
-from millrace.warehouse.snowflake import objects
-from millrace.warehouse.snowflake.session import Address, connect
+from emulators.snowflake import statements
+from emulators.snowflake.account import Account
+from emulators.snowflake.clock import Clock, RealClock
+from emulators.snowflake.instants import LTZ_COLUMNS, map_timestamps
+from emulators.snowflake.kinds import with_kinds
+from emulators.snowflake.parameters import DEFAULTS
+from emulators.snowflake.session import Session
+from emulators.snowflake.signing_in import Connections, signing_in, with_master_token
+from emulators.snowflake.trees import Trees
 
 SUBSTITUTES = {
     "MERGE": "DuckDB's own MERGE, which takes any of several rows with one key",
-    "CREATE TEMPORARY TABLE": "a table that its creator has to drop",
-    "CREATE TRANSIENT TABLE": "a table",
+    "CREATE TEMPORARY TABLE": "a table that its creator has to drop, and that other sessions see",
+    "CREATE TRANSIENT TABLE": "a table, with a note of its kind",
     "CREATE SEQUENCE … ORDER": "a sequence, which is in order anyway",
     "COPY INTO … FROM an external stage": "of a folder; PATTERN is not known, and FILES there only",
-    "REMOVE, GRANT, ALTER WAREHOUSE": "nothing; the answer is that it was done",
-    "ALTER SESSION": "nothing but for TIMEZONE; a week begins on Monday, whatever WEEK_START",
+    "REMOVE, ALTER WAREHOUSE": "nothing; the answer is that it was done",
+    "CREATE USER, ROLE, WAREHOUSE": "a note of the name, and of a user's parameters",
+    "GRANT ROLE, GRANT OWNERSHIP": "nothing; only the role of a session counts, and its creator owns an object",
+    "ALTER SESSION, USER, ACCOUNT": (
+        "a note; obeyed are TIMEZONE, TIMESTAMP_TYPE_MAPPING, LOCK_TIMEOUT, AUTOCOMMIT and, while a statement waits, "
+        "its timeout; a week begins on Monday, whatever WEEK_START"
+    ),
     "SHOW … FUNCTIONS": "an empty list",
 }
 """Statements that do not run here as in Snowflake, and what is done instead."""
@@ -58,19 +84,19 @@ FACTS = {
 
 _START_S = 300.0
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
-_NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|ALTER\s+WAREHOUSE|ALTER\s+SESSION)\b", re.IGNORECASE)
-_OF_ITS_OWN = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(CREATE|DROP|ALTER\s+TABLE)\b", re.IGNORECASE | re.DOTALL)
 _ABOUT = re.compile("|".join(map(re.escape, FACTS)), re.IGNORECASE)
-_ZONE = re.compile(r"\s*ALTER\s+SESSION\s+SET\s+TIMEZONE\s*=\s*('[\w/+-]+')\s*", re.IGNORECASE)
+_CONTEXT = re.compile(r"\b(CURRENT_(?:SESSION|TRANSACTION|USER|WAREHOUSE))\s*\(\s*\)", re.IGNORECASE)
+_COPIED = re.compile(r"(\bTABLE\b.*?)(\sCLONE\s+\S+)\s+(COPY\s+GRANTS)\s*;?\s*$", re.IGNORECASE | re.DOTALL)
+_ABORT = re.compile(r"\bSYSTEM\$ABORT_TRANSACTION\s*\(\s*(?:'?(\d+)'?|\?)\s*\)", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
 _CURSOR: Any = import_module("fakesnow.cursor")
 _ARROW: Any = import_module("fakesnow.arrow")
 _TRANSFORMS: Any = import_module("fakesnow.transforms")
+_INFO: Any = import_module("fakesnow.info_schema")
 _PLAIN = (exp.Select, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _BOUND = re.compile(r"\bIDENTIFIER\s*\(", re.IGNORECASE)
-_SESSION = re.compile(r"(?:(?<=\bSTAGED_)|(?<=\bDEDUPLICATED_))[0-9A-F]{12}\b")  # in the names of temporary tables
-_TEXT, _KNOWN = "text", 2000
-_DONE = {"INSERT": "number of rows inserted", "UPDATE": "number of rows updated", "DELETE": "number of rows deleted"}
+_TEXT = "text"
+_COUNTED = {"INSERT": "number of rows inserted", "UPDATE": "number of rows updated", "DELETE": "number of rows deleted"}
 
 
 @cache
@@ -81,28 +107,23 @@ def private_key() -> str:
     return subprocess.run(made, shell=True, check=True, capture_output=True, text=True).stdout  # noqa: S602
 
 
-def provision(address: Address, lake: str) -> None:
-    """Create what Terraform creates for the code: schemas, stages over `lake` (the address of its `raw/`), META."""
-    with connect(address) as connection:
-        for schema in objects.SCHEMAS:
-            connection.cursor().execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        for statement in (
-            *objects.META.values(),
-            *objects.ADDED.values(),
-            f"CREATE STAGE IF NOT EXISTS {objects.LAKE} URL = '{lake}'",
-            f"CREATE STAGE IF NOT EXISTS {objects.DROPS}",
-            f"CREATE FILE FORMAT IF NOT EXISTS {objects.PARQUET} TYPE = PARQUET USE_LOGICAL_TYPE = TRUE",
-        ):
-            connection.cursor().execute(statement)
-
-
 @contextmanager
-def serving() -> Iterator[str]:
-    """Serve until the block ends; yield the query of an address that leads here (see Address.parse)."""
+def serving(
+    timezone: str = DEFAULTS["TIMEZONE"],
+    timestamp_type_mapping: str = DEFAULTS["TIMESTAMP_TYPE_MAPPING"],
+    clock: Clock | None = None,
+) -> Iterator[str]:
+    """Serve an account until the block ends; yield the query of an address that leads here (see Address.parse).
+
+    The parameters of the account are Snowflake's defaults. `clock` measures how long a statement waits.
+    """
+    account = Account(clock or RealClock(), {"TIMEZONE": timezone, "TIMESTAMP_TYPE_MAPPING": timestamp_type_mapping})
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(_app(), log_config=None, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            _app(account), log_config=None, log_level="critical", lifespan="off", timeout_graceful_shutdown=1
+        )
     )
     thread = threading.Thread(target=_serve, args=(server, listening), name="snowflake", daemon=True)
     thread.start()
@@ -114,8 +135,15 @@ def serving() -> Iterator[str]:
     try:
         yield f"host=127.0.0.1&port={listening.getsockname()[1]}&protocol=http"
     finally:
+        account.close()
         server.should_exit = server.force_exit = True
-        thread.join(2)  # a statement that waits for the lock of a client that has gone never ends
+        thread.join(2)
+
+
+def end_sessions() -> None:
+    """End all sessions as the server does after a while; their clients get to know with the next statement."""
+    for token in list(_SERVER.sessions):
+        del _SERVER.sessions[token]
 
 
 def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
@@ -123,9 +151,16 @@ def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
     server.run(sockets=[listening])
 
 
+def _app(account: Account) -> Any:
+    """Return the server's application, for the sessions of one account."""
+    _patch()
+    sign_in = Route("/session/v1/login-request", signing_in(account), methods=["POST"])
+    return Starlette(routes=[sign_in, *_SERVER.routes])
+
+
 @cache
-def _app() -> Any:
-    """Return the server's application, with the additions of this module."""
+def _patch() -> None:
+    """Add what this module adds to fakesnow, once."""
     cursor: Any = FakeSnowflakeCursor
     cursor._transform = _remembered(_persistent(cursor._transform))
     cursor._transform_explode = _whole(cursor._transform_explode)
@@ -134,81 +169,20 @@ def _app() -> Any:
     cursor.execute = _answering(cursor.execute)
     _SERVER.parse_one = _CURSOR.parse_one = _parsed_once(_CURSOR.parse_one)
     _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
+    _TRANSFORMS.create_clone = _replacing(_TRANSFORMS.create_clone)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
-    _SERVER.sessions = _Sessions()
+    _SERVER.sessions = Connections()
+    _SERVER.from_binding = _without_zone(_SERVER.from_binding)
     _SERVER.shared_fs.duck_conn.execute("SET threads = 1")  # rows are few: more threads only wake each other
-    _SERVER.JSONResponse = _with_master_token(_SERVER.JSONResponse)
+    _SERVER.JSONResponse = with_master_token(_SERVER.JSONResponse)
+    _SERVER.shared_fs.duck_conn.execute(LTZ_COLUMNS)
     _SERVER.logger.disabled = True
-    return _SERVER.app
-
-
-def _with_master_token(respond: Any) -> Any:
-    """Add a second token to a sign-in's answer, as the service does: without it the client never ends its session."""
-
-    def responded(content: Any, *arguments: Any, **named: Any) -> Any:
-        data = content.get("data")
-        if isinstance(data, dict) and "token" in data:
-            data["masterToken"] = data["token"]
-        return respond(content, *arguments, **named)
-
-    return responded
-
-
-class _Sessions(dict[str, Any]):
-    """The sessions by their tokens; the end of a session ends its transaction."""
-
-    def __delitem__(self, token: str) -> None:
-        with suppress(duckdb.Error):  # there was none
-            self[token]._duck_conn.execute("ROLLBACK")
-        super().__delitem__(token)
-
-
-class _Trees:
-    """Statements, parsed or translated, by their text and place; nothing may change them.
-
-    Texts that differ only in the names of a session's temporary tables are made from the first of them.
-    """
-
-    def __init__(self) -> None:
-        self._by_text: dict[object, Any] = {}
-        self._first: dict[object, tuple[list[str], Any]] = {}
-
-    def get(self, text: str, place: object, make: Callable[[], Any]) -> Any:
-        """Return the statement; `make` it where there is none. Threads may make one twice: a lock could block them."""
-        known = self._by_text
-        tree = known.get((text, place))
-        if tree is None:
-            if len(known) >= _KNOWN:
-                self._by_text, self._first = {}, {}
-            tree = known[text, place] = self._made(text, place, make)
-        return tree
-
-    def _made(self, text: str, place: object, make: Callable[[], Any]) -> Any:
-        sessions = list(dict.fromkeys(_SESSION.findall(text)))
-        alike = (_SESSION.sub(lambda found: str(sessions.index(found[0])), text), place)
-        first, tree = self._first.get(alike) or self._first.setdefault(alike, (sessions, make()))
-        if first == sessions:
-            return tree
-        now = dict(zip(first, sessions, strict=True))
-        return _renamed(tree.copy(), lambda text: _SESSION.sub(lambda found: now[found[0]], text))
-
-
-def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
-    """Return a part of a statement with other names; fakesnow keeps some tables in tuples, which no walk finds."""
-    if isinstance(value, str):
-        return rename(value)
-    if isinstance(value, tuple):
-        return tuple(_renamed(each.copy() if isinstance(each, exp.Expression) else each, rename) for each in value)
-    if isinstance(value, exp.Expression):
-        for node in value.walk():
-            leaves = {key: part for key, part in node.args.items() if isinstance(part, str | tuple)}
-            node.args.update({key: _renamed(part, rename) for key, part in leaves.items()})
-    return value
+    _INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW = with_kinds(_INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW)
 
 
 def _parsed_once(parse: Any) -> Any:
     """Parse each text once, and keep the text with the parsed statement."""
-    trees = _Trees()
+    trees = Trees()
 
     def parsed(command: str) -> Any:
         expression = trees.get(command, None, lambda: parse(command))
@@ -224,7 +198,7 @@ def _remembered(transform: Any) -> Any:
     Only statements whose translation depends on text and schema alone are kept: none with a bound IDENTIFIER, and no
     table that is created from a query or as a clone.
     """
-    trees = _Trees()
+    trees = Trees()
 
     def transformed(cursor: Any, expression: Any, params: Any) -> Any:
         text = expression.meta.get(_TEXT)
@@ -237,19 +211,21 @@ def _remembered(transform: Any) -> Any:
             or _BOUND.search(text)
         ):
             return transform(cursor, expression.copy(), params)
-        place = (type(expression), cursor._conn.database, cursor._conn.schema)
+        mapping = cursor._conn.session.parameter("TIMESTAMP_TYPE_MAPPING")
+        place = (type(expression), cursor._conn.database, cursor._conn.schema, mapping)
         return trees.get(text, place, lambda: transform(cursor, expression.copy(), params))
 
     return transformed
 
 
 def _persistent(transform: Any) -> Any:
-    """Make temporary tables permanent; find a sequence in its schema, and drop its order, which DuckDB's has anyway."""
+    """Make each table one of DuckDB's own; find a sequence in its schema, and drop its order, which it has anyway."""
 
     def transformed(cursor: Any, expression: Any, params: Any) -> Any:
+        map_timestamps(expression, cursor._conn.session.parameter("TIMESTAMP_TYPE_MAPPING"))
         if isinstance(expression, exp.Create):
-            for temporary in list(expression.find_all(exp.TemporaryProperty)):
-                temporary.pop()
+            for kind in list(expression.find_all(exp.TemporaryProperty, exp.TransientProperty)):
+                kind.pop()
             for sequence in expression.find_all(exp.SequenceProperties):
                 sequence.set("options", None)
         for column in list(expression.find_all(exp.Column)):
@@ -261,10 +237,25 @@ def _persistent(transform: Any) -> Any:
     return transformed
 
 
+def _replacing(clone: Any) -> Any:
+    """Keep OR REPLACE and IF NOT EXISTS of a clone, which fakesnow leaves out."""
+
+    def cloned(expression: Any) -> Any:
+        made = clone(expression)
+        if made is not expression:
+            for kept in ("replace", "exists"):
+                made.set(kept, expression.args.get(kept))
+        return made
+
+    return cloned
+
+
 def _with_nulls(to_struct: Any) -> Any:
-    """Keep a NULL instant from becoming the first of January 1970."""
+    """Keep a NULL instant from becoming the first of January 1970, and return one of any zone in UTC."""
 
     def converted(instants: Any) -> Any:
+        if instants.type.tz:
+            instants = instants.cast(pa.timestamp("us", "UTC"))
         given, whole = (
             to_struct(instants),
             instants.combine_chunks() if isinstance(instants, pa.ChunkedArray) else instants,
@@ -272,6 +263,16 @@ def _with_nulls(to_struct: Any) -> Any:
         return pa.StructArray.from_arrays(given.flatten(), fields=list(given.type), mask=pc.is_null(whole))
 
     return converted
+
+
+def _without_zone(read: Any) -> Any:
+    """Bind a TIMESTAMP_NTZ as what it is: an instant of UTC would be moved into the session's zone."""
+
+    def bound(binding: dict[str, str]) -> Any:
+        value = read(binding)
+        return value.replace(tzinfo=None) if binding["type"] == "TIMESTAMP_NTZ" and value is not None else value
+
+    return bound
 
 
 def _exact(to_double: Any) -> Any:
@@ -304,7 +305,7 @@ def _counting(execute: Any) -> Any:
         execute(cursor, returning, params)
         actions = cursor._arrow_table.column(0).to_pylist()
         possible = {when.args["then"].key.upper() for when in transformed.args["whens"].expressions}
-        counts = [f'{actions.count(each)} AS "{name}"' for each, name in _DONE.items() if each in possible]
+        counts = [f'{actions.count(each)} AS "{name}"' for each, name in _COUNTED.items() if each in possible]
         execute(cursor, sqlglot.parse_one(f"SELECT {', '.join(counts)}"))
 
     return executed
@@ -333,24 +334,42 @@ def _kept(describe: Any) -> Any:
     return described
 
 
+def _tree(text: str) -> exp.Expression | None:
+    """Return the parsed statement, which nothing may change; None when it cannot be parsed."""
+    try:
+        parsed: exp.Expression = _CURSOR.parse_one(text)
+    except (ParseError, errors.Error):
+        return None
+    return parsed
+
+
+def _with_facts(session: Session, command: str, values: Any) -> str:
+    """Return a statement with the answers of the functions about account and session in the place of their calls."""
+    command = _COPIED.sub(r"\1 \3 \2", command)  # sqlglot knows COPY GRANTS only before CLONE
+    command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
+    facts = session.facts()
+    command = _CONTEXT.sub(lambda called: _text(facts[called[1].upper()]), command)
+    return _ABORT.sub(lambda called: _text(session.abort(int(called[1] or values[0]))), command)
+
+
+def _text(value: str | None) -> str:
+    return "CAST(NULL AS VARCHAR)" if value is None else f"'{value}'"
+
+
 def _answering(execute: Any) -> Any:
     """Answer with an error of SQL where the server would fail."""
 
     def executed(cursor: Any, command: str, *arguments: Any, **named: Any) -> Any:
         sys.settrace(None)  # a thread of the server's own, as in _serve
-        command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
+        session: Session = cursor._conn.session
         try:
-            if zone := _ZONE.fullmatch(command):
-                cursor._duck_conn.execute(f"SET TimeZone = {zone[1]}")
-            if _OF_ITS_OWN.match(command):
-                with suppress(duckdb.TransactionException):  # there was none
-                    cursor._duck_conn.execute("COMMIT")
-            return execute(cursor, "SELECT 'done'" if _NOT_KNOWN.match(command) else command, *arguments, **named)
+            command = _with_facts(session, command, named.get("binding_params"))
+            statement = statements.read(command, _tree(command))
+            return session.run(statement, lambda text: execute(cursor, text, *arguments, **named))
         except errors.Error:
             raise
         except duckdb.TransactionException as error:
-            with suppress(duckdb.Error):
-                cursor._duck_conn.execute("ROLLBACK")
+            session.roll_back()
             raise errors.ProgrammingError(msg=str(error), errno=_CONFLICT, sqlstate="57014") from None
         except Exception as error:  # noqa: BLE001 the client must receive every failure of the emulator
             raise errors.ProgrammingError(
