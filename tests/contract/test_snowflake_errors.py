@@ -30,7 +30,9 @@ class Answer:
 A_PERSONS = [
     pytest.param(Answer(606, "57P03", "No active warehouse selected in the current session."), id="no warehouse"),
     pytest.param(
-        Answer(90073, "22000", "Warehouse 'WH' cannot be resumed because resource monitor 'RM' has exceeded its quota."),
+        Answer(
+            90073, "22000", "Warehouse 'WH' cannot be resumed because resource monitor 'RM' has exceeded its quota."
+        ),
         id="no credits, which has the SQLSTATE of bad data",
     ),
     pytest.param(
@@ -150,7 +152,12 @@ def test_bad_value_outside_of_a_load_is_an_error_that_stays(
     ],
 )
 def test_error_of_a_load_quarantines_only_bad_values(
-    opened: Watched, word: str, answer: Answer, kind: type[MillraceError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Watched,
+    word: str,
+    answer: Answer,
+    kind: type[MillraceError],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     on_snowflake.empty(opened)
     batch = part(LocalLake(tmp_path / "lake", "another"), tmp_path, "o/a")

@@ -13,7 +13,9 @@ from tests.contract.watching import T0, Watched, names, part, refuse
 from millrace.errors import TransientError
 from millrace.lake.local import LocalLake
 
-LOCKED = "Statement '01bb' has locked table 'TURN' in transaction 1742288905053000000 and this lock has not been released."
+LOCKED = (
+    "Statement '01bb' has locked table 'TURN' in transaction 1742288905053000000 and this lock has not been released."
+)
 FULL = "Statement aborted because the number of waiters for this lock exceeds the 20 statements limit."
 
 
@@ -95,7 +97,7 @@ def test_load_goes_on_once_the_lock_is_free(
 
     def answer() -> ProgrammingError | None:
         text = next(refusals, None)
-        return text and held(clock, text, 0) or None
+        return (text and held(clock, text, 0)) or None
 
     refuse(monkeypatch, "UPDATE", answer)
     assert warehouse.load(batch).rows_inserted == 1

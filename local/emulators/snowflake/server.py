@@ -91,7 +91,6 @@ def provision(address: Address, lake: str) -> None:
             *objects.ADDED.values(),
             f"CREATE STAGE IF NOT EXISTS {objects.LAKE} URL = '{lake}'",
             f"CREATE STAGE IF NOT EXISTS {objects.DROPS}",
-            f"CREATE FILE FORMAT IF NOT EXISTS {objects.PARQUET} TYPE = PARQUET USE_LOGICAL_TYPE = TRUE",
         ):
             connection.cursor().execute(statement)
 
