@@ -15,6 +15,8 @@ from millrace.warehouse.snowflake.session import Address
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 Rows = list[dict[str, object]]
+Run = Callable[..., list[tuple[object, ...]]]
+"""Runs a statement with its values and returns its rows."""
 
 
 _released: dict[str, list[Address]] = defaultdict(list)
