@@ -88,8 +88,8 @@ class _Shapes:
 def shape(execute: Execute, token: int) -> None:
     """Create each table of PUBLISHED that is missing, and replace one whose columns or kind differ from its mart's.
 
-    A table that is replaced keeps its grants; a new one has those of the schema's future grants, which COPY GRANTS would
-    leave out.
+    A table that is replaced keeps its grants. A new one has those of the schema's future grants, which COPY GRANTS
+    would leave out.
 
     A statement that creates a table commits the open transaction, so none of this is part of the publication: after a
     change of columns a reader may, for a moment, see that one mart newer than the others. Each statement leaves a whole
@@ -112,8 +112,8 @@ def publish(execute: Execute, build: BuildRow) -> None:
 
     The old rows of the copies are deleted from META.MART_WATERMARKS before any mart is read. dbt commits each refresh
     of an incremental mart together with its row of that table, which Snowflake locks from then on: all statements of
-    this transaction read the marts of one state, also while an outdated dbt runs. What it committed just before is copied
-    a second time by the next publication.
+    this transaction read the marts of one state, also while an outdated dbt runs. What it committed just before is
+    copied a second time by the next publication.
     """
     refuse_older(execute, build.token)
     shapes = _Shapes.read(execute)
