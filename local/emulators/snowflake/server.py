@@ -39,7 +39,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
-from emulators.snowflake import statements
+from emulators.snowflake import clones, statements
 from emulators.snowflake.account import DEFAULTS, Account
 from emulators.snowflake.clock import Clock, RealClock
 from emulators.snowflake.kinds import with_kinds
@@ -409,6 +409,7 @@ def _answering(execute: Any) -> Any:
         try:
             if zone := _ZONE.fullmatch(command):
                 cursor._duck_conn.execute(f"SET TimeZone = {zone[1]}")
+            command = clones.without_grants(command)
             statement = statements.read(command, _tree(command))
             return session.run(
                 statement,
