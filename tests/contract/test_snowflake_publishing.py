@@ -22,10 +22,24 @@ MARTS = (EVENTS, DAILY, "velocity")
 Rows = list[tuple[Any, ...]]
 
 
+class Counting(Watched):
+    """A warehouse that records as well how many rows each statement changed."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.changed: list[tuple[str, int]] = []
+
+    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        rows = super().execute(statement, *values)
+        if statement.startswith(("DELETE", "INSERT")):
+            self.changed.append((" ".join(statement.split()), int(rows[0][0])))
+        return rows
+
+
 class Marts:
     """A warehouse whose marts are changed as dbt does it, by events; `sent` and `changed` are of its publications."""
 
-    def __init__(self, warehouse: Watched) -> None:
+    def __init__(self, warehouse: Counting) -> None:
         self.warehouse = warehouse
         self.token = 1
         self.load_seq = 0
@@ -98,20 +112,6 @@ class Marts:
 
     def of(self, schema: str) -> dict[str, Rows]:
         return {mart: sorted(self.warehouse.execute(f"SELECT * FROM {schema}.{mart}"), key=repr) for mart in MARTS}
-
-
-class Counting(Watched):
-    """A warehouse that records as well how many rows each statement changed."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.changed: list[tuple[str, int]] = []
-
-    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        rows = super().execute(statement, *values)
-        if statement.startswith(("DELETE", "INSERT")):
-            self.changed.append((" ".join(statement.split()), int(rows[0][0])))
-        return rows
 
 
 @pytest.fixture

@@ -200,14 +200,14 @@ def test_a_session_is_not_changed_for_another_in_the_middle_of_a_load(
 
     def later(number: int, statement: str) -> None:
         passed_s[0] += 241  # each statement takes longer than a session may be idle
-        sessions.append(warehouse._connection)
+        sessions.append(opened._connection)
 
-    with Watched(address, "lake", lambda: T0, monotonic=lambda: passed_s[0]) as warehouse:
-        warehouse.before = later
-        entry = warehouse.load(part(lake, tmp_path, "o/a"))
+    with Watched(address, "lake", lambda: T0, monotonic=lambda: passed_s[0]) as opened:
+        opened.before = later
+        entry = opened.load(part(lake, tmp_path, "o/a"))
         assert len(sessions) > 10
         assert all(session is sessions[0] for session in sessions)
-        assert (names(warehouse), warehouse.find(entry.version)) == (["o/a"], entry)
+        assert (names(opened), opened.find(entry.version)) == (["o/a"], entry)
 
 
 @pytest.mark.parametrize("begun", ["BEGIN", "COPY", "MERGE", "COMMIT"])
@@ -278,7 +278,7 @@ def test_keys_are_read_a_few_thousand_at_a_time(
     monkeypatch.setattr(SnowflakeCursor, "fetchall", lambda cursor: pytest.fail("all keys at once"))
     warehouse.execute = lambda statement, *values: []  # type: ignore[method-assign]  # only the query of the keys
     keys = warehouse.keys_of(REPOS)
-    assert next(keys)[0].startswith("o/")
+    assert str(next(keys)[0]).startswith("o/")
     assert len(fetched) == 1
     assert len(list(keys)) == 24_999
     assert max(fetched) <= 10_000
