@@ -1,6 +1,5 @@
 """Which tables the emulator of Snowflake lets a table be cloned from, and the kind of table that a statement makes."""
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +19,7 @@ KIND = "SELECT TABLE_TYPE, IS_TRANSIENT FROM INFORMATION_SCHEMA.TABLES WHERE TAB
 
 @pytest.fixture(scope="module")
 def connection(snowflake_at: str) -> Iterator[SnowflakeConnection]:
-    with connect(on_snowflake.address_of(snowflake_at, f"K{secrets.token_hex(6).upper()}")) as opened:
+    with connect(on_snowflake.new_database(snowflake_at)) as opened:
         yield opened
 
 

@@ -6,22 +6,11 @@ from typing import TYPE_CHECKING
 
 from emulators.snowflake.clock import Clock
 from emulators.snowflake.locks import Locks
+from emulators.snowflake.parameters import DEFAULTS, Values
 from emulators.snowflake.transactions import Transaction, Transactions
 
 if TYPE_CHECKING:
     from emulators.snowflake.session import Session
-
-Values = dict[str, str]
-"""Parameters by their names in upper case."""
-
-DEFAULTS: Mapping[str, str] = {
-    "AUTOCOMMIT": "TRUE",
-    "LOCK_TIMEOUT": "43200",
-    "STATEMENT_TIMEOUT_IN_SECONDS": "172800",
-    "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
-    "TIMEZONE": "America/Los_Angeles",
-}
-"""What Snowflake sets where nobody does: https://docs.snowflake.com/en/sql-reference/parameters"""
 
 
 class Account:
@@ -31,6 +20,7 @@ class Account:
         self.clock = clock
         self.parameters: Values = {**DEFAULTS, **parameters}
         self.users: dict[str, Values] = {}
+        self.warehouses: set[str] = set()
         self.transactions = Transactions(clock)
         self.locks = Locks(clock, self.transactions, self.abort)
         self.sessions: dict[int, Session] = {}

@@ -21,6 +21,19 @@ MOST_WAITERS = 20
 IDLE_S = 300.0
 
 
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a statement may wait: LOCK_TIMEOUT and STATEMENT_TIMEOUT_IN_SECONDS of its session."""
+
+    lock_s: float
+    statement_s: float
+
+    @property
+    def shorter_s(self) -> float:
+        """Return the one that ends first."""
+        return min(self.lock_s, self.statement_s)
+
+
 @dataclass(eq=False, slots=True)
 class Lock:
     """A lock that a transaction has, or waits for."""
@@ -42,8 +55,11 @@ class Locks:
         self._held: dict[TableName, Lock] = {}
         self._waiting: dict[TableName, list[Lock]] = defaultdict(list)
 
-    def acquire(self, table: TableName, transaction: Transaction, query: str, timeout_s: float) -> None:
-        """Lock the table for the transaction; a ProgrammingError when it has to wait for too long, or may not wait."""
+    def acquire(self, table: TableName, transaction: Transaction, query: str, timeouts: Timeouts) -> None:
+        """Lock the table for the transaction; a ProgrammingError when it waits for too long, or may not wait.
+
+        An aborted transaction does not wait, and gets no lock.
+        """
         with self._changed:
             held, queue = self._held.get(table), self._waiting[table]
             if held is not None and held.transaction is transaction:
@@ -52,7 +68,9 @@ class Locks:
             lock = Lock(table, transaction, query)
             if held is not None or queue:
                 self._refuse_to_wait(lock)
-                self._wait(lock, queue, timeout_s)
+                self._wait(lock, queue, timeouts)
+                if transaction.is_aborted:
+                    return
             lock.acquired_on = self._clock.now()
             self._held[table] = lock
 
@@ -75,25 +93,32 @@ class Locks:
         if self._closes_a_circle(lock):
             raise error_of(self._refusal(lock, "it is part of a deadlock."))
 
-    def _wait(self, lock: Lock, queue: list[Lock], timeout_s: float) -> None:
+    def _wait(self, lock: Lock, queue: list[Lock], timeouts: Timeouts) -> None:
         """Wait until the lock is free and this statement is the first in the queue."""
         queue.append(lock)
-        deadline = self._clock.monotonic() + timeout_s
+        deadline = self._clock.monotonic() + timeouts.shorter_s
         try:
             while lock.table in self._held or queue[0] is not lock:
                 if lock.transaction.is_aborted:
-                    return  # the session answers its statement
-                left_s = deadline - self._clock.monotonic()
-                if left_s <= 0:
-                    raise error_of(self._refusal(lock, f"it waited for {timeout_s:.0f} seconds (LOCK_TIMEOUT)."))
+                    return
                 idle_left_s = self._idle_left_s(lock.table)
+                left_s = deadline - self._clock.monotonic()
                 if idle_left_s <= 0:
                     self._abort(self._held[lock.table].transaction)
+                elif left_s <= 0:
+                    raise error_of(self._timed_out(lock, timeouts))
                 else:
                     self._clock.wait(self._changed, min(left_s, idle_left_s))
         finally:
             queue.remove(lock)
             self._changed.notify_all()
+
+    def _timed_out(self, lock: Lock, timeouts: Timeouts) -> Refusal:
+        """Return the answer to a statement that waited for too long; 000630 as in estuary/flow issue 238."""
+        if timeouts.lock_s <= timeouts.statement_s:
+            return self._refusal(lock)
+        said = f"Statement reached its statement or warehouse timeout of {timeouts.statement_s:.0f} second(s) "
+        return Refusal(630, "57014", f"{said}and was canceled.")
 
     def _idle_left_s(self, table: TableName) -> float:
         """Return in how many seconds the holder has been idle for too long."""
@@ -112,13 +137,13 @@ class Locks:
             held = self._held.get(waits_for[held.transaction]) if held.transaction in waits_for else None
         return False
 
-    def _refusal(self, lock: Lock, why: str) -> Refusal:
+    def _refusal(self, lock: Lock, why: str = "") -> Refusal:
         """Return 000625: the first sentence is quoted in brooklyn-data/dbt_artifacts issue 431, as is the limit's."""
+        reason = f"\nYour statement '{lock.query}' was aborted because {why}" if why else ""
         first = self._held.get(lock.table) or self._waiting[lock.table][0]
         return Refusal(
             625,
             "57014",
             f"Statement '{first.query}' has locked table '{lock.table.table}' in transaction "
-            f"{first.transaction.number} and this lock has not yet been released.\n"
-            f"Your statement '{lock.query}' was aborted because {why}",
+            f"{first.transaction.number} and this lock has not yet been released.{reason}",
         )

@@ -40,9 +40,11 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from emulators.snowflake import clones, statements
-from emulators.snowflake.account import DEFAULTS, Account
+from emulators.snowflake.account import Account
 from emulators.snowflake.clock import Clock, RealClock
+from emulators.snowflake.instants import LTZ_COLUMNS, map_timestamps
 from emulators.snowflake.kinds import with_kinds
+from emulators.snowflake.parameters import DEFAULTS
 from emulators.snowflake.session import Session
 from millrace.warehouse.snowflake import objects
 from millrace.warehouse.snowflake.session import Address, connect
@@ -69,17 +71,17 @@ FACTS = {
 """What functions about the account and the session return; a test may set other values."""
 
 _START_S = 300.0
+_OF_USERS = "ABORT_DETACHED_QUERY = TRUE LOCK_TIMEOUT = 60 TIMEZONE = 'UTC' WEEK_START = 1"  # terraform: users.tf
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
-_NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|ALTER\s+WAREHOUSE|ALTER\s+SESSION)\b", re.IGNORECASE)
 _ABOUT = re.compile("|".join(map(re.escape, FACTS)), re.IGNORECASE)
-_ZONE = re.compile(r"\s*ALTER\s+SESSION\s+SET\s+TIMEZONE\s*=\s*('[\w/+-]+')\s*", re.IGNORECASE)
+_CONTEXT = re.compile(r"\b(CURRENT_(?:SESSION|TRANSACTION|USER|WAREHOUSE))\s*\(\s*\)", re.IGNORECASE)
+_ABORT = re.compile(r"\bSYSTEM\$ABORT_TRANSACTION\s*\(\s*(?:'?(\d+)'?|\?)\s*\)", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
 _CURSOR: Any = import_module("fakesnow.cursor")
 _ARROW: Any = import_module("fakesnow.arrow")
 _TRANSFORMS: Any = import_module("fakesnow.transforms")
 _INFO: Any = import_module("fakesnow.info_schema")
 _THREADS = 200  # each statement that waits for a lock has one
-_DONE = "SELECT 'done'"
 _PLAIN = (exp.Select, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _BOUND = re.compile(r"\bIDENTIFIER\s*\(", re.IGNORECASE)
 _SESSION = re.compile(r"(?:(?<=\bSTAGED_)|(?<=\bDEDUPLICATED_))[0-9A-F]{12}\b")  # in the names of temporary tables
@@ -98,6 +100,9 @@ def private_key() -> str:
 def provision(address: Address, lake: str) -> None:
     """Create what Terraform creates for the code: schemas, stages over `lake` (the address of its `raw/`), META."""
     with connect(address) as connection:
+        connection.cursor().execute(f"CREATE WAREHOUSE IF NOT EXISTS {address.warehouse}")
+        for user in ("API", "BUILDER", "LOADER", "SWEEPER"):
+            connection.cursor().execute(f"CREATE USER IF NOT EXISTS MILLRACE_{user} {_OF_USERS}")
         for schema in objects.SCHEMAS:
             connection.cursor().execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         for statement in (
@@ -167,8 +172,10 @@ def _patch() -> None:
     _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
     _SERVER.sessions = _Sessions()
+    _SERVER.from_binding = _without_zone(_SERVER.from_binding)
     _SERVER.shared_fs.duck_conn.execute("SET threads = 1")  # rows are few: more threads only wake each other
     _SERVER.JSONResponse = _with_master_token(_SERVER.JSONResponse)
+    _SERVER.shared_fs.duck_conn.execute(LTZ_COLUMNS)
     _SERVER.logger.disabled = True
     _INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW = with_kinds(_INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW)
 
@@ -203,19 +210,16 @@ def _signing_in(account: Account) -> Any:
         if request.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         asked = json.loads(body)["data"]
-        connection = _SERVER.sessions[json.loads(response.body)["data"]["token"]]
+        answered = json.loads(response.body)
+        connection = _SERVER.sessions[answered["data"]["token"]]
         parameters = {name.upper(): str(value) for name, value in asked["SESSION_PARAMETERS"].items()}
         parameters["AUTOCOMMIT"] = str(connection._autocommit).upper()
         connection._autocommit = True  # the session begins transactions, not fakesnow
-        named = request.query_params
-        connection.session = Session(
-            account,
-            connection,
-            str(asked.get("LOGIN_NAME") or "").upper(),
-            named.get("roleName", "").upper(),
-            parameters,
-        )
-        return response
+        user = str(asked.get("LOGIN_NAME") or "").upper()
+        role, warehouse = (request.query_params.get(name, "").upper() for name in ("roleName", "warehouse"))
+        connection.session = Session(account, connection, user, role, warehouse, parameters)
+        answered["data"]["sessionId"] = connection.session.number
+        return _SERVER.JSONResponse(answered)
 
     return signed_in
 
@@ -294,7 +298,8 @@ def _remembered(transform: Any) -> Any:
             or _BOUND.search(text)
         ):
             return transform(cursor, expression.copy(), params)
-        place = (type(expression), cursor._conn.database, cursor._conn.schema)
+        mapping = cursor._conn.session.parameter("TIMESTAMP_TYPE_MAPPING")
+        place = (type(expression), cursor._conn.database, cursor._conn.schema, mapping)
         return trees.get(text, place, lambda: transform(cursor, expression.copy(), params))
 
     return transformed
@@ -304,6 +309,7 @@ def _persistent(transform: Any) -> Any:
     """Make each table one of DuckDB's own; find a sequence in its schema, and drop its order, which it has anyway."""
 
     def transformed(cursor: Any, expression: Any, params: Any) -> Any:
+        map_timestamps(expression, cursor._conn.session.parameter("TIMESTAMP_TYPE_MAPPING"))
         if isinstance(expression, exp.Create):
             for kind in list(expression.find_all(exp.TemporaryProperty, exp.TransientProperty)):
                 kind.pop()
@@ -319,9 +325,11 @@ def _persistent(transform: Any) -> Any:
 
 
 def _with_nulls(to_struct: Any) -> Any:
-    """Keep a NULL instant from becoming the first of January 1970."""
+    """Keep a NULL instant from becoming the first of January 1970, and return one of any zone in UTC."""
 
     def converted(instants: Any) -> Any:
+        if instants.type.tz:
+            instants = instants.cast(pa.timestamp("us", "UTC"))
         given, whole = (
             to_struct(instants),
             instants.combine_chunks() if isinstance(instants, pa.ChunkedArray) else instants,
@@ -329,6 +337,16 @@ def _with_nulls(to_struct: Any) -> Any:
         return pa.StructArray.from_arrays(given.flatten(), fields=list(given.type), mask=pc.is_null(whole))
 
     return converted
+
+
+def _without_zone(read: Any) -> Any:
+    """Bind a TIMESTAMP_NTZ as what it is: an instant of UTC would be moved into the session's zone."""
+
+    def bound(binding: dict[str, str]) -> Any:
+        value = read(binding)
+        return value.replace(tzinfo=None) if binding["type"] == "TIMESTAMP_NTZ" and value is not None else value
+
+    return bound
 
 
 def _exact(to_double: Any) -> Any:
@@ -399,22 +417,29 @@ def _tree(text: str) -> exp.Expression | None:
     return parsed
 
 
+def _with_facts(session: Session, command: str, values: Any) -> str:
+    """Return a statement with the answers of the functions about account and session in the place of their calls."""
+    command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
+    facts = session.facts()
+    command = _CONTEXT.sub(lambda called: _text(facts[called[1].upper()]), command)
+    return _ABORT.sub(lambda called: _text(session.abort(int(called[1] or values[0]))), command)
+
+
+def _text(value: str | None) -> str:
+    return "CAST(NULL AS VARCHAR)" if value is None else f"'{value}'"
+
+
 def _answering(execute: Any) -> Any:
     """Answer with an error of SQL where the server would fail."""
 
     def executed(cursor: Any, command: str, *arguments: Any, **named: Any) -> Any:
         sys.settrace(None)  # a thread of the server's own, as in _serve
         session: Session = cursor._conn.session
-        command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
         try:
-            if zone := _ZONE.fullmatch(command):
-                cursor._duck_conn.execute(f"SET TimeZone = {zone[1]}")
+            command = _with_facts(session, command, named.get("binding_params"))
             command = clones.without_grants(command)
             statement = statements.read(command, _tree(command))
-            return session.run(
-                statement,
-                lambda text: execute(cursor, _DONE if _NOT_KNOWN.match(text) else text, *arguments, **named),
-            )
+            return session.run(statement, lambda text: execute(cursor, text, *arguments, **named))
         except errors.Error:
             raise
         except duckdb.TransactionException as error:

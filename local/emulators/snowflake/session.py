@@ -14,13 +14,23 @@ import duckdb
 from sqlglot import exp
 
 from emulators.snowflake import clones, kinds
-from emulators.snowflake.account import Account, Values
+from emulators.snowflake.account import Account
+from emulators.snowflake.administration import administer
+from emulators.snowflake.locks import Timeouts
 from emulators.snowflake.names import name_of
+from emulators.snowflake.parameters import DEFAULTS, Values, invalid, refusal_of
 from emulators.snowflake.refusals import Refusal
 from emulators.snowflake.refused import error_of
-from emulators.snowflake.statements import Part, Statement
+from emulators.snowflake.shows import ADMINISTRATOR, shown
+from emulators.snowflake.statements import Part, Statement, needs_warehouse
 from emulators.snowflake.transactions import Transaction
 
+_NO_WAREHOUSE = Refusal(
+    606,
+    "57P03",
+    "No active warehouse selected in the current session.  "
+    "Select an active warehouse with the 'use warehouse' command.",
+)  # quoted by airbytehq/airbyte issue 40615
 Run = Callable[[str], Any]
 _DONE = "SELECT 'Statement executed successfully.' AS \"status\""
 
@@ -28,26 +38,96 @@ _DONE = "SELECT 'Statement executed successfully.' AS \"status\""
 class Session:
     """A session of an account; it runs one statement at a time."""
 
-    def __init__(self, account: Account, connection: Any, user: str, role: str, parameters: Values) -> None:
+    def __init__(
+        self, account: Account, connection: Any, user: str, role: str, warehouse: str, parameters: Values
+    ) -> None:
         self.account = account
         self.number = account.next_session()
         self.user = user
-        self.role = role
+        self.role = role or self._of_user("DEFAULT_ROLE")
+        wanted = warehouse or self._of_user("DEFAULT_WAREHOUSE")
+        self.warehouse = wanted if wanted in account.warehouses else ""  # the sign-in succeeds all the same
         self.transaction: Transaction | None = None
         self._connection = connection
-        self._parameters = parameters
+        self._parameters: Values = {}
         self._running = threading.Lock()
+        self.set_parameters(parameters)
         account.sessions[self.number] = self
 
     def parameter(self, name: str) -> str:
         """Return a parameter: that of the session, else of the user, else of the account."""
-        levels = self._parameters, self.account.users.get(self.user, {}), self.account.parameters
-        return next(values[name] for values in levels if name in values)
+        return self.described_parameters()[name][0]
+
+    def described_parameters(self) -> dict[str, tuple[str, str, str]]:
+        """Return each parameter's value, its default and the level on which it was set."""
+        levels = {
+            "SESSION": self._parameters,
+            "USER": self.account.users.get(self.user, {}),
+            "ACCOUNT": self.account.parameters,
+            "": DEFAULTS,
+        }
+        found = {}
+        for name, default in DEFAULTS.items():
+            level = next(level for level, values in levels.items() if name in values)
+            found[name] = (levels[level][name], default, level)
+        return found
+
+    def set_parameters(self, values: Values) -> None:
+        """Set parameters of the session; a ProgrammingError when one has no such value."""
+        refusal = refusal_of(values)
+        if refusal is not None:
+            raise error_of(refusal)
+        self._parameters |= values
+        self._use_timezone()
+
+    def unset_parameters(self, names: list[str]) -> None:
+        """Return parameters of the session to the values of its user or account."""
+        for name in names:
+            self._parameters.pop(name, None)
+        self._use_timezone()
+
+    def facts(self) -> dict[str, str | None]:
+        """Return what context functions answer, by the functions' names."""
+        active = self.transaction
+        return {
+            "CURRENT_SESSION": str(self.number),
+            "CURRENT_TRANSACTION": str(active.number) if active is not None and active.is_explicit else None,
+            "CURRENT_USER": self.user,
+            "CURRENT_WAREHOUSE": self.warehouse or None,
+        }
+
+    def abort(self, number: int) -> str:
+        """Abort a transaction: https://docs.snowflake.com/en/sql-reference/functions/system_abort_transaction."""
+        found = self.account.transactions.active.get(number)
+        if found is None or not found.is_explicit:
+            return f"Transaction id: {number} is not running"
+        if self.user != found.user and self.role != ADMINISTRATOR:
+            raise error_of(
+                Refusal(
+                    3001,
+                    "42501",
+                    f"SQL access control error:\nInsufficient privileges to operate on transaction '{number}'",
+                )
+            )
+        self.account.abort(found)
+        return f"Aborted transaction id: {number}"
+
+    def _of_user(self, name: str) -> str:
+        return self.account.users.get(self.user, {}).get(name, "").upper()
+
+    def _use_timezone(self) -> None:
+        zone = self.parameter("TIMEZONE")
+        try:
+            self._connection._duck_conn.execute(f"SET TimeZone = '{zone}'")
+        except duckdb.Error:
+            raise error_of(invalid("TIMEZONE", zone)) from None
 
     def run(self, statement: Statement, run: Run) -> Any:
         """Run a statement in its transaction; `run` runs a text."""
         with self._alone():
             self._refuse_aborted(statement)
+            if not self.warehouse and needs_warehouse(statement):
+                raise error_of(_NO_WAREHOUSE)
             match statement.part:
                 case Part.BEGIN:
                     if self.transaction is None:
@@ -138,6 +218,8 @@ class Session:
 
     def _define(self, statement: Statement, run: Run) -> Any:
         """Run a statement that defines an object; it is a transaction of its own."""
+        if administer(self, statement.text):
+            return run(_DONE)
         tree, duck = statement.tree, self._connection._duck_conn
         place = self._connection.database, self._connection.schema
         if isinstance(tree, exp.Create) and tree.kind == "TABLE":
@@ -165,22 +247,24 @@ class Session:
             is_lasting = self.parameter("AUTOCOMMIT").upper() == "FALSE"
             self._begin("", is_explicit=is_lasting)
         transaction = self.transaction
+        text = _DONE if administer(self, statement.text) else shown(self, statement.text) or statement.text
         if transaction is None:
-            return run(statement.text)
+            return run(text)
         try:
             if statement.part is Part.LOCKING:
                 self._lock(statement, transaction)
             if transaction.is_explicit:
                 self._enter(transaction, is_change)
-            return run(statement.text)
+            return run(text)
         finally:
             if not transaction.is_explicit:
                 self._end("COMMIT")
 
     def _lock(self, statement: Statement, transaction: Transaction) -> None:
         table = name_of(statement.target, self._connection.database, self._connection.schema)
-        timeout_s = min(float(self.parameter("LOCK_TIMEOUT")), float(self.parameter("STATEMENT_TIMEOUT_IN_SECONDS")))
-        self.account.locks.acquire(table, transaction, self.account.next_query(), timeout_s)
+        statement_s = float(self.parameter("STATEMENT_TIMEOUT_IN_SECONDS")) or float("inf")  # 0 is the longest there is
+        timeouts = Timeouts(float(self.parameter("LOCK_TIMEOUT")), statement_s)
+        self.account.locks.acquire(table, transaction, self.account.next_query(), timeouts)
         if transaction.is_aborted:
             self.transaction = None
             self._drop(transaction)

@@ -67,3 +67,33 @@ def _part(text: str, tree: exp.Expression | None) -> Part:
     if isinstance(tree, exp.Insert):
         return Part.LOCKING if tree.args.get("overwrite") else Part.WRITING
     return Part.WRITING if isinstance(tree, exp.Copy) else Part.READING
+
+
+def needs_warehouse(statement: Statement) -> bool:
+    """Return whether a statement needs a warehouse.
+
+    Queries and DML do, INFORMATION_SCHEMA included (PostHog/posthog pull request 63673), and CREATE TABLE … AS SELECT.
+    A definition does not, nor SHOW, DESCRIBE, USE, a query of no table, or COUNT(*) of a whole table, which the
+    metadata answer: https://docs.snowflake.com/en/user-guide/warehouses-overview,
+    https://docs.snowflake.com/en/user-guide/querying-persisted-results.
+    """
+    tree = statement.tree
+    if isinstance(tree, exp.Create):
+        return tree.kind == "TABLE" and isinstance(tree.expression, exp.Query)
+    if statement.part in (Part.LOCKING, Part.WRITING):
+        return not isinstance(tree, exp.TruncateTable)
+    return isinstance(tree, exp.Query) and tree.find(exp.Table) is not None and not _counts_a_table(tree)
+
+
+def _counts_a_table(query: exp.Query) -> bool:
+    """Return whether a query asks only how many rows one table has."""
+    if not isinstance(query, exp.Select) or any(query.args.get(part) for part in ("where", "joins", "group", "with_")):
+        return False
+    source = query.args.get("from_")
+    counts = [each.unalias() for each in query.expressions]
+    return (
+        source is not None
+        and isinstance(source.this, exp.Table)
+        and source.this.db.upper() != "INFORMATION_SCHEMA"
+        and all(isinstance(each, exp.Count) and isinstance(each.this, exp.Star) for each in counts)
+    )
