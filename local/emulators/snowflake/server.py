@@ -75,6 +75,7 @@ _OF_USERS = "ABORT_DETACHED_QUERY = TRUE LOCK_TIMEOUT = 60 TIMEZONE = 'UTC' WEEK
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
 _ABOUT = re.compile("|".join(map(re.escape, FACTS)), re.IGNORECASE)
 _CONTEXT = re.compile(r"\b(CURRENT_(?:SESSION|TRANSACTION|USER|WAREHOUSE))\s*\(\s*\)", re.IGNORECASE)
+_NOW = re.compile(r"\bCURRENT_TIMESTAMP\s*\(\s*\)", re.IGNORECASE)
 _ABORT = re.compile(r"\bSYSTEM\$ABORT_TRANSACTION\s*\(\s*(?:'?(\d+)'?|\?)\s*\)", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
 _CURSOR: Any = import_module("fakesnow.cursor")
@@ -420,6 +421,7 @@ def _tree(text: str) -> exp.Expression | None:
 def _with_facts(session: Session, command: str, values: Any) -> str:
     """Return a statement with the answers of the functions about account and session in the place of their calls."""
     command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
+    command = _NOW.sub(f"CAST('{session.account.clock.now().isoformat()}' AS TIMESTAMP_LTZ)", command)
     facts = session.facts()
     command = _CONTEXT.sub(lambda called: _text(facts[called[1].upper()]), command)
     return _ABORT.sub(lambda called: _text(session.abort(int(called[1] or values[0]))), command)
