@@ -11,7 +11,11 @@ from millrace.warehouse import BuildRow, Fenced, Node
 
 Execute = Callable[..., list[tuple[Any, ...]]]
 _COLUMNS = ", ".join(field.name for field in fields(BuildRow))
-_AS_OF = "SELECT MAX(EXTRACTED_AT) FROM META.LOADS WHERE TABLE_NAME = 'pull_requests' AND QUARANTINE_REASON IS NULL"
+_STATE = """
+    SELECT
+        (SELECT COALESCE(MAX(NUMBER), 0) + 1 FROM META.BUILDS),
+        (SELECT COALESCE(MAX(LOAD_SEQ), 0) FROM META.LOADS),
+        (SELECT MAX(EXTRACTED_AT) FROM META.LOADS WHERE TABLE_NAME = 'pull_requests' AND QUARANTINE_REASON IS NULL)"""
 # Columns of the last releases: `terraform apply` adds them to an account of an older one.
 _ADDED = "SELECT W.MART_KEYS, K.EVENT_ID FROM META.MART_WATERMARKS AS W, META.USAGE_OLD_KEYS AS K LIMIT 0"
 
@@ -25,13 +29,13 @@ def start(execute: Execute, token: int, holder: str, requested_load_seq: int | N
     """Note that a build starts; running builds with an older token become abandoned."""
     refuse_older(execute, token)
     execute("UPDATE META.BUILDS SET RESULT = 'abandoned' WHERE RESULT = 'running'")
-    as_of = execute(_AS_OF)[0][0]
+    ((number, built_through, as_of),) = execute(_STATE)
     build = BuildRow(
-        number=int(execute("SELECT COALESCE(MAX(NUMBER), 0) + 1 FROM META.BUILDS")[0][0]),
+        number=int(number),
         token=token,
         holder=holder,
         requested_load_seq=requested_load_seq,
-        built_through=int(execute("SELECT COALESCE(MAX(LOAD_SEQ), 0) FROM META.LOADS")[0][0]),
+        built_through=int(built_through),
         as_of=as_of and min(as_of.replace(tzinfo=UTC), now),
         started_at=now,
     )
