@@ -48,13 +48,19 @@ def to_error(error: Error, is_of_a_file: bool = False, step: Step | None = None)
     number, state = error.errno or 0, error.sqlstate or ""
     if number in _OF_THE_SESSION or not isinstance(error, _OF_A_STATEMENT) or not state.startswith(_WRONG):
         kind = LockHeld if number == _CONFLICT else TransientError
-        return kind(f"Snowflake: {first_line(error)}", step=step)
+        return kind(f"Snowflake: {_with_reason(error)}", step=step)
     if state.startswith("22") and number in _OF_A_VALUE:
         said = _QUOTED.sub("'…'", first_line(error))
         if is_of_a_file:
             return BadObject("unreadable", f"Snowflake cannot store a value of the file: {said}")
         return TerminalError(f"Snowflake: {said}; {_GUIDE}")
-    return ConfigError(f"Snowflake: {first_line(error)}: {_NEXT.get(number, _OTHERWISE)}")
+    return ConfigError(f"Snowflake: {_with_reason(error)}: {_NEXT.get(number, _OTHERWISE)}")
+
+
+def _with_reason(error: Error) -> str:
+    """Return the first line of a message and, where that only introduces it ("SQL compilation error:"), the second."""
+    first, *others = str(error).strip().splitlines() or [""]
+    return f"{first} {others[0]}"[:300] if others and not first.endswith(".") else first_line(error)
 
 
 def is_of_the_session(error: Error) -> bool:
