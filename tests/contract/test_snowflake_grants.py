@@ -140,8 +140,10 @@ def test_table_without_any_privilege_reads_as_missing(roles: Roles, role: str) -
 
 
 def test_table_is_created_only_with_the_privilege_on_its_schema(roles: Roles) -> None:
-    with pytest.raises(ProgrammingError, match="Insufficient privileges to operate on schema 'RAW'"):
-        roles.run("WRITES", "CREATE TABLE RAW.T (I NUMBER)")
+    roles.run("OWNS", "CREATE TABLE RAW.S (I NUMBER)")
+    for statement in ("CREATE TABLE RAW.T (I NUMBER)", "CREATE TABLE IF NOT EXISTS RAW.S (I NUMBER)"):
+        with pytest.raises(ProgrammingError, match="Insufficient privileges to operate on schema 'RAW'"):
+            roles.run("WRITES", statement)
     roles.run("WRITES", "CREATE TEMPORARY TABLE RAW.T (I NUMBER)")  # needs no privilege to create tables
     roles.run("WRITES", "INSERT INTO RAW.T VALUES (1)")
 

@@ -89,8 +89,7 @@ class Access:
         if kind not in ("TABLE", "VIEW"):
             return
         name = self._name(tree.this)
-        if tree.args.get("exists") and self._exists(name):
-            return
+        # IF NOT EXISTS needs the privilege too, whether or not the object exists.
         if kind == "VIEW" or created_kind(tree) != TEMPORARY:  # a temporary table needs no privilege to create tables
             yield self._on(Securable("SCHEMA", f"{name.database}.{name.schema}"), {f"CREATE {kind}"})
         if tree.args.get("replace") and self._exists(name):

@@ -1,25 +1,34 @@
 """An emulator of Snowflake: fakesnow, which runs its SQL on DuckDB, behind the interface of Snowflake's connector.
 
-Added here: MERGE within a transaction, temporary tables by a qualified name, a sequence in its schema, instants that
-are NULL, sums of decimals, the end of a transaction with its session and by a statement that creates, alters or drops
-something, errors of SQL where fakesnow answers 500, which the connector would retry for minutes, and the functions of
-FACTS.
+This module adds what fakesnow lacks: MERGE within a transaction, temporary tables by a qualified name, a sequence in
+its schema, instants that are NULL, sums of decimals, a clone that replaces, errors of SQL where fakesnow answers 500,
+which the connector would retry for minutes, and the functions of FACTS. What an account keeps and refuses is in the
+modules beside it: kinds of tables (kinds), locks and transactions (locks, transactions, session), warehouses and
+parameters (account, parameters, administration), types of timestamps (instants), grants (grants, access).
 
-SUBSTITUTES lists what runs differently here than in Snowflake. Further differences: a transaction that meets another's
-change fails at once, and does not wait; all statements of a transaction read what was committed before the first, not
-before each; VARCHAR(n) does not cut; a stage has no rights; no warehouse, role, pipe, integration or grant exists.
-`7/2` is a double, and a date cut to the week a timestamp: the models cast both.
+SUBSTITUTES lists what runs differently here than in Snowflake. Further differences:
+
+- All statements of a transaction, once it has changed something, read what was committed before that change, and a
+  change of rows that another transaction changed since then is aborted with 000625. In Snowflake each statement reads
+  what was committed before it began.
+- A statement that fails while it runs ends DuckDB's transaction, and the next one fails; only one that waits for a
+  lock in vain, or that is refused before it runs, leaves its transaction active as in Snowflake.
+- A temporary table is seen by other sessions. VARCHAR(n) does not cut.
+- TIMESTAMP_TZ keeps no offset, and INFORMATION_SCHEMA calls it TIMESTAMP_LTZ. TO_TIMESTAMP and CURRENT_TIMESTAMP do not
+  follow TIMESTAMP_TYPE_MAPPING.
+- INFORMATION_SCHEMA and SHOW list objects on which the role has no privilege. Roles have no hierarchy.
+- The numbers of these answers were found in no report and are assumed: a deadlock (000625), the abort of another
+  user's transaction (003001), and the wording of 000615.
+- `7/2` is a double, and a date cut to the week a timestamp: the models cast both.
 """
 
-import gzip
-import json
 import re
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -30,13 +39,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlglot
 import uvicorn
-from anyio import to_thread
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector import errors
 from sqlglot import exp
 from sqlglot.errors import ParseError
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.routing import Route
 
 from emulators.snowflake import statements
@@ -46,15 +53,22 @@ from emulators.snowflake.instants import LTZ_COLUMNS, map_timestamps
 from emulators.snowflake.kinds import with_kinds
 from emulators.snowflake.parameters import DEFAULTS
 from emulators.snowflake.session import Session
+from emulators.snowflake.signing_in import Connections, signing_in, with_master_token
+from emulators.snowflake.trees import Trees
 
 SUBSTITUTES = {
     "MERGE": "DuckDB's own MERGE, which takes any of several rows with one key",
-    "CREATE TEMPORARY TABLE": "a table that its creator has to drop",
-    "CREATE TRANSIENT TABLE": "a table",
+    "CREATE TEMPORARY TABLE": "a table that its creator has to drop, and that other sessions see",
+    "CREATE TRANSIENT TABLE": "a table, with a note of its kind",
     "CREATE SEQUENCE … ORDER": "a sequence, which is in order anyway",
     "COPY INTO … FROM an external stage": "of a folder; PATTERN is not known, and FILES there only",
-    "REMOVE, GRANT, ALTER WAREHOUSE": "nothing; the answer is that it was done",
-    "ALTER SESSION": "nothing but for TIMEZONE; a week begins on Monday, whatever WEEK_START",
+    "REMOVE, ALTER WAREHOUSE": "nothing; the answer is that it was done",
+    "CREATE USER, ROLE, WAREHOUSE": "a note of the name, and of a user's parameters",
+    "GRANT ROLE, GRANT OWNERSHIP": "nothing; only the role of a session counts, and its creator owns an object",
+    "ALTER SESSION, USER, ACCOUNT": (
+        "a note; obeyed are TIMEZONE, TIMESTAMP_TYPE_MAPPING, LOCK_TIMEOUT, AUTOCOMMIT and, while a statement waits, "
+        "its timeout; a week begins on Monday, whatever WEEK_START"
+    ),
     "SHOW … FUNCTIONS": "an empty list",
 }
 """Statements that do not run here as in Snowflake, and what is done instead."""
@@ -80,11 +94,9 @@ _CURSOR: Any = import_module("fakesnow.cursor")
 _ARROW: Any = import_module("fakesnow.arrow")
 _TRANSFORMS: Any = import_module("fakesnow.transforms")
 _INFO: Any = import_module("fakesnow.info_schema")
-_THREADS = 200  # each statement that waits for a lock has one
 _PLAIN = (exp.Select, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _BOUND = re.compile(r"\bIDENTIFIER\s*\(", re.IGNORECASE)
-_SESSION = re.compile(r"(?:(?<=\bSTAGED_)|(?<=\bDEDUPLICATED_))[0-9A-F]{12}\b")  # in the names of temporary tables
-_TEXT, _KNOWN = "text", 2000
+_TEXT = "text"
 _COUNTED = {"INSERT": "number of rows inserted", "UPDATE": "number of rows updated", "DELETE": "number of rows deleted"}
 
 
@@ -143,7 +155,7 @@ def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
 def _app(account: Account) -> Any:
     """Return the server's application, for the sessions of one account."""
     _patch()
-    sign_in = Route("/session/v1/login-request", _signing_in(account), methods=["POST"])
+    sign_in = Route("/session/v1/login-request", signing_in(account), methods=["POST"])
     return Starlette(routes=[sign_in, *_SERVER.routes])
 
 
@@ -160,105 +172,18 @@ def _patch() -> None:
     _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
     _TRANSFORMS.create_clone = _replacing(_TRANSFORMS.create_clone)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
-    _SERVER.sessions = _Sessions()
+    _SERVER.sessions = Connections()
     _SERVER.from_binding = _without_zone(_SERVER.from_binding)
     _SERVER.shared_fs.duck_conn.execute("SET threads = 1")  # rows are few: more threads only wake each other
-    _SERVER.JSONResponse = _with_master_token(_SERVER.JSONResponse)
+    _SERVER.JSONResponse = with_master_token(_SERVER.JSONResponse)
     _SERVER.shared_fs.duck_conn.execute(LTZ_COLUMNS)
     _SERVER.logger.disabled = True
     _INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW = with_kinds(_INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW)
 
 
-def _with_master_token(respond: Any) -> Any:
-    """Add a second token to a sign-in's answer, as the service does: without it the client never ends its session."""
-
-    def responded(content: Any, *arguments: Any, **named: Any) -> Any:
-        data = content.get("data")
-        if isinstance(data, dict) and "token" in data:
-            data["masterToken"] = data["token"]
-        return respond(content, *arguments, **named)
-
-    return responded
-
-
-class _Sessions(dict[str, Any]):
-    """The connections by their tokens; the end of a session ends its transaction."""
-
-    def __delitem__(self, token: str) -> None:
-        self[token].session.close()
-        super().__delitem__(token)
-
-
-def _signing_in(account: Account) -> Any:
-    """Return the route's answer to a sign-in: fakesnow's, with a session of the account."""
-
-    async def signed_in(request: Request) -> Any:
-        to_thread.current_default_thread_limiter().total_tokens = _THREADS
-        response = await _SERVER.login_request(request)
-        body = await request.body()
-        if request.headers.get("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
-        asked = json.loads(body)["data"]
-        answered = json.loads(response.body)
-        connection = _SERVER.sessions[answered["data"]["token"]]
-        parameters = {name.upper(): str(value) for name, value in asked["SESSION_PARAMETERS"].items()}
-        parameters["AUTOCOMMIT"] = str(connection._autocommit).upper()
-        connection._autocommit = True  # the session begins transactions, not fakesnow
-        user = str(asked.get("LOGIN_NAME") or "").upper()
-        role, warehouse = (request.query_params.get(name, "").upper() for name in ("roleName", "warehouse"))
-        connection.session = Session(account, connection, user, role, warehouse, parameters)
-        answered["data"]["sessionId"] = connection.session.number
-        return _SERVER.JSONResponse(answered)
-
-    return signed_in
-
-
-class _Trees:
-    """Statements, parsed or translated, by their text and place; nothing may change them.
-
-    Texts that differ only in the names of a session's temporary tables are made from the first of them.
-    """
-
-    def __init__(self) -> None:
-        self._by_text: dict[object, Any] = {}
-        self._first: dict[object, tuple[list[str], Any]] = {}
-
-    def get(self, text: str, place: object, make: Callable[[], Any]) -> Any:
-        """Return the statement; `make` it where there is none. Threads may make one twice: a lock could block them."""
-        known = self._by_text
-        tree = known.get((text, place))
-        if tree is None:
-            if len(known) >= _KNOWN:
-                self._by_text, self._first = {}, {}
-            tree = known[text, place] = self._made(text, place, make)
-        return tree
-
-    def _made(self, text: str, place: object, make: Callable[[], Any]) -> Any:
-        sessions = list(dict.fromkeys(_SESSION.findall(text)))
-        alike = (_SESSION.sub(lambda found: str(sessions.index(found[0])), text), place)
-        first, tree = self._first.get(alike) or self._first.setdefault(alike, (sessions, make()))
-        if first == sessions:
-            return tree
-        now = dict(zip(first, sessions, strict=True))
-        return _renamed(tree.copy(), lambda text: _SESSION.sub(lambda found: now[found[0]], text))
-
-
-def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
-    """Return a part of a statement with other names; fakesnow keeps some tables in tuples, which no walk finds."""
-    if isinstance(value, str):
-        return rename(value)
-    if isinstance(value, tuple):
-        return tuple(_renamed(each.copy() if isinstance(each, exp.Expression) else each, rename) for each in value)
-    if isinstance(value, exp.Expression):
-        for node in value.walk():
-            leaves = {key: part for key, part in node.args.items() if isinstance(part, str | tuple)}
-            node.args.update({key: _renamed(part, rename) for key, part in leaves.items()})
-    return value
-
-
 def _parsed_once(parse: Any) -> Any:
     """Parse each text once, and keep the text with the parsed statement."""
-    trees = _Trees()
+    trees = Trees()
 
     def parsed(command: str) -> Any:
         expression = trees.get(command, None, lambda: parse(command))
@@ -274,7 +199,7 @@ def _remembered(transform: Any) -> Any:
     Only statements whose translation depends on text and schema alone are kept: none with a bound IDENTIFIER, and no
     table that is created from a query or as a clone.
     """
-    trees = _Trees()
+    trees = Trees()
 
     def transformed(cursor: Any, expression: Any, params: Any) -> Any:
         text = expression.meta.get(_TEXT)

@@ -36,9 +36,10 @@ def shown(session: "Session", text: str) -> str | None:
         is_of_all = bool(found[2]) and session.role == ADMINISTRATOR
         return (_transactions if found[1].upper() == "TRANSACTIONS" else _locks)(session, is_of_all)
     if found := _PARAMETERS.fullmatch(text):
-        level, user = (found["level"] or "SESSION").upper(), (found["user"] or session.user).upper()
-        described = {"SESSION": session.described_parameters, "ACCOUNT": session.account.described_parameters}
-        values = described[level]() if level in described else session.account.described_parameters(user)
+        level = (found["level"] or "SESSION").upper()
+        of_user = None if level == "ACCOUNT" else (found["user"] or session.user).upper()
+        is_session = level == "SESSION"
+        values = session.described_parameters() if is_session else session.account.described_parameters(of_user)
         return _parameters(values, (found["like"] or "%").upper())
     if found := _GRANTS.fullmatch(text):
         return _grants(session, full_name(found["name"], RELATION, session.place))
