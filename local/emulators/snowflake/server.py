@@ -86,6 +86,7 @@ _START_S = 300.0
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
 _ABOUT = re.compile("|".join(map(re.escape, FACTS)), re.IGNORECASE)
 _CONTEXT = re.compile(r"\b(CURRENT_(?:SESSION|TRANSACTION|USER|WAREHOUSE))\s*\(\s*\)", re.IGNORECASE)
+_NOW = re.compile(r"\bCURRENT_TIMESTAMP\s*\(\s*\)", re.IGNORECASE)
 _COPIED = re.compile(r"(\bTABLE\b.*?)(\sCLONE\s+\S+)\s+(COPY\s+GRANTS)\s*;?\s*$", re.IGNORECASE | re.DOTALL)
 _ABORT = re.compile(r"\bSYSTEM\$ABORT_TRANSACTION\s*\(\s*(?:'?(\d+)'?|\?)\s*\)", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
@@ -347,6 +348,7 @@ def _with_facts(session: Session, command: str, values: Any) -> str:
     """Return a statement with the answers of the functions about account and session in the place of their calls."""
     command = _COPIED.sub(r"\1 \3 \2", command)  # sqlglot knows COPY GRANTS only before CLONE
     command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
+    command = _NOW.sub(f"CAST('{session.account.clock.now().isoformat()}' AS TIMESTAMP_LTZ)", command)
     facts = session.facts()
     command = _CONTEXT.sub(lambda called: _text(facts[called[1].upper()]), command)
     return _ABORT.sub(lambda called: _text(session.abort(int(called[1] or values[0]))), command)
