@@ -1,4 +1,4 @@
-"""The emulator of Snowflake refuses what Snowflake refused in public reports, with its number, and takes documented forms.
+"""The emulator of Snowflake refuses what Snowflake refused in public reports, and takes documented forms.
 
 The real connector talks to the served emulator, so that number and SQLSTATE are those that a client receives.
 """
@@ -29,7 +29,8 @@ def run(snowflake_at: str) -> Iterator[Run]:
     def ran(statement: str, schema: str = "PUBLIC", named: str = database) -> list[Any]:
         if (named, schema) not in opened:
             opened[named, schema] = connected(database=named or None, schema=schema or None)
-        return opened[named, schema].cursor().execute(statement.replace("{database}", database)).fetchall()
+        rows: list[Any] = opened[named, schema].cursor().execute(statement.replace("{database}", database)).fetchall()
+        return rows
 
     with connected(database=database, schema="PUBLIC"):
         yield ran

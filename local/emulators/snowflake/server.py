@@ -32,6 +32,9 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector import errors
 from sqlglot import exp
 
+from emulators.snowflake import duckdb_refusals, grammar, refusals
+from emulators.snowflake.refusals import Refusal
+from emulators.snowflake.refused import error_of
 from millrace.warehouse.snowflake import objects
 from millrace.warehouse.snowflake.session import Address, connect
 
@@ -132,7 +135,7 @@ def _app() -> Any:
     cursor._execute = _described(_counting(cursor._execute))
     cursor._describe_last_sql = _kept(cursor._describe_last_sql)
     cursor.execute = _answering(cursor.execute)
-    _SERVER.parse_one = _CURSOR.parse_one = _parsed_once(_CURSOR.parse_one)
+    _SERVER.parse_one = _CURSOR.parse_one = _parsed_once(_accepted)
     _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
     _SERVER.sessions = _Sessions()
@@ -216,6 +219,14 @@ def _parsed_once(parse: Any) -> Any:
         return expression
 
     return parsed
+
+
+def _accepted(command: str) -> Any:
+    """Return the statement, parsed; raise the answer of Snowflake if it refuses it."""
+    statement = grammar.accepted(command)
+    if isinstance(statement, Refusal):
+        raise error_of(statement)
+    return statement
 
 
 def _remembered(transform: Any) -> Any:
@@ -346,15 +357,17 @@ def _answering(execute: Any) -> Any:
                 with suppress(duckdb.TransactionException):  # there was none
                     cursor._duck_conn.execute("COMMIT")
             return execute(cursor, "SELECT 'done'" if _NOT_KNOWN.match(command) else command, *arguments, **named)
-        except errors.Error:
+        except errors.Error as error:
+            if isinstance(error.__cause__, duckdb.Error):
+                raise error_of(duckdb_refusals.refusal(error.__cause__, command)) from None
             raise
         except duckdb.TransactionException as error:
             with suppress(duckdb.Error):
                 cursor._duck_conn.execute("ROLLBACK")
             raise errors.ProgrammingError(msg=str(error), errno=_CONFLICT, sqlstate="57014") from None
+        except duckdb.Error as error:
+            raise error_of(duckdb_refusals.refusal(error, command)) from None
         except Exception as error:  # noqa: BLE001 the client must receive every failure of the emulator
-            raise errors.ProgrammingError(
-                msg=f"{type(error).__name__}: {error}", errno=1003, sqlstate="42000"
-            ) from None
+            raise error_of(refusals.internal_error(f"{type(error).__name__}: {error}")) from None
 
     return executed
