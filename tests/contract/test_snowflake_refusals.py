@@ -24,7 +24,7 @@ def run(snowflake_at: str) -> Iterator[Run]:
 
     def connected(**named: Any) -> Any:
         where = {"host": place["host"], "port": int(place["port"]), "protocol": place["protocol"]}
-        return connector.connect(account="acme", user="reader", password="none", **where, **named)
+        return connector.connect(account="acme", user="reader", password="none", warehouse="MILLRACE", **where, **named)
 
     def ran(statement: str, schema: str = "PUBLIC", named: str = database) -> list[Any]:
         if (named, schema) not in opened:
@@ -32,7 +32,8 @@ def run(snowflake_at: str) -> Iterator[Run]:
         rows: list[Any] = opened[named, schema].cursor().execute(statement.replace("{database}", database)).fetchall()
         return rows
 
-    with connected(database=database, schema="PUBLIC"):
+    with connected(database=database, schema="PUBLIC") as connection:
+        connection.cursor().execute("CREATE WAREHOUSE IF NOT EXISTS MILLRACE")
         yield ran
     for connection in opened.values():
         connection.close()

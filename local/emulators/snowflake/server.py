@@ -61,7 +61,7 @@ FACTS = {
 
 _START_S = 300.0
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
-_NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|ALTER\s+WAREHOUSE|ALTER\s+SESSION)\b", re.IGNORECASE)
+_NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|(ALTER|CREATE)\s+WAREHOUSE|ALTER\s+SESSION)\b", re.IGNORECASE)
 _OF_ITS_OWN = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(CREATE|DROP|ALTER\s+TABLE)\b", re.IGNORECASE | re.DOTALL)
 _ABOUT = re.compile("|".join(map(re.escape, FACTS)), re.IGNORECASE)
 _ZONE = re.compile(r"\s*ALTER\s+SESSION\s+SET\s+TIMEZONE\s*=\s*('[\w/+-]+')\s*", re.IGNORECASE)
