@@ -30,7 +30,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -46,15 +46,17 @@ from sqlglot.errors import ParseError
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from emulators.snowflake import statements
+from emulators.snowflake import duckdb_refusals, grammar, refusals, statements
 from emulators.snowflake.account import Account
 from emulators.snowflake.clock import Clock, RealClock
 from emulators.snowflake.instants import LTZ_COLUMNS, map_timestamps
 from emulators.snowflake.kinds import with_kinds
 from emulators.snowflake.parameters import DEFAULTS
+from emulators.snowflake.refusals import Refusal
+from emulators.snowflake.refused import error_of
 from emulators.snowflake.session import Session
 from emulators.snowflake.signing_in import Connections, signing_in, with_master_token
-from emulators.snowflake.trees import Trees
+from emulators.snowflake.trees import SESSIONS, Trees
 
 SUBSTITUTES = {
     "MERGE": "DuckDB's own MERGE, which takes any of several rows with one key",
@@ -191,6 +193,18 @@ def _parsed_once(parse: Any) -> Any:
         return expression
 
     return parsed
+
+
+def _refuse_form(command: str) -> None:
+    """Raise the answer of Snowflake if it has no such form of a statement."""
+    refusal = _refusal(SESSIONS.sub("0", command))
+    if refusal is not None:
+        raise error_of(refusal)
+
+
+@lru_cache(2_000)
+def _refusal(command: str) -> Refusal | None:
+    return grammar.refusal(command)
 
 
 def _remembered(transform: Any) -> Any:
@@ -365,17 +379,20 @@ def _answering(execute: Any) -> Any:
         sys.settrace(None)  # a thread of the server's own, as in _serve
         session: Session = cursor._conn.session
         try:
+            _refuse_form(command)
             command = _with_facts(session, command, named.get("binding_params"))
             statement = statements.read(command, _tree(command))
             return session.run(statement, lambda text: execute(cursor, text, *arguments, **named))
-        except errors.Error:
+        except errors.Error as error:
+            if isinstance(error.__cause__, duckdb.Error):
+                raise error_of(duckdb_refusals.refusal(error.__cause__, command)) from None
             raise
         except duckdb.TransactionException as error:
             session.roll_back()
             raise errors.ProgrammingError(msg=str(error), errno=_CONFLICT, sqlstate="57014") from None
+        except duckdb.Error as error:
+            raise error_of(duckdb_refusals.refusal(error, command)) from None
         except Exception as error:  # noqa: BLE001 the client must receive every failure of the emulator
-            raise errors.ProgrammingError(
-                msg=f"{type(error).__name__}: {error}", errno=1003, sqlstate="42000"
-            ) from None
+            raise error_of(refusals.internal_error(f"{type(error).__name__}: {error}")) from None
 
     return executed
