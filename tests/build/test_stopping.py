@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -85,3 +86,10 @@ def test_dbt_stops_when_another_job_takes_the_lease(tmp_path: Path) -> None:
         results = connection.execute("SELECT result FROM meta.builds").fetchall()
     assert f"m{MODELS - 1}" not in built
     assert results == [("running",)]
+
+
+def test_ctrl_c_of_the_user_ends_the_job(tmp_path: Path) -> None:
+    child = start(tmp_path)
+    child.send_signal(signal.SIGINT)
+    said, log = child.communicate()
+    assert said.splitlines()[-1:] == ["stopped by the user"], log

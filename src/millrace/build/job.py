@@ -15,7 +15,7 @@ from typing import Literal
 
 from millrace import log
 from millrace.build.dbt import Build
-from millrace.build.lease import Lease, LeaseLost, acquire, heartbeat
+from millrace.build.lease import Lease, LeaseLost, acquire, heartbeat, stopped_when_lost
 from millrace.errors import MillraceError
 from millrace.lake import Lake
 from millrace.lake.names import ARTIFACTS, ArtifactKey
@@ -119,8 +119,10 @@ def _build(builder: Builder, lease: Lease, wanted: int | None, retry_of: int | N
     noted = builder.log.start_build(lease.token, lease.holder, wanted)
     log.info("build started", number=noted.number, token=noted.token, built_through=noted.built_through)
     try:
-        with log.step("build", requested_by(builder.lake), number=noted.number):
+        with log.step("build", requested_by(builder.lake), number=noted.number), stopped_when_lost(lease):
             built = builder.dbt(noted.number, retry_of)
+    except LeaseLost:
+        raise  # who took over notes it as abandoned
     except MillraceError as error:
         builder.log.end_build(noted, False, None, (Node("dbt", "command", "error", 0, str(error)),))
         raise
