@@ -32,11 +32,11 @@ CREATE = """
     ALTER TABLE meta.mart_watermarks ADD COLUMN IF NOT EXISTS mart_keys VARCHAR;
     ALTER TABLE meta.usage_old_keys ADD COLUMN IF NOT EXISTS event_id VARCHAR;
 """
-TESTED = "tested."
-"""The prefix of a mart's name in meta.mart_watermarks where the row says up to where the last good build tested it."""
+_TESTED = "tested."  # and a mart's name: the row says up to where the last good build tested the mart
 _NOTE_TESTED = f"""
     INSERT INTO meta.mart_watermarks (mart_name, load_seq, definition, refreshed_at)
-    SELECT '{TESTED}' || mart_name, least(load_seq, ?), definition, refreshed_at FROM meta.mart_watermarks"""
+    SELECT '{_TESTED}' || mart_name, least(load_seq, ?), definition, refreshed_at FROM meta.mart_watermarks
+    WHERE mart_name NOT LIKE '%.%'"""
 _COLUMNS = ", ".join(field.name for field in fields(BuildRow))
 _AS_OF = "SELECT max(extracted_at) FROM meta.loads WHERE table_name = 'pull_requests' AND quarantine_reason IS NULL"
 
@@ -82,7 +82,7 @@ def end(connection: duckdb.DuckDBPyConnection, build: BuildRow) -> None:
 
 def reset_tested(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the next build test everything."""
-    connection.execute(f"DELETE FROM meta.mart_watermarks WHERE mart_name LIKE '{TESTED}%'")
+    connection.execute(f"DELETE FROM meta.mart_watermarks WHERE mart_name LIKE '{_TESTED}%'")
 
 
 def last(connection: duckdb.DuckDBPyConnection, limit: int) -> list[BuildRow]:
