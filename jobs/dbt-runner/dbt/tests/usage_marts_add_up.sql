@@ -1,3 +1,4 @@
+{{ config(group='usage') }}
 {%- set marts = ['usage_session', 'usage_project', 'usage_provider_day', 'usage_model_day', 'int_usage_attributed'] -%}
 {%- set without_prompts = ['usage_model_day', 'int_usage_attributed'] -%}
 -- Every event is in each usage mart exactly once. The sums of usage_daily are those of the fact, on the days whose
