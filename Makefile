@@ -68,7 +68,6 @@ prove-processes: $(DEV)
 
 prove-parity: $(DEV)
 	@$(BIN)/python -m tests.proofs.parity $(ARGS)
-	@$(BIN)/python -m pytest -q tests/contract/refreshing_snowflake.py
 
 prove-api-calls: $(DEV)
 	@$(BIN)/python -m tests.api $(ARGS)

@@ -10,6 +10,11 @@ from typing import Any
 from millrace.warehouse import BuildRow, Fenced, Node
 
 Execute = Callable[..., list[tuple[Any, ...]]]
+_TESTED = "tested."
+_NOTE_TESTED = f"""
+    INSERT INTO META.MART_WATERMARKS (MART_NAME, LOAD_SEQ, DEFINITION, REFRESHED_AT)
+    SELECT '{_TESTED}' || MART_NAME, LEAST(LOAD_SEQ, {{:d}}), DEFINITION, REFRESHED_AT FROM META.MART_WATERMARKS
+    WHERE MART_NAME NOT LIKE '%.%'"""
 _COLUMNS = ", ".join(field.name for field in fields(BuildRow))
 _STATE = """
     SELECT
@@ -45,10 +50,18 @@ def start(execute: Execute, token: int, holder: str, requested_load_seq: int | N
 
 
 def end(execute: Execute, build: BuildRow) -> None:
-    """Note how a build ended."""
+    """Note how a build ended, and of a good one that each mart is tested through what was loaded when it started."""
     refuse_older(execute, build.token)
     changes = "FINISHED_AT = ?, RESULT = ?, SECONDS = ?, NODES = ?"
     execute(f"UPDATE META.BUILDS SET {changes} WHERE NUMBER = ?", *_values(build)[-4:], build.number)
+    if build.result == "good":
+        reset_tested(execute)
+        execute(_NOTE_TESTED.format(build.built_through))
+
+
+def reset_tested(execute: Execute) -> None:
+    """Make the next build test everything."""
+    execute(f"DELETE FROM META.MART_WATERMARKS WHERE MART_NAME LIKE '{_TESTED}%'")
 
 
 def last(execute: Execute, limit: int) -> list[BuildRow]:

@@ -200,6 +200,10 @@ class SnowflakeWarehouse(Statements):
         with self._transaction():
             self.execute("DELETE FROM META.MART_WATERMARKS")
 
+    def reset_tested(self) -> None:
+        """Make the next build test all rows."""
+        builds.reset_tested(self.execute)
+
     def published(self) -> BuildRow | None:
         """Return the build that readers see; None when there is none yet."""
         return builds.published(self.execute)
