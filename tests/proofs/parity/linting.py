@@ -45,7 +45,18 @@ def of_snowflake(sql: str) -> list[str]:
             found.append(f"is not understood: {sql.strip():.60}")
         else:
             found += [f"{name} is not in functions.txt" for name in sorted({*_called(statement, sql)} - FUNCTIONS)]
+            found += _undocumented(statement)
     return found
+
+
+def _undocumented(statement: exp.Expr) -> Iterator[str]:
+    """Yield what parses and is in no page of Snowflake's reference."""
+    for sets in statement.find_all(exp.GroupingSets):
+        if any(isinstance(each, exp.Tuple) and not each.expressions for each in sets.expressions):
+            yield "an empty grouping set: the page GROUP BY GROUPING SETS has none"
+    for call in statement.find_all(exp.AggFunc):
+        if any(found.args.get("query") for found in call.find_all(exp.In)):
+            yield "a subquery of IN within an aggregate: the page Subquery Operators has it in WHERE"
 
 
 def _called(statement: exp.Expr, sql: str) -> Iterator[str]:
