@@ -10,6 +10,7 @@ from tests.api.conftest import NOW, no_status
 from tests.api.on_snowflake import Repeated, publish_as_in
 from tests.api.test_parity import MARTS, Question, questions
 from tests.contract import on_snowflake
+from tests.proofs.parity.asked import to_12_digits
 from tests.proofs.parity.linting import findings
 
 from millrace.api.app import Api
@@ -37,16 +38,8 @@ def there(store: DataDir, snowflake_at: str, tmp_path_factory: pytest.TempPathFa
 def answered(reader: Reader, route: Route, question: Question, without: frozenset[str]) -> dict[str, Any]:
     """Return an answer as JSON with doubles of twelve digits, without what each engine counts by itself."""
     api = Api(reader, no_status, lambda: NOW, without=without)
-    answer: dict[str, Any] = _rounded(json.loads(api.answer(route, route.filters.model_validate(question)).body))
+    answer: dict[str, Any] = to_12_digits(json.loads(api.answer(route, route.filters.model_validate(question)).body))
     return {name: value for name, value in answer.items() if name not in ("as_of", "built_through")}
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _rounded(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_rounded(each) for each in value]
-    return float(f"{value:.12g}") if isinstance(value, float) else value
 
 
 def differing(here: Reader, there: Reader, route: Route, asked: Iterable[Question]) -> list[Question]:
