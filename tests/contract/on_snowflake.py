@@ -17,10 +17,12 @@ import pytest
 from emulators import snowflake
 from millrace.tables import TABLES, TEXTS
 from millrace.warehouse.snowflake import objects
-from millrace.warehouse.snowflake.session import Address
+from millrace.warehouse.snowflake.session import Address, connect
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 Rows = list[dict[str, object]]
+Run = Callable[..., list[tuple[object, ...]]]
+"""Runs a statement with its values and returns its rows."""
 
 
 _released: dict[str, list[Address]] = defaultdict(list)
@@ -104,6 +106,14 @@ def address_of(where: str, database: str) -> Address:
     """Return the address of a database of the emulator, for a user with a key."""
     url = f"snowflake://acme/{database}?user=MILLRACE_LOADER&role=MILLRACE_LOADER&warehouse=MILLRACE&{where}"
     return Address.parse(url, snowflake.private_key())
+
+
+def new_database(where: str) -> Address:
+    """Return the address of an empty database, in an account that has the warehouse of the address."""
+    address = address_of(where, f"T{secrets.token_hex(6).upper()}")
+    with connect(address) as connection:
+        connection.cursor().execute(f"CREATE WAREHOUSE IF NOT EXISTS {address.warehouse}")
+    return address
 
 
 def rows_of(warehouse: SnowflakeWarehouse, table: str) -> Rows:

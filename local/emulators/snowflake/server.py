@@ -11,6 +11,8 @@ before each; VARCHAR(n) does not cut; a stage has no rights; no warehouse, role,
 `7/2` is a double, and a date cut to the week a timestamp: the models cast both.
 """
 
+import gzip
+import json
 import re
 import socket
 import subprocess
@@ -18,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -28,10 +30,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlglot
 import uvicorn
+from anyio import to_thread
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector import errors
 from sqlglot import exp
+from sqlglot.errors import ParseError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
 
+from emulators.snowflake import statements
+from emulators.snowflake.account import Account
+from emulators.snowflake.clock import Clock, RealClock
+from emulators.snowflake.instants import LTZ_COLUMNS, map_timestamps
+from emulators.snowflake.kinds import with_kinds
+from emulators.snowflake.parameters import DEFAULTS
+from emulators.snowflake.session import Session
 from millrace.warehouse.snowflake import objects
 from millrace.warehouse.snowflake.session import Address, connect
 
@@ -57,20 +71,22 @@ FACTS = {
 """What functions about the account and the session return; a test may set other values."""
 
 _START_S = 300.0
+_OF_USERS = "ABORT_DETACHED_QUERY = TRUE LOCK_TIMEOUT = 60 TIMEZONE = 'UTC' WEEK_START = 1"  # terraform: users.tf
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
-_NOT_KNOWN = re.compile(r"\s*(REMOVE|GRANT|ALTER\s+WAREHOUSE|ALTER\s+SESSION)\b", re.IGNORECASE)
-_OF_ITS_OWN = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(CREATE|DROP|ALTER\s+TABLE)\b", re.IGNORECASE | re.DOTALL)
 _ABOUT = re.compile("|".join(map(re.escape, FACTS)), re.IGNORECASE)
-_ZONE = re.compile(r"\s*ALTER\s+SESSION\s+SET\s+TIMEZONE\s*=\s*('[\w/+-]+')\s*", re.IGNORECASE)
+_CONTEXT = re.compile(r"\b(CURRENT_(?:SESSION|TRANSACTION|USER|WAREHOUSE))\s*\(\s*\)", re.IGNORECASE)
+_ABORT = re.compile(r"\bSYSTEM\$ABORT_TRANSACTION\s*\(\s*(?:'?(\d+)'?|\?)\s*\)", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
 _CURSOR: Any = import_module("fakesnow.cursor")
 _ARROW: Any = import_module("fakesnow.arrow")
 _TRANSFORMS: Any = import_module("fakesnow.transforms")
+_INFO: Any = import_module("fakesnow.info_schema")
+_THREADS = 200  # each statement that waits for a lock has one
 _PLAIN = (exp.Select, exp.Insert, exp.Update, exp.Delete, exp.Merge)
 _BOUND = re.compile(r"\bIDENTIFIER\s*\(", re.IGNORECASE)
 _SESSION = re.compile(r"(?:(?<=\bSTAGED_)|(?<=\bDEDUPLICATED_))[0-9A-F]{12}\b")  # in the names of temporary tables
 _TEXT, _KNOWN = "text", 2000
-_DONE = {"INSERT": "number of rows inserted", "UPDATE": "number of rows updated", "DELETE": "number of rows deleted"}
+_COUNTED = {"INSERT": "number of rows inserted", "UPDATE": "number of rows updated", "DELETE": "number of rows deleted"}
 
 
 @cache
@@ -84,6 +100,9 @@ def private_key() -> str:
 def provision(address: Address, lake: str) -> None:
     """Create what Terraform creates for the code: schemas, stages over `lake` (the address of its `raw/`), META."""
     with connect(address) as connection:
+        connection.cursor().execute(f"CREATE WAREHOUSE IF NOT EXISTS {address.warehouse}")
+        for user in ("API", "BUILDER", "LOADER", "SWEEPER"):
+            connection.cursor().execute(f"CREATE USER IF NOT EXISTS MILLRACE_{user} {_OF_USERS}")
         for schema in objects.SCHEMAS:
             connection.cursor().execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         for statement in (
@@ -97,12 +116,22 @@ def provision(address: Address, lake: str) -> None:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """Serve until the block ends; yield the query of an address that leads here (see Address.parse)."""
+def serving(
+    timezone: str = DEFAULTS["TIMEZONE"],
+    timestamp_type_mapping: str = DEFAULTS["TIMESTAMP_TYPE_MAPPING"],
+    clock: Clock | None = None,
+) -> Iterator[str]:
+    """Serve an account until the block ends; yield the query of an address that leads here (see Address.parse).
+
+    The parameters of the account are Snowflake's defaults. `clock` measures how long a statement waits.
+    """
+    account = Account(clock or RealClock(), {"TIMEZONE": timezone, "TIMESTAMP_TYPE_MAPPING": timestamp_type_mapping})
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(_app(), log_config=None, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            _app(account), log_config=None, log_level="critical", lifespan="off", timeout_graceful_shutdown=1
+        )
     )
     thread = threading.Thread(target=_serve, args=(server, listening), name="snowflake", daemon=True)
     thread.start()
@@ -114,8 +143,9 @@ def serving() -> Iterator[str]:
     try:
         yield f"host=127.0.0.1&port={listening.getsockname()[1]}&protocol=http"
     finally:
+        account.close()
         server.should_exit = server.force_exit = True
-        thread.join(2)  # a statement that waits for the lock of a client that has gone never ends
+        thread.join(2)
 
 
 def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
@@ -123,9 +153,16 @@ def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
     server.run(sockets=[listening])
 
 
+def _app(account: Account) -> Any:
+    """Return the server's application, for the sessions of one account."""
+    _patch()
+    sign_in = Route("/session/v1/login-request", _signing_in(account), methods=["POST"])
+    return Starlette(routes=[sign_in, *_SERVER.routes])
+
+
 @cache
-def _app() -> Any:
-    """Return the server's application, with the additions of this module."""
+def _patch() -> None:
+    """Add what this module adds to fakesnow, once."""
     cursor: Any = FakeSnowflakeCursor
     cursor._transform = _remembered(_persistent(cursor._transform))
     cursor._transform_explode = _whole(cursor._transform_explode)
@@ -136,10 +173,12 @@ def _app() -> Any:
     _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
     _SERVER.sessions = _Sessions()
+    _SERVER.from_binding = _without_zone(_SERVER.from_binding)
     _SERVER.shared_fs.duck_conn.execute("SET threads = 1")  # rows are few: more threads only wake each other
     _SERVER.JSONResponse = _with_master_token(_SERVER.JSONResponse)
+    _SERVER.shared_fs.duck_conn.execute(LTZ_COLUMNS)
     _SERVER.logger.disabled = True
-    return _SERVER.app
+    _INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW = with_kinds(_INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW)
 
 
 def _with_master_token(respond: Any) -> Any:
@@ -155,12 +194,35 @@ def _with_master_token(respond: Any) -> Any:
 
 
 class _Sessions(dict[str, Any]):
-    """The sessions by their tokens; the end of a session ends its transaction."""
+    """The connections by their tokens; the end of a session ends its transaction."""
 
     def __delitem__(self, token: str) -> None:
-        with suppress(duckdb.Error):  # there was none
-            self[token]._duck_conn.execute("ROLLBACK")
+        self[token].session.close()
         super().__delitem__(token)
+
+
+def _signing_in(account: Account) -> Any:
+    """Return the route's answer to a sign-in: fakesnow's, with a session of the account."""
+
+    async def signed_in(request: Request) -> Any:
+        to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        response = await _SERVER.login_request(request)
+        body = await request.body()
+        if request.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        asked = json.loads(body)["data"]
+        answered = json.loads(response.body)
+        connection = _SERVER.sessions[answered["data"]["token"]]
+        parameters = {name.upper(): str(value) for name, value in asked["SESSION_PARAMETERS"].items()}
+        parameters["AUTOCOMMIT"] = str(connection._autocommit).upper()
+        connection._autocommit = True  # the session begins transactions, not fakesnow
+        user = str(asked.get("LOGIN_NAME") or "").upper()
+        role, warehouse = (request.query_params.get(name, "").upper() for name in ("roleName", "warehouse"))
+        connection.session = Session(account, connection, user, role, warehouse, parameters)
+        answered["data"]["sessionId"] = connection.session.number
+        return _SERVER.JSONResponse(answered)
+
+    return signed_in
 
 
 class _Trees:
@@ -237,19 +299,21 @@ def _remembered(transform: Any) -> Any:
             or _BOUND.search(text)
         ):
             return transform(cursor, expression.copy(), params)
-        place = (type(expression), cursor._conn.database, cursor._conn.schema)
+        mapping = cursor._conn.session.parameter("TIMESTAMP_TYPE_MAPPING")
+        place = (type(expression), cursor._conn.database, cursor._conn.schema, mapping)
         return trees.get(text, place, lambda: transform(cursor, expression.copy(), params))
 
     return transformed
 
 
 def _persistent(transform: Any) -> Any:
-    """Make temporary tables permanent; find a sequence in its schema, and drop its order, which DuckDB's has anyway."""
+    """Make each table one of DuckDB's own; find a sequence in its schema, and drop its order, which it has anyway."""
 
     def transformed(cursor: Any, expression: Any, params: Any) -> Any:
+        map_timestamps(expression, cursor._conn.session.parameter("TIMESTAMP_TYPE_MAPPING"))
         if isinstance(expression, exp.Create):
-            for temporary in list(expression.find_all(exp.TemporaryProperty)):
-                temporary.pop()
+            for kind in list(expression.find_all(exp.TemporaryProperty, exp.TransientProperty)):
+                kind.pop()
             for sequence in expression.find_all(exp.SequenceProperties):
                 sequence.set("options", None)
         for column in list(expression.find_all(exp.Column)):
@@ -262,9 +326,11 @@ def _persistent(transform: Any) -> Any:
 
 
 def _with_nulls(to_struct: Any) -> Any:
-    """Keep a NULL instant from becoming the first of January 1970."""
+    """Keep a NULL instant from becoming the first of January 1970, and return one of any zone in UTC."""
 
     def converted(instants: Any) -> Any:
+        if instants.type.tz:
+            instants = instants.cast(pa.timestamp("us", "UTC"))
         given, whole = (
             to_struct(instants),
             instants.combine_chunks() if isinstance(instants, pa.ChunkedArray) else instants,
@@ -272,6 +338,16 @@ def _with_nulls(to_struct: Any) -> Any:
         return pa.StructArray.from_arrays(given.flatten(), fields=list(given.type), mask=pc.is_null(whole))
 
     return converted
+
+
+def _without_zone(read: Any) -> Any:
+    """Bind a TIMESTAMP_NTZ as what it is: an instant of UTC would be moved into the session's zone."""
+
+    def bound(binding: dict[str, str]) -> Any:
+        value = read(binding)
+        return value.replace(tzinfo=None) if binding["type"] == "TIMESTAMP_NTZ" and value is not None else value
+
+    return bound
 
 
 def _exact(to_double: Any) -> Any:
@@ -304,7 +380,7 @@ def _counting(execute: Any) -> Any:
         execute(cursor, returning, params)
         actions = cursor._arrow_table.column(0).to_pylist()
         possible = {when.args["then"].key.upper() for when in transformed.args["whens"].expressions}
-        counts = [f'{actions.count(each)} AS "{name}"' for each, name in _DONE.items() if each in possible]
+        counts = [f'{actions.count(each)} AS "{name}"' for each, name in _COUNTED.items() if each in possible]
         execute(cursor, sqlglot.parse_one(f"SELECT {', '.join(counts)}"))
 
     return executed
@@ -333,24 +409,41 @@ def _kept(describe: Any) -> Any:
     return described
 
 
+def _tree(text: str) -> exp.Expression | None:
+    """Return the parsed statement, which nothing may change; None when it cannot be parsed."""
+    try:
+        parsed: exp.Expression = _CURSOR.parse_one(text)
+    except (ParseError, errors.Error):
+        return None
+    return parsed
+
+
+def _with_facts(session: Session, command: str, values: Any) -> str:
+    """Return a statement with the answers of the functions about account and session in the place of their calls."""
+    command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
+    facts = session.facts()
+    command = _CONTEXT.sub(lambda called: _text(facts[called[1].upper()]), command)
+    return _ABORT.sub(lambda called: _text(session.abort(int(called[1] or values[0]))), command)
+
+
+def _text(value: str | None) -> str:
+    return "CAST(NULL AS VARCHAR)" if value is None else f"'{value}'"
+
+
 def _answering(execute: Any) -> Any:
     """Answer with an error of SQL where the server would fail."""
 
     def executed(cursor: Any, command: str, *arguments: Any, **named: Any) -> Any:
         sys.settrace(None)  # a thread of the server's own, as in _serve
-        command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
+        session: Session = cursor._conn.session
         try:
-            if zone := _ZONE.fullmatch(command):
-                cursor._duck_conn.execute(f"SET TimeZone = {zone[1]}")
-            if _OF_ITS_OWN.match(command):
-                with suppress(duckdb.TransactionException):  # there was none
-                    cursor._duck_conn.execute("COMMIT")
-            return execute(cursor, "SELECT 'done'" if _NOT_KNOWN.match(command) else command, *arguments, **named)
+            command = _with_facts(session, command, named.get("binding_params"))
+            statement = statements.read(command, _tree(command))
+            return session.run(statement, lambda text: execute(cursor, text, *arguments, **named))
         except errors.Error:
             raise
         except duckdb.TransactionException as error:
-            with suppress(duckdb.Error):
-                cursor._duck_conn.execute("ROLLBACK")
+            session.roll_back()
             raise errors.ProgrammingError(msg=str(error), errno=_CONFLICT, sqlstate="57014") from None
         except Exception as error:  # noqa: BLE001 the client must receive every failure of the emulator
             raise errors.ProgrammingError(

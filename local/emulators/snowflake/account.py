@@ -1,0 +1,48 @@
+"""An emulated account: its parameters, users, warehouses, sessions, transactions and locks."""
+
+from collections.abc import Mapping
+from itertools import count
+from typing import TYPE_CHECKING
+
+from emulators.snowflake.clock import Clock
+from emulators.snowflake.locks import Locks
+from emulators.snowflake.parameters import DEFAULTS, Values
+from emulators.snowflake.transactions import Transaction, Transactions
+
+if TYPE_CHECKING:
+    from emulators.snowflake.session import Session
+
+
+class Account:
+    """The state that all sessions of one server share."""
+
+    def __init__(self, clock: Clock, parameters: Mapping[str, str]) -> None:
+        self.clock = clock
+        self.parameters: Values = {**DEFAULTS, **parameters}
+        self.users: dict[str, Values] = {}
+        self.warehouses: set[str] = set()
+        self.transactions = Transactions(clock)
+        self.locks = Locks(clock, self.transactions, self.abort)
+        self.sessions: dict[int, Session] = {}
+        self._numbers = count(103_079_321_618)
+        self._queries = count(1)
+
+    def next_session(self) -> int:
+        """Return the number of a new session."""
+        return next(self._numbers)
+
+    def next_query(self) -> str:
+        """Return the id of a new statement."""
+        return f"01c0ffee-0000-0000-0000-{next(self._queries):012x}"
+
+    def abort(self, transaction: Transaction) -> None:
+        """Abort a transaction: at once, or when the statement that runs in it has ended."""
+        with self.transactions.changed:
+            transaction.is_aborted = True
+            self.transactions.changed.notify_all()
+        self.sessions[transaction.session].roll_back_aborted()
+
+    def close(self) -> None:
+        """Abort all transactions: the server ends, and nothing waits any longer."""
+        for transaction in list(self.transactions.active.values()):
+            self.abort(transaction)

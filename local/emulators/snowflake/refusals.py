@@ -1,0 +1,120 @@
+"""What Snowflake answers to a statement that it refuses: number, SQLSTATE and wording, as public error reports show."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One answer of Snowflake instead of a result."""
+
+    errno: int
+    sqlstate: str
+    message: str
+
+
+def _compilation(errno: int, sqlstate: str, text: str) -> Refusal:
+    return Refusal(errno, sqlstate, f"SQL compilation error:\n{text}")
+
+
+def syntax_error(unexpected: str, line: int = 1, position: int = 0) -> Refusal:
+    """Return the refusal of a statement that the grammar does not have."""
+    return _compilation(1003, "42000", f"syntax error line {line} at position {position} unexpected '{unexpected}'.")
+
+
+def unsupported_feature(feature: str) -> Refusal:
+    """Return the refusal of a form that Snowflake's parser knows and its engine does not run."""
+    return Refusal(2, "0A000", f"Unsupported feature '{feature}'.")
+
+
+def unknown_function(name: str) -> Refusal:
+    """Return the refusal of a function that does not exist."""
+    return _compilation(2140, "42601", f"Unknown function {name.upper()}")
+
+
+def invalid_identifier(name: str) -> Refusal:
+    """Return the refusal of a column that no table of the statement has."""
+    return _compilation(904, "42000", f"error line 1 at position 0\ninvalid identifier '{name.upper()}'")
+
+
+def missing_object(kind: str, name: str) -> Refusal:
+    """Return the refusal of an object that does not exist; `kind` is "Table", "Schema", "Object" and the like."""
+    return _compilation(2003, "02000", f"{kind} '{name}' does not exist or not authorized.")
+
+
+def missing_or_forbidden(name: str) -> Refusal:
+    """Return the refusal of DDL about an object that does not exist or that it may not do."""
+    return _compilation(2043, "02000", f"Object does not exist, or operation cannot be performed.\n{name}")
+
+
+def existing_object(name: str) -> Refusal:
+    """Return the refusal to create an object whose name is taken."""
+    return _compilation(2002, "42710", f"Object '{name.upper()}' already exists.")
+
+
+def duplicate_column(name: str) -> Refusal:
+    """Return the refusal of a table or view with two columns of one name."""
+    return _compilation(2025, "42S21", f"duplicate column name '{name}'")
+
+
+def ambiguous_column(name: str) -> Refusal:
+    """Return the refusal of a column that several tables of the statement have."""
+    return _compilation(2028, "42601", f"ambiguous column name '{name.upper()}'")
+
+
+def unsupported_subquery() -> Refusal:
+    """Return the refusal of a subquery where Snowflake cannot evaluate one."""
+    return _compilation(2031, "42601", "Unsupported subquery type cannot be evaluated")
+
+
+def not_grouped(expression: str) -> Refusal:
+    """Return the refusal of a column that is neither grouped nor within an aggregate."""
+    return _compilation(979, "42601", f"[{expression}] is not a valid group by expression")
+
+
+def invalid_argument_types(function: str, types: str) -> Refusal:
+    """Return the refusal of a call whose arguments have types that the function does not take."""
+    text = f"error line 1 at position 0\nInvalid argument types for function '{function.upper()}': ({types})"
+    return _compilation(1044, "42P13", text)
+
+
+def no_current_database(operation: str) -> Refusal:
+    """Return the refusal of an unqualified name in a session without a database."""
+    text = (
+        f"Cannot perform {operation}. This session does not have a current database. "
+        "Call 'USE DATABASE', or use a qualified name."
+    )
+    return Refusal(90105, "22000", text)
+
+
+def no_current_schema(operation: str) -> Refusal:
+    """Return the refusal of an unqualified name in a session without a schema."""
+    text = (
+        f"Cannot perform {operation}. This session does not have a current schema. "
+        "Call 'USE SCHEMA', or use a qualified name."
+    )
+    return Refusal(90106, "22000", text)
+
+
+def not_numeric(value: str) -> Refusal:
+    """Return the refusal of a text that is no number."""
+    return Refusal(100038, "22018", f"Numeric value '{value}' is not recognized")
+
+
+def not_an_instant(value: str) -> Refusal:
+    """Return the refusal of a text that is no timestamp."""
+    return Refusal(100035, "22007", f"Timestamp '{value}' is not recognized")
+
+
+def not_a_day(value: str) -> Refusal:
+    """Return the refusal of a text that is no date."""
+    return Refusal(100040, "22007", f"Date '{value}' is not recognized")
+
+
+def not_boolean(value: str) -> Refusal:
+    """Return the refusal of a text that is no boolean."""
+    return Refusal(100037, "22018", f"Boolean value '{value}' is not recognized")
+
+
+def division_by_zero() -> Refusal:
+    """Return the refusal to divide by zero."""
+    return Refusal(100051, "22012", "Division by zero")
