@@ -64,7 +64,7 @@ def open_warehouse(where: str, lake: Path, clock: Callable[[], datetime], **more
 
 def _open_given(address: Address, clock: Callable[[], datetime], **more: Any) -> SnowflakeWarehouse:
     global _last_test
-    test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
     if test and test == _last_test:
         pytest.skip("needs two databases at once, and one is given")
     _last_test = test

@@ -15,7 +15,7 @@ from tests.proofs.parity.extracted import END
 
 from millrace.errors import ConfigError, MillraceError
 from millrace.warehouse.snowflake import objects
-from millrace.warehouse.snowflake.session import Address, connect
+from millrace.warehouse.snowflake.session import Address
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 ADDRESS, KEY = "MILLRACE_TEST_SNOWFLAKE", "MILLRACE_SNOWFLAKE_KEY"
@@ -75,18 +75,29 @@ def read(environment: Mapping[str, str]) -> Address:
     return Address.parse(environment[ADDRESS], environment.get(KEY))
 
 
+def require_warehouse(address: Address) -> None:
+    """Raise ConfigError when the session has no warehouse: Snowflake opens it without one that it does not know."""
+    with Counted(address) as warehouse:
+        ((current,),) = warehouse.execute("SELECT CURRENT_WAREHOUSE()")
+    if str(current or "").upper() != address.warehouse.upper():
+        raise ConfigError(
+            f"the warehouse {address.warehouse} does not exist, or {address.role} may not use it: "
+            "see SHOW WAREHOUSES, and correct warehouse= in the address"
+        )
+
+
 def provision(address: Address) -> None:
     """Create the database, its schemas, META and the internal stage, by the statements that Terraform runs.
 
     The external stage over a bucket needs an integration, and is left out: the files are uploaded.
     """
-    with connect(address) as connection:
-        connection.cursor().execute(f"CREATE DATABASE IF NOT EXISTS {address.database}")
-    with connect(address) as connection:
-        schemas = [f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in objects.SCHEMAS]
-        for statement in (*schemas, *objects.META.values(), *objects.ADDED.values()):
-            connection.cursor().execute(statement)
-        connection.cursor().execute(f"CREATE STAGE IF NOT EXISTS {objects.DROPS}")
+    with Counted(address) as warehouse:
+        warehouse.execute(f"CREATE DATABASE IF NOT EXISTS {address.database}")
+    schemas = [f"CREATE SCHEMA IF NOT EXISTS {schema}" for schema in objects.SCHEMAS]
+    stage = f"CREATE STAGE IF NOT EXISTS {objects.DROPS}"
+    with Counted(address) as warehouse:  # a session whose database is there
+        for statement in (*schemas, *objects.META.values(), *objects.ADDED.values(), stage):
+            warehouse.execute(statement)
 
 
 def claim(address: Address) -> None:
@@ -95,7 +106,6 @@ def claim(address: Address) -> None:
     Nothing is changed before it is sure that the database may be used.
     """
     with Counted(address) as warehouse:
-        _require_warehouse(warehouse, address)
         try:
             meta = {name for (name,) in warehouse.execute(_META_TABLES)}
         except MillraceError as error:
@@ -114,16 +124,6 @@ def claim(address: Address) -> None:
                     "command, which would remove them: name a database of its own, and give --provision"
                 )
             warehouse.execute(f"CREATE TABLE IF NOT EXISTS META.{OWN} (STARTED_AT TIMESTAMP_NTZ(6))")
-
-
-def _require_warehouse(warehouse: Counted, address: Address) -> None:
-    """Raise ConfigError when the session has no warehouse: Snowflake opens it without one that it does not know."""
-    ((current,),) = warehouse.execute("SELECT CURRENT_WAREHOUSE()")
-    if str(current or "").upper() != address.warehouse.upper():
-        raise ConfigError(
-            f"the warehouse {address.warehouse} does not exist, or {address.role} may not use it: "
-            "see SHOW WAREHOUSES, and correct warehouse= in the address"
-        )
 
 
 def without_names(text: str, address: Address) -> str:

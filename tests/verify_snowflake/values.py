@@ -32,7 +32,7 @@ def lists(place: Place) -> Iterator[str]:
     """Load lists that are NULL, empty, of one NULL, of one and of several values, and compare size and content."""
     warehouse = place.emptied()
     numbers = range(len(LISTS))
-    columns = {"id": [f"p{number}" for number in numbers], "number": list(numbers), "repo_name": ["r"] * len(LISTS)}
+    columns = {"id": list(numbers), "number": list(numbers), "repo_name": ["r"] * len(LISTS)}
     _load(warehouse, place, "pull_requests", pa.table({**columns, "commit_ids": pa.array(LISTS, TEXTS)}))
     query = "SELECT NUMBER, ARRAY_SIZE(COMMIT_IDS), TO_JSON(COMMIT_IDS) FROM RAW.PULL_REQUESTS ORDER BY NUMBER"
     rows = warehouse.execute(query)

@@ -27,8 +27,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         description="Extract a simulated source once, load its objects into DuckDB and into Snowflake, run the whole "
         "dbt project with its tests on both, and compare every cell.",
         epilog="Snowflake is an emulator: make verify-snowflake compares a real account in the same way. Without "
-        "--timezone and --timestamp-type-mapping it runs twice: with an account as Snowflake makes it, and with one whose "
-        "sessions are in Los Angeles and take TIMESTAMP for one with a zone. "
+        "--timezone and --timestamp-type-mapping it runs twice: with the defaults of an account, and with sessions "
+        "in Los Angeles, where TIMESTAMP has a zone. "
         "Exit codes: 0 the same, 1 something is not, 2 it could not start.",
     )
     parser.add_argument("--developers", type=int, default=8, help="of the simulated source (default 8)")
