@@ -39,7 +39,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
-from emulators.snowflake import statements
+from emulators.snowflake import clones, statements
 from emulators.snowflake.account import Account
 from emulators.snowflake.clock import Clock, RealClock
 from emulators.snowflake.instants import LTZ_COLUMNS, map_timestamps
@@ -110,7 +110,6 @@ def provision(address: Address, lake: str) -> None:
             *objects.ADDED.values(),
             f"CREATE STAGE IF NOT EXISTS {objects.LAKE} URL = '{lake}'",
             f"CREATE STAGE IF NOT EXISTS {objects.DROPS}",
-            f"CREATE FILE FORMAT IF NOT EXISTS {objects.PARQUET} TYPE = PARQUET USE_LOGICAL_TYPE = TRUE",
         ):
             connection.cursor().execute(statement)
 
@@ -438,6 +437,7 @@ def _answering(execute: Any) -> Any:
         session: Session = cursor._conn.session
         try:
             command = _with_facts(session, command, named.get("binding_params"))
+            command = clones.without_grants(command)
             statement = statements.read(command, _tree(command))
             return session.run(statement, lambda text: execute(cursor, text, *arguments, **named))
         except errors.Error:

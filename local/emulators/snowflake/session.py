@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from emulators.snowflake import kinds
+from emulators.snowflake import clones, kinds
 from emulators.snowflake.account import Account
 from emulators.snowflake.administration import administer
 from emulators.snowflake.locks import Timeouts
@@ -228,7 +228,13 @@ class Session:
                 raise error_of(refusal)
             table, kind = name_of(tree.this, *place), kinds.created_kind(tree)
             is_there = bool(tree.args.get("exists")) and kinds.kind_of(duck, table) is not None
-            result = run(statement.text)
+            if clones.is_clone(tree):
+                if not is_there:
+                    source = name_of(tree.args["clone"].this, *place)
+                    clones.clone(duck, source, table, replaces=bool(tree.args.get("replace")))
+                result = run(_DONE)
+            else:
+                result = run(statement.text)
             if not is_there:
                 kinds.note_kind(duck, kind, table)
             return result
