@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from tests.verify_snowflake import contract, locks, marts, session, values
 from tests.verify_snowflake.place import Place, without_names
 
-from millrace.errors import first_line
-
 Say = Callable[[str], None]
+_MOST_CHARACTERS = 600  # of an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +78,6 @@ def _ran(step: Step, place: Place, say: Say) -> Outcome:
             evidence.append(without_names(line, place.address))
             say(f"    {evidence[-1]}")
     except Exception as raised:  # noqa: BLE001 whatever ends a step is its outcome, and the next step is run
-        error = without_names(f"{type(raised).__name__}: {first_line(raised)}", place.address)
+        said = " ".join(str(raised).split())[:_MOST_CHARACTERS]
+        error = without_names(f"{type(raised).__name__}: {said}", place.address)
     return Outcome(step, time.monotonic() - began, tuple(evidence), error)
