@@ -48,7 +48,7 @@ def sign_in(address: Address) -> Iterator[Open]:
     """Yield a function that opens a session, with another user, role or warehouse, and with session parameters."""
     with ExitStack() as stack:
 
-        def opened(parameters: dict[str, object] | None = None, **who: str) -> SnowflakeConnection:
+        def opened(parameters: dict[str, Any] | None = None, **who: Any) -> SnowflakeConnection:
             return stack.enter_context(connect(replace(address, **who), **(parameters or {})))
 
         yield opened
@@ -313,7 +313,7 @@ def test_timestamp_is_what_the_mapping_says_and_datetime_is_ntz(sign_in: Open, m
 
 
 def test_mapping_of_the_account_is_an_option_of_the_server() -> None:
-    options = {"timezone": "Asia/Tokyo", "timestamp_type_mapping": "TIMESTAMP_LTZ"}
+    options: dict[str, Any] = {"timezone": "Asia/Tokyo", "timestamp_type_mapping": "TIMESTAMP_LTZ"}
     with snowflake.serving(**options) as where, plain(on_snowflake.new_database(where)) as session:
         run(session, "CREATE TABLE RAW.T (A TIMESTAMP)")
         run(session, "INSERT INTO RAW.T SELECT CAST('2026-01-01 00:00:00' AS TIMESTAMP_NTZ)")

@@ -16,7 +16,7 @@ from tests.contract.on_snowflake import open_warehouse
 from tests.warehouse.conftest import T0
 from tests.warehouse.publishing import MARTS, publish
 
-from emulators.snowflake import server
+from emulators import snowflake
 from millrace.errors import ConfigError, Step, TransientError
 from millrace.warehouse.reading import Snapshot
 from millrace.warehouse.snowflake.reader import SnowflakeReader
@@ -144,14 +144,14 @@ def test_an_answer_is_the_newest_although_the_version_may_be_older(
 
 def test_session_ended_by_server_is_reopened(reader: SnowflakeReader) -> None:
     assert reader.read(build_seen) == 1
-    server._SERVER.sessions.clear()
+    snowflake.end_sessions()
     assert reader.read(build_seen) == 1
 
 
 def test_session_ended_within_read_is_reopened(reader: SnowflakeReader) -> None:
     def work(snapshot: Snapshot) -> list[int]:
         first = build_seen(snapshot)
-        server._SERVER.sessions.clear()
+        snowflake.end_sessions()
         return [first, build_seen(snapshot)]
 
     assert reader.read(work) == [1, 1]

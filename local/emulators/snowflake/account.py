@@ -5,6 +5,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from emulators.snowflake.clock import Clock
+from emulators.snowflake.grants import Grants, Securable
 from emulators.snowflake.locks import Locks
 from emulators.snowflake.parameters import DEFAULTS, Values
 from emulators.snowflake.transactions import Transaction, Transactions
@@ -21,6 +22,7 @@ class Account:
         self.parameters: Values = {**DEFAULTS, **parameters}
         self.users: dict[str, Values] = {}
         self.warehouses: set[str] = set()
+        self.grants = Grants()
         self.transactions = Transactions(clock)
         self.locks = Locks(clock, self.transactions, self.abort)
         self.sessions: dict[int, Session] = {}
@@ -34,6 +36,13 @@ class Account:
     def next_query(self) -> str:
         """Return the id of a new statement."""
         return f"01c0ffee-0000-0000-0000-{next(self._queries):012x}"
+
+    def may_use(self, warehouse: str, role: str) -> bool:
+        """Return whether a warehouse exists, and a role may use it."""
+        is_held = role in self.grants.roles
+        return warehouse in self.warehouses and (
+            not is_held or bool(self.grants.of(role, Securable("WAREHOUSE", warehouse)))
+        )
 
     def abort(self, transaction: Transaction) -> None:
         """Abort a transaction: at once, or when the statement that runs in it has ended."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from emulators.snowflake.grants import RELATION, Grant, Securable
 from emulators.snowflake.parameters import assigned
 from emulators.snowflake.refusals import missing_or_forbidden
 from emulators.snowflake.refused import error_of
@@ -11,6 +12,12 @@ from emulators.snowflake.refused import error_of
 if TYPE_CHECKING:
     from emulators.snowflake.session import Session
 
+_GRANT = re.compile(
+    r"(?P<may>[\w\s,]+?)\s+ON\s+(?:(?P<which>ALL|FUTURE)\s+(?P<kinds>TABLES|VIEWS)\s+IN\s+SCHEMA"
+    r"|(?P<one>TABLE|VIEW|SCHEMA|DATABASE|WAREHOUSE|STAGE|SEQUENCE|FILE\s+FORMAT))\s+(?P<name>[\w.\"$]+)"
+    r"\s+(?:TO|FROM)\s+(?:ROLE\s+)?\"?(?P<role>\w+)\"?",
+    re.IGNORECASE,
+)
 _NAME = r'(?P<name>"?[\w$]+"?)'
 _IF = r"(?:\s+IF\s+(?:NOT\s+)?EXISTS)?"
 _MORE = r"(?P<more>.*?)\s*;?\s*"
@@ -53,13 +60,55 @@ def _drop_warehouse(session: "Session", warehouse: str, _: str) -> None:
 
 
 def _use_warehouse(session: "Session", warehouse: str, _: str) -> None:
-    if warehouse not in session.account.warehouses:
+    if not session.account.may_use(warehouse, session.role):
         raise error_of(missing_or_forbidden(warehouse))
     session.warehouse = warehouse
 
 
 def _use_role(session: "Session", role: str, _: str) -> None:
     session.role = role
+
+
+def _create_role(session: "Session", role: str, _: str) -> None:
+    session.account.grants.roles.add(role)
+
+
+def _grant(session: "Session", _: str, more: str) -> None:
+    _change_grants(session, more, is_given=True)
+
+
+def _revoke(session: "Session", _: str, more: str) -> None:
+    _change_grants(session, more, is_given=False)
+
+
+def _change_grants(session: "Session", text: str, *, is_given: bool) -> None:
+    """Grant or revoke privileges; a grant of a role to a role or user is noted nowhere."""
+    found = _GRANT.fullmatch(text)
+    if found is None:
+        return
+    given = {Grant(" ".join(each.upper().split()), found["role"].upper()) for each in found["may"].split(",")}
+    kind = found["kinds"] or found["one"]
+    grants, name = session.account.grants, full_name(found["name"], kind, session.place)
+    if found["which"] is None:
+        securable = Securable(_kind(kind), name)
+        (grants.give if is_given else grants.take)(securable, given)
+    elif found["which"].upper() == "ALL":
+        grants.give_all(name, given)
+    else:
+        grants.give_future(name, kind.upper().rstrip("S"), given)
+
+
+def full_name(text: str, kind: str, place: tuple[str | None, str | None]) -> str:
+    """Return the full name of an object of a session in this place."""
+    parts = [part.strip('"').upper() for part in text.split(".")]
+    length = {"DATABASE": 1, "WAREHOUSE": 1, "SCHEMA": 2, "TABLES": 2, "VIEWS": 2}.get(kind.upper(), 3)
+    missing = [place[0] or "", place[1] or ""][: max(length - len(parts), 0)]
+    return ".".join([*missing, *parts])
+
+
+def _kind(text: str) -> str:
+    kind = " ".join(text.upper().split())
+    return RELATION if kind == "VIEW" else kind
 
 
 def _nothing(session: "Session", _: str, __: str) -> None:
@@ -81,5 +130,8 @@ _FORMS = [
     _form(rf"DROP WAREHOUSE{_IF} {_NAME}{_MORE}", _drop_warehouse),
     _form(rf"USE WAREHOUSE {_NAME}{_MORE}", _use_warehouse),
     _form(rf"USE ROLE {_NAME}{_MORE}", _use_role),
-    _form(rf"(?:REMOVE|GRANT|ALTER WAREHOUSE)\b{_MORE}", _nothing),
+    _form(rf"CREATE(?: OR REPLACE)? ROLE{_IF} {_NAME}{_MORE}", _create_role),
+    _form(rf"GRANT {_MORE}", _grant),
+    _form(rf"REVOKE {_MORE}", _revoke),
+    _form(rf"(?:REMOVE|ALTER WAREHOUSE)\b{_MORE}", _nothing),
 ]

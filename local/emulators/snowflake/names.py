@@ -33,3 +33,8 @@ def _stored(name: object) -> str:
     if not isinstance(name, exp.Identifier):
         return "" if name is None else str(name).upper()
     return name.name if name.quoted else name.name.upper()
+
+
+def dropped(tree: exp.Drop, database: str | None, schema: str | None) -> list[TableName]:
+    """Return the full names of what a DROP drops."""
+    return [name_of(table, database, schema) for table in tree.args.get("tables") or [tree.this]]

@@ -46,8 +46,6 @@ from emulators.snowflake.instants import LTZ_COLUMNS, map_timestamps
 from emulators.snowflake.kinds import with_kinds
 from emulators.snowflake.parameters import DEFAULTS
 from emulators.snowflake.session import Session
-from millrace.warehouse.snowflake import objects
-from millrace.warehouse.snowflake.session import Address, connect
 
 SUBSTITUTES = {
     "MERGE": "DuckDB's own MERGE, which takes any of several rows with one key",
@@ -71,10 +69,10 @@ FACTS = {
 """What functions about the account and the session return; a test may set other values."""
 
 _START_S = 300.0
-_OF_USERS = "ABORT_DETACHED_QUERY = TRUE LOCK_TIMEOUT = 60 TIMEZONE = 'UTC' WEEK_START = 1"  # terraform: users.tf
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
 _ABOUT = re.compile("|".join(map(re.escape, FACTS)), re.IGNORECASE)
 _CONTEXT = re.compile(r"\b(CURRENT_(?:SESSION|TRANSACTION|USER|WAREHOUSE))\s*\(\s*\)", re.IGNORECASE)
+_COPIED = re.compile(r"(\bTABLE\b.*?)(\sCLONE\s+\S+)\s+(COPY\s+GRANTS)\s*;?\s*$", re.IGNORECASE | re.DOTALL)
 _ABORT = re.compile(r"\bSYSTEM\$ABORT_TRANSACTION\s*\(\s*(?:'?(\d+)'?|\?)\s*\)", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
 _CURSOR: Any = import_module("fakesnow.cursor")
@@ -97,6 +95,7 @@ def private_key() -> str:
     return subprocess.run(made, shell=True, check=True, capture_output=True, text=True).stdout  # noqa: S602
 
 
+<<<<<<< HEAD
 def provision(address: Address, lake: str) -> None:
     """Create what Terraform creates for the code: schemas, stages over `lake` (the address of its `raw/`), META."""
     with connect(address) as connection:
@@ -114,6 +113,8 @@ def provision(address: Address, lake: str) -> None:
             connection.cursor().execute(statement)
 
 
+=======
+>>>>>>> account
 @contextmanager
 def serving(
     timezone: str = DEFAULTS["TIMEZONE"],
@@ -147,6 +148,12 @@ def serving(
         thread.join(2)
 
 
+def end_sessions() -> None:
+    """End all sessions as the server does after a while; their clients get to know with the next statement."""
+    for token in list(_SERVER.sessions):
+        del _SERVER.sessions[token]
+
+
 def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
     sys.settrace(None)  # coverage does not need this thread, and tracing would take twice as long
     server.run(sockets=[listening])
@@ -170,6 +177,7 @@ def _patch() -> None:
     cursor.execute = _answering(cursor.execute)
     _SERVER.parse_one = _CURSOR.parse_one = _parsed_once(_CURSOR.parse_one)
     _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
+    _TRANSFORMS.create_clone = _replacing(_TRANSFORMS.create_clone)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
     _SERVER.sessions = _Sessions()
     _SERVER.from_binding = _without_zone(_SERVER.from_binding)
@@ -324,6 +332,19 @@ def _persistent(transform: Any) -> Any:
     return transformed
 
 
+def _replacing(clone: Any) -> Any:
+    """Keep OR REPLACE and IF NOT EXISTS of a clone, which fakesnow leaves out."""
+
+    def cloned(expression: Any) -> Any:
+        made = clone(expression)
+        if made is not expression:
+            for kept in ("replace", "exists"):
+                made.set(kept, expression.args.get(kept))
+        return made
+
+    return cloned
+
+
 def _with_nulls(to_struct: Any) -> Any:
     """Keep a NULL instant from becoming the first of January 1970, and return one of any zone in UTC."""
 
@@ -419,6 +440,7 @@ def _tree(text: str) -> exp.Expression | None:
 
 def _with_facts(session: Session, command: str, values: Any) -> str:
     """Return a statement with the answers of the functions about account and session in the place of their calls."""
+    command = _COPIED.sub(r"\1 \3 \2", command)  # sqlglot knows COPY GRANTS only before CLONE
     command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
     facts = session.facts()
     command = _CONTEXT.sub(lambda called: _text(facts[called[1].upper()]), command)

@@ -6,23 +6,29 @@ before each statement as long as it has changed nothing.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import duckdb
 from sqlglot import exp
 
+<<<<<<< HEAD
 from emulators.snowflake import clones, kinds
+=======
+from emulators.snowflake import kinds
+from emulators.snowflake.access import Access
+>>>>>>> account
 from emulators.snowflake.account import Account
 from emulators.snowflake.administration import administer
+from emulators.snowflake.definitions import define
 from emulators.snowflake.locks import Timeouts
 from emulators.snowflake.names import name_of
 from emulators.snowflake.parameters import DEFAULTS, Values, invalid, refusal_of
 from emulators.snowflake.refusals import Refusal
 from emulators.snowflake.refused import error_of
 from emulators.snowflake.shows import ADMINISTRATOR, shown
-from emulators.snowflake.statements import Part, Statement, needs_warehouse
+from emulators.snowflake.statements import Part, Run, Statement, needs_warehouse
 from emulators.snowflake.transactions import Transaction
 
 _NO_WAREHOUSE = Refusal(
@@ -31,7 +37,6 @@ _NO_WAREHOUSE = Refusal(
     "No active warehouse selected in the current session.  "
     "Select an active warehouse with the 'use warehouse' command.",
 )  # quoted by airbytehq/airbyte issue 40615
-Run = Callable[[str], Any]
 _DONE = "SELECT 'Statement executed successfully.' AS \"status\""
 
 
@@ -46,13 +51,18 @@ class Session:
         self.user = user
         self.role = role or self._of_user("DEFAULT_ROLE")
         wanted = warehouse or self._of_user("DEFAULT_WAREHOUSE")
-        self.warehouse = wanted if wanted in account.warehouses else ""  # the sign-in succeeds all the same
+        self.warehouse = wanted if account.may_use(wanted, self.role) else ""  # the sign-in succeeds all the same
         self.transaction: Transaction | None = None
         self._connection = connection
         self._parameters: Values = {}
         self._running = threading.Lock()
         self.set_parameters(parameters)
         account.sessions[self.number] = self
+
+    @property
+    def place(self) -> tuple[str | None, str | None]:
+        """Return the database and the schema of the session."""
+        return self._connection.database, self._connection.schema
 
     def parameter(self, name: str) -> str:
         """Return a parameter: that of the session, else of the user, else of the account."""
@@ -126,8 +136,9 @@ class Session:
         """Run a statement in its transaction; `run` runs a text."""
         with self._alone():
             self._refuse_aborted(statement)
-            if not self.warehouse and needs_warehouse(statement):
-                raise error_of(_NO_WAREHOUSE)
+            refusal = self._refusal(statement)
+            if refusal is not None:
+                raise error_of(refusal)
             match statement.part:
                 case Part.BEGIN:
                     if self.transaction is None:
@@ -216,10 +227,21 @@ class Session:
             self.account.locks.release(ended)
             self.account.transactions.end(ended)
 
+    def _refusal(self, statement: Statement) -> Refusal | None:
+        """Return why the session may not run a statement; None when it may."""
+        duck = self._connection._duck_conn
+        refusal = Access(self.account.grants, self.role, self.place, duck).refusal(statement)
+        if refusal is None and not self.warehouse and needs_warehouse(statement):
+            return _NO_WAREHOUSE
+        if refusal is None and isinstance(statement.tree, exp.Create) and statement.tree.kind == "TABLE":
+            return kinds.clone_refusal(duck, statement.tree, *self.place)
+        return refusal
+
     def _define(self, statement: Statement, run: Run) -> Any:
         """Run a statement that defines an object; it is a transaction of its own."""
         if administer(self, statement.text):
             return run(_DONE)
+<<<<<<< HEAD
         tree, duck = statement.tree, self._connection._duck_conn
         place = self._connection.database, self._connection.schema
         if isinstance(tree, exp.Create) and tree.kind == "TABLE":
@@ -239,6 +261,9 @@ class Session:
                 kinds.note_kind(duck, kind, table)
             return result
         return run(statement.text)
+=======
+        return define(self, self._connection._duck_conn, statement, run)
+>>>>>>> account
 
     def _run_in_transaction(self, statement: Statement, run: Run) -> Any:
         """Run a query or a change of rows in the transaction that is active, or in one of its own."""
@@ -261,7 +286,7 @@ class Session:
                 self._end("COMMIT")
 
     def _lock(self, statement: Statement, transaction: Transaction) -> None:
-        table = name_of(statement.target, self._connection.database, self._connection.schema)
+        table = name_of(statement.target, *self.place)
         statement_s = float(self.parameter("STATEMENT_TIMEOUT_IN_SECONDS")) or float("inf")  # 0 is the longest there is
         timeouts = Timeouts(float(self.parameter("LOCK_TIMEOUT")), statement_s)
         self.account.locks.acquire(table, transaction, self.account.next_query(), timeouts)

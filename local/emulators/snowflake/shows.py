@@ -1,24 +1,30 @@
-"""What SHOW answers about sessions: transactions, locks and parameters, each with its documented columns.
+"""What SHOW answers about sessions: transactions, locks, parameters and grants, each with its documented columns.
 
 https://docs.snowflake.com/en/sql-reference/sql/show-transactions
 https://docs.snowflake.com/en/sql-reference/sql/show-locks
 https://docs.snowflake.com/en/sql-reference/sql/show-parameters
+https://docs.snowflake.com/en/sql-reference/sql/show-grants
 """
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from emulators.snowflake.administration import full_name
+from emulators.snowflake.grants import RELATION, Securable
 
 if TYPE_CHECKING:
     from emulators.snowflake.session import Session
 
 ADMINISTRATOR = "ACCOUNTADMIN"
+_LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 _SHOW = re.compile(r"\s*SHOW\s+(TRANSACTIONS|LOCKS)(\s+IN\s+ACCOUNT)?\s*;?\s*", re.IGNORECASE)
 _PARAMETERS = re.compile(
     r"\s*SHOW\s+PARAMETERS(?:\s+LIKE\s+'([^']*)')?(?:\s+(?:IN|FOR)\s+SESSION)?\s*;?\s*", re.IGNORECASE
 )
+_GRANTS = re.compile(r"\s*SHOW\s+GRANTS\s+ON\s+(?:TABLE|VIEW)\s+(?P<name>[\w.\"$]+)\s*;?\s*", re.IGNORECASE)
 Row = Sequence[object]
 
 
@@ -29,6 +35,8 @@ def shown(session: "Session", text: str) -> str | None:
         return (_transactions if found[1].upper() == "TRANSACTIONS" else _locks)(session, is_of_all)
     if found := _PARAMETERS.fullmatch(text):
         return _parameters(session, (found[1] or "%").upper())
+    if found := _GRANTS.fullmatch(text):
+        return _grants(session, full_name(found["name"], RELATION, session.place))
     return None
 
 
@@ -58,7 +66,7 @@ def _transactions(session: "Session", is_of_all: bool) -> str:
 def _locks(session: "Session", is_of_all: bool) -> str:
     columns = ["resource", "type", "transaction", "transaction_started_on", "status", "acquired_on", "query_id"]
     is_administrator = session.role == ADMINISTRATOR
-    rows = [
+    rows: list[Row] = [
         (
             str(lock.table),
             "PARTITIONS",
@@ -85,6 +93,26 @@ def _parameters(session: "Session", like: str) -> str:
             (name, *found, "", "STRING")
             for name, found in sorted(session.described_parameters().items())
             if fnmatchcase(name, pattern)
+        ],
+    )
+
+
+def _grants(session: "Session", name: str) -> str:
+    columns = (
+        "created_on",
+        "privilege",
+        "granted_on",
+        "name",
+        "granted_to",
+        "grantee_name",
+        "grant_option",
+        "granted_by",
+    )
+    return as_query(
+        columns,
+        [
+            (_LONG_AGO, grant.privilege, RELATION, name, "ROLE", grant.role, "false", ADMINISTRATOR)
+            for grant in session.account.grants.on(Securable(RELATION, name))
         ],
     )
 

@@ -1,10 +1,15 @@
 """What a statement does to transactions: it begins or ends one, defines an object, changes rows, or reads."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 from sqlglot import exp
+
+Run = Callable[[str], Any]
+"""Runs a text on DuckDB, through fakesnow."""
 
 _LEADING = r"(?:\s|--[^\n]*\n|//[^\n]*\n|/\*.*?\*/)*"
 _WORD = re.compile(_LEADING + r"([A-Za-z]+)(?:\s+([A-Za-z]+))?", re.DOTALL)
@@ -41,11 +46,10 @@ class Statement:
     @property
     def target(self) -> exp.Expression:
         """Return the table whose rows the statement changes."""
-        if isinstance(self.tree, exp.TruncateTable):
-            return self.tree.expressions[0]
-        if self.tree is None:
+        changed = self.tree.expressions[0] if isinstance(self.tree, exp.TruncateTable) else self.tree and self.tree.this
+        if not isinstance(changed, exp.Expression):
             raise ValueError(f"no table in {self.text}")
-        return self.tree.this
+        return changed
 
 
 def read(text: str, tree: exp.Expression | None) -> Statement:
@@ -79,13 +83,14 @@ def needs_warehouse(statement: Statement) -> bool:
     """
     tree = statement.tree
     if isinstance(tree, exp.Create):
-        return tree.kind == "TABLE" and isinstance(tree.expression, exp.Query)
+        return tree.kind == "TABLE" and isinstance(tree.args.get("expression"), exp.Query)
     if statement.part in (Part.LOCKING, Part.WRITING):
         return not isinstance(tree, exp.TruncateTable)
-    return isinstance(tree, exp.Query) and tree.find(exp.Table) is not None and not _counts_a_table(tree)
+    is_of_tables = isinstance(tree, exp.Select | exp.SetOperation) and tree.find(exp.Table) is not None
+    return is_of_tables and not _counts_a_table(tree)
 
 
-def _counts_a_table(query: exp.Query) -> bool:
+def _counts_a_table(query: exp.Expression | None) -> bool:
     """Return whether a query asks only how many rows one table has."""
     if not isinstance(query, exp.Select) or any(query.args.get(part) for part in ("where", "joins", "group", "with_")):
         return False
