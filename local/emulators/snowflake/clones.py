@@ -2,33 +2,24 @@
 """CREATE TABLE … CLONE: a table with the columns, constraints, lengths and rows of another.
 
 https://docs.snowflake.com/en/sql-reference/sql/create-clone. fakesnow makes a table of a query, which has none of the
-constraints and lengths, and does not replace one. sqlglot does not parse COPY GRANTS behind a CLONE.
+constraints and lengths, and does not replace one.
 """
 
-import re
 from typing import Any
 
 from sqlglot import exp
 
+from emulators.snowflake.kinds import kind_of
 from emulators.snowflake.names import TableName
 
-_GRANTS = re.compile(r"(\bCLONE\s+[\w.\"$]+)\s+COPY\s+GRANTS\s*;?\s*$", re.IGNORECASE)
 _LENGTHS = "_fs_global._fs_information_schema._fs_columns_ext"
 _PLACE = "upper(ext_table_catalog) = ? AND upper(ext_table_schema) = ? AND upper(ext_table_name) = ?"
 
 
-def without_grants(text: str) -> str:
-    """Return a statement that clones a table without COPY GRANTS; others as they are."""
-    return _GRANTS.sub(r"\1", text)
-
-
-def is_clone(tree: exp.Expression | None) -> bool:
-    """Return whether a statement clones a table."""
-    return isinstance(tree, exp.Create) and tree.kind == "TABLE" and tree.args.get("clone") is not None
-
-
-def clone(duck: Any, source: TableName, table: TableName, *, replaces: bool) -> None:
-    """Create a table as a copy of another, in one step for all sessions."""
+def clone(duck: Any, source: TableName, table: TableName, tree: exp.Create) -> None:
+    """Create a table as a copy of another, in one step for all sessions, as the statement says."""
+    if tree.args.get("exists") and kind_of(duck, table) is not None:
+        return
     place = [part.upper() for part in source]
     defined = duck.execute(
         "SELECT sql FROM duckdb_tables() WHERE upper(database_name) = ? AND upper(schema_name) = ? "
@@ -38,7 +29,7 @@ def clone(duck: Any, source: TableName, table: TableName, *, replaces: bool) -> 
     columns = defined[0][defined[0].index("(") :] if defined else ""
     duck.execute("BEGIN TRANSACTION")
     try:
-        if replaces:
+        if tree.args.get("replace"):
             duck.execute(f"DROP TABLE IF EXISTS {table.quoted()}")
         # The query names the source, also where there is none: the answer is then that of any missing table.
         made = f"CREATE TABLE {table.quoted()} {columns}" if columns else f"SELECT 1 FROM {source.quoted()}"

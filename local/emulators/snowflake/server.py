@@ -39,7 +39,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
-from emulators.snowflake import clones, statements
+from emulators.snowflake import statements
 from emulators.snowflake.account import Account
 from emulators.snowflake.clock import Clock, RealClock
 from emulators.snowflake.instants import LTZ_COLUMNS, map_timestamps
@@ -72,6 +72,7 @@ _START_S = 300.0
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
 _ABOUT = re.compile("|".join(map(re.escape, FACTS)), re.IGNORECASE)
 _CONTEXT = re.compile(r"\b(CURRENT_(?:SESSION|TRANSACTION|USER|WAREHOUSE))\s*\(\s*\)", re.IGNORECASE)
+_NOW = re.compile(r"\bCURRENT_TIMESTAMP\s*\(\s*\)", re.IGNORECASE)
 _COPIED = re.compile(r"(\bTABLE\b.*?)(\sCLONE\s+\S+)\s+(COPY\s+GRANTS)\s*;?\s*$", re.IGNORECASE | re.DOTALL)
 _ABORT = re.compile(r"\bSYSTEM\$ABORT_TRANSACTION\s*\(\s*(?:'?(\d+)'?|\?)\s*\)", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
@@ -95,26 +96,6 @@ def private_key() -> str:
     return subprocess.run(made, shell=True, check=True, capture_output=True, text=True).stdout  # noqa: S602
 
 
-<<<<<<< HEAD
-def provision(address: Address, lake: str) -> None:
-    """Create what Terraform creates for the code: schemas, stages over `lake` (the address of its `raw/`), META."""
-    with connect(address) as connection:
-        connection.cursor().execute(f"CREATE WAREHOUSE IF NOT EXISTS {address.warehouse}")
-        for user in ("API", "BUILDER", "LOADER", "SWEEPER"):
-            connection.cursor().execute(f"CREATE USER IF NOT EXISTS MILLRACE_{user} {_OF_USERS}")
-        for schema in objects.SCHEMAS:
-            connection.cursor().execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        for statement in (
-            *objects.META.values(),
-            *objects.ADDED.values(),
-            f"CREATE STAGE IF NOT EXISTS {objects.LAKE} URL = '{lake}'",
-            f"CREATE STAGE IF NOT EXISTS {objects.DROPS}",
-        ):
-            connection.cursor().execute(statement)
-
-
-=======
->>>>>>> account
 @contextmanager
 def serving(
     timezone: str = DEFAULTS["TIMEZONE"],
@@ -442,6 +423,7 @@ def _with_facts(session: Session, command: str, values: Any) -> str:
     """Return a statement with the answers of the functions about account and session in the place of their calls."""
     command = _COPIED.sub(r"\1 \3 \2", command)  # sqlglot knows COPY GRANTS only before CLONE
     command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
+    command = _NOW.sub(f"CAST('{session.account.clock.now().isoformat()}' AS TIMESTAMP_LTZ)", command)
     facts = session.facts()
     command = _CONTEXT.sub(lambda called: _text(facts[called[1].upper()]), command)
     return _ABORT.sub(lambda called: _text(session.abort(int(called[1] or values[0]))), command)
@@ -459,7 +441,6 @@ def _answering(execute: Any) -> Any:
         session: Session = cursor._conn.session
         try:
             command = _with_facts(session, command, named.get("binding_params"))
-            command = clones.without_grants(command)
             statement = statements.read(command, _tree(command))
             return session.run(statement, lambda text: execute(cursor, text, *arguments, **named))
         except errors.Error:

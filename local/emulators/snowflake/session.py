@@ -13,12 +13,8 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-<<<<<<< HEAD
-from emulators.snowflake import clones, kinds
-=======
 from emulators.snowflake import kinds
 from emulators.snowflake.access import Access
->>>>>>> account
 from emulators.snowflake.account import Account
 from emulators.snowflake.administration import administer
 from emulators.snowflake.definitions import define
@@ -241,29 +237,7 @@ class Session:
         """Run a statement that defines an object; it is a transaction of its own."""
         if administer(self, statement.text):
             return run(_DONE)
-<<<<<<< HEAD
-        tree, duck = statement.tree, self._connection._duck_conn
-        place = self._connection.database, self._connection.schema
-        if isinstance(tree, exp.Create) and tree.kind == "TABLE":
-            refusal = kinds.clone_refusal(duck, tree, *place)
-            if refusal is not None:
-                raise error_of(refusal)
-            table, kind = name_of(tree.this, *place), kinds.created_kind(tree)
-            is_there = bool(tree.args.get("exists")) and kinds.kind_of(duck, table) is not None
-            if clones.is_clone(tree):
-                if not is_there:
-                    source = name_of(tree.args["clone"].this, *place)
-                    clones.clone(duck, source, table, replaces=bool(tree.args.get("replace")))
-                result = run(_DONE)
-            else:
-                result = run(statement.text)
-            if not is_there:
-                kinds.note_kind(duck, kind, table)
-            return result
-        return run(statement.text)
-=======
         return define(self, self._connection._duck_conn, statement, run)
->>>>>>> account
 
     def _run_in_transaction(self, statement: Statement, run: Run) -> Any:
         """Run a query or a change of rows in the transaction that is active, or in one of its own."""
