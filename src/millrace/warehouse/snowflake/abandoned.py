@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from millrace import log
+from millrace.errors import ConfigError, TerminalError
 
 Execute = Callable[..., list[tuple[Any, ...]]]
-LOADS_LIVE_S = 900
+LOADS_LIVE_S = 900.0
 """No transaction of a load is older: a function ends after ten minutes (terraform/modules/service/variables.tf)."""
 
 
@@ -32,10 +33,17 @@ def begun_before(execute: Execute, seconds: float) -> list[int]:
 
 
 def abort(execute: Execute, numbers: Iterable[int]) -> bool:
-    """Abort transactions and return whether there were any; one that has ended meanwhile stays as it ended."""
+    """Abort transactions and return whether there were any; one that has ended meanwhile stays as it ended.
+
+    A statement that commits by itself is listed too, and cannot be aborted: it ends alone, so a refusal is only logged.
+    """
     has_aborted = False
     for number in numbers:
-        execute(f"SELECT SYSTEM$ABORT_TRANSACTION({number:d})")
-        log.warning("transaction of a dead process aborted", transaction=number)
-        has_aborted = True
+        try:
+            answer = execute(f"SELECT SYSTEM$ABORT_TRANSACTION({number:d})")[0][0]
+        except (ConfigError, TerminalError) as error:
+            log.warning("transaction not aborted", transaction=number, error=str(error))
+        else:
+            log.warning("transaction of another session aborted", transaction=number, answer=answer)
+            has_aborted = True
     return has_aborted
