@@ -109,6 +109,22 @@ def test_without_autocommit_a_change_begins_a_transaction(sign_in: Open) -> None
     assert run(other, "SELECT TAKEN FROM RAW.TURN") == [(1,)]
 
 
+@pytest.mark.parametrize(
+    "comment", [pytest.param("/* {{}} */ {}", id="before"), pytest.param("{};\n/* {{}} */", id="behind, as dbt does")]
+)
+def test_comment_around_a_statement_of_a_transaction_is_none_of_it(sign_in: Open, comment: str) -> None:
+    session, other = sign_in(), sign_in()
+    run(session, "CREATE TABLE RAW.TURN AS SELECT 0 AS TAKEN")
+    run(session, comment.format("begin"))
+    assert run(session, "SELECT CURRENT_TRANSACTION()") != [(None,)]
+    run(session, comment.format("update RAW.TURN set TAKEN = 1"))
+    assert run(other, "SELECT TAKEN FROM RAW.TURN") == [(0,)]
+    run(session, comment.format("commit"))
+    assert run(other, "SELECT TAKEN FROM RAW.TURN") == [(1,)]
+    run(session, comment.format("alter session set TIMEZONE = 'Asia/Tokyo'"))
+    assert run(session, comment.format("show parameters like 'TIMEZONE'"))[0][1] == "Asia/Tokyo"
+
+
 # https://docs.snowflake.com/en/sql-reference/sql/show-transactions and …/show-locks
 
 
@@ -276,6 +292,8 @@ def test_parameter_is_of_session_else_user_else_account(address: Address) -> Non
         value = "SHOW PARAMETERS LIKE 'TIMEZONE' IN SESSION"
         assert run(session, value)[0][1] == "America/Los_Angeles"
         run(session, f"ALTER USER IF EXISTS {address.user}_P SET TIMEZONE = 'Asia/Tokyo'")
+        assert run(session, f"SHOW PARAMETERS LIKE 'TIMEZONE' IN USER {address.user}_P")[0][1] == "Asia/Tokyo"
+        assert run(session, "SHOW PARAMETERS LIKE 'TIMEZONE' IN ACCOUNT")[0][1:4:2] == ("America/Los_Angeles", "")
     other = replace(address, user=f"{address.user}_P")
     with plain(other) as session:
         assert run(session, value)[0][1] == "Asia/Tokyo"

@@ -45,7 +45,7 @@ class Access:
 
     def _refusals(self, statement: Statement) -> Iterator[Refusal | None]:
         tree = statement.tree
-        yield from self._of_stages(statement.text)
+        yield from self._of_stages(statement.bare)
         if tree is None:
             return
         for name, privileges in self._changes(tree):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from emulators.snowflake.clock import Clock
@@ -19,7 +20,7 @@ class Account:
 
     def __init__(self, clock: Clock, parameters: Mapping[str, str]) -> None:
         self.clock = clock
-        self.parameters: Values = {**DEFAULTS, **parameters}
+        self.parameters: Values = {name: value for name, value in parameters.items() if value != DEFAULTS.get(name)}
         self.users: dict[str, Values] = {}
         self.warehouses: set[str] = set()
         self.grants = Grants()
@@ -36,6 +37,22 @@ class Account:
     def next_query(self) -> str:
         """Return the id of a new statement."""
         return f"01c0ffee-0000-0000-0000-{next(self._queries):012x}"
+
+    def described_parameters(
+        self, user: str | None = None, session: Mapping[str, str] = MappingProxyType({})
+    ) -> dict[str, tuple[str, str, str]]:
+        """Return each parameter's value for a session of a user, its default and the level on which it was set."""
+        levels = {
+            "SESSION": session,
+            "USER": self.users.get(user or "", {}),
+            "ACCOUNT": self.parameters,
+            "": DEFAULTS,
+        }
+        found = {}
+        for name, default in DEFAULTS.items():
+            level = next(level for level, values in levels.items() if name in values)
+            found[name] = (levels[level][name], default, level)
+        return found
 
     def may_use(self, warehouse: str, role: str) -> bool:
         """Return whether a warehouse exists, and a role may use it."""

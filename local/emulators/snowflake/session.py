@@ -20,7 +20,7 @@ from emulators.snowflake.administration import administer
 from emulators.snowflake.definitions import define
 from emulators.snowflake.locks import Timeouts
 from emulators.snowflake.names import name_of
-from emulators.snowflake.parameters import DEFAULTS, Values, invalid, refusal_of
+from emulators.snowflake.parameters import Values, invalid, refusal_of
 from emulators.snowflake.refusals import Refusal
 from emulators.snowflake.refused import error_of
 from emulators.snowflake.shows import ADMINISTRATOR, shown
@@ -66,17 +66,7 @@ class Session:
 
     def described_parameters(self) -> dict[str, tuple[str, str, str]]:
         """Return each parameter's value, its default and the level on which it was set."""
-        levels = {
-            "SESSION": self._parameters,
-            "USER": self.account.users.get(self.user, {}),
-            "ACCOUNT": self.account.parameters,
-            "": DEFAULTS,
-        }
-        found = {}
-        for name, default in DEFAULTS.items():
-            level = next(level for level, values in levels.items() if name in values)
-            found[name] = (levels[level][name], default, level)
-        return found
+        return self.account.described_parameters(self.user, self._parameters)
 
     def set_parameters(self, values: Values) -> None:
         """Set parameters of the session; a ProgrammingError when one has no such value."""
@@ -235,7 +225,7 @@ class Session:
 
     def _define(self, statement: Statement, run: Run) -> Any:
         """Run a statement that defines an object; it is a transaction of its own."""
-        if administer(self, statement.text):
+        if administer(self, statement.bare):
             return run(_DONE)
         return define(self, self._connection._duck_conn, statement, run)
 
@@ -246,7 +236,7 @@ class Session:
             is_lasting = self.parameter("AUTOCOMMIT").upper() == "FALSE"
             self._begin("", is_explicit=is_lasting)
         transaction = self.transaction
-        text = _DONE if administer(self, statement.text) else shown(self, statement.text) or statement.text
+        text = _DONE if administer(self, statement.bare) else shown(self, statement.bare) or statement.text
         if transaction is None:
             return run(text)
         try:

@@ -7,7 +7,7 @@ https://docs.snowflake.com/en/sql-reference/sql/show-grants
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -22,7 +22,9 @@ ADMINISTRATOR = "ACCOUNTADMIN"
 _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 _SHOW = re.compile(r"\s*SHOW\s+(TRANSACTIONS|LOCKS)(\s+IN\s+ACCOUNT)?\s*;?\s*", re.IGNORECASE)
 _PARAMETERS = re.compile(
-    r"\s*SHOW\s+PARAMETERS(?:\s+LIKE\s+'([^']*)')?(?:\s+(?:IN|FOR)\s+SESSION)?\s*;?\s*", re.IGNORECASE
+    r"\s*SHOW\s+PARAMETERS(?:\s+LIKE\s+'(?P<like>[^']*)')?"
+    r"(?:\s+(?:IN|FOR)\s+(?P<level>SESSION|ACCOUNT|USER(?:\s+\"?(?P<user>\w+)\"?)?))?\s*;?\s*",
+    re.IGNORECASE,
 )
 _GRANTS = re.compile(r"\s*SHOW\s+GRANTS\s+ON\s+(?:TABLE|VIEW)\s+(?P<name>[\w.\"$]+)\s*;?\s*", re.IGNORECASE)
 Row = Sequence[object]
@@ -34,7 +36,10 @@ def shown(session: "Session", text: str) -> str | None:
         is_of_all = bool(found[2]) and session.role == ADMINISTRATOR
         return (_transactions if found[1].upper() == "TRANSACTIONS" else _locks)(session, is_of_all)
     if found := _PARAMETERS.fullmatch(text):
-        return _parameters(session, (found[1] or "%").upper())
+        level, user = (found["level"] or "SESSION").upper(), (found["user"] or session.user).upper()
+        described = {"SESSION": session.described_parameters, "ACCOUNT": session.account.described_parameters}
+        values = described[level]() if level in described else session.account.described_parameters(user)
+        return _parameters(values, (found["like"] or "%").upper())
     if found := _GRANTS.fullmatch(text):
         return _grants(session, full_name(found["name"], RELATION, session.place))
     return None
@@ -84,16 +89,12 @@ def _locks(session: "Session", is_of_all: bool) -> str:
     return as_query(columns if is_administrator else columns[:-1], rows if is_administrator else [r[:-1] for r in rows])
 
 
-def _parameters(session: "Session", like: str) -> str:
+def _parameters(values: Mapping[str, tuple[str, str, str]], like: str) -> str:
     columns = ("key", "value", "default", "level", "description", "type")
     pattern = like.replace("%", "*").replace("_", "?")
     return as_query(
         columns,
-        [
-            (name, *found, "", "STRING")
-            for name, found in sorted(session.described_parameters().items())
-            if fnmatchcase(name, pattern)
-        ],
+        [(name, *found, "", "STRING") for name, found in sorted(values.items()) if fnmatchcase(name, pattern)],
     )
 
 

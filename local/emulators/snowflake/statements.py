@@ -11,11 +11,11 @@ from sqlglot import exp
 Run = Callable[[str], Any]
 """Runs a text on DuckDB, through fakesnow."""
 
-_LEADING = r"(?:\s|--[^\n]*\n|//[^\n]*\n|/\*.*?\*/)*"
-_WORD = re.compile(_LEADING + r"([A-Za-z]+)(?:\s+([A-Za-z]+))?", re.DOTALL)
+_COMMENT = r"(?:\s|--[^\n]*(?:\n|$)|//[^\n]*(?:\n|$)|/\*.*?\*/)"
+_BARE = re.compile(rf"{_COMMENT}*(?P<bare>.*?)(?:;|{_COMMENT})*", re.DOTALL)
+_WORD = re.compile(r"([A-Za-z]+)(?:\s+([A-Za-z]+))?")
 _BEGIN = re.compile(
-    _LEADING + r"(?:BEGIN|START\s+TRANSACTION)(?:\s+(?:WORK|TRANSACTION))?(?:\s+NAME\s+(?P<name>\w+))?\s*;?\s*",
-    re.IGNORECASE | re.DOTALL,
+    r"(?:BEGIN|START\s+TRANSACTION)(?:\s+(?:WORK|TRANSACTION))?(?:\s+NAME\s+(?P<name>\w+))?", re.IGNORECASE
 )
 _DEFINING = {"CREATE", "DROP", "ALTER", "UNDROP", "GRANT", "REVOKE", "COMMENT"}
 _ENDING = {"COMMIT": "COMMIT", "ROLLBACK": "ROLLBACK"}
@@ -35,9 +35,10 @@ class Part(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement: its text, its tree if it can be parsed, and its part in a transaction."""
+    """A statement: its text, the same without comments around it, its tree if it can be parsed, and its part."""
 
     text: str
+    bare: str
     tree: exp.Expression | None
     part: Part
     name: str = ""
@@ -54,13 +55,15 @@ class Statement:
 
 def read(text: str, tree: exp.Expression | None) -> Statement:
     """Return the statement of a text and its tree."""
-    if begins := _BEGIN.fullmatch(text):
-        return Statement(text, tree, Part.BEGIN, begins["name"] or "")
-    return Statement(text, tree, _part(text, tree))
+    found = _BARE.fullmatch(text)
+    bare = found["bare"] if found else text
+    if begins := _BEGIN.fullmatch(bare):
+        return Statement(text, bare, tree, Part.BEGIN, begins["name"] or "")
+    return Statement(text, bare, tree, _part(bare, tree))
 
 
-def _part(text: str, tree: exp.Expression | None) -> Part:
-    found = _WORD.match(text)
+def _part(bare: str, tree: exp.Expression | None) -> Part:
+    found = _WORD.match(bare)
     first, second = (found[1].upper(), (found[2] or "").upper()) if found else ("", "")
     if first in _ENDING:
         return Part[_ENDING[first]]
