@@ -9,7 +9,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tests.proofs.parity import asked, engines, running
-from tests.proofs.parity.comparing import compare
+from tests.proofs.parity.comparing import Difference, compare
 from tests.proofs.parity.engines import Engine, Outcome
 from tests.proofs.parity.extracted import END, extract_twice
 from tests.verify_snowflake.checking import Unexpected, expect
@@ -39,7 +39,7 @@ class Pair:
 
     def differences(self, schema: str) -> list[str]:
         """Return the cells of the marts in a schema of Snowflake that differ from DuckDB's marts."""
-        found = []
+        found: list[Difference] = []
         for mart, key in running.grains(self.duckdb.manifest).items():
             if mart.startswith("mart."):
                 there = self.snowflake.rows(mart.replace("mart", schema, 1))

@@ -65,7 +65,7 @@ def opened(snowflake_at: str, tmp_path_factory: pytest.TempPathFactory) -> Opene
 
 
 @pytest.fixture(scope="module")
-def verified(opened: Opened) -> Iterator[tuple[Account, "subprocess.CompletedProcess[str]"]]:
+def verified(opened: Opened) -> "Verified":
     """An account whose quick steps were run."""
     account = opened("QUICK")
     return account, account.verify("--provision", *QUICK)

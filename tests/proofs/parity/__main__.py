@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 from tests.proofs.parity import engines, running
+from tests.proofs.parity.engines import Parameters
 from tests.proofs.parity.extracted import Extracted, extract_twice
 from tests.proofs.parity.running import Report
 
@@ -17,7 +18,7 @@ from emulators import snowflake
 from millrace.errors import MillraceError
 
 _SHOWN = 20
-IN_LOS_ANGELES = {"timezone": "America/Los_Angeles", "timestamp_type_mapping": "TIMESTAMP_LTZ"}
+IN_LOS_ANGELES: Parameters = {"timezone": "America/Los_Angeles", "timestamp_type_mapping": "TIMESTAMP_LTZ"}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -39,10 +40,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def accounts(options: argparse.Namespace) -> list[dict[str, str]]:
-    """Return the parameters of the emulated accounts to compare with, as `emulators.snowflake.serving` takes them."""
-    given = {name: getattr(options, name) for name in ("timezone", "timestamp_type_mapping")}
-    return [{name: value for name, value in given.items() if value}] if any(given.values()) else [{}, IN_LOS_ANGELES]
+def accounts(options: argparse.Namespace) -> list[Parameters]:
+    """Return the parameters of the emulated accounts to compare with: the given ones, or those of two accounts."""
+    given = Parameters()
+    if options.timezone:
+        given["timezone"] = options.timezone
+    if options.timestamp_type_mapping:
+        given["timestamp_type_mapping"] = options.timestamp_type_mapping
+    return [given] if given else [{}, IN_LOS_ANGELES]
 
 
 def show(report: Report) -> None:
@@ -101,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if all(report.is_good for report in reports) else 1
 
 
-def _compared(folder: Path, extracted: Extracted, parameters: dict[str, str]) -> Report:
+def _compared(folder: Path, extracted: Extracted, parameters: Parameters) -> Report:
     """Compare DuckDB with the emulator of an account that has these parameters; print the report and return it."""
     said = ", ".join(f"{name} {value}" for name, value in parameters.items())
     say(f"an account with {said or 'the defaults of Snowflake'}")

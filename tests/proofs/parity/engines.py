@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import duckdb
 from tests.contract import on_snowflake
@@ -29,6 +29,13 @@ from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 PROJECT = Path(__file__).parents[3] / "jobs" / "dbt-runner" / "dbt"
 _THERE = "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?"
 Row = Mapping[str, Any]
+
+
+class Parameters(TypedDict, total=False):
+    """Parameters of an emulated account, as `emulators.snowflake.serving` takes them."""
+
+    timezone: str
+    timestamp_type_mapping: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +128,8 @@ def on_duckdb(folder: Path) -> Iterator[Engine]:
 
 
 @contextmanager
-def on_the_emulator(folder: Path, lake: Path, **parameters: str) -> Iterator[Engine]:
-    """Yield the Snowflake emulator with a new database, whose external stage is over the folder `lake`.
-
-    `parameters` are those of its account, as `emulators.snowflake.serving` takes them.
-    """
+def on_the_emulator(folder: Path, lake: Path, **parameters: Unpack[Parameters]) -> Iterator[Engine]:
+    """Yield the Snowflake emulator with a new database, whose external stage is over the folder `lake`."""
     with (
         snowflake.serving(**parameters) as where,
         on_snowflake.open_warehouse(where, lake, lambda: END) as warehouse,

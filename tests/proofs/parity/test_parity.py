@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.proofs.parity import asked, engines, running
+from tests.proofs.parity.__main__ import IN_LOS_ANGELES, accounts, parse
 from tests.proofs.parity.comparing import compare, is_same
 from tests.proofs.parity.engines import Engine
 from tests.proofs.parity.extracted import extract_twice
@@ -143,6 +144,23 @@ def test_read_api_returns_same_answer_on_both_engines(
     answers = {engine: asked.answer(reader, route, question, without) for engine, reader in readers.items()}
     assert question == "two of each" or answers["duckdb"]["rows"]
     assert answers["snowflake"] == answers["duckdb"]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param([], [{}, IN_LOS_ANGELES], id="two accounts"),
+        pytest.param(["--timezone", "UTC"], [{"timezone": "UTC"}], id="the given one"),
+        pytest.param(
+            ["--timestamp-type-mapping", "TIMESTAMP_TZ"], [{"timestamp_type_mapping": "TIMESTAMP_TZ"}], id="of a kind"
+        ),
+    ],
+)
+def test_command_compares_with_two_accounts_unless_one_is_given(
+    arguments: list[str], expected: list[dict[str, str]]
+) -> None:
+    assert accounts(parse(arguments)) == expected
 
 
 def test_a_row_that_one_engine_lacks_or_has_twice_is_named() -> None:
