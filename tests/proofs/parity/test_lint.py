@@ -140,6 +140,8 @@ def _is_refused_without(form: Form, sql: str) -> bool:
         pytest.param("select cast(a as timestamp_tz) from t", "zone", id="an instant with a zone"),
         pytest.param("select cast(a as timestamp_ltz) from t", "zone", id="an instant of the session's zone"),
         pytest.param("select try_cast(a as integer) from t", "try_cast", id="try_cast"),
+        pytest.param("select a from t group by grouping sets ((), (a))", "grouping set", id="an empty grouping set"),
+        pytest.param("select sum(case when a in (select b from u) then 1 end) from t", "of IN", id="in an aggregate"),
     ],
 )
 def test_sql_missing_or_different_on_snowflake_is_found(sql: str, said: str) -> None:
@@ -155,6 +157,8 @@ def test_sql_missing_or_different_on_snowflake_is_found(sql: str, said: str) -> 
         pytest.param("select timestampdiff(microsecond, a, b) / 3.6e9 from t", id="by a double"),
         pytest.param("select cast(a as double) / 100 / 12 from t", id="a double by whole numbers"),
         pytest.param("select a from t order by a desc nulls last, b", id="desc with nulls"),
+        pytest.param("select sum(a) from t where a in (select b from u)", id="a subquery of IN in WHERE"),
+        pytest.param("select a, b, sum(c) from t group by grouping sets ((a), (a, b))", id="grouping sets"),
         pytest.param("select case when a > 1 and b then 1 end from t", id="no functions"),
     ],
 )
