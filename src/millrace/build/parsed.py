@@ -65,7 +65,8 @@ def _kept(project: Path, target: DbtTarget) -> tuple[Path, Path]:
 
 def keep(project: Path, target: DbtTarget) -> None:
     """Parse the project for a target and keep the result beside it; TerminalError when dbt cannot."""
-    os.environ.update(target.settings)
+    for name, value in target.settings.items():
+        os.environ[name] = value
     from dbt.cli.main import dbtRunner  # takes seconds
 
     parse, of = _kept(project, target)
@@ -87,7 +88,7 @@ def handed(project: Path, target: DbtTarget) -> "Manifest | None":
     from dbt.contracts.graph.manifest import Manifest
 
     manifest = Manifest.from_msgpack(parse.read_bytes())
-    manifest.build_flat_graph()  # of the variable `graph`, which is not stored
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call] # the variable `graph`, which is not stored
     return manifest
 
 

@@ -23,12 +23,21 @@ def test_everything_is_formatted_valid_planned_and_tested(checked: Checked) -> N
 @pytest.mark.proof
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_environment_applies_replans_clean_and_destroys(copy: Copy, environment: str) -> None:
-    found = copy.check("--no-test", "--apply", "--var-file", f"terraform/envs/{environment}.tfvars")
+    (copy.folder / "unprotected.tfvars").write_text("delete_data = true\n")  # production sets it to false
+    values = (f"terraform/envs/{environment}.tfvars", "unprotected.tfvars")
+    found = copy.check("--no-test", "--apply", *(part for each in values for part in ("--var-file", each)))
     expected = ["fmt", "init", "validate", "plan", "apply", "replan", "destroy"]
     assert steps(found) == {**dict.fromkeys(expected, "ok"), "verdict": "PASS"}, found.stdout
     *asked, built = [call.split()[:2] for call in copy.gcloud_calls()]
     assert built == ["builds", "submit"]
     assert {call[0] for call in asked} == {"artifacts"}
+
+
+@pytest.mark.proof
+def test_destroy_without_permission_stops_at_the_data(copy: Copy) -> None:
+    found = copy.check("--no-test", "--apply", "--var-file", "terraform/envs/dev.tfvars")
+    assert steps(found)["destroy"] == "FAIL"
+    assert "The database is protected" in found.stdout
 
 
 def test_bucket_of_the_state_applies_and_keeps_versions(copy: Copy) -> None:
