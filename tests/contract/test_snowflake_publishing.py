@@ -129,6 +129,7 @@ def marts(snowflake_at: str, tmp_path: Path) -> Iterator[Marts]:
 def test_publication_of_one_more_event_copies_its_keys_alone(marts: Marts) -> None:
     marts.event(6, day=2)
     assert marts.publish() == {EVENTS: (0, 1), DAILY: (1, 1), "velocity": (0, 1)}
+    assert len(marts.warehouse.sent) == 12 + 2 * 2 + 1  # two for an incremental mart that changed, one for another
     assert marts.of("PUBLISHED") == marts.of("MART")
 
 

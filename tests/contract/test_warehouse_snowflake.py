@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,31 @@ def test_a_part_is_copied_from_the_lake_by_its_name_alone(warehouse: Watched, la
     assert f"FROM @META.LAKE FILES = ('{PART.removeprefix('raw/')}')" in copied
     assert copied.endswith(HOW)
     assert not [statement for statement in warehouse.sent if statement.startswith("PUT")]
+
+
+def test_load_of_a_process_that_knows_the_tables_sends_fourteen_statements(
+    warehouse: Watched, lake: LocalLake, tmp_path: Path
+) -> None:
+    """Each statement takes a fraction of a second of compile time; those from BEGIN on hold the write lock."""
+    warehouse.load(replace(part(lake, tmp_path, "o/a"), latest=T0))
+    warehouse.sent.clear()
+    warehouse.load(replace(part(lake, tmp_path, "o/b", key=PART.replace("00000", "00001")), latest=T0))
+    assert [statement.split()[0] for statement in warehouse.sent] == [
+        *("CREATE", "CREATE", "COPY", "INSERT"),
+        *("BEGIN", "UPDATE", "SELECT", "UPDATE", "SELECT", "SELECT", "MERGE", "UPDATE", "INSERT", "COMMIT"),
+    ]
+
+
+def test_column_that_another_process_added_is_found(
+    warehouse: Watched, address: Address, lake: LocalLake, tmp_path: Path
+) -> None:
+    warehouse.load(part(lake, tmp_path, "o/a"))
+    with Watched(address, "lake", lambda: T0) as other:
+        other.execute("ALTER TABLE RAW.REPOS ADD COLUMN STARS NUMBER(38, 0)")
+    path = tmp_path / "stars.parquet"
+    pq.write_table(pa.table({"full_name": ["o/b"], "stars": ["many"]}), path)
+    with pytest.raises(BadObject, match="stars: expected BIGINT, got VARCHAR"):
+        warehouse.load(Batch(ObjectVersion("drops", path.name, 1), REPOS, path, T0, None))
 
 
 @pytest.mark.parametrize(

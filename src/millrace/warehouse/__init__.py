@@ -312,7 +312,7 @@ class BuildLog(Protocol):
     def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
         """Note that a build starts, through the newest load sequence; running ones of others become abandoned.
 
-        Raises Fenced when a build with a larger token has started.
+        Transactions that they left open are aborted. Raises Fenced when a build with a larger token has started.
         """
 
     def end_build(self, build: BuildRow, is_good: bool, seconds: float | None, nodes: tuple[Node, ...]) -> BuildRow:

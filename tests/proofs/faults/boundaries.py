@@ -83,7 +83,8 @@ class GatedSnowflake(SnowflakeWarehouse):
     """The same on Snowflake: a process may stop before each statement that writes, or ends a transaction."""
 
     def __init__(self, address: Address, lake: str, gate: Any) -> None:
-        super().__init__(address, lake, gate.now, sleep=gate.clock.advance)
+        seconds = lambda: gate.now().timestamp()  # noqa: E731
+        super().__init__(address, lake, gate.now, sleep=gate.clock.advance, monotonic=seconds)
         self._gate = gate
 
     def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:

@@ -64,10 +64,10 @@ def replay(schedule: dict[str, int]) -> Outcome:
 
 
 # The first load stops before it merges, and a copy of its message overtakes it.
-_A_COPY_OVERTAKES = {"handlers #1": 1, "delivered again #5": 1, "a switch #21": 1, "turn #6": 1, "message #6": 4}
+_A_COPY_OVERTAKES = {"handlers #1": 1, "delivered again #5": 1, "a switch #22": 1, "turn #6": 1, "message #6": 4}
 # The first of two runs loses its announcement; a sweep after the second finds its rows, older than the loaded ones.
 _AN_OLD_ROW_COMES_LAST = {"more runs #1": 3, "lost #5": 1}
-_A_CRASH_BEFORE_THE_LEDGER = {"snowflake:INSERT #2": 1}  # #1 fills DEDUPLICATED
+_A_CRASH_BEFORE_THE_LEDGER = {"snowflake:INSERT #3": 1}  # #1 fills DEDUPLICATED, #2 META.TURN
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ META = {
     DAY DATE, USER_ID VARCHAR, PROJECT VARCHAR, AGENT VARCHAR, PROVIDER VARCHAR, MODEL VARCHAR, SPEED VARCHAR,
     SESSION_ID VARCHAR, LOAD_SEQ NUMBER(38, 0)
 )""",
-    # The write lock: a transaction that updates its row holds it until it ends; all others wait. It is empty until the
-    # first transaction: a statement that writes a row needs a warehouse, and Terraform has none.
+    # The write lock: a transaction that updates its row holds the lock until it ends; all others wait. It is created
+    # empty, because a statement that writes a row needs a warehouse, and Terraform has none.
     "TURN": "CREATE TABLE IF NOT EXISTS META.TURN (TAKEN_AT TIMESTAMP_NTZ(6))",
     # The build that readers see in PUBLISHED; no row before the first.
     "PUBLISHED": "CREATE TABLE IF NOT EXISTS META.PUBLISHED (NUMBER NUMBER(38, 0), TOKEN NUMBER(38, 0))",
