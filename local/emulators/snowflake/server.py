@@ -32,7 +32,7 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector import errors
 from sqlglot import exp
 
-from emulators.snowflake import duckdb_refusals, grammar, refusals
+from emulators.snowflake import division, duckdb_refusals, grammar, refusals
 from emulators.snowflake.refusals import Refusal
 from emulators.snowflake.refused import error_of
 from millrace.warehouse.snowflake import objects
@@ -130,7 +130,7 @@ def _serve(server: uvicorn.Server, listening: socket.socket) -> None:
 def _app() -> Any:
     """Return the server's application, with the additions of this module."""
     cursor: Any = FakeSnowflakeCursor
-    cursor._transform = _remembered(_persistent(cursor._transform))
+    cursor._transform = _remembered(division.refused_by_zero(_persistent(cursor._transform)))
     cursor._transform_explode = _whole(cursor._transform_explode)
     cursor._execute = _described(_counting(cursor._execute))
     cursor._describe_last_sql = _kept(cursor._describe_last_sql)
