@@ -135,7 +135,8 @@ def _app() -> Any:
     cursor._execute = _described(_counting(cursor._execute))
     cursor._describe_last_sql = _kept(cursor._describe_last_sql)
     cursor.execute = _answering(cursor.execute)
-    _SERVER.parse_one = _CURSOR.parse_one = _parsed_once(_accepted)
+    _SERVER.parse_one = _parsed_once(_accepted)
+    _CURSOR.parse_one = _parsed_once(_rewritten(_SERVER.parse_one, _CURSOR.parse_one))
     _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
     _SERVER.sessions = _Sessions()
@@ -227,6 +228,17 @@ def _accepted(command: str) -> Any:
     if isinstance(statement, Refusal):
         raise error_of(statement)
     return statement
+
+
+def _rewritten(accepted: Any, parse: Any) -> Any:
+    """Parse also what this module makes of a statement, once the statement itself was accepted."""
+
+    def parsed(command: str) -> Any:
+        with suppress(errors.ProgrammingError):
+            return accepted(command)
+        return parse(command)
+
+    return parsed
 
 
 def _remembered(transform: Any) -> Any:
