@@ -68,6 +68,7 @@ def test_statement_outside_the_table_is_refused_with_its_number(sql: str, errno:
         pytest.param("delete from t as x using u as y where x.a = y.a", id="an alias of the target of delete"),
         pytest.param("update t as x set a = 1 where x.b = 2", id="an alias of the target of update"),
         pytest.param("/* a comment; of dbt */\nselect 1;", id="a comment and a semicolon"),
+        pytest.param("begin; /* a comment of dbt */", id="a comment behind the semicolon"),
         pytest.param("select sum(a * (select max(b) from u)) from t", id="an uncorrelated scalar within sum"),
         pytest.param("select a in (select b from u) from t", id="in within a select list"),
         pytest.param("select a from t where a in (select b from u limit 3)", id="an uncorrelated limit"),

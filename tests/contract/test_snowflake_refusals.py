@@ -89,6 +89,8 @@ def test_example_of_the_documentation_runs(run: Run, example: dict[str, Any]) ->
         pytest.param("SELECT CAST(1000 AS NUMBER(2, 0))", 100039, "22003", id="a number that does not fit"),
         pytest.param("INSERT INTO t (id) VALUES (1)", 100072, "22000", id="no value for NOT NULL"),
         pytest.param("SELECT (SELECT id FROM t)", 90150, "22000", id="two rows for one value"),
+        pytest.param("SELECT 1 / 0", 100051, "22012", id="a division by zero"),
+        pytest.param("SELECT SUM(id) / COUNT(n) FROM t", 100051, "22012", id="a division by a sum of zero"),
         pytest.param("CREATE TABLE t (a INT)", 2002, "42710", id="a table twice"),
         pytest.param("CREATE TABLE u (a INT, a INT)", 2025, "42S21", id="a column twice"),
         pytest.param("CREATE OR REPLACE VIEW t AS SELECT 1 AS a", 2203, "02000", id="a view for a table"),
@@ -100,3 +102,9 @@ def test_error_of_the_engine_has_the_number_of_snowflake(run: Run, statement: st
     with pytest.raises(connector.errors.DatabaseError) as refused:
         run(statement)
     assert (refused.value.errno, refused.value.sqlstate) == (errno, sqlstate)
+
+
+def test_division_by_what_is_not_zero_runs(run: Run) -> None:
+    assert run("SELECT 6 / 2, 1 / NULLIF(0, 0), SUM(a) / COUNT(a) FROM (SELECT 4 AS a UNION ALL SELECT 2)") == [
+        (3, None, 3)
+    ]

@@ -44,7 +44,9 @@ class Grammar:
         if self._command(sql):
             return _parsed_command(sql)
         try:
-            trees = [tree for tree in sqlglot.parse(sql, read="snowflake") if tree is not None]
+            trees = [
+                tree for tree in sqlglot.parse(sql, read="snowflake") if tree and not isinstance(tree, exp.Semicolon)
+            ]
         except ParseError as error:
             return _not_understood(error)
         if len(trees) != 1:

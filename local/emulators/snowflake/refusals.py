@@ -21,11 +21,6 @@ def syntax_error(unexpected: str, line: int = 1, position: int = 0) -> Refusal:
     return _compilation(1003, "42000", f"syntax error line {line} at position {position} unexpected '{unexpected}'.")
 
 
-def unsupported_feature(feature: str) -> Refusal:
-    """Return the refusal of a form that Snowflake's parser knows and its engine does not run."""
-    return Refusal(2, "0A000", f"Unsupported feature '{feature}'.")
-
-
 def unknown_function(name: str) -> Refusal:
     """Return the refusal of a function that does not exist."""
     return _compilation(2140, "42601", f"Unknown function {name.upper()}")
@@ -77,24 +72,6 @@ def invalid_argument_types(function: str, types: str) -> Refusal:
     """Return the refusal of a call whose arguments have types that the function does not take."""
     text = f"error line 1 at position 0\nInvalid argument types for function '{function.upper()}': ({types})"
     return _compilation(1044, "42P13", text)
-
-
-def no_current_database(operation: str) -> Refusal:
-    """Return the refusal of an unqualified name in a session without a database."""
-    text = (
-        f"Cannot perform {operation}. This session does not have a current database. "
-        "Call 'USE DATABASE', or use a qualified name."
-    )
-    return Refusal(90105, "22000", text)
-
-
-def no_current_schema(operation: str) -> Refusal:
-    """Return the refusal of an unqualified name in a session without a schema."""
-    text = (
-        f"Cannot perform {operation}. This session does not have a current schema. "
-        "Call 'USE SCHEMA', or use a qualified name."
-    )
-    return Refusal(90106, "22000", text)
 
 
 def not_numeric(value: str) -> Refusal:
