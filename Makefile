@@ -18,7 +18,7 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve collect usage check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
+.PHONY: help run serve collect usage check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity verify-snowflake api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,7 +68,6 @@ prove-processes: $(DEV)
 
 prove-parity: $(DEV)
 	@$(BIN)/python -m tests.proofs.parity $(ARGS)
-	@$(BIN)/python -m pytest -q tests/contract/refreshing_snowflake.py
 
 prove-api-calls: $(DEV)
 	@$(BIN)/python -m tests.api $(ARGS)
@@ -92,6 +91,9 @@ parity: prove-parity  ## the same objects through DuckDB and Snowflake (ARGS="--
 api-calls: prove-api-calls  ## call every route of the read API with made-up parameters (ARGS="--examples N")
 test-emulators: prove-emulators  ## contract suites over emulators, the whole pipeline over sockets
 test-image: prove-image  ## build the images of functions and job, run each as it is deployed (where ocirig is: OCIRIG=folder)
+
+verify-snowflake: $(DEV)  ## load, build, publish and read in a Snowflake account, and write a report (ARGS="--help")
+	@$(BIN)/python -m tests.verify_snowflake $(ARGS)
 
 bench: $(DEV)  ## measure against floors taken in the same run (ARGS="start crowd worst")
 	@$(BIN)/python -m bench $(ARGS)

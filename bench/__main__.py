@@ -7,7 +7,7 @@ the same kind, the ratio of both, seconds, and the verdict of the product.
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import crowd, deliveries, extract, load, reading, start, usage, whole, worst
+from bench import crowd, deliveries, extract, history, load, reading, start, usage, whole, worst
 from bench.measuring import Figure
 
 FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost]]] = {
@@ -18,6 +18,7 @@ FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost]]] = {
     "memory": extract.memory,
     "load": load.large_object,
     "check": load.small_file,
+    "history": history.loads,
     "build": whole.build,
     "run": whole.default_run,
     "large": whole.large_run,

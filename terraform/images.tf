@@ -20,6 +20,7 @@ module "images" {
   source = "./modules/image"
 
   base_image = var.base_image
+  database   = local.snowflake_name
   files      = local.image_files
   images     = { functions = "functions", job = "dbt-runner" }
   prefix     = local.prefix

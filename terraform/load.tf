@@ -9,6 +9,13 @@ locals {
   }
 }
 
+# Who takes the write lock of Snowflake, and in how many instances at most; each handles one request at a time. Snowflake
+# lets 20 statements wait for a lock, and the next fails at once: the module of Snowflake holds the sum below that. While
+# a new revision starts, the old one may still run as many: those beyond the limit fail once and are delivered again.
+locals {
+  writers = { BUILDER = 1, LOADER = 10, SWEEPER = 1 }
+}
+
 module "load" {
   source = "./modules/service"
 
@@ -16,7 +23,7 @@ module "load" {
   description   = "Loads each new object into the warehouse, and starts the build when a run is final."
   environment   = merge(local._load_environment, { MILLRACE_WAREHOUSE = local.warehouse["LOADER"].address })
   image         = local.images.functions
-  max_instances = 10
+  max_instances = local.writers.LOADER
   memory        = "2Gi"
   name          = "${local.prefix}load"
   project       = local.project
@@ -66,10 +73,11 @@ module "sweep" {
     MILLRACE_SINCE     = time_static.deployed.rfc3339
     MILLRACE_WAREHOUSE = local.warehouse["SWEEPER"].address
   })
-  image   = local.images.functions
-  memory  = "2Gi"
-  name    = "${local.prefix}sweep"
-  project = local.project
+  image         = local.images.functions
+  max_instances = local.writers.SWEEPER
+  memory        = "2Gi"
+  name          = "${local.prefix}sweep"
+  project       = local.project
   publishes_to = {
     extract-requests = module.topic["extract-requests"].id
     object-events    = module.topic["object-events"].id

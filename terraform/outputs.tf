@@ -40,3 +40,8 @@ output "keeps_data" {
   description = "Whether a destroy must keep the data."
   value       = !var.delete_data
 }
+
+output "snowflake" {
+  description = "Names in the Snowflake account: the database, the warehouse, and the role to grant to those who read the marts."
+  value       = module.snowflake.names
+}

@@ -1,3 +1,7 @@
+locals {
+  snowflake_name = var.snowflake_prefix == "" ? "MILLRACE" : "MILLRACE_${upper(var.snowflake_prefix)}"
+}
+
 module "snowflake" {
   source = "./modules/snowflake"
 
@@ -7,7 +11,10 @@ module "snowflake" {
   credits_per_month = var.snowflake_credits_per_month
   delete_data       = var.delete_data
   edition           = var.snowflake_edition
+  host              = var.snowflake_host
   keys              = var.snowflake_keys
+  name              = local.snowflake_name
+  network_policy    = var.snowflake_network_policy
   retention_days    = var.snowflake_retention_days
   subjects = {
     API     = module.api.account_subject
@@ -15,6 +22,7 @@ module "snowflake" {
     LOADER  = module.load.account_subject
     SWEEPER = module.sweep.account_subject
   }
+  writers = local.writers
 }
 
 # The warehouse of each user: its address, and the setting of a user that signs in by a key. Nothing else here refers to

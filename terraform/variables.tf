@@ -158,7 +158,7 @@ variable "log_object_reads" {
 }
 
 variable "prefix" {
-  description = "Begin of all names, for a second deployment in one project. Snowflake's names have none: it needs an account of its own. Never change it."
+  description = "Begin of all names in Google Cloud, for a second deployment in one project; snowflake_prefix is that of Snowflake. Never change it."
   type        = string
   nullable    = false
   default     = ""
@@ -221,6 +221,16 @@ variable "snowflake_edition" {
   }
 }
 
+variable "snowflake_host" {
+  description = "Host of the Snowflake account where functions and job reach it by PrivateLink; null: its public one."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.snowflake_host == null || can(regex("^[a-z0-9_-]+(\\.[a-z0-9-]+)*\\.snowflakecomputing\\.(com|cn)$", var.snowflake_host))
+    error_message = "snowflake_host: expected a host that ends in .snowflakecomputing.com, in lower case, without https:// and without a port."
+  }
+}
+
 variable "snowflake_keys" {
   description = "Snowflake users that sign in by a key pair instead of their own identity: the secret with the private key, and the public key."
   type        = map(object({ secret = string, version = string, public_key = string, old_public_key = optional(string) }))
@@ -237,6 +247,27 @@ variable "snowflake_keys" {
   validation {
     condition     = alltrue([for key in var.snowflake_keys : can(regex("^[0-9]+$", key.version))])
     error_message = "snowflake_keys: a secret is pinned to the number of a version, so that a deployment changes both keys."
+  }
+}
+
+variable "snowflake_network_policy" {
+  description = "Name of an existing network policy for the users of functions and job, instead of the account's own; null: none."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.snowflake_network_policy == null || can(regex("^[A-Za-z_][A-Za-z0-9_$]{0,254}$", var.snowflake_network_policy))
+    error_message = "snowflake_network_policy: expected the name of a network policy, an unquoted identifier."
+  }
+}
+
+variable "snowflake_prefix" {
+  description = "Follows MILLRACE in all names of the Snowflake account, for several environments in one account. Never change it."
+  type        = string
+  nullable    = false
+  default     = ""
+  validation {
+    condition     = can(regex("^([a-z][a-z0-9]{0,19})?$", var.snowflake_prefix))
+    error_message = "snowflake_prefix: up to 20 lower-case letters and digits, a letter first; it is written in upper case there."
   }
 }
 

@@ -38,6 +38,7 @@ _TARGETS = {"duckdb": "local", "snowflake": "prod"}
 _VARS = json.dumps({"from_all_events": True, "reporting_time_zone": "{zone}"})
 _CLOCK = "{{ in_reporting_zone('{instant}') }}"
 _WEEK = "{{ week_of('{instant}') }}"
+_NAMES = {"datetime": "timestamp"}  # the API's name of a type, where it has another than the dbt project
 _COLUMN = re.compile(r'\{\n +("type": .*)\n +("is_known": .*)\n +("description": .*)\n +\}')
 
 
@@ -81,7 +82,7 @@ def _compiled(target: str, folder: str) -> tuple[dict[str, Any], str, str]:
 def _columns(node: Any) -> dict[str, dict[str, Any]]:
     return {
         column.name: {
-            "type": column.data_type,
+            "type": _NAMES.get(column.data_type, column.data_type),
             "is_known": any(each.type.value == "not_null" for each in column.constraints),
             "description": column.description,
         }

@@ -91,6 +91,10 @@ class Table:
     `version_column` orders two versions of a row. Key columns are compared null-safe; a row with NULL in one that is
     not in `key_may_be_null` has no identity.
 
+    `month_of` is an instant that the source never changes. A load looks for the stored version of a row among those of
+    the same month only, so that it does not read the whole history. A row whose instant moves to another month is
+    stored in both; its staging model has to keep the newer one.
+
     `bulk` is the cheapest complete listing (None: the table is not extracted), `plain` the one that every server of the
     contract has. `owner` is the column that must equal the folder of a dropped file, if it is in one. An incremental
     run reads the last `lookback_days` again, because rows change or arrive late.
@@ -103,6 +107,7 @@ class Table:
     plain: ChildListing | None = None
     parent: str | None = None
     version_column: str | None = None
+    month_of: str | None = None
     key_may_be_null: tuple[str, ...] = ()
     lookback_days: int = 0
     owner: str | None = None
@@ -286,6 +291,7 @@ _USAGE_EVENTS = Table(
     ),
     key=("agent", "message_id", "request_id", "collector_id"),  # one event as recorded in one machine's logs
     key_may_be_null=("request_id",),
+    month_of="occurred_at",
     owner="collector_id",
 )
 

@@ -12,6 +12,7 @@ mock_provider "time" {}
 
 variables {
   base_image = "python:3.12-slim-bookworm"
+  database   = "MILLRACE"
   files      = ["jobs/dbt-runner/Dockerfile"]
   images     = { functions = "functions", job = "dbt-runner" }
   project    = { id = "acme-dev", region = "europe-west4" }

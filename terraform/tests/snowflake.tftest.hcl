@@ -13,6 +13,7 @@ variables {
   edition           = "enterprise"
   retention_days    = 7
   subjects          = { BUILDER = "1", LOADER = "2", SWEEPER = "3" }
+  writers           = { BUILDER = 1, LOADER = 10, SWEEPER = 1 }
 }
 
 run "everything_that_the_work_needs_and_no_more" {
@@ -38,16 +39,28 @@ run "everything_that_the_work_needs_and_no_more" {
     error_message = "six schemas"
   }
   assert {
-    condition     = alltrue([for each in snowflake_execute.meta : each.revert == "SELECT 1" && strcontains(each.execute, " IF NOT EXISTS MILLRACE.META.")])
+    condition     = alltrue([for each in snowflake_execute.meta : startswith(each.revert, "SHOW ") && strcontains(each.execute, " IF NOT EXISTS MILLRACE.META.")])
     error_message = "what is noted is neither made twice nor dropped"
   }
   assert {
-    condition     = { for key, each in snowflake_execute.columns : key => each.execute } == { "LOADS.CRC32C" = "ALTER TABLE MILLRACE.META.LOADS ADD COLUMN IF NOT EXISTS CRC32C VARCHAR" }
+    condition     = snowflake_execute.columns["LOADS.CRC32C"].execute == "ALTER TABLE MILLRACE.META.LOADS ADD COLUMN IF NOT EXISTS CRC32C VARCHAR" && alltrue([for each in snowflake_execute.columns : can(regex("^ALTER TABLE MILLRACE\\.META\\.\\w+ ADD COLUMN IF NOT EXISTS ", each.execute))])
     error_message = "tables of an older version get what they lack"
   }
   assert {
-    condition     = strcontains(snowflake_execute.keeps_data.revert, "RAISE")
+    condition     = terraform_data.keeps_data.input == false
     error_message = "a destroy is refused"
+  }
+  assert {
+    condition     = alltrue([for each in concat(values(snowflake_execute.columns), values(snowflake_execute.identity), values(snowflake_execute.meta), values(snowflake_execute.session_policy), values(snowflake_execute.short_sessions)) : !can(regex("\\b(SELECT|INSERT|UPDATE|DELETE|BEGIN)\\b", "${each.execute} ${each.revert}"))])
+    error_message = "no statement needs a warehouse"
+  }
+  assert {
+    condition     = snowflake_service_user.this["LOADER"].timestamp_type_mapping == "TIMESTAMP_NTZ" && snowflake_service_user.this["LOADER"].timezone == "UTC"
+    error_message = "instants are read the same whatever the account's defaults are"
+  }
+  assert {
+    condition     = [for key, each in snowflake_grant_privileges_to_account_role.meta : "${key} ${join(" ", sort(each.privileges))}" if endswith(key, "/TURN")] == ["BUILDER/TURN INSERT SELECT UPDATE", "LOADER/TURN INSERT SELECT UPDATE"]
+    error_message = "who finds no row in the write lock inserts it"
   }
   assert {
     condition     = snowflake_execute.identity["LOADER"].execute == "ALTER USER MILLRACE_LOADER SET WORKLOAD_IDENTITY = (TYPE = GCP SUBJECT = '2')"
@@ -137,7 +150,7 @@ run "a_deployment_that_was_told_lets_the_database_go" {
   }
 
   assert {
-    condition     = snowflake_execute.keeps_data.revert == "SELECT 1"
+    condition     = terraform_data.keeps_data.input == true
     error_message = "nothing refuses a destroy"
   }
 }
@@ -220,4 +233,77 @@ run "a_reader_is_no_service" {
     subjects = { READER = "4" }
   }
   expect_failures = [var.subjects]
+}
+
+run "the_name_begins_every_name_of_the_account" {
+  command = plan
+  module {
+    source = "./modules/snowflake"
+  }
+  variables {
+    name = "MILLRACE_DEV"
+  }
+
+  assert {
+    condition     = toset([snowflake_database.this.name, snowflake_resource_monitor.this.name, snowflake_warehouse.this.name]) == toset(["MILLRACE_DEV"]) && snowflake_storage_integration.lake.name == "MILLRACE_DEV_LAKE"
+    error_message = "database, warehouse, monitor and integration are of this deployment"
+  }
+  assert {
+    condition     = [for each in snowflake_account_role.this : each.name] == ["MILLRACE_DEV_BUILDER", "MILLRACE_DEV_LOADER", "MILLRACE_DEV_READER"] && [for each in snowflake_service_user.this : each.name] == ["MILLRACE_DEV_BUILDER", "MILLRACE_DEV_LOADER", "MILLRACE_DEV_SWEEPER"]
+    error_message = "so are roles and users"
+  }
+  assert {
+    condition     = output.addresses["SWEEPER"] == "snowflake://acme-millrace/MILLRACE_DEV?user=MILLRACE_DEV_SWEEPER&role=MILLRACE_DEV_LOADER&warehouse=MILLRACE_DEV"
+    error_message = "an address names them"
+  }
+  assert {
+    condition     = alltrue([for each in snowflake_execute.meta : strcontains(each.execute, " IF NOT EXISTS MILLRACE_DEV.META.")])
+    error_message = "the tables are made in its database"
+  }
+  assert {
+    condition     = output.names == { database = "MILLRACE_DEV", reader_role = "MILLRACE_DEV_READER", warehouse = "MILLRACE_DEV" }
+    error_message = "the output has the names that people type"
+  }
+}
+
+run "a_network_of_the_company_is_named_to_users_and_addresses" {
+  command = plan
+  module {
+    source = "./modules/snowflake"
+  }
+  variables {
+    host           = "acme-millrace.privatelink.snowflakecomputing.com"
+    network_policy = "SERVICES"
+  }
+
+  assert {
+    condition     = alltrue([for each in snowflake_service_user.this : each.network_policy == "SERVICES"])
+    error_message = "every user has the policy"
+  }
+  assert {
+    condition     = alltrue([for address in output.addresses : endswith(address, "&warehouse=MILLRACE&host=acme-millrace.privatelink.snowflakecomputing.com")])
+    error_message = "every address names the host"
+  }
+}
+
+run "more_writers_than_a_lock_has_waiters_are_refused" {
+  command = plan
+  module {
+    source = "./modules/snowflake"
+  }
+  variables {
+    writers = { BUILDER = 1, LOADER = 19, SWEEPER = 1 }
+  }
+  expect_failures = [var.writers]
+}
+
+run "a_name_that_is_no_identifier_is_refused" {
+  command = plan
+  module {
+    source = "./modules/snowflake"
+  }
+  variables {
+    name = "MILLRACE-DEV"
+  }
+  expect_failures = [var.name]
 }

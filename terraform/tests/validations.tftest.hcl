@@ -31,7 +31,10 @@ run "what_cannot_be_meant_is_refused" {
     snowflake_account           = "acme.snowflakecomputing.com"
     snowflake_credits_per_month = 0
     snowflake_edition           = "trial"
+    snowflake_host              = "https://acme.snowflakecomputing.com"
     snowflake_keys              = { LOADER = { secret = "key", version = "latest", public_key = "-----BEGIN PUBLIC KEY-----" } }
+    snowflake_network_policy    = "my policy"
+    snowflake_prefix            = "1dev"
     soft_delete_days            = 6
     source_key                  = ""
     source_requests_per_minute  = 0
@@ -56,7 +59,10 @@ run "what_cannot_be_meant_is_refused" {
     var.snowflake_account,
     var.snowflake_credits_per_month,
     var.snowflake_edition,
+    var.snowflake_host,
     var.snowflake_keys,
+    var.snowflake_network_policy,
+    var.snowflake_prefix,
     var.soft_delete_days,
     var.source_key,
     var.source_requests_per_minute,

@@ -1,5 +1,6 @@
 """One holder at a time, a token that only grows, and a request that never goes back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.build.world import T0, TTL_S, World
 
-from millrace.build.lease import Lease, LeaseLost, acquire, heartbeat
+from millrace.build.lease import Lease, LeaseLost, acquire, heartbeat, stopped_when_lost
 from millrace.errors import TransientError
 from millrace.lake import ObjectExists
 from millrace.lake.names import LeaseKey, RequestedKey
@@ -129,6 +130,40 @@ def test_the_heartbeat_renews_in_the_background(world: World) -> None:
         while world.lake.read(str(LeaseKey()))[1].version == stored.version:
             pass
     lease.renew()
+
+
+def lose_at_work(lease: Lease, done: list[str]) -> None:
+    with stopped_when_lost(lease):
+        lease.lose()
+        done.append("all of it")
+
+
+def test_lost_lease_interrupts_block_in_main_thread(world: World) -> None:
+    done: list[str] = []
+    with pytest.raises(LeaseLost):
+        lose_at_work(taken(world, "a"), done)
+    assert done == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TransientError])
+def test_error_in_block_stays_what_it_is_while_lease_is_held(world: World, error: type[BaseException]) -> None:
+    with pytest.raises(error), stopped_when_lost(taken(world, "a")):
+        raise error
+
+
+def test_block_in_other_thread_ends_by_itself_when_lease_is_lost(world: World) -> None:
+    done: list[str] = []
+    with ThreadPoolExecutor() as pool, pytest.raises(LeaseLost):
+        pool.submit(lose_at_work, taken(world, "a"), done).result()
+    assert done == ["all of it"]
+
+
+def test_loss_after_block_interrupts_nothing(world: World) -> None:
+    lease = taken(world, "a")
+    with stopped_when_lost(lease):
+        pass
+    lease.lose()
+    assert lease.is_lost
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)

@@ -1,12 +1,18 @@
-"""A warehouse on the Snowflake emulator, in a database of its own, and its rows in the form that DuckDB returns."""
+"""A warehouse on Snowflake, in an empty database, and its rows in the form that DuckDB returns.
+
+Without `use`, it is on the emulator, where each warehouse has a database of its own.
+"""
 
 import json
+import os
 import secrets
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from emulators import snowflake
 from millrace.tables import TABLES, TEXTS
@@ -22,22 +28,57 @@ Run = Callable[..., list[tuple[object, ...]]]
 _released: dict[str, list[Address]] = defaultdict(list)
 
 
+_given: Address | None = None
+_last_test = ""
+
+
+def use(address: Address) -> None:
+    """Open every warehouse in this one database from now on; it must hold nothing that has to stay."""
+    global _given
+    _given = address
+
+
+def is_given() -> bool:
+    """Return whether warehouses are opened in the database of `use`."""
+    return _given is not None
+
+
 def open_warehouse(where: str, lake: Path, clock: Callable[[], datetime], **more: Any) -> SnowflakeWarehouse:
-    """Return a warehouse in an empty database, with its external stage over the folder `lake`."""
+    """Return a warehouse in an empty database, with its external stage over the folder `lake`.
+
+    In the database of `use` the stage stays as it is, so every file is uploaded; a test that opens a second warehouse
+    is skipped.
+    """
+    if _given is not None:
+        return _open_given(_given, clock, **more)
     stage = f"file://{lake}/raw/"
     if _released[where]:
         warehouse = SnowflakeWarehouse(_released[where].pop(), lake.name, clock, **more)
-        _reset(warehouse, stage)
+        reset(warehouse)
+        warehouse.execute(f"CREATE OR REPLACE STAGE {objects.LAKE} URL = '{stage}'")
         return warehouse
     address = address_of(where, f"T{secrets.token_hex(6).upper()}")
     snowflake.provision(address, stage)
     return SnowflakeWarehouse(address, lake.name, clock, **more)
 
 
+def _open_given(address: Address, clock: Callable[[], datetime], **more: Any) -> SnowflakeWarehouse:
+    global _last_test
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
+    if test and test == _last_test:
+        pytest.skip("needs two databases at once, and one is given")
+    _last_test = test
+    warehouse = SnowflakeWarehouse(address, None, clock, **more)
+    reset(warehouse)
+    return warehouse
+
+
 def release(warehouse: SnowflakeWarehouse) -> None:
     """Close a warehouse, and let another test have its database: creating one is slow."""
     warehouse.close()
     address = warehouse._address
+    if address == _given:
+        return
     _released[f"host={address.host}&port={address.port}&protocol={address.protocol}"].append(address)
 
 
@@ -49,8 +90,8 @@ def empty(warehouse: SnowflakeWarehouse) -> None:
     warehouse.ensure_tables()
 
 
-def _reset(warehouse: SnowflakeWarehouse, stage: str) -> None:
-    """Remove everything but what `provision` creates, and let the stage lead to another folder."""
+def reset(warehouse: SnowflakeWarehouse) -> None:
+    """Remove everything but what `provision` creates."""
     found = warehouse.execute("SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM INFORMATION_SCHEMA.TABLES")
     for schema, name, kind in found:
         if schema == "META":
@@ -59,7 +100,6 @@ def _reset(warehouse: SnowflakeWarehouse, stage: str) -> None:
         elif schema in objects.SCHEMAS:
             warehouse.execute(f'DROP {"VIEW" if kind == "VIEW" else "TABLE"} {schema}."{name}"')
     warehouse.execute(objects.META["LOAD_SEQ"].replace("CREATE SEQUENCE IF NOT EXISTS", "CREATE OR REPLACE SEQUENCE"))
-    warehouse.execute(f"CREATE OR REPLACE STAGE {objects.LAKE} URL = '{stage}'")
 
 
 def address_of(where: str, database: str) -> Address:

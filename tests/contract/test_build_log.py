@@ -123,3 +123,51 @@ def test_readers_see_a_build_only_once_it_is_published(warehouse: Either) -> Non
     warehouse.publish(second)
     assert seen(warehouse) == [2]
     assert warehouse.published() == second
+
+
+def note_watermark(warehouse: Either, name: str, load_seq: int) -> None:
+    """Note a watermark, as dbt does for a mart."""
+    statement = "INSERT INTO meta.mart_watermarks (mart_name, load_seq, definition) VALUES"
+    values = f"('{name}', {load_seq}, 'd')"
+    if isinstance(warehouse, SnowflakeWarehouse):
+        warehouse.execute(f"{statement} {values}")
+    else:
+        with warehouse._transaction() as connection:
+            connection.execute(f"{statement} {values}")
+
+
+def through(warehouse: Either) -> dict[str, int]:
+    """Return how far each mart was tested."""
+    query = "SELECT mart_name, load_seq FROM meta.mart_watermarks WHERE mart_name LIKE 'tested.%'"
+    rows = warehouse.execute(query) if isinstance(warehouse, SnowflakeWarehouse) else warehouse.query(query)
+    return {name: int(load_seq) for name, load_seq in rows}
+
+
+def test_good_build_notes_how_far_each_mart_was_tested(warehouse: Either, tmp_path: Path) -> None:
+    """A load may be committed after the tests of the raw table and before the mart is refreshed."""
+    newest = load(warehouse, tmp_path, "repos", 1)
+    note_watermark(warehouse, "usage_events", newest + 1)
+    note_watermark(warehouse, "usage_daily", newest - 1)
+    note_watermark(warehouse, "published.usage_daily", newest)
+    for _ in range(2):
+        warehouse.end_build(warehouse.start_build(1, "a", None), True, 1.0, ())
+        assert through(warehouse) == {"tested.usage_events": newest, "tested.usage_daily": newest - 1}
+
+
+def test_failed_build_leaves_how_far_marts_were_tested(warehouse: Either, tmp_path: Path) -> None:
+    note_watermark(warehouse, "usage_events", load(warehouse, tmp_path, "repos", 1))
+    good = warehouse.end_build(warehouse.start_build(1, "a", None), True, 1.0, ())
+    load(warehouse, tmp_path, "repos", 2)
+    note_watermark(warehouse, "usage_events", good.built_through + 1)
+    warehouse.end_build(warehouse.start_build(1, "a", None), False, 1.0, (FAILED,))
+    assert through(warehouse) == {"tested.usage_events": good.built_through}
+
+
+def test_reset_of_tests_leaves_watermarks(warehouse: Either) -> None:
+    note_watermark(warehouse, "usage_events", 0)
+    warehouse.end_build(warehouse.start_build(1, "a", None), True, 1.0, ())
+    assert through(warehouse) == {"tested.usage_events": 0}
+    warehouse.reset_tested()
+    assert through(warehouse) == {}
+    warehouse.end_build(warehouse.start_build(1, "a", None), True, 1.0, ())
+    assert through(warehouse) == {"tested.usage_events": 0}

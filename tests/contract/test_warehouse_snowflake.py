@@ -3,7 +3,6 @@
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,37 +13,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from snowflake import connector
+from snowflake.connector.cursor import SnowflakeCursor
 from tests.contract import on_snowflake
+from tests.contract.watching import PART, REPOS, RUN, T0, Watched, names, part
 
 from emulators import snowflake
-from millrace.arrow import to_batch
 from millrace.errors import BadObject, ConfigError, TransientError
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
-from millrace.tables import TABLES
 from millrace.warehouse import Batch
 from millrace.warehouse.snowflake.session import Address
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
-T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
-REPOS = TABLES["repos"]
-PART = "raw/repos/dt=2026-11-20/run=20261120T120000Z/repos-00000.parquet"
-RUN = "20261120T120000Z"
+HOW = (
+    "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE USE_VECTORIZED_SCANNER = TRUE BINARY_AS_TEXT = FALSE) "
+    "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
+)
 PEM = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
-
-
-class Watched(SnowflakeWarehouse):
-    """A warehouse that records its statements; `before` is called with each of them first."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.sent: list[str] = []
-        self.before: Callable[[int, str], None] = lambda number, statement: None
-
-    def execute(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        self.sent.append(" ".join(statement.split()))
-        self.before(len(self.sent), self.sent[-1])
-        return super().execute(statement, *values)
 
 
 @pytest.fixture
@@ -56,6 +41,7 @@ def lake(tmp_path: Path) -> LocalLake:
 def address(snowflake_at: str, lake: LocalLake, tmp_path: Path) -> Address:
     warehouse = on_snowflake.open_warehouse(snowflake_at, tmp_path / "lake", lambda: T0)
     warehouse.ensure_tables()
+    warehouse.reset_watermarks()  # the first transaction inserts the row of META.TURN
     warehouse.close()
     return warehouse._address
 
@@ -66,23 +52,12 @@ def warehouse(address: Address) -> Iterator[Watched]:
         yield opened
 
 
-def part(lake: LocalLake, folder: Path, *names: str, key: str = PART, run: str | None = RUN) -> Batch:
-    """Write a part into the lake, and return it as the load function does."""
-    path = folder / "part.parquet"
-    pq.write_table(pa.Table.from_batches([to_batch([{"full_name": name} for name in names], REPOS, T0, RUN)]), path)
-    return Batch(lake.write(key, path, 0).version, REPOS, path, T0, run)
-
-
-def names(warehouse: SnowflakeWarehouse) -> list[str]:
-    return [name for (name,) in sorted(warehouse.execute("SELECT FULL_NAME FROM RAW.REPOS"))]
-
-
 def test_a_part_is_copied_from_the_lake_by_its_name_alone(warehouse: Watched, lake: LocalLake, tmp_path: Path) -> None:
     batch = part(lake, tmp_path, "o/a", "o/b")
     assert warehouse.load(batch).rows_inserted == 2
     (copied,) = [statement for statement in warehouse.sent if statement.startswith("COPY")]
     assert f"FROM @META.LAKE FILES = ('{PART.removeprefix('raw/')}')" in copied
-    assert "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE" in copied
+    assert copied.endswith(HOW)
     assert not [statement for statement in warehouse.sent if statement.startswith("PUT")]
 
 
@@ -98,7 +73,9 @@ def test_replaceable_object_is_uploaded_as_checked(
     warehouse: Watched, lake: LocalLake, tmp_path: Path, key: str, run: str | None
 ) -> None:
     assert warehouse.load(part(lake, tmp_path, "o/a", key=key, run=run)).rows_inserted == 1
-    assert [statement.split()[0] for statement in warehouse.sent if "META.DROPS" in statement] == ["PUT", "COPY"]
+    _, copied = [statement for statement in warehouse.sent if "META.DROPS" in statement]
+    assert copied.startswith("COPY INTO")
+    assert copied.endswith(f"{HOW} PURGE = TRUE")
     assert key not in " ".join(warehouse.sent)
     assert warehouse.execute("LIST @META.DROPS") == []
 
@@ -198,47 +175,39 @@ def test_load_sequences_are_committed_in_their_order(address: Address, lake: Loc
         assert len(set(rows)) == 8
 
 
-def test_missing_turn_row_refuses_load_and_error_names_terraform(
-    warehouse: Watched, lake: LocalLake, tmp_path: Path
-) -> None:
-    warehouse.execute("DELETE FROM META.TURN")
-    with pytest.raises(ConfigError, match="terraform apply"):
-        warehouse.load(part(lake, tmp_path, "o/a"))
-    assert names(warehouse) == []
-
-
 def test_missing_database_objects_are_reported_with_next_step(snowflake_at: str) -> None:
     empty = SnowflakeWarehouse(on_snowflake.address_of(snowflake_at, "EMPTY"))
-    with empty, pytest.raises(ConfigError, match=r"granted\? docs/snowflake.md"):
+    with empty, pytest.raises(ConfigError, match=r"terraform apply .* see docs/snowflake\.md"):
         empty.find(ObjectVersion("lake", "x", 1))
 
 
-def test_idle_session_is_replaced(warehouse: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    warehouse.newest_load_seq()
-    first = warehouse._connection
-    warehouse.newest_load_seq()
-    assert warehouse._connection is first
-    later = time.monotonic() + 241
-    monkeypatch.setattr("millrace.warehouse.snowflake.warehouse.time.monotonic", lambda: later)
-    assert warehouse.newest_load_seq() == 0
-    assert warehouse._connection is not first
+def test_idle_session_is_replaced(address: Address) -> None:
+    passed_s = [0.0]
+    with Watched(address, "lake", lambda: T0, monotonic=lambda: passed_s[0]) as warehouse:
+        warehouse.newest_load_seq()
+        first = warehouse._connection
+        warehouse.newest_load_seq()
+        assert warehouse._connection is first
+        passed_s[0] += 241
+        assert warehouse.newest_load_seq() == 0
+        assert warehouse._connection is not first
 
 
 def test_a_session_is_not_changed_for_another_in_the_middle_of_a_load(
-    warehouse: Watched, lake: LocalLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    address: Address, lake: LocalLake, tmp_path: Path
 ) -> None:
-    passed_s, sessions = [time.monotonic()], []
+    passed_s, sessions = [0.0], []
 
     def later(number: int, statement: str) -> None:
         passed_s[0] += 241  # each statement takes longer than a session may be idle
-        sessions.append(warehouse._connection)
+        sessions.append(opened._connection)
 
-    monkeypatch.setattr("millrace.warehouse.snowflake.warehouse.time.monotonic", lambda: passed_s[0])
-    warehouse.before = later
-    entry = warehouse.load(part(lake, tmp_path, "o/a"))
-    assert len(sessions) > 10
-    assert all(session is sessions[0] for session in sessions)
-    assert (names(warehouse), warehouse.find(entry.version)) == (["o/a"], entry)
+    with Watched(address, "lake", lambda: T0, monotonic=lambda: passed_s[0]) as opened:
+        opened.before = later
+        entry = opened.load(part(lake, tmp_path, "o/a"))
+        assert len(sessions) > 10
+        assert all(session is sessions[0] for session in sessions)
+        assert (names(opened), opened.find(entry.version)) == (["o/a"], entry)
 
 
 @pytest.mark.parametrize("begun", ["BEGIN", "COPY", "MERGE", "COMMIT"])
@@ -284,7 +253,38 @@ def test_text_over_snowflake_limit_is_refused_as_too_large(warehouse: Watched, t
     assert refused.value.reason == "too_large"
 
 
-def test_unsigned_decimal_date_and_bytes_keep_their_kinds(warehouse: Watched, tmp_path: Path) -> None:
+def test_binary_column_of_a_dropped_file_keeps_its_bytes(warehouse: Watched, tmp_path: Path) -> None:
+    path, content = tmp_path / "binary.parquet", [b"\xff\x00caf\xc3\xa9", b"plain", None]
+    pq.write_table(pa.table({"full_name": ["o/a", "o/b", "o/c"], "digest": content}), path)
+    warehouse.load(Batch(ObjectVersion("drops", path.name, 1), REPOS, path, T0, None))
+    assert warehouse.execute("SELECT DIGEST FROM RAW.REPOS ORDER BY FULL_NAME") == [(each,) for each in content]
+    kind = "SELECT DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 'REPOS' AND COLUMN_NAME = 'DIGEST'"
+    assert warehouse.execute(kind) == [("BINARY",)]
+
+
+def test_keys_are_read_a_few_thousand_at_a_time(
+    warehouse: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, fetched = tmp_path / "many.parquet", []
+    pq.write_table(pa.table({"full_name": [f"o/{number}" for number in range(25_000)]}), path)
+    warehouse.load(Batch(ObjectVersion("drops", path.name, 1), REPOS, path, T0, None))
+    fetch = SnowflakeCursor.fetchmany
+
+    def noted(cursor: SnowflakeCursor, size: int) -> object:
+        fetched.append(size)
+        return fetch(cursor, size)
+
+    monkeypatch.setattr(SnowflakeCursor, "fetchmany", noted)
+    monkeypatch.setattr(SnowflakeCursor, "fetchall", lambda cursor: pytest.fail("all keys at once"))
+    warehouse.execute = lambda statement, *values: []  # type: ignore[method-assign]  # only the query of the keys
+    keys = warehouse.keys_of(REPOS)
+    assert str(next(keys)[0]).startswith("o/")
+    assert len(fetched) == 1
+    assert len(list(keys)) == 24_999
+    assert max(fetched) <= 10_000
+
+
+def test_unsigned_decimal_and_date_keep_their_kinds(warehouse: Watched, tmp_path: Path) -> None:
     path = tmp_path / "kinds.parquet"
     columns = {
         "full_name": ["o/a"],
@@ -391,4 +391,5 @@ def test_it_signs_in_without_a_password_and_with_every_limit(
     assert not {"password", "token", "host"} & told.keys()
     session = told["session_parameters"]
     assert (session["TIMEZONE"], session["WEEK_START"], session["ABORT_DETACHED_QUERY"]) == ("UTC", 1, True)
+    assert session["TIMESTAMP_TYPE_MAPPING"] == "TIMESTAMP_NTZ"
     assert 0 < session["LOCK_TIMEOUT"] < session["STATEMENT_TIMEOUT_IN_SECONDS"] < 540

@@ -55,17 +55,6 @@ def test_only_staging_reads_what_was_loaded(built: Build) -> None:
     assert readers == {"staging"}
 
 
-def test_every_model_but_the_one_of_a_single_row_tests_its_grain(built: Build) -> None:
-    nodes = built.manifest["nodes"].values()
-    models = {node["name"] for node in nodes if node["resource_type"] == "model"}
-    tested = {
-        node["attached_node"].split(".")[2]
-        for node in nodes
-        if node["resource_type"] == "test" and node.get("test_metadata", {}).get("name") == "unique_grain"
-    }
-    assert models - tested == {"int_as_of_determined"}
-
-
 def test_merged_pull_requests_lie_in_the_order_in_which_they_were_merged(built: Build) -> None:
     rows = built.query("select merged_at, repo_name, number from mart.merged_pull_requests")
     assert len(rows) > 40

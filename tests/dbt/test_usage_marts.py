@@ -1,5 +1,6 @@
 """The usage marts are the sums of their events, cell by cell, and a refresh has the result of a full build."""
 
+import hashlib
 import random
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 from tests.dbt.conftest import PROJECT, USAGE_MARTS, Build, Dbt
 from tests.dbt.raw_tables import make_warehouse
-from tests.dbt.usage_tellings import POOLS, Marts, Raw, Telling, many_tellings, marts_of, telling
+from tests.dbt.usage_tellings import KINDS, POOLS, Marts, Raw, Telling, many_tellings, marts_of, telling
 
 from millrace.build.refresh import MartScripts
 from millrace.errors import TransientError
@@ -164,6 +165,89 @@ def test_a_refresh_that_stops_anywhere_leaves_marts_and_watermarks_as_they_were(
         refresh(connection, scripts)
         assert marts_of(connection) == changed.marts(PRICES)
         assert set(watermarks(connection)) == {(mart, changed.load_seq) for mart in USAGE_MARTS}
+
+
+@pytest.mark.parametrize("mart", USAGE_MARTS)
+def test_second_of_two_overlapping_refreshes_fails_and_changes_nothing(
+    connection: duckdb.DuckDBPyConnection, scripts: MartScripts, raw: Raw, mart: str
+) -> None:
+    changed = Raw()
+    changed.rows, changed.load_seq = dict(raw.rows), raw.load_seq
+    changed.load(many_tellings(random.Random(mart), 50))  # noqa: S311 - made-up rows
+    changed.put(connection)
+    if mart != "usage_events":
+        connection.execute(scripts.marts["usage_events"])
+    second = connection.cursor()
+    for each in (connection, second):
+        each.begin()
+        each.execute("from meta.mart_watermarks").fetchall()
+    connection.execute(scripts.marts[mart])
+    connection.commit()
+    with pytest.raises(duckdb.TransactionException, match="onflict"):
+        second.execute(scripts.marts[mart])
+    second.rollback()
+    refresh(connection, scripts)
+    assert marts_of(connection) == changed.marts(PRICES)
+
+
+def test_event_that_moves_or_vanishes_is_recorded_with_its_id(
+    connection: duckdb.DuckDBPyConnection, scripts: MartScripts
+) -> None:
+    """Who copies the fact by its changes has to delete what vanished."""
+    raw, nothing = Raw(), NOTHING | dict.fromkeys(KINDS, 0) | {"reported_cost_usd": None}
+    empty(connection)
+    for at in (LATER, EARLIER, NEVER):
+        raw.load([telling(OPUS | nothing | {"occurred_at": at})])
+        raw.put(connection)
+        refresh(connection, scripts)
+    event_id = hashlib.md5(b"claude\x1fm1\x1fr1").hexdigest()  # noqa: S324 - no secret
+    recorded = connection.execute("select event_id, day, load_seq from meta.usage_old_keys order by load_seq")
+    assert recorded.fetchall() == [(event_id, LATER.date(), 2), (event_id, EARLIER.date(), 3)]
+
+
+def test_mart_of_earlier_release_is_not_built_again_for_the_names_of_its_keys(
+    usage: Build, dbt: Dbt, tmp_path: Path
+) -> None:
+    database = Path(shutil.copy(usage.database, tmp_path / "millrace.duckdb"))
+    with duckdb.connect(database) as connection:
+        connection.execute("alter table meta.mart_watermarks drop column mart_keys")
+        connection.execute("alter table meta.usage_old_keys drop column event_id")
+        connection.execute("update mart.usage_daily set message_count = 77")
+    with DuckDBWarehouse(database) as warehouse:
+        warehouse.ensure_tables()
+    build = dbt(database, *BUILD)
+    assert build.exit_code == 0, build.output
+    assert build.query("select distinct message_count from mart.usage_daily") == [(77,)]
+    assert dict(build.query("select mart_name, mart_keys from meta.mart_watermarks")) == {
+        "usage_events": "event_id",
+        "usage_daily": "day,user_id,project,agent,provider,model,speed",
+        "usage_session": "agent,session_id",
+        "usage_project": "project",
+        "usage_provider_day": "day,agent,provider",
+        "usage_model_day": "day,provider,model,speed",
+    }
+
+
+def test_mart_that_is_built_from_nothing_is_neither_tested_nor_copied_yet(
+    usage: Build, dbt: Dbt, tmp_path: Path
+) -> None:
+    database = Path(shutil.copy(usage.database, tmp_path / "millrace.duckdb"))
+    kept = ("tested.usage_daily", "published.usage_daily", "published.usage_dailies")
+    with duckdb.connect(database) as connection:
+        for name in (*kept, "tested.usage_project", "tested.usage_events"):
+            connection.execute("insert into meta.mart_watermarks (mart_name, load_seq) values (?, 4)", [name])
+        connection.execute("update meta.mart_watermarks set definition = 'another' where mart_name = 'usage_project'")
+    build = dbt(database, *BUILD)
+    assert {
+        name for (name,) in build.query("select mart_name from meta.mart_watermarks where mart_name like '%.%'")
+    } == {
+        *kept,
+        "tested.usage_events",
+    }
+    with duckdb.connect(database) as connection:
+        connection.execute("update meta.mart_watermarks set definition = 'another' where mart_name = 'usage_events'")
+    build = dbt(database, *BUILD)
+    assert build.query("select mart_name from meta.mart_watermarks where mart_name like '%.%'") == [(kept[-1],)]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ def publish(warehouse: Either, marts: tuple[str, ...] = MARTS) -> BuildRow:
     _run(warehouse, *(_mart(warehouse, name, build.number) for name in marts))
     _run(
         warehouse,
-        f"INSERT INTO meta.mart_watermarks VALUES ('quality', {build.number}, 'd', TIMESTAMP '2026-11-20 12:00:00')",
+        "INSERT INTO meta.mart_watermarks (mart_name, load_seq, definition, refreshed_at) "
+        f"VALUES ('quality', {build.number}, 'd', TIMESTAMP '2026-11-20 12:00:00')",
     )
     good = warehouse.end_build(build, True, 1.0, ())
     warehouse.publish(good)

@@ -40,3 +40,13 @@ def test_absent_metadata_server_is_transient(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(wif_util, "GCP_METADATA_SERVICE_ACCOUNT_BASE_URL", "http://127.0.0.1:1/default")
     with pytest.raises(TransientError, match=r"251018.*may answer later"):
         connect(Address.parse(ADDRESS))
+
+
+def test_host_of_privatelink_needs_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = "acme-millrace.privatelink.snowflakecomputing.com"
+    address = Address.parse(f"{ADDRESS}&host={host}")
+    settings = address.for_dbt()
+    assert [settings[f"MILLRACE_SNOWFLAKE_{name}"] for name in ("HOST", "PORT", "PROTOCOL")] == [host, "443", "https"]
+    monkeypatch.setattr(wif_util, "GCP_METADATA_SERVICE_ACCOUNT_BASE_URL", "http://127.0.0.1:1/default")
+    with pytest.raises(TransientError, match=r"251018.*may answer later"):
+        connect(address)

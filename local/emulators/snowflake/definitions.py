@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from emulators.snowflake import kinds
+from emulators.snowflake import clones, kinds
 from emulators.snowflake.grants import RELATION, Securable
 from emulators.snowflake.names import TableName, dropped, name_of
 from emulators.snowflake.statements import Run, Statement
@@ -39,14 +39,18 @@ def _create(session: "Session", duck: Any, tree: exp.Create, statement: Statemen
     """Create a table or view, and note its kind, its owner and its grants."""
     name, grants = name_of(tree.this, *session.place), session.account.grants
     is_there = bool(grants.on(_securable(name))) or kinds.kind_of(duck, name) is not None
-    result = run(statement.text)
+    clone = tree.args.get("clone")
+    if clone is not None and tree.kind == "TABLE":
+        clones.clone(duck, name_of(clone.this, *session.place), name, tree)
+        result = run("SELECT 'Table successfully created.' AS \"status\"")
+    else:
+        result = run(statement.text)
     if is_there and tree.args.get("exists"):
         return result
     if tree.kind == "TABLE":
         kinds.note_kind(duck, kinds.created_kind(tree), name)
     copied = None
     if tree.find(exp.CopyGrantsProperty):  # the replaced table comes before the one that is cloned
-        clone = tree.args.get("clone")
         source = name_of(clone.this, *session.place) if clone is not None else name
         copied = _securable(name if is_there else source)
     grants.created(_securable(name), session.role, str(tree.kind), copied)

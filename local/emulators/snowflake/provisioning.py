@@ -33,6 +33,5 @@ def _statements(address: Address, lake: str, with_roles: bool) -> Iterator[str]:
     yield from objects.ADDED.values()
     yield f"CREATE STAGE IF NOT EXISTS {objects.LAKE} URL = '{lake}'"
     yield f"CREATE STAGE IF NOT EXISTS {objects.DROPS}"
-    yield f"CREATE FILE FORMAT IF NOT EXISTS {objects.PARQUET} TYPE = PARQUET USE_LOGICAL_TYPE = TRUE"
     if with_roles:
         yield from rights.grants(address.database, address.warehouse)

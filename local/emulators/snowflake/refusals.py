@@ -38,7 +38,9 @@ def invalid_identifier(name: str) -> Refusal:
 
 def missing_object(kind: str, name: str) -> Refusal:
     """Return the refusal of an object that does not exist; `kind` is "Table", "Schema", "Object" and the like."""
-    return _compilation(2003, "02000", f"{kind} '{name}' does not exist or not authorized.")
+    # Reports show 42S02 for tables and views ("Object" in a query), and 02000 for all that holds or serves them.
+    state = "42S02" if kind in ("Table", "View", "Object") else "02000"
+    return _compilation(2003, state, f"{kind} '{name}' does not exist or not authorized.")
 
 
 def missing_or_forbidden(name: str) -> Refusal:
@@ -118,3 +120,48 @@ def not_boolean(value: str) -> Refusal:
 def division_by_zero() -> Refusal:
     """Return the refusal to divide by zero."""
     return Refusal(100051, "22012", "Division by zero")
+
+
+def statement_count(count: int) -> Refusal:
+    """Return the refusal of a text that is not one statement."""
+    return Refusal(8, "0A000", f"Actual statement count {count} did not match the desired statement count 1.")
+
+
+def duplicate_alias(name: str) -> Refusal:
+    """Return the refusal of two sources of one query with one name."""
+    return _compilation(2027, "42601", f"duplicate alias '{name}'")
+
+
+def parquet_options(missing: set[str]) -> Refusal:
+    """Return the refusal of a COPY of Parquet that leaves its scanner to the account: a rule of this project."""
+    return _compilation(1003, "42000", f"FILE_FORMAT = (TYPE = PARQUET ...) must state {', '.join(sorted(missing))}")
+
+
+def existing_column(name: str) -> Refusal:
+    """Return the refusal to add a column that the table has."""
+    return _compilation(1430, "42601", f"column '{name}' already exists")
+
+
+def object_of_type(found: str, asked: str) -> Refusal:
+    """Return the refusal to use an object as one of another type."""
+    return _compilation(2203, "02000", f"Object found is of type '{found}', not specified type '{asked}'.")
+
+
+def out_of_range(value: str) -> Refusal:
+    """Return the refusal of a number that does not fit its type."""
+    return Refusal(100039, "22003", f"Numeric value '{value}' is out of range")
+
+
+def null_in_a_column() -> Refusal:
+    """Return the refusal of NULL in a column that is NOT NULL."""
+    return Refusal(100072, "22000", "NULL result in a non-nullable column")
+
+
+def several_rows() -> Refusal:
+    """Return the refusal of a scalar subquery that has several rows."""
+    return Refusal(90150, "22000", "Single-row subquery returns more than one row.")
+
+
+def internal_error(reason: str) -> Refusal:
+    """Return what Snowflake answers to a fault of its own; here, of the emulator."""
+    return Refusal(603, "XX000", f"SQL execution internal error: {reason}")

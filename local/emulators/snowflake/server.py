@@ -30,7 +30,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -46,15 +46,17 @@ from sqlglot.errors import ParseError
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from emulators.snowflake import statements
+from emulators.snowflake import duckdb_refusals, grammar, refusals, statements
 from emulators.snowflake.account import Account
 from emulators.snowflake.clock import Clock, RealClock
 from emulators.snowflake.instants import LTZ_COLUMNS, map_timestamps
 from emulators.snowflake.kinds import SHOWN_TABLES, with_kinds
 from emulators.snowflake.parameters import DEFAULTS
+from emulators.snowflake.refusals import Refusal
+from emulators.snowflake.refused import error_of
 from emulators.snowflake.session import Session
 from emulators.snowflake.signing_in import Connections, signing_in, with_master_token
-from emulators.snowflake.trees import Trees
+from emulators.snowflake.trees import SESSIONS, Trees
 
 SUBSTITUTES = {
     "MERGE": "DuckDB's own MERGE, which takes any of several rows with one key",
@@ -86,6 +88,7 @@ _START_S = 300.0
 _CONFLICT = 625  # Snowflake: the statement waited too long for a lock
 _ABOUT = re.compile("|".join(map(re.escape, FACTS)), re.IGNORECASE)
 _CONTEXT = re.compile(r"\b(CURRENT_(?:SESSION|TRANSACTION|USER|WAREHOUSE))\s*\(\s*\)", re.IGNORECASE)
+_NOW = re.compile(r"\bCURRENT_TIMESTAMP\s*\(\s*\)", re.IGNORECASE)
 _COPIED = re.compile(r"(\bTABLE\b.*?)(\sCLONE\s+\S+)\s+(COPY\s+GRANTS)\s*;?\s*$", re.IGNORECASE | re.DOTALL)
 _ABORT = re.compile(r"\bSYSTEM\$ABORT_TRANSACTION\s*\(\s*(?:'?(\d+)'?|\?)\s*\)", re.IGNORECASE)
 _SERVER: Any = import_module("fakesnow.server")  # the package has a function of that name
@@ -191,6 +194,18 @@ def _parsed_once(parse: Any) -> Any:
         return expression
 
     return parsed
+
+
+def _refuse_form(command: str) -> None:
+    """Raise the answer of Snowflake if it has no such form of a statement."""
+    refusal = _refusal(SESSIONS.sub("0", command))
+    if refusal is not None:
+        raise error_of(refusal)
+
+
+@lru_cache(2_000)
+def _refusal(command: str) -> Refusal | None:
+    return grammar.refusal(command)
 
 
 def _remembered(transform: Any) -> Any:
@@ -348,6 +363,7 @@ def _with_facts(session: Session, command: str, values: Any) -> str:
     """Return a statement with the answers of the functions about account and session in the place of their calls."""
     command = _COPIED.sub(r"\1 \3 \2", command)  # sqlglot knows COPY GRANTS only before CLONE
     command = _ABOUT.sub(lambda called: f"'{FACTS[called[0].upper()]}'", command)
+    command = _NOW.sub(f"CAST('{session.account.clock.now().isoformat()}' AS TIMESTAMP_LTZ)", command)
     facts = session.facts()
     command = _CONTEXT.sub(lambda called: _text(facts[called[1].upper()]), command)
     return _ABORT.sub(lambda called: _text(session.abort(int(called[1] or values[0]))), command)
@@ -364,17 +380,20 @@ def _answering(execute: Any) -> Any:
         sys.settrace(None)  # a thread of the server's own, as in _serve
         session: Session = cursor._conn.session
         try:
+            _refuse_form(command)
             command = _with_facts(session, command, named.get("binding_params"))
             statement = statements.read(command, _tree(command))
             return session.run(statement, lambda text: execute(cursor, text, *arguments, **named))
-        except errors.Error:
+        except errors.Error as error:
+            if isinstance(error.__cause__, duckdb.Error):
+                raise error_of(duckdb_refusals.refusal(error.__cause__, command)) from None
             raise
         except duckdb.TransactionException as error:
             session.roll_back()
             raise errors.ProgrammingError(msg=str(error), errno=_CONFLICT, sqlstate="57014") from None
+        except duckdb.Error as error:
+            raise error_of(duckdb_refusals.refusal(error, command)) from None
         except Exception as error:  # noqa: BLE001 the client must receive every failure of the emulator
-            raise errors.ProgrammingError(
-                msg=f"{type(error).__name__}: {error}", errno=1003, sqlstate="42000"
-            ) from None
+            raise error_of(refusals.internal_error(f"{type(error).__name__}: {error}")) from None
 
     return executed

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlglot import exp
 
-_SESSION = re.compile(r"(?:(?<=\bSTAGED_)|(?<=\bDEDUPLICATED_))[0-9A-F]{12}\b")  # in the names of temporary tables
+SESSIONS = re.compile(r"(?:(?<=\bSTAGED_)|(?<=\bDEDUPLICATED_))[0-9A-F]{12}\b")
+"""What distinguishes the temporary tables of one session from those of another."""
 _KNOWN = 2000
 
 
@@ -31,13 +32,13 @@ class Trees:
         return tree
 
     def _made(self, text: str, place: object, make: Callable[[], Any]) -> Any:
-        sessions = list(dict.fromkeys(_SESSION.findall(text)))
-        alike = (_SESSION.sub(lambda found: str(sessions.index(found[0])), text), place)
+        sessions = list(dict.fromkeys(SESSIONS.findall(text)))
+        alike = (SESSIONS.sub(lambda found: str(sessions.index(found[0])), text), place)
         first, tree = self._first.get(alike) or self._first.setdefault(alike, (sessions, make()))
         if first == sessions:
             return tree
         now = dict(zip(first, sessions, strict=True))
-        return _renamed(tree.copy(), lambda text: _SESSION.sub(lambda found: now[found[0]], text))
+        return _renamed(tree.copy(), lambda text: SESSIONS.sub(lambda found: now[found[0]], text))
 
 
 def _renamed(value: Any, rename: Callable[[str], str]) -> Any:

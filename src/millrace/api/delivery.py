@@ -125,16 +125,16 @@ def _spent_in_all(plan: QueryPlan, spend: str, spending: str) -> dict[str, Any]:
 
     Repositories without a known cost are left out of the cost per pull request and per line: unknown is not zero.
     """
-    sums = ", ".join(f"CAST(SUM({name}) AS BIGINT) AS {name}" for name in _SPENT)
-    with_cost = f"repo_name IN (SELECT repo_name FROM {spending} WHERE cost_usd IS NOT NULL)"
-    text = f"""SELECT {sums}, SUM(cost_usd) AS cost_usd,
-        SUM(CASE WHEN {with_cost} THEN merged_prs END) AS merged_at_cost,
-        SUM(CASE WHEN {with_cost} THEN ai_lines_added END) AS added_at_cost,
+    sums = ", ".join(f"CAST(SUM(t.{name}) AS BIGINT) AS {name}" for name in _SPENT)
+    with_cost = plan.add("with_cost", Sql(f"SELECT DISTINCT repo_name FROM {spending} WHERE cost_usd IS NOT NULL"))
+    text = f"""SELECT {sums}, SUM(t.cost_usd) AS cost_usd,
+        SUM(CASE WHEN c.repo_name IS NOT NULL THEN t.merged_prs END) AS merged_at_cost,
+        SUM(CASE WHEN c.repo_name IS NOT NULL THEN t.ai_lines_added END) AS added_at_cost,
         (SELECT SUM(cost_usd) FROM {spend}) AS attributed,
         (SELECT SUM(cost_usd) FROM {plan.table("usage_daily")}) AS spent,
         (SELECT SUM(merged_prs) FROM {spend} WHERE assistant_message_count IS NOT NULL) AS beside,
         (SELECT SUM(merged_prs) FROM {spend}) AS merged
-        FROM {spending}"""
+        FROM {spending} AS t LEFT JOIN {with_cost} AS c ON t.repo_name = c.repo_name"""
     (row,) = plan.query(text)
     helping = ("attributed", "spent", "beside", "merged", "merged_at_cost", "added_at_cost")
     attributed, spent, beside, merged, merged_at_cost, added_at_cost = (row.pop(name) for name in helping)

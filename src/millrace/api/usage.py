@@ -18,11 +18,14 @@ from millrace.status import unpriced
 _COUNTS = ("user_message_count", *(name for name in MEASURES if not name.endswith("_usd")))
 _KINDS = tuple(name for name in Kinds.model_fields if name != "day")
 # As in docs/metrics.md: the cost is NULL if it is unknown for all responses, and 0 if there are no responses.
-_COST = """CASE WHEN COALESCE(SUM(assistant_message_count), 0) = 0 THEN 0 WHEN SUM(n_cost) > 0 THEN SUM(cost_usd) END"""
+_COST = (
+    "CASE WHEN COALESCE(SUM(t.assistant_message_count), 0) = 0 THEN 0 WHEN SUM(t.n_cost) > 0 THEN SUM(t.cost_usd) END"
+)
+# Over the rows of `t`. With its table a name is the column's on every engine, also beside an alias of that name.
 _SUMS = ", ".join(
-    [f"CAST(COALESCE(SUM({name}), 0) AS BIGINT) AS {name}" for name in _COUNTS]
+    [f"CAST(COALESCE(SUM(t.{name}), 0) AS BIGINT) AS {name}" for name in _COUNTS]
     + [f"CAST({_COST} AS DECIMAL(38, 12)) AS cost_usd"]
-    + ["CAST(SUM(reported_cost_usd) AS DECIMAL(38, 12)) AS reported_cost_usd"]
+    + ["CAST(SUM(t.reported_cost_usd) AS DECIMAL(38, 12)) AS reported_cost_usd"]
 )
 _KEYS = {"day": "DATE", "provider": "VARCHAR", "model": "VARCHAR"}
 _PARTS = ((), ("day",), ("provider",), ("provider", "model"))
@@ -52,10 +55,11 @@ def dashboard(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the usage of each day, and the totals, also by provider and by model."""
     apply_filters(plan, filters)
     keys = ", ".join(_KEYS)
-    plan.add("added", Sql(f"SELECT {keys}, {_SUMS} FROM {plan.table('usage_daily')} GROUP BY {keys}"))
-    sets = ", ".join(f"({', '.join(part)})" for part in _PARTS)
-    named = ", ".join(f"{key}, GROUPING({key}) AS no_{key}" for key in _KEYS)
-    added = plan.query(f"SELECT {named}, {_SUMS} FROM added GROUP BY GROUPING SETS ({sets})")
+    plan.add("added", Sql(f"SELECT {keys}, {_SUMS} FROM {plan.table('usage_daily')} AS t GROUP BY {keys}"))
+    # One SELECT for each part: Snowflake documents no empty grouping set.
+    added = plan.query(
+        " UNION ALL ".join(f"SELECT {_named(part)}, {_SUMS} FROM added AS t{_by(part)}" for part in _PARTS)
+    )
     counted = {_place(row): row["session_count"] for row in _sessions_of_parts(plan)}
     parts: dict[tuple[int, ...], list[dict[str, Any]]] = {}
     for row in added:
@@ -79,15 +83,22 @@ def _sessions_of_parts(plan: QueryPlan) -> list[dict[str, Any]]:
     plan.add("sessions", Sql(f"SELECT DISTINCT {keys}, {is_response}, agent, session_id FROM {events}"))
     counts = []
     for part in _PARTS:
-        named = ", ".join(
-            f"{key if key in part else f'CAST(NULL AS {kind})'} AS {key}, {int(key not in part)} AS no_{key}"
-            for key, kind in _KEYS.items()
-        )
         where = " WHERE is_response" if "provider" in part else ""
         different = f"SELECT DISTINCT {', '.join((*part, 'agent', 'session_id'))} FROM sessions{where}"
-        group = f" GROUP BY {', '.join(part)}" if part else ""
-        counts.append(f"SELECT {named}, COUNT(*) AS session_count FROM ({different}) AS different{group}")
+        counts.append(f"SELECT {_named(part)}, COUNT(*) AS session_count FROM ({different}) AS t{_by(part)}")
     return plan.query(" UNION ALL ".join(counts))
+
+
+def _named(part: tuple[str, ...]) -> str:
+    """Return the columns that name a part's rows: each key with whether it is absent, and NULL where it is."""
+    return ", ".join(
+        f"{f't.{key}' if key in part else f'CAST(NULL AS {kind})'} AS {key}, {int(key not in part)} AS no_{key}"
+        for key, kind in _KEYS.items()
+    )
+
+
+def _by(part: tuple[str, ...]) -> str:
+    return f" GROUP BY {', '.join(f't.{key}' for key in part)}" if part else ""
 
 
 def _place(row: dict[str, Any]) -> tuple[tuple[int, ...], object, object, object]:
@@ -110,18 +121,19 @@ def _model_days(plan: QueryPlan, days: list[date]) -> list[dict[str, Any]]:
 
 def by_provider(plan: QueryPlan, filters: ProviderFilters) -> dict[str, Any]:
     """Return the cost of each provider's models."""
-    return _by(plan, filters, ("provider",))
+    return _of_models(plan, filters, ("provider",))
 
 
 def by_model(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the cost of each model."""
-    return _by(plan, filters, ("provider", "model"))
+    return _of_models(plan, filters, ("provider", "model"))
 
 
-def _by(plan: QueryPlan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[str, Any]:
+def _of_models(plan: QueryPlan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[str, Any]:
     apply_filters(plan, filters)
     daily, events, names = plan.table("usage_daily"), plan.table("usage_events"), ", ".join(keys)
-    added = Sql(f"SELECT {names}, {_SUMS} FROM {daily} GROUP BY {names} HAVING SUM(assistant_message_count) > 0")
+    has_any = "HAVING SUM(t.assistant_message_count) > 0"
+    added = Sql(f"SELECT {names}, {_SUMS} FROM {daily} AS t GROUP BY {names} {has_any}")
     different = f"SELECT DISTINCT {names}, agent, session_id FROM {events} WHERE role = 'assistant'"
     counted = Sql(f"SELECT {names}, COUNT(*) AS session_count FROM ({different}) AS different GROUP BY {names}")
     same = " AND ".join(f"added.{key} IS NOT DISTINCT FROM counted.{key}" for key in keys)
@@ -139,7 +151,7 @@ def _by(plan: QueryPlan, filters: UsageFilters, keys: tuple[str, ...]) -> dict[s
 def _whole(plan: QueryPlan) -> dict[str, Any]:
     """Return the measures over everything, and the number of sessions."""
     daily, events = plan.table("usage_daily"), plan.table("usage_events")
-    (added,) = plan.query(f"SELECT {_SUMS} FROM {daily}")
+    (added,) = plan.query(f"SELECT {_SUMS} FROM {daily} AS t")
     different = f"SELECT DISTINCT agent, session_id FROM {events}"
     (counted,) = plan.query(f"SELECT COUNT(*) AS session_count FROM ({different}) AS different")
     return added | counted
@@ -151,13 +163,13 @@ def costs(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     table = _sessions(sessions, filters)
     columns = tuple(name for name in plan.definitions.models["usage_session"].columns)
     found = page(sessions, table, columns, filters, keys=("agent", "session_id"))
-    (totals,) = sessions.query(f"SELECT COUNT(*) AS session_count, {_SUMS} FROM {table}")
+    (totals,) = sessions.query(f"SELECT COUNT(*) AS session_count, {_SUMS} FROM {table} AS t")
     apply_filters(plan, filters)
-    kinds = ", ".join(f"CAST(SUM({kind}) AS BIGINT) AS {kind}" for kind in _KINDS)
+    kinds = ", ".join(f"CAST(SUM(t.{kind}) AS BIGINT) AS {kind}" for kind in _KINDS)
     daily = plan.table("usage_daily")
     return found.answer(sessions) | {
         "totals": totals,
-        "token_composition": plan.query(f"SELECT day, {kinds} FROM {daily} GROUP BY day ORDER BY day"),
+        "token_composition": plan.query(f"SELECT day, {kinds} FROM {daily} AS t GROUP BY day ORDER BY day"),
         "trend": _trend(plan.fork(), filters),
         "unpriced": _unpriced(plan),
     }
@@ -186,7 +198,7 @@ def _trend(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     daily = plan.table("usage_daily")
     weeks = []
     for start in (first, first - timedelta(days=7)):
-        text = f"SELECT {_SUMS} FROM {daily} WHERE day BETWEEN ? AND ?"
+        text = f"SELECT {_SUMS} FROM {daily} AS t WHERE t.day BETWEEN ? AND ?"
         (added,) = plan.query(text, [start, start + timedelta(days=6)])
         weeks.append(added | {"from": start, "to": start + timedelta(days=6)})
     current, prior = weeks

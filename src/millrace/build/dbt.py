@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from millrace import log, memory
+from millrace.build import parsed
 from millrace.config import BuildConfig
 from millrace.errors import ConfigError, Step, TerminalError, says_damage
 from millrace.terminal import library_prints
@@ -50,9 +51,9 @@ def build(
 
     `retry_of` is the number of a failed build; only its failed and skipped nodes run again. Everything is built when
     the target directory does not hold that very build: it ran on another machine, or another build followed. The parse
-    result in the image is used while the target directory has none; dbt parses again whatever differs, be it a file or
-    the profile. Run one build at a time in a process: dbt keeps global state. Raises TerminalError when dbt cannot
-    even start to build, TransientError when this process may not have the memory for it.
+    that an image ships is handed to dbt if it is of this project and this target, see `parsed`; otherwise dbt parses.
+    Run one build at a time in a process: dbt keeps global state. Raises TerminalError when dbt cannot even start to
+    build, TransientError when this process may not have the memory for it.
     """
     memory.require_address_space()
     from dbt.artifacts.schemas.run import RunExecutionResult
@@ -69,11 +70,9 @@ def build(
         arguments += [part for kind in left_out for part in ("--exclude-resource-type", kind)]
     arguments += ["--project-dir", config.dbt_dir, "--profiles-dir", config.dbt_dir]
     arguments += ["--target", warehouse.name, "--target-path", config.target_dir, "--log-path", config.target_dir]
-    shipped, own = (Path(folder, "partial_parse.msgpack") for folder in (f"{config.dbt_dir}/target", config.target_dir))
-    if shipped.exists() and not own.exists():
-        arguments += ["--partial-parse-file-path", str(shipped)]
+    manifest = parsed.handed(Path(config.dbt_dir), warehouse)
     with library_prints():  # dbt prints which test failed, with text from rows
-        result = dbtRunner(callbacks=[_listener(on_node)]).invoke(arguments)
+        result = dbtRunner(manifest, [_listener(on_node)]).invoke(arguments)
     if _is_interrupted(result.exception):  # dbt returns a result for Ctrl-C too
         raise KeyboardInterrupt
     if not isinstance(result.result, RunExecutionResult):

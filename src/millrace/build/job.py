@@ -9,13 +9,13 @@ requests.
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from millrace import log
 from millrace.build.dbt import Build
-from millrace.build.lease import Lease, LeaseLost, acquire, heartbeat
+from millrace.build.lease import Lease, LeaseLost, acquire, heartbeat, stopped_when_lost
 from millrace.errors import MillraceError
 from millrace.lake import Lake
 from millrace.lake.names import ARTIFACTS, ArtifactKey
@@ -102,7 +102,9 @@ def _catch_up(
             is_quiet = True
             continue
         lease.renew()
-        is_retry = retry and before is not None and before.result == "failed" and before.built_through >= newest
+        is_retry = retry and before is not None and _may_retry(before, newest, builder.clock())
+        if not is_retry and (force or _tests_all(builder)):
+            builder.log.reset_tested()
         noted, last = _build(builder, lease, wanted, before.number if before is not None and is_retry else None)
         if not last.is_good:
             return wanted, last
@@ -115,12 +117,29 @@ def is_current(build: BuildRow, wanted: int | None, newest: int) -> bool:
     return build.result == "good" and build.built_through >= min(wanted or 0, newest)
 
 
+def _may_retry(build: BuildRow, newest: int, now: datetime) -> bool:
+    """Return whether to retry a build rather than to build again: nothing was loaded since, and no week began."""
+    return build.result == "failed" and build.built_through >= newest and _week(build.started_at) == _week(now)
+
+
+def _tests_all(builder: Builder) -> bool:
+    """Return whether the next build tests all rows, and not only what changed: the first one of an ISO week (UTC)."""
+    published = builder.publisher.published()
+    return published is None or _week(published.started_at) < _week(builder.clock())
+
+
+def _week(instant: datetime) -> tuple[int, int]:
+    return instant.astimezone(UTC).isocalendar()[:2]
+
+
 def _build(builder: Builder, lease: Lease, wanted: int | None, retry_of: int | None) -> tuple[BuildRow, Build]:
     noted = builder.log.start_build(lease.token, lease.holder, wanted)
     log.info("build started", number=noted.number, token=noted.token, built_through=noted.built_through)
     try:
-        with log.step("build", requested_by(builder.lake), number=noted.number):
+        with log.step("build", requested_by(builder.lake), number=noted.number), stopped_when_lost(lease):
             built = builder.dbt(noted.number, retry_of)
+    except LeaseLost:
+        raise  # who took over notes it as abandoned
     except MillraceError as error:
         builder.log.end_build(noted, False, None, (Node("dbt", "command", "error", 0, str(error)),))
         raise

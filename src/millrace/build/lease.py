@@ -6,11 +6,13 @@ notes and publishes nothing under a token that is older than the newest.
 """
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import FrameType
 from typing import Any
 
 from millrace import log
@@ -70,9 +72,11 @@ class Lease:
         self.holder = holder
         self.token = held.token + 1
         self.ttl_s = ttl_s
+        self.is_lost = False
         self._lake = lake
         self._clock = clock
         self._lock = threading.Lock()
+        self._when_lost: Callable[[], None] | None = None
         self._generation = held.generation
         self._write(self._expiry())
 
@@ -85,6 +89,20 @@ class Lease:
             except ObjectExists:
                 self._adopt(token)
                 self._write(self._expiry())
+
+    def lose(self) -> None:
+        """Note that another job took the lease over, and call what `when_lost` has set."""
+        with self._lock:
+            self.is_lost = True
+            if self._when_lost is not None:
+                self._when_lost()
+
+    def when_lost(self, act: Callable[[], None] | None) -> None:
+        """Set what is called once the lease is lost, at once if it is. After None, nothing is called any more."""
+        with self._lock:
+            self._when_lost = act
+            if self.is_lost and act is not None:
+                act()
 
     def release(self) -> None:
         """Release the lease; only log a warning when another job took it over."""
@@ -146,6 +164,7 @@ def heartbeat(lease: Lease) -> Iterator[None]:
                 lease.renew()
             except LeaseLost as error:
                 log.warning("lease lost", token=lease.token, error=str(error))
+                lease.lose()
                 return
             except (MillraceError, OSError) as error:
                 log.warning("lease not renewed", token=lease.token, error=str(error))
@@ -157,3 +176,44 @@ def heartbeat(lease: Lease) -> Iterator[None]:
     finally:
         stopped.set()
         thread.join()
+
+
+@contextmanager
+def stopped_when_lost(lease: Lease) -> Iterator[None]:
+    """Interrupt the block, as Ctrl-C does, as soon as the heartbeat loses the lease; the block then ends in LeaseLost.
+
+    dbt answers Ctrl-C: it starts no further model, and cancels its queries. Python interrupts the main thread only; in
+    any other the block ends by itself first.
+    """
+    is_inside = True
+    before = signal.getsignal(signal.SIGINT)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not lease.is_lost:
+            if callable(before):
+                before(number, frame)
+        elif is_inside:  # a signal that arrives later must not stop what follows
+            raise KeyboardInterrupt
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main:
+        signal.signal(signal.SIGINT, handle)
+    try:
+        if is_main:
+            lease.when_lost(_interrupt_main)
+        yield
+    except (KeyboardInterrupt, MillraceError):
+        if not lease.is_lost:
+            raise
+    finally:
+        is_inside = False
+        lease.when_lost(None)
+        if is_main:
+            signal.signal(signal.SIGINT, before)
+    if lease.is_lost:
+        raise LeaseLost(f"another job holds the lease; {lease.holder} had token {lease.token}")
+
+
+def _interrupt_main() -> None:
+    """Send the main thread the signal of Ctrl-C: it also ends a wait, which `_thread.interrupt_main` does not."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

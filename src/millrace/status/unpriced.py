@@ -27,13 +27,14 @@ def query(events: str, columns: Container[str], most: int) -> str:
     context = f"coalesce({CONTEXT}, 0)" if CONTEXT in columns else "cast(NULL AS bigint)"
     return f"""
     SELECT agent, provider, model, speed, context, count(*) AS responses,
-        cast(sum(total_tokens) AS bigint) AS total_tokens, min(day) AS first_day, max(day) AS last_day
+        cast(sum(tokens) AS bigint) AS total_tokens, min(day) AS first_day, max(day) AS last_day
     FROM (
-        SELECT agent, provider, model, coalesce(speed, 'standard') AS speed, {context} AS context, total_tokens, day
+        SELECT agent, provider, model, coalesce(speed, 'standard') AS speed, {context} AS context, day,
+            total_tokens AS tokens
         FROM {events} WHERE cost_source = 'unknown'
     ) AS unpriced
     GROUP BY agent, provider, model, speed, context
-    ORDER BY sum(total_tokens) DESC, agent, provider, model, speed, context LIMIT {most}"""
+    ORDER BY total_tokens DESC NULLS LAST, agent, provider, model, speed, context LIMIT {most}"""
 
 
 def name(agent: str, provider: str | None, model: str | None, speed: str, context: int | None) -> str:

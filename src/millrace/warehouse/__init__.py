@@ -316,13 +316,19 @@ class BuildLog(Protocol):
         """
 
     def end_build(self, build: BuildRow, is_good: bool, seconds: float | None, nodes: tuple[Node, ...]) -> BuildRow:
-        """Note how a build ended; Fenced when a build with a larger token has started."""
+        """Note how a build ended; Fenced when a build with a larger token has started.
+
+        Of a good one it is noted too that each mart was tested, through the build's `built_through` at most.
+        """
 
     def last_builds(self, limit: int = 1) -> list[BuildRow]:
         """Return the last builds, the newest first."""
 
     def reset_watermarks(self) -> None:
         """Make the next build a full refresh of every incremental mart."""
+
+    def reset_tested(self) -> None:
+        """Make the next build test all rows; a test reads only what changed since the last good build."""
 
 
 class Publisher(Protocol):

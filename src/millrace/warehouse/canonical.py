@@ -5,6 +5,7 @@ Its kinds are those of merge_rule.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from millrace.errors import BadObject, unreadable
 from millrace.tables import EXTRACTED_AT, INSTANT, Table
 from millrace.warehouse import merge_rule
-from millrace.warehouse.merge_rule import KINDS, NESTED, NOTHING
+from millrace.warehouse.merge_rule import KINDS, NESTED, NOTHING, Months, months_of
 from millrace.warehouse.parquet import ParquetLimits, check, open_file
 
 _ROWS_AT_ONCE = 20_000
@@ -35,13 +36,26 @@ _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
 
 @dataclass(slots=True)
 class Content:
-    """The content of a file: `columns` are its kinds by name; `bad` counts the rows that fail each check."""
+    """The content of a file: `columns` are its kinds by name; `bad` counts the rows that fail each check.
+
+    Of the `dated` rows, those with an instant that decides their month, `first_us` and `last_us` are the bounds.
+    """
 
     columns: dict[str, str]
     rows: int = 0
     extracted_at_us: int | None = None
+    dated: int = 0
+    first_us: int = _LAST_US
+    last_us: int = _FIRST_US
     is_canonical: bool = True
     bad: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def months(self) -> Months | None:
+        """The months that contain all rows; None where that is not known of one."""
+        if not self.rows or self.dated < self.rows:
+            return None
+        return months_of(_instant(self.first_us), _instant(self.last_us))
 
     def refuse(self) -> None:
         """Raise BadObject when a row cannot be loaded."""
@@ -143,11 +157,19 @@ def _counted(batch: pa.RecordBatch, table: Table, content: Content, owner: tuple
             _count(content, "out_of_range", merge_rule.out_of_range(name), outside)
             if name.lower() == EXTRACTED_AT and (newest := pc.max(microseconds).as_py()) is not None:
                 content.extracted_at_us = max(newest, content.extracted_at_us or newest)
+            if name.lower() == table.month_of and (dated := pc.count(microseconds).as_py()):
+                content.dated += dated
+                content.first_us = min(content.first_us, pc.min(microseconds).as_py())
+                content.last_us = max(content.last_us, pc.max(microseconds).as_py())
     return batch
 
 
 def _count(content: Content, reason: str, message: str, rows: int) -> None:
     content.bad[reason, message] = content.bad.get((reason, message), 0) + rows
+
+
+def _instant(us: int) -> datetime:
+    return datetime(1970, 1, 1) + timedelta(microseconds=us)  # noqa: DTZ001 - UTC, as everywhere in the warehouse
 
 
 def _microseconds(instants: pa.Array) -> pa.Array:

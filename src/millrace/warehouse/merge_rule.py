@@ -5,7 +5,8 @@ Any order of arrival gives the same table: all versions of a row that ever arriv
 (`_extracted_at`, the table's `version_column`, the content, `_run_id`), NULL lowest. Whatever happens (insert,
 update, advance the stamp of an equal row, supersede), the raw table holds the greatest version so far of each
 key. A maximum depends neither on order nor on repetition, so one load or twenty, forwards or backwards, end in
-the same rows. Only `_load_seq` depends on the order.
+the same rows. Only `_load_seq` depends on the order. Where the table has a `month_of`, its month counts as a part of
+the key, and only the months of the file are searched for stored rows.
 
 The content is compared column by column, null-safe. It is ordered as text: the columns that are not NULL, by name. So
 a column that another file adds, before or after, changes nothing for the rows without it.
@@ -15,10 +16,13 @@ In the expressions `s` is a row of the file, `t` the stored row with the same ke
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from millrace.errors import BadObject
 from millrace.tables import COUNT, EXTRACTED_AT, FLAG, INSTANT, LOAD_SEQ, RATIO, RUN_ID, TEXT, TEXTS, Table
 
+Months = tuple[date, date]
+"""The first day of a month, and the first day after another."""
 NEW_COLUMNS_LIMIT = 50  # that one file may add to its table, so that none uses up the columns of all
 KINDS = {TEXT: "VARCHAR", COUNT: "BIGINT", RATIO: "DOUBLE", FLAG: "BOOLEAN", INSTANT: "TIMESTAMP", TEXTS: "VARCHAR[]"}
 """The kinds of the registry's types. A *kind* is DuckDB's name for a type, so that both engines refuse the same file
@@ -86,7 +90,7 @@ class MergeRule:
     """The rule for one file and its raw table.
 
     `columns` are the table's (name: kind) after `new_columns` were added, without `_load_seq`; `file_columns` are the
-    file's, as far as they have values.
+    file's, as far as they have values. `months` contain every row of the file; without them all rows are searched.
     """
 
     dialect: Dialect
@@ -94,6 +98,7 @@ class MergeRule:
     columns: dict[str, str]
     file_columns: dict[str, str]
     new_columns: dict[str, str]
+    months: Months | None = None
 
     @property
     def names(self) -> str:
@@ -136,14 +141,22 @@ class MergeRule:
         by_version = f"{self.dialect.quoted(version)} DESC NULLS LAST, " if version else ""
         at, run = self.dialect.quoted(EXTRACTED_AT), self.dialect.quoted(RUN_ID)
         order = f"{at} DESC, {by_version}{self._text('f')} DESC, {run} DESC NULLS LAST"
-        return f"ROW_NUMBER() OVER (PARTITION BY {self.dialect.names(self.table.key)} ORDER BY {order}) = 1"
+        return f"ROW_NUMBER() OVER (PARTITION BY {self.identity} ORDER BY {order}) = 1"
+
+    @property
+    def identity(self) -> str:
+        """The list of expressions that identify a stored row: its key and, where the table has one, its month."""
+        month_of = self.table.month_of
+        month = [_month(self.dialect.quoted(month_of))] if month_of else []
+        return ", ".join([self.dialect.names(self.table.key), *month])
 
     @property
     def is_same_key(self) -> str:
-        """The condition that `s` and `t` have the same key."""
+        """The condition that `s` and `t` are versions of one row: the same key, in the same month."""
         may_be_null = self.table.key_may_be_null
         compared = [(name in may_be_null, *self._pair(name)) for name in self.table.key]
-        return " AND ".join(_same(s, t) if is_nullable else f"{s} = {t}" for is_nullable, s, t in compared)
+        same = [_same(s, t) if is_nullable else f"{s} = {t}" for is_nullable, s, t in compared]
+        return " AND ".join([*same, *self._is_of_the_months])
 
     @property
     def row_action(self) -> str:
@@ -171,6 +184,18 @@ class MergeRule:
         key = {name.lower() for name in self.table.key}
         taken = self._from_file(name for name in self.columns if name.lower() not in key)
         return f"{taken}, {self.dialect.quoted(LOAD_SEQ)} = {self.dialect.parameter('load_seq')}"
+
+    @property
+    def _is_of_the_months(self) -> list[str]:
+        """The conditions on the month. Engines skip the parts of a table that lie outside of a constant range."""
+        if not self.table.month_of:
+            return []
+        s, t = self._pair(self.table.month_of)
+        same = _same(_month(s), _month(t))
+        if self.months is None:
+            return [same]
+        first, end = (f"CAST('{each.isoformat()}' AS {self.dialect.type_of('TIMESTAMP')})" for each in self.months)
+        return [same, f"{t} >= {first}", f"{t} < {end}"]
 
     @property
     def _is_same_content(self) -> str:
@@ -228,6 +253,13 @@ def match(
     return MergeRule(dialect, table, columns, present, new_columns)
 
 
+def months_of(first: datetime | None, last: datetime | None) -> Months | None:
+    """Return the months that contain all of a file's instants, from the first to the last; None where none is known."""
+    if first is None or last is None or (last.year, last.month) == (9999, 12):
+        return None
+    return date(first.year, first.month, 1), date(last.year + last.month // 12, last.month % 12 + 1, 1)
+
+
 def require_key(table: Table, file_columns: Iterable[str]) -> None:
     """Raise BadObject (`missing_key`) unless the file has the columns of the table's key."""
     present = {name.lower() for name in file_columns}
@@ -250,6 +282,10 @@ def out_of_range(name: str) -> str:
 def of_another_owner(column: str, value: str) -> str:
     """Return the message about rows of another owner than the batch's."""
     return f"have another {column} than {value!r:.80}, the owner of the file's folder"
+
+
+def _month(instant: str) -> str:
+    return f"DATE_TRUNC('month', {instant})"
 
 
 def _same(s: str, t: str) -> str:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Build the two images $REGISTRY/{functions,dbt-runner}:$TAG with Cloud Build, unless both are there: the tag is a hash
-# of what they are made from. Terraform sets ACCOUNT, BUCKET, PROJECT, PYTHON (the base image), REGION, REGISTRY, ROOT
-# (the repository) and TAG.
+# of what they are made from. Terraform sets ACCOUNT, BUCKET, DATABASE (for which dbt parses), PROJECT, PYTHON (the base
+# image), REGION, REGISTRY, ROOT (the repository) and TAG.
 set -eu
 is_there() {
   gcloud artifacts docker images describe "$REGISTRY/$1:$TAG" --project="$PROJECT" --quiet >/dev/null 2>&1
@@ -29,14 +29,15 @@ steps:
       grep -E '@sha256:[0-9a-f]{64}\$' /workspace/base
   - id: images
     name: gcr.io/cloud-builders/docker
-    env: [DOCKER_BUILDKIT=1, "REGISTRY=$REGISTRY", "REVISION=$revision", "TAG=$TAG"]
+    env: [DOCKER_BUILDKIT=1, "DATABASE=$DATABASE", "REGISTRY=$REGISTRY", "REVISION=$revision", "TAG=$TAG"]
     script: |
       #!/bin/sh
       set -eu
       base=\$(cat /workspace/base)
       build() {
         docker build --file jobs/dbt-runner/Dockerfile --target "\$1" --tag "\$REGISTRY/\$2:\$TAG" \\
-          --build-arg PYTHON="\$base" --build-arg BASE_DIGEST="\${base#*@}" --build-arg REVISION="\$REVISION" .
+          --build-arg PYTHON="\$base" --build-arg BASE_DIGEST="\${base#*@}" --build-arg REVISION="\$REVISION" \\
+          --build-arg MILLRACE_DATABASE="\$DATABASE" .
       }
       build functions functions
       build job dbt-runner

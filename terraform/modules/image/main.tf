@@ -3,7 +3,7 @@
 locals {
   registry = "${google_artifact_registry_repository.this.location}-docker.pkg.dev/${var.project.id}/${google_artifact_registry_repository.this.repository_id}"
   tag = substr(sha256(join("\n", concat(
-    ["base ${var.base_image}"],
+    ["base ${var.base_image}", "database ${var.database}"],
     [for file in sort(var.files) : "${file} ${filesha256("${var.root}/${file}")}"],
   ))), 0, 16)
 }
@@ -108,6 +108,7 @@ resource "terraform_data" "built" {
     environment = {
       ACCOUNT  = google_service_account.build.id
       BUCKET   = google_storage_bucket.this.name
+      DATABASE = var.database
       PROJECT  = var.project.id
       PYTHON   = var.base_image
       REGION   = var.project.region

@@ -4,6 +4,12 @@ variable "base_image" {
   nullable    = false
 }
 
+variable "database" {
+  description = "Name of the database on Snowflake for which dbt's project is parsed in the image."
+  type        = string
+  nullable    = false
+}
+
 variable "files" {
   description = "The files that they are built from, by their paths from the repository's root."
   type        = set(string)

@@ -1,6 +1,6 @@
 # The database and its schemas; their data could only be rebuilt from the lake.
 resource "snowflake_database" "this" {
-  name                           = "MILLRACE"
+  name                           = var.name
   data_retention_time_in_days    = var.retention_days
   drop_public_schema_on_creation = true
 }
@@ -14,18 +14,22 @@ resource "snowflake_schema" "this" {
 
 # Like a bucket that holds objects: a destroy is refused unless an earlier deployment has set delete_data. This is
 # destroyed first, and its error keeps what it depends on. Without a role, its tables would change their owner.
-resource "snowflake_execute" "keeps_data" {
-  execute = "SELECT 1"
-  revert = var.delete_data ? "SELECT 1" : trimspace(<<-SQL
-    EXECUTE IMMEDIATE $$
-    DECLARE
-      kept EXCEPTION (-20001, 'The database is protected. Tell the deployment first: delete_data = true');
-    BEGIN
-      RAISE kept;
-    END;
-    $$
-  SQL
-  )
+# A guard in SQL would need a warehouse.
+resource "terraform_data" "keeps_data" {
+  input = var.delete_data
+
+  provisioner "local-exec" {
+    when    = destroy
+    command = self.input ? "exit 0" : "echo 'The database is protected. Deploy first with delete_data = true.' >&2 && exit 1"
+  }
 
   depends_on = [snowflake_account_role.this, snowflake_schema.this]
+}
+
+# The guard of an older version, whose statement to undo it would refuse this too.
+removed {
+  from = snowflake_execute.keeps_data
+  lifecycle {
+    destroy = false
+  }
 }

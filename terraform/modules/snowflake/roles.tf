@@ -1,7 +1,5 @@
 # The roles and their rights. Nothing is granted to PUBLIC, and no role gets what belongs to another.
 locals {
-  _turn = one([for name in keys(local.meta) : name if startswith(name, "TURN")]) # updating its row takes the write lock
-
   # Besides USAGE of the database and the warehouse, which all roles have: schemas, objects in META, and the schemas in
   # which every table, also a future one, may be read.
   _rights = {
@@ -9,12 +7,11 @@ locals {
     LOADER = {
       schemas = { META = ["USAGE"], RAW = ["CREATE TABLE", "USAGE"] }
       meta = {
-        DROPS         = ["READ", "WRITE"]
-        LAKE          = ["USAGE"]
-        LOADS         = ["INSERT", "SELECT", "UPDATE"] # it corrects the times of rows that were stamped ahead
-        LOAD_SEQ      = ["USAGE"]
-        PARQUET       = ["USAGE"]
-        (local._turn) = ["SELECT", "UPDATE"]
+        DROPS    = ["READ", "WRITE"]
+        LAKE     = ["USAGE"]
+        LOADS    = ["INSERT", "SELECT", "UPDATE"] # it corrects the times of rows that were stamped ahead
+        LOAD_SEQ = ["USAGE"]
+        TURN     = ["INSERT", "SELECT", "UPDATE"] # updating its row takes the write lock; who finds none inserts it
       }
       reads = []
     }
@@ -33,7 +30,7 @@ locals {
         MART_WATERMARKS = ["DELETE", "INSERT", "SELECT", "UPDATE"] # dbt notes the last change in each mart
         PUBLISHED       = ["DELETE", "INSERT", "SELECT", "UPDATE"]
         USAGE_OLD_KEYS  = ["DELETE", "INSERT", "SELECT", "UPDATE"]
-        (local._turn)   = ["SELECT", "UPDATE"]
+        TURN            = ["INSERT", "SELECT", "UPDATE"]
       }
       reads = ["RAW"]
     }
@@ -49,7 +46,7 @@ locals {
     }
   }
 
-  _kinds = { DROPS = "STAGE", LAKE = "STAGE", LOAD_SEQ = "SEQUENCE", PARQUET = "FILE FORMAT" } # the others are tables
+  _kinds = { DROPS = "STAGE", LAKE = "STAGE", LOAD_SEQ = "SEQUENCE" } # the others are tables
   _schemas = merge([for role, rights in local._rights : {
     for schema, may in rights.schemas : "${role}/${schema}" => { role = role, schema = schema, may = may }
   }]...)
@@ -65,7 +62,7 @@ locals {
 
 resource "snowflake_account_role" "this" {
   for_each = toset(["BUILDER", "LOADER", "READER"])
-  name     = "MILLRACE_${each.value}"
+  name     = "${var.name}_${each.value}"
 }
 
 # Administrators of the account have these roles too, to inspect and repair.
@@ -113,7 +110,7 @@ resource "snowflake_grant_privileges_to_account_role" "meta" {
     object_name = "${local._named["META"]}.\"${each.value.name}\""
   }
 
-  depends_on = [snowflake_execute.columns, snowflake_execute.meta, snowflake_execute.parquet, snowflake_stage.drops, snowflake_stage.lake]
+  depends_on = [snowflake_execute.columns, snowflake_execute.meta, snowflake_stage.drops, snowflake_stage.lake]
 }
 
 resource "snowflake_grant_privileges_to_account_role" "tables" {

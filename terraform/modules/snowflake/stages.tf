@@ -1,6 +1,6 @@
 # The stages that loads read from: the lake's raw/, and dropped files after conversion.
 resource "snowflake_storage_integration" "lake" {
-  name                      = "MILLRACE_LAKE"
+  name                      = "${var.name}_LAKE"
   type                      = "EXTERNAL_STAGE"
   storage_provider          = "GCS"
   storage_allowed_locations = [local.raw]
@@ -36,8 +36,23 @@ resource "snowflake_stage" "drops" {
   name     = "DROPS"
 }
 
-# The provider's own resource has no argument for logical types such as timestamps.
-resource "snowflake_execute" "parquet" {
-  execute = "CREATE FILE FORMAT IF NOT EXISTS ${local.meta_schema}.PARQUET TYPE = PARQUET USE_LOGICAL_TYPE = TRUE"
-  revert  = "DROP FILE FORMAT IF EXISTS ${local.meta_schema}.PARQUET"
+# The file format of an older version, and the right to use it. They are left in the account, because functions of that
+# version copy with it until the new ones run; then nothing uses it, and it may be dropped.
+removed {
+  from = snowflake_execute.parquet
+  lifecycle {
+    destroy = false
+  }
+}
+
+moved {
+  from = snowflake_grant_privileges_to_account_role.meta["LOADER/PARQUET"]
+  to   = snowflake_grant_privileges_to_account_role.parquet
+}
+
+removed {
+  from = snowflake_grant_privileges_to_account_role.parquet
+  lifecycle {
+    destroy = false
+  }
 }

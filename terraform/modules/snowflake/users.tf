@@ -10,7 +10,7 @@ locals {
 
 resource "snowflake_service_user" "this" {
   for_each                       = var.subjects
-  name                           = "MILLRACE_${each.key}"
+  name                           = "${var.name}_${each.key}"
   default_role                   = local._acts_by[each.key]
   default_secondary_roles_option = "NONE"
   default_warehouse              = snowflake_warehouse.this.name
@@ -22,8 +22,12 @@ resource "snowflake_service_user" "this" {
   lock_timeout                 = 60
   statement_timeout_in_seconds = local._statement_timeout_s[each.key]
 
-  timezone   = "UTC"
-  week_start = 1
+  # Known whatever the account's own defaults are: a TIMESTAMP has no zone, and a day is one of UTC.
+  timestamp_type_mapping = "TIMESTAMP_NTZ"
+  timezone               = "UTC"
+  week_start             = 1
+
+  network_policy = var.network_policy
 }
 
 resource "snowflake_grant_account_role" "user" {

@@ -43,11 +43,34 @@ variable "edition" {
   }
 }
 
+variable "host" {
+  description = "Host of the account where it is reached by PrivateLink; null: its public one."
+  type        = string
+  default     = null
+}
+
 variable "keys" {
   description = "Public keys of the users that do not sign in by their identity; the old key too while it is replaced."
   type        = map(object({ public_key = string, old_public_key = optional(string) }))
   nullable    = false
   default     = {}
+}
+
+variable "name" {
+  description = "Name of the database and of the warehouse, and the begin of every other name outside the database."
+  type        = string
+  nullable    = false
+  default     = "MILLRACE"
+  validation {
+    condition     = can(regex("^MILLRACE(_[A-Z][A-Z0-9]{0,19})?$", var.name))
+    error_message = "name: MILLRACE, alone or followed by _ and up to 20 upper-case letters and digits: an unquoted identifier."
+  }
+}
+
+variable "network_policy" {
+  description = "Name of the network policy that the users have instead of the account's; null: the account's."
+  type        = string
+  default     = null
 }
 
 variable "retention_days" {
@@ -67,5 +90,15 @@ variable "subjects" {
   validation {
     condition     = length(setsubtract(keys(var.subjects), ["API", "BUILDER", "LOADER", "SWEEPER"])) == 0
     error_message = "subjects: of API, BUILDER, LOADER and SWEEPER; other readers are people, and get the role MILLRACE_READER."
+  }
+}
+
+variable "writers" {
+  description = "Most sessions at a time that each user may take the write lock with."
+  type        = map(number)
+  nullable    = false
+  validation {
+    condition     = sum(values(var.writers)) <= 20
+    error_message = "writers: at most 20 together: one holds the lock, and Snowflake lets no more than 20 statements wait for it."
   }
 }

@@ -1,6 +1,6 @@
 # The warehouse and its budget: it sleeps after a minute, and for the rest of the month when the credits are used up.
 resource "snowflake_resource_monitor" "this" {
-  name                      = "MILLRACE"
+  name                      = var.name
   credit_quota              = var.credits_per_month
   notify_triggers           = [75]
   suspend_trigger           = 100 # running statements may end
@@ -8,7 +8,7 @@ resource "snowflake_resource_monitor" "this" {
 }
 
 resource "snowflake_warehouse" "this" {
-  name                                = "MILLRACE"
+  name                                = var.name
   warehouse_size                      = "XSMALL"
   auto_resume                         = "true"
   auto_suspend                        = 60

@@ -30,7 +30,7 @@ def main() -> None:
         code, lines = build(data)
         wall_s = time.monotonic() - clock
         log = (data / "target" / "dbt.log").read_text()
-    parsed = "no" if "no changes found, skipping parsing" in log else "yes"
+    parsed = "yes" if "Starting full parse" in log else "no"
     print(f"job          user {inside('id', '-u').strip()}")  # noqa: T201
     print(f"dbt starts   {seconds_until_dbt(started, log):.1f} s after the container; parses anew: {parsed}")  # noqa: T201
     print(f"whole build  {wall_s:.1f} s, exit code {code}, {lines[-2] if len(lines) > 1 else lines}")  # noqa: T201

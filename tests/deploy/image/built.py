@@ -10,8 +10,19 @@ import pytest
 from tests.dbt.raw_tables import make_warehouse, sample_rows
 from tests.deploy.image.rig import ALONE, FOLDER, JOB, MISSING, rig, run
 
+from millrace.warehouse.snowflake.session import Address
+
 pytestmark = [pytest.mark.skipif(not FOLDER.exists(), reason=MISSING), pytest.mark.usefixtures("images")]
 NOBODY = 65532
+# The build of the job, without what it asks of the warehouse before.
+BUILD_WITHOUT_LOADS = """
+import json, sys
+from millrace.build import dbt
+from millrace.config import BuildConfig
+from millrace.warehouse import DbtTarget
+config = BuildConfig("", "", "/app/dbt", "/data/target", "1GB", 60, 0)
+dbt.build(config, DbtTarget("prod", json.loads(sys.argv[1])))
+"""
 
 
 def owned_by_the_image(folder: Path) -> Path:
@@ -47,16 +58,38 @@ def test_the_job_builds_the_marts_with_nothing_but_a_folder_to_write_to(data: Pa
         assert connection.execute("SELECT number, result FROM meta.builds").fetchall() == [(1, "good")]
 
 
+def parses(data: Path) -> bool:
+    """Return whether dbt parsed the project in its last run."""
+    return "Starting full parse" in (data / "target" / "dbt.log").read_text()
+
+
 def test_the_job_does_not_parse_what_was_parsed_when_the_image_was_made(data: Path) -> None:
-    build(data)
-    assert "no changes found, skipping parsing" in (data / "target" / "dbt.log").read_text()
+    code, _ = build(data, MILLRACE_MEMORY="900MB")
+    assert (code, parses(data)) == (0, False)
 
 
 def test_other_warehouse_is_parsed_again_and_built(data: Path) -> None:
     (data / "millrace.duckdb").rename(data / "other.duckdb")
     code, _ = build(data, MILLRACE_WAREHOUSE="duckdb:///data/other.duckdb")
-    assert code == 0
-    assert "Unable to do partial parsing because profile has changed" in (data / "target" / "dbt.log").read_text()
+    assert (code, parses(data)) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("database", "is_parsed"),
+    [pytest.param("MILLRACE", False, id="its own"), pytest.param("OTHER", True, id="another")],
+)
+def test_the_job_on_snowflake_does_not_parse_whatever_its_account_is(
+    data: Path, database: str, is_parsed: bool
+) -> None:
+    """Nothing answers at the address: dbt fails when it connects, which is after it would have parsed."""
+    address = Address.parse(
+        f"snowflake://acme-{database}/{database}?user=U&role=R&warehouse=W&host=127.0.0.1&port=9&protocol=http"
+    )
+    settings = address.for_dbt() | {"HOME": "/tmp"}  # noqa: S108
+    options = [part for name, value in settings.items() for part in ("-e", f"{name}={value}")]
+    arguments = ("-c", BUILD_WITHOUT_LOADS, json.dumps(address.for_dbt()))
+    run(*options, "-v", f"{data}:/data", "--entrypoint", "python", JOB, *arguments)
+    assert parses(data) is is_parsed
 
 
 def test_the_job_needs_nowhere_to_write_but_tmp_and_the_warehouse(data: Path) -> None:

@@ -68,7 +68,8 @@ def steps(folder: Path) -> list[dict[str, Any]]:
     program = folder / "gcloud"
     program.write_text(_GCLOUD)
     program.chmod(0o755)
-    settings = {"ACCOUNT": "a", "BUCKET": "b", "PROJECT": "p", "REGION": "r", "ROOT": str(PROJECT)}
+    settings = {"ACCOUNT": "a", "BUCKET": "b", "DATABASE": "MILLRACE", "PROJECT": "p", "REGION": "r"}
+    settings |= {"ROOT": str(PROJECT)}
     settings |= {"PYTHON": "python:3.12-slim-bookworm", "REGISTRY": REGISTRY, "TAG": "prove"}
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(["sh", str(SCRIPT)], env=settings | {"PATH": path}, check=True, capture_output=True, timeout=60)

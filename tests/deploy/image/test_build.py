@@ -57,6 +57,7 @@ def built(cloud: Cloud, folder: Path, bucket: str = BUCKET, root: Path = PROJECT
     settings = {
         "ACCOUNT": ACCOUNT,
         "BUCKET": bucket,
+        "DATABASE": "MILLRACE_DEV",
         "PROJECT": "acme-millrace",
         "PYTHON": "python:3.12-slim-bookworm",
         "REGION": "europe-west3",

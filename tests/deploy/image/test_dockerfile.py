@@ -68,7 +68,7 @@ def test_every_source_that_is_copied_is_in_the_context() -> None:
     assert allowed == copied | folders | {DOCKERFILE, f"{DOCKERFILE}.dockerignore"}
 
 
-def test_dbt_parses_in_the_image_with_the_memory_that_the_job_gets() -> None:
+def test_the_image_names_the_memory_that_the_job_gets() -> None:
     given = re.findall(r"MILLRACE_MEMORY\s*=\s*\"(\w+)\"", (PROJECT / "terraform" / "build.tf").read_text())
     assert set(re.findall(r"ARG MILLRACE_MEMORY=(\w+)", "\n".join(LINES))) == set(given)
 

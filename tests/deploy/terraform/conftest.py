@@ -29,6 +29,7 @@ images               = {{ functions = "registry.example/functions{DIGEST}", job 
 kms_key              = "projects/k/locations/europe-west4/keyRings/r/cryptoKeys/c"
 log_object_reads     = true
 prefix               = "dev"
+snowflake_prefix     = "dev"
 vpc_subnetwork       = "projects/p/regions/europe-west4/subnetworks/s"
 """
 

@@ -148,8 +148,8 @@ def _snowflake_users(plan: dict[str, Any]) -> Iterator[str]:
         yield f"{address}: is not TYPE=SERVICE, and may have a password"
     changes = {address for address, _ in resources(plan, "snowflake_execute")}
     for address, planned in resources(plan, "snowflake_service_user"):
-        borrowed = {"MILLRACE_API": "MILLRACE_READER", "MILLRACE_SWEEPER": "MILLRACE_LOADER"}
-        role = borrowed.get(planned["name"], planned["name"])
+        deployment, _, user = planned["name"].rpartition("_")
+        role = f"{deployment}_{({'API': 'READER', 'SWEEPER': 'LOADER'}).get(user, user)}"
         if planned["default_role"] != role or planned["default_secondary_roles_option"] != "NONE":
             yield f"{address}: acts by another role than its own"
         identity = address.replace("snowflake_service_user.this", "snowflake_execute.identity")

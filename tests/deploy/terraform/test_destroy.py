@@ -19,7 +19,8 @@ DATA = (
     'module.snowflake.snowflake_schema.this["RAW"]',
     'module.snowflake.snowflake_account_role.this["LOADER"]',  # without it, its tables would change their owner
     'module.snowflake.snowflake_execute.meta["LOADS"]',
-    "module.snowflake.snowflake_execute.keeps_data",
+    "module.snowflake.snowflake_execute.keeps_data",  # of an older version
+    "module.snowflake.terraform_data.keeps_data",
     "module.source_key.terraform_data.stored",
     "module.project.data.google_storage_project_service_account.this",
     'module.images[0].data.google_artifact_registry_docker_image.this["job"]',

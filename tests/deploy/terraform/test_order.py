@@ -50,7 +50,16 @@ def test_services_and_job_wait_for_the_digest_of_the_built_image(checked: Checke
     assert "module.images.terraform_data.built" in checked.waits_for[read]
 
 
-def test_nothing_but_one_local_refers_to_snowflake() -> None:
-    hcl = {path.name: path.read_text() for path in (PROJECT / "terraform").glob("*.tf")}
-    assert [name for name, text in hcl.items() if "module.snowflake" in text] == ["snowflake.tf"]
-    assert hcl["snowflake.tf"].count("module.snowflake") == 1
+def test_rights_addresses_and_functions_wait_for_the_columns_that_were_added(checked: Checked) -> None:
+    added = "module.snowflake.snowflake_execute.columns"
+    assert "module.snowflake.snowflake_execute.meta" in checked.waits_for[added]
+    assert added in checked.waits_for["module.snowflake.snowflake_grant_privileges_to_account_role.meta"]
+    for service in ("api", "load", "sweep"):
+        assert added in checked.waits_for[f"module.{service}.google_cloud_run_v2_service.this"]
+    assert added in checked.waits_for["module.dbt_runner.google_cloud_run_v2_job.this"]
+
+
+def test_nothing_but_one_local_and_one_output_refers_to_snowflake() -> None:
+    hcl = {path.name: path.read_text() for path in sorted((PROJECT / "terraform").glob("*.tf"))}
+    assert [name for name, text in hcl.items() if "module.snowflake" in text] == ["outputs.tf", "snowflake.tf"]
+    assert [text.count("module.snowflake") for text in (hcl["outputs.tf"], hcl["snowflake.tf"])] == [1, 1]

@@ -12,7 +12,7 @@ VARIABLES = ("-input=false", "-no-color", "-var-file=envs/prod.tfvars")
 KEY = "TF_VAR_source_key"
 KEPT = re.compile(
     r"module\.(lake|source_key|project\.(google_project_service|time_sleep))|module\.topic\[\"object-events\"\]\.google_pubsub_topic\.this$"
-    r"|module\.snowflake\.snowflake_(database|schema|account_role|execute\.(meta|keeps_data))"
+    r"|module\.snowflake\.snowflake_(database|schema|account_role|execute\.meta)|module\.snowflake\.terraform_data\.keeps_data"
 )
 
 
@@ -79,6 +79,7 @@ def test_destroy_keeps_data_and_leaves_nothing_else(applied: Copy) -> None:
         "module.source_key.google_secret_manager_secret_version.this",
         "module.source_key.terraform_data.stored",
         "module.snowflake.snowflake_database.this",
+        "module.snowflake.terraform_data.keeps_data",
         "module.project.time_sleep.ready",
     }
     assert expected - set(left) == set()

@@ -7,18 +7,18 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.proofs.parity import engines, running
-from tests.proofs.parity.engines import Engine
-from tests.proofs.parity.extracted import extract_twice
+from tests.proofs.parity.engines import Parameters
+from tests.proofs.parity.extracted import Extracted, extract_twice
 from tests.proofs.parity.running import Report
 
 from emulators import snowflake
 from millrace.errors import MillraceError
 
 _SHOWN = 20
+IN_LOS_ANGELES: Parameters = {"timezone": "America/Los_Angeles", "timestamp_type_mapping": "TIMESTAMP_LTZ"}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -27,25 +27,27 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         prog="python -m tests.proofs.parity",
         description="Extract a simulated source once, load its objects into DuckDB and into Snowflake, run the whole "
         "dbt project with its tests on both, and compare every cell.",
-        epilog="Snowflake is an emulator, unless MILLRACE_TEST_SNOWFLAKE is set: to the address of an account, "
-        "snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W, for a user who signs in with the private key in "
-        "MILLRACE_SNOWFLAKE_KEY (without it: as the account of this machine). Nothing is made there but tables: the "
-        "database has to be as terraform apply leaves a new one, nothing loaded yet, and the role may load and build. "
-        "Its stage is not over the lake of this machine, so the files are uploaded. "
+        epilog="Snowflake is an emulator: make verify-snowflake compares a real account in the same way. Without "
+        "--timezone and --timestamp-type-mapping it runs twice: with the defaults of an account, and with sessions "
+        "in Los Angeles, where TIMESTAMP has a zone. "
         "Exit codes: 0 the same, 1 something is not, 2 it could not start.",
     )
     parser.add_argument("--developers", type=int, default=8, help="of the simulated source (default 8)")
     parser.add_argument("--days", type=int, default=30, help="(default 30)")
     parser.add_argument("--seed", type=int, default=1, help="(default 1)")
+    parser.add_argument("--timezone", help="TIMEZONE of the emulated account")
+    parser.add_argument("--timestamp-type-mapping", help="TIMESTAMP_TYPE_MAPPING of the emulated account")
     return parser.parse_args(arguments)
 
 
-def other_engine(folder: Path) -> AbstractContextManager[Engine]:
-    """Return the account that the environment names, or the emulator."""
-    url = os.environ.get("MILLRACE_TEST_SNOWFLAKE")
-    if url:
-        return engines.on_an_account(url, os.environ.get("MILLRACE_SNOWFLAKE_KEY"), folder)
-    return engines.on_the_stand_in(folder)
+def accounts(options: argparse.Namespace) -> list[Parameters]:
+    """Return the parameters of the emulated accounts to compare with: the given ones, or those of two accounts."""
+    given = Parameters()
+    if options.timezone:
+        given["timezone"] = options.timezone
+    if options.timestamp_type_mapping:
+        given["timestamp_type_mapping"] = options.timestamp_type_mapping
+    return [given] if given else [{}, IN_LOS_ANGELES]
 
 
 def show(report: Report) -> None:
@@ -95,16 +97,24 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             extracted = extract_twice(folder, options.developers, options.days, options.seed)
             say(f"extract: {time.monotonic() - started:.1f} s")
-            with engines.on_duckdb(folder) as one, other_engine(folder) as other:
-                report = running.run(one, other, extracted, say)
+            reports = [_compared(folder, extracted, parameters) for parameters in accounts(options)]
         except (MillraceError, ValueError) as error:
             print(f"error: {error}", file=sys.stderr)  # noqa: T201 the command's output
             return 2
-    show(report)
-    if "MILLRACE_TEST_SNOWFLAKE" not in os.environ:
-        show_substitutes()
+    show_substitutes()
     say(f"{time.monotonic() - started:.0f} s")
-    return 0 if report.is_good else 1
+    return 0 if all(report.is_good for report in reports) else 1
+
+
+def _compared(folder: Path, extracted: Extracted, parameters: Parameters) -> Report:
+    """Compare DuckDB with the emulator of an account that has these parameters; print the report and return it."""
+    said = ", ".join(f"{name} {value}" for name, value in parameters.items())
+    say(f"an account with {said or 'the defaults of Snowflake'}")
+    own = Path(tempfile.mkdtemp(dir=folder))
+    with engines.on_duckdb(own) as one, engines.on_the_emulator(own, folder / "lake", **parameters) as other:
+        report = running.run(one, other, extracted, say)
+    show(report)
+    return report
 
 
 if __name__ == "__main__":

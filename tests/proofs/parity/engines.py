@@ -11,25 +11,31 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import duckdb
 from tests.contract import on_snowflake
 from tests.proofs.parity.extracted import END
 
 from emulators import snowflake
-from millrace.errors import ConfigError, TerminalError
+from millrace.errors import TerminalError
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
 from millrace.lake.names import DroppedFile, RawPart, parse
 from millrace.load import handler
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
-from millrace.warehouse.snowflake.session import Address
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 PROJECT = Path(__file__).parents[3] / "jobs" / "dbt-runner" / "dbt"
 _THERE = "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?"
 Row = Mapping[str, Any]
+
+
+class Parameters(TypedDict, total=False):
+    """Parameters of an emulated account, as `emulators.snowflake.serving` takes them."""
+
+    timezone: str
+    timestamp_type_mapping: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +128,17 @@ def on_duckdb(folder: Path) -> Iterator[Engine]:
 
 
 @contextmanager
-def on_the_stand_in(folder: Path) -> Iterator[Engine]:
-    """Yield the Snowflake emulator with a new database, whose external stage is over the lake in the folder."""
-    with snowflake.serving() as where, on_snowflake.open_warehouse(where, folder / "lake", lambda: END) as warehouse:
+def on_the_emulator(folder: Path, lake: Path, **parameters: Unpack[Parameters]) -> Iterator[Engine]:
+    """Yield the Snowflake emulator with a new database, whose external stage is over the folder `lake`."""
+    with (
+        snowflake.serving(**parameters) as where,
+        on_snowflake.open_warehouse(where, lake, lambda: END) as warehouse,
+    ):
         yield _snowflake("the Snowflake emulator", warehouse, folder)
 
 
-@contextmanager
-def on_an_account(url: str, private_key: str | None, folder: Path) -> Iterator[Engine]:
-    """Yield a Snowflake account with its database as Terraform leaves it, to which the parts are uploaded."""
-    with SnowflakeWarehouse(Address.parse(url, private_key), lake=None, clock=lambda: END) as warehouse:
-        if warehouse.newest_load_seq() > 0:
-            raise ConfigError("the database has been loaded into already; a new one was expected")
-        yield _snowflake("Snowflake", warehouse, folder)
-
-
 def _snowflake(name: str, warehouse: SnowflakeWarehouse, folder: Path) -> Engine:
+    """Return the engine of a warehouse on Snowflake; dbt leaves its artifacts in the folder."""
     warehouse.ensure_tables()
 
     def rows(table: str) -> list[Row]:

@@ -1,22 +1,18 @@
 """Findings in SQL for Snowflake, without an account: the emulator runs more than Snowflake has.
 
-A statement must be understood in full, and its functions must be in functions.txt. It may use nothing that the two
-engines interpret differently, except in statements that only Snowflake runs.
+A statement must be accepted by the emulator's grammar. It may use nothing that the two engines interpret differently,
+except in statements that only Snowflake runs.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError
 
+from emulators.snowflake import grammar
 from millrace.tables import TABLES, TEXT
 
-FUNCTIONS = frozenset(
-    line for line in (Path(__file__).with_name("functions.txt")).read_text().splitlines() if not line.startswith("#")
-)
-_NO_CALLS = (exp.Connector, exp.Case)
+_SYNTAX = 1003
 _TEXTS = frozenset(field.name for table in TABLES.values() for field in table.columns if field.type == TEXT)
 _NEVER_UNKNOWN = {"is_usable", "valid_from", "context_over_tokens"}  # by a coalesce, or as the rate card's key
 _ZONED = (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ)
@@ -24,36 +20,15 @@ _ZONED = (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ)
 
 def findings(sql: str) -> list[str]:
     """Return the findings in the SQL of a model or a test, which has to mean the same on both engines."""
-    found = of_snowflake(sql)
-    return found if any("understood" in each for each in found) else [*found, *_differences(sql)]
-
-
-def called(sql: str) -> set[str]:
-    """Return the functions as written: sqlglot's name for one is not always a name in Snowflake."""
-    return {name for statement in sqlglot.parse(sql, read="snowflake") if statement for name in _called(statement, sql)}
+    refused = grammar.refusal(sql)
+    is_understood = refused is None or refused.errno != _SYNTAX
+    return [*of_snowflake(sql), *(_differences(sql) if is_understood else ())]
 
 
 def of_snowflake(sql: str) -> list[str]:
-    """Return the findings in SQL that only Snowflake runs."""
-    try:
-        statements = sqlglot.parse(sql, read="snowflake")
-    except ParseError as error:
-        return [f"is not understood: {str(error).splitlines()[0]}"]
-    found = []
-    for statement in statements:
-        if isinstance(statement, exp.Command) or statement is None:
-            found.append(f"is not understood: {sql.strip():.60}")
-        else:
-            found += [f"{name} is not in functions.txt" for name in sorted({*_called(statement, sql)} - FUNCTIONS)]
-    return found
-
-
-def _called(statement: exp.Expr, sql: str) -> Iterator[str]:
-    for call in statement.find_all(exp.Func):
-        is_branch = isinstance(call, exp.If) and isinstance(call.parent, exp.Case)
-        if not isinstance(call, _NO_CALLS) and not is_branch:
-            written = sql[call.meta["start"] : call.meta["end"] + 1] if "start" in call.meta else call.sql_name()
-            yield written.lower()
+    """Return the findings in SQL that only Snowflake runs: its answer, if it refuses the statement."""
+    refused = grammar.refusal(sql)
+    return [] if refused is None else [refused.message.splitlines()[-1]]
 
 
 def _differences(sql: str) -> Iterator[str]:

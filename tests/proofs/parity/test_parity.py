@@ -1,23 +1,19 @@
 """Both engines produce the same from the same objects, and a cell that differs is named."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from tests.proofs.parity import engines, running
+from tests.proofs.parity import asked, engines, running
+from tests.proofs.parity.__main__ import IN_LOS_ANGELES, accounts, parse
 from tests.proofs.parity.comparing import compare, is_same
 from tests.proofs.parity.engines import Engine
-from tests.proofs.parity.extracted import END, extract_twice
+from tests.proofs.parity.extracted import extract_twice
 from tests.proofs.parity.running import Report
 
-from millrace.api import definitions
-from millrace.api.app import Api
 from millrace.api.routes import ROUTES, Route
-from millrace.status.state import Status
 from millrace.tables import TABLES
 from millrace.warehouse.duckdb.reader import DuckDBReader
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -41,7 +37,7 @@ class Parity:
 def parity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parity]:
     folder = tmp_path_factory.mktemp("parity")
     extracted = extract_twice(folder, developers=3, days=14, seed=1)
-    with engines.on_duckdb(folder) as one, engines.on_the_stand_in(folder) as other:
+    with engines.on_duckdb(folder) as one, engines.on_the_emulator(folder, folder / "lake") as other:
         # The models' unit tests run over the emulator in `make parity`: they are half of the time.
         yield Parity(one, other, running.run(one, other, extracted, last=("--exclude-resource-type", "unit_test")))
 
@@ -139,49 +135,32 @@ def readers(parity: Parity) -> Iterator[dict[str, Reader]]:
         reader.close()
 
 
-MADE = frozenset(name for name, model in definitions.load().models.items() if model.sql)
-QUESTIONS: dict[str, dict[str, Any]] = {
-    "all": {"include_stats": True},
-    "another zone": {"tz": "America/New_York", "limit": 7, "offset": 2, "order": "asc"},
-    "two of each": {
-        "repo": ["acme-corp/service-01", "none"],
-        "developer": ["user_001", "user_002"],
-        "band": ["low", "unknown"],
-        "project": ["it's", "none"],
-        "provider": ["Anthropic", "openai"],
-        "model": ["claude-opus-4-6", "o'model"],
-        "agent": ["claude", "codex"],
-    },
-}
-
-
-@pytest.mark.parametrize("without", [frozenset(), MADE], ids=["from the marts", "from the events"])
-@pytest.mark.parametrize("asked", QUESTIONS)
+@pytest.mark.parametrize("without", [frozenset(), asked.MADE], ids=["from the marts", "from the events"])
+@pytest.mark.parametrize("question", asked.QUESTIONS)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
 def test_read_api_returns_same_answer_on_both_engines(
-    readers: dict[str, Reader], route: Route, asked: str, without: frozenset[str]
+    readers: dict[str, Reader], route: Route, question: str, without: frozenset[str]
 ) -> None:
-    fields = {name: value for name, value in QUESTIONS[asked].items() if name in route.filters.model_fields}
-    answers = {}
-    for engine, reader in readers.items():
-        api = Api(reader, _no_status, lambda: END, without=without)
-        answers[engine] = json.loads(api.answer(route, route.filters.model_validate(fields)).body)
-        answers[engine].pop("built_through")  # each engine counts its own loads
-    assert asked == "two of each" or answers["duckdb"]["rows"]
-    assert _rounded(answers["snowflake"]) == _rounded(answers["duckdb"])
+    answers = {engine: asked.answer(reader, route, question, without) for engine, reader in readers.items()}
+    assert question == "two of each" or answers["duckdb"]["rows"]
+    assert answers["snowflake"] == answers["duckdb"]
 
 
-def _no_status() -> Status:
-    raise AssertionError("nobody asks for the status here")
-
-
-def _rounded(value: Any) -> Any:
-    """Round doubles, to leave out their last digits."""
-    if isinstance(value, dict):
-        return {name: _rounded(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_rounded(each) for each in value]
-    return float(f"{value:.12g}") if isinstance(value, float) else value
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param([], [{}, IN_LOS_ANGELES], id="two accounts"),
+        pytest.param(["--timezone", "UTC"], [{"timezone": "UTC"}], id="the given one"),
+        pytest.param(
+            ["--timestamp-type-mapping", "TIMESTAMP_TZ"], [{"timestamp_type_mapping": "TIMESTAMP_TZ"}], id="of a kind"
+        ),
+    ],
+)
+def test_command_compares_with_two_accounts_unless_one_is_given(
+    arguments: list[str], expected: list[dict[str, str]]
+) -> None:
+    assert accounts(parse(arguments)) == expected
 
 
 def test_a_row_that_one_engine_lacks_or_has_twice_is_named() -> None:

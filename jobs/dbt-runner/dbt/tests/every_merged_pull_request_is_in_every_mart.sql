@@ -1,3 +1,4 @@
+{{ config(group='delivery') }}
 -- A merged pull request is in each mart exactly once: a row lost between two layers fails this test.
 with counted as (
     select

@@ -29,7 +29,14 @@ CREATE = """
         day DATE, user_id VARCHAR, project VARCHAR, agent VARCHAR, provider VARCHAR, model VARCHAR, speed VARCHAR,
         session_id VARCHAR, load_seq BIGINT
     );
+    ALTER TABLE meta.mart_watermarks ADD COLUMN IF NOT EXISTS mart_keys VARCHAR;
+    ALTER TABLE meta.usage_old_keys ADD COLUMN IF NOT EXISTS event_id VARCHAR;
 """
+_TESTED = "tested."  # and a mart's name: the row says up to where the last good build tested the mart
+_NOTE_TESTED = f"""
+    INSERT INTO meta.mart_watermarks (mart_name, load_seq, definition, refreshed_at)
+    SELECT '{_TESTED}' || mart_name, least(load_seq, ?), definition, refreshed_at FROM meta.mart_watermarks
+    WHERE mart_name NOT LIKE '%.%'"""
 _COLUMNS = ", ".join(field.name for field in fields(BuildRow))
 _AS_OF = "SELECT max(extracted_at) FROM meta.loads WHERE table_name = 'pull_requests' AND quarantine_reason IS NULL"
 
@@ -62,12 +69,20 @@ def start(
 
 
 def end(connection: duckdb.DuckDBPyConnection, build: BuildRow) -> None:
-    """Note how a build ended."""
+    """Note how a build ended, and of a good one that each mart is tested through what was loaded when it started."""
     _refuse_older(connection, build.token)
     values = [*_values(build)[-4:], build.number]
     connection.execute(
         "UPDATE meta.builds SET finished_at = ?, result = ?, seconds = ?, nodes = ? WHERE number = ?", values
     )
+    if build.result == "good":
+        reset_tested(connection)
+        connection.execute(_NOTE_TESTED, [build.built_through])
+
+
+def reset_tested(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the next build test everything."""
+    connection.execute(f"DELETE FROM meta.mart_watermarks WHERE mart_name LIKE '{_TESTED}%'")
 
 
 def last(connection: duckdb.DuckDBPyConnection, limit: int) -> list[BuildRow]:

@@ -82,10 +82,16 @@ def greatest(rule: MergeRule, source: str) -> str:
 
 
 def facts(rule: MergeRule, source: str, owner: tuple[str, str] | None) -> str:
-    """Return the query for (rows, distinct keys, greatest `_extracted_at`, rows that fail one of the checks)."""
+    """Return the query for the facts of a file.
+
+    They are (rows, distinct keys, greatest `_extracted_at`, rows that fail one of the checks), then the first and the
+    last instant that decides a row's month; both are NULL if the table has none, or a row lacks it.
+    """
     failing = " OR ".join(condition for _, _, condition in checks(rule, owner))
-    distinct = f"count(DISTINCT ROW({DUCKDB.names(rule.table.key)}))"
-    return f"SELECT count(*), {distinct}, max({EXTRACTED_AT}), count(*) FILTER ({failing}) FROM ({source})"
+    distinct = f"count(DISTINCT ROW({rule.identity}))"
+    dated = quoted(rule.table.month_of) if rule.table.month_of else "NULL::TIMESTAMP"
+    bounds = ", ".join(f"CASE WHEN count({dated}) = count(*) THEN {bound}({dated}) END" for bound in ("min", "max"))
+    return f"SELECT count(*), {distinct}, max({EXTRACTED_AT}), count(*) FILTER ({failing}), {bounds} FROM ({source})"
 
 
 def failures(rule: MergeRule, source: str, owner: tuple[str, str] | None) -> str:

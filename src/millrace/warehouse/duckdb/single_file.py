@@ -1,6 +1,6 @@
 """One file in one DuckDB transaction: checked, staged, classified row by row, and merged into its raw table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
@@ -32,7 +32,7 @@ def merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, ca
         connection.execute(duckdb_merge.stage(duckdb_merge.select(rule)), file)
     source, values = (duckdb_merge.select(rule), file) if is_empty else ("SELECT * FROM staged", {})
     facts = duckdb_merge.facts(rule, source, owner)
-    rows, keys, extracted_at, failing = connection.execute(facts, values).fetchall()[0]
+    rows, keys, extracted_at, failing, first, last = connection.execute(facts, values).fetchall()[0]
     if failing:
         counts = connection.execute(duckdb_merge.failures(rule, source, owner), values).fetchall()[0]
         _refuse(duckdb_merge.checks(rule, owner), rows, counts)
@@ -45,6 +45,7 @@ def merge(connection: duckdb.DuckDBPyConnection, batch: Batch, load_seq: int, ca
         return Counts(newest, rows, {"inserted": keys})
     if keys < rows:
         connection.execute(duckdb_merge.deduplicate(rule, "staged"))
+    rule = replace(rule, months=merge_rule.months_of(first, last))
     return Counts(newest, rows, _merge_staged(connection, rule, load_seq, keys, batch.latest))
 
 

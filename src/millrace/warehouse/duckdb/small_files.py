@@ -39,13 +39,14 @@ def load(
     values = {"path": str(path), "extracted_at": ledger.naive(now), "run_id": None}
     connection.execute(duckdb_merge.stage(duckdb_merge.select(rule, _OBJECT)), values)
     facts = duckdb_merge.facts(rule, "SELECT * FROM staged", None)
-    rows, keys, _, failing = connection.execute(facts).fetchall()[0]
+    rows, keys, _, failing, first, last = connection.execute(facts).fetchall()[0]
     if failing:
         raise BadObject("bundle", f"{failing} of {rows} rows cannot be loaded")
     newest = dict(connection.execute(f"SELECT {_OBJECT}, max({EXTRACTED_AT}) FROM staged GROUP BY 1").fetchall())
     if keys < rows:
         connection.execute(duckdb_merge.deduplicate(rule, "staged"))
     load_seq = ledger.next_load_seq(connection)
+    rule = replace(rule, months=merge_rule.months_of(first, last))
     row_actions = _apply(connection, rule, load_seq, keys, now + MOST_AHEAD)
     entries = []
     for number, each in enumerate(objects):

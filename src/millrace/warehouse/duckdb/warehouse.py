@@ -221,6 +221,11 @@ class DuckDBWarehouse:
         with self._transaction() as connection:
             connection.execute("DELETE FROM meta.mart_watermarks")
 
+    def reset_tested(self) -> None:
+        """Make the next build test all rows."""
+        with self._transaction() as connection:
+            builds.reset_tested(connection)
+
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of one of our own queries."""
         with self._transaction() as connection:

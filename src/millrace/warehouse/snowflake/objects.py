@@ -4,8 +4,8 @@ The raw tables are not here: the loader creates and owns them, because only the 
 """
 
 SCHEMAS = ("RAW", "META", "STAGING", "INTERMEDIATE", "MART", "PUBLISHED")
-LAKE, DROPS, PARQUET = "META.LAKE", "META.DROPS", "META.PARQUET"
-"""The external stage over `raw/` of the lake, the internal one for files that were checked here, and their format."""
+LAKE, DROPS = "META.LAKE", "META.DROPS"
+"""The external stage over `raw/` of the lake, and the internal one for files that were checked here."""
 
 META = {
     # ORDER: without it a later load could draw a smaller number, and a mart that follows the numbers would miss it.
@@ -29,12 +29,15 @@ META = {
     DAY DATE, USER_ID VARCHAR, PROJECT VARCHAR, AGENT VARCHAR, PROVIDER VARCHAR, MODEL VARCHAR, SPEED VARCHAR,
     SESSION_ID VARCHAR, LOAD_SEQ NUMBER(38, 0)
 )""",
-    # The write lock, one row: a transaction that updates it holds the lock until it ends; all others wait.
-    "TURN": "CREATE TABLE IF NOT EXISTS META.TURN AS SELECT TO_TIMESTAMP_NTZ('1970-01-01') AS TAKEN_AT",
+    # The write lock: a transaction that updates its row holds it until it ends; all others wait. It is empty until the
+    # first transaction: a statement that writes a row needs a warehouse, and Terraform has none.
+    "TURN": "CREATE TABLE IF NOT EXISTS META.TURN (TAKEN_AT TIMESTAMP_NTZ(6))",
     # The build that readers see in PUBLISHED; no row before the first.
     "PUBLISHED": "CREATE TABLE IF NOT EXISTS META.PUBLISHED (NUMBER NUMBER(38, 0), TOKEN NUMBER(38, 0))",
 }
 ADDED = {
     "LOADS.CRC32C": "ALTER TABLE META.LOADS ADD COLUMN IF NOT EXISTS CRC32C VARCHAR",
+    "MART_WATERMARKS.MART_KEYS": "ALTER TABLE META.MART_WATERMARKS ADD COLUMN IF NOT EXISTS MART_KEYS VARCHAR",
+    "USAGE_OLD_KEYS.EVENT_ID": "ALTER TABLE META.USAGE_OLD_KEYS ADD COLUMN IF NOT EXISTS EVENT_ID VARCHAR",
 }
 """The columns of later releases, for an account that has the tables already; they run after `META`."""

@@ -15,20 +15,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from snowflake import connector
-from snowflake.connector.errors import Error, ProgrammingError
+from snowflake.connector.errors import Error
 
-from millrace.errors import ConfigError, Step, TransientError, first_line
+from millrace.errors import ConfigError, Step, TransientError
 from millrace.warehouse import BuildRow
 from millrace.warehouse.reading import Answer, Engine, NothingYet, Snapshot, as_dicts, by_table
 from millrace.warehouse.snowflake import builds
+from millrace.warehouse.snowflake.errors import is_of_the_session, to_error
 from millrace.warehouse.snowflake.session import Address, connect
 
 _TRIES = 3
 _FRESH_S = 2.0
 _STATEMENT_TIMEOUT_S = 30
 _WAIT_S = 30.0
-_MISSING = (904, 2003)  # a column, or another object, does not exist, or may not be used
-_ENDED = range(390000, 391000)  # of the session or its token, whatever class the error has
 _NOW = "SELECT NUMBER, TOKEN FROM META.PUBLISHED"
 _TABLES = "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'PUBLISHED'"
 _COLUMNS = "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'PUBLISHED'"
@@ -211,16 +210,14 @@ class _Session:
             try:
                 return self._ask_once(sql, bound)
             except Error as error:
-                if not _is_of_the_session(error):
+                if not is_of_the_session(error):
                     raise
             self.close()
             return self._ask_once(sql, bound)
         except Error as error:
-            if _is_of_the_session(error):
+            if is_of_the_session(error):
                 self.close()
-            if error.errno in _MISSING:
-                raise ConfigError(f"{first_line(error)}: was it built, and is it granted? docs/snowflake.md") from error
-            raise TransientError(f"Snowflake: {first_line(error)}", step=Step.TRY_AGAIN) from error
+            raise to_error(error, step=Step.TRY_AGAIN) from error
 
     def _ask_once(self, sql: str, values: list[object]) -> tuple[list[str], list[tuple[Any, ...]]]:
         if self._connection is None:
@@ -242,7 +239,3 @@ def _naive(value: object) -> object:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC).replace(tzinfo=None)
     return value
-
-
-def _is_of_the_session(error: Error) -> bool:
-    return not isinstance(error, ProgrammingError) or error.errno in _ENDED

@@ -17,8 +17,8 @@ from snowflake.connector.errorcode import ER_WIF_CREDENTIALS_NOT_FOUND
 from millrace.errors import ConfigError, MillraceError, TransientError, first_line
 
 LOCK_TIMEOUT_S = 60
-_STATEMENT_TIMEOUT_S = 300  # well within the 540 s of a function
-_MORE_THAN_A_STATEMENT_S = 30
+STATEMENT_TIMEOUT_S = 300  # well within the 540 s of a function
+MORE_THAN_A_STATEMENT_S = 30
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _EXPECTED = "expected snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W"
 
@@ -27,7 +27,7 @@ _EXPECTED = "expected snowflake://ACCOUNT/DATABASE?user=U&role=R&warehouse=W"
 class Address:
     """The address and the user of a session: the content of MILLRACE_WAREHOUSE.
 
-    `host`, `port` and `protocol` are for an emulator on this machine; the account alone locates Snowflake.
+    The account alone locates Snowflake. `host` is that of PrivateLink, or of an emulator, as `port` and `protocol` are.
     """
 
     account: str
@@ -89,13 +89,13 @@ class Address:
 
 
 def connect(
-    address: Address, schema: str = "RAW", statement_timeout_s: int = _STATEMENT_TIMEOUT_S, **parameters: object
+    address: Address, schema: str = "RAW", statement_timeout_s: int = STATEMENT_TIMEOUT_S, **parameters: object
 ) -> connector.SnowflakeConnection:
     """Open a session in UTC, whose statements time out; ConfigError when it is refused.
 
     `parameters` are set besides the session parameters that all sessions have.
     """
-    there = {"host": address.host, "port": address.port, "protocol": address.protocol} if address.host else {}
+    there = {"host": address.host, "port": address.port or 443, "protocol": address.protocol} if address.host else {}
     try:
         return connector.connect(
             account=address.account,
@@ -107,13 +107,14 @@ def connect(
             paramstyle="qmark",  # values are bound by the server
             application="Millrace",
             login_timeout=60,
-            network_timeout=statement_timeout_s + _MORE_THAN_A_STATEMENT_S,
+            network_timeout=statement_timeout_s + MORE_THAN_A_STATEMENT_S,
             client_session_keep_alive=False,
             session_parameters={
                 "ABORT_DETACHED_QUERY": True,
                 "LOCK_TIMEOUT": LOCK_TIMEOUT_S,
                 "QUERY_TAG": "millrace",
                 "STATEMENT_TIMEOUT_IN_SECONDS": statement_timeout_s,
+                "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",  # the account may read a bare TIMESTAMP otherwise
                 "TIMESTAMP_NTZ_OUTPUT_FORMAT": "YYYY-MM-DD HH24:MI:SS.FF6",  # a CAST to text would cut to milliseconds
                 "TIMEZONE": "UTC",
                 "WEEK_START": 1,

@@ -3,7 +3,8 @@
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from millrace.errors import ConfigError, TransientError
+from millrace.errors import MillraceError, TransientError
 from millrace.tables import TABLES, Table
 from millrace.warehouse import Batch, SmallObject, merge_rule, require_done
 from millrace.warehouse.canonical import Content
+from millrace.warehouse.merge_rule import MergeRule
 from millrace.warehouse.snowflake import ledger, merge as snowflake_merge
 from millrace.warehouse.snowflake.merge import SNOWFLAKE, Merge
 
@@ -22,34 +24,65 @@ Execute = Callable[..., list[tuple[Any, ...]]]
 RowActions = dict[int, Counter[str]]  # by object, the number of rows per row action
 
 
-def ensure_tables(execute: Execute) -> None:
-    """Create every raw table of the registry that is missing."""
-    for table in TABLES.values():
-        execute(SNOWFLAKE.create(table))
+class RawTables:
+    """The raw tables and their columns, as this process last saw them.
+
+    Reading them takes Snowflake longer than most statements of a load, so it is done once: they are read again when a
+    file has a column that was not there, and after a load that failed. Nothing but a load adds a column.
+    """
+
+    def __init__(self, execute: Execute, most_columns: int) -> None:
+        self._execute = execute
+        self._most_columns = most_columns
+        self._seen: dict[str, dict[str, str]] | None = None
+
+    def ensure(self) -> dict[str, dict[str, str]]:
+        """Create every raw table of the registry that is missing; return the kinds of the columns by table."""
+        seen = self._read()
+        missing = [table for name, table in TABLES.items() if name not in seen]
+        for table in missing:
+            self._execute(SNOWFLAKE.create(table))
+        self._seen = self._read() if missing else seen
+        return self._seen
+
+    def prepare(self, table: Table, content: Content, session: str, is_bundle: bool = False) -> Merge:
+        """Add the file's new columns to the raw table. Each statement commits by itself."""
+        of_file = dict(content.columns)
+        if is_bundle:
+            of_file.pop(snowflake_merge.OBJECT)
+        rule = self._rule(table, of_file, self._seen or self.ensure())
+        if rule.add_columns:  # another process may have added them
+            rule = self._rule(table, of_file, self.ensure())
+            for statement in rule.add_columns:
+                self._execute(statement)
+            self._seen = None
+        return Merge(replace(rule, months=content.months), session, is_bundle)
+
+    @contextmanager
+    def forgotten_after_error(self) -> Iterator[None]:
+        """Read the tables again before the next load if this one fails: the tables may be the cause."""
+        try:
+            yield
+        except MillraceError:
+            self._seen = None
+            raise
+
+    def _rule(self, table: Table, of_file: dict[str, str], seen: dict[str, dict[str, str]]) -> MergeRule:
+        return merge_rule.match(SNOWFLAKE, table, of_file, seen.get(table.name, {}), self._most_columns)
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for name, *column in self._execute(snowflake_merge.RAW_COLUMNS):
+            table = TABLES.get(str(name).lower())
+            if table is not None:
+                found.setdefault(table.name, {})[column[0]] = snowflake_merge.kind_of_stored(table, *column)
+        return found
 
 
-def prepare(
-    execute: Execute, table: Table, file_columns: dict[str, str], cap: int, session: str, is_bundle: bool = False
-) -> Merge:
-    """Add the file's new columns to the raw table. Each statement commits by itself."""
-    of_file = {name: kind for name, kind in file_columns.items() if not (is_bundle and name == snowflake_merge.OBJECT)}
-    rule = merge_rule.match(SNOWFLAKE, table, of_file, _columns(execute, table), cap)
-    for statement in rule.add_columns:
-        execute(statement)
-    return Merge(rule, session, is_bundle)
-
-
-@contextmanager
-def staging(execute: Execute, merge: Merge) -> Iterator[None]:
-    """Create the temporary tables, empty, and drop them when the block ends."""
-    try:
-        execute(snowflake_merge.create_staged(merge))
-        execute(snowflake_merge.create_deduplicated(merge))
-        yield
-    finally:
-        with suppress(TransientError, ConfigError):  # they end with the session anyway
-            for statement in snowflake_merge.drop(merge):
-                execute(statement)
+def create(execute: Execute, merge: Merge) -> None:
+    """Create the temporary tables, empty. They end with the session, or are replaced by its next load."""
+    execute(snowflake_merge.create_staged(merge))
+    execute(snowflake_merge.create_deduplicated(merge))
 
 
 def is_of_the_lake(batch: Batch, content: Content, lake: str | None) -> bool:
@@ -110,11 +143,6 @@ def together(objects: Sequence[SmallObject], path: Path) -> None:
         for number, each in enumerate(objects)
     ]
     pq.write_table(pa.concat_tables(numbered), path)
-
-
-def _columns(execute: Execute, table: Table) -> dict[str, str]:
-    rows = execute(snowflake_merge.COLUMNS_OF, table.name.upper())
-    return {row[0]: snowflake_merge.kind_of_stored(table, *row) for row in rows}
 
 
 def _require_all(copied: list[tuple[Any, ...]], rows: int) -> None:

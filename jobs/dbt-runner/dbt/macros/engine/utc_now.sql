@@ -4,7 +4,7 @@
 {%- endmacro %}
 
 {% macro default__utc_now() -%}
-    cast(timezone('UTC', now()) as timestamp)
+    cast(timezone('UTC', now()) as datetime)
 {%- endmacro %}
 
 {% macro snowflake__utc_now() -%}

@@ -64,13 +64,17 @@
 {#-
   An empty table, and a watermark before all changes: first the watermark, so that no empty table is taken as current.
   With a fact, the watermarks of the marts that follow it are deleted too: the keys of its events are lost with its
-  rows, so those marts are built again.
+  rows, so those marts are built again. With each watermark those of its copy and of its tests are deleted.
 -#}
 {% macro make_anew(existing, target_relation, definition) %}
     {%- set watermarks = source('meta', 'mart_watermarks') -%}
-    {%- set forgotten = [target_relation.identifier] -%}
+    {%- set marts = [target_relation.identifier] -%}
     {%- for node in graph.nodes.values() if node.config.get('follows') == target_relation.identifier -%}
-        {%- do forgotten.append(node.name) -%}
+        {%- do marts.append(node.name) -%}
+    {%- endfor -%}
+    {%- set forgotten = [] -%}
+    {%- for mart in marts -%}
+        {%- do forgotten.extend([mart, 'published.' ~ mart, 'tested.' ~ mart]) -%}
     {%- endfor -%}
     {% call statement('forget') -%}
         delete from {{ watermarks }} where mart_name in ('{{ forgotten | join("', '") }}')
@@ -79,13 +83,19 @@
         {% do adapter.drop_relation(existing) %}
     {% endif %}
     {% call statement('make') -%}
-        create table {{ target_relation }} {{ get_table_columns_and_constraints() }}
+        {{ create_table() }} {{ target_relation }} {{ get_table_columns_and_constraints() }}
     {%- endcall %}
     {% call statement('note') -%}
-        insert into {{ watermarks }} (mart_name, load_seq, definition)
-        values ('{{ target_relation.identifier }}', -1, '{{ definition }}')
+        insert into {{ watermarks }} (mart_name, load_seq, definition, mart_keys)
+        values ('{{ target_relation.identifier }}', -1, '{{ definition }}', '{{ config.get('keys') | join(',') }}')
     {%- endcall %}
 {% endmacro %}
+
+
+{#- A mart can be made again, so Snowflake need not keep what it was: no Fail-safe. -#}
+{% macro create_table() %}{{ return(adapter.dispatch('create_table', 'millrace')()) }}{% endmacro %}
+{% macro default__create_table() %}create table{% endmacro %}
+{% macro snowflake__create_table() %}create transient table{% endmacro %}
 
 
 {#-
@@ -93,11 +103,16 @@
   committed between any two. So the affected keys of a refresh of the fact are read once, into a table: those keys are
   deleted where the fact has them, those alone are built again, and the watermark moves to the newest change among them.
   Later changes belong to the next refresh, even where the new rows contain them already. A mart that follows takes over
-  the fact's watermark: only dbt changes the fact, and one build at a time.
+  the fact's watermark: only dbt changes the fact.
 
-  A long refresh is not visible to others until it is committed. Two of them, of two marts, change different rows of
-  mart_watermarks, which Snowflake locks together: the second waits until the first is committed, and does not fail.
-  It waits only for a moment, because that change is the last step of a refresh; a deadlock is not possible.
+  A builder that was taken for dead may still be at work. Of two refreshes of one mart the second waits at the first
+  statement of its transaction, for the mart's row of mart_watermarks. What it then reads is what the first committed.
+  That is enough for a mart that follows. The tables of a refresh of the fact are older than its transaction, so it
+  fails if the watermark is no longer the one that they were made from.
+
+  Snowflake locks rows of mart_watermarks together, so refreshes of different marts wait for each other too, one after
+  the other; a deadlock is not possible, because it is the first lock of all of them. On DuckDB the second of two
+  overlapping transactions fails, because both change that row.
 
   The fact is searched for old rows once, because that is the only step that reads all of it. Its rows are written in
   the order of time, so that a query for the events of a day need not read those of other years.
@@ -106,22 +121,28 @@
     {%- set mart, keys = target_relation.identifier, config.get('keys') -%}
     {%- set columns = model.columns.keys() | join(', ') -%}
     {%- set watermarks = source('meta', 'mart_watermarks') -%}
+    {%- set old_columns = keys + usage_key_columns() -%}
     {%- if config.get('is_fact') -%}
     create or replace temporary table {{ mart }}_affected as
-    {{ affected_keys(mart, keys) }};
+    select
+        changed.*,
+        {{ followed_through(mart) }} as refreshed_through
+    from (
+    {{ affected_keys(mart, keys) }}
+    ) as changed;
     create or replace temporary table {{ mart }}_new as
     {{ sql }};
     create or replace temporary table {{ mart }}_old as
     select
-        {% for column in keys + usage_key_columns() %}old.{{ column }}, {% endfor %}affected.load_seq
+        {% for column in old_columns %}old.{{ column }}, {% endfor %}affected.load_seq
     from {{ target_relation }} as old
     inner join {{ mart }}_affected as affected on {{ same_key('old', 'affected', keys) }};
     {%- endif %}
-    {{ begin_script() }}
+    {{ begin_script(mart, config.get('is_fact')) }}
     {%- if config.get('is_fact') %}
-    insert into {{ source('meta', 'usage_old_keys') }} ({{ usage_key_columns() | join(', ') }}, load_seq)
+    insert into {{ source('meta', 'usage_old_keys') }} ({{ old_columns | join(', ') }}, load_seq)
     select
-        {% for column in usage_key_columns() %}old.{{ column }}, {% endfor %}old.load_seq
+        {% for column in old_columns %}old.{{ column }}, {% endfor %}old.load_seq
     from {{ mart }}_old as old
     left join {{ mart }}_new as new on {{ same_key('old', 'new', keys) }}
     where
@@ -146,6 +167,7 @@
     update {{ watermarks }} as followed
     set
         load_seq = coalesce(newest.load_seq, followed.load_seq),
+        mart_keys = '{{ keys | join(',') }}',
         refreshed_at = {{ utc_now() }}
     from (
         {%- if config.get('is_fact') %}
@@ -163,10 +185,25 @@
   dbt has opened a transaction on DuckDB. On Snowflake it opens none, and each statement is committed by itself;
   creating a table, even a temporary one, commits what is open. So the transaction is opened here, after that. dbt sends
   the statements of the script one by one, and its own commit does nothing there.
+
+  The text that is no number is in the error that Snowflake gives for it.
 -#}
-{% macro begin_script() %}{{ return(adapter.dispatch('begin_script', 'millrace')()) }}{% endmacro %}
-{% macro default__begin_script() %}{% endmacro %}
-{% macro snowflake__begin_script() %}begin;{% endmacro %}
+{% macro begin_script(mart, is_fact) %}{{ return(adapter.dispatch('begin_script', 'millrace')(mart, is_fact)) }}{% endmacro %}
+{% macro default__begin_script(mart, is_fact) %}{% endmacro %}
+{% macro snowflake__begin_script(mart, is_fact) -%}
+    begin;
+    update {{ source('meta', 'mart_watermarks') }} set refreshed_at = {{ utc_now() }} where mart_name = '{{ mart }}';
+    {%- if is_fact %}
+    select cast(
+        case
+            when count(*) > 0 then 'another build refreshed {{ mart }} meanwhile: build again'
+            else '0'
+        end as integer
+    ) as is_refreshed
+    from {{ mart }}_affected
+    where refreshed_through <> {{ followed_through(mart) }};
+    {%- endif %}
+{%- endmacro %}
 {% macro end_script() %}{{ return(adapter.dispatch('end_script', 'millrace')()) }}{% endmacro %}
 {% macro default__end_script() %}{% endmacro %}
 {% macro snowflake__end_script() %}commit;{% endmacro %}

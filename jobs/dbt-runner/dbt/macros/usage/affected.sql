@@ -53,6 +53,12 @@ events as (
 {%- endmacro %}
 
 
+{#- The load sequence up to which the last good build tested the mart, as a scalar; -1 where everything is to be tested. -#}
+{% macro tested_through(mart) -%}
+    {{ return(followed_through('tested.' ~ mart)) }}
+{%- endmacro %}
+
+
 {#- The id of an event, which is the same on every machine. -#}
 {% macro event_id() -%}
     md5(agent || chr(31) || message_id || coalesce(chr(31) || request_id, ''))
@@ -64,7 +70,7 @@ events as (
     {%- for key in keys -%}
         {{ ' and ' if not loop.first }}
         {%- if key in ('user_id', 'project', 'provider', 'model', 'speed', 'request_id') -%}
-            {{ one }}.{{ key }} is not distinct from {{ other }}.{{ key }}
+            {{ is_same(one ~ '.' ~ key, other ~ '.' ~ key) }}
         {%- else -%}
             {{ one }}.{{ key }} = {{ other }}.{{ key }}
         {%- endif -%}

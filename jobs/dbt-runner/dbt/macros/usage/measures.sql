@@ -28,6 +28,16 @@
 {%- endmacro %}
 
 
+{#- The sums by which usage marts are compared, in an aggregating select; prompts are NULL for a mart without them. -#}
+{% macro sums_of_usage(has_prompts) -%}
+    coalesce(sum(assistant_message_count), 0) as responses,
+    {{ 'coalesce(sum(user_message_count), 0)' if has_prompts else 'null' }} as prompts,
+    coalesce(sum(total_tokens), 0) as total_tokens,
+    coalesce(sum(n_cost), 0) as n_cost,
+    coalesce(sum(cost_usd), 0) as cost_usd
+{%- endmacro %}
+
+
 {#- The disjoint kinds of tokens, and reasoning, which is a part of the output. -#}
 {% macro token_kinds() -%}
     {{ return([

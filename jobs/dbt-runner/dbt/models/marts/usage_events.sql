@@ -59,7 +59,7 @@ final as (
         cast(events.message_id as varchar) as message_id,
         cast(events.request_id as varchar) as request_id,
         cast(events.role as varchar) as role,
-        cast(events.occurred_at as {{ dbt.type_timestamp() }}) as occurred_at,
+        cast(events.occurred_at as datetime) as occurred_at,
         cast({{ in_reporting_zone('events.occurred_at') }} as date) as day,
         cast(events.user_id as varchar) as user_id,
         cast(events.project as varchar) as project,

@@ -18,8 +18,8 @@ summed as (
 final as (
     select
         cast(project as varchar) as project,
-        cast(first_at as {{ dbt.type_timestamp() }}) as first_at,
-        cast(last_at as {{ dbt.type_timestamp() }}) as last_at,
+        cast(first_at as datetime) as first_at,
+        cast(last_at as datetime) as last_at,
         cast(session_count as bigint) as session_count,
         cast(user_count as bigint) as user_count,
         cast(agent_count as bigint) as agent_count,

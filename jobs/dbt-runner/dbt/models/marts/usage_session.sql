@@ -48,8 +48,8 @@ final as (
         cast(summed.project as varchar) as project,
         cast(summed.provider as varchar) as provider,
         cast(used.model as varchar) as primary_model,
-        cast(summed.first_at as {{ dbt.type_timestamp() }}) as first_at,
-        cast(summed.last_at as {{ dbt.type_timestamp() }}) as last_at,
+        cast(summed.first_at as datetime) as first_at,
+        cast(summed.last_at as datetime) as last_at,
         cast(
             summed.assistant_message_count = 1 and summed.user_message_count = 1 as boolean
         ) as is_one_shot,

@@ -22,9 +22,9 @@ final as (
         cast(nonailinesadded as bigint) as non_ai_lines_added,
         cast(nonailinesdeleted as bigint) as non_ai_lines_deleted,
 
-        cast(committs as {{ dbt.type_timestamp() }}) as commit_ts,
-        cast(createdat as {{ dbt.type_timestamp() }}) as created_at,
-        cast(_extracted_at as {{ dbt.type_timestamp() }}) as extracted_at,
+        cast(committs as datetime) as commit_ts,
+        cast(createdat as datetime) as created_at,
+        cast(_extracted_at as datetime) as extracted_at,
         cast(_run_id as varchar) as run_id,
         cast(_load_seq as bigint) as load_seq
     from commits

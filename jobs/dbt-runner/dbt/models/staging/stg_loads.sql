@@ -19,8 +19,8 @@ final as (
         cast(rows_quarantined as bigint) as rows_quarantined,
         cast(load_seq as bigint) as load_seq,
 
-        cast(extracted_at as {{ dbt.type_timestamp() }}) as extracted_at,
-        cast(loaded_at as {{ dbt.type_timestamp() }}) as loaded_at
+        cast(extracted_at as datetime) as extracted_at,
+        cast(loaded_at as datetime) as loaded_at
     from loads
 )
 

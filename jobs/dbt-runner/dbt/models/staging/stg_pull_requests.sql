@@ -30,14 +30,14 @@ final as (
         cast(tab_lines as bigint) as tab_lines,
         cast(composer_lines as bigint) as composer_lines,
 
-        cast(created_at as {{ dbt.type_timestamp() }}) as created_at,
-        cast(updated_at as {{ dbt.type_timestamp() }}) as updated_at,
-        cast(merged_at as {{ dbt.type_timestamp() }}) as merged_at,
-        cast(closed_at as {{ dbt.type_timestamp() }}) as closed_at,
-        cast(first_commit_at as {{ dbt.type_timestamp() }}) as first_commit_at,
-        cast(last_commit_at as {{ dbt.type_timestamp() }}) as last_commit_at,
-        cast(first_review_at as {{ dbt.type_timestamp() }}) as first_review_at,
-        cast(_extracted_at as {{ dbt.type_timestamp() }}) as extracted_at,
+        cast(created_at as datetime) as created_at,
+        cast(updated_at as datetime) as updated_at,
+        cast(merged_at as datetime) as merged_at,
+        cast(closed_at as datetime) as closed_at,
+        cast(first_commit_at as datetime) as first_commit_at,
+        cast(last_commit_at as datetime) as last_commit_at,
+        cast(first_review_at as datetime) as first_review_at,
+        cast(_extracted_at as datetime) as extracted_at,
         cast(_run_id as varchar) as run_id,
         cast(_load_seq as bigint) as load_seq
     from pull_requests

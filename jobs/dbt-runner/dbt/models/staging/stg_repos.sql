@@ -12,7 +12,7 @@ final as (
         cast(open_pull_requests_count as bigint) as open_pull_request_count,
         cast(total_pull_requests_count as bigint) as total_pull_request_count,
 
-        cast(_extracted_at as {{ dbt.type_timestamp() }}) as extracted_at,
+        cast(_extracted_at as datetime) as extracted_at,
         cast(_run_id as varchar) as run_id,
         cast(_load_seq as bigint) as load_seq
     from repos

@@ -12,8 +12,8 @@ final as (
 
         {{ json_array_size('comments') }} as comment_count,
 
-        cast(submitted_at as {{ dbt.type_timestamp() }}) as submitted_at,
-        cast(_extracted_at as {{ dbt.type_timestamp() }}) as extracted_at,
+        cast(submitted_at as datetime) as submitted_at,
+        cast(_extracted_at as datetime) as extracted_at,
         cast(_run_id as varchar) as run_id,
         cast(_load_seq as bigint) as load_seq
     from reviews

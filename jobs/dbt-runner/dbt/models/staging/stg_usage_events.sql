@@ -25,8 +25,8 @@ typed as (
         cast(reasoning_tokens as bigint) as reasoning_tokens,
         try_cast(reported_cost_usd as {{ money() }}) as reported_cost_usd,
 
-        cast(occurred_at as {{ dbt.type_timestamp() }}) as occurred_at,
-        cast(_extracted_at as {{ dbt.type_timestamp() }}) as extracted_at,
+        cast(occurred_at as datetime) as occurred_at,
+        cast(_extracted_at as datetime) as extracted_at,
         cast(_load_seq as bigint) as _load_seq
     from usage_events
 ),

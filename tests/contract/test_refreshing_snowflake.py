@@ -1,10 +1,13 @@
-"""A refresh of the usage marts on Snowflake that stops anywhere, or runs beside a load: the next one repairs the marts.
+"""A refresh of the usage marts on Snowflake that stops anywhere, or runs beside a load or another refresh.
+
+The marts are then right, or the next refresh repairs them.
 
 The statements are those that dbt left in target/run, run on the emulator. In a transaction, the emulator does not show
 a statement the commits of others, so the tests leave the transaction out.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -13,12 +16,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from snowflake.connector.errors import Error
 from snowflake.connector.util_text import split_statements
 from tests.contract import on_snowflake
 from tests.proofs.parity import engines
 from tests.proofs.parity.engines import Engine, Row
 
 from millrace.arrow import to_batch
+from millrace.errors import MillraceError
 from millrace.lake import ObjectVersion
 from millrace.tables import TABLES
 from millrace.warehouse import Batch
@@ -26,6 +31,7 @@ from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
 USAGE = TABLES["usage_events"]
+LOCKED = 625  # Snowflake: the statement waited too long for a lock
 FACT, FOLLOWERS = "usage_events", ("usage_daily", "usage_session")
 MARTS = (FACT, *FOLLOWERS)
 KEPT = (*(f"MART.{mart.upper()}" for mart in MARTS), "META.MART_WATERMARKS", "META.USAGE_OLD_KEYS", "RAW.USAGE_EVENTS")
@@ -123,20 +129,34 @@ def made(snowflake_at: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield made
 
 
+@pytest.fixture(scope="module")
+def second(made: Refreshing, snowflake_at: str) -> Iterator[SnowflakeWarehouse]:
+    """A session of its own, as that of another dbt."""
+    with SnowflakeWarehouse(made.warehouse._address, "lake", lambda: T0) as warehouse:
+        yield warehouse
+
+
 @pytest.fixture
 def refreshing(made: Refreshing) -> Refreshing:
     made.restore()
     return made
 
 
+def do(session: SnowflakeWarehouse, statements: Sequence[str]) -> None:
+    for statement in statements:
+        session.execute(statement)
+
+
 def first_words(statements: Sequence[str]) -> list[str]:
     return [statement.split()[0].lower() for statement in statements]
 
 
-def test_tables_are_made_before_the_transaction_and_the_watermark_is_its_last(refreshing: Refreshing) -> None:
-    changed = ["delete", "insert", "update", "commit"]
-    assert first_words(refreshing.scripts[FACT]) == ["create", "create", "create", "begin", "insert", *changed]
-    assert [first_words(refreshing.scripts[mart]) for mart in FOLLOWERS] == [["begin", *changed]] * 2
+def test_tables_are_made_before_the_transaction_whose_first_and_last_change_is_the_watermark(
+    refreshing: Refreshing,
+) -> None:
+    locked, changed = ["begin", "update"], ["delete", "insert", "update", "commit"]
+    assert first_words(refreshing.scripts[FACT]) == ["create"] * 3 + [*locked, "select", "insert", *changed]
+    assert [first_words(refreshing.scripts[mart]) for mart in FOLLOWERS] == [[*locked, *changed]] * 2
 
 
 def test_a_refresh_makes_what_a_build_from_nothing_makes(refreshing: Refreshing) -> None:
@@ -221,3 +241,47 @@ def test_a_mart_that_followed_no_change_is_not_copied_again(refreshing: Refreshi
     refreshing.do("UPDATE PUBLISHED.USAGE_DAILY SET MESSAGE_COUNT = 77")
     publish()
     assert seen("usage_daily") == expected["usage_daily"]
+
+
+def test_second_of_two_overlapping_refreshes_of_fact_changes_nothing(
+    refreshing: Refreshing, second: SnowflakeWarehouse
+) -> None:
+    """Both make their temporary tables, then one transaction follows the other, as with Snowflake's locks."""
+    refreshing.load("five", [told(number, day=9) for number in range(20, 25)], T0 + timedelta(hours=2))
+    begin = first_words(refreshing.scripts[FACT]).index("begin")
+    before, transaction = refreshing.scripts[FACT][:begin], refreshing.scripts[FACT][begin:]
+    refreshing.do(*before)
+    do(second, before)
+    refreshing.do(*transaction)
+    said = ""
+    try:
+        do(second, transaction)
+    except MillraceError as error:
+        said = str(error)
+        second.execute("ROLLBACK")
+    ids = [row["event_id"] for row in refreshing.engine.rows("mart.usage_events")]
+    assert (len(ids), len(set(ids))) == (11, 11)
+    assert refreshing.refresh() == refreshing.from_nothing()
+    assert "another build refreshed usage_events" in said
+
+
+@pytest.mark.parametrize("mart", FOLLOWERS)
+def test_refresh_of_follower_waits_for_overlapping_one(
+    refreshing: Refreshing, second: SnowflakeWarehouse, mart: str
+) -> None:
+    """Where the keys are new no row is deleted: without a lock of its own, each of the two inserts them."""
+    refreshing.refresh()
+    refreshing.load(f"new in {mart}", [told(20, day=9, session_id="another")], T0 + timedelta(hours=2))
+    *until_its_watermark, _, _ = refreshing.scripts[mart]
+    refreshing.do(*refreshing.scripts[FACT], *until_its_watermark)
+    try:
+        with pytest.raises(MillraceError) as refused:
+            do(second, until_its_watermark)
+    finally:
+        with suppress(MillraceError):  # the emulator has ended the transaction
+            second.execute("ROLLBACK")
+        refreshing.do(*refreshing.scripts[mart][-2:])
+    assert isinstance(refused.value.__cause__, Error)
+    assert refused.value.__cause__.errno == LOCKED
+    do(second, refreshing.scripts[mart])
+    assert refreshing.refresh() == refreshing.from_nothing()
