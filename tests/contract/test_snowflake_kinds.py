@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from snowflake.connector import SnowflakeConnection
+from snowflake.connector import DictCursor, SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
 from tests.contract import on_snowflake
 
@@ -109,3 +109,23 @@ def test_permanent_table_in_the_place_of_a_transient_one_is_cloned(run: on_snowf
     for statement in (SOURCES["transient"], *changes, "CREATE TABLE P CLONE S"):
         run(statement)
     assert run(KIND, "P") == [("BASE TABLE", "NO")]
+
+
+# https://docs.snowflake.com/en/sql-reference/sql/show-tables; dbt reads SHOW OBJECTS, where each of them is a TABLE
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        pytest.param("permanent", "TABLE", id="permanent"),
+        pytest.param("transient", "TRANSIENT", id="transient"),
+        pytest.param("temporary", "TEMPORARY", id="temporary"),
+    ],
+)
+def test_show_tables_has_the_kind(
+    connection: SnowflakeConnection, run: on_snowflake.Run, source: str, kind: str
+) -> None:
+    run(SOURCES[source])
+    shown = []
+    for statement in ("SHOW TABLES IN SCHEMA RAW", "SHOW OBJECTS IN SCHEMA RAW"):
+        with connection.cursor(DictCursor) as cursor:
+            shown += [(row["name"], row["kind"]) for row in cursor.execute(statement)]  # type: ignore[union-attr]
+    assert shown == [("S", kind), ("S", "TABLE")]

@@ -11,6 +11,7 @@ Snowflake are kept elsewhere, by fakesnow.
 from string import Template
 from typing import Any
 
+from fakesnow.transforms import show
 from sqlglot import exp
 
 from emulators.snowflake.names import TableName, name_of
@@ -27,6 +28,13 @@ TEMPORARY_INTO_PERMANENT = Refusal(
     "0A000",
     "SQL compilation error:\nTemp table cannot be cloned to a permanent table; clone to a transient table instead.",
 )
+SHOWN_TABLES = show.SQL_CREATE_VIEW_SHOW_TABLES.replace("create view if not exists", "create or replace view").replace(
+    "'TABLE' as kind", "coalesce(table_comment, 'TABLE') as kind"
+)
+"""The view of SHOW TABLES with its documented kinds: TABLE, TEMPORARY, TRANSIENT. SHOW OBJECTS says TABLE of all three.
+
+https://docs.snowflake.com/en/sql-reference/sql/show-tables
+"""
 _REFUSED = {TRANSIENT: TRANSIENT_INTO_PERMANENT, TEMPORARY: TEMPORARY_INTO_PERMANENT}
 
 

@@ -50,7 +50,7 @@ from emulators.snowflake import division, duckdb_refusals, grammar, refusals, st
 from emulators.snowflake.account import Account
 from emulators.snowflake.clock import Clock, RealClock
 from emulators.snowflake.instants import LTZ_COLUMNS, map_timestamps
-from emulators.snowflake.kinds import with_kinds
+from emulators.snowflake.kinds import SHOWN_TABLES, with_kinds
 from emulators.snowflake.parameters import DEFAULTS
 from emulators.snowflake.refusals import Refusal
 from emulators.snowflake.refused import error_of
@@ -179,6 +179,7 @@ def _patch() -> None:
     _SERVER.shared_fs.duck_conn.execute("SET threads = 1")  # rows are few: more threads only wake each other
     _SERVER.JSONResponse = with_master_token(_SERVER.JSONResponse)
     _SERVER.shared_fs.duck_conn.execute(LTZ_COLUMNS)
+    _SERVER.shared_fs.duck_conn.execute(SHOWN_TABLES)
     _SERVER.logger.disabled = True
     _INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW = with_kinds(_INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW)
 
