@@ -6,6 +6,8 @@ The statements are those that dbt left in target/run, run on the emulator. In a 
 a statement the commits of others, so the tests leave the transaction out.
 """
 
+import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -157,6 +159,20 @@ def test_tables_are_made_before_the_transaction_whose_first_and_last_change_is_t
     locked, changed = ["begin", "update"], ["delete", "insert", "update", "commit"]
     assert first_words(refreshing.scripts[FACT]) == ["create"] * 3 + [*locked, "select", "insert", *changed]
     assert [first_words(refreshing.scripts[mart]) for mart in FOLLOWERS] == [[*locked, *changed]] * 2
+
+
+def test_marts_are_transient_and_their_keys_are_noted(refreshing: Refreshing) -> None:
+    log = (refreshing.folder / "dbt-snowflake" / "dbt.log").read_text()
+    made = re.findall(r"create (\w+ )?table \S+\.mart\.(\w+)", log)
+    assert {kind for kind, _ in made} == {"transient "}
+    assert {mart for _, mart in made} >= set(MARTS)
+    refreshing.refresh()
+    noted = refreshing.warehouse.execute("SELECT MART_NAME, MART_KEYS FROM META.MART_WATERMARKS")
+    keys = {FACT: "event_id", "usage_session": "agent,session_id"}
+    assert dict(noted).items() >= keys.items()
+    left = refreshing.warehouse.execute("SELECT EVENT_ID FROM META.USAGE_OLD_KEYS")
+    ids = {hashlib.md5(f"claude\x1fm{number}".encode()).hexdigest() for number in (2, 3, 4)}  # noqa: S324
+    assert {event_id for (event_id,) in left} == ids
 
 
 def test_a_refresh_makes_what_a_build_from_nothing_makes(refreshing: Refreshing) -> None:
