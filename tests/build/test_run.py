@@ -16,7 +16,7 @@ from millrace.errors import TerminalError
 from millrace.lake import StoredObject
 from millrace.lake.local import LocalLake
 from millrace.runs import build_requests
-from millrace.warehouse import Fenced
+from millrace.warehouse import Fenced, Node
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 
@@ -60,6 +60,17 @@ def test_build_log_records_built_through_and_result(world: World) -> None:
     assert (build.number, build.token, build.holder, build.requested_load_seq) == (1, 1, "holder-1", 1)
     assert (build.built_through, build.started_at, build.finished_at, build.seconds) == (newest, T0, T0, 0.2)
     assert build.nodes == GOOD.nodes[:1]  # a passed test is not worth a line
+
+
+def test_only_models_are_recorded_of_good_build(world: World) -> None:
+    """dbt lists exposures among what it built, and does nothing for them."""
+    exposure = Node("page", "exposure", "no-op", 0.0, "")
+
+    def dbt(number: int, retry_of: int | None) -> Build:
+        return Build((*world.dbt(number, retry_of).nodes, exposure), 0.2)
+
+    assert world.run(dbt=dbt).state == "good"
+    assert [node.name for node in world.last().nodes] == ["velocity"]
 
 
 def test_the_quiet_period_is_waited_once_and_only_before_a_build(world: World) -> None:

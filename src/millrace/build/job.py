@@ -22,6 +22,8 @@ from millrace.lake.names import ARTIFACTS, ArtifactKey
 from millrace.runs.build_requests import requested, requested_by
 from millrace.warehouse import BuildLog, BuildRow, Fenced, Node, Publisher
 
+_UNNOTED = ("test", "unit_test", "exposure")  # the kinds of nodes that are noted only if they are not good
+
 
 @dataclass(frozen=True, slots=True)
 class Builder:
@@ -143,7 +145,7 @@ def _build(builder: Builder, lease: Lease, wanted: int | None, retry_of: int | N
     except MillraceError as error:
         builder.log.end_build(noted, False, None, (Node("dbt", "command", "error", 0, str(error)),))
         raise
-    nodes = tuple(node for node in built.nodes if node.kind not in ("test", "unit_test") or not node.is_good)
+    nodes = tuple(node for node in built.nodes if node.kind not in _UNNOTED or not node.is_good)
     ended = builder.log.end_build(noted, built.is_good, built.seconds, nodes)
     if built.artifacts is not None:
         _keep(builder.lake, ended, built.artifacts)

@@ -48,8 +48,8 @@ class Outcome:
 
     @property
     def is_good(self) -> bool:
-        """Return whether it was built, or passed."""
-        return self.status in ("success", "pass")
+        """Return whether it was built, or passed; an exposure is neither."""
+        return self.status in ("success", "pass", "no-op")
 
     @property
     def kind(self) -> str:

@@ -1,8 +1,8 @@
 {{ config(group='usage') }}
-{%- set marts = ['usage_session', 'usage_project', 'usage_provider_day', 'usage_model_day', 'int_usage_attributed'] -%}
 {%- set without_prompts = ['usage_model_day', 'int_usage_attributed'] -%}
--- Every event is in each usage mart exactly once. The sums of usage_daily are those of the fact, on the days whose
--- events changed since the fact was tested; those of the other marts are those of usage_daily.
+{%- set marts = ['usage_session', 'usage_project', 'usage_provider_day'] + without_prompts -%}
+-- Every event is in each usage mart exactly once. The sums of usage_daily are those of the fact, on the days
+-- whose events changed since the fact was tested; those of the other marts are those of usage_daily.
 with changed as (
     select day from {{ ref('usage_events') }}
     where _load_seq > {{ tested_through('usage_events') }}
@@ -20,14 +20,14 @@ fact as (
         {{ count_where("role = 'assistant' and cost_usd is not null") }} as n_cost,
         coalesce(sum(cost_usd), 0) as cost_usd
     from {{ ref('usage_events') }}
-    where day in (select day from changed)
+    where day in (select changed.day from changed)
 ),
 
 changed_days as (
     select
         {{ sums_of_usage(true) }}
     from {{ ref('usage_daily') }}
-    where day in (select day from changed)
+    where day in (select changed.day from changed)
 ),
 
 marts as (
