@@ -14,7 +14,8 @@ from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 OLD, NEW = 1, 2  # load sequences: up to the last good build, and after it
 GRAINS = {
-    "unique_grain_stg_usage_events_usage_events__agent__message_id__request_id__collector_id__request_id",
+    "unique_grain_stg_usage_events_usage_events__agent__message_id__request_id__collector_id__occurred_month"
+    "__request_id__occurred_month",
     "unique_grain_usage_events_usage_events__event_id",
 }
 LIMITED = {*GRAINS, "usage_events_is_plausible", "usage_marts_add_up", "usage_rows_are_usable"}

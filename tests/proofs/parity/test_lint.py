@@ -140,8 +140,10 @@ def _is_refused_without(form: Form, sql: str) -> bool:
         pytest.param("select cast(a as timestamp_tz) from t", "zone", id="an instant with a zone"),
         pytest.param("select cast(a as timestamp_ltz) from t", "zone", id="an instant of the session's zone"),
         pytest.param("select try_cast(a as integer) from t", "try_cast", id="try_cast"),
-        pytest.param("select a from t group by grouping sets ((), (a))", "grouping set", id="an empty grouping set"),
-        pytest.param("select sum(case when a in (select b from u) then 1 end) from t", "of IN", id="in an aggregate"),
+        pytest.param("select a from t group by grouping sets ((), (a))", "syntax error", id="an empty grouping set"),
+        pytest.param(
+            "select sum(case when a in (select b from u) then 1 end) from t", "subquery", id="IN within an aggregate"
+        ),
     ],
 )
 def test_sql_missing_or_different_on_snowflake_is_found(sql: str, said: str) -> None:

@@ -7,27 +7,32 @@ with changed as (
     where _load_seq > {{ followed_through('usage_events') }}
 ),
 
--- Unusable rows are ordered last and left out below: a filter here would read every event.
-versions as (
-    select
-        staged.*,
-        coalesce(staged.is_estimated, false) as is_guess,
-        {{ count_where('staged.is_usable and not coalesce(staged.is_estimated, false)') }}
-            over (partition by staged.agent, staged.message_id, staged.request_id)
-            as counted,
-        max(staged._load_seq)
-            over (partition by staged.agent, staged.message_id, staged.request_id) as changed_in,
-        row_number() over (
-            partition by staged.agent, staged.message_id, staged.request_id
-            order by
-                staged.is_usable desc,
-                staged.occurred_at asc,
-                staged.session_id asc,
-                coalesce(staged.project, '') asc,
-                staged.collector_id asc
-        ) as place
+-- A collector's row whose instant moved to another month is stored in both months: the newer one counts.
+newest as (
+    select staged.*
     from {{ ref('stg_usage_events') }} as staged
     inner join changed on {{ same_key('staged', 'changed', ['agent', 'message_id', 'request_id']) }}
+    qualify row_number() over (
+        partition by staged.agent, staged.message_id, staged.request_id, staged.collector_id
+        order by staged.extracted_at desc nulls last, staged.occurred_at desc nulls last
+    ) = 1
+),
+
+-- Unusable rows are ordered last and left out below: a filter above would read every event.
+versions as (
+    select
+        *,
+        coalesce(is_estimated, false) as is_guess,
+        {{ count_where('is_usable and not coalesce(is_estimated, false)') }}
+            over (partition by agent, message_id, request_id)
+            as counted,
+        max(_load_seq) over (partition by agent, message_id, request_id) as changed_in,
+        row_number() over (
+            partition by agent, message_id, request_id
+            order by
+                is_usable desc, occurred_at asc, session_id asc, coalesce(project, '') asc, collector_id asc
+        ) as place
+    from newest
 ),
 
 -- Counted tokens replace those that were estimated.

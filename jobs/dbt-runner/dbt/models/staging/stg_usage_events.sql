@@ -36,6 +36,9 @@ typed as (
 final as (
     select
         *,
+        cast(
+            extract(year from occurred_at) * 100 + extract(month from occurred_at) as varchar
+        ) as occurred_month,
         coalesce(
             session_id is not null
             and occurred_at is not null
