@@ -163,9 +163,11 @@ def _copy_changes(execute: Execute, table: str, columns: list[str], keys: list[s
 
 
 def _same(one: str, keys: list[str]) -> str:
+    """Return the condition of equal keys, by the macro is_same: equalities alone, which Snowflake joins by hash."""
+    pairs = [(f"{one}.{quoted(key)}", f"CHANGED.{quoted(key)}", key in _MAY_BE_NULL) for key in keys]
     return " AND ".join(
-        f"{one}.{quoted(key)} {'IS NOT DISTINCT FROM' if key in _MAY_BE_NULL else '='} CHANGED.{quoted(key)}"
-        for key in keys
+        f"COALESCE({a}, '') = COALESCE({b}, '') AND ({a} IS NULL) = ({b} IS NULL)" if is_nullable else f"{a} = {b}"
+        for a, b, is_nullable in pairs
     )
 
 
