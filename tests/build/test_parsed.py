@@ -124,12 +124,12 @@ def test_versions_of_dbt_are_part_of_the_fingerprint(shipped: Path) -> None:
     assert parsed.fingerprint(shipped, JOB, ("dbt-core==1.0.0",)) != parsed.fingerprint(shipped, JOB)
 
 
-def test_project_reads_nothing_of_the_connection_but_the_schema() -> None:
-    # `target.schema` is in profiles.yml. Whatever else a model reads of the connection has to be in the fingerprint.
+def test_project_reads_nothing_of_the_connection_but_schema_and_type() -> None:
+    # Both are in profiles.yml, for each target. Whatever else a model reads of it has to be in the fingerprint.
     texts = {path.name: path.read_text() for path in PROJECT.rglob("*.*") if path.suffix in (".sql", ".yml")}
     assert len(texts) > 80
     read = {found for text in texts.values() for found in re.findall(r"\btarget\.(\w+)|\btarget\[", text)}
-    assert read == {"schema"}
+    assert read == {"schema", "type"}
     assert [name for name, text in texts.items() if "env_var" in text] == ["profiles.yml"]
 
 

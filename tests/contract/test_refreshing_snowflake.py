@@ -290,6 +290,7 @@ def test_refresh_of_follower_waits_for_overlapping_one(
     refreshing.refresh()
     refreshing.load(f"new in {mart}", [told(20, day=9, session_id="another")], T0 + timedelta(hours=2))
     *until_its_watermark, _, _ = refreshing.scripts[mart]
+    second.execute("ALTER SESSION SET LOCK_TIMEOUT = 1")
     refreshing.do(*refreshing.scripts[FACT], *until_its_watermark)
     try:
         with pytest.raises(MillraceError) as refused:

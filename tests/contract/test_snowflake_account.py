@@ -3,6 +3,7 @@
 Each test names the documentation whose sentence it checks.
 """
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -40,7 +41,8 @@ def described(session: SnowflakeConnection, statement: str) -> list[dict[str, An
 
 @pytest.fixture
 def address(snowflake_at: str) -> Address:
-    return on_snowflake.new_database(snowflake_at)
+    """Return the address of a user to whom no other test has given a warehouse or parameters."""
+    return replace(on_snowflake.new_database(snowflake_at), user=f"U{secrets.token_hex(4).upper()}")
 
 
 @pytest.fixture
@@ -128,10 +130,12 @@ def test_comment_around_a_statement_of_a_transaction_is_none_of_it(sign_in: Open
 # https://docs.snowflake.com/en/sql-reference/sql/show-transactions and …/show-locks
 
 
-def test_show_transactions_lists_those_of_the_user(holder: SnowflakeConnection, sign_in: Open) -> None:
+def test_show_transactions_lists_those_of_the_user(
+    holder: SnowflakeConnection, address: Address, sign_in: Open
+) -> None:
     (found,) = [each for each in described(sign_in(), "SHOW TRANSACTIONS") if each["session"] == holder.session_id]
     assert list(found) == ["id", "user", "session", "name", "started_on", "state", "scope"]
-    assert (found["user"], found["name"], found["state"], found["scope"]) == ("MILLRACE_LOADER", "T1", "running", 0)
+    assert (found["user"], found["name"], found["state"], found["scope"]) == (address.user, "T1", "running", 0)
     assert str(found["id"]) == run(holder, "SELECT CURRENT_TRANSACTION()")[0][0]
     assert found["started_on"].tzinfo is not None
     other = sign_in(user="ANOTHER")
