@@ -10,10 +10,14 @@ from fakesnow import info_schema
 from sqlglot import exp
 
 _TYPES = {"TIMESTAMP_LTZ": exp.DataType.Type.TIMESTAMPLTZ, "TIMESTAMP_TZ": exp.DataType.Type.TIMESTAMPTZ}
-LTZ_COLUMNS = info_schema.SQL_CREATE_GLOBAL_INFORMATION_SCHEMA_COLUMNS_VIEW.replace(
-    "create view if not exists", "create or replace view"
-).replace("'TIMESTAMP_TZ'", "'TIMESTAMP_LTZ'")
-"""INFORMATION_SCHEMA.COLUMNS of fakesnow, which calls DuckDB's type TIMESTAMP_TZ."""
+COLUMNS = (
+    info_schema.SQL_CREATE_GLOBAL_INFORMATION_SCHEMA_COLUMNS_VIEW.replace(
+        "create view if not exists", "create or replace view"
+    )
+    .replace("'TIMESTAMP_TZ'", "'TIMESTAMP_LTZ'")
+    .replace("columns.data_type='BIGINT'", "columns.data_type in ('BIGINT', 'HUGEINT', 'INT128')")
+)
+"""INFORMATION_SCHEMA.COLUMNS of fakesnow, which calls DuckDB's type TIMESTAMP_TZ, and the sum of numbers INT128."""
 
 
 def map_timestamps(tree: exp.Expression, mapping: str) -> None:

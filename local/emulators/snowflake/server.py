@@ -49,7 +49,7 @@ from starlette.routing import Route
 from emulators.snowflake import division, duckdb_refusals, grammar, refusals, statements
 from emulators.snowflake.account import Account
 from emulators.snowflake.clock import Clock, RealClock
-from emulators.snowflake.instants import LTZ_COLUMNS, map_timestamps
+from emulators.snowflake.instants import COLUMNS, map_timestamps
 from emulators.snowflake.kinds import SHOWN_TABLES, with_kinds
 from emulators.snowflake.parameters import DEFAULTS
 from emulators.snowflake.refusals import Refusal
@@ -178,7 +178,7 @@ def _patch() -> None:
     _SERVER.from_binding = _without_zone(_SERVER.from_binding)
     _SERVER.shared_fs.duck_conn.execute("SET threads = 1")  # rows are few: more threads only wake each other
     _SERVER.JSONResponse = with_master_token(_SERVER.JSONResponse)
-    _SERVER.shared_fs.duck_conn.execute(LTZ_COLUMNS)
+    _SERVER.shared_fs.duck_conn.execute(COLUMNS)
     _SERVER.shared_fs.duck_conn.execute(SHOWN_TABLES)
     _SERVER.logger.disabled = True
     _INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW = with_kinds(_INFO.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW)
