@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.verify_snowflake import report, steps
-from tests.verify_snowflake.place import Place, claim, now, provision, read, require_warehouse
+from tests.verify_snowflake.place import KEY, Place, claim, now, provision, read, require_warehouse
 from tests.verify_snowflake.steps import STEPS
 
 from millrace.errors import MillraceError, first_line
@@ -61,6 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="verify-") as folder, ExitStack() as closing:
         try:
             place = Place(read(os.environ), Path(folder), options.developers, options.days, closing)
+            if place.address.private_key is None:
+                say(f"{KEY} is not set: this machine's own Google account signs in")
             require_warehouse(place.address)
             if options.provision:
                 provision(place.address)
