@@ -117,10 +117,10 @@ def show_smallest(seed: int, failed: dict[int, Outcome]) -> None:
     say(f"run it again: python -m tests.proofs.faults --replay {path}    (or --replay {seed} for all of it)")
 
 
-def replay_one(name: str) -> int:
-    """Run one schedule and print all of it."""
+def replay_one(name: str, given: dict[str, int]) -> int:
+    """Run one schedule, a seed's with the `given` decisions, and print all of it."""
     with tiny():
-        outcome = simulate(Choices.of_seed(int(name))) if name.isdecimal() else replay(read_schedule(Path(name)))
+        outcome = simulate(Choices.of_seed(int(name), given)) if name.isdecimal() else replay(read_schedule(Path(name)))
     show(outcome)
     return 0 if outcome.rule is None else 1
 
@@ -140,11 +140,11 @@ def say(text: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the selected command and return the exit code."""
     options = parse(arguments)
-    if options.replay:
-        return replay_one(options.replay)
     if options.mutants:
         return hunt_mutants(len(options.seeds), options.jobs)
     given = (ON_SNOWFLAKE if options.snowflake else {}) | (SHORT_DELIVERIES if options.short_deliveries else {})
+    if options.replay:
+        return replay_one(options.replay, given)
     return simulate_many(options.seeds, options.jobs, given)
 
 

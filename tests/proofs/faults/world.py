@@ -146,6 +146,7 @@ class World:
 
     def _object_event(self, event: ObjectFinalized) -> None:
         if event.version.name.startswith(events.ANNOUNCED):
+            self._is_idle = False  # a sweep may end a run, and the event of that end may be lost
             self.scheduler.send("load", event)
 
 
