@@ -41,53 +41,53 @@ class Watched:
 
 
 @pytest.fixture
-def tests(world: World) -> Watched:
+def watched(world: World) -> Watched:
     world.now = WEEKS_END
     return Watched(world)
 
 
-def test_first_build_of_each_week_tests_all_rows(world: World, tests: Watched) -> None:
+def test_first_build_of_each_week_tests_all_rows(world: World, watched: Watched) -> None:
     for after in (0 * DAY, timedelta(hours=1), DAY, timedelta(hours=1), 6 * DAY, DAY):
         world.now += after
-        tests.run()
-    assert tests.all_rows == [True, False, True, False, False, True]
+        watched.run()
+    assert watched.all_rows == [True, False, True, False, False, True]
 
 
 @pytest.mark.parametrize("how", ["force", "full_refresh"])
-def test_forced_build_tests_all_rows(tests: Watched, how: str) -> None:
-    tests.run()
-    tests.run(**{how: True})
-    tests.run()
-    assert tests.all_rows == [True, True, False]
+def test_forced_build_tests_all_rows(watched: Watched, how: str) -> None:
+    watched.run()
+    watched.run(**{how: True})
+    watched.run()
+    assert watched.all_rows == [True, True, False]
 
 
-def test_after_failed_build_all_rows_are_tested_until_build_is_good(world: World, tests: Watched) -> None:
-    tests.run()
+def test_after_failed_build_all_rows_are_tested_until_build_is_good(world: World, watched: Watched) -> None:
+    watched.run()
     world.now += DAY
-    tests.fail()
-    tests.fail()
-    tests.run()
-    tests.run()
-    assert tests.all_rows == [True, True, True, True, False]
+    watched.fail()
+    watched.fail()
+    watched.run()
+    watched.run()
+    assert watched.all_rows == [True, True, True, True, False]
 
 
-def test_retry_of_build_of_last_week_is_whole_build(world: World, tests: Watched) -> None:
+def test_retry_of_build_of_last_week_is_whole_build(world: World, watched: Watched) -> None:
     """Of a retry only the failed tests run, so it would leave the others for another week."""
     retried: list[int | None] = []
-    tests.run()
-    tests.fail()
+    watched.run()
+    watched.fail()
     world.now += DAY
 
     def dbt(number: int, retry_of: int | None) -> Build:
         retried.append(retry_of)
-        return tests.dbt(number, retry_of)
+        return watched.dbt(number, retry_of)
 
     job.run(world.job(dbt=dbt), retry=True)
-    assert (retried, tests.all_rows) == ([None], [True, False, True])
+    assert (retried, watched.all_rows) == ([None], [True, False, True])
 
 
-def test_retry_in_same_week_keeps_what_its_build_tested(world: World, tests: Watched) -> None:
-    tests.fail()
-    job.run(world.job(dbt=tests.dbt), retry=True)
-    assert tests.all_rows == [True, True]
+def test_retry_in_same_week_keeps_what_its_build_tested(world: World, watched: Watched) -> None:
+    watched.fail()
+    job.run(world.job(dbt=watched.dbt), retry=True)
+    assert watched.all_rows == [True, True]
     assert world.results() == ["failed", "good"]

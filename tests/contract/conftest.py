@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
+from tests.contract.rig import emptied, one_on_snowflake, open_rig, rig
 
 from emulators.storage import storage_emulator
+
+__all__ = ["emptied", "one_on_snowflake", "open_rig", "rig"]  # fixtures
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from tests.contract import history, on_snowflake
-from tests.contract.test_warehouse import Emptied, Rig, emptied, one_on_snowflake
+from tests.contract.rig import Emptied, Rig
 
 from emulators.snowflake.scans import scans
 from millrace.arrow import to_batch
@@ -16,7 +16,6 @@ from millrace.warehouse import Batch
 from millrace.warehouse.merge_rule import months_of
 
 pytestmark = pytest.mark.slow
-__all__ = ["emptied", "one_on_snowflake"]
 
 EVENTS = TABLES["usage_events"]
 NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)

@@ -251,7 +251,9 @@ def test_statement_without_a_warehouse_is_refused(sign_in: Open, warehouse: str,
 )
 def test_statement_that_needs_no_warehouse_is_answered(sign_in: Open, statement: str) -> None:
     run(sign_in(), "CREATE TABLE RAW.T AS SELECT 1 AS I")
-    run(sign_in(warehouse=""), statement)
+    session = sign_in(warehouse="")
+    assert run(session, "SELECT CURRENT_WAREHOUSE()") == [(None,)]
+    assert run(session, statement)  # each has an answer of at least a row
 
 
 def test_session_takes_the_default_warehouse_of_its_user(sign_in: Open) -> None:

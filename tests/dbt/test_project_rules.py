@@ -46,7 +46,7 @@ class Project:
     def models_of(self, *layers: str) -> list[Node]:
         return [model for model in self.models.values() if layer_of(model) in layers]
 
-    def tests_of(self, model: str) -> list[Node]:
+    def attached_to(self, model: str) -> list[Node]:
         return [test for test in self.tests if test.get("attached_node") == model]
 
 
@@ -150,14 +150,14 @@ def models_in_another_folder_than_their_layer(project: Project) -> set[str]:
 
 
 def models_without_a_test_of_their_grain(project: Project) -> set[str]:
-    def tested(id_: str) -> set[str]:
-        return {test["test_metadata"]["name"] for test in project.tests_of(id_) if test.get("test_metadata")}
+    def grain_tests(id_: str) -> set[str]:
+        return {test["test_metadata"]["name"] for test in project.attached_to(id_) if test.get("test_metadata")}
 
-    return names(m for id_, m in project.models.items() if not tested(id_) & GRAINS)
+    return names(m for id_, m in project.models.items() if not grain_tests(id_) & GRAINS)
 
 
 def models_without_a_test(project: Project) -> set[str]:
-    return names(m for id_, m in project.models.items() if not project.tests_of(id_))
+    return names(m for id_, m in project.models.items() if not project.attached_to(id_))
 
 
 def what_is_not_described(project: Project) -> set[str]:

@@ -10,7 +10,14 @@ from xml.etree import ElementTree
 from tests.verify_snowflake.checking import Unexpected
 from tests.verify_snowflake.place import Place, environment
 
-SUITE = ("test_warehouse.py", "test_warehouse_snowflake.py", "test_bundle.py", "test_stamps.py", "test_build_log.py")
+SUITE = (
+    "test_warehouse.py",
+    "test_warehouse_order.py",
+    "test_warehouse_snowflake.py",
+    "test_bundle.py",
+    "test_stamps.py",
+    "test_build_log.py",
+)
 _TESTS = Path(__file__).parents[1]
 _SHOWN = 20
 

@@ -21,7 +21,6 @@ _NOTES = {
     *("value_constructor", "variant_extract"),
 }
 _COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
-_GRANTS_AFTER_CLONE = re.compile(r"(\bCLONE\s+[\w.\"$]+)\s+COPY\s+GRANTS\b", re.IGNORECASE)
 
 
 class Grammar:
@@ -39,10 +38,10 @@ class Grammar:
             else:
                 self._commands.append((re.compile(form.command, re.IGNORECASE), form))
 
-    def accepted(self, sql: str) -> exp.Expr | Refusal:
-        """Return the statement, parsed, or why Snowflake refuses it."""
+    def refusal(self, sql: str) -> Refusal | None:
+        """Return why Snowflake refuses the statement, None if it does not."""
         if self._command(sql):
-            return _parsed_command(sql)
+            return None
         try:
             trees = [
                 tree for tree in sqlglot.parse(sql, read="snowflake") if tree and not isinstance(tree, exp.Semicolon)
@@ -55,7 +54,7 @@ class Grammar:
         if not any(form.is_statement for form in self._of_node.get(type(tree).__name__, ())):
             return refusals.syntax_error(_COMMENT.sub(" ", sql).split()[0])
         unknown = next((node for node in tree.walk() if self._form(node, sql) is None), None)
-        return (self._refused(unknown, sql) if unknown is not None else grammar_rules.refusal(tree)) or tree
+        return self._refused(unknown, sql) if unknown is not None else grammar_rules.refusal(tree)
 
     def forms_of(self, sql: str) -> Iterator[Form]:
         """Yield the forms that the accepted statements of a text use."""
@@ -94,23 +93,9 @@ def grammar() -> Grammar:
     return Grammar(forms())
 
 
-def accepted(sql: str) -> exp.Expr | Refusal:
-    """Return the statement, parsed as the emulator can run it, or why Snowflake refuses it."""
-    return grammar().accepted(sql)
-
-
 def refusal(sql: str) -> Refusal | None:
     """Return why Snowflake refuses the statement, None if it does not."""
-    return found if isinstance(found := accepted(sql), Refusal) else None
-
-
-def _parsed_command(sql: str) -> exp.Expr:
-    # sqlglot knows COPY GRANTS only before CLONE, and Snowflake documents it after.
-    try:
-        return sqlglot.parse_one(_GRANTS_AFTER_CLONE.sub(r"\1", sql), read="snowflake")
-    except ParseError:
-        first, _, rest = sql.strip().partition(" ")
-        return exp.Command(this=first, expression=rest)
+    return grammar().refusal(sql)
 
 
 def _is_call(node: exp.Expr) -> bool:

@@ -133,7 +133,7 @@ def serving(
     began = time.monotonic()
     while not server.started:
         if time.monotonic() - began > _START_S:
-            raise TimeoutError("the stand-in for Snowflake did not start")
+            raise TimeoutError("the emulator of Snowflake did not start")
         time.sleep(0.01)
     try:
         yield f"host=127.0.0.1&port={listening.getsockname()[1]}&protocol=http"
@@ -172,7 +172,6 @@ def _patch() -> None:
     cursor.execute = _answering(cursor.execute)
     _SERVER.parse_one = _CURSOR.parse_one = _parsed_once(_CURSOR.parse_one)
     _TRANSFORMS.numeric_agg_implicit_cast = _exact(_TRANSFORMS.numeric_agg_implicit_cast)
-    _TRANSFORMS.create_clone = _replacing(_TRANSFORMS.create_clone)
     _ARROW.timestamp_to_sf_struct = _with_nulls(_ARROW.timestamp_to_sf_struct)
     _SERVER.sessions = Connections()
     _SERVER.from_binding = _without_zone(_SERVER.from_binding)
@@ -251,19 +250,6 @@ def _persistent(transform: Any) -> Any:
         return transform(cursor, expression, params)
 
     return transformed
-
-
-def _replacing(clone: Any) -> Any:
-    """Keep OR REPLACE and IF NOT EXISTS of a clone, which fakesnow leaves out."""
-
-    def cloned(expression: Any) -> Any:
-        made = clone(expression)
-        if made is not expression:
-            for kept in ("replace", "exists"):
-                made.set(kept, expression.args.get(kept))
-        return made
-
-    return cloned
 
 
 def _with_nulls(to_struct: Any) -> Any:
