@@ -288,6 +288,10 @@ _USAGE_EVENTS = Table(
         reasoning_tokens=COUNT,
         is_estimated=FLAG,
         reported_cost_usd=TEXT,  # a decimal number with all of its digits
+        region=TEXT,
+        web_searches=COUNT,
+        is_lower_bound=FLAG,
+        is_withdrawn=FLAG,  # this machine's logs do not make the event any more, by newer rules
     ),
     key=("agent", "message_id", "request_id", "collector_id"),  # one event as recorded in one machine's logs
     key_may_be_null=("request_id",),

@@ -92,7 +92,11 @@ class CheckpointStore:
         if self._get("collector_id") is None:
             self._set(collector_id=uuid.uuid4().hex, epoch="1", batch=str(batch), stamp="0")
             self.commit()
-        if "reading" not in {row[1] for row in file.query("pragma table_info(events)")}:
+        columns = {row[1] for row in file.query("pragma table_info(events)")}
+        for name in sorted({"region", "web_searches", "is_lower_bound"} - columns):
+            file.write(f"alter table events add column {name}")
+        self.commit()
+        if "reading" not in columns:
             self._upgrade()
         if machine is not None and self._get("machine") is None:
             self._set(machine=machine)

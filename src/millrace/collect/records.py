@@ -34,6 +34,9 @@ COLUMNS = (
     "reasoning_tokens",
     "is_estimated",
     "reported_cost_usd",
+    "region",
+    "web_searches",
+    "is_lower_bound",
 )
 """The columns of an event in the store; a missing request is '', and an instant is microseconds since 1970."""
 
@@ -64,13 +67,16 @@ def to_row(event: UsageEvent) -> Row:
         tokens.reasoning_tokens,
         int(event.is_estimated),
         None if event.cost_usd is None else format(event.cost_usd, "f"),
+        event.region,
+        event.web_searches,
+        int(event.is_lower_bound),
     )
 
 
 def to_event(row: Row) -> UsageEvent:
     """Return the event of a row that `to_row` returned."""
     agent, message_id, request_id, session_id, role, occurred_at, project, provider, model, speed = row[:10]
-    is_estimated, cost = row[16:18]
+    is_estimated, cost, region, web_searches, is_lower_bound = row[16:21]
     return UsageEvent(
         agent=cast(str, agent),
         session_id=cast(str, session_id),
@@ -85,6 +91,9 @@ def to_event(row: Row) -> UsageEvent:
         tokens=Tokens(*cast(tuple[int | None, ...], row[10:16])),
         is_estimated=bool(is_estimated),
         cost_usd=None if cost is None else Decimal(cast(str, cost)),
+        region=cast(str | None, region),
+        web_searches=cast(int | None, web_searches),
+        is_lower_bound=bool(is_lower_bound),
     )
 
 
@@ -109,6 +118,8 @@ def to_parquet(
         "request_id": [request_id or None for request_id in values["request_id"]],
         "project": [names[project] for project in values["project"]],
         "is_estimated": [bool(flag) for flag in values["is_estimated"]],
+        "is_lower_bound": [bool(flag) for flag in values["is_lower_bound"]],
+        "is_withdrawn": [False] * len(rows),
         "collector_id": [collector_id] * len(rows),
         "user_id": [privacy.named(user_id)] * len(rows),
         EXTRA: [None] * len(rows),

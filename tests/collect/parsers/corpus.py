@@ -9,7 +9,7 @@ from pathlib import Path
 
 from millrace.collect.parsers import agents, event
 from millrace.collect.parsers.agents import Agent
-from millrace.collect.parsers.event import EventKey, UsageEvent
+from millrace.collect.parsers.event import EventKey, UsageEvent, resolve
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits
 
 CORPUS = Path(__file__).resolve().parents[2] / "golden" / "usage"
@@ -41,7 +41,7 @@ class Collected:
         return json.dumps(self.to_json(), indent=2)
 
     def to_json(self) -> dict[str, object]:
-        events = [self.events[key].to_json() for key in sorted(self.events, key=str)]
+        events = [event.to_json() for event in sorted(resolve(self.events.values()), key=lambda event: str(event.key))]
         return {"events": events, "lines": self.lines, "skipped": dict(self.skipped)}
 
 

@@ -22,12 +22,14 @@ class Agent:
     """One coding agent.
 
     `is_document`: the log is one JSON document that is rewritten, and read from its start each time. Its counts replace
-    those of the reading before; the counts of any other log add up.
+    those of the reading before; the counts of any other log add up. `rules` is the version of the rules of counting: it
+    grows with each change that makes other events of the same log.
     """
 
     name: str
     read: Read
     is_document: bool = False
+    rules: int = 2
 
 
 AGENTS: dict[str, Agent] = {

@@ -1,16 +1,20 @@
 """The canonical usage event, and how two readings of the same event are merged."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 from typing import Literal, TypeVar
 
 Role = Literal["user", "assistant"]
-Speed = Literal["standard", "fast", "batch"]
+Speed = Literal["standard", "fast", "flex", "batch", "ultrafast"]
 _Number = TypeVar("_Number", int, Decimal)
 _Name = TypeVar("_Name", bound=str)
 EventKey = tuple[str, str, str | None]
+_UNIQUE = re.compile(r"[0-9A-Za-z]{16}|[0-9a-f]{8}-[0-9a-f]{4}-")
+"""What only a random id contains: ids of gateways that count (`msg_1`) are short, or of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,9 @@ class UsageEvent:
     """One response of a model, or one prompt of a user, which costs nothing (`NO_TOKENS`, `NO_COST`).
 
     For a response, `cost_usd` is the cost that the agent logged. `is_estimated`: the tokens follow from a text's
-    length. `provider`, `model`, `project` and `speed` are None when they are not in the log.
+    length. `provider`, `model`, `project`, `speed`, `region` and `web_searches` are None when they are not in the log.
+    `provider` is who served it, as the log says; `region` is where the provider promised to answer, as it says.
+    `is_lower_bound`: at least these tokens were used, and the log cannot tell how many more.
     """
 
     agent: str
@@ -64,10 +70,13 @@ class UsageEvent:
     tokens: Tokens = NO_TOKENS
     is_estimated: bool = False
     cost_usd: Decimal | None = None
+    region: str | None = None
+    web_searches: int | None = None
+    is_lower_bound: bool = False
 
     @property
     def key(self) -> EventKey:
-        """The key that all lines about this event share, in all files."""
+        """The key by the agent's own ids: lines that share it are one event; see `resolve` for copies with another."""
         return (self.agent, self.message_id, self.request_id)
 
     def to_json(self) -> dict[str, object]:
@@ -95,6 +104,9 @@ def merge(one: UsageEvent, other: UsageEvent) -> UsageEvent:
         tokens=merge_tokens(counted[0].tokens, counted[-1].tokens),
         is_estimated=counted[0].is_estimated,
         cost_usd=_most(one.cost_usd, other.cost_usd),
+        region=_known(one.region, other.region),
+        web_searches=_most(one.web_searches, other.web_searches),
+        is_lower_bound=all(event.is_lower_bound for event in counted),
     )
 
 
@@ -105,6 +117,50 @@ def merge_all(events: Iterable[UsageEvent]) -> dict[EventKey, UsageEvent]:
         known = merged.get(event.key)
         merged[event.key] = event if known is None else merge(known, event)
     return merged
+
+
+def resolve(events: Iterable[UsageEvent]) -> list[UsageEvent]:
+    """Return the events that were billed: copies of one response become one event, whatever request they name.
+
+    The result has the request of the earliest copy that names one. It depends neither on the order of the events nor
+    on how often each appears.
+    """
+    by_message: dict[tuple[str, str], dict[str | None, UsageEvent]] = {}
+    for event in merge_all(events).values():
+        by_message.setdefault((event.agent, event.message_id), {})[event.request_id] = event
+    return [_as_one(group) for same in by_message.values() for group in _groups(list(same.values()))]
+
+
+def _groups(events: list[UsageEvent]) -> list[list[UsageEvent]]:
+    """Return the events of one message in groups of copies; a copy of a copy is in the same group."""
+    groups: list[list[UsageEvent]] = []
+    for event in events:
+        joined = [group for group in groups if any(is_copy(event, other) for other in group)]
+        groups = [group for group in groups if group not in joined]
+        groups.append([event, *(other for group in joined for other in group)])
+    return groups
+
+
+def _as_one(copies: list[UsageEvent]) -> UsageEvent:
+    named = min(copies, key=lambda event: (event.request_id is None, _age(event), event.request_id or ""))
+    return replace(reduce(merge, copies), request_id=named.request_id)
+
+
+def is_copy(one: UsageEvent, other: UsageEvent) -> bool:
+    """Return whether two events of one agent and message are one response that was logged twice.
+
+    Claude Code copies history into side questions with new requests, and into resumed sessions. Message ids of the
+    API are unique. A gateway may number the messages of each session anew: then the request, the session or the
+    instant has to be the same.
+
+    Codex copies counters without their response's id into forks; two responses with ids are the same if the ids are.
+    """
+    if one.request_id == other.request_id:
+        return True
+    if one.agent == "claude":
+        is_unique = _UNIQUE.search(one.message_id) is not None
+        return is_unique or one.session_id == other.session_id or one.occurred_at == other.occurred_at
+    return one.agent == "codex" and None in (one.request_id, other.request_id)
 
 
 def merge_tokens(one: Tokens, other: Tokens) -> Tokens:

@@ -90,6 +90,8 @@ PARSER_LIMITS = ParserLimits()
 class Reading:
     """The result of reading bytes of a log: events, one per key, and why the other lines yielded none.
 
+    A line may yield several events, as one in which a second model was asked.
+
     `lines` is how many lines (elements of a document) were complete. Each yielded an event or is in `skipped`:
     `lines == used + sum(skipped.values())`.
     """
@@ -101,25 +103,27 @@ class Reading:
     skipped: Mapping[SkipReason, int]
 
 
-Step = tuple[LogState, UsageEvent | SkipReason]
+Outcome = UsageEvent | tuple[UsageEvent, ...] | SkipReason
+Step = tuple[LogState, Outcome]
 StepFunction = Callable[[Record, LogState], Step]
 
 
 def read_lines(content: bytes, state: LogState, step: StepFunction, caps: ParserLimits) -> Reading:
     """Read the complete lines of `content`, which starts at `state.offset_bytes`; the rest is left for later."""
-    events, skipped = list[UsageEvent](), Counter[SkipReason]()
+    events, skipped, used = list[UsageEvent](), Counter[SkipReason](), 0
     end = _complete_bytes(content)
     lines = content[:end].split(b"\n")[:-1]
     for line in lines:
         state, outcome = _read_line(line, state, step, caps)
-        if isinstance(outcome, UsageEvent):
-            events.append(outcome)
-        else:
+        if isinstance(outcome, SkipReason):
             skipped[outcome] += 1
+        else:
+            used += 1
+            events.extend(outcome if isinstance(outcome, tuple) else (outcome,))
     is_long = state.is_within_long_line or len(content) - end > caps.line_bytes
     offset_bytes = state.offset_bytes + (len(content) if is_long else end)
     state = replace(state, offset_bytes=offset_bytes, is_within_long_line=is_long)
-    return Reading(tuple(merge_all(events).values()), state, len(lines), len(events), skipped)
+    return Reading(tuple(merge_all(events).values()), state, len(lines), used, skipped)
 
 
 def read_document(content: bytes, state: LogState, step: StepFunction, caps: ParserLimits) -> Reading:
@@ -135,14 +139,15 @@ def read_document(content: bytes, state: LogState, step: StepFunction, caps: Par
             raise MalformedError(SkipReason.WRONG_TYPE)
     except MalformedError as error:
         return Reading((), state, 1, 0, {error.reason: 1})
-    events, skipped, current = list[UsageEvent](), Counter[SkipReason](), state
+    events, skipped, used, current = list[UsageEvent](), Counter[SkipReason](), 0, state
     for element in elements:
         current, outcome = _take(element, current, step)
-        if isinstance(outcome, UsageEvent):
-            events.append(outcome)
-        else:
+        if isinstance(outcome, SkipReason):
             skipped[outcome] += 1
-    return Reading(tuple(merge_all(events).values()), state, len(elements), len(events), skipped)
+        else:
+            used += 1
+            events.extend(outcome if isinstance(outcome, tuple) else (outcome,))
+    return Reading(tuple(merge_all(events).values()), state, len(elements), used, skipped)
 
 
 def parse_json(text: str) -> object:
@@ -189,7 +194,7 @@ def _rescue(line: bytes, state: LogState, step: StepFunction, reason: SkipReason
     """Take the complete object at the end of an invalid line: a writer may have continued after a torn one."""
     for value in _objects_at_end(line):
         state, outcome = _take(value, state, step)
-        if isinstance(outcome, UsageEvent):
+        if not isinstance(outcome, SkipReason):
             return state, outcome
     return state, reason
 

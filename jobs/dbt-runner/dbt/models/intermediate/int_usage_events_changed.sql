@@ -52,7 +52,7 @@ merged as (
         {%- for name in ['session_id', 'occurred_at', 'project', 'user_id'] %}
             max(case when place = 1 then {{ name }} end) as {{ name }},
         {%- endfor %}
-        {%- for name in ['role', 'provider', 'model', 'speed'] %}
+        {%- for name in ['role', 'provider', 'model', 'speed', 'region'] %}
             min({{ name }}) as {{ name }},
         {%- endfor %}
         {{ count_where('not is_guess') }} = 0 as is_estimated,
@@ -66,6 +66,8 @@ merged as (
             end
         ) as cache_write_tokens,
         max(reported_cost_usd) as reported_cost_usd,
+        max(web_searches) as web_searches,
+        {{ count_where('not is_replaced and not coalesce(is_lower_bound, false)') }} = 0 as is_lower_bound,
         max(changed_in) as _load_seq
     from kept
     group by agent, message_id, request_id
@@ -97,6 +99,9 @@ final as (
         reasoning_tokens,
         is_estimated,
         reported_cost_usd,
+        region,
+        web_searches,
+        is_lower_bound,
         _load_seq
     from merged
 )

@@ -16,6 +16,10 @@ typed as (
         cast(model as varchar) as model,
         cast(speed as varchar) as speed,
         cast(is_estimated as boolean) as is_estimated,
+        cast(region as varchar) as region,
+        cast(web_searches as bigint) as web_searches,
+        cast(is_lower_bound as boolean) as is_lower_bound,
+        cast(is_withdrawn as boolean) as is_withdrawn,
 
         cast(input_tokens as bigint) as input_tokens,
         cast(output_tokens as bigint) as output_tokens,
@@ -43,12 +47,14 @@ final as (
             session_id is not null
             and occurred_at is not null
             and role in ('user', 'assistant')
-            and coalesce(speed, 'standard') in ('standard', 'fast', 'batch')
+            and coalesce(speed, 'standard') in ('standard', 'fast', 'flex', 'batch', 'ultrafast')
             {%- for kind in token_kinds() %}
                 and coalesce({{ kind }}, 0)
                 between 0 and case when role = 'user' then 0 else 1000000000000 end
             {%- endfor %}
-            and coalesce(reported_cost_usd, 0) between 0 and 1000000,
+            and coalesce(reported_cost_usd, 0) between 0 and 1000000
+            and coalesce(web_searches, 0) between 0 and 1000000
+            and not coalesce(is_withdrawn, false),
             false
         ) as is_usable
     from typed
