@@ -10,15 +10,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from millrace.collect.parsers.naming import id_name, model_name
+from millrace.collect.parsers.naming import hashed, id_name, model_name, provider_name
 
 Record = Mapping[str, object]
 
 MOST_TOKENS = 10**12
 MOST_USD = 10**6
-# Neither can be a sentence, an e-mail address or a path from the root.
-_ID = re.compile(r"\w[\w.:-]{0,199}", re.ASCII)
-_MODEL = re.compile(r"@?\w[\w.:/+\[\]-]{0,119}(?:@(?:\d{8}|default|latest))?", re.ASCII)
+_ID = re.compile(r"\w[\w.:-]{0,199}", re.ASCII)  # no sentence, no e-mail address, and no path from the root
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d.*", re.ASCII)
 
 
@@ -71,23 +69,23 @@ def read_text(record: Record, name: str) -> str | None:
 
 
 def read_name(record: Record, name: str) -> str | None:
-    """Return the name of a provider, or None when it is missing or empty."""
-    return _matching(read_text(record, name), _ID)
+    """Return the name of a provider, or None when it is missing or blank; one that is no short name is hashed."""
+    value = _read_text(record, name)
+    return None if value is None else provider_name(value)
 
 
 def read_id(record: Record, name: str) -> str | None:
-    """Return an identifier, or None when it is missing or empty; one with words in it is hashed."""
-    value = read_name(record, name)
-    return None if value is None else id_name(value)
+    """Return an identifier, or None when it is missing or blank; one with words or of another form is hashed."""
+    value = _read_text(record, name)
+    if value is None:
+        return None
+    return id_name(value) if _ID.fullmatch(value) else hashed(value)
 
 
 def read_model(record: Record, name: str) -> str | None:
-    """Return the name of a model, or None when it is missing or empty; a path, an address or a key is hashed."""
-    value = read_text(record, name)
-    if not value:
-        return None
-    hidden = model_name(value)
-    return hidden if hidden != value else _matching(value, _MODEL)
+    """Return the name of a model, or None when it is missing or blank; what could be more than a name is hashed."""
+    value = _read_text(record, name)
+    return None if value is None else model_name(value)
 
 
 def read_count(record: Record, name: str) -> int | None:
@@ -133,9 +131,6 @@ def read_epoch_ms(record: Record, name: str) -> datetime:
     return datetime.fromtimestamp(value // 1000, UTC).replace(microsecond=value % 1000 * 1000)
 
 
-def _matching(value: str | None, pattern: re.Pattern[str]) -> str | None:
-    if not value:
-        return None
-    if pattern.fullmatch(value) is None:
-        raise MalformedError(SkipReason.BAD_NAME)
-    return value
+def _read_text(record: Record, name: str) -> str | None:
+    value = read_text(record, name)
+    return value if value and not value.isspace() else None

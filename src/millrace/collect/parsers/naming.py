@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 from urllib.parse import unquote
 
@@ -22,11 +23,55 @@ _COMMON_NAMES = frozenset(("admin", "app", "code", "dev", "developer", "home", "
 _MODEL_FILE = re.compile(
     r"\.(?:bin|engine|ggml|gguf|h5|llamafile|mlmodel|mlpackage|model|npz|onnx|pkl|pt|pth|safetensors|tflite)$"
 )
-_SECRET = re.compile(r"(?:sk|pk|rk|xox[a-z]|ghp|gho|ghs|glpat|github_pat|akia|aiza|eyj|hf|gsk|xai)[_-]?[\w-]{16,}")
+# A key, or a number as long as an account's.
+_SECRET = re.compile(
+    r"(?:^|/)(?:sk|pk|rk|xox[a-z]|ghp|gho|ghs|glpat|github_pat|akia|aiza|eyj|hf|gsk|xai)[_-]?[\w-]{16,}|\d{10}"
+)
 _PATH_STARTS = ("/", "\\", "~", ".", "$", "%")
 _ROOT_FOLDERS = frozenset(("data", "mnt", "opt", "root", "srv", "tmp", "usr", "var", "volumes"))
-_ROUTED = ("accounts/", "models/", "projects/", "publishers/")
+_ROUTED = ("accounts/", "bedrock/", "cloudflare/", "fireworks_ai/", "models/", "publishers/", "vertex_ai/")
 _MOST_SLASHES = 2
+_VENDORS = "anthropic|cohere|deepseek|google|meta-llama|minimax|mistralai|moonshotai|openai|qwen|x-ai|xiaomi|z-ai"
+_PART = r"[\w.:+\[\]-]"
+_MODEL = re.compile(
+    rf"(?:@[a-z][\w-]*/|~(?:{_VENDORS})/)?\w{_PART}*(?:/(?:@cf/)?{_PART}+)*(?:@(?:\d{{3}}|\d{{8}}|default|latest))?",
+    re.ASCII,
+)
+_MODEL_BYTES = 120
+# What a cloud's address has before the model's name: an account, a project, or a resource of a company.
+_ADDRESSES = tuple(
+    re.compile(pattern, re.ASCII)
+    for pattern in (
+        r"(?:[\w-]+/)*arn:[\w-]+:bedrock:[\w-]*:\d*:(?:foundation-model|inference-profile|(?:default-)?prompt-router)/"
+        r"([a-z][\w-]*\.[\w.:-]+)",
+        r"(?:[\w-]+/)?projects/[^/]+/(?:[\w-]+/)*models/([^/]+)",
+        r"(?:[\w-]+/)?accounts/(?!fireworks/)[^/]+/models/([^/]+)",
+        r"(?:https://[^/]+/openai/|azure/)?deployments/([^/?#]+)(?:/[\w/-]+)?(?:\?.*)?",
+    )
+)
+_ADDRESSED = re.compile(r"(?:^|/)(?:arn:|projects/|accounts/(?!fireworks/)|deployments/)")
+_TITLE_WORDS = frozenset(
+    (
+        *("claude", "sonnet", "opus", "haiku", "fable", "mythos", "gpt", "codex", "gemini", "gemma", "grok", "llama"),
+        *(
+            "qwen",
+            "qwen3",
+            "kimi",
+            "deepseek",
+            "glm",
+            "minimax",
+            "mistral",
+            "codestral",
+            "devstral",
+            "composer",
+            "nova",
+        ),
+        *("pro", "flash", "lite", "mini", "nano", "max", "ultra", "turbo", "fast", "chat", "code", "coder", "instruct"),
+        *("thinking", "reasoning", "preview", "latest", "beta", "free", "none", "low", "medium", "high", "xhigh"),
+    )
+)
+_TITLE_NUMBER = re.compile(r"(?:(?:gpt|glm|claude|gemini|grok|kimi|qwen|llama)-|[a-z]{0,2})\d+(?:\.\d+)*[a-z]?")
+_HASHED = re.compile(r"h-[0-9a-f]{16}")
 
 _RANDOM_LENGTH = 16
 _LETTERS = re.compile(r"[A-Za-z]{4,}")
@@ -91,9 +136,25 @@ def project_slug(cwd: str | None) -> str | None:
     return slug[-120:] or None
 
 
+@lru_cache(4096)
 def model_name(value: str) -> str:
-    """Return the name of a model; hashed when it is, or could be, a path, an address or a key."""
-    return hashed(value) if _is_place(value) or _SECRET.match(value.casefold()) else value
+    """Return the name of a model, without the account or project before it in a cloud's address.
+
+    It is hashed when it is, or could be, a path, an address, an account, a key, a person or a text.
+    """
+    if _HASHED.fullmatch(value):
+        return value
+    name = value.strip()
+    for address in _ADDRESSES:
+        if match := address.fullmatch(name):
+            name = match[1]
+    return name if _is_model(name) else hashed(value)
+
+
+def provider_name(value: str) -> str:
+    """Return the name of a provider, which may be the user's own; hashed when it is no short name."""
+    is_name = re.fullmatch(r"\w[\w.:-]{0,199}", value, re.ASCII) is not None
+    return value if is_name and not _is_place(value) and not _SECRET.search(value.casefold()) else hashed(value)
 
 
 def id_name(value: str) -> str:
@@ -165,6 +226,25 @@ def _owner_ends(parts: list[str], place: int) -> int:
     return end + 1
 
 
+def _is_model(name: str) -> bool:
+    if len(name) > _MODEL_BYTES or _ADDRESSED.search(name) or _SECRET.search(name.casefold()) or _is_key(name):
+        return False
+    if " " in name:
+        return all(_is_of_a_title(word) for word in name.casefold().split(" "))
+    return _MODEL.fullmatch(name) is not None and not _is_place(name.removeprefix("~"))
+
+
+def _is_of_a_title(word: str) -> bool:
+    """Return whether a word is of a model's title, as in `Claude Sonnet 4.5 (Thinking)`."""
+    word = word[1:-1] if word[:1] + word[-1:] == "()" else word
+    return word in _TITLE_WORDS or _TITLE_NUMBER.fullmatch(word) is not None
+
+
+def _is_key(name: str) -> bool:
+    """Return whether a name has a part that is long and random."""
+    return any(len(re.findall(r"\d+", run)) > 3 for run in re.findall(r"[0-9A-Za-z]{24,}", name))
+
+
 def _is_place(value: str) -> bool:
     lower = value.casefold()
     parts = lower.split("/")
@@ -173,6 +253,7 @@ def _is_place(value: str) -> bool:
         or re.match(r"[a-z]:|[a-z][a-z0-9+.-]*:/", lower) is not None
         or "\\" in lower
         or "://" in lower
+        or ".." in parts
         or _MODEL_FILE.search(lower) is not None
         or (len(parts) > 1 and re.search(r":\d+$|^\d+(?:\.\d+){3}$", parts[0]) is not None)
         or (len(parts) > 1 and (parts[0] in _ROOT_FOLDERS or any(map(_HOME_FOLDER.fullmatch, parts[:-1]))))
