@@ -35,7 +35,14 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
         "claude/a_resumed_session_copies_history"),
     "the request id is part of the key": (
         event.UsageEvent, "key", property(lambda self: (self.agent, self.message_id, None)),
-        "claude/one_message_id_in_two_requests"),
+        "claude/messages_numbered_in_each_session_with_requests"),
+    "copies of a response name other requests": (
+        event, "_links", lambda one: [("request", one.request_id)], "claude/a_side_question_copies_history"),
+    "message ids of gateways are used again": (
+        event, "is_unique_id", lambda message_id: True, "claude/messages_numbered_in_each_session"),
+    "the next line of a response has the line before as its parent": (
+        claude, "_request_id", lambda record, message, message_id, state: (state, event.LINE + record["uuid"]),
+        "claude/one_message_id_for_every_response"),
     "an unknown count is not zero": (
         claude, "read_count", skipped_zero, "claude/a_missing_count_is_unknown"),
     "writes of an hour are kept apart": (

@@ -6,7 +6,7 @@ counts as known at that time; the last has the true ones. `input_tokens` exclude
 
 from dataclasses import replace
 
-from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Speed, Tokens, UsageEvent
+from millrace.collect.parsers.event import LINE, NO_COST, NO_TOKENS, Speed, Tokens, UsageEvent, is_unique_id
 from millrace.collect.parsers.fields import (
     MalformedError,
     Record,
@@ -19,7 +19,7 @@ from millrace.collect.parsers.fields import (
     read_object,
     read_text,
 )
-from millrace.collect.parsers.naming import project_slug
+from millrace.collect.parsers.naming import hashed, project_slug
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits, Reading, Step, read_lines
 
 AGENT = "claude"
@@ -54,21 +54,23 @@ def _step(record: Record, state: LogState) -> Step:
     if state.project is None:
         state = replace(state, project=project_slug(state.owner.below(read_text(record, "cwd"))))
     message = read_object(record, "message")
-    return state, _response(record, message, state) if kind == "assistant" else _prompt(record, message, state)
+    return _response(record, message, state) if kind == "assistant" else (state, _prompt(record, message, state))
 
 
-def _response(record: Record, message: Record, state: LogState) -> UsageEvent | SkipReason:
+def _response(record: Record, message: Record, state: LogState) -> Step:
     if read_text(message, "model") == _SYNTHETIC:
-        return SkipReason.SYNTHETIC
+        return state, SkipReason.SYNTHETIC
     usage = read_object(message, "usage")
     if not usage:
-        return SkipReason.NO_TOKENS
+        return state, SkipReason.NO_TOKENS
     model = read_model(message, "model")
-    return UsageEvent(
+    message_id = read_id(message, "id")
+    state, request_id = _request_id(record, message, message_id, state)
+    return state, UsageEvent(
         agent=AGENT,
         session_id=_session_id(record, state),
-        message_id=read_id(message, "id") or _uuid(record),
-        request_id=read_id(record, "requestId"),
+        message_id=message_id or _uuid(record),
+        request_id=request_id,
         role="assistant",
         occurred_at=read_instant(record, "timestamp"),
         project=state.project,
@@ -78,6 +80,26 @@ def _response(record: Record, message: Record, state: LogState) -> UsageEvent | 
         tokens=_tokens(usage),
         cost_usd=read_cost(record, "costUSD"),
     )
+
+
+def _request_id(
+    record: Record, message: Record, message_id: str | None, state: LogState
+) -> tuple[LogState, str | None]:
+    """Return the request of a response: its own, or none when its message id says enough.
+
+    Otherwise a gateway numbers its messages, or gives all one id: the response is named by its first line, which the
+    next line has as its parent.
+    """
+    request_id = read_id(record, "requestId")
+    if request_id is not None or message_id is None or is_unique_id(read_text(message, "id") or ""):
+        return state, request_id
+    line = read_id(record, "uuid") or hashed(str(read_instant(record, "timestamp")))
+    before = f"{message_id} {read_id(record, 'parentUuid')} "
+    if state.response is not None and state.response.startswith(before):
+        request_id = state.response.removeprefix(before)
+    else:
+        request_id = LINE + line
+    return replace(state, response=f"{message_id} {line} {request_id}"), request_id
 
 
 def _prompt(record: Record, message: Record, state: LogState) -> UsageEvent | SkipReason:

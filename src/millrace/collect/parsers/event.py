@@ -13,8 +13,12 @@ Speed = Literal["standard", "fast", "flex", "batch", "ultrafast"]
 _Number = TypeVar("_Number", int, Decimal)
 _Name = TypeVar("_Name", bound=str)
 EventKey = tuple[str, str, str | None]
-_UNIQUE = re.compile(r"[0-9A-Za-z]{16}|[0-9a-f]{8}-[0-9a-f]{4}-")
-"""What only a random id contains: ids of gateways that count (`msg_1`) are short, or of words."""
+LINE = "line:"
+"""How the request begins that a parser makes of a response's first line where the log names none."""
+_RANDOM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9A-Za-z]{16,}", re.IGNORECASE)
+_MESSAGE_OF_ANTHROPIC = re.compile(r"msg_(?:[a-z]+_)?01[0-9A-Za-z]{22}(?![0-9A-Za-z])")
+_LEAST_CHARACTERS = 8  # different ones; a number with zeros before it has fewer
+_Link = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,42 +129,118 @@ def resolve(events: Iterable[UsageEvent]) -> list[UsageEvent]:
     The result has the request of the earliest copy that names one. It depends neither on the order of the events nor
     on how often each appears.
     """
-    by_message: dict[tuple[str, str], dict[str | None, UsageEvent]] = {}
+    by_message: dict[tuple[str, str], list[UsageEvent]] = {}
     for event in merge_all(events).values():
-        by_message.setdefault((event.agent, event.message_id), {})[event.request_id] = event
-    return [_as_one(group) for same in by_message.values() for group in _groups(list(same.values()))]
+        by_message.setdefault((event.agent, event.message_id), []).append(event)
+    return [
+        event for same in by_message.values() for event in (same if len(same) == 1 else map(_as_one, _groups(same)))
+    ]
 
 
 def _groups(events: list[UsageEvent]) -> list[list[UsageEvent]]:
-    """Return the events of one message in groups of copies; a copy of a copy is in the same group."""
-    groups: list[list[UsageEvent]] = []
-    for event in events:
-        joined = [group for group in groups if any(is_copy(event, other) for other in group)]
-        groups = [group for group in groups if group not in joined]
-        groups.append([event, *(other for group in joined for other in group)])
-    return groups
+    """Return the events of one agent's message id in groups of copies; a copy of a copy is in the same group."""
+    named = {_prompt_tokens(event) for event in events if not (event.request_id or LINE).startswith(LINE)}
+    anchored = [event for event in events if not _is_loose(event, named)] or events
+    links = {event.key: _links(event) for event in anchored}
+    parents: dict[_Link, _Link] = {}
+    for first, *others in links.values():
+        for other in others:
+            parents[_root(parents, other)] = _root(parents, first)
+    groups: dict[_Link, list[UsageEvent]] = {}
+    for event in anchored:
+        groups.setdefault(_root(parents, links[event.key][0]), []).append(event)
+    found = sorted(groups.values(), key=lambda group: min(map(_rank, group)))
+    homes = [list(group) for group in found]
+    for event in events if len(anchored) < len(events) else ():
+        if _is_loose(event, named):
+            homes[_home(event, found)].append(event)
+    return homes
 
 
-def _as_one(copies: list[UsageEvent]) -> UsageEvent:
-    named = min(copies, key=lambda event: (event.request_id is None, _age(event), event.request_id or ""))
-    return replace(reduce(merge, copies), request_id=named.request_id)
+def _is_loose(event: UsageEvent, named: set[int]) -> bool:
+    """Return whether an event does not say itself which response of its message id it belongs to.
+
+    `named` are the prompts' tokens of events that name a request.
+    """
+    if event.request_id is None:
+        return event.agent in ("claude", "codex")
+    tokens = _prompt_tokens(event)
+    return event.agent == "claude" and event.request_id.startswith(LINE) and (not tokens or tokens in named)
 
 
-def is_copy(one: UsageEvent, other: UsageEvent) -> bool:
-    """Return whether two events of one agent and message are one response that was logged twice.
+def _home(event: UsageEvent, groups: list[list[UsageEvent]]) -> int:
+    """Return the group of a loose event: the next of its session, else the last of it, else the first of all.
 
-    Claude Code copies history into side questions with new requests, and into resumed sessions. Message ids of the
-    API are unique. A gateway may number the messages of each session anew: then the request, the session or the
-    instant has to be the same.
+    Only groups with as many tokens in the prompt count, if there are any.
+    """
+    tokens = _prompt_tokens(event)
+    places = [(place, one) for place, group in enumerate(groups) for one in group]
+    places = [(place, one) for place, one in places if tokens and _prompt_tokens(one) == tokens] or places
+    own = [(one.occurred_at, place) for place, one in places if one.session_id == event.session_id]
+    later = [(at, place) for at, place in own if at >= event.occurred_at]
+    return min(later)[1] if later else max(own)[1] if own else places[0][0]
+
+
+def _links(event: UsageEvent) -> list[_Link]:
+    """Return what an event shares with its copies.
+
+    Claude Code copies history into side questions with new requests and instants, into forks with new sessions, and
+    sometimes without requests. Message ids of the API are unique. A gateway may number the messages of each session
+    anew, or give all one id: then a copy has as many tokens in its prompt, and the same session or instant.
 
     Codex copies counters without their response's id into forks; two responses with ids are the same if the ids are.
     """
-    if one.request_id == other.request_id:
+    if event.agent != "claude":
+        return [("request", event.request_id)]
+    if is_unique_id(event.message_id):
+        return [("message",)]
+    tokens = _prompt_tokens(event)
+    links: list[_Link] = [("request", event.request_id), ("instant", tokens, event.occurred_at)]
+    return [*links, ("session", tokens, event.session_id)] if tokens else links
+
+
+def is_unique_id(message_id: str) -> bool:
+    """Return whether no two responses have this message id: it has a random part, and does not count."""
+    if message_id.startswith("h-"):
+        return False
+    if found := _MESSAGE_OF_ANTHROPIC.match(message_id):
+        return _is_varied(found[0][-22:])
+    return any(_is_varied(part) and _is_random(part) for part in _RANDOM.findall(message_id))
+
+
+def _is_varied(part: str) -> bool:
+    return len(set(part)) >= _LEAST_CHARACTERS
+
+
+def _is_random(part: str) -> bool:
+    """Return whether a part has digits among its letters, and no word."""
+    if "-" in part:
         return True
-    if one.agent == "claude":
-        is_unique = _UNIQUE.search(one.message_id) is not None
-        return is_unique or one.session_id == other.session_id or one.occurred_at == other.occurred_at
-    return one.agent == "codex" and None in (one.request_id, other.request_id)
+    has_word = re.search(r"[a-z]{6}|[A-Z]{6}", part) is not None
+    has_both_cases = not (part.islower() or part.isupper())
+    numbers = len(re.findall(r"\d+", part))
+    return not has_word and not part.isdecimal() and numbers > (0 if has_both_cases else 2)
+
+
+def _prompt_tokens(event: UsageEvent) -> int:
+    """Return how many tokens the prompt had; 0 when that is unknown, for no prompt is empty."""
+    return (event.tokens.input_tokens or 0) + (event.tokens.cache_read_tokens or 0) + (event.tokens.written or 0)
+
+
+def _root(parents: dict[_Link, _Link], link: _Link) -> _Link:
+    while (parent := parents.setdefault(link, link)) != link:
+        parents[link] = link = parents[parent]
+    return link
+
+
+def _as_one(copies: list[UsageEvent]) -> UsageEvent:
+    return replace(reduce(merge, copies), request_id=min(copies, key=_rank).request_id)
+
+
+def _rank(event: UsageEvent) -> tuple[bool, bool, tuple[datetime, str, str, str], str]:
+    """Return the order of copies by whose request is theirs: an own one, then one that a parser made."""
+    request_id = event.request_id or ""
+    return event.request_id is None, request_id.startswith(LINE), _age(event), request_id
 
 
 def merge_tokens(one: Tokens, other: Tokens) -> Tokens:
@@ -178,8 +258,8 @@ def merge_tokens(one: Tokens, other: Tokens) -> Tokens:
     )
 
 
-def _age(event: UsageEvent) -> tuple[datetime, str, str]:
-    return event.occurred_at, event.session_id, event.project or ""
+def _age(event: UsageEvent) -> tuple[datetime, str, str, str]:
+    return event.occurred_at, event.session_id, event.project or "", event.role
 
 
 def _known(one: _Name | None, other: _Name | None) -> _Name | None:

@@ -40,8 +40,8 @@ class LogState:
     `offset_bytes` is after the last complete line; the next reading starts there. `session_id` is taken from the log's
     file or folder name, and replaced by the log's own. `totals` are the counters seen last, `prompts` the number of
     prompts since. `root_id` is the session that began to count, `is_fork` whether that was another one. `counter` is
-    the kind of line that counts. `is_within_long_line`: the offset is within a line over the cap. `owner` is the
-    machine's, and is not saved.
+    the kind of line that counts. `response` names the response of the last line, where only the order of lines does.
+    `is_within_long_line`: the offset is within a line over the cap. `owner` is the machine's, and is not saved.
     """
 
     session_id: str | None = None
@@ -55,6 +55,7 @@ class LogState:
     is_fork: bool = False
     prompts: int = 0
     counter: str | None = None
+    response: str | None = None
     owner: Owner = UNKNOWN_OWNER
 
     def to_json(self) -> str:
