@@ -11,19 +11,19 @@ from tests.collect.machine import Machine, outputs, request, response
 
 from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.collector import CollectLimits
-from millrace.collect.parsers import claude, event
+from millrace.collect.parsers import claude_usage, event
 
 
 @pytest.fixture
 def wrong_parser(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A parser of Claude's logs that counts ten times too much."""
-    tokens = claude._tokens
+    tokens = claude_usage.read_tokens
 
     def tenfold(usage: Any) -> event.Tokens:
         right = tokens(usage)
         return replace(right, output_tokens=(right.output_tokens or 0) * 10)
 
-    monkeypatch.setattr(claude, "_tokens", tenfold)
+    monkeypatch.setattr(claude_usage, "read_tokens", tenfold)
     return monkeypatch
 
 

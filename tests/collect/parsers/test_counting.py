@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.collect.parsers.corpus import CASES, Case, Collected, collect, within_lines
 
-from millrace.collect.parsers import claude, cline, codex, cursor, event, reading
+from millrace.collect.parsers import claude, claude_usage, cline, codex, cursor, event, reading
 from millrace.collect.parsers.fields import read_count
 
 to_json = reading.LogState.to_json
@@ -44,9 +44,9 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
         claude, "_request_id", lambda record, message, message_id, state: (state, event.LINE + record["uuid"]),
         "claude/one_message_id_for_every_response"),
     "an unknown count is not zero": (
-        claude, "read_count", skipped_zero, "claude/a_missing_count_is_unknown"),
+        claude_usage, "read_count", skipped_zero, "claude/a_missing_count_is_unknown"),
     "writes of an hour are kept apart": (
-        claude, "_tokens", lambda usage: event.Tokens(
+        claude_usage, "read_tokens", lambda usage: event.Tokens(
             read_count(usage, "input_tokens"), read_count(usage, "output_tokens"),
             read_count(usage, "cache_read_input_tokens"),
             read_count(usage, "cache_creation_input_tokens")),
@@ -60,7 +60,18 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
                                     "claude/a_tools_result_is_no_prompt"),
     "prompts are kept": (claude, "_is_typed", lambda record, message: False,
                          "claude/a_prompt_is_an_event_that_costs_nothing"),
-    "the tier is kept": (claude, "_speed", lambda usage: "standard", "claude/the_fast_tier"),
+    "the tier is kept": (claude, "read_speed", lambda usage: "standard", "claude/the_fast_tier"),
+    "the region is kept": (claude, "read_region", lambda usage: None, "claude/regions"),
+    "searches are kept": (claude, "read_searches", lambda usage: None, "claude/web_searches"),
+    "iterations that the top leaves out are billed": (
+        claude_usage, "_is_the_top", lambda iterations, usage: True, "claude/an_advisor_is_billed_on_its_own"),
+    "iterations that the top contains are not billed again": (
+        claude_usage, "_IN_THE_TOP", (), "claude/an_advisor_is_billed_on_its_own"),
+    "the top is at least the sum of its iterations": (
+        claude_usage, "merge_tokens", keep_first, "claude/the_top_has_only_the_first_iteration"),
+    "a call of another model has a name of its own": (
+        claude, "_asked", lambda call, response: replace(response, tokens=call.tokens),
+        "claude/an_advisor_in_each_line_of_a_response"),
     "a project's name has no home in it": (
         claude, "project_slug", lambda cwd: cwd and cwd.strip("/").replace("/", "-"),
         "claude/a_project_below_a_home"),

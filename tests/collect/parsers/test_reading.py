@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from tests.collect.parsers.corpus import CASES, Case, Collected, collect, read_growing
 
-from millrace.collect.parsers import agents, claude, cline, codex, event
+from millrace.collect.parsers import agents, claude_usage, cline, codex, event
 from millrace.collect.parsers.event import Tokens, UsageEvent
 from millrace.collect.parsers.reading import LogState, ParserLimits
 
@@ -84,7 +84,7 @@ def test_event_merge_is_independent_of_order(one: UsageEvent, two: UsageEvent, t
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
 def test_a_response_of_claude_adds_up_to_its_counts(fresh: int, output: int, read: int, written: int) -> None:
     usage = {"input_tokens": fresh, "output_tokens": output, "cache_read_input_tokens": read}
-    split = claude._tokens(usage | {"cache_creation_input_tokens": written})
+    split = claude_usage.read_tokens(usage | {"cache_creation_input_tokens": written})
     assert split.total_tokens == fresh + output + read + written
 
 

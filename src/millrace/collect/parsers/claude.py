@@ -6,13 +6,13 @@ counts as known at that time; the last has the true ones. `input_tokens` exclude
 
 from dataclasses import replace
 
-from millrace.collect.parsers.event import LINE, NO_COST, NO_TOKENS, Speed, Tokens, UsageEvent, is_unique_id
+from millrace.collect.parsers.claude_usage import Call, read_region, read_searches, read_speed, read_usage
+from millrace.collect.parsers.event import LINE, NO_COST, NO_TOKENS, UsageEvent, is_unique_id
 from millrace.collect.parsers.fields import (
     MalformedError,
     Record,
     SkipReason,
     read_cost,
-    read_count,
     read_id,
     read_instant,
     read_model,
@@ -66,7 +66,8 @@ def _response(record: Record, message: Record, state: LogState) -> Step:
     model = read_model(message, "model")
     message_id = read_id(message, "id")
     state, request_id = _request_id(record, message, message_id, state)
-    return state, UsageEvent(
+    tokens, calls = read_usage(record, usage, model)
+    response = UsageEvent(
         agent=AGENT,
         session_id=_session_id(record, state),
         message_id=message_id or _uuid(record),
@@ -74,12 +75,33 @@ def _response(record: Record, message: Record, state: LogState) -> Step:
         role="assistant",
         occurred_at=read_instant(record, "timestamp"),
         project=state.project,
-        provider="anthropic" if model is not None and model.startswith("claude-") else None,
+        provider=_provider(model),
         model=model,
-        speed=_speed(usage),
-        tokens=_tokens(usage),
+        speed=read_speed(usage),
+        tokens=tokens,
         cost_usd=read_cost(record, "costUSD"),
+        region=read_region(usage),
+        web_searches=read_searches(usage),
     )
+    return state, (response, *(_asked(call, response) for call in calls)) if calls else response
+
+
+def _asked(call: Call, response: UsageEvent) -> UsageEvent:
+    """Return the event of another model that a response asked."""
+    return replace(
+        response,
+        message_id=f"{response.message_id}:{call.name}",
+        provider=_provider(call.model),
+        model=call.model,
+        speed=call.speed,
+        tokens=call.tokens,
+        cost_usd=None,
+        web_searches=None,
+    )
+
+
+def _provider(model: str | None) -> str | None:
+    return "anthropic" if model is not None and model.startswith("claude-") else None
 
 
 def _request_id(
@@ -126,31 +148,6 @@ def _is_typed(record: Record, message: Record) -> bool:
     if isinstance(content, list):
         return any(isinstance(part, dict) and part.get("type") != "tool_result" for part in content)
     return isinstance(content, str)
-
-
-def _tokens(usage: Record) -> Tokens:
-    lifetimes = read_object(usage, "cache_creation")
-    hour = read_count(lifetimes, "ephemeral_1h_input_tokens")
-    five_minutes = read_count(lifetimes, "ephemeral_5m_input_tokens")
-    written = read_count(usage, "cache_creation_input_tokens")
-    if written is not None:  # tokens of unknown lifetime have the default one
-        five_minutes = max(five_minutes or 0, written - (hour or 0))
-    return Tokens(
-        input_tokens=read_count(usage, "input_tokens"),
-        output_tokens=read_count(usage, "output_tokens"),
-        cache_read_tokens=read_count(usage, "cache_read_input_tokens"),
-        cache_write_5m_tokens=five_minutes,
-        cache_write_1h_tokens=hour,
-    )
-
-
-def _speed(usage: Record) -> Speed | None:
-    tier, speed = read_text(usage, "service_tier"), read_text(usage, "speed")
-    if tier == "batch":
-        return "batch"
-    if speed == "fast" or tier == "priority":
-        return "fast"
-    return "standard" if "standard" in (tier, speed) else None
 
 
 def _session_id(record: Record, state: LogState) -> str:

@@ -258,6 +258,11 @@ def merge_tokens(one: Tokens, other: Tokens) -> Tokens:
     )
 
 
+def add_tokens(one: Tokens, other: Tokens) -> Tokens:
+    """Return the sum of each field; an unknown one adds nothing to a known one."""
+    return Tokens(*(_sum(getattr(one, name), getattr(other, name)) for name in Tokens.__slots__))
+
+
 def _age(event: UsageEvent) -> tuple[datetime, str, str, str]:
     return event.occurred_at, event.session_id, event.project or "", event.role
 
