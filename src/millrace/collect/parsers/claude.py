@@ -6,6 +6,7 @@ counts as known at that time; the last has the true ones. `input_tokens` exclude
 
 from dataclasses import replace
 
+from millrace.collect.parsers.claude_prompts import is_typed
 from millrace.collect.parsers.claude_usage import Call, read_region, read_searches, read_speed, read_usage
 from millrace.collect.parsers.event import LINE, NO_COST, NO_TOKENS, UsageEvent, is_unique_id
 from millrace.collect.parsers.fields import (
@@ -125,7 +126,7 @@ def _request_id(
 
 
 def _prompt(record: Record, message: Record, state: LogState) -> UsageEvent | SkipReason:
-    if not _is_typed(record, message):
+    if not is_typed(record, message):
         return SkipReason.NO_USAGE
     return UsageEvent(
         agent=AGENT,
@@ -138,16 +139,6 @@ def _prompt(record: Record, message: Record, state: LogState) -> UsageEvent | Sk
         tokens=NO_TOKENS,
         cost_usd=NO_COST,
     )
-
-
-def _is_typed(record: Record, message: Record) -> bool:
-    """Return whether a user wrote it: not a tool result, not a summary, and not a prompt to a sub-agent."""
-    if any(record.get(flag) is True for flag in ("isMeta", "isCompactSummary", "isSidechain")):
-        return False
-    content = message.get("content")
-    if isinstance(content, list):
-        return any(isinstance(part, dict) and part.get("type") != "tool_result" for part in content)
-    return isinstance(content, str)
 
 
 def _session_id(record: Record, state: LogState) -> str:
