@@ -1,13 +1,14 @@
 """Each rule of counting is needed: without it, a named case of the corpus has another result."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.collect.parsers.corpus import CASES, Case, Collected, collect, within_lines
 
-from millrace.collect.parsers import claude, claude_usage, cline, codex, cursor, event, reading
-from millrace.collect.parsers.fields import read_count
+from millrace.collect.parsers import claude, claude_prompts, claude_usage, cline, codex, cursor, event, reading
+from millrace.collect.parsers.fields import SkipReason, read_count
 
 to_json = reading.LogState.to_json
 BY_NAME = {str(case): case for case in CASES}
@@ -72,6 +73,15 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
     "a call of another model has a name of its own": (
         claude, "_asked", lambda call, response: replace(response, tokens=call.tokens),
         "claude/an_advisor_in_each_line_of_a_response"),
+    "progress lines hold responses of sub-agents": (
+        claude, "_progress", lambda record, state: (state, SkipReason.NO_USAGE),
+        "claude/a_sub_agent_that_only_progress_lines_hold"),
+    "a response is what has an answer's usage": (
+        claude, "_has_usage", lambda record: False, "claude/responses_without_a_type"),
+    "a command that the agent answers is no prompt": (
+        claude_prompts, "_LOCAL_COMMANDS", (), "claude/local_commands_are_no_prompts"),
+    "what the agent writes before a text is not of a person": (
+        claude_prompts, "_CONTEXT", re.compile("$^"), "claude/notices_of_the_agent_are_no_prompts"),
     "a project's name has no home in it": (
         claude, "project_slug", lambda cwd: cwd and cwd.strip("/").replace("/", "-"),
         "claude/a_project_below_a_home"),

@@ -5,10 +5,11 @@ counts as known at that time; the last has the true ones. `input_tokens` exclude
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from millrace.collect.parsers.claude_prompts import is_typed
 from millrace.collect.parsers.claude_usage import Call, read_region, read_searches, read_speed, read_usage
-from millrace.collect.parsers.event import LINE, NO_COST, NO_TOKENS, UsageEvent, is_unique_id
+from millrace.collect.parsers.event import LINE, NO_COST, NO_TOKENS, Tokens, UsageEvent, is_unique_id
 from millrace.collect.parsers.fields import (
     MalformedError,
     Record,
@@ -35,7 +36,6 @@ _WITHOUT_USAGE = frozenset(
         "last-prompt",
         "permission-mode",
         "pr-link",
-        "progress",
         "queue-operation",
         "summary",
         "system",
@@ -50,12 +50,34 @@ def read(content: bytes, state: LogState, caps: ParserLimits = PARSER_LIMITS) ->
 
 def _step(record: Record, state: LogState) -> Step:
     kind = read_text(record, "type")
+    if kind == "progress":
+        return _progress(record, state)
+    if kind is None and _has_usage(record):
+        kind = "assistant"
     if kind not in ("assistant", "user"):
         return state, SkipReason.NO_USAGE if kind in _WITHOUT_USAGE else SkipReason.UNKNOWN_KIND
     if state.project is None:
         state = replace(state, project=project_slug(state.owner.below(read_text(record, "cwd"))))
     message = read_object(record, "message")
     return _response(record, message, state) if kind == "assistant" else (state, _prompt(record, message, state))
+
+
+def _progress(record: Record, state: LogState) -> Step:
+    """Read the response of a sub-agent that a line of its session repeats; its own file may be missing."""
+    data = record.get("data")
+    line = data.get("message") if isinstance(data, dict) else None
+    if not isinstance(line, dict) or line.get("type", "assistant") != "assistant" or not _has_usage(line):
+        return state, SkipReason.NO_USAGE
+    return _step({**record, "parentUuid": None, **line, "type": "assistant"}, state)
+
+
+def _has_usage(record: Record) -> bool:
+    message = record.get("message")
+    return (
+        isinstance(message, dict)
+        and message.get("role", "assistant") == "assistant"
+        and isinstance(message.get("usage"), dict)
+    )
 
 
 def _response(record: Record, message: Record, state: LogState) -> Step:
@@ -65,16 +87,17 @@ def _response(record: Record, message: Record, state: LogState) -> Step:
     if not usage:
         return state, SkipReason.NO_TOKENS
     model = read_model(message, "model")
+    occurred_at = read_instant(record, "timestamp")
+    tokens, calls = read_usage(record, usage, model)
     message_id = read_id(message, "id")
     state, request_id = _request_id(record, message, message_id, state)
-    tokens, calls = read_usage(record, usage, model)
     response = UsageEvent(
         agent=AGENT,
         session_id=_session_id(record, state),
-        message_id=message_id or _uuid(record),
+        message_id=message_id or read_id(record, "uuid") or request_id or _content_id(occurred_at, model, tokens),
         request_id=request_id,
         role="assistant",
-        occurred_at=read_instant(record, "timestamp"),
+        occurred_at=occurred_at,
         project=state.project,
         provider=_provider(model),
         model=model,
@@ -85,6 +108,12 @@ def _response(record: Record, message: Record, state: LogState) -> Step:
         web_searches=read_searches(usage),
     )
     return state, (response, *(_asked(call, response) for call in calls)) if calls else response
+
+
+def _content_id(occurred_at: datetime, model: str | None, tokens: Tokens) -> str:
+    """Return the id of a response whose line has none; copies of the line have the same."""
+    counts = tokens.input_tokens, tokens.output_tokens, tokens.cache_read_tokens, tokens.written
+    return hashed(f"{occurred_at} {model} {counts}")
 
 
 def _asked(call: Call, response: UsageEvent) -> UsageEvent:
