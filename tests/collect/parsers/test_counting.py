@@ -81,7 +81,7 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
     "a command that the agent answers is no prompt": (
         claude_prompts, "_LOCAL_COMMANDS", (), "claude/local_commands_are_no_prompts"),
     "what the agent writes before a text is not of a person": (
-        claude_prompts, "_CONTEXT", re.compile("$^"), "claude/notices_of_the_agent_are_no_prompts"),
+        claude_prompts, "_CONTEXT", re.compile("(?!)()"), "claude/notices_of_the_agent_are_no_prompts"),
     "a project's name has no home in it": (
         claude, "project_slug", lambda cwd: cwd and cwd.strip("/").replace("/", "-"),
         "claude/a_project_below_a_home"),
