@@ -14,6 +14,7 @@ from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
 
 Counts = tuple[int, ...]
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MOST_RESCUED_BYTES = 4 << 20
 _MOST_TRIES = 1000
 TORN = (SkipReason.NOT_JSON, SkipReason.NOT_UTF8)
@@ -235,6 +236,6 @@ def _parse(content: bytes, most_bytes: int) -> object:
     if len(content) > most_bytes:
         raise MalformedError(SkipReason.TOO_LARGE)
     try:
-        return parse_json(content.decode())
+        return parse_json(content.removeprefix(_BYTE_ORDER_MARK).decode())
     except UnicodeDecodeError:
         raise MalformedError(SkipReason.NOT_UTF8) from None
