@@ -10,7 +10,7 @@ from tests.collect.parsers.corpus import CASES, Case, Collected, collect, within
 from millrace.collect.parsers import claude, claude_prompts, claude_usage, cline, codex, cursor, event, reading
 from millrace.collect.parsers.fields import SkipReason, read_count
 
-to_json = reading.LogState.to_json
+to_json, merge = reading.LogState.to_json, event.merge
 BY_NAME = {str(case): case for case in CASES}
 
 
@@ -73,6 +73,16 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
     "a call of another model has a name of its own": (
         claude, "_asked", lambda call, response: replace(response, tokens=call.tokens),
         "claude/an_advisor_in_each_line_of_a_response"),
+    "a placeholder is at least what was used": (
+        claude, "is_placeholder", lambda record, message, tokens: False, "claude/only_the_placeholder_was_logged"),
+    "older versions name no stop reason": (
+        claude_usage, "_names_stop_reasons", lambda version: True, "claude/stop_reasons_that_older_versions_leave_out"),
+    "a text needs tokens": (
+        claude_usage, "_characters", lambda message: 0, "claude/stop_reasons_that_older_versions_leave_out"),
+    "the end of a response is its true count": (
+        event, "merge", lambda one, other: replace(
+            merge(one, other), is_lower_bound=one.is_lower_bound or other.is_lower_bound),
+        "claude/only_the_placeholder_was_logged"),
     "progress lines hold responses of sub-agents": (
         claude, "_progress", lambda record, state: (state, SkipReason.NO_USAGE),
         "claude/a_sub_agent_that_only_progress_lines_hold"),

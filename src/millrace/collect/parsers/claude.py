@@ -8,7 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from millrace.collect.parsers.claude_prompts import is_typed
-from millrace.collect.parsers.claude_usage import Call, read_region, read_searches, read_speed, read_usage
+from millrace.collect.parsers.claude_usage import (
+    Call,
+    is_placeholder,
+    read_region,
+    read_searches,
+    read_speed,
+    read_usage,
+)
 from millrace.collect.parsers.event import LINE, NO_COST, NO_TOKENS, Tokens, UsageEvent, is_unique_id
 from millrace.collect.parsers.fields import (
     MalformedError,
@@ -106,6 +113,7 @@ def _response(record: Record, message: Record, state: LogState) -> Step:
         cost_usd=read_cost(record, "costUSD"),
         region=read_region(usage),
         web_searches=read_searches(usage),
+        is_lower_bound=is_placeholder(record, message, tokens),
     )
     return state, (response, *(_asked(call, response) for call in calls)) if calls else response
 
@@ -127,6 +135,7 @@ def _asked(call: Call, response: UsageEvent) -> UsageEvent:
         tokens=call.tokens,
         cost_usd=None,
         web_searches=None,
+        is_lower_bound=False,
     )
 
 

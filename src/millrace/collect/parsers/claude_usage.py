@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 
 from millrace.collect.parsers.event import Speed, Tokens, add_tokens, merge_tokens
 from millrace.collect.parsers.fields import Record, read_count, read_model, read_object, read_text
@@ -20,6 +20,9 @@ _MOST_SEARCHES = 10**6
 _REGION = re.compile(r"[a-z]{2,6}")
 _NO_REGIONS = ("auto", "none", "null")
 _NAMES = {"advisor_message": "advisor", "compaction": "compaction"}
+_VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", re.ASCII)
+_FIRST_WITH_STOP_REASONS = (2, 1, 83)
+_LARGEST_TOKEN, _LARGEST_MARGIN = 16, 64  # characters
 _IN_THE_TOP = ("message", "fallback_message")
 
 
@@ -40,6 +43,36 @@ def read_usage(record: Record, usage: Record, model: str | None) -> tuple[Tokens
     if isinstance(iterations, list) and not _is_the_top(iterations, usage):
         tokens, calls = _with_iterations([one for one in iterations if isinstance(one, dict)], record, usage, model)
     return tokens if tokens.total_tokens else Tokens(), calls
+
+
+def is_placeholder(record: Record, message: Record, tokens: Tokens) -> bool:
+    """Return whether the counts are those with which a response began, so that its output is at least as large.
+
+    Since version 2.1.83 at the latest, the last line of a response names its stop reason. Before, no line does, and
+    most last lines have the true counts: only one token, or fewer than its text needs, is a placeholder. See
+    https://github.com/anthropics/claude-code/issues/22686 and /27361.
+    """
+    if message.get("stop_reason", "") is not None or not tokens.total_tokens:
+        return False
+    version = record.get("version")
+    if isinstance(version, str) and _names_stop_reasons(version):
+        return True
+    output = tokens.output_tokens or 0
+    return output <= 1 or _characters(message) > _LARGEST_TOKEN * output + _LARGEST_MARGIN
+
+
+@lru_cache(256)
+def _names_stop_reasons(version: str) -> bool:
+    numbers = _VERSION.match(version)
+    return numbers is not None and tuple(map(int, numbers.groups())) >= _FIRST_WITH_STOP_REASONS
+
+
+def _characters(message: Record) -> int:
+    """Return how long the text and the thinking of a line are."""
+    content = message.get("content")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    texts = [part.get(name) for part in parts for name in ("text", "thinking")]
+    return sum(len(text) for text in texts if isinstance(text, str))
 
 
 def read_tokens(usage: Record) -> Tokens:
