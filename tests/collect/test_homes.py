@@ -7,6 +7,7 @@ import pytest
 
 from millrace.collect.discovery import Platform, Root, default_state_folder, discover
 from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.parsers.naming import hashed
 
 UUID = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000"
 CONFIGS: dict[Platform, str] = {
@@ -122,9 +123,9 @@ def test_a_root_may_be_a_link(tmp_path: Path) -> None:
     assert list(found(tmp_path)) == ["dotfiles/projects/-w/a.jsonl"]
 
 
-def test_a_name_that_could_be_a_sentence_is_no_session(tmp_path: Path) -> None:
+def test_a_name_that_could_be_a_sentence_is_a_hashed_session(tmp_path: Path) -> None:
     make(tmp_path, ".claude/projects/-w/please delete me.jsonl", ".claude/projects/-w/alex@example.com.jsonl")
-    assert set(found(tmp_path).values()) == {None}
+    assert set(found(tmp_path).values()) == {hashed("please delete me"), hashed("alex@example.com")}
 
 
 @pytest.mark.parametrize(
