@@ -111,9 +111,9 @@ def event(request_id: str | None, session_id: str, minutes: int, tokens: Tokens,
 
 
 def test_copies_of_a_copy_are_one_response() -> None:
-    copies = [event(f"req_{n}", f"S{n // 2}", (n + 1) // 2, Tokens(9, n)) for n in range(6)]
+    copies = [event(f"line:a{n}", f"S{n // 2}", (n + 1) // 2, Tokens(9, n)) for n in range(6)]
     (one,) = resolve(copies)
-    assert (one.request_id, one.session_id, one.tokens.output_tokens) == ("req_0", "S0", 5)
+    assert (one.request_id, one.session_id, one.tokens.output_tokens) == ("line:a0", "S0", 5)
 
 
 def test_a_thousand_responses_of_one_id_stay_apart() -> None:
@@ -124,3 +124,9 @@ def test_a_thousand_responses_of_one_id_stay_apart() -> None:
 def test_a_copy_of_codex_without_a_response_does_not_join_two_responses() -> None:
     events = [event(request, "S1", 1, Tokens(5, 5), "codex") for request in ("resp_1", "resp_2", None)]
     assert {one.request_id for one in resolve(events)} == {"resp_1", "resp_2"}
+
+
+def test_messages_that_a_fork_of_kilo_code_copied_are_one_response() -> None:
+    rows = [event(f"msg_{n}", f"S{n}", 1, Tokens(5, 5), "kilocode") for n in (2, 1)]
+    other = event("msg_3", "S1", 1, Tokens(5, 6), "kilocode")
+    assert [(one.request_id, one.session_id) for one in resolve([*rows, other])] == [("msg_1", "S1"), ("msg_3", "S1")]

@@ -35,17 +35,10 @@ AGENT = "claude"
 _SYNTHETIC = "<synthetic>"
 _WITHOUT_USAGE = frozenset(
     (
-        "agent-name",
-        "attachment",
-        "compact_summary",
-        "custom-title",
-        "file-history-snapshot",
-        "last-prompt",
-        "permission-mode",
-        "pr-link",
-        "queue-operation",
-        "summary",
-        "system",
+        *("agent-name", "agent-setting", "ai-title", "attachment", "bridge-session", "compact_summary", "continued-in"),
+        *("cost-state", "custom-title", "file-history-delta", "file-history-snapshot", "frame-link", "last-prompt"),
+        *("history-suppression", "mode", "permission-mode", "pr-link", "queue-operation", "started", "summary"),
+        *("system", "tag", "turn_end"),
     )
 )
 

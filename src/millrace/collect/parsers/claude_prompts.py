@@ -5,7 +5,7 @@ import re
 from millrace.collect.parsers.fields import Record
 
 _FLAGS = ("isMeta", "isCompactSummary", "isSidechain", "isVisibleInTranscriptOnly")
-_RESULTS = ("toolUseResult", "sourceToolUseID", "toolDenialKind")
+_OF_TOOLS = ("agentId", "toolUseResult", "sourceToolUseID", "toolDenialKind")
 _MEDIA = ("image", "document")
 # What the agent writes before a person's text, in tags.
 _CONTEXT = re.compile(r"\s*<(system-reminder|ide_[a-z_]+)>")
@@ -41,7 +41,7 @@ def is_typed(record: Record, message: Record) -> bool:
     Results of tools, summaries, instructions to sub-agents, reminders, notices of tasks and hooks are no prompts, nor
     are commands that the agent answers itself, their output, and the notice that a person stopped the agent.
     """
-    if any(record.get(flag) is True for flag in _FLAGS) or any(record.get(name) is not None for name in _RESULTS):
+    if any(record.get(flag) is True for flag in _FLAGS) or any(record.get(name) is not None for name in _OF_TOOLS):
         return False
     origin = record.get("origin")
     if isinstance(origin, dict) and origin.get("kind", "human") != "human":

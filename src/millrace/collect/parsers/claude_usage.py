@@ -112,9 +112,10 @@ def read_region(usage: Record) -> str | None:
 
 
 def read_searches(usage: Record) -> int | None:
-    """Return how many times a response searched the web."""
-    searches = read_count(read_object(usage, "server_tool_use"), "web_search_requests")
-    return None if searches is None or searches > _MOST_SEARCHES else searches
+    """Return how many times a response searched the web, or None when that is unknown or no such number."""
+    tools = usage.get("server_tool_use")
+    searches = tools.get("web_search_requests") if isinstance(tools, dict) else None
+    return searches if type(searches) is int and 0 <= searches <= _MOST_SEARCHES else None
 
 
 def _is_the_top(iterations: Sequence[object], usage: Record) -> bool:

@@ -186,17 +186,25 @@ def _links(event: UsageEvent) -> list[_Link]:
 
     Claude Code copies history into side questions with new requests and instants, into forks with new sessions, and
     sometimes without requests. Message ids of the API are unique. A gateway may number the messages of each session
-    anew, or give all one id: then a copy has as many tokens in its prompt, and the same session or instant.
+    anew, or give all one id: then a copy has as many tokens in its prompt, and the same session; without a request
+    of its own, also the same instant in another session.
 
     Codex copies counters without their response's id into forks; two responses with ids are the same if the ids are.
+    A fork of Kilo Code copies messages under new ids: with the instant, the model, the counts and the cost.
     """
+    links: list[_Link] = [("request", event.request_id)]
+    if event.agent == "kilocode":
+        return [*links, (event.occurred_at, event.role, event.provider, event.model, event.tokens, event.cost_usd)]
     if event.agent != "claude":
-        return [("request", event.request_id)]
+        return links
     if is_unique_id(event.message_id):
         return [("message",)]
     tokens = _prompt_tokens(event)
-    links: list[_Link] = [("request", event.request_id), ("instant", tokens, event.occurred_at)]
-    return [*links, ("session", tokens, event.session_id)] if tokens else links
+    if tokens:
+        links.append(("session", tokens, event.session_id))
+        if event.request_id is not None and event.request_id.startswith(LINE):
+            links.append(("instant", tokens, event.occurred_at))
+    return links
 
 
 def is_unique_id(message_id: str) -> bool:

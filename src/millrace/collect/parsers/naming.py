@@ -157,7 +157,6 @@ def provider_name(value: str) -> str:
     return value if is_name and not _is_place(value) and not _SECRET.search(value.casefold()) else hashed(value)
 
 
-@lru_cache(1024)  # each line of a log repeats its session's
 def id_name(value: str) -> str:
     """Return an id; hashed when it contains words, which no agent's own ids do."""
     tokens = re.split(r"[-_.:]", value)
