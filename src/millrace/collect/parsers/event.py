@@ -1,6 +1,7 @@
 """The canonical usage event, and how two readings of the same event are merged."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -150,11 +151,13 @@ def _groups(events: list[UsageEvent]) -> list[list[UsageEvent]]:
     for event in anchored:
         groups.setdefault(_root(parents, links[event.key][0]), []).append(event)
     found = sorted(groups.values(), key=lambda group: min(map(_rank, group)))
-    homes = [list(group) for group in found]
-    for event in events if len(anchored) < len(events) else ():
+    if len(anchored) == len(events):
+        return found
+    homes, all_of = _Homes(found), [list(group) for group in found]
+    for event in events:
         if _is_loose(event, named):
-            homes[_home(event, found)].append(event)
-    return homes
+            all_of[homes.of(event)].append(event)
+    return all_of
 
 
 def _is_loose(event: UsageEvent, named: set[int]) -> bool:
@@ -168,17 +171,31 @@ def _is_loose(event: UsageEvent, named: set[int]) -> bool:
     return event.agent == "claude" and event.request_id.startswith(LINE) and (not tokens or tokens in named)
 
 
-def _home(event: UsageEvent, groups: list[list[UsageEvent]]) -> int:
-    """Return the group of a loose event: the next of its session, else the last of it, else the first of all.
+class _Homes:
+    """Where loose events belong: the next group of their session, else its last one, else the first of all.
 
     Only groups with as many tokens in the prompt count, if there are any.
     """
-    tokens = _prompt_tokens(event)
-    places = [(place, one) for place, group in enumerate(groups) for one in group]
-    places = [(place, one) for place, one in places if tokens and _prompt_tokens(one) == tokens] or places
-    own = [(one.occurred_at, place) for place, one in places if one.session_id == event.session_id]
-    later = [(at, place) for at, place in own if at >= event.occurred_at]
-    return min(later)[1] if later else max(own)[1] if own else places[0][0]
+
+    def __init__(self, groups: list[list[UsageEvent]]) -> None:
+        self._own: dict[tuple[int | None, str], list[tuple[datetime, int]]] = {}
+        self._first: dict[int | None, int] = {}
+        for place, group in enumerate(groups):
+            for one in group:
+                for tokens in (None, _prompt_tokens(one)):
+                    self._own.setdefault((tokens, one.session_id), []).append((one.occurred_at, place))
+                    self._first.setdefault(tokens, place)
+        for places in self._own.values():
+            places.sort()
+
+    def of(self, event: UsageEvent) -> int:
+        """Return the place of the group of a loose event."""
+        tokens = _prompt_tokens(event) or None
+        tokens = tokens if tokens in self._first else None
+        own = self._own.get((tokens, event.session_id))
+        if own is None:
+            return self._first[tokens]
+        return own[min(bisect_left(own, (event.occurred_at, -1)), len(own) - 1)][1]
 
 
 def _links(event: UsageEvent) -> list[_Link]:
