@@ -50,11 +50,11 @@ def read(content: bytes, state: LogState, caps: ParserLimits = PARSER_LIMITS) ->
 
 def _step(record: Record, state: LogState) -> Step:
     kind = read_text(record, "type")
-    if kind == "progress":
-        return _progress(record, state)
     if kind is None and _has_usage(record):
         kind = "assistant"
     if kind not in ("assistant", "user"):
+        if kind == "progress":
+            return _progress(record, state)
         return state, SkipReason.NO_USAGE if kind in _WITHOUT_USAGE else SkipReason.UNKNOWN_KIND
     if state.project is None:
         state = replace(state, project=project_slug(state.owner.below(read_text(record, "cwd"))))

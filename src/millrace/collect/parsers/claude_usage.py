@@ -23,6 +23,8 @@ _NAMES = {"advisor_message": "advisor", "compaction": "compaction"}
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", re.ASCII)
 _FIRST_WITH_STOP_REASONS = (2, 1, 83)
 _LARGEST_TOKEN, _LARGEST_MARGIN = 16, 64  # characters
+_LARGEST_PLACEHOLDER = 32  # tokens
+_UNKNOWN = Tokens()
 _IN_THE_TOP = ("message", "fallback_message")
 
 
@@ -42,7 +44,14 @@ def read_usage(record: Record, usage: Record, model: str | None) -> tuple[Tokens
     iterations = usage.get("iterations")
     if isinstance(iterations, list) and not _is_the_top(iterations, usage):
         tokens, calls = _with_iterations([one for one in iterations if isinstance(one, dict)], record, usage, model)
-    return tokens if tokens.total_tokens else Tokens(), calls
+    is_known = (
+        tokens.input_tokens
+        or tokens.output_tokens
+        or tokens.cache_read_tokens
+        or tokens.cache_write_5m_tokens
+        or tokens.cache_write_1h_tokens
+    )
+    return tokens if is_known else _UNKNOWN, calls
 
 
 def is_placeholder(record: Record, message: Record, tokens: Tokens) -> bool:
@@ -52,13 +61,14 @@ def is_placeholder(record: Record, message: Record, tokens: Tokens) -> bool:
     most last lines have the true counts: only one token, or fewer than its text needs, is a placeholder. See
     https://github.com/anthropics/claude-code/issues/22686 and /27361.
     """
-    if message.get("stop_reason", "") is not None or not tokens.total_tokens:
+    if message.get("stop_reason", "") is not None or tokens is _UNKNOWN:
         return False
     version = record.get("version")
     if isinstance(version, str) and _names_stop_reasons(version):
         return True
     output = tokens.output_tokens or 0
-    return output <= 1 or _characters(message) > _LARGEST_TOKEN * output + _LARGEST_MARGIN
+    most_characters = _LARGEST_TOKEN * output + _LARGEST_MARGIN
+    return output <= 1 or (output < _LARGEST_PLACEHOLDER and _characters(message) > most_characters)
 
 
 @lru_cache(256)
