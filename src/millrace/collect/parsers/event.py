@@ -154,13 +154,21 @@ def is_copy(one: UsageEvent, other: UsageEvent) -> bool:
     instant has to be the same.
 
     Codex copies counters without their response's id into forks; two responses with ids are the same if the ids are.
+
+    A fork of Kilo Code copies messages under new ids: with the instant, the model, the counts and the cost.
     """
     if one.request_id == other.request_id:
         return True
+    if one.agent == "kilocode":
+        return _without_place(one) == _without_place(other)
     if one.agent == "claude":
         is_unique = _UNIQUE.search(one.message_id) is not None
         return is_unique or one.session_id == other.session_id or one.occurred_at == other.occurred_at
     return one.agent == "codex" and None in (one.request_id, other.request_id)
+
+
+def _without_place(event: UsageEvent) -> tuple[object, ...]:
+    return event.occurred_at, event.role, event.provider, event.model, event.tokens, event.cost_usd
 
 
 def merge_tokens(one: Tokens, other: Tokens) -> Tokens:
