@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from millrace.collect.parsers.agents import AGENTS, Agent
 from millrace.collect.parsers.fields import MalformedError, read_id
 from millrace.collect.parsers.naming import hashed
 
@@ -41,6 +42,11 @@ class Root:
     def folder(self) -> Path:
         """The folder to watch for changes."""
         return self.path.parent if self.agent == "cursor" else self.path
+
+    @property
+    def reader(self) -> Agent:
+        """The agent, with the parser for logs of this root."""
+        return AGENTS[self.agent]
 
     def has(self, path: Path) -> bool:
         """Return whether a file of that name is a log of this root."""
