@@ -214,3 +214,15 @@ def test_random_links_lead_to_each_file_within_at_most_once(tmp_path: Path, seed
     assert all(path == path.resolve() and path.is_relative_to(home.resolve()) for path in logs)
     assert set(logs.values()) == {1}
     assert folders[0].resolve() / "0.jsonl" in logs
+
+
+def test_link_made_after_a_search_is_found_by_the_next_one(tmp_path: Path) -> None:
+    make(tmp_path, "elsewhere/a.jsonl", ".claude/projects/-w/b.jsonl")
+    projects = tmp_path / ".claude/projects"
+    os.utime(projects, (1_700_000_000, 1_700_000_000))
+    assert len(found(tmp_path)) == 1
+    link(projects / "-shop", tmp_path / "elsewhere")
+    assert len(found(tmp_path)) == 2
+    os.utime(projects, (1_700_000_000, 1_700_000_000))  # as before the link
+    (projects / "-shop").unlink()
+    assert len(found(tmp_path)) == 1

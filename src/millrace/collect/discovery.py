@@ -9,6 +9,7 @@ from pathlib import Path
 from millrace.collect import stores
 from millrace.collect.known_stores import KNOWN, NO_PARSER
 from millrace.collect.layouts import Parts, counterpart, is_compressed
+from millrace.collect.links import links_below
 from millrace.collect.parsers.agents import Agent
 from millrace.collect.parsers.fields import MalformedError, read_id
 from millrace.collect.parsers.naming import hashed
@@ -92,14 +93,14 @@ class Root:
     def _below(self, folder: Path, parts: Parts, on_error: ErrorCallback) -> Iterator[Path]:
         layout = self.kind.layout
         entries = _entries(folder, on_error)
-        names = {entry.name for entry in entries}
+        names = {entry.name for entry in entries if is_compressed(counterpart(entry.name))}
         for entry in entries:
             is_double = is_compressed(entry.name) and counterpart(entry.name) in names
             if layout.is_log((*parts, entry.name)) and not is_double and _is_plain(entry, on_error):
-                yield Path(entry.path)
+                yield folder / entry.name
         for entry in entries:
-            if layout.may_hold((*parts, entry.name)) and entry.is_dir(follow_symlinks=False):
-                yield from self._below(Path(entry.path), (*parts, entry.name), on_error)
+            if entry.is_dir(follow_symlinks=False) and layout.may_hold((*parts, entry.name)):
+                yield from self._below(folder / entry.name, (*parts, entry.name), on_error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def _roots_of(candidate: Candidate, home: Path) -> Iterator[Root]:
     while left:
         root = left.pop()
         outside: list[Path] = []
-        for link, parts in () if root.is_file else _links(root.path, root.below, store):
+        for link, parts in () if root.is_file else links_below(root.path, root.below, store.layout):
             target = _target(link)
             if target is None or any(known.is_relative_to(target) for known in seen):
                 continue  # it leads nowhere, in a circle, or to what is read already
@@ -199,16 +200,6 @@ def _roots_of(candidate: Candidate, home: Path) -> Iterator[Root]:
                 seen.add(target)
                 left.append(Root(root.agent, target, root.store, parts, is_file))
         yield Root(root.agent, root.path, root.store, root.below, root.is_file, outside=tuple(outside))
-
-
-def _links(folder: Path, parts: Parts, store: Store) -> Iterator[tuple[Path, Parts]]:
-    """Yield the symlinks below a folder that may be logs, or contain some, with their places."""
-    for entry in _entries(folder, lambda error: None):
-        place = (*parts, entry.name)
-        if _is_link(entry):
-            yield Path(entry.path), place
-        elif store.layout.may_hold(place) and entry.is_dir(follow_symlinks=False):
-            yield from _links(Path(entry.path), place, store)
 
 
 def _without_nested(roots: list[Root]) -> list[Root]:
@@ -245,10 +236,6 @@ def _entries(folder: Path, on_error: ErrorCallback) -> list[os.DirEntry[str]]:
     except OSError as error:
         _tell(error, on_error)
         return []
-
-
-def _is_link(entry: os.DirEntry[str]) -> bool:
-    return entry.is_symlink() or (hasattr(entry, "is_junction") and bool(entry.is_junction()))
 
 
 def _is_plain(entry: os.DirEntry[str], on_error: ErrorCallback) -> bool:
