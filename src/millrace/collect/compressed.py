@@ -7,7 +7,7 @@ import pyarrow as pa
 
 _PIECE_BYTES = 4 << 10  # of a torn stream, at most so much is lost
 _MOST_BYTES = 8 << 30
-_FREE_BYTES = 64 << 20
+_FREE_BYTES = 16 << 20
 _MOST_TIMES = 1_000
 """Text of logs shrinks to a tenth. From a thousandth on it is one repetition, made to block its reader."""
 
