@@ -216,6 +216,18 @@ def test_value_over_the_limit_is_cut_and_counted(tmp_path: Path, machine: Machin
     assert len(chunk.lines) < 2000
 
 
+def test_values_that_would_fill_the_memory_are_counted_and_stop_no_other_row(machine: Machine) -> None:
+    with closing(kilo(place(machine))) as database:
+        database.execute("insert into message values ('msg_1', 'ses_1', 1, 1, zeroblob(200000000))")
+        put(database, 2, answer(2, 7))
+        put(database, 3, prompt(3))
+        database.execute("insert into part values ('p', 'msg_3', zeroblob(200000000))")
+        database.execute("insert into message values ('msg_4', zeroblob(200000000), 1, 1, '{}')")
+        put(database, 5, answer(5, 8))
+    assert machine.collect().skipped == {("kilocode", "too_large"): 3}
+    assert told(machine) == {"msg_2": 7, "msg_5": 8}
+
+
 def test_slow_database_is_interrupted(tmp_path: Path) -> None:
     path = tmp_path / "kilo.db"
     with closing(kilo(path)) as database:

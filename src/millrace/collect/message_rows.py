@@ -19,6 +19,7 @@ _STEPS = 10_000
 _WINDOW = 20_000
 _MOST_OPEN = 1_000
 _MOST_NAME = 4_096
+_LAST_NUMBER = 2**63 - 1
 _SELECT = """select m.rowid as number, m.id, m.session_id, {parent}, {directory},
         cast(m.time_created as integer), cast(m.time_updated as integer), substr(m.data, 1, :most),
         case when length(m.data) > :most or not json_valid(m.data) then 0
@@ -79,6 +80,7 @@ def read_rows(
     with closing(connect(path)) as connection:
         deadline = Deadline(patience_s)
         connection.set_progress_handler(deadline.is_over, _STEPS)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2 * most_bytes + _MOST_NAME)  # else a value fills the memory
         connection.execute("begin")  # all queries read the same state of the database
         select = _select(connection)
         known = _Known.parse(fingerprint)
@@ -133,11 +135,28 @@ def _rows(
     window = {"from": last - _WINDOW, "after": last, "seen": known.seen}
     updated = [number for (number,) in connection.execute(_UPDATED, window)] if last else []
     for number in sorted({*known.open, *updated}):
-        yield from connection.execute(f"{select} where m.rowid = :number", {"most": most, "number": number})
+        yield from _rows_between(connection, select, number - 1, number, most)
     known.seen = max(known.seen, known.newest)
-    for row in connection.execute(f"{select} where m.rowid > :after order by m.rowid", {"most": most, "after": last}):
+    for row in _rows_between(connection, select, last, _LAST_NUMBER, most):
         known.seen = max(known.seen, _whole(row[6]))
         yield row
+
+
+def _rows_between(
+    connection: sqlite3.Connection, select: str, after: int, to: int, most: int
+) -> Iterator[Sequence[bytes | int | None]]:
+    """Yield the rows of these numbers; one with a value over the limit has a text that is too large instead."""
+    query = f"{select} where m.rowid > :after and m.rowid <= :to order by m.rowid"
+    while True:
+        try:
+            for row in connection.execute(query, {"most": most, "after": after, "to": to}):
+                after = row[0]
+                yield row
+        except sqlite3.DataError:  # the limit of the connection
+            (after,) = connection.execute("select min(rowid) from message where rowid > ?", (after,)).fetchone()
+            yield after, None, None, None, None, None, None, b" " * most, 0, None
+        else:
+            return
 
 
 def _line(row: Sequence[bytes | int | None]) -> bytes:
