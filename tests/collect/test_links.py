@@ -97,6 +97,7 @@ def test_link_out_of_the_home_is_named_and_not_read(tmp_path: Path, chain: bool)
     why = "a link that leads out of the home is not followed"
     assert sorted(told(home)) == [(".claude/projects/-w/c.jsonl", why), (".claude/projects/out", why)]
     assert UnreadStore("claude", home.resolve() / ".claude/projects/out", why) in unread(home, {}, "linux")
+    assert unread(home, {}, "linux", {"codex"}) == []
 
 
 def found_in(home: Path) -> list[str]:

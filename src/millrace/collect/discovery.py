@@ -10,7 +10,7 @@ from millrace.collect import stores
 from millrace.collect.known_stores import KNOWN, NO_PARSER
 from millrace.collect.layouts import Parts, counterpart, is_compressed
 from millrace.collect.links import links_below
-from millrace.collect.parsers.agents import Agent
+from millrace.collect.parsers.agents import AGENTS, Agent
 from millrace.collect.parsers.fields import MalformedError, read_id
 from millrace.collect.parsers.naming import hashed
 from millrace.collect.stores import Candidate, Environment, Platform as Platform, Store
@@ -144,8 +144,13 @@ def places(roots: Iterable[Root]) -> list[Place]:
     ]
 
 
-def unread(home: Path, environ: Environment, platform: Platform) -> list[UnreadStore]:
-    """Return known stores that exist and are not read: of agents without a parser, and behind links out of the home."""
+def unread(
+    home: Path, environ: Environment, platform: Platform, agents: Collection[str] = frozenset(AGENTS)
+) -> list[UnreadStore]:
+    """Return known stores that exist and are not read: without a parser, and of `agents` behind links out of the home.
+
+    Only whether they exist is asked. A store of an agent that is not enabled is not among them.
+    """
     home = home.resolve()
     found = [
         UnreadStore(known.agent, path, NO_PARSER)
@@ -153,7 +158,6 @@ def unread(home: Path, environ: Environment, platform: Platform) -> list[UnreadS
         for path in known.places(home, environ, platform)
         if os.path.lexists(path)
     ]
-    agents = {agent for agent, _ in stores.STORES}
     links = {
         (root.agent, link): UnreadStore(root.agent, link, _LEADS_OUT)
         for root in discover(home, environ, platform, agents)
