@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.collect.test_homes import CONFIGS, found, make
 
-from millrace.collect.discovery import Place, UnreadStore, discover, places, unread
+from millrace.collect.discovery import Place, Root, UnreadStore, discover, places, unread
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.stores import STORES, Platform
 
@@ -226,8 +226,8 @@ def test_places_list_what_was_looked_at_with_its_logs(tmp_path: Path) -> None:
 def test_registry_describes_every_store_and_agent() -> None:
     assert {agent for agent, _ in STORES} == set(AGENTS)
     assert all((agent, "") in STORES for agent in AGENTS)
-    for (agent, _), store in STORES.items():
-        assert store.reader.name == agent
+    for (agent, name), store in STORES.items():
+        assert Root(agent, Path("/x"), name).reader.name == agent
         assert store.versions
         assert store.form
-        assert store.until is None or store.since < store.until
+        assert (store.since or "0") < (store.until or "9")

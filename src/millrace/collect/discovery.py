@@ -10,7 +10,7 @@ from millrace.collect import stores
 from millrace.collect.known_stores import KNOWN, NO_PARSER
 from millrace.collect.layouts import Parts, counterpart, is_compressed
 from millrace.collect.links import links_below
-from millrace.collect.parsers.agents import AGENTS, Agent
+from millrace.collect.parsers.agents import AGENTS, FORMS, Agent
 from millrace.collect.parsers.fields import MalformedError, read_id
 from millrace.collect.parsers.naming import hashed
 from millrace.collect.stores import Candidate, Environment, Platform as Platform, Store
@@ -45,7 +45,7 @@ class Root:
     @property
     def reader(self) -> Agent:
         """The agent, with the parser for this store."""
-        return self.kind.reader
+        return AGENTS[self.agent] if self.kind.parser is None else FORMS[self.kind.parser]
 
     @property
     def watched(self) -> tuple[Path, ...]:

@@ -18,7 +18,6 @@ from millrace.collect.layouts import (
     Layout,
     Parts,
 )
-from millrace.collect.parsers.agents import AGENTS, CLINE_SESSIONS, KILO_MESSAGES, Agent
 
 Platform = Literal["linux", "darwin", "win32"]
 Environment = Mapping[str, str]
@@ -43,54 +42,54 @@ _CUSTOM_PATHS = {
 class Store:
     """One kind of store of one agent.
 
-    `is_alone`: it is one file, beside which the agent has others. `versions` are those of the agent that write it,
-    `since` and `until` the months in which the first and the last of them appeared.
+    `parser` is the form in `FORMS`; None: the agent's first one. `is_alone`: it is one file, beside which the agent has
+    others. `form` is how the logs are named, `versions` are those of the agent that write it; `since` and `until` are
+    the months in which the first and the last of them appeared, None where no source says so, and while it is written.
     """
 
     what: str
     layout: Layout
-    reader: Agent
     form: str
-    versions: str
-    since: str
+    versions: str = "all"
+    since: str | None = None
     until: str | None = None
+    parser: str | None = None
     is_alone: bool = False
 
 
 STORES: dict[tuple[str, str], Store] = {
     ("claude", ""): Store(
-        "Claude Code", TRANSCRIPTS, AGENTS["claude"], "`projects/**/*.jsonl`", "1.0 and newer", "2025-05"
+        "Claude Code", TRANSCRIPTS, "`projects/**/*.jsonl`"
     ),
     ("claude", "desktop"): Store(
-        "Claude Desktop, Cowork", SANDBOXES, AGENTS["claude"],
-        "`local-agent-mode-sessions/**/local_*/.claude/projects/**/*.jsonl`", "all with local agent mode", "2026-01",
+        "Claude Desktop, Cowork", SANDBOXES,
+        "`local-agent-mode-sessions/**/local_*/.claude/projects/**/*.jsonl`",
     ),
     ("codex", ""): Store(
-        "Codex CLI, IDE, desktop", ROLLOUTS, AGENTS["codex"],
-        "`sessions/**/*.jsonl`, `archived_sessions/*.jsonl`; both `.zst` since 0.137", "0.30 and newer", "2025-09",
+        "Codex CLI, IDE, desktop", ROLLOUTS,
+        "`sessions/**/*.jsonl`, `archived_sessions/*.jsonl`; both `.zst` since 0.137 (2026-06)",
     ),
     ("cursor", ""): Store(
-        "Cursor", ONE_FILE, AGENTS["cursor"], "`state.vscdb`, table `cursorDiskKV`", "0.43 and newer", "2024-11",
+        "Cursor", ONE_FILE, "`state.vscdb`, table `cursorDiskKV`",
         is_alone=True,
     ),
     ("cline", ""): Store(
-        "Cline, the extension", TASKS, AGENTS["cline"], "`tasks/<task>/ui_messages.json`", "3.0 and newer", "2024-12"
+        "Cline, the extension", TASKS, "`tasks/<task>/ui_messages.json`"
     ),
     ("cline", "sessions"): Store(
-        "Cline, CLI and SDK", SESSIONS, CLINE_SESSIONS, "`sessions/<session>/*.messages.json`", "3.0 and newer",
-        "2026-04",
+        "Cline, CLI and SDK", SESSIONS, "`sessions/<session>/*.messages.json`", "3.0 and newer",
+        "2026-04", parser="cline sessions",
     ),
     ("kilocode", ""): Store(
-        "Kilo Code, until 7.2.20", TASKS, AGENTS["kilocode"], "`tasks/<task>/ui_messages.json`", "4.0 to 7.2.20",
-        "2025-03", "2026-04",
+        "Kilo Code, until 7.2.20", TASKS, "`tasks/<task>/ui_messages.json`", "until 7.2.20",
+        until="2026-04",
     ),
     ("kilocode", "database"): Store(
-        "Kilo Code, extension and CLI", DATABASES, KILO_MESSAGES, "`kilo.db`, tables `message` and `session`",
-        "7.2.21 and newer", "2026-04",
+        "Kilo Code, extension and CLI", DATABASES, "`kilo.db`, tables `message` and `session`",
+        "7.2.21 and newer", "2026-04", parser="kilocode messages",
     ),
     ("roocode", ""): Store(
-        "Roo Code, Zoo Code, Roo's CLI", TASKS, AGENTS["roocode"], "`tasks/<task>/ui_messages.json`",
-        "3.0 and newer", "2025-01",
+        "Roo Code, Zoo Code, Roo's CLI", TASKS, "`tasks/<task>/ui_messages.json`",
     ),
 }  # fmt: skip
 

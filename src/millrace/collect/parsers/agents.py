@@ -67,8 +67,10 @@ AGENTS: dict[str, Agent] = {
         Agent("roocode", cline.read_roocode, Form.DOCUMENT),
     )
 }  # fmt: skip
-CLINE_SESSIONS = Agent("cline", cline_sessions.read, Form.SESSION)
-KILO_MESSAGES = Agent("kilocode", messages.read_kilocode, Form.MESSAGE_ROWS)
 
-FORMS: dict[str, Agent] = {**AGENTS, "cline sessions": CLINE_SESSIONS, "kilocode messages": KILO_MESSAGES}
+FORMS: dict[str, Agent] = {
+    **AGENTS,
+    "cline sessions": Agent("cline", cline_sessions.read, Form.SESSION),
+    "kilocode messages": Agent("kilocode", messages.read_kilocode, Form.MESSAGE_ROWS),
+}
 """All forms of logs, also those that an agent has besides its first one."""
