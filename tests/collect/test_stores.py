@@ -117,6 +117,12 @@ def test_tasks_of_roos_successors_belong_to_roo(tmp_path: Path, name: str) -> No
     assert len(found(tmp_path, agents={"roocode"})) == 2
 
 
+def test_extension_in_capitals_has_no_second_place(tmp_path: Path) -> None:
+    make(tmp_path, f".config/Code/User/globalStorage/ZooCodeOrganization.zoo-code/{TASK}")
+    names = [root.path.parent.name.lower() for root in discover(tmp_path, {}, "linux", {"roocode"})]
+    assert names.count(ZOO) == 1
+
+
 @pytest.mark.parametrize("name", [".kilocode/cli/global", ".kilocode/globalStorage/kilocode.kilo-code"])
 def test_tasks_of_kilos_old_cli_and_plugin_are_found(tmp_path: Path, name: str) -> None:
     make(tmp_path, f"{name}/{TASK}")

@@ -152,7 +152,8 @@ def _extensions(storage: Path, is_usual: bool) -> Iterator[tuple[str, str]]:
         names = []
     yield from ((name, _EXTENSIONS[name.lower()]) for name in names if name.lower() in _EXTENSIONS)
     if is_usual:
-        yield from _EXTENSIONS.items()
+        existing = {name.lower() for name in names}
+        yield from ((name, agent) for name, agent in _EXTENSIONS.items() if name not in existing)
 
 
 def _cline(home: Path, environ: Environment) -> Iterator[Candidate]:
