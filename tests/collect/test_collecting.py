@@ -256,7 +256,7 @@ def test_only_the_logs_that_changed_are_looked_at(machine: Machine) -> None:
 
 
 def test_changed_file_that_is_not_a_log_is_not_read(machine: Machine) -> None:
-    secret = machine.home / "letters.jsonl"
+    secret = machine.folder / "letters.jsonl"
     machine.log("claude").symlink_to(secret)
     secret.write_bytes(response("m1"))
     assert machine.collect(only={secret, machine.log("claude")}) == CollectResult()

@@ -55,7 +55,7 @@ def events(case: Case) -> list[Row]:
 
 # The most comprehensive case of each agent, and those of several logs.
 RICHEST = [
-    max((case for case in CASES if case.agent.name == agent), key=lambda case: (len(case.logs), len(events(case))))
+    max((case for case in CASES if case.agent is AGENTS[agent]), key=lambda case: (len(case.logs), len(events(case))))
     for agent in AGENTS
 ]
 SEVERAL = [case for case in CASES if len(case.logs) > 1 and not case.agent.is_document]

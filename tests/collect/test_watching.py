@@ -4,11 +4,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import watchfiles
 from tests.collect.machine import Machine, bubble, cursor_database, put, response
+from tests.collect.test_message_rows import answer, kilo, put as put_message
 
 from millrace.collect.discovery import Root, discover
 from millrace.collect.parsers.agents import AGENTS
@@ -165,3 +167,53 @@ def test_a_watcher_that_fails_is_started_again(
     watch.everything(3)
     append(log, response("m1"))
     assert watch.changed() == {log}
+
+
+def test_the_log_beside_kilos_database_counts_as_the_database(
+    machine: Machine, watching: Callable[..., Watching]
+) -> None:
+    path = machine.home / ".local/share/kilo/kilo.db"
+    with closing(kilo(path, is_wal=True)) as database:
+        watch = watching()
+        watch.everything(2)
+        put_message(database, 1, answer(1, 5))
+        assert watch.changed() == {path}
+
+
+def test_configured_database_outside_its_folder_is_watched(machine: Machine) -> None:
+    path = machine.home / "mine.db"
+    with closing(kilo(path, is_wal=True)) as database:
+        environ = {"KILO_DB": str(path)}
+        watch = Watching(lambda: discover(machine.home, environ, "linux", AGENTS))
+        try:
+            watch.everything(2)
+            put_message(database, 1, answer(1, 5))
+            assert watch.changed() == {path}
+        finally:
+            watch.stop.set()
+            watch.thread.join(PATIENCE_S)
+
+
+def test_growing_log_behind_a_link_is_reported(machine: Machine, watching: Callable[..., Watching]) -> None:
+    folder = machine.home / "elsewhere"
+    folder.mkdir(parents=True)
+    machine.log("claude").parent.with_name("-shop").symlink_to(folder)
+    log = folder / "S1.jsonl"
+    log.write_bytes(b"")
+    watch = watching()
+    watch.everything(2)
+    append(log, response("m1"))
+    assert watch.changed() == {log}
+
+
+def test_link_made_later_is_followed(machine: Machine, watching: Callable[..., Watching]) -> None:
+    log = machine.home / "elsewhere/S1.jsonl"
+    log.parent.mkdir(parents=True)
+    project = machine.log("claude").parent.with_name("-shop")
+    watch = watching()
+    watch.everything(2)
+    project.symlink_to(log.parent)
+    watch.everything(2)
+    append(log, response("m1"))
+    while log not in watch.changed():
+        pass

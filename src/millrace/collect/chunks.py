@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from millrace.collect.cursor_rows import read_rows
-from millrace.collect.parsers import cursor
-from millrace.collect.parsers.agents import Agent
+from millrace.collect import cursor_rows, message_rows, session_manifest
+from millrace.collect.compressed import decompressed
+from millrace.collect.layouts import is_compressed
+from millrace.collect.opening import open_plain
+from millrace.collect.parsers.agents import Agent, Form
 from millrace.collect.parsers.fields import SkipReason
 from millrace.collect.parsers.reading import PARSER_LIMITS, TORN, LogState, ParserLimits, Reading
 from millrace.errors import MillraceError
@@ -74,12 +76,12 @@ class Chunk:
 
 
 def stat_log(path: Path, agent: Agent) -> FileStat | None:
-    """Return a log's status without opening it; None unless it is a plain file. Cursor's includes its WAL file."""
+    """Return a log's status without opening it; None unless it is a plain file. A database's includes its WAL."""
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         return None
     text = _described(status)
-    if agent.name == cursor.AGENT:
+    if agent.is_database:
         try:
             text += " " + _described(path.with_name(path.name + "-wal").lstat())
         except FileNotFoundError:
@@ -97,7 +99,7 @@ def identity_of(path: bytes) -> str | None:
 
 def has_fingerprint(path: Path, progress: LogProgress) -> bool:
     """Return whether a file contains what was read of a log, at its beginning and just before the offset."""
-    with _translate_errors(path), path.open("rb") as file:
+    with _translate_errors(path), open_plain(path) as file:
         return _tail_of(file, progress) is not None
 
 
@@ -127,10 +129,12 @@ def read_chunks(
     There is at least one chunk, perhaps an empty one. Raises BadFile; earlier chunks remain valid.
     """
     with _translate_errors(path):
-        if agent.name == cursor.AGENT:
+        if agent.is_database:
             yield from _of_rows(path, agent, known or LogProgress(fresh, ""), known is None, chunk_bytes, caps)
         elif agent.is_document:
             yield _of_document(path, agent, fresh, caps)
+        elif is_compressed(path.name):
+            yield from _of_compressed(path, agent, fresh, chunk_bytes, caps)
         else:
             yield from _of_lines(path, agent, fresh, known, chunk_bytes, caps, is_still)
 
@@ -144,7 +148,7 @@ def _of_lines(
     caps: ParserLimits,
     is_still: Callable[[], bool],
 ) -> Iterator[Chunk]:
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         before = None if known is None else _tail_of(file, known)
         is_anew = known is None or before is None
         state, tail = fresh if known is None or is_anew else replace(known.state, owner=fresh.owner), before or b""
@@ -168,6 +172,32 @@ def _of_lines(
             yield Chunk(closed, LogProgress(closed.state, _fingerprint(head, _last(tail, rest))), 0, is_anew=False)
 
 
+def _of_compressed(path: Path, agent: Agent, fresh: LogState, chunk_bytes: int, caps: ParserLimits) -> Iterator[Chunk]:
+    """Read a compressed log, which never grows: from its start, and its last line as it is.
+
+    When it has ended, the offset and the fingerprint are those of the compressed bytes, by which the file is
+    recognized. Complete lines before an error are read.
+    """
+    with open_plain(path) as file:
+        head = file.read(_HEAD_BYTES)
+        size_bytes = file.seek(0, os.SEEK_END)
+        file.seek(max(size_bytes - _TAIL_BYTES, 0))
+        fingerprint = _fingerprint(head, file.read())
+        state, rest, is_anew = fresh, b"", True
+        for content in decompressed(file, chunk_bytes):
+            if isinstance(content, OSError):
+                raise content
+            reading = agent.read(rest + content, state, caps)
+            rest = (rest + content)[reading.state.offset_bytes - state.offset_bytes :]
+            state = reading.state
+            yield Chunk(reading, LogProgress(state, ""), len(content), is_anew)
+            is_anew = False
+    closed = closed_by(agent, rest, state, caps) if rest else None
+    last = closed or Reading((), state, 0, 0, {})
+    progress = LogProgress(replace(last.state, offset_bytes=size_bytes), fingerprint)
+    yield Chunk(last, progress, 0, is_anew, len(rest) if closed is None else 0)
+
+
 def closed_by(agent: Agent, rest: bytes, state: LogState, caps: ParserLimits = PARSER_LIMITS) -> Reading | None:
     """Return the reading of a log's unterminated last line; None when it is incomplete and may still grow."""
     reading = agent.read(rest + b"\n", state, caps)
@@ -181,7 +211,9 @@ def closed_by(agent: Agent, rest: bytes, state: LogState, caps: ParserLimits = P
 
 def _of_document(path: Path, agent: Agent, fresh: LogState, caps: ParserLimits) -> Chunk:
     """Read a whole document. One over the cap is counted as skipped, and an incomplete one yields nothing."""
-    with path.open("rb") as file:
+    if agent.form is Form.SESSION:
+        fresh = session_manifest.described(path, fresh)
+    with open_plain(path) as file:
         content = file.read(caps.document_bytes + 1)
     if len(content) > caps.document_bytes:
         reading = Reading((), fresh, 1, 0, {SkipReason.TOO_LARGE: 1})
@@ -196,6 +228,7 @@ def _of_rows(
 ) -> Iterator[Chunk]:
     """Read rows of a database; the offset of its state is the number of the last row."""
     state = known.state
+    read_rows = cursor_rows.read_rows if agent.form is Form.CURSOR_ROWS else message_rows.read_rows
     for rows in read_rows(path, state.offset_bytes, known.fingerprint, chunk_bytes, caps.line_bytes):
         reading = agent.read(rows.lines, state, caps)
         state = replace(reading.state, offset_bytes=rows.last)

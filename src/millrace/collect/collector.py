@@ -28,7 +28,7 @@ from millrace.collect.chunks import (
 from millrace.collect.discovery import Root
 from millrace.collect.following import FOLLOWED, FoundLog, locate, progress_of
 from millrace.collect.identity import Privacy
-from millrace.collect.parsers.agents import AGENTS, Agent
+from millrace.collect.parsers.agents import Agent
 from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits
 from millrace.tables import MOST_AHEAD
@@ -89,7 +89,7 @@ class _Due:
 
     @property
     def agent(self) -> Agent:
-        return AGENTS[self.found.root.agent]
+        return self.found.root.reader
 
     @property
     def left_bytes(self) -> int:
@@ -185,7 +185,7 @@ class Collector:
         for root, path in self._logs(roots, only, result):
             asked.append(os.fsencode(path))
             try:
-                seen = stat_log(path, AGENTS[root.agent])
+                seen = stat_log(path, root.reader)
             except FileNotFoundError:
                 continue
             except OSError as error:

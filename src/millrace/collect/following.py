@@ -8,11 +8,11 @@ from pathlib import Path
 from millrace.collect.checkpoints import GONE, FileCheckpoint
 from millrace.collect.chunks import BadFile, FileStat, LogProgress, has_fingerprint, identity_of, is_same_file, stat_log
 from millrace.collect.discovery import Root
-from millrace.collect.parsers import cursor
-from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.layouts import counterpart
+from millrace.collect.parsers.agents import AGENTS, Form
 from millrace.collect.parsers.reading import LogState
 
-FOLLOWED = frozenset(name for name, agent in AGENTS.items() if not agent.is_document and name != cursor.AGENT)
+FOLLOWED = frozenset(name for name, agent in AGENTS.items() if agent.form is Form.LINES)
 """The agents whose logs grow line by line. Such a log may have an unread rest when its file is renamed."""
 
 
@@ -59,6 +59,8 @@ def locate(logs: Iterable[FileCheckpoint], found: Mapping[bytes, FoundLog], root
             if known.path not in found:
                 result.others.extend(_look(known.path, root))
             continue
+        if holder is None and search.has_other_form(known.path):
+            continue  # it was compressed, or the reverse: that file is a log of its own, of the same events
         path = search.find(known, set(result.moved.values()))
         if path is not None:
             result.moved[known.log] = path
@@ -78,11 +80,17 @@ class _Search:
         for path, one in found.items():
             self._by_identity.setdefault(one.seen.identity, []).append(path)
         self._folders: dict[bytes, dict[int, list[bytes]]] = {}
+        self._names = {os.path.basename(path) for path in found}
 
     def holder(self, path: bytes) -> str | None:
         """Return the identity of the file under a path; None when there is none."""
         found = self._found.get(path)
         return identity_of(path) if found is None else found.seen.identity
+
+    def has_other_form(self, path: bytes) -> bool:
+        """Return whether a log exists compressed instead of plain, or the reverse: in its folder or where logs are."""
+        other = os.fsencode(counterpart(os.fsdecode(path)))
+        return os.path.basename(other) in self._names or identity_of(other) is not None
 
     def find(self, known: FileCheckpoint, taken: set[bytes]) -> bytes | None:
         """Return the new path of a log's file; None when there is none."""
@@ -135,13 +143,13 @@ def _is_replaced_by_more(known: FileCheckpoint, holder: str | None) -> bool:
 
 def _root_of(known: FileCheckpoint, roots: Sequence[Root]) -> Root | None:
     path = Path(os.fsdecode(known.path))
-    return next((root for root in roots if root.agent == known.agent and root.path in path.parents), None)
+    return next((root for root in roots if root.agent == known.agent and root.covers(path)), None)
 
 
 def _look(path: bytes, root: Root) -> list[FoundLog]:
     log = Path(os.fsdecode(path))
     try:
-        seen = stat_log(log, AGENTS[root.agent]) if log.resolve() == log else None
+        seen = stat_log(log, root.reader) if log.resolve() == log else None
     except OSError:
         return []
     return [] if seen is None else [FoundLog(log, root, seen)]

@@ -87,7 +87,7 @@ def _wakes(folders: _Folders, stop: Event, look_s: float) -> Iterator[set[Path]]
 def _existing(roots: Sequence[Root]) -> _Folders:
     """Return the existing folders with their identities: a folder that was created again must be watched again."""
     found: _Folders = {}
-    for folder in {root.folder for root in roots}:
+    for folder in {path for root in roots for path in root.watched}:
         try:
             status = os.stat(folder)
         except OSError:
@@ -101,4 +101,4 @@ def _changed(path: Path, roots: Sequence[Root]) -> Path | None:
     log = path.with_name(path.name.removesuffix(_WAL))
     if any(root.has(log) for root in roots):
         return log
-    return path if any(root.path in path.parents for root in roots) and path.is_dir() else None
+    return path if any(root.covers(path) for root in roots) and path.is_dir() else None

@@ -45,10 +45,19 @@ class Collected:
         return {"events": events, "lines": self.lines, "skipped": dict(self.skipped)}
 
 
+def form_of(log: Path) -> Agent:
+    """Return the agent of a case, with the parser for logs of that name."""
+    agent = log.parent.parent.name
+    if log.name.endswith(".messages.json"):
+        return agents.FORMS[f"{agent} sessions"]
+    is_other_form = agents.AGENTS[agent].is_document and log.suffix == ".jsonl"
+    return agents.FORMS[f"{agent} messages"] if is_other_form else agents.AGENTS[agent]
+
+
 def read_case(folder: Path) -> Case:
     expected = json.loads((folder / "expected.json").read_text())
-    logs = tuple(path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "expected.json")
-    agent = agents.AGENTS[folder.parent.name]
+    paths = [path for path in sorted(folder.iterdir()) if path.name != "expected.json"]
+    logs, agent = tuple(path.read_bytes() for path in paths), form_of(paths[0])
     key = ("agent", "message_id", "request_id")
     expected["events"].sort(key=lambda event: str(tuple(event[name] for name in key)))
     wanted = {name: expected[name] for name in ("events", "lines", "skipped")}

@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.collect.parsers.corpus import CASES, Case
 
-from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.parsers.agents import FORMS, Form
 from millrace.collect.parsers.reading import LogState
 
 SECRETS = (
@@ -47,6 +47,8 @@ def parsed(text: str | bytes) -> object:
 
 
 def flat(value: object) -> list[object]:
+    if isinstance(value, dict) and isinstance(value.get("messages"), list):
+        return list(value["messages"])
     return value if isinstance(value, list) else [value]
 
 
@@ -59,13 +61,16 @@ def records(case: Case) -> list[dict[str, object]]:
 def said(agent: str, lines: list[object]) -> str:
     """Return everything that is kept of a log's reading."""
     document, log = json.dumps(lines).encode(), b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    reading = AGENTS[agent].read(document if AGENTS[agent].is_document else log, LogState("S1"))
+    if FORMS[agent].form is Form.SESSION:
+        document = json.dumps({"version": 1, "sessionId": "S1", "messages": lines}).encode()
+    reading = FORMS[agent].read(document if FORMS[agent].is_document else log, LogState("S1"))
     return json.dumps([*(event.to_json() for event in reading.events), json.loads(reading.state.to_json())])
 
 
 def poisonings(agent: str, secret: str) -> list[list[object]]:
     """Return logs of the corpus with the secret somewhere in one of their lines."""
-    logs = [records(case)[:7] for case in CASES if case.agent.name == agent][:: 1 if AGENTS[agent].is_document else 5]
+    logs = [records(case)[:7] for case in CASES if case.agent is FORMS[agent]]
+    logs = logs[:: 5 if FORMS[agent].form is Form.LINES or agent == "cursor" else 1]
     return [
         [*log[:place], variant, *log[place + 1 :]]
         for log in logs
@@ -75,7 +80,7 @@ def poisonings(agent: str, secret: str) -> list[list[object]]:
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("agent", FORMS)
 def test_a_secret_in_any_field_of_a_line_is_in_no_event(agent: str, secret: str) -> None:
     logs = poisonings(agent, secret)
     assert [log for log in logs if json.dumps(secret)[1:-1] in said(agent, log)] == []

@@ -13,8 +13,8 @@ from millrace.collect.parsers import agents, claude_usage, cline, codex, event
 from millrace.collect.parsers.event import Tokens, UsageEvent
 from millrace.collect.parsers.reading import LogState, ParserLimits
 
-DOCUMENTS = [agent.name for agent in agents.AGENTS.values() if agent.is_document]
-LINES = [agent.name for agent in agents.AGENTS.values() if not agent.is_document]
+DOCUMENTS = [name for name, agent in agents.FORMS.items() if agent.is_document]
+LINES = [name for name, agent in agents.FORMS.items() if not agent.is_document]
 counts = st.none() | st.integers(0, 1000)
 readings = st.builds(
     UsageEvent,
@@ -40,7 +40,7 @@ def cut(log: bytes, at: list[float]) -> Iterator[bytes]:
 
 
 def logs_of(agent: str) -> list[Case]:
-    return [case for case in CASES if case.agent.name == agent]
+    return [case for case in CASES if case.agent is agents.FORMS[agent]]
 
 
 @pytest.mark.parametrize("agent", LINES)
@@ -61,14 +61,14 @@ def test_document_read_while_being_written_yields_events_of_whole(agent: str, da
     assert collect(case, lambda log: [log[: int(part * len(log))], log]).to_json() == case.expected
 
 
-@pytest.mark.parametrize("agent", agents.AGENTS)
+@pytest.mark.parametrize("agent", agents.FORMS)
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(noise=st.binary(max_size=200), at=st.floats(0, 1))
 def test_noise_is_counted_and_not_raised(agent: str, noise: bytes, at: float) -> None:
     log = logs_of(agent)[0].logs[0]
     place = int(at * len(log))
     noisy = log[:place] + noise + log[place:]
-    state = read_growing(Collected(), agents.AGENTS[agent], LogState("S1"), [noisy])
+    state = read_growing(Collected(), agents.FORMS[agent], LogState("S1"), [noisy])
     assert 0 <= state.offset_bytes <= len(noisy)
 
 

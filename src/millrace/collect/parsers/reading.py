@@ -108,6 +108,7 @@ class Reading:
 Outcome = UsageEvent | tuple[UsageEvent, ...] | SkipReason
 Step = tuple[LogState, Outcome]
 StepFunction = Callable[[Record, LogState], Step]
+Unwrap = Callable[[object, LogState], tuple[list[object], LogState]]
 
 
 def read_lines(content: bytes, state: LogState, step: StepFunction, caps: ParserLimits) -> Reading:
@@ -128,20 +129,23 @@ def read_lines(content: bytes, state: LogState, step: StepFunction, caps: Parser
     return Reading(tuple(merge_all(events).values()), state, len(lines), used, skipped)
 
 
-def read_document(content: bytes, state: LogState, step: StepFunction, caps: ParserLimits) -> Reading:
+def read_document(
+    content: bytes, state: LogState, step: StepFunction, caps: ParserLimits, unwrap: Unwrap | None = None
+) -> Reading:
     """Read a whole JSON array, which its agent rewrites each time; an incomplete one yields nothing.
 
+    `unwrap` returns the elements of a document that is an object, and the state in which the first of them is read.
     The state is returned unchanged: the next reading begins where this one did.
     """
-    if not content.rstrip().endswith(b"]"):
+    if not content.rstrip().endswith(b"]" if unwrap is None else b"}"):
         return Reading((), state, 0, 0, {})
     try:
-        elements = _parse(content, caps.document_bytes)
-        if not isinstance(elements, list):
-            raise MalformedError(SkipReason.WRONG_TYPE)
+        elements, current = (unwrap or _as_array)(_parse(content, caps.document_bytes), state)
     except MalformedError as error:
+        if unwrap is not None and error.reason is SkipReason.NOT_JSON:  # cut after an inner object
+            return Reading((), state, 0, 0, {})
         return Reading((), state, 1, 0, {error.reason: 1})
-    events, skipped, used, current = list[UsageEvent](), Counter[SkipReason](), 0, state
+    events, skipped, used = list[UsageEvent](), Counter[SkipReason](), 0
     for element in elements:
         current, outcome = _take(element, current, step)
         if isinstance(outcome, SkipReason):
@@ -150,6 +154,12 @@ def read_document(content: bytes, state: LogState, step: StepFunction, caps: Par
             used += 1
             events.extend(outcome if isinstance(outcome, tuple) else (outcome,))
     return Reading(tuple(merge_all(events).values()), state, len(elements), used, skipped)
+
+
+def _as_array(value: object, state: LogState) -> tuple[list[object], LogState]:
+    if not isinstance(value, list):
+        raise MalformedError(SkipReason.WRONG_TYPE)
+    return value, state
 
 
 def parse_json(text: str) -> object:
