@@ -1,0 +1,79 @@
+"""A tree of Codex sessions is counted as it was billed: in any order of its logs, and wherever they are cut."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+from hypothesis import given, settings, strategies as st
+from tests.collect.parsers.codex_sessions import TIERS, Billed, Tree, Usage
+from tests.collect.parsers.corpus import Collected, read_growing
+
+from millrace.collect.parsers import agents
+from millrace.collect.parsers.event import UsageEvent, resolve
+from millrace.collect.parsers.reading import LogState
+
+_CODEX = agents.AGENTS["codex"]
+counts = st.integers(0, 3)
+usages = st.builds(
+    lambda fresh, read, written, said, thought: (1 + fresh + read + written, read, written, said + thought, thought),
+    counts, counts, counts, counts, counts,
+)  # fmt: skip
+steps = st.sampled_from(("ask", "respond", "respond", "compact", "fill", "tier", "upgrade", "fork", "spawn", "review"))
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Tree:
+    """Draw sessions and what happens in them, in the order in which it happens."""
+    tree = Tree(draw(st.booleans()))
+    tree.begin(draw(st.booleans()), draw(st.booleans()))
+    for step in draw(st.lists(steps, min_size=1, max_size=14)):
+        session = tree.sessions[draw(st.integers(0, len(tree.sessions) - 1))]
+        if step == "ask":
+            tree.ask(session)
+        elif step == "respond":
+            tree.respond(session, draw(usages), draw(st.booleans()))
+        elif step == "compact":
+            tree.compact(session, draw(usages))
+        elif step == "fill":
+            tree.fill(session)
+        elif step == "tier":
+            tree.set_tier(session, draw(st.sampled_from(list(TIERS))))
+        elif step == "upgrade":
+            session.has_records = True
+        elif step == "fork" and not session.is_paginated and session.is_by_person:
+            tree.fork(session, draw(st.booleans()))
+        elif step == "spawn":
+            tree.spawn(session, session.has_records or draw(st.booleans()), draw(st.booleans()))
+        elif step == "review":
+            reviews = [one for one in tree.sessions if one.header.get("thread_source") == "guardian_review"]
+            tree.review(session, draw(st.sampled_from([None, *reviews])))
+    return tree
+
+
+def used(event: UsageEvent) -> Billed:
+    tokens = event.tokens
+    read, written = tokens.cache_read_tokens or 0, tokens.cache_write_5m_tokens or 0
+    counted: Usage = (
+        (tokens.input_tokens or 0) + read + written,
+        read,
+        written,
+        tokens.output_tokens or 0,
+        tokens.reasoning_tokens or 0,
+    )
+    return counted, event.speed
+
+
+def cut(log: bytes, at: list[float]) -> Iterator[bytes]:
+    places = sorted({0, len(log), *(int(part * len(log)) for part in at)})
+    return (log[start:end] for start, end in pairwise(places))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(tree=trees(), data=st.data())
+def test_tree_of_sessions_counts_as_billed(tree: Tree, data: st.DataObject) -> None:
+    done = Collected()
+    for log in data.draw(st.permutations(tree.logs())):
+        read_growing(done, _CODEX, LogState("S1"), cut(log, data.draw(st.lists(st.floats(0, 1), max_size=4))))
+    events = resolve(done.events.values())
+    assert Counter(used(event) for event in events if event.role == "assistant") == tree.billed
+    assert sum(event.role == "user" for event in events) == tree.prompts
