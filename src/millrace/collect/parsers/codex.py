@@ -9,7 +9,7 @@ its counter therefore have the same id, and so have copies in the logs of childr
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from millrace.collect.parsers import codex_thread
 from millrace.collect.parsers.codex_prompts import INPUT, ITEM, MESSAGE, is_prompt, prompt_turn
@@ -40,6 +40,7 @@ _COUNTERS = (
 )
 _ZERO: Counts = (0, 0, 0, 0, 0)
 _NO_PROMPTS: Counts = (0, 0, 0)
+_AT_ONCE = timedelta(seconds=1)
 _WITHOUT_USAGE = frozenset(("response_item", "ghost_snapshot"))
 _ITEMS_OF_OLD = frozenset(("message", "reasoning", "function_call", "function_call_output", "local_shell_call"))
 _SPEEDS: dict[object, Speed] = {
@@ -165,9 +166,9 @@ def _response(payload: Record, record: Record, state: LogState) -> Step:
         return state, SkipReason.NO_USAGE
     if response_id is not None and (response_id, used) == (thread.response_id, thread.recorded):
         return state, SkipReason.REPEATED
-    is_counted = used == thread.counted and thread.totals is not None
-    counters = _add(thread.totals or _ZERO, _ZERO if is_counted else used)
     now, tokens = read_instant(record, "timestamp"), _split(used, usage)
+    is_counted = _is_counted(used, now, thread)
+    counters = _add(thread.totals or _ZERO, _ZERO if is_counted else used)
     event = _event(_position(counters, thread.resets), now, state, tokens, response_id, _speed(payload, thread.speed))
     # A compaction is in no counter: only a response without an id advances it.
     totals = counters if response_id is None else thread.totals
@@ -190,7 +191,7 @@ def _count(total: Record, last: Record, payload: Record, record: Record, state: 
     if _is_estimate(shown) and _is_comparable(counters, thread):
         return state, SkipReason.NO_USAGE
     used = _used(counters, shown, thread)
-    after = _advance(counters, used, thread)
+    after = _advance(counters, used, now, thread)
     if used is None or thread.is_unclear or _is_anothers(counters, used, shown, thread, state.session_id):
         return replace(state, thread=after), SkipReason.INHERITED
     if not any(used):
@@ -211,18 +212,25 @@ def _used(counters: Counts | None, shown: Counts | None, thread: Thread) -> Coun
     return counters if thread.totals is not None else None  # the counter was reset
 
 
-def _advance(counters: Counts | None, used: Counts | None, thread: Thread) -> Thread:
+def _advance(counters: Counts | None, used: Counts | None, now: datetime, thread: Thread) -> Thread:
     """Return the thread after a counter; one that began again at zero has its positions anew."""
     is_zero = used == counters or not any(counters or ())
     is_reset = thread.totals is not None and is_zero and not _is_comparable(counters, thread)
     prompts = thread.prompts if used == _ZERO and not is_reset else _NO_PROMPTS
-    resets = thread.resets + is_reset
-    return replace(thread, totals=counters, counted=used, resets=resets, prompts=prompts)
+    resets, counted_at = thread.resets + is_reset, now.isoformat()
+    return replace(thread, totals=counters, counted=used, counted_at=counted_at, resets=resets, prompts=prompts)
 
 
 def _is_estimate(shown: Counts | None) -> bool:
     """Return whether a counter shows the size of a context, after a compaction or when it is full: no response."""
     return shown is not None and not any(shown)
+
+
+def _is_counted(used: Counts, now: datetime, thread: Thread) -> bool:
+    """Return whether the counter just before a record was of the same response: Codex writes the record first."""
+    if used != thread.counted or thread.totals is None or thread.counted_at is None:
+        return False
+    return abs(now - datetime.fromisoformat(thread.counted_at)) < _AT_ONCE
 
 
 def _is_recorded(used: Counts, shown: Counts | None, thread: Thread) -> bool:

@@ -33,9 +33,9 @@ class Thread:
     history is paginated.
 
     `totals` is the counter seen last, `resets` how often it began again at zero. `counted` is what the latest counter
-    added, until a record names that response. `recorded` is the usage of the latest record, `response_id` its response,
-    and `is_repeated` whether a counter has repeated it. `prompts` are the prompts since the counter changed, one number
-    for each kind of line that tells them.
+    added at `counted_at`. `recorded` is the usage of the latest record, `response_id` its response, and `is_repeated`
+    whether a counter has repeated it. `prompts` are the prompts since the counter changed, one number for each kind of
+    line that tells them.
     """
 
     root_id: str | None = None
@@ -49,6 +49,7 @@ class Thread:
     totals: Counts | None = None
     resets: int = 0
     counted: Counts | None = None
+    counted_at: str | None = None
     recorded: Counts | None = None
     is_repeated: bool = False
     response_id: str | None = None
