@@ -1,5 +1,6 @@
 """A tree of Codex sessions is counted as it was billed: in any order of its logs, and wherever they are cut."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -77,3 +78,33 @@ def test_tree_of_sessions_counts_as_billed(tree: Tree, data: st.DataObject) -> N
     events = resolve(done.events.values())
     assert Counter(used(event) for event in events if event.role == "assistant") == tree.billed
     assert sum(event.role == "user" for event in events) == tree.prompts
+
+
+odd = st.sampled_from([None, True, 5, -1, 1.5, "", "x", "/home/ada", [], ["x"], {}, {"x": "x"}, "2026", 10**15])
+
+
+def paths(value: object) -> list[tuple[object, ...]]:
+    """Return the places of all values within an object."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [(), *((name, *path) for name, part in items for path in paths(part))]
+
+
+def put(value: object, path: tuple[object, ...], other: object) -> object:
+    if not path:
+        return other
+    if isinstance(value, list):
+        return [put(part, path[1:], other) if place == path[0] else part for place, part in enumerate(value)]
+    assert isinstance(value, dict)
+    return {name: put(part, path[1:], other) if name == path[0] else part for name, part in value.items()}
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(tree=trees(), data=st.data())
+def test_odd_values_are_counted_and_not_raised(tree: Tree, data: st.DataObject) -> None:
+    lines = data.draw(st.sampled_from(tree.sessions)).lines
+    place = data.draw(st.integers(0, len(lines) - 1))
+    broken = put(lines[place], data.draw(st.sampled_from(paths(lines[place]))), data.draw(odd))
+    log = "".join(json.dumps(line) + "\n" for line in [*lines[:place], broken, *lines[place + 1 :]]).encode()
+    reading = _CODEX.read(log, LogState("S1"))
+    assert reading.lines == len(lines) == reading.used + sum(reading.skipped.values())
+    assert LogState.parse(reading.state.to_json()) == reading.state
