@@ -58,9 +58,14 @@ class Session:
 
 @dataclass
 class Tree:
-    """Sessions that come from each other, and what was billed for all of them together."""
+    """Sessions that come from each other, and what was billed for all of them together.
+
+    `has_old_instants`: copies keep their instants. `has_names`: settings name their thread, as they do since 0.152;
+    before, two children with equal counters cannot be told apart.
+    """
 
     has_old_instants: bool
+    has_names: bool
     now: datetime = _BEGAN
     sessions: list[Session] = field(default_factory=list)
     billed: Counter[Billed] = field(default_factory=Counter)
@@ -150,8 +155,8 @@ class Tree:
         """Change the tier of what follows."""
         session.tier = tier
         settings = {"model": "gpt-5.4"} | ({} if tier is None else {"service_tier": tier})
-        payload = {"type": "thread_settings_applied", "thread_id": session.id, "thread_settings": settings}
-        self._write(session, "event_msg", payload)
+        named = {"thread_id": session.id} if self.has_names else {}
+        self._write(session, "event_msg", {"type": "thread_settings_applied", "thread_settings": settings, **named})
 
     def _enter(self, child: Session, other: Session | None = None) -> Session:
         """Let a child go on from another thread's counter, and apply its own settings."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from hypothesis import given, settings, strategies as st
-from tests.collect.parsers.codex_sessions import TIERS, Billed, Tree, Usage
+from tests.collect.parsers.codex_sessions import TIERS, Billed, Tree, Usage, add
 from tests.collect.parsers.corpus import Collected, read_growing
 
 from millrace.collect.parsers import agents
@@ -25,14 +25,15 @@ steps = st.sampled_from(("ask", "respond", "respond", "compact", "fill", "tier",
 @st.composite
 def trees(draw: st.DrawFn) -> Tree:
     """Draw sessions and what happens in them, in the order in which it happens."""
-    tree = Tree(draw(st.booleans()))
+    tree = Tree(draw(st.booleans()), draw(st.booleans()))
     tree.begin(draw(st.booleans()), draw(st.booleans()))
-    for step in draw(st.lists(steps, min_size=1, max_size=14)):
+    for number, step in enumerate(draw(st.lists(steps, min_size=1, max_size=14)), 1):
         session = tree.sessions[draw(st.integers(0, len(tree.sessions) - 1))]
         if step == "ask":
             tree.ask(session)
         elif step == "respond":
-            tree.respond(session, draw(usages), draw(st.booleans()))
+            more = 0 if tree.has_names else 10 * 2**number
+            tree.respond(session, add(draw(usages), (more, 0, 0, 0, 0)), draw(st.booleans()))
         elif step == "compact":
             tree.compact(session, draw(usages))
         elif step == "fill":
@@ -45,7 +46,7 @@ def trees(draw: st.DrawFn) -> Tree:
             tree.fork(session, draw(st.booleans()))
         elif step == "spawn" and session.header.get("thread_source") != "guardian_review":
             tree.spawn(session, session.has_records or draw(st.booleans()), draw(st.booleans()))
-        elif step == "review":
+        elif step == "review" and tree.has_names:
             reviews = [one for one in tree.sessions if one.header.get("thread_source") == "guardian_review"]
             tree.review(session, draw(st.sampled_from([None, *reviews])))
     return tree
