@@ -86,9 +86,11 @@ class Tree:
         return session
 
     def fork(self, parent: Session, has_records: bool) -> Session:
-        """Start a fork of a person, with everything that its parent wrote."""
-        child = self.begin(has_records, forked_from_id=parent.id, thread_source="user")
-        self._copy(parent.lines, child)
+        """Start a fork of a person, with everything that its parent wrote; a paginated one refers to it."""
+        base = {"history_base": {"thread_id": parent.id}} if parent.is_paginated else {}
+        child = self.begin(has_records, parent.is_paginated, forked_from_id=parent.id, thread_source="user", **base)
+        if not parent.is_paginated:
+            self._copy(parent.lines, child)
         return self._enter(child, parent)
 
     def spawn(self, parent: Session, has_records: bool, copies: bool) -> Session:

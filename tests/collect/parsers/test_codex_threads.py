@@ -42,7 +42,7 @@ def trees(draw: st.DrawFn) -> Tree:
             tree.set_tier(session, draw(st.sampled_from(list(TIERS))))
         elif step == "upgrade":
             session.has_records = True
-        elif step == "fork" and not session.is_paginated and session.is_by_person:
+        elif step == "fork" and session.is_by_person:
             tree.fork(session, draw(st.booleans()))
         elif step == "spawn" and session.header.get("thread_source") != "guardian_review":
             tree.spawn(session, session.has_records or draw(st.booleans()), draw(st.booleans()))
