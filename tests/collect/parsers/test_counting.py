@@ -88,7 +88,7 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
     "a sub-agent's parent is in its origin": (
         codex_thread, "_spawned_by", lambda origin: None, "codex/a_start_of_history_past_the_last_line"),
     "lines are a child's own from the declared start on": (
-        codex_thread, "pass_start", lambda thread, record, session_id: thread,
+        codex_thread, "has_passed_start", lambda thread, record: False,
         "codex/a_declared_start_of_a_sub_agents_history"),
     "a counter that nothing names is not a review's": (
         codex_thread.Thread, "is_unclear", False, "codex/a_review_begins_with_a_counter_of_nobody"),

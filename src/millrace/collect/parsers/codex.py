@@ -64,8 +64,8 @@ def _step(record: Record, state: LogState) -> Step:
     kind = read_text(record, "type")
     payload = read_object(record, "payload")
     thread = _thread(state)
-    if thread.history_start is not None:
-        state = replace(state, thread=codex_thread.pass_start(thread, record, state.session_id))
+    if thread.history_start is not None and codex_thread.has_passed_start(thread, record):
+        state = replace(state, thread=codex_thread.pass_start(thread, state.session_id))
     if kind == "event_msg":
         return _message(record, payload, state)
     if kind == "response_item" and thread.has_items and thread.is_by_person:

@@ -119,11 +119,14 @@ def enter(thread: Thread, thread_id: str | None) -> Thread:
     return replace(thread, owner_id=thread_id, counted=None, recorded=None)
 
 
-def pass_start(thread: Thread, record: Record, session_id: str | None) -> Thread:
-    """Return the state at a line: from the declared start on, lines are the log's own until one names another."""
+def has_passed_start(thread: Thread, record: Record) -> bool:
+    """Return whether a line is at or after the declared start of the log's own lines."""
     ordinal = _ordinal(record.get("ordinal"))
-    if thread.history_start is None or ordinal is None or ordinal < thread.history_start:
-        return thread
+    return thread.history_start is not None and ordinal is not None and ordinal >= thread.history_start
+
+
+def pass_start(thread: Thread, session_id: str | None) -> Thread:
+    """Return the state at the declared start: lines are the log's own until one names another thread."""
     return replace(enter(thread, session_id), history_start=None)
 
 
@@ -150,8 +153,7 @@ def _spawned_by(origin: object) -> str | None:
     if not isinstance(origin, dict):
         return None
     shapes = (origin, *(shape for shape in origin.values() if isinstance(shape, dict)))
-    named = (read_id(shape, "parent_thread_id") for shape in shapes if isinstance(shape.get("parent_thread_id"), str))
-    return next(named, None)
+    return next(filter(None, (known_id(shape, "parent_thread_id") for shape in shapes)), None)
 
 
 def _words(value: object) -> Iterable[str]:
