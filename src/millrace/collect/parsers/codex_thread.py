@@ -75,8 +75,7 @@ class Thread:
 
     def prompt_key_id(self, session_id: str | None) -> str | None:
         """Return the thread of the next prompt: the log's own where nothing was copied before it."""
-        is_own = self.owner_id is None and self.totals is None and not self.has_copies
-        return session_id if is_own else self.key_id(session_id)
+        return self.owner_id or (self.root_id if self.has_copies else None) or session_id
 
 
 def begin(thread: Thread, meta: Record, session_id: str | None) -> Thread:
