@@ -191,7 +191,7 @@ def _count(total: Record, last: Record, payload: Record, record: Record, state: 
     if _is_estimate(shown) and _is_comparable(counters, thread):
         return state, SkipReason.NO_USAGE
     used = _used(counters, shown, thread)
-    after = _advance(counters, used, now, thread)
+    after = _advance(counters, used, str(record["timestamp"]), thread)
     if used is None or thread.is_unclear or _is_anothers(counters, used, shown, thread, state.session_id):
         return replace(state, thread=after), SkipReason.INHERITED
     if not any(used):
@@ -212,13 +212,13 @@ def _used(counters: Counts | None, shown: Counts | None, thread: Thread) -> Coun
     return counters if thread.totals is not None else None  # the counter was reset
 
 
-def _advance(counters: Counts | None, used: Counts | None, now: datetime, thread: Thread) -> Thread:
+def _advance(counters: Counts | None, used: Counts | None, at: str, thread: Thread) -> Thread:
     """Return the thread after a counter; one that began again at zero has its positions anew."""
     is_zero = used == counters or not any(counters or ())
     is_reset = thread.totals is not None and is_zero and not _is_comparable(counters, thread)
     prompts = thread.prompts if used == _ZERO and not is_reset else _NO_PROMPTS
-    resets, counted_at = thread.resets + is_reset, now.isoformat()
-    return replace(thread, totals=counters, counted=used, counted_at=counted_at, resets=resets, prompts=prompts)
+    resets = thread.resets + is_reset
+    return replace(thread, totals=counters, counted=used, counted_at=at, resets=resets, prompts=prompts)
 
 
 def _is_estimate(shown: Counts | None) -> bool:
@@ -230,7 +230,7 @@ def _is_counted(used: Counts, now: datetime, thread: Thread) -> bool:
     """Return whether the counter just before a record was of the same response: Codex writes the record first."""
     if used != thread.counted or thread.totals is None or thread.counted_at is None:
         return False
-    return abs(now - datetime.fromisoformat(thread.counted_at)) < _AT_ONCE
+    return abs(now - read_instant({"at": thread.counted_at}, "at")) < _AT_ONCE
 
 
 def _is_recorded(used: Counts, shown: Counts | None, thread: Thread) -> bool:
