@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from tests.collect.parsers.corpus import CASES, Case, Collected, collect, within_lines
 
-from millrace.collect.parsers import claude, claude_prompts, claude_usage, cline, codex, cursor, event, reading
+from millrace.collect.parsers import (
+    claude,
+    claude_prompts,
+    claude_usage,
+    cline,
+    codex,
+    codex_thread,
+    cursor,
+    event,
+    reading,
+)
 from millrace.collect.parsers.fields import SkipReason, read_count
 
 to_json, merge = reading.LogState.to_json, event.merge
@@ -98,28 +108,47 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
     "the state has the model of the turn": (
         reading.LogState, "to_json", lambda state: to_json(replace(state, model=None)), "codex/a_turn_is_one_event"),
     "the state has the counters": (
-        reading.LogState, "to_json", lambda state: to_json(replace(state, totals=None)),
+        reading.LogState, "to_json",
+        lambda state: to_json(replace(state, thread=state.thread and replace(state.thread, totals=None))),
         "codex/two_turns_are_the_difference_of_counters"),
     "the state has the project": (
         reading.LogState, "to_json", lambda state: to_json(replace(state, project=None)),
         "claude/a_change_of_folder_within_a_session"),
     "an incomplete line is left for later": (reading, "_complete_bytes", len, "claude/the_last_line_is_torn"),
     "growth counts, and not the last usage": (
-        codex, "_is_comparable", lambda counters, state: False, "codex/the_last_usage_is_not_what_counts"),
+        codex, "_is_comparable", lambda counters, thread: False, "codex/the_last_usage_is_not_what_counts"),
     "a counter that goes back began anew": (
-        codex, "_is_comparable", lambda counters, state: True, "codex/a_counter_that_begins_anew"),
+        codex, "_is_comparable", lambda counters, thread: True, "codex/a_counter_that_begins_anew"),
     "a fork's first counter is not its own usage": (
-        codex, "_is_comparable", lambda counters, state: True, "codex/a_fork_that_goes_on_counting"),
+        codex, "_is_comparable", lambda counters, thread: True, "codex/a_fork_that_goes_on_counting"),
     "a counter that stands is no event": (
-        codex, "_is_standing", lambda counters, state: False, "codex/a_counter_is_emitted_again"),
-    "one kind of counter counts": (
-        codex, "_is_told_twice", lambda counter, state: False, "codex/usage_records_of_a_fork_are_on_their_own"),
+        codex, "_is_standing", lambda counters, thread: False, "codex/a_counter_is_emitted_again"),
+    "a counter whose response a record names is no event": (
+        codex, "_is_recorded", lambda used, shown, thread: False,
+        "codex/two_forks_with_equal_counters_and_other_responses"),
+    "a line belongs to the thread that a line before it names": (
+        codex_thread, "enter", lambda thread, thread_id: thread, "codex/two_spawned_sub_agents_with_equal_counters"),
     "copies in a fork are its parent's events": (
-        codex, "_root_id", lambda state: state.session_id, "codex/a_fork_copies_its_parent_with_new_instants"),
+        codex_thread.Thread, "key_id", lambda self, session_id: session_id,
+        "codex/a_fork_copies_its_parent_with_new_instants"),
     "copies of copies are the first session's": (
-        codex, "_follow", lambda ancestor, parent, state: state, "codex/a_fork_of_a_fork"),
+        codex_thread, "enter_copies", lambda thread, meta, session_id: thread, "codex/a_fork_of_a_fork"),
+    "a sub-agent's parent is in its origin": (
+        codex_thread, "_spawned_by", lambda origin: None, "codex/a_start_of_history_past_the_last_line"),
+    "lines are a child's own from the declared start on": (
+        codex_thread, "has_passed_start", lambda thread, record: False,
+        "codex/a_declared_start_of_a_sub_agents_history"),
+    "a counter that nothing names is not a review's": (
+        codex_thread.Thread, "is_unclear", False, "codex/a_review_begins_with_a_counter_of_nobody"),
     "sessions without a common root share no event": (
-        codex, "_root_id", lambda state: "", "codex/two_sessions_with_equal_counters"),
+        codex_thread.Thread, "key_id", lambda self, session_id: "", "codex/two_sessions_with_equal_counters"),
+    "a counter that begins again is another one": (
+        codex, "_position", lambda counters, resets: str(counters), "codex/equal_counters_after_a_reset"),
+    "an estimate is no response": (codex, "_is_estimate", lambda shown: False, "codex/growth_without_a_last_usage"),
+    "a tier's word is translated": (
+        codex, "_speed", lambda record, known: record.get("service_tier"), "codex/tiers_by_their_words"),
+    "what Codex writes for a user is no prompt": (
+        codex, "is_prompt", lambda kind, payload: True, "codex/what_codex_says_as_a_user"),
     "reasoning is within the output": (
         codex, "_split", lambda used, usage: event.Tokens(
             used[0] - used[1], used[3] + used[4], used[1], None, None, used[4]),

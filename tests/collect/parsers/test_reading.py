@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 from tests.collect.parsers.corpus import CASES, Case, Collected, collect, read_growing
 
 from millrace.collect.parsers import agents, claude_usage, cline, codex, event
+from millrace.collect.parsers.codex_thread import Thread
 from millrace.collect.parsers.event import Tokens, UsageEvent
 from millrace.collect.parsers.reading import LogState, ParserLimits
 
@@ -137,5 +138,15 @@ def test_a_whole_line_over_the_cap_is_counted() -> None:
 
 
 def test_log_state_survives_json_round_trip() -> None:
-    state = LogState("S1", 7, True, "app", "openai", "gpt-5", (1, 2, 3, 4, 5), "S0", True, 3, "token_count")
+    thread = Thread(
+        "S0", "S2", 4, True, totals=(1, 2, 3, 4, 5), recorded=(1, 0, 0, 1, 0), speed="fast", prompts=(0, 2, 1)
+    )
+    state = LogState("S1", 7, True, "app", "openai", "gpt-5", 3, thread)
     assert LogState.parse(state.to_json()) == state
+
+
+def test_log_state_of_another_version_is_read() -> None:
+    older = {"session_id": "S1", "offset_bytes": 7, "totals": [1, 2, 3, 4, 5], "root_id": "S0", "is_fork": True}
+    newer = {"session_id": "S1", "offset_bytes": 7, "thread": {"root_id": "S0", "colour": "red"}}
+    assert LogState.parse(json.dumps(older)) == LogState("S1", 7)
+    assert LogState.parse(json.dumps(newer)) == LogState("S1", 7, thread=Thread("S0"))

@@ -5,7 +5,7 @@ a model. Its tokens are disjoint, with the reasoning beside the output. They are
 router failed; a cost of 0 is one that was not metered.
 
 A fork copies messages with new ids, and leaves their instants. So the instant is a part of each event's key, and the
-row's id is its request: `event.is_copy` compares the rest.
+row's id is its request: `event.resolve` compares the rest.
 """
 
 from datetime import datetime

@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from itertools import islice
 
+from millrace.collect.parsers.codex_thread import Thread
 from millrace.collect.parsers.event import UsageEvent, merge_all
 from millrace.collect.parsers.fields import MalformedError, Record, SkipReason
 from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
-
-Counts = tuple[int, ...]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MOST_RESCUED_BYTES = 4 << 20
@@ -39,10 +38,9 @@ class LogState:
     """The state of one log between two readings.
 
     `offset_bytes` is after the last complete line; the next reading starts there. `session_id` is taken from the log's
-    file or folder name, and replaced by the log's own. `totals` are the counters seen last, `prompts` the number of
-    prompts since. `root_id` is the session that began to count, `is_fork` whether that was another one. `counter` is
-    the kind of line that counts. `response` names the response of the last line, where only the order of lines does.
-    `is_within_long_line`: the offset is within a line over the cap. `owner` is the machine's, and is not saved.
+    file or folder name, and replaced by the log's own. `is_within_long_line`: the offset is within a line over the cap.
+    `prompts` is the number of prompts so far. `thread` is the state of Codex's threads. `response` names the response of
+    the last line, where only the order of lines does. `owner` is the machine's, and is not saved.
     """
 
     session_id: str | None = None
@@ -51,11 +49,8 @@ class LogState:
     project: str | None = None
     provider: str | None = None
     model: str | None = None
-    totals: Counts | None = None
-    root_id: str | None = None
-    is_fork: bool = False
     prompts: int = 0
-    counter: str | None = None
+    thread: Thread | None = None
     response: str | None = None
     owner: Owner = UNKNOWN_OWNER
 
@@ -67,10 +62,11 @@ class LogState:
 
     @classmethod
     def parse(cls, text: str) -> "LogState":
-        """Return the state from the JSON that `to_json` returned."""
-        fields = json.loads(text)
-        totals = fields.pop("totals")
-        return cls(**fields, totals=None if totals is None else tuple(totals))
+        """Return the state from the JSON that `to_json` returned; fields of another version are ignored."""
+        saved = json.loads(text)
+        known = {name: saved[name] for name in cls.__slots__ if name in saved}
+        thread = known.get("thread")
+        return cls(**known | {"thread": None if thread is None else Thread.of(thread)})
 
 
 @dataclass(frozen=True, slots=True)
