@@ -57,7 +57,7 @@ _BUBBLES = """
     where json_valid(text)"""
 _MOST_SUMMARY_BYTES = 2000
 _MOST_SUMMARIES_BYTES = 8 << 20
-_OF_CONVERSATION = re.compile(rb"(?:bubbleId:([\w-]{1,90}):.*|composerData:([\w-]{1,90}))", re.DOTALL)
+_OF_CONVERSATION = re.compile(r"bubbleId:([^:]+):.*|composerData:([^:]+)", re.DOTALL)
 _MOST_KNOWN = 50_000
 _WAL_MODE = 2  # https://www.sqlite.org/fileformat.html, offset 18
 
@@ -132,11 +132,11 @@ class _Conversations:
 
     def lines(self, key: bytes, value: bytes | None) -> Iterator[bytes]:
         """Yield the line of a row; with the first row of a conversation also that of the conversation."""
-        of_conversation = _OF_CONVERSATION.fullmatch(key)
+        of_conversation = _OF_CONVERSATION.fullmatch(key.decode(errors="replace"))
         if of_conversation is None:
             yield _line(key, value)
             return
-        conversation = (of_conversation[1] or of_conversation[2]).decode()
+        conversation = of_conversation[1] or of_conversation[2]
         if conversation not in self._created_at:
             yield from self._line_of(conversation)
         if of_conversation[1]:

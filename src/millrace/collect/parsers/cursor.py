@@ -18,7 +18,6 @@ from millrace.collect.parsers.fields import (
     read_object,
     read_text,
 )
-from millrace.collect.parsers.naming import id_name
 from millrace.collect.parsers.reading import (
     PARSER_LIMITS,
     LogState,
@@ -32,9 +31,7 @@ from millrace.collect.parsers.reading import (
 
 AGENT = cursor_bubble.AGENT
 # The conversation is in the key, or in older versions in the value.
-_ROW = re.compile(
-    r"(?P<kind>bubbleId|agentKv:blob|composerData):(?:(?P<conversation>[\w-]{1,90}):)?(?P<id>[\w-]{1,90})", re.ASCII
-)
+_ROW = re.compile(r"(?P<kind>bubbleId|agentKv:blob|composerData):(?:(?P<conversation>[^:]+):)?(?P<id>[^:]+)")
 _PREFIXES = ("bubbleId:", "agentKv:blob:", "composerData:")
 
 
@@ -67,7 +64,7 @@ def _outcome(row: re.Match[str], value: Record, created_at: object) -> Outcome:
     if role not in ("user", "assistant"):
         return SkipReason.NO_USAGE if role in ("system", "tool") else SkipReason.UNKNOWN_KIND
     model = cursor_bubble.model_of(value) if is_bubble else _blob_model(value)
-    session_id = id_name(row["conversation"]) if row["conversation"] else read_id(value, "conversationId")
+    session_id = read_id({"id": row["conversation"]}, "id") or read_id(value, "conversationId")
     if session_id is None:
         raise MalformedError(SkipReason.NO_ID)
     whose: Role = "user" if role == "user" else "assistant"

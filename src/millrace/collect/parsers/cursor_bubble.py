@@ -9,12 +9,12 @@ from millrace.collect.parsers.fields import (
     SkipReason,
     read_count,
     read_epoch_ms,
+    read_id,
     read_instant,
     read_model,
     read_object,
     read_text,
 )
-from millrace.collect.parsers.naming import id_name
 
 AGENT = "cursor"
 CHARACTERS_PER_TOKEN = 4
@@ -86,7 +86,7 @@ def event_of(
 
 def message_id(session_id: str, bubble_id: str) -> str:
     """Return the id of a bubble's event."""
-    return f"{session_id}:{id_name(bubble_id)}"
+    return f"{session_id}:{read_id({'id': bubble_id}, 'id')}"
 
 
 def _estimate(length: int) -> int:

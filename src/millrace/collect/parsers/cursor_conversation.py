@@ -4,7 +4,6 @@ Cursor states context and cost once for all answers, so they are counted with on
 have a row of their own, by their ids, as `cursor_rows` summarizes them.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,13 +27,12 @@ from millrace.collect.parsers.fields import (
     SkipReason,
     read_cost,
     read_count,
+    read_id,
     read_model,
     read_object,
     read_text,
 )
-from millrace.collect.parsers.naming import id_name
 
-_BUBBLE_ID = re.compile(r"[\w-]{1,90}", re.ASCII)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -72,7 +70,7 @@ def events_of(composer_id: str, composer: Record, rows: Record) -> list[UsageEve
     The first answer has the context as its input, and the cost. If any answer has counts, the context is a part of
     them, and each model's cost is counted with its first answer. Raises MalformedError when a field is.
     """
-    session_id, created_at = id_name(composer_id), _created_at(composer)
+    session_id, created_at = str(read_id({"id": composer_id}, "id")), _created_at(composer)
     bubbles = _bubbles(composer, rows, created_at)
     answers = [bubble for bubble in bubbles if bubble.role == "assistant"]
     context, costs = _context(composer), _costs(composer)
@@ -233,6 +231,6 @@ def _listed(composer: Record, name: str) -> dict[str, Record]:
     found: dict[str, Record] = {}
     for element in elements or []:
         bubble_id = element.get("bubbleId") if isinstance(element, dict) else None
-        if isinstance(bubble_id, str) and _BUBBLE_ID.fullmatch(bubble_id):
+        if isinstance(bubble_id, str) and bubble_id:
             found.setdefault(bubble_id, element)
     return found
