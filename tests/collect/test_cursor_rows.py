@@ -16,7 +16,7 @@ from tests.collect.parsers.corpus import CASES, Case
 from millrace.collect.cursor_rows import read_rows
 from millrace.collect.parsers import cursor
 from millrace.collect.parsers.event import EventKey, UsageEvent, merge_all
-from millrace.collect.parsers.reading import LogState
+from millrace.collect.parsers.reading import LogState, ParserLimits
 
 LIMIT = 1 << 20
 START = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -185,7 +185,7 @@ def test_conversation_of_thousands_of_bubbles_is_counted_once(tmp_path: Path) ->
         [*((f"bubbleId:C1:{n}", b) for n, b in bubbles), ("composerData:C1", composer(bubbles, 37, 48_000))],
     )
     events = events_of(tmp_path / "state.vscdb")
-    assert (len(events), cents(events)) == (6000, 37)
+    assert (len(events), cents(events)) == (6000, Decimal(37))
 
 
 def test_conversation_over_the_size_limit_is_counted_and_its_answers_stay(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_conversation_over_the_size_limit_is_counted_and_its_answers_stay(tmp_pa
     large = composer(bubbles, 37, 48_000, text="x" * 5000)
     write(tmp_path / "state.vscdb", [("bubbleId:C1:b1", bubbles[0][1]), ("composerData:C1", large)])
     content = b"".join(rows.lines for rows in read_rows(tmp_path / "state.vscdb", 0, "", LIMIT, 3000))
-    reading = cursor.read(content, LogState(), cursor.ParserLimits(line_bytes=3000))
+    reading = cursor.read(content, LogState(), ParserLimits(line_bytes=3000))
     assert (len(reading.events), reading.skipped) == (1, {"too_large": 1})
 
 
