@@ -23,8 +23,8 @@ from typing import Any
 _SECONDS_TO_WAIT = 1.0
 _PATIENCE_S = 60.0
 _STEPS = 10_000  # instructions of SQLite's virtual machine, some milliseconds
-_TABLE = """select 1 from sqlite_schema where name = 'cursorDiskKV' and type = 'table' and rootpage > 0
-    and not exists (select * from pragma_table_xinfo('cursorDiskKV') where hidden != 0)"""
+_TABLE = """select 1 from sqlite_schema where name = :table and type = 'table' and rootpage > 0
+    and not exists (select * from pragma_table_xinfo(:table) where hidden != 0)"""
 _ROWS = """select rowid, key, substr(value, 1, :most) from cursorDiskKV not indexed
     where rowid > :after and (key glob 'bubbleId:*' or key glob 'agentKv:blob:*' or key glob 'composerData:*')
     order by rowid"""
@@ -80,12 +80,11 @@ def read_rows(
     A value over `most_bytes` is cut just above that size, enough to detect that it is too large. Raises OSError or
     sqlite3.Error when the database cannot be read, is locked or is broken, or returns no row within `patience_s`.
     """
-    with closing(_connect(path)) as connection:
-        deadline = _Deadline(patience_s)
+    with closing(connect(path)) as connection:
+        deadline = Deadline(patience_s)
         connection.set_progress_handler(deadline.is_over, _STEPS)
         connection.execute("begin")  # all queries read the same state of the database
-        # A view, a virtual table or a computed column would run code from the file.
-        if connection.execute(_TABLE).fetchone() is None:
+        if not is_plain_table(connection, "cursorDiskKV"):
             raise sqlite3.DatabaseError("expected a table cursorDiskKV with plain columns")
         most = most_bytes + 1
         is_anew = not _goes_on(connection, last, fingerprint, most)
@@ -107,7 +106,15 @@ def read_rows(
         yield RowChunk(b"".join(lines), last, fingerprint, is_anew)
 
 
-class _Deadline:
+def is_plain_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Return whether there is a table of that name, of plain columns.
+
+    A view, a virtual table or a computed column would run code from the file.
+    """
+    return connection.execute(_TABLE, {"table": name}).fetchone() is not None
+
+
+class Deadline:
     """The time limit for a database's next row."""
 
     def __init__(self, patience_s: float) -> None:
@@ -126,7 +133,7 @@ class _Deadline:
 class _Conversations:
     """The conversations of one reading, which all see the same state of the database."""
 
-    def __init__(self, connection: sqlite3.Connection, deadline: _Deadline, most: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, deadline: Deadline, most: int) -> None:
         self._connection, self._deadline, self._most = connection, deadline, most
         self._created_at: dict[str, object] = {}
 
@@ -168,7 +175,7 @@ class _Conversations:
                 yield bubble_id.decode(errors="replace"), parsed
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """Open the database without writing anything.
 
     To read a database in WAL mode, SQLite creates the files beside it unless the database is opened as immutable. That
