@@ -7,10 +7,10 @@ the same kind, the ratio of both, seconds, and the verdict of the product.
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import crowd, deliveries, extract, history, load, reading, start, usage, whole, worst
+from bench import counters, crowd, deliveries, extract, history, load, reading, start, usage, whole, worst
 from bench.measuring import Figure
 
-FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost]]] = {
+FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost | counters.Line]]] = {
     "start": start.start,
     "download": extract.against_download,
     "limiter": extract.against_limiter,
@@ -26,6 +26,7 @@ FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost]]] = {
     "watch": usage.watching,
     "api": reading.routes,
     "crowd": crowd.crowd,
+    "counters": counters.counters,
     "worst": worst.worst,
 }
 

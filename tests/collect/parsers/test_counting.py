@@ -15,6 +15,7 @@ from millrace.collect.parsers import (
     codex,
     codex_thread,
     cursor,
+    cursor_bubble,
     event,
     reading,
 )
@@ -163,18 +164,18 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
         codex, "read_count", lambda usage, name: usage.get(name) if type(usage.get(name)) is int else 0,
         "codex/counters_that_are_none"),
     "an estimate is marked as one": (
-        cursor, "_tokens", lambda value: (event.Tokens(output_tokens=len(value.get("text", "")) // 4), False),
+        cursor_bubble, "tokens_of", lambda value: (event.Tokens(output_tokens=len(value.get("text", "")) // 4), False),
         "cursor/an_answer_without_counts_is_estimated"),
     "an answer's estimate is output": (
-        cursor, "_tokens", lambda value: (event.Tokens(input_tokens=len(value.get("text", "")) // 4), True),
+        cursor_bubble, "tokens_of", lambda value: (event.Tokens(input_tokens=len(value.get("text", "")) // 4), True),
         "cursor/an_answer_without_counts_is_estimated"),
     "four characters are a token, and the rest is none": (
-        cursor, "_estimate", lambda length: -(-length // 4), "cursor/an_answer_without_counts_is_estimated"),
+        cursor_bubble, "_estimate", lambda length: -(-length // 4), "cursor/an_answer_without_counts_is_estimated"),
     "counts replace an estimate": (
         event, "merge", lambda one, other: replace(one, tokens=event.merge_tokens(one.tokens, other.tokens)),
         "cursor/counts_come_after_an_estimate"),
     "the model is not guessed": (
-        cursor, "_model", lambda value, is_bubble: "composer-1", "cursor/an_answer_of_an_unknown_model"),
+        cursor_bubble, "model_of", lambda value: "composer-1", "cursor/an_answer_of_an_unknown_model"),
     "an element is found by its instant": (
         cline, "_milliseconds", lambda instant: id(object()), "cline/a_request_is_rewritten_when_it_ends"),
     "an element that is rewritten updates its event": (
