@@ -14,7 +14,6 @@ from millrace.collect.parsers import (
     cline,
     codex,
     codex_thread,
-    cursor,
     cursor_bubble,
     event,
     reading,

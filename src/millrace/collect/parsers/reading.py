@@ -39,8 +39,8 @@ class LogState:
 
     `offset_bytes` is after the last complete line; the next reading starts there. `session_id` is taken from the log's
     file or folder name, and replaced by the log's own. `is_within_long_line`: the offset is within a line over the cap.
-    `prompts` is the number of prompts so far. `thread` is the state of Codex's threads. `response` names the response of
-    the last line, where only the order of lines does. `owner` is the machine's, and is not saved.
+    `prompts` is the number of prompts so far. `thread` is the state of Codex's threads. `response` names the response
+    of the last line, where only the order of lines does. `owner` is the machine's, and is not saved.
     """
 
     session_id: str | None = None
