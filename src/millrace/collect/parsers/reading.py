@@ -39,7 +39,8 @@ class LogState:
 
     `offset_bytes` is after the last complete line; the next reading starts there. `session_id` is taken from the log's
     file or folder name, and replaced by the log's own. `is_within_long_line`: the offset is within a line over the cap.
-    `prompts` is the number of prompts so far. `thread` is the state of Codex's threads. `response` names the response
+    `prompts` is the number of prompts so far. `root_id` is the session of Cline that was forked first, and `is_fork`
+    whether a sub-agent wrote this one. `thread` is the state of Codex's threads. `response` names the response
     of the last line, where only the order of lines does. `owner` is the machine's, and is not saved.
     """
 
@@ -50,6 +51,8 @@ class LogState:
     provider: str | None = None
     model: str | None = None
     prompts: int = 0
+    root_id: str | None = None
+    is_fork: bool = False
     thread: Thread | None = None
     response: str | None = None
     owner: Owner = UNKNOWN_OWNER
