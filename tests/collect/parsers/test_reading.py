@@ -141,12 +141,12 @@ def test_log_state_survives_json_round_trip() -> None:
     thread = Thread(
         "S0", "S2", 4, True, totals=(1, 2, 3, 4, 5), recorded=(1, 0, 0, 1, 0), speed="fast", prompts=(0, 2, 1)
     )
-    state = LogState("S1", 7, True, "app", "openai", "gpt-5", 3, thread)
+    state = LogState("S1", 7, True, "app", "openai", "gpt-5", 3, "S0", True, thread, "line:a1")
     assert LogState.parse(state.to_json()) == state
 
 
 def test_log_state_of_another_version_is_read() -> None:
-    older = {"session_id": "S1", "offset_bytes": 7, "totals": [1, 2, 3, 4, 5], "root_id": "S0", "is_fork": True}
+    older = {"session_id": "S1", "offset_bytes": 7, "totals": [1, 2, 3, 4, 5], "counter": "token_count"}
     newer = {"session_id": "S1", "offset_bytes": 7, "thread": {"root_id": "S0", "colour": "red"}}
     assert LogState.parse(json.dumps(older)) == LogState("S1", 7)
     assert LogState.parse(json.dumps(newer)) == LogState("S1", 7, thread=Thread("S0"))
