@@ -47,7 +47,7 @@ def wrong(event: UsageEvent) -> UsageEvent:
 
 
 def phantom(event: UsageEvent) -> UsageEvent:
-    return replace(event, message_id=f"{event.message_id}-phantom")
+    return replace(event, message_id=f"{event.message_id}-9")
 
 
 def in_force(machine: Machine) -> dict[str, int]:
@@ -96,11 +96,11 @@ def test_progress_of_a_log_that_is_read_again_is_reported(machine: Machine) -> N
 
 def test_an_event_that_another_log_makes_is_not_withdrawn(machine: Machine) -> None:
     machine.log("claude", "S1").write_bytes(response("m1", 1))
-    machine.log("claude", "S2").write_bytes(response("m1-phantom", 1) + response("m2", 2))
+    machine.log("claude", "S2").write_bytes(response("m1-9", 1) + response("m2", 2))
     with rules_of_before():
         machine.run()
     machine.run()
-    assert in_force(machine) == {"m1": 1, "m1-phantom": 1, "m2": 2}
+    assert in_force(machine) == {"m1": 1, "m1-9": 1, "m2": 2}
 
 
 @pytest.mark.parametrize("agent", AGENTS_OF_ALL_KINDS)
@@ -151,7 +151,7 @@ def test_history_that_was_rewritten_before_stays(machine: Machine) -> None:
         machine.run()
     result = machine.collect()
     machine.ship()
-    assert in_force(machine) == {"m1": 10, "m1-phantom": 1, "m2": 2, "m3": 3, "m4": 4}
+    assert in_force(machine) == {"m1": 10, "m1-9": 1, "m2": 2, "m3": 3, "m4": 4}
     assert result.gone_rules == {log: AGENTS["claude"].rules - 1}
 
 
@@ -233,7 +233,7 @@ def test_only_the_named_logs_are_read_again_in_a_watch(machine: Machine) -> None
     result = machine.collect(only={one})
     machine.ship()
     assert (result.read, result.withdrawn) == (1, 1)
-    assert in_force(machine) == {"m1": 1, "m2": 20, "m2-phantom": 2}
+    assert in_force(machine) == {"m1": 1, "m2": 20, "m2-9": 2}
     machine.run()
     assert in_force(machine) == {"m1": 1, "m2": 2}
 
@@ -246,7 +246,7 @@ def test_withdrawals_of_a_run_since_a_day_leave_what_is_older(machine: Machine) 
     machine.collect(since=date(2026, 1, 3))
     machine.ship()
     assert {name: in_force(machine)[name] for name in ("m1", "m2")} == {"m1": 10, "m2": 2}
-    assert "m2-phantom" not in in_force(machine)
+    assert "m2-9" not in in_force(machine)
     machine.run()
     assert in_force(machine) == {"m1": 1, "m2": 2}
 
@@ -273,11 +273,11 @@ def test_force_withdraws_what_the_same_content_does_not_make(machine: Machine) -
         machine.run()
     machine.log("claude", "S2").unlink()
     machine.run()
-    assert in_force(machine) == {"m1": 10, "m1-phantom": 1, "m2": 20, "m2-phantom": 2}
+    assert in_force(machine) == {"m1": 10, "m1-9": 1, "m2": 20, "m2-9": 2}
     machine.force()
     result = machine.collect()
     machine.ship()
-    assert in_force(machine) == {"m1": 1, "m2": 20, "m2-phantom": 2}
+    assert in_force(machine) == {"m1": 1, "m2": 20, "m2-9": 2}
     assert (result.withdrawn, result.gone_rules) == (1, {})
 
 
@@ -287,9 +287,9 @@ def test_an_event_that_comes_back_after_its_withdrawal_is_sent(machine: Machine)
         machine.run()
     machine.run()
     with log.open("ab") as file:
-        file.write(response("m1-phantom", 5))
+        file.write(response("m1-9", 5))
     machine.run()
-    assert in_force(machine) == {"m1": 1, "m1-phantom": 5}
+    assert in_force(machine) == {"m1": 1, "m1-9": 5}
 
 
 def test_withdrawals_are_sent_once_more_after_a_wrong_clock(machine: Machine) -> None:
@@ -303,7 +303,7 @@ def test_withdrawals_are_sent_once_more_after_a_wrong_clock(machine: Machine) ->
     newest = machine.sent()[-2:]
     assert {(row["message_id"], row["is_withdrawn"], row["_extracted_at"]) for row in newest} == {
         ("m1", False, NOON),
-        ("m1-phantom", True, NOON),
+        ("m1-9", True, NOON),
     }
 
 
