@@ -89,14 +89,20 @@ class CheckpointStore:
 
     def __init__(self, file: StateFile, batch: int = 0, machine: str | None = None) -> None:
         self._file, self._machine, self._events = file, machine, EventRows(file)
-        if upgrade(file):
+        try:
+            self._begin(batch)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, batch: int) -> None:
+        if upgrade(self._file):
             self._events.settle_copies()
         if self._get("collector_id") is None:
             self._set(collector_id=uuid.uuid4().hex, epoch="1", batch=str(batch), stamp="0")
+        if self._machine is not None and self._get("machine") is None:
+            self._set(machine=self._machine)
         self.commit()
-        if machine is not None and self._get("machine") is None:
-            self._set(machine=machine)
-            self.commit()
 
     @classmethod
     def open(cls, folder: Path, machine: str | None = None) -> Self:

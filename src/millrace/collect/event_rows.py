@@ -129,6 +129,8 @@ class EventRows:
 
     def settle_copies(self) -> None:
         """Withdraw the copies that a version without resolution has sent as events of their own."""
+        # The events that remain were sent without what their copies say.
+        self._file.write(f"update events set batch = -batch where batch > 0 and (agent, message_id) in ({_COPIES})")  # noqa: S608
         for agent, messages in groupby(self._file.query(_COPIES), key=lambda row: row[0]):
             self._settle(agent, [(agent, message) for _, message in messages])
 

@@ -48,7 +48,7 @@ _ADDED = {
     "events": {
         "region": "",
         "web_searches": "",
-        "is_lower_bound": "",
+        "is_lower_bound": " default 0",
         "reading": " integer not null default 0",
         "rules": " integer not null default 1",
     },
