@@ -16,9 +16,10 @@ from tests.proofs.usage_faults.simulating import Outcome, simulate
 from tests.proofs.usage_faults.template import Template
 
 from millrace.build.refresh import MartScripts
-from millrace.collect import billing, chunks, collector, event_rows, outbox, records, shipping
+from millrace.collect import billing, chunks, collector, event_rows, outbox, records, rereading, shipping
 from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.collector import Collector
+from millrace.collect.event_rows import EventRows
 from millrace.collect.parsers import claude, codex
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, Reading
@@ -229,6 +230,32 @@ def of_two_tasks_only_one_is_heard() -> AbstractContextManager[None]:
     return replaced(billing, "merged", lambda rows: rows[0][: billing.EVENT])
 
 
+def copies_of_a_response_are_not_resolved() -> AbstractContextManager[None]:
+    return replaced(billing, "resolve", list)
+
+
+def what_does_not_exist_is_not_withdrawn() -> AbstractContextManager[None]:
+    return replaced(EventRows, "_pending_withdrawals", lambda self, since: iter(()))
+
+
+def what_a_log_does_not_make_any_more_stays() -> AbstractContextManager[None]:
+    return replaced(EventRows, "drop_unmade", lambda self: None)
+
+
+def a_log_that_was_rewritten_withdraws_its_history() -> AbstractContextManager[None]:
+    return replaced(rereading, "_is_still_there", lambda prior, path, agent: True)
+
+
+def a_log_is_not_read_again_by_newer_rules() -> AbstractContextManager[None]:
+    log_at = CheckpointStore.log_at
+
+    def mutated(self: CheckpointStore, path: bytes) -> Any:
+        known = log_at(self, path)
+        return None if known is None else replace(known, rules=99)
+
+    return replaced(CheckpointStore, "log_at", mutated)
+
+
 def a_load_does_not_look_into_the_ledger() -> AbstractContextManager[None]:
     @contextmanager
     def mutant() -> Iterator[None]:
@@ -275,6 +302,11 @@ CAUGHT_BY: dict[Mutant, Hunt] = {
     a_log_that_was_cut_is_read_on: Hunt(20),
     a_log_that_is_read_anew_is_merged: Hunt(20),
     of_two_tasks_only_one_is_heard: Hunt(201, frozenset({10, 14, 28, 36})),
+    copies_of_a_response_are_not_resolved: Hunt(0),
+    what_does_not_exist_is_not_withdrawn: Hunt(0),
+    what_a_log_does_not_make_any_more_stays: Hunt(0),
+    a_log_that_was_rewritten_withdraws_its_history: Hunt(0),
+    a_log_is_not_read_again_by_newer_rules: Hunt(0),
     a_load_does_not_look_into_the_ledger: Hunt(0),
     rows_and_ledger_are_two_transactions: Hunt(47),
     an_older_row_wins: Hunt(7),
