@@ -9,8 +9,6 @@ from tests.collect.machine import Machine, response
 
 from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.collector import CollectLimits
-from millrace.collect.parsers.event import resolve
-from millrace.collect.records import to_event
 
 EARLY, LATE = "2026-01-02T03:04:05Z", "2026-01-02T04:00:00Z"
 UNIQUE = "msg_01AbCdEfGhIjKlMnOpQr"
@@ -125,9 +123,7 @@ def test_any_history_of_copies_ends_as_all_of_its_lines_at_once(machine: Machine
         for row in alone.run()
     }
     assert all(not row["is_withdrawn"] for row in alone.merged())
-    events = [to_event(row) for row in _current(alone)]
-    assert sorted(map(str, resolve(events))) == sorted(map(str, events))
-    assert len(events) == len(found)
+    assert len(_current(alone)) == len(found)
 
 
 def _current(machine: Machine) -> list[tuple[str | int | None, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import NamedTuple, cast
 
-from millrace.collect.parsers.event import UsageEvent, is_copy, merge, resolve
+from millrace.collect.parsers.event import merge, resolve
 from millrace.collect.records import COLUMNS, Row, to_event, to_row
 
 StoredRow = Row
@@ -47,8 +47,14 @@ def billed(rows: Sequence[StoredRow]) -> dict[Key, Row]:
         by_key.setdefault(row[:3], []).append(row)
     if len(by_key) < 2:
         return {key: merged(same) for key, same in by_key.items()}
-    events = {to_event(merged(same)): max(cast(int, row[RULES]) for row in same) for same in by_key.values()}
-    return {row[:3]: row for row in map(to_row, resolve(_by_newest_rules(events)))}
+    newest = max(cast(int, row[RULES]) for row in rows)
+    events = [(row, to_event(row)) for row in map(merged, by_key.values())]
+    both = resolve(event for _, event in events)
+    if any(row[RULES] != newest for row in rows):
+        of_newest = {row[:3] for row in rows if row[RULES] == newest}
+        present = resolve(event for row, event in events if row[:3] in of_newest)
+        both = both if len(both) > len(present) else present  # older rules only tell what newer ones do not
+    return {row[:3]: row for row in map(to_row, both)}
 
 
 def merged(rows: Sequence[StoredRow]) -> Row:
@@ -57,17 +63,6 @@ def merged(rows: Sequence[StoredRow]) -> Row:
     # A resumed or forked session copies its history: most of the rows are equal, and merging those changes nothing.
     distinct = {row[:EVENT] for row in rows if (row[RULES], row[EPOCH]) == newest}
     return next(iter(distinct)) if len(distinct) == 1 else to_row(reduce(merge, map(to_event, distinct)))
-
-
-def _by_newest_rules(events: Mapping[UsageEvent, int]) -> list[UsageEvent]:
-    """Leave out events by older rules of which there is a copy by newer ones, or a copy of a copy."""
-    newest, is_changed = dict(events), len(set(events.values())) > 1
-    while is_changed:
-        before = dict(newest)
-        for event in newest:
-            newest[event] = max(rules for other, rules in before.items() if is_copy(event, other))
-        is_changed = newest != before
-    return [event for event, rules in events.items() if rules == newest[event]]
 
 
 def settle(stored: Sequence[StoredRow], now: Sequence[StoredRow], known: Mapping[Key, Withdrawal]) -> Settled:

@@ -15,11 +15,12 @@ from tests.proofs.usage_faults.logs import Log
 from millrace.collect.chunks import closed_by
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
-from millrace.collect.parsers.event import EventKey, UsageEvent, is_copy, merge, resolve
+from millrace.collect.parsers.event import EventKey, UsageEvent, merge, resolve
 from millrace.collect.parsers.reading import LogState
 
 Row = dict[str, Any]
 Signature = tuple[object, ...]
+_HEAD_BYTES = 1024  # of a fingerprint
 
 
 @dataclass
@@ -146,7 +147,7 @@ class Memory:
             last = max((one.rules, one.epoch) for one in told)
             event = reduce(merge, (one.event for one in told if (one.rules, one.epoch) == last))
             newest.setdefault(key[:2], []).append((last[0], event))
-        events = [event for same in newest.values() for event in resolve(_by_newest_rules(same))]
+        events = [event for same in newest.values() for event in _by_newest_rules(same)]
         return [_row(event, collector_id, user_id, privacy) for event in events]
 
     def _signature(self, log: Log) -> Signature:
@@ -155,17 +156,18 @@ class Memory:
 
 
 def _by_newest_rules(events: list[tuple[int, UsageEvent]]) -> list[UsageEvent]:
-    """Return the events of one message that no newer rules tell: neither themselves nor through copies."""
-    groups: list[list[tuple[int, UsageEvent]]] = []
-    for one in events:
-        linked = [group for group in groups if any(is_copy(one[1], other) for _, other in group)]
-        groups = [group for group in groups if group not in linked]
-        groups.append([one, *(each for group in linked for each in group)])
-    return [event for group in groups for rules, event in group if rules == max(rules for rules, _ in group)]
+    """Return the events of one message by the newest rules; all, if those by older rules are events of their own."""
+    newest = max(rules for rules, _ in events)
+    present = resolve(event for rules, event in events if rules == newest)
+    both = resolve(event for _, event in events)
+    return both if len(both) > len(present) else present
 
 
 def _told_by(log: Log) -> tuple[bytes | None, Iterable[UsageEvent]]:
-    """Return what is read of a log, and its events; a document that is incomplete is not read."""
+    """Return what shows that a log has not changed, and its events; a document that is incomplete is not read.
+
+    Of a log that grows, that is what was read of it, and at least its first bytes.
+    """
     agent = AGENTS[log.agent]
     content = _rows_of(log.path) if log.agent == "cursor" else log.path.read_bytes()
     name = log.path.parent.name if agent.is_document else log.path.stem
@@ -176,7 +178,7 @@ def _told_by(log: Log) -> tuple[bytes | None, Iterable[UsageEvent]]:
     rest = content[end:]
     if rest and closed_by(agent, rest, LogState(name)):  # by the clock of these machines, the last write was long ago
         return content, agent.read(content + b"\n", LogState(name)).events
-    return content[:end], agent.read(content, LogState(name)).events
+    return content[: max(end, _HEAD_BYTES)], agent.read(content, LogState(name)).events
 
 
 def _rows_of(path: Path) -> bytes:
