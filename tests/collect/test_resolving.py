@@ -63,17 +63,20 @@ def test_an_earlier_copy_withdraws_the_request_that_was_sent(machine: Machine) -
     assert (gone["output_tokens"], gone["occurred_at"].hour) == (7, 4)
 
 
-def test_a_line_that_joins_two_events_withdraws_one(machine: Machine) -> None:
+def test_a_later_line_that_joins_events_withdraws_what_is_no_event_any_more(machine: Machine) -> None:
     one, other = copy("r1", EARLY, 1, "S1", "msg_1"), copy("r2", LATE, 2, "S2", "msg_1")
     machine.log("claude", "S1").write_bytes(one)
     machine.log("claude", "S2").write_bytes(other)
     machine.run()
     assert in_force(machine) == {("msg_1", "r1"): 1, ("msg_1", "r2"): 2}
-    machine.log("claude", "S3").write_bytes(
-        copy("r3", EARLY, 3, "S2", "msg_1")
-    )  # the instant of one, of the other the session
+    joining = copy("r3", EARLY, 3, "S2", "msg_1")  # with the session of one, and the instant of the other
+    machine.log("claude", "S3").write_bytes(joining)
     machine.run()
-    assert (in_force(machine), withdrawn(machine)) == ({("msg_1", "r1"): 3}, ["r2"])
+    alone = Machine(machine.folder / "alone")
+    for number, line in enumerate((one, other, joining), 1):
+        alone.log("claude", f"S{number}").write_bytes(line)
+    alone.run()
+    assert (in_force(machine), withdrawn(machine)) == (in_force(alone), ["r2"])
 
 
 def test_a_request_that_comes_back_is_sent_again(machine: Machine) -> None:
