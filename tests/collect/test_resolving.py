@@ -85,9 +85,11 @@ def test_a_request_that_comes_back_is_sent_again(machine: Machine) -> None:
     machine.run()
     log.write_bytes(copy("r1", EARLY))
     machine.run()
-    log.write_bytes(copy("r1", "2026-01-03T00:00:00Z") + response("m2"))  # as another agent wrote it again, later
+    log.write_bytes(
+        copy("r1", "2026-01-03T00:00:00Z") + response("m2", requestId="q2")
+    )  # as another agent wrote it again, later
     machine.run()
-    assert in_force(machine) == {(UNIQUE, "r2"): 7, ("m2", None): 7}
+    assert in_force(machine) == {(UNIQUE, "r2"): 7, ("m2", "q2"): 7}
     assert withdrawn(machine) == ["r1"]
 
 
