@@ -294,7 +294,7 @@ CAUGHT_BY: dict[Mutant, Hunt] = {
     a_watermark_is_written_before_the_rows: Hunt(0),
     each_mart_is_a_transaction_of_its_own: Hunt(16),
     events_are_merged_by_the_last: Hunt(0),
-    the_state_is_committed_before_the_file_exists: Hunt(1),
+    the_state_is_committed_before_the_file_exists: Hunt(9),
     a_stopped_tick_leaves_its_files: Hunt(1),
     stamps_are_what_the_clock_says: Hunt(2),
     a_file_is_deleted_before_it_is_sent: Hunt(2),
@@ -308,8 +308,8 @@ CAUGHT_BY: dict[Mutant, Hunt] = {
     a_log_that_was_rewritten_withdraws_its_history: Hunt(2),
     a_log_is_not_read_again_by_newer_rules: Hunt(6),
     a_load_does_not_look_into_the_ledger: Hunt(0),
-    rows_and_ledger_are_two_transactions: Hunt(47),
-    an_older_row_wins: Hunt(7),
+    rows_and_ledger_are_two_transactions: Hunt(7),
+    an_older_row_wins: Hunt(17),
     what_was_lost_is_not_swept: Hunt(20),
 }
 """Every mutant, and a schedule that notices it."""
