@@ -35,3 +35,15 @@ def test_a_large_database_is_not_held_at_once(machine: Machine) -> None:
         put(database, ((f"bubbleId:C1:B{number}", "x" * 20_000) for number in range(LOG_BYTES // 20_000 + 1)))
         database.execute("commit")
     assert peak_bytes(machine) < MOST_BYTES
+
+
+def test_the_billed_events_are_not_held_at_once(machine: Machine) -> None:
+    machine.log("claude").write_bytes(b"".join(response(f"m{number}") for number in range(5000)))
+    with closing(CheckpointStore.open(machine.state)) as store:
+        machine.collector(store).read()
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in store.current()) == 5000
+            assert tracemalloc.get_traced_memory()[1] < 1 << 20
+        finally:
+            tracemalloc.stop()

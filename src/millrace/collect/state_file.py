@@ -66,6 +66,11 @@ class StateFile:
             connection.close()
             raise
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the state."""
+        return self._folder
+
     def close(self) -> None:
         """Close the file; uncommitted writes are undone."""
         self._connection.close()
@@ -75,7 +80,12 @@ class StateFile:
         with self.naming():
             return self._connection.execute(sql, values).fetchall()
 
-    def write(self, sql: str, values: Sequence[object] = ()) -> int | None:
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query as they are read."""
+        with self.naming():
+            yield from self._connection.execute(sql)
+
+    def write(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> int | None:
         """Execute a statement within a transaction; return the number of the row that it inserted."""
         self.begin()
         with self.naming():

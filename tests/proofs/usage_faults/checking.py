@@ -55,7 +55,7 @@ def read_rows(content: bytes) -> list[Row]:
 def expected_marts(rows: RowChunk) -> Marts:
     """Return the expected marts of raw rows: the truth in plain Python."""
     raw = Raw()
-    raw.rows = rows
+    raw.rows = {key: row for key, row in rows.items() if not row["is_withdrawn"]}
     return raw.marts(PRICES)
 
 
@@ -126,16 +126,16 @@ def compare(rule: str, marts: Marts, expected: Marts) -> None:
 
 
 def compare_rows(rule: str, database: Path, expected: Sequence[Row]) -> None:
-    """Compare the raw rows of some collectors with the expected ones."""
+    """Compare the raw rows of some collectors, those that are not withdrawn, with the expected ones."""
     collectors = {row["collector_id"] for row in expected}
-    raw = {key: row for key, row in raw_rows(database).items() if key[-1] in collectors}
+    raw = {key: row for key, row in rows_in_force(database).items() if key[-1] in collectors}
     _same(rule, raw, _told(expected))
 
 
-def raw_rows(database: Path) -> RowChunk:
-    """Return the raw rows by their keys."""
+def rows_in_force(database: Path) -> RowChunk:
+    """Return the raw rows that are not withdrawn, by their keys."""
     with duckdb.connect(str(database)) as connection:
-        return _raw_rows(connection)
+        return {key: row for key, row in _raw_rows(connection).items() if not row["is_withdrawn"]}
 
 
 def _told(rows: Iterable[Row]) -> RowChunk:

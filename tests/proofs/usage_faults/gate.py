@@ -99,6 +99,9 @@ class GatedSqlite:
         self._gate.live()
         return self._inner.in_transaction
 
+    def close(self) -> None:
+        self._inner.close()
+
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         return self._do(sql, lambda: self._inner.execute(sql, *values))
 

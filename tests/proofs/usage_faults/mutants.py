@@ -16,9 +16,10 @@ from tests.proofs.usage_faults.simulating import Outcome, simulate
 from tests.proofs.usage_faults.template import Template
 
 from millrace.build.refresh import MartScripts
-from millrace.collect import checkpoints, chunks, collector, outbox, records, shipping
+from millrace.collect import billing, chunks, collector, event_rows, outbox, records, rereading, shipping
 from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.collector import Collector
+from millrace.collect.event_rows import EventRows
 from millrace.collect.parsers import claude, codex
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, Reading
@@ -108,8 +109,13 @@ def each_mart_is_a_transaction_of_its_own() -> AbstractContextManager[None]:
     return _committed(groups)
 
 
-def events_are_merged_by_the_last() -> AbstractContextManager[None]:
-    return replaced(checkpoints, "merge", lambda one, other: other)
+@contextmanager
+def events_are_merged_by_the_last() -> Iterator[None]:
+    with (
+        replaced(billing, "merge", lambda one, other: other),
+        replaced(event_rows, "merge", lambda one, other: other),
+    ):
+        yield
 
 
 @contextmanager
@@ -212,19 +218,42 @@ def a_log_that_was_cut_is_read_on() -> Iterator[None]:
 
 
 def a_log_that_is_read_anew_is_merged() -> AbstractContextManager[None]:
-    with_ = checkpoints._with
+    with_ = event_rows._with
 
-    def mutated(event: Any, stored: Any, read: tuple[int, int, int]) -> Any:
-        return with_(event, None if stored is None else (*stored[:-1], read[-1]), read)
+    def mutated(event: Any, stored: Any, read: tuple[int, int, int, int]) -> Any:
+        return with_(event, None if stored is None else (*stored[: billing.READING], read[2], stored[-1]), read)
 
-    return replaced(checkpoints, "_with", mutated)
+    return replaced(event_rows, "_with", mutated)
 
 
 def of_two_tasks_only_one_is_heard() -> AbstractContextManager[None]:
-    def mutated(rows: Sequence[Any]) -> Any:
-        return rows[0][: checkpoints._EVENT]
+    return replaced(billing, "merged", lambda rows: rows[0][: billing.EVENT])
 
-    return replaced(checkpoints, "_merged", mutated)
+
+def copies_of_a_response_are_not_resolved() -> AbstractContextManager[None]:
+    return replaced(billing, "resolve", list)
+
+
+def what_does_not_exist_is_not_withdrawn() -> AbstractContextManager[None]:
+    return replaced(EventRows, "_pending_withdrawals", lambda self, since: iter(()))
+
+
+def what_a_log_does_not_make_any_more_stays() -> AbstractContextManager[None]:
+    return replaced(EventRows, "drop_unmade", lambda self: None)
+
+
+def a_log_that_was_rewritten_withdraws_its_history() -> AbstractContextManager[None]:
+    return replaced(rereading, "_is_still_there", lambda prior, path, agent: True)
+
+
+def a_log_is_not_read_again_by_newer_rules() -> AbstractContextManager[None]:
+    log_at = CheckpointStore.log_at
+
+    def mutated(self: CheckpointStore, path: bytes) -> Any:
+        known = log_at(self, path)
+        return None if known is None else replace(known, rules=99)
+
+    return replaced(CheckpointStore, "log_at", mutated)
 
 
 def a_load_does_not_look_into_the_ledger() -> AbstractContextManager[None]:
@@ -265,7 +294,7 @@ CAUGHT_BY: dict[Mutant, Hunt] = {
     a_watermark_is_written_before_the_rows: Hunt(0),
     each_mart_is_a_transaction_of_its_own: Hunt(16),
     events_are_merged_by_the_last: Hunt(0),
-    the_state_is_committed_before_the_file_exists: Hunt(1),
+    the_state_is_committed_before_the_file_exists: Hunt(9),
     a_stopped_tick_leaves_its_files: Hunt(1),
     stamps_are_what_the_clock_says: Hunt(2),
     a_file_is_deleted_before_it_is_sent: Hunt(2),
@@ -273,9 +302,14 @@ CAUGHT_BY: dict[Mutant, Hunt] = {
     a_log_that_was_cut_is_read_on: Hunt(20),
     a_log_that_is_read_anew_is_merged: Hunt(20),
     of_two_tasks_only_one_is_heard: Hunt(201, frozenset({10, 14, 28, 36})),
+    copies_of_a_response_are_not_resolved: Hunt(2),
+    what_does_not_exist_is_not_withdrawn: Hunt(6),
+    what_a_log_does_not_make_any_more_stays: Hunt(6),
+    a_log_that_was_rewritten_withdraws_its_history: Hunt(2),
+    a_log_is_not_read_again_by_newer_rules: Hunt(6),
     a_load_does_not_look_into_the_ledger: Hunt(0),
-    rows_and_ledger_are_two_transactions: Hunt(47),
-    an_older_row_wins: Hunt(7),
+    rows_and_ledger_are_two_transactions: Hunt(7),
+    an_older_row_wins: Hunt(17),
     what_was_lost_is_not_swept: Hunt(20),
 }
 """Every mutant, and a schedule that notices it."""

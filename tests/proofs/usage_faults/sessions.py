@@ -36,7 +36,9 @@ def claude(dice: Random, session: str, user: str, messages: int) -> list[Line]:
             prompt = {"type": "user", "uuid": f"{session}-p{number}", "message": {"content": "do"}}
             lines.append(own | prompt)
             continue
-        told: list[Line] = [own | _response(dice, f"{session}-m{number}") for _ in range(dice.choice((1, 1, 2, 3)))]
+        told: list[Line] = [
+            own | _response(dice, _message_id(session, number)) for _ in range(dice.choice((1, 1, 2, 3)))
+        ]
         for one in told:  # of one response and one request
             one["message"] |= {"model": told[0]["message"]["model"]} if dice.random() < 0.8 else {}
             one["requestId"] = told[0]["requestId"]
@@ -44,6 +46,11 @@ def claude(dice: Random, session: str, user: str, messages: int) -> list[Line]:
         if dice.random() < 0.15:
             lines.append({"type": "summary", "summary": "x"})
     return _shuffled(dice, lines)
+
+
+def _message_id(session: str, number: int) -> str:
+    """Return an id of the API, which is unique, or one of a gateway that counts."""
+    return f"msg-{session}-{number:016}" if number % 2 else f"{session}-m{number}"
 
 
 def _response(dice: Random, message: str) -> Line:
@@ -73,13 +80,17 @@ def _shuffled(dice: Random, lines: list[Line]) -> list[Line]:
 def resumed(dice: Random, lines: list[Line], session: str, user: str) -> list[Line]:
     """Return a session that begins with a copy of another's lines, perhaps with its own name and instants."""
     shift = timedelta(minutes=dice.choice((0, 0, -20, 45, -26 * 60)))
-    copies = []
+    requests = Random(f"requests {session} {lines[0]}")  # noqa: S311 its own, so that it changes no other decision
+    is_another = requests.random() < 0.6  # as a side question, whose copies have requests of their own
+    copies = list[Line]()
     for line in lines[: dice.randrange(1, len(lines) + 1)]:
         copy = line.copy()
         if "timestamp" in copy:
             copy["timestamp"] = said(datetime.fromisoformat(copy["timestamp"]) + shift)
         if "sessionId" in copy and dice.random() < 0.7:
             copy["sessionId"] = session
+        if is_another and "requestId" in copy and requests.random() < 0.8:
+            copy["requestId"] = requests.choice((None, f"q-{session}-{len(copies)}"))
         copies.append(copy)
     return [*copies, *claude(dice, session, user, dice.randrange(1, 4))]
 

@@ -35,6 +35,7 @@ _BOUNDARIES = {"collect": 60, "ship": 20, "deliver": 40, "refresh": 23, "follow"
 _OFTEN_SHORT = ("collect", "ship", "deliver", "follow")
 _STEPS = 44
 _STOPPED = 0.3
+_UPGRADED, _UPGRADE = 0.5, 99
 _MOST_REPLAYS = 60
 
 
@@ -77,6 +78,9 @@ def steps_of(seed: int) -> list[Step]:
     for number in range(_STEPS, _STEPS + rare.choice((0, 0, 2, 4, 8))):
         step = Step(number, rare.choice(_RARE), rare.randrange(6), 0, f"{seed} {number}")
         steps.insert(rare.randrange(len(steps) + 1), step)
+    upgrade = Random(f"upgrade {seed}")  # noqa: S311
+    if upgrade.random() < _UPGRADED:
+        steps.insert(upgrade.randrange(len(steps) + 1), Step(_UPGRADE, "upgrade", 0, 0, f"{seed} upgrade"))
     return steps
 
 
@@ -84,7 +88,8 @@ def simulate(seed: int, template: Template, only: Collection[int] | None = None)
     """Run the schedule of a seed, or only some steps of it."""
     steps = [step for step in steps_of(seed) if only is None or step.number in only]
     outcome = Outcome(seed, steps)
-    with _silent(), folder() as place, make_world(seed, place, template) as world:
+    is_older = any(step.kind == "upgrade" for step in steps)
+    with _silent(), folder() as place, make_world(seed, place, template, is_older) as world:
         try:
             _run(world, steps, outcome.trace)
         except Violation as violation:

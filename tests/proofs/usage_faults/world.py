@@ -1,7 +1,7 @@
 """Machines, one lake, one warehouse, and the steps of a schedule; each step is the pipeline's own code."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from tests.proofs.usage_faults.checking import Loaded
 from tests.proofs.usage_faults.gate import Gate, gated_files
 from tests.proofs.usage_faults.logs import Document, Lines, Log
 from tests.proofs.usage_faults.machines import Machine, make_machines
+from tests.proofs.usage_faults.older import older_rules
 from tests.proofs.usage_faults.template import Template
 
 from millrace.bus.events import ANNOUNCED, ObjectFinalized, announce
@@ -69,6 +70,9 @@ class World:
     contents: dict[ObjectVersion, bytes] = field(default_factory=dict)
     machines: list[Machine] = field(default_factory=list)
     crashes: int = 0
+    older: ExitStack | None = None
+    """The rules of an older version, until an upgrade."""
+    is_upgraded: bool = False
 
     def __post_init__(self) -> None:
         self.raw_lake = LocalLake(self.folder / "lake", "lake", self._finalized)
@@ -127,7 +131,7 @@ class World:
         checking.compare("what is delivered again changes nothing", again, marts)
 
     def _compare_with_logs(self, marts: Marts) -> None:
-        sent = checking.raw_rows(self.database)
+        sent = checking.rows_in_force(self.database)
         rows = [row for machine in self.machines for row in machine.rows() if machine.has_to_send(row, sent)]
         checking.compare_rows("a collector has sent what its logs said", self.database, rows)
         lost = {collector_id for machine in self.machines for collector_id in machine.lost}
@@ -156,6 +160,8 @@ class World:
 
     def _grow(self, machine: Machine, dice: Random) -> str:
         log = dice.choice(machine.logs)
+        if self.is_upgraded and log.path in machine.memory.uncertain and not isinstance(log, Lines):
+            return f"nothing: {log.path.name} may have been read by newer rules, and has to be what it was"
         return log.grow(dice, is_gentle=log.path in machine.memory.uncertain)
 
     def _destroy(self, machine: Machine, dice: Random) -> str:
@@ -264,6 +270,15 @@ class World:
         machine.lose_state()
         return "the collector's state is deleted"
 
+    def _upgrade(self, machine: Machine, dice: Random) -> str:
+        if self.older is None or any(one.memory.uncertain for one in self.machines):
+            return "nothing"
+        for one in self.machines:
+            one.stop()
+        self.older.close()
+        self.older, self.is_upgraded = None, True
+        return "all machines have newer rules"
+
     def _restart(self, machine: Machine, dice: Random) -> str:
         machine.stop()
         self.warehouse.close()
@@ -280,15 +295,18 @@ class World:
 
 
 @contextmanager
-def make_world(seed: int, folder: Path, template: Template) -> Iterator[World]:
-    """Yield the world of a seed before its first step; afterwards all its processes have ended."""
+def make_world(seed: int, folder: Path, template: Template, is_older: bool = False) -> Iterator[World]:
+    """Yield the world of a seed before its first step, perhaps by older rules; afterwards its processes have ended."""
     dice = Random(f"world {seed}")  # noqa: S311
     world = World(folder, template.copy(folder), template)
     ids = SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=f"{dice.getrandbits(128):032x}"))
     with gated_files(world.gate), replaced(checkpoints, "uuid", ids):
         world.machines = make_machines(Random(f"machines {seed}"), folder, world.gate)  # noqa: S311
+        world.older = older_rules() if is_older else None
         try:
             yield world
         finally:
+            if world.older is not None:
+                world.older.close()
             world.gate.end()
             world.close()
