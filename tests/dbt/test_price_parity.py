@@ -83,10 +83,14 @@ def priced(built: Build) -> list[dict[str, Any]]:
 
 def event(row: dict[str, Any]) -> UsageEvent:
     return UsageEvent(
-        **{"agent": "claude", "session_id": "s1", "message_id": "m1", "request_id": None, "project": None},
-        **{name: row[name] for name in ("provider", "model", "speed", "region", "web_searches", "is_estimated")},
+        agent="claude",
+        session_id="s1",
+        message_id="m1",
+        request_id=None,
         role="assistant",
         occurred_at=row["occurred_at"].replace(tzinfo=UTC),
+        project=None,
+        **{name: row[name] for name in ("provider", "model", "speed", "region", "web_searches", "is_estimated")},
         tokens=Tokens(**{kind: row[kind] for kind in KINDS}),
         cost_usd=row["reported_cost_usd"],
     )
