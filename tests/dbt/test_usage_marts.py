@@ -36,6 +36,7 @@ def raw() -> Raw:
     raw = Raw()
     for _ in range(4):
         raw.load(many_tellings(DICE, 900))
+    raw.load([told(message_id="m-guessed", is_estimated=True, reported_cost_usd=None)])
     return raw
 
 
@@ -104,7 +105,14 @@ def test_events_of_each_source_of_cost_are_among_them(usage: Build) -> None:
 
 OPUS: Telling = {name: values[-1] for name, values in POOLS.items()} | {
     **{"agent": "claude", "message_id": "m1", "collector_id": "c1", "session_id": "s1", "project": "work-web"},
-    **{"provider": "anthropic", "model": "claude-opus-4-5", "speed": None, "output_tokens": 7, "is_estimated": False},
+    **{
+        "provider": "anthropic",
+        "model": "claude-opus-4-5",
+        "speed": None,
+        "region": None,
+        "output_tokens": 7,
+        "is_estimated": False,
+    },
 }
 LATER, EARLIER, NEVER = POOLS["occurred_at"][2], POOLS["occurred_at"][1], None
 

@@ -45,7 +45,7 @@ POOLS: dict[str, list[Any]] = {
     "web_searches": [None, 0, 3],
     "is_lower_bound": [None, False, True],
     "is_estimated": [None, False, True],
-    "reported_cost_usd": [None, "0", "0.25", "0.000000000001"],
+    "reported_cost_usd": [None, None, None, None, "0", "0.25", "0.000000000001"],
     "occurred_at": [
         None,  # not usable
         datetime.fromisoformat("2026-03-08 23:30:00"),  # in Berlin a day of the next week
