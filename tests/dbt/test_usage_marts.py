@@ -237,6 +237,27 @@ def test_mart_of_earlier_release_is_not_built_again_for_the_names_of_its_keys(
     }
 
 
+def test_raw_table_of_earlier_release_gets_its_columns_and_marts_are_built_again(
+    usage: Build, dbt: Dbt, tmp_path: Path
+) -> None:
+    database = Path(shutil.copy(usage.database, tmp_path / "millrace.duckdb"))
+    with duckdb.connect(database) as connection:
+        connection.execute("drop schema staging cascade; drop schema intermediate cascade")
+        for column in ("region", "web_searches", "is_lower_bound", "is_withdrawn"):
+            connection.execute(f"alter table raw.usage_events drop column {column}")
+        for column in ("region", "web_searches", "is_lower_bound", "price_model", "price_gap"):
+            connection.execute(f"alter table mart.usage_events drop column {column}")
+        connection.execute("update meta.mart_watermarks set definition = 'of an earlier release'")
+    with DuckDBWarehouse(database) as warehouse:
+        warehouse.ensure_tables()
+    build = dbt(database, *BUILD)
+    assert build.exit_code == 0, build.output
+    count = "select count(*), sum(total_tokens) from mart.usage_events"
+    assert build.query(count) == usage.query(count)
+    assert build.query("select count(*) from mart.usage_events where is_lower_bound or region is not null") == [(0,)]
+    assert build.query("select sum(lower_bound_count) from mart.usage_daily") == [(0,)]
+
+
 def test_mart_that_is_built_from_nothing_is_neither_tested_nor_copied_yet(
     usage: Build, dbt: Dbt, tmp_path: Path
 ) -> None:
