@@ -3,6 +3,7 @@
 import csv
 import random
 import re
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ import pytest
 from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Tokens, UsageEvent
 from millrace.prices import PICODOLLARS, PricedModel, RateCard, cost_of, price
 
+PROJECT = Path(__file__).parents[1]
 CARD = RateCard.load()
 TODAY = date(2026, 11, 26)
 with (Path(__file__).parent / "golden" / "models.csv").open(newline="") as file:
@@ -249,3 +251,12 @@ def test_cost_without_rates_is_unknown() -> None:
     written = {"cache_write_5m_tokens": None, "cache_write_1h_tokens": None, "web_searches": None}
     assert cost_of(None, **used, **written) is None
     assert cost_of(CARD.rates("gpt-5", None, None, TODAY, 1), **used, **written) == 11_250_000
+
+
+def test_installed_package_reads_the_seeds_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = Path("jobs", "dbt-runner", "dbt", "seeds")
+    shutil.copytree(PROJECT / seeds, tmp_path / "project" / seeds)
+    with (tmp_path / "project" / seeds / "usage_prices.csv").open("a") as file:
+        file.write("only-installed,standard,,0,2024-01-01,1,2,3,4,5,,made up\n")
+    monkeypatch.setattr("millrace.prices._PACKAGE", tmp_path)
+    assert RateCard.load().model("x/Only.Installed") == PricedModel("only-installed", None)

@@ -168,7 +168,7 @@ def read_card() -> tuple[Offers, dict[Key, str]]:
 def differences(theirs: Offers, ours: Offers) -> list[str]:
     """Return the rates that both have, and that differ."""
     return [
-        f"{_said(key)}: {kind} is {ours[key][kind]} here and {rate} there"
+        f"{_said(key)}: {kind} is {ours[key][kind]:f} here and {rate:f} there"
         for key, rates in theirs.items()
         if key in ours and (key.model, key.speed) not in NOTED
         for kind, rate in rates.items()
