@@ -18,7 +18,7 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve collect usage check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity verify-snowflake api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
+.PHONY: help run serve collect usage prices check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity verify-snowflake api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ collect: $(RUN)  ## read this machine's coding agents into the usage marts (ARGS
 
 usage: $(RUN)  ## check usage data (ARGS=doctor) or count it again (ARGS="backfill --force")
 	@$(BIN)/python -m millrace usage $(ARGS)
+
+prices: $(RUN)  ## compare the rate card with LiteLLM's price table (ARGS=--write takes over what the card lacks; ARGS=FILE reads a wheel or its JSON)
+	@$(BIN)/python jobs/dbt-runner/write_prices.py $(ARGS)
 
 check: $(DEV)  ## the quick lane: format, lint, types, layers, fast tests (two minutes)
 	@$(LINT)

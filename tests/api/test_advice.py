@@ -87,15 +87,23 @@ def test_unpriced_usage_is_listed_by_full_key(place: DataDir) -> None:
     unpriced = client.get("/api/etl/status").json()["coverage"]["unpriced"]
     of_costs = client.get("/api/cost-data", params=days).json()["unpriced"]
     assert ("fast", 0) in {(each["speed"], each["context"]) for each in unpriced}
-    key = ("agent", "provider", "model", "speed", "context", "responses")
+    key = ("agent", "provider", "model", "speed", "region", "context", "gap", "responses")
+    assert {each["gap"] for each in unpriced} <= {"model", "speed", "rate", "no_model", "no_tokens"}
     assert [[each[name] for name in key] for each in of_costs] == [[each[name] for name in key] for each in unpriced]
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
 def test_marts_of_an_earlier_version_are_answered(place: DataDir, zone: str) -> None:
     with duckdb.connect(place.published) as connection:
-        connection.execute("ALTER TABLE mart.usage_events DROP COLUMN context_over_tokens")
+        for column in ("context_over_tokens", "region", "price_gap", "price_model", "web_searches", "is_lower_bound"):
+            connection.execute(f"ALTER TABLE mart.usage_events DROP COLUMN {column}")
+        for mart in ("usage_daily", "usage_session", "usage_project"):
+            connection.execute(f"ALTER TABLE mart.{mart} DROP COLUMN lower_bound_count")
     client = TestClient(api_of(place.api_config(), remedies.DEPLOYMENT))
     answer = client.get("/api/cost-data", params={"from": "2026-09-01", "to": "2026-10-20", "tz": zone})
     assert answer.status_code == 200
-    assert {each["context"] for each in answer.json()["unpriced"]} == {None}
+    assert {(each["gap"], each["context"]) for each in answer.json()["unpriced"]} == {(None, None)}
+    assert answer.json()["totals"]["lower_bound_count"] == 0
+    projects = client.get("/api/projects", params={"include_stats": True})
+    assert projects.status_code == 200
+    assert {each["lower_bound_count"] for each in projects.json()["rows"]} == {0}

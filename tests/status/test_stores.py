@@ -59,7 +59,7 @@ def test_the_json_is_the_contract(world: World) -> None:
     of_build = ["number", "result", "built_through", "started_at", "finished_at", "seconds", "met_damage"]
     assert list(told["builds"][0]) == of_build
     assert told["builds"][0]["started_at"].endswith("Z")
-    unpriced = "agent provider model responses tokens speed context"
+    unpriced = "agent provider model responses tokens speed region context gap"
     assert list(told["coverage"]["unpriced"][0]) == unpriced.split()
     assert list(told["checks"][0]) == ["code", "text", "remedy"]
 
@@ -77,10 +77,18 @@ def test_a_fast_response_without_a_price_is_named_as_fast(world: World) -> None:
     world.drop("usage_events", [event(50, **opus, speed="fast"), event(51, **opus, input_tokens=900)])
     world.refresh()
     fast = next(each for each in world.look().coverage.unpriced if each.model == opus["model"])
-    assert (fast.speed, fast.context, fast.responses, fast.tokens) == ("fast", 0, 1, 110)
-    assert "  no price: claude anthropic claude-opus-4-5-20251101, speed fast: 110 tokens" in "\n".join(
-        text.lines(world.look())
-    )
+    assert (fast.speed, fast.context, fast.gap, fast.responses, fast.tokens) == ("fast", 0, "speed", 1, 110)
+    name = "claude anthropic claude-opus-4-5-20251101, speed fast (the model has no price at this speed)"
+    assert f"  no price: {name}: 110 tokens" in "\n".join(text.lines(world.look()))
+
+
+def test_response_in_region_without_a_price_is_named_with_it(world: World) -> None:
+    opus = {"provider": "anthropic", "model": "claude-opus-4-5-20251101"}
+    world.drop("usage_events", [event(50, **opus, region="us"), event(51, **opus, region="global")])
+    world.refresh()
+    (regional,) = [each for each in world.look().coverage.unpriced if each.model == opus["model"]]
+    assert (regional.region, regional.gap, regional.responses) == ("us", "region", 1)
+    assert "speed standard, region us (the model has no price in this region)" in "\n".join(text.lines(world.look()))
 
 
 def test_events_and_coverage_are_counted_and_blank_names_have_one(world: World) -> None:

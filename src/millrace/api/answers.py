@@ -58,6 +58,9 @@ class Measures(BaseModel):
     cache_write_1h_tokens: int = Field(description="Input that was written to the cache for an hour.")
     reasoning_tokens: int = Field(description="The part of the output that was reasoning.")
     total_tokens: int = Field(description="Input, output and cache.")
+    lower_bound_count: int = Field(
+        description="Responses of which at least the counted tokens were used, and no log can tell how many more."
+    )
     cost_usd: Decimal | None = Field(description="Of the responses with a known cost; null when of none it is known.")
     n_cost: int = Field(description="Responses with a known cost.")
     reported_cost_usd: Decimal | None = Field(description="What the agents themselves report; null when none does.")
@@ -146,9 +149,14 @@ class Unpriced(BaseModel):
     agent: str
     provider: str | None
     model: str | None
-    speed: str = Field(description="standard, fast or batch; standard where the logs do not say.")
+    speed: str = Field(description="standard, fast, flex, batch or ultrafast; standard where the logs do not say.")
+    region: str | None = Field(description="Where the provider promised to answer; null where the logs do not say.")
     context: int | None = Field(
         description="context_over_tokens of the missing price; 0: of any length; null: not known before a build."
+    )
+    gap: str | None = Field(
+        description="What is missing: a price of the model, speed, region, day or context, a rate of a kind that was "
+        "used, or in the log no_model or no_tokens; null: not known before a build."
     )
     responses: int
     total_tokens: int

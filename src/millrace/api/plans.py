@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from millrace.api.definitions import Definitions, Dialect
+from millrace.api.definitions import Column, Definitions, Dialect
 from millrace.errors import ConfigError, Step
 from millrace.warehouse.reading import Snapshot
 
@@ -69,14 +69,26 @@ class QueryPlan:
         return self
 
     def is_there(self, name: str) -> bool:
-        """Return whether a mart can be read."""
-        return name in self.snapshot.tables and name not in self.without
+        """Return whether a mart can be read: one of an earlier version may lack columns, and is computed then."""
+        is_fact = self.snapshot.engine not in self.definitions.models[name].sql
+        return name in self.snapshot.tables and name not in self.without and (is_fact or not self._lacking(name))
 
     def stored(self, name: str) -> str:
-        """Return the table of a mart or a fact; ConfigError when it cannot be read."""
+        """Return the table of a mart or a fact; ConfigError when it cannot be read.
+
+        Columns that a fact of an earlier version lacks are NULL until the next build.
+        """
         if not self.is_there(name):
             raise ConfigError(f"what is published has no mart.{name}", step=Step.REBUILD)
-        return f"{self.snapshot.schema}.{name}"
+        table = f"{self.snapshot.schema}.{name}"
+        if lacking := self._lacking(name):
+            nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {column.name}" for column in lacking)
+            return self.add(f"stored_{name}", Sql(f"SELECT *, {nulls} FROM {table}"))  # noqa: S608 our own names
+        return table
+
+    def _lacking(self, name: str) -> list[Column]:
+        known = self.snapshot.columns.get(name, frozenset())
+        return [column for column in self.definitions.models[name].columns.values() if column.name not in known]
 
     def table(self, name: str) -> str:
         """Return the name of the table or CTE that holds the rows of a model."""

@@ -244,8 +244,7 @@ def _in_zone(plan: QueryPlan, filters: UsageFilters, events: str) -> Sql:
     The range in UTC only limits what is read. It is a day wider, as engine and Python may have different zone rules.
     """
     clock = plan.dialect.clock.format(instant="occurred_at")
-    known = plan.snapshot.columns["usage_events"]  # marts of an earlier version lack some until the next build
-    columns = [name for name in plan.definitions.models["usage_events"].columns if name in known]
+    columns = plan.definitions.models["usage_events"].columns
     named = ", ".join(f"CAST({clock} AS DATE) AS day" if name == "day" else name for name in columns)
     values: tuple[object, ...] = (filters.tz,)
     text = f"SELECT {named} FROM {events}"

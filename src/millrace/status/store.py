@@ -130,7 +130,7 @@ class Events:
 
 @dataclass(frozen=True, slots=True)
 class UnpricedKey:
-    """A key of the rate card without a price; `context` is its `context_over_tokens`, None where it is unknown."""
+    """A key without a price. `context` is its `context_over_tokens`, `gap` what is missing; None where unknown."""
 
     agent: str
     provider: str | None
@@ -138,7 +138,9 @@ class UnpricedKey:
     responses: int
     tokens: int
     speed: str
+    region: str | None
     context: int | None
+    gap: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +341,9 @@ def _unpriced(store: Store) -> tuple[UnpricedKey, ...]:
             responses=int(row["responses"]),
             tokens=int(row["total_tokens"] or 0),
             speed=row["speed"],
+            region=row["region"],
             context=None if row["context"] is None else int(row["context"]),
+            gap=row["gap"],
         )
         for row in store.query(unpriced.query(f"{store.marts}.usage_events", columns, _MOST_UNPRICED))
     )

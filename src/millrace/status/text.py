@@ -95,7 +95,7 @@ def _coverage(status: Status) -> Iterator[str]:
     repositories = f"{has.repositories} repositories, {has.repositories_with_pull_requests} with merged pull requests"
     yield f"Coverage {projects} with a repository; {repositories}"
     for each in has.unpriced:
-        name = unpriced.name(each.agent, each.provider, each.model, each.speed, each.context)
+        name = unpriced.name(each.agent, each.provider, each.model, each.speed, each.region, each.context, each.gap)
         yield f"  no price: {name}: {each.tokens:,} tokens of {each.responses:,} responses"
 
 

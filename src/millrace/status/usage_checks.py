@@ -18,18 +18,22 @@ _UNMAPPED = """
     GROUP BY ALL ORDER BY sum(cost_usd) DESC NULLS LAST, {name}"""
 _MONEY = """
     SELECT coalesce(cost_source, 'prompts'), count(*), sum(cost_usd) FROM mart.usage_events GROUP BY ALL ORDER BY 1"""
-_UNUSABLE = "SELECT count(*) FROM staging.stg_usage_events WHERE NOT is_usable"
+_UNUSABLE = """
+    SELECT count(*) FILTER (NOT {is_withdrawn}), count(*) FILTER ({is_withdrawn})
+    FROM staging.stg_usage_events WHERE NOT is_usable"""
 
 
 @dataclass(frozen=True, slots=True)
 class UnpricedUsage:
-    """A key of the rate card without a price; its `tokens` have no cost."""
+    """A key without a price, and what is missing of it; its `tokens` have no cost."""
 
     agent: str
     provider: str | None
     model: str | None
     speed: str
+    region: str | None
     context: int | None
+    gap: str | None
     responses: int
     tokens: int
     first_day: object
@@ -38,7 +42,7 @@ class UnpricedUsage:
     @property
     def name(self) -> str:
         """The key as readable text."""
-        return unpriced.name(self.agent, self.provider, self.model, self.speed, self.context)
+        return unpriced.name(self.agent, self.provider, self.model, self.speed, self.region, self.context, self.gap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,17 @@ class Unmapped:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All findings. `money` has events and their cost by cost_source, `skipped` has lines by agent and reason."""
+    """All findings. `money` has events and their cost by cost_source, `skipped` has lines by agent and reason.
+
+    `withdrawn_rows` are loaded rows that newer rules of counting do not make any more.
+    """
 
     money: Mapping[str, tuple[int, Decimal | None]]
     unpriced: tuple[UnpricedUsage, ...]
     projects: tuple[Unmapped, ...]
     users: tuple[Unmapped, ...]
     unusable_rows: int
+    withdrawn_rows: int
     skipped: Mapping[tuple[str, str], int]
 
     @property
@@ -71,12 +79,17 @@ class Diagnosis:
         fields = {name: [asdict(each) for each in getattr(self, name)] for name in ("unpriced", "projects", "users")}
         money = {source: {"events": n, "cost_usd": cost} for source, (n, cost) in self.money.items()}
         skipped = {f"{agent} {reason}": n for (agent, reason), n in self.skipped.items()}
-        return fields | {"money": money, "unusable_rows": self.unusable_rows, "skipped": skipped}
+        rows = {"unusable_rows": self.unusable_rows, "withdrawn_rows": self.withdrawn_rows}
+        return fields | {"money": money, "skipped": skipped} | rows
 
 
 def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
     """Return the findings in the marts; `skipped` has the counts of this machine's collector."""
     columns = {name for (name,) in query(unpriced.columns_of("mart"))}
+    staged = {name for (name,) in query(unpriced.columns_of("staging", "stg_usage_events"))}
+    # The view of an earlier version has no such column until the next build.
+    is_withdrawn = "coalesce(is_withdrawn, false)" if "is_withdrawn" in staged else "false"
+    unusable, withdrawn = query(_UNUSABLE.format(is_withdrawn=is_withdrawn))[0]
     projects = _UNMAPPED.format(name="project", matched="project_repositories", found="repo_name")
     users = _UNMAPPED.format(name="user_id", matched="user_developers", found="developer")
     return Diagnosis(
@@ -86,7 +99,8 @@ def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
         ),
         projects=tuple(Unmapped(*row) for row in query(projects)),
         users=tuple(Unmapped(*row) for row in query(users)),
-        unusable_rows=int(query(_UNUSABLE)[0][0]),
+        unusable_rows=int(unusable),
+        withdrawn_rows=int(withdrawn),
         skipped=dict(skipped),
     )
 
@@ -94,7 +108,7 @@ def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
 def lines(diagnosis: Diagnosis, place: Location) -> list[str]:
     """Return the findings as text, with their remedies for the place."""
     said = [
-        f"{source:<10} {events:>10,} events  {'no money' if cost is None else f'${cost:,.2f}'}"
+        f"{source:<13} {events:>10,} events  {'no money' if cost is None else f'${cost:,.2f}'}"
         for source, (events, cost) in diagnosis.money.items()
     ]
     if diagnosis.unpriced:
@@ -112,6 +126,8 @@ def lines(diagnosis: Diagnosis, place: Location) -> list[str]:
         said += [f"  {each.name}: {_usd(each.cost_usd)} for {each.responses:,} responses" for each in found]
     if diagnosis.unusable_rows:
         said += ["", f"{diagnosis.unusable_rows:,} loaded rows cannot be counted; staging.stg_usage_events has them"]
+    if diagnosis.withdrawn_rows:
+        said += ["", f"{diagnosis.withdrawn_rows:,} events were withdrawn by newer rules"]
     if diagnosis.skipped:
         said += ["", "lines of this machine's logs that gave no event:"]
     said += [f"  {agent} {reason}: {count:,}" for (agent, reason), count in sorted(diagnosis.skipped.items())]

@@ -63,6 +63,12 @@ class Dialect:
         kinds = {field.name: KINDS[field.type] for field in table.schema} | {LOAD_SEQ: "BIGINT"}
         return f"CREATE TABLE IF NOT EXISTS {self.raw(table)} ({', '.join(self.columns(kinds))})"
 
+    def complete(self, table: Table, stored: Iterable[str]) -> list[str]:
+        """Return the statements that add the columns of the registry that a raw table of an earlier release lacks."""
+        known = {name.lower() for name in stored}
+        lacking = {field.name: KINDS[field.type] for field in table.schema if field.name.lower() not in known}
+        return [f"ALTER TABLE {self.raw(table)} ADD COLUMN IF NOT EXISTS {column}" for column in self.columns(lacking)]
+
     def columns(self, kinds: Mapping[str, str]) -> list[str]:
         """Return the definitions of columns."""
         return [f"{self.quoted(name)} {self.type_of(kind)}" for name, kind in kinds.items()]

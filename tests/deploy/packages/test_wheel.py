@@ -19,7 +19,11 @@ NEEDED = (
     "millrace/project/functions/load/main.py",
     "millrace/project/jobs/dbt-runner/dbt/dbt_project.yml",
     "millrace/project/jobs/dbt-runner/dbt/profiles.yml",
+    "millrace/prices.py",
+    "millrace/project/jobs/dbt-runner/dbt/seeds/usage_model_aliases.csv",
+    "millrace/project/jobs/dbt-runner/dbt/seeds/usage_model_rules.csv",
     "millrace/project/jobs/dbt-runner/dbt/seeds/usage_prices.csv",
+    "millrace/project/jobs/dbt-runner/dbt/seeds/usage_prices_second.csv",
     "millrace/project/local/simulator/__main__.py",
     "millrace/py.typed",
 )

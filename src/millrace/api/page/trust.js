@@ -36,8 +36,16 @@ function drawFreshness(status) {
 /** The remedy for a code in the status, for the place where it is served; empty when there is none. */
 const remedyOf = ({ checks }, code) => checks?.find((check) => check.code === code)?.remedy ?? "";
 
-const priceKey = ({ agent, provider, speed, context }) =>
-  [f.name(agent), f.name(provider), `speed ${f.name(speed)}`, context ? `prompts over ${f.whole(context)} tokens` : null].filter(Boolean).join(", ");
+const GAPS = {
+  no_model: "the log names no model", no_tokens: "the log has no counts", model: "no price of this model",
+  speed: "no price at this speed", region: "no price in this region", day: "no price on that day",
+  context: "no price for prompts of this length", rate: "no rate for a kind that was used",
+};
+
+const priceKey = ({ agent, provider, speed, region, context, gap }) => [
+  f.name(agent), f.name(provider), `speed ${f.name(speed)}`, region ? `region ${f.name(region)}` : null,
+  context ? `prompts over ${f.whole(context)} tokens` : null, GAPS[gap],
+].filter(Boolean).join(", ");
 
 function drawUnpriced(status) {
   const { coverage } = status;

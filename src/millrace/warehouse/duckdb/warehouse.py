@@ -81,10 +81,11 @@ class DuckDBWarehouse:
             self._disconnect()
 
     def ensure_tables(self) -> None:
-        """Create every raw table of the registry that is missing: dbt needs them, empty or not."""
+        """Create every raw table and column of the registry that is missing: dbt needs them, empty or not."""
         with self._transaction() as connection:
             for table in TABLES.values():
-                raw_tables.columns(connection, table)
+                for statement in DUCKDB.complete(table, raw_tables.columns(connection, table)):
+                    connection.execute(statement)
 
     @contextmanager
     def released_for_dbt(self) -> Iterator[DbtTarget]:

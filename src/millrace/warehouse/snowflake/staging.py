@@ -37,11 +37,15 @@ class RawTables:
         self._seen: dict[str, dict[str, str]] | None = None
 
     def ensure(self) -> dict[str, dict[str, str]]:
-        """Create every raw table of the registry that is missing; return the kinds of the columns by table."""
+        """Create every raw table and column of the registry that is missing; return the kinds of columns by table."""
         seen = self._read()
-        missing = [table for name, table in TABLES.items() if name not in seen]
-        for table in missing:
-            self._execute(SNOWFLAKE.create(table))
+        missing = [
+            statement
+            for name, table in TABLES.items()
+            for statement in (SNOWFLAKE.complete(table, seen[name]) if name in seen else [SNOWFLAKE.create(table)])
+        ]
+        for statement in missing:
+            self._execute(statement)
         self._seen = self._read() if missing else seen
         return self._seen
 
