@@ -31,7 +31,6 @@ from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS, Agent
 from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits
-from millrace.tables import MOST_AHEAD
 
 _STILL = timedelta(minutes=5)
 _REST = " rest"  # appended to `seen` of a log that ends in bytes which may become a line
@@ -335,6 +334,8 @@ class Collector:
         A clock far behind the newest stamp was either ahead before or is behind now. The present clock is trusted, and
         once it has passed that stamp, everything is sent once more.
         """
+        from millrace.tables import MOST_AHEAD  # which needs Arrow, as only a batch does
+
         now = self._now()
         if self._store.stamp > records.to_microseconds(now + MOST_AHEAD):
             self._store.forget_stamps(ahead=self._store.stamp)

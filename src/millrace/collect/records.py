@@ -5,12 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.event import Role, Speed, Tokens, UsageEvent
-from millrace.tables import EXTRA, EXTRACTED_AT, RUN_ID, TABLES
 
 Value = str | int | None
 Row = tuple[Value, ...]
@@ -40,7 +36,6 @@ COLUMNS = (
 )
 """The columns of an event in the store; a missing request is '', and an instant is microseconds since 1970."""
 
-_SCHEMA = TABLES["usage_events"].schema
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -111,6 +106,13 @@ def to_parquet(
     rows: Sequence[Row], collector_id: str, user_id: str | None, privacy: Privacy, extracted_at: datetime
 ) -> bytes:
     """Return the rows as a file with the schema of `usage_events`: its columns, and no others, leave the machine."""
+    # Only a batch needs Arrow; to load it takes as long as to read ten thousand lines.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from millrace.tables import EXTRA, EXTRACTED_AT, RUN_ID, TABLES
+
+    schema = TABLES["usage_events"].schema
     values = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
     names = {project: privacy.named(cast(str | None, project)) for project in set(values["project"])}
     columns: dict[str, list[object]] = {
@@ -126,7 +128,7 @@ def to_parquet(
         EXTRACTED_AT: [extracted_at] * len(rows),
         RUN_ID: [None] * len(rows),
     }
-    table = pa.table([pa.array(columns[field.name], field.type) for field in _SCHEMA], schema=_SCHEMA)
+    table = pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     return cast(bytes, sink.getvalue().to_pybytes())
