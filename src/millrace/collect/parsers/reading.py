@@ -160,11 +160,11 @@ def parse_json(text: str) -> object:
         raise MalformedError(SkipReason.TOO_LARGE)
     text = text.strip(_SPACE)
     try:
-        # What JSONDecoder.decode does, without its two searches for white space: a log has many lines.
-        value, end = _DECODER.scan_once(text, 0)
+        # As `decode`, which searches for white space twice: a log has many lines.
+        value, end = _DECODER.raw_decode(text)
     except RecursionError:
         raise MalformedError(SkipReason.TOO_DEEP) from None
-    except (StopIteration, ValueError):
+    except ValueError:
         raise MalformedError(SkipReason.NOT_JSON) from None
     if end != len(text):
         raise MalformedError(SkipReason.NOT_JSON)
