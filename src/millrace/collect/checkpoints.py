@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Self, cast
 
 from millrace.collect import outbox
-from millrace.collect.parsers.event import UsageEvent, merge
+from millrace.collect.parsers.event import UsageEvent, merge, resolve
 from millrace.collect.parsers.fields import SkipReason
 from millrace.collect.records import COLUMNS, Row, to_event, to_row
 from millrace.collect.state_file import StateFile
@@ -254,6 +254,18 @@ class CheckpointStore:
         self._file.write_all(sql, rows)
         return changes
 
+    def current(self) -> Iterator[Row]:
+        """Yield the events that were billed, in the order of their keys."""
+        sql = f"select {_ROW}, source, epoch, batch, reading from events order by agent, message_id, request_id, source"  # noqa: S608
+        with self.trusting():
+            group: list[Row] = []
+            for row in self._file.stream(sql):
+                if group and (row[1] != group[0][1] or row[0] != group[0][0]):
+                    yield from _billed(group)
+                    group = []
+                group.append(row)
+            yield from _billed(group)
+
     def pending(self, since: int | None, limit: int) -> list[Row]:
         """Return pending events, merged, in the order of their keys; at most `limit` of them.
 
@@ -321,6 +333,14 @@ class CheckpointStore:
 
     def _set(self, **values: str) -> None:
         self._file.write_all("insert or replace into meta values (?, ?)", list(values.items()))
+
+
+def _billed(group: list[Row]) -> Iterable[Row]:
+    """Return the events of one message that were billed."""
+    if len(group) == 1:
+        return (group[0][:_EVENT],)
+    merged = [_merged(list(rows)) for _, rows in groupby(group, key=lambda row: row[2])]
+    return merged if len(merged) == 1 else map(to_row, resolve(map(to_event, merged)))
 
 
 def _no_path(log: int) -> bytes:

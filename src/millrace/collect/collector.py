@@ -127,6 +127,11 @@ class Collector:
         self._tidy()
 
     @property
+    def store(self) -> CheckpointStore:
+        """The store of this collector."""
+        return self._store
+
+    @property
     def collector_id(self) -> str:
         """The id of this collector."""
         return self._store.collector_id
@@ -159,6 +164,29 @@ class Collector:
         if only is None:
             self._store.end_force()
         result.before_since = self._store.n_pending()
+        return result
+
+    def read(self, on_progress: ProgressCallback = no_progress) -> CollectResult:
+        """Read what is new into the store, and write no batches: a later `collect` sends the events."""
+        result, saved_bytes = CollectResult(), 0
+        self._store.roll_back()
+        try:
+            due = list(self._due(None, result))
+            total_bytes = sum(log.left_bytes for log in due)
+            for one in due:
+                try:
+                    for _ in self._read(one, result):
+                        on_progress(result.size_bytes, max(total_bytes, result.size_bytes), one.path)
+                except BadFile as bad:
+                    _note(bad, result)
+                if result.size_bytes - saved_bytes >= self._limits.batch_bytes:
+                    self._store.commit()
+                    saved_bytes = result.size_bytes
+            self._store.commit()
+        except BaseException:
+            self._store.roll_back()
+            raise
+        self._store.end_force()
         return result
 
     def _read_all(

@@ -75,6 +75,11 @@ class StateFile:
         with self.naming():
             return self._connection.execute(sql, values).fetchall()
 
+    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query, of which only few are in memory at once."""
+        with self.naming():
+            yield from self._connection.execute(sql)
+
     def write(self, sql: str, values: Sequence[object] = ()) -> int | None:
         """Execute a statement within a transaction; return the number of the row that it inserted."""
         self.begin()
