@@ -19,6 +19,7 @@ from millrace.cli import (
     quarantine,
     rebuild,
     reconcile,
+    report,
     run,
     serve,
     status,
@@ -47,6 +48,7 @@ def tree() -> None:
 for _command in (
     run.run,
     collect.collect,
+    report.report,
     status.status,
     reconcile.reconcile,
     build.build,
