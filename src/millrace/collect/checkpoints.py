@@ -116,6 +116,11 @@ class CheckpointStore:
         """Return an in-memory copy of the state in a folder, for trials; the folder is not written to."""
         return cls(StateFile.copy(folder, DDL), machine=machine)
 
+    @classmethod
+    def look(cls, folder: Path, patience_s: float) -> Self:
+        """Open the state in a folder only for reading, beside a collector; wait at most `patience_s` for its commit."""
+        return cls(StateFile.look(folder, DDL, patience_s))
+
     def close(self) -> None:
         """Close the file; uncommitted writes are undone."""
         self._file.close()
@@ -256,10 +261,19 @@ class CheckpointStore:
 
     def current(self) -> Iterator[Row]:
         """Yield the events that were billed, in the order of their keys."""
-        sql = f"select {_ROW}, source, epoch, batch, reading from events order by agent, message_id, request_id, source"  # noqa: S608
+        return self._billed("")
+
+    def recent(self, since_us: int, session_id: str | None) -> Iterator[Row]:
+        """Yield the billed events of messages that occurred since then, or in a session, in any of their copies."""
+        found = "select agent, message_id from events where occurred_at >= ? or session_id = ?"
+        return self._billed(f"where (agent, message_id) in ({found})", since_us, session_id)
+
+    def _billed(self, condition: str, *values: object) -> Iterator[Row]:
+        columns, keys = f"{_ROW}, source, epoch, batch, reading", "agent, message_id, request_id, source"
+        sql = f"select {columns} from events {condition} order by {keys}"  # noqa: S608
         with self.trusting():
             group: list[Row] = []
-            for row in self._file.stream(sql):
+            for row in self._file.stream(sql, values):
                 if group and (row[1] != group[0][1] or row[0] != group[0][0]):
                     yield from _billed(group)
                     group = []
@@ -337,8 +351,8 @@ class CheckpointStore:
 
 def _billed(group: list[Row]) -> Iterable[Row]:
     """Return the events of one message that were billed."""
-    if len(group) == 1:
-        return (group[0][:_EVENT],)
+    if len(group) < 2:
+        return [row[:_EVENT] for row in group]
     merged = [_merged(list(rows)) for _, rows in groupby(group, key=lambda row: row[2])]
     return merged if len(merged) == 1 else map(to_row, resolve(map(to_event, merged)))
 
