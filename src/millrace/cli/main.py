@@ -23,6 +23,7 @@ from millrace.cli import (
     run,
     serve,
     status,
+    statusline,
     usage,
 )
 from millrace.cli.output import FAILED, INTERRUPTED, USAGE
@@ -49,6 +50,7 @@ for _command in (
     run.run,
     collect.collect,
     report.report,
+    statusline.statusline,
     status.status,
     reconcile.reconcile,
     build.build,
