@@ -14,7 +14,7 @@ from millrace.tables import TABLES
 FIELDS = (
     "agent", "session_id", "message_id", "request_id", "role", "project", "provider", "model", "speed",
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens",
-    "reasoning_tokens", "is_estimated",
+    "reasoning_tokens", "is_estimated", "region", "web_searches", "is_lower_bound",
 )  # fmt: skip
 
 

@@ -267,7 +267,7 @@ def _counts(result: "CollectResult") -> dict[str, Any]:
     """Return a result for JSON."""
     fields = asdict(result)
     fields["skipped"] = {f"{agent} {reason}": n for (agent, reason), n in result.skipped.items()}
-    for name in ("bad_files", "gone", "torn"):
+    for name in ("bad_files", "gone", "torn", "gone_rules"):
         fields[name] = {str(path): found for path, found in fields[name].items()}
     return fields
 

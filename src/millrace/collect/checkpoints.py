@@ -1,55 +1,35 @@
 """The collector's memory from one run to the next: how far each log was read, and the events that were found.
 
-An event has one row for each log that contains it. The rows of an event are merged before they are sent. A log that is
-read from its start replaces its own rows, even with lower counts: a row of an earlier `reading` is replaced, one of the
-same reading is merged. A row of an older epoch is ignored once the event has a newer row. When no log contains an event
-any more, its old rows stay.
+An event has one row for each log and request that reported it; `billing` resolves them. A log that is read from its
+start replaces its own rows, even with lower counts: a row of an earlier `reading` is replaced, one of the same reading
+is merged. A row of an older epoch is ignored once its key has a newer row, a row by older rules once the event has one
+by newer ones. When no log contains an event any more, its old rows stay.
 
-`batch` is the number of the file that contains the row. While it is NULL the row is pending. It is NULL in all rows of
-an event or in none.
+A log that is read again by request or by newer rules withdraws the events that it made before and does not make now,
+if what was read before is still in the file: `prior` describes it until then.
 """
 
 import hashlib
+import json
+import os
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import reduce
-from itertools import groupby
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self, cast
 
 from millrace.collect import outbox
-from millrace.collect.parsers.event import UsageEvent, merge, resolve
+from millrace.collect.event_rows import Changes, EventRows
+from millrace.collect.parsers.event import UsageEvent
 from millrace.collect.parsers.fields import SkipReason
-from millrace.collect.records import COLUMNS, Row, to_event, to_row
+from millrace.collect.records import Row
 from millrace.collect.state_file import StateFile
+from millrace.collect.state_format import DDL, upgrade
 
-DDL = f"""
-create table if not exists meta (name text primary key, value text not null) without rowid;
-create table if not exists logs (
-    log integer primary key, path blob not null unique, agent text not null, identity text not null,
-    seen text not null, mark text not null, epoch integer not null, state text not null,
-    reading integer not null default 0
-);
-create index if not exists logs_by_identity on logs (identity);
-create table if not exists skipped (
-    log integer not null, reason text not null, lines integer not null, primary key (log, reason)
-) without rowid;
-create table if not exists events (
-    {", ".join(f"{name} not null" if name in COLUMNS[:6] else name for name in COLUMNS)},
-    source integer not null, epoch integer not null, batch integer, reading integer not null default 0,
-    primary key (agent, message_id, request_id, source)
-) without rowid;
-create index if not exists pending on events (batch) where batch is null;
-"""
-_ROW = ", ".join(COLUMNS)
-_EVENT = len(COLUMNS)  # source, epoch, batch and reading follow, as in an upgraded state from before `reading`
-_EPOCH, _BATCH = _EVENT + 1, _EVENT + 2
-_KNOWN = "log, path, agent, identity, seen, mark, epoch, state, reading"
-_EARLIER = """select * from events as other where other.occurred_at < :since and other.agent = events.agent
-    and other.message_id = events.message_id and other.request_id = events.request_id"""
-_KEYS_AT_ONCE = 500
+__all__ = ["DDL", "GONE", "Changes", "CheckpointStore", "FileCheckpoint", "Prior"]
+
+_KNOWN = "log, path, agent, identity, seen, mark, epoch, state, reading, rules, prior"
 GONE = "gone"
 """The value of `seen` for a log whose file disappeared and was reported as gone."""
 
@@ -61,7 +41,8 @@ class FileCheckpoint:
     `identity` identifies the file under any name. `seen` is the file's status when it was last read to its end; ''
     before that. `fingerprint` is used to check that the content read so far is still there. `state` is the LogState as
     JSON.
-    `reading` counts how often it was read from its start.
+    `reading` counts how often it was read from its start. `rules` are those by which it is read. `prior` is the Prior
+    as JSON while it is read again; '' otherwise.
     """
 
     log: int
@@ -73,31 +54,46 @@ class FileCheckpoint:
     epoch: int
     state: str
     reading: int = 0
+    rules: int = 1
+    prior: str = ""
 
 
-@dataclass(slots=True)
-class Changes:
-    """How many events were new, changed or unchanged when they were merged into the store."""
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What was read of a log before it was read again: `reading`, and how to recognize its content."""
 
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
+    reading: int
+    offset_bytes: int
+    fingerprint: str
+    identity: str
+    seen: str
+
+    @classmethod
+    def of(cls, known: FileCheckpoint) -> Self:
+        """Return what was read of a log until now."""
+        offset = int(json.loads(known.state)["offset_bytes"])
+        return cls(known.reading, offset, known.fingerprint, known.identity, known.seen)
+
+    def to_json(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return it from the JSON that `to_json` returned."""
+        return cls(**json.loads(text))
 
 
 class CheckpointStore:
     """The collector's memory. Writes become durable with `commit`, all or none."""
 
     def __init__(self, file: StateFile, batch: int = 0, machine: str | None = None) -> None:
-        self._file, self._machine = file, machine
+        self._file, self._machine, self._events = file, machine, EventRows(file)
+        if upgrade(file):
+            self._events.settle_copies()
         if self._get("collector_id") is None:
             self._set(collector_id=uuid.uuid4().hex, epoch="1", batch=str(batch), stamp="0")
-            self.commit()
-        columns = {row[1] for row in file.query("pragma table_info(events)")}
-        for name in sorted({"region", "web_searches", "is_lower_bound"} - columns):
-            file.write(f"alter table events add column {name}")
         self.commit()
-        if "reading" not in columns:
-            self._upgrade()
         if machine is not None and self._get("machine") is None:
             self._set(machine=machine)
             self.commit()
@@ -128,13 +124,6 @@ class CheckpointStore:
     def trusting(self) -> AbstractContextManager[None]:
         """Turn errors caused by damaged values of the state into a ConfigError."""
         return self._file.trusting()
-
-    def _upgrade(self) -> None:
-        """Add `reading` to a state from before it, and request one full read, which fills it."""
-        self._file.write("alter table events add column reading integer not null default 0")
-        self._file.write("alter table logs add column reading integer not null default 0")
-        self._set(epoch=str(self.epoch + 1))
-        self.commit()
 
     @property
     def collector_id(self) -> str:
@@ -203,14 +192,47 @@ class CheckpointStore:
 
     def add_log(self, path: bytes, agent: str) -> int:
         """Add a log that was not seen before, and return its number."""
-        sql = "insert into logs (path, agent, identity, seen, mark, epoch, state) values (?, ?, '', '', '', 0, '')"
+        columns = "path, agent, identity, seen, mark, epoch, state, older"
+        sql = f"insert into logs ({columns}) values (?, ?, '', '', '', 0, '', 0)"  # noqa: S608
         return cast(int, self._file.write(sql, (path, agent)))
 
     def save_log(self, known: FileCheckpoint) -> None:
         """Save how far a log is read."""
-        values = (known.identity, known.seen, known.fingerprint, known.epoch, known.state, known.reading, known.log)
-        sql = "update logs set identity = ?, seen = ?, mark = ?, epoch = ?, state = ?, reading = ? where log = ?"
-        self._file.write(sql, values)
+        sql = """update logs set identity = :identity, seen = :seen, mark = :fingerprint, epoch = :epoch,
+            state = :state, reading = :reading, prior = :prior, rules = :rules,
+            older = case when rules < :rules then null else older end where log = :log"""
+        self._file.write(sql, asdict(known))
+
+    def end_rereading(self, log: int, prior: Prior) -> None:
+        """Note that what a log made in its readings since `prior`, and not in the last one, is to be withdrawn."""
+        self._file.write("update logs set unmade = ? where log = ?", (prior.reading, log))
+
+    def drop_unmade(self) -> None:
+        """Withdraw the events that logs made before and do not make any more, if no other log makes them."""
+        self._events.drop_unmade()
+
+    def find_older(self, rules: Mapping[str, int], is_final: Callable[[str, bytes, int], bool]) -> dict[bytes, int]:
+        """Note the logs whose events follow older rules than `rules`, and return those that were not noted before.
+
+        `is_final` returns whether a log, by its agent, path and rules, will not be read again by newer ones.
+        """
+        signature = json.dumps(rules, sort_keys=True)
+        if self._get("rules") != signature:
+            self._file.write("update logs set older = null")
+            self._set(rules=signature)
+        unknown = self._file.query("select log, agent, path, rules from logs where older is null")
+        final = {log: (agent, path) for log, agent, path, read_by in unknown if is_final(agent, path, read_by)}
+        if not final:
+            return {}
+        oldest = self._events.older()
+        older = {log: oldest[log] for log, (agent, _) in final.items() if log in oldest and oldest[log] < rules[agent]}
+        self._file.write_all("update logs set older = ? where log = ?", [(older.get(log, 0), log) for log in final])
+        return {final[log][1]: version for log, version in older.items()}
+
+    def gone_rules(self) -> dict[Path, int]:
+        """Return the logs that are gone, or were rewritten, and whose events follow older rules, with their version."""
+        rows = self._file.query("select path, older from logs where older > 0 order by path")
+        return {Path(os.fsdecode(path)): older for path, older in rows}
 
     def move_logs(self, paths: Mapping[int, bytes]) -> None:
         """Save the new paths of logs; any other log under one of these paths loses its path."""
@@ -232,85 +254,41 @@ class CheckpointStore:
         sql = "select agent, reason, sum(lines) from skipped join logs using (log) group by agent, reason"
         return {(agent, reason): lines for agent, reason, lines in self._file.query(sql)}
 
-    def save_events(self, events: Sequence[UsageEvent], log: int, reading: int) -> Changes:
-        """Merge the events of a reading of a log into the stored ones, and return how many changed.
+    def save_events(self, events: Sequence[UsageEvent], known: FileCheckpoint) -> Changes:
+        """Merge the events of a reading of a log into the stored ones, and return how many billed events changed.
 
         The keys of `events` are distinct.
         """
-        self._file.begin()
-        epoch, changes = self.epoch, Changes()
-        with self.trusting():
-            known = self._known(events)
-            rows: list[tuple[object, ...]] = []
-            for event in events:
-                stored = known.get(event.key, {})
-                now = _with(event, stored.get(log), (log, epoch, reading))
-                states = stored | {log: now}
-                if stored and _merged(list(states.values())) == _merged(list(stored.values())):
-                    changes.unchanged += 1
-                    kept = next(iter(stored.values()))[_BATCH]
-                    now = (*now[:_BATCH], kept, reading)
-                    rows.extend([] if now == stored.get(log) else [now])
-                    continue
-                rows.extend((*row[:_BATCH], None, row[-1]) for row in states.values())
-                changes.new, changes.changed = changes.new + (not stored), changes.changed + bool(stored)
-        marks = ", ".join("?" * (_EVENT + 4))
-        sql = f"insert or replace into events ({_ROW}, source, epoch, batch, reading) values ({marks})"  # noqa: S608
-        self._file.write_all(sql, rows)
-        return changes
+        return self._events.save(events, (known.log, known.epoch, known.reading, known.rules))
 
     def current(self) -> Iterator[Row]:
-        """Yield the events that were billed, in the order of their keys."""
-        return self._billed("")
+        """Yield the billed events, in the order of `records.COLUMNS`; they are not held in memory at once."""
+        return self._events.current()
 
     def recent(self, since_us: int, session_id: str | None) -> Iterator[Row]:
         """Yield the billed events of messages that occurred since then, or in a session, in any of their copies."""
-        found = "select agent, message_id from events where occurred_at >= ? or session_id = ?"
-        return self._billed(f"where (agent, message_id) in ({found})", since_us, session_id)
+        return self._events.recent(since_us, session_id)
 
-    def _billed(self, condition: str, *values: object) -> Iterator[Row]:
-        columns, keys = f"{_ROW}, source, epoch, batch, reading", "agent, message_id, request_id, source"
-        sql = f"select {columns} from events {condition} order by {keys}"  # noqa: S608
-        with self.trusting():
-            group: list[Row] = []
-            for row in self._file.stream(sql, values):
-                if group and (row[1] != group[0][1] or row[0] != group[0][0]):
-                    yield from _billed(group)
-                    group = []
-                group.append(row)
-            yield from _billed(group)
+    def pending(self, since: int | None, limit: int) -> Iterator[list[Row]]:
+        """Yield pending events and withdrawals, at most `limit` at a time, each row with whether it is withdrawn.
 
-    def pending(self, since: int | None, limit: int) -> list[Row]:
-        """Return pending events, merged, in the order of their keys; at most `limit` of them.
-
-        Events that occurred before `since`, in microseconds since 1970, are left out.
+        Events that occurred before `since`, in microseconds since 1970, are left out. The rows of one list may be saved
+        as a batch before the next is taken.
         """
-        late = "" if since is None else f" and not exists ({_EARLIER})"
-        sql = f"""with due as (
-                select distinct agent, message_id, request_id from events where batch is null{late}
-                order by agent, message_id, request_id limit :limit
-            )
-            select {_ROW}, source, epoch, batch, reading from due join events using (agent, message_id, request_id)
-            order by agent, message_id, request_id, source"""  # noqa: S608
-        rows = self._file.query(sql, {"since": since, "limit": limit})
-        with self.trusting():
-            return [_merged(list(group)) for _, group in groupby(rows, key=lambda row: row[:3])]
+        return self._events.pending(since, limit)
 
     def n_pending(self) -> int:
-        """Return how many events are in no batch."""
-        sql = "select count(*) from (select distinct agent, message_id, request_id from events where batch is null)"
-        return cast(int, self._file.query(sql)[0][0])
+        """Return how many billed events are in no batch."""
+        return self._events.n_pending()
 
     def save_batch(self, rows: Iterable[Row], number: int, stamp: int) -> None:
-        """Record that events are in a batch."""
-        sql = "update events set batch = ? where batch is null and agent = ? and message_id = ? and request_id = ?"
-        self._file.write_all(sql, [(number, *row[:3]) for row in rows])
+        """Record that rows of `pending` are in a batch."""
+        self._events.save_batch(rows, number)
         self._set(batch=str(number), stamp=str(stamp))
 
     def forget_stamps(self, ahead: int) -> None:
-        """Make every event pending again, forget the last stamp, and save the one that is ahead of the clock."""
-        self._file.begin()
-        self._file.write("update events set batch = null where batch is not null")
+        """Make everything pending again, forget the last stamp, and save the one that is ahead of the clock."""
+        self._events.forget_batches()
         self._set(stamp="0", ahead=str(max(ahead, self.ahead) if ahead else 0))
 
     def commit(self) -> None:
@@ -321,18 +299,6 @@ class CheckpointStore:
         """Undo the writes since the last commit."""
         self._file.roll_back()
 
-    def _known(self, events: Sequence[UsageEvent]) -> dict[tuple[str, str, str | None], dict[int, Row]]:
-        """Return the stored rows of some events, by their keys and logs; the events are of one agent."""
-        known: dict[tuple[str, str, str | None], dict[int, Row]] = {}
-        columns = f"{_ROW}, source, epoch, batch, reading"
-        for start in range(0, len(events), _KEYS_AT_ONCE):
-            ids = [event.message_id for event in events[start : start + _KEYS_AT_ONCE]]
-            places = ", ".join("?" * len(ids))
-            sql = f"select {columns} from events where agent = ? and message_id in ({places})"  # noqa: S608
-            for row in self._file.query(sql, (events[0].agent, *ids)):
-                known.setdefault((row[0], row[1], row[2] or None), {})[row[_EVENT]] = row
-        return known
-
     def _logs(self, condition: str, *values: object) -> Iterator[FileCheckpoint]:
         rows = self._file.query(f"select {_KNOWN} from logs where {condition}", values)  # noqa: S608
         return (FileCheckpoint(*row) for row in rows)
@@ -342,36 +308,13 @@ class CheckpointStore:
             return int(self._get(name) or 0)
 
     def _get(self, name: str) -> str | None:
-        rows = self._file.query("select value from meta where name = ?", (name,))
+        rows = self._file.query("select value from about where name = ?", (name,))
         return cast(str, rows[0][0]) if rows else None
 
     def _set(self, **values: str) -> None:
-        self._file.write_all("insert or replace into meta values (?, ?)", list(values.items()))
-
-
-def _billed(group: list[Row]) -> Iterable[Row]:
-    """Return the events of one message that were billed."""
-    if len(group) < 2:
-        return [row[:_EVENT] for row in group]
-    merged = [_merged(list(rows)) for _, rows in groupby(group, key=lambda row: row[2])]
-    return merged if len(merged) == 1 else map(to_row, resolve(map(to_event, merged)))
+        self._file.write_all("insert or replace into about values (?, ?)", list(values.items()))
 
 
 def _no_path(log: int) -> bytes:
     """Return a placeholder for the path of a log that has none; no file can have such a name."""
     return b"\0%d" % log
-
-
-def _with(event: UsageEvent, stored: Row | None, read: tuple[int, int, int]) -> Row:
-    """Return the row of an event for a log, merged with a stored row of the same epoch and reading."""
-    log, epoch, reading = read
-    if stored is not None and (stored[_EPOCH], stored[-1]) == (epoch, reading):
-        event = merge(to_event(stored[:_EVENT]), event)
-    return (*to_row(event), log, epoch, None, reading)
-
-
-def _merged(rows: Sequence[Row]) -> Row:
-    newest = max(cast(int, row[_EVENT + 1]) for row in rows)
-    # A resumed or forked session copies its history: most of the rows are equal, and merging those changes nothing.
-    distinct = {row[:_EVENT] for row in rows if row[_EVENT + 1] == newest}
-    return next(iter(distinct)) if len(distinct) == 1 else to_row(reduce(merge, map(to_event, distinct)))

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set as Abstra
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import cast
 
 from millrace import log
 from millrace.collect import outbox, records
-from millrace.collect.checkpoints import GONE, CheckpointStore, FileCheckpoint
+from millrace.collect.checkpoints import GONE, CheckpointStore, FileCheckpoint, Prior
 from millrace.collect.chunks import (
     CHUNK_BYTES,
     BadFile,
@@ -31,9 +32,9 @@ from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS, Agent
 from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits
+from millrace.collect.rereading import REST, find_older, has_ended
 
 _STILL = timedelta(minutes=5)
-_REST = " rest"  # appended to `seen` of a log that ends in bytes which may become a line
 
 ProgressCallback = Callable[[int, int, Path], None]
 """Receives the progress of long readings: bytes done, bytes in all, and the log that is being read."""
@@ -55,6 +56,9 @@ class CollectResult:
 
     `new`, `changed` and `unchanged` count events; unchanged ones were read again. `before_since` counts known events
     that `since` excludes; they are sent once it no longer does. `skipped` counts lines, by agent and reason.
+    `withdrawn` counts events that were sent before, and do not exist by the present rules; they are in `rows`, too.
+    `gone_rules` are logs that cannot be read by the present rules, with the version of the rules that their events
+    follow: they are gone, or were rewritten since. Each is named once.
     """
 
     looked_at: int = 0
@@ -66,21 +70,27 @@ class CollectResult:
     unchanged: int = 0
     before_since: int = 0
     rows: int = 0
+    withdrawn: int = 0
     batches: list[str] = field(default_factory=list)
     skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
     bad_files: dict[Path, str] = field(default_factory=dict)
     gone: dict[Path, int] = field(default_factory=dict)
     torn: dict[Path, int] = field(default_factory=dict)
+    gone_rules: dict[Path, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A log that may have new content; `is_still` returns whether it was not written for some time."""
+    """A log that may have new content; `is_still` returns whether it was not written for some time.
+
+    `prior` is what was read of it before it had to be read again.
+    """
 
     found: FoundLog
     known: FileCheckpoint | None
     progress: LogProgress | None
     is_still: Callable[[], bool]
+    prior: Prior | None = None
 
     @property
     def path(self) -> Path:
@@ -151,57 +161,55 @@ class Collector:
         A log that cannot be read is added to `bad_files`, and the others are still read. Events before the day `since`
         (UTC) are kept, and sent by the first run that includes them. When nothing is new, nothing is written.
         """
-        result = CollectResult()
-        self._store.roll_back()  # in case an earlier run could not
         from_us = None if since is None else records.to_microseconds(datetime.combine(since, time(), UTC))
-        try:
-            self._read_all(list(self._due(only, result)), from_us, result, on_progress)
-            self._flush(from_us, result)
-        except BaseException:
-            self._store.roll_back()
-            self._tidy()
-            raise
-        if only is None:
-            self._store.end_force()
+        result = self._run(only, on_progress, lambda result: self._flush(from_us, result))
         result.before_since = self._store.n_pending()
         return result
 
     def read(self, on_progress: ProgressCallback = no_progress) -> CollectResult:
-        """Read what is new into the store, and write no batches: a later `collect` sends the events."""
-        result, saved_bytes = CollectResult(), 0
-        self._store.roll_back()
+        """Read what is new in all logs into the store, and leave the sending to the next `collect`."""
+        return self._run(None, on_progress, lambda result: self._store.commit())
+
+    def _run(
+        self,
+        only: AbstractSet[Path] | None,
+        on_progress: ProgressCallback,
+        save: Callable[[CollectResult], None],
+    ) -> CollectResult:
+        result = CollectResult()
+        self._store.roll_back()  # in case an earlier run could not
         try:
-            due = list(self._due(None, result))
-            total_bytes = sum(log.left_bytes for log in due)
-            for one in due:
-                try:
-                    for _ in self._read(one, result):
-                        on_progress(result.size_bytes, max(total_bytes, result.size_bytes), one.path)
-                except BadFile as bad:
-                    _note(bad, result)
-                if result.size_bytes - saved_bytes >= self._limits.batch_bytes:
-                    self._store.commit()
-                    saved_bytes = result.size_bytes
-            self._store.commit()
+            self._store.drop_unmade()  # of an earlier run that was stopped
+            self._read_all(list(self._due(only, result)), result, on_progress, save)
+            self._store.drop_unmade()
+            save(result)
+            if only is None:
+                self._store.end_force()
+                result.gone_rules = find_older(self._store, self._roots())
+                self._store.commit()
         except BaseException:
             self._store.roll_back()
+            self._tidy()
             raise
-        self._store.end_force()
         return result
 
     def _read_all(
-        self, due: Sequence[_Due], from_us: int | None, result: CollectResult, on_progress: ProgressCallback
+        self,
+        due: Sequence[_Due],
+        result: CollectResult,
+        on_progress: ProgressCallback,
+        save: Callable[[CollectResult], None],
     ) -> None:
         total_bytes = sum(log.left_bytes for log in due)
-        unflushed_rows = unflushed_bytes = 0
+        unsaved_rows = unsaved_bytes = 0
         for one in due:
             try:
                 for chunk, rows in self._read(one, result):
                     on_progress(result.size_bytes, max(total_bytes, result.size_bytes), one.path)
-                    unflushed_rows, unflushed_bytes = unflushed_rows + rows, unflushed_bytes + chunk.size_bytes
-                    if unflushed_rows >= self._limits.batch_rows or unflushed_bytes >= self._limits.batch_bytes:
-                        self._flush(from_us, result)
-                        unflushed_rows = unflushed_bytes = 0
+                    unsaved_rows, unsaved_bytes = unsaved_rows + rows, unsaved_bytes + chunk.size_bytes
+                    if unsaved_rows >= self._limits.batch_rows or unsaved_bytes >= self._limits.batch_bytes:
+                        save(result)
+                        unsaved_rows = unsaved_bytes = 0
             except BadFile as bad:
                 _note(bad, result)
 
@@ -289,22 +297,29 @@ class Collector:
         def is_still() -> bool:
             return abs(self._now().timestamp() - seen.mtime_ns / 1e9) > _STILL.total_seconds()
 
-        if known is None or known.epoch != epoch:
+        if known is None:
             return _Due(found, known, None, is_still)
-        if known.seen == seen.text or (known.seen == seen.text + _REST and not is_still()):
+        prior = Prior.parse(known.prior) if known.prior else None
+        if known.epoch != epoch or known.rules < AGENTS[found.root.agent].rules:
+            return _Due(found, known, None, is_still, prior or Prior.of(known))
+        if known.seen == seen.text or (known.seen == seen.text + REST and not is_still()):
             return None
         is_another = not is_same_file(known.identity, seen.identity) or has_only_changed(known.seen, seen)
         is_read_anew = known.agent in FOLLOWED and is_another
-        return _Due(found, known, None if is_read_anew else progress_of(known), is_still)
+        if is_read_anew:
+            return _Due(found, known, None, is_still)
+        return _Due(found, known, progress_of(known), is_still, prior)
 
     def _read(self, due: _Due, result: CollectResult) -> Iterator[tuple[Chunk, int]]:
         """Read a log, and save the events and the progress of each chunk."""
-        known, unread_bytes = due.known, 0
+        known, prior, unread_bytes = due.known, due.prior, 0
         limits, fresh = self._limits, LogState(due.found.root.session_id(due.path), owner=self._owner)
         for chunk in read_chunks(
             due.path, due.agent, fresh, due.progress, limits.chunk_bytes, limits.caps, due.is_still
         ):
-            known = self._advanced(due, known, chunk)
+            if chunk.is_anew and due.progress is not None:
+                prior = None  # it was rewritten since
+            known = self._advanced(due, known, chunk, prior)
             rows = self._take(chunk, due.agent, known, result)
             unread_bytes = chunk.unread_bytes
             yield chunk, rows
@@ -314,15 +329,23 @@ class Collector:
             result.torn[due.path] = unread_bytes
         if known is not None:
             is_to_be_seen = unread_bytes > 0 and not is_torn
-            self._store.save_log(replace(known, seen=due.found.seen.text + _REST * is_to_be_seen))
+            is_ended = prior is not None and has_ended(self._store, prior, known)
+            seen = due.found.seen.text + REST * is_to_be_seen
+            self._store.save_log(replace(known, seen=seen, prior="" if is_ended else known.prior))
 
-    def _advanced(self, due: _Due, known: FileCheckpoint | None, chunk: Chunk) -> FileCheckpoint:
-        path = os.fsencode(due.path)
-        number = self._store.add_log(path, due.agent.name) if known is None else known.log
-        reading = (0 if known is None else known.reading) + chunk.is_anew
-        progress, epoch, identity = chunk.progress, self._store.epoch, due.found.seen.identity
+    def _advanced(self, due: _Due, known: FileCheckpoint | None, chunk: Chunk, prior: Prior | None) -> FileCheckpoint:
         now = FileCheckpoint(
-            number, path, due.agent.name, identity, "", progress.fingerprint, epoch, progress.state.to_json(), reading
+            log=self._store.add_log(os.fsencode(due.path), due.agent.name) if known is None else known.log,
+            path=os.fsencode(due.path),
+            agent=due.agent.name,
+            identity=due.found.seen.identity,
+            seen="",
+            fingerprint=chunk.progress.fingerprint,
+            epoch=self._store.epoch,
+            state=chunk.progress.state.to_json(),
+            reading=(0 if known is None else known.reading) + chunk.is_anew,
+            rules=due.agent.rules,
+            prior="" if prior is None else prior.to_json(),
         )
         self._store.save_log(now)
         return now
@@ -330,7 +353,7 @@ class Collector:
     def _take(self, chunk: Chunk, agent: Agent, known: FileCheckpoint, result: CollectResult) -> int:
         """Save the events of a chunk; return how many events are new or changed."""
         reading = chunk.reading
-        changes = self._store.save_events(reading.events, known.log, known.reading)
+        changes = self._store.save_events(reading.events, known)
         self._store.save_skipped(known.log, reading.skipped, chunk.is_anew)
         result.size_bytes += chunk.size_bytes
         result.lines += reading.lines
@@ -342,7 +365,7 @@ class Collector:
     def _flush(self, from_us: int | None, result: CollectResult) -> None:
         """Write pending events as batches, and commit how far the logs are read."""
         self._check_clock()
-        while rows := self._store.pending(from_us, 2 * self._limits.batch_rows):
+        for rows in self._store.pending(from_us, 2 * self._limits.batch_rows):
             number = self._store.batch + 1
             stamp = max(records.to_microseconds(self._now()), self._store.stamp + 1)
             with self._store.trusting():
@@ -354,6 +377,7 @@ class Collector:
             self._store.save_batch(rows, number, stamp)
             self._store.commit()
             result.rows += len(rows)
+            result.withdrawn += sum(cast(int, row[-1]) for row in rows)
         self._store.commit()
 
     def _check_clock(self) -> None:

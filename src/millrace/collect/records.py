@@ -105,7 +105,10 @@ def to_instant(microseconds: int) -> datetime:
 def to_parquet(
     rows: Sequence[Row], collector_id: str, user_id: str | None, privacy: Privacy, extracted_at: datetime
 ) -> bytes:
-    """Return the rows as a file with the schema of `usage_events`: its columns, and no others, leave the machine."""
+    """Return the rows as a file with the schema of `usage_events`: its columns, and no others, leave the machine.
+
+    Each row has the columns of an event, and whether it is withdrawn.
+    """
     # Only a batch needs Arrow; to load it takes as long as to read ten thousand lines.
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -113,7 +116,7 @@ def to_parquet(
     from millrace.tables import EXTRA, EXTRACTED_AT, RUN_ID, TABLES
 
     schema = TABLES["usage_events"].schema
-    values = dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+    values = dict(zip((*COLUMNS, "is_withdrawn"), map(list, zip(*rows, strict=True)), strict=True))
     names = {project: privacy.named(cast(str | None, project)) for project in set(values["project"])}
     columns: dict[str, list[object]] = {
         **values,
@@ -121,7 +124,7 @@ def to_parquet(
         "project": [names[project] for project in values["project"]],
         "is_estimated": [bool(flag) for flag in values["is_estimated"]],
         "is_lower_bound": [bool(flag) for flag in values["is_lower_bound"]],
-        "is_withdrawn": [False] * len(rows),
+        "is_withdrawn": [bool(flag) for flag in values["is_withdrawn"]],
         "collector_id": [collector_id] * len(rows),
         "user_id": [privacy.named(user_id)] * len(rows),
         EXTRA: [None] * len(rows),

@@ -74,6 +74,11 @@ class StateFile:
             connection.close()
             raise
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the state."""
+        return self._folder
+
     def close(self) -> None:
         """Close the file; uncommitted writes are undone."""
         self._connection.close()
@@ -84,11 +89,11 @@ class StateFile:
             return self._connection.execute(sql, values).fetchall()
 
     def stream(self, sql: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of a query, of which only few are in memory at once."""
+        """Yield the rows of a query as they are read."""
         with self.naming():
             yield from self._connection.execute(sql, values)
 
-    def write(self, sql: str, values: Sequence[object] = ()) -> int | None:
+    def write(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> int | None:
         """Execute a statement within a transaction; return the number of the row that it inserted."""
         self.begin()
         with self.naming():

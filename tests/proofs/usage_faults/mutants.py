@@ -16,7 +16,7 @@ from tests.proofs.usage_faults.simulating import Outcome, simulate
 from tests.proofs.usage_faults.template import Template
 
 from millrace.build.refresh import MartScripts
-from millrace.collect import checkpoints, chunks, collector, outbox, records, shipping
+from millrace.collect import billing, chunks, collector, event_rows, outbox, records, shipping
 from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.collector import Collector
 from millrace.collect.parsers import claude, codex
@@ -108,8 +108,13 @@ def each_mart_is_a_transaction_of_its_own() -> AbstractContextManager[None]:
     return _committed(groups)
 
 
-def events_are_merged_by_the_last() -> AbstractContextManager[None]:
-    return replaced(checkpoints, "merge", lambda one, other: other)
+@contextmanager
+def events_are_merged_by_the_last() -> Iterator[None]:
+    with (
+        replaced(billing, "merge", lambda one, other: other),
+        replaced(event_rows, "merge", lambda one, other: other),
+    ):
+        yield
 
 
 @contextmanager
@@ -212,19 +217,16 @@ def a_log_that_was_cut_is_read_on() -> Iterator[None]:
 
 
 def a_log_that_is_read_anew_is_merged() -> AbstractContextManager[None]:
-    with_ = checkpoints._with
+    with_ = event_rows._with
 
-    def mutated(event: Any, stored: Any, read: tuple[int, int, int]) -> Any:
-        return with_(event, None if stored is None else (*stored[:-1], read[-1]), read)
+    def mutated(event: Any, stored: Any, read: tuple[int, int, int, int]) -> Any:
+        return with_(event, None if stored is None else (*stored[: billing.READING], read[2], stored[-1]), read)
 
-    return replaced(checkpoints, "_with", mutated)
+    return replaced(event_rows, "_with", mutated)
 
 
 def of_two_tasks_only_one_is_heard() -> AbstractContextManager[None]:
-    def mutated(rows: Sequence[Any]) -> Any:
-        return rows[0][: checkpoints._EVENT]
-
-    return replaced(checkpoints, "_merged", mutated)
+    return replaced(billing, "merged", lambda rows: rows[0][: billing.EVENT])
 
 
 def a_load_does_not_look_into_the_ledger() -> AbstractContextManager[None]:

@@ -66,8 +66,8 @@ class LogState:
 
     @classmethod
     def parse(cls, text: str) -> "LogState":
-        """Return the state from the JSON that `to_json` returned."""
-        fields = json.loads(text)
+        """Return the state from the JSON that `to_json` returned, perhaps that of another version."""
+        fields = {name: value for name, value in dict(json.loads(text)).items() if name in cls.__slots__}
         totals = fields.pop("totals")
         return cls(**fields, totals=None if totals is None else tuple(totals))
 
