@@ -1,5 +1,6 @@
 """Each report has the sums of the usage marts, in any time zone, around changes of the clocks."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,7 +23,7 @@ from simulator.truth.usage import OwnedEvent, marts, read_prices
 SEED = PROJECT / "jobs/dbt-runner/dbt/seeds/usage_prices.csv"
 PRICES = [price for price in read_prices(SEED.read_text()) if price.provider in ("anthropic", "openai")]
 CARD = RateCard.load()
-SAME = ("user_message_count", "assistant_message_count", "n_cost", "reasoning_tokens", "total_tokens")
+SAME: tuple[str, ...] = ("user_message_count", "assistant_message_count", "n_cost", "reasoning_tokens", "total_tokens")
 SAME += ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
 Sum = dict[str, Any]
 
@@ -71,7 +72,8 @@ def test_rows_have_the_sums_of_the_mart(zone: str, kind: Kind, mart: str, key: s
 @given(found=events)
 def test_days_add_up_to_weeks_months_and_totals(zone: str, found: list[UsageEvent]) -> None:
     days = of_report(found, "daily", zone)
-    for kind, period in (("weekly", week), ("monthly", month)):
+    kinds: list[tuple[Kind, Callable[[str], str]]] = [("weekly", week), ("monthly", month)]
+    for kind, period in kinds:
         expected: dict[str | None, int] = {}
         for day, sums in days.items():
             expected[period(str(day))] = expected.get(period(str(day)), 0) + sums["total_tokens"]
