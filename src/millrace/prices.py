@@ -1,25 +1,83 @@
-"""The rate card: the price of a response, as an exact number of 1e-12 USD."""
+"""The price of a response, as an exact number of 1e-12 USD: by the rate card, a second source, or the agent's report.
+
+The rates and the rules for names are seeds of the dbt project, which computes the same costs in SQL.
+"""
 
 import csv
 import re
+from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
-from datetime import date
-from functools import cache
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, Self, cast
 
 PICODOLLARS = 10**12
+"""How many of the units of a cost are a USD. A token at a rate of 1e-6 USD per million costs one."""
+
+METERED = frozenset({"cline-pass"})
+"""The providers that sell at a price of their own and report it: what they report comes first."""
+
+NO_PREMIUM = frozenset({"", "global", "not_available"})
+"""The regions of a log that are sold at the list price."""
+
+Source = Literal["rate_card", "second_source"]
+CostSource = Literal["rate_card", "second_source", "provider", "estimated", "unknown"]
 
 _PACKAGE = Path(__file__).resolve().parent
-_SEED = Path("jobs", "dbt-runner", "dbt", "seeds", "usage_prices.csv")
+_SEEDS = Path("jobs", "dbt-runner", "dbt", "seeds")
+_PICODOLLARS_PER_RATE = 10**6
 _KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
+_DASHES = str.maketrans(". ", "--")
+
+_Row = Mapping[str, str]
+_Rules = list[tuple[re.Pattern[str], str, str | None]]
+
+
+class _Tokens(Protocol):
+    @property
+    def input_tokens(self) -> int | None: ...
+    @property
+    def output_tokens(self) -> int | None: ...
+    @property
+    def cache_read_tokens(self) -> int | None: ...
+    @property
+    def cache_write_5m_tokens(self) -> int | None: ...
+    @property
+    def cache_write_1h_tokens(self) -> int | None: ...
+
+
+class _Event(Protocol):
+    """An event that has a price: the parsers' `UsageEvent`, or an object with the same attributes."""
+
+    @property
+    def role(self) -> str: ...
+    @property
+    def provider(self) -> str | None: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def speed(self) -> str | None: ...
+    @property
+    def region(self) -> str | None: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def tokens(self) -> _Tokens: ...
+    @property
+    def web_searches(self) -> int | None: ...
+    @property
+    def is_estimated(self) -> bool: ...
+    @property
+    def cost_usd(self) -> Decimal | None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
     """The rates of a model, in 1e-12 USD per token, or per web search; None: not sold, or not at one price."""
 
-    source: Literal["rate_card", "second_source"]
+    source: Source
     context_over_tokens: int
     input: int | None
     output: int | None
@@ -28,54 +86,102 @@ class Rates:
     cache_write_1h: int | None
     web_search: int | None
 
+    @property
+    def has_any(self) -> bool:
+        """Whether tokens of any kind have a rate."""
+        return (self.input, self.output, self.cache_read, self.cache_write_5m, self.cache_write_1h) != (None,) * 5
+
 
 @dataclass(frozen=True, slots=True)
-class _Offer:
-    pattern: str
-    speed: str
-    valid_from: date
-    rates: Rates
+class PricedModel:
+    """A model under its name in the rate card; `speed` is that of its logged name, None where it has none."""
+
+    name: str
+    speed: str | None
 
 
 class RateCard:
-    """The prices of models by day, speed and length of the context."""
+    """The rates of models by speed, region, day and length of the context."""
 
-    def __init__(self, offers: list[_Offer]) -> None:
-        self._offers = offers
-        self._of_model = cache(self._matching)
-        self._of_day = cache(self._valid)
+    def __init__(self, card: list[_Row], second: list[_Row], rules: list[_Row], aliases: list[_Row]) -> None:
+        self._rows: dict[Source, dict[str, list[_Row]]] = {"rate_card": {}, "second_source": {}}
+        for source, rows in (("rate_card", card), ("second_source", second)):
+            for row in rows:
+                self._rows[cast(Source, source)].setdefault(row["model"], []).append(row)
+        self._aliases = {row["alias"]: row["model"] for row in aliases}
+        self._unread_rules = sorted(rules, key=lambda row: int(row["step"]))
+        self._rules: _Rules | None = None
+        self._models: dict[str, PricedModel | None] = {}
+        self._tiers: dict[tuple[PricedModel, str | None, str | None, date], list[list[Rates]]] = {}
 
     @classmethod
-    def load(cls) -> "RateCard":
-        """Return the rate card of the seed, in a checkout or installed."""
-        installed = _PACKAGE / "project" / _SEED
-        with (installed if installed.exists() else _PACKAGE.parents[1] / _SEED).open(newline="") as file:
-            return cls([_offer(row) for row in csv.DictReader(file)])
+    def load(cls) -> Self:
+        """Return the rate card of this package."""
+        installed = _PACKAGE / "project" / _SEEDS
+        return cls.read(installed if installed.is_dir() else _PACKAGE.parents[1] / _SEEDS)
+
+    @classmethod
+    def read(cls, seeds: Path) -> Self:
+        """Return the rate card of a folder of seeds."""
+        names = ("usage_prices", "usage_prices_second", "usage_model_rules", "usage_model_aliases")
+        return cls(*(_read(seeds / f"{name}.csv") for name in names))
+
+    def without_second_source(self) -> Self:
+        """Return the rate card alone."""
+        alone = copy(self)
+        alone._rows = {"rate_card": self._rows["rate_card"], "second_source": {}}
+        alone._models, alone._tiers = {}, {}
+        return alone
+
+    def model(self, name: str | None) -> PricedModel | None:
+        """Return the model that a name in a log means: the least changed form that has a price; None without one."""
+        if name is None:
+            return None
+        if name not in self._models:
+            self._models[name] = next(self._known(name), None)
+        return self._models[name]
 
     def rates(
         self, model: str | None, speed: str | None, region: str | None, day: date, context_tokens: int
     ) -> Rates | None:
-        """Return the rates that a model had on a day (UTC), for a context of this length; None where none is known."""
-        tiers = () if model is None else self._of_day(model, speed or "standard", day)
-        return next(
-            (rates for rates in tiers if context_tokens > rates.context_over_tokens or not rates.context_over_tokens),
-            None,
-        )
+        """Return the rates of a model on a day (UTC) for a context of this length; None where no source has any."""
+        known = self.model(model)
+        if known is None:
+            return None
+        key = (known, speed, region, day)
+        if key not in self._tiers:
+            self._tiers[key] = [
+                _valid(rows.get(known.name, []), source, known.speed or speed or "standard", _premium(region), day)
+                for source, rows in self._rows.items()
+            ]
+        fitting = [_fitting(tiers, context_tokens) for tiers in self._tiers[key]]
+        return next((rates for rates in fitting if rates is not None and rates.has_any), None)
 
-    def _valid(self, model: str, speed: str, day: date) -> tuple[Rates, ...]:
-        """Return the newest rates, the longest context first."""
-        offers = [offer for offer in self._of_model(model) if offer.speed == speed and offer.valid_from <= day]
-        offers.sort(key=lambda offer: (offer.valid_from, offer.rates.context_over_tokens), reverse=True)
-        return tuple(offer.rates for offer in offers)
+    def forms(self, name: str) -> Iterator[PricedModel]:
+        """Yield the forms of a name in a log, each changed by one more rule, with the speed that they name."""
+        speed: str | None = None
+        changed = name.lower().translate(_DASHES)
+        yield PricedModel(changed, speed)
+        for pattern, replacement, of_name in self._compiled_rules():
+            before, changed = changed, pattern.sub(replacement, changed, count=1)
+            if changed != before:
+                speed = of_name or speed
+                yield PricedModel(changed, speed)
 
-    def _matching(self, model: str) -> tuple[_Offer, ...]:
-        return tuple(offer for offer in self._offers if re.fullmatch(offer.pattern, model))
+    def _compiled_rules(self) -> _Rules:
+        if self._rules is None:
+            # Python's $ matches before a line's end as well; that of the warehouses does not.
+            self._rules = [
+                (re.compile(row["pattern"].replace("$", r"\Z")), row["replacement"], row["speed"] or None)
+                for row in self._unread_rules
+            ]
+        return self._rules
 
-
-def _offer(row: dict[str, str]) -> _Offer:
-    usd = {kind: int(float(row[f"{kind}_usd"]) * 10**6 + 0.5) if row[f"{kind}_usd"] else None for kind in _KINDS}
-    rates = Rates("rate_card", int(row["context_over_tokens"]), **usd, web_search=None)
-    return _Offer(row["model_pattern"], row["speed"], date.fromisoformat(row["valid_from"]), rates)
+    def _known(self, name: str) -> Iterator[PricedModel]:
+        for form in self.forms(name):
+            known = self._aliases.get(form.name, form.name)
+            if any(known in rows for rows in self._rows.values()):
+                yield PricedModel(known, form.speed)
 
 
 def cost_of(
@@ -88,8 +194,9 @@ def cost_of(
     cache_write_1h_tokens: int | None,
     web_searches: int | None,
 ) -> int | None:
-    """Return the cost in 1e-12 USD; None without rates, or where a kind that was used has none."""
-    if rates is None:
+    """Return the cost in 1e-12 USD; None without rates, without known tokens, or where a used kind has no rate."""
+    tokens = (input_tokens, output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens)
+    if rates is None or tokens == (None,) * 5:
         return None
     cost = 0
     for used, rate in (
@@ -105,3 +212,81 @@ def cost_of(
                 return None
             cost += used * rate
     return cost
+
+
+def price(card: RateCard, event: _Event) -> tuple[int | None, CostSource | None]:
+    """Return the cost of an event in 1e-12 USD, None where it is unknown, and its source; a prompt costs nothing."""
+    if event.role == "user":
+        return 0, None
+    tokens = event.tokens
+    read, written = tokens.cache_read_tokens, (tokens.cache_write_5m_tokens or 0) + (tokens.cache_write_1h_tokens or 0)
+    context = (tokens.input_tokens or 0) + (read or 0) + written
+    rates = card.rates(event.model, event.speed, event.region, event.occurred_at.date(), context)
+    cost = cost_of(
+        rates,
+        input_tokens=tokens.input_tokens,
+        output_tokens=tokens.output_tokens,
+        cache_read_tokens=tokens.cache_read_tokens,
+        cache_write_5m_tokens=tokens.cache_write_5m_tokens,
+        cache_write_1h_tokens=tokens.cache_write_1h_tokens,
+        web_searches=event.web_searches,
+    )
+    reported = None if event.cost_usd is None else to_picodollars(event.cost_usd)
+    return choose(cost, rates, reported, is_estimated=event.is_estimated, provider=event.provider)
+
+
+def choose(
+    cost: int | None, rates: Rates | None, reported: int | None, *, is_estimated: bool, provider: str | None
+) -> tuple[int | None, CostSource]:
+    """Return the cost of a response and its source, of the cost at `rates` and the reported one.
+
+    The price of counted tokens comes first, then the reported cost, then the price of estimated tokens.
+    """
+    if reported is not None and (cost is None or is_estimated or provider in METERED):
+        return reported, "provider"
+    if cost is None or rates is None:
+        return None, "unknown"
+    return cost, "estimated" if is_estimated else rates.source
+
+
+def to_picodollars(usd: Decimal) -> int:
+    """Return an amount as a whole number of 1e-12 USD."""
+    return int((usd * PICODOLLARS).to_integral_value(ROUND_HALF_UP))
+
+
+def _read(seed: Path) -> list[_Row]:
+    with seed.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _premium(region: str | None) -> str:
+    """Return the region as it is in the rate card: empty where it is sold at the list price."""
+    name = (region or "").lower()
+    return "" if name in NO_PREMIUM else name
+
+
+def _valid(rows: list[_Row], source: Source, speed: str, region: str, day: date) -> list[Rates]:
+    """Return the rates that are valid on a day; those that count first: the newest, of these the longest context."""
+    valid = [
+        (row["valid_from"], int(row["context_over_tokens"]), row)
+        for row in rows
+        if row["speed"] == speed and row["region"] == region and row["valid_from"] <= day.isoformat()
+    ]
+    valid.sort(key=lambda each: each[:2], reverse=True)
+    return [_rates(row, source) for _, _, row in valid]
+
+
+def _fitting(tiers: list[Rates], context_tokens: int) -> Rates | None:
+    is_long = (tier for tier in tiers if not tier.context_over_tokens or context_tokens > tier.context_over_tokens)
+    return next(is_long, None)
+
+
+def _rates(row: _Row, source: Source) -> Rates:
+    of_tokens = {kind: _times(row[f"{kind}_usd"], _PICODOLLARS_PER_RATE) for kind in _KINDS}
+    return Rates(
+        source, int(row["context_over_tokens"]), **of_tokens, web_search=_times(row["web_search_usd"], PICODOLLARS)
+    )
+
+
+def _times(amount: str, unit: int) -> int | None:
+    return int(Decimal(amount) * unit) if amount else None

@@ -17,9 +17,10 @@ from millrace.build.refresh import MartScripts
 from millrace.errors import TransientError
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
-PRICES = PROJECT / "seeds" / "usage_prices.csv"
+SEEDS = PROJECT / "seeds"
 FOLLOWERS = [mart for mart in USAGE_MARTS if mart != "usage_events"]
-NODES = ("usage_prices", "stg_usage_events", "int_usage_events_changed", *USAGE_MARTS)
+PRICES = ("usage_prices", "usage_prices_second", "usage_model_rules", "usage_model_aliases")
+NODES = (*PRICES, "stg_usage_events", "int_usage_events_changed", *USAGE_MARTS)
 BUILD = ("build", "--resource-types", "model seed", "--select", *NODES)
 FROM_ALL_EVENTS = ("--vars", "{from_all_events: true}")
 BERLIN = ("--vars", "{reporting_time_zone: Europe/Berlin}")
@@ -91,14 +92,14 @@ def watermarks(connection: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]
 @pytest.mark.parametrize("mart", USAGE_MARTS)
 def test_each_cell_is_what_the_events_come_to_and_costs_are_exact(usage: Build, raw: Raw, mart: str) -> None:
     with duckdb.connect(usage.database, read_only=True) as connection:
-        held, expected = marts_of(connection)[mart], raw.marts(PRICES)[mart]
+        held, expected = marts_of(connection)[mart], raw.marts(SEEDS)[mart]
     assert len(held) > 50 or mart == "usage_project"
     assert held == expected
 
 
 def test_events_of_each_source_of_cost_are_among_them(usage: Build) -> None:
     sources = usage.query("select distinct cost_source from mart.usage_events order by all")
-    assert sources == [("estimated",), ("provider",), ("rate_card",), ("unknown",), (None,)]
+    assert sources == [("estimated",), ("provider",), ("rate_card",), ("second_source",), ("unknown",), (None,)]
 
 
 OPUS: Telling = {name: values[-1] for name, values in POOLS.items()} | {
@@ -138,7 +139,7 @@ def test_after_each_load_a_refresh_leaves_what_a_build_from_nothing_makes(
         raw.load(load)
         raw.put(connection)
         refresh(connection, scripts)
-        assert marts_of(connection) == raw.marts(PRICES)
+        assert marts_of(connection) == raw.marts(SEEDS)
         assert set(watermarks(connection)) == {(mart, raw.load_seq) for mart in USAGE_MARTS}
     assert marts_of(connection) == made_from_nothing(connection, scripts)
 
@@ -163,7 +164,7 @@ def test_a_refresh_that_stops_anywhere_leaves_marts_and_watermarks_as_they_were(
     with duckdb.connect(database) as connection:
         assert (marts_of(connection), watermarks(connection)) == before
         refresh(connection, scripts)
-        assert marts_of(connection) == changed.marts(PRICES)
+        assert marts_of(connection) == changed.marts(SEEDS)
         assert set(watermarks(connection)) == {(mart, changed.load_seq) for mart in USAGE_MARTS}
 
 
@@ -187,7 +188,7 @@ def test_second_of_two_overlapping_refreshes_fails_and_changes_nothing(
         second.execute(scripts.marts[mart])
     second.rollback()
     refresh(connection, scripts)
-    assert marts_of(connection) == changed.marts(PRICES)
+    assert marts_of(connection) == changed.marts(SEEDS)
 
 
 def test_event_that_moves_or_vanishes_is_recorded_with_its_id(
@@ -296,7 +297,7 @@ def in_berlin(usage: Build, dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) 
 
 def test_changed_reporting_time_zone_moves_events_to_its_days(in_berlin: Build, raw: Raw) -> None:
     with duckdb.connect(in_berlin.database, read_only=True) as connection:
-        assert marts_of(connection) == raw.marts(PRICES, "Europe/Berlin")
+        assert marts_of(connection) == raw.marts(SEEDS, "Europe/Berlin")
 
 
 def test_late_utc_evening_counts_for_next_day_in_berlin(in_berlin: Build) -> None:
@@ -307,9 +308,10 @@ def test_late_utc_evening_counts_for_next_day_in_berlin(in_berlin: Build) -> Non
 def test_price_change_reprices_all_events(in_berlin: Build, raw: Raw, dbt: Dbt, tmp_path: Path) -> None:
     project = tmp_path / "dbt"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target"))
-    prices = project / "seeds" / PRICES.name
-    prices.write_text(PRICES.read_text() + "anthropic,nobody-knows,standard,0,2024-01-01,1,2,3,4,5,made up\n")
+    seeds = project / "seeds"
+    with (seeds / "usage_prices.csv").open("a") as file:
+        file.write("nobody-knows,standard,,0,2024-01-01,1,2,3,4,5,,made up\n")
     build = dbt(in_berlin.database, *BUILD, *BERLIN, project=project, **in_berlin.parsed)
     assert build.exit_code == 0, build.output
     with duckdb.connect(build.database, read_only=True) as connection:
-        assert marts_of(connection) == raw.marts(prices, "Europe/Berlin") != raw.marts(PRICES, "Europe/Berlin")
+        assert marts_of(connection) == raw.marts(seeds, "Europe/Berlin") != raw.marts(SEEDS, "Europe/Berlin")

@@ -16,7 +16,8 @@ from tests.dbt.raw_tables import raw_schema
 
 from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Tokens, UsageEvent, merge_all
 from millrace.tables import LOAD_SEQ, TABLES
-from simulator.truth.usage import OwnedEvent, marts, read_prices
+from simulator.truth.prices import Prices
+from simulator.truth.usage import OwnedEvent, marts
 
 Telling = dict[str, Any]
 Key = tuple[Any, ...]
@@ -38,8 +39,11 @@ POOLS: dict[str, list[Any]] = {
     "session_id": ["s1", "s2"],
     "project": [None, "work-web", "work-lib"],
     "provider": [None, "anthropic"],
-    "model": [None, "claude-opus-4-5", "claude-sonnet-4-5", "nobody-knows"],
+    "model": [None, "claude-opus-4-5", "us.anthropic.claude-opus-4-6-v1:0", "kimi-k3", "nobody-knows"],
     "speed": [None, "standard", "fast"],
+    "region": [None, "global", "us"],
+    "web_searches": [None, 0, 3],
+    "is_lower_bound": [None, False, True],
     "is_estimated": [None, False, True],
     "reported_cost_usd": [None, "0", "0.25", "0.000000000001"],
     "occurred_at": [
@@ -56,7 +60,8 @@ def telling(drawn: Telling) -> Telling:
     """Return the raw row of drawn values: a prompt, whose id begins with p, has no tokens and no model."""
     is_prompt = drawn["message_id"].startswith("p")
     role = {"role": "user" if is_prompt else "assistant", "request_id": "r1" if drawn["message_id"] == "m1" else None}
-    nothing = dict.fromkeys(KINDS, 0) | {"provider": None, "model": None, "speed": None, "is_estimated": False}
+    nothing = dict.fromkeys(KINDS, 0) | dict.fromkeys(("provider", "model", "speed", "region", "web_searches"))
+    nothing |= {"is_estimated": False, "is_lower_bound": False}
     return drawn | role | (nothing | {"reported_cost_usd": "0"} if is_prompt else {})
 
 
@@ -90,7 +95,7 @@ class Raw:
         given = pa.Table.from_pylist(list(self.rows.values()), raw_schema(TABLE))  # noqa: F841 - in the query
         connection.execute("delete from raw.usage_events; insert into raw.usage_events by name select * from given")
 
-    def marts(self, prices: Path, zone: str = "UTC") -> Marts:
+    def marts(self, seeds: Path, zone: str = "UTC") -> Marts:
         """Return the expected rows of the marts."""
         tellings = defaultdict(list)
         for row in filter(_is_usable, self.rows.values()):
@@ -98,19 +103,20 @@ class Raw:
         first = {key: min(rows, key=_age) for key, rows in tellings.items()}
         merged = merge_all(_event(row) for rows in tellings.values() for row in rows)
         owned = [OwnedEvent(event, first[key]["user_id"]) for key, event in merged.items()]
-        made = marts(owned, read_prices(prices.read_text()), zone)
+        made = marts(owned, Prices.read(seeds), zone)
         return {mart: _in_order(tuple(row[name] for name in _COLUMNS[mart]) for row in made[mart]) for mart in made}
 
 
 _MEASURES = (
     *("assistant_message_count", "user_message_count", *KINDS),
-    *("total_tokens", "cost_usd", "n_cost", "reported_cost_usd"),
+    *("total_tokens", "lower_bound_count", "cost_usd", "n_cost", "reported_cost_usd"),
 )
 _COLUMNS = {
     "usage_events": (
         *("event_id", "agent", "session_id", "message_id", "request_id", "role", "occurred_at", "day", "user_id"),
-        *("project", "provider", "model", "speed", *KINDS, "total_tokens", "is_estimated"),
-        *("cost_usd", "cost_source", "reported_cost_usd", "context_over_tokens"),
+        *("project", "provider", "model", "speed", "region", *KINDS, "total_tokens", "web_searches", "is_estimated"),
+        *("is_lower_bound", "cost_usd", "cost_source", "reported_cost_usd", "price_model", "context_over_tokens"),
+        "price_gap",
     ),
     "usage_daily": (
         *("day", "user_id", "project", "agent", "provider", "model", "speed", "message_count", "session_count"),
@@ -150,9 +156,10 @@ def _event(row: Telling) -> UsageEvent:
     reported = row["reported_cost_usd"]
     return UsageEvent(
         **{name: row[name] for name in ("agent", "session_id", "message_id", "request_id", "role", "project")},
-        **{name: row[name] for name in ("provider", "model", "speed")},
+        **{name: row[name] for name in ("provider", "model", "speed", "region", "web_searches")},
         occurred_at=row["occurred_at"].replace(tzinfo=UTC),
         tokens=NO_TOKENS if is_prompt else Tokens(**{kind: row[kind] for kind in KINDS}),
         is_estimated=bool(row["is_estimated"]),
+        is_lower_bound=bool(row["is_lower_bound"]),
         cost_usd=NO_COST if is_prompt else reported and Decimal(reported),
     )

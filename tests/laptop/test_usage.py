@@ -23,9 +23,10 @@ from millrace.collect.parsers.event import UsageEvent
 from millrace.collect.parsers.reading import LogState
 from simulator.agent_logs import append_response
 from simulator.truth import usage as truth
+from simulator.truth.prices import Prices
 
 WORLD = ("--developers", "3", "--days", "20", "--seed", "5", "--end", "2026-10-20T00:00:00Z", "--no-limiter")
-PRICES = PROJECT / "jobs" / "dbt-runner" / "dbt" / "seeds" / "usage_prices.csv"
+SEEDS = PROJECT / "jobs" / "dbt-runner" / "dbt" / "seeds"
 NOW = datetime(2026, 10, 19, 12, tzinfo=UTC)
 
 
@@ -67,7 +68,7 @@ def told(home: Path) -> list[UsageEvent]:
 def expected(place: Path) -> dict[str, list[truth.Row]]:
     homes = sorted((place / "homes").iterdir())
     owned = [truth.OwnedEvent(each, user_id(None, home, {})) for home in homes for each in told(home)]
-    return truth.marts(owned, truth.read_prices(PRICES.read_text()), "UTC")
+    return truth.marts(owned, Prices.read(SEEDS), "UTC")
 
 
 def differences(place: Path) -> list[str]:

@@ -39,9 +39,15 @@ instants = st.builds(
     st.integers(-40 * 60, 40 * 60),
     st.integers(-1, 1),
 )
-# Whose model it is, and a name: two with a price, one without.
+# The agent, the provider and the model as logs have them; the last has no price.
 models = st.sampled_from(
-    [("claude", "anthropic", "claude-opus-4-5"), ("codex", "openai", "gpt-5-codex"), ("claude", None, "nobody-sells-1")]
+    [
+        ("claude", "anthropic", "claude-opus-4-5"),
+        ("codex", "openai", "gpt-5-codex"),
+        ("cline", "cline-pass", "anthropic/claude-sonnet-4.5"),
+        ("claude", "bedrock", "us.anthropic.claude-opus-4-1-20250805-v1:0"),
+        ("claude", None, "nobody-sells-1"),
+    ]
 )
 
 
@@ -57,6 +63,11 @@ def responses(draw: st.DrawFn) -> UsageEvent:
         occurred_at=draw(instants),
         project=draw(st.sampled_from(["app", "web", None])),
         tokens=Tokens(*(draw(counts) for _ in range(6))),
+        speed=draw(st.sampled_from([None, "standard", "fast", "batch", "flex"])),
+        region=draw(st.sampled_from([None, "us", "global"])),
+        web_searches=draw(st.none() | st.integers(0, 3)),
+        is_estimated=draw(st.booleans()),
+        is_lower_bound=draw(st.booleans()),
         cost_usd=draw(st.none() | st.decimals(0, 9, places=7)),
     )
 

@@ -30,7 +30,7 @@ TOLD = Decimal("0.5")
     ],
 )
 def test_cost_comes_from_the_first_source_that_has_one(event: UsageEvent, cost: int | None) -> None:
-    assert Pricing(CARD).cost(to_row(event)) == cost
+    assert Pricing(CARD).cost(to_row(event))[0] == cost
 
 
 @pytest.mark.parametrize(
@@ -39,19 +39,19 @@ def test_cost_comes_from_the_first_source_that_has_one(event: UsageEvent, cost: 
 )
 def test_reported_cost_is_rounded_half_up_to_twelve_decimals(told: str, cost: int) -> None:
     event = replace(ANSWER, model="nobody-sells-1", cost_usd=Decimal(told))
-    assert Pricing(CARD).cost(to_row(event)) == cost
+    assert Pricing(CARD).cost(to_row(event))[0] == cost
 
 
 def test_unknown_cost_of_all_responses_is_none_and_not_zero() -> None:
     sums = Sums()
-    sums.add(to_row(ANSWER), None)
+    sums.add(to_row(ANSWER), (None, "unknown"))
     assert (sums.cost_usd, sums.unpriced_tokens, sums.is_cost_lower_bound) == (None, 332, True)
 
 
 def test_cost_with_an_unpriced_response_beside_it_is_a_lower_bound() -> None:
     sums = Sums()
-    sums.add(to_row(ANSWER), 7)
-    sums.add(to_row(ANSWER), None)
+    sums.add(to_row(ANSWER), (7, "rate_card"))
+    sums.add(to_row(ANSWER), (None, "unknown"))
     assert (sums.cost_usd, sums.n_cost, sums.is_cost_lower_bound) == (to_usd(7), 1, True)
 
 
@@ -65,5 +65,5 @@ def test_cost_with_an_unpriced_response_beside_it_is_a_lower_bound() -> None:
 )
 def test_tokens_that_nobody_counted_make_a_lower_bound(event: UsageEvent, is_lower_bound: bool) -> None:
     sums = Sums()
-    sums.add(to_row(event), 7)
+    sums.add(to_row(event), (7, "rate_card"))
     assert sums.is_lower_bound is is_lower_bound

@@ -18,10 +18,10 @@ from millrace.report.formats import measures
 from millrace.report.sums import Pricing, Sums
 from millrace.report.tallies import Kind, Selection, monday, tally
 from millrace.report.zones import Zone
-from simulator.truth.usage import OwnedEvent, marts, read_prices
+from simulator.truth.prices import Prices
+from simulator.truth.usage import OwnedEvent, marts
 
-SEED = PROJECT / "jobs/dbt-runner/dbt/seeds/usage_prices.csv"
-PRICES = [price for price in read_prices(SEED.read_text()) if price.provider in ("anthropic", "openai")]
+PRICES = Prices.read(PROJECT / "jobs/dbt-runner/dbt/seeds")
 CARD = RateCard.load()
 SAME: tuple[str, ...] = ("user_message_count", "assistant_message_count", "n_cost", "reasoning_tokens", "total_tokens")
 SAME += ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")

@@ -8,19 +8,36 @@ from typing import Any
 import pytest
 
 from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Tokens, UsageEvent
-from simulator.truth.usage import OwnedEvent, marts, price_event, read_prices
+from simulator.truth.prices import SOLD, Price, Prices
+from simulator.truth.usage import OwnedEvent, marts, price_event
 
-HEADER = (
-    "provider,model_pattern,speed,context_over_tokens,valid_from,input_usd,output_usd,"
-    "cache_read_usd,cache_write_5m_usd,cache_write_1h_usd,source\n"
-)
-PRICES = read_prices(
-    HEADER
-    + "anthropic,opus(-[0-9]{8})?,standard,0,2026-01-01,5,25,0.5,6.25,10,page\n"
-    + "anthropic,opus(-[0-9]{8})?,fast,0,2026-01-01,30,150,3,,,page\n"
-    + "anthropic,opus(-[0-9]{8})?,standard,1000,2026-01-01,10,50,1,12.5,20,page\n"
-    + "anthropic,opus(-[0-9]{8})?,standard,0,2026-07-01,1,2,0.1,1.25,2,page\n"
-    + "claude,glm,standard,0,2026-01-01,1,3,0.1,,,page\n"
+
+def offer(model: str, since: str, *usd: str, speed: str = "standard", over: int = 0, **more: Any) -> Price:
+    rates = dict(zip(SOLD, [Decimal(rate) if rate else None for rate in usd], strict=True))
+    search = Decimal("0.01") if model == "opus" else None
+    place = {"source": "rate_card", "region": ""} | more
+    return Price(
+        model=model, speed=speed, context_over_tokens=over, valid_from=date.fromisoformat(since), usd=rates,
+        usd_per_search=search, **place,
+    )  # fmt: skip
+
+
+PRICES = Prices(
+    offers=(
+        offer("opus", "2026-01-01", "5", "25", "0.5", "6.25", "10"),
+        offer("opus", "2026-01-01", "30", "150", "3", "", "", speed="fast"),
+        offer("opus", "2026-01-01", "10", "50", "1", "12.5", "20", over=1000),
+        offer("opus", "2026-07-01", "1", "2", "0.1", "1.25", "2"),
+        offer("opus", "2026-01-01", "5.5", "27.5", "0.55", "6.875", "11", region="us"),
+        offer("glm", "2026-01-01", "1", "3", "0.1", "", ""),
+        offer("far", "2026-01-01", "", "", "", "", "", over=50),
+        offer("kimi", "2026-01-01", "2", "4", "0.1", "", "", source="second_source"),
+        offer("glm", "2026-01-01", "9", "9", "9", "9", "9", source="second_source"),
+        offer("mini", "2026-01-01", "", "", "", "", ""),
+        offer("mini", "2026-01-01", "1", "1", "", "", "", source="second_source"),
+    ),
+    rules=(("^.*/", "", ""), ("-20[0-9]{6}$", "", ""), ("-fast$", "", "fast")),
+    aliases={"great-work": "opus"},
 )
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANSWER = UsageEvent(
@@ -68,13 +85,57 @@ LONG = Tokens(input_tokens=500, cache_read_tokens=400, cache_write_5m_tokens=100
         pytest.param(replace(ANSWER, model="opus-20260101"), BASE_COST, "rate_card", id="a dated id"),
         pytest.param(replace(ANSWER, model="opus-20260101x"), None, "unknown", id="the whole id has to match"),
         pytest.param(replace(ANSWER, model=None), None, "unknown", id="no model"),
+        pytest.param(replace(ANSWER, provider="anybody"), BASE_COST, "rate_card", id="whoever serves it"),
+        pytest.param(replace(ANSWER, model="x/Great.Work"), BASE_COST, "rate_card", id="another name"),
         pytest.param(replace(ANSWER, is_estimated=True), BASE_COST, "estimated", id="estimated tokens"),
         pytest.param(replace(ANSWER, cost_usd=Decimal(7)), BASE_COST, "rate_card", id="the rate card comes first"),
+        pytest.param(
+            replace(ANSWER, is_estimated=True, cost_usd=Decimal(7)),
+            Decimal(7),
+            "provider",
+            id="a report before an estimate",
+        ),
+        pytest.param(
+            replace(ANSWER, provider="cline-pass", cost_usd=Decimal(7)),
+            Decimal(7),
+            "provider",
+            id="a seller's own price",
+        ),
         pytest.param(
             replace(ANSWER, model="x", cost_usd=Decimal(7), is_estimated=True),
             Decimal(7),
             "provider",
             id="without a price what the agent says",
+        ),
+        pytest.param(replace(ANSWER, tokens=Tokens(reasoning_tokens=1)), None, "unknown", id="no token is known"),
+        pytest.param(replace(ANSWER, tokens=Tokens(0)), Decimal(0), "rate_card", id="no token was used"),
+        pytest.param(replace(ANSWER, region="Global"), BASE_COST, "rate_card", id="a region at the list price"),
+        pytest.param(replace(ANSWER, region="us"), BASE_COST * Decimal("1.1"), "rate_card", id="a region with a price"),
+        pytest.param(replace(ANSWER, region="eu"), None, "unknown", id="a region without a price"),
+        pytest.param(replace(ANSWER, web_searches=2), BASE_COST + Decimal("0.02"), "rate_card", id="two searches"),
+        pytest.param(
+            replace(ANSWER, model="glm", tokens=Tokens(1), web_searches=1),
+            None,
+            "unknown",
+            id="a search without a price",
+        ),
+        pytest.param(
+            replace(ANSWER, model="kimi", tokens=Tokens(1)),
+            Decimal("0.000002"),
+            "second_source",
+            id="the second source",
+        ),
+        pytest.param(
+            replace(ANSWER, model="mini", tokens=Tokens(1)),
+            Decimal("0.000001"),
+            "second_source",
+            id="the second source where the card has no rate",
+        ),
+        pytest.param(
+            replace(ANSWER, model="opus-fast", tokens=Tokens(1)),
+            Decimal("0.00003"),
+            "rate_card",
+            id="a speed in the name",
         ),
         pytest.param(replace(ANSWER, speed="batch"), None, "unknown", id="a speed without a price"),
         pytest.param(replace(ANSWER, speed="fast"), None, "unknown", id="a kind that is used has no rate"),
@@ -88,7 +149,7 @@ LONG = Tokens(input_tokens=500, cache_read_tokens=400, cache_write_5m_tokens=100
             replace(ANSWER, provider=None, model="glm", tokens=Tokens(1, 1)),
             Decimal("0.000004"),
             "rate_card",
-            id="without a provider the agent's own prices",
+            id="the card before the second source",
         ),
         pytest.param(
             replace(ANSWER, tokens=replace(LONG, cache_write_1h_tokens=0)),
@@ -97,7 +158,10 @@ LONG = Tokens(input_tokens=500, cache_read_tokens=400, cache_write_5m_tokens=100
             id="a context of exactly the bound is not over it",
         ),
         pytest.param(
-            replace(ANSWER, tokens=LONG), Decimal("0.00667"), "rate_card", id="all that went in is the context"
+            replace(ANSWER, tokens=LONG),
+            Decimal("0.00667"),
+            "rate_card",
+            id="all that went in is the context",
         ),
         pytest.param(
             replace(ANSWER, occurred_at=datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC)),
@@ -120,12 +184,37 @@ LONG = Tokens(input_tokens=500, cache_read_tokens=400, cache_write_5m_tokens=100
     ],
 )
 def test_an_event_costs(event: UsageEvent, cost: Decimal | None, source: str | None) -> None:
-    assert price_event(event, PRICES) == (cost, source)
+    found = price_event(event, PRICES)
+    assert (found.usd, found.source) == (cost, source)
+
+
+@pytest.mark.parametrize(
+    ("event", "gap"),
+    [
+        pytest.param(replace(ANSWER, model=None), "no_model", id="the log names no model"),
+        pytest.param(replace(ANSWER, tokens=Tokens()), "no_tokens", id="the log has no counts"),
+        pytest.param(replace(ANSWER, model="x"), "model", id="a model that no source has"),
+        pytest.param(replace(ANSWER, speed="batch"), "speed", id="a speed that no source has"),
+        pytest.param(replace(ANSWER, region="eu"), "region", id="a region that no source has"),
+        pytest.param(replace(ANSWER, speed="fast", region="us"), "region", id="a region not at this speed"),
+        pytest.param(
+            replace(ANSWER, occurred_at=datetime(2025, 1, 1, tzinfo=UTC)), "day", id="a day before all prices"
+        ),
+        pytest.param(replace(ANSWER, model="far", tokens=Tokens(50)), "context", id="only long prompts have a row"),
+        pytest.param(replace(ANSWER, model="far", tokens=Tokens(51)), "context", id="long prompts are not sold"),
+        pytest.param(replace(ANSWER, speed="fast"), "rate", id="a kind that is used has no rate"),
+        pytest.param(ANSWER, None, id="nothing is missing"),
+        pytest.param(replace(ANSWER, model="x", cost_usd=Decimal(1)), None, id="the agent reports it"),
+        pytest.param(PROMPT, None, id="a prompt"),
+    ],
+)
+def test_what_a_price_lacks(event: UsageEvent, gap: str | None) -> None:
+    assert price_event(event, PRICES).gap == gap
 
 
 def test_a_cost_has_twelve_decimals() -> None:
     reported = replace(ANSWER, model=None, cost_usd=Decimal("0.0000000000005"))
-    assert price_event(reported, PRICES)[0] == Decimal("0.000000000001")
+    assert price_event(reported, PRICES).usd == Decimal("0.000000000001")
 
 
 def test_an_event_is_a_row() -> None:
@@ -144,6 +233,7 @@ def test_an_event_is_a_row() -> None:
             "provider": "anthropic",
             "model": "opus",
             "speed": None,
+            "region": None,
             "input_tokens": 100,
             "output_tokens": 10,
             "cache_read_tokens": 200,
@@ -151,11 +241,15 @@ def test_an_event_is_a_row() -> None:
             "cache_write_1h_tokens": 2,
             "reasoning_tokens": 5,
             "total_tokens": 332,
+            "web_searches": None,
             "is_estimated": False,
+            "is_lower_bound": False,
             "cost_usd": BASE_COST,
             "cost_source": "rate_card",
             "reported_cost_usd": Decimal("0.5"),
+            "price_model": "opus",
             "context_over_tokens": 0,
+            "price_gap": None,
         }
     ]
 
@@ -188,7 +282,7 @@ def test_a_price_is_one_of_the_utc_day() -> None:
 
 
 def test_daily() -> None:
-    second = replace(ANSWER, message_id="m2", session_id="s2", cost_usd=Decimal("0.5"))
+    second = replace(ANSWER, message_id="m2", session_id="s2", cost_usd=Decimal("0.5"), is_lower_bound=True)
     assert mart("usage_daily", ANSWER, second)[0] == {
         "day": date(2026, 3, 1),
         "user_id": "ann@example.com",
@@ -208,6 +302,7 @@ def test_daily() -> None:
         "cache_write_1h_tokens": 4,
         "reasoning_tokens": 10,
         "total_tokens": 664,
+        "lower_bound_count": 1,
         "cost_usd": 2 * BASE_COST,
         "n_cost": 2,
         "reported_cost_usd": Decimal("0.5"),

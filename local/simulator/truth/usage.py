@@ -4,26 +4,20 @@ Like the other marts' truth it shares no line with the dbt project. Every mart h
 have columns that the mart leaves out.
 """
 
-import csv
 import hashlib
-import io
-import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from simulator.truth.prices import SOLD, Cost, Prices, money
+
 Row = dict[str, Any]
 _Rows = Sequence[Row]
-_Name = tuple[str, str | None, str]
-
-_MONEY = Decimal("1E-12")
-_SOLD = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")  # disjoint: they add up to all tokens
-_CONTEXT = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
-_KINDS = (*(f"{kind}_tokens" for kind in _SOLD), "reasoning_tokens")
+_KINDS = (*(f"{kind}_tokens" for kind in SOLD), "reasoning_tokens")
 _TOKENS = (*_KINDS, "total_tokens")
 _DAILY = ("day", "user_id", "project", "agent", "provider", "model", "speed")
 
@@ -57,6 +51,12 @@ class _Event(Protocol):
     def is_estimated(self) -> bool: ...
     @property
     def cost_usd(self) -> Decimal | None: ...
+    @property
+    def region(self) -> str | None: ...
+    @property
+    def web_searches(self) -> int | None: ...
+    @property
+    def is_lower_bound(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,52 +67,31 @@ class OwnedEvent:
     user_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """The price of a model from one day on; `usd` is the rate per million tokens of each kind, None where unknown."""
-
-    provider: str
-    model_pattern: str
-    speed: str
-    context_over_tokens: int
-    valid_from: date
-    usd: Mapping[str, Decimal | None]
-
-
-def read_prices(text: str) -> list[Price]:
-    """Return the rows of a rate card, which is CSV with a header."""
-    return [
-        Price(
-            row["provider"],
-            row["model_pattern"],
-            row["speed"],
-            int(row["context_over_tokens"]),
-            date.fromisoformat(row["valid_from"]),
-            {kind: Decimal(row[f"{kind}_usd"]) if row[f"{kind}_usd"] else None for kind in _SOLD},
-        )
-        for row in csv.DictReader(io.StringIO(text))
-    ]
-
-
-def price_event(event: _Event, prices: Iterable[Price]) -> tuple[Decimal | None, str | None]:
-    """Return the cost in USD and its source: rate_card, estimated, provider or unknown; None for a prompt."""
+def price_event(event: _Event, prices: Prices) -> Cost:
+    """Return the cost of an event, and where it comes from."""
     if event.role == "user":
-        return Decimal(0), None
-    name = _name(event)
-    cost = _rate_card_cost(event, [price for price in prices if _is_for(price, name)])
-    if cost is not None:
-        return cost, "estimated" if event.is_estimated else "rate_card"
-    if event.cost_usd is not None:
-        return _money(event.cost_usd), "provider"
-    return None, "unknown"
+        return Cost(Decimal(0))
+    reported = None if event.cost_usd is None else money(event.cost_usd)
+    listed = prices.cost(
+        event.model,
+        event.speed,
+        event.region,
+        event.occurred_at.date(),
+        {kind: getattr(event.tokens, f"{kind}_tokens") for kind in SOLD},
+        event.web_searches or 0,
+    )
+    if listed.usd is not None and not event.is_estimated and (reported is None or event.provider != "cline-pass"):
+        return listed
+    if reported is not None:
+        return Cost(reported, "provider", None, listed.model, listed.context_over_tokens)
+    if listed.usd is not None:
+        return Cost(listed.usd, "estimated", None, listed.model, listed.context_over_tokens)
+    return listed
 
 
-def marts(events: Iterable[OwnedEvent], prices: Sequence[Price], zone: str) -> dict[str, list[Row]]:
+def marts(events: Iterable[OwnedEvent], prices: Prices, zone: str) -> dict[str, list[Row]]:
     """Return each usage mart, with the days of that time zone (`Europe/Berlin`); rows are ordered by their key."""
-    events = list(events)
-    names = {_name(owned.event) for owned in events}
-    offers = {name: [price for price in prices if _is_for(price, name)] for name in names}
-    rows = [_event_row(owned, offers[_name(owned.event)], ZoneInfo(zone)) for owned in events]
+    rows = [_event_row(owned, prices, ZoneInfo(zone)) for owned in events]
     responses = [row for row in rows if row["role"] == "assistant"]
     return {
         "usage_events": sorted(rows, key=lambda row: str(row["event_id"])),
@@ -124,56 +103,9 @@ def marts(events: Iterable[OwnedEvent], prices: Sequence[Price], zone: str) -> d
     }
 
 
-def _name(event: _Event) -> _Name:
-    """Return the key by which a price is looked up."""
-    return event.provider or event.agent, event.model, event.speed or "standard"
-
-
-def _is_for(price: Price, name: _Name) -> bool:
-    provider, model, speed = name
-    return (
-        model is not None
-        and (price.provider, price.speed) == (provider, speed)
-        and re.fullmatch(price.model_pattern, model) is not None
-    )
-
-
-def _rate_card_cost(event: _Event, offers: Iterable[Price]) -> Decimal | None:
-    """Return the cost at the newest price for this context length; None where a used kind has no rate."""
-    tokens = {kind: getattr(event.tokens, f"{kind}_tokens") or 0 for kind in _SOLD}
-    price = _matching(event, offers)
-    if price is None:
-        return None
-    cost = Decimal(0)
-    for kind in _SOLD:
-        if tokens[kind]:
-            rate = price.usd[kind]
-            if rate is None:
-                return None
-            cost += tokens[kind] * rate
-    return _money(cost / 10**6)
-
-
-def _matching(event: _Event, offers: Iterable[Price]) -> Price | None:
-    """Return the newest price for this context length."""
-    context = sum(getattr(event.tokens, f"{kind}_tokens") or 0 for kind in _CONTEXT)
-    valid = [
-        price
-        for price in offers
-        if price.valid_from <= event.occurred_at.date()
-        and (price.context_over_tokens == 0 or price.context_over_tokens < context)
-    ]
-    return max(valid, key=lambda price: (price.valid_from, price.context_over_tokens), default=None)
-
-
-def _money(amount: Decimal) -> Decimal:
-    return amount.quantize(_MONEY, ROUND_HALF_UP)
-
-
-def _event_row(owned: OwnedEvent, offers: Sequence[Price], zone: ZoneInfo) -> Row:
+def _event_row(owned: OwnedEvent, prices: Prices, zone: ZoneInfo) -> Row:
     event = owned.event
-    cost, source = price_event(event, offers)
-    price = None if event.role == "user" else _matching(event, offers)
+    cost = price_event(event, prices)
     request = "" if event.request_id is None else f"\x1f{event.request_id}"
     text = f"{event.agent}\x1f{event.message_id}{request}"
     return {
@@ -190,13 +122,18 @@ def _event_row(owned: OwnedEvent, offers: Sequence[Price], zone: ZoneInfo) -> Ro
         "provider": event.provider,
         "model": event.model,
         "speed": event.speed,
+        "region": event.region,
         **{name: getattr(event.tokens, name) for name in _KINDS},
-        "total_tokens": sum(getattr(event.tokens, f"{kind}_tokens") or 0 for kind in _SOLD),
+        "total_tokens": sum(getattr(event.tokens, f"{kind}_tokens") or 0 for kind in SOLD),
+        "web_searches": event.web_searches,
         "is_estimated": event.is_estimated,
-        "cost_usd": cost,
-        "cost_source": source,
-        "reported_cost_usd": None if event.cost_usd is None else _money(event.cost_usd),
-        "context_over_tokens": None if price is None else price.context_over_tokens,
+        "is_lower_bound": event.is_lower_bound,
+        "cost_usd": cost.usd,
+        "cost_source": cost.source,
+        "reported_cost_usd": None if event.cost_usd is None else money(event.cost_usd),
+        "price_model": cost.model,
+        "context_over_tokens": cost.context_over_tokens,
+        "price_gap": cost.gap,
     }
 
 
@@ -220,6 +157,7 @@ def _measure(rows: _Rows) -> Row:
         "assistant_message_count": len(responses),
         "user_message_count": len(rows) - len(responses),
         **{name: sum(row[name] or 0 for row in rows) for name in _TOKENS},
+        "lower_bound_count": sum(row["is_lower_bound"] for row in responses),
         "cost_usd": sum(costs, Decimal(0)) if costs or not responses else None,
         "n_cost": len(costs),
         "reported_cost_usd": sum(reported, Decimal(0)) if reported else None,

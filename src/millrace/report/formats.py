@@ -26,6 +26,7 @@ MEASURES = (
     "unpriced_tokens",
     "is_lower_bound",
     "is_estimated",
+    "is_cost_estimated",
 )
 
 

@@ -23,7 +23,7 @@ from millrace.collect.parsers.fields import MalformedError, read_cost, read_id
 from millrace.collect.parsers.reading import LogState
 from millrace.collect.records import to_event, to_row
 from millrace.errors import MillraceError
-from millrace.prices import PICODOLLARS, RateCard
+from millrace.prices import RateCard, to_picodollars
 from millrace.report.blocks import BLOCK_US, HOUR_US, MINUTE_US, Block, blocks
 from millrace.report.opening import has_state
 from millrace.report.sums import Pricing, Row, Sums
@@ -203,4 +203,4 @@ def _cost(fields: Mapping[str, object]) -> int | None:
         cost = read_cost(fields, "total_cost_usd")
     except MalformedError:
         return None
-    return None if cost is None else int(cost * PICODOLLARS)
+    return None if cost is None else to_picodollars(cost)

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Context, Decimal
-from functools import lru_cache
-from typing import Any, Literal
+from datetime import UTC, date, datetime, timedelta
+from decimal import Context, Decimal
+from typing import Any
 
-from millrace.prices import PICODOLLARS, RateCard, cost_of
+from millrace.prices import CostSource, RateCard, choose, cost_of, to_picodollars
 
 Row = Sequence[Any]
 """An event of the store: `collect.records.COLUMNS`."""
-Source = Literal["rate_card", "second_source", "provider", "estimated", "unknown"]
+Cost = tuple[int | None, CostSource | None]
+"""An amount of 1e-12 USD, None when it is unknown, and its source."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_US = 86_400_000_000
@@ -24,7 +24,7 @@ class Sums:
     """The sums of some events. `cost` is of the responses with a known cost, in 1e-12 USD.
 
     `unpriced_tokens` are those of the responses without one. `is_lower_bound`: at least these tokens were used.
-    `is_estimated`: tokens of a response follow from a text's length.
+    `is_estimated`: tokens of a response follow from a text's length; `is_cost_estimated`: so does a part of the cost.
     """
 
     user_message_count: int = 0
@@ -40,6 +40,7 @@ class Sums:
     unpriced_tokens: int = 0
     is_lower_bound: bool = False
     is_estimated: bool = False
+    is_cost_estimated: bool = False
 
     @property
     def cache_write_tokens(self) -> int:
@@ -66,8 +67,9 @@ class Sums:
         """The cost in USD; None when that of no response is known."""
         return to_usd(self.cost) if self.is_cost_known else None
 
-    def add(self, row: Row, cost: int | None) -> None:
+    def add(self, row: Row, priced: Cost) -> None:
         """Add an event with its cost."""
+        cost, source = priced
         if row[4] == "user":
             self.user_message_count += 1
             return
@@ -84,6 +86,8 @@ class Sums:
         else:
             self.cost += cost
             self.n_cost += 1
+        if source == "estimated":
+            self.is_cost_estimated = True
         if is_estimated:
             self.is_estimated = True
         if row[20] or came_in is None or said is None:
@@ -95,31 +99,23 @@ class Sums:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.is_lower_bound |= other.is_lower_bound
         self.is_estimated |= other.is_estimated
+        self.is_cost_estimated |= other.is_cost_estimated
 
 
 _COUNTS = tuple(name for name in Sums.__slots__ if not name.startswith("is_"))
 
 
 class Pricing:
-    """The cost of each event, by the rate card or by what the agent reports."""
+    """The cost of each event and its source, by the rate card or by what the agent reports."""
 
     def __init__(self, card: RateCard) -> None:
         self._card = card
-        self._days: dict[int, Any] = {}
+        self._days: dict[int, date] = {}
 
-    def cost(self, row: Row) -> int | None:
-        """Return the cost of an event in 1e-12 USD; None when it is unknown. A prompt costs nothing.
-
-        A price of counted tokens comes first, then the cost that the agent reports, then a price of estimated tokens.
-        """
+    def cost(self, row: Row) -> Cost:
+        """Return the cost of an event in 1e-12 USD, None when it is unknown, and its source; a prompt costs nothing."""
         if row[4] == "user":
-            return 0
-        if not row[16]:
-            cost = self._listed(row)
-            return _reported(row[17]) if cost is None and row[17] is not None else cost
-        return self._listed(row) if row[17] is None else _reported(row[17])
-
-    def _listed(self, row: Row) -> int | None:
+            return 0, None
         number = row[5] // _DAY_US
         day = self._days.get(number)
         if day is None:
@@ -127,7 +123,7 @@ class Pricing:
         came_in, said, read, written_5m, written_1h = row[10:15]
         context = (came_in or 0) + (read or 0) + (written_5m or 0) + (written_1h or 0)
         rates = self._card.rates(row[8], row[9], row[18], day, context)
-        return cost_of(
+        cost = cost_of(
             rates,
             input_tokens=came_in,
             output_tokens=said,
@@ -136,6 +132,8 @@ class Pricing:
             cache_write_1h_tokens=written_1h,
             web_searches=row[19],
         )
+        reported = None if row[17] is None else to_picodollars(Decimal(row[17]))
+        return choose(cost, rates, reported, is_estimated=bool(row[16]), provider=row[7])
 
 
 def tokens_of(row: Row) -> int:
@@ -146,9 +144,3 @@ def tokens_of(row: Row) -> int:
 def to_usd(picodollars: int) -> Decimal:
     """Return an amount of 1e-12 USD in USD, with twelve decimals."""
     return Decimal(picodollars).scaleb(-_DECIMALS, _EXACT)
-
-
-@lru_cache(maxsize=1024)
-def _reported(usd: str) -> int:
-    """Return a reported cost in 1e-12 USD, rounded half up as in the marts."""
-    return int(_EXACT.multiply(Decimal(usd), PICODOLLARS).to_integral_value(ROUND_HALF_UP))

@@ -117,7 +117,7 @@ def money(sums: Sums) -> str:
     """Return a cost with its marks: $1.20, ≥$1.20, ≈$1.20, or unknown."""
     if not sums.is_cost_known:
         return "unknown"
-    return ("≥" if sums.is_cost_lower_bound else "") + ("≈" if sums.is_estimated else "") + dollars(sums.cost)
+    return ("≥" if sums.is_cost_lower_bound else "") + ("≈" if sums.is_cost_estimated else "") + dollars(sums.cost)
 
 
 def dollars(cost: int) -> str:

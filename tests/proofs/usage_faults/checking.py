@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from tests.dbt.conftest import USAGE_MARTS
 from tests.dbt.usage_tellings import Marts, Raw, marts_of
 from tests.proofs.usage_faults.memory import Row
-from tests.proofs.usage_faults.template import PRICES
+from tests.proofs.usage_faults.template import SEEDS
 
 from millrace.lake import ObjectVersion
 from millrace.tables import EXTRACTED_AT, TABLES
@@ -56,7 +56,7 @@ def expected_marts(rows: RowChunk) -> Marts:
     """Return the expected marts of raw rows: the truth in plain Python."""
     raw = Raw()
     raw.rows = rows
-    return raw.marts(PRICES)
+    return raw.marts(SEEDS)
 
 
 @dataclass

@@ -13,8 +13,9 @@ from tests.dbt.conftest import PROJECT, USAGE_MARTS
 from millrace.build.refresh import MartScripts
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
-PRICES = PROJECT / "seeds" / "usage_prices.csv"
-_NODES = ("usage_prices", "stg_usage_events", "int_usage_events_changed", *USAGE_MARTS)
+SEEDS = PROJECT / "seeds"
+_PRICES = ("usage_prices", "usage_prices_second", "usage_model_rules", "usage_model_aliases")
+_NODES = (*_PRICES, "stg_usage_events", "int_usage_events_changed", *USAGE_MARTS)
 _BUILD = ("build", "--resource-types", "model seed", "--select", *_NODES)
 _FILE = "millrace.duckdb"  # dbt's statements contain the database's name
 

@@ -17,6 +17,7 @@ fact as (
         {{ count_where("role = 'assistant'") }} as responses,
         {{ count_where("role = 'user'") }} as prompts,
         coalesce(sum(total_tokens), 0) as total_tokens,
+        {{ count_where("role = 'assistant' and is_lower_bound") }} as lower_bounds,
         {{ count_where("role = 'assistant' and cost_usd is not null") }} as n_cost,
         coalesce(sum(cost_usd), 0) as cost_usd
     from {{ ref('usage_events') }}
@@ -52,6 +53,7 @@ compared as (
         changed_days.responses as expected_responses,
         changed_days.prompts as expected_prompts,
         changed_days.total_tokens as expected_total_tokens,
+        changed_days.lower_bounds as expected_lower_bounds,
         changed_days.n_cost as expected_n_cost,
         changed_days.cost_usd as expected_cost_usd
     from fact
@@ -62,6 +64,7 @@ compared as (
         days.responses as expected_responses,
         days.prompts as expected_prompts,
         days.total_tokens as expected_total_tokens,
+        days.lower_bounds as expected_lower_bounds,
         days.n_cost as expected_n_cost,
         days.cost_usd as expected_cost_usd
     from marts
@@ -73,5 +76,6 @@ where
     responses <> expected_responses
     or prompts <> expected_prompts
     or total_tokens <> expected_total_tokens
+    or lower_bounds <> expected_lower_bounds
     or n_cost <> expected_n_cost
     or cost_usd <> expected_cost_usd

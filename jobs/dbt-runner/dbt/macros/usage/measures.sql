@@ -6,6 +6,7 @@
     sum(coalesce({{ kind }}, 0)) as {{ kind }},
     {%- endfor %}
     sum(total_tokens) as total_tokens,
+    {{ count_where("role = 'assistant' and is_lower_bound") }} as lower_bound_count,
     {{ count_where("role = 'assistant' and cost_usd is not null") }} as n_cost,
     sum(cost_usd) as sum_cost,
     sum(case when role = 'assistant' then reported_cost_usd end) as reported_cost_usd
@@ -20,6 +21,7 @@
     cast({{ kind }} as bigint) as {{ kind }},
     {%- endfor %}
     cast(total_tokens as bigint) as total_tokens,
+    cast(lower_bound_count as bigint) as lower_bound_count,
     cast(
         case when assistant_message_count = 0 then 0 when n_cost > 0 then sum_cost end as {{ money() }}
     ) as cost_usd,
@@ -33,6 +35,7 @@
     coalesce(sum(assistant_message_count), 0) as responses,
     {{ 'coalesce(sum(user_message_count), 0)' if has_prompts else 'null' }} as prompts,
     coalesce(sum(total_tokens), 0) as total_tokens,
+    coalesce(sum(lower_bound_count), 0) as lower_bounds,
     coalesce(sum(n_cost), 0) as n_cost,
     coalesce(sum(cost_usd), 0) as cost_usd
 {%- endmacro %}
@@ -54,17 +57,4 @@
 {#- An amount of USD: a token at a rate of a millionth of a dollar per million is a unit of the last digit. -#}
 {% macro money() -%}
     decimal(38, 12)
-{%- endmacro %}
-
-
-{#-
-  The cost of tokens at a rate in USD per million; 0 for no tokens, NULL without a rate. Every digit is kept: a product
-  has the digits of both on DuckDB, and on Snowflake as many decimal places as both have, up to 12. From a decimal of
-  more than 18 digits DuckDB makes one of up to 38; from shorter ones one of 18, with an error if that is too few.
--#}
-{% macro cost_of(tokens, rate) -%}
-    case
-        when coalesce({{ tokens }}, 0) = 0 then 0
-        else cast({{ tokens }} as decimal(19, 0)) * {{ rate }} * cast(0.000001 as decimal(7, 6))
-    end
 {%- endmacro %}

@@ -17,6 +17,7 @@ attributed as (
         authors.developer,
         usage_daily.assistant_message_count,
         usage_daily.total_tokens,
+        usage_daily.lower_bound_count,
         usage_daily.n_cost,
         usage_daily.cost_usd
     from usage_daily
@@ -31,6 +32,7 @@ final as (
         developer,
         sum(assistant_message_count) as assistant_message_count,
         sum(total_tokens) as total_tokens,
+        sum(lower_bound_count) as lower_bound_count,
         sum(n_cost) as n_cost,
         {{ known_cost() }} as cost_usd
     from attributed
