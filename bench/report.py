@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -21,14 +20,6 @@ _TIMES = 5
 _AIMS = {400: (0.6, 0.5), 60_000: (2.0, 1.0)}  # seconds, cold and again
 _THEIRS = "ccusage"
 _MOST_VERSIONS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """One run of a command: its seconds, and the peak memory of its largest process."""
-
-    seconds: float
-    peak_mb: float
 
 
 def report() -> Iterator[Figure]:
@@ -48,7 +39,7 @@ def report() -> Iterator[Figure]:
 def _reports(home: Path, state: Path, bulk: Bulk, theirs: Path | None) -> Iterator[Figure]:
     command = [sys.executable, "-m", "millrace", "report", "--home", str(home)]
     more = {"MILLRACE_COLLECT_STATE": str(state), "PYTHONPATH": str(PROJECT / "src")}
-    cold, warm, other = list[Ran](), list[Ran](), list[Ran]()
+    cold, warm, other = list[float](), list[float](), list[float]()
     for _ in range(_TIMES):
         shutil.rmtree(state, ignore_errors=True)
         cold.append(_run(command, more))
@@ -56,13 +47,23 @@ def _reports(home: Path, state: Path, bulk: Bulk, theirs: Path | None) -> Iterat
         if theirs is not None:
             places = {"HOME": str(home), "CODEX_HOME": str(home / ".codex"), "CLAUDE_CONFIG_DIR": str(home / ".claude")}
             other.append(_run([str(theirs), "daily", "--offline"], places))
+    shutil.rmtree(state)
+    peaks = [_peak_mb(home, state), _peak_mb(home, state)]
     aims = _AIMS.get(bulk.lines)
-    for name, ran, place in (("first", cold, 0), ("again", warm, 1)):
+    for name, seconds, place in (("first", cold, 0), ("again", warm, 1)):
         what = f"report, {name}: {bulk.lines:,} lines, {bulk.size_bytes / 1e6:,.0f} MB"
-        notes = {"peak": f"{max(one.peak_mb for one in ran):,.0f} MB"}
-        notes |= {"aim": f"under {aims[place]} s"} if aims else {}
-        floor = median(one.seconds for one in other) if other else None
-        yield Figure(what, median(one.seconds for one in ran), "s", floor, f"{_THEIRS} on the same logs", notes=notes)
+        notes = {"peak": f"{peaks[place]:,.0f} MB"} | ({"aim": f"under {aims[place]} s"} if aims else {})
+        floor = median(other) if other else None
+        yield Figure(what, median(seconds), "s", floor, f"{_THEIRS} on the same logs", notes=notes)
+
+
+def _peak_mb(home: Path, state: Path) -> float:
+    """Return the peak memory of a report's main process."""
+    with tempfile.NamedTemporaryFile() as told:
+        command = [sys.executable, "-m", "bench.child", told.name, "report", "--home", str(home)]
+        paths = os.pathsep.join([str(PROJECT / "src"), str(PROJECT / "local"), str(PROJECT)])
+        _run(command, {"MILLRACE_COLLECT_STATE": str(state), "PYTHONPATH": paths})
+        return float(json.loads(Path(told.name).read_text())["peak_bytes"]) / 1e6
 
 
 def _from_nothing(home: Path, work: Path) -> Iterator[Figure]:
@@ -94,21 +95,17 @@ def _from_nothing(home: Path, work: Path) -> Iterator[Figure]:
 def _seconds(steps: Sequence[Sequence[str]], state: Path) -> float:
     """Return the seconds of commands one after the other, from a collector's state that is empty."""
     shutil.rmtree(state, ignore_errors=True)
-    return sum(_run(step, {"MILLRACE_COLLECT_STATE": str(state), "PYTHONPATH": ""}).seconds for step in steps)
+    return sum(_run(step, {"MILLRACE_COLLECT_STATE": str(state), "PYTHONPATH": ""}) for step in steps)
 
 
-def _run(command: Sequence[str], more: Mapping[str, str]) -> Ran:
-    started = time.perf_counter()
+def _run(command: Sequence[str], more: Mapping[str, str]) -> float:
+    """Return the seconds of a command."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | dict(more)
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # noqa: S603
-    with process:
-        assert process.stderr is not None  # noqa: S101 it is a pipe
-        said = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {said.decode()}")
-    return Ran(time.perf_counter() - started, usage.ru_maxrss / 1024)
+    started = time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603 our own command
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.decode()}")
+    return time.perf_counter() - started
 
 
 def _installed(folder: Path) -> Path | None:

@@ -84,7 +84,7 @@ def test_foreign_text_cannot_move_the_cursor() -> None:
 def test_sessions_are_in_the_order_of_their_last_use() -> None:
     later = replace(ANSWER, message_id="m2", session_id="A2", occurred_at=ANSWER.occurred_at + timedelta(hours=1))
     lines = printed(later, ANSWER, kind="session")
-    assert [line.split()[1] for line in lines[4:6]] == ["S1", "A2"]
+    assert [line.split()[1:3] for line in lines[4:6]] == [["S1", "2026-03-01"], ["A2", "2026-03-01"]]
 
 
 @pytest.mark.parametrize(

@@ -49,10 +49,12 @@ def lines(made: Tally, width: int | None, is_broken_down: bool = False) -> Itera
     """Yield the lines of a report; `width` is the terminal's, None where there is none."""
     columns = COLUMNS[made.kind]
     has_models = made.kind != "model"
-    head = [_HEADS[name] for name in columns] + ["Models"] * has_models
+    head = [_HEADS[name] for name in columns] + ["Last used"] * (made.kind == "session") + ["Models"] * has_models
     rows: list[_Row] = []
     for line in made.lines:
         names = [_named(part) for part in line.key]
+        if made.kind == "session":
+            names.append(made.zone.day(line.last_us).isoformat())
         models = [", ".join(map(printable, line.models)) or "-"] if has_models else []
         rows.append(_Row([*names, *models], line.sums))
         if is_broken_down and has_models:
