@@ -17,6 +17,7 @@ from tests.collect.machine import Machine, response
 
 from millrace.cli import main as cli
 from millrace.collect import lock
+from millrace.laptop.project import PROJECT
 
 USAGE = {"input_tokens": 1_000_000, "output_tokens": 10}
 Run = Callable[..., tuple[int, str, str]]
@@ -219,6 +220,28 @@ def test_unknown_time_zone_exits_2(capsys: pytest.CaptureFixture[str], machine: 
     code = cli.main(["report", "--home", str(machine.home), "--timezone", "Mars/Base"])
     assert code == 2
     assert "expected a time zone like Europe/Berlin, UTC or local, got 'Mars/Base'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", [[], ["--json", "--breakdown"], ["--csv"]])
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kathmandu", "local"])
+@pytest.mark.parametrize("table", ["daily", "weekly", "monthly", "session", "project", "model", "blocks"])
+def test_instants_at_the_ends_of_time_are_counted(
+    machine: Machine, capsys: pytest.CaptureFixture[str], table: str, zone: str, form: list[str]
+) -> None:
+    write(machine, priced("m1", at="0001-01-01T00:00:00Z"), priced("m2", at="9999-12-31T23:59:59.999999Z"))
+    code = cli.main(["report", table, "--home", str(machine.home), "--timezone", zone, *form])
+    out = capsys.readouterr().out
+    assert (code, "1000010" in out.replace(",", "") or "2000020" in out.replace(",", "")) == (0, True)
+
+
+def test_page_of_the_report_names_every_field(machine: Machine, run: Run) -> None:
+    write(machine, priced("m1"), priced("m2", at=datetime.now(UTC).isoformat()))
+    page = (PROJECT / "docs" / "report.md").read_text()
+    for table in ("daily", "weekly", "monthly", "session", "project", "model", "blocks"):
+        made = json.loads(run("report", table, "--json", "--breakdown")[1])
+        for row in made["rows"]:
+            fields = {*made, *row, *(row.get("pace") or {})}
+            assert sorted(name for name in fields if f"`{name}`" not in page) == []
 
 
 def test_blocks_are_claudes_unless_agents_are_named(machine: Machine, run: Run) -> None:
