@@ -101,8 +101,10 @@ def of_blocks(found: Sequence[Block], zone: Zone, now_us: int, width: int | None
 def notes(totals: Sums, unpriced: dict[str | None, int]) -> Iterator[str]:
     """Yield what the marks in a table mean, and what has no price."""
     told = []
-    if totals.is_cost_lower_bound:
-        told.append("≥ at least: " + ("a log does not say how many more" if totals.is_lower_bound else "see unknown"))
+    if totals.is_lower_bound:
+        told.append("≥ at least: a log does not say how many tokens more")
+    if totals.n_cost and unpriced:
+        told.append("≥ at least: a part of the responses has no known cost")
     if totals.is_estimated:
         told.append("≈ estimated from the length of texts")
     if told or unpriced:

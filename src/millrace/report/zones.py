@@ -9,6 +9,7 @@ from millrace.errors import ConfigError
 
 _HOUR_US = 3_600_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 _LOCALTIME = Path("/etc/localtime")
 LOCAL = "local"
 """The name for the zone that the machine is set to, where that has no name: the system then converts instants."""
@@ -34,10 +35,11 @@ class Zone:
 
     def local(self, microseconds: int) -> datetime:
         """Return the local time of an instant, in microseconds since 1970."""
-        instant = _EPOCH + timedelta(microseconds=microseconds)
+        # A log may name the first or the last year: near them a zone has no local time, and a block no end.
+        instant = _EPOCH + timedelta(microseconds=min(max(microseconds, _FIRST_US), _LAST_US))
         try:
             return instant.astimezone(self._info)
-        except (ValueError, OverflowError, OSError):  # near the first or the last year, which a log may name
+        except (ValueError, OverflowError, OSError):
             return instant
 
     def today(self) -> date:
