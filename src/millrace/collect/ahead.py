@@ -28,8 +28,8 @@ LEAST_BYTES = 8 << 20
 """Below this, processes take longer to start than they save."""
 _MOST_PROCESSES = 8
 
-_Sent = tuple[Chunk, list[Row]] | str | None
-"""A chunk without its events, and these as rows; why the log cannot be read; or None at its end."""
+_Sent = tuple[Chunk, list[Row], bool] | str | None
+"""A chunk without its events, these as rows, and whether more chunks follow; why the log cannot be read; or no chunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,11 @@ class Ahead:
                 return
             if isinstance(sent, str):
                 raise BadFile(log.path, RuntimeError(sent))
-            chunk = _with_events(*sent)
+            chunk, rows, has_more = sent
             log = replace(log, known=chunk.progress)
-            yield chunk
+            yield replace(chunk, reading=replace(chunk.reading, events=tuple(map(to_event, rows))))
+            if not has_more:
+                return
         yield from log.chunks()
 
 
@@ -139,21 +141,23 @@ def _read(logs: Sequence[Unread], pipe: "Connection", inherited: Sequence["Conne
         other.close()
     try:
         for log in logs:
+            before: Chunk | None = None
             try:
                 for chunk in log.chunks():
-                    pipe.send(_without_events(chunk))
+                    if before is not None:
+                        pipe.send(_sent(before, has_more=True))
+                    before = chunk
             except BadFile as bad:
+                if before is not None:
+                    pipe.send(_sent(before, has_more=True))
                 pipe.send(bad.reason)
             else:
-                pipe.send(None)
+                pipe.send(None if before is None else _sent(before, has_more=False))
     except (BrokenPipeError, KeyboardInterrupt):
         pass  # the collector has ended, or ends with the same interrupt
 
 
-def _without_events(chunk: Chunk) -> tuple[Chunk, list[Row]]:
+def _sent(chunk: Chunk, has_more: bool) -> _Sent:
     # Rows are sent four times as fast as events, of which each is an object with another one.
-    return replace(chunk, reading=replace(chunk.reading, events=())), [to_row(event) for event in chunk.reading.events]
-
-
-def _with_events(chunk: Chunk, rows: list[Row]) -> Chunk:
-    return replace(chunk, reading=replace(chunk.reading, events=tuple(map(to_event, rows))))
+    rows = [to_row(event) for event in chunk.reading.events]
+    return replace(chunk, reading=replace(chunk.reading, events=())), rows, has_more
