@@ -29,7 +29,7 @@ LEAST_BYTES = 8 << 20
 _MOST_PROCESSES = 8
 
 _Sent = tuple[Chunk, list[Row], bool] | str | None
-"""A chunk without its events, these as rows, and whether more follow; why the log cannot be read; or no chunk at all."""
+"""A chunk without its events, these as rows, and whether more follow; why a log cannot be read; or no chunk."""
 
 
 @dataclass(frozen=True, slots=True)
