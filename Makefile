@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 RUN := $(VENV)/.run-stamp
+REPORT := $(VENV)/.report-stamp
 DEV := $(VENV)/.dev-stamp
 CLOUD := $(VENV)/.cloud-stamp
 ENV ?= dev
@@ -18,7 +19,7 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve collect usage prices check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity verify-snowflake api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
+.PHONY: help run serve collect report usage prices check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity verify-snowflake api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +29,9 @@ run: $(RUN)  ## the whole pipeline on this machine: simulator, extract, load, db
 
 serve: $(RUN)  ## show the marts of the last run as a page, and answer the read API, on this machine (ARGS="--port N", "--help")
 	@$(BIN)/python -m millrace serve $(ARGS)
+
+report: $(REPORT)  ## show what this machine's coding agents used and cost, without a set-up (ARGS="monthly", "--help")
+	@PYTHONPATH=src $(BIN)/python -m millrace report $(ARGS)
 
 collect: $(RUN)  ## read this machine's coding agents into the usage marts (ARGS="--watch", "--dry-run", "--help")
 	@$(BIN)/python -m millrace collect $(ARGS)
@@ -118,10 +122,10 @@ dbt-slim: $(RUN)  ## build only the models that differ from those of the last ru
 	  --target-path "$(DATA_DIR)/dbt-slim" --log-path "$(DATA_DIR)/dbt-slim" $(ARGS)
 
 lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and without addresses (UPGRADE= keeps versions)
-	@for lock in dev local collect functions dbt-runner tracing build sbom; do \
+	@for lock in dev local collect functions dbt-runner tracing build report sbom; do \
 	  case $$lock in \
 	    dev) set -- pyproject.toml --extra dev ;; \
-	    build|sbom) set -- --group $$lock --constraint requirements/dev.txt ;; \
+	    build|report|sbom) set -- --group $$lock --constraint requirements/dev.txt ;; \
 	    functions) set -- pyproject.toml --extra extract --extra load --extra api --constraint requirements/dev.txt ;; \
 	    *) set -- pyproject.toml --extra $$lock --constraint requirements/dev.txt ;; esac; \
 	  $(UV) pip compile -q "$$@" --universal --python-version 3.11 --override requirements/overrides.in $(UPGRADE) \
@@ -154,6 +158,12 @@ $(UV): requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "millrace needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@touch $@
+
+# Two small libraries: the first number comes before the rest is installed. A larger environment has them already.
+$(REPORT): requirements/report.txt
+	@test -e $(RUN) || $(PYTHON) -m venv $(VENV)
+	@test -e $(RUN) || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 # An editable install; millrace.pth is what an environment of before 0.2.0 had instead.

@@ -7,7 +7,7 @@ the same kind, the ratio of both, seconds, and the verdict of the product.
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import counters, crowd, deliveries, extract, history, load, reading, start, usage, whole, worst
+from bench import counters, crowd, deliveries, extract, history, load, reading, report, start, usage, whole, worst
 from bench.measuring import Figure
 
 FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost | counters.Line]]] = {
@@ -22,6 +22,7 @@ FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost | counters
     "build": whole.build,
     "run": whole.default_run,
     "large": whole.large_run,
+    "report": report.report,
     "usage": usage.history,
     "watch": usage.watching,
     "api": reading.routes,

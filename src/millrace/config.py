@@ -152,6 +152,11 @@ def is_loopback(url: str) -> bool:
     return address in _LOOPBACK or address == ipaddress.IPv6Address("::1")
 
 
+def time_zone() -> str | None:
+    """Return the time zone of the environment; None when it is unset, and the machine's settings count."""
+    return os.environ.get("TZ") or None
+
+
 def collect_state() -> str | None:
     """Return the folder for the collector's state; None when it is unset."""
     return os.environ.get("MILLRACE_COLLECT_STATE") or None

@@ -12,7 +12,10 @@ import pytest
 from millrace.cli import main as cli
 from millrace.laptop.project import PROJECT
 
-VERBS = ("build", "collect", "doctor", "quarantine", "rebuild", "reconcile", "run", "serve", "status", "usage")
+VERBS = (
+    *("build", "collect", "doctor", "quarantine", "rebuild", "reconcile", "report", "run", "serve", "status"),
+    *("statusline", "usage"),
+)
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -75,7 +78,7 @@ def test_every_example_is_a_command_that_parses() -> None:
         pytest.param(["run", "--full-refrsh"], "Did you mean '--full-refresh'?", id="a misspelt option"),
         pytest.param(["run", "--full"], "No such option '--full'", id="an abbreviation"),
         pytest.param(["status", "--developers", "3"], "No such option '--developers'", id="another verb's option"),
-        pytest.param(["sttus"], "Did you mean 'status'?", id="a misspelt verb"),
+        pytest.param(["srve"], "Did you mean 'serve'?", id="a misspelt verb"),
         pytest.param(["quarantine", "lst"], "Did you mean 'list'?", id="a misspelt verb of a verb"),
         pytest.param(["run", "--since", "yesterday"], "expected a day like 2026-01-31, got 'yesterday'", id="no day"),
         pytest.param(["run", "--force", "--no-build"], "expected --force or --no-build, got both", id="contradiction"),

@@ -19,9 +19,11 @@ from millrace.cli import (
     quarantine,
     rebuild,
     reconcile,
+    report,
     run,
     serve,
     status,
+    statusline,
     usage,
 )
 from millrace.cli.output import FAILED, INTERRUPTED, USAGE
@@ -47,6 +49,8 @@ def tree() -> None:
 for _command in (
     run.run,
     collect.collect,
+    report.report,
+    statusline.statusline,
     status.status,
     reconcile.reconcile,
     build.build,

@@ -118,6 +118,11 @@ class CheckpointStore:
         """Return an in-memory copy of the state in a folder, for trials; the folder is not written to."""
         return cls(StateFile.copy(folder, DDL), machine=machine)
 
+    @classmethod
+    def look(cls, folder: Path, patience_s: float) -> Self:
+        """Open the state in a folder only for reading, beside a collector; wait at most `patience_s` for its commit."""
+        return cls(StateFile.look(folder, DDL, patience_s))
+
     def close(self) -> None:
         """Close the file; uncommitted writes are undone."""
         self._file.close()
@@ -265,6 +270,10 @@ class CheckpointStore:
     def current(self) -> Iterator[Row]:
         """Yield the billed events, in the order of `records.COLUMNS`; they are not held in memory at once."""
         return self._events.current()
+
+    def recent(self, since_us: int, session_id: str | None) -> Iterator[Row]:
+        """Yield the billed events of messages that occurred since then, or in a session, in any of their copies."""
+        return self._events.recent(since_us, session_id)
 
     def pending(self, since: int | None, limit: int) -> Iterator[list[Row]]:
         """Yield pending events and withdrawals, at most `limit` at a time, each row with whether it is withdrawn.

@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import cast
 
 from millrace import log
-from millrace.collect import outbox, records
+from millrace.collect import ahead, outbox, records
+from millrace.collect.ahead import CollectLimits as CollectLimits, Unread
 from millrace.collect.checkpoints import GONE, CheckpointStore, FileCheckpoint, Prior
 from millrace.collect.chunks import (
-    CHUNK_BYTES,
     BadFile,
     Chunk,
     LogProgress,
     has_only_changed,
     is_same_file,
-    read_chunks,
     stat_log,
 )
 from millrace.collect.discovery import Root
@@ -31,24 +30,13 @@ from millrace.collect.following import FOLLOWED, FoundLog, locate, progress_of
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import Agent
 from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
-from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits
+from millrace.collect.parsers.reading import LogState
 from millrace.collect.rereading import REST, find_older, has_ended
-from millrace.tables import MOST_AHEAD
 
 _STILL = timedelta(minutes=5)
 
 ProgressCallback = Callable[[int, int, Path], None]
 """Receives the progress of long readings: bytes done, bytes in all, and the log that is being read."""
-
-
-@dataclass(frozen=True, slots=True)
-class CollectLimits:
-    """How much is read at once, and when a batch ends; a batch has at most twice `batch_rows` rows."""
-
-    chunk_bytes: int = CHUNK_BYTES
-    batch_rows: int = 50_000
-    batch_bytes: int = 256 << 20
-    caps: ParserLimits = PARSER_LIMITS
 
 
 @dataclass(slots=True)
@@ -138,6 +126,11 @@ class Collector:
         self._tidy()
 
     @property
+    def store(self) -> CheckpointStore:
+        """The store of this collector."""
+        return self._store
+
+    @property
     def collector_id(self) -> str:
         """The id of this collector."""
         return self._store.collector_id
@@ -196,18 +189,25 @@ class Collector:
         on_progress: ProgressCallback,
         save: Callable[[CollectResult], None],
     ) -> None:
-        total_bytes = sum(log.left_bytes for log in due)
+        sizes_bytes = [log.left_bytes for log in due]
+        total_bytes = sum(sizes_bytes)
         unsaved_rows = unsaved_bytes = 0
-        for one in due:
-            try:
-                for chunk, rows in self._read(one, result):
-                    on_progress(result.size_bytes, max(total_bytes, result.size_bytes), one.path)
-                    unsaved_rows, unsaved_bytes = unsaved_rows + rows, unsaved_bytes + chunk.size_bytes
-                    if unsaved_rows >= self._limits.batch_rows or unsaved_bytes >= self._limits.batch_bytes:
-                        save(result)
-                        unsaved_rows = unsaved_bytes = 0
-            except BadFile as bad:
-                _note(bad, result)
+        unread = [self._unread(one) for one in due]
+        with ahead.reading(unread, sizes_bytes) as logs:
+            for one, log in zip(due, unread, strict=True):
+                try:
+                    for chunk, rows in self._read(one, logs.chunks(log), log.is_still, result):
+                        on_progress(result.size_bytes, max(total_bytes, result.size_bytes), one.path)
+                        unsaved_rows, unsaved_bytes = unsaved_rows + rows, unsaved_bytes + chunk.size_bytes
+                        if unsaved_rows >= self._limits.batch_rows or unsaved_bytes >= self._limits.batch_bytes:
+                            save(result)
+                            unsaved_rows = unsaved_bytes = 0
+                except BadFile as bad:
+                    _note(bad, result)
+
+    def _unread(self, due: _Due) -> Unread:
+        fresh = LogState(due.found.root.session_id(due.path), owner=self._owner)
+        return Unread(due.path, due.agent.name, fresh, due.progress, due.is_still(), self._limits)
 
     def _due(self, only: AbstractSet[Path] | None, result: CollectResult) -> Iterator[_Due]:
         roots = self._roots()
@@ -306,13 +306,12 @@ class Collector:
             return _Due(found, known, None, is_still)
         return _Due(found, known, progress_of(known), is_still, prior)
 
-    def _read(self, due: _Due, result: CollectResult) -> Iterator[tuple[Chunk, int]]:
-        """Read a log, and save the events and the progress of each chunk."""
+    def _read(
+        self, due: _Due, chunks: Iterator[Chunk], is_still: bool, result: CollectResult
+    ) -> Iterator[tuple[Chunk, int]]:
+        """Save the events and the progress of each chunk of a log."""
         known, prior, unread_bytes = due.known, due.prior, 0
-        limits, fresh = self._limits, LogState(due.found.root.session_id(due.path), owner=self._owner)
-        for chunk in read_chunks(
-            due.path, due.agent, fresh, due.progress, limits.chunk_bytes, limits.caps, due.is_still
-        ):
+        for chunk in chunks:
             if chunk.is_anew and due.progress is not None:
                 prior = None  # it was rewritten since
             known = self._advanced(due, known, chunk, prior)
@@ -320,7 +319,7 @@ class Collector:
             unread_bytes = chunk.unread_bytes
             yield chunk, rows
         result.read += 1
-        is_torn = unread_bytes > 0 and due.is_still()
+        is_torn = unread_bytes > 0 and is_still
         if is_torn:
             result.torn[due.path] = unread_bytes
         if known is not None:
@@ -382,6 +381,8 @@ class Collector:
         A clock far behind the newest stamp was either ahead before or is behind now. The present clock is trusted, and
         once it has passed that stamp, everything is sent once more.
         """
+        from millrace.tables import MOST_AHEAD  # which needs Arrow, as only a batch does
+
         now = self._now()
         if self._store.stamp > records.to_microseconds(now + MOST_AHEAD):
             self._store.forget_stamps(ahead=self._store.stamp)

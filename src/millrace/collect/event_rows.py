@@ -54,6 +54,10 @@ _OLDER = """select source, min(rules) from events where not exists (
         and other.rules > events.rules
     ) group by source"""
 
+_RECENT = f"""select {_STORED} from events where (agent, message_id) in (
+        select agent, message_id from events where occurred_at >= ? or session_id = ?
+    ) order by agent, message_id"""  # noqa: S608
+
 
 @dataclass(slots=True)
 class Changes:
@@ -140,7 +144,14 @@ class EventRows:
 
     def current(self) -> Iterator[Row]:
         """Yield the billed events in the order of their messages."""
-        rows = self._file.stream(f"select {_STORED} from events order by agent, message_id")  # noqa: S608
+        return self._billed(f"select {_STORED} from events order by agent, message_id")  # noqa: S608
+
+    def recent(self, since_us: int, session_id: str | None) -> Iterator[Row]:
+        """Yield the billed events of messages of which a row occurred since then, or in a session."""
+        return self._billed(_RECENT, (since_us, session_id))
+
+    def _billed(self, sql: str, values: Sequence[object] = ()) -> Iterator[Row]:
+        rows = self._file.stream(sql, values)
         with self._file.trusting():
             for same in _messages(rows):
                 if len(same) == 1:

@@ -10,9 +10,13 @@ from filelock import FileLock, Timeout
 from millrace.errors import ConfigError
 
 
+class Held(ConfigError):
+    """Another process holds the lock of a state folder."""
+
+
 @contextmanager
 def holding(folder: Path) -> Iterator[None]:
-    """Hold the lock of the state folder; raise ConfigError with the process that holds it already.
+    """Hold the lock of the state folder; raise Held with the process that holds it already.
 
     The lock ends with the process that holds it, however that ends.
     """
@@ -21,7 +25,7 @@ def holding(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ConfigError(f"process {_pid(holder)} collects already, with the state in {folder}") from None
+        raise Held(f"process {_pid(holder)} collects already, with the state in {folder}") from None
     try:
         _note(holder)
         yield

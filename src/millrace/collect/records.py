@@ -5,12 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.event import Role, Speed, Tokens, UsageEvent
-from millrace.tables import EXTRA, EXTRACTED_AT, RUN_ID, TABLES
 
 Value = str | int | None
 Row = tuple[Value, ...]
@@ -40,7 +36,6 @@ COLUMNS = (
 )
 """The columns of an event in the store; a missing request is '', and an instant is microseconds since 1970."""
 
-_SCHEMA = TABLES["usage_events"].schema
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -78,21 +73,21 @@ def to_event(row: Row) -> UsageEvent:
     agent, message_id, request_id, session_id, role, occurred_at, project, provider, model, speed = row[:10]
     is_estimated, cost, region, web_searches, is_lower_bound = row[16:21]
     return UsageEvent(
-        agent=cast(str, agent),
-        session_id=cast(str, session_id),
-        message_id=cast(str, message_id),
-        request_id=cast(str, request_id) or None,
-        role=cast(Role, role),
-        occurred_at=to_instant(cast(int, occurred_at)),
-        project=cast(str | None, project),
-        provider=cast(str | None, provider),
-        model=cast(str | None, model),
-        speed=cast(Speed | None, speed),
-        tokens=Tokens(*cast(tuple[int | None, ...], row[10:16])),
+        agent=cast("str", agent),
+        session_id=cast("str", session_id),
+        message_id=cast("str", message_id),
+        request_id=cast("str", request_id) or None,
+        role=cast("Role", role),
+        occurred_at=to_instant(cast("int", occurred_at)),
+        project=cast("str | None", project),
+        provider=cast("str | None", provider),
+        model=cast("str | None", model),
+        speed=cast("Speed | None", speed),
+        tokens=Tokens(*cast("tuple[int | None, ...]", row[10:16])),
         is_estimated=bool(is_estimated),
-        cost_usd=None if cost is None else Decimal(cast(str, cost)),
-        region=cast(str | None, region),
-        web_searches=cast(int | None, web_searches),
+        cost_usd=None if cost is None else Decimal(cast("str", cost)),
+        region=cast("str | None", region),
+        web_searches=cast("int | None", web_searches),
         is_lower_bound=bool(is_lower_bound),
     )
 
@@ -114,6 +109,13 @@ def to_parquet(
 
     Each row has the columns of an event, and whether it is withdrawn.
     """
+    # Only a batch needs Arrow; to load it takes as long as to read ten thousand lines.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from millrace.tables import EXTRA, EXTRACTED_AT, RUN_ID, TABLES
+
+    schema = TABLES["usage_events"].schema
     values = dict(zip((*COLUMNS, "is_withdrawn"), map(list, zip(*rows, strict=True)), strict=True))
     names = {project: privacy.named(cast(str | None, project)) for project in set(values["project"])}
     columns: dict[str, list[object]] = {
@@ -129,7 +131,7 @@ def to_parquet(
         EXTRACTED_AT: [extracted_at] * len(rows),
         RUN_ID: [None] * len(rows),
     }
-    table = pa.table([pa.array(columns[field.name], field.type) for field in _SCHEMA], schema=_SCHEMA)
+    table = pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     return cast(bytes, sink.getvalue().to_pybytes())

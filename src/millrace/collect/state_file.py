@@ -59,6 +59,14 @@ class StateFile:
         return cls._opened(connection, folder, ddl)
 
     @classmethod
+    def look(cls, folder: Path, ddl: str, patience_s: float) -> Self:
+        """Open the file of a state folder only for reading; wait at most `patience_s` for a writer."""
+        with _translate_errors(folder):
+            uri = f"{(folder / FILE).absolute().as_uri()}?mode=ro"
+            connection = sqlite3.connect(uri, patience_s, isolation_level=None, uri=True)
+        return cls._opened(connection, folder, ddl)
+
+    @classmethod
     def _opened(cls, connection: sqlite3.Connection, folder: Path, ddl: str) -> Self:
         try:
             return cls(connection, folder, ddl)
@@ -80,10 +88,10 @@ class StateFile:
         with self.naming():
             return self._connection.execute(sql, values).fetchall()
 
-    def stream(self, sql: str) -> Iterator[tuple[Any, ...]]:
+    def stream(self, sql: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query as they are read."""
         with self.naming():
-            yield from self._connection.execute(sql)
+            yield from self._connection.execute(sql, values)
 
     def write(self, sql: str, values: Sequence[object] | Mapping[str, object] = ()) -> int | None:
         """Execute a statement within a transaction; return the number of the row that it inserted."""

@@ -83,6 +83,13 @@ _WORDS = _PREFIXES | frozenset(
         *("side", "step", "summary", "task", "thread", "tool", "turn", "unknown", "vrtx"),
     )
 )
+_PREFIX = rf"(?:{'|'.join(sorted(_PREFIXES))})[-_.:]"
+# Nearly all ids have this form, which has no words: hexadecimal parts, or one long part with a digit, after prefixes.
+_PLAIN_ID = re.compile(rf"(?:{_PREFIX})*[0-9a-fA-F_.:-]*|{_PREFIX}(?=[^-_.:]*[0-9])[^-_.:]{{{_RANDOM_LENGTH},}}")
+_SEPARATOR = re.compile(r"[-_.:]")
+_RANDOM = re.compile(r"[0-9a-fA-F]*|[0-7][0-9A-HJKMNP-TV-Z]{25}")  # the second is a ULID
+_DIGITS = re.compile(r"\d+")
+_LONG_CASE = re.compile(r"[a-z]{6}|[A-Z]{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +166,7 @@ def provider_name(value: str) -> str:
 
 def id_name(value: str) -> str:
     """Return an id; hashed when it contains words, which no agent's own ids do."""
-    tokens = re.split(r"[-_.:]", value)
-    is_prefixed = tokens[0] in _PREFIXES
-    return value if all(_is_random(token, is_prefixed) for token in tokens) else hashed(value)
+    return value if _PLAIN_ID.fullmatch(value) or _has_no_words(value) else hashed(value)
 
 
 def hashed(value: str) -> str:
@@ -261,13 +266,19 @@ def _is_place(value: str) -> bool:
     )
 
 
+def _has_no_words(value: str) -> bool:
+    tokens = _SEPARATOR.split(value)
+    is_prefixed = tokens[0] in _PREFIXES
+    return all(_is_random(token, is_prefixed) for token in tokens)
+
+
 def _is_random(token: str, is_prefixed: bool) -> bool:
     """Return whether a part of an id is a number, random, or a word that agents put into ids."""
-    if re.fullmatch(r"[0-9a-fA-F]*|[0-7][0-9A-HJKMNP-TV-Z]{25}", token):  # the second is a ULID
+    if _RANDOM.fullmatch(token):
         return True
     if len(token) >= _RANDOM_LENGTH:
-        has_digits_and_letters = len(re.findall(r"\d+", token)) > 1 and not re.search(r"[a-z]{6}|[A-Z]{6}", token)
+        has_digits_and_letters = len(_DIGITS.findall(token)) > 1 and not _LONG_CASE.search(token)
         has_both_cases = not (token.islower() or token.isupper())
-        if has_digits_and_letters or (is_prefixed and (has_both_cases or re.search(r"\d", token))):
+        if has_digits_and_letters or (is_prefixed and (has_both_cases or _DIGITS.search(token))):
             return True
     return all(word.casefold() in _WORDS for word in _LETTERS.findall(token))

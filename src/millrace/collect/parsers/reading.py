@@ -31,6 +31,7 @@ def _decimal(text: str) -> Decimal:
 
 
 _DECODER = json.JSONDecoder(parse_float=_decimal)
+_SPACE = " \t\n\r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,12 @@ def read_lines(content: bytes, state: LogState, step: StepFunction, caps: Parser
         state, outcome = _read_line(line, state, step, caps)
         if isinstance(outcome, SkipReason):
             skipped[outcome] += 1
+            continue
+        used += 1
+        if isinstance(outcome, tuple):
+            events.extend(outcome)
         else:
-            used += 1
-            events.extend(outcome if isinstance(outcome, tuple) else (outcome,))
+            events.append(outcome)
     is_long = state.is_within_long_line or len(content) - end > caps.line_bytes
     offset_bytes = state.offset_bytes + (len(content) if is_long else end)
     state = replace(state, offset_bytes=offset_bytes, is_within_long_line=is_long)
@@ -165,12 +169,17 @@ def parse_json(text: str) -> object:
     """Return the value of a JSON text, with exact decimals; MalformedError contains why it has none."""
     if _has_too_many_values(text):
         raise MalformedError(SkipReason.TOO_LARGE)
+    text = text.strip(_SPACE)
     try:
-        return _DECODER.decode(text)
+        # As `decode`, which searches for white space twice: a log has many lines.
+        value, end = _DECODER.raw_decode(text)
     except RecursionError:
         raise MalformedError(SkipReason.TOO_DEEP) from None
     except ValueError:
         raise MalformedError(SkipReason.NOT_JSON) from None
+    if end != len(text):
+        raise MalformedError(SkipReason.NOT_JSON)
+    return value
 
 
 def _has_too_many_values(text: str) -> bool:
