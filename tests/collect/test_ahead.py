@@ -16,6 +16,7 @@ from millrace.collect import ahead
 from millrace.collect.ahead import CollectLimits, Unread
 from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.chunks import BadFile, Chunk
+from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.reading import LogState
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,7 @@ def logs(machine: Machine) -> list[Unread]:
         path = machine.log("claude", f"S{number}")
         lines = [response(f"m{number}.{line}", output=line) for line in range(LINES + number)]
         path.write_bytes(b"".join(lines) + b"{}\n" + b'{"type":')
-        found.append(Unread(path, "claude", LogState("S1"), None, False, LIMITS))
+        found.append(Unread(path, AGENTS["claude"], LogState("S1"), None, False, LIMITS))
     return found
 
 
@@ -104,7 +105,7 @@ from pathlib import Path
 from tests.collect.test_ahead import LIMITS, children
 from millrace.collect import ahead
 from millrace.collect.parsers.reading import LogState
-logs = [ahead.Unread(path, "claude", LogState("S1"), None, False, LIMITS) for path in map(Path, sys.argv[1:])]
+logs = [ahead.Unread(path, AGENTS["claude"], LogState("S1"), None, False, LIMITS) for path in map(Path, sys.argv[1:])]
 with ahead.reading(logs, [0] * len(logs), 2):
     print(*children(), flush=True)
     time.sleep(600)

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from millrace.collect.chunks import CHUNK_BYTES, BadFile, Chunk, LogProgress, read_chunks
-from millrace.collect.following import FOLLOWED
-from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.parsers.agents import Agent, Form
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits
 from millrace.collect.records import Row, to_event, to_row
 
@@ -47,7 +46,7 @@ class Unread:
     """A log to read: what `read_chunks` needs. `is_still`: nothing was written to it for some time."""
 
     path: Path
-    agent: str
+    agent: Agent
     fresh: LogState
     known: LogProgress | None
     is_still: bool
@@ -55,9 +54,9 @@ class Unread:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the rest of the log, read by this process."""
-        limits, agent = self.limits, AGENTS[self.agent]
+        limits = self.limits
         yield from read_chunks(
-            self.path, agent, self.fresh, self.known, limits.chunk_bytes, limits.caps, lambda: self.is_still
+            self.path, self.agent, self.fresh, self.known, limits.chunk_bytes, limits.caps, lambda: self.is_still
         )
 
 
@@ -95,7 +94,7 @@ class Ahead:
 @contextmanager
 def reading(logs: Sequence[Unread], sizes_bytes: Sequence[int], processes: int | None = None) -> Iterator[Ahead]:
     """Yield the logs while other processes read them, where that pays; they end with the block."""
-    wanted = [log for log in logs if log.agent in FOLLOWED]
+    wanted = [log for log in logs if log.agent.form is Form.LINES]
     count = _count(sum(sizes_bytes)) if processes is None else processes
     count = min(count, len(wanted))
     if count < 1:

@@ -207,7 +207,7 @@ class Collector:
 
     def _unread(self, due: _Due) -> Unread:
         fresh = LogState(due.found.root.session_id(due.path), owner=self._owner)
-        return Unread(due.path, due.agent.name, fresh, due.progress, due.is_still(), self._limits)
+        return Unread(due.path, due.agent, fresh, due.progress, due.is_still(), self._limits)
 
     def _due(self, only: AbstractSet[Path] | None, result: CollectResult) -> Iterator[_Due]:
         roots = self._roots()
@@ -296,7 +296,7 @@ class Collector:
         if known is None:
             return _Due(found, known, None, is_still)
         prior = Prior.parse(known.prior) if known.prior else None
-        if known.epoch != epoch or known.rules < AGENTS[found.root.agent].rules:
+        if known.epoch != epoch or known.rules < found.root.reader.rules:
             return _Due(found, known, None, is_still, prior or Prior.of(known))
         if known.seen == seen.text or (known.seen == seen.text + REST and not is_still()):
             return None

@@ -166,25 +166,6 @@ def unread(
     return [*dict.fromkeys(found), *links.values()]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place that was looked at; `logs` is the number of logs there."""
-
-    agent: str
-    path: Path
-    exists: bool
-    logs: int
-
-
-def places(roots: Collection[Root]) -> list[Place]:
-    """Return every place that is looked at, with what is there."""
-    return [Place(root.agent, root.path, root.path.exists(), sum(1 for _ in root.logs(_ignore))) for root in roots]
-
-
-def _ignore(_: OSError) -> None:
-    """A place that cannot be read has no logs."""
-
-
 def default_state_folder(home: Path, environ: Environment, platform: Platform) -> Path:
     """Return the default folder of the collector's state."""
     if platform == "darwin":
