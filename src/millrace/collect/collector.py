@@ -128,6 +128,11 @@ class Collector:
         self._tidy()
 
     @property
+    def store(self) -> CheckpointStore:
+        """What the collector has counted."""
+        return self._store
+
+    @property
     def collector_id(self) -> str:
         """The id of this collector."""
         return self._store.collector_id
