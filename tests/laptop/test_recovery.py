@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests import warm
+from tests.collect.machine import Machine, response
 from tests.laptop.conftest import Outcome, run_all
 
 from millrace.tables import TABLES
@@ -132,9 +133,9 @@ def test_unloaded_usage_is_loaded_by_any_next_command(first: Path, tmp_path: Pat
     elif command == "build":
         assert millrace("build", "--data-dir", str(place)).code == 0
     else:
-        (tmp_path / "empty").mkdir()
-        assert millrace("collect", "--data-dir", str(place), "--home", str(tmp_path / "empty")).code == 0
-    assert len(rows(place)["usage_events"]) == 60 + 40  # of two collectors
+        Machine(tmp_path / "other").log("claude").write_bytes(response("m1"))
+        assert millrace("collect", "--data-dir", str(place), "--home", str(tmp_path / "other" / "home")).code == 0
+    assert len(rows(place)["usage_events"]) == 60 + 40 + (command == "collect")  # of two collectors, or three
 
 
 def test_a_copied_folder_is_the_same_lake(place: Path, later: Path) -> None:
@@ -209,7 +210,7 @@ def test_damaged_warehouse_names_rebuild_as_next_step(
 ) -> None:
     place = Path(shutil.copytree(first, tmp_path / "data"))
     (place / "millrace.duckdb").write_bytes(damage((place / "millrace.duckdb").read_bytes()))
-    (tmp_path / "home").mkdir()
+    Machine(tmp_path).log("claude").write_bytes(response("m1"))
     options = {"run": ("--no-build", "--no-usage", *FIRST), "build": (), "collect": ("--home", str(tmp_path / "home"))}
     failed = millrace(verb, "--data-dir", str(place), *options[verb])
     assert (failed.code, "Traceback" in failed.err) == (2, False), failed.err

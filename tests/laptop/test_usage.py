@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 from tests import warm
+from tests.collect.machine import Machine, response
 from tests.laptop.conftest import PROJECT, Outcome, run_all
 
 from millrace.collect.cursor_rows import read_rows
@@ -163,7 +164,8 @@ def test_nothing_is_read_where_collecting_is_off(first: Outcome, place: Path, mo
 def test_a_mistake_on_the_command_line_is_one_line_and_code_2(
     arguments: tuple[str, ...], why: str, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "millrace", *arguments, "--home", str(tmp_path)]
+    Machine(tmp_path).log("claude").write_bytes(response("m1"))
+    command = [sys.executable, "-m", "millrace", *arguments, "--home", f"{tmp_path}/home"]
     environment = {"MILLRACE_COLLECT_STATE": str(tmp_path / "state")}
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, why in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
