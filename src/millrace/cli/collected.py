@@ -118,7 +118,11 @@ def show_bad_files(result: "CollectResult") -> None:
     gone, torn, old = result.gone, result.torn, shims.gone_rules(result)
     _show_some(gone, "a log is gone, and {n:,} bytes of it were read: {path}", "are gone")
     _show_some(torn, "{path} ends in {n:,} bytes that are no complete line; they count once they are", "end so")
-    _show_some(old, "a log is gone, and its {n:,} events stay as older rules made them: {path}", "are of older rules")
+    _show_some(
+        old,
+        "a log is gone or was rewritten, and its events stay as version {n} of the rules counted them: {path}",
+        "are of older rules",
+    )
 
 
 def _show_some(found: Mapping[Path, int], text: str, what: str) -> None:

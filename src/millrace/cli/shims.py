@@ -53,7 +53,7 @@ def withdrawn(result: "CollectResult") -> int:
 
 
 def gone_rules(result: "CollectResult") -> Mapping[Path, int]:
-    """Return the logs that are gone and were counted by older rules, with how many events."""
+    """Return the logs that are gone and were counted by older rules, with the version of those."""
     return dict(getattr(result, "gone_rules", {}))
 
 
