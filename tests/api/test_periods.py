@@ -24,7 +24,7 @@ DAYS = {"today": 1, "week": 7, "month": 30, "all": MAX_DAYS}
 ZONES = ["UTC", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe", "Australia/Sydney", "America/St_Johns"]
 
 
-def asked(reader: DuckDBReader, route: Route, now: datetime = NOW, **question: object) -> dict[str, Any]:
+def asked(reader: DuckDBReader, route: Route, question: dict[str, Any], now: datetime = NOW) -> dict[str, Any]:
     api = Api(reader, no_status, lambda: now)
     answer: dict[str, Any] = json.loads(api.answer(route, route.filters.model_validate(question)).body)
     return answer
@@ -51,13 +51,13 @@ def test_a_period_is_the_days_that_it_means_in_the_zone(
     reader: DuckDBReader, route: Route, period: str, zone: str | None
 ) -> None:
     now = datetime(2026, 10, 19, 10, 30, tzinfo=UTC)  # the 20th at Kiritimati, the 18th at Pago Pago
-    of_zone = {} if zone is None else {"tz": zone}
+    of_zone: dict[str, Any] = {} if zone is None else {"tz": zone}
     last = now.astimezone(ZoneInfo(zone or "UTC")).date() - timedelta(days=period == "yesterday")
-    days = {"from": last - timedelta(days=DAYS.get(period, 1) - 1), "to": last}
+    days: dict[str, Any] = {"from": last - timedelta(days=DAYS.get(period, 1) - 1), "to": last}
     if (route.path, period) == ("projects", "all"):
         days = {}  # a list of projects is of all time unless days are given
-    named = asked(reader, route, now, period=period, **of_zone)
-    plain = asked(reader, route, now, **days, **of_zone)
+    named = asked(reader, route, {"period": period} | of_zone, now)
+    plain = asked(reader, route, days | of_zone, now)
     assert named == plain
     if days:
         assert (named["from"], named["to"]) == (days["from"].isoformat(), days["to"].isoformat())
@@ -106,8 +106,9 @@ def test_days_of_a_zone_add_up_to_the_marts_between_their_instants(
     between = f"occurred_at >= '{begins(first, zone)}' AND occurred_at < '{begins(last + timedelta(days=1), zone)}'"
     sums = "count(*) FILTER (role = 'assistant'), sum(total_tokens), sum(cost_usd)"
     [expected] = ask(store.published, f"SELECT {sums} FROM mart.usage_events WHERE {between} {of_agent}")
-    said = asked(reader, path_of("dashboard-data"), tz=zone, **{"from": first, "to": last}, **filters)
-    rows = [*said["rows"]]
+    question = {"tz": zone, "from": first, "to": last, **filters}
+    said = asked(reader, path_of("dashboard-data"), question)
+    rows = said["rows"]
     assert (said["has_more"], len(rows) > 5) == (False, True)
     money = sum((Decimal(row["cost_usd"]) for row in rows if row["cost_usd"] is not None), Decimal(0))
     assert (sum(row["assistant_message_count"] for row in rows), sum(row["total_tokens"] for row in rows), money) == (
@@ -116,7 +117,7 @@ def test_days_of_a_zone_add_up_to_the_marts_between_their_instants(
     whole = said["totals"]
     assert (whole["assistant_message_count"], whole["total_tokens"], Decimal(whole["cost_usd"])) == expected
     for name in ("cost-data/by-provider", "cost-data/by-model"):
-        others = asked(reader, path_of(name), tz=zone, **{"from": first, "to": last}, **filters)["totals"]
+        others = asked(reader, path_of(name), question)["totals"]
         assert (others["total_tokens"], Decimal(others["cost_usd"])) == expected[1:]
 
 
@@ -151,7 +152,7 @@ def test_a_day_of_a_zone_has_its_first_and_its_last_second(place: DataDir, zone:
             connection.execute(f"INSERT INTO mart.usage_events BY NAME {row}")
     reader = DuckDBReader(place.published)
     api = Api(reader, no_status, lambda: NOW, without=frozenset({"usage_session"}))
-    question = {"tz": zone, "from": day, "to": day, **({"include_stats": True} if route.path == "projects" else {})}
+    question = {"tz": zone, "from": day, "to": day} | ({"include_stats": True} if route.path == "projects" else {})
     said = json.loads(api.answer(route, route.filters.model_validate(question)).body)
     reader.close()
     rows = said["rows"]
