@@ -1,5 +1,6 @@
 """`millrace collect --install`, `--installed`, `--uninstall`, in a home with a systemctl that notes its calls."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -33,9 +34,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def systemctl(folder: Path, behaviour: str) -> None:
+def systemctl(folder: Path, behaviour: str, name: str = "systemctl") -> None:
     """Write a systemctl that notes its words, and then behaves as a line of shell says."""
-    program = folder / "bin" / "systemctl"
+    program = folder / "bin" / name
     program.parent.mkdir(exist_ok=True)
     program.write_text(f'#!/bin/sh\necho "$@" >> {shlex.quote(str(folder / "calls"))}\n{behaviour}\n')
     program.chmod(0o755)
@@ -156,6 +157,30 @@ def test_the_installed_schedule_is_shown(home: Path, millrace: Callable[..., Ans
     assert "journalctl --user -u millrace-collect" in out
     (home / TIMER).unlink()
     assert millrace("--installed")[1].startswith("a damaged schedule is installed: ")
+
+
+def test_macos_loads_an_agent(home: Path, millrace: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    systemctl(home.parent, '[ "$1" != bootout ] || exit 3', "launchctl")  # nothing is loaded yet
+    plist = "Library/LaunchAgents/millrace.collect.plist"
+    assert (millrace("--install")[0], list(files(home))) == (0, [plist])
+    domain = f"gui/{os.getuid()}"
+    assert calls(home) == [f"bootout {domain}/millrace.collect", f"bootstrap {domain} {home}/{plist}"]
+    assert millrace("--installed")[1].startswith("installed: daily at 12:00: ")
+    assert (millrace("--uninstall")[0], files(home)) == (0, {})
+
+
+def test_windows_registers_a_task(home: Path, millrace: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(home / "Local"))
+    systemctl(home.parent, "exit 0", "schtasks")
+    task = home / "Local" / "millrace" / "millrace-collect.xml"
+    assert millrace("--install", "--lake", "gs://b")[0] == 0
+    assert calls(home) == [f"/Create /TN Millrace collect /XML {task} /F"]
+    assert task.read_text("utf-16").startswith("<?xml version='1.0' encoding='utf-16'?>\n<Task ")
+    assert millrace("--installed")[1].startswith("installed: daily at 12:00: ")
+    assert millrace("--uninstall")[0] == 0
+    assert (calls(home)[1:], task.exists()) == (["/Delete /TN Millrace collect /F"], False)
 
 
 @pytest.mark.parametrize("step", ["daemon-reload", "enable", "restart"])

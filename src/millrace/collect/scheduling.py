@@ -9,6 +9,7 @@ from millrace.collect.schedule import Account, Command, Plan, Schedule
 from millrace.errors import ConfigError, MillraceError, TransientError
 
 _TIMEOUT_S = 60
+_ELSE = "let another scheduler run the command that --dry-run prints"
 
 
 def install(plan: Plan) -> None:
@@ -88,14 +89,12 @@ def _run(command: Command) -> None:
             command.words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )
     except FileNotFoundError:
-        raise ConfigError(
-            f"{command.words[0]} is not on this machine; let another scheduler run the command that --dry-run prints"
-        ) from None
+        raise ConfigError(f"{command.words[0]} is not on this machine; {_ELSE}") from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise TransientError(f"{command.text} failed: {error}; mend that, then run this again") from error
+        raise TransientError(f"{command.text} failed: {error}; run this again, or {_ELSE}") from error
     if done.returncode != 0:
         why = _last_line(done.stderr) or _last_line(done.stdout) or f"exit code {done.returncode}"
-        raise TransientError(f"{command.text} failed: {why}; mend that, then run this again")
+        raise TransientError(f"{command.text} failed: {why}; mend that and run this again, or {_ELSE}")
 
 
 def _restore(plan: Plan, before: Mapping[Path, bytes]) -> None:
