@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
-from millrace.collect.discovery import Environment, Platform
+from millrace.collect.discovery import Platform
 from millrace.errors import ConfigError
 
 Every = Literal["daily", "hourly"]
@@ -72,7 +72,7 @@ class Account:
 
     platform: Platform
     home: Path
-    variables: Environment
+    variables: Mapping[str, str]
     uid: int = 0
 
 
@@ -106,7 +106,7 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def environment(environ: Environment) -> dict[str, str]:
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that a scheduled run gets; ConfigError where one is needed that must not be written down."""
     if environ.get(SECRET, "").strip():
         raise ConfigError(
