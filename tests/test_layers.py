@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tests.collect.machine import Machine, response
+
 PROJECT = Path(__file__).resolve().parents[1]
 SRC = PROJECT / "src"
 
@@ -153,11 +155,12 @@ functions_framework.create_app("extract_repos", "functions/extract/main.py", "cl
 
 
 def test_a_collector_that_only_sends_needs_no_warehouse_no_functions_and_no_dbt(tmp_path: Path) -> None:
+    Machine(tmp_path).log("claude").write_bytes(response("m1"))
     refused = ("duckdb", "dbt", "cloudevents", "functions_framework", "flask", "werkzeug", "requests", "rich")
     program = f"""import sys
 sys.modules.update(dict.fromkeys({refused!r}))
 from millrace.cli.main import main
-sys.exit(main(["collect", "--home", {str(tmp_path)!r}, "--lake", "file://{tmp_path}/lake"]))
+sys.exit(main(["collect", "--home", "{tmp_path}/home", "--lake", "file://{tmp_path}/lake"]))
 """
     environment = {"PYTHONPATH": "src", "MILLRACE_COLLECT_STATE": str(tmp_path / "state")}
     subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=environment, check=True, timeout=600)

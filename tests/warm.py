@@ -78,7 +78,8 @@ def _forked(
 @functools.cache
 def _start() -> None:
     """Start the process from which all others are forked."""
-    with mock.patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(map(str, (PROJECT, PROJECT / "local")))}):
+    path = os.pathsep.join(map(str, (PROJECT, PROJECT / "src", PROJECT / "local")))
+    with mock.patch.dict(os.environ, {"PYTHONPATH": path}):
         forkserver.ensure_running()
 
 

@@ -6,9 +6,11 @@ docs/settings.md lists them.
 import ipaddress
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -170,7 +172,11 @@ def _is_on(name: str) -> bool:
 
 
 def _hash_key(name: str) -> str | None:
-    text = os.environ.get(name, "")
+    text, file = os.environ.get(name, ""), os.environ.get("MILLRACE_COLLECT_HASH_KEY_FILE", "")
+    if text and file:
+        raise ConfigError(f"{name} and MILLRACE_COLLECT_HASH_KEY_FILE: expected one of them, got both")
+    if file:
+        name, text = "MILLRACE_COLLECT_HASH_KEY_FILE", _secret_in("MILLRACE_COLLECT_HASH_KEY_FILE", Path(file)) or " "
     key = text.strip()
     if text and len(key) < _HASH_KEY_LENGTH:
         raise ConfigError(
@@ -178,6 +184,17 @@ def _hash_key(name: str) -> str | None:
             "shorter keys can be guessed: openssl rand -hex 16 prints a good one"
         )
     return key or None
+
+
+def _secret_in(name: str, file: Path) -> str:
+    """Return what a file holds that only its owner may read."""
+    try:
+        mode, text = file.stat().st_mode, file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}: {file} cannot be read: {error}") from error
+    if os.name == "posix" and mode & 0o077:
+        raise ConfigError(f"{name}: others may read {file}; type: chmod 600 {shlex.quote(str(file))}")
+    return text
 
 
 def _caller() -> Caller | None:

@@ -1,11 +1,13 @@
 """A shortage of memory or threads ends a command with one line, wherever it occurs."""
 
+import os
 import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.collect.machine import Machine, response
 
 from millrace.cli import main as cli
 
@@ -45,8 +47,10 @@ def test_too_little_address_space_for_a_build_is_refused_before_it_starts(verb: 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (600 << 20, 600 << 20))
 
-    command = [sys.executable, "-m", "millrace", verb, "--data-dir", str(tmp_path)]
-    done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, timeout=300)
+    Machine(tmp_path).log("claude").write_bytes(response("m1"))
+    command = [sys.executable, "-m", "millrace", verb, "--data-dir", f"{tmp_path}/data"]
+    own = os.environ | {"HOME": f"{tmp_path}/home"}
+    done = subprocess.run(command, env=own, preexec_fn=limit, capture_output=True, text=True, timeout=300)
     assert done.returncode == 3, done.stderr
     assert done.stderr.splitlines() == [
         "error: expected at least 1,024 MiB of address space, got 600 MiB; "

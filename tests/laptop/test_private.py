@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.collect.machine import Machine, response
 
 from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import PROJECT
@@ -26,7 +27,7 @@ def readable_by_others(root: Path) -> list[str]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> DataDir:
     """A data directory that a collector made, loaded and built."""
     folder = tmp_path_factory.mktemp("private")
-    (folder / "home").mkdir()
+    Machine(folder).log("claude").write_bytes(response("m1"))
     place = DataDir(folder / "data")
     millrace("collect", "--data-dir", str(place.root), "--home", str(folder / "home"))
     return place

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests import warm
+from tests.collect.machine import Machine
 from tests.laptop.conftest import Outcome, run_all
 
 from millrace.tables import TABLES
@@ -53,6 +54,13 @@ def collect(place: Path, home: Path, events: int) -> None:
     lake = (place / "lake").as_uri()
     environment = os.environ | {"MILLRACE_COLLECT_STATE": str(home / "state")}
     warm.run("millrace", "collect", "--home", str(home), "--lake", lake, environment=environment).check_returncode()
+
+
+def without_events(folder: Path) -> str:
+    """Return a home with a log that holds no event: without a log nothing would be built."""
+    machine = Machine(folder / "quiet")
+    machine.log("claude").write_bytes(b"{}\n")
+    return str(machine.home)
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +140,7 @@ def test_unloaded_usage_is_loaded_by_any_next_command(first: Path, tmp_path: Pat
     elif command == "build":
         assert millrace("build", "--data-dir", str(place)).code == 0
     else:
-        (tmp_path / "empty").mkdir()
-        assert millrace("collect", "--data-dir", str(place), "--home", str(tmp_path / "empty")).code == 0
+        assert millrace("collect", "--data-dir", str(place), "--home", without_events(tmp_path)).code == 0
     assert len(rows(place)["usage_events"]) == 60 + 40  # of two collectors
 
 
@@ -209,8 +216,11 @@ def test_damaged_warehouse_names_rebuild_as_next_step(
 ) -> None:
     place = Path(shutil.copytree(first, tmp_path / "data"))
     (place / "millrace.duckdb").write_bytes(damage((place / "millrace.duckdb").read_bytes()))
-    (tmp_path / "home").mkdir()
-    options = {"run": ("--no-build", "--no-usage", *FIRST), "build": (), "collect": ("--home", str(tmp_path / "home"))}
+    options = {
+        "run": ("--no-build", "--no-usage", *FIRST),
+        "build": (),
+        "collect": ("--home", without_events(tmp_path)),
+    }
     failed = millrace(verb, "--data-dir", str(place), *options[verb])
     assert (failed.code, "Traceback" in failed.err) == (2, False), failed.err
     assert f"type: millrace rebuild --data-dir {place}" in failed.err
@@ -259,8 +269,7 @@ def test_collecting_nothing_builds_what_was_left_unbuilt(
 ) -> None:
     place = Path(shutil.copytree(built, tmp_path / "data"))
     leave(place, tmp_path / "home")
-    (tmp_path / "empty").mkdir()
-    collected = millrace("collect", "--data-dir", str(place), "--home", str(tmp_path / "empty"))
+    collected = millrace("collect", "--data-dir", str(place), "--home", without_events(tmp_path))
     assert (collected.code, "nothing new" in collected.out) == (0, False)
     with duckdb.connect(place / "millrace.duckdb", read_only=True) as warehouse:
         loaded = warehouse.execute("SELECT max(_load_seq) FROM raw.usage_events").fetchall()

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 from tests import warm
+from tests.collect.machine import Machine, response
 from tests.laptop.conftest import PROJECT, Outcome, run_all
 
 from millrace.collect.cursor_rows import read_rows
@@ -143,6 +144,7 @@ def test_doctor_names_unpriced_models_and_exits_1(first: Outcome, place: Path) -
     assert outcome.code == 1
     assert "claude anthropic claude-unlisted-1, speed standard: " in outcome.out
     assert "projects of no repository" in outcome.out
+    assert "schedule is installed" in outcome.out
     assert "None: " not in outcome.out  # usage of no known project needs no row in the map
 
 
@@ -164,7 +166,8 @@ def test_nothing_is_read_where_collecting_is_off(first: Outcome, place: Path, mo
 def test_a_mistake_on_the_command_line_is_one_line_and_code_2(
     arguments: tuple[str, ...], why: str, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "millrace", *arguments, "--home", str(tmp_path)]
+    Machine(tmp_path).log("claude").write_bytes(response("m1"))
+    command = [sys.executable, "-m", "millrace", *arguments, "--home", f"{tmp_path}/home"]
     environment = {"MILLRACE_COLLECT_STATE": str(tmp_path / "state")}
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, why in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr

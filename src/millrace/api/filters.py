@@ -137,7 +137,7 @@ class SpendFilters(Filters):
 
 
 class UsageFilters(Filters):
-    """Filters for the usage of coding agents."""
+    """Filters for the usage of coding agents; a period can replace the range."""
 
     project: _Names = _names("projects")
     repo: _Names = _names("repositories, by the map of projects")
@@ -145,38 +145,38 @@ class UsageFilters(Filters):
     agent: _Words = _names("coding agents")
     provider: _Words = _names("providers")
     model: _Words = _names("models")
-
-
-class ProviderFilters(UsageFilters):
-    """Filters for the usage of coding agents; a period that ends today can replace the range."""
-
-    period: Annotated[Literal["today", "week", "month", "all"] | None, _NeverNull()] = Field(
-        None, description="The last day, 7 or 30 days, or all there is, in place of from and to."
+    period: Annotated[Literal["today", "yesterday", "week", "month", "all"] | None, _NeverNull()] = Field(
+        None,
+        description="In place of from and to, in the zone of tz: today, the day before, the 7 or 30 days that end "
+        "today, or all there is.",
     )
 
     @model_validator(mode="after")
     def _one_range(self) -> Self:
         if self.period and (self.from_ or self.to):
-            raise ValueError("give either period, or from and to")
+            raise ValueError("expected either period, or from and to, got both")
         return self
 
     def dated(self, now: datetime, zone: str) -> Self:
         """Return the same filters with both days set."""
         dated = super().dated(now, zone)
-        if self.period and dated.to:
-            days = {"today": 1, "week": 7, "month": 30, "all": MAX_DAYS}[self.period]
-            return dated.model_copy(update={"from_": dated.to - timedelta(days=days - 1)})
-        return dated
+        if self.period is None or dated.to is None:
+            return dated
+        last = dated.to - timedelta(days=self.period == "yesterday")
+        days = {"week": 7, "month": 30, "all": MAX_DAYS}.get(self.period, 1)
+        first = last - timedelta(days=days - 1)
+        return dated.model_copy(update={"from_": first, "to": last})
 
 
 class ProjectFilters(UsageFilters):
-    """Filters for the list of projects; without a range it covers all time."""
+    """Filters for the list of projects; without a range, or with the period `all`, it covers all time."""
 
     include_stats: bool = Field(False, description="With sessions, tokens and money.")
 
     def dated(self, now: datetime, zone: str) -> Self:
         """Return the same filters, with both days set if one is."""
-        return super().dated(now, zone) if self.from_ or self.to else self
+        is_dated = self.from_ or self.to or self.period not in (None, "all")
+        return super().dated(now, zone) if is_dated else self
 
 
 def sorted_by(filters: type[Filters], columns: Iterable[str]) -> type[Filters]:

@@ -12,7 +12,6 @@ from millrace.api.answers import MEASURES, Measures, Whole
 from millrace.api.filters import (
     Filters,
     ProjectFilters,
-    ProviderFilters,
     SpendFilters,
     UsageFilters,
     WeeklyFilters,
@@ -67,7 +66,7 @@ ROUTES = (
     Route("cost-data", sorted_by(UsageFilters, _OF_SESSIONS), usage.costs, answers.Costs),
     Route(
         "cost-data/by-provider",
-        sorted_by(ProviderFilters, (*_OF_USAGE, "provider")),
+        sorted_by(UsageFilters, (*_OF_USAGE, "provider")),
         usage.by_provider,
         answers.ByProvider,
     ),

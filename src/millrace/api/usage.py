@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from millrace.api.answers import MEASURES, Kinds
-from millrace.api.filters import ProjectFilters, ProviderFilters, UsageFilters
+from millrace.api.filters import ProjectFilters, UsageFilters
 from millrace.api.paging import PageOfRows, page
 from millrace.api.plans import QueryPlan, Sql, and_, in_
 from millrace.status import unpriced
@@ -119,7 +119,7 @@ def _model_days(plan: QueryPlan, days: list[date]) -> list[dict[str, Any]]:
     return plan.query(text, [min(days), max(days)])
 
 
-def by_provider(plan: QueryPlan, filters: ProviderFilters) -> dict[str, Any]:
+def by_provider(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the cost of each provider's models."""
     return _of_models(plan, filters, ("provider",))
 

@@ -1,37 +1,34 @@
 """`millrace collect`: read the logs of this machine's coding agents, and add new events to a lake; `usage backfill`."""
 
 import time
-from dataclasses import asdict
-from datetime import date
-from itertools import islice
+from datetime import date, time as time_of_day
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from millrace.cli import options, output
+from millrace.cli import collected, options, output, scheduling
 from millrace.cli.output import ATTENTION, DONE, ProgressLine, say
 from millrace.errors import ConfigError, TransientError
 
 if TYPE_CHECKING:
     from millrace.build import job
-    from millrace.collect.collector import CollectResult
     from millrace.collect.machine import Machine
-    from millrace.collect.shipping import UploadResult
+    from millrace.collect.schedule import Every
     from millrace.laptop.data_dir import DataDir
     from millrace.laptop.usage_pipeline import LocalPipeline, RunResult
 
 _PUBLISH_EVERY_S = 2.0
-_MOST_NAMED = 10
 
 
 @click.command(short_help="Count what the coding agents of this machine used.")
 @options.data_dir_or_lake
 @click.option("--watch", is_flag=True, help="Go on as the logs change, until stopped.")
-@click.option("--dry-run", is_flag=True, help="Print what would be sent, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent or installed, and write nothing.")
 @options.since
 @options.as_json
 @options.logs
+@options.schedule
 def collect(
     data_dir: Path | None,
     lake: str | None,
@@ -42,38 +39,87 @@ def collect(
     agents: tuple[str, ...] | None,
     without: tuple[str, ...] | None,
     home: Path,
+    install: bool,
+    every: "Every | None",
+    at: time_of_day | None,
+    uninstall: bool,
+    installed: bool,
+    settings: tuple[tuple[str, str], ...],
+    log: Path | None,
 ) -> int:
     """Read the logs of this machine's coding agents, and add new events to the lake.
 
-    In a data directory, it also loads them and refreshes the usage marts. With a lake, it only sends them.
+    In a data directory, it also loads them and refreshes the usage marts. With a lake, it only sends them. Agents
+    delete their logs after some time: --install lets the system run it every day.
 
     \b
     Example: millrace collect --watch
     """
-    from millrace.config import CollectConfig
+    from millrace import config
 
     if lake and data_dir:
         raise click.UsageError("expected --lake or --data-dir, got both")
     if as_json and watch:
         raise click.UsageError("expected --json or --watch, got both")
-    url = lake or (None if data_dir else CollectConfig.from_env().lake)
+    _check_schedule({"--install": install, "--uninstall": uninstall, "--installed": installed}, watch or as_json)
+    if (every or at) and not install:
+        raise click.UsageError("expected --install beside --every and --at")
+    if every == "hourly" and at:
+        raise click.UsageError("expected --at or --every hourly, got both")
+    if install:
+        own = None if home == Path.home() else home
+        asked = scheduling.Asked(own, data_dir, lake, agents, without, since)
+        return scheduling.install(asked, every or "daily", at or time_of_day(12), dry_run)
+    if uninstall:
+        return scheduling.uninstall(dry_run)
+    if installed:
+        return scheduling.show()
+    config.use(dict(settings))
+    if log is not None:
+        output.append_to(log)
+    url = lake or (None if data_dir else config.CollectConfig.from_env().lake)
     if url:
-        return _send(machine_of(home, agents, without, None), url, watch, dry_run, since, as_json)
+        return _to_lake(machine_of(home, agents, without, None), url, watch, dry_run, since, as_json)
+    return _to_data_dir(data_dir or Path("data"), home, agents, without, watch, dry_run, since, as_json)
+
+
+def _check_schedule(asked: dict[str, bool], is_otherwise: bool) -> None:
+    """Raise UsageError for two of the options of a schedule, and for one of them beside --watch or --json."""
+    given = [name for name, is_given in asked.items() if is_given]
+    if len(given) > 1:
+        raise click.UsageError(f"expected one of {', '.join(asked)}, got {' and '.join(given)}")
+    if given and is_otherwise:
+        raise click.UsageError(f"expected {given[0]} without --watch and --json")
+
+
+def _to_data_dir(
+    data_dir: Path,
+    home: Path,
+    agents: tuple[str, ...] | None,
+    without: tuple[str, ...] | None,
+    is_watching: bool,
+    dry_run: bool,
+    since: date | None,
+    as_json: bool,
+) -> int:
+    """Read what is new, load it and refresh the marts, once or as the logs change."""
     from millrace.laptop.data_dir import DataDir
 
-    directory = DataDir((data_dir or Path("data")).resolve())
+    directory = DataDir(data_dir.resolve())
     machine = machine_of(home, agents, without, directory.collector)
     if machine is None:
         return DONE
     if dry_run:
         return _dry_run(machine, since, as_json)
+    if not is_watching and collected.nothing_to_read(machine, as_json):
+        return ATTENTION
     from millrace.collect import lock
     from millrace.laptop.usage_pipeline import local_pipeline
 
     with local_pipeline(machine, directory) as pipeline:
-        if watch:
+        if is_watching:
             return _watch(pipeline, machine, since)
-        code = _collect(pipeline, since, as_json)
+        code = _collect(pipeline, machine, since, as_json)
     lock.forget_watcher(machine.state)
     return code
 
@@ -99,14 +145,20 @@ def machine_of(
 
 
 def _dry_run(machine: "Machine", since: date | None, as_json: bool) -> int:
-    result = machine.dry_collector().collect(since=since)
+    if collected.nothing_to_read(machine, as_json):
+        return ATTENTION
+    collector = machine.dry_collector()
+    result = collector.collect(since=since)
     if as_json:
-        output.say_json({"would_send": _counts(result)})
-        return _code(result)
-    return _show_collected(result, "would send")
+        output.say_json({"would_send": collected.to_json(result, machine, collector.store)})
+        return collected.code(result)
+    code = collected.show(result, "would send")
+    collected.show_news(result, machine)
+    collected.show_table(collector.store)
+    return code
 
 
-def _send(
+def _to_lake(
     machine: "Machine | None", url: str, is_watching: bool, dry_run: bool, since: date | None, as_json: bool
 ) -> int:
     """Read what is new and add it to the lake, once or as the logs change."""
@@ -119,6 +171,8 @@ def _send(
         return DONE
     if dry_run:
         return _dry_run(machine, since, as_json)
+    if not is_watching and collected.nothing_to_read(machine, as_json):
+        return ATTENTION
     lake = wiring.lake_at(url)
     with machine.collector() as collector:
 
@@ -130,9 +184,14 @@ def _send(
             if is_watching and not (found.rows or found.bad_files or sent.sent or sent.waiting):
                 return DONE
             if as_json:
-                output.say_json({"collected": _counts(found), "sent": len(sent.sent), "waiting": len(sent.waiting)})
-                return _code(found) | (ATTENTION if sent.waiting else DONE)
-            return _show_collected(found, "collected") | _show_upload(sent)
+                said = collected.to_json(found, machine, collector.store)
+                output.say_json({"collected": said, "sent": len(sent.sent), "waiting": len(sent.waiting)})
+                return collected.code(found) | (ATTENTION if sent.waiting else DONE)
+            code = collected.show(found, "collected") | collected.show_upload(sent)
+            if not is_watching:
+                collected.show_news(found, machine)
+                collected.show_table(collector.store)
+            return code
 
         if is_watching:
             watch.follow(machine, lambda only: run(only) if only != set() else DONE)
@@ -142,22 +201,25 @@ def _send(
     return code
 
 
-def _collect(pipeline: "LocalPipeline", since: date | None, as_json: bool = False) -> int:
-    """Collect, load and build once."""
+def _collect(pipeline: "LocalPipeline", machine: "Machine", since: date | None, as_json: bool = False) -> int:
+    """Collect, load, print what was used, and build, once."""
     progress = ProgressLine("read")
     result = pipeline.usage.run_once(since=since, on_progress=progress.bytes)
     progress.end()
-    code = _code(result.collected) | (ATTENTION if result.upload.waiting or _quarantined(result) else DONE)
+    code = collected.code(result.collected) | (ATTENTION if result.upload.waiting or _quarantined(result) else DONE)
     is_due = bool(result.inserted + result.updated) or not pipeline.is_current()
     if not as_json:
-        _show_collected(result.collected, "collected")
-        _show_upload(result.upload)
+        collected.show(result.collected, "collected")
+        collected.show_upload(result.upload)
         _show_loads(result)
+        collected.show_news(result.collected, machine)
+        collected.show_table(pipeline.collector.store)
     outcome = _build(pipeline) if is_due else None
     if as_json:
         loaded = {"files": len(result.loads), "inserted": result.inserted, "updated": result.updated}
         state = outcome.state if outcome else "current"
-        output.say_json({"collected": _counts(result.collected), "loaded": loaded, "build": state})
+        said = collected.to_json(result.collected, machine, pipeline.collector.store)
+        output.say_json({"collected": said, "loaded": loaded, "build": state})
         return code | (ATTENTION if state == "failed" else DONE)
     if outcome is None:
         say("nothing new")
@@ -176,7 +238,7 @@ def _watch(pipeline: "LocalPipeline", machine: "Machine", since: date | None) ->
     """Collect, load and refresh as the logs change."""
     from millrace.cli import watch
 
-    following = _Following(pipeline, since)
+    following = _Following(pipeline, machine, since)
     try:
         code = following.begin()
     except ConfigError:
@@ -193,13 +255,13 @@ def _watch(pipeline: "LocalPipeline", machine: "Machine", since: date | None) ->
 class _Following:
     """The watch of a data directory: a run after each change, and a publication every two seconds at most."""
 
-    def __init__(self, pipeline: "LocalPipeline", since: date | None) -> None:
-        self._pipeline, self._since = pipeline, since
+    def __init__(self, pipeline: "LocalPipeline", machine: "Machine", since: date | None) -> None:
+        self._pipeline, self._machine, self._since = pipeline, machine, since
         self._is_published, self._published_at = True, time.monotonic()
 
     def begin(self) -> int | None:
         """Collect, load and build, so that marts can be refreshed; return an exit code if the build failed."""
-        _collect(self._pipeline, self._since)
+        _collect(self._pipeline, self._machine, self._since)
         if self._pipeline.usage.scripts is None:
             outcome = _build(self._pipeline)
             if outcome.state == "failed":
@@ -229,8 +291,8 @@ class _Following:
             self._is_published = False
             spent = ", ".join(f"{step} {s * 1000:.0f}" for step, s in result.seconds.items())
             say(f"{result.inserted:,} events inserted, {result.updated:,} updated (ms: {spent})")
-        _show_bad_files(result.collected)
-        _show_upload(result.upload)
+        collected.show_bad_files(result.collected)
+        collected.show_upload(result.upload)
 
     def _publish(self) -> None:
         self._pipeline.publish()
@@ -248,7 +310,7 @@ def backfill(machine: "Machine", directory: "DataDir", force: bool) -> int:
         result = pipeline.usage.run_once(on_progress=progress.bytes)
         progress.end()
         outcome = _build(pipeline, full_refresh=force)
-        code = _show_collected(result.collected, "read") | _show_upload(result.upload) | _show_loads(result)
+        code = collected.show(result.collected, "read") | collected.show_upload(result.upload) | _show_loads(result)
         built = outcome.build.seconds if outcome.build else 0.0
         for step, seconds in (result.seconds | {"marts": built}).items():
             say(f"  {step:<8} {seconds:8.1f} s")
@@ -257,50 +319,6 @@ def backfill(machine: "Machine", directory: "DataDir", force: bool) -> int:
             counts = {mart: pipeline.warehouse.query(f"SELECT count(*) FROM mart.{mart}")[0][0] for mart in marts}  # noqa: S608
             say("marts: " + ", ".join(f"{mart} {rows:,}" for mart, rows in counts.items()))
         return code | _show_build(outcome, directory)
-
-
-def _code(result: "CollectResult") -> int:
-    return ATTENTION if result.bad_files else DONE
-
-
-def _counts(result: "CollectResult") -> dict[str, Any]:
-    """Return a result for JSON."""
-    fields = asdict(result)
-    fields["skipped"] = {f"{agent} {reason}": n for (agent, reason), n in result.skipped.items()}
-    for name in ("bad_files", "gone", "torn", "gone_rules"):
-        fields[name] = {str(path): found for path, found in fields[name].items()}
-    return fields
-
-
-def _show_collected(result: "CollectResult", done: str) -> int:
-    """Print what a run of the collector found, and return the exit code for it."""
-    events = f"{result.new:,} new events, {result.changed:,} changed, {result.unchanged:,} reported again"
-    say(f"{done} {result.rows:,} rows: {events}; {result.read:,} of {result.looked_at:,} logs, {result.lines:,} lines")
-    if result.before_since:
-        say(f"{result.before_since:,} events are older, and left for later")
-    if result.skipped:
-        by_reason = ", ".join(f"{agent} {reason} {n:,}" for (agent, reason), n in sorted(result.skipped.items()))
-        say(f"lines without an event: {by_reason}")
-    _show_bad_files(result)
-    return _code(result)
-
-
-def _show_bad_files(result: "CollectResult") -> None:
-    for path, reason in result.bad_files.items():
-        say(f"look: {path} cannot be read: {reason}")
-    for path, size_bytes in islice(result.gone.items(), _MOST_NAMED):
-        say(f"look: a log is gone, and {size_bytes:,} bytes of it were read: {path}")
-    for path, size_bytes in islice(result.torn.items(), _MOST_NAMED):
-        say(f"look: {path} ends in {size_bytes:,} bytes that are no complete line; they count once they are")
-    for found, what in ((result.gone, "are gone"), (result.torn, "end so")):
-        if len(found) > _MOST_NAMED:
-            say(f"look: {len(found) - _MOST_NAMED:,} more logs {what}; --json names each")
-
-
-def _show_upload(upload: "UploadResult") -> int:
-    if upload.waiting:
-        say(f"look: {len(upload.waiting):,} files wait to be sent: {upload.error}; the next time sends them")
-    return ATTENTION if upload.waiting else DONE
 
 
 def _quarantined(result: "RunResult") -> list[Any]:

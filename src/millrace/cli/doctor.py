@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from millrace.cli import options, output
+from millrace.cli import collected, options, output, scheduling, shims
 from millrace.cli.output import ATTENTION, DONE
 
 
@@ -12,20 +12,28 @@ from millrace.cli.output import ATTENTION, DONE
 @options.data_dir
 @options.as_json
 def doctor(data_dir: Path, as_json: bool) -> int:
-    """List unpriced models, unmapped projects and users, and unreadable log lines.
+    """List unpriced models, unmapped projects and users, unreadable log lines, and stores that are not read.
 
     \b
     Example: millrace doctor
     """
+    from millrace.collect.machine import Machine
+    from millrace.collect.parsers.agents import AGENTS
+    from millrace.config import CollectConfig
     from millrace.laptop.data_dir import DataDir
     from millrace.laptop.usage_pipeline import diagnose
     from millrace.status import remedies, usage_checks
 
     directory = DataDir(data_dir.resolve())
     diagnosis = diagnose(directory)
+    machine = Machine(Path.home(), CollectConfig.from_env(), frozenset(AGENTS), directory.collector_state())
+    unread, schedule = shims.unread(machine), scheduling.line_of()
     if as_json:
-        output.say_json(diagnosis.to_json())
+        output.say_json(diagnosis.to_json() | {"not_read": collected.unread_json(unread), "schedule": schedule})
     else:
         for line in usage_checks.lines(diagnosis, remedies.laptop(directory.root)):
             output.say(line)
+        output.say("")
+        collected.show_unread(unread)
+        output.say(schedule)
     return DONE if diagnosis.is_well else ATTENTION

@@ -1,7 +1,8 @@
 """Options that several subcommands share, and the types of their values."""
 
+import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,35 @@ class DayOption(click.ParamType[date]):
             return date.fromisoformat(value)
         except ValueError:
             self.fail(f"expected a day like 2026-01-31, got {value!r}", param, ctx)
+
+
+class TimeOption(click.ParamType[time]):
+    """A time of the day like 12:30."""
+
+    name = "HH:MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
+        """Return the time that a text names."""
+        if isinstance(value, time):
+            return value
+        if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+            self.fail(f"expected a time like 12:30, got {value!r}", param, ctx)
+        return time.fromisoformat(value)
+
+
+class Setting(click.ParamType[tuple[str, str]]):
+    """A variable of the environment and its value."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Return the name and the value; only variables that a schedule passes are taken."""
+        from millrace.collect.schedule import PASSED
+
+        name, sign, text = value.partition("=")
+        if name not in PASSED or not sign:
+            self.fail(f"expected NAME=VALUE with a variable of a schedule, got {value!r}", param, ctx)
+        return name, text
 
 
 class Agents(click.ParamType[tuple[str, ...]]):
@@ -80,6 +110,23 @@ def logs(command: F) -> F:
         click.option("--home", type=_PATH, default=Path.home, help="Home folder to scan (default: yours)."),
         click.option("--without", type=Agents(), metavar="AGENTS", help="Leave these agents out."),
         click.option("--agents", type=Agents(), help="Only these agents: claude,codex,… (default: all)."),
+    ):
+        command = option(command)
+    return command
+
+
+def schedule(command: F) -> F:
+    """Add the options that make the system run the command on schedule, and those that only such a run has."""
+    for option in reversed(
+        (
+            click.option("--install", is_flag=True, help="Let the system run this every day, with the options given."),
+            click.option("--every", type=click.Choice(["daily", "hourly"]), help="With --install (default: daily)."),
+            click.option("--at", type=TimeOption(), help="With --install, the time of day (default: 12:00)."),
+            click.option("--uninstall", is_flag=True, help="Remove what --install wrote."),
+            click.option("--installed", is_flag=True, help="Print what --install wrote."),
+            click.option("--set", "settings", type=Setting(), multiple=True, hidden=True, help="Set a variable."),
+            click.option("--log", type=_PATH, hidden=True, help="Append what is printed to a file."),
+        )
     ):
         command = option(command)
     return command

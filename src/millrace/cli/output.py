@@ -35,6 +35,13 @@ def fail(code: int, why: object) -> int:
     return code
 
 
+def append_to(log: Path) -> None:
+    """Append all later output to a file, which only its owner may read: a scheduled run may have no other output."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    opened = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    sys.stdout = sys.stderr = os.fdopen(opened, "w", buffering=1, encoding="utf-8", errors="replace")
+
+
 def refuse(error: click.ClickException) -> int:
     """Print what is wrong with a command line, and return the exit code."""
     context = error.ctx if isinstance(error, click.UsageError) else None

@@ -127,7 +127,7 @@ class Collector:
 
     @property
     def store(self) -> CheckpointStore:
-        """The store of this collector."""
+        """What the collector has counted."""
         return self._store
 
     @property

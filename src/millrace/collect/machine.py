@@ -42,6 +42,11 @@ class Machine:
         """The folder in which files wait to be sent."""
         return outbox.spool_of(self.state)
 
+    @property
+    def user_id(self) -> str | None:
+        """The user whose usage it is; None when neither the settings nor git's name one."""
+        return user_id(self.config.user, self.home, self.config.environment)
+
     def roots(self) -> list[Root]:
         """Return the places where the agents keep logs, including those that do not exist yet."""
         return discover(self.home, self.config.environment, platform(), self.agents)
@@ -57,9 +62,8 @@ class Machine:
         return self._collector(CheckpointStore.copy(self.state, self.identity()), None)
 
     def _collector(self, store: CheckpointStore, files: Path | None) -> Collector:
-        who = user_id(self.config.user, self.home, self.config.environment)
         hidden = owner(self.home, self.config.environment)
-        return Collector(store, files, self.roots, who, Privacy(self.config.hash_key), owner=hidden)
+        return Collector(store, files, self.roots, self.user_id, Privacy(self.config.hash_key), owner=hidden)
 
 
 def _read(path: Path) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.collect.machine import Machine, response
 from tests.deploy.packages.packaging import PROJECT, Package, clean, install_wheel
 
 WITHOUT_FCNTL = """
@@ -83,7 +84,8 @@ def test_run_writes_nothing_into_the_installation(local: Package, run: Run) -> N
 
 
 def test_wheel_alone_collects(local: Package, run: Run, tmp_path: Path) -> None:
-    done = local.run("millrace", "collect", "--data-dir", str(run.data), "--home", str(tmp_path))
+    Machine(tmp_path).log("claude").write_bytes(response("m1"))
+    done = local.run("millrace", "collect", "--data-dir", str(run.data), "--home", f"{tmp_path}/home")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -95,7 +97,8 @@ def test_wheel_alone_serves(url: str, route: str) -> None:
 
 
 def test_collector_that_only_sends_needs_no_fcntl(collect: Package, tmp_path: Path) -> None:
-    options = ("collect", "--lake", "gs://some-bucket", "--dry-run", "--home", str(tmp_path))
+    Machine(tmp_path).log("claude").write_bytes(response("m1"))
+    options = ("collect", "--lake", "gs://some-bucket", "--dry-run", "--home", f"{tmp_path}/home")
     done = collect.run("python", "-c", WITHOUT_FCNTL, *options)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr  # a warning is expected: filelock's lock for Windows is missing

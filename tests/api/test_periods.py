@@ -1,0 +1,160 @@
+# ruff: noqa: S608 - the names are our own
+"""Periods and zones of the usage routes: a word means the same days everywhere, and no zone loses or doubles time."""
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from fastapi.testclient import TestClient
+from tests.api.conftest import NOW, ask, no_status
+
+from millrace.api.app import Api
+from millrace.api.filters import MAX_DAYS, UsageFilters
+from millrace.api.routes import ROUTES, Route
+from millrace.laptop.data_dir import DataDir
+from millrace.warehouse.duckdb.reader import DuckDBReader
+
+USAGE = [route for route in ROUTES if issubclass(route.filters, UsageFilters)]
+DAYS = {"today": 1, "week": 7, "month": 30, "all": MAX_DAYS}
+# Two have a fraction of an hour, and three changed their clocks within the world's days, Lord Howe by half an hour.
+ZONES = ["UTC", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe", "Australia/Sydney", "America/St_Johns"]
+
+
+def asked(reader: DuckDBReader, route: Route, question: dict[str, Any], now: datetime = NOW) -> dict[str, Any]:
+    api = Api(reader, no_status, lambda: now)
+    answer: dict[str, Any] = json.loads(api.answer(route, route.filters.model_validate(question)).body)
+    return answer
+
+
+def path_of(name: str) -> Route:
+    return next(route for route in ROUTES if route.path == name)
+
+
+def test_the_usage_routes_are_those_with_usage() -> None:
+    assert [route.path for route in USAGE] == [
+        "projects",
+        "dashboard-data",
+        "cost-data",
+        "cost-data/by-provider",
+        "cost-data/by-model",
+    ]
+
+
+@pytest.mark.parametrize("route", USAGE, ids=lambda route: route.path)
+@pytest.mark.parametrize("period", [*DAYS, "yesterday"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_a_period_is_the_days_that_it_means_in_the_zone(
+    reader: DuckDBReader, route: Route, period: str, zone: str | None
+) -> None:
+    now = datetime(2026, 10, 19, 10, 30, tzinfo=UTC)  # the 20th at Kiritimati, the 18th at Pago Pago
+    of_zone: dict[str, Any] = {} if zone is None else {"tz": zone}
+    last = now.astimezone(ZoneInfo(zone or "UTC")).date() - timedelta(days=period == "yesterday")
+    days: dict[str, Any] = {"from": last - timedelta(days=DAYS.get(period, 1) - 1), "to": last}
+    if (route.path, period) == ("projects", "all"):
+        days = {}  # a list of projects is of all time unless days are given
+    named = asked(reader, route, {"period": period} | of_zone, now)
+    plain = asked(reader, route, days | of_zone, now)
+    assert named == plain
+    if days:
+        assert (named["from"], named["to"]) == (days["from"].isoformat(), days["to"].isoformat())
+
+
+@pytest.mark.parametrize("route", USAGE, ids=lambda route: route.path)
+@pytest.mark.parametrize("day", ["from", "to"])
+def test_a_period_beside_days_is_refused(client: TestClient, route: Route, day: str) -> None:
+    reply = client.get(f"/api/{route.path}", params={"period": "week", day: "2026-10-01"})
+    assert (reply.status_code, reply.headers["Content-Type"]) == (422, "application/problem+json")
+    assert "expected either period, or from and to, got both" in reply.json()["detail"]
+
+
+@pytest.mark.parametrize("route", USAGE, ids=lambda route: route.path)
+@pytest.mark.parametrize("period", ["fortnight", "TODAY", ""])
+def test_an_unknown_period_is_refused(client: TestClient, route: Route, period: str) -> None:
+    reply = client.get(f"/api/{route.path}", params={"period": period})
+    assert (reply.status_code, "'today', 'yesterday', 'week', 'month' or 'all'" in reply.json()["detail"]) == (
+        422,
+        True,
+    )
+
+
+@pytest.mark.parametrize("route", USAGE, ids=lambda route: route.path)
+def test_the_document_has_the_periods_and_the_zones(client: TestClient, route: Route) -> None:
+    parameters = client.get("/openapi.json").json()["paths"][f"/api/{route.path}"]["get"]["parameters"]
+    schemas = {each["name"]: each["schema"] for each in parameters}
+    assert schemas["period"]["enum"] == ["today", "yesterday", "week", "month", "all"]
+    assert "tz" in schemas
+
+
+# ---- the days of any zone
+
+
+def begins(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("filters", [{}, {"agent": ["claude"]}], ids=["all", "an agent"])
+def test_days_of_a_zone_add_up_to_the_marts_between_their_instants(
+    reader: DuckDBReader, store: DataDir, zone: str, filters: dict[str, list[str]]
+) -> None:
+    first, last = date(2026, 9, 26), date(2026, 10, 10)
+    of_agent = "AND agent = 'claude'" if filters else ""
+    between = f"occurred_at >= '{begins(first, zone)}' AND occurred_at < '{begins(last + timedelta(days=1), zone)}'"
+    sums = "count(*) FILTER (role = 'assistant'), sum(total_tokens), sum(cost_usd)"
+    [expected] = ask(store.published, f"SELECT {sums} FROM mart.usage_events WHERE {between} {of_agent}")
+    question = {"tz": zone, "from": first, "to": last, **filters}
+    said = asked(reader, path_of("dashboard-data"), question)
+    rows = said["rows"]
+    assert (said["has_more"], len(rows) > 5) == (False, True)
+    money = sum((Decimal(row["cost_usd"]) for row in rows if row["cost_usd"] is not None), Decimal(0))
+    assert (sum(row["assistant_message_count"] for row in rows), sum(row["total_tokens"] for row in rows), money) == (
+        expected
+    )
+    whole = said["totals"]
+    assert (whole["assistant_message_count"], whole["total_tokens"], Decimal(whole["cost_usd"])) == expected
+    for name in ("cost-data/by-provider", "cost-data/by-model"):
+        others = asked(reader, path_of(name), question)["totals"]
+        assert (others["total_tokens"], Decimal(others["cost_usd"])) == expected[1:]
+
+
+BORDERS = [
+    pytest.param("Asia/Kathmandu", date(2026, 7, 1), id="a fraction of an hour"),
+    pytest.param("Pacific/Chatham", date(2026, 9, 27), id="a short day with a fraction"),
+    pytest.param("Pacific/Chatham", date(2026, 4, 5), id="a long day with a fraction"),
+    pytest.param("Europe/Berlin", date(2026, 3, 29), id="a short day"),
+    pytest.param("Europe/Berlin", date(2026, 10, 25), id="a long day"),
+    pytest.param("America/Havana", date(2026, 11, 1), id="a day that has midnight twice"),
+    pytest.param("Africa/Cairo", date(2026, 4, 24), id="a day without midnight"),
+    pytest.param("Australia/Lord_Howe", date(2026, 10, 4), id="a change by half an hour"),
+    pytest.param("Pacific/Kiritimati", date(2026, 12, 31), id="the first day on earth"),
+    pytest.param("Pacific/Pago_Pago", date(2026, 1, 1), id="the last day on earth"),
+]
+
+
+@pytest.mark.parametrize(("zone", "day"), BORDERS)
+@pytest.mark.parametrize("route", USAGE, ids=lambda route: route.path)
+def test_a_day_of_a_zone_has_its_first_and_its_last_second(place: DataDir, zone: str, day: date, route: Route) -> None:
+    start, end = begins(day, zone), begins(day + timedelta(days=1), zone)
+    second = timedelta(seconds=1)
+    inside, outside = (start, start + second, start + (end - start) / 2, end - second), (start - second, end)
+    with duckdb.connect(place.published) as connection:
+        connection.execute("CREATE TEMP TABLE one AS SELECT * FROM mart.usage_events WHERE role = 'assistant' LIMIT 1")
+        connection.execute("DELETE FROM mart.usage_events")
+        for number, instant in enumerate((*inside, *outside)):
+            replaced = (
+                f"'S{number}' AS session_id, '{instant}'::TIMESTAMP AS occurred_at, '{instant.date()}'::DATE AS day"
+            )
+            row = f"SELECT * REPLACE ({replaced}, 'p' AS project) FROM one"
+            connection.execute(f"INSERT INTO mart.usage_events BY NAME {row}")
+    reader = DuckDBReader(place.published)
+    api = Api(reader, no_status, lambda: NOW, without=frozenset({"usage_session"}))
+    question = {"tz": zone, "from": day, "to": day} | ({"include_stats": True} if route.path == "projects" else {})
+    said = json.loads(api.answer(route, route.filters.model_validate(question)).body)
+    reader.close()
+    rows = said["rows"]
+    assert sum(row.get("assistant_message_count", 0) for row in rows) == len(inside)
+    assert sum(row.get("session_count", 1) for row in rows) == len(inside)
