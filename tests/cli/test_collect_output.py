@@ -1,13 +1,9 @@
 """What `millrace collect` prints: the last days before the build, the places where it looked, what needs attention."""
 
-import importlib.util
 import json
-import sys
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from tests.collect.machine import Machine, response
@@ -91,22 +87,10 @@ DAY = NOON.astimezone().date().isoformat()
 LOG = response("m1", at=NOON.isoformat())
 
 
-@pytest.fixture
-def report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The report's tables; where this version has none, a line in their place."""
-    if importlib.util.find_spec("millrace.report") is None:
-        tables = ModuleType("millrace.report.tables")
-        vars(tables)["daily"] = lambda store, zone, last: f"{DAY} {zone} {last}"
-        vars(tables)["daily_rows"] = lambda store, zone, last: [{"day": DAY, "total_tokens": 11}]
-        monkeypatch.setitem(sys.modules, "millrace.report", ModuleType("millrace.report"))
-        monkeypatch.setitem(sys.modules, "millrace.report.tables", tables)
-
-
 def place_of(lines: list[str], text: str) -> int:
     return next(place for place, line in enumerate(lines) if text in line)
 
 
-@pytest.mark.usefixtures("report")
 @pytest.mark.parametrize("options", [("--dry-run",), ("--lake", "file:///{folder}/lake")])
 def test_the_last_days_follow_what_was_collected(
     machine: Machine, options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
@@ -119,7 +103,6 @@ def test_the_last_days_follow_what_was_collected(
         assert place_of(lines, DAY) > 0
 
 
-@pytest.mark.usefixtures("report")
 def test_json_has_the_numbers_of_the_last_days(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.log("claude").write_bytes(LOG)
     assert cli.main(["collect", "--dry-run", "--json"]) == 0
@@ -128,7 +111,6 @@ def test_json_has_the_numbers_of_the_last_days(machine: Machine, capsys: pytest.
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("report")
 def test_the_last_days_are_printed_before_the_build(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.log("claude").write_bytes(LOG)
     assert cli.main(["collect", "--data-dir", f"{machine.folder}/data"]) == 0
@@ -151,17 +133,9 @@ def test_a_user_who_is_not_known_is_named_once(
     assert json.loads(capsys.readouterr().out)["would_send"]["user"] == "ada@example.com"
 
 
-@dataclass(slots=True)
-class Result(CollectResult):
-    """A result with what newer rules change."""
-
-    withdrawn: int = 0
-    gone_rules: dict[Path, int] = field(default_factory=dict)
-
-
 def test_what_newer_rules_change_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     gone = {Path(f"/logs/{number:02}.jsonl"): 1 for number in range(12)}
-    result = Result(withdrawn=1234, gone_rules=gone, skipped=Counter())
+    result = CollectResult(withdrawn=1234, gone_rules=gone, skipped=Counter())
     assert collected.show(result, "collected") == 0
     out = capsys.readouterr().out
     assert "1,234 events were withdrawn" in out

@@ -6,12 +6,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from millrace.cli import output, shims
+from millrace.cli import output
 from millrace.cli.output import ATTENTION, DONE, say
 
 if TYPE_CHECKING:
     from millrace.collect.checkpoints import CheckpointStore
     from millrace.collect.collector import CollectResult
+    from millrace.collect.discovery import UnreadStore
     from millrace.collect.machine import Machine
     from millrace.collect.shipping import UploadResult
 
@@ -24,9 +25,11 @@ def nothing_to_read(machine: "Machine", as_json: bool) -> bool:
     roots = machine.roots()
     if any(True for root in roots for _ in root.logs(lambda error: None)):
         return False
-    if shims.has_events(machine.dry_collector().store):
+    if next(machine.dry_collector().store.current(), None) is not None:
         return False
-    places, unread = shims.places(roots), shims.unread(machine)
+    from millrace.collect.discovery import places as places_of
+
+    places, unread = places_of(roots), unread_of(machine)
     if as_json:
         looked_at = [asdict(place) | {"path": str(place.path)} for place in places]
         output.say_json({"found": False, "looked_at": looked_at, "not_read": unread_json(unread)})
@@ -45,13 +48,21 @@ def _short(path: Path, home: Path) -> str:
     return f"~/{path.relative_to(home.resolve())}" if path.is_relative_to(home.resolve()) else str(path)
 
 
-def show_unread(unread: list[Any]) -> None:
+def unread_of(machine: "Machine") -> "list[UnreadStore]":
+    """Return the known stores that exist on a machine and are not read."""
+    from millrace.collect.discovery import unread
+    from millrace.collect.machine import platform
+
+    return unread(machine.home, machine.config.environment, platform())
+
+
+def show_unread(unread: "list[UnreadStore]") -> None:
     """Print the stores of agents that exist and are not read."""
     for store in unread:
         say(f"not read: {store.agent} has {store.path}: {store.why}")
 
 
-def unread_json(unread: list[Any]) -> list[dict[str, str]]:
+def unread_json(unread: "list[UnreadStore]") -> list[dict[str, str]]:
     """Return them for JSON."""
     return [{"agent": store.agent, "path": str(store.path), "why": store.why} for store in unread]
 
@@ -59,14 +70,16 @@ def unread_json(unread: list[Any]) -> list[dict[str, str]]:
 def show_news(result: "CollectResult", machine: "Machine") -> None:
     """Print which stores are not read, where something is new, and that usage has no user, where none is known."""
     if result.new:
-        show_unread(shims.unread(machine))
+        show_unread(unread_of(machine))
     if machine.user_id is None:
         say("look: git's settings have no e-mail, so this usage has no user; set MILLRACE_COLLECT_USER to have one")
 
 
 def table(store: "CheckpointStore") -> str:
     """Return what was used on the last days of this machine's time zone, as a table."""
-    return shims.daily(store, shims.local_zone(), _LAST_DAYS)
+    from millrace.report import tables
+
+    return tables.daily(store, tables.local_zone(), _LAST_DAYS)
 
 
 def show_table(store: "CheckpointStore") -> None:
@@ -77,8 +90,10 @@ def show_table(store: "CheckpointStore") -> None:
 
 def to_json(result: "CollectResult", machine: "Machine", store: "CheckpointStore") -> dict[str, Any]:
     """Return a result for JSON, with the numbers of the last days."""
-    days = shims.daily_rows(store, shims.local_zone(), _LAST_DAYS)
-    return counts(result) | {"user": machine.user_id, "not_read": unread_json(shims.unread(machine)), "days": days}
+    from millrace.report import tables
+
+    days = tables.daily_rows(store, tables.local_zone(), _LAST_DAYS)
+    return counts(result) | {"user": machine.user_id, "not_read": unread_json(unread_of(machine)), "days": days}
 
 
 def counts(result: "CollectResult") -> dict[str, Any]:
@@ -86,8 +101,7 @@ def counts(result: "CollectResult") -> dict[str, Any]:
     fields = asdict(result)
     fields["skipped"] = {f"{agent} {reason}": n for (agent, reason), n in result.skipped.items()}
     for name in ("bad_files", "gone", "torn", "gone_rules"):
-        if name in fields:
-            fields[name] = {str(path): found for path, found in fields[name].items()}
+        fields[name] = {str(path): found for path, found in fields[name].items()}
     return fields
 
 
@@ -102,8 +116,8 @@ def show(result: "CollectResult", done: str) -> int:
     say(f"{done} {result.rows:,} rows: {events}; {result.read:,} of {result.looked_at:,} logs, {result.lines:,} lines")
     if result.before_since:
         say(f"{result.before_since:,} events are older, and left for later")
-    if withdrawn := shims.withdrawn(result):
-        say(f"{withdrawn:,} events were withdrawn: by the rules of this version their logs do not make them")
+    if result.withdrawn:
+        say(f"{result.withdrawn:,} events were withdrawn: by the rules of this version their logs do not make them")
     if result.skipped:
         by_reason = ", ".join(f"{agent} {reason} {n:,}" for (agent, reason), n in sorted(result.skipped.items()))
         say(f"lines without an event: {by_reason}")
@@ -115,7 +129,7 @@ def show_bad_files(result: "CollectResult") -> None:
     """Print which logs could not be read, or not to their end."""
     for path, reason in result.bad_files.items():
         say(f"look: {path} cannot be read: {reason}")
-    gone, torn, old = result.gone, result.torn, shims.gone_rules(result)
+    gone, torn, old = result.gone, result.torn, result.gone_rules
     _show_some(gone, "a log is gone, and {n:,} bytes of it were read: {path}", "are gone")
     _show_some(torn, "{path} ends in {n:,} bytes that are no complete line; they count once they are", "end so")
     _show_some(

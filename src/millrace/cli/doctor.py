@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from millrace.cli import collected, options, output, scheduling, shims
+from millrace.cli import collected, options, output, scheduling
 from millrace.cli.output import ATTENTION, DONE
 
 
@@ -27,7 +27,7 @@ def doctor(data_dir: Path, as_json: bool) -> int:
     directory = DataDir(data_dir.resolve())
     diagnosis = diagnose(directory)
     machine = Machine(Path.home(), CollectConfig.from_env(), frozenset(AGENTS), directory.collector_state())
-    unread, schedule = shims.unread(machine), scheduling.line_of()
+    unread, schedule = collected.unread_of(machine), scheduling.line_of()
     if as_json:
         output.say_json(diagnosis.to_json() | {"not_read": collected.unread_json(unread), "schedule": schedule})
     else:
