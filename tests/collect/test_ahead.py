@@ -104,6 +104,7 @@ KILLED = """import sys, time
 from pathlib import Path
 from tests.collect.test_ahead import LIMITS, children
 from millrace.collect import ahead
+from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.reading import LogState
 logs = [ahead.Unread(path, AGENTS["claude"], LogState("S1"), None, False, LIMITS) for path in map(Path, sys.argv[1:])]
 with ahead.reading(logs, [0] * len(logs), 2):

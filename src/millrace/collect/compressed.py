@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-import pyarrow as pa
-
 _PIECE_BYTES = 4 << 10  # of a torn stream, at most so much is lost
 _MOST_BYTES = 8 << 30
 _FREE_BYTES = 16 << 20
@@ -19,6 +17,8 @@ def decompressed(
 
     `free_bytes` may come of a file of any size. Frames that follow each other are one content.
     """
+    import pyarrow as pa  # it takes a tenth of a second, and few logs are compressed
+
     size_bytes = file.seek(0, 2)
     file.seek(0)
     left = min(most_bytes, max(free_bytes, size_bytes * _MOST_TIMES))

@@ -98,7 +98,8 @@ def _existing(roots: Sequence[Root]) -> _Folders:
 
 def _changed(path: Path, roots: Sequence[Root]) -> Path | None:
     """Return the log that changed, or the new folder, which may contain logs already; else None."""
-    log = path.with_name(path.name.removesuffix(_WAL))
+    # A folder that is watched twice, under its own path and within one that links to it, is reported under either.
+    log = path.parent.resolve() / path.name.removesuffix(_WAL)
     if any(root.has(log) for root in roots):
         return log
     return path if any(root.covers(path) for root in roots) and path.is_dir() else None

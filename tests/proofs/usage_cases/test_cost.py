@@ -6,14 +6,6 @@ import pytest
 from tests.proofs.usage_cases.building import built, costs
 from tests.proofs.usage_cases.cases import CASES, Case, Row
 
-_NOT_YET = frozenset(
-    (
-        *("01", "02", "06", "07", "08", "09", "10", "11", "13", "17"),
-        *("31", "32", "33", "36", "39", "51", "61", "62", "64"),
-    )
-)
-"""The numbers of the cases whose cost is still wrong."""
-
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Row]]:
@@ -28,6 +20,6 @@ def is_right(case: Case, found: list[Decimal | None]) -> bool:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_cost_is_right_unless_it_is_listed_as_wrong(rows: dict[str, list[Row]], case: Case) -> None:
+def test_cost_is_right(rows: dict[str, list[Row]], case: Case) -> None:
     found = costs(rows[case.name])
-    assert is_right(case, found) is (case.name[:2] not in _NOT_YET), found
+    assert is_right(case, found), found

@@ -9,11 +9,6 @@ from tests.proofs.usage_cases.changing import change
 
 pytestmark = pytest.mark.fast
 
-_NOT_YET = frozenset(("01", "02", "07", "09", "13", "17", "31", "32", "36", "38", "61", "62", "64"))
-"""The numbers of the cases that are still counted wrong."""
-
-RIGHT = [case for case in CASES if case.name[:2] not in _NOT_YET]
-
 
 def collected(home: Path, case: Case, order: Random | None = None) -> Counts:
     """Return what `millrace collect` sends of a home; with `order`, log by log in a random order."""
@@ -28,14 +23,14 @@ def collected(home: Path, case: Case, order: Random | None = None) -> Counts:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_tokens_and_prompts_are_right_unless_they_are_listed_as_wrong(tmp_path: Path, case: Case) -> None:
+def test_tokens_and_prompts_are_right(tmp_path: Path, case: Case) -> None:
     case.write(tmp_path / "home")
     found = collected(tmp_path / "home", case)
-    assert (found == case.counts) is (case in RIGHT), found
+    assert found == case.counts
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("case", RIGHT, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_other_ids_order_and_counts_change_the_result_accordingly(tmp_path: Path, case: Case, seed: int) -> None:
     random = Random(f"{case.name}/{seed}")  # noqa: S311
     case.write(tmp_path / "home")
@@ -43,7 +38,7 @@ def test_other_ids_order_and_counts_change_the_result_accordingly(tmp_path: Path
     assert collected(tmp_path / "changed", case, random) == case.counts.times(factor)
 
 
-@pytest.mark.parametrize("case", RIGHT, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_home_that_is_read_again_changes_nothing(tmp_path: Path, case: Case) -> None:
     case.write(tmp_path / "home")
     before = collected(tmp_path / "home", case)
