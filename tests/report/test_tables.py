@@ -37,7 +37,7 @@ def test_a_day_has_the_columns_that_add_up() -> None:
     assert lines[6].split() == ["Total", "100", "22", "200", "10", "332", "<$0.01"]
 
 
-@pytest.mark.parametrize("width", [80, 100, 119, 200])
+@pytest.mark.parametrize("width", [80, 100, 119, 130])
 def test_table_fits_the_terminal(width: int) -> None:
     many = [replace(ANSWER, message_id=f"m{number}", model=f"claude-opus-4-5-2025110{number}") for number in range(9)]
     lines = printed(*many, width=width)
@@ -74,6 +74,13 @@ def test_tokens_that_nobody_counted_are_unknown() -> None:
 def test_breakdown_adds_a_line_for_each_model() -> None:
     lines = printed(ANSWER, UNPRICED, is_broken_down=True)
     assert [line.split()[:2] for line in lines[5:7]] == [["-", "claude-opus-4-5"], ["-", "nobody-sells-1"]]
+
+
+def test_row_of_many_models_names_the_first_three() -> None:
+    many = [replace(ANSWER, message_id=f"m{number}", model=f"claude-opus-4-5-2025110{number}") for number in range(5)]
+    lines = printed(*many)
+    assert "claude-opus-4-5-20251100, claude-opus-4-5-20251101, claude-opus-4-5-20251102, +2 more  " in lines[4]
+    assert len(printed(*many, is_broken_down=True)) == len(lines) + 5
 
 
 def test_foreign_text_cannot_move_the_cursor() -> None:

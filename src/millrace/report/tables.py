@@ -25,6 +25,8 @@ _NOUNS = {"daily": "day", "weekly": "week", "monthly": "month", "session": "sess
 _NOUNS |= {"project": "project", "model": "model"}
 _CENT = Decimal("0.01")
 _MOST_NAMED = 5
+_MOST_MODELS = 3
+"""How many models a row names; --breakdown names each."""
 
 
 def daily(store: "CheckpointStore", zone: str, last: int, width: int | None = None) -> str:
@@ -55,7 +57,7 @@ def lines(made: Tally, width: int | None, is_broken_down: bool = False) -> Itera
         names = [_named(part) for part in line.key]
         if made.kind == "session":
             names.append(made.zone.day(line.last_us).isoformat())
-        models = [", ".join(map(printable, line.models)) or "-"] if has_models else []
+        models = [_listed(line.models)] if has_models else []
         rows.append(_Row([*names, *models], line.sums))
         if is_broken_down and has_models:
             for model, sums in sorted(line.by_model.items(), key=lambda pair: (-pair[1].cost, str(pair[0]))):
@@ -81,7 +83,9 @@ def of_blocks(found: Sequence[Block], zone: Zone, now_us: int, width: int | None
         gap = gap_us(found[place - 1], block) if place else None
         if gap is not None:
             rows.append(_Row([f"({gap // HOUR_US} h without)", "-"], None))
-        rows.append(_Row([f"{_time(zone, block.start_us)}{' active' * block.is_active}", _models(block)], block.sums))
+        rows.append(
+            _Row([f"{_time(zone, block.start_us)}{' active' * block.is_active}", _listed(block.models)], block.sums)
+        )
     totals = Sums()
     for block in found:
         totals.merge(block.sums)
@@ -207,8 +211,10 @@ def _bound(sums: Sums) -> str:
     return "≥" if sums.is_cost_lower_bound else ""
 
 
-def _models(block: Block) -> str:
-    return ", ".join(map(printable, block.models)) or "-"
+def _listed(models: Sequence[str]) -> str:
+    """Return the first models, the dearest, and how many more there are."""
+    more = [f"+{len(models) - _MOST_MODELS} more"] if len(models) > _MOST_MODELS else []
+    return ", ".join([*map(printable, models[:_MOST_MODELS]), *more]) or "-"
 
 
 def _named(name: str | None) -> str:
