@@ -9,6 +9,7 @@ import pytest
 
 from millrace.api.routes import ROUTES
 from millrace.cli import main as cli
+from millrace.collect.stores import STORES
 from millrace.lake import names as keys
 from millrace.tables import EXTRACTED, TABLES
 
@@ -118,6 +119,15 @@ def test_the_lookback_of_the_source_page_is_the_registrys() -> None:
     page = text("docs/source.md")
     assert f"the last {TABLES['commits'].lookback_days} days" in page
     assert f"the last {TABLES['pull_requests'].lookback_days} days" in page
+
+
+def test_the_page_of_usage_has_the_registry_of_stores() -> None:
+    page = text("docs/usage.md")
+    rows = [
+        f"| `{agent}` | {store.what} | {store.form} | {store.versions} | {store.since or '–'} | {store.until or '–'} |"
+        for (agent, _), store in STORES.items()
+    ]
+    assert [row for row in rows if row not in page] == []
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:
