@@ -124,7 +124,7 @@ def test_the_lookback_of_the_source_page_is_the_registrys() -> None:
 def test_the_page_of_usage_has_the_registry_of_stores() -> None:
     page = text("docs/usage.md")
     rows = [
-        f"| `{agent}` | {store.what} | {store.form} | {store.versions} | {store.since or '–'} | {store.until or '–'} |"
+        f"| `{agent}` | {store.what} | {store.form} | {store.versions} | {store.since or '-'} | {store.until or '-'} |"
         for (agent, _), store in STORES.items()
     ]
     assert [row for row in rows if row not in page] == []
