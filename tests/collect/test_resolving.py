@@ -38,7 +38,7 @@ def test_a_copy_with_another_request_is_one_event(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("limits", [CollectLimits(), CollectLimits(chunk_bytes=200, batch_rows=1)])
-@pytest.mark.parametrize("order", permutations(range(3)))
+@pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_copies_that_come_one_by_one_end_as_one_event(
     machine: Machine, order: tuple[int, ...], limits: CollectLimits
 ) -> None:

@@ -60,7 +60,7 @@ def check(program: Sequence[str], schedule: Schedule, account: Account) -> None:
     if done.returncode != 0:
         raise ConfigError(
             f"{Command(tuple(words)).text} does not start outside of this folder: {_last_line(done.stderr)}; "
-            "install millrace (pip install), then run this again"
+            "install this checkout (pip install .), then run this again"
         )
 
 
