@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.chunks import BadFile, Chunk
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.reading import LogState
+from millrace.collect.records import Row
 
 pytestmark = pytest.mark.slow
 
@@ -38,20 +40,28 @@ def logs(machine: Machine) -> list[Unread]:
     return found
 
 
-def read(logs: list[Unread], processes: int, before: Callable[[int], None] = lambda place: None) -> list[Chunk]:
-    """Return all chunks; `before` is called before each log is taken."""
-    chunks: list[Chunk] = []
+Told = list[tuple[Chunk, list[Row]]]
+
+
+def read(logs: list[Unread], processes: int, before: Callable[[int], None] = lambda place: None) -> Told:
+    """Return all chunks, each with the rows of its events alone; `before` is called before each log is taken."""
+    chunks: Told = []
     with ahead.reading(logs, [0] * len(logs), processes) as found:
         for place, log in enumerate(logs):
             before(place)
-            chunks.extend(found.chunks(log))
+            chunks.extend(map(without_events, found.chunks(log)))
     return chunks
+
+
+def without_events(told: tuple[Chunk, list[Row]]) -> tuple[Chunk, list[Row]]:
+    chunk, rows = told
+    return replace(chunk, reading=replace(chunk.reading, events=())), rows
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 9])
 def test_processes_give_the_chunks_of_one(logs: list[Unread], processes: int) -> None:
     alone = read(logs, 0)
-    assert sum(len(chunk.reading.events) for chunk in alone) == 7 * LINES + sum(range(7))
+    assert len(events(alone)) == 7 * LINES + sum(range(7))
     assert read(logs, processes) == alone
 
 
@@ -71,8 +81,8 @@ def test_logs_of_a_killed_process_are_read_by_the_collector(logs: list[Unread], 
     assert events(read(logs, 2, kill)) == events(read(logs, 0))
 
 
-def events(chunks: list[Chunk]) -> list[object]:
-    return [event for chunk in chunks for event in chunk.reading.events]
+def events(chunks: Told) -> list[Row]:
+    return [row for _, rows in chunks for row in rows]
 
 
 def test_log_that_cannot_be_read_says_why_and_the_next_are_read(logs: list[Unread]) -> None:

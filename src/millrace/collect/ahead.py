@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 from millrace.collect.chunks import CHUNK_BYTES, BadFile, Chunk, LogProgress, read_chunks
 from millrace.collect.parsers.agents import Agent, Form
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits
-from millrace.collect.records import Row, to_event, to_row
+from millrace.collect.records import Row, to_row
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -27,6 +27,8 @@ LEAST_BYTES = 8 << 20
 """Below this, processes take longer to start than they save."""
 _MOST_PROCESSES = 8
 
+Told = tuple[Chunk, list[Row]]
+"""A chunk, and its events as rows, which the chunk may not have itself."""
 _Sent = tuple[Chunk, list[Row], bool] | str | None
 """A chunk without its events, these as rows, and whether more follow; why a log cannot be read; or no chunk."""
 
@@ -67,11 +69,11 @@ class Ahead:
         self._logs = {log.path: (log, pipes[place % len(pipes)]) for place, log in enumerate(logs)} if pipes else {}
         self._broken: set[Connection] = set()
 
-    def chunks(self, log: Unread) -> Iterator[Chunk]:
+    def chunks(self, log: Unread) -> Iterator[Told]:
         """Yield the rest of a log; the logs that were given have to be taken in their order. Raises BadFile."""
         asked, pipe = self._logs.get(log.path, (log, None))
         if pipe is None or asked != log:
-            yield from log.chunks()
+            yield from ((chunk, _rows(chunk)) for chunk in log.chunks())
             return
         while pipe not in self._broken:
             try:
@@ -85,10 +87,10 @@ class Ahead:
                 raise BadFile(log.path, RuntimeError(sent))
             chunk, rows, has_more = sent
             log = replace(log, known=chunk.progress)
-            yield replace(chunk, reading=replace(chunk.reading, events=tuple(map(to_event, rows))))
+            yield chunk, rows
             if not has_more:
                 return
-        yield from log.chunks()
+        yield from ((chunk, _rows(chunk)) for chunk in log.chunks())
 
 
 @contextmanager
@@ -158,5 +160,8 @@ def _read(logs: Sequence[Unread], pipe: "Connection", inherited: Sequence["Conne
 
 def _sent(chunk: Chunk, has_more: bool) -> _Sent:
     # Rows are sent four times as fast as events, of which each is an object with another one.
-    rows = [to_row(event) for event in chunk.reading.events]
-    return replace(chunk, reading=replace(chunk.reading, events=())), rows, has_more
+    return replace(chunk, reading=replace(chunk.reading, events=())), _rows(chunk), has_more
+
+
+def _rows(chunk: Chunk) -> list[Row]:
+    return [to_row(event) for event in chunk.reading.events]

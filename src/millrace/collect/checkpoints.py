@@ -21,7 +21,6 @@ from typing import Self, cast
 
 from millrace.collect import outbox
 from millrace.collect.event_rows import Changes, EventRows
-from millrace.collect.parsers.event import UsageEvent
 from millrace.collect.parsers.fields import SkipReason
 from millrace.collect.records import Row
 from millrace.collect.state_file import StateFile
@@ -260,10 +259,10 @@ class CheckpointStore:
         sql = "select agent, reason, sum(lines) from skipped join logs using (log) group by agent, reason"
         return {(agent, reason): lines for agent, reason, lines in self._file.query(sql)}
 
-    def save_events(self, events: Sequence[UsageEvent], known: FileCheckpoint) -> Changes:
+    def save_events(self, events: Sequence[Row], known: FileCheckpoint) -> Changes:
         """Merge the events of a reading of a log into the stored ones, and return how many billed events changed.
 
-        The keys of `events` are distinct.
+        `events` are rows in the order of `records.COLUMNS`, with distinct keys.
         """
         return self._events.save(events, (known.log, known.epoch, known.reading, known.rules))
 

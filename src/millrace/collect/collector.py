@@ -196,9 +196,9 @@ class Collector:
         with ahead.reading(unread, sizes_bytes) as logs:
             for one, log in zip(due, unread, strict=True):
                 try:
-                    for chunk, rows in self._read(one, logs.chunks(log), log.is_still, result):
+                    for chunk, changed in self._read(one, logs.chunks(log), log.is_still, result):
                         on_progress(result.size_bytes, max(total_bytes, result.size_bytes), one.path)
-                        unsaved_rows, unsaved_bytes = unsaved_rows + rows, unsaved_bytes + chunk.size_bytes
+                        unsaved_rows, unsaved_bytes = unsaved_rows + changed, unsaved_bytes + chunk.size_bytes
                         if unsaved_rows >= self._limits.batch_rows or unsaved_bytes >= self._limits.batch_bytes:
                             save(result)
                             unsaved_rows = unsaved_bytes = 0
@@ -307,17 +307,17 @@ class Collector:
         return _Due(found, known, progress_of(known), is_still, prior)
 
     def _read(
-        self, due: _Due, chunks: Iterator[Chunk], is_still: bool, result: CollectResult
+        self, due: _Due, chunks: Iterator[ahead.Told], is_still: bool, result: CollectResult
     ) -> Iterator[tuple[Chunk, int]]:
         """Save the events and the progress of each chunk of a log."""
         known, prior, unread_bytes = due.known, due.prior, 0
-        for chunk in chunks:
+        for chunk, rows in chunks:
             if chunk.is_anew and due.progress is not None:
                 prior = None  # it was rewritten since
             known = self._advanced(due, known, chunk, prior)
-            rows = self._take(chunk, due.agent, known, result)
+            changed = self._take((chunk, rows), due.agent, known, result)
             unread_bytes = chunk.unread_bytes
-            yield chunk, rows
+            yield chunk, changed
         result.read += 1
         is_torn = unread_bytes > 0 and is_still
         if is_torn:
@@ -345,10 +345,11 @@ class Collector:
         self._store.save_log(now)
         return now
 
-    def _take(self, chunk: Chunk, agent: Agent, known: FileCheckpoint, result: CollectResult) -> int:
+    def _take(self, told: ahead.Told, agent: Agent, known: FileCheckpoint, result: CollectResult) -> int:
         """Save the events of a chunk; return how many events are new or changed."""
+        chunk, rows = told
         reading = chunk.reading
-        changes = self._store.save_events(reading.events, known)
+        changes = self._store.save_events(rows, known)
         self._store.save_skipped(known.log, reading.skipped, chunk.is_anew)
         result.size_bytes += chunk.size_bytes
         result.lines += reading.lines

@@ -19,7 +19,7 @@ from millrace.collect.billing import (
     billed,
     settle,
 )
-from millrace.collect.parsers.event import UsageEvent, merge
+from millrace.collect.parsers.event import merge
 from millrace.collect.records import COLUMNS, Row, to_event, to_row
 from millrace.collect.state_file import StateFile
 from millrace.collect.state_format import PENDING
@@ -95,12 +95,12 @@ class EventRows:
     def __init__(self, file: StateFile) -> None:
         self._file = file
 
-    def save(self, events: Sequence[UsageEvent], read: tuple[int, int, int, int]) -> Changes:
+    def save(self, events: Sequence[Row], read: tuple[int, int, int, int]) -> Changes:
         """Merge events with distinct keys, of one agent, into those of a log, an epoch, a reading and rules."""
         changes, writes = Changes(), _Writes()
-        by_message: dict[str, list[UsageEvent]] = {}
+        by_message: dict[str, list[Row]] = {}
         for event in events:
-            by_message.setdefault(event.message_id, []).append(event)
+            by_message.setdefault(cast(str, event[1]), []).append(event)
         self._file.begin()
         with self._file.trusting():
             known, withdrawn = self._known(events, by_message)
@@ -112,7 +112,7 @@ class EventRows:
                     continue
                 now = {_place(row): row for row in stored}
                 for event in told:
-                    place = (event.agent, event.message_id, event.request_id or "", read[0])
+                    place = (*event[:3], read[0])
                     now[place] = _with(event, now.get(place), read)
                 change = settle(stored, list(now.values()), gone)
                 writes.add(stored, now, change)
@@ -215,11 +215,12 @@ class EventRows:
         self._write(writes)
 
     def _known(
-        self, events: Sequence[UsageEvent], messages: Collection[str]
+        self, events: Sequence[Row], messages: Collection[str]
     ) -> tuple[dict[str, list[StoredRow]], dict[str, dict[Key, Withdrawal]]]:
         if not events:
             return {}, {}
-        return self._rows(events[0].agent, messages), self._withdrawals(events[0].agent, messages)
+        agent = cast(str, events[0][0])
+        return self._rows(agent, messages), self._withdrawals(agent, messages)
 
     def _rows(self, agent: str, messages: Collection[str]) -> dict[str, list[StoredRow]]:
         """Return the stored rows of some messages."""
@@ -258,12 +259,12 @@ def _place(row: StoredRow) -> Row:
     return (*row[:3], row[SOURCE])
 
 
-def _with(event: UsageEvent, stored: StoredRow | None, read: tuple[int, int, int, int]) -> StoredRow:
+def _with(event: Row, stored: StoredRow | None, read: tuple[int, int, int, int]) -> StoredRow:
     """Return the row of an event for a log, merged with a stored row of the same epoch, reading and rules."""
     log, epoch, reading, rules = read
     if stored is not None and (stored[EPOCH], stored[READING], stored[RULES]) == (epoch, reading, rules):
-        event = merge(to_event(stored[:EVENT]), event)
-    return (*to_row(event), log, epoch, None, reading, rules)
+        event = to_row(merge(to_event(stored[:EVENT]), to_event(event)))
+    return (*event, log, epoch, None, reading, rules)
 
 
 def _count(changes: Changes, change: Settled, told: int) -> None:

@@ -60,9 +60,8 @@ class LogState:
 
     def to_json(self) -> str:
         """Return the state as JSON, without the owner."""
-        fields = asdict(replace(self, owner=UNKNOWN_OWNER))
-        fields.pop("owner")
-        return json.dumps(fields)
+        fields = {name: getattr(self, name) for name in self.__slots__ if name != "owner"}
+        return json.dumps(fields | {"thread": None if self.thread is None else asdict(self.thread)})
 
     @classmethod
     def parse(cls, text: str) -> "LogState":
