@@ -237,12 +237,13 @@ def test_mart_of_earlier_release_is_not_built_again_for_the_names_of_its_keys(
     }
 
 
-def test_raw_table_of_earlier_release_gets_its_columns_and_marts_are_built_again(
+def test_raw_table_and_seed_of_earlier_release_get_their_columns_and_marts_are_built_again(
     usage: Build, dbt: Dbt, tmp_path: Path
 ) -> None:
     database = Path(shutil.copy(usage.database, tmp_path / "millrace.duckdb"))
     with duckdb.connect(database) as connection:
-        connection.execute("drop schema staging cascade; drop schema intermediate cascade")
+        connection.execute("drop table staging.usage_prices")
+        connection.execute("create table staging.usage_prices (provider varchar, model_pattern varchar)")
         for column in ("region", "web_searches", "is_lower_bound", "is_withdrawn"):
             connection.execute(f"alter table raw.usage_events drop column {column}")
         for column in ("region", "web_searches", "is_lower_bound", "price_model", "price_gap"):
