@@ -98,7 +98,7 @@ def test_machine_without_logs_lists_the_places_and_exits_1(run: Run, machine: Ma
 def test_range_without_usage_says_so(machine: Machine, run: Run) -> None:
     write(machine, priced("m1"))
     code, out, _ = run("report", "--since", "2026-01-03")
-    assert (code, out.splitlines()[-1]) == (0, "nothing was used in this range")
+    assert (code, out.splitlines()[-1]) == (0, "nothing was used in these days; `millrace report` has all")
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def lines(made: Tally, width: int | None, is_broken_down: bool = False) -> Itera
     yield f"Usage by {_NOUNS[made.kind]}{_chosen(made.selection)}, {_zone(made.zone)}"
     yield ""
     if not rows:
-        yield "nothing was used in this range"
+        yield "nothing was used in these days; `millrace report` has all"
         return
     yield from _table(head, rows, made.totals, width)
     yield from notes(made.totals, made.unpriced)
