@@ -139,7 +139,7 @@ def _tokens(counts: Counts) -> tuple[int, int, int, int]:
 
 
 def _marks(case: Case, right: Said, said: Said | None) -> tuple[bool, bool]:
-    """Return whether the tokens are right, and the cost; where none is given, one that is not 0 is right."""
+    """Return whether the tokens are right, and the cost; without an expected one, any that is not 0 is right."""
     if said is None:
         return False, False
     if right.cost_usd is None:

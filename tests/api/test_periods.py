@@ -55,7 +55,7 @@ def test_a_period_is_the_days_that_it_means_in_the_zone(
     last = now.astimezone(ZoneInfo(zone or "UTC")).date() - timedelta(days=period == "yesterday")
     days: dict[str, Any] = {"from": last - timedelta(days=DAYS.get(period, 1) - 1), "to": last}
     if (route.path, period) == ("projects", "all"):
-        days = {}  # a list of projects is of all time unless days are given
+        days = {}  # a list of projects is of all time unless days are requested
     named = asked(reader, route, {"period": period} | of_zone, now)
     plain = asked(reader, route, days | of_zone, now)
     assert named == plain

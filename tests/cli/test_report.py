@@ -121,7 +121,7 @@ def test_options_select_events(machine: Machine, run: Run, table: str, arguments
 
 
 def test_csv_has_the_rows_of_json(machine: Machine, run: Run) -> None:
-    write(machine, priced("m1"), priced("m2", model="nobody-sells-1", at="2026-01-04T00:00:00Z"))
+    write(machine, priced("m1"), priced("m2", model="unsold-1", at="2026-01-04T00:00:00Z"))
     _, out, _ = run("report", "--csv")
     table = list(csv.DictReader(io.StringIO(out)))
     found = rows_of(run)
@@ -131,12 +131,12 @@ def test_csv_has_the_rows_of_json(machine: Machine, run: Run) -> None:
 
 
 def test_csv_breakdown_has_a_row_for_each_model(machine: Machine, run: Run) -> None:
-    write(machine, priced("m1"), priced("m2", model="nobody-sells-1"))
+    write(machine, priced("m1"), priced("m2", model="unsold-1"))
     _, out, _ = run("report", "--csv", "--breakdown")
     table = csv.DictReader(io.StringIO(out))
     assert [(row["day"], row["model"]) for row in table] == [
         ("2026-01-02", "claude-opus-4-5"),
-        ("2026-01-02", "nobody-sells-1"),
+        ("2026-01-02", "unsold-1"),
     ]
 
 

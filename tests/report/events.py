@@ -46,7 +46,7 @@ models = st.sampled_from(
         ("codex", "openai", "gpt-5-codex"),
         ("cline", "cline-pass", "anthropic/claude-sonnet-4.5"),
         ("claude", "bedrock", "us.anthropic.claude-opus-4-1-20250805-v1:0"),
-        ("claude", None, "nobody-sells-1"),
+        ("claude", None, "unsold-1"),
     ]
 )
 

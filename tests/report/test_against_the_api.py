@@ -21,7 +21,7 @@ from millrace.warehouse.duckdb.reader import DuckDBReader
 
 pytestmark = pytest.mark.slow
 
-MODELS = ("claude-opus-4-5", "claude-sonnet-4-5", "nobody-sells-1")
+MODELS = ("claude-opus-4-5", "claude-sonnet-4-5", "unsold-1")
 RANGE = {"from": "2026-01-01", "to": "2026-12-31"}
 SAME = (
     *("user_message_count", "assistant_message_count", "n_cost", "cost_usd", "reasoning_tokens", "total_tokens"),

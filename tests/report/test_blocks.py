@@ -97,7 +97,7 @@ def test_pace_counts_from_the_first_response_and_goes_on_to_the_end() -> None:
 
 
 def test_pace_of_a_model_without_a_price_has_no_cost() -> None:
-    (block,) = found([replace(event, model="nobody-sells-1") for event in at(30)])
+    (block,) = found([replace(event, model="unsold-1") for event in at(30)])
     pace = block.pace(to_microseconds(NOW))
     assert (pace.cost_per_hour, pace.projected_cost, pace.projected_tokens > 0) == (None, None, True)
 

@@ -23,8 +23,8 @@ TOLD = Decimal("0.5")
         pytest.param(replace(ANSWER, cost_usd=TOLD), LISTED, id="a price before a reported cost"),
         pytest.param(replace(ANSWER, is_estimated=True), LISTED, id="a price of estimated tokens"),
         pytest.param(replace(ANSWER, is_estimated=True, cost_usd=TOLD), 5 * 10**11, id="reported before estimated"),
-        pytest.param(replace(ANSWER, model="nobody-sells-1", cost_usd=TOLD), 5 * 10**11, id="only a reported cost"),
-        pytest.param(replace(ANSWER, model="nobody-sells-1"), None, id="neither"),
+        pytest.param(replace(ANSWER, model="unsold-1", cost_usd=TOLD), 5 * 10**11, id="only a reported cost"),
+        pytest.param(replace(ANSWER, model="unsold-1"), None, id="neither"),
         pytest.param(replace(ANSWER, model=None), None, id="no model"),
         pytest.param(PROMPT, 0, id="a prompt"),
     ],
@@ -38,7 +38,7 @@ def test_cost_comes_from_the_first_source_that_has_one(event: UsageEvent, cost: 
     [("0.0000000000005", 1), ("0.0000000000004", 0), ("0." + "1" * 38, 111111111111), ("1000000", 10**18)],
 )
 def test_reported_cost_is_rounded_half_up_to_twelve_decimals(told: str, cost: int) -> None:
-    event = replace(ANSWER, model="nobody-sells-1", cost_usd=Decimal(told))
+    event = replace(ANSWER, model="unsold-1", cost_usd=Decimal(told))
     assert Pricing(CARD).cost(to_row(event))[0] == cost
 
 

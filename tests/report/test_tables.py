@@ -14,7 +14,7 @@ from millrace.report.tallies import Kind, Selection, since_of, tally
 from millrace.report.zones import Zone
 
 CARD = RateCard.load()
-UNPRICED = replace(ANSWER, message_id="m9", model="nobody-sells-1")
+UNPRICED = replace(ANSWER, message_id="m9", model="unsold-1")
 
 
 def printed(
@@ -63,17 +63,17 @@ def test_cost_says_how_far_it_can_be_relied_on(events: list[UsageEvent], cost: s
 
 def test_unknown_cost_is_explained_with_its_tokens() -> None:
     assert printed(UNPRICED)[-1] == (
-        "unknown cost: 332 tokens of nobody-sells-1; `millrace doctor` lists models without a price"
+        "unknown cost: 332 tokens of unsold-1; `millrace doctor` lists models without a price"
     )
 
 
-def test_tokens_that_nobody_counted_are_unknown() -> None:
+def test_tokens_that_were_not_counted_are_unknown() -> None:
     assert cells(replace(ANSWER, tokens=Tokens()))[-2] == "unknown"
 
 
 def test_breakdown_adds_a_line_for_each_model() -> None:
     lines = printed(ANSWER, UNPRICED, is_broken_down=True)
-    assert [line.split()[:2] for line in lines[5:7]] == [["-", "claude-opus-4-5"], ["-", "nobody-sells-1"]]
+    assert [line.split()[:2] for line in lines[5:7]] == [["-", "claude-opus-4-5"], ["-", "unsold-1"]]
 
 
 def test_row_of_many_models_names_the_first_three() -> None:

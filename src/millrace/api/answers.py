@@ -59,7 +59,7 @@ class Measures(BaseModel):
     reasoning_tokens: int = Field(description="The part of the output that was reasoning.")
     total_tokens: int = Field(description="Input, output and cache.")
     lower_bound_count: int = Field(
-        description="Responses of which at least the counted tokens were used, and no log can tell how many more."
+        description="Responses that used at least the counted tokens, and no log can tell how many more."
     )
     cost_usd: Decimal | None = Field(description="Of the responses with a known cost; null when of none it is known.")
     n_cost: int = Field(description="Responses with a known cost.")

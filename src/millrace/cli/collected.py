@@ -39,7 +39,7 @@ def nothing_to_read(machine: "Machine", as_json: bool) -> bool:
         sign, state = ("✓", "no log in it") if place.exists else ("–", "not there")  # noqa: RUF001 no minus
         say(f"  {sign} {place.agent:<8} {_short(place.path, machine.home)} ({state})")
     show_unread(unread)
-    say("look: nothing was counted; for logs elsewhere give --home, or set CLAUDE_CONFIG_DIR or CODEX_HOME")
+    say("look: nothing was counted; for logs elsewhere use --home, or set CLAUDE_CONFIG_DIR or CODEX_HOME")
     return True
 
 

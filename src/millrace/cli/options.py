@@ -119,7 +119,7 @@ def schedule(command: F) -> F:
     """Add the options that make the system run the command on schedule, and those that only such a run has."""
     for option in reversed(
         (
-            click.option("--install", is_flag=True, help="Let the system run this every day, with the options given."),
+            click.option("--install", is_flag=True, help="Let the system run this every day, with the same options."),
             click.option("--every", type=click.Choice(["daily", "hourly"]), help="With --install (default: daily)."),
             click.option("--at", type=TimeOption(), help="With --install, the time of day (default: 12:00)."),
             click.option("--uninstall", is_flag=True, help="Remove what --install wrote."),

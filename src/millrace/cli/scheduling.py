@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The options of a `collect` that is to be scheduled, as they were given; None where one was not."""
+    """The options of a `collect` that is to be scheduled, as they were typed; None where one was not."""
 
     home: Path | None
     data_dir: Path | None

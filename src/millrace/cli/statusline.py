@@ -25,7 +25,7 @@ def statusline(timezone: str | None, data_dir: Path | None, home: Path) -> int:
     """
     try:
         say(_line(timezone, data_dir, home))
-    except Exception:  # noqa: BLE001 a status line shows no error, whatever came in
+    except Exception:  # noqa: BLE001 a status line shows no error, whatever its input is
         say("millrace: nothing is known; try `millrace report`")
     return DONE
 

@@ -70,7 +70,7 @@ class Ahead:
         self._broken: set[Connection] = set()
 
     def chunks(self, log: Unread) -> Iterator[Told]:
-        """Yield the rest of a log; the logs that were given have to be taken in their order. Raises BadFile."""
+        """Yield the rest of a log; the logs passed to `reading` have to be taken in their order. Raises BadFile."""
         asked, pipe = self._logs.get(log.path, (log, None))
         if pipe is None or asked != log:
             yield from ((chunk, _rows(chunk)) for chunk in log.chunks())

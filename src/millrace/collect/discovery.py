@@ -25,7 +25,7 @@ class Root:
     """One place where an agent keeps logs, whether or not it exists yet.
 
     `path` contains no symlink: it is a folder, or (`is_file`) one log. Symlinks below it are not followed. What they
-    lead to is a root of its own, of which `below` is the place among the names of its store; links that lead out of the
+    lead to is a root of its own, whose `below` is the place among the names of its store; links that lead out of the
     home are in `outside`. A root `is_closed` if its own path is such a link: nothing is read.
     """
 

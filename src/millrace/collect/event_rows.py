@@ -147,7 +147,7 @@ class EventRows:
         return self._billed(f"select {_STORED} from events order by agent, message_id")  # noqa: S608
 
     def recent(self, since_us: int, session_id: str | None) -> Iterator[Row]:
-        """Yield the billed events of messages of which a row occurred since then, or in a session."""
+        """Yield the billed events of messages with a row that occurred since then, or in a session."""
         return self._billed(_RECENT, (since_us, session_id))
 
     def _billed(self, sql: str, values: Sequence[object] = ()) -> Iterator[Row]:
@@ -268,7 +268,7 @@ def _with(event: Row, stored: StoredRow | None, read: tuple[int, int, int, int])
 
 
 def _count(changes: Changes, change: Settled, told: int) -> None:
-    """Add the change of one message, of which `told` events were read."""
+    """Add the change of one message with `told` events read."""
     new = max(len(change.after) - len(change.before), 0)
     changed = sum(change.before.get(key) != row for key, row in change.after.items()) - new
     changes.new, changes.changed = changes.new + new, changes.changed + changed

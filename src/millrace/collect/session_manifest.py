@@ -1,4 +1,4 @@
-"""What the document beside a session of Cline's CLI says about it: the folder, the model, and where it came from."""
+"""What the document beside a session of Cline's CLI says about it: the folder, the model, and its parent session."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,7 +37,7 @@ def described(path: Path, state: LogState) -> LogState:
 
 
 def _first(folder: Path, session: Mapping[str, object]) -> str:
-    """Return the id of the session of which all others in a chain of forks have the messages."""
+    """Return the id of the session whose messages all others in a chain of forks have."""
     name, seen = folder.name.partition("__")[0], {folder.name}
     while len(seen) < _MOST_FORKS and (parent := _forked_from(session)) and parent not in seen:
         seen.add(parent)

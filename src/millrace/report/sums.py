@@ -59,7 +59,7 @@ class Sums:
 
     @property
     def is_cost_lower_bound(self) -> bool:
-        """Whether the cost leaves out a response, or tokens that nobody counted."""
+        """Whether the cost leaves out a response, or tokens that were not counted."""
         return self.is_lower_bound or self.n_cost < self.assistant_message_count
 
     @property

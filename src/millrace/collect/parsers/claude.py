@@ -141,7 +141,7 @@ def _request_id(
 ) -> tuple[LogState, str | None]:
     """Return the request of a response: its own, or none when its message id says enough.
 
-    Otherwise a gateway numbers its messages, or gives all one id: the response is named by its first line, which the
+    Otherwise a gateway numbers its messages, or has one id for all: the response is named by its first line, which the
     next line has as its parent.
     """
     request_id = read_id(record, "requestId")

@@ -2,7 +2,7 @@
 
 `iterations` are the calls that one response was made of. The counts at the top are the sum of those of type `message`,
 or at first only the first one's. They leave out an advisor, which has a model of its own, and a compaction. Of a chain
-of models of which one refused, they are those of the model that answered (`fallback_message`); the refusal is not
+of models, one of which refused, they are those of the model that answered (`fallback_message`); the refusal is not
 billed. See https://platform.claude.com/docs/en/agents-and-tools/tool-use/advisor-tool and
 https://platform.claude.com/docs/en/build-with-claude/compaction.
 """

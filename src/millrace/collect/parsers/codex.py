@@ -213,7 +213,7 @@ def _used(counters: Counts | None, shown: Counts | None, thread: Thread) -> Coun
 
 
 def _advance(counters: Counts | None, used: Counts | None, at: str, thread: Thread) -> Thread:
-    """Return the thread after a counter; one that began again at zero has its positions anew."""
+    """Return the thread after a counter; one that began again at zero has new positions."""
     is_zero = used == counters or not any(counters or ())
     is_reset = thread.totals is not None and is_zero and not _is_comparable(counters, thread)
     prompts = thread.prompts if used == _ZERO and not is_reset else _NO_PROMPTS

@@ -203,8 +203,8 @@ def _links(event: UsageEvent) -> list[_Link]:
 
     Claude Code copies history into side questions with new requests and instants, into forks with new sessions, and
     sometimes without requests. Message ids of the API are unique. A gateway may number the messages of each session
-    anew, or give all one id: then a copy has as many tokens in its prompt, and the same session; without a request
-    of its own, also the same instant in another session.
+    again from 1, or use one id for all: then a copy has as many tokens in its prompt, and the same session; without a
+    request of its own, also the same instant in another session.
 
     Codex copies counters without their response's id into forks; two responses with ids are the same if the ids are.
     A fork of Kilo Code copies messages under new ids: with the instant, the model, the counts and the cost.
