@@ -231,6 +231,10 @@ def _said(key: Key) -> str:
 def main(arguments: list[str]) -> int:
     """Print the differences, or write the seed; return 1 when a rate differs without a reason."""
     files = [Path(argument) for argument in arguments if argument != "--write"]
+    for file in files:
+        if not file.is_file():
+            sys.stderr.write(f"error: expected --write or a file of LiteLLM's prices, got {str(file)!r}\n")
+            return 2
     with tempfile.TemporaryDirectory() as folder:
         theirs = read_offers(read_table(files[0] if files else download(Path(folder))))
     ours, since = read_card()

@@ -85,16 +85,25 @@ class RequestedBuilds:
         self.requests.append(run_id)
 
 
+def lake_bucket(url: str) -> str | None:
+    """Return the bucket that a URL names, None where it names a folder. Raises ConfigError; nothing is opened."""
+    if not url.startswith("gs:"):
+        _path(url, "file")
+        return None
+    bucket = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]+[a-z0-9])/?", url)
+    if bucket is None:
+        raise ConfigError(f"expected gs://BUCKET, got {url!r}")
+    return bucket[1]
+
+
 @ThreadSafeCache
 def lake_at(url: str) -> Lake:
     """Return the lake of `file:///folder` or `gs://bucket`."""
-    if url.startswith("gs:"):
-        bucket = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]+[a-z0-9])/?", url)
-        if bucket is None:
-            raise ConfigError(f"expected gs://BUCKET, got {url!r}")
+    bucket = lake_bucket(url)
+    if bucket is not None:
         from millrace.lake.gcs import GcsLake
 
-        return GcsLake.at(bucket[1])
+        return GcsLake.at(bucket)
     from millrace.lake.local import LocalLake
 
     root = _path(url, "file")

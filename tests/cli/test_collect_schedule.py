@@ -85,7 +85,7 @@ def test_install_again_replaces_the_schedule(home: Path, millrace: Callable[...,
     once = files(home)
     assert millrace("--install")[1].startswith("updated: daily at 12:00: ")
     assert files(home) == once
-    assert millrace("--install", "--every", "hourly", "--lake", "gs://b")[1].startswith("updated: each hour: ")
+    assert millrace("--install", "--every", "hourly", "--lake", "gs://lake")[1].startswith("updated: each hour: ")
     assert "OnCalendar=hourly" in files(home)[TIMER]
     assert "--data-dir" not in files(home)[SERVICE]
 
@@ -93,7 +93,7 @@ def test_install_again_replaces_the_schedule(home: Path, millrace: Callable[...,
 def test_settings_that_are_set_are_passed_and_no_others(
     home: Path, millrace: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MILLRACE_LAKE", "gs://b")
+    monkeypatch.setenv("MILLRACE_LAKE", "gs://lake")
     monkeypatch.setenv("MILLRACE_COLLECT_USER", "ada 100%")
     monkeypatch.setenv("MILLRACE_SOURCE_KEY", "do-not-tell")
     assert millrace("--install")[0] == 0
@@ -175,7 +175,7 @@ def test_windows_registers_a_task(home: Path, millrace: Callable[..., Answer], m
     monkeypatch.setenv("LOCALAPPDATA", str(home / "Local"))
     systemctl(home.parent, "exit 0", "schtasks")
     task = home / "Local" / "millrace" / "millrace-collect.xml"
-    assert millrace("--install", "--lake", "gs://b")[0] == 0
+    assert millrace("--install", "--lake", "gs://lake")[0] == 0
     assert calls(home) == [f"/Create /TN Millrace collect /XML {task} /F"]
     assert task.read_text("utf-16").startswith("<?xml version='1.0' encoding='utf-16'?>\n<Task ")
     assert millrace("--installed")[1].startswith("installed: daily at 12:00: ")
@@ -249,7 +249,9 @@ def test_collecting_that_is_off_is_not_installed(
         (("--install", "--at", "24:00"), "expected a time like 12:30, got '24:00'"),
         (("--install", "--at", "7:00"), "expected a time like 12:30, got '7:00'"),
         (("--install", "--every", "weekly"), "'weekly' is not one of 'daily', 'hourly'"),
-        (("--install", "--lake", "gs://b", "--data-dir", "d"), "got both"),
+        (("--install", "--lake", "gs://lake", "--data-dir", "d"), "got both"),
+        (("--install", "--lake", "nonsense"), "expected file:///an/absolute/path, got 'nonsense'"),
+        (("--install", "--lake", "gs://B"), "expected gs://BUCKET, got 'gs://B'"),
         (("--set", "MILLRACE_SOURCE_KEY=x"), "expected NAME=VALUE with a variable of a schedule"),
     ],
 )

@@ -42,12 +42,15 @@ class Asked:
 
 def install(asked: Asked, every: "Every", at: time, dry_run: bool) -> int:
     """Install the schedule, or print what that would write and run."""
+    from millrace import wiring
     from millrace.collect import schedule, scheduling
     from millrace.config import CollectConfig
 
     config = CollectConfig.from_env()
     if config.is_off:
         raise ConfigError("MILLRACE_COLLECT is off, so a schedule would read nothing; unset it, then run this again")
+    if url := asked.lake or config.lake:
+        wiring.lake_bucket(url)
     account, program = _account(config), _program()
     wanted = schedule.Schedule(
         (*program, "collect", *asked.words(config)), schedule.environment(config.environment), every, at
