@@ -1,4 +1,4 @@
-"""Dropped files name repositories, developers and prices: the next build follows them, and follows what is taken back."""
+"""Dropped files name repositories, developers and prices: a build follows them, and what is taken back."""
 
 import shutil
 from datetime import datetime
@@ -26,8 +26,8 @@ COSTS = {
     "user": "select developer from mart.user_developers where user_id = 'me@example.com'",
     "event": UNPRICED,
     "model": "select cost_usd from mart.usage_model_day where model = 'nobody-knows'",
-    "repositories": "select repo_name, sum(cost_usd) from mart.ai_spend_by_repo_week where cost_usd > 0 group by all order by 1",
-    "developers": "select developer, sum(cost_usd) from mart.cost_per_merged_pr where cost_usd > 0 group by all order by 1",
+    "repositories": "select distinct repo_name from mart.ai_spend_by_repo_week where cost_usd > 0 order by 1",
+    "developers": "select distinct developer from mart.cost_per_merged_pr where cost_usd > 0 order by 1",
 }
 
 
@@ -65,8 +65,7 @@ def test_marts_follow_dropped_rows_and_what_is_taken_back(built: Build, dbt: Dbt
     cost = Decimal("0.0003")  # 100 of input, 10 of output, 1,000 from the cache
     assert (after["event"], after["model"]) == ([(cost, "rate_card")], [(2 * cost,)])  # one more has a reported cost
     assert after["user"] == [("me",)]
-    assert [name for name, _ in after["repositories"]] == ["acme/dropped"]
-    assert [name for name, _ in after["developers"]] == ["me"]
+    assert (after["repositories"], after["developers"]) == ([("acme/dropped",)], [("me",)])
 
     back = {"project_repositories": [{"project": "work-*"}], "user_developers": [{"user_id": "ME@example.com"}]}
     drop(
