@@ -413,7 +413,7 @@ def test_failed_build_of_another_project_is_not_retried(world: World) -> None:
 
 def test_changed_project_is_tested_in_full(world: World) -> None:
     def tested() -> list[str]:
-        with duckdb.connect(world.folder / "millrace.duckdb", read_only=True) as connection:
+        with duckdb.connect(world.folder / "millrace.duckdb") as connection:
             rows = connection.execute("SELECT mart_name FROM meta.mart_watermarks WHERE mart_name LIKE 'tested.%'")
             return [name for (name,) in rows.fetchall()]
 
