@@ -38,10 +38,10 @@ listed as (
             speed,
             coalesce(region, '') as region,
             context_over_tokens,
-            valid_from,
             {%- for rate in price_rates() %}
-                {{ rate }}{{ ',' if not loop.last }}
+                {{ rate }},
             {%- endfor %}
+            valid_from
         from {{ ref(seed) }}
         {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -67,10 +67,10 @@ final as (
         speed,
         region,
         context_over_tokens,
-        valid_from,
         {%- for rate in price_rates() %}
             {{ rate }},
         {%- endfor %}
+        valid_from,
         _load_seq
     from own
 )

@@ -162,9 +162,10 @@ offered as (
         costed.event_id,
         {%- set is_of_speed = 'coalesce(rates.form_speed, costed.logged_speed) = rates.speed' %}
         {%- set is_of_region = is_of_speed ~ ' and costed.price_region = rates.region' %}
+        {%- set is_of_day = is_of_region ~ ' and cast(costed.occurred_at as date) >= rates.valid_from' %}
         {{ count_where(is_of_speed) }} as of_speed,
         {{ count_where(is_of_region) }} as of_region,
-        {{ count_where(is_of_region ~ ' and cast(costed.occurred_at as date) >= rates.valid_from') }} as of_day
+        {{ count_where(is_of_day) }} as of_day
     from costed
     inner join rates on costed.model = rates.model
     where costed.cost_source = 'unknown'

@@ -35,7 +35,9 @@ addresses as (
 final as (
     select
         cast(users.user_id as varchar) as user_id,
-        cast(coalesce(dropped.developer, known_authors.developer, addresses.developer) as varchar) as developer
+        cast(
+            coalesce(dropped.developer, known_authors.developer, addresses.developer) as varchar
+        ) as developer
     from users
     left join dropped on lower(users.user_id) = dropped.user_id
     left join known_authors on lower(users.user_id) = known_authors.user_id

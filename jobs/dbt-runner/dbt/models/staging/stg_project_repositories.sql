@@ -2,7 +2,7 @@ with project_repositories as (
     select * from {{ source('raw', 'project_repositories') }}
 ),
 
--- The newest row of a project in any letter case, a row without a repository included: it takes earlier ones back.
+-- The newest row of a project in any letter case. One without a repository takes earlier ones back.
 newest as (
     select *
     from project_repositories

@@ -33,17 +33,22 @@ checked as (
     select
         *,
         case
-            when {{ full_match('valid_from', "'[0-9]{4}-[0-9]{2}-[0-9]{2}'") }} then try_cast(valid_from as date)
+            when {{ full_match('valid_from', "'[0-9]{4}-[0-9]{2}-[0-9]{2}'") }}
+                then try_cast(valid_from as date)
         end as first_day,
         coalesce(
             {%- for rate in price_rates() %}
                 {{ rate }}{{ ',' if not loop.last }}
             {%- endfor %}
         ) is null as is_taken_back,
-        {%- for rate in price_rates() %}
-            coalesce({{ rate }} = 0 or {{ rate }} between 0.000001 and 100000, true)
-            {{- ' and' if not loop.last else ' as has_rates' }}
-        {%- endfor %}
+        coalesce(
+            model <> ''
+            {%- for rate in price_rates() %}
+                and coalesce({{ rate }} = 0 or {{ rate }} between 0.000001 and 100000, true)
+            {%- endfor %}
+            and context_over_tokens >= 0,
+            false
+        ) as is_plausible
     from newest
 ),
 
@@ -58,15 +63,13 @@ final as (
         cast(source as varchar) as source,
         cast(is_taken_back as boolean) as is_taken_back,
         {%- for rate in price_rates() %}
-            cast(case when has_rates then {{ rate }} end as decimal(12, 6)) as {{ rate }},
+            cast(case when is_plausible then {{ rate }} end as decimal(12, 6)) as {{ rate }},
         {%- endfor %}
         cast(
             coalesce(
-                model <> ''
+                is_plausible
                 and speed in ('standard', 'fast', 'flex', 'batch', 'ultrafast')
-                and context_over_tokens >= 0
-                and first_day is not null
-                and has_rates,
+                and first_day is not null,
                 false
             ) as boolean
         ) as is_usable,

@@ -2,7 +2,7 @@ with user_developers as (
     select * from {{ source('raw', 'user_developers') }}
 ),
 
--- The newest row of a user in any letter case, a row without a developer included: it takes earlier ones back.
+-- The newest row of a user in any letter case. One without a developer takes earlier ones back.
 newest as (
     select *
     from user_developers
