@@ -79,7 +79,8 @@ def build(
         raise TerminalError(
             f"dbt could not build: {_first_line(str(result.exception))}; see {config.target_dir}/dbt.log"
         )
-    nodes = tuple(_node(each) for each in result.result.results)
+    results = {each.node.unique_id: each for each in result.result.results}
+    nodes = tuple(_node(each, results) for each in results.values())
     if damage := next((node.message for node in nodes if says_damage(node.message)), None):
         path = warehouse.settings.get("MILLRACE_DUCKDB_PATH", "")
         raise ConfigError(f"the warehouse {path} is damaged: {damage}", step=Step.RESTORE)
@@ -114,10 +115,23 @@ def _listener(on_node: Callable[[Node, int], None]) -> Callable[[Any], None]:
     return listen
 
 
-def _node(result: Any) -> Node:
-    is_good = str(result.status) in GOOD_STATUSES
-    message = "" if is_good and str(result.status) != "skipped" else _first_line(str(result.message or ""))
+def _node(result: Any, results: dict[str, Any]) -> Node:
+    status = str(result.status)
+    message = "" if status in GOOD_STATUSES else _first_line(str(result.message or ""))
+    if status == "skipped":  # dbt gives no reason
+        message = f"it needs {_failed_before(result, results) or 'what a test refused'}"
     return Node(result.node.name, str(result.node.resource_type), str(result.status), result.execution_time, message)
+
+
+def _failed_before(result: Any, results: dict[str, Any]) -> str | None:
+    """Return the name of the first failed node that a skipped one depends on; None where only a test failed."""
+    for name in result.node.depends_on.nodes:
+        before = results.get(name)
+        if before is not None and str(before.status) in ("error", "fail"):
+            return str(before.node.name)
+        if before is not None and str(before.status) == "skipped" and (found := _failed_before(before, results)):
+            return found
+    return None
 
 
 def _first_line(text: str) -> str:
