@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
+from millrace import interrupts
+
 # Characters that `str.isprintable` accepts although a terminal shows nothing for them (Unicode's
 # Default_Ignorable_Code_Point, and the blank of Braille). With them, two different names look equal.
 _UNSEEN = frozenset(
@@ -69,6 +71,8 @@ class _PrintableErrors(io.TextIOBase):
         """Print the complete lines, and keep the rest."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
+            if interrupts.is_asked():
+                continue  # it is about Ctrl-C, of which the command says a line
             is_begun = line.endswith("Traceback (most recent call last):")
             self._is_traceback = is_begun or (self._is_traceback and line[:1] in ("", " "))
             if self._is_traceback:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
+from millrace import interrupts
 from millrace.cli import (
     build,
     collect,
     doctor,
-    interrupts,
     options,
     output,
     quarantine,
