@@ -28,6 +28,11 @@ _LEFT_BY_JSON = re.compile(
     "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb" + "".join(_UNSEEN) + "]"
 )
 
+# A spreadsheet runs a cell that begins with one of these signs, in either width, also after blanks. If it uses another
+# separator than the comma, a cell begins after each of those, even within quotes.
+_FORMULA = re.compile(r"^(?=[\t\r\n])|(^|[;\t\r\n])(?= *[=+\-@＝＋－＠﹦﹢﹣﹫])")  # noqa: RUF001 the other width
+_WITHIN_LINES = re.compile(r"[^\t\r\n]+")
+
 
 def printable(text: object) -> str:
     """Return a text as one line, with control, formatting and invisible characters escaped as in Python."""
@@ -37,6 +42,11 @@ def printable(text: object) -> str:
 def printable_json(text: str) -> str:
     """Return the same JSON with the characters escaped that JSON allows but a terminal obeys or hides."""
     return _LEFT_BY_JSON.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
+
+
+def harmless_cell(text: str) -> str:
+    """Return the text of a CSV cell that no spreadsheet runs as a formula, without terminal control characters."""
+    return _FORMULA.sub(r"\1'", _WITHIN_LINES.sub(lambda part: printable(part[0]), text))
 
 
 def _escaped(mark: str) -> str:
