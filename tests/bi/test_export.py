@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 import pyarrow.parquet as pq
 import pytest
 from tests.warehouse.publishing import ROWS, publish
@@ -36,7 +36,9 @@ def numbers_of(place: DataDir) -> dict[str, tuple[int, Any]]:
     return {mart: (rows, (number, total)) for mart, (number, rows, total) in found.items()}
 
 
-def test_pyarrow_and_pandas_read_every_mart_with_the_same_sums(built: DataDir, tmp_path: Path, capsys: Captured) -> None:
+def test_pyarrow_and_pandas_read_every_mart_with_the_same_sums(
+    built: DataDir, tmp_path: Path, capsys: Captured
+) -> None:
     assert export(built, tmp_path / "out") == 0
     said = capsys.readouterr().out
     for mart, (rows, (number, total)) in numbers_of(built).items():
