@@ -3,6 +3,7 @@
 Every line that a command prints goes through `printable`; a program prints its own line breaks as separate lines.
 """
 
+import codecs
 import io
 import json
 import logging
@@ -10,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from typing import TextIO
 
 from millrace import interrupts
 
@@ -33,6 +35,9 @@ _LEFT_BY_JSON = re.compile(
 _FORMULA = re.compile(r"^(?=[\t\r\n])|(^|[;\t\r\n])(?= *[=+\-@＝＋－＠﹦﹢﹣﹫])")  # noqa: RUF001 the other width
 _WITHIN_LINES = re.compile(r"[^\t\r\n]+")
 
+_IN_ASCII = "millrace.in_ascii"
+_MARKS = {"✓": "ok", "✗": "x", "…": "...", "→": "->", "\N{EN DASH}": "-", "·": "-", "≥": ">=", "≈": "~", "━": "-"}
+
 
 def printable(text: object) -> str:
     """Return a text as one line, with control, formatting and invisible characters escaped as in Python."""
@@ -42,6 +47,22 @@ def printable(text: object) -> str:
 def printable_json(text: str) -> str:
     """Return the same JSON with the characters escaped that JSON allows but a terminal obeys or hides."""
     return _LEFT_BY_JSON.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
+
+
+def encodable(stream: TextIO) -> None:
+    """Let a stream print what its encoding does not have: our marks in ASCII, other characters escaped."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors=_IN_ASCII)
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    marks = error.object[error.start : error.end]
+    return "".join(_MARKS.get(mark, _escaped(mark)) for mark in marks), error.end
+
+
+codecs.register_error(_IN_ASCII, _in_ascii)
 
 
 def harmless_cell(text: str) -> str:
