@@ -8,14 +8,13 @@ from typing import Any
 
 import duckdb
 import pytest
-from tests.deploy.packages.packaging import UV
+from tests.bi.conftest import OLDER
 from tests.warehouse.publishing import publish
 
 from millrace.laptop.data_dir import DataDir
 from millrace.warehouse.duckdb import builds
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
-RELEASE = "1.2.0"  # the first release that opens the format
 READ = """
 import duckdb, hashlib, json, sys
 found = {}
@@ -26,17 +25,6 @@ with duckdb.connect(sys.argv[1], read_only=True) as connection:
         found[f"{schema}.{table}"] = [len(rows), hashlib.sha256("".join(rows).encode()).hexdigest()]
 print(json.dumps({"version": duckdb.__version__, "tables": found}))
 """
-
-
-@pytest.fixture(scope="session")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an older DuckDB."""
-    folder = tmp_path_factory.mktemp("older")
-    line = [UV, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target", folder]
-    done = subprocess.run([*line, f"duckdb=={RELEASE}"], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"DuckDB {RELEASE} cannot be installed here: {done.stderr.strip()[-200:]}")
-    return folder
 
 
 def read(published: Path, folder: Path | None = None) -> Any:
@@ -55,7 +43,7 @@ def storage_version(path: Path) -> int:
 
 def test_duckdb_of_early_2025_reads_every_table(built: DataDir, older: Path) -> None:
     theirs, ours = read(built.published, older), read(built.published)
-    assert theirs["version"] == RELEASE
+    assert theirs["version"] == OLDER
     assert theirs["tables"] == ours["tables"]
     assert sum(rows for rows, _ in ours["tables"].values()) > 1000
 
