@@ -57,6 +57,7 @@ def test_each_answer_has_its_schema_and_promised_keys(
         return found
 
     answers = {
+        "build": answer("build"),
         "run": answer("run", "--drops", "--no-build"),
         "status": answer("status"),
         "etl status": answer("etl", "status"),

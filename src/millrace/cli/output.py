@@ -20,6 +20,7 @@ USAGE = 2
 FAILED = 3
 INTERRUPTED = 130
 
+_ALIASES = ("etl", "usage")  # groups with commands of other names
 _gone = threading.Event()
 
 
@@ -29,8 +30,21 @@ def say(line: str) -> None:
 
 
 def say_json(value: object) -> None:
-    """Print a value as JSON, for a program."""
+    """Print a value as JSON, for a program; an object with its schema, see docs/json.md."""
+    if isinstance(value, dict):
+        value = {"schema": _schema()} | value
     _print(printable_json(json.dumps(value, indent=1, default=str)))
+
+
+def _schema() -> str:
+    """Return the schema of the JSON of the command that runs: `millrace/quarantine-show/1`."""
+    names: list[str] = []
+    context = click.get_current_context()
+    while context.parent is not None:
+        names.insert(0, context.info_name or "")
+        context = context.parent
+    alias = names[0] in _ALIASES
+    return f"millrace/{'-'.join(names[alias:])}/1"
 
 
 def fail(code: int, why: object) -> int:
