@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import openpyxl
+import openpyxl  # type: ignore[import-untyped]
 import pytest
 from tests.page.company import serving
 from tests.proofs.parity.linting import findings

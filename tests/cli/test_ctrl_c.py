@@ -6,13 +6,14 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from tests.build.test_stopping import MODELS, project_of_slow_models
 from tests.build.world import World
 
 from millrace import interrupts
 from millrace.build.dbt import Build
-from millrace.cli import main as cli
+from millrace.cli import collect, main as cli
 from millrace.errors import TerminalError
 from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import PROJECT
@@ -21,7 +22,7 @@ from millrace.laptop.project import PROJECT
 COMMAND = """
 import sys
 from pathlib import Path
-from millrace.cli import main as cli
+from millrace.cli import collect, main as cli
 from millrace.laptop import data_dir
 data_dir.PROJECT = Path(sys.argv[1])
 
@@ -98,3 +99,16 @@ def test_ctrl_c_that_a_library_swallows_abandons_the_build(tmp_path: Path, libra
         world.run(dbt=dbt)
     assert world.results() == ["abandoned"]
     assert world.run().state == "good"
+
+
+def test_ctrl_c_before_a_watch_begins_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def swallow(following: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise RuntimeError("interrupted query") from None
+
+    monkeypatch.setattr(collect._Following, "begin", swallow)
+    monkeypatch.setattr("millrace.cli.watch.follow", lambda *of: pytest.fail("it went on"))
+    begin = click.Command("collect", callback=lambda: collect._watch(None, None, None))  # type: ignore[arg-type]
+    assert cli.main([], begin) == 130

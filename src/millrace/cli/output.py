@@ -83,14 +83,14 @@ def streams() -> Iterator[None]:
     """
     _gone.clear()
     before = sys.stdout, sys.stderr
-    ours = tuple(map(_Outlet, before))
+    ours = tuple(None if each is None else cast("TextIO", _Outlet(each)) for each in before)  # None: it was closed
     sys.stdout, sys.stderr = cast("tuple[TextIO, TextIO]", ours)
     try:
         yield
     finally:
-        for each in ours:
+        for each in filter(None, ours):
             each.flush()
-        if (sys.stdout, sys.stderr) == ours:
+        if sys.stdout is ours[0] and sys.stderr is ours[1]:
             sys.stdout, sys.stderr = before
 
 
