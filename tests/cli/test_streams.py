@@ -23,6 +23,8 @@ from millrace.terminal import encodable
 from millrace.warehouse import Node
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
+pytestmark = pytest.mark.slow
+
 # Imported once, and not in the process of each command.
 WARM = (export, rebuild, run, server, status, usage_pipeline)
 NODE = Node("ключ→velocity", "test", "fail", 0.1, "✓ … → nothing of it is ASCII: 日本")
