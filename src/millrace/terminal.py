@@ -3,6 +3,7 @@
 Every line that a command prints goes through `printable`; a program prints its own line breaks as separate lines.
 """
 
+import codecs
 import io
 import json
 import logging
@@ -10,6 +11,9 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from typing import TextIO
+
+from millrace import interrupts
 
 # Characters that `str.isprintable` accepts although a terminal shows nothing for them (Unicode's
 # Default_Ignorable_Code_Point, and the blank of Braille). With them, two different names look equal.
@@ -26,6 +30,14 @@ _LEFT_BY_JSON = re.compile(
     "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb" + "".join(_UNSEEN) + "]"
 )
 
+# A spreadsheet runs a cell that begins with one of these signs, in either width, also after blanks. If it uses another
+# separator than the comma, a cell begins after each of those, even within quotes.
+_FORMULA = re.compile(r"^(?=[\t\r\n])|(^|[;\t\r\n])(?= *[=+\-@＝＋－＠﹦﹢﹣﹫])")  # noqa: RUF001 the other width
+_WITHIN_LINES = re.compile(r"[^\t\r\n]+")
+
+_IN_ASCII = "millrace.in_ascii"
+_MARKS = {"✓": "ok", "✗": "x", "…": "...", "→": "->", "\N{EN DASH}": "-", "·": "-", "≥": ">=", "≈": "~", "━": "-"}
+
 
 def printable(text: object) -> str:
     """Return a text as one line, with control, formatting and invisible characters escaped as in Python."""
@@ -35,6 +47,27 @@ def printable(text: object) -> str:
 def printable_json(text: str) -> str:
     """Return the same JSON with the characters escaped that JSON allows but a terminal obeys or hides."""
     return _LEFT_BY_JSON.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
+
+
+def encodable(stream: TextIO) -> None:
+    """Let a stream print what its encoding does not have: our marks in ASCII, other characters escaped."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors=_IN_ASCII)
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    marks = error.object[error.start : error.end]
+    return "".join(_MARKS.get(mark, _escaped(mark)) for mark in marks), error.end
+
+
+codecs.register_error(_IN_ASCII, _in_ascii)
+
+
+def harmless_cell(text: str) -> str:
+    """Return the text of a CSV cell that no spreadsheet runs as a formula, without terminal control characters."""
+    return _FORMULA.sub(r"\1'", _WITHIN_LINES.sub(lambda part: printable(part[0]), text))
 
 
 def _escaped(mark: str) -> str:
@@ -69,6 +102,8 @@ class _PrintableErrors(io.TextIOBase):
         """Print the complete lines, and keep the rest."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
+            if interrupts.is_asked():
+                continue  # it is about Ctrl-C, of which the command says a line
             is_begun = line.endswith("Traceback (most recent call last):")
             self._is_traceback = is_begun or (self._is_traceback and line[:1] in ("", " "))
             if self._is_traceback:

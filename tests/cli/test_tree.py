@@ -13,7 +13,7 @@ from millrace.cli import main as cli
 from millrace.laptop.project import PROJECT
 
 VERBS = (
-    *("build", "collect", "doctor", "quarantine", "rebuild", "reconcile", "report", "run", "serve", "status"),
+    *("build", "collect", "doctor", "export", "quarantine", "rebuild", "reconcile", "report", "run", "serve", "status"),
     *("statusline", "usage"),
 )
 
@@ -76,6 +76,13 @@ def test_every_example_is_a_command_that_parses() -> None:
     ("arguments", "why"),
     [
         pytest.param(["run", "--full-refrsh"], "Did you mean '--full-refresh'?", id="a misspelt option"),
+        pytest.param(
+            ["run", "--develpers", "3"],
+            "No such option '--develpers'. Did you mean '--developers'?",
+            id="a misspelt option with a value",
+        ),
+        pytest.param(["run", "extra", "words"], "Got unexpected extra arguments (extra words)", id="extra words"),
+        pytest.param(["export"], "Missing option '--to'", id="no folder to export to"),
         pytest.param(["run", "--full"], "No such option '--full'", id="an abbreviation"),
         pytest.param(["status", "--developers", "3"], "No such option '--developers'", id="another verb's option"),
         pytest.param(["srve"], "Did you mean 'serve'?", id="a misspelt verb"),

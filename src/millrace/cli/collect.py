@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from millrace import interrupts
 from millrace.cli import collected, options, output, scheduling
 from millrace.cli.output import ATTENTION, DONE, ProgressLine, say
 from millrace.errors import ConfigError, TransientError
@@ -243,7 +244,9 @@ def _watch(pipeline: "LocalPipeline", machine: "Machine", since: date | None) ->
         code = following.begin()
     except ConfigError:
         raise
-    except Exception as error:  # noqa: BLE001 as in the watch, which retries
+    except Exception as error:  # as in the watch, which retries
+        if interrupts.is_asked():
+            raise
         output.fail(DONE, f"{watch.reason(error)}; it is tried again")
     else:
         if code is not None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
+from millrace import interrupts
 from millrace.cli import (
     build,
     collect,
     doctor,
-    interrupts,
+    export,
     options,
     output,
     quarantine,
@@ -57,6 +58,7 @@ for _command in (
     rebuild.rebuild,
     quarantine.quarantine,
     doctor.doctor,
+    export.export,
     serve.serve,
     usage.usage,
     status.etl,
@@ -68,19 +70,20 @@ for _command in (
 
 def main(arguments: Sequence[str] | None = None, command: click.Command = tree, name: str = "millrace") -> int:
     """Run a command line, and return the exit code."""
+    with output.streams():
+        return _main(arguments, command, name)
+
+
+def _main(arguments: Sequence[str] | None, command: click.Command, name: str) -> int:
     asked: dict[str, Path] = {}
     words = None if arguments is None else list(arguments)
     try:
         with interrupts.raising(signal.SIGINT):
             code = command.main(words, prog_name=name, standalone_mode=False, obj=asked)
-        output.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
         return output.refuse(error)
-    except BrokenPipeError:
-        output.close()  # the reader of the pipe is gone
-        return 0
     except ImportError as error:
         missing = ConfigError(f"this installation can only send ({error})", step=Step.INSTALL)
         return output.fail(USAGE, _advised(missing, asked))

@@ -3,12 +3,16 @@
 import json
 import os
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 import click
 
-from millrace.terminal import printable, printable_json
+from millrace.terminal import encodable, printable, printable_json
 
 DONE = 0
 ATTENTION = 1
@@ -16,17 +20,31 @@ USAGE = 2
 FAILED = 3
 INTERRUPTED = 130
 
-_closed = False
+_ALIASES = ("etl", "usage")  # groups with commands of other names
+_gone = threading.Event()
 
 
 def say(line: str) -> None:
-    """Print one line without terminal control characters; once the reader of a pipe is gone, print nothing."""
+    """Print one line without terminal control characters."""
     _print(printable(line))
 
 
 def say_json(value: object) -> None:
-    """Print a value as JSON, for a program."""
+    """Print a value as JSON, for a program; an object with its schema, see docs/json.md."""
+    if isinstance(value, dict):
+        value = {"schema": _schema()} | value
     _print(printable_json(json.dumps(value, indent=1, default=str)))
+
+
+def _schema() -> str:
+    """Return the schema of the JSON of the command that runs: `millrace/quarantine-show/1`."""
+    names: list[str] = []
+    context = click.get_current_context()
+    while context.parent is not None:
+        names.insert(0, context.info_name or "")
+        context = context.parent
+    alias = names[0] in _ALIASES
+    return f"millrace/{'-'.join(names[alias:])}/1"
 
 
 def fail(code: int, why: object) -> int:
@@ -54,30 +72,64 @@ def refuse(error: click.ClickException) -> int:
 
 
 def _print(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 the command's answer
+
+
+@contextmanager
+def streams() -> Iterator[None]:
+    """Discard what is printed in the block once the reader of a pipe is gone, and print in any encoding.
+
+    It holds for libraries as well. The reader of `millrace run | head` ends no run.
+    """
+    _gone.clear()
+    before = sys.stdout, sys.stderr
+    ours = tuple(None if each is None else cast("TextIO", _Outlet(each)) for each in before)  # None: it was closed
+    sys.stdout, sys.stderr = cast("tuple[TextIO, TextIO]", ours)
     try:
-        print(text, flush=True)  # noqa: T201 the command's answer
-    except BrokenPipeError:
-        close()
-
-
-def flush() -> None:
-    """Send what was printed to the reader of a pipe, as long as there is one."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        close()
-
-
-def close() -> None:
-    """Discard all later output: the reader of the pipe is gone, and a flush at exit would fail."""
-    global _closed
-    _closed = True
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        yield
+    finally:
+        for each in filter(None, ours):
+            each.flush()
+        if sys.stdout is ours[0] and sys.stderr is ours[1]:
+            sys.stdout, sys.stderr = before
 
 
 def is_closed() -> bool:
     """Return whether the reader of the output is gone."""
-    return _closed
+    return _gone.is_set()
+
+
+class _Outlet:
+    """A stream, of which what cannot be printed is discarded."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        encodable(stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._discard()
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._discard()
+
+    def _discard(self) -> None:
+        """Let all that follows, and what is buffered, go nowhere: a flush at exit would fail too."""
+        _gone.set()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
 
 
 class ProgressLine:

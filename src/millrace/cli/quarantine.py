@@ -88,7 +88,8 @@ def show(entry_id: str, data_dir: Path, as_json: bool) -> int:
 @quarantine.command()
 @click.argument("entry_id", metavar="ID")
 @options.data_dir
-def retry(entry_id: str, data_dir: Path) -> int:
+@options.as_json
+def retry(entry_id: str, data_dir: Path, as_json: bool) -> int:
     """Copy one entry to `drop/` and load it, after a fix.
 
     \b
@@ -100,12 +101,18 @@ def retry(entry_id: str, data_dir: Path) -> int:
 
     with _desk(data_dir) as desk:
         retried = quarantine.retry(desk, entry_id)
+    if as_json:
+        names = ("rows_read", "rows_inserted", "rows_updated")
+        counts = {name: getattr(retried.load, name, None) for name in names}
+        is_loaded = retried.load is not None
+        output.say_json({"id": entry_id, "is_loaded": is_loaded, **counts, "message": retried.message})
+        return DONE if is_loaded else ATTENTION
     if retried.load is None:
         output.say(f"{entry_id}: still cannot be loaded: {retried.message}")
         return ATTENTION
     load = retried.load
-    counts = f"{load.rows_inserted} inserted, {load.rows_updated} updated of {load.rows_read} rows"
-    output.say(f"{entry_id}: loaded: {counts}")
+    rows = f"{load.rows_inserted} inserted, {load.rows_updated} updated of {load.rows_read} rows"
+    output.say(f"{entry_id}: loaded: {rows}")
     output.say(f"the marts do not have them yet; {remedies.remedy(Step.BUILD, remedies.laptop(data_dir))}")
     return DONE
 
@@ -114,7 +121,8 @@ def retry(entry_id: str, data_dir: Path) -> int:
 @click.argument("entry_id", metavar="ID")
 @click.argument("why", nargs=-1, required=True)
 @options.data_dir
-def discard(entry_id: str, why: tuple[str, ...], data_dir: Path) -> int:
+@options.as_json
+def discard(entry_id: str, why: tuple[str, ...], data_dir: Path, as_json: bool) -> int:
     """Discard one entry with a reason; its bytes are kept.
 
     \b
@@ -124,5 +132,8 @@ def discard(entry_id: str, why: tuple[str, ...], data_dir: Path) -> int:
 
     with _desk(data_dir) as desk:
         discarded = quarantine.discard(desk, entry_id, " ".join(why))
+    if as_json:
+        output.say_json({"id": entry_id, "is_new": discarded.is_new, "why": discarded.why})
+        return DONE
     output.say(f"{entry_id}: {'discarded' if discarded.is_new else 'was discarded already'}: {discarded.why}")
     return DONE

@@ -69,10 +69,7 @@ def run(
     if as_json:
         output.say_json(report.to_json())
     else:
-        try:
-            report.show(Console(width=None if sys.stdout.isatty() else 120))
-        except BrokenPipeError:
-            output.close()
+        report.show(Console(width=None if sys.stdout.isatty() else 120))
     for problem in report.problems:
         output.fail(FAILED, problem)
     if report.problems:

@@ -1,5 +1,6 @@
 """The status of a data directory, as `millrace status` and `local/run_all.py status` print it."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -24,7 +25,12 @@ EXIT_CODES = {"live": 0, "syncing": 0, "stale": 1, "empty": 1, "error": 3}
 
 def show(now: Status, say: Callable[[str], None], is_json: bool) -> None:
     """Print a status."""
-    for line in printable_json(now.to_json()).split("\n") if is_json else text.lines(now):
+    if is_json:
+        content = {"schema": "millrace/status/1"} | json.loads(now.to_json())
+        lines = iter(printable_json(json.dumps(content, indent=1)).split("\n"))
+    else:
+        lines = text.lines(now)
+    for line in lines:
         say(line)
 
 

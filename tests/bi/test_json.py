@@ -1,0 +1,82 @@
+"""The JSON of each command has its schema and the keys that docs/json.md promises."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.bi.conftest import WORLD
+from tests.cli.test_tree import LEAVES
+from tests.collect.machine import Machine, response
+
+from millrace.cli import main as cli
+from millrace.laptop.data_dir import DataDir
+from millrace.laptop.project import PROJECT
+
+ROWS = re.findall(
+    r"^\| `(millrace/[\w-]+/\d+)` \| `millrace ([\w ]+)` \| (.*) \|$", (PROJECT / "docs/json.md").read_text(), re.M
+)
+PROMISED = {schema: [re.findall(r"`(\w+)`", part) for part in keys.split(";")] for schema, _, keys in ROWS}
+SIMULATOR = [word for word in WORLD if word != "--no-limiter"]
+
+
+@pytest.fixture(scope="module")
+def place(built: DataDir, tmp_path_factory: pytest.TempPathFactory) -> DataDir:
+    """A copy of the data directory, with a dropped file in quarantine."""
+    place = DataDir(tmp_path_factory.mktemp("json") / "data")
+    shutil.copytree(built.root, place.root)
+    for number in (1, 2):
+        (place.drop / "commits" / f"bad{number}.csv").parent.mkdir(parents=True, exist_ok=True)
+        (place.drop / "commits" / f"bad{number}.csv").write_text(f"nothing\n{number}\n")
+    return place
+
+
+@pytest.mark.fast
+def test_every_verb_with_json_is_described() -> None:
+    described = {tuple(verb.split()) for _, verb, _ in ROWS}
+    aliases = {("etl", "status"), ("usage", "doctor")}
+    with_json = {path for path, command in LEAVES.items() if any(each.name == "as_json" for each in command.params)}
+    assert with_json - aliases - {("quarantine", "list")} == described
+    assert {schema: f"millrace/{'-'.join(verb.split())}/1" for schema, verb, _ in ROWS} == {
+        name: name for name in PROMISED
+    }
+
+
+def test_each_answer_has_its_schema_and_promised_keys(
+    place: DataDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = Machine(tmp_path)
+    machine.log("claude").write_bytes(response("m1"))
+    home = ["--home", str(machine.home)]
+    (run_id,) = (path.name for path in (place.lake / "runs").iterdir())
+
+    def answer(*words: str) -> dict[str, object]:
+        cli.main([*words, "--json", "--data-dir", str(place.root)])
+        found: dict[str, object] = json.loads(capsys.readouterr().out)
+        return found
+
+    answers = {
+        "build": answer("build"),
+        "run": answer("run", "--drops", "--no-build"),
+        "status": answer("status"),
+        "etl status": answer("etl", "status"),
+        "doctor": answer("doctor"),
+        "reconcile": answer("reconcile", *SIMULATOR),
+        "reconcile RUN": answer("reconcile", run_id),
+        "report": answer("report", *home),
+        "report blocks": answer("report", "blocks", *home),
+        "collect": answer("collect", "--dry-run", *home),
+        "collect nothing": answer("collect", "--home", str(tmp_path / "none")),
+        "export": answer("export", "--to", str(tmp_path / "out")),
+    }
+    cli.main(["quarantine", "list", "--json", "--data-dir", str(place.root)])
+    first, second = (entry["id"] for entry in json.loads(capsys.readouterr().out))
+    answers["quarantine-show"] = answer("quarantine", "show", first)
+    answers["quarantine-retry"] = answer("quarantine", "retry", first)
+    answers["quarantine-discard"] = answer("quarantine", "discard", second, "a test")
+    for name, found in answers.items():
+        verb = "status" if name == "etl status" else name.split()[0]
+        schema, promised = f"millrace/{verb}/1", PROMISED[f"millrace/{verb}/1"]
+        assert (name, next(iter(found)), found["schema"]) == (name, "schema", schema)
+        assert any(set(keys) <= set(found) for keys in promised), (name, list(found))
