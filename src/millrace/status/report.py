@@ -277,6 +277,8 @@ def _oldest_s(loads: list[Loaded], now: datetime) -> float:
 def _sources(warehouse_status: WarehouseStatus, limits: StatusConfig, now: datetime) -> tuple[SourceState, ...]:
     found = []
     for table in TABLES:
+        if TABLES[table].is_optional and table not in warehouse_status.loads:
+            continue
         loaded = warehouse_status.loads.get(table, Loaded())
         seconds = _since(loaded.extracted_at, now)
         is_late = seconds is not None and seconds > limits.silent_h * 3600
