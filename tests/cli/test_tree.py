@@ -13,8 +13,8 @@ from millrace.cli import main as cli
 from millrace.laptop.project import PROJECT
 
 VERBS = (
-    *("build", "collect", "doctor", "quarantine", "rebuild", "reconcile", "report", "run", "serve", "status"),
-    *("statusline", "usage"),
+    *("build", "collect", "doctor", "map", "prices", "quarantine", "rebuild", "reconcile", "report", "run"),
+    *("serve", "status", "statusline", "usage"),
 )
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from millrace.status.suggestions import developer_of, matching, near, repository_of
 
+pytestmark = pytest.mark.fast
 REPOSITORIES = ("acme-corp/service-01", "acme-corp/service-02", "acme-corp/web.app", "acme-corp/docs", "other/docs")
 ADDRESSES = {"user_004": ["dev004@example.com"], "ada": ["a.l@example.com"], "b1": ["bo@x.org"], "b2": ["bo@y.org"]}
 
