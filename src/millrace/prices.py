@@ -135,7 +135,7 @@ class RateCard:
 
     def with_typed(self, typed: Iterable[Mapping[str, str]]) -> Self:
         """Return the rate card with the prices of dropped files, each in place of one with the same key."""
-        rows = list(typed)
+        rows = [{**row, "model": self._aliases.get(row["model"], row["model"])} for row in typed]
         keys = {key_of(row) for row in rows}
         more = copy(self)
         more._rows = {
