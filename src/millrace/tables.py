@@ -97,7 +97,7 @@ class Table:
 
     `bulk` is the cheapest complete listing (None: the table is not extracted), `plain` the one that every server of the
     contract has. `owner` is the column that must equal the folder of a dropped file, if it is in one. An incremental
-    run reads the last `lookback_days` again, because rows change or arrive late. An optional table may be empty for ever.
+    run reads the last `lookback_days` again, because rows change or arrive late. An optional table may stay empty.
     """
 
     name: str

@@ -7,7 +7,8 @@ newest as (
     select *
     from project_repositories
     qualify row_number() over (
-        partition by lower(trim(project)) order by _extracted_at desc, _load_seq desc, project asc
+        partition by lower(trim(project))
+        order by _extracted_at desc nulls last, _load_seq desc nulls last, project asc
     ) = 1
 ),
 

@@ -24,7 +24,7 @@ newest as (
     from named
     qualify row_number() over (
         partition by model, speed, region, context_over_tokens, valid_from
-        order by _extracted_at desc, _load_seq desc, source asc
+        order by _extracted_at desc nulls last, _load_seq desc nulls last, source asc
     ) = 1
 ),
 

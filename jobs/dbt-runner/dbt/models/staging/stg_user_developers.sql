@@ -7,7 +7,8 @@ newest as (
     select *
     from user_developers
     qualify row_number() over (
-        partition by lower(trim(user_id)) order by _extracted_at desc, _load_seq desc, user_id asc
+        partition by lower(trim(user_id))
+        order by _extracted_at desc nulls last, _load_seq desc nulls last, user_id asc
     ) = 1
 ),
 
