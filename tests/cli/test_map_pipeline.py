@@ -44,7 +44,7 @@ class Place:
             (dropped / table / "rows.ndjson").write_text(json.dumps(row) + "\n")
 
     def _response(self, number: int, model: str) -> str:
-        tokens = {"input_tokens": 1_000_000, "output_tokens": 100_000, "cache_read_input_tokens": 1000 * (number == 2)}
+        tokens = {"input_tokens": 100_000, "output_tokens": 10_000, "cache_read_input_tokens": 1000 * (number == 2)}
         message = {"id": f"m{number}", "role": "assistant", "model": model, "usage": tokens}
         at = {
             "timestamp": "2026-11-21T00:00:00Z",
@@ -91,14 +91,14 @@ def test_lines_of_the_doctor_mend_what_they_are_printed_for(place: Place) -> Non
     mapped = place.millrace(*project[1:])
     assert (mapped.returncode, mapped.stdout.splitlines()[-1]) == (
         0,
-        "src-shop → acme/shop: at least $18.00 of 8 responses now have a repository",
+        "src-shop → acme/shop: at least $1.80 of 8 responses now have a repository",
     ), mapped.stderr
 
     rates = iter(("3", "15", "0.3"))
     priced = place.millrace(*(next(rates) if word == UNKNOWN else word for word in price[1:]))
     assert (priced.returncode, priced.stdout.splitlines()[-1]) == (
         0,
-        "mystery-1 (standard, from 2024-01-01): 4 responses of 4 got a cost, $18.00 in all (mystery-1)",
+        "mystery-1 (standard, from 2024-01-01): 4 responses of 4 got a cost, $1.80 in all (mystery-1)",
     ), priced.stderr
 
     code, said, lines = place.doctor()
@@ -107,20 +107,20 @@ def test_lines_of_the_doctor_mend_what_they_are_printed_for(place: Place) -> Non
     assert place.query("select repo_name from mart.project_repositories") == [("acme/shop",)]
     assert place.query("select developer from mart.user_developers") == [("user_004",)]
     costs = place.query("select sum(cost_usd) from mart.usage_events where model = 'mystery-1'")
-    assert costs == [(Decimal("18.0003"),)]
+    assert costs == [(Decimal("1.8003"),)]
     spent = place.query("select repo_name, developer, sum(cost_usd) from mart.cost_per_merged_pr group by all")
-    assert ("acme/shop", "user_004", Decimal("36.0003")) in spent
+    assert ("acme/shop", "user_004", Decimal("3.6003")) in spent
 
 
 def test_what_is_mapped_and_priced_is_listed(place: Place) -> None:
     listed = place.millrace("map", "list", "--data-dir", str(place.data)).stdout
-    assert "project src-shop → acme/shop: $36.00 of 8 responses in 1 project" in listed
+    assert "project src-shop → acme/shop: $3.60 of 8 responses in 1 project" in listed
     rows = json.loads(place.millrace("prices", "list", "mystery-1", "--json", "--data-dir", str(place.data)).stdout)
     assert [(float(row["input_usd"]), float(row["cache_read_usd"]), row["cache_write_5m_usd"]) for row in rows] == [
         (3.0, 0.3, "")
     ]
     planned = place.millrace("map", "project", "src-shop", "--remove", "--dry-run", "--data-dir", str(place.data))
-    assert planned.stdout.startswith("src-shop → no repository: would be for $36.00 of 8 responses (src-shop)")
+    assert planned.stdout.startswith("src-shop → no repository: would be for $3.60 of 8 responses (src-shop)")
 
 
 @pytest.mark.parametrize(
