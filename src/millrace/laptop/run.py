@@ -11,7 +11,7 @@ from typing import Protocol
 from millrace import wiring
 from millrace.build import job
 from millrace.config import BuildConfig
-from millrace.laptop import drops, in_process, simulated_usage
+from millrace.laptop import claims, drops, in_process, simulated_usage
 from millrace.laptop.data_dir import LEASE_S, DataDir
 from millrace.laptop.progress import ProgressLog
 from millrace.laptop.report import Report
@@ -68,7 +68,7 @@ def run(options: RunOptions, engine: Engine) -> Report:
 def _source(options: RunOptions, data_dir: DataDir, stack: ExitStack, watcher: ProgressLog) -> Mapping[str, str]:
     """Return the settings of the source; files that a person dropped have none, and are of the directory's kind."""
     if options.drops:
-        data_dir.claim(data_dir.kind() or "real")
+        claims.claim(data_dir, data_dir.kind() or "real")
         return NO_SOURCE
     return source_settings(options.source, data_dir, stack, watcher.say, watcher.expect)
 
