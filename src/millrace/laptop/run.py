@@ -13,6 +13,7 @@ from millrace.build import job
 from millrace.config import BuildConfig
 from millrace.laptop import claims, drops, in_process, simulated_usage
 from millrace.laptop.data_dir import LEASE_S, DataDir
+from millrace.laptop.demo_maps import drop_maps
 from millrace.laptop.progress import ProgressLog
 from millrace.laptop.report import Report
 from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
@@ -152,6 +153,8 @@ def _run_pipeline(
         report.seconds["collect"] = time.monotonic() - started
     pipeline.bus.run()
     if report.usage is not None:
+        drop_maps(pipeline.lake, pipeline.warehouse)
+        pipeline.bus.run()
         report.usage.add_up(pipeline.warehouse)
     report.tables = reconcile.reconcile(pipeline.lake, pipeline.warehouse, report.run_id, pipeline.warehouse.count)
     missing = reconcile.unfinished(pipeline.lake, report.run_id)
