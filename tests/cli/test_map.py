@@ -88,7 +88,7 @@ def test_price_of_another_unit_is_refused(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_prices_of_a_model_are_listed_by_any_of_its_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = ["--data-dir", str(tmp_path / "none")]
+    folder = ["--data-dir", str(tmp_path)]
     assert cli.main(["prices", "list", "openrouter/anthropic/claude-sonnet-4.5", *folder]) == 0
     assert "claude-sonnet-4-5  standard" in capsys.readouterr().out
     assert cli.main(["prices", "list", "claude-sonet-4-5", *folder]) == 1

@@ -11,6 +11,7 @@ from millrace.cli import options, output
 from millrace.cli.output import ATTENTION, DONE
 
 if TYPE_CHECKING:
+    from millrace.laptop.data_dir import DataDir
     from millrace.laptop.mapping import Effect
     from millrace.status.maps import Change, MapKind
 
@@ -122,6 +123,16 @@ def lake_of(data_dir: Path | None, lake: str | None) -> str | None:
     return lake or (None if data_dir else CollectConfig.from_env().lake)
 
 
+def directory_of(data_dir: Path | None) -> "DataDir":
+    """Return the named data directory, or the one that the doctor reads."""
+    from millrace.laptop import places
+    from millrace.laptop.data_dir import DataDir
+
+    if data_dir is None and (root := places.shown()) == places.demo():
+        click.echo(f"{places.named(root)}: the simulated company; {places.named(places.real())} has no rows", err=True)
+    return DataDir((data_dir or places.shown()).resolve())
+
+
 def _change(
     kind: "MapKind",
     key: str,
@@ -143,9 +154,8 @@ def _change(
     if url:
         return _to_lake(kind, key, value, url, dry_run, as_json)
     from millrace.laptop import mapping
-    from millrace.laptop.data_dir import DataDir
 
-    directory = DataDir((data_dir or Path("data")).resolve())
+    directory = directory_of(data_dir)
     change = mapping.plan(directory, kind, key, value, force=force)
     if dry_run:
         return _show_plan(change, as_json)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from millrace.cli import options, output
-from millrace.cli.map import lake_of
+from millrace.cli.map import directory_of, lake_of
 from millrace.cli.output import ATTENTION, DONE
 
 if TYPE_CHECKING:
@@ -165,9 +165,8 @@ def add(
     if url:
         return _to_lake(priced(RateCard.load(), first_day=first_day), url, dry_run, as_json)
     from millrace.laptop import pricing
-    from millrace.laptop.data_dir import DataDir
 
-    directory = DataDir((data_dir or Path("data")).resolve())
+    directory = directory_of(data_dir)
     card = pricing.card_of(directory)
     price = priced(card, first_day=first_day)
     models, used_since = pricing.models_of(directory, price)
@@ -211,9 +210,8 @@ def remove(
         price = typed_prices.priced(card, model, {}, speed=speed, region=region, over=over, first_day=first_day)
         return _to_lake(price, url, dry_run, as_json)
     from millrace.laptop import pricing
-    from millrace.laptop.data_dir import DataDir
 
-    directory = DataDir((data_dir or Path("data")).resolve())
+    directory = directory_of(data_dir)
     price = pricing.typed(directory, model, speed, region, context_over, first_day)
     models, _ = pricing.models_of(directory, price)
     if dry_run:

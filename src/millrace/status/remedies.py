@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from millrace import config
 from millrace.errors import MillraceError, Step
 
 
@@ -83,8 +84,8 @@ _TEXTS = {
 
 
 def laptop(data_dir: Path | None = None) -> Location:
-    """Return the place of a data directory; its commands name it unless it is `data` in the current folder."""
-    is_default = data_dir is None or data_dir.resolve() == Path("data").resolve()
+    """Return the place of a data directory; its commands name it unless it is the default one."""
+    is_default = data_dir is None or data_dir.resolve() == Path(config.data_dir() or "data").resolve()
     return LAPTOP if is_default else Location("laptop", data_dir)
 
 
