@@ -92,4 +92,4 @@ def test_prices_of_a_model_are_listed_by_any_of_its_names(tmp_path: Path, capsys
     assert cli.main(["prices", "list", "openrouter/anthropic/claude-sonnet-4.5", *folder]) == 0
     assert "claude-sonnet-4-5  standard" in capsys.readouterr().out
     assert cli.main(["prices", "list", "claude-sonet-4-5", *folder]) == 1
-    assert "no price of claude-sonet-4-5; did you mean claude-sonnet-4-5" in capsys.readouterr().out
+    assert "no price of claude-sonet-4-5 (did you mean claude-sonnet-4-5" in capsys.readouterr().out

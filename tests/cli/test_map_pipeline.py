@@ -129,10 +129,12 @@ def test_what_is_mapped_and_priced_is_listed(place: Place) -> None:
         pytest.param(["project", "", "acme/shop"], "expected the name of a project, got ''", id="no name"),
         pytest.param(["project", "a\tb", "acme/shop"], "without control characters, got 'a\\tb'", id="a tabulator"),
         pytest.param(
-            ["project", "x", "shop"], "a repository like acme/shop, got 'shop'; did you mean acme/shop?", id="no owner"
+            ["project", "x", "shop"], "a repository like acme/shop, got 'shop' (did you mean acme/shop?)", id="no owner"
         ),
         pytest.param(
-            ["user", "x", "user_04"], "no pull request has the developer 'user_04'; did you mean user_004?", id="a typo"
+            ["user", "x", "user_04"],
+            "no pull request has the developer 'user_04' (did you mean user_004?)",
+            id="a typo",
         ),
         pytest.param(["project", "y", "--remove"], "maps the project 'y'; type: millrace map list", id="not mapped"),
     ],
@@ -147,5 +149,5 @@ def test_what_cannot_be_right_is_refused_before_it_is_written(place: Place, argu
 def test_unknown_project_is_a_warning_with_near_matches(place: Place) -> None:
     done = place.millrace("map", "project", "src-shp", "ACME/Shop", "--dry-run", "--data-dir", str(place.data))
     assert done.returncode == 0
-    assert "look: no usage has the project 'src-shp'; did you mean src-shop?" in done.stdout
+    assert "look: no usage has the project 'src-shp' (did you mean src-shop?)" in done.stdout
     assert "src-shp → acme/shop: " in done.stdout

@@ -172,6 +172,13 @@ def test_model_with_a_price_gets_a_line_for_what_is_missing(warehouse: duckdb.Du
     assert f"millrace prices add gpt-5-4 {held} --web-search …" in commands
 
 
+def test_price_of_what_the_agent_chose_is_called_a_guess(warehouse: duckdb.DuckDBPyConnection) -> None:
+    warehouse.execute("update mart.usage_events set model = 'default', price_gap = 'model', speed = null")
+    said = [line for line in lines(diagnosed(warehouse), LAPTOP) if line.startswith("    millrace prices add default ")]
+    assert said
+    assert all(line.endswith("   # the agent chose the model, so one price is a guess") for line in said)
+
+
 @pytest.mark.parametrize("gap", ["no_model", "no_tokens"])
 def test_a_log_without_model_or_tokens_has_no_line(warehouse: duckdb.DuckDBPyConnection, gap: str) -> None:
     warehouse.execute("update mart.usage_events set price_gap = ?", [gap])

@@ -259,11 +259,14 @@ def _show(price: "Price", models: list[str], effect: "Effect", root: Path, as_js
         return code
     for node in effect.bad_nodes:
         output.say(f"look: {node.name}: {node.message}")
-    if effect.state == "built" and effect.lacking:
+    if effect.lacking:
         kinds = " and ".join(_KINDS[kind] for kind in effect.lacking)
-        output.say(f"look: {now.responses - now.priced:,} of them still have no cost: the price has no rate of {kinds}")
+        output.say(f"look: {effect.short:,} still have no cost: the price has no rate of {kinds}")
     elif effect.state != "built":
         _show_gaps(price)
+    if effect.other:
+        doctor = remedies.remedy(Step.ADD_PRICE, remedies.laptop(root))
+        output.say(f"look: {effect.other:,} have another speed, region, day or length of prompt; {doctor}")
     if effect.state == "loaded":
         build = remedies.remedy(Step.BUILD, remedies.laptop(root))
         output.say(f"{_name(price)}: loaded; the marts do not have it yet; {build}")

@@ -19,12 +19,18 @@ from millrace.warehouse import Node
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a price did to its models: their usage before and now, and the kinds of tokens that keep it unknown."""
+    """What a price did to its models: their usage before and now, and what keeps some of it unknown.
+
+    `short` responses used the kinds of tokens in `lacking`, of which the price has no rate; `other` responses have
+    another speed, region, day or length of prompt.
+    """
 
     state: Literal["loaded", "built", "failed"]
     before: Amount
     now: Amount
     lacking: tuple[str, ...] = ()
+    short: int = 0
+    other: int = 0
     bad_nodes: tuple[Node, ...] = ()
 
 
@@ -62,13 +68,17 @@ def apply(data_dir: DataDir, prices: Sequence[Price], models: Sequence[str], *, 
     applied = typed_rows.apply(data_dir, typed_prices.TABLE, [price.row() for price in prices], is_built=is_built)
     if applied.state != "built":
         return Effect(applied.state, before, before, bad_nodes=applied.bad_nodes)
+    now = usage_of(data_dir, models)
+    if not prices[0].rates:
+        return Effect("built", before, now)
     used = ", ".join(f"coalesce(bool_or({kind}_tokens > 0), false)" for kind in typed_prices.TOKENS)
-    ((*is_used,),) = typed_rows.query(
-        data_dir, f"SELECT {used} FROM mart.usage_events WHERE {_are(models)} AND cost_source = 'unknown'"
+    unknown = f"{_are(models)} AND cost_source = 'unknown'"
+    ((short, *is_used),) = typed_rows.query(
+        data_dir, f"SELECT count(*), {used} FROM mart.usage_events WHERE {unknown} AND price_gap = 'rate'"
     )
     kinds = zip(typed_prices.TOKENS, is_used, strict=True)
     lacking = tuple(kind for kind, is_lacking in kinds if is_lacking and prices[0].rates.get(kind) is None)
-    return Effect("built", before, usage_of(data_dir, models), lacking)
+    return Effect("built", before, now, lacking, short, now.responses - now.priced - short)
 
 
 def typed(

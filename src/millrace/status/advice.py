@@ -12,6 +12,8 @@ from millrace.status.suggestions import UNKNOWN
 from millrace.status.typed_prices import RATES, option
 from millrace.terminal import printable
 
+_CHOSEN = ("auto", "default")
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -80,7 +82,8 @@ def of_price(
     options += ["--region", region] if region else []
     options += ["--context-over", over] if over != "0" else []
     options += ["--from", str(first_day)] if gap == "day" else []
-    return Line(("prices", "add"), (name,), tuple(options))
+    why = "the agent chose the model, so one price is a guess" if model.lower() in _CHOSEN else ""
+    return Line(("prices", "add"), (name,), tuple(options), why)
 
 
 def _held(card: RateCard, name: str, speed: str, region: str, over: str) -> Mapping[str, str]:

@@ -131,8 +131,8 @@ def check_words(kind: MapKind, key: str, value: str | None) -> tuple[str, str | 
 
 
 def did_you_mean(near: Sequence[str]) -> str:
-    """Return near matches as the end of a sentence."""
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    """Return near matches, to follow a fact."""
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def usd(cost: Decimal) -> str:
