@@ -44,6 +44,11 @@ def use(settings: Mapping[str, str]) -> None:
     os.environ.update(settings)
 
 
+def data_dir() -> str | None:
+    """Return the data directory of the environment, which holds real rows; None when it is unset."""
+    return os.environ.get("MILLRACE_DATA_DIR") or None
+
+
 def may_be_insecure() -> bool:
     """Return whether the environment lets the key go over plain http to another machine."""
     return _switch("MILLRACE_INSECURE_HTTP")

@@ -51,6 +51,8 @@ class Step(StrEnum):
     ADD_PRICE = "add_price"
     MAP_PROJECT = "map_project"
     MAP_USER = "map_user"
+    SEE_MAPS = "see_maps"
+    SEE_PRICES = "see_prices"
     INSTALL = "install"
     FIX_STORE = "fix_store"
     WAIT = "wait"

@@ -5,7 +5,7 @@ The rates and the rules for names are seeds of the dbt project, which computes t
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -133,6 +133,26 @@ class RateCard:
         alone._models, alone._tiers = {}, {}
         return alone
 
+    def with_typed(self, typed: Iterable[Mapping[str, str]]) -> Self:
+        """Return the rate card with the prices of dropped files, each in place of one with the same key."""
+        rows = [{**row, "model": self._aliases.get(row["model"], row["model"])} for row in typed]
+        keys = {key_of(row) for row in rows}
+        more = copy(self)
+        more._rows = {
+            source: {name: [row for row in of_model if key_of(row) not in keys] for name, of_model in models.items()}
+            for source, models in self._rows.items()
+        }
+        for row in rows:
+            more._rows["rate_card"].setdefault(row["model"], []).append(row)
+        more._models, more._tiers = {}, {}
+        return more
+
+    def rows(self, model: str | None = None) -> Iterator[tuple[Source, Mapping[str, str]]]:
+        """Yield the prices of a model under its name in the rate card, or all, with their source."""
+        for source, models in self._rows.items():
+            for name in models if model is None else [model]:
+                yield from ((source, row) for row in models.get(name, []))
+
     def model(self, name: str | None) -> PricedModel | None:
         """Return the model that a name in a log means: the least changed form that has a price; None without one."""
         if name is None:
@@ -151,7 +171,7 @@ class RateCard:
         key = (known, speed, region, day)
         if key not in self._tiers:
             self._tiers[key] = [
-                _valid(rows.get(known.name, []), source, known.speed or speed or "standard", _premium(region), day)
+                _valid(rows.get(known.name, []), source, known.speed or speed or "standard", premium(region), day)
                 for source, rows in self._rows.items()
             ]
         fitting = [_fitting(tiers, context_tokens) for tiers in self._tiers[key]]
@@ -254,12 +274,17 @@ def to_picodollars(usd: Decimal) -> int:
     return int((usd * PICODOLLARS).to_integral_value(ROUND_HALF_UP))
 
 
+def key_of(row: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the key of a price; of two with one key the dropped one counts."""
+    return row["model"], row["speed"], row["region"], row["context_over_tokens"], row["valid_from"]
+
+
 def _read(seed: Path) -> list[_Row]:
     with seed.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def _premium(region: str | None) -> str:
+def premium(region: str | None) -> str:
     """Return the region as it is in the rate card: empty where it is sold at the list price."""
     name = (region or "").lower()
     return "" if name in NO_PREMIUM else name

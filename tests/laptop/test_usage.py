@@ -143,7 +143,7 @@ def test_doctor_names_unpriced_models_and_exits_1(first: Outcome, place: Path) -
     outcome = millrace(place, "usage", "doctor")
     assert outcome.code == 1
     assert "claude anthropic claude-unlisted-1, speed standard (no price of this model): " in outcome.out
-    assert "projects of no repository" in outcome.out
+    assert "    millrace prices add claude-unlisted-1 --input … --output … " in outcome.out
     assert "schedule is installed" in outcome.out
     assert "None: " not in outcome.out  # usage of no known project needs no row in the map
 

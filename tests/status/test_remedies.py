@@ -63,6 +63,14 @@ def test_commands_do_not_name_the_default_data_directory() -> None:
     assert laptop(Path("data")) == laptop(Path("data").resolve()) == laptop() == LAPTOP
 
 
+def test_commands_name_data_where_another_directory_is_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILLRACE_DATA_DIR", str(tmp_path))
+    assert laptop(tmp_path) == LAPTOP
+    assert laptop(Path("data")) == Location("laptop", Path("data"))
+
+
 @pytest.mark.parametrize(
     ("error", "place", "said"),
     [

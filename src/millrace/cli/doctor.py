@@ -14,6 +14,9 @@ from millrace.cli.output import ATTENTION, DONE
 def doctor(data_dir: Path, as_json: bool) -> int:
     """List unpriced models, unmapped projects and users, unreadable log lines, and stores that are not read.
 
+    Below a finding is the line that mends it, ready to paste; a … in it is what only you know. Exit codes: 0 every
+    response has a price, 1 some have none or a row cannot be used. A map may be incomplete on purpose.
+
     \b
     Example: millrace doctor
     """
@@ -25,13 +28,13 @@ def doctor(data_dir: Path, as_json: bool) -> int:
     from millrace.status import remedies, usage_checks
 
     directory = DataDir(data_dir.resolve())
-    diagnosis = diagnose(directory)
+    diagnosis, place = diagnose(directory), remedies.laptop(directory.root)
     machine = Machine(Path.home(), CollectConfig.from_env(), frozenset(AGENTS), directory.collector_state())
     unread, schedule = collected.unread_of(machine), scheduling.line_of()
     if as_json:
-        output.say_json(diagnosis.to_json() | {"not_read": collected.unread_json(unread), "schedule": schedule})
+        output.say_json(diagnosis.to_json(place) | {"not_read": collected.unread_json(unread), "schedule": schedule})
     else:
-        for line in usage_checks.lines(diagnosis, remedies.laptop(directory.root)):
+        for line in usage_checks.lines(diagnosis, place):
             output.say(line)
         output.say("")
         collected.show_unread(unread)

@@ -1,6 +1,5 @@
 """The data directory, which holds a pipeline on one machine. Only one process uses it at a time."""
 
-import json
 import os
 import re
 import shutil
@@ -17,13 +16,17 @@ from millrace import memory
 from millrace.collect import lock
 from millrace.config import ApiConfig, BuildConfig, LoadConfig, collect_state
 from millrace.errors import ConfigError, Step
+from millrace.laptop import kinds
+from millrace.laptop.kinds import Binding, Kind, Note
 from millrace.laptop.project import PROJECT as PROJECT
 
 LEASE_S = 5.0  # only one process works in the directory, so the holder of another lease is dead
 _OURS = re.compile(
-    r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running(\.process)?|work|dbt|homes|source\.json|emulated|buckets"
+    r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running(\.process)?|work|dbt|homes|source\.json|emulated|buckets|demo"
 )
 """The names of the files and folders in a data directory."""
+_SIGNS = ("collector", "running", "source.json", "lake", "millrace.duckdb", "published.duckdb", "emulated")
+"""Names of which every data directory has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,31 +201,63 @@ class DataDir:
         finally:
             running.release()
 
-    def bind_to_source(self, source: str) -> None:
-        """Bind the directory to one source; ConfigError when it holds another's rows, which would mix with these."""
-        note = self.root / "source.json"
-        if not note.exists():
-            written = self.work / note.name  # a full disk leaves an incomplete note there, and none here
-            self.work.mkdir(parents=True, exist_ok=True)
-            written.write_text(json.dumps({"source": source}) + "\n")
-            written.replace(note)
-            return
-        held = _source_of(note)
-        if held is None:
-            raise ConfigError(
-                f"{note} is damaged: it names no source; remove it if the rows in {self.root} are of {source}",
-                step=Step.RUN,
-            )
-        if held != source:
-            raise ConfigError(
-                f"{self.root} holds the rows of {held}, not of {source}; give another --data-dir, or remove the folder"
-            )
+    @property
+    def note(self) -> Path:
+        """The note of what the directory holds: see kinds.py."""
+        return self.root / "source.json"
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder is a data directory, of any version, in which something has begun."""
+        return any((self.root / name).exists() for name in _SIGNS)
 
-def _source_of(note: Path) -> str | None:
-    """Return the source that a note names; None when the note is damaged."""
-    try:
-        held = json.loads(note.read_bytes())["source"]
-    except (ValueError, TypeError, KeyError):  # not UTF-8, not JSON, or not such an object
-        return None
-    return held if isinstance(held, str) else None
+    def require_begun(self) -> None:
+        """Raise ConfigError when nothing has begun here: a command that only works on rows would make empty ones."""
+        if not self.is_there:
+            raise ConfigError(f"nothing has run in {self.root} yet", step=Step.BEGIN)
+
+    def has_rows(self) -> bool:
+        """Return whether any row was extracted or dropped; a warehouse without its lake has some."""
+        if not self.lake.exists() and self.warehouse.exists():
+            return True
+        return any(kinds.has_dropped(lake) or kinds.has_extracted(lake) for lake in self._lakes())
+
+    def kind(self) -> Kind | None:
+        """Return what the rows are; None without rows, and where it is not known. Mixed rows are those of a demo."""
+        if not self.has_rows():
+            return None
+        note = self.read_note()
+        if note is not None:
+            return note.kind
+        if self._has_homes():
+            return "demo"
+        return "real" if self._has_own_usage() or not self._has_extracted() else None
+
+    def is_mixed(self) -> bool:
+        """Return whether an earlier version collected this machine's usage into a demo, or made a demo over it."""
+        return self._has_own_usage() and self.kind() == "demo"
+
+    def sources(self) -> tuple[Binding, ...]:
+        """Return the sources that rows are from."""
+        note = self.read_note() if self._has_extracted() else None
+        return note.sources if note else ()
+
+    def read_note(self) -> Note | None:
+        """Return the note; None where it is damaged or not there."""
+        try:
+            return Note.parse(self.note.read_bytes())
+        except OSError:
+            return None
+
+    def _lakes(self) -> tuple[Path, ...]:
+        return self.lake, self.root / "buckets" / "lake"  # the second one is that of the emulators
+
+    def _has_extracted(self) -> bool:
+        return any(kinds.has_extracted(lake) for lake in self._lakes())
+
+    def _has_homes(self) -> bool:
+        return (self.root / "homes").is_dir()
+
+    def _has_own_usage(self) -> bool:
+        # The collectors of simulated developers have a folder each, below this one.
+        return (self.collector / "state.sqlite").exists()

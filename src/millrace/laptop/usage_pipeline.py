@@ -25,6 +25,7 @@ from millrace.collect.machine import Machine
 from millrace.collect.shipping import UploadResult, ship
 from millrace.errors import ConfigError, Step
 from millrace.lake import StoredObject
+from millrace.laptop import claims
 from millrace.laptop.data_dir import DataDir
 from millrace.load import handler, quarantine, recovery
 from millrace.load.handler import Loader
@@ -138,9 +139,13 @@ class LocalPipeline:
 
 @contextmanager
 def local_pipeline(machine: Machine, data_dir: DataDir) -> Iterator[LocalPipeline]:
-    """Yield the pipeline; meanwhile no run, no build and no other collector uses the data directory."""
+    """Yield the pipeline; meanwhile no run, no build and no other collector uses the data directory.
+
+    Raises ConfigError for the data directory of a demo.
+    """
     with ExitStack() as stack:
         stack.enter_context(data_dir.lock())
+        claims.claim(data_dir, "real")
         load = data_dir.load_config()
         warehouse = wiring.duckdb_at(load.warehouse, load.memory)
         stack.callback(warehouse.close)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from millrace import config
 from millrace.errors import MillraceError, Step
 
 
@@ -22,11 +23,7 @@ DEPLOYMENT = Location("deployment")
 _START_RUN = "gcloud scheduler jobs run start-run --location=REGION"
 _BUILD = "gcloud run jobs execute dbt-runner --region=REGION"
 _OPERATIONS = "docs/operations.md"
-
-
-def _add_row(seed: str) -> tuple[str, str]:
-    do = f"add a row to the seed {seed}, then"
-    return f"{do} type: millrace build{{data}} --force", f'{do} see "Upgrade and roll back" in {_OPERATIONS}'
+_ROWS = f'see "Maps and prices" in {_OPERATIONS}'
 
 
 # The text of each step for a laptop, and for a deployment. {data} is the option that names another data directory.
@@ -60,9 +57,20 @@ _TEXTS = {
         f"type: {_BUILD}",
     ),
     Step.SEE_QUARANTINE: ("type: millrace quarantine list{data}", f'see "An object was quarantined" in {_OPERATIONS}'),
-    Step.ADD_PRICE: _add_row("usage_prices.csv"),
-    Step.MAP_PROJECT: _add_row("usage_repositories.csv"),
-    Step.MAP_USER: _add_row("usage_authors.csv"),
+    Step.ADD_PRICE: (
+        "type: millrace doctor{data}, and paste its lines: millrace prices add{data} MODEL --input … --output …",
+        f"put a file with their prices into gs://P-lake/drop/usage_prices/; {_ROWS}",
+    ),
+    Step.MAP_PROJECT: (
+        "type: millrace map project{data} PROJECT OWNER/NAME",
+        f"put a file with the project and its repository into gs://P-lake/drop/project_repositories/; {_ROWS}",
+    ),
+    Step.MAP_USER: (
+        "type: millrace map user{data} USER DEVELOPER",
+        f"put a file with the user and the developer into gs://P-lake/drop/user_developers/; {_ROWS}",
+    ),
+    Step.SEE_MAPS: ("type: millrace map list{data}", _ROWS),
+    Step.SEE_PRICES: ("type: millrace prices list{data}", _ROWS),
     Step.INSTALL: 2 * ("install all libraries, from a checkout: pip install '.[local]'; to only send, give --lake",),
     Step.FIX_STORE: ("fix that, then type: millrace status{data}", f'see "The read API fails" in {_OPERATIONS}'),
     Step.WAIT: 2 * ("wait for it to end",),
@@ -76,8 +84,8 @@ _TEXTS = {
 
 
 def laptop(data_dir: Path | None = None) -> Location:
-    """Return the place of a data directory; its commands name it unless it is `data` in the current folder."""
-    is_default = data_dir is None or data_dir.resolve() == Path("data").resolve()
+    """Return the place of a data directory; its commands name it unless it is the default one."""
+    is_default = data_dir is None or data_dir.resolve() == Path(config.data_dir() or "data").resolve()
     return LAPTOP if is_default else Location("laptop", data_dir)
 
 

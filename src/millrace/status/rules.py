@@ -54,6 +54,7 @@ class Code(StrEnum):
     CATCHING_UP = "catching_up"
     AT_WORK = "at_work"
     NOTHING_YET = "nothing_yet"
+    MIXED = "mixed"  # of a laptop: rows of a demo and real ones, by an earlier version
     # These need attention, but do not affect health.
     IN_QUARANTINE = "in_quarantine"
     NO_PRICE = "no_price"
@@ -83,6 +84,7 @@ STEPS = {
     Code.CATCHING_UP: Step.TRY_AGAIN,
     Code.AT_WORK: Step.WAIT,
     Code.NOTHING_YET: Step.BEGIN,
+    Code.MIXED: Step.FIX_STORE,
     Code.IN_QUARANTINE: Step.SEE_QUARANTINE,
     Code.NO_PRICE: Step.ADD_PRICE,
     Code.NOTHING_COLLECTED: Step.COLLECT,

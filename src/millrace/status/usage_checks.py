@@ -1,21 +1,23 @@
 """Checks before usage is trusted: unpriced models, unmapped projects and users, unreadable lines."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+import dataclasses
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from millrace.errors import Step
-from millrace.status import unpriced
-from millrace.status.remedies import Location, remedy
+from millrace.prices import RateCard
+from millrace.status import advice, maps, typed_prices, unpriced
+from millrace.status.advice import Line
+from millrace.status.remedies import LAPTOP, Location
+from millrace.status.typed_prices import TOKENS
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 
 _MOST_UNPRICED = 1000
-_UNMAPPED = """
-    SELECT {name}, sum(cost_usd), sum(assistant_message_count) FROM mart.usage_daily
-    WHERE {name} IN (SELECT {name} FROM mart.{matched} WHERE {found} IS NULL)
-    GROUP BY ALL ORDER BY sum(cost_usd) DESC NULLS LAST, {name}"""
+_USED = """
+    SELECT model, coalesce(speed, 'standard'), {kinds} FROM mart.usage_events
+    WHERE cost_source = 'unknown' GROUP BY ALL"""
 _MONEY = """
     SELECT coalesce(cost_source, 'prompts'), count(*), sum(cost_usd) FROM mart.usage_events GROUP BY ALL ORDER BY 1"""
 _UNUSABLE = """
@@ -25,7 +27,7 @@ _UNUSABLE = """
 
 @dataclass(frozen=True, slots=True)
 class UnpricedUsage:
-    """A key without a price, and what is missing of it; its `tokens` have no cost."""
+    """A key of unknown cost, what is missing, and the line that adds it; its `tokens` have no cost."""
 
     agent: str
     provider: str | None
@@ -38,6 +40,7 @@ class UnpricedUsage:
     tokens: int
     first_day: object
     last_day: object
+    line: Line | None = None
 
     @property
     def name(self) -> str:
@@ -47,11 +50,13 @@ class UnpricedUsage:
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """A project without a repository, or a user without a developer, with the known cost."""
+    """A project without a repository, or a user without a developer, with the known cost and the line that maps it."""
 
     name: str
     cost_usd: Decimal | None
     responses: int
+    n_cost: int
+    line: Line | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +79,20 @@ class Diagnosis:
         """Whether every response has a price and every row could be used; a map may be incomplete on purpose."""
         return not self.unpriced and self.unusable_rows == 0
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the findings for JSON."""
-        fields = {name: [asdict(each) for each in getattr(self, name)] for name in ("unpriced", "projects", "users")}
+    def to_json(self, place: Location = LAPTOP) -> dict[str, Any]:
+        """Return the findings for JSON, with the commands for a place."""
+        names = ("unpriced", "projects", "users")
+        fields = {name: [_to_json(each, place) for each in getattr(self, name)] for name in names}
         money = {source: {"events": n, "cost_usd": cost} for source, (n, cost) in self.money.items()}
         skipped = {f"{agent} {reason}": n for (agent, reason), n in self.skipped.items()}
         rows = {"unusable_rows": self.unusable_rows, "withdrawn_rows": self.withdrawn_rows}
         return fields | {"money": money, "skipped": skipped} | rows
+
+
+def _to_json(finding: UnpricedUsage | Unmapped, place: Location) -> dict[str, Any]:
+    fields = {each.name: getattr(finding, each.name) for each in dataclasses.fields(finding) if each.name != "line"}
+    line = finding.line
+    return fields | {"command": line.command(place) if line else None, "why": (line.why or None) if line else None}
 
 
 def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
@@ -90,19 +102,64 @@ def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
     # The view of an earlier version has no such column until the next build.
     is_withdrawn = "coalesce(is_withdrawn, false)" if "is_withdrawn" in staged else "false"
     unusable, withdrawn = query(_UNUSABLE.format(is_withdrawn=is_withdrawn))[0]
-    projects = _UNMAPPED.format(name="project", matched="project_repositories", found="repo_name")
-    users = _UNMAPPED.format(name="user_id", matched="user_developers", found="developer")
     return Diagnosis(
         money={source: (events, cost) for source, events, cost in query(_MONEY)},
-        unpriced=tuple(
-            UnpricedUsage(*row) for row in query(unpriced.query("mart.usage_events", columns, _MOST_UNPRICED))
-        ),
-        projects=tuple(Unmapped(*row) for row in query(projects)),
-        users=tuple(Unmapped(*row) for row in query(users)),
+        unpriced=_unpriced(query, columns),
+        projects=_projects(query),
+        users=_users(query),
         unusable_rows=int(unusable),
         withdrawn_rows=int(withdrawn),
         skipped=dict(skipped),
     )
+
+
+def _unpriced(query: Query, columns: Container[str]) -> tuple[UnpricedUsage, ...]:
+    found = [UnpricedUsage(*row) for row in query(unpriced.query("mart.usage_events", columns, _MOST_UNPRICED))]
+    if not found:
+        return ()
+    names = [kind for kind in (*(f"{kind}_tokens" for kind in TOKENS), "web_searches") if kind in columns]
+    used: dict[tuple[str | None, str], list[str]] = {}
+    for model, speed, *is_used in query(_USED.format(kinds=", ".join(f"bool_or({name} > 0)" for name in names))):
+        kinds = [kind for kind, is_of_kind in zip(names, is_used, strict=True) if is_of_kind]
+        used[model, speed] = [kind.replace("_tokens", "").replace("web_searches", "web_search") for kind in kinds]
+    card = RateCard.load().with_typed(typed_prices.rows(query))
+    return tuple(
+        replace(
+            each,
+            line=advice.of_price(
+                card,
+                each.model,
+                each.speed,
+                each.region,
+                each.context,
+                each.gap,
+                used.get((each.model, each.speed), ()),
+                each.first_day,
+            ),
+        )
+        for each in found
+    )
+
+
+def _projects(query: Query) -> tuple[Unmapped, ...]:
+    found = [each for each in maps.used(query, maps.PROJECTS) if each.value is None]
+    if not found:
+        return ()
+    repositories, rows = list(maps.known(query, maps.PROJECTS)), maps.rows(query, maps.PROJECTS)
+    return tuple(
+        _unmapped(each, advice.of_project(each.name, repositories, maps.claims(maps.PROJECTS, rows, each.name)))
+        for each in found
+    )
+
+
+def _users(query: Query) -> tuple[Unmapped, ...]:
+    found = [each for each in maps.used(query, maps.USERS) if each.value is None]
+    developers = maps.known(query, maps.USERS) if found else {}
+    return tuple(_unmapped(each, advice.of_user(each.name, developers)) for each in found)
+
+
+def _unmapped(used: maps.Used, line: Line | None) -> Unmapped:
+    return Unmapped(used.name, used.amount.cost_usd, used.amount.responses, used.amount.priced, line)
 
 
 def lines(diagnosis: Diagnosis, place: Location) -> list[str]:
@@ -112,18 +169,20 @@ def lines(diagnosis: Diagnosis, place: Location) -> list[str]:
         for source, (events, cost) in diagnosis.money.items()
     ]
     if diagnosis.unpriced:
-        said += ["", f"without a price ({remedy(Step.ADD_PRICE, place)}):"]
-    said += [
-        f"  {each.name}: {each.tokens:,} tokens of {each.responses:,} responses, {each.first_day} to {each.last_day}"
-        for each in diagnosis.unpriced
-    ]
-    for what, found, step in (
-        ("projects of no repository", diagnosis.projects, Step.MAP_PROJECT),
-        ("users who are no known developer", diagnosis.users, Step.MAP_USER),
+        said += ["", "responses of unknown cost:"]
+    for each in diagnosis.unpriced:
+        days = f"{each.first_day} to {each.last_day}"
+        said.append(f"  {each.name}: {each.tokens:,} tokens of {each.responses:,} responses, {days}")
+        said += _lines_of(each, place)
+    for what, found in (
+        ("projects of no repository", diagnosis.projects),
+        ("users who are no known developer", diagnosis.users),
     ):
         if found:
-            said += ["", f"{what} ({remedy(step, place)}):"]
-        said += [f"  {each.name}: {_usd(each.cost_usd)} for {each.responses:,} responses" for each in found]
+            said += ["", f"{what}:"]
+        for one in found:
+            said.append(f"  {one.name}: {maps.Amount(one.responses, one.n_cost, one.cost_usd)}")
+            said += _lines_of(one, place)
     if diagnosis.unusable_rows:
         said += ["", f"{diagnosis.unusable_rows:,} loaded rows cannot be counted; staging.stg_usage_events has them"]
     if diagnosis.withdrawn_rows:
@@ -134,5 +193,5 @@ def lines(diagnosis: Diagnosis, place: Location) -> list[str]:
     return said
 
 
-def _usd(cost: Decimal | None) -> str:
-    return "no known cost" if cost is None else f"${cost:,.2f}"
+def _lines_of(finding: UnpricedUsage | Unmapped, place: Location) -> list[str]:
+    return [f"    {finding.line.text(place)}"] if finding.line else []
