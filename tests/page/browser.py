@@ -16,8 +16,9 @@ DATA_PANELS = (
     "by-provider",
     "by-model",
     "cost-per-pr",
-    "cycle-time",
     "ai-impact",
+    "cycle-time",
+    "reverts",
     "review-load",
 )
 UNKNOWN = "\u2013"
