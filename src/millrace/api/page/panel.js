@@ -8,10 +8,9 @@ const NOTHING = "Nothing in this range; choose other dates, or reset the filters
 const seen = new Map(); // by panel: whether its table is open, also after a redraw
 
 /** The origin of the numbers: "marts" or "events", and the range of days. */
-function origin(answer) {
+function origin(answer, span = range(answer.from, answer.to)) {
   if (!answer.source) return [];
   const why = answer.source === "events" ? "counted from the single events, because a filter is finer than the mart" : "read from the mart";
-  const span = range(answer.from, answer.to);
   return [h("span", {}, span), h("span", { class: "source", title: why }, `from ${answer.source}`, h("span", { class: "hidden" }, `, ${why}`))];
 }
 
@@ -66,8 +65,8 @@ export class Panel {
   /** Draw the last answer again: a switch was moved. */
   redraw() {
     if (!this.answer) return;
-    this.meta.replaceChildren(...origin(this.answer));
     const drawn = this.options.draw(this.answer);
+    this.meta.replaceChildren(...origin(this.answer, drawn?.span));
     if (drawn === null) return this.#show("empty", h("p", { class: "nothing" }, this.#nothing()));
     this.#show("ready", drawn.content, this.#partial(), drawn.note ? h("p", { class: "note" }, drawn.note) : null,
       drawn.table ? this.#tableOf(drawn.table) : null);

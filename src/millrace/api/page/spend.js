@@ -9,7 +9,6 @@ import * as w from "./weeks.js";
 
 const MOST_SERIES = 6;
 const MOST_ROWS = 8; // of a bar table; all are in the table of its numbers
-const MOST_BARS = 120; // days; a longer range is drawn in weeks
 
 const NO_USAGE = "Nothing in this range; no usage was collected for it. Choose other dates, or reset the filters.";
 
@@ -24,20 +23,16 @@ function stackNames(rows, nameOf) {
 
 const NAMES_OF = { provider: (row) => f.name(row.provider), model: (row) => f.name(row.model) };
 
-function bucketsOf(answer) {
-  const known = answer.rows.map((row) => row.day).sort();
-  const days = w.daysBetween(answer.from ?? known[0], answer.to ?? known.at(-1));
-  if (days.length <= MOST_BARS) return { keys: days, of: (row) => row.day, isWeeks: false };
-  return { keys: w.daysBetween(w.monday(days[0]), days.at(-1), 7), of: (row) => w.monday(row.day), isWeeks: true };
-}
-
 function measuresOf(rows) {
   return Object.fromEntries(["cost_usd", "n_cost", "assistant_message_count", "total_tokens"].map((column) => [column, w.sum(rows, column)]));
 }
 
 function drawDays(answer, by) {
   if (answer.rows.length === 0) return null;
-  const { keys, of, isWeeks } = bucketsOf(answer);
+  const found = answer.rows.map((row) => row.day).sort();
+  const buckets = w.bucketsOf(answer.from ?? found[0], answer.to ?? found.at(-1));
+  const { keys, unit } = buckets;
+  const of = (row) => buckets.of(row.day);
   const days = w.grouped(answer.rows, keys, of).map(({ key, rows }) => ({ key, rows, ...measuresOf(rows) }));
   const nameOf = NAMES_OF[by];
   const { names, other } = stackNames(answer.model_days, nameOf);
@@ -47,17 +42,16 @@ function drawDays(answer, by) {
   const series = shown.map((name, slot) => ({ name, slot, values: parts.map((part) => part[slot]) }));
   const costText = (day) => (day.rows.length === 0 ? "no usage" : f.cost(day));
   const partial = days.filter((day) => f.costNote(day) !== null).length;
-  const unit = isWeeks ? "week" : "day";
   const picture = chart({
-    kind: "bars", keys, series, name: f.shortDay, axis: f.axisUsd,
+    kind: "bars", keys, series, axis: f.axisUsd,
     label: `Cost by ${unit}, stacked by ${by}, ${f.range(keys[0], keys.at(-1))}.`,
     tip: (i) => ({
-      title: `${isWeeks ? "Week of " : ""}${f.longDay(keys[i])}: ${costText(days[i])}`,
+      title: `${buckets.title(keys[i])}: ${costText(days[i])}`,
       rows: series.filter((one) => one.values[i] !== null).map((one) => [one.name, f.usd(one.values[i])]).reverse(),
     }),
   });
   const columns = [
-    { name: isWeeks ? "Week" : "Day", of: (i) => f.longDay(keys[i]) },
+    { name: { day: "Day", week: "Week", month: "Month" }[unit], of: (i) => buckets.title(keys[i]) },
     { name: "Cost", number: true, of: (i) => costText(days[i]) },
     { name: "Tokens", number: true, of: (i) => f.whole(days[i].total_tokens) },
     ...series.map((one) => ({ name: one.name, number: true, of: (i) => (one.values[i] === null ? f.UNKNOWN : f.usd(one.values[i])) })),
@@ -119,7 +113,7 @@ function drawPerPr(answer) {
   const keys = weeks.map((week) => week.key);
   const known = weeks.filter((week) => week.value !== null).length;
   const picture = chart({
-    kind: "bars", keys, name: f.shortDay, axis: f.axisUsd, label: "Cost per merged pull request, by week.",
+    kind: "bars", keys, axis: f.axisUsd, label: "Cost per merged pull request, by week.",
     series: [{ name: "cost per merged pull request", slot: 0, values: weeks.map((week) => week.value) }],
     tip: (i) => ({ title: `Week of ${f.longDay(keys[i])}: ${valueText(weeks[i])}`, rows: [
       ["cost", costText(weeks[i])], ["merged", f.whole(weeks[i].merged)],
