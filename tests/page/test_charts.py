@@ -90,7 +90,7 @@ def test_first_and_running_weeks_are_hollow_with_a_word(visit: Visit) -> None:
     assert plot.locator(".hollow").count() == 2 * 4
     words = plot.locator("text.word").all_text_contents()
     assert words == ["the data begins here: slow ones are missing", "running"]
-    assert "weeks of Oct 5 – 19, 2026, where the data begins" in visit.text("#cycle-time .note")
+    assert "weeks of Oct 5 \u2013 19, 2026, where the data begins" in visit.text("#cycle-time .note")
     plot.press("End")
     expect(visit.page.locator("#cycle-time .tip")).to_contain_text("(running)")
 
@@ -193,11 +193,11 @@ def test_week_without_a_merge_is_a_gap(visit: Visit) -> None:
     for _ in range(5):
         plot.press("ArrowRight")
 
-    expect(visit.page.locator("#cycle-time .tip")).to_contain_text("Median–")
+    expect(visit.page.locator("#cycle-time .tip")).to_contain_text("Median\u2013")
     assert plot.locator("path.line.main:not(.unsure)").get_attribute("d").count("M") == 2  # type: ignore[union-attr]
 
 
 def test_delivery_panels_name_the_weeks_that_they_count(visit: Visit) -> None:
     cycle(visit, [{"week": week, **TIMES} for week in mondays(4)])
 
-    assert "weeks of Nov 2 – 23, 2026" in visit.text("#cycle-time .meta")
+    assert "weeks of Nov 2 \u2013 23, 2026" in visit.text("#cycle-time .meta")

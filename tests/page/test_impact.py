@@ -48,7 +48,11 @@ def test_effects_are_dots_with_intervals_around_zero(visit: Visit) -> None:
 
     texts = plot.locator("text.value").all_text_contents()
 
-    assert texts == ["−12% (−30% to +10%)", "−21% (−30% to −11%)", "too few: +1.7 points (−6 to +9.4)"]
+    assert texts == [
+        "\u221212% (\u221230% to +10%)",
+        "\u221221% (\u221230% to \u221211%)",
+        "too few: +1.7 points (\u22126 to +9.4)",
+    ]
     assert plot.locator(".zero").count() == 1
     assert plot.locator("rect.fill").count() == 0
     filled = [one.get_attribute("class") or "" for one in plot.locator(".dot").all()]
@@ -89,8 +93,8 @@ def test_endless_interval_ends_in_an_arrow_and_a_note(visit: Visit) -> None:
 def test_one_person_with_over_half_is_warned_about(visit: Visit) -> None:
     made_of = visited(visit).text("#ai-impact .made-of")
 
-    assert "31 of 37 are user_004’s" in made_of
-    assert "Over half are one person’s" in made_of
+    assert "31 of 37 are user_004\u2019s" in made_of
+    assert "Over half are one person\u2019s" in made_of
     assert "368 lines with much" in made_of
 
 
