@@ -105,7 +105,7 @@ function received(status, problem) {
   builtFrom = made;
 }
 
-for (const [id, panels] of Object.entries({ spend: [spend, into], where: [where], delivery, more: [perPr, rows], trust }))
+for (const [id, panels] of Object.entries({ left: [spend, into], right: [where], delivery, more: [perPr, rows], trust }))
   document.getElementById(id).append(...panels.map((panel) => panel.element));
 health.ask();
 refresh();

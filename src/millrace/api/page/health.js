@@ -70,13 +70,16 @@ export function showPeople(people) {
   setText(document.getElementById("people"), text);
 }
 
+const isKnown = (share) => share !== null && share !== undefined;
+
 /** The badge of coverage: of how much the cost is known, and of how much the repository. */
 export function showCoverage(coverage) {
   const badge = document.getElementById("coverage");
   const shares = [coverage?.cost_known_share, coverage?.cost_with_repository_share];
-  badge.hidden = shares.every((share) => share === null || share === undefined);
-  const isLow = shares.some((share) => share !== null && share !== undefined && share < ENOUGH);
+  badge.hidden = !shares.some(isKnown);
+  const isLow = shares.some((share) => isKnown(share) && share < ENOUGH);
   badge.dataset.health = isLow ? "stale" : "live";
-  const [known, matched] = shares.map(f.rate);
-  setText(badge, `${isLow ? "◐" : "●"} cost known ${known} · matched to a repository ${matched}`);
+  const [known, matched] = shares;
+  const parts = [isKnown(known) ? `cost known ${f.rate(known)}` : null, isKnown(matched) ? `matched to a repository ${f.rate(matched)}` : null];
+  setText(badge, `${isLow ? "◐" : "●"} ${parts.filter(Boolean).join(" · ")}`);
 }

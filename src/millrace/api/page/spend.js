@@ -9,6 +9,7 @@ import { choice, Panel } from "./panel.js";
 import * as w from "./weeks.js";
 
 const MOST_SERIES = 6;
+const UNNAMED = "not named in the logs"; // responses without a model or a provider
 const WEEKLY = { finest: "week", coarsest: "week" };
 
 /** The names of a stack: those with the highest cost, and one "other" for the rest. */
@@ -27,7 +28,7 @@ function stackNames(rows, nameOf) {
 function canonical(models) {
   const names = new Map();
   for (const row of models.rows) for (const id of (row.model_ids ?? "").split(", ")) names.set(id, row.model);
-  return (row) => f.name(names.get(row.model) ?? row.model);
+  return (row) => names.get(row.model) ?? row.model ?? UNNAMED;
 }
 
 const TITLES = { day: "Spend by day", week: "Spend by week", month: "Spend by month" };
@@ -47,7 +48,7 @@ function drawDays({ days: answer, models }, by, isAll) {
   const buckets = bucketsOf(answer, isAll);
   const { keys, of, unit, title } = buckets;
   const days = w.grouped(answer.rows, keys, dayOf).map(({ key, rows }) => ({ key, rows, ...measuresOf(rows) }));
-  const nameOf = by === "model" ? canonical(models) : (row) => f.name(row.provider);
+  const nameOf = by === "model" ? canonical(models) : (row) => row.provider ?? UNNAMED;
   const used = answer.model_days.filter((row) => row.assistant_message_count > 0);
   const { names, other, costs } = stackNames(used, nameOf);
   const shown = [...names, ...(other ? [other] : [])];
@@ -57,7 +58,7 @@ function drawDays({ days: answer, models }, by, isAll) {
   const costText = (day) => (day.rows.length === 0 ? "no usage" : f.cost(day));
   const partial = days.filter((day) => f.costNote(day) !== null).length;
   const picture = chart({
-    kind: "bars", keys, series, buckets, height: 150, axis: f.axisUsd, hollow: w.running(buckets, answer.to),
+    kind: "bars", keys, series, buckets, height: 150, isWhole: true, axis: f.axisUsd, hollow: w.running(buckets, answer.to),
     label: `Cost by ${unit}, stacked by ${by}, ${f.range(keys[0], answer.to ?? keys.at(-1))}.`,
     tip: (i) => ({
       title: `${title(keys[i])}: ${costText(days[i])}`,
@@ -93,7 +94,7 @@ function drawPerPr(answer, page) {
   const keys = weeks.map((week) => week.key);
   const known = weeks.filter((week) => week.value !== null).length;
   const picture = chart({
-    kind: "bars", keys, buckets: w.bucketsOf(keys[0], keys.at(-1), WEEKLY), hollow: w.unsettled(answer, keys), axis: f.axisUsd, label: "Cost per merged pull request, by week.",
+    kind: "bars", keys, buckets: w.bucketsOf(keys[0], keys.at(-1), WEEKLY), hollow: w.unsettled(answer, keys), isWhole: true, axis: f.axisUsd, label: "Cost per merged pull request, by week.",
     series: [{ name: "cost per merged pull request", slot: 0, values: weeks.map((week) => week.value) }],
     tip: (i) => ({ title: `Week of ${f.longDay(keys[i])}: ${valueText(weeks[i])}`, rows: [
       ["cost", costText(weeks[i])], ["merged", f.whole(weeks[i].merged)],
