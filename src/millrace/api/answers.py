@@ -204,6 +204,75 @@ ByProvider = _answer("ByProvider", Provider, totals=Whole)
 ByModel = _answer("ByModel", Model, totals=Whole)
 
 
+class WeeksNote(BaseModel):
+    """The weeks of the range that are not comparable with the others."""
+
+    first_unsettled: list[date] = Field(
+        description="Weeks soon after the data began: slow pull requests of that time began before the data."
+    )
+    running: list[date] = Field(description="The week of today, and weeks that end after the newest extraction.")
+
+
+class Between(BaseModel):
+    """A range of days, both included."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: date = Field(alias="from")
+    to: date
+
+
+class SummaryMeasure(BaseModel):
+    """One number of the range: how certain it is, and how it changed."""
+
+    measure: Literal[
+        "active_developers",
+        "ai_line_share",
+        "cost_per_merged_pr",
+        "cost_usd",
+        "median_cycle_time_hours",
+        "merged_prs",
+        "revert_rate",
+        "session_count",
+        "total_tokens",
+        "user_count",
+    ]
+    unit: Literal["usd", "count", "hours", "share"]
+    value: float | None = Field(description="Null where it is not known.")
+    n: int = Field(description="How many pull requests, responses or sessions it is made of.")
+    interval_low: float | None = Field(description="The 95 % interval of an estimate; null for counts and sums.")
+    interval_high: float | None
+    previous_value: float | None = Field(description="Of the period before; null where the data does not cover it.")
+    previous_n: int | None
+    change: float | None = Field(description="The relative change; of a share the difference. Null where not known.")
+    change_low: float | None = Field(description="The 95 % interval of the change; null for counts and sums.")
+    change_high: float | None
+    verdict: Literal["higher", "lower", "same", "no_clear_change", "too_few", "not_known"] = Field(
+        description="no_clear_change: it could be chance. too_few: under 20 pull requests in one of the periods. "
+        "not_known: the data does not cover both periods alike."
+    )
+
+
+class Coverage(BaseModel):
+    """How much of the cost is known and attributed."""
+
+    cost_known_share: float | None = Field(description="Responses with a known cost / responses.")
+    responses_without_cost: int = Field(description="Responses without one: the true cost is higher.")
+    cost_with_repository_share: float | None = Field(description="Cost of projects with a repository / cost.")
+    cost_with_developer_share: float | None = Field(description="Cost of users who are matched to a developer / cost.")
+
+
+Summary = _answer(
+    "Summary",
+    SummaryMeasure,
+    previous=Between,
+    is_running=bool,
+    projected_cost_usd=float | None,
+    coverage=Coverage,
+    people=Literal["names", "pseudonyms", "off"],
+)
+
+
 def _weekly(name: str, mart: str) -> type[BaseModel]:
     whole: Any = _row(f"{name}Totals", mart, over_all=True)
     return _answer(name, _row(f"{name}Row", mart), totals=whole | None)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from millrace.api import answers, definitions, delivery, usage
+from millrace.api import answers, definitions, delivery, summary, usage
 from millrace.api.answers import MEASURES, Measures, Whole
 from millrace.api.filters import (
     Filters,
@@ -82,5 +82,6 @@ ROUTES = (
     ),
     Route("quality", sorted_by(WeeklyFilters, _columns("quality")), delivery.quality, answers.Quality),
     Route("ai-impact", sorted_by(WeeklyFilters, _columns("ai_impact")), delivery.ai_impact, answers.AiImpact),
+    Route("summary", sorted_by(UsageFilters, ("measure",)), summary.summary, answers.Summary),
     Route("ai-spend", sorted_by(SpendFilters, _columns("ai_spend_by_repo_week")), delivery.ai_spend, answers.AiSpend),
 )

@@ -22,7 +22,7 @@ _COST = (
     "CASE WHEN COALESCE(SUM(t.assistant_message_count), 0) = 0 THEN 0 WHEN SUM(t.n_cost) > 0 THEN SUM(t.cost_usd) END"
 )
 # Over the rows of `t`. With its table a name is the column's on every engine, also beside an alias of that name.
-_SUMS = ", ".join(
+SUMS = ", ".join(
     [f"CAST(COALESCE(SUM(t.{name}), 0) AS BIGINT) AS {name}" for name in _COUNTS]
     + [f"CAST({_COST} AS DECIMAL(38, 12)) AS cost_usd"]
     + ["CAST(SUM(t.reported_cost_usd) AS DECIMAL(38, 12)) AS reported_cost_usd"]
@@ -55,10 +55,10 @@ def dashboard(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the usage of each day, and the totals, also by provider and by model."""
     apply_filters(plan, filters)
     keys = ", ".join(_KEYS)
-    plan.add("added", Sql(f"SELECT {keys}, {_SUMS} FROM {plan.table('usage_daily')} AS t GROUP BY {keys}"))
+    plan.add("added", Sql(f"SELECT {keys}, {SUMS} FROM {plan.table('usage_daily')} AS t GROUP BY {keys}"))
     # One SELECT for each part: Snowflake documents no empty grouping set.
     added = plan.query(
-        " UNION ALL ".join(f"SELECT {_named(part)}, {_SUMS} FROM added AS t{_by(part)}" for part in _PARTS)
+        " UNION ALL ".join(f"SELECT {_named(part)}, {SUMS} FROM added AS t{_by(part)}" for part in _PARTS)
     )
     counted = {_place(row): row["session_count"] for row in _sessions_of_parts(plan)}
     parts: dict[tuple[int, ...], list[dict[str, Any]]] = {}
@@ -133,7 +133,7 @@ def _of_models(plan: QueryPlan, filters: UsageFilters, keys: tuple[str, ...]) ->
     apply_filters(plan, filters)
     daily, events, names = plan.table("usage_daily"), plan.table("usage_events"), ", ".join(keys)
     has_any = "HAVING SUM(t.assistant_message_count) > 0"
-    added = Sql(f"SELECT {names}, {_SUMS} FROM {daily} AS t GROUP BY {names} {has_any}")
+    added = Sql(f"SELECT {names}, {SUMS} FROM {daily} AS t GROUP BY {names} {has_any}")
     different = f"SELECT DISTINCT {names}, agent, session_id FROM {events} WHERE role = 'assistant'"
     counted = Sql(f"SELECT {names}, COUNT(*) AS session_count FROM ({different}) AS different GROUP BY {names}")
     same = " AND ".join(f"added.{key} IS NOT DISTINCT FROM counted.{key}" for key in keys)
@@ -151,7 +151,7 @@ def _of_models(plan: QueryPlan, filters: UsageFilters, keys: tuple[str, ...]) ->
 def _whole(plan: QueryPlan) -> dict[str, Any]:
     """Return the measures over everything, and the number of sessions."""
     daily, events = plan.table("usage_daily"), plan.table("usage_events")
-    (added,) = plan.query(f"SELECT {_SUMS} FROM {daily} AS t")
+    (added,) = plan.query(f"SELECT {SUMS} FROM {daily} AS t")
     different = f"SELECT DISTINCT agent, session_id FROM {events}"
     (counted,) = plan.query(f"SELECT COUNT(*) AS session_count FROM ({different}) AS different")
     return added | counted
@@ -163,7 +163,7 @@ def costs(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     table = _sessions(sessions, filters)
     columns = tuple(name for name in plan.definitions.models["usage_session"].columns)
     found = page(sessions, table, columns, filters, keys=("agent", "session_id"))
-    (totals,) = sessions.query(f"SELECT COUNT(*) AS session_count, {_SUMS} FROM {table} AS t")
+    (totals,) = sessions.query(f"SELECT COUNT(*) AS session_count, {SUMS} FROM {table} AS t")
     apply_filters(plan, filters)
     kinds = ", ".join(f"CAST(SUM(t.{kind}) AS BIGINT) AS {kind}" for kind in _KINDS)
     daily = plan.table("usage_daily")
@@ -198,7 +198,7 @@ def _trend(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     daily = plan.table("usage_daily")
     weeks = []
     for start in (first, first - timedelta(days=7)):
-        text = f"SELECT {_SUMS} FROM {daily} AS t WHERE t.day BETWEEN ? AND ?"
+        text = f"SELECT {SUMS} FROM {daily} AS t WHERE t.day BETWEEN ? AND ?"
         (added,) = plan.query(text, [start, start + timedelta(days=6)])
         weeks.append(added | {"from": start, "to": start + timedelta(days=6)})
     current, prior = weeks
