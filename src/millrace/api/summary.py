@@ -7,15 +7,15 @@ number of such measures: see `millrace.inference`.
 
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from millrace import inference
-from millrace.api import beginnings, usage
-from millrace.api.filters import UsageFilters
+from millrace.api import beginnings, lists, usage
+from millrace.api.filters import ListFilters
 from millrace.api.paging import PageOfRows
-from millrace.api.plans import QueryPlan, Sql, and_, in_
+from millrace.api.plans import QueryPlan, Sql
 from millrace.inference import SHOWN_LEVEL, Interval
 
 _UNITS = {
@@ -83,13 +83,12 @@ class Measured:
     is_from_marts: bool
 
 
-def summary(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
+def summary(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:
     """Return what was spent and merged, how certain that is, and how it changed."""
     zone = ZoneInfo(filters.tz or plan.definitions.reporting_time_zone)
     days = Days(filters.from_ or date.min, filters.to or date.max)
-    period: str | None = filters.period
-    previous = days.before(period)
-    now, before = _measured(plan.fork(), filters, days, zone), _measured(plan.fork(), filters, previous, zone)
+    previous = days.before(filters.period)
+    now, before = _measured(plan.fork(), filters, days), _measured(plan.fork(), filters, previous)
     begun = beginnings.find(plan)
     is_used, is_merged = begun.is_used_since(previous.first, zone), begun.is_settled_since(previous.first, zone)
     is_priced = is_used and _are_priced_alike(now.used, before.used)
@@ -103,7 +102,7 @@ def summary(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
         for name in sorted(now.measures)
     ]
     is_running = days.first <= plan.today <= days.last
-    is_this_month = is_running and period == "this_month"
+    is_this_month = is_running and filters.period == "this_month"
     return PageOfRows.cut(rows, filters).answer(plan) | {
         "source": "marts" if now.is_from_marts and before.is_from_marts else "events",
         "previous": {"from": previous.first, "to": previous.last},
@@ -184,10 +183,11 @@ def _share(part: Any, whole: Any) -> float | None:
     return float(part or 0) / float(whole) if whole else None
 
 
-def _measured(plan: QueryPlan, filters: UsageFilters, days: Days, zone: ZoneInfo) -> Measured:
+def _measured(plan: QueryPlan, filters: ListFilters, days: Days) -> Measured:
     """Return the sums of a range of days, and what follows from them."""
-    usage.apply_filters(plan, filters.model_copy(update={"from_": days.first, "to": days.last}))
-    plan.add("merged", _merged(plan, filters, days, zone))
+    filters = filters.model_copy(update={"from_": days.first, "to": days.last})
+    usage.apply_filters(plan, filters)
+    plan.add("merged", lists.merged_on_days(plan, filters))
     used, delivered = _used(plan), _delivered(plan)
     ends = min(days.last, max(plan.today, days.first))
     sums = used | delivered
@@ -199,17 +199,6 @@ def _measured(plan: QueryPlan, filters: UsageFilters, days: Days, zone: ZoneInfo
         "ai_line_share": _line_share(delivered),
     }
     return Measured(used, facts | estimates, plan.source == "marts")
-
-
-def _merged(plan: QueryPlan, filters: UsageFilters, days: Days, zone: ZoneInfo) -> Sql:
-    """Return the pull requests that were merged on these days of the zone. They have no agent, model or project."""
-    instants = (beginnings.begins(day, zone) for day in (days.first, days.last + timedelta(days=1)))
-    # As the warehouse stores them: in UTC and without a zone.
-    between = Sql(
-        "merged_at >= ? AND merged_at < ?", tuple(each.astimezone(UTC).replace(tzinfo=None) for each in instants)
-    )
-    where = and_(between, in_("repo_name", filters.repo), in_("developer", filters.developer))
-    return Sql(f"SELECT * FROM {plan.stored('merged_pull_requests')} WHERE {where.text}", where.values)
 
 
 def _used(plan: QueryPlan) -> dict[str, Any]:
@@ -269,7 +258,7 @@ def _line_share(delivered: dict[str, Any]) -> Estimate:
     return _ratio(pairs, by_ai / added, n)
 
 
-def _cost_per_merged_pr(plan: QueryPlan, filters: UsageFilters, days: int) -> Estimate:
+def _cost_per_merged_pr(plan: QueryPlan, filters: ListFilters, days: int) -> Estimate:
     """Return the cost of the repositories whose cost is known, per pull request merged there; its pairs are days."""
     is_mapped = "d.repo_name IS NOT NULL"
     attributed = f"""SELECT t.day, d.repo_name, CASE WHEN SUM(t.n_cost) > 0 THEN SUM(t.cost_usd) END AS cost_usd
