@@ -19,6 +19,7 @@ from millrace.laptop.data_dir import DataDir
 from millrace.warehouse.duckdb.reader import DuckDBReader
 
 USAGE = [route for route in ROUTES if issubclass(route.filters, UsageFilters)]
+LISTS = ["people", "repositories", "models", "sessions", "pull-requests"]
 DAYS = {"today": 1, "week": 7, "month": 30, "all": MAX_DAYS}
 # Two have a fraction of an hour, and three changed their clocks within the world's days, Lord Howe by half an hour.
 ZONES = ["UTC", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe", "Australia/Sydney", "America/St_Johns"]
@@ -41,6 +42,7 @@ def test_the_usage_routes_are_those_with_usage() -> None:
         "cost-data",
         "cost-data/by-provider",
         "cost-data/by-model",
+        *LISTS,
     ]
 
 

@@ -162,6 +162,73 @@ class Unpriced(BaseModel):
     total_tokens: int
 
 
+class PeriodTotals(BaseModel):
+    """The usage of coding agents, its cost, and what was merged, in one range of days."""
+
+    user_count: int | None = Field(None, description="Different users in the logs.")
+    cost_usd: Decimal | None = Field(None, description="Of the responses with a known cost; null when of none it is.")
+    n_cost: int | None = Field(None, description="Responses with a known cost; null where no log is matched to it.")
+    assistant_message_count: int | None = Field(
+        None, description="Responses of models; null where no log is matched to it."
+    )
+    user_message_count: int | None = Field(None, description="Prompts; null where no log is matched to it.")
+    total_tokens: int | None = Field(None, description="Input, output and cache; null where no log is matched to it.")
+    session_count: int | None = Field(None, description="Different sessions; null where no log is matched to it.")
+    merged_prs: int | None = Field(None, description="Pull requests that were merged in the range.")
+    lines_added: int | None = Field(None, description="Lines added by these pull requests, where known.")
+    ai_line_share: float | None = Field(None, description="Lines added by AI / lines added, where both are known.")
+    p50_cycle_time_hours: float | None = Field(None, description="Median of the cycle time in hours.")
+    n_cycle_time_hours: int | None = Field(None, description="Pull requests whose cycle time is known.")
+
+
+class PeopleTotals(PeriodTotals):
+    """Totals of all people. Sessions and users are counted once."""
+
+    last_at: Instant | None = Field(None, description="The last event of a log in the range.")
+
+
+class _Who(BaseModel):
+    person: str | None = Field(description="The developer; the user id where none is matched; null where unknown.")
+    developer: str | None = Field(description="The developer; null where no developer is matched to the user.")
+
+
+class Person(PeopleTotals, _Who):
+    """What one person used and merged. Unknown is null: no log of a developer without a matched user was read."""
+
+
+class RepositoryTotals(PeriodTotals):
+    """Totals of all repositories, and of the usage of none."""
+
+    cost_per_merged_pr: float | None = Field(
+        None, description="cost_usd / merged_prs, of the repositories whose cost is known."
+    )
+    ai_lines_added: int | None = Field(None, description="Lines added by AI, where known.")
+    p90_cycle_time_hours: float | None = Field(None, description="90th percentile of the cycle time in hours.")
+    reverted_prs: int | None = Field(None, description="Pull requests that were reverted.")
+    revert_rate: float | None = Field(None, description="reverted_prs / n_revert_known, 0..1.")
+    n_revert_known: int | None = Field(None, description="Pull requests that are known to be reverted or kept.")
+
+
+class _OfRepository(BaseModel):
+    repo_name: str | None = Field(description="The repository; null: usage of projects without one.")
+
+
+class Repository(RepositoryTotals, _OfRepository):
+    """What the projects of one repository used, and what was merged there."""
+
+
+class _Named(BaseModel):
+    model: str | None = Field(description="The name in the rate card; the id in the logs where it has no price.")
+    provider: str | None = Field(description="Who served it; null where the logs do not name it.")
+    model_ids: str | None = Field(description="The ids in the logs, with a comma and a blank between them.")
+
+
+class NamedModel(Measures, _Named):
+    """Totals of one model of the rate card, whose ids may differ by their date."""
+
+    session_count: int = Field(description="Different sessions with a response of it.")
+
+
 def _row(name: str, mart: str, over_all: bool = False) -> type[BaseModel]:
     """Return the model of a mart's rows; `over_all` drops week and repository, and allows null in every column."""
     fields: dict[str, Any] = {}
@@ -202,6 +269,103 @@ Costs = _answer(
 )
 ByProvider = _answer("ByProvider", Provider, totals=Whole)
 ByModel = _answer("ByModel", Model, totals=Whole)
+
+
+def _of_columns(name: str, mart: str, columns: tuple[str, ...]) -> type[BaseModel]:
+    """Return a model of some columns of a mart."""
+    known = definitions.load().models[mart].columns
+    fields: dict[str, Any] = {}
+    for column in (known[each] for each in columns):
+        kind = _TYPES[column.type]
+        fields[column.name] = (kind if column.is_known else kind | None, Field(description=column.description))
+    return create_model(name, **fields)
+
+
+def _sessions() -> type[BaseModel]:
+    session: Any = _row("SessionColumns", "usage_session")
+    return create_model("ListedSession", __base__=(session, _OfRepository, _Who))
+
+
+_OF_PULL_REQUEST = (
+    *("repo_name", "number", "developer", "created_at", "merged_at", "cycle_time_hours", "total_loc", "files_changed"),
+    *("ai_ratio", "ai_band", "review_rounds", "comment_count", "is_reverted", "is_bug_fix"),
+)
+PullRequest = _of_columns("PullRequest", "merged_pull_requests", _OF_PULL_REQUEST)
+People = _answer("People", Person, totals=PeopleTotals)
+Repositories = _answer("Repositories", Repository, totals=RepositoryTotals)
+Models = _answer("Models", NamedModel, totals=Whole)
+ListedSession = _sessions()
+Sessions = _answer("Sessions", ListedSession, totals=Whole)
+PullRequests = _answer("PullRequests", PullRequest)
+
+
+class WeeksNote(BaseModel):
+    """The weeks of the range that are not comparable with the others."""
+
+    first_unsettled: list[date] = Field(
+        description="Weeks soon after the data began: slow pull requests of that time began before the data."
+    )
+    running: list[date] = Field(description="The week of today, and weeks that end after the newest extraction.")
+
+
+class Between(BaseModel):
+    """A range of days, both included."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: date = Field(alias="from")
+    to: date
+
+
+class SummaryMeasure(BaseModel):
+    """One number of the range: how certain it is, and how it changed."""
+
+    measure: Literal[
+        "active_developers",
+        "ai_line_share",
+        "cost_per_merged_pr",
+        "cost_usd",
+        "median_cycle_time_hours",
+        "merged_prs",
+        "revert_rate",
+        "session_count",
+        "total_tokens",
+        "user_count",
+    ]
+    unit: Literal["usd", "count", "hours", "share"]
+    value: float | None = Field(description="Null where it is not known.")
+    n: int = Field(description="How many pull requests, responses or sessions it is made of.")
+    interval_low: float | None = Field(description="The 95 % interval of an estimate; null for counts and sums.")
+    interval_high: float | None
+    previous_value: float | None = Field(description="Of the period before; null where the data does not cover it.")
+    previous_n: int | None
+    change: float | None = Field(description="The relative change; of a share the difference. Null where not known.")
+    change_low: float | None = Field(description="The 95 % interval of the change; null for counts and sums.")
+    change_high: float | None
+    verdict: Literal["higher", "lower", "same", "no_clear_change", "too_few", "not_known"] = Field(
+        description="no_clear_change: it could be chance. too_few: under 20 pull requests in one of the periods. "
+        "not_known: the data does not cover both periods alike."
+    )
+
+
+class Coverage(BaseModel):
+    """How much of the cost is known and attributed."""
+
+    cost_known_share: float | None = Field(description="Responses with a known cost / responses.")
+    responses_without_cost: int = Field(description="Responses without one: the true cost is higher.")
+    cost_with_repository_share: float | None = Field(description="Cost of projects with a repository / cost.")
+    cost_with_developer_share: float | None = Field(description="Cost of users who are matched to a developer / cost.")
+
+
+Summary = _answer(
+    "Summary",
+    SummaryMeasure,
+    previous=Between,
+    is_running=bool,
+    projected_cost_usd=float | None,
+    coverage=Coverage,
+    people=Literal["names", "pseudonyms", "off"],
+)
 
 
 def _weekly(name: str, mart: str) -> type[BaseModel]:

@@ -8,9 +8,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -76,17 +77,18 @@ class Api:
 
     def answer(self, route: Route, filters: Filters) -> Reply:
         """Return the reply to a request, from memory or from the marts."""
-        dated = filters.dated(self.now(), definitions.load().reporting_time_zone)
-        question = (route.path, dated.model_dump_json())
+        now, zone = self.now(), definitions.load().reporting_time_zone
+        dated, today = filters.dated(now, zone), now.astimezone(ZoneInfo(filters.tz or zone)).date()
+        question = (route.path, today.isoformat(), dated.model_dump_json())
 
         def make(snapshot: Snapshot) -> tuple[tuple[str, ...], Reply]:
-            return (snapshot.version, *question), self._made(route, dated, snapshot)
+            return (snapshot.version, *question), self._made(route, dated, snapshot, today)
 
         return self.cache.get((self.reader.version(), *question), lambda: self.reader.read(make))
 
-    def _made(self, route: Route, filters: Filters, snapshot: Snapshot) -> Reply:
+    def _made(self, route: Route, filters: Filters, snapshot: Snapshot, today: date) -> Reply:
         build = snapshot.build
-        plan = QueryPlan(snapshot, definitions.load(), self.without)
+        plan = QueryPlan(snapshot, definitions.load(), self.without, today=today)
         said = {"as_of": build.as_of, "built_through": build.built_through}
         shape: Any = route.shape.model_validate(route.answers(plan, filters) | said)
         if filters.format == "csv":

@@ -44,7 +44,7 @@ def ai_impact(plan: QueryPlan, filters: WeeklyFilters) -> dict[str, Any]:
 def _weekly(plan: QueryPlan, filters: WeeklyFilters, mart: str, *others: str) -> dict[str, Any]:
     """Return the rows of a mart, whose grain is week, repository and `others`."""
     columns = tuple(plan.definitions.models[mart].columns)
-    asked = {"developer": filters.developer, "ai_band": filters.band}
+    asked = {"developer": filters.developer or filters.person, "ai_band": filters.band}
     has_all = all(name in columns for name, values in asked.items() if values)
     if has_all and plan.is_there(mart) and not _is_elsewhere(plan, filters.tz):
         where = _where(filters)
@@ -70,6 +70,7 @@ def _where(filters: WeeklyFilters) -> Sql:
         in_("repo_name", filters.repo),
         in_("ai_band", filters.band),
         in_("developer", filters.developer),
+        in_("developer", filters.person),
     )
 
 
@@ -92,13 +93,15 @@ def ai_spend(plan: QueryPlan, filters: SpendFilters) -> dict[str, Any]:
     """Return the cost of agents beside what was merged. The shares of a range are computed over it, not over weeks."""
     first, last = _weeks(filters)
     weeks = Sql("week BETWEEN ? AND ?", (first, last))
-    is_whole = not (filters.developer or filters.provider or filters.model or _is_elsewhere(plan, filters.tz))
+    is_whole = not (
+        filters.developer or filters.person or filters.provider or filters.model or _is_elsewhere(plan, filters.tz)
+    )
     if is_whole and plan.is_there(_SPEND):
         plan.given[_SPEND] = Sql(f"SELECT * FROM {plan.stored(_SPEND)} WHERE {weeks.text}", weeks.values)
     else:
         plan.without_mart(_SPEND)
-        merged = and_(weeks, in_("developer", filters.developer))
-        if filters.developer or _is_elsewhere(plan, filters.tz) or not plan.is_there("velocity"):
+        merged = and_(weeks, in_("developer", filters.developer), in_("developer", filters.person))
+        if filters.developer or filters.person or _is_elsewhere(plan, filters.tz) or not plan.is_there("velocity"):
             plan.without_mart("velocity").given["merged_pull_requests"] = _facts(plan, filters, merged)
         else:
             plan.given["velocity"] = Sql(f"SELECT * FROM {plan.stored('velocity')} WHERE {weeks.text}", weeks.values)
@@ -116,7 +119,7 @@ def _weeks(filters: SpendFilters) -> tuple[date, date]:
 
 
 def _usage_of(filters: SpendFilters, first: date, last: date) -> UsageFilters:
-    same = {name: getattr(filters, name) for name in ("developer", "provider", "model", "tz")}
+    same = {name: getattr(filters, name) for name in ("developer", "person", "provider", "model", "tz")}
     return UsageFilters.model_construct(from_=first, to=last, project=[], repo=[], agent=[], **same)
 
 

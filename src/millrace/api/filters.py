@@ -21,7 +21,8 @@ from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
 from pydantic_core import CoreSchema
 from typing_extensions import TypeAliasType
 
-MAX_DAYS = 3660
+from millrace.api.periods import MAX_DAYS, Period, days_of
+
 _MAX_VALUES = 50
 _DAY = r"^(199[0-9]|20[0-9]{2}|21[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
@@ -93,10 +94,17 @@ class Filters(BaseModel):
     order: Annotated[Literal["asc", "desc"] | None, _NeverNull()] = Field(
         None, description="Else as it suits the column."
     )
+    period: Annotated[Period | None, _NeverNull()] = Field(
+        None,
+        description="In place of from and to, in the zone of tz: today, the day before, the 7 or 30 days that end "
+        "today, a calendar month or year, or all there is. A running period ends today.",
+    )
     format: Literal["json", "csv"] = Field("json", description="csv gives the rows alone.")
 
     @model_validator(mode="after")
     def _range(self) -> Self:
+        if self.period and (self.from_ or self.to):
+            raise ValueError("expected either period, or from and to, got both")
         last = self.to or max(datetime.now(UTC).date() + timedelta(days=1), self.from_ or date.min)  # today somewhere
         if self.from_ and not timedelta(0) <= last - self.from_ <= timedelta(days=MAX_DAYS):
             raise ValueError(f"from has to be on or before to (else: today), and at most {MAX_DAYS:,} days before it")
@@ -104,7 +112,11 @@ class Filters(BaseModel):
 
     def dated(self, now: datetime, zone: str) -> Self:
         """Return the same filters with both days set; `zone` is that of the marts."""
-        to = self.to or max(now.astimezone(ZoneInfo(self.tz or zone)).date(), self.from_ or date.min)
+        today = now.astimezone(ZoneInfo(self.tz or zone)).date()
+        if self.period:
+            first, to = days_of(self.period, today)
+            return self.model_copy(update={"from_": first, "to": to})
+        to = self.to or max(today, self.from_ or date.min)
         first = self.from_ or to - timedelta(days=self.DEFAULT_DAYS - 1)
         return self.model_copy(update={"from_": first, "to": to})
 
@@ -122,6 +134,7 @@ class WeeklyFilters(Filters):
 
     repo: _Names = _names("repositories")
     developer: _Names = _names("developers")
+    person: _Names = _names("people: a developer, or the user id of one that no developer is matched to")
     band: _Bands = _names("AI bands")
 
 
@@ -132,40 +145,21 @@ class SpendFilters(Filters):
 
     repo: _Names = _names("repositories")
     developer: _Names = _names("developers")
+    person: _Names = _names("people: a developer, or the user id of one that no developer is matched to")
     provider: _Words = _names("providers")
     model: _Words = _names("models")
 
 
 class UsageFilters(Filters):
-    """Filters for the usage of coding agents; a period can replace the range."""
+    """Filters for the usage of coding agents."""
 
     project: _Names = _names("projects")
     repo: _Names = _names("repositories, by the map of projects")
     developer: _Names = _names("developers, by the map of users")
+    person: _Names = _names("people: a developer, or the user id of one that no developer is matched to")
     agent: _Words = _names("coding agents")
     provider: _Words = _names("providers")
     model: _Words = _names("models")
-    period: Annotated[Literal["today", "yesterday", "week", "month", "all"] | None, _NeverNull()] = Field(
-        None,
-        description="In place of from and to, in the zone of tz: today, the day before, the 7 or 30 days that end "
-        "today, or all there is.",
-    )
-
-    @model_validator(mode="after")
-    def _one_range(self) -> Self:
-        if self.period and (self.from_ or self.to):
-            raise ValueError("expected either period, or from and to, got both")
-        return self
-
-    def dated(self, now: datetime, zone: str) -> Self:
-        """Return the same filters with both days set."""
-        dated = super().dated(now, zone)
-        if self.period is None or dated.to is None:
-            return dated
-        last = dated.to - timedelta(days=self.period == "yesterday")
-        days = {"week": 7, "month": 30, "all": MAX_DAYS}.get(self.period, 1)
-        first = last - timedelta(days=days - 1)
-        return dated.model_copy(update={"from_": first, "to": last})
 
 
 class ProjectFilters(UsageFilters):
@@ -177,6 +171,13 @@ class ProjectFilters(UsageFilters):
         """Return the same filters, with both days set if one is."""
         is_dated = self.from_ or self.to or self.period not in (None, "all")
         return super().dated(now, zone) if is_dated else self
+
+
+class ListFilters(UsageFilters):
+    """Filters for lists beside which both usage and merged pull requests stand.
+
+    Merged pull requests are of the days when they were merged, and have no project, agent, provider or model.
+    """
 
 
 def sorted_by(filters: type[Filters], columns: Iterable[str]) -> type[Filters]:

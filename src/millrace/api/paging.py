@@ -3,12 +3,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Self
 
 from millrace.api.filters import Filters
 from millrace.api.plans import QueryPlan
 
-_ASCENDING = ("day", "project", "provider", "model", "repo_name", "ai_band", "agent", "session_id")
+_ASCENDING = (
+    "day",
+    "project",
+    "provider",
+    "model",
+    "repo_name",
+    "ai_band",
+    "agent",
+    "session_id",
+    "person",
+    "developer",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +30,16 @@ class PageOfRows:
     rows: list[dict[str, Any]]
     total: int
     filters: Filters
+
+    @classmethod
+    def sort(cls, rows: list[dict[str, Any]], filters: Filters, keys: Sequence[str]) -> Self:
+        """Return the page of all rows, in the order that `page` has."""
+        column, order = _order(filters, keys)
+        ordered = sorted(rows, key=lambda row: [(row[key] is not None, row[key]) for key in keys])
+        known = [row for row in ordered if row.get(column) is not None]
+        known.sort(key=itemgetter(column), reverse=order == "desc")
+        unknown = [row for row in ordered if row.get(column) is None]
+        return cls([*known, *unknown][filters.offset : filters.offset + filters.limit], len(rows), filters)
 
     @classmethod
     def cut(cls, rows: list[dict[str, Any]], filters: Filters) -> Self:
@@ -40,10 +62,15 @@ class PageOfRows:
         }
 
 
+def _order(filters: Filters, keys: Sequence[str]) -> tuple[str, str]:
+    """Return the column to sort by, and the order that suits it unless another one is requested."""
+    sort: str = getattr(filters, "sort", keys[0])
+    return sort, filters.order or ("asc" if sort in _ASCENDING else "desc")
+
+
 def page(plan: QueryPlan, table: str, columns: Sequence[str], filters: Filters, keys: Sequence[str]) -> PageOfRows:
     """Read one page. Rows with the same value in the sort column are in the order of their keys."""
-    sort: str = getattr(filters, "sort", keys[0])
-    order = filters.order or ("asc" if sort in _ASCENDING else "desc")
+    sort, order = _order(filters, keys)
     others = "".join(f", {key} ASC NULLS FIRST" for key in keys if key != sort)
     named = ", ".join(columns)
     text = f"""SELECT {named}, (SELECT COUNT(*) FROM {table}) AS total_count FROM {table}

@@ -7,10 +7,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from millrace.api import answers, definitions, delivery, usage
+from millrace.api import answers, definitions, delivery, details, lists, summary, usage
 from millrace.api.answers import MEASURES, Measures, Whole
 from millrace.api.filters import (
     Filters,
+    ListFilters,
     ProjectFilters,
     SpendFilters,
     UsageFilters,
@@ -57,6 +58,14 @@ def _columns(mart: str) -> tuple[str, ...]:
     return tuple(definitions.load().models[mart].columns)
 
 
+def _others(row: type[BaseModel], first: str) -> tuple[str, ...]:
+    return tuple(name for name in row.model_fields if name != first)
+
+
+def _by_cost(row: type[BaseModel]) -> tuple[str, ...]:
+    return ("cost_usd", *_others(row, "cost_usd"))
+
+
 _OF_USAGE = ("cost_usd", *(name for name in MEASURES if name != "cost_usd"), "session_count")
 _OF_SESSIONS = ("cost_usd", *(name for name in _columns("usage_session") if name != "cost_usd"))
 
@@ -82,5 +91,18 @@ ROUTES = (
     ),
     Route("quality", sorted_by(WeeklyFilters, _columns("quality")), delivery.quality, answers.Quality),
     Route("ai-impact", sorted_by(WeeklyFilters, _columns("ai_impact")), delivery.ai_impact, answers.AiImpact),
+    Route("summary", sorted_by(ListFilters, ("measure",)), summary.summary, answers.Summary),
     Route("ai-spend", sorted_by(SpendFilters, _columns("ai_spend_by_repo_week")), delivery.ai_spend, answers.AiSpend),
+    Route("people", sorted_by(ListFilters, _by_cost(answers.Person)), lists.people, answers.People),
+    Route(
+        "repositories", sorted_by(ListFilters, _by_cost(answers.Repository)), lists.repositories, answers.Repositories
+    ),
+    Route("models", sorted_by(ListFilters, _by_cost(answers.NamedModel)), details.models, answers.Models),
+    Route("sessions", sorted_by(ListFilters, _by_cost(answers.ListedSession)), details.sessions, answers.Sessions),
+    Route(
+        "pull-requests",
+        sorted_by(ListFilters, ("merged_at", *_others(answers.PullRequest, "merged_at"))),
+        details.pull_requests,
+        answers.PullRequests,
+    ),
 )
