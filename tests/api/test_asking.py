@@ -35,7 +35,7 @@ def test_empty_parameters_are_absent(client: TestClient, path: str) -> None:
         ("/api/dashboard-data", "agent=Claude&provider=Anthropic", "agent=claude&provider=anthropic"),
         (VELOCITY, "tz=europe/berlin", "tz=Europe/Berlin"),
         (VELOCITY, "format=JSON&order=ASC&period=THIS_MONTH", "order=asc&period=this_month"),
-        (VELOCITY, "sort=-week", "sort=week&order=desc"),
+        (VELOCITY, "sort=-repo_name", "sort=repo_name&order=desc"),
     ],
 )
 def test_names_and_words_match_in_any_letter_case(client: TestClient, path: str, typed: str, named: str) -> None:
