@@ -187,14 +187,38 @@ class Effect:
     difference: float
     error: float
     freedom: float
-    people: int
-    n_low: int
-    n_high: int
 
     def interval(self, level: float = SHOWN_LEVEL) -> Interval:
         """Return the difference between its limits at a level."""
         half = t_quantile(level, self.freedom) * self.error
         return Interval(self.difference, self.difference - half, self.difference + half)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """The strata that have values of both groups; the others say nothing about a difference within people."""
+
+    strata: tuple[Stratum, ...]
+
+    @classmethod
+    def of(cls, strata: Iterable[Stratum]) -> "Comparable":
+        """Return the comparable ones of all strata."""
+        return cls(tuple(each for each in strata if each.low.n and each.high.n))
+
+    @property
+    def people(self) -> int:
+        """How many people they are of."""
+        return len({each.person for each in self.strata})
+
+    @property
+    def n_low(self) -> int:
+        """How many values there are with little."""
+        return sum(each.low.n for each in self.strata)
+
+    @property
+    def n_high(self) -> int:
+        """How many values there are with much."""
+        return sum(each.high.n for each in self.strata)
 
     @property
     def is_enough(self) -> bool:
@@ -202,41 +226,34 @@ class Effect:
         return min(self.n_low, self.n_high) >= MIN_PULL_REQUESTS and self.people >= MIN_PEOPLE
 
 
-def within(strata: Iterable[Stratum], are_shares: bool = False) -> Effect | None:
+def within(comparable: Comparable, are_shares: bool = False) -> Effect | None:
     """Return the mean difference within people and places; None of fewer than two people.
 
     A stratum weighs 1 / (1/n₁ + 1/n₂), the weight of Mantel and Haenszel (for rates: Greenland and Robins 1985,
     doi:10.2307/2530643). The rows of a person are not independent: the error is that of the people's differences around
-    the mean, each corrected for its own share in the mean (Bell and McCaffrey 2002). It is at least the error of the
-    rows within the strata, as people may agree by chance (Röver, Knapp and Friede 2015,
+    the mean, each corrected for its own share in the mean (Bell and McCaffrey 2002, Survey Methodology 28:169). It is
+    at least the error of the rows within the strata, as people may agree by chance (Röver, Knapp and Friede 2015,
     doi:10.1186/s12874-015-0091-1). Degrees of freedom are Kish's effective number of people, less one.
     """
+    if comparable.people < 2:
+        return None
     weights: dict[str, float] = defaultdict(float)
     sums: dict[str, float] = defaultdict(float)
-    used = [each for each in strata if each.low.n and each.high.n]
-    for each in used:
+    for each in comparable.strata:
         weight = 1 / (1 / each.low.n + 1 / each.high.n)
         weights[each.person] += weight
         sums[each.person] += weight * (each.high.mean - each.low.mean)
-    if len(weights) < 2:
-        return None
     whole = fsum(weights.values())
     mean = fsum(sums.values()) / whole
     shares = {person: weight / whole for person, weight in weights.items()}
     between = fsum(
         share**2 * (sums[person] / weights[person] - mean) ** 2 / (1 - share) for person, share in shares.items()
     )
-    return Effect(
-        difference=mean,
-        error=sqrt(max(between, _variance(used, are_shares) / whole)),
-        freedom=max(1.0, 1 / fsum(share**2 for share in shares.values()) - 1),
-        people=len(weights),
-        n_low=sum(each.low.n for each in used),
-        n_high=sum(each.high.n for each in used),
-    )
+    error = sqrt(max(between, _variance(comparable.strata, are_shares) / whole))
+    return Effect(mean, error, max(1.0, 1 / fsum(share**2 for share in shares.values()) - 1))
 
 
-def _variance(strata: list[Stratum], are_shares: bool) -> float:
+def _variance(strata: Iterable[Stratum], are_shares: bool) -> float:
     """Return the variance of one value around the mean of its group in its stratum.
 
     That of shares is at least as if one more had it and one more had it not: none of forty is not certainly none

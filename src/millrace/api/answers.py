@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from millrace.api import definitions
+from millrace.api.comparisons import AiEffect, AiEffectsOf, Between, Coverage, SummaryMeasure, WeeksNote
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -229,13 +230,13 @@ class NamedModel(Measures, _Named):
     session_count: int = Field(description="Different sessions with a response of it.")
 
 
-def _row(name: str, mart: str, over_all: bool = False) -> type[BaseModel]:
-    """Return the model of a mart's rows; `over_all` drops week and repository, and allows null in every column."""
+def _row(name: str, mart: str, left_out: tuple[str, ...] = ()) -> type[BaseModel]:
+    """Return the model of a mart's rows; without some columns, for rows over several, each other may be null."""
     fields: dict[str, Any] = {}
     for column in definitions.load().models[mart].columns.values():
-        if not (over_all and column.name in ("week", "repo_name")):
+        if column.name not in left_out:
             kind = _TYPES[column.type]
-            kind = kind if column.is_known and not over_all else kind | None
+            kind = kind if column.is_known and (not left_out or column.name == "week") else kind | None
             fields[column.name] = (kind, Field(description=column.description))
     return create_model(name, **fields)
 
@@ -299,64 +300,6 @@ Sessions = _answer("Sessions", ListedSession, totals=Whole)
 PullRequests = _answer("PullRequests", PullRequest)
 
 
-class WeeksNote(BaseModel):
-    """The weeks of the range that are not comparable with the others."""
-
-    first_unsettled: list[date] = Field(
-        description="Weeks soon after the data began: slow pull requests of that time began before the data."
-    )
-    running: list[date] = Field(description="The week of today, and weeks that end after the newest extraction.")
-
-
-class Between(BaseModel):
-    """A range of days, both included."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    from_: date = Field(alias="from")
-    to: date
-
-
-class SummaryMeasure(BaseModel):
-    """One number of the range: how certain it is, and how it changed."""
-
-    measure: Literal[
-        "active_developers",
-        "ai_line_share",
-        "cost_per_merged_pr",
-        "cost_usd",
-        "median_cycle_time_hours",
-        "merged_prs",
-        "revert_rate",
-        "session_count",
-        "total_tokens",
-        "user_count",
-    ]
-    unit: Literal["usd", "count", "hours", "share"]
-    value: float | None = Field(description="Null where it is not known.")
-    n: int = Field(description="How many pull requests, responses or sessions it is made of.")
-    interval_low: float | None = Field(description="The 95 % interval of an estimate; null for counts and sums.")
-    interval_high: float | None
-    previous_value: float | None = Field(description="Of the period before; null where the data does not cover it.")
-    previous_n: int | None
-    change: float | None = Field(description="The relative change; of a share the difference. Null where not known.")
-    change_low: float | None = Field(description="The 95 % interval of the change; null for counts and sums.")
-    change_high: float | None
-    verdict: Literal["higher", "lower", "same", "no_clear_change", "too_few", "not_known"] = Field(
-        description="no_clear_change: it could be chance. too_few: under 20 pull requests in one of the periods. "
-        "not_known: the data does not cover both periods alike."
-    )
-
-
-class Coverage(BaseModel):
-    """How much of the cost is known and attributed."""
-
-    cost_known_share: float | None = Field(description="Responses with a known cost / responses.")
-    responses_without_cost: int = Field(description="Responses without one: the true cost is higher.")
-    cost_with_repository_share: float | None = Field(description="Cost of projects with a repository / cost.")
-    cost_with_developer_share: float | None = Field(description="Cost of users who are matched to a developer / cost.")
-
-
 Summary = _answer(
     "Summary",
     SummaryMeasure,
@@ -368,17 +311,30 @@ Summary = _answer(
 )
 
 
-def _weekly(name: str, mart: str) -> type[BaseModel]:
-    whole: Any = _row(f"{name}Totals", mart, over_all=True)
-    return _answer(name, _row(f"{name}Row", mart), totals=whole | None)
+def _weekly(name: str, mart: str, **more: Any) -> type[BaseModel]:
+    whole: Any = _row(f"{name}Totals", mart, _OF_ONE)
+    return _answer(name, _row(f"{name}Row", mart), weeks_note=WeeksNote, totals=whole | None, **more)
 
 
-Velocity = _weekly("Velocity", "velocity")
-ReviewCosts = _weekly("ReviewCosts", "review_costs")
-Quality = _weekly("Quality", "quality")
+def _with_weeks(name: str, mart: str) -> type[BaseModel]:
+    week: Any = _row(f"{name}Week", mart, ("repo_name",))
+    return _weekly(name, mart, weeks=list[week])
+
+
+_OF_ONE = ("week", "repo_name")
+Velocity = _with_weeks("Velocity", "velocity")
+ReviewCosts = _with_weeks("ReviewCosts", "review_costs")
+Quality = _with_weeks("Quality", "quality")
 AiSpend = _weekly("AiSpend", "ai_spend_by_repo_week")
-_bands: Any = _row("AiImpactBand", "ai_impact", over_all=True)
-AiImpact = _answer("AiImpact", _row("AiImpactRow", "ai_impact"), bands=list[_bands])
+_bands: Any = _row("AiImpactBand", "ai_impact", _OF_ONE)
+AiImpact = _answer(
+    "AiImpact",
+    _row("AiImpactRow", "ai_impact"),
+    weeks_note=WeeksNote,
+    bands=list[_bands],
+    effects=list[AiEffect],
+    effects_of=AiEffectsOf,
+)
 
 
 class Problem(BaseModel):
