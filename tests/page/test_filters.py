@@ -17,7 +17,9 @@ def pick(visit: Visit, label: str, *names: str) -> None:
 
 
 def test_the_page_opens_with_this_month(opened: Visit) -> None:
-    queries = [query for route in ("summary", "velocity", "dashboard-data") for query in opened.queries(f"/api/{route}")]
+    queries = [
+        query for route in ("summary", "velocity", "dashboard-data") for query in opened.queries(f"/api/{route}")
+    ]
 
     assert [dict(query)["period"] for query in queries] == ["this_month"] * 3
     assert opened.text("#span") == "Nov 1 \u2013 24 so far, compared with Oct 1 \u2013 24"
@@ -95,7 +97,9 @@ def test_every_filter_lists_its_names(visit: Visit) -> None:
         expect(box.locator("li").first).to_be_visible()
         found[button.inner_text().split()[0]] = box.locator("li").all_inner_texts()
 
-    assert found["Person"] == sorted(row["person"] for row in visit.real("/api/people?period=all")["rows"] if row["person"])
+    assert found["Person"] == sorted(
+        row["person"] for row in visit.real("/api/people?period=all")["rows"] if row["person"]
+    )
     assert found["Repository"] == [REPO, OTHER]
     assert found["Provider"] == ["anthropic", "openai", "openrouter"]
     assert "claude" in found["Agent"]

@@ -46,7 +46,7 @@ def test_first_line_is_the_verdict_of_the_api(visit: Visit) -> None:
 def test_effects_are_dots_with_intervals_around_zero(visit: Visit) -> None:
     plot = visited(visit).page.locator("#ai-impact .plot")
 
-    texts = plot.locator("text.value").all_text_contents()
+    texts = plot.locator("text.row-value").all_text_contents()
 
     assert texts == [
         "\u221212% (\u221230% to +10%)",
@@ -77,7 +77,7 @@ def test_unknown_effect_has_no_dot(visit: Visit) -> None:
 
     plot = visited(visit, few).page.locator("#ai-impact .plot")
 
-    assert plot.locator("text.value").text_content() == "too few"
+    assert plot.locator("text.row-value").text_content() == "too few"
     assert plot.locator(".dot, .whisker").count() == 0
 
 
@@ -112,9 +112,9 @@ def test_raw_comparison_has_medians_and_wilson_intervals(visit: Visit) -> None:
     )
     visit.open().page.get_by_role("radio", name="raw comparison").check()
 
-    values = visit.page.locator("#ai-impact text.value").all_text_contents()
+    values = visit.page.locator("#ai-impact text.row-value").all_text_contents()
 
-    names = visit.page.locator("#ai-impact text.name").all_text_contents()
+    names = visit.page.locator("#ai-impact text.row-name").all_text_contents()
     assert [name.split(",")[0] for name in names] == ["little", "some", "much"] * 2
     assert values[0].startswith(f"{bands['low']['p50_cycle_time_hours']:,.1f} h")
     assert values[-1] == "8.1% (2.8% to 21%)"

@@ -98,7 +98,9 @@ def test_a_rate_is_whole_only_where_it_is(opened: Visit, value: float, text: str
 def test_people_have_cost_and_share(opened: Visit) -> None:
     answer = opened.real("/api/people?period=this_month")
 
-    rows = [row.split("\t") for row in opened.page.locator("#where table >> nth=0").locator("tbody tr").all_inner_texts()]
+    rows = [
+        row.split("\t") for row in opened.page.locator("#where table >> nth=0").locator("tbody tr").all_inner_texts()
+    ]
 
     assert [row[0].split("\n")[0] for row in rows] == [row["person"] for row in answer["rows"]][: len(rows)]
     share = float(answer["rows"][0]["cost_usd"]) / float(answer["totals"]["cost_usd"])

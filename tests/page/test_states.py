@@ -24,7 +24,9 @@ def test_empty_range_shows_advice(visit: Visit) -> None:
 def test_a_range_without_a_monday_says_so(visit: Visit) -> None:
     visit.open("?from=2026-11-03&to=2026-11-08")
 
-    assert visit.text("#review-load .nothing").startswith("No week begins on Nov 3 \u2013 8. Weeks count by their Monday")
+    assert visit.text("#review-load .nothing").startswith(
+        "No week begins on Nov 3 \u2013 8. Weeks count by their Monday"
+    )
     assert visit.state("cost-by-day") == "ready"
 
 

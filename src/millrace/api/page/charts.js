@@ -109,12 +109,9 @@ function hollowRuns(spec, box) {
 }
 
 /** A level that the values are seen against, such as the rate of the whole range. */
-function level({ value, name }, box) {
+function level(value, box) {
   const y = box.y(value);
-  return [
-    s("line", { class: "level", x1: box.left, x2: box.left + box.width, y1: y, y2: y }),
-    s("text", { class: "word", x: box.left + 4, y: y - 4 }, name),
-  ];
+  return s("line", { class: "level", x1: box.left, x2: box.left + box.width, y1: y, y2: y });
 }
 
 const clipMark = (slot, x, y, isUp) =>
@@ -184,7 +181,7 @@ function picture(spec, width) {
     "svg",
     { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true", focusable: "false" },
     patterns(prefix), hollowRuns(spec, box), cursor, yAxis(spec, steps, box), xAxis(spec, box),
-    spec.reference ? level(spec.reference, box) : null, spec.kind === "bars" ? bars(spec, box, prefix) : lines(spec, box),
+    (spec.level ?? null) === null ? null : level(spec.level, box), spec.kind === "bars" ? bars(spec, box, prefix) : lines(spec, box),
   );
   const show = (at) => cursor.setAttribute("x", box.x(at) - box.step / 2);
   const find = (x) => (x < box.left || x > box.left + box.width ? null : Math.floor((x - box.left) / box.step));
@@ -208,7 +205,7 @@ function clipNote(spec, max) {
  *
  * spec: kind "bars" (stacked) or "lines"; label: what it shows, in words; keys: the first day of each bucket;
  * axis(value): a value on the axis; series: [{name, slot, values: [number|null], lows?, highs?, isMain?}]: with `lows`
- * and `highs` the values are dots with intervals; reference?: {value, name}, a level to see them against; hollow?: Map of a key to the word why it is not like the others; isSmall?; height?;
+ * and `highs` the values are dots with intervals; level?: a value to see them against; hollow?: Map of a key to the word why it is not like the others; isSmall?; height?;
  * tip(index): {title, rows: [[name, text]]}, the text at the cursor.
  */
 export function chart(spec) {

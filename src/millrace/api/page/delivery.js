@@ -76,7 +76,7 @@ function drawReverts(answer) {
   const allText = all.value === null ? "Of no pull request it is known whether it was reverted."
     : `${f.whole(reverted)} of ${f.counted(n, "pull request")} ${reverted === 1 ? "was" : "were"} reverted: ${f.rate(all.value)} (95% interval ${f.rate(all.low)} to ${f.rate(all.high)}).`;
   const picture = chart({
-    kind: "lines", keys, hollow, axis: f.percent, reference: all.value === null ? null : { value: all.value, name: `all: ${f.rate(all.value)}` }, label: `Share of merged pull requests that were reverted, with 95% intervals, by ${buckets.unit}.`,
+    kind: "lines", keys, hollow, axis: f.percent, level: all.value, label: `Share of merged pull requests that were reverted, with 95% intervals, by ${buckets.unit}.`,
     series: [{ name: "Reverted", slot: 0, values: pick("value"), lows: pick("low"), highs: pick("high") }],
     tip: (i) => ({ title: buckets.title(keys[i]), rows: [["Reverted", f.rate(rates[i].value)], ["95% interval", `${f.rate(rates[i].low)} to ${f.rate(rates[i].high)}`],
       ["n", f.whole(rates[i].n ?? 0)]] }),
@@ -89,7 +89,7 @@ function drawReverts(answer) {
   return {
     content: [h("p", { class: "verdict" }, allText), picture],
     span: w.weeksLabel(weeks),
-    note: joined(w.hollowNote(hollow), "Lines are 95% intervals: where they overlap, a change can be chance. A revert may come later, so the newest values can still rise."),
+    note: joined(w.hollowNote(hollow), "Dashed: the rate of the whole range. Upright lines are 95% intervals: where they overlap, a change can be chance. A revert may come later, so the newest values can still rise."),
     table: scrolling("Reverted pull requests", table(`Share of reverted pull requests, by ${buckets.unit}`, columns, [...keys.keys()].reverse())),
   };
 }

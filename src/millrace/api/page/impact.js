@@ -136,7 +136,7 @@ function draw(answer, view, views) {
   return {
     content: [
       of?.summary ? h("p", { class: "verdict" }, of.summary) : null,
-      views,
+      effects.length ? views : null,
       view === "raw" || effects.length === 0 ? drawRaw(bands) : drawWithin(effects),
       of ? madeOf(of) : null,
       h("details", { class: "how" }, h("summary", {}, "How this is computed"), h("ul", {}, HOW.map((line) => h("li", {}, line)))),

@@ -20,8 +20,8 @@ function stepsOf(rows, { isAroundZero, most }) {
 function rowOf(row, y, nameAt, textAt, box, slot) {
   const [low, high] = [row.low ?? row.value, row.high ?? row.value];
   const grey = row.isGrey ? " grey" : "";
-  const drawn = [s("text", { class: `name${grey}`, x: nameAt.x, y: y + nameAt.dy }, row.name)];
-  drawn.push(s("text", { class: `value${grey}`, x: textAt.x, y: y + textAt.dy, "text-anchor": "end" }, row.text));
+  const drawn = [s("text", { class: `row-name${grey}`, x: nameAt.x, y: y + nameAt.dy }, row.name)];
+  drawn.push(s("text", { class: `row-value${grey}`, x: textAt.x, y: y + textAt.dy, "text-anchor": "end" }, row.text));
   drawn.push(s("line", { class: "grid", x1: box.left, x2: box.right, y1: y, y2: y }));
   if (row.value === null) return drawn;
   const [x1, x2] = [box.x(low), box.x(high)];
@@ -38,7 +38,7 @@ function picture(spec, width) {
   const isNarrow = width < NARROW;
   const height = spec.rows.length * (isNarrow ? ROW + 16 : ROW) + AXIS + 8;
   const textWidth = Math.max(...spec.rows.map((row) => row.text.length)) * 6.6;
-  const nameWidth = Math.max(...spec.rows.map((row) => row.name.length)) * 7.6;
+  const nameWidth = Math.max(...spec.rows.map((row) => row.name.length)) * 8.4;
   const box = { left: isNarrow ? 12 : nameWidth + 18, right: isNarrow ? width - 12 : width - textWidth - 22, top: 6, bottom: height - AXIS };
   [box.min, box.max] = [spec.steps[0], spec.steps.at(-1)];
   box.x = (value) => box.left + ((Math.max(box.min, Math.min(value, box.max)) - box.min) / (box.max - box.min)) * (box.right - box.left);
