@@ -37,7 +37,7 @@ def test_the_tiles_are_the_summary_of_the_api(opened: Visit) -> None:
 
     assert figures[0] == f"≥ ${value['cost_usd']:,.2f}"
     assert figures[1] == f"≥ ${value['cost_per_merged_pr']:,.2f}"
-    assert figures[2] == f"{value['merged_prs']:,}"
+    assert figures[2] == f"{value['merged_prs']:,.0f}"
     assert float(figures[3].removesuffix(" h")) == pytest.approx(value["median_cycle_time_hours"], abs=0.051)
     assert float(figures[4].partition("%")[0]) == pytest.approx(100 * value["revert_rate"], abs=0.51)
     assert opened.text("#tile-reverted .figure small").endswith("%)")
@@ -103,7 +103,7 @@ def test_people_have_cost_and_share(opened: Visit) -> None:
     ]
 
     assert [row[0].split("\n")[0] for row in rows] == [row["person"] for row in answer["rows"]][: len(rows)]
-    share = answer["rows"][0]["cost_usd"] / answer["totals"]["cost_usd"]
+    share = float(answer["rows"][0]["cost_usd"]) / float(answer["totals"]["cost_usd"])
     assert float(rows[0][2].removesuffix("%")) == pytest.approx(100 * share, abs=0.51)
 
 

@@ -10,7 +10,11 @@ export function remember(status) {
   return isFirst;
 }
 
-const isLoaded = (table) => latest?.sources?.some((source) => source.table === table && (source.is_connected ?? source.last_extracted_at !== null)) ?? true;
+/** Whether rows of a table were ever received; true as long as that is unknown. */
+function isLoaded(table) {
+  const source = latest?.sources?.find((one) => one.table === table);
+  return !source || (source.is_connected ?? source.last_extracted_at !== null);
+}
 
 /** Whether there are pull requests, or usage, of any day; true as long as that is unknown. */
 export const has = { pull_requests: () => isLoaded("pull_requests"), usage: () => latest === null || latest.events?.total > 0 };
