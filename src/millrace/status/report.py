@@ -281,6 +281,8 @@ def _sources(
     """Return the state of each table. A complete run asked for all tables, also for those that have no row."""
     found = []
     for table in TABLES:
+        if TABLES[table].is_optional and table not in warehouse_status.loads:
+            continue
         loaded = warehouse_status.loads.get(table, Loaded())
         seconds = _since(loaded.extracted_at, now)
         is_late = seconds is not None and seconds > limits.silent_h * 3600
