@@ -51,7 +51,7 @@ def test_effects_are_dots_with_intervals_around_zero(visit: Visit) -> None:
     assert texts == [
         "\u221212% (\u221230% to +10%)",
         "\u22120.21 (\u22120.3 to \u22120.11)",
-        "too few: +1.7 points (\u22126 to +9.4)",
+        "too few",
     ]
     assert plot.locator(".zero").count() == 1
     assert plot.locator("rect.fill").count() == 0

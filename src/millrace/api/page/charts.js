@@ -63,10 +63,10 @@ function swatch(kind, slot) {
 export const legend = (kind, series) =>
   h("ul", { class: "legend" }, series.map((one) => h("li", {}, swatch(kind, one.slot), one.name)));
 
-/** The values that are drawn: of a stack its height, of an interval also its end. */
+/** The values that are drawn: of a stack its height, of an interval also its end where it is complete. */
 function drawnValues(spec) {
   if (spec.kind === "bars") return spec.keys.map((_, i) => spec.series.reduce((total, one) => total + (one.values[i] ?? 0), 0));
-  return spec.series.flatMap((one) => [...one.values, ...(one.highs ?? [])]).filter((value) => value !== null);
+  return spec.series.flatMap((one) => [...one.values, ...(one.highs ?? []).filter((_, i) => !spec.hollow?.has(spec.keys[i]))]).filter((value) => value !== null);
 }
 
 function yAxis(spec, steps, box) {
@@ -82,7 +82,7 @@ function xAxis(spec, box) {
     const [x, half] = [box.x(index), (Math.max(name.length, 4) * TEXT) / 2];
     if (x + half > end + 6) return null;
     const line = (dy, text) => s("text", { x: Math.max(x, half), y: box.bottom + dy, "text-anchor": "middle" }, text);
-    return [s("line", { class: "tick", x1: x, x2: x, y1: box.bottom, y2: box.bottom + 4 }), line(16, name), year ? line(29, year) : null];
+    return [s("line", { class: "tick", x1: x, x2: x, y1: box.bottom, y2: box.bottom + 5 }), line(19, name), year ? line(32, year) : null];
   });
 }
 
@@ -172,7 +172,7 @@ function picture(spec, width) {
   const steps = spec.steps;
   const height = spec.height ?? (spec.isSmall ? 124 : 250);
   const left = 12 + Math.max(...steps.map((step) => spec.axis(step).length)) * 6.6;
-  const box = { left, width: width - left - 10, top: spec.hollow?.size ? 24 : 10, bottom: height - 34, max: steps.at(-1) };
+  const box = { left, width: width - left - 10, top: spec.hollow?.size ? 24 : 10, bottom: height - 37, max: steps.at(-1) };
   box.step = box.width / spec.keys.length;
   box.x = (i) => box.left + (i + 0.5) * box.step;
   box.y = (value) => box.bottom - (Math.max(0, Math.min(value, box.max)) / box.max) * (box.bottom - box.top);

@@ -47,7 +47,7 @@ function withinRow(effect) {
   return {
     name, most, axis: (value) => `${sign(value)}${f.hundredth(Math.abs(value * factor))}${unit === "%" ? unit : ""}`,
     value: number(effect.effect), low: number(effect.interval_low), high: number(effect.interval_high),
-    text: isFew && isKnown(effect.effect) ? `too few: ${effectText(effect)}` : effectText(effect),
+    text: isFew ? VERDICTS.too_few : effectText(effect),
     isGrey: isFew, isSure: effect.verdict === "lower" || effect.verdict === "higher",
     tip: [["Much against little AI", effectText(effect)], ["Verdict", VERDICTS[effect.verdict] ?? effect.verdict],
       ["Compared", `${f.whole(effect.n_compared_high)} with much, ${f.whole(effect.n_compared_low)} with little`],
