@@ -62,7 +62,9 @@ def test_long_and_hostile_names_are_not_wider_than_a_phone(visitor: Visitor) -> 
 
 
 def test_every_field_has_a_label(opened: Visit) -> None:
-    unnamed = "(all) => all.filter((one) => one.labels.length + (one.ariaLabel ? 1 : 0) !== 1).map((one) => one.outerHTML)"
+    unnamed = (
+        "(all) => all.filter((one) => one.labels.length + (one.ariaLabel ? 1 : 0) !== 1).map((one) => one.outerHTML)"
+    )
 
     assert opened.page.locator("input, select").evaluate_all(unnamed) == []
 

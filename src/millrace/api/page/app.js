@@ -92,6 +92,9 @@ function withoutPeople() {
 
 addEventListener("refused", ({ detail }) => filters.refuse([detail.detail ?? detail.title, detail.nextStep].filter(Boolean).join(" ")));
 
+// A link to the data health unfolds it.
+document.getElementById("coverage").addEventListener("click", () => (document.getElementById("health").open = true));
+
 function received(status, problem) {
   latest = status ? Promise.resolve(status) : Promise.reject(problem);
   const { signal } = new AbortController();
