@@ -24,6 +24,7 @@ LANES = ("proof", "slow", "fast")
 FOLDERS = {
     "types": "fast",
     "api": "slow",
+    "bi": "slow",
     "page": "slow",
     "deploy/terraform": "slow",
     "deploy/packages": "slow",
@@ -39,7 +40,7 @@ FOLDERS = {
     "": "fast",
 }
 # Folders whose tests share slow fixtures: one process runs them all. Elsewhere one process runs the tests of a file.
-SHARED = ("api", "deploy/packages", "deploy/terraform", "page", "proofs/parity", "status")
+SHARED = ("api", "bi", "deploy/packages", "deploy/terraform", "page", "proofs/parity", "status")
 
 
 # A shell's background commands, or those under nohup, ignore these signals, and so would the processes of the tests.

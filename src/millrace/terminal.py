@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
+from millrace import interrupts
+
 # Characters that `str.isprintable` accepts although a terminal shows nothing for them (Unicode's
 # Default_Ignorable_Code_Point, and the blank of Braille). With them, two different names look equal.
 _UNSEEN = frozenset(
@@ -26,6 +28,11 @@ _LEFT_BY_JSON = re.compile(
     "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb" + "".join(_UNSEEN) + "]"
 )
 
+# A spreadsheet runs a cell that begins with one of these signs, in either width, also after blanks. If it uses another
+# separator than the comma, a cell begins after each of those, even within quotes.
+_FORMULA = re.compile(r"^(?=[\t\r\n])|(^|[;\t\r\n])(?= *[=+\-@＝＋－＠﹦﹢﹣﹫])")  # noqa: RUF001 the other width
+_WITHIN_LINES = re.compile(r"[^\t\r\n]+")
+
 
 def printable(text: object) -> str:
     """Return a text as one line, with control, formatting and invisible characters escaped as in Python."""
@@ -35,6 +42,11 @@ def printable(text: object) -> str:
 def printable_json(text: str) -> str:
     """Return the same JSON with the characters escaped that JSON allows but a terminal obeys or hides."""
     return _LEFT_BY_JSON.sub(lambda found: json.dumps(found[0])[1:-1].replace("\x7f", "\\u007f"), text)
+
+
+def harmless_cell(text: str) -> str:
+    """Return the text of a CSV cell that no spreadsheet runs as a formula, without terminal control characters."""
+    return _FORMULA.sub(r"\1'", _WITHIN_LINES.sub(lambda part: printable(part[0]), text))
 
 
 def _escaped(mark: str) -> str:
@@ -69,6 +81,8 @@ class _PrintableErrors(io.TextIOBase):
         """Print the complete lines, and keep the rest."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
+            if interrupts.is_asked():
+                continue  # it is about Ctrl-C, of which the command says a line
             is_begun = line.endswith("Traceback (most recent call last):")
             self._is_traceback = is_begun or (self._is_traceback and line[:1] in ("", " "))
             if self._is_traceback:

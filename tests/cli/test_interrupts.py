@@ -10,7 +10,8 @@ import click
 import duckdb
 import pytest
 
-from millrace.cli import interrupts, main as cli, watch
+from millrace import interrupts
+from millrace.cli import main as cli, watch
 
 # Some seconds: DuckDB looks for signals only while the main thread works on the query. The connection is opened before,
 # as the modules that this imports would swallow a signal.

@@ -13,7 +13,7 @@ from millrace.cli import main as cli
 from millrace.laptop.project import PROJECT
 
 VERBS = (
-    *("build", "collect", "doctor", "quarantine", "rebuild", "reconcile", "report", "run", "serve", "status"),
+    *("build", "collect", "doctor", "export", "quarantine", "rebuild", "reconcile", "report", "run", "serve", "status"),
     *("statusline", "usage"),
 )
 

@@ -4,7 +4,16 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializationInfo,
+    WithJsonSchema,
+    create_model,
+)
 
 from millrace.api import definitions
 from millrace.api.comparisons import AiEffect, AiEffectsOf, Between, Coverage, SummaryMeasure, WeeksNote
@@ -16,12 +25,19 @@ def _in_utc(instant: datetime) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
+def _money(amount: Decimal, info: SerializationInfo) -> float | str:
+    """Return an amount as a number, or where its digits count as text."""
+    return str(amount) if info.context == MONEY_AS_TEXT else float(amount)
+
+
+MONEY_AS_TEXT = "text"
+Money = Annotated[Decimal, PlainSerializer(_money), WithJsonSchema({"type": "number"})]
 Instant = Annotated[datetime, AfterValidator(_in_utc)]
 _TYPES: dict[str, Any] = {
     "bigint": int,
     "boolean": bool,
     "date": date,
-    "decimal(38, 12)": Decimal,
+    "decimal(38, 12)": Money,
     "double": float,
     "timestamp": Instant,
     "varchar": str,
@@ -49,7 +65,7 @@ class Answer(BaseModel, Generic[Row]):
 
 
 class Measures(BaseModel):
-    """Sums over responses. Money is USD, as decimal text."""
+    """Sums over responses. Money is USD."""
 
     assistant_message_count: int = Field(description="Responses of models.")
     input_tokens: int = Field(description="Fresh input: neither read from the cache nor written to it.")
@@ -62,9 +78,9 @@ class Measures(BaseModel):
     lower_bound_count: int = Field(
         description="Responses that used at least the counted tokens, and no log can tell how many more."
     )
-    cost_usd: Decimal | None = Field(description="Of the responses with a known cost; null when of none it is known.")
+    cost_usd: Money | None = Field(description="Of the responses with a known cost; null when of none it is known.")
     n_cost: int = Field(description="Responses with a known cost.")
-    reported_cost_usd: Decimal | None = Field(description="What the agents themselves report; null when none does.")
+    reported_cost_usd: Money | None = Field(description="What the agents themselves report; null when none does.")
 
 
 MEASURES = tuple(Measures.model_fields)
@@ -167,7 +183,7 @@ class PeriodTotals(BaseModel):
     """The usage of coding agents, its cost, and what was merged, in one range of days."""
 
     user_count: int | None = Field(None, description="Different users in the logs.")
-    cost_usd: Decimal | None = Field(None, description="Of the responses with a known cost; null when of none it is.")
+    cost_usd: Money | None = Field(None, description="Of the responses with a known cost; null when of none it is.")
     n_cost: int | None = Field(None, description="Responses with a known cost; null where no log is matched to it.")
     assistant_message_count: int | None = Field(
         None, description="Responses of models; null where no log is matched to it."
@@ -338,7 +354,7 @@ AiImpact = _answer(
 
 
 class Problem(BaseModel):
-    """An error as application/problem+json (RFC 9457), with the next step."""
+    """An error, with the next step (application/problem+json, RFC 9457)."""
 
     type: str = "about:blank"
     title: str

@@ -35,7 +35,7 @@ def models(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:
         key = row["model"], row["provider"]
         row["model_ids"] = ", ".join(sorted(each for each in ids[key] if each is not None)) or None
         row["session_count"] = counted.get(key, 0)
-    return PageOfRows.sort(found, filters, ("model", "provider")).answer(plan) | {"totals": usage.whole(plan)}
+    return PageOfRows.sort(found, plan, filters, ("model", "provider")).answer(plan) | {"totals": usage.whole(plan)}
 
 
 def sessions(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def people(plan: QueryPlan, filters: ListFilters) -> Row:
         | (merged.get(name, _NOTHING_MERGED) if name is None or name in developers else {})
         for name in {**used, **merged}
     ]
-    return PageOfRows.sort(rows, filters, ("person",)).answer(plan) | {"totals": _in_all(plan, filters)}
+    return PageOfRows.sort(rows, plan, filters, ("person",)).answer(plan) | {"totals": _in_all(plan, filters)}
 
 
 def repositories(plan: QueryPlan, filters: ListFilters) -> Row:
@@ -64,7 +64,7 @@ def repositories(plan: QueryPlan, filters: ListFilters) -> Row:
     for row in rows:
         row["cost_per_merged_pr"] = _cost_per_pull_request([row])
     totals = _in_all(plan, filters) | {"cost_per_merged_pr": _cost_per_pull_request(rows)}
-    return PageOfRows.sort(rows, filters, ("repo_name",)).answer(plan) | {"totals": totals}
+    return PageOfRows.sort(rows, plan, filters, ("repo_name",)).answer(plan) | {"totals": totals}
 
 
 def _cost_per_pull_request(rows: list[Row]) -> float | None:

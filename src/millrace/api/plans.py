@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Literal, Self
 
 from millrace.api.definitions import Column, Definitions, Dialect
+from millrace.api.people import People
 from millrace.errors import ConfigError, Step
 from millrace.warehouse.reading import Snapshot
 
@@ -41,7 +42,7 @@ class QueryPlan:
 
     `given` has SQL in place of a model, such as filtered facts; it becomes a CTE when a query reads that model. The
     marts in `without` are treated as missing. `made` has the models that were computed from others. `today` is
-    the day of the request in the requested zone.
+    the day of the request in the requested zone, `people` how people are shown.
     """
 
     snapshot: Snapshot
@@ -51,6 +52,7 @@ class QueryPlan:
     made: set[str] = field(default_factory=set)
     _ctes: dict[str, Sql] = field(default_factory=dict)
     today: date = date.max
+    people: People = field(default_factory=People)
 
     @property
     def dialect(self) -> Dialect:
@@ -64,7 +66,7 @@ class QueryPlan:
 
     def fork(self) -> "QueryPlan":
         """Return a plan for another query of the same snapshot."""
-        return QueryPlan(self.snapshot, self.definitions, self.without, today=self.today)
+        return QueryPlan(self.snapshot, self.definitions, self.without, today=self.today, people=self.people)
 
     def without_mart(self, mart: str) -> Self:
         """Compute a mart from the facts from now on, even if it exists; return this plan."""

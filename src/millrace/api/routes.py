@@ -1,5 +1,6 @@
 """The read routes: their filters, the function that answers them, and the model of the answer."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import getdoc
@@ -22,7 +23,7 @@ from millrace.api.plans import QueryPlan
 
 _PAGES = (
     "What is beside the rows is about everything that the filters leave, whichever page of the rows is asked for; "
-    "`format=csv` gives the rows alone. Unknown is null, money is USD as decimal text."
+    "`format=csv` has the rows alone, all of them without `limit`. Unknown is null; money is a number of USD."
 )
 
 
@@ -37,19 +38,40 @@ class Route:
 
     @property
     def summary(self) -> str:
-        """The first line of the docstring of `answers`."""
-        return (self.answers.__doc__ or "").partition("\n")[0]
+        """The first line of the docstring of `answers`, without its verb: the name of what comes back."""
+        first = (self.answers.__doc__ or "").partition("\n")[0].removesuffix(".")
+        noun = re.sub(r"^(Return|List) (the )?", "", first)
+        return noun[:1].upper() + noun[1:]
+
+    @property
+    def tag(self) -> str:
+        """The part of the document that it is in."""
+        if issubclass(self.filters, ListFilters):
+            return "lists"
+        return "usage" if issubclass(self.filters, UsageFilters) else "delivery"
+
+    @property
+    def lists_people(self) -> bool:
+        """Whether its rows are people, so that there are none where people are not shown."""
+        return next(iter(self.row.model_fields)) == "person" and "session_id" not in self.row.model_fields
+
+    @property
+    def row(self) -> type[BaseModel]:
+        """The model of its rows."""
+        (row,) = get_args(self.shape.model_fields["rows"].annotation)
+        assert issubclass(row, BaseModel)  # noqa: S101 answers.py makes it
+        return row
 
     @property
     def description(self) -> str:
         """The summary, the docstring of the filters, and notes on paging."""
         said = getdoc(self.filters.__base__) or ""
-        return f"{self.summary} {said} {_PAGES}"
+        return f"{self.summary}. {said} {_PAGES}"
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of its rows; in rows of measures, those that name a row are first."""
-        (row,) = get_args(self.shape.model_fields["rows"].annotation)
+        row = self.row
         is_said = Whole.model_fields if issubclass(row, Measures) else {}
         return tuple(sorted(row.model_fields, key=lambda name: name in is_said))
 

@@ -109,7 +109,7 @@ def summary(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:
         "is_running": is_running,
         "projected_cost_usd": _projected(now.used["cost_usd"], days) if is_this_month else None,
         "coverage": _coverage(now.used),
-        "people": "names",
+        "people": plan.people.mode,
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from millrace import log, memory
+from millrace import interrupts, log, memory
 from millrace.build import parsed
 from millrace.config import BuildConfig
 from millrace.errors import ConfigError, Step, TerminalError, says_damage
@@ -73,7 +73,7 @@ def build(
     manifest = parsed.handed(Path(config.dbt_dir), warehouse)
     with library_prints():  # dbt prints which test failed, with text from rows
         result = dbtRunner(manifest, [_listener(on_node)]).invoke(arguments)
-    if _is_interrupted(result.exception):  # dbt returns a result for Ctrl-C too
+    if interrupts.is_asked() or _is_interrupted(result.exception):  # dbt returns a result for Ctrl-C too
         raise KeyboardInterrupt
     if not isinstance(result.result, RunExecutionResult):
         raise TerminalError(

@@ -7,13 +7,13 @@ requests.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from millrace import log
+from millrace import interrupts, log
 from millrace.build.dbt import Build
 from millrace.build.lease import Lease, LeaseLost, acquire, heartbeat, stopped_when_lost
 from millrace.errors import MillraceError
@@ -140,9 +140,17 @@ def _build(builder: Builder, lease: Lease, wanted: int | None, retry_of: int | N
     try:
         with log.step("build", requested_by(builder.lake), number=noted.number), stopped_when_lost(lease):
             built = builder.dbt(noted.number, retry_of)
+        if interrupts.is_asked():  # dbt may take no notice of it
+            raise KeyboardInterrupt
     except LeaseLost:
         raise  # who took over notes it as abandoned
-    except MillraceError as error:
+    except BaseException as error:
+        if interrupts.is_asked() or isinstance(error, KeyboardInterrupt):
+            with suppress(MillraceError):  # then the status finds that the process is gone
+                builder.log.abandon_build(noted)
+            raise KeyboardInterrupt from error
+        if not isinstance(error, MillraceError):
+            raise
         builder.log.end_build(noted, False, None, (Node("dbt", "command", "error", 0, str(error)),))
         raise
     nodes = tuple(node for node in built.nodes if node.kind not in _UNNOTED or not node.is_good)

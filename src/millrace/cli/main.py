@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
+from millrace import interrupts
 from millrace.cli import (
     build,
     collect,
     doctor,
-    interrupts,
+    export,
     options,
     output,
     quarantine,
@@ -57,6 +58,7 @@ for _command in (
     rebuild.rebuild,
     quarantine.quarantine,
     doctor.doctor,
+    export.export,
     serve.serve,
     usage.usage,
     status.etl,

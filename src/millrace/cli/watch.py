@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millrace.cli import interrupts, output
+from millrace import interrupts
+from millrace.cli import output
 from millrace.cli.output import DONE, say
 from millrace.errors import MillraceError, first_line
 

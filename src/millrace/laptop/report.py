@@ -29,6 +29,10 @@ _MARTS = {  # sorted by the first column, newest first, then by the third, large
     "usage_model_day": ("day", "model", "assistant_message_count", "session_count", "total_tokens", "cost_usd"),
 }
 _TEXTS = ("week", "day", "repo_name", "developer", "ai_band", "model")
+_NAMES = ("repo_name", "developer", "model")  # a narrow table cuts these; it cuts no number, and leaves out columns
+_LEAST_NAME = 12
+_FEWEST = 1
+_PADDING = 2
 _ROWS = 3
 
 Marts = dict[str, tuple[Sequence[str], list[tuple[Any, ...]]]]
@@ -84,7 +88,7 @@ class Report:
     def show(self, console: Console) -> None:
         """Print the outcome for a person."""
         for name, (columns, rows) in self._marts().items():
-            console.print(_grid(name, columns, rows))
+            console.print(_grid(name, columns, rows, console.width))
         for drop in self.drops:
             _say(console, f"{drop.file}: {drop.outcome}: {drop.detail}")
         if self.tables:
@@ -138,26 +142,52 @@ def _marts(path: Path) -> Marts:
         return marts
 
 
-def _grid(name: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> Grid:
+def _grid(name: str, columns: Sequence[str], rows: list[tuple[Any, ...]], width: int) -> Grid:
+    cells = [[_cell(value) for value in row] for row in rows[:_ROWS]]
+    widths = _widths(columns, cells, width)
     more = f", the newest {_ROWS}" if len(rows) > _ROWS else ""
-    grid = Grid(title=f"mart.{name}: {len(rows):,} rows{more}", title_justify="left", title_style="bold", box=None)
-    for column in columns:
+    left_out = [column.replace("_", " ") for column in columns[len(widths) :]]
+    no_room = f"; no room for {', '.join(left_out)}" if left_out else ""
+    title = f"mart.{name}: {len(rows):,} rows{more}{no_room}"
+    grid = Grid(title=title, title_justify="left", title_style="bold", box=None)
+    for column, size in zip(columns, widths, strict=False):
         is_text = column in _TEXTS
-        grid.add_column(
-            column.replace("_", " "),
-            justify="left" if is_text else "right",
-            style="" if is_text else "cyan",
-            no_wrap=is_text,
-        )
-    for row in rows[:_ROWS]:
-        grid.add_row(*map(_cell, row))
+        head = column.replace("_", " ")
+        grid.add_column(head, width=size, justify="left" if is_text else "right", style="" if is_text else "cyan")
+    for row in cells:
+        grid.add_row(*(Text(_cut(cell, size)) for cell, size in zip(row, widths, strict=False)))
     return grid
 
 
-def _cell(value: object) -> Text:
+def _widths(columns: Sequence[str], cells: list[list[str]], width: int) -> list[int]:
+    """Return the widths of the first columns, as many as fit. Only names are cut, and only heads have several lines."""
+    heads = [column.split("_") for column in columns]
+    needed = [max([0, *(len(row[place]) for row in cells)]) for place in range(len(columns))]
+    in_a_line = [max(size, len(" ".join(head))) for size, head in zip(needed, heads, strict=True)]
+    if sum(in_a_line) + _PADDING * len(columns) <= width:
+        return in_a_line
+    sizes = [max(size, *map(len, head)) for size, head in zip(needed, heads, strict=True)]
+    names = [place for place, column in enumerate(columns) if column in _NAMES]
+    least = [min(size, _LEAST_NAME) if place in names else size for place, size in enumerate(sizes)]
+    while len(least) > _FEWEST and sum(least) + _PADDING * len(least) > width:
+        least.pop()
+    spare = width - sum(least) - _PADDING * len(least)
+    for place in names:
+        if place < len(least) and spare > 0:
+            wider = min(spare, sizes[place] - least[place])
+            least[place] += wider
+            spare -= wider
+    return least
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[: size - 1]}…"
+
+
+def _cell(value: object) -> str:
     if value is None:
-        return Text()
-    return Text(f"{value:,.2f}" if isinstance(value, float | Decimal) else printable(value))
+        return ""
+    return f"{value:,.2f}" if isinstance(value, float | Decimal) else printable(value)
 
 
 def sentence(line: Reconciliation) -> str:

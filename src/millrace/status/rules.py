@@ -243,7 +243,9 @@ def _syncings(inputs: HealthInputs, limits: StatusConfig) -> Iterator[Reason]:
     if inputs.is_running(limits):
         why = inputs.run_reason or "not all of it is loaded"
         yield Reason.of(Code.RUNNING, f"run {inputs.run_id} is going on: {why}")
-    if (inputs.lag_events or inputs.lag_rows or inputs.is_behind) and inputs.is_recent(limits):
+    has_ended_badly = inputs.build_result in ("failed", "abandoned", "running") and not inputs.is_building
+    is_lagging = inputs.lag_events or inputs.lag_rows or inputs.is_behind
+    if is_lagging and inputs.is_recent(limits) and not has_ended_badly:  # then no mart follows
         waiting = (
             f"{inputs.lag_events} events and {inputs.lag_rows} rows wait" if not inputs.is_behind else "more waits"
         )

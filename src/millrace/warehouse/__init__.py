@@ -321,6 +321,9 @@ class BuildLog(Protocol):
         Of a good one it is noted too that each mart was tested, through the build's `built_through` at most.
         """
 
+    def abandon_build(self, build: BuildRow) -> None:
+        """Note that a build was stopped by its user; Fenced when a build with a larger token has started."""
+
     def last_builds(self, limit: int = 1) -> list[BuildRow]:
         """Return the last builds, the newest first."""
 

@@ -38,6 +38,8 @@ _NOTE_TESTED = f"""
     SELECT '{_TESTED}' || mart_name, least(load_seq, ?), definition, refreshed_at FROM meta.mart_watermarks
     WHERE mart_name NOT LIKE '%.%'"""
 _COLUMNS = ", ".join(field.name for field in fields(BuildRow))
+# The tools of a company have DuckDB 1.x. Without it, a copy has the newest format of the DuckDB that writes it.
+_READERS_FROM = "v1.2.0"
 _AS_OF = "SELECT max(extracted_at) FROM meta.loads WHERE table_name = 'pull_requests' AND quarantine_reason IS NULL"
 
 
@@ -138,7 +140,7 @@ def publish(connection: duckdb.DuckDBPyConnection, build: BuildRow, path: Path) 
 
 def _copy(connection: duckdb.DuckDBPyConnection, to: Path) -> None:
     name = connection.execute("SELECT current_database()").fetchall()[0][0]
-    connection.execute(f"ATTACH '{_escaped(to)}' AS published_aside")
+    connection.execute(f"ATTACH '{_escaped(to)}' AS published_aside (STORAGE_VERSION '{_READERS_FROM}')")
     try:
         connection.execute(f'COPY FROM DATABASE "{name.replace(chr(34), chr(34) * 2)}" TO published_aside').fetchall()
     finally:

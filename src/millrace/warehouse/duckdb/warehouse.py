@@ -254,6 +254,11 @@ class DuckDBWarehouse:
             builds.end(connection, ended)
         return ended
 
+    def abandon_build(self, build: BuildRow) -> None:
+        """Note that a build was stopped by its user; Fenced when one with a larger token has started."""
+        with self._transaction() as connection:
+            builds.end(connection, replace(build, finished_at=self._clock(), result="abandoned"))
+
     def last_builds(self, limit: int = 1) -> list[BuildRow]:
         """Return the last builds, the newest first."""
         with self._transaction() as connection:

@@ -191,6 +191,11 @@ class SnowflakeWarehouse(Statements):
             builds.end(self.execute, ended)
         return ended
 
+    def abandon_build(self, build: BuildRow) -> None:
+        """Note that a build was stopped by its user; Fenced when one with a larger token has started."""
+        with self._build_transaction(build.token):
+            builds.end(self.execute, replace(build, finished_at=self._clock(), result="abandoned"))
+
     def last_builds(self, limit: int = 1) -> list[BuildRow]:
         """Return the last builds, the newest first."""
         return builds.last(self.execute, limit)

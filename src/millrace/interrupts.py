@@ -10,7 +10,7 @@ _asked = threading.Event()
 
 
 def is_asked() -> bool:
-    """Return whether the user interrupted the process."""
+    """Return whether the user has interrupted the block that runs."""
     return _asked.is_set()
 
 
@@ -37,6 +37,7 @@ def raising(*signals: signal.Signals) -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+        _asked.clear()
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
