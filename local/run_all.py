@@ -1,5 +1,7 @@
 """Run `millrace` from a checkout: `run` is the default verb, and all data is kept in this checkout's `data`.
 
+Without --source-url, `run` is `millrace demo`, in `data/demo`.
+
 Exit codes: 0 everything reconciled and every dbt test passed · 1 something needs attention · 2 usage or settings ·
 3 the source or the machine failed: run it again · 130 interrupted.
 """
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from millrace import config
 from millrace.cli import main as cli, options, output, run as run_verb
 from millrace.cli.output import ATTENTION, DONE
 from millrace.errors import ConfigError
@@ -97,8 +100,6 @@ def _ordered(arguments: Sequence[str], tree: click.Group) -> list[str]:
             kept += option
         else:
             print(f"{name} has no effect on {' '.join(path)}", file=sys.stderr)  # noqa: T201 the command's answer
-    if "--data-dir" in known and not any(each.partition("=")[0] == "--data-dir" for each in kept):
-        kept += ["--data-dir", str(PROJECT / "data")]
     return [*path, *kept, *(["--", *words] if words else [])]
 
 
@@ -118,6 +119,8 @@ def _command(command: click.Command, path: list[str]) -> click.Command:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return the exit code."""
     tree = _tree()
+    if config.data_dir() is None:
+        config.use({"MILLRACE_DATA_DIR": str(PROJECT / "data")})
     return cli.main(_ordered(sys.argv[1:] if arguments is None else arguments, tree), tree, "local/run_all.py")
 
 

@@ -97,7 +97,7 @@ class Table:
 
     `bulk` is the cheapest complete listing (None: the table is not extracted), `plain` the one that every server of the
     contract has. `owner` is the column that must equal the folder of a dropped file, if it is in one. An incremental
-    run reads the last `lookback_days` again, because rows change or arrive late.
+    run reads the last `lookback_days` again, because rows change or arrive late. An optional table may stay empty.
     """
 
     name: str
@@ -111,6 +111,7 @@ class Table:
     key_may_be_null: tuple[str, ...] = ()
     lookback_days: int = 0
     owner: str | None = None
+    is_optional: bool = False
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
@@ -299,7 +300,59 @@ _USAGE_EVENTS = Table(
     owner="collector_id",
 )
 
-TABLES: dict[str, Table] = {table.name: table for table in (_REPOS, _COMMITS, _PULL_REQUESTS, _REVIEWS, _USAGE_EVENTS)}
+# Files that a person, or `millrace map` and `millrace prices`, drops. Their rows take precedence over dbt's seeds.
+_PROJECT_REPOSITORIES = Table(
+    name="project_repositories",
+    columns=_columns(
+        project=TEXT,  # `*` in it matches any text
+        repo_name=TEXT,  # none: takes an earlier row back
+    ),
+    key=("project",),
+    is_optional=True,
+)
+
+_USER_DEVELOPERS = Table(
+    name="user_developers",
+    columns=_columns(
+        user_id=TEXT,
+        developer=TEXT,  # none: takes an earlier row back
+    ),
+    key=("user_id",),
+    is_optional=True,
+)
+
+_USAGE_PRICES = Table(
+    name="usage_prices",
+    columns=_columns(
+        model=TEXT,
+        speed=TEXT,
+        region=TEXT,
+        context_over_tokens=COUNT,
+        valid_from=TEXT,  # a day
+        input_usd=RATIO,  # per million tokens, and per search below; no rate at all takes an earlier row back
+        output_usd=RATIO,
+        cache_read_usd=RATIO,
+        cache_write_5m_usd=RATIO,
+        cache_write_1h_usd=RATIO,
+        web_search_usd=RATIO,
+        source=TEXT,
+    ),
+    key=("model", "speed", "region", "context_over_tokens", "valid_from"),
+    key_may_be_null=("speed", "region", "context_over_tokens"),
+    is_optional=True,
+)
+
+_ALL = (
+    _REPOS,
+    _COMMITS,
+    _PULL_REQUESTS,
+    _REVIEWS,
+    _USAGE_EVENTS,
+    _PROJECT_REPOSITORIES,
+    _USER_DEVELOPERS,
+    _USAGE_PRICES,
+)
+TABLES: dict[str, Table] = {table.name: table for table in _ALL}
 EXTRACTED: dict[str, Table] = {name: table for name, table in TABLES.items() if table.bulk is not None}
 
 

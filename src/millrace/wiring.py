@@ -182,10 +182,11 @@ def api_of(
     place: "Location",
     collecting: "Callable[[], Collecting] | None" = None,
     hosts: tuple[str, ...] = ("*",),
+    amend: "Callable[[Status], Status]" = lambda status: status,
 ) -> "FastAPI":
     """Return the read API over the configured adapters, with advice for the place that serves it.
 
-    `collecting` returns the state of a collector on the same machine.
+    `collecting` returns the state of a collector on the same machine; `amend` adds to a status what is known there.
     """
     from millrace.api.app import Api, create
     from millrace.api.names import Names
@@ -199,7 +200,7 @@ def api_of(
     def now() -> "Status":
         lake, desk = lake_at(config.lake), lake_at(config.quarantine)
         instant = datetime.now(UTC)
-        return report.assemble(lake, report.of_reader(reader), desk, ask(), limits, now=instant, place=place)
+        return amend(report.assemble(lake, report.of_reader(reader), desk, ask(), limits, now=instant, place=place))
 
     people = PeopleConfig.from_env()
     return create(Api(reader, now, place=place, names=Names(People(people.mode, people.key))), hosts)

@@ -20,7 +20,8 @@ from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 SEEDS = PROJECT / "seeds"
 FOLLOWERS = [mart for mart in USAGE_MARTS if mart != "usage_events"]
 PRICES = ("usage_prices", "usage_prices_second", "usage_model_rules", "usage_model_aliases")
-NODES = (*PRICES, "stg_usage_events", "int_usage_events_changed", *USAGE_MARTS)
+OFFERED = ("stg_usage_prices", "int_usage_prices_offered")
+NODES = (*PRICES, *OFFERED, "stg_usage_events", "int_usage_events_changed", *USAGE_MARTS)
 BUILD = ("build", "--resource-types", "model seed", "--select", *NODES)
 FROM_ALL_EVENTS = ("--vars", "{from_all_events: true}")
 BERLIN = ("--vars", "{reporting_time_zone: Europe/Berlin}")

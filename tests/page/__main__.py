@@ -1,29 +1,39 @@
-"""Take the pictures of docs/images: `python -m tests.page` builds a small company and takes pictures of its page."""
+"""Take the pictures of docs/images, or with --golden those that the tests compare with: `python -m tests.page`."""
 
+import argparse
+import os
 import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.page import browser, company
+from playwright.sync_api import Browser
+from tests import warm
+from tests.page import browser, company, pictures
+from tests.page.browser import Visit
 
 IMAGES = company.PROJECT / "docs" / "images"
+LOGS = company.PROJECT / "tests" / "golden" / "usage"
+WIDTHS = {1400: 900, 820: 1180, 390: 844}
+FAST = ("--no-limiter",)
+SIZES = (0.9, 0.8)  # scale and quality of a picture
 
 
-def main() -> None:
-    """Write page-desktop.png and page-phone.png."""
-    path = browser.executable()
-    if path is None:
-        raise SystemExit(f"none of {', '.join(browser.NAMES)} is on PATH; type: apt-get install chromium")
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        company.serving(company.build(Path(folder) / "data")) as url,
-        browser.launched(path) as chromium,
-    ):
-        for name, width, height in (("desktop", 1280, 1500), ("phone", 390, 1500)):
-            page = chromium.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
-            browser.Visit(page, url).open()
-            page.screenshot(path=IMAGES / f"page-{name}.png")
+def simulated(*options: str) -> Callable[[Path], object]:
+    """Return what builds a simulated company."""
+    return lambda folder: run("millrace", "demo", "--data-dir", str(folder), "--no-limiter", *options)
 
 
-if __name__ == "__main__":
-    main()
+def own_logs(folder: Path) -> None:
+    """Collect the logs of one developer's coding agents, and nothing else."""
+    home = folder.with_name("home")
+    run("simulator", "homes", "--out", str(home), "--developers", "2", "--days", "45")
+
+
+def run(program: str, *arguments: str, **settings: str) -> None:
+    """Run a command; stop with its last lines when it fails."""
+    done = warm.run(program, *arguments, environment=os.environ | settings)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{program} {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-800:]}{done.stderr[-800:]}")

@@ -21,7 +21,7 @@ COUNTS = {"n_low": 262, "n_high": 37, "n_compared_low": 201, "n_compared_high": 
 
 
 def effect(measure: str, value: float | None, low: float | None, high: float | None, verdict: str) -> dict[str, Any]:
-    unit = "difference" if measure == "revert_rate" else "ratio"
+    unit = "ratio" if measure == "cycle_time_hours" else "difference"
     interval = {"effect": value, "interval_low": low, "interval_high": high}
     return {"measure": measure, "unit": unit, **interval, "verdict": verdict, **COUNTS, "sentence": f"On {measure}."}
 
@@ -50,7 +50,7 @@ def test_effects_are_dots_with_intervals_around_zero(visit: Visit) -> None:
 
     assert texts == [
         "\u221212% (\u221230% to +10%)",
-        "\u221221% (\u221230% to \u221211%)",
+        "\u22120.21 (\u22120.3 to \u22120.11)",
         "too few: +1.7 points (\u22126 to +9.4)",
     ]
     assert plot.locator(".zero").count() == 1
@@ -87,7 +87,7 @@ def test_endless_interval_ends_in_an_arrow_and_a_note(visit: Visit) -> None:
     visited(visit, wide)
 
     assert visit.page.locator("#ai-impact .arrow").count() == 1
-    assert "goes on beyond +100" in visit.text("#ai-impact .chart .note")
+    assert "goes on, Cycle time beyond +100%" in visit.text("#ai-impact .chart .note")
 
 
 def test_one_person_with_over_half_is_warned_about(visit: Visit) -> None:

@@ -57,6 +57,26 @@ def test_the_developer_is_the_id_or_else_the_email(author_id: str, author_email:
     assert measured(merged(author_id=author_id, author_email=author_email)).developer == developer
 
 
+@pytest.mark.parametrize(
+    ("author_email", "developer"),
+    [
+        pytest.param("Ada@X", "u1", id="an address of its commits, in another case"),
+        pytest.param("opened@x", "u2", id="an address of its other pull requests"),
+        pytest.param("team@x", "team@x", id="an address of two ids"),
+        pytest.param("ada+work@x", "ada+work@x", id="a part after a plus belongs to the address"),
+        pytest.param("", None, id="no address"),
+    ],
+)
+def test_an_author_without_an_id_is_the_only_id_with_the_address(author_email: str, developer: str | None) -> None:
+    of_u2 = merged(2, author_id="u2", author_email="Opened@x")
+    addresses = (("u1", "ada@x"), ("u1", "team@x"), ("u2", "Team@x"), ("u1", ""), ("", "ada+work@x"))
+    commits = [
+        commit(str(number), CREATED, userId=user, userEmail=address) for number, (user, address) in enumerate(addresses)
+    ]
+    pulls = merged_pulls(world_of(merged(author_id="", author_email=author_email), of_u2, commits=commits), AS_OF)
+    assert [each.developer for each in pulls if each.number == 1] == [developer]
+
+
 def test_a_missing_email_is_that_of_the_newest_commit() -> None:
     commits = [
         commit("a", "2026-10-02T00:00:00Z", userEmail="new@x"),

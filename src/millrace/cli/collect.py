@@ -67,6 +67,8 @@ def collect(
     if every == "hourly" and at:
         raise click.UsageError("expected --at or --every hourly, got both")
     if install:
+        if not (lake or config.CollectConfig.from_env().lake):
+            _directory(data_dir).require("real")
         own = None if home == Path.home() else home
         asked = scheduling.Asked(own, data_dir, lake, agents, without, since)
         return scheduling.install(asked, every or "daily", at or time_of_day(12), dry_run)
@@ -80,7 +82,15 @@ def collect(
     url = lake or (None if data_dir else config.CollectConfig.from_env().lake)
     if url:
         return _to_lake(machine_of(home, agents, without, None), url, watch, dry_run, since, as_json)
-    return _to_data_dir(data_dir or Path("data"), home, agents, without, watch, dry_run, since, as_json)
+    return _to_data_dir(_directory(data_dir), home, agents, without, watch, dry_run, since, as_json)
+
+
+def _directory(named: Path | None) -> "DataDir":
+    """Return the named data directory, or the one of real rows."""
+    from millrace.laptop import places
+    from millrace.laptop.data_dir import DataDir
+
+    return DataDir((named or places.real()).resolve())
 
 
 def _check_schedule(asked: dict[str, bool], is_otherwise: bool) -> None:
@@ -93,7 +103,7 @@ def _check_schedule(asked: dict[str, bool], is_otherwise: bool) -> None:
 
 
 def _to_data_dir(
-    data_dir: Path,
+    directory: "DataDir",
     home: Path,
     agents: tuple[str, ...] | None,
     without: tuple[str, ...] | None,
@@ -103,12 +113,10 @@ def _to_data_dir(
     as_json: bool,
 ) -> int:
     """Read what is new, load it and refresh the marts, once or as the logs change."""
-    from millrace.laptop.data_dir import DataDir
-
-    directory = DataDir(data_dir.resolve())
     machine = machine_of(home, agents, without, directory.collector)
     if machine is None:
         return DONE
+    directory.require("real")
     if dry_run:
         return _dry_run(machine, since, as_json)
     if not is_watching and collected.nothing_to_read(machine, as_json):

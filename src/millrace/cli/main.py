@@ -13,10 +13,12 @@ from millrace import interrupts
 from millrace.cli import (
     build,
     collect,
+    demo,
     doctor,
     export,
     options,
     output,
+    overview,
     quarantine,
     rebuild,
     reconcile,
@@ -37,17 +39,23 @@ _COMPLETION = 'Shell completion: eval "$(_MILLRACE_COMPLETE=bash_source millrace
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=f"\b\n{_CODES}\n{_COMPLETION}",
+    invoke_without_command=True,
 )
 @click.version_option(package_name="millrace-elt", message="millrace %(version)s")
-def tree() -> None:
+@click.pass_context
+def tree(context: click.Context, /) -> int | None:
     """The numbers that tell a company what AI-assisted development does and costs.
 
+    Without a command: the status in five lines, and the next command.
+
     \b
-    Example: millrace run && millrace serve
+    Example: millrace demo && millrace serve
     """
+    return overview.show() if context.invoked_subcommand is None else None
 
 
 for _command in (
+    demo.demo,
     run.run,
     collect.collect,
     report.report,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, time
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +36,57 @@ class TimeOption(click.ParamType[time]):
         if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
             self.fail(f"expected a time like 12:30, got {value!r}", param, ctx)
         return time.fromisoformat(value)
+
+
+class Number(click.ParamType[int]):
+    """A whole number within limits, of something that a refusal names."""
+
+    name = "N"
+
+    def __init__(self, least: int, most: int, what: str) -> None:
+        self._least, self._most, self._what = least, most, what
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number in a text."""
+        try:
+            number = int(value)
+        except ValueError:
+            number = None
+        if number is None or not self._least <= number <= self._most:
+            self.fail(f"expected {self._least} to {self._most:,} {self._what}, got {value}", param, ctx)
+        return number
+
+
+class Share(click.ParamType[float]):
+    """A number between 0 and 1."""
+
+    name = "SHARE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number in a text."""
+        try:
+            share = float(value)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            self.fail(f"expected a number from 0 to 1, got {value}", param, ctx)
+        return share
+
+
+class Instant(click.ParamType[str]):
+    """An instant like 2026-11-28T00:00:00Z, which stays a text."""
+
+    name = "INSTANT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text of an instant that has a time zone."""
+        try:
+            is_good = datetime.fromisoformat(value).tzinfo is not None
+        except ValueError:
+            is_good = False
+        if not is_good:
+            self.fail(f"expected an instant like 2026-11-28T00:00:00Z, got {value!r}", param, ctx)
+        return str(value)
 
 
 class Setting(click.ParamType[tuple[str, str]]):
@@ -81,10 +132,56 @@ def _note(context: click.Context, _: click.Parameter, value: Path | None) -> Pat
     return value
 
 
+def _existing(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Return the directory that is read; ConfigError for a named one that is none, so that nothing is made there."""
+    from millrace.errors import ConfigError
+    from millrace.laptop import places
+    from millrace.laptop.data_dir import DataDir
+
+    if context.resilient_parsing:  # the shell completes a command line
+        return value
+    if value is None:
+        return _note(context, parameter, _shown(context))
+    if DataDir(value).is_there:
+        return _note(context, parameter, value)
+    is_outer = DataDir(value / "demo").is_there
+    why = "is no data directory" if value.exists() else "does not exist"
+    hint = f"did you mean {value / 'demo'}?" if is_outer else f"leave out --data-dir for {places.named(places.shown())}"
+    raise ConfigError(f"--data-dir: {value} {why}; {hint}")
+
+
+def _shown(context: click.Context) -> Path:
+    """Return the default directory to read; where that is the demo, say so beside the output of the command."""
+    from millrace.laptop import places
+
+    root = places.shown()
+    if root == places.demo() and context.command.name not in ("serve", "status"):  # which say so themselves
+        click.echo(f"{places.named(root)}: the simulated company; {places.named(places.real())} has no rows", err=True)
+    return root
+
+
+_EXISTING = "Where everything is kept (default: MILLRACE_DATA_DIR, else data; while that has no rows, its demo)."
+
+
 def data_dir(command: F) -> F:
-    """Add `--data-dir`, the folder that holds everything."""
-    help_text = "Everything is kept here (default: data)."
-    return click.option("--data-dir", type=_PATH, default=Path("data"), callback=_note, help=help_text)(command)
+    """Add `--data-dir`, an existing data directory; the default is the one with rows, or the demo."""
+    return click.option("--data-dir", type=_PATH, callback=_existing, help=_EXISTING)(command)
+
+
+def data_dir_of_state(command: F) -> F:
+    """Add `--data-dir`, an existing data directory, without a default."""
+
+    def named(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+        return None if value is None else _existing(context, parameter, value)
+
+    help_text = "Use the collector's state there (see above)."
+    return click.option("--data-dir", type=_PATH, callback=named, help=help_text)(command)
+
+
+def data_dir_to_fill(command: F) -> F:
+    """Add `--data-dir`, which need not exist; the command decides on the default."""
+    help_text = "Where everything is kept (default: data/demo; with --source-url, data)."
+    return click.option("--data-dir", type=_PATH, callback=_note, help=help_text)(command)
 
 
 def data_dir_or_lake(command: F) -> F:
@@ -92,6 +189,14 @@ def data_dir_or_lake(command: F) -> F:
     lake = click.option("--lake", metavar="URL", help="Only send it, to gs://BUCKET (default: MILLRACE_LAKE).")
     help_text = "Load it here and refresh the usage marts (default: data, where no lake is named)."
     return click.option("--data-dir", type=_PATH, callback=_note, help=help_text)(lake(command))
+
+
+def page(command: F) -> F:
+    """Add the options of the page that is served."""
+    help_text = "Open the page in a browser."
+    command = click.option("--open", "opens", is_flag=True, help=help_text)(command)
+    help_text = "0: any that is free."
+    return click.option("--port", type=int, default=8765, show_default=True, metavar="N", help=help_text)(command)
 
 
 def as_json(command: F) -> F:
@@ -132,14 +237,34 @@ def schedule(command: F) -> F:
     return command
 
 
-def source(command: F) -> F:
-    """Add the options that name the source: a server, or the embedded simulator."""
+def server(command: F) -> F:
+    """Add the options that name a server of the source API."""
+    for option in (
+        click.option("--insecure-http", is_flag=True, help="Send the key to another machine over plain http."),
+        click.option("--source-url", metavar="URL", help="A server of the source API; key in MILLRACE_SOURCE_KEY."),
+    ):
+        command = option(command)
+    return command
+
+
+def simulator(command: F) -> F:
+    """Add the options that describe the simulated company."""
     for option in reversed(
         (
-            click.option("--source-url", metavar="URL", help="A server of the source API; key in MILLRACE_SOURCE_KEY."),
-            click.option("--insecure-http", is_flag=True, help="Send the key to another machine over plain http."),
-            click.option("--developers", type=int, default=5, show_default=True, help="Simulator: size of the team."),
-            click.option("--days", type=int, default=90, show_default=True, help="Simulator: days of history."),
+            click.option(
+                "--developers",
+                type=Number(2, 2000, "developers"),
+                default=5,
+                show_default=True,
+                help="Simulator: size of the team.",
+            ),
+            click.option(
+                "--days",
+                type=Number(1, 3650, "days"),
+                default=90,
+                show_default=True,
+                help="Simulator: days of history.",
+            ),
             click.option("--seed", type=int, default=1, show_default=True, help="Simulator: which company."),
             click.option(
                 "--velocity",
@@ -150,7 +275,7 @@ def source(command: F) -> F:
             ),
             click.option(
                 "--clone-share",
-                type=float,
+                type=Share(),
                 default=0.02,
                 show_default=True,
                 help="Simulator: share of developers without an e-mail on their pull requests.",
@@ -161,10 +286,15 @@ def source(command: F) -> F:
                 show_default=True,
                 help="Simulator: collect the logs of the developers' coding agents too.",
             ),
-            click.option("--end", metavar="INSTANT", help="Simulator: its now (default: last midnight, UTC)."),
+            click.option("--end", type=Instant(), help="Simulator: its now (default: last midnight, UTC)."),
             click.option("--from-recording", type=_PATH, metavar="FILE", help="Simulator: serve recorded rows."),
-            click.option("--limiter/--no-limiter", default=True, show_default=True, help="Simulator: rate limit."),
+            click.option("--limiter/--no-limiter", default=False, show_default=True, help="Simulator: rate limit."),
         )
     ):
         command = option(command)
     return command
+
+
+def source(command: F) -> F:
+    """Add the options that name the source: a server, or the simulated company."""
+    return server(simulator(command))

@@ -48,12 +48,14 @@ def _compare(directory: "DataDir", source: Any, since: date | None, as_json: boo
     from millrace.config import ExtractConfig
     from millrace.extract.audit import audit
     from millrace.laptop.in_process import opened
-    from millrace.laptop.source import source_settings
+    from millrace.laptop.source import NO_SOURCE, source_settings
 
+    has_source = source.source_url or directory.kind() == "demo" or directory.sources()
     with ExitStack() as stack:
         stack.enter_context(directory.lock())
-        pipeline = stack.enter_context(opened(directory, source_settings(source, directory, stack, lambda line: None)))
-        client = wiring.extractor_of(ExtractConfig.from_env()).client
+        settings = source_settings(source, directory, stack, lambda line: None) if has_source else NO_SOURCE
+        pipeline = stack.enter_context(opened(directory, settings))
+        client = wiring.extractor_of(ExtractConfig.from_env()).client if has_source else None
         audits = audit(pipeline.lake, pipeline.warehouse, client, since)
         loaded, usage = _usage(pipeline)
     agree = [line.events == loaded and line.agrees_with(usage[0]) for line in usage]

@@ -36,7 +36,7 @@ _MOST_LAST = 10_000
 @click.option("--recent", is_flag=True, help="blocks: only those of the last three days.")
 @click.option("--timezone", metavar="ZONE", help="Whose days: like Europe/Berlin (default: the machine's).")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the rows as CSV.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Use the collector's state there (see above).")
+@options.data_dir_of_state
 @options.as_json
 @options.logs
 def report(
@@ -62,7 +62,7 @@ def report(
     TABLE is daily (the default), weekly, monthly, session, project, model or blocks: Claude's windows of five hours,
     in which other agents count only when --agents names them.
 
-    The collector's state is that of --data-dir, of MILLRACE_COLLECT_STATE, of ./data where that has one, or your own.
+    The collector's state is that of --data-dir, of MILLRACE_COLLECT_STATE, of data where that has one, or your own.
 
     \b
     Example: millrace report monthly --breakdown
@@ -89,11 +89,12 @@ def machine_of(home: Path, agents: frozenset[str], data_dir: Path | None) -> "Ma
     from millrace.collect.discovery import default_state_folder
     from millrace.collect.machine import Machine, platform
     from millrace.config import CollectConfig
+    from millrace.laptop import places
     from millrace.laptop.data_dir import DataDir
     from millrace.report.opening import has_state
 
     config = CollectConfig.from_env()
-    here = DataDir(Path("data").resolve()).collector
+    here = DataDir(places.real()).collector
     if data_dir is not None:
         state = DataDir(data_dir.resolve()).collector
     elif config.state:

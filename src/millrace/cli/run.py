@@ -1,21 +1,25 @@
 """`millrace run`: source, extract, load, dbt, marts, on this machine."""
 
+import shlex
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from millrace.cli import options, output
 from millrace.cli.output import ATTENTION, DONE, FAILED
 
+if TYPE_CHECKING:
+    from millrace.laptop.run import RunOptions
+
 ENGINE = "millrace.engine"
 """The key in a context's `meta` under which `local/run_all.py --emulators` stores another engine for the functions."""
 
 
 @click.command(short_help="Run the whole pipeline on this machine.")
-@options.data_dir
+@options.data_dir_to_fill
 @options.since
 @click.option("--full-refresh", is_flag=True, help="Read everything again, whatever earlier runs read.")
 @click.option("--drops", is_flag=True, help="Only load the files in DATA_DIR/lake/drop/TABLE/.")
@@ -28,7 +32,7 @@ ENGINE = "millrace.engine"
 def run(
     context: click.Context,
     /,
-    data_dir: Path,
+    data_dir: Path | None,
     since: date | None,
     full_refresh: bool,
     drops: bool,
@@ -40,32 +44,40 @@ def run(
 ) -> int:
     """Run the whole pipeline on this machine: source, extract, load, dbt, marts.
 
-    Without --source-url the source is an embedded simulator. A second run reads only what changed.
+    Without --source-url this is `millrace demo`: a simulated company, in a data directory of its own. A second run
+    reads only what changed.
 
     \b
-    Example: millrace run --developers 30 --days 90 --seed 7
+    Example: millrace run --source-url https://host
     """
-    from rich.console import Console
-
-    from millrace.laptop import run as pipeline
+    from millrace.laptop import places
+    from millrace.laptop.run import RunOptions
     from millrace.laptop.source import SourceOptions
 
     if force and no_build:
         raise click.UsageError("expected --force or --no-build, got both")
+    asked = SourceOptions(**source)
+    if data_dir is None and drops:
+        data_dir = places.shown()
+    elif data_dir is None:
+        data_dir = places.real() if asked.source_url else places.demo()
+    chosen = RunOptions(data_dir.resolve(), asked, since, full_refresh, drops, not no_build, force)
+    return execute(context, chosen, dry_run, as_json)
+
+
+def execute(context: click.Context, chosen: "RunOptions", dry_run: bool, as_json: bool) -> int:
+    """Run the pipeline, print the outcome and the next command, and return the exit code."""
+    from rich.console import Console
+
+    from millrace.laptop import run as pipeline
+
+    if context.obj is not None:
+        context.obj[options.DATA_DIR] = chosen.data_dir
     engine = context.meta.get(ENGINE) or pipeline.InProcess()
-    asked = pipeline.RunOptions(
-        data_dir=data_dir.resolve(),
-        source=SourceOptions(**source),
-        since=since,
-        full_refresh=full_refresh,
-        drops=drops,
-        builds=not no_build,
-        force=force,
-    )
     if dry_run:
-        output.say(pipeline.dry_run(asked, engine))
+        output.say(pipeline.dry_run(chosen, engine))
         return DONE
-    report = pipeline.run(asked, engine)
+    report = pipeline.run(chosen, engine)
     if as_json:
         output.say_json(report.to_json())
     else:
@@ -77,4 +89,17 @@ def run(
         output.fail(FAILED, problem)
     if report.problems:
         return FAILED
+    if not as_json and chosen.builds and not engine.folder:
+        output.say(f"next: {_serving(chosen.data_dir)}")
     return DONE if report.is_good else ATTENTION
+
+
+def _serving(root: Path) -> str:
+    """Return the command that shows a data directory, in the words of the program that this one was started with."""
+    from millrace import config
+    from millrace.laptop import places
+
+    is_default = root == places.shown()
+    if config.is_below_make():
+        return "make serve" if is_default else f"make serve DATA_DIR={shlex.quote(places.named(root))}"
+    return "millrace serve" if is_default else f"millrace serve --data-dir {shlex.quote(places.named(root))}"

@@ -28,7 +28,9 @@ class Asked:
 
     def words(self, config: "CollectConfig") -> list[str]:
         """Return the options with absolute paths; without a lake, with the data directory that would be used now."""
-        data_dir = self.data_dir or (None if self.lake or config.lake else Path("data"))
+        from millrace.laptop import places
+
+        data_dir = self.data_dir or (None if self.lake or config.lake else places.real())
         options = {
             "--lake": self.lake,
             "--data-dir": None if data_dir is None else str(data_dir.absolute()),

@@ -10,11 +10,12 @@ from millrace.cli.output import DONE
 
 @click.command(short_help="Show the marts as a page, and answer the read API.")
 @options.data_dir
-@click.option("--port", type=int, default=8765, show_default=True, metavar="N", help="0: any that is free.")
-def serve(data_dir: Path, port: int) -> int:
+@options.page
+def serve(data_dir: Path, port: int, opens: bool) -> int:
     """Serve the marts as a page, and the read API, to this machine only.
 
-    The page is at /, the routes are below /api (openapi.json lists them). It works during a run.
+    Your own data are shown once there are any, until then the demo. The page is at /, the routes are below /api
+    (openapi.json lists them). It works during a run.
 
     \b
     Example: millrace serve --port 8000
@@ -22,5 +23,5 @@ def serve(data_dir: Path, port: int) -> int:
     from millrace.laptop import server
     from millrace.laptop.data_dir import DataDir
 
-    server.serve(DataDir(data_dir.resolve()), port, output.say)
+    server.serve(DataDir(data_dir.resolve()), port, output.say, opens)
     return DONE

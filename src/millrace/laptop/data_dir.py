@@ -1,8 +1,8 @@
 """The data directory, which holds a pipeline on one machine. Only one process uses it at a time."""
 
-import json
 import os
 import re
+import shlex
 import shutil
 import stat
 import tempfile
@@ -17,13 +17,22 @@ from millrace import memory
 from millrace.collect import lock
 from millrace.config import ApiConfig, BuildConfig, LoadConfig, collect_state
 from millrace.errors import ConfigError, Step
+from millrace.laptop import kinds
+from millrace.laptop.kinds import Binding, Kind, Note
 from millrace.laptop.project import PROJECT as PROJECT
 
 LEASE_S = 5.0  # only one process works in the directory, so the holder of another lease is dead
 _OURS = re.compile(
-    r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running(\.process)?|work|dbt|homes|source\.json|emulated|buckets"
+    r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running(\.process)?|work|dbt|homes|source\.json|emulated|buckets|demo"
 )
 """The names of the files and folders in a data directory."""
+_SIGNS = ("running", "source.json", "lake", "millrace.duckdb", "published.duckdb", "emulated")
+"""Names of which every data directory has one."""
+
+MIXED = (
+    "holds a simulated company and usage of this machine, which an earlier version mixed; nothing is lost: "
+    "docs/troubleshooting.md has the commands that take yours out"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,31 +207,118 @@ class DataDir:
         finally:
             running.release()
 
-    def bind_to_source(self, source: str) -> None:
-        """Bind the directory to one source; ConfigError when it holds another's rows, which would mix with these."""
-        note = self.root / "source.json"
-        if not note.exists():
-            written = self.work / note.name  # a full disk leaves an incomplete note there, and none here
+    @property
+    def note(self) -> Path:
+        """The note of what the directory holds: see kinds.py."""
+        return self.root / "source.json"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder is a data directory, of any version."""
+        return any((self.root / name).exists() for name in _SIGNS)
+
+    def has_rows(self) -> bool:
+        """Return whether any row was extracted or dropped; a warehouse without its lake has some."""
+        if not self.lake.exists() and self.warehouse.exists():
+            return True
+        return any(kinds.has_dropped(lake) or kinds.has_extracted(lake) for lake in self._lakes())
+
+    def kind(self) -> Kind | None:
+        """Return what the rows are; None without rows, and where it is not known. Mixed rows are those of a demo."""
+        if not self.has_rows():
+            return None
+        note = self._read_note()
+        if note is not None:
+            return note.kind
+        if self._has_homes():
+            return "demo"
+        return "real" if self._has_own_usage() or not self._has_extracted() else None
+
+    def is_mixed(self) -> bool:
+        """Return whether an earlier version collected this machine's usage into a demo, or made a demo over it."""
+        return self._has_own_usage() and self.kind() == "demo"
+
+    def sources(self) -> tuple[Binding, ...]:
+        """Return the sources that rows are from."""
+        note = self._read_note() if self._has_extracted() else None
+        return note.sources if note else ()
+
+    def claim(self, kind: Kind, source: str | None = None) -> None:
+        """Note which rows are about to be written, before they are; ConfigError as in `require`.
+
+        The caller holds the lock.
+        """
+        self.require(kind, source)
+        asked = [] if source is None else [Binding(source)]
+        wanted = Note(kind, tuple(dict.fromkeys((*self.sources(), *asked))))
+        if self._read_note() != wanted:
+            written = self.work / self.note.name  # a full disk leaves an incomplete note there, and none here
             self.work.mkdir(parents=True, exist_ok=True)
-            written.write_text(json.dumps({"source": source}) + "\n")
-            written.replace(note)
-            return
-        held = _source_of(note)
-        if held is None:
+            written.write_bytes(wanted.to_bytes())
+            written.replace(self.note)
+
+    def require(self, kind: Kind, source: str | None = None) -> None:
+        """Raise ConfigError when the rows here are of another kind, or those of a source that excludes this one."""
+        if self.note.exists() and self._read_note() is None:
+            rows = "of this machine" if source is None else f"of {source}"
             raise ConfigError(
-                f"{note} is damaged: it names no source; remove it if the rows in {self.root} are of {source}",
+                f"{self.note} is damaged: it names no source; remove it if the rows in {self.root} are {rows}",
                 step=Step.RUN,
             )
-        if held != source:
-            raise ConfigError(
-                f"{self.root} holds the rows of {held}, not of {source}; give another --data-dir, or remove the folder"
+        if self.is_mixed():
+            raise ConfigError(f"{self.root} {MIXED}")
+        held = self.kind()
+        if held is not None and held != kind:
+            raise ConfigError(self._is_other(kind))
+        for each in self.sources():
+            if source is not None and each.excludes(Binding(source)):
+                raise ConfigError(
+                    f"{self.root} holds the rows of {each.source}, not of {source}; "
+                    "give another --data-dir, or remove the folder"
+                )
+
+    def _is_other(self, kind: Kind) -> str:
+        """Return why rows of that kind are refused, with the next command."""
+        from millrace.laptop import places  # which is built on this module
+
+        if kind == "real":
+            return (
+                f"{self.root} holds a simulated company, which is never mixed with your own numbers; "
+                f"{_beside_a_demo(self.root, places.real())}"
             )
+        named = next((each.source for each in self.sources()), None)
+        at, demo = shlex.quote(str(self.root)), "millrace demo"
+        if self.root == places.demo():
+            demo += f" --data-dir {at}-2"
+        own = f"millrace run --source-url {shlex.quote(named)} --data-dir {at}, or: " if named else ""
+        return (
+            f"{self.root} holds {f'the rows of {named}' if named else 'real rows'}, which are never mixed with a "
+            f"simulated company; type: {own}{demo}"
+        )
+
+    def _read_note(self) -> Note | None:
+        try:
+            return Note.parse(self.note.read_bytes())
+        except OSError:
+            return None
+
+    def _lakes(self) -> tuple[Path, ...]:
+        return self.lake, self.root / "buckets" / "lake"  # the second one is that of the emulators
+
+    def _has_extracted(self) -> bool:
+        return any(kinds.has_extracted(lake) for lake in self._lakes())
+
+    def _has_homes(self) -> bool:
+        return (self.root / "homes").is_dir()
+
+    def _has_own_usage(self) -> bool:
+        # The collectors of simulated developers have a folder each, below this one.
+        return (self.collector / "state.sqlite").exists()
 
 
-def _source_of(note: Path) -> str | None:
-    """Return the source that a note names; None when the note is damaged."""
-    try:
-        held = json.loads(note.read_bytes())["source"]
-    except (ValueError, TypeError, KeyError):  # not UTF-8, not JSON, or not such an object
-        return None
-    return held if isinstance(held, str) else None
+def _beside_a_demo(root: Path, own: Path) -> str:
+    """Return what to do where real rows were to go to the data directory of a demo."""
+    at = shlex.quote(str(root))
+    if root == own:
+        return f"move it away, then type this again: mv {at} {at}-demo"
+    return f"leave out --data-dir, or give another: --data-dir {shlex.quote(str(own))}"

@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,7 @@ class ProgressLog(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self._rows: Counter[str] = Counter()
+        self._expected: Mapping[str, int] = {}
         self._objects = 0
         self._said_at = time.monotonic()
         self._console = Console(stderr=True)
@@ -61,6 +63,10 @@ class ProgressLog(logging.Handler):
             print(printable(line), file=sys.stderr, flush=True)  # noqa: T201 the answer of a command
         self._said_at = time.monotonic()
 
+    def expect(self, rows: Mapping[str, int]) -> None:
+        """Show the progress of each table against the rows that its source has."""
+        self._expected = rows
+
     def on_node(self, node: Node, total: int) -> None:
         """Show that dbt finished a node."""
         self._show("build", f"{node.name[:40]}", total=total, advance=1)
@@ -76,7 +82,9 @@ class ProgressLog(logging.Handler):
                 self._heartbeat(f"asking {fields['path']}, {fields['requests']} requests so far")
             case "rows read":
                 self._rows[table] += int(str(fields["rows"]))
-                self._show(f"extract {table}", f"{self._rows[table]:,} rows")
+                of = f" of {self._expected[table]:,}" if table in self._expected else ""
+                self._show(f"extract {table}", f"{self._rows[table]:,}{of} rows")
+                self._heartbeat(f"extract {table}: {self._rows[table]:,}{of} rows so far")
             case "over the rate limit" | "asked again":
                 why = fields.get("problem", "over the source's rate limit")
                 self._heartbeat(f"{why}, asking again in {fields['wait_s']} s")

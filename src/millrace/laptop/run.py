@@ -1,6 +1,7 @@
 """A run of the whole pipeline on this machine, from the source to the marts."""
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -54,14 +55,22 @@ def run(options: RunOptions, engine: Engine) -> Report:
     with ExitStack() as stack:
         stack.enter_context(data_dir.lock())
         watcher = stack.enter_context(ProgressLog())
-        source = NO_SOURCE if options.drops else source_settings(options.source, data_dir, stack, watcher.say)
-        settings = data_dir.settings() | source
+        source = _source(options, data_dir, stack, watcher)
+        settings = data_dir.settings() | dict(source)
         report.seconds["start"] = time.monotonic() - started
         engine.load(stack, options, settings, watcher, report)
         if options.builds:
             _build(options, watcher, report)
     report.seconds["total"] = time.monotonic() - started
     return report
+
+
+def _source(options: RunOptions, data_dir: DataDir, stack: ExitStack, watcher: ProgressLog) -> Mapping[str, str]:
+    """Return the settings of the source; files that a person dropped have none, and are of the directory's kind."""
+    if options.drops:
+        data_dir.claim(data_dir.kind() or "real")
+        return NO_SOURCE
+    return source_settings(options.source, data_dir, stack, watcher.say, watcher.expect)
 
 
 def dry_run(options: RunOptions, engine: Engine) -> str:

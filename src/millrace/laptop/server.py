@@ -1,6 +1,7 @@
 """The page and the read API of a data directory, served to programs of this machine only."""
 
 import socket
+import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -10,8 +11,9 @@ from fastapi import FastAPI
 from millrace import log, wiring
 from millrace.errors import ConfigError, Step
 from millrace.laptop.callers import BACKLOG, CallerLimits, ServerErrors, protocol
-from millrace.laptop.data_dir import DataDir
-from millrace.laptop.status import collecting
+from millrace.laptop.data_dir import MIXED, DataDir
+from millrace.laptop.places import named
+from millrace.laptop.status import amend, collecting
 from millrace.status.remedies import laptop
 
 _LOOPBACK = "127.0.0.1"
@@ -34,21 +36,39 @@ def listening(port: int) -> socket.socket:
     return door
 
 
-def serve(data_dir: DataDir, port: int, say: Callable[[str], None]) -> None:
-    """Serve the marts of a data directory until the process is stopped; ConfigError when there is nothing to serve."""
+def serve(data_dir: DataDir, port: int, say: Callable[[str], None], opens: bool = False) -> None:
+    """Serve the marts of a data directory until the process is stopped; ConfigError when there is nothing to serve.
+
+    With `opens`, a browser opens the page.
+    """
     if not data_dir.root.exists():
         raise ConfigError(f"nothing has run in {data_dir.root} yet", step=Step.BEGIN)
     data_dir.keep_private()
     door = listening(port)
     app = wiring.api_of(
-        data_dir.api_config(), laptop(data_dir.root), lambda: collecting(data_dir), (_LOOPBACK, "localhost")
+        data_dir.api_config(),
+        laptop(data_dir.root),
+        lambda: collecting(data_dir),
+        (_LOOPBACK, "localhost"),
+        lambda status: amend(status, data_dir),
     )
     log.start()
     with door:
         where = f"http://{_LOOPBACK}:{door.getsockname()[1]}"
-        say(f"{where} shows the marts of {data_dir.root}; Ctrl-C ends it")
+        say(f"{where} shows {_contents(data_dir)}; Ctrl-C ends it")
+        if opens:
+            webbrowser.open(where)
         with suppress(KeyboardInterrupt):  # the way to end it
             server_of(app, CallerLimits.of_process(), ServerErrors()).run([door])
+
+
+def _contents(data_dir: DataDir) -> str:
+    """Return what the page is about to show."""
+    if data_dir.is_mixed():
+        return f"{named(data_dir.root)}, which {MIXED}"
+    if data_dir.kind() == "demo":
+        return f"the simulated company of {named(data_dir.root)}; for your own numbers type: millrace collect"
+    return f"the marts of {data_dir.root}"
 
 
 def server_of(app: FastAPI, limits: CallerLimits, faults: ServerErrors) -> uvicorn.Server:

@@ -5,7 +5,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from pathlib import Path
 from millrace import config
 from millrace.errors import ConfigError
 from millrace.laptop.data_dir import DataDir
+from millrace.laptop.kinds import Kind
 from millrace.laptop.project import SIMULATOR
 
 SIMULATOR_KEY = "cursor-sim-dev-key"
@@ -37,7 +38,7 @@ class SourceOptions:
     usage: bool = True
     end: str | None = None
     from_recording: Path | None = None
-    limiter: bool = True
+    limiter: bool = False
 
     @property
     def name(self) -> str:
@@ -47,6 +48,11 @@ class SourceOptions:
         if self.from_recording:
             return f"the recording {self.from_recording.name}"
         return f"the simulator with {self.developers} developers, seed {self.seed}, {self.velocity} velocity"
+
+    @property
+    def kind(self) -> Kind:
+        """What its rows are: those of a demo, or real ones."""
+        return "real" if self.source_url else "demo"
 
     @property
     def has_agent_logs(self) -> bool:
@@ -62,9 +68,12 @@ class SourceOptions:
 
 
 @contextmanager
-def simulator(arguments: Sequence[str], key: str) -> Iterator[str]:
+def simulator(
+    arguments: Sequence[str], key: str, expect: Callable[[Mapping[str, int]], None] = lambda rows: None
+) -> Iterator[str]:
     """Start the simulator with some arguments, and yield its URL. It ends with the block, or with this process.
 
+    `expect` is called with the rows that it has of each table.
     The key is passed in its environment: every user of the machine can read the arguments of a process.
     """
     command = [sys.executable, "-m", "simulator", "--port", "0", "--exit-with-parent", *arguments]
@@ -86,18 +95,27 @@ def simulator(arguments: Sequence[str], key: str) -> Iterator[str]:
                 process.wait()
                 complaints.seek(0)
                 reason = complaints.read().strip().splitlines()
-                raise ConfigError(reason[-1] if reason else "the simulator ended without a word")
-            yield str(json.loads(line)["url"])
+                said = reason[-1] if reason else "it ended without a word"
+                raise ConfigError(said.removeprefix("python -m simulator: "))
+            started = json.loads(line)
+            url = str(started.pop("url"))
+            expect(started)
+            yield url
         finally:
             process.terminate()
 
 
 def source_settings(
-    source: SourceOptions, data_dir: DataDir, stack: ExitStack, say: Callable[[str], None]
+    source: SourceOptions,
+    data_dir: DataDir,
+    stack: ExitStack,
+    say: Callable[[str], None],
+    expect: Callable[[Mapping[str, int]], None] = lambda rows: None,
 ) -> dict[str, str]:
     """Return the settings of the source: the named server, or a simulator that runs as long as `stack`.
 
-    Raises ConfigError when the key may not be sent to that server, or the data directory holds another source's rows.
+    `expect` is called with the rows that a simulator has. Raises ConfigError when the key may not be sent to that
+    server, or the data directory holds other rows.
     """
     if source.source_url:
         may_be_insecure = source.insecure_http or config.may_be_insecure()
@@ -106,12 +124,12 @@ def source_settings(
             "MILLRACE_SOURCE_KEY": config.source_key(SIMULATOR_KEY),
             "MILLRACE_INSECURE_HTTP": "1" if may_be_insecure else "",
         }
-        data_dir.bind_to_source(source.name)
+        data_dir.claim(source.kind, source.name)
         return named
-    data_dir.bind_to_source(source.name)
+    data_dir.claim(source.kind, source.name)
     say("starting the simulator")
     key = secrets.token_urlsafe(24)  # not the user's key, which is only for its server
-    url = stack.enter_context(simulator(_simulator_arguments(source), key))
+    url = stack.enter_context(simulator(_simulator_arguments(source), key, expect))
     paced = {} if source.limiter else {"MILLRACE_REQUESTS_PER_MINUTE": "0"}
     return {"MILLRACE_SOURCE_URL": url, "MILLRACE_SOURCE_KEY": key} | paced
 

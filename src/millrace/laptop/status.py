@@ -1,6 +1,7 @@
 """The status of a data directory, as `millrace status` and `local/run_all.py status` print it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from millrace import wiring
@@ -8,11 +9,11 @@ from millrace.collect import lock
 from millrace.config import StatusConfig
 from millrace.errors import Step
 from millrace.lake.local import LocalLake
-from millrace.laptop.data_dir import DataDir
+from millrace.laptop.data_dir import MIXED, DataDir
 from millrace.status import remedies, report, text
 from millrace.status.report import Beside, StoreReport
-from millrace.status.rules import Collecting
-from millrace.status.state import Status
+from millrace.status.rules import Code, Collecting
+from millrace.status.state import Check, Status
 from millrace.status.store import Store
 from millrace.terminal import printable_json
 from millrace.warehouse.duckdb import builds
@@ -35,8 +36,26 @@ def status_of(data_dir: DataDir, now: datetime | None = None) -> Status:
     limits = StatusConfig.from_env()
     where, instant = remedies.laptop(data_dir.root), now or datetime.now(UTC)
     beside = Beside(data_dir.worker() is not None, data_dir.warehouse.exists(), lambda: _published(data_dir))
-    return report.assemble(
+    status = report.assemble(
         lake, reading(data_dir), desk, collecting(data_dir), limits, beside, now=instant, place=where
+    )
+    return amend(status, data_dir)
+
+
+def amend(status: Status, data_dir: DataDir) -> Status:
+    """Return a status with the kind of the rows of its data directory, and the finding that they are mixed."""
+    kind = data_dir.kind()
+    is_simulated = None if kind is None else kind == "demo"
+    if not data_dir.is_mixed():
+        return replace(status, is_simulated=is_simulated)
+    what, _, todo = MIXED.rpartition(": ")
+    check = Check(Code.MIXED, f"{data_dir.root} {what}", todo)
+    return replace(
+        status,
+        is_simulated=is_simulated,
+        health="error" if status.health == "error" else "stale",
+        reasons=(str(check), *status.reasons),
+        checks=(check, *status.checks),
     )
 
 

@@ -135,9 +135,13 @@ class LocalPipeline:
 
 @contextmanager
 def local_pipeline(machine: Machine, data_dir: DataDir) -> Iterator[LocalPipeline]:
-    """Yield the pipeline; meanwhile no run, no build and no other collector uses the data directory."""
+    """Yield the pipeline; meanwhile no run, no build and no other collector uses the data directory.
+
+    Raises ConfigError for the data directory of a demo.
+    """
     with ExitStack() as stack:
         stack.enter_context(data_dir.lock())
+        data_dir.claim("real")
         load = data_dir.load_config()
         warehouse = wiring.duckdb_at(load.warehouse, load.memory)
         stack.callback(warehouse.close)

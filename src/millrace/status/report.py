@@ -154,6 +154,7 @@ def _status(
     is_watching: bool | Literal["unknown"] = "unknown" if watcher.is_running is None else watcher.is_running
     refreshed_at = _refreshed_at(warehouse_status)
     checks = [Check.of(reason, place) for reason in (*reasons, *_notes(found, error))]
+    last_complete = sweep.newest_complete(lake, now)
     return Status(
         health=health,
         reasons=tuple(map(str, checks[: len(reasons)])),
@@ -167,9 +168,9 @@ def _status(
         marts=warehouse_status.marts,
         events=warehouse_status.events,
         coverage=warehouse_status.coverage,
-        sources=_sources(warehouse_status, limits, now),
+        sources=_sources(warehouse_status, limits, now, has_run=last_complete is not None),
         runs=found.runs,
-        last_complete=sweep.newest_complete(lake, now),
+        last_complete=last_complete,
         builds=warehouse_status.builds,
         in_quarantine=found.in_quarantine,
         store=found.warehouse_status.kind if found.warehouse_status else None,
@@ -214,7 +215,7 @@ def _facts(
     warehouse_status = found.warehouse_status or _NOTHING
     newest_run = found.runs[-1] if found.runs else None
     others = [loaded for loaded in warehouse_status.others if loaded.waiting]
-    sources = _sources(warehouse_status, limits, now)
+    sources = _sources(warehouse_status, limits, now, has_run=False)
     waiting = [*others, *([warehouse_status.usage] if warehouse_status.usage.waiting else [])]
     is_behind = (
         found.warehouse_status is not None
@@ -274,14 +275,20 @@ def _oldest_s(loads: list[Loaded], now: datetime) -> float:
     return max((_since(loaded.waiting_since, now) or 0.0 for loaded in loads), default=0.0)
 
 
-def _sources(warehouse_status: WarehouseStatus, limits: StatusConfig, now: datetime) -> tuple[SourceState, ...]:
+def _sources(
+    warehouse_status: WarehouseStatus, limits: StatusConfig, now: datetime, has_run: bool
+) -> tuple[SourceState, ...]:
+    """Return the state of each table. A complete run asked for all tables, also for those that have no row."""
     found = []
     for table in TABLES:
+        if TABLES[table].is_optional and table not in warehouse_status.loads:
+            continue
         loaded = warehouse_status.loads.get(table, Loaded())
         seconds = _since(loaded.extracted_at, now)
         is_late = seconds is not None and seconds > limits.silent_h * 3600
         is_silent = is_late and loaded.is_extracted and table in EXTRACTED
-        found.append(SourceState(table, loaded.extracted_at, seconds, loaded.row_count, is_silent))
+        is_connected = table in warehouse_status.loads or (has_run and table in EXTRACTED)
+        found.append(SourceState(table, loaded.extracted_at, seconds, loaded.row_count, is_silent, is_connected))
     return tuple(found)
 
 

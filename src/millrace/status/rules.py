@@ -54,6 +54,7 @@ class Code(StrEnum):
     CATCHING_UP = "catching_up"
     AT_WORK = "at_work"
     NOTHING_YET = "nothing_yet"
+    MIXED = "mixed"  # of a laptop: rows of a demo and real ones, by an earlier version
     # These need attention, but do not affect health.
     IN_QUARANTINE = "in_quarantine"
     NO_PRICE = "no_price"

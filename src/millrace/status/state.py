@@ -64,13 +64,17 @@ class Watcher:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """One table: when its newest rows were extracted; `is_silent` when a run should have extracted more since."""
+    """One table: when its newest rows were extracted; `is_silent` when a run should have extracted more since.
+
+    `is_connected` when a source was ever asked for it, or a file of it was loaded.
+    """
 
     table: str
     last_extracted_at: datetime | None
     seconds_since: float | None
     rows: int
     is_silent: bool
+    is_connected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class Status:
     of the other tables that were loaded after the last good build. `lag_seconds` is how long the oldest of both has
     been waiting: 0 when nothing waits. They are None when unknown: no store could be read, or only a published copy
     that is older than what was requested. `store_error` is the reason why no store could be read.
+
+    `is_simulated` when the rows are those of a demo; None is unknown, as in a deployment.
 
     `checks` are the reasons, in their order, and then findings that do not affect health; `reasons` are the same
     reasons as text, each with its remedy.
@@ -106,6 +112,7 @@ class Status:
     store: StoreKind | None
     store_error: str | None
     checks: tuple[Check, ...]
+    is_simulated: bool | None = None
 
     @property
     def is_empty(self) -> bool:

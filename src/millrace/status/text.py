@@ -5,7 +5,7 @@ from datetime import datetime
 
 from millrace.status import unpriced
 from millrace.status.rules import Code, age
-from millrace.status.state import Status, TaskState
+from millrace.status.state import SourceState, Status, TaskState
 from millrace.status.store import MartState
 
 _STORES = {
@@ -16,7 +16,9 @@ _STORES = {
 
 
 def lines(status: Status) -> Iterator[str]:
-    """Yield the lines: the verdict first, then each reason with its remedy."""
+    """Yield the lines: the verdict first, then each reason with its remedy. Simulated data are named before it."""
+    if status.is_simulated:
+        yield "Simulated data: the numbers of a made-up company"
     yield f"ETL pipeline: {status.health}; {'nothing is built' if status.is_empty else _STORES[status.store]}"
     for reason in status.reasons:
         yield f"{'wait' if status.health == 'syncing' else 'look'}: {reason}"
@@ -31,8 +33,7 @@ def lines(status: Status) -> Iterator[str]:
     yield from _coverage(status)
     yield "Sources"
     for source in status.sources:
-        when = "never extracted" if source.seconds_since is None else f"{age(source.seconds_since)} ago"
-        yield f"  {source.table:<21} {source.rows:>11,} rows  {when}{', silent' if source.is_silent else ''}"
+        yield f"  {source.table:<21} {_source(source)}"
     for run in status.runs:
         yield f"run {run.run_id}: {run.status}{f' ({run.reason})' if run.reason else ''}"
         yield from (_task(task) for task in run.tasks)
@@ -48,6 +49,13 @@ def _task(task: TaskState) -> str:
         f"  {task.task:<21} {task.lists_done:,}{of} lists, {task.rows:,} rows in {task.deliveries} deliveries, "
         f"last saved {_at(task.saved_at)}"
     )
+
+
+def _source(source: SourceState) -> str:
+    if not source.is_connected:
+        return f"{'not connected':>16}"
+    when = "never extracted" if source.seconds_since is None else f"{age(source.seconds_since)} ago"
+    return f"{source.rows:>11,} rows  {when}{', silent' if source.is_silent else ''}"
 
 
 def _watcher(status: Status) -> str:

@@ -15,7 +15,8 @@ from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 SEEDS = PROJECT / "seeds"
 _PRICES = ("usage_prices", "usage_prices_second", "usage_model_rules", "usage_model_aliases")
-_NODES = (*_PRICES, "stg_usage_events", "int_usage_events_changed", *USAGE_MARTS)
+_OFFERED = ("stg_usage_prices", "int_usage_prices_offered")
+_NODES = (*_PRICES, *_OFFERED, "stg_usage_events", "int_usage_events_changed", *USAGE_MARTS)
 _BUILD = ("build", "--resource-types", "model seed", "--select", *_NODES)
 _FILE = "millrace.duckdb"  # dbt's statements contain the database's name
 

@@ -7,36 +7,45 @@ import { intervals } from "./intervals.js";
 import { choice, Panel } from "./panel.js";
 import * as w from "./weeks.js";
 
-const MEASURES = { cycle_time_hours: "Cycle time", review_rounds: "Review rounds", revert_rate: "Reverted" };
+// The name of a measure, the factor and the unit of its difference, and where its axis ends at most.
+const MEASURES = {
+  cycle_time_hours: { name: "Cycle time", factor: 100, unit: "%", most: 1 },
+  review_rounds: { name: "Review rounds", factor: 1, unit: "", most: 2 },
+  revert_rate: { name: "Reverted", factor: 100, unit: " points", most: 0.5 },
+};
 const VERDICTS = { lower: "lower", higher: "higher", no_clear_difference: "no clear difference", too_few: "too few" };
 const BANDS = ["low", "medium", "high", "unknown"];
 const BAND_NAMES = { low: "little, under 30%", medium: "some, 30% to 60%", high: "much, 60% and more", unknown: "share unknown" };
-const MOST = 1; // an interval beyond ±100 % ends in an arrow
 const HALF = 0.5;
 
 const isKnown = (value) => value !== null && value !== undefined;
 const sign = (value) => (value > 0 ? "+" : value < 0 ? "−" : "");
-/** A fraction in percent, with a digit after the point below ten. */
+const measureOf = ({ measure, unit }) => MEASURES[measure] ?? { name: measure, factor: unit === "ratio" ? 100 : 1, unit: unit === "ratio" ? "%" : "", most: Infinity };
+const nameOf = (effect) => measureOf(effect).name;
+
+/** A difference with its sign: two digits after the point below one, one below ten. */
 function signed(value) {
-  const percent = Math.abs(value) * 100;
-  return `${sign(value)}${f.hundredth(percent < 9.95 ? Math.round(percent * 10) / 10 : Math.round(percent))}`;
+  const digits = Math.abs(value) < 0.995 ? 100 : Math.abs(value) < 9.95 ? 10 : 1;
+  const rounded = Math.round(value * digits) / digits;
+  return `${sign(rounded)}${f.hundredth(Math.abs(rounded))}`;
 }
 const number = (value) => (isKnown(value) ? Number(value) : null);
 
-/** "−12% (−30% to +10%)", "+1.2 points (−3 to +5.4)"; the interval alone tells whether it could be chance. */
-function effectText({ effect, interval_low: low, interval_high: high, verdict, unit }) {
-  if (!isKnown(effect)) return verdict === "too_few" ? "too few" : "unknown";
-  const end = unit === "ratio" ? "%" : "";
-  const value = `${signed(effect)}${end || " points"}`;
-  return isKnown(low) ? `${value} (${signed(low)}${end} to ${signed(high)}${end})` : value;
+/** "−12% (−30% to +10%)", "+1.2 points (−3 to +5.4)": an interval that spans zero could be chance. */
+function effectText(effect) {
+  const { effect: value, interval_low: low, interval_high: high, verdict } = effect;
+  if (!isKnown(value)) return verdict === "too_few" ? "too few" : "unknown";
+  const { factor, unit } = measureOf(effect);
+  const end = unit === "%" ? unit : "";
+  const text = `${signed(value * factor)}${unit}`;
+  return isKnown(low) ? `${text} (${signed(low * factor)}${end} to ${signed(high * factor)}${end})` : text;
 }
-
-const nameOf = (effect) => MEASURES[effect.measure] ?? effect.measure;
 
 function withinRow(effect) {
   const isFew = effect.verdict === "too_few";
+  const { name, factor, unit, most } = measureOf(effect);
   return {
-    name: nameOf(effect),
+    name, most, axis: (value) => `${sign(value)}${f.hundredth(Math.abs(value * factor))}${unit === "%" ? unit : ""}`,
     value: number(effect.effect), low: number(effect.interval_low), high: number(effect.interval_high),
     text: isFew && isKnown(effect.effect) ? `too few: ${effectText(effect)}` : effectText(effect),
     isGrey: isFew, isSure: effect.verdict === "lower" || effect.verdict === "higher",
@@ -46,16 +55,14 @@ function withinRow(effect) {
   };
 }
 
-const axis = (value) => `${sign(value)}${Math.abs(Math.round(value * 100))}`;
-
 function drawWithin(effects) {
   return [
     intervals({
       label: "Difference between pull requests with much and with little AI, within the same developer and repository, with 95% intervals.",
-      rows: effects.map(withinRow), axis, isAroundZero: true, most: MOST, sides: ["lower with much AI", "higher"],
+      rows: effects.map(withinRow), isAroundZero: true, sides: ["lower with much AI", "higher"],
     }),
-    h("p", { class: "note" }, "Percent for cycle time and review rounds, percentage points for reverts. A filled dot is a difference; a hollow one could be chance: its interval spans zero, or it would not be rare among so many measures. Grey: under 20 pull requests or 3 people."),
-    h("ul", { class: "sentences" }, effects.map((effect) => (effect.sentence ? h("li", {}, h("strong", {}, nameOf(effect)), ` ${effect.sentence}`) : null))),
+    h("p", { class: "note" }, "A filled dot is a difference; a hollow one could be chance. Grey, dashed: too few, under 20 pull requests or 3 people. Points are percentage points."),
+    h("ul", { class: "sentences" }, effects.map((effect) => (effect.sentence ? h("li", {}, h("strong", {}, `${nameOf(effect)}: `), effect.sentence) : null))),
   ];
 }
 
@@ -99,8 +106,8 @@ function madeOf(of) {
 const HOW = [
   "A merged pull request has much AI when AI wrote 60% and more of its added lines, and little under 30%.",
   "Pull requests with much AI are compared only with those with little AI of the same developer in the same repository, and the differences are averaged. So neither a fast developer nor a slow repository looks like an effect.",
-  "Cycle time and review rounds are compared as ratios (−12% is 12% shorter), reverts as a difference in percentage points.",
-  "The interval has the true difference in it 95 times of 100. The verdict is stricter: it allows for the number of measures, so that not one panel of twenty claims an effect by chance.",
+  "Cycle time is compared as a ratio (−12% is 12% shorter), review rounds as a difference of their number, reverts as one of percentage points.",
+  "The interval has the true difference in it 95 times of 100. The verdict is stricter: it allows for the number of measures, so that one panel of a hundred claims a difference where there is none.",
   "Under 20 pull requests or 3 people on either side nothing is claimed: “too few”.",
   "It is not an experiment. People choose when to use AI, and easier work may be what they choose it for.",
 ];

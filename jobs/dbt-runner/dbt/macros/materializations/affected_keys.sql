@@ -4,7 +4,8 @@
 
   The model's SQL reads `affected_events`, and needs no other branch: before the first build the watermark is -1, and
   every key is affected. Table and watermark change in one transaction. When the definition changes (the SQL, the model
-  it follows, a seed or view that `rebuilt_with` names), or with --full-refresh, the watermark returns to -1.
+  it follows, a seed or view that `rebuilt_with` names, a loaded row of the view `rebuilt_with_rows_of`), or with
+  --full-refresh, the watermark returns to -1.
 
   Everything that depends on data is in the statement `main`. dbt writes it to target/run, and it can be run again from
   there as it is, over an open connection (millrace.build.refresh does).
@@ -14,7 +15,7 @@
   the transaction open there, dbt keeps the session, and the next table that it creates in it commits the open changes.
 
   Config: `keys` name the rows that change together; `follows` is the model whose changes it follows, itself one of this
-  kind (none: raw events); `rebuilt_with` are other nodes; `is_fact`: the keys that an event leaves are recorded for the
+  kind (none: raw events); `rebuilt_with` are other nodes; `rebuilt_with_rows_of` is a view with `_load_seq`; `is_fact`: the keys that an event leaves are recorded for the
   marts.
 -#}
 {% materialization affected_keys, default %}
@@ -46,10 +47,22 @@
     {%- for node in config.get('rebuilt_with', []) -%}
         {%- do parts.append(graph.nodes[node].checksum.checksum) -%}
     {%- endfor -%}
+    {%- if config.get('rebuilt_with_rows_of') -%}
+        {%- do parts.append(version_of_rows(ref(config.get('rebuilt_with_rows_of')))) -%}
+    {%- endif -%}
     {%- if config.get('follows') -%}
         {%- do parts.append(stored_definition(config.get('follows'))) -%}
     {%- endif -%}
     {{ return(local_md5(parts | join(';'))) }}
+{% endmacro %}
+
+
+{#- A text that differs after any change of the loaded rows in a relation: a new or changed row has the largest number. -#}
+{% macro version_of_rows(relation) %}
+    {%- set found = run_query(
+        "select cast(count(_load_seq) as varchar) || ':' || cast(coalesce(max(_load_seq), 0) as varchar) from " ~ relation
+    ) -%}
+    {{ return(found.rows[0][0]) }}
 {% endmacro %}
 
 

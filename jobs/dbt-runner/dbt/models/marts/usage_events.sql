@@ -16,25 +16,14 @@ with recursive events as (
 ),
 
 offers as (
-    {%- for source, seed in {'rate_card': 'usage_prices', 'second_source': 'usage_prices_second'}.items() %}
-        select
-            '{{ source }}' as price_source,
-            model as price_model,
-            speed,
-            coalesce(region, '') as region,
-            context_over_tokens,
-            valid_from,
-            {%- for rate in price_rates() %}
-                {{ rate }},
+    select
+        *,
+        coalesce(
+            {%- for rate in price_rates() if rate != 'web_search_usd' %}
+                {{ rate }}{{ ',' if not loop.last }}
             {%- endfor %}
-            coalesce(
-                {%- for rate in price_rates() if rate != 'web_search_usd' %}
-                    {{ rate }}{{ ',' if not loop.last }}
-                {%- endfor %}
-            ) is null as is_empty
-        from {{ ref(seed) }}
-        {{ 'union all' if not loop.last }}
-    {%- endfor %}
+        ) is null as is_empty
+    from {{ ref('int_usage_prices_offered') }}
 ),
 
 rules as (

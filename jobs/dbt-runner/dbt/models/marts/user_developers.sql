@@ -2,6 +2,11 @@ with usage_daily as (
     select * from {{ ref('usage_daily') }}
 ),
 
+dropped as (
+    select * from {{ ref('stg_user_developers') }}
+    where is_usable
+),
+
 known_authors as (
     select * from {{ ref('usage_authors') }}
 ),
@@ -30,8 +35,9 @@ addresses as (
 final as (
     select
         cast(users.user_id as varchar) as user_id,
-        cast(coalesce(known_authors.developer, addresses.developer) as varchar) as developer
+        cast(coalesce(dropped.developer, known_authors.developer, addresses.developer) as varchar) as developer
     from users
+    left join dropped on lower(users.user_id) = dropped.user_id
     left join known_authors on lower(users.user_id) = known_authors.user_id
     left join addresses on lower(users.user_id) = addresses.address
 )
