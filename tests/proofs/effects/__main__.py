@@ -27,7 +27,9 @@ def main() -> int:
         if world in NONE:
             is_right &= _share(panel) <= MOST_WRONG
         if world == FOUND:
-            is_right &= sum(each.claims.get("cycle_time_hours") == "lower" for each in panel) >= LEAST_FOUND * len(panel)
+            is_right &= sum(each.claims.get("cycle_time_hours") == "lower" for each in panel) >= LEAST_FOUND * len(
+                panel
+            )
     said = "as promised" if is_right else "WRONG: at most 5 % of claims without an effect, at least 80 % found"
     print(f"{len(options.seeds)} seeds each, {time.monotonic() - started:.0f} s: {said}")  # noqa: T201
     return 0 if is_right else 1

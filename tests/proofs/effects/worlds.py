@@ -64,7 +64,9 @@ def _measured(pull: PullFact, end_ns: int) -> Merged:
         developer=author.user_id if quirk != "author_unknown" or author.pr_email else None,
         repo_name=pull.repo,
         ai_band=band(by_ai / added if added else 0.0) if is_ratio_known else "unknown",
-        cycle_time_hours=(pull.outcome_ns // 1000 - pull.commits[0].at_ns // 1000) / (HOUR_NS // 1000) if is_first_known else None,
+        cycle_time_hours=(pull.outcome_ns // 1000 - pull.commits[0].at_ns // 1000) / (HOUR_NS // 1000)
+        if is_first_known
+        else None,
         review_rounds=reviews.count("changes_requested") + 1 if reviews else 0,
         is_reverted=None if quirk == "flags_omitted" else is_reverted,
         total_loc=added + sum(commit.deleted for commit in pull.commits),
