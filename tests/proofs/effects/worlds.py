@@ -106,7 +106,8 @@ def strata(pulls: Iterable[Merged]) -> list[dict[str, Any]]:
 
 
 def _row(key: tuple[str | None, str, str], pulls: list[Merged]) -> dict[str, Any]:
-    row = dict(zip(("developer", "repo_name", "ai_band"), key, strict=True)) | {"pull_requests": len(pulls)}
+    row: dict[str, Any] = dict(zip(("developer", "repo_name", "ai_band"), key, strict=True))
+    row["pull_requests"] = len(pulls)
     values = {
         "cycle_time_hours": [
             log(max(FLOOR_HOURS, each.cycle_time_hours)) for each in pulls if each.cycle_time_hours is not None
