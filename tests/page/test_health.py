@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 from tests.page.browser import Visit
 from tests.page.conftest import Visitor
@@ -35,35 +34,20 @@ def test_badge_shows_health_and_how_old_the_numbers_are(opened: Visit) -> None:
     assert "load" not in opened.text("header")
 
 
-def test_coverage_has_a_badge_of_its_own(visit: Visit) -> None:
-    summary = visit.real("/api/summary?period=this_month")
+def test_what_kind_of_data_this_is_and_how_much_is_covered_is_said(visit: Visit) -> None:
+    summary = visit.real("/api/summary?period=this_month") | {"people": "pseudonyms"}
     summary["coverage"] |= {"cost_known_share": 0.998, "cost_with_repository_share": 0.93}
+    visit.instead(STATUS, visit.real(STATUS) | {"is_simulated": True, "people": "pseudonyms"})
     visit.instead("/api/summary", summary)
 
     visit.open()
 
+    assert visit.text("#simulated") == "SIMULATED DATA"
+    assert visit.text("#people") == "names are pseudonyms"
     assert visit.text("#coverage") == "◐ cost known 99.8% · matched to a repository 93%"
 
 
-@pytest.mark.parametrize(
-    ("given", "selector", "text"),
-    [
-        ({"is_simulated": True}, "#simulated", "SIMULATED DATA"),
-        ({"people": "pseudonyms"}, "#people", "names are pseudonyms"),
-        ({"people": "off"}, "#people", "names are off"),
-    ],
-)
-def test_what_kind_of_data_this_is_is_said(visit: Visit, given: dict[str, Any], selector: str, text: str) -> None:
-    summary = visit.real("/api/summary?period=this_month")
-    visit.instead(STATUS, visit.real(STATUS) | given)
-    visit.instead("/api/summary", summary | {key: value for key, value in given.items() if key == "people"})
-
-    visit.open()
-
-    assert visit.text(selector) == text
-
-
-def test_own_data_has_no_banner(visit: Visit) -> None:
+def test_own_data_under_real_names_has_no_banner(visit: Visit) -> None:
     visit.instead(STATUS, visit.real(STATUS) | {"is_simulated": False, "people": "names"})
 
     visit.open()
@@ -78,6 +62,7 @@ def test_without_names_there_is_no_list_of_people(visit: Visit) -> None:
 
     visit.open().page.locator("#where[data-state=ready]").wait_for()
 
+    assert visit.text("#people") == "names are off"
     assert visit.text("#where thead th >> nth=0") == "Repository"
     assert "Person" not in visit.text("#pickers")
 

@@ -58,7 +58,9 @@ def test_a_filter_that_the_api_refuses_is_one_message(visit: Visit, query: str) 
 
     visit.open(query)
 
-    expect(visit.page.get_by_role("alert")).to_contain_text("did you mean acme-corp/service-01?")
+    expect(visit.page.get_by_role("alert")).to_have_text(
+        "No repository 'nope'; did you mean acme-corp/service-01? Remove that filter, or choose another."
+    )
     assert visit.page.get_by_text("did you mean").count() == 1
     assert set(visit.states("refused")) == {*TILES, *DATA_PANELS}
 

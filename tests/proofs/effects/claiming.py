@@ -9,8 +9,9 @@ from math import sqrt
 from statistics import fmean
 from typing import Any
 
-from millrace.api import effects
 from tests.proofs.effects.worlds import Merged, merged, strata
+
+from millrace.api import effects
 
 Judge = Callable[[list[Merged]], "Judgement"]
 
@@ -42,7 +43,7 @@ class World:
 
     def __str__(self) -> str:
         effect = f"{self.ai_effect:+.0%} cycle time" if self.ai_effect else "no effect"
-        return f"{self.developers} × {self.days} days, {effect}"
+        return f"{self.developers} x {self.days} days, {effect}"
 
 
 def judge(pulls: list[Merged]) -> Judgement:

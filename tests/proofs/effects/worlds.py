@@ -64,7 +64,9 @@ def _measured(pull: PullFact, end_ns: int) -> Merged:
         developer=author.user_id if quirk != "author_unknown" or author.pr_email else None,
         repo_name=pull.repo,
         ai_band=band(by_ai / added if added else 0.0) if is_ratio_known else "unknown",
-        cycle_time_hours=(pull.outcome_ns // 1000 - pull.commits[0].at_ns // 1000) / (HOUR_NS // 1000) if is_first_known else None,
+        cycle_time_hours=(pull.outcome_ns // 1000 - pull.commits[0].at_ns // 1000) / (HOUR_NS // 1000)
+        if is_first_known
+        else None,
         review_rounds=reviews.count("changes_requested") + 1 if reviews else 0,
         is_reverted=None if quirk == "flags_omitted" else is_reverted,
         total_loc=added + sum(commit.deleted for commit in pull.commits),
@@ -104,7 +106,8 @@ def strata(pulls: Iterable[Merged]) -> list[dict[str, Any]]:
 
 
 def _row(key: tuple[str | None, str, str], pulls: list[Merged]) -> dict[str, Any]:
-    row = dict(zip(("developer", "repo_name", "ai_band"), key, strict=True)) | {"pull_requests": len(pulls)}
+    row: dict[str, Any] = dict(zip(("developer", "repo_name", "ai_band"), key, strict=True))
+    row["pull_requests"] = len(pulls)
     values = {
         "cycle_time_hours": [
             log(max(FLOOR_HOURS, each.cycle_time_hours)) for each in pulls if each.cycle_time_hours is not None

@@ -3,6 +3,7 @@
 import { remember } from "./connected.js";
 import { deliveryPanels } from "./delivery.js";
 import { Filters } from "./filters.js";
+import { sentence } from "./format.js";
 import { Health, showCoverage, showPeople } from "./health.js";
 import { rowsPanel } from "./rows.js";
 import { perPrPanel, spendPanel } from "./spend.js";
@@ -90,7 +91,10 @@ function withoutPeople() {
   document.querySelector("input[name=by][value=repo]").click();
 }
 
-addEventListener("refused", ({ detail }) => filters.refuse([detail.detail ?? detail.title, detail.nextStep].filter(Boolean).join(" ")));
+addEventListener("refused", ({ detail: problem }) => filters.refuse(`${sentence(problem.detail ?? problem.title)} Remove that filter, or choose another.`));
+
+// A link to the data health unfolds it.
+document.getElementById("coverage").addEventListener("click", () => (document.getElementById("health").open = true));
 
 function received(status, problem) {
   latest = status ? Promise.resolve(status) : Promise.reject(problem);

@@ -1,5 +1,5 @@
 // What the numbers mean: sentences of docs/metrics.md, word for word (tests/page/test_definitions.py compares them).
-// A name is that of a panel, a tile or a column; `says` are sentences or cells of the section `at`.
+// A key is the id of a panel or of a tile; `says` are sentences or cells of the section `at`.
 
 export const DEFINITIONS = {
   "spent": {
@@ -9,7 +9,7 @@ export const DEFINITIONS = {
       "If it is less than assistant_message_count, the true cost is higher."
     ]
   },
-  "cost-per-merged-pr": {
+  "per-pr": {
     "at": "martai_spend_by_repo_week",
     "says": ["cost_usd / merged_prs", "A developer's spend in a week is not the cost of the pull requests in that row: a week's work may be merged in the next."]
   },
@@ -19,9 +19,17 @@ export const DEFINITIONS = {
   },
   "cycle-time": {
     "at": "martvelocity",
-    "says": ["from the first commit to the merge", "Times are elapsed hours, exact to the microsecond, never a count of clock boundaries."]
+    "says": [
+      "from the first commit to the merge",
+      "median and 90th percentile of the cycle time, over n_cycle_time_hours pull requests",
+      "They are negative if the two events happened in the other order."
+    ]
   },
   "reverted": {
+    "at": "martquality",
+    "says": ["reverted ones, those with a known value, and the first divided by the second", "Rates are over the pull requests for which the source has yes or no."]
+  },
+  "reverts": {
     "at": "martquality",
     "says": ["reverted ones, those with a known value, and the first divided by the second", "Rates are over the pull requests for which the source has yes or no."]
   },
@@ -36,7 +44,7 @@ export const DEFINITIONS = {
       "A response without any known count of tokens has no price."
     ]
   },
-  "into": {
+  "went-into": {
     "at": "martai_spend_by_repo_week",
     "says": ["ai_lines_added / lines_added, so large pull requests weigh more; above 1 if the source credits AI with more lines than were added", "from the first commit to the merge"]
   },
@@ -44,17 +52,14 @@ export const DEFINITIONS = {
     "at": "martai_spend_by_repo_week",
     "says": ["cost_usd / merged_prs", "Each number that relates usage to pull requests has its coverage beside it."]
   },
-  "sessions": {
+  "rows": {
     "at": "martusage_session",
-    "says": ["the grain: two agents may give a session the same id", "the model of most responses; of several the first in the alphabet"]
-  },
-  "pull-requests": {
-    "at": "martmerged_pull_requests",
-    "says": ["Merged pull requests only.", "merged_at − first_commit_at", "changes_requested_count + 1 when reviewed, else 0"]
-  },
-  "velocity": {
-    "at": "martvelocity",
-    "says": ["median and 90th percentile of the cycle time, over n_cycle_time_hours pull requests", "They are negative if the two events happened in the other order."]
+    "says": [
+      "the model of most responses; of several the first in the alphabet",
+      "Merged pull requests only.",
+      "merged_at − first_commit_at",
+      "changes_requested_count + 1 when reviewed, else 0"
+    ]
   },
   "ai-impact": {
     "at": "martai_impact",

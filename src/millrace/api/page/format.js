@@ -97,14 +97,19 @@ export const instant = (at) => (isUnknown(at) ? "unknown" : `${days.instant.form
 /** The same in a column whose head says UTC. */
 export const plainInstant = (at) => (isUnknown(at) ? "unknown" : days.instant.format(new Date(at)));
 
+/** Whether a range is the longest one: all days until its last. */
+export const isAll = (from, to) => isUnknown(from) || isUnknown(to) || parsed(to) - parsed(from) > 3658 * 86_400_000;
+
+const all = (to) => (isUnknown(to) ? "all days" : `all days until ${longDay(to)}`);
+
 export function range(from, to) {
-  if (isUnknown(from) || isUnknown(to)) return "all days";
+  if (isAll(from, to)) return all(to);
   return days.long.formatRange(parsed(from), parsed(to));
 }
 
 /** The same without the year where it is this one. */
 export function shortRange(from, to) {
-  if (isUnknown(from) || isUnknown(to)) return "all days";
+  if (isAll(from, to)) return all(to);
   const year = new Date().toISOString().slice(0, 4);
   return (from.startsWith(year) && to.startsWith(year) ? days.short : days.long).formatRange(parsed(from), parsed(to));
 }

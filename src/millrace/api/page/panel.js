@@ -1,6 +1,7 @@
 // A panel: a heading, its definition, and one of five states (loading, an answer, nothing, refused, a problem) of its own.
 
 import { asCsv } from "./answers.js";
+import { DEFINITIONS } from "./definitions.js";
 import { h } from "./dom.js";
 import { range, shortRange, whole } from "./format.js";
 import { info } from "./info.js";
@@ -28,7 +29,7 @@ const command = (text) => h("code", { class: "command" }, text);
 /** A place for one panel. `load(signal)` returns answers, `draw(answer)` returns {content, table?, note?} or null for nothing. */
 export class Panel {
   /**
-   * options: id, title, lead (one sentence), isWide, isCalm (without the line of its days), controls (elements), definition (a key),
+   * options: id, title, lead (one sentence), isWide, isCalm (without the line of its days), controls (elements),
    * url() of the CSV or null, needs ("usage" or "pull_requests": what to connect where there is none), isWeekly (counted by weeks), nothing (the text of the empty
    * state, or a function of the answer that returns it), load(signal) -> answer, draw(answer), again() after a failure.
    */
@@ -41,7 +42,7 @@ export class Panel {
     this.element = h(
       "section",
       { class: `panel${options.isWide ? " wide" : ""}`, id: options.id, "aria-labelledby": `panel-${options.id}`, "data-state": "loading" },
-      h("div", { class: "panel-head" }, this.title, options.definition ? info(options.definition, options.title) : null,
+      h("div", { class: "panel-head" }, this.title, options.id in DEFINITIONS ? info(options.id, options.title) : null,
         options.controls ? h("div", { class: "controls" }, options.controls) : null, this.csv),
       options.lead ? h("p", { class: "lead" }, options.lead) : null,
       this.meta,

@@ -16,7 +16,7 @@ export const isPreset = (values) => ofRange(values)[0] === "period";
 
 /** Why two days cannot be a range; null when they can. An empty last day is today. */
 export function problemOf(from, to) {
-  const last = to || new Date().toISOString().slice(0, 10);
+  const last = to || new Date(Date.now() + 14 * 3_600_000).toISOString().slice(0, 10); // today where it is latest
   if (!from || !/^\d{4}-\d\d-\d\d$/.test(from) || !/^\d{4}-\d\d-\d\d$/.test(last) || from <= last) return null;
   return to ? `From (${shortDay(from)}) is after To (${shortDay(to)}): choose an earlier first day, or a later last day.`
     : `From (${shortDay(from)}) is after today: choose an earlier first day, or a last day.`;

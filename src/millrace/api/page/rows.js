@@ -11,7 +11,7 @@ const orUnknown = (value, drawn) => (value === null || value === undefined ? f.U
 
 const LISTS = {
   sessions: {
-    title: "Sessions", route: "/api/sessions", kind: "usage", needs: "usage", definition: "sessions",
+    title: "Sessions", route: "/api/sessions", kind: "usage", needs: "usage",
     columns: (page) => [
       { name: "Began, UTC", of: (row) => f.plainInstant(row.first_at) },
       { name: "Person", of: (row) => orUnknown(row.person, (name) => nameButton(page, "person", name)) },
@@ -26,7 +26,7 @@ const LISTS = {
     ],
   },
   "pull-requests": {
-    title: "Merged pull requests", route: "/api/pull-requests", kind: "usage", needs: "pull_requests", definition: "pull-requests",
+    title: "Merged pull requests", route: "/api/pull-requests", kind: "usage", needs: "pull_requests",
     columns: (page) => [
       { name: "Merged, UTC", of: (row) => f.plainInstant(row.merged_at) },
       { name: "Repository", of: (row) => nameButton(page, "repo", row.repo_name) },
@@ -62,7 +62,7 @@ export function rowsPanel(page) {
   }
 
   const panel = new Panel({
-    id: "rows", title: "Sessions and pull requests", isWide: true, definition: "sessions", url,
+    id: "rows", title: "Sessions and pull requests", isWide: true, url,
     get needs() {
       return list().needs;
     },

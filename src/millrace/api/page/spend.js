@@ -122,7 +122,7 @@ function drawPerPr(answer, page) {
 export function spendPanel(page) {
   const url = () => address("/api/dashboard-data", "usage", page.filters());
   const panel = new Panel({
-    id: "cost-by-day", title: "Spend", isCalm: true, needs: "usage", definition: "cost-by-day", url,
+    id: "cost-by-day", title: "Spend", isCalm: true, needs: "usage", url,
     controls: choice("stack", "Stack by", [["model", "by model"], ["provider", "by provider"]], page.part("stack"), (value) => {
       page.setPart("stack", value);
       panel.redraw();
@@ -145,7 +145,7 @@ export function spendPanel(page) {
 export function perPrPanel(page) {
   const url = () => address("/api/ai-spend", "spend", page.filters());
   return new Panel({
-    id: "cost-per-pr", title: "Cost per merged pull request by week", isWide: true, isWeekly: true, needs: "pull_requests", definition: "cost-per-pr", url,
+    id: "cost-per-pr", title: "Cost per merged pull request by week", isWide: true, isWeekly: true, needs: "pull_requests", url,
     load: (signal) => getShared(url(), signal), draw: (answer) => drawPerPr(answer, page),
   });
 }

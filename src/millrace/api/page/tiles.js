@@ -1,14 +1,14 @@
 // The first row: five numbers of the range, each with its change against the period before and a word for what the change is worth.
 
 import { address, get, getShared } from "./answers.js";
-import { commands, has } from "./connected.js";
+import { has } from "./connected.js";
 import { h } from "./dom.js";
 import * as f from "./format.js";
 import { info } from "./info.js";
 
 const TILES = [
   { id: "spent", measure: "cost_usd", title: "Spent", needs: "usage" },
-  { id: "per-pr", measure: "cost_per_merged_pr", title: "Per merged PR", definition: "cost-per-merged-pr", needs: "pull_requests" },
+  { id: "per-pr", measure: "cost_per_merged_pr", title: "Per merged PR", needs: "pull_requests" },
   { id: "merged", measure: "merged_prs", title: "Merged PRs", needs: "pull_requests" },
   { id: "median", measure: "median_cycle_time_hours", title: "Median cycle time", definition: "cycle-time", needs: "pull_requests", of: "merged" },
   { id: "reverted", measure: "revert_rate", title: "Reverted", needs: "pull_requests", of: "merged" },
@@ -25,12 +25,15 @@ function changeText({ unit, change }) {
 
 const isSmall = ({ unit, change }) => Math.abs(change) < (unit === "share" ? 0.0005 : 0.005);
 
+/** Whether there cannot be a period before this one. */
+const isAll = (previous) => !previous?.from || f.isAll(previous.from, previous.to);
+
 /** The change of a measure and the word of its verdict: [text, verdict]. */
 export function changeOf(measure, previous) {
   const { verdict, change } = measure;
   const before = previous?.from ? `vs ${f.shortRange(previous.from, previous.to)}` : "vs the period before";
   if (verdict === "too_few") return "too few to compare";
-  if (isNull(measure.previous_value) || verdict === "not_known") return previous?.from ? `nothing to compare ${before}` : null;
+  if (isNull(measure.previous_value) || verdict === "not_known") return isAll(previous) ? null : "no earlier days to compare";
   if (isNull(change)) return verdict === "same" ? `as before (${before})` : `${verdict} ${before}, from ${TEXTS[measure.unit](measure.previous_value)}`;
   if (verdict === "no_clear_change") return isSmall(measure) ? `no clear change ${before}` : `${changeText(measure)}, could be chance`;
   if (verdict === "same" || isSmall(measure)) return `as ${before.replace("vs ", "on ")}`;
@@ -72,7 +75,7 @@ class Tile {
   }
 
   #nothing(measure, needs) {
-    if (!has[needs]()) return this.show("empty", f.UNKNOWN, needs === "usage" ? "no usage yet" : "no pull requests yet", h("a", { href: "#went-into" }, "what to connect"));
+    if (!has[needs]()) return this.show("empty", f.UNKNOWN, needs === "usage" ? "no usage yet" : "no pull requests yet", h("a", { href: needs === "usage" ? "#where" : "#went-into" }, "what to connect"));
     const why = this.tile.measure === "cost_per_merged_pr" ? "no spend matched to merged work" : "nothing in these days";
     this.show("empty", this.tile.measure === "cost_usd" && measure?.n === 0 ? "unknown" : f.UNKNOWN, why);
   }
@@ -104,7 +107,8 @@ export class Tiles {
 
   /** The period of the tiles in words, e.g. "Nov 1 – 24, against Oct 1 – 24". */
   #span({ from, to, previous, is_running: isRunning }) {
-    const against = previous?.from ? `, compared with ${f.shortRange(previous.from, previous.to)}` : "";
+    if (isAll(previous)) return f.shortRange(from, to);
+    const against = `, compared with ${f.shortRange(previous.from, previous.to)}`;
     return `${f.shortRange(from, to)}${isRunning ? " so far" : ""}${against}`;
   }
 
@@ -149,6 +153,3 @@ export class Tiles {
       h("button", { type: "button", onclick: () => this.refresh(signal) }, "Try again"));
   }
 }
-
-/** The command that connects pull requests, where there are none: for the line below the tiles. */
-export const connectText = () => (has.pull_requests() ? null : commands.pull_requests());

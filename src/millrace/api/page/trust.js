@@ -146,7 +146,7 @@ export function trustPanels(status, panels) {
   const panel = (id, title, draw, options = {}) => new Panel({ id, title, draw, ...status, ...options });
   return [
     panel("freshness", "Freshness and coverage", drawFreshness),
-    panel("unpriced", "Models without a price", drawUnpriced, { definition: "unpriced", nothing: "Every model that was used has a price." }),
+    panel("unpriced", "Models without a price", drawUnpriced, { nothing: "Every model that was used has a price." }),
     panel("sources", "Sources", wide("Sources", drawSources), { nothing: "Nothing was extracted yet." }),
     panel("events", "Usage events", drawEvents, {
       nothing: (status) => `No usage was collected yet. ${sentence(remedyOf(status, "nothing_collected"))}` }),

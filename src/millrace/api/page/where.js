@@ -11,11 +11,15 @@ const MOST_ROWS = 8; // of a bar table; all are in the table of its numbers
 const isNull = (value) => value === null || value === undefined;
 
 /** A name that filters the page; the name is whole for a screen reader, on focus, and as a tooltip. */
-export function nameButton(page, key, value, { short = value } = {}) {
+export function nameButton(page, key, value, { title = value } = {}) {
   const isOnly = page.filters()[key].length === 1 && page.filters()[key][0] === value;
-  const text = short === value ? value : [h("span", { "aria-hidden": "true" }, short), h("span", { class: "hidden" }, value)];
-  return h("button", { type: "button", class: "name", title: value, "aria-pressed": String(isOnly), "data-full": short === value ? null : value,
-    onclick: () => (isOnly ? page.toggle(key, value) : page.only(key, value)) }, text);
+  return h("button", { type: "button", class: "name", title, "aria-pressed": String(isOnly), onclick: () => (isOnly ? page.toggle(key, value) : page.only(key, value)) }, key === "repo" ? ownerFirst(value) : value);
+}
+
+/** A repository: its owner is left out on a phone, where the end of a name would be. */
+function ownerFirst(name) {
+  const end = name.lastIndexOf("/") + 1;
+  return end > 0 && end < name.length ? [h("span", { class: "owner" }, name.slice(0, end)), name.slice(end)] : name;
 }
 
 /** What mends an unknown: a button that opens the command. */
@@ -23,11 +27,11 @@ function remedy(text, sentence, typed) {
   return popover(h("button", { type: "button", class: "link" }, text), { class: "says", role: "note", "aria-label": text }, h("p", {}, sentence), h("code", { class: "command" }, typed));
 }
 
-const small = (...children) => h("small", {}, children);
+const small = (...children) => [" ", h("small", {}, children)];
 
 const VIEWS = {
   person: {
-    title: "person", route: "/api/people", head: "Person", definition: "where",
+    title: "person", route: "/api/people", head: "Person",
     name: (row, page) => (isNull(row.person)
       ? ["no user in the logs", small("set ", h("code", {}, "MILLRACE_COLLECT_USER"))]
       : [nameButton(page, "person", row.person),
@@ -47,11 +51,11 @@ const VIEWS = {
   },
 };
 
-/** A model: its short name, and the ids that the logs have for it. */
+/** A model: its short name; the ids that the logs have for it are shown on focus, and as a tooltip. */
 function modelName(row, page) {
-  const ids = (row.model_ids ?? "").split(", ").filter((id) => id && id !== row.model);
-  const provider = h("small", {}, [f.name(row.provider), ids.length ? `, in logs ${ids.join(", ")}` : ""].join(""));
-  return [isNull(row.model) ? "no model in the logs" : nameButton(page, "model", row.model), provider];
+  const ids = (row.model_ids ?? "").split(", ").filter((id) => id && id !== row.model).join(", ");
+  return h("span", { title: ids ? `in the logs: ${ids}` : null }, isNull(row.model) ? "not named in the logs" : nameButton(page, "model", row.model, { title: null }),
+    small(row.provider ?? "provider not named", ids ? h("span", { class: "ids" }, `, in the logs: ${ids}`) : null));
 }
 
 const spent = (row) => !isNull(row.cost_usd) || row.assistant_message_count > 0;
@@ -107,7 +111,7 @@ export function wherePanel(page) {
   };
   const isSession = () => page.part("by") === "session";
   const panel = new Panel({
-    id: "where", title: "Where it went", isCalm: true, needs: "usage", definition: "where", url: () => address(VIEWS[page.part("by")].route, "usage", page.filters()),
+    id: "where", title: "Where it went", isCalm: true, needs: "usage", url: () => address(VIEWS[page.part("by")].route, "usage", page.filters()),
     controls: choice("by", "Where it went", Object.entries(VIEWS).map(([key, view]) => [key, view.title]), page.part("by"), (value) => {
       page.setPart("by", value);
       panel.refresh(panel.signal);
@@ -159,7 +163,7 @@ function drawInto(answer, page) {
 export function intoPanel(page) {
   const url = () => address("/api/repositories", "usage", page.filters());
   return new Panel({
-    id: "went-into", title: "What it went into", isCalm: true, needs: "pull_requests", definition: "into", url,
+    id: "went-into", title: "What it went into", isCalm: true, needs: "pull_requests", url,
     load: (signal) => getShared(url(), signal), draw: (answer) => (has.pull_requests() ? drawInto(answer, page) : null),
   });
 }
