@@ -12,29 +12,39 @@ CLOUD := $(VENV)/.cloud-stamp
 ENV ?= dev
 PLATFORMS := linux_amd64 linux_arm64 darwin_amd64 darwin_arm64 windows_amd64
 DBT_DIR := jobs/dbt-runner/dbt
-DATA_DIR := $(CURDIR)/data
+# A data directory other than the default, for every target that uses one.
+DATA_DIR ?=
+OF_DATA = $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
+# What `make docs` and `make dbt-slim` read: as millrace itself, the rows of data, else of the demo.
+SHOWN = $(or $(DATA_DIR),$(CURDIR)/data$(if $(wildcard data/published.duckdb),,/demo))
 UPGRADE ?= --upgrade
 LINT = $(BIN)/python -m ruff format --check . && $(BIN)/python -m ruff check .
 PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve collect report usage prices check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity verify-snowflake api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
+.PHONY: help run demo serve status collect report usage prices check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity verify-snowflake api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(RUN)  ## the whole pipeline on this machine: simulator, extract, load, dbt, marts (ARGS="--help" for options)
-	@$(BIN)/python local/run_all.py $(ARGS)
+run: $(RUN)  ## the whole pipeline on this machine, over a simulated company; ARGS="--source-url URL" over a real one
+	@$(BIN)/python local/run_all.py --next "make serve" $(OF_DATA) $(ARGS)
 
-serve: $(RUN)  ## show the marts of the last run as a page, and answer the read API, on this machine (ARGS="--port N", "--help")
-	@$(BIN)/python -m millrace serve $(ARGS)
+demo: $(RUN)  ## a simulated company in a data directory of its own (ARGS="--developers 30 --serve", "--help")
+	@$(BIN)/python -m millrace demo $(OF_DATA) $(ARGS)
+
+serve: $(RUN)  ## show the marts as a page, and answer the read API, on this machine (ARGS="--port N", "--help"; DATA_DIR=folder)
+	@$(BIN)/python -m millrace serve $(OF_DATA) $(ARGS)
+
+status: $(RUN)  ## show whether the numbers can be trusted, and what to do if not (ARGS="--json")
+	@$(BIN)/python -m millrace status $(OF_DATA) $(ARGS)
 
 report: $(REPORT)  ## show what this machine's coding agents used and cost, without a set-up (ARGS="monthly", "--help")
-	@PYTHONPATH=src $(BIN)/python -m millrace report $(ARGS)
+	@PYTHONPATH=src $(BIN)/python -m millrace report $(OF_DATA) $(ARGS)
 
 collect: $(RUN)  ## read this machine's coding agents into the usage marts (ARGS="--watch", "--dry-run", "--help")
-	@$(BIN)/python -m millrace collect $(ARGS)
+	@$(BIN)/python -m millrace collect $(OF_DATA) $(ARGS)
 
 usage: $(RUN)  ## check usage data (ARGS=doctor) or count it again (ARGS="backfill --force")
 	@$(BIN)/python -m millrace usage $(ARGS)
@@ -109,17 +119,17 @@ format: $(DEV)  ## put Python in order
 	@$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .
 
 docs: $(RUN)  ## generate the dbt documentation as one page (after a run)
-	@MILLRACE_DUCKDB_PATH="$(CURDIR)/data/millrace.duckdb" $(BIN)/dbt --quiet docs generate --static \
+	@MILLRACE_DUCKDB_PATH="$(SHOWN)/millrace.duckdb" $(BIN)/dbt --quiet docs generate --static \
 	  --project-dir jobs/dbt-runner/dbt --profiles-dir jobs/dbt-runner/dbt \
-	  --target-path "$(CURDIR)/data/dbt" --log-path "$(CURDIR)/data/dbt"
-	@echo "open data/dbt/static_index.html"
+	  --target-path "$(SHOWN)/dbt" --log-path "$(SHOWN)/dbt"
+	@echo "open $(SHOWN)/dbt/static_index.html"
 
 # Without --defer: the state is that of this very file, where all that is not built again lies already.
 dbt-slim: $(RUN)  ## build only the models that differ from those of the last run, and what depends on them (after a run)
-	@MILLRACE_DUCKDB_PATH="$(DATA_DIR)/millrace.duckdb" $(BIN)/dbt --quiet build \
-	  --select state:modified+ --state "$(DATA_DIR)/dbt" \
+	@MILLRACE_DUCKDB_PATH="$(SHOWN)/millrace.duckdb" $(BIN)/dbt --quiet build \
+	  --select state:modified+ --state "$(SHOWN)/dbt" \
 	  --project-dir "$(DBT_DIR)" --profiles-dir "$(DBT_DIR)" \
-	  --target-path "$(DATA_DIR)/dbt-slim" --log-path "$(DATA_DIR)/dbt-slim" $(ARGS)
+	  --target-path "$(SHOWN)/dbt-slim" --log-path "$(SHOWN)/dbt-slim" $(ARGS)
 
 lock: $(UV)  ## resolve pyproject.toml into requirements/*.txt, hashed and without addresses (UPGRADE= keeps versions)
 	@for lock in dev local collect functions dbt-runner tracing build report sbom; do \
@@ -150,8 +160,11 @@ lock-providers:  ## record the checksums of Terraform's providers for all platfo
 destroy:  ## remove the deployment and keep its data (ENV=dev or prod); with DATA=delete, and delete_data=true applied before, all of it
 	@sh terraform/destroy.sh $(ENV) $(if $(filter delete,$(DATA)),delete,keep) $(ARGS)
 
-clean:  ## remove the environment and everything that runs leave behind
-	rm -rf $(VENV) data dist .pytest_cache .mypy_cache .ruff_cache .coverage*
+# data may hold the only copy of usage: coding agents delete their logs.
+clean:  ## remove the environment and the demo; with DATA=delete, your own numbers in data too
+	rm -rf $(VENV) data/demo dist .pytest_cache .mypy_cache .ruff_cache .coverage*
+	@$(if $(filter delete,$(DATA)),rm -rf data,rmdir data 2>/dev/null || true)
+	@test ! -e data || echo "data is kept; to remove it too: make clean DATA=delete"
 
 $(UV): requirements/build.txt
 	@echo "making the environment in $(VENV) ..."

@@ -98,7 +98,7 @@ def _ordered(arguments: Sequence[str], tree: click.Group) -> list[str]:
         name = option[0].partition("=")[0]
         if name in known or name not in takes_value:
             kept += option
-        else:
+        elif name != "--next":  # of the Makefile, which has one line for all verbs
             print(f"{name} has no effect on {' '.join(path)}", file=sys.stderr)  # noqa: T201 the command's answer
     return [*path, *kept, *(["--", *words] if words else [])]
 

@@ -50,11 +50,6 @@ def data_dir() -> str | None:
     return os.environ.get("MILLRACE_DATA_DIR") or None
 
 
-def is_below_make() -> bool:
-    """Return whether make started this process: it says the next command in make's words then."""
-    return "MAKELEVEL" in os.environ
-
-
 def may_be_insecure() -> bool:
     """Return whether the environment lets the key go over plain http to another machine."""
     return _switch("MILLRACE_INSECURE_HTTP")

@@ -72,15 +72,16 @@ def test_only_this_machine_can_reach_it_and_only_by_its_own_name(store: DataDir)
     [
         (
             ["--data-dir", "no/such/folder"],
-            "nothing has run in .*; type: millrace run --data-dir no/such/folder, or: .*",
+            "--data-dir: no/such/folder does not exist; leave out --data-dir for data.*",
         ),
-        (["--data-dir", ".", "--port", "PORT"], "port .* cannot be used: .*; give another --port"),
-        (["--data-dir", ".", "--port", "99999"], "port 99999 cannot be used: .*; give another --port"),
+        (["--data-dir", "EMPTY", "--port", "PORT"], "port .* cannot be used: .*; give another --port"),
+        (["--data-dir", "EMPTY", "--port", "99999"], "port 99999 cannot be used: .*; give another --port"),
     ],
 )
-def test_invalid_options_are_reported_in_one_line(options: list[str], said: str) -> None:
+def test_invalid_options_are_reported_in_one_line(options: list[str], said: str, tmp_path: Path) -> None:
     with listening(0) as taken:
-        given = [option.replace("PORT", str(taken.getsockname()[1])) for option in options]
+        words = {"PORT": str(taken.getsockname()[1]), "EMPTY": str(tmp_path)}
+        given = [words.get(option, option) for option in options]
         command = [*COMMAND[:4], *given]
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=600)
     assert (done.returncode, done.stdout) == (2, "")

@@ -21,6 +21,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     for name in (*(f"MILLRACE_{name}" for name in SETTINGS), *PLACES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MILLRACE_DATA_DIR", "data")
     machine = Machine(tmp_path)
     monkeypatch.setenv("MILLRACE_COLLECT_STATE", str(machine.state))
     monkeypatch.setenv("HOME", str(machine.home))

@@ -30,6 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(SOURCE))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MILLRACE_DATA_DIR", "data")
     systemctl(tmp_path, "exit 0")
     return home
 

@@ -50,6 +50,7 @@ def test_state_folder_of_the_setting_is_used_with_a_data_directory(
     assert json.loads(capsys.readouterr().out)["would_send"]["rows"] == 1
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "collector.pid").write_text("1")
+    (tmp_path / "data").mkdir()
     assert cli.main(["status", "--data-dir", str(tmp_path / "data")]) in (0, 1)
     assert "Watcher  running (pid 1)" in capsys.readouterr().out
 
@@ -107,7 +108,7 @@ def test_status_ignores_invalid_collect_switch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MILLRACE_COLLECT", "offf")
-    assert cli.main(["status", "--data-dir", str(tmp_path / "data")]) == 1
+    assert cli.main(["status", "--data-dir", str(tmp_path)]) == 1
     assert capsys.readouterr().out.startswith("ETL pipeline: empty")
 
 

@@ -187,6 +187,7 @@ def test_data_directory_in_the_current_folder_is_used(
     machine: Machine, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(machine, priced("m1"))
+    (machine.folder / "data" / "collector").mkdir(parents=True)
     run("report", "--data-dir", "data")
     monkeypatch.delenv("MILLRACE_COLLECT_STATE")
     monkeypatch.setenv("XDG_STATE_HOME", str(machine.folder / "other"))

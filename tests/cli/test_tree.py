@@ -13,8 +13,8 @@ from millrace.cli import main as cli
 from millrace.laptop.project import PROJECT
 
 VERBS = (
-    *("build", "collect", "doctor", "export", "quarantine", "rebuild", "reconcile", "report", "run", "serve", "status"),
-    *("statusline", "usage"),
+    *("build", "collect", "demo", "doctor", "export", "quarantine", "rebuild", "reconcile", "report", "run", "serve"),
+    *("status", "statusline", "usage"),
 )
 
 

@@ -78,6 +78,8 @@ def test_a_second_run_on_the_same_data_is_refused(tmp_path: Path) -> None:
 
 def test_the_rows_of_two_sources_are_never_mixed(tmp_path: Path) -> None:
     (tmp_path / "source.json").write_text('{"source": "http://elsewhere"}')
+    (tmp_path / "lake" / "raw").mkdir(parents=True)
+    (tmp_path / "lake" / "raw" / "00000.parquet").write_bytes(b"rows, perhaps")
     outcome = run_all(tmp_path)
     assert_one_clear_line(outcome.code, outcome.err, 2, "holds the rows of http://elsewhere")
 
@@ -96,7 +98,7 @@ def test_a_damaged_note_of_the_source_is_named_with_what_to_do(tmp_path: Path, c
             ["--since", "yesterday"], "expected a day like 2026-01-31, got 'yesterday'", id="a day that is none"
         ),
         pytest.param(["--source-url", "ftp://host"], "http://host:port", id="an address of another kind"),
-        pytest.param(["--developers", "1"], "1 is not in 2..2000", id="too few developers"),
+        pytest.param(["--developers", "1"], "expected 2 to 2,000 developers, got 1", id="too few developers"),
         pytest.param(["--from-recording", "missing.jsonl.gz"], "missing.jsonl.gz", id="a recording that is not there"),
         pytest.param(["--frobnicate"], "--frobnicate", id="an option that is none"),
     ],

@@ -69,6 +69,7 @@ def test_plain_http_to_another_machine_exits_2(
 ) -> None:
     monkeypatch.setenv("MILLRACE_SOURCE_KEY", USERS)  # the verb sets these two for the functions that it serves
     monkeypatch.setenv("MILLRACE_SOURCE_URL", "")
+    (tmp_path / "lake").mkdir()
     given = [verb, "--data-dir", str(tmp_path), "--source-url", "http://0.0.0.0:9"]
     assert cli.main(given) == 2
     said = capsys.readouterr().err

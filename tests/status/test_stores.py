@@ -52,10 +52,17 @@ def test_the_json_is_the_contract(world: World) -> None:
     assert told == json.loads(TypeAdapter(Status).dump_json(now))
     names = "health reasons as_of built_through newest_load_seq lag_events lag_rows lag_seconds watcher marts events "
     names += "coverage sources runs last_complete builds in_quarantine store store_error"
-    assert list(told) == [*names.split(), "checks"]
+    assert list(told) == [*names.split(), "checks", "is_simulated"]
     assert list(told["watcher"]) == ["running", "pid", "last_refresh_at", "seconds_since_refresh"]
     assert list(told["marts"][0]) == ["name", "watermark", "is_current", "rows", "last_refresh_at"]
-    assert list(told["sources"][0]) == ["table", "last_extracted_at", "seconds_since", "rows", "is_silent"]
+    assert list(told["sources"][0]) == [
+        "table",
+        "last_extracted_at",
+        "seconds_since",
+        "rows",
+        "is_silent",
+        "is_connected",
+    ]
     of_build = ["number", "result", "built_through", "started_at", "finished_at", "seconds", "met_damage"]
     assert list(told["builds"][0]) == of_build
     assert told["builds"][0]["started_at"].endswith("Z")

@@ -54,21 +54,29 @@ def merged_pulls(world: World, as_of: datetime) -> list[MeasuredPull]:
         if commit.get("repoName"):
             by_hash[commit["repoName"], commit["commitHash"]].append(commit)
     emails = _emails(commits)
+    pulls = list(_newest(world.pulls.rows, ("repo_name", "number"), "updated_at"))
+    owners = _owners(commits, pulls)
     reviews: dict[int, list[Row]] = defaultdict(list)
     for review in _newest(world.reviews.rows, ("pr_id", "id"), "submitted_at"):
         reviews[review["pr_id"]].append(review)
     merged = []
-    for pull in _newest(world.pulls.rows, ("repo_name", "number"), "updated_at"):
+    for pull in pulls:
         merged_us = _us(pull.get("merged_at"))
         if merged_us is not None and merged_us <= as_of_us:
             hashes = set(pull.get("commit_ids") or ())
             own = [commit for name in hashes for commit in by_hash.get((pull["repo_name"], name), ())]
-            merged.append(_measure(pull, merged_us, own, emails, reviews.get(pull["id"], []), as_of_us))
+            merged.append(_measure(pull, merged_us, own, emails, owners, reviews.get(pull["id"], []), as_of_us))
     return merged
 
 
 def _measure(
-    pull: Row, merged_us: int, commits: list[Row], emails: dict[str, str], reviews: list[Row], as_of_us: int
+    pull: Row,
+    merged_us: int,
+    commits: list[Row],
+    emails: dict[str, str],
+    owners: dict[str, str],
+    reviews: list[Row],
+    as_of_us: int,
 ) -> MeasuredPull:
     author_id, given_email = pull.get("author_id") or None, pull.get("author_email") or None
     author_email = given_email or emails.get(author_id or "")
@@ -90,7 +98,7 @@ def _measure(
         week=_week(merged_us),
         repo_name=pull["repo_name"],
         number=pull["number"],
-        developer=author_id or given_email,
+        developer=author_id or owners.get((given_email or "").lower()) or given_email,
         author_email=author_email,
         additions=additions,
         total_loc=total_loc,
@@ -137,6 +145,16 @@ def _emails(commits: list[Row]) -> dict[str, str]:
     for commit in ordered:
         emails.setdefault(commit["userId"], commit["userEmail"])
     return emails
+
+
+def _owners(commits: list[Row], pulls: list[Row]) -> dict[str, str]:
+    """Return the id of each e-mail address, in small letters, that exactly one id has in a commit or pull request."""
+    ids: dict[str, set[str]] = defaultdict(set)
+    pairs = [(row.get("userEmail"), row.get("userId")) for row in commits]
+    for email, user in [*pairs, *((row.get("author_email"), row.get("author_id")) for row in pulls)]:
+        if email and user:
+            ids[email.lower()].add(user)
+    return {email: users.pop() for email, users in ids.items() if len(users) == 1}
 
 
 def _has_happened(review: Row, as_of_us: int) -> bool:

@@ -26,6 +26,7 @@ def build(data_dir: Path, force: bool, as_json: bool) -> int:
     from millrace.laptop.progress import ProgressLog
 
     directory = DataDir(data_dir.resolve())
+    directory.require_begun()
     with ProgressLog() as watcher, directory.lock(), opened(directory) as pipeline:
         recover(pipeline, watcher.say)
         outcome = job.run(wiring.builder_of(directory.build_config(), watcher.on_node), retry=True, force=force)

@@ -67,8 +67,10 @@ def collect(
     if every == "hourly" and at:
         raise click.UsageError("expected --at or --every hourly, got both")
     if install:
+        from millrace.laptop import claims
+
         if not (lake or config.CollectConfig.from_env().lake):
-            _directory(data_dir).require("real")
+            claims.require(_directory(data_dir), "real")
         own = None if home == Path.home() else home
         asked = scheduling.Asked(own, data_dir, lake, agents, without, since)
         return scheduling.install(asked, every or "daily", at or time_of_day(12), dry_run)
@@ -113,10 +115,12 @@ def _to_data_dir(
     as_json: bool,
 ) -> int:
     """Read what is new, load it and refresh the marts, once or as the logs change."""
+    from millrace.laptop import claims
+
     machine = machine_of(home, agents, without, directory.collector)
     if machine is None:
         return DONE
-    directory.require("real")
+    claims.require(directory, "real")
     if dry_run:
         return _dry_run(machine, since, as_json)
     if not is_watching and collected.nothing_to_read(machine, as_json):

@@ -142,7 +142,7 @@ def _existing(context: click.Context, parameter: click.Parameter, value: Path | 
         return value
     if value is None:
         return _note(context, parameter, _shown(context))
-    if DataDir(value).is_there:
+    if DataDir(value).is_there or (value.is_dir() and next(value.iterdir(), None) is None):
         return _note(context, parameter, value)
     is_outer = DataDir(value / "demo").is_there
     why = "is no data directory" if value.exists() else "does not exist"

@@ -31,6 +31,7 @@ def _desk(data_dir: Path) -> "Iterator[Loader]":
     from millrace.laptop.progress import ProgressLog
 
     directory = DataDir(data_dir.resolve())
+    directory.require_begun()
     with ProgressLog(), directory.lock(), opened(directory) as pipeline:
         yield pipeline.loader
 

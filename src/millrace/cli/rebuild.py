@@ -28,6 +28,7 @@ def rebuild(data_dir: Path, force: bool, as_json: bool) -> int:
     from millrace.laptop.rebuild import rebuild as make_anew
 
     directory = DataDir(data_dir.resolve())
+    directory.require_begun()
     with ProgressLog() as watcher, directory.lock():
         rebuilt = make_anew(directory, force, watcher.say)
         outcome = job.run(wiring.builder_of(directory.build_config(), watcher.on_node), force=True)

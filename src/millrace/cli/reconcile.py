@@ -38,6 +38,7 @@ def reconcile(run_id: str | None, data_dir: Path, since: date | None, as_json: b
     from millrace.laptop.source import SourceOptions
 
     directory = DataDir(data_dir.resolve())
+    directory.require_begun()
     if run_id is not None:
         return _add_up(directory, run_id, as_json)
     return _compare(directory, SourceOptions(**source), since, as_json)

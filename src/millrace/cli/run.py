@@ -27,6 +27,7 @@ ENGINE = "millrace.engine"
 @click.option("--force", is_flag=True, help="Build although nothing new was loaded: a model changed.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @options.as_json
+@click.option("--next", "following", hidden=True, help="The command that shows the marts, as its caller says it.")
 @options.source
 @click.pass_context
 def run(
@@ -40,6 +41,7 @@ def run(
     force: bool,
     dry_run: bool,
     as_json: bool,
+    following: str | None,
     **source: Any,
 ) -> int:
     """Run the whole pipeline on this machine: source, extract, load, dbt, marts.
@@ -62,11 +64,16 @@ def run(
     elif data_dir is None:
         data_dir = places.real() if asked.source_url else places.demo()
     chosen = RunOptions(data_dir.resolve(), asked, since, full_refresh, drops, not no_build, force)
-    return execute(context, chosen, dry_run, as_json)
+    return execute(context, chosen, dry_run, as_json, following)
 
 
-def execute(context: click.Context, chosen: "RunOptions", dry_run: bool, as_json: bool) -> int:
-    """Run the pipeline, print the outcome and the next command, and return the exit code."""
+def execute(
+    context: click.Context, chosen: "RunOptions", dry_run: bool, as_json: bool, following: str | None = None
+) -> int:
+    """Run the pipeline, print the outcome and the next command, and return the exit code.
+
+    `following` is that command in the words of a caller, without its data directory.
+    """
     from rich.console import Console
 
     from millrace.laptop import run as pipeline
@@ -90,16 +97,16 @@ def execute(context: click.Context, chosen: "RunOptions", dry_run: bool, as_json
     if report.problems:
         return FAILED
     if not as_json and chosen.builds and not engine.folder:
-        output.say(f"next: {_serving(chosen.data_dir)}")
+        output.say(f"next: {_serving(chosen.data_dir, following)}")
     return DONE if report.is_good else ATTENTION
 
 
-def _serving(root: Path) -> str:
-    """Return the command that shows a data directory, in the words of the program that this one was started with."""
-    from millrace import config
+def _serving(root: Path, following: str | None) -> str:
+    """Return the command that shows a data directory."""
     from millrace.laptop import places
 
-    is_default = root == places.shown()
-    if config.is_below_make():
-        return "make serve" if is_default else f"make serve DATA_DIR={shlex.quote(places.named(root))}"
-    return "millrace serve" if is_default else f"millrace serve --data-dir {shlex.quote(places.named(root))}"
+    command = following or "millrace serve"
+    if root == places.shown():
+        return command
+    named = f"--data-dir {shlex.quote(places.named(root))}"
+    return f'{command} ARGS="{named}"' if following else f"{command} {named}"

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import stat
 import tempfile
@@ -26,13 +25,8 @@ _OURS = re.compile(
     r"(millrace|published)\.duckdb.*|lake|quarantine|collector|running(\.process)?|work|dbt|homes|source\.json|emulated|buckets|demo"
 )
 """The names of the files and folders in a data directory."""
-_SIGNS = ("running", "source.json", "lake", "millrace.duckdb", "published.duckdb", "emulated")
+_SIGNS = ("collector", "running", "source.json", "lake", "millrace.duckdb", "published.duckdb", "emulated")
 """Names of which every data directory has one."""
-
-MIXED = (
-    "holds a simulated company and usage of this machine, which an earlier version mixed; nothing is lost: "
-    "docs/troubleshooting.md has the commands that take yours out"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +208,13 @@ class DataDir:
 
     @property
     def is_there(self) -> bool:
-        """Whether the folder is a data directory, of any version."""
+        """Whether the folder is a data directory, of any version, in which something has begun."""
         return any((self.root / name).exists() for name in _SIGNS)
+
+    def require_begun(self) -> None:
+        """Raise ConfigError when nothing has begun here: a command that only works on rows would make empty ones."""
+        if not self.is_there:
+            raise ConfigError(f"nothing has run in {self.root} yet", step=Step.BEGIN)
 
     def has_rows(self) -> bool:
         """Return whether any row was extracted or dropped; a warehouse without its lake has some."""
@@ -227,7 +226,7 @@ class DataDir:
         """Return what the rows are; None without rows, and where it is not known. Mixed rows are those of a demo."""
         if not self.has_rows():
             return None
-        note = self._read_note()
+        note = self.read_note()
         if note is not None:
             return note.kind
         if self._has_homes():
@@ -240,63 +239,11 @@ class DataDir:
 
     def sources(self) -> tuple[Binding, ...]:
         """Return the sources that rows are from."""
-        note = self._read_note() if self._has_extracted() else None
+        note = self.read_note() if self._has_extracted() else None
         return note.sources if note else ()
 
-    def claim(self, kind: Kind, source: str | None = None) -> None:
-        """Note which rows are about to be written, before they are; ConfigError as in `require`.
-
-        The caller holds the lock.
-        """
-        self.require(kind, source)
-        asked = [] if source is None else [Binding(source)]
-        wanted = Note(kind, tuple(dict.fromkeys((*self.sources(), *asked))))
-        if self._read_note() != wanted:
-            written = self.work / self.note.name  # a full disk leaves an incomplete note there, and none here
-            self.work.mkdir(parents=True, exist_ok=True)
-            written.write_bytes(wanted.to_bytes())
-            written.replace(self.note)
-
-    def require(self, kind: Kind, source: str | None = None) -> None:
-        """Raise ConfigError when the rows here are of another kind, or those of a source that excludes this one."""
-        if self.note.exists() and self._read_note() is None:
-            rows = "of this machine" if source is None else f"of {source}"
-            raise ConfigError(
-                f"{self.note} is damaged: it names no source; remove it if the rows in {self.root} are {rows}",
-                step=Step.RUN,
-            )
-        if self.is_mixed():
-            raise ConfigError(f"{self.root} {MIXED}")
-        held = self.kind()
-        if held is not None and held != kind:
-            raise ConfigError(self._is_other(kind))
-        for each in self.sources():
-            if source is not None and each.excludes(Binding(source)):
-                raise ConfigError(
-                    f"{self.root} holds the rows of {each.source}, not of {source}; "
-                    "give another --data-dir, or remove the folder"
-                )
-
-    def _is_other(self, kind: Kind) -> str:
-        """Return why rows of that kind are refused, with the next command."""
-        from millrace.laptop import places  # which is built on this module
-
-        if kind == "real":
-            return (
-                f"{self.root} holds a simulated company, which is never mixed with your own numbers; "
-                f"{_beside_a_demo(self.root, places.real())}"
-            )
-        named = next((each.source for each in self.sources()), None)
-        at, demo = shlex.quote(str(self.root)), "millrace demo"
-        if self.root == places.demo():
-            demo += f" --data-dir {at}-2"
-        own = f"millrace run --source-url {shlex.quote(named)} --data-dir {at}, or: " if named else ""
-        return (
-            f"{self.root} holds {f'the rows of {named}' if named else 'real rows'}, which are never mixed with a "
-            f"simulated company; type: {own}{demo}"
-        )
-
-    def _read_note(self) -> Note | None:
+    def read_note(self) -> Note | None:
+        """Return the note; None where it is damaged or not there."""
         try:
             return Note.parse(self.note.read_bytes())
         except OSError:
@@ -314,11 +261,3 @@ class DataDir:
     def _has_own_usage(self) -> bool:
         # The collectors of simulated developers have a folder each, below this one.
         return (self.collector / "state.sqlite").exists()
-
-
-def _beside_a_demo(root: Path, own: Path) -> str:
-    """Return what to do where real rows were to go to the data directory of a demo."""
-    at = shlex.quote(str(root))
-    if root == own:
-        return f"move it away, then type this again: mv {at} {at}-demo"
-    return f"leave out --data-dir, or give another: --data-dir {shlex.quote(str(own))}"

@@ -11,8 +11,9 @@ from typing import Protocol
 from millrace import wiring
 from millrace.build import job
 from millrace.config import BuildConfig
-from millrace.laptop import drops, in_process, simulated_usage
+from millrace.laptop import claims, drops, in_process, simulated_usage
 from millrace.laptop.data_dir import LEASE_S, DataDir
+from millrace.laptop.demo_maps import drop_maps
 from millrace.laptop.progress import ProgressLog
 from millrace.laptop.report import Report
 from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
@@ -68,7 +69,7 @@ def run(options: RunOptions, engine: Engine) -> Report:
 def _source(options: RunOptions, data_dir: DataDir, stack: ExitStack, watcher: ProgressLog) -> Mapping[str, str]:
     """Return the settings of the source; files that a person dropped have none, and are of the directory's kind."""
     if options.drops:
-        data_dir.claim(data_dir.kind() or "real")
+        claims.claim(data_dir, data_dir.kind() or "real")
         return NO_SOURCE
     return source_settings(options.source, data_dir, stack, watcher.say, watcher.expect)
 
@@ -152,6 +153,8 @@ def _run_pipeline(
         report.seconds["collect"] = time.monotonic() - started
     pipeline.bus.run()
     if report.usage is not None:
+        drop_maps(pipeline.lake, pipeline.warehouse)
+        pipeline.bus.run()
         report.usage.add_up(pipeline.warehouse)
     report.tables = reconcile.reconcile(pipeline.lake, pipeline.warehouse, report.run_id, pipeline.warehouse.count)
     missing = reconcile.unfinished(pipeline.lake, report.run_id)

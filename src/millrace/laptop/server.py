@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from millrace import log, wiring
 from millrace.errors import ConfigError, Step
 from millrace.laptop.callers import BACKLOG, CallerLimits, ServerErrors, protocol
-from millrace.laptop.data_dir import MIXED, DataDir
+from millrace.laptop.claims import MIXED
+from millrace.laptop.data_dir import DataDir
 from millrace.laptop.places import named
 from millrace.laptop.status import amend, collecting
 from millrace.status.remedies import laptop

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from millrace import config
 from millrace.errors import ConfigError
+from millrace.laptop import claims
 from millrace.laptop.data_dir import DataDir
 from millrace.laptop.kinds import Kind
 from millrace.laptop.project import SIMULATOR
@@ -124,9 +125,9 @@ def source_settings(
             "MILLRACE_SOURCE_KEY": config.source_key(SIMULATOR_KEY),
             "MILLRACE_INSECURE_HTTP": "1" if may_be_insecure else "",
         }
-        data_dir.claim(source.kind, source.name)
+        claims.claim(data_dir, source.kind, source.name)
         return named
-    data_dir.claim(source.kind, source.name)
+    claims.claim(data_dir, source.kind, source.name)
     say("starting the simulator")
     key = secrets.token_urlsafe(24)  # not the user's key, which is only for its server
     url = stack.enter_context(simulator(_simulator_arguments(source), key, expect))

@@ -9,7 +9,8 @@ from millrace.collect import lock
 from millrace.config import StatusConfig
 from millrace.errors import Step
 from millrace.lake.local import LocalLake
-from millrace.laptop.data_dir import MIXED, DataDir
+from millrace.laptop.claims import MIXED
+from millrace.laptop.data_dir import DataDir
 from millrace.status import remedies, report, text
 from millrace.status.report import Beside, StoreReport
 from millrace.status.rules import Code, Collecting

@@ -24,6 +24,7 @@ from millrace.collect.machine import Machine
 from millrace.collect.shipping import UploadResult, ship
 from millrace.errors import ConfigError, Step
 from millrace.lake import StoredObject
+from millrace.laptop import claims
 from millrace.laptop.data_dir import DataDir
 from millrace.load import handler, quarantine, recovery
 from millrace.load.handler import Loader
@@ -141,7 +142,7 @@ def local_pipeline(machine: Machine, data_dir: DataDir) -> Iterator[LocalPipelin
     """
     with ExitStack() as stack:
         stack.enter_context(data_dir.lock())
-        data_dir.claim("real")
+        claims.claim(data_dir, "real")
         load = data_dir.load_config()
         warehouse = wiring.duckdb_at(load.warehouse, load.memory)
         stack.callback(warehouse.close)

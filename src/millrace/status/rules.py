@@ -84,6 +84,7 @@ STEPS = {
     Code.CATCHING_UP: Step.TRY_AGAIN,
     Code.AT_WORK: Step.WAIT,
     Code.NOTHING_YET: Step.BEGIN,
+    Code.MIXED: Step.FIX_STORE,
     Code.IN_QUARANTINE: Step.SEE_QUARANTINE,
     Code.NO_PRICE: Step.ADD_PRICE,
     Code.NOTHING_COLLECTED: Step.COLLECT,

@@ -1,0 +1,73 @@
+"""The rule that a data directory has the rows of a demo or real ones, and of each account those of one source."""
+
+import shlex
+from pathlib import Path
+
+from millrace.errors import ConfigError, Step
+from millrace.laptop import places
+from millrace.laptop.data_dir import DataDir
+from millrace.laptop.kinds import Binding, Kind, Note
+
+MIXED = (
+    "holds a simulated company and usage of this machine, which an earlier version mixed; nothing is lost: "
+    "docs/troubleshooting.md has the commands that take yours out"
+)
+
+
+def claim(data_dir: DataDir, kind: Kind, source: str | None = None) -> None:
+    """Note which rows are about to be written, before they are; ConfigError as in `require`.
+
+    The caller holds the lock of the directory.
+    """
+    require(data_dir, kind, source)
+    asked = [] if source is None else [Binding(source)]
+    wanted = Note(kind, tuple(dict.fromkeys((*data_dir.sources(), *asked))))
+    if data_dir.read_note() != wanted:
+        written = data_dir.work / data_dir.note.name  # a full disk leaves an incomplete note there, and none in place
+        data_dir.work.mkdir(parents=True, exist_ok=True)
+        written.write_bytes(wanted.to_bytes())
+        written.replace(data_dir.note)
+
+
+def require(data_dir: DataDir, kind: Kind, source: str | None = None) -> None:
+    """Raise ConfigError when the rows there are of another kind, or those of a source that excludes this one."""
+    root = data_dir.root
+    if data_dir.note.exists() and data_dir.read_note() is None:
+        rows = "of this machine" if source is None else f"of {source}"
+        raise ConfigError(
+            f"{data_dir.note} is damaged: it names no source; remove it if the rows in {root} are {rows}",
+            step=Step.RUN,
+        )
+    if data_dir.is_mixed():
+        raise ConfigError(f"{root} {MIXED}")
+    held = data_dir.kind()
+    if held == "demo" and kind == "real":
+        is_never = "holds a simulated company, which is never mixed with your own numbers"
+        raise ConfigError(f"{root} {is_never}; {_beside_a_demo(root)}")
+    if held == "real" and kind == "demo":
+        raise ConfigError(_beside_real_rows(data_dir))
+    for each in data_dir.sources():
+        if source is not None and each.excludes(Binding(source)):
+            raise ConfigError(
+                f"{root} holds the rows of {each.source}, not of {source}; "
+                "give another --data-dir, or remove the folder"
+            )
+
+
+def _beside_a_demo(root: Path) -> str:
+    """Return what to do where real rows were to go to the data directory of a demo."""
+    at = shlex.quote(str(root))
+    if root == places.real():
+        return f"move it away, then type this again: mv {at} {at}-demo"
+    return f"leave out --data-dir, or give another: --data-dir {shlex.quote(str(places.real()))}"
+
+
+def _beside_real_rows(data_dir: DataDir) -> str:
+    """Return why a demo is refused in a directory of real rows, with the next command."""
+    at = shlex.quote(str(data_dir.root))
+    elsewhere = f"millrace demo --data-dir {at}-demo" if data_dir.root == places.demo() else "millrace demo"
+    named = next((each.source for each in data_dir.sources()), None)
+    rows, own = "real rows", ""
+    if named is not None:
+        rows, own = f"the rows of {named}", f"millrace run --source-url {shlex.quote(named)} --data-dir {at}, or: "
+    return f"{data_dir.root} holds {rows}, which are never mixed with a simulated company; type: {own}{elsewhere}"
