@@ -240,6 +240,7 @@ def builder_of(config: BuildConfig, on_node: "Callable[[Node, int], None]" = lam
     """Return the builder of the build job, with a unique holder name; `on_node` is called for each finished node."""
     from millrace.build.dbt import build
     from millrace.build.job import Builder
+    from millrace.build.parsed import project_hash
 
     warehouse = warehouse_of(config)
 
@@ -257,6 +258,7 @@ def builder_of(config: BuildConfig, on_node: "Callable[[Node, int], None]" = lam
         sleep=time.sleep,
         ttl_s=config.lease_s,
         quiet_s=config.quiet_s,
+        project_hash=project_hash(Path(config.dbt_dir)),
     )
 
 

@@ -50,7 +50,7 @@ def costs(build: Build) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def test_marts_follow_dropped_rows_and_what_is_taken_back(built: Build, dbt: Dbt, tmp_path: Path) -> None:
-    database = shutil.copy(built.database, tmp_path / "millrace.duckdb")
+    database = Path(shutil.copy(built.database, tmp_path / "millrace.duckdb"))
     before = costs(built)
     assert (before["project"], before["event"]) == ([(None,)], [(None, "unknown")])
     price = {"model": "Nobody.Knows", "valid_from": "2026-01-01"}

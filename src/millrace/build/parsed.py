@@ -42,12 +42,22 @@ def fingerprint(project: Path, target: DbtTarget, versions: tuple[str, ...] = ()
     """Return the hash of all that a parse depends on; `versions` are those of dbt, by default the installed ones."""
     parts = [target.name, str(project.resolve()), *(versions or (f"{name}=={version(name)}" for name in _DBT))]
     parts += [f"{name}={value}" for name, value in sorted(target.settings.items()) if name not in _IN_NO_MODEL]
-    parts += [f"{path.relative_to(project)} {_hash(path.read_bytes())}" for path in _files(project)]
+    parts += _contents(project)
     return _hash("\0".join(parts).encode())
+
+
+def project_hash(project: Path) -> str:
+    """Return the hash of the project's files, wherever the project lies: another one makes a build due."""
+    return _hash("\0".join(_contents(project)).encode())
 
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _contents(project: Path) -> list[str]:
+    """Return the name and the hash of each file of the project."""
+    return [f"{path.relative_to(project).as_posix()} {_hash(path.read_bytes())}" for path in _files(project)]
 
 
 def _files(project: Path) -> Iterator[Path]:

@@ -11,10 +11,12 @@ from millrace.cli.output import ATTENTION, DONE
 
 @click.command(short_help="Build the marts that are due.")
 @options.data_dir
-@click.option("--force", is_flag=True, help="Build although nothing new was loaded: a model changed.")
+@click.option("--force", is_flag=True, help="Build although nothing is due.")
 @options.as_json
 def build(data_dir: Path, force: bool, as_json: bool) -> int:
     """Build the marts that are due, or what failed in the last build.
+
+    A build is due when rows were loaded, and when a model, a seed or a price of the dbt project changed.
 
     \b
     Example: millrace build --force
@@ -34,11 +36,13 @@ def build(data_dir: Path, force: bool, as_json: bool) -> int:
     bad = [node for node in outcome.build.nodes if not node.is_good] if outcome.build else []
     if as_json:
         built = newest[0].built_through if newest else None
-        output.say_json({"state": outcome.state, "built_through": built, "not_good": [asdict(node) for node in bad]})
+        said = {"state": outcome.state, "because": outcome.because, "built_through": built}
+        output.say_json(said | {"not_good": [asdict(node) for node in bad]})
     else:
         through = f", built through {newest[0].built_through}" if newest else ""
         hint = "; --force builds all the same" if outcome.state == "current" else ""
-        output.say(f"{outcome.state}{through}{hint}")
+        why = ": the models or seeds changed" if outcome.because == "changed" else ""
+        output.say(f"{outcome.state}{through}{why}{hint}")
         for node in bad:
             output.say(f"  {node.status}: {node.name}: {node.message}")
     return ATTENTION if outcome.state == "failed" else DONE

@@ -16,6 +16,7 @@ from pathlib import Path
 from millrace import wiring
 from millrace.build import job
 from millrace.build.dbt import Node
+from millrace.build.parsed import project_hash
 from millrace.build.refresh import MartScripts
 from millrace.bus.events import ObjectFinalized
 from millrace.collect.checkpoints import CheckpointStore
@@ -122,11 +123,13 @@ class LocalPipeline:
         return outcome
 
     def is_current(self) -> bool:
-        """Return whether the newest build is good, contains all changes, and is published."""
+        """Return whether the newest build is good, of this dbt project, contains all changes, and is published."""
         newest, seen = next(iter(self.warehouse.last_builds(1)), None), self.warehouse.published()
         if newest is None or seen is None or seen.number != newest.number:
             return False
-        return job.is_current(newest, build_requests.requested(self.usage.lake), self.warehouse.newest_load_seq())
+        project = project_hash(Path(self.data_dir.build_config().dbt_dir))
+        wanted = build_requests.requested(self.usage.lake)
+        return job.is_current(newest, wanted, self.warehouse.newest_load_seq(), project)
 
     def publish(self) -> None:
         """Publish the usage marts as they are."""

@@ -271,7 +271,8 @@ class BuildRow:
 
     Every change up to the load sequence `built_through` was in the raw tables before dbt started; `as_of` is the
     newest extraction of pull requests among them, `started_at` at most. The holder of an abandoned build died or was
-    superseded. `nodes` are the models, and those tests that are not good.
+    superseded. `nodes` are the models, and those tests that are not good. `project_hash` is that of the dbt project's
+    files (None: not known, as in builds of earlier releases).
     """
 
     number: int
@@ -281,6 +282,7 @@ class BuildRow:
     built_through: int
     as_of: datetime | None
     started_at: datetime
+    project_hash: str | None = None
     finished_at: datetime | None = None
     result: BuildResult = "running"
     seconds: float | None = None
@@ -309,7 +311,9 @@ class BuildLog(Protocol):
     def newest_load_seq(self) -> int:
         """Return the load sequence up to which *every* change is committed; 0 when nothing was loaded."""
 
-    def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
+    def start_build(
+        self, token: int, holder: str, requested_load_seq: int | None, project_hash: str | None = None
+    ) -> BuildRow:
         """Note that a build starts, through the newest load sequence; running ones of others become abandoned.
 
         Transactions that they left open are aborted. Raises Fenced when a build with a larger token has started.

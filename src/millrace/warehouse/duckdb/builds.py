@@ -3,7 +3,7 @@
 
 import json
 import os
-from dataclasses import asdict, astuple, fields, replace
+from dataclasses import asdict, astuple, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ CREATE = """
         day DATE, user_id VARCHAR, project VARCHAR, agent VARCHAR, provider VARCHAR, model VARCHAR, speed VARCHAR,
         session_id VARCHAR, load_seq BIGINT
     );
+    ALTER TABLE meta.builds ADD COLUMN IF NOT EXISTS project_hash VARCHAR;
     ALTER TABLE meta.mart_watermarks ADD COLUMN IF NOT EXISTS mart_keys VARCHAR;
     ALTER TABLE meta.usage_old_keys ADD COLUMN IF NOT EXISTS event_id VARCHAR;
 """
@@ -49,7 +50,12 @@ def newest_load_seq(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def start(
-    connection: duckdb.DuckDBPyConnection, token: int, holder: str, requested_load_seq: int | None, now: datetime
+    connection: duckdb.DuckDBPyConnection,
+    token: int,
+    holder: str,
+    requested_load_seq: int | None,
+    now: datetime,
+    project_hash: str | None = None,
 ) -> BuildRow:
     """Note that a build starts; running builds with an older token become abandoned."""
     _refuse_older(connection, token)
@@ -64,6 +70,7 @@ def start(
         built_through=newest_load_seq(connection),
         as_of=as_of and min(as_of.replace(tzinfo=UTC), now),
         started_at=now,
+        project_hash=project_hash,
     )
     values = _values(build)
     connection.execute(f"INSERT INTO meta.builds ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
@@ -88,9 +95,10 @@ def reset_tested(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def last(connection: duckdb.DuckDBPyConnection, limit: int) -> list[BuildRow]:
-    """Return the last builds, the newest first."""
-    query = f"SELECT {_COLUMNS} FROM meta.builds ORDER BY number DESC LIMIT ?"
-    return [_build(row) for row in connection.execute(query, [limit]).fetchall()]
+    """Return the last builds, the newest first; a published file of an earlier release lacks columns."""
+    found = connection.execute("SELECT * FROM meta.builds ORDER BY number DESC LIMIT ?", [limit])
+    names = [column[0] for column in found.description or ()]
+    return [_build(dict(zip(names, row, strict=True))) for row in found.fetchall()]
 
 
 def published(path: Path) -> BuildRow | None:
@@ -203,6 +211,10 @@ def _values(build: BuildRow) -> list[Any]:
     return [*instants, json.dumps([asdict(node) for node in build.nodes])]
 
 
-def _build(row: tuple[Any, ...]) -> BuildRow:
-    values: list[Any] = [value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for value in row]
-    return replace(BuildRow(*values), nodes=tuple(Node(**node) for node in json.loads(values[-1])))
+def _build(row: dict[str, Any]) -> BuildRow:
+    values: dict[str, Any] = {field.name: row.get(field.name) for field in fields(BuildRow)}
+    for name, value in values.items():
+        if isinstance(value, datetime):
+            values[name] = value.replace(tzinfo=UTC)
+    values["nodes"] = tuple(Node(**node) for node in json.loads(values["nodes"]))
+    return BuildRow(**values)

@@ -241,10 +241,12 @@ class DuckDBWarehouse:
         with self._transaction() as connection:
             return builds.newest_load_seq(connection)
 
-    def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
+    def start_build(
+        self, token: int, holder: str, requested_load_seq: int | None, project_hash: str | None = None
+    ) -> BuildRow:
         """Note that a build starts; Fenced when one with a larger token has started."""
         with self._transaction() as connection:
-            return builds.start(connection, token, holder, requested_load_seq, self._clock())
+            return builds.start(connection, token, holder, requested_load_seq, self._clock(), project_hash)
 
     def end_build(self, build: BuildRow, is_good: bool, seconds: float | None, nodes: tuple[Node, ...]) -> BuildRow:
         """Note how a build ended; Fenced when one with a larger token has started."""

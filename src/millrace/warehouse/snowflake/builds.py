@@ -22,7 +22,9 @@ _STATE = """
         (SELECT COALESCE(MAX(LOAD_SEQ), 0) FROM META.LOADS),
         (SELECT MAX(EXTRACTED_AT) FROM META.LOADS WHERE TABLE_NAME = 'pull_requests' AND QUARANTINE_REASON IS NULL)"""
 # Columns of the last releases: `terraform apply` adds them to an account of an older one.
-_ADDED = "SELECT W.MART_KEYS, K.EVENT_ID FROM META.MART_WATERMARKS AS W, META.USAGE_OLD_KEYS AS K LIMIT 0"
+_ADDED = """
+    SELECT W.MART_KEYS, K.EVENT_ID, B.PROJECT_HASH
+    FROM META.MART_WATERMARKS AS W, META.USAGE_OLD_KEYS AS K, META.BUILDS AS B LIMIT 0"""
 
 
 def require_columns(execute: Execute) -> None:
@@ -30,7 +32,14 @@ def require_columns(execute: Execute) -> None:
     execute(_ADDED)
 
 
-def start(execute: Execute, token: int, holder: str, requested_load_seq: int | None, now: datetime) -> BuildRow:
+def start(
+    execute: Execute,
+    token: int,
+    holder: str,
+    requested_load_seq: int | None,
+    now: datetime,
+    project_hash: str | None = None,
+) -> BuildRow:
     """Note that a build starts; running builds with an older token become abandoned."""
     refuse_older(execute, token)
     execute("UPDATE META.BUILDS SET RESULT = 'abandoned' WHERE RESULT = 'running'")
@@ -43,6 +52,7 @@ def start(execute: Execute, token: int, holder: str, requested_load_seq: int | N
         built_through=int(built_through),
         as_of=as_of and min(as_of.replace(tzinfo=UTC), now),
         started_at=now,
+        project_hash=project_hash,
     )
     values = _values(build)
     execute(f"INSERT INTO META.BUILDS ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", *values)

@@ -170,7 +170,9 @@ class SnowflakeWarehouse(Statements):
         """Return the load sequence of the newest load; the write lock ensures that every earlier one is committed."""
         return int(self.execute("SELECT COALESCE(MAX(LOAD_SEQ), 0) FROM META.LOADS")[0][0])
 
-    def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
+    def start_build(
+        self, token: int, holder: str, requested_load_seq: int | None, project_hash: str | None = None
+    ) -> BuildRow:
         """Note that a build starts; Fenced when one with a larger token has started.
 
         Then abort the transactions of its predecessors, which hold the locks of this build: those that were open before
@@ -179,7 +181,7 @@ class SnowflakeWarehouse(Statements):
         builds.require_columns(self.execute)
         left_open = list(abandoned.running(self.execute))
         with self._build_transaction(token):
-            build = builds.start(self.execute, token, holder, requested_load_seq, self._clock())
+            build = builds.start(self.execute, token, holder, requested_load_seq, self._clock(), project_hash)
         abandoned.abort(self.execute, left_open)
         return build
 
