@@ -27,7 +27,6 @@ const page = {
   filters: values,
   toggle: (key, name) => filters.toggle(key, name),
   only: (key, name) => filters.only(key, name),
-  project: null, // one without a repository, for the commands that map it
   part(key) {
     const given = new URLSearchParams(location.search).get(key);
     return PARTS[key].includes(given) ? given : PARTS[key][0];

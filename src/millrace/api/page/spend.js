@@ -82,7 +82,7 @@ function drawDays({ days: answer, models }, by, isAll) {
   }
 }
 
-function drawPerPr(answer, page) {
+function drawPerPr(answer) {
   const weeks = w.weeksOf(answer).map(({ key, rows }) => ({
     key, rows, value: w.costPerMergedPr(rows), cost: w.sum(rows, "cost_usd"), merged: w.sum(rows, "merged_prs"),
     costShare: rows[0]?.cost_attributed_share ?? null, prShare: rows[0]?.pr_attributed_share ?? null,
@@ -109,7 +109,7 @@ function drawPerPr(answer, page) {
     { name: "Of all merged", number: true, of: (week) => f.rate(week.prShare) },
   ];
   const unattributed = ["No cost is matched to a repository in these weeks, so it is unknown. Name the repository of a project: ",
-    h("code", { class: "command" }, commands.map_project(page.project ?? "PROJECT"))];
+    h("code", { class: "command" }, commands.map_project("PROJECT"))];
   return {
     span: w.weeksLabel(keys),
     content: known ? picture : h("p", { class: "nothing" }, unattributed),
@@ -146,6 +146,6 @@ export function perPrPanel(page) {
   const url = () => address("/api/ai-spend", "spend", page.filters());
   return new Panel({
     id: "cost-per-pr", title: "Cost per merged pull request by week", isWide: true, isWeekly: true, needs: "pull_requests", url,
-    load: (signal) => getShared(url(), signal), draw: (answer) => drawPerPr(answer, page),
+    load: (signal) => getShared(url(), signal), draw: drawPerPr,
   });
 }

@@ -27,6 +27,7 @@ function remedy(text, sentence, typed) {
   return popover(h("button", { type: "button", class: "link" }, text), { class: "says", role: "note", "aria-label": text }, h("p", {}, sentence), h("code", { class: "command" }, typed));
 }
 
+const MAP_PROJECT = "Name the repository of a project; * stands for any text. millrace doctor lists the projects without one.";
 const small = (...children) => [" ", h("small", {}, children)];
 
 const VIEWS = {
@@ -40,7 +41,7 @@ const VIEWS = {
   repo: {
     title: "repository", route: "/api/repositories", head: "Repository",
     name: (row, page) => (isNull(row.repo_name)
-      ? ["not matched", small(remedy("map it", "Name the repository of a project; * stands for any text:", commands.map_project(page.project ?? "PROJECT")))]
+      ? ["not matched", small(remedy("map it", MAP_PROJECT, commands.map_project("PROJECT")))]
       : nameButton(page, "repo", row.repo_name)),
   },
   model: { title: "model", route: "/api/models", head: "Model", name: (row, page) => modelName(row, page) },
@@ -150,7 +151,7 @@ function drawInto(answer, page) {
   ];
   const shown = rows.slice(0, MOST_ROWS);
   const missing = unmatched && !isNull(unmatched.cost_usd) ? [`${f.cost(unmatched, f.shortUsd)} is matched to no repository `,
-    remedy("map it", "Name the repository of a project; * stands for any text:", commands.map_project(page.project ?? "PROJECT"))] : null;
+    remedy("map it", MAP_PROJECT, commands.map_project("PROJECT"))] : null;
   const hidden = rows.length - shown.length;
   return {
     content: [table("Repositories: what was spent, and what was merged", columns, shown),
