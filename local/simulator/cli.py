@@ -146,6 +146,14 @@ def _add_world_options(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_CLONE_SHARE,
         help="share of developers whose pull requests lack e-mail and name (default %(default)s)",
     )
+    group.add_argument(
+        "--ai-effect",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="change of the cycle time of pull requests with an AI share of 60 %% and more, such as -0.3 for 30 %% "
+        "shorter (default %(default)s)",
+    )
     group.add_argument("--from-recording", type=Path, help="serve the rows of this full-*.jsonl.gz instead")
 
 
@@ -175,6 +183,7 @@ def _world(options: argparse.Namespace) -> World:
         end=options.end,
         utc_offset_min=options.utc_offset,
         clone_share=options.clone_share,
+        ai_effect=options.ai_effect,
     )
 
 

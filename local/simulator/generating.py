@@ -20,6 +20,7 @@ def generate(
     end: datetime | None = None,
     utc_offset_min: int = 0,
     clone_share: float = DEFAULT_CLONE_SHARE,
+    ai_effect: float = 0.0,
 ) -> World:
     """Return the world of these developers over the `days` days up to the instant `end` (None: now).
 
@@ -27,6 +28,9 @@ def generate(
 
     A day's rows depend only on (seed, developers, clone_share, velocity, day). A later end yields the same
     rows, plus new ones and the changes to pull requests that were open.
+
+    `ai_effect` changes the cycle time of pull requests with an AI share of 60 % and more: -0.3 makes it 30 % shorter,
+    from the first commit on. Their reviews and reverts follow; all else is the same as without it.
     """
     if not 2 <= developers <= 2000:
         raise ValueError(f"developers: {developers} is not in 2..2000")
@@ -36,8 +40,10 @@ def generate(
         raise ValueError(f"velocity: {velocity!r} is none of {', '.join(PULLS_PER_DEVELOPER_DAY)}")
     if not 0 <= clone_share <= 1:
         raise ValueError(f"clone_share: {clone_share} is not in 0..1")
+    if not -0.9 <= ai_effect <= 0.3:  # a longer one would merge after the look-back of two weeks
+        raise ValueError(f"ai_effect: {ai_effect} is not in -0.9..0.3")
     end_ns = to_ns(end or datetime.now(UTC))
-    people = organisation(developers, seed, clone_share)
+    people = organisation(developers, seed, clone_share, ai_effect)
     last_day = (end_ns - 1) // DAY_NS
     with WorldWriter() as writer:
         for name in people.repos:

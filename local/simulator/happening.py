@@ -14,6 +14,8 @@ PULLS_PER_DEVELOPER_DAY = {"low": 0.5, "medium": 1.55, "high": 6.0}
 _WEEKDAY_FACTOR = (1.3, 1.3, 1.3, 1.3, 1.2, 0.3, 0.3)  # Monday first; the mean is 1
 _NUMBERS_PER_DEVELOPER_DAY = 32  # room for each day's pull requests; the most is below 6.0 * 1.4 * 1.3 * 2 + 1
 _FIRST_NUMBERED_DAY = 16_436  # 2015-01-01: numbers and ids depend on the day alone
+MUCH_AI = 0.6  # the AI share from which a pull request has the effect of Organisation.ai_effect
+NEVER_NS = 1 << 62
 ID_OFFSET = 5_000_000_000  # an id is not a number: code that mixes them up finds nothing
 _REVIEWS_PER_PULL = 16
 _REVERT_WITHIN_NS = 12 * DAY_NS  # after the creation, so that a look-back of two weeks includes each flag change
@@ -142,6 +144,8 @@ def _pull(organisation: Organisation, author: Person, number: int, day: int, ran
     title, branch = _subject(author, quirk, is_bug_fix, random)
     commits, created_ns = _work(author, quirk, day * DAY_NS, random)
     outcome, outcome_ns = _outcome(created_ns, random)
+    if organisation.ai_effect and _ai_share(commits) >= MUCH_AI:
+        created_ns, outcome_ns = _stretch(1 + organisation.ai_effect, commits, created_ns, outcome_ns)
     pull = PullFact(
         number=number,
         author=author,
@@ -227,12 +231,30 @@ def _outcome(created_ns: int, random: Random) -> tuple[str, int]:
     """Return an outcome: 5 % stay open, 10 % are closed, 85 % merged; half of those after whole days, as originally."""
     dice = random.random()
     if dice < 0.05:
-        return "open", 1 << 62
+        return "open", NEVER_NS
     if dice < 0.15:
         return "closed", created_ns + int((1 + random.random() * 13) * DAY_NS)
     if dice < 0.55:
         return "merged", created_ns + (1 + int(random.random() * 7)) * DAY_NS
     return "merged", created_ns + HOUR_NS + int(random.random() ** 3 * 9 * DAY_NS)
+
+
+def _ai_share(commits: list[CommitFact]) -> float:
+    """Return the share of AI in the added lines, as the source computes it."""
+    added = sum(commit.added for commit in commits)
+    return sum(commit.tab + commit.composer for commit in commits) / added if added else 0.0
+
+
+def _stretch(factor: float, commits: list[CommitFact], created_ns: int, outcome_ns: int) -> tuple[int, int]:
+    """Multiply the time since the first commit of all that follows it; return the instants of creation and outcome."""
+    first_ns = commits[0].at_ns
+
+    def stretched(ns: int) -> int:
+        return first_ns + round((ns - first_ns) * factor) if ns > first_ns else ns
+
+    for commit in commits:
+        commit.at_ns = stretched(commit.at_ns)
+    return stretched(created_ns), outcome_ns if outcome_ns == NEVER_NS else stretched(outcome_ns)
 
 
 def _reviews(organisation: Organisation, pull: PullFact, random: Random) -> list[ReviewFact]:

@@ -29,19 +29,20 @@ class Organisation:
     bot: Person | None
     outsider: str | None  # reviews, but is no member of the team
     repos: tuple[str, ...]
+    ai_effect: float = 0.0  # by which share pull requests with much AI take longer
 
 
-def organisation(developers: int, seed: int, clone_share: float) -> Organisation:
+def organisation(developers: int, seed: int, clone_share: float, ai_effect: float = 0.0) -> Organisation:
     """Return the organisation of this size and seed. The last developers are the clones."""
     random = Random(f"{seed}/{developers}/people")
     repos = tuple(f"acme-corp/service-{n:02d}" for n in range(1, max(2, min(40, developers // 5)) + 1))
     first_clone = developers - round(developers * clone_share)
     people = tuple(_person(n, repos, n >= first_clone, random) for n in range(developers))
     if developers < BOT_FROM_DEVELOPERS:
-        return Organisation(people, None, None, repos)
+        return Organisation(people, None, None, repos, ai_effect)
     address, name = "dependency-bot[bot]@users.noreply.example.com", "dependency-bot[bot]"
     bot = Person("user_bot", address, name, address, name, repos, 0.0, 0.0, is_bot=True)
-    return Organisation(people, bot, "contractor@partner.example.org", repos)
+    return Organisation(people, bot, "contractor@partner.example.org", repos, ai_effect)
 
 
 def _person(index: int, repos: tuple[str, ...], is_clone: bool, random: Random) -> Person:

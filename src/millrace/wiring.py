@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from millrace.bus import Bus
-from millrace.config import ApiConfig, BuildConfig, ExtractConfig, LoadConfig, StatusConfig
+from millrace.config import ApiConfig, BuildConfig, ExtractConfig, LoadConfig, PeopleConfig, StatusConfig
 from millrace.errors import ConfigError
 from millrace.lake import Lake
 
@@ -189,6 +189,8 @@ def api_of(
     `collecting` returns the state of a collector on the same machine; `amend` adds to a status what is known there.
     """
     from millrace.api.app import Api, create
+    from millrace.api.names import Names
+    from millrace.api.people import People
     from millrace.status import report, rules
 
     reader = reader_of(config)
@@ -200,7 +202,8 @@ def api_of(
         instant = datetime.now(UTC)
         return amend(report.assemble(lake, report.of_reader(reader), desk, ask(), limits, now=instant, place=place))
 
-    return create(Api(reader, now, place=place), hosts)
+    people = PeopleConfig.from_env()
+    return create(Api(reader, now, place=place, names=Names(People(people.mode, people.key))), hosts)
 
 
 @ThreadSafeCache

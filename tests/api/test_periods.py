@@ -4,7 +4,7 @@
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -13,12 +13,14 @@ from fastapi.testclient import TestClient
 from tests.api.conftest import NOW, ask, no_status
 
 from millrace.api.app import Api
-from millrace.api.filters import MAX_DAYS, UsageFilters
+from millrace.api.filters import UsageFilters
+from millrace.api.periods import MAX_DAYS, Period, days_of
 from millrace.api.routes import ROUTES, Route
 from millrace.laptop.data_dir import DataDir
 from millrace.warehouse.duckdb.reader import DuckDBReader
 
 USAGE = [route for route in ROUTES if issubclass(route.filters, UsageFilters)]
+LISTS = ["people", "repositories", "models", "sessions", "pull-requests"]
 DAYS = {"today": 1, "week": 7, "month": 30, "all": MAX_DAYS}
 # Two have a fraction of an hour, and three changed their clocks within the world's days, Lord Howe by half an hour.
 ZONES = ["UTC", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe", "Australia/Sydney", "America/St_Johns"]
@@ -26,7 +28,8 @@ ZONES = ["UTC", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe", "Aus
 
 def asked(reader: DuckDBReader, route: Route, question: dict[str, Any], now: datetime = NOW) -> dict[str, Any]:
     api = Api(reader, no_status, lambda: now)
-    answer: dict[str, Any] = json.loads(api.answer(route, route.filters.model_validate(question)).body)
+    asking = route.filters.model_validate({"money": "text"} | question)
+    answer: dict[str, Any] = json.loads(api.answer(route, asking).body)
     return answer
 
 
@@ -41,6 +44,7 @@ def test_the_usage_routes_are_those_with_usage() -> None:
         "cost-data",
         "cost-data/by-provider",
         "cost-data/by-model",
+        *LISTS,
     ]
 
 
@@ -63,6 +67,30 @@ def test_a_period_is_the_days_that_it_means_in_the_zone(
         assert (named["from"], named["to"]) == (days["from"].isoformat(), days["to"].isoformat())
 
 
+@pytest.mark.parametrize(
+    ("period", "today", "first", "last"),
+    [
+        ("this_month", date(2026, 10, 20), date(2026, 10, 1), date(2026, 10, 20)),
+        ("last_month", date(2026, 1, 31), date(2025, 12, 1), date(2025, 12, 31)),
+        ("last_month", date(2028, 3, 1), date(2028, 2, 1), date(2028, 2, 29)),
+        ("last_7_days", date(2026, 10, 20), date(2026, 10, 14), date(2026, 10, 20)),
+        ("last_30_days", date(2026, 10, 20), date(2026, 9, 21), date(2026, 10, 20)),
+        ("last_90_days", date(2026, 10, 20), date(2026, 7, 23), date(2026, 10, 20)),
+        ("this_year", date(2026, 1, 1), date(2026, 1, 1), date(2026, 1, 1)),
+    ],
+)
+def test_a_period_of_the_calendar_ends_today_at_the_latest(
+    period: Period, today: date, first: date, last: date
+) -> None:
+    assert days_of(period, today) == (first, last)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_every_route_takes_a_period(reader: DuckDBReader, route: Route) -> None:
+    named = asked(reader, route, {"period": "last_month"}, datetime(2026, 10, 20, 12, tzinfo=UTC))
+    assert (named["from"], named["to"]) == ("2026-09-01", "2026-09-30")
+
+
 @pytest.mark.parametrize("route", USAGE, ids=lambda route: route.path)
 @pytest.mark.parametrize("day", ["from", "to"])
 def test_a_period_beside_days_is_refused(client: TestClient, route: Route, day: str) -> None:
@@ -72,20 +100,18 @@ def test_a_period_beside_days_is_refused(client: TestClient, route: Route, day: 
 
 
 @pytest.mark.parametrize("route", USAGE, ids=lambda route: route.path)
-@pytest.mark.parametrize("period", ["fortnight", "TODAY", ""])
+@pytest.mark.parametrize("period", ["fortnight", "to day", "7"])
 def test_an_unknown_period_is_refused(client: TestClient, route: Route, period: str) -> None:
     reply = client.get(f"/api/{route.path}", params={"period": period})
-    assert (reply.status_code, "'today', 'yesterday', 'week', 'month' or 'all'" in reply.json()["detail"]) == (
-        422,
-        True,
-    )
+    said = "period: expected today, yesterday, week, month, all, this_month, last_month,"
+    assert (reply.status_code, said in reply.json()["detail"]) == (422, True)
 
 
 @pytest.mark.parametrize("route", USAGE, ids=lambda route: route.path)
 def test_the_document_has_the_periods_and_the_zones(client: TestClient, route: Route) -> None:
     parameters = client.get("/openapi.json").json()["paths"][f"/api/{route.path}"]["get"]["parameters"]
     schemas = {each["name"]: each["schema"] for each in parameters}
-    assert schemas["period"]["enum"] == ["today", "yesterday", "week", "month", "all"]
+    assert schemas["period"]["enum"] == list(get_args(Period))
     assert "tz" in schemas
 
 

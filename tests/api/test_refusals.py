@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from tests.api.conftest import Failing, ask
 
 from millrace.api.app import Api
-from millrace.api.filters import MAX_DAYS, zones
+from millrace.api.filters import zones
+from millrace.api.periods import MAX_DAYS
 from millrace.api.routes import ROUTES
 from millrace.errors import Step
 from millrace.laptop.data_dir import DataDir
@@ -27,7 +28,6 @@ TEXTS = [
     for name in ("project", "repo", "developer", "agent", "provider", "model")
     if name in route.filters.model_fields
 ]
-MERGED_WITHOUT = [("/api/ai-spend", "provider"), ("/api/ai-spend", "model")]
 
 
 def refused(reply: httpx2.Response, status: int) -> str:
@@ -56,7 +56,6 @@ LONG_AGO = (date(2026, 10, 1) - timedelta(days=MAX_DAYS + 1)).isoformat()
         pytest.param("to=2026-10-01T00:00:00", "to", id="an instant"),
         pytest.param("to=9999-12-31", "to", id="the last day there is"),
         pytest.param("from=0001-01-01", "from", id="the first day there is"),
-        pytest.param("from=", "from", id="an empty day"),
         pytest.param("from=2026-10-02&to=2026-10-01", "on or before", id="from after to"),
         pytest.param(f"from={LONG_AGO}&to=2026-10-01", "3,660 days", id="a range that is too long"),
         pytest.param("from=1999-12-31", "3,660 days", id="a range that is too long until today"),
@@ -81,7 +80,6 @@ LONG_AGO = (date(2026, 10, 1) - timedelta(days=MAX_DAYS + 1)).isoformat()
         pytest.param("developer=" + "x" * 201, "developer", id="a value that is too long"),
         pytest.param("developer=" + "+" * 201, "developer", id="blanks that are too long"),
         pytest.param("&".join(["developer=x"] * 51), "developer", id="too many values"),
-        pytest.param("&".join(["developer="] * 51), "developer", id="too many empty values"),
     ],
 )
 def test_a_parameter_that_cannot_be_is_named(client: TestClient, query: str, named: str) -> None:
@@ -90,7 +88,7 @@ def test_a_parameter_that_cannot_be_is_named(client: TestClient, query: str, nam
 
 @pytest.mark.parametrize("path", [*PATHS, "/api/etl/status"])
 def test_every_route_refuses_unknown_parameters(client: TestClient, path: str) -> None:
-    assert refused(client.get(path, params={"drop": "1"}), 422) == "drop: Extra inputs are not permitted"
+    assert refused(client.get(path, params={"drop": "1"}), 422).startswith("no parameter 'drop'")
 
 
 def test_a_period_and_days_are_not_both_taken(client: TestClient) -> None:
@@ -100,7 +98,7 @@ def test_a_period_and_days_are_not_both_taken(client: TestClient) -> None:
 
 def test_the_longest_range_and_as_many_values_as_may_be_are_answered(client: TestClient) -> None:
     first = (date(2026, 10, 1) - timedelta(days=MAX_DAYS)).isoformat()
-    query: dict[str, Any] = {"from": first, "to": "2026-10-01", "developer": ["x" * 200] * 50, "limit": 1_000}
+    query: dict[str, Any] = {"from": first, "to": "2026-10-01", "developer": ["user_002"] * 50, "limit": 1_000}
     assert client.get(VELOCITY, params=query).status_code == 200
 
 
@@ -130,18 +128,18 @@ def test_beyond_the_end_is_an_empty_page_with_the_count_of_all(client: TestClien
 # Other refusals
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "WAT"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "WAT"])
 @pytest.mark.parametrize("path", [VELOCITY, "/api/etl/status", "/", "/page/app.js"])
 def test_other_methods_get_405_with_allow_header(client: TestClient, method: str, path: str) -> None:
     reply = client.request(method, path)
-    assert (reply.status_code, reply.headers["allow"]) == (405, "GET, HEAD")
+    assert (reply.status_code, reply.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
     assert method in refused(reply, 405)
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        *("/nowhere", "/api", "/api/velocity/", "/api/Velocity", "/docs", "/redoc", "/page/", "/page/nothing.js"),
+        *("/nowhere", "/api/", "/api/velocity/", "/api/Velocity", "/docs/", "/redoc", "/page/", "/page/nothing.js"),
         *("/page/../app.py", "/page/..%2Fapp.py", "/page/%2e%2e/app.py", "/page//etc/passwd", "/page/__init__.py"),
         *("/.env", "//etc/passwd"),
     ],
@@ -205,9 +203,9 @@ def test_unexpected_error_is_logged_without_leaking_details(
 ) -> None:
     api.reader = Failing(Secret("/home/ada/data: SELECT prompt FROM raw.usage_events"))
     with caplog.at_level(logging.ERROR, "millrace"):
-        reply = client.get(VELOCITY, params={"developer": "ada"})
+        reply = client.get(VELOCITY, params={"band": "high"})
     refused(reply, 500)
-    assert not [word for word in ("/home", "SELECT", "Secret", "ada", ".py", __file__) if word in reply.text]
+    assert not [word for word in ("/home", "SELECT", "Secret", ".py", __file__) if word in reply.text]
     (fields,) = (record.fields for record in caplog.records if record.name == "millrace")  # type: ignore[attr-defined]
     assert (fields["path"], fields["kind"]) == (VELOCITY, "Secret")
     assert "conftest.py" in fields["stack"]
@@ -237,16 +235,13 @@ INJECTIONS = [
 
 
 @pytest.mark.parametrize(("path", "name"), TEXTS)
-def test_sql_in_a_filter_is_a_value_that_nothing_has(client: TestClient, store: DataDir, path: str, name: str) -> None:
+def test_sql_in_a_filter_is_a_name_that_the_data_does_not_have(
+    client: TestClient, store: DataDir, path: str, name: str
+) -> None:
     before = digest(store)
-    nobody = client.get(path, params={name: "nobody's"}).json()
     texts = INJECTIONS[TEXTS.index((path, name)) % 3 :: 3]  # each of them on most routes
-    found = [client.get(path, params={name: text}) for text in (*texts, "|".join(INJECTIONS)[:200])]
-    assert [reply for reply in found if (reply.status_code, reply.json()) != (200, nobody)] == []
-    assert client.get(path, params={name: INJECTIONS}).json() == nobody
-    # ai-spend lists merged pull requests, whatever model was used for them.
-    assert {row.get("assistant_message_count") for row in nobody["rows"]} <= {None}
-    assert not nobody["rows"] or (path, name) in MERGED_WITHOUT
+    for text in (*texts, "|".join(INJECTIONS)[:200]):
+        assert refused(client.get(path, params={name: text}), 422).startswith("no ")
     assert client.get(path).json()["total_count"] > 0
     assert digest(store) == before
 

@@ -45,7 +45,7 @@ class Cell(BaseModel):
 
 
 def cells(*rows: tuple[str | None, float | None]) -> str:
-    return as_csv([Cell(name=name, number=number) for name, number in rows], ["name", "number"]).decode()
+    return b"".join(as_csv((Cell(name=name, number=number) for name, number in rows), ["name", "number"])).decode()
 
 
 def rows_of(text: str) -> list[list[str]]:
@@ -99,7 +99,7 @@ def test_numbers_stay_numbers_and_other_text_is_as_it_was() -> None:
 def test_the_rows_as_csv_are_the_rows_as_json(client: TestClient, path: str) -> None:
     as_text = client.get(path, params={"format": "csv"})
     header, *rows = rows_of(as_text.text)
-    answer = client.get(path).json()["rows"]
+    answer = client.get(path, params={"money": "text", "limit": 1000}).json()["rows"]
     assert as_text.headers["content-type"] == "text/csv; charset=utf-8"
     assert header == list(next(route for route in ROUTES if path.endswith(f"api/{route.path}")).columns)
     assert rows == [["" if row[name] is None else str(row[name]) for name in header] for row in answer]
@@ -112,9 +112,9 @@ def test_a_row_of_csv_begins_with_what_it_is_of(client: TestClient, path: str, k
     assert header[: len(keys)] == keys
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [path for path in PATHS if path != "/api/summary"])  # its rows are always there
 def test_where_nothing_matches_the_csv_is_its_header(client: TestClient, path: str) -> None:
-    text = client.get(path, params={"format": "csv", "repo": "nobody's"}).text
+    text = client.get(path, params={"format": "csv", "from": "1990-01-01", "to": "1990-01-01"}).text
     assert (len(rows_of(text)), text.count("\r\n")) == (1, 1)
 
 
@@ -125,7 +125,7 @@ def test_matching_etag_returns_304(client: TestClient) -> None:
     first = client.get(VELOCITY)
     again = client.get(VELOCITY, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert first.headers["etag"] == f'"{hashlib.sha256(first.content).hexdigest()[:32]}"'
+    assert first.headers["etag"].removeprefix("W/") == f'"{hashlib.sha256(first.content).hexdigest()[:32]}"'
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_matching_etag_returns_304(client: TestClient) -> None:
     ],
 )
 def test_each_way_to_name_tags_is_understood(client: TestClient, sent: str, status: int) -> None:
-    tag = client.get(VELOCITY).headers["etag"]
+    tag = client.get(VELOCITY, headers={"Accept-Encoding": "identity"}).headers["etag"]
     assert client.get(VELOCITY, headers={"If-None-Match": sent.format(tag=tag)}).status_code == status
 
 
@@ -213,7 +213,7 @@ def test_every_kind_of_reply_is_secured_and_none_lets_other_pages_read(api: Api)
     for error in (ZeroDivisionError(), TransientError("busy"), ConfigError("nothing there")):
         api.reader = Failing(error)
         replies.append(client.get(VELOCITY))
-    assert {reply.status_code for reply in replies} == {200, 304, 400, 404, 405, 422, 500, 503}
+    assert {reply.status_code for reply in replies} == {200, 204, 304, 400, 404, 405, 422, 500, 503}
     assert [reply for reply in replies if not SECURITY.items() <= dict(reply.headers).items()] == []
     assert {name for reply in replies for name in reply.headers if name.startswith("access-control-")} == set()
 

@@ -35,7 +35,8 @@ def _read(store: DataDir, sql: str) -> list[Any]:
 
 def answer(api: Api, path: str, **question: Any) -> dict[str, Any]:
     route = next(each for each in ROUTES if each.path == path)
-    found: dict[str, Any] = json.loads(api.answer(route, route.filters.model_validate(question)).body)
+    asked = route.filters.model_validate({"money": "text"} | question)
+    found: dict[str, Any] = json.loads(api.answer(route, asked).body)
     return found
 
 

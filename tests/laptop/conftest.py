@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from tests import warm
 
+from millrace.laptop.kinds import Note
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -39,6 +41,11 @@ def run_all(data_dir: Path, *arguments: str, key: str = "cursor-sim-dev-key") ->
     environment = os.environ | {"MILLRACE_SOURCE_KEY": key}
     done = warm.run("run_all", "--no-usage", "--data-dir", str(data_dir), *arguments, environment=environment)
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def as_own(place: Path) -> None:
+    """Note that a directory has real rows, so that `collect` adds to what a simulated company left there."""
+    (place / "source.json").write_bytes(Note("real").to_bytes())
 
 
 Runner = Callable[..., Outcome]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests import warm
 from tests.collect.machine import Machine
-from tests.laptop.conftest import Outcome, run_all
+from tests.laptop.conftest import Outcome, as_own, run_all
 
 from millrace.tables import TABLES
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -140,6 +140,7 @@ def test_unloaded_usage_is_loaded_by_any_next_command(first: Path, tmp_path: Pat
     elif command == "build":
         assert millrace("build", "--data-dir", str(place)).code == 0
     else:
+        as_own(place)
         assert millrace("collect", "--data-dir", str(place), "--home", without_events(tmp_path)).code == 0
     assert len(rows(place)["usage_events"]) == 60 + 40  # of two collectors
 
@@ -221,6 +222,8 @@ def test_damaged_warehouse_names_rebuild_as_next_step(
         "build": (),
         "collect": ("--home", without_events(tmp_path)),
     }
+    if verb == "collect":
+        as_own(place)
     failed = millrace(verb, "--data-dir", str(place), *options[verb])
     assert (failed.code, "Traceback" in failed.err) == (2, False), failed.err
     assert f"type: millrace rebuild --data-dir {place}" in failed.err
@@ -269,6 +272,7 @@ def test_collecting_nothing_builds_what_was_left_unbuilt(
 ) -> None:
     place = Path(shutil.copytree(built, tmp_path / "data"))
     leave(place, tmp_path / "home")
+    as_own(place)
     collected = millrace("collect", "--data-dir", str(place), "--home", without_events(tmp_path))
     assert (collected.code, "nothing new" in collected.out) == (0, False)
     with duckdb.connect(place / "millrace.duckdb", read_only=True) as warehouse:

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from tests import warm
 from tests.collect.machine import Machine, response
-from tests.laptop.conftest import PROJECT, Outcome, run_all
+from tests.laptop.conftest import PROJECT, Outcome, as_own, run_all
 
 from millrace.collect.cursor_rows import read_rows
 from millrace.collect.discovery import Root, discover
@@ -108,6 +108,17 @@ def test_reconcile_adds_up_the_events_and_each_mart(first: Outcome, place: Path)
     assert all(line.startswith("✓") and f"{events:,} events of {events:,} loaded" in line for line in lines)
 
 
+def test_cost_of_a_demo_is_that_of_its_repositories(first: Outcome, place: Path) -> None:
+    with closing(duckdb.connect(str(place / "published.duckdb"), read_only=True)) as connection:
+        mapped = connection.execute("select count(*), count(repo_name) from mart.project_repositories").fetchone()
+        users = connection.execute("select count(*), count(developer) from mart.user_developers").fetchone()
+        query = "select count(cost_per_merged_pr), min(cost_attributed_share) from mart.cost_per_merged_pr"
+        known, least = connection.execute(query).fetchall()[0]
+    assert (mapped, users, known > 0, least > 0.5) == ((2, 2), (3, 3), True, True)
+    maps = sorted(path.parent.name for path in (place / "lake" / "drop").glob("*/demo.csv"))
+    assert maps == ["project_repositories", "user_developers"]
+
+
 def test_a_mart_that_lost_a_row_is_named(first: Outcome, place: Path, tmp_path: Path) -> None:
     with closing(duckdb.connect(str(place / "millrace.duckdb"))) as connection:
         connection.execute("create table kept as select * from mart.usage_session limit 1")
@@ -124,6 +135,7 @@ def test_new_usage_is_collected_loaded_and_built(first: Outcome, place: Path) ->
     log = home / ".claude" / "projects" / "-home-x-src-app" / "0e8b7c1c-1111-4111-8111-000000000001.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
     append_response(log, cwd="/home/x/src/app", at=NOW, seed=1)
+    as_own(place)
     dry = millrace(place, "collect", "--dry-run")
     assert (dry.code, "would send" in dry.out) == (0, True)
     outcome = millrace(place, "collect")
@@ -133,6 +145,7 @@ def test_new_usage_is_collected_loaded_and_built(first: Outcome, place: Path) ->
 
 
 def test_forced_backfill_keeps_same_marts_and_reports_them(first: Outcome, place: Path) -> None:
+    as_own(place)
     outcome = millrace(place, "usage", "backfill", "--force")
     assert outcome.code == 0, outcome.err
     assert "marts: usage_events " in outcome.out

@@ -11,14 +11,17 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright
 
 Scheme = Literal["light", "dark"]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+TILES = ("tile-spent", "tile-per-pr", "tile-merged", "tile-median", "tile-reverted")
 DATA_PANELS = (
     "cost-by-day",
-    "by-provider",
-    "by-model",
-    "cost-per-pr",
-    "cycle-time",
+    "went-into",
+    "where",
     "ai-impact",
+    "cycle-time",
+    "reverts",
     "review-load",
+    "cost-per-pr",
+    "rows",
 )
 UNKNOWN = "\u2013"
 
@@ -91,6 +94,12 @@ class Visit:
     def state(self, panel: str) -> str:
         """Return the state of a panel: loading, ready, empty or error."""
         return self.page.locator(f"#{panel}").get_attribute("data-state") or ""
+
+    def unfolded(self) -> "Visit":
+        """Open the data health, which is folded."""
+        if not self.page.locator("#health").evaluate("(one) => one.open"):
+            self.page.locator("#health > summary").click()
+        return self
 
     def states(self, state: str) -> list[str]:
         """Return the names of the tiles and panels in a state."""

@@ -1,7 +1,6 @@
 """A small company with collected agents and projects that have repositories, and its API on a local port."""
 
 import os
-import shutil
 import socket
 import threading
 import time
@@ -20,21 +19,12 @@ from millrace.status import remedies
 from millrace.warehouse.duckdb.reader import DuckDBReader
 
 PROJECT = Path(__file__).resolve().parents[2]
-DBT = PROJECT / "jobs" / "dbt-runner" / "dbt"
 TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
-_REPOSITORIES = "project_pattern,repo_name\nsrc-service-01,acme-corp/service-01\nsrc-service-02,acme-corp/service-02\n"
 
 
 def build(folder: Path) -> Path:
-    """Run the whole pipeline over the simulator into `folder`, and assign repositories to its projects."""
+    """Run the whole pipeline over the simulator into `folder`; a demo drops its maps of projects and users itself."""
     _run("run_all", "--data-dir", str(folder), "--end", f"{TODAY:%Y-%m-%dT00:00:00Z}")
-    dbt = folder / "dbt-of-the-page"
-    shutil.copytree(DBT, dbt, ignore=shutil.ignore_patterns("target", "logs"))
-    (dbt / "seeds" / "usage_repositories.csv").write_text(_REPOSITORIES)
-    where = {"MILLRACE_DUCKDB_PATH": str(folder / "millrace.duckdb")}
-    folders = ["--project-dir", dbt, "--profiles-dir", dbt, "--target-path", dbt / "target", "--log-path", dbt / "logs"]
-    _run("dbt", "--quiet", "build", "--select", "usage_repositories+", *map(str, folders), **where)
-    shutil.copy(folder / "millrace.duckdb", folder / "published.duckdb")
     return folder
 
 

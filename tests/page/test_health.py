@@ -26,19 +26,62 @@ def stale(visit: Visit) -> dict[str, Any]:
     return visit.real(STATUS) | {"health": "stale", "reasons": reasons}
 
 
-def test_badge_shows_health_and_built_through(opened: Visit) -> None:
+def test_badge_shows_health_and_how_old_the_numbers_are(opened: Visit) -> None:
     status = opened.real(STATUS)
 
-    assert opened.text("#badge").split()[-1] == status["health"]
-    assert f"built through load {status['built_through']}" in opened.text("#as-of")
-    assert opened.text("#as-of").startswith("as of ")
+    assert opened.page.locator("#badge").get_attribute("data-health") == status["health"]
+    assert opened.text("#as-of").startswith("as of Nov ")
+    assert "load" not in opened.text("header")
+
+
+def test_what_kind_of_data_this_is_and_how_much_is_covered_is_said(visit: Visit) -> None:
+    summary = visit.real("/api/summary?period=this_month") | {"people": "pseudonyms"}
+    summary["coverage"] |= {"cost_known_share": 0.998, "cost_with_repository_share": 0.93}
+    visit.instead(STATUS, visit.real(STATUS) | {"is_simulated": True, "people": "pseudonyms"})
+    visit.instead("/api/summary", summary)
+
+    visit.open()
+
+    assert visit.text("#simulated") == "SIMULATED DATA"
+    assert visit.text("#people") == "names are pseudonyms"
+    assert visit.text("#coverage") == "◐ cost known 99.8% · matched to a repository 93%"
+
+
+def test_own_data_under_real_names_has_no_banner(visit: Visit) -> None:
+    visit.instead(STATUS, visit.real(STATUS) | {"is_simulated": False, "people": "names"})
+
+    visit.open()
+
+    expect(visit.page.locator("#simulated")).to_be_hidden()
+    expect(visit.page.locator("#people")).to_be_hidden()
+
+
+def test_without_names_there_is_no_list_of_people(visit: Visit) -> None:
+    visit.instead("/api/summary", visit.real("/api/summary?period=this_month") | {"people": "off"})
+    visit.instead("/api/people", {"title": "No people", "status": 403, "detail": "off", "next_step": "-"}, status=403)
+
+    visit.open().page.locator("#where[data-state=ready]").wait_for()
+
+    assert visit.text("#people") == "names are off"
+    assert visit.text("#where thead th >> nth=0") == "Repository"
+    assert "Person" not in visit.text("#pickers")
+
+
+def test_data_health_is_folded_and_has_one_line(visit: Visit) -> None:
+    visit.open()
+
+    expect(visit.page.locator("#marts")).to_be_hidden()
+    assert "without a price (cost unknown for" in visit.text("#health-line")
+    assert "last build good" in visit.text("#health-line")
+    visit.page.locator("#health > summary").press("Enter")
+    expect(visit.page.locator("#marts")).to_be_visible()
 
 
 def test_the_reasons_can_be_read(visit: Visit) -> None:
     visit.instead(STATUS, stale(visit))
     visit.open().page.get_by_text("2 more reasons").press("Enter")
 
-    assert visit.text("#badge") == "▲ stale"
+    assert visit.text("#badge") == "▲ not up to date"
     assert visit.text("#reasons p") == "12 usage events wait; type: millrace collect"
     assert visit.page.locator("#reasons li").all_inner_texts() == [
         "commits is silent; type: millrace run",
@@ -74,10 +117,10 @@ def test_a_new_build_is_shown_without_a_reload_and_without_a_flicker(visitor: Vi
     visit = visitor()
     visit.page.clock.install()
     visit.open().asked.clear()
-    status, velocity = visit.real(STATUS), visit.real("/api/velocity")
-    velocity["totals"]["total_prs"] = 4321
+    status, summary = visit.real(STATUS), visit.real("/api/summary?period=this_month")
+    next(row for row in summary["rows"] if row["measure"] == "merged_prs")["value"] = 4321
     visit.instead(STATUS, status | {"built_through": status["built_through"] + 1})
-    visit.instead("/api/velocity", velocity)
+    visit.instead("/api/summary", summary)
     visit.page.route("**/api/ai-impact*", lambda route: None)
 
     visit.page.clock.fast_forward(15_000)
@@ -99,7 +142,7 @@ def test_no_answer_is_an_error_with_advice(visit: Visit) -> None:
 def test_focus_survives_redraw(visitor: Visitor) -> None:
     visit = visitor()
     visit.page.clock.install()
-    visit.open().page.locator("#marts .scroll").focus()
+    visit.open().unfolded().page.locator("#marts .scroll").focus()
     visit.instead(STATUS, visit.real(STATUS) | {"in_quarantine": 3})
 
     visit.page.clock.fast_forward(15_000)

@@ -11,15 +11,28 @@ PAGE = Path(__file__).resolve().parents[2] / "src" / "millrace" / "api" / "page"
 EVIL = '<img src=x onerror="document.title=1"><script>document.title=2</script>"\'&amp;'
 ROUTES = (
     "/api/dashboard-data",
-    "/api/cost-data/by-provider",
-    "/api/cost-data/by-model",
+    "/api/people",
+    "/api/repositories",
+    "/api/models",
+    "/api/sessions",
+    "/api/pull-requests",
+    "/api/summary",
     "/api/ai-spend",
     "/api/velocity",
     "/api/ai-impact",
+    "/api/quality",
     "/api/review-costs",
     "/api/etl/status",
 )
 NAMES = (
+    "person",
+    "developer",
+    "project",
+    "session_id",
+    "primary_model",
+    "model_ids",
+    "summary",
+    "sentence",
     "repo_name",
     "provider",
     "model",
@@ -44,7 +57,8 @@ def poisoned(value: Any, key: str = "") -> Any:
 
 def poison(visit: Visit) -> Visit:
     for route in ROUTES:
-        visit.instead(route, poisoned(visit.real(route)))
+        query = "?period=this_month" if route != "/api/etl/status" else ""
+        visit.instead(route, poisoned(visit.real(route + query)))
     return visit
 
 
@@ -52,7 +66,9 @@ def test_hostile_names_are_shown_and_do_nothing(visit: Visit) -> None:
     poison(visit).open()
 
     assert set(visit.states("ready")) >= {*DATA_PANELS, "marts", "sources", "builds"}
-    assert EVIL in visit.text("#by-provider table >> nth=0")
+    assert EVIL in visit.text("#where table >> nth=0")
+    assert EVIL in visit.text("#went-into table >> nth=0")
+    assert EVIL in visit.text("#rows table")
     assert EVIL in visit.text("#reasons p")
     assert visit.page.locator("img, main script, [onerror]").count() == 0
     assert visit.page.title() == "Millrace"
@@ -66,6 +82,21 @@ def test_a_hostile_name_in_the_tooltip_is_text(visit: Visit) -> None:
 
     expect(visit.page.locator("#cost-by-day .tip")).to_contain_text(EVIL)
     assert visit.page.locator("img").count() == 0
+
+
+def test_a_hostile_name_in_a_list_to_pick_from_is_text(visit: Visit) -> None:
+    poison(visit).open().page.locator("#pickers button.pick", has_text="Person").click()
+
+    expect(visit.page.locator(".picker:popover-open li").first).to_contain_text(EVIL)
+    assert visit.page.locator("img").count() == 0
+
+
+def test_a_hostile_name_in_a_command_is_quoted(visit: Visit) -> None:
+    command = visit.open().page.evaluate(
+        "async () => (await import('/page/connected.js')).commands.map_user(\"a'; rm -rf ~ #\")"
+    )
+
+    assert command.startswith("millrace map user 'a'\\''; rm -rf ~ #' DEVELOPER")
 
 
 def test_a_hostile_filter_in_the_address_is_text(visit: Visit) -> None:

@@ -1,141 +1,226 @@
 """Every panel shows the API's values, and leaves unknown values unknown."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import expect
-from tests.page.browser import DATA_PANELS, UNKNOWN, Visit
+from tests.page.browser import DATA_PANELS, TILES, UNKNOWN, Visit
 
-TILES = ["tile-cost", "tile-tokens", "tile-sessions", "tile-merged", "tile-median", "tile-ai-share"]
+TRUST = ["freshness", "unpriced", "sources", "events", "marts", "builds", "origins"]
+REPO = "acme-corp/service-01"
+
+
+def measure(summary: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(row for row in summary["rows"] if row["measure"] == name)
+    return found
 
 
 def test_every_tile_and_panel_is_filled(opened: Visit) -> None:
-    trust = ["freshness", "unpriced", "sources", "events", "marts", "builds", "origins"]
-
-    assert opened.states("ready") == [*TILES, *DATA_PANELS, *trust]
-
-
-def test_a_fast_response_without_a_price_is_shown_as_fast(opened: Visit) -> None:
-    rows = opened.page.locator("#unpriced tbody tr").all_inner_texts()
-
-    (fast,) = [row for row in rows if "claude-opus-4-5" in row]
-    assert "claude, anthropic, speed fast" in fast
-    assert "millrace build" in opened.text("#unpriced .note")
+    assert opened.states("ready") == [*TILES, *DATA_PANELS, *TRUST]
 
 
 def test_page_loads_without_failures_or_console_messages(opened: Visit) -> None:
     assert opened.wrong == []
 
 
-def test_each_answer_is_requested_once(visit: Visit) -> None:
-    visit.open()
+def test_each_answer_is_requested_once(opened: Visit) -> None:
+    asked = [url for url in opened.asked if "etl/status" not in url]  # which is requested again after 15 s
 
-    assert sorted(visit.asked) == sorted(set(visit.asked))
-
-
-def test_the_tiles_are_the_totals_of_the_api(opened: Visit) -> None:
-    usage, delivery = opened.real("/api/dashboard-data")["totals"], opened.real("/api/velocity")["totals"]
-
-    figures = opened.page.locator(".tile .figure").all_inner_texts()
-
-    assert figures[0] == f"≥ ${float(usage['cost_usd']):,.2f}"
-    assert figures[2:4] == [f"{usage['session_count']:,}", f"{delivery['total_prs']:,}"]
-    assert float(figures[4].removesuffix(" h")) == pytest.approx(delivery["p50_cycle_time_hours"], abs=0.051)
-    assert float(figures[5].removesuffix("%")) == pytest.approx(100 * delivery["ai_line_share"], abs=0.51)
+    assert sorted(asked) == sorted(set(asked))
 
 
-def test_partly_known_cost_shows_known_share(opened: Visit) -> None:
-    totals = opened.real("/api/dashboard-data")["totals"]
-    share = int(100 * totals["n_cost"] / totals["assistant_message_count"])
+def test_the_tiles_are_the_summary_of_the_api(opened: Visit) -> None:
+    summary = opened.real("/api/summary?period=this_month")
+    value = {row["measure"]: row["value"] for row in summary["rows"]}
 
-    assert f"cost known for {share}%" in opened.text("#tile-cost")
+    figures = [text.replace("\u00a0", " ") for text in opened.page.locator(".tile .figure").all_inner_texts()]
+
+    assert figures[0] == f"≥ ${value['cost_usd']:,.2f}"
+    assert figures[1] == f"≥ ${value['cost_per_merged_pr']:,.2f}"
+    assert figures[2] == f"{value['merged_prs']:,.0f}"
+    assert float(figures[3].removesuffix(" h")) == pytest.approx(value["median_cycle_time_hours"], abs=0.051)
+    assert float(figures[4].partition("%")[0]) == pytest.approx(100 * value["revert_rate"], abs=0.51)
+    assert opened.text("#tile-reverted .figure small").endswith("%)")
+    assert "by Nov 30" in opened.text("#tile-spent")
 
 
-def test_almost_fully_known_cost_is_not_shown_as_complete(visit: Visit) -> None:
-    answer = visit.real("/api/dashboard-data")
-    answer["totals"] |= {"cost_usd": "12.340000000000", "n_cost": 9_999, "assistant_message_count": 10_000}
-    visit.instead("/api/dashboard-data", answer)
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"verdict": "lower", "change": -0.21}, "▼ 21% vs Oct 1 \u2013 24"),
+        ({"verdict": "no_clear_change", "change": 0.04}, "▲ 4%, could be chance"),
+        ({"verdict": "no_clear_change", "change": 0.001}, "no clear change vs Oct 1 \u2013 24"),
+        ({"verdict": "too_few", "change": 0.5}, "too few to compare"),
+        ({"verdict": "not_known", "previous_value": None, "change": None}, "no earlier days to compare"),
+        ({"verdict": "same", "change": 0.0}, "as on Oct 1 \u2013 24"),
+    ],
+)
+def test_a_change_has_the_word_of_its_verdict(opened: Visit, changed: dict[str, Any], said: str) -> None:
+    row = {"measure": "median_cycle_time_hours", "unit": "hours", "value": 70.0, "previous_value": 71.0} | changed
 
-    assert visit.open().text("#tile-cost .figure") == "≥ $12.34"
-    assert "cost known for 99.9%" in visit.text("#tile-cost .tile-note")
+    shown = opened.page.evaluate(
+        "async (row) => (await import('/page/tiles.js')).changeOf(row, {from: '2026-10-01', to: '2026-10-24'})", row
+    )
+
+    assert shown == said
+
+
+def test_a_large_sum_fits_its_tile_and_stays_beside_its_sign(opened: Visit) -> None:
+    measures = {"cost_usd": "5153.81", "n_cost": 1, "assistant_message_count": 2}
+
+    shown = opened.page.evaluate(
+        "async (of) => { const f = await import('/page/format.js'); return f.cost(of, f.shortUsd); }", measures
+    )
+
+    assert shown == "≥\u00a0$5,154"
 
 
 def test_unknown_is_not_zero(visit: Visit) -> None:
-    velocity, usage = visit.real("/api/velocity"), visit.real("/api/dashboard-data")
-    velocity["totals"] |= {"p50_cycle_time_hours": None, "ai_line_share": None}
-    usage["totals"] |= {"cost_usd": None, "n_cost": 0}
-    visit.instead("/api/velocity", velocity)
-    visit.instead("/api/dashboard-data", usage)
+    summary = visit.real("/api/summary?period=this_month")
+    for row in summary["rows"]:
+        row["value"] = None
+    visit.instead("/api/summary", summary)
 
     visit.open()
 
     assert visit.text("#tile-median .figure") == UNKNOWN
-    assert visit.text("#tile-ai-share .figure") == UNKNOWN
-    assert visit.text("#tile-cost .figure") == "unknown"
+    assert visit.text("#tile-spent .figure") in (UNKNOWN, "unknown")
+    assert "0" not in "".join(visit.page.locator(".tile .figure").all_inner_texts())
 
 
-def test_week_of_several_repositories_matches_api_totals(visit: Visit) -> None:
-    newest = visit.real("/api/velocity")["rows"][0]["week"]
-    totals = visit.real(f"/api/velocity?from={newest}&to={newest}")["totals"]
-    visit.open().page.locator("#cycle-time summary").click()
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.998, "99.8%"), (0.9999, "99.9%"), (1, "100%"), (0.0004, "< 0.1%"), (0, "0%"), (0.5, "50%")]
+)
+def test_a_rate_is_whole_only_where_it_is(opened: Visit, value: float, text: str) -> None:
+    assert opened.page.evaluate(f"async () => (await import('/page/format.js')).rate({value})") == text
 
-    first = visit.page.locator("#cycle-time tbody tr").first
 
-    shown = [one.replace("\n", " ").split() for one in first.locator("td").all_inner_texts()[:4]]
-    phases = ("cycle_time_hours", "coding_lead_time_hours", "pickup_time_hours", "review_lead_time_hours")
-    assert [float(one[0]) for one in shown] == pytest.approx([totals[f"avg_{name}"] for name in phases], abs=0.051)
-    assert [one[-1] for one in shown] == [str(totals[f"n_{name}"]) for name in phases]
+def test_people_have_cost_and_share(opened: Visit) -> None:
+    answer = opened.real("/api/people?period=this_month")
+
+    rows = [
+        row.split("\t") for row in opened.page.locator("#where table >> nth=0").locator("tbody tr").all_inner_texts()
+    ]
+
+    assert [row[0].split()[0] for row in rows] == [row["person"] for row in answer["rows"]][: len(rows)]
+    share = float(answer["rows"][0]["cost_usd"]) / float(answer["totals"]["cost_usd"])
+    assert float(rows[0][2].removesuffix("%")) == pytest.approx(100 * share, abs=0.51)
+
+
+def test_where_it_went_is_kept_in_the_address(visit: Visit) -> None:
+    visit.open()
+    for view, head in (("repository", "Repository"), ("model", "Model"), ("session", "Session"), ("person", "Person")):
+        visit.page.get_by_role("radio", name=view, exact=True).check()
+        expect(visit.page.locator("#where thead th").first).to_have_text(head)
+        expect(visit.page.locator("#where")).to_have_attribute("data-state", "ready")
+
+    visit.page.get_by_role("radio", name="model", exact=True).check()
+
+    assert visit.page.url.endswith("?by=model")
+
+
+def test_what_is_not_matched_has_the_command_that_maps_it(visit: Visit) -> None:
+    visit.open("?by=repo").page.locator("#where").get_by_role("button", name="map it").click()
+
+    expect(visit.page.locator(".says:popover-open")).to_contain_text("millrace map project")
+
+
+def test_a_count_of_pull_requests_leads_to_them(visit: Visit) -> None:
+    visit.open().page.locator("#went-into").get_by_role("button", name=f"pull requests of {REPO}").click()
+    visit.settled()
+
+    assert "list=pull-requests" in visit.page.url
+    assert ("repo", REPO) in visit.queries("/api/pull-requests")[-1]
+    shown = visit.page.locator("#rows tbody tr").all_inner_texts()
+    assert shown
+    assert all(REPO in row for row in shown)
+
+
+def test_the_lists_are_turned_page_by_page(visit: Visit) -> None:
+    total = visit.real("/api/sessions?period=this_month")["total_count"]
+    visit.open()
+    expect(visit.page.locator("#rows .pager")).to_contain_text(f"1\u201320 of {total}")
+
+    visit.page.get_by_role("button", name="Next").click()
+
+    expect(visit.page.locator("#rows .pager")).to_contain_text(f"21\u201340 of {total}")
+    expect(visit.page.get_by_role("button", name="Previous")).to_be_enabled()
+
+
+def test_a_definition_opens_by_keyboard_and_closes_by_escape(visit: Visit) -> None:
+    button = visit.open().page.get_by_role("button", name="What is: Reverted?")
+    button.press("Enter")
+
+    box = visit.page.locator(".says:popover-open")
+    expect(box).to_contain_text("reverted ones, those with a known value")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    visit.page.keyboard.press("Escape")
+    expect(box).to_have_count(0)
+
+
+def test_a_fast_response_without_a_price_is_shown_as_fast(opened: Visit) -> None:
+    rows = opened.page.locator("#unpriced tbody tr").all_text_contents()
+
+    (fast,) = [row for row in rows if "claude-opus-4-5" in row]
+    assert "claude, anthropic, speed fast" in fast
+    remedy = next(check["remedy"] for check in opened.real("/api/etl/status")["checks"] if check["code"] == "no_price")
+    assert remedy[1:] in (opened.page.locator("#unpriced .note").text_content() or "")
+
+
+def test_days_without_a_known_cost_are_counted(opened: Visit) -> None:
+    assert "the cost of some responses is unknown" in opened.text("#cost-by-day .note")
+
+
+def test_a_model_under_two_ids_is_one_series(visit: Visit) -> None:
+    legend = visit.open("?period=all").text("#cost-by-day .legend")
+
+    assert "claude-opus-4-1 $" in legend
+    assert "20250805" not in legend
 
 
 def test_cost_per_merged_pull_request_covers_all_repositories_of_week(visit: Visit) -> None:
-    rows = visit.real("/api/ai-spend")["rows"]
+    rows = visit.real("/api/ai-spend?period=this_month")["rows"]
     same = [row for row in rows if row["week"] == rows[0]["week"] and row["cost_usd"] is not None]
     per_pr = sum(float(row["cost_usd"]) for row in same) / sum(row["merged_prs"] for row in same)
-    mark = "≥ " * any(row["n_cost"] < row["assistant_message_count"] for row in same)
+    mark = "≥\u00a0" * any(row["n_cost"] < row["assistant_message_count"] for row in same)
     visit.open().page.locator("#cost-per-pr summary").click()
 
     assert visit.page.locator("#cost-per-pr tbody td").first.inner_text() == f"{mark}${per_pr:.2f}"
 
 
-def test_the_days_are_stacked_by_provider_or_by_model(visit: Visit) -> None:
+def test_the_days_are_stacked_by_model_or_by_provider(visit: Visit) -> None:
     visit.open()
-    expect(visit.page.locator("#cost-by-day .legend")).to_contain_text("anthropic")
-
-    visit.page.get_by_role("radio", name="by model").check()
-
     expect(visit.page.locator("#cost-by-day .legend")).to_contain_text("claude-")
-    assert "stack=model" in visit.page.url
+
+    visit.page.get_by_role("radio", name="by provider").check()
+
+    expect(visit.page.locator("#cost-by-day .legend")).to_contain_text("anthropic")
+    assert "unknown" not in visit.text("#cost-by-day .legend")  # prompts have no provider
+    assert "stack=provider" in visit.page.url
 
 
-def test_more_than_four_months_are_drawn_in_weeks(visit: Visit) -> None:
+def test_a_long_range_is_drawn_in_weeks(visit: Visit) -> None:
     visit.open("?from=2026-01-01&to=2026-11-24")
 
-    expect(visit.page.get_by_role("img", name="Cost by week, stacked by provider")).to_be_visible()
+    expect(visit.page.get_by_role("heading", name="Spend by week")).to_be_visible()
 
 
-def test_every_csv_link_returns_rows_of_its_panel(visit: Visit) -> None:
-    links = visit.open("?repo=acme-corp/service-01").page.locator("a.csv").all()
+def test_every_csv_link_returns_all_rows_of_its_panel(visit: Visit) -> None:
+    links = visit.open(f"?repo={REPO}").page.locator("a.csv").all()
 
-    answers = [visit.page.request.get(visit.url + (link.get_attribute("href") or "")) for link in links]
+    hrefs = [link.get_attribute("href") or "" for link in links]
+    answers = [visit.page.request.get(visit.url + href) for href in hrefs]
 
     assert [answer.headers["content-type"] for answer in answers] == ["text/csv; charset=utf-8"] * len(DATA_PANELS)
-    assert all("repo=acme-corp%2Fservice-01" in answer.url for answer in answers)
+    assert all("repo=acme-corp%2Fservice-01" in href and "limit=" not in href for href in hrefs)
 
 
-def test_the_ai_bands_stand_side_by_side_with_their_n(opened: Visit) -> None:
-    bands = {row["ai_band"]: row for row in opened.real("/api/ai-impact")["bands"]}
+def test_data_health_names_where_each_panel_comes_from(visit: Visit) -> None:
+    visit.open("?developer=user_001").unfolded()
 
-    rows = opened.page.locator("#ai-impact table").first.locator("tbody tr").all_inner_texts()
+    origins = [row.split("\t")[:2] for row in visit.page.locator("#origins tbody tr").all_inner_texts()]
 
-    assert [row.split()[0] for row in rows] == ["low", "medium", "high", "unknown"]
-    assert rows[0].split()[-1] == str(bands["low"]["n_cycle_time_hours"])
-    assert UNKNOWN in rows[3]
-
-
-def test_trust_names_where_each_panel_comes_from(visit: Visit) -> None:
-    visit.open("?developer=user_001")
-
-    origins = [row.split("\t")[1] for row in visit.page.locator("#origins tbody tr").all_inner_texts()]
-
-    assert origins[-3:] == ["events"] * 3
+    assert ["Review load", "events"] in origins
 
 
 def test_a_silent_source_and_a_mart_behind_are_marked(visit: Visit) -> None:
@@ -143,27 +228,7 @@ def test_a_silent_source_and_a_mart_behind_are_marked(visit: Visit) -> None:
     status["sources"][0]["is_silent"], status["marts"][0]["is_current"] = True, False
     visit.instead("/api/etl/status", status)
 
-    visit.open()
+    visit.open().unfolded()
 
     assert "silent" in visit.text("#sources")
     assert "behind" in visit.text("#marts")
-
-
-def test_a_chart_is_read_with_the_arrow_keys(visit: Visit) -> None:
-    visit.open()
-    plot, tip = visit.page.locator("#cycle-time .plot"), visit.page.locator("#cycle-time .tip")
-
-    plot.press("ArrowRight")
-    first = tip.inner_text()
-    plot.press("End")
-
-    assert first.startswith("Week of")
-    assert tip.inner_text() not in ("", first)
-    plot.press("Escape")
-    expect(tip).to_be_hidden()
-
-
-def test_a_chart_is_read_with_the_pointer(visit: Visit) -> None:
-    visit.open().page.locator("#cost-by-day .plot").hover()
-
-    expect(visit.page.locator("#cost-by-day .tip")).to_contain_text("2026")

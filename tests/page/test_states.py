@@ -2,30 +2,79 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 from tests.page import company
-from tests.page.browser import DATA_PANELS, UNKNOWN, Visit
+from tests.page.browser import DATA_PANELS, TILES, UNKNOWN, Visit
 from tests.page.conftest import Visitor
 
 PROBLEM = {"title": "The program failed", "status": 500, "detail": "disk full", "next_step": "free some space"}
+OF_PULL_REQUESTS = ("went-into", "ai-impact", "cycle-time", "reverts", "review-load", "cost-per-pr")
 
 
 def test_empty_range_shows_advice(visit: Visit) -> None:
     visit.open("?from=2001-01-01&to=2001-01-31")
 
     assert set(visit.states("empty")) >= set(DATA_PANELS)
-    assert visit.text("#by-model .nothing").startswith("Nothing in this range; ")
-    assert visit.text("#tile-merged .figure") == UNKNOWN
+    assert visit.text("#where .nothing").startswith("Nothing in this range. ")
+    assert visit.text("#tile-median .figure") == UNKNOWN
     assert visit.wrong == []
 
 
-def test_invalid_date_shows_api_error(visit: Visit) -> None:
-    visit.open("?from=yesterday")
+def test_a_range_without_a_monday_says_so(visit: Visit) -> None:
+    visit.open("?from=2026-11-03&to=2026-11-08")
 
-    assert set(visit.states("error")) >= set(DATA_PANELS)
-    problem = visit.real("/api/velocity?from=yesterday")
-    assert problem["detail"] in visit.text("#cycle-time")
-    assert problem["next_step"] in visit.text("#cycle-time")
+    assert visit.text("#review-load .nothing").startswith(
+        "No week begins on Nov 3 \u2013 8. Weeks count by their Monday"
+    )
+    assert visit.state("cost-by-day") == "ready"
+
+
+def test_what_was_never_connected_names_the_command(visit: Visit) -> None:
+    status = visit.real("/api/etl/status")
+    for source in status["sources"]:
+        if source["table"] != "usage_events":
+            source |= {"last_extracted_at": None, "seconds_since": None, "rows": 0, "is_connected": False}
+    visit.instead("/api/etl/status", status)
+    for route in ("ai-impact", "velocity", "quality", "review-costs", "ai-spend"):
+        visit.instead(f"/api/{route}", visit.real(f"/api/{route}?from=2001-01-01&to=2001-01-31"))
+
+    visit.open().unfolded()
+
+    for panel in OF_PULL_REQUESTS:
+        assert "No pull requests yet. Connect a source:" in visit.text(f"#{panel}")
+        assert "millrace run --source-url" in visit.text(f"#{panel} code >> nth=0")
+    assert "millrace run --source-url" in visit.text("#verdict")
+    assert "no pull requests yet" in visit.text("#tile-merged")
+    assert visit.state("tile-spent") == "ready"
+    assert "not connected" in visit.text("#sources")
+    assert "✓" not in visit.text("#sources tr:has-text('pull_requests')")
+
+
+@pytest.mark.parametrize("query", ["?from=yesterday", "?repo=nope"])
+def test_a_filter_that_the_api_refuses_is_one_message(visit: Visit, query: str) -> None:
+    problem = PROBLEM | {"status": 422, "detail": "no repository 'nope'; did you mean acme-corp/service-01?"}
+    visit.page.route("**/api/*?*", lambda route: route.fulfill(status=422, json=problem))
+
+    visit.open(query)
+
+    expect(visit.page.get_by_role("alert")).to_have_text(
+        "No repository 'nope'; did you mean acme-corp/service-01? Remove that filter, or choose another."
+    )
+    assert visit.page.get_by_text("did you mean").count() == 1
+    assert set(visit.states("refused")) == {*TILES, *DATA_PANELS}
+
+
+def test_a_failure_of_the_summary_is_one_message(visit: Visit) -> None:
+    visit.instead("/api/summary", PROBLEM, status=500)
+
+    visit.open()
+
+    assert visit.page.get_by_text("disk full").count() == 1
+    assert visit.states("error") == list(TILES)
+    visit.page.unroute_all()
+    visit.page.get_by_role("button", name="Try again").click()
+    expect(visit.page.locator("#tile-spent")).to_have_attribute("data-state", "ready")
 
 
 def test_one_failure_leaves_the_other_panels_alone(visit: Visit) -> None:
@@ -63,14 +112,14 @@ def test_waiting_panel_shows_loading(visit: Visit) -> None:
 
     visit.page.goto(visit.url)
 
-    expect(visit.page.locator("#by-model")).to_have_attribute("data-state", "ready")
+    expect(visit.page.locator("#where")).to_have_attribute("data-state", "ready")
     expect(visit.page.locator("#ai-impact .panel-body")).to_have_text("Loading …")
     expect(visit.page.locator("#ai-impact")).to_have_attribute("aria-busy", "true")
 
 
 def test_every_panel_suggests_command_before_first_build(visitor: Visitor, tmp_path: Path) -> None:
     with company.serving(tmp_path) as url:
-        visit = visitor(url).open()
+        visit = visitor(url).open().unfolded()
 
         assert set(visit.states("error")) >= set(DATA_PANELS)
         assert visit.text("#badge") == "○ empty"
@@ -81,31 +130,43 @@ def test_every_panel_suggests_command_before_first_build(visitor: Visitor, tmp_p
 
 
 def test_rows_are_read_to_the_last_page(visit: Visit) -> None:
-    whole = visit.real("/api/velocity")
-    pages = {str(n): whole | {"rows": whole["rows"][n // 100 :][:10], "has_more": n < 2000} for n in (0, 1000, 2000)}
+    whole = visit.real("/api/dashboard-data?from=2026-11-01&to=2026-11-24")
+    days = [row["day"] for row in whole["rows"]]
+    halves = {
+        offset: whole
+        | {
+            "rows": [row for row in whole["rows"] if row["day"] in part],
+            "model_days": [row for row in whole["model_days"] if row["day"] in part],
+            "has_more": offset == 0,
+        }
+        for offset, part in ((0, days[:5]), (1000, days[5:]))
+    }
     visit.page.route(
-        "**/api/velocity*",
-        lambda route: route.fulfill(json=pages[(route.request.url + "&offset=0").split("offset=")[1].split("&")[0]]),
+        "**/api/dashboard-data*", lambda route: route.fulfill(json=halves[1000 * ("offset=1000" in route.request.url)])
     )
 
-    visit.open().page.locator("#cycle-time summary").click()
+    visit.open().page.locator("#cost-by-day summary").click()
 
-    weeks = {row["week"] for row in whole["rows"]}
-    assert visit.page.locator("#cycle-time tbody tr").count() == len(weeks)
+    rows = [row.split("\t") for row in visit.page.locator("#cost-by-day tbody tr").all_inner_texts()]
+    assert len(rows) == len(days)
+    for row in rows:  # the models of every page are in the sum of their day
+        parts = [float(text.removeprefix("$").removeprefix("< $")) for text in row[3:] if text != UNKNOWN]
+        known = float(row[1].removeprefix("≥\u00a0").removeprefix("$")) if "$" in row[1] else 0
+        assert sum(parts) == pytest.approx(known, abs=0.06)
 
 
 def test_rows_of_two_builds_are_not_added_up(visit: Visit) -> None:
-    whole = visit.real("/api/velocity")
+    whole = visit.real("/api/review-costs")
     build = iter(range(100, 103))
     visit.page.route(
-        "**/api/velocity*offset=1000", lambda route: route.fulfill(json=whole | {"built_through": 102, "rows": []})
+        "**/api/review-costs*offset=1000", lambda route: route.fulfill(json=whole | {"built_through": 102, "rows": []})
     )
     visit.page.route(
-        "**/api/velocity?limit=1000",
+        "**/api/review-costs?period=this_month&limit=1000",
         lambda route: route.fulfill(json=whole | {"built_through": next(build), "has_more": True}),
     )
 
     visit.open()
 
-    assert len(visit.queries("/api/velocity")) == 6
-    assert visit.state("cycle-time") == "ready"
+    assert len(visit.queries("/api/review-costs")) == 6
+    assert visit.state("review-load") == "ready"

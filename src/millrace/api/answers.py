@@ -4,9 +4,19 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializationInfo,
+    WithJsonSchema,
+    create_model,
+)
 
 from millrace.api import definitions
+from millrace.api.comparisons import AiEffect, AiEffectsOf, Between, CostCoverage, SummaryMeasure, WeeksNote
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -15,12 +25,19 @@ def _in_utc(instant: datetime) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
+def _money(amount: Decimal, info: SerializationInfo) -> float | str:
+    """Return an amount as a number, or where its digits count as text."""
+    return str(amount) if info.context == MONEY_AS_TEXT else float(amount)
+
+
+MONEY_AS_TEXT = "text"
+Money = Annotated[Decimal, PlainSerializer(_money), WithJsonSchema({"type": "number"})]
 Instant = Annotated[datetime, AfterValidator(_in_utc)]
 _TYPES: dict[str, Any] = {
     "bigint": int,
     "boolean": bool,
     "date": date,
-    "decimal(38, 12)": Decimal,
+    "decimal(38, 12)": Money,
     "double": float,
     "timestamp": Instant,
     "varchar": str,
@@ -48,7 +65,7 @@ class Answer(BaseModel, Generic[Row]):
 
 
 class Measures(BaseModel):
-    """Sums over responses. Money is USD, as decimal text."""
+    """Sums over responses. Money is USD."""
 
     assistant_message_count: int = Field(description="Responses of models.")
     input_tokens: int = Field(description="Fresh input: neither read from the cache nor written to it.")
@@ -61,9 +78,9 @@ class Measures(BaseModel):
     lower_bound_count: int = Field(
         description="Responses that used at least the counted tokens, and no log can tell how many more."
     )
-    cost_usd: Decimal | None = Field(description="Of the responses with a known cost; null when of none it is known.")
+    cost_usd: Money | None = Field(description="Of the responses with a known cost; null when of none it is known.")
     n_cost: int = Field(description="Responses with a known cost.")
-    reported_cost_usd: Decimal | None = Field(description="What the agents themselves report; null when none does.")
+    reported_cost_usd: Money | None = Field(description="What the agents themselves report; null when none does.")
 
 
 MEASURES = tuple(Measures.model_fields)
@@ -162,13 +179,80 @@ class Unpriced(BaseModel):
     total_tokens: int
 
 
-def _row(name: str, mart: str, over_all: bool = False) -> type[BaseModel]:
-    """Return the model of a mart's rows; `over_all` drops week and repository, and allows null in every column."""
+class PeriodTotals(BaseModel):
+    """The usage of coding agents, its cost, and what was merged, in one range of days."""
+
+    user_count: int | None = Field(None, description="Different users in the logs.")
+    cost_usd: Money | None = Field(None, description="Of the responses with a known cost; null when of none it is.")
+    n_cost: int | None = Field(None, description="Responses with a known cost; null where no log is matched to it.")
+    assistant_message_count: int | None = Field(
+        None, description="Responses of models; null where no log is matched to it."
+    )
+    user_message_count: int | None = Field(None, description="Prompts; null where no log is matched to it.")
+    total_tokens: int | None = Field(None, description="Input, output and cache; null where no log is matched to it.")
+    session_count: int | None = Field(None, description="Different sessions; null where no log is matched to it.")
+    merged_prs: int | None = Field(None, description="Pull requests that were merged in the range.")
+    lines_added: int | None = Field(None, description="Lines added by these pull requests, where known.")
+    ai_line_share: float | None = Field(None, description="Lines added by AI / lines added, where both are known.")
+    p50_cycle_time_hours: float | None = Field(None, description="Median of the cycle time in hours.")
+    n_cycle_time_hours: int | None = Field(None, description="Pull requests whose cycle time is known.")
+
+
+class PeopleTotals(PeriodTotals):
+    """Totals of all people. Sessions and users are counted once."""
+
+    last_at: Instant | None = Field(None, description="The last event of a log in the range.")
+
+
+class _Who(BaseModel):
+    person: str | None = Field(description="The developer; the user id where none is matched; null where unknown.")
+    developer: str | None = Field(description="The developer; null where no developer is matched to the user.")
+
+
+class Person(PeopleTotals, _Who):
+    """What one person used and merged. Unknown is null: no log of a developer without a matched user was read."""
+
+
+class RepositoryTotals(PeriodTotals):
+    """Totals of all repositories, and of the usage of none."""
+
+    cost_per_merged_pr: float | None = Field(
+        None, description="cost_usd / merged_prs, of the repositories whose cost is known."
+    )
+    ai_lines_added: int | None = Field(None, description="Lines added by AI, where known.")
+    p90_cycle_time_hours: float | None = Field(None, description="90th percentile of the cycle time in hours.")
+    reverted_prs: int | None = Field(None, description="Pull requests that were reverted.")
+    revert_rate: float | None = Field(None, description="reverted_prs / n_revert_known, 0..1.")
+    n_revert_known: int | None = Field(None, description="Pull requests that are known to be reverted or kept.")
+
+
+class _OfRepository(BaseModel):
+    repo_name: str | None = Field(description="The repository; null: usage of projects without one.")
+
+
+class Repository(RepositoryTotals, _OfRepository):
+    """What the projects of one repository used, and what was merged there."""
+
+
+class _Named(BaseModel):
+    model: str | None = Field(description="The name in the rate card; the id in the logs where it has no price.")
+    provider: str | None = Field(description="Who served it; null where the logs do not name it.")
+    model_ids: str | None = Field(description="The ids in the logs, with a comma and a blank between them.")
+
+
+class NamedModel(Measures, _Named):
+    """Totals of one model of the rate card, whose ids may differ by their date."""
+
+    session_count: int = Field(description="Different sessions with a response of it.")
+
+
+def _row(name: str, mart: str, left_out: tuple[str, ...] = ()) -> type[BaseModel]:
+    """Return the model of a mart's rows; without some columns, for rows over several, each other may be null."""
     fields: dict[str, Any] = {}
     for column in definitions.load().models[mart].columns.values():
-        if not (over_all and column.name in ("week", "repo_name")):
+        if column.name not in left_out:
             kind = _TYPES[column.type]
-            kind = kind if column.is_known and not over_all else kind | None
+            kind = kind if column.is_known and (not left_out or column.name == "week") else kind | None
             fields[column.name] = (kind, Field(description=column.description))
     return create_model(name, **fields)
 
@@ -204,21 +288,73 @@ ByProvider = _answer("ByProvider", Provider, totals=Whole)
 ByModel = _answer("ByModel", Model, totals=Whole)
 
 
-def _weekly(name: str, mart: str) -> type[BaseModel]:
-    whole: Any = _row(f"{name}Totals", mart, over_all=True)
-    return _answer(name, _row(f"{name}Row", mart), totals=whole | None)
+def _of_columns(name: str, mart: str, columns: tuple[str, ...]) -> type[BaseModel]:
+    """Return a model of some columns of a mart."""
+    known = definitions.load().models[mart].columns
+    fields: dict[str, Any] = {}
+    for column in (known[each] for each in columns):
+        kind = _TYPES[column.type]
+        fields[column.name] = (kind if column.is_known else kind | None, Field(description=column.description))
+    return create_model(name, **fields)
 
 
-Velocity = _weekly("Velocity", "velocity")
-ReviewCosts = _weekly("ReviewCosts", "review_costs")
-Quality = _weekly("Quality", "quality")
+def _sessions() -> type[BaseModel]:
+    session: Any = _row("SessionColumns", "usage_session")
+    return create_model("ListedSession", __base__=(session, _OfRepository, _Who))
+
+
+_OF_PULL_REQUEST = (
+    *("repo_name", "number", "developer", "created_at", "merged_at", "cycle_time_hours", "total_loc", "files_changed"),
+    *("ai_ratio", "ai_band", "review_rounds", "comment_count", "is_reverted", "is_bug_fix"),
+)
+PullRequest = _of_columns("PullRequest", "merged_pull_requests", _OF_PULL_REQUEST)
+People = _answer("People", Person, totals=PeopleTotals)
+Repositories = _answer("Repositories", Repository, totals=RepositoryTotals)
+Models = _answer("Models", NamedModel, totals=Whole)
+ListedSession = _sessions()
+Sessions = _answer("Sessions", ListedSession, totals=Whole)
+PullRequests = _answer("PullRequests", PullRequest)
+
+
+Summary = _answer(
+    "Summary",
+    SummaryMeasure,
+    previous=Between,
+    is_running=bool,
+    projected_cost_usd=float | None,
+    coverage=CostCoverage,
+    people=Literal["names", "pseudonyms", "off"],
+)
+
+
+def _weekly(name: str, mart: str, **more: Any) -> type[BaseModel]:
+    whole: Any = _row(f"{name}Totals", mart, _OF_ONE)
+    return _answer(name, _row(f"{name}Row", mart), weeks_note=WeeksNote, totals=whole | None, **more)
+
+
+def _with_weeks(name: str, mart: str) -> type[BaseModel]:
+    week: Any = _row(f"{name}Week", mart, ("repo_name",))
+    return _weekly(name, mart, weeks=list[week])
+
+
+_OF_ONE = ("week", "repo_name")
+Velocity = _with_weeks("Velocity", "velocity")
+ReviewCosts = _with_weeks("ReviewCosts", "review_costs")
+Quality = _with_weeks("Quality", "quality")
 AiSpend = _weekly("AiSpend", "ai_spend_by_repo_week")
-_bands: Any = _row("AiImpactBand", "ai_impact", over_all=True)
-AiImpact = _answer("AiImpact", _row("AiImpactRow", "ai_impact"), bands=list[_bands])
+_bands: Any = _row("AiImpactBand", "ai_impact", _OF_ONE)
+AiImpact = _answer(
+    "AiImpact",
+    _row("AiImpactRow", "ai_impact"),
+    weeks_note=WeeksNote,
+    bands=list[_bands],
+    effects=list[AiEffect],
+    effects_of=AiEffectsOf,
+)
 
 
 class Problem(BaseModel):
-    """An error as application/problem+json (RFC 9457), with the next step."""
+    """An error, with the next step (application/problem+json, RFC 9457)."""
 
     type: str = "about:blank"
     title: str

@@ -4,13 +4,16 @@ Each reply is made from one publication. It is cached under that publication, th
 request gets it from memory, until the next publication.
 """
 
+import json
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -19,12 +22,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from millrace import log
-from millrace.api import definitions
-from millrace.api.answers import Problem
+from millrace.api import definitions, document, paging, refusals
+from millrace.api.answers import MONEY_AS_TEXT
 from millrace.api.filters import Filters, NoFilters
+from millrace.api.names import Names, Refused
 from millrace.api.plans import QueryPlan
-from millrace.api.replies import Reply, ResponseCache, as_csv, problem
+from millrace.api.replies import Reply, ResponseCache, of_csv, problem, wants_csv
 from millrace.api.routes import ROUTES, Route
+from millrace.config import PeopleMode
 from millrace.errors import MillraceError
 from millrace.status import remedies
 from millrace.status.state import Status
@@ -47,17 +52,16 @@ _SAID = {
         "Millrace-As-Of": "As `as_of` in JSON; empty when unknown.",
         "Millrace-Built-Through": "As `built_through` in JSON; empty when unknown.",
         "Millrace-Source": "As `source` in JSON.",
+        "Millrace-Total-Count": "As `total_count` in JSON.",
     }.items()
 }
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": what, "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
-    for status, what in {
-        400: "Unknown host.",
-        422: "Invalid parameter.",
-        500: "The program failed.",
-        503: "Nothing is published, or the warehouse does not respond.",
-    }.items()
-}
+
+
+@dataclass(frozen=True, slots=True)
+class ServedStatus(Status):
+    """The whole status, and how people are shown."""
+
+    people: PeopleMode = "names"
 
 
 @dataclass
@@ -73,27 +77,47 @@ class Api:
     cache: ResponseCache = field(default_factory=ResponseCache)
     without: frozenset[str] = frozenset()
     place: remedies.Location = remedies.DEPLOYMENT
+    names: Names = field(default_factory=Names)
 
     def answer(self, route: Route, filters: Filters) -> Reply:
-        """Return the reply to a request, from memory or from the marts."""
-        dated = filters.dated(self.now(), definitions.load().reporting_time_zone)
-        question = (route.path, dated.model_dump_json())
+        """Return the reply to a request, from memory or from the marts; Refused for a name that is unknown."""
+        if route.lists_people and self.names.people.mode == "off":
+            raise Refused("this deployment shows no people", "ask for /api/repositories", 403, "People are off")
+        now, zone = self.now(), definitions.load().reporting_time_zone
+        dated, today = filters.dated(now, zone), now.astimezone(ZoneInfo(filters.tz or zone)).date()
+        question = (route.path, today.isoformat(), dated.model_dump_json())
 
         def make(snapshot: Snapshot) -> tuple[tuple[str, ...], Reply]:
-            return (snapshot.version, *question), self._made(route, dated, snapshot)
+            return (snapshot.version, *question), self._made(route, dated, snapshot, today)
 
         return self.cache.get((self.reader.version(), *question), lambda: self.reader.read(make))
 
-    def _made(self, route: Route, filters: Filters, snapshot: Snapshot) -> Reply:
-        build = snapshot.build
-        plan = QueryPlan(snapshot, definitions.load(), self.without)
-        said = {"as_of": build.as_of, "built_through": build.built_through}
-        shape: Any = route.shape.model_validate(route.answers(plan, filters) | said)
+    def _made(self, route: Route, asked: Filters, snapshot: Snapshot, today: date) -> Reply:
+        build, people = snapshot.build, self.names.people
+        plan = QueryPlan(snapshot, definitions.load(), self.without, today=today, people=people)
+        filters = self.names.resolved(plan, asked)
+        answer = route.answers(plan, filters) | {"as_of": build.as_of, "built_through": build.built_through}
         if filters.format == "csv":
-            body, kind = as_csv(shape.rows, list(route.columns)), _CSV
+            row = route.row
+            rows = (row.model_validate(people.hidden_in(each)) for each in _at_most(answer))
+            said = answer["source"], build.as_of, build.built_through, answer["total_count"]
+            reply = of_csv(rows, list(route.columns), _CSV, *said)
         else:
-            body, kind = printable_json(shape.model_dump_json(by_alias=True)).encode(), _JSON
-        return Reply.of(body, kind, shape.source, build.as_of, build.built_through)
+            shape: Any = route.shape.model_validate(people.hidden_in(answer))
+            context = MONEY_AS_TEXT if filters.money == "text" else None
+            body = printable_json(shape.model_dump_json(by_alias=True, context=context)).encode()
+            reply = Reply.of(body, _JSON, shape.source, build.as_of, build.built_through, shape.total_count)
+        return reply.with_next(filters.offset + (filters.limit or 0) if answer["has_more"] else None)
+
+
+def _at_most(answer: dict[str, Any]) -> Any:
+    """Return the rows of an answer; Refused where they are too many for one file."""
+    if answer["limit"] is None and answer["total_count"] - answer["offset"] > paging.MAX_CSV_ROWS:
+        raise Refused(
+            f"expected at most {paging.MAX_CSV_ROWS:,} rows as CSV, got {answer['total_count']:,}",
+            "ask for fewer days, or for pages by limit and offset; the header Link has the next page",
+        )
+    return answer["rows"]
 
 
 def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
@@ -107,9 +131,9 @@ def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
     app = FastAPI(
         lifespan=closing,
         title="Millrace",
-        description="What AI-assisted development does and costs, and whether the numbers can be trusted.",
         version="1",
         docs_url=None,
+        openapi_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would contain the host name that the caller sent
     )
@@ -119,23 +143,29 @@ def create(api: Api, hosts: tuple[str, ...] = ("*",)) -> FastAPI:
         _add(app, api, route)
     _add_status(app, api)
     _add_page(app)
+    _add_document(app)
     _add_health(app)
-    app.add_exception_handler(RequestValidationError, _refuse)
-    app.add_exception_handler(HTTPException, _tell)
-    app.add_exception_handler(MillraceError, _waiting(api.place))
+    filters: dict[str, type[Filters] | type[NoFilters]] = {f"/api/{route.path}": route.filters for route in ROUTES}
+    app.add_exception_handler(RequestValidationError, refusals.of_parameters(filters))
+    app.add_exception_handler(HTTPException, refusals.of_path)
+    app.add_exception_handler(Refused, refusals.of_request)
+    app.add_exception_handler(MillraceError, refusals.of_data(api.place))
     return app
 
 
 def _add(app: FastAPI, api: Api, route: Route) -> None:
     def endpoint(request: Request, filters: Annotated[Filters, Query()]) -> Response:
+        if "format" not in filters.model_fields_set and wants_csv(request):
+            filters = filters.model_copy(update={"format": "csv"})
         return api.answer(route, filters).to(request)
 
     endpoint.__annotations__["filters"] = Annotated[route.filters, Query()]
+    link = {"description": "The next page, where there is one.", "schema": {"type": "string"}}
     answer = {
         "model": route.shape,
-        "content": {"text/csv": {"schema": {"type": "string"}}},
+        "content": {_JSON: {}, "text/csv": {"schema": {"type": "string"}}},
         "description": "The answer.",
-        "headers": _SAID,
+        "headers": {**_SAID, "Link": link},
     }
     app.get(
         f"/api/{route.path}",
@@ -143,35 +173,63 @@ def _add(app: FastAPI, api: Api, route: Route) -> None:
         description=route.description,
         operation_id=route.path.replace("/", "_").replace("-", "_"),
         response_class=Response,
-        responses={200: answer, 304: {"description": "It is as it was.", "headers": _SAID}, **_PROBLEMS},
+        responses={200: answer, 304: {"description": "It is as it was.", "headers": _SAID}},
+        tags=[route.tag],
     )(endpoint)
 
 
 def _add_status(app: FastAPI, api: Api) -> None:
-    adapter = TypeAdapter(Status)
+    adapter = TypeAdapter(ServedStatus)
     cache = ResponseCache(max_bytes=1 << 20)
 
     def endpoint(request: Request, _: Annotated[NoFilters, Query()]) -> Response:
         def make() -> tuple[int, Reply]:
             status = api.status()
-            body = printable_json(adapter.dump_json(status).decode()).encode()
+            known = {each.name: getattr(status, each.name) for each in fields(Status)}
+            served = ServedStatus(**known, people=api.names.people.mode)
+            body = printable_json(adapter.dump_json(served).decode()).encode()
             return tick, Reply.of(body, _JSON, status.store or "", status.as_of, status.built_through)
 
         tick = int(time.monotonic() / _STATUS_LASTS_S)
         return cache.get(tick, make).to(request)
 
+    said = {name: header for name, header in _SAID.items() if name != "Millrace-Total-Count"}
     app.get(
         "/api/etl/status",
-        summary="Say whether the numbers can be trusted.",
+        summary="Whether the numbers can be trusted",
         description="What is loaded and not in the marts yet, what has not come for long, and what to do about it.",
         operation_id="etl_status",
         response_class=Response,
         responses={
-            200: {"model": Status, "description": "The answer.", "headers": _SAID},
-            304: {"description": "It is as it was.", "headers": _SAID},
-            **_PROBLEMS,
+            200: {"model": ServedStatus, "description": "The answer.", "headers": said},
+            304: {"description": "It is as it was.", "headers": said},
         },
+        tags=["status"],
     )(endpoint)
+
+
+def _add_document(app: FastAPI) -> None:
+    """Serve the OpenAPI document, the page that is made from it, and the index of the routes."""
+    writers: dict[str, Callable[[dict[str, Any]], str]] = {
+        "/openapi.json": lambda described: json.dumps(described, separators=(",", ":")),
+        "/api": lambda described: json.dumps(document.index(described), indent=1),
+        "/docs": document.page,
+    }
+    made: dict[str, Reply] = {}
+    lock = threading.Lock()
+    app.openapi = lambda: document.describe(app)  # type: ignore[method-assign]  # as FastAPI documents it
+
+    def reply(request: Request) -> Response:
+        path = request.url.path
+        with lock:
+            if path not in made:
+                described = app.openapi()
+                kind = "text/html; charset=utf-8" if path == "/docs" else _JSON
+                made[path] = Reply.of(writers[path](described).encode(), kind, "page", None, None)
+        return made[path].to(request)
+
+    for path in writers:
+        app.get(path, include_in_schema=False)(reply)
 
 
 def _add_page(app: FastAPI) -> None:
@@ -198,7 +256,8 @@ def _add_health(app: FastAPI) -> None:
     async def health() -> Response:
         return Response("ok", media_type="text/plain")
 
-    app.get("/health", include_in_schema=False)(health)
+    for path in ("/health", "/healthz"):
+        app.get(path, include_in_schema=False)(health)
 
 
 class _Heads:
@@ -237,31 +296,6 @@ def _guarding(hosts: tuple[str, ...]) -> Callable[[Request, _GoOn], Awaitable[Re
 
 def _refuse_name(hosts: tuple[str, ...]) -> Response:
     return problem(400, "Unknown host", f"expected the host {' or '.join(hosts)}", f"use {hosts[0]}")
-
-
-def _refuse(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 it is registered for those
-    said = "; ".join(f"{'.'.join(map(str, each['loc'][1:])) or 'query'}: {each['msg']}" for each in error.errors()[:5])
-    return problem(422, "Invalid parameter", said[:1000], "see /openapi.json for what the route takes")
-
-
-def _tell(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 it is registered for those
-    next_step = "the routes are those of /openapi.json, and are read by GET"
-    detail = f"{request.method} is not answered there"
-    headers = {"Allow": "GET, HEAD"} if error.status_code == 405 else error.headers
-    return problem(error.status_code, error.detail, detail, next_step, headers)
-
-
-def _waiting(place: remedies.Location) -> Callable[[Request, Exception], Response]:
-    """Return the handler for marts or a status that cannot be read, with the remedy for the place."""
-
-    def wait(_: Request, error: Exception) -> Response:
-        step = error.step if isinstance(error, MillraceError) else None
-        advice = "try again; else see /api/etl/status" if step is None else remedies.remedy(step, place)
-        return problem(503, "The marts cannot be read now", str(error), advice)
-
-    return wait
 
 
 def _fail(request: Request, error: Exception) -> Response:

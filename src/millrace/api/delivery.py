@@ -8,7 +8,7 @@ apply the mart's definition to the merged pull requests of the range, as if all 
 from datetime import date, timedelta
 from typing import Any
 
-from millrace.api import usage
+from millrace.api import beginnings, effects, usage
 from millrace.api.filters import SpendFilters, UsageFilters, WeeklyFilters
 from millrace.api.paging import page
 from millrace.api.plans import QueryPlan, Sql, and_, in_
@@ -20,47 +20,63 @@ _SPENT = ("assistant_message_count", "total_tokens", "n_cost", "merged_prs", "li
 
 def velocity(plan: QueryPlan, filters: WeeklyFilters) -> dict[str, Any]:
     """Return how much is merged, and how fast."""
-    return _weekly(plan, filters, "velocity") | {"totals": next(iter(_over_all(plan, filters, "velocity")), None)}
+    return _with_totals(plan, filters, "velocity")
 
 
 def review_costs(plan: QueryPlan, filters: WeeklyFilters) -> dict[str, Any]:
     """Return how much effort reviews take."""
-    return _weekly(plan, filters, "review_costs") | {
-        "totals": next(iter(_over_all(plan, filters, "review_costs")), None)
-    }
+    return _with_totals(plan, filters, "review_costs")
 
 
 def quality(plan: QueryPlan, filters: WeeklyFilters) -> dict[str, Any]:
     """Return how many pull requests are reverted or fix bugs."""
-    return _weekly(plan, filters, "quality") | {"totals": next(iter(_over_all(plan, filters, "quality")), None)}
+    return _with_totals(plan, filters, "quality")
 
 
 def ai_impact(plan: QueryPlan, filters: WeeklyFilters) -> dict[str, Any]:
-    """Return the metrics of pull requests by their share of AI; `bands` are over the whole range."""
+    """Return the metrics of pull requests by their share of AI; `bands` are over the whole range.
+
+    `effects` compare the bands `high` and `low` within the same developers and repositories, whatever bands are asked.
+    """
     bands = sorted(_over_all(plan, filters, "ai_impact"), key=lambda row: row["ai_band"])
-    return _weekly(plan, filters, "ai_impact", "ai_band") | {"bands": bands}
+    both = filters.model_copy(update={"band": []})
+    compared = effects.of_pull_requests(plan, _facts(plan, both, _where(both)))
+    return _weekly(plan, filters, "ai_impact", "ai_band") | {"bands": bands} | compared
+
+
+def _with_totals(plan: QueryPlan, filters: WeeklyFilters, mart: str) -> dict[str, Any]:
+    """Return the rows of a mart, its definition over each week of all that the filters select, and over all of it."""
+    weeks = sorted(_over_all(plan, filters, mart, is_by_week=True), key=lambda row: row["week"])
+    totals = next(iter(_over_all(plan, filters, mart)), None)
+    return _weekly(plan, filters, mart) | {"weeks": weeks, "totals": totals}
 
 
 def _weekly(plan: QueryPlan, filters: WeeklyFilters, mart: str, *others: str) -> dict[str, Any]:
     """Return the rows of a mart, whose grain is week, repository and `others`."""
     columns = tuple(plan.definitions.models[mart].columns)
-    asked = {"developer": filters.developer, "ai_band": filters.band}
+    asked = {"developer": filters.developer or filters.person, "ai_band": filters.band}
     has_all = all(name in columns for name, values in asked.items() if values)
     if has_all and plan.is_there(mart) and not _is_elsewhere(plan, filters.tz):
         where = _where(filters)
         plan.given[mart] = Sql(f"SELECT * FROM {plan.stored(mart)} WHERE {where.text}", where.values)
     else:
         plan.without_mart(mart).given["merged_pull_requests"] = _facts(plan, filters, _where(filters))
-    return page(plan, plan.table(mart), columns, filters, ("week", "repo_name", *others)).answer(plan)
+    note = beginnings.weeks_note(plan, filters.from_ or date.min, filters.to or date.max, filters.tz)
+    found = page(plan, plan.table(mart), columns, filters, ("week", "repo_name", *others))
+    return found.answer(plan) | {"weeks_note": note}
 
 
-def _over_all(plan: QueryPlan, filters: WeeklyFilters, mart: str) -> list[dict[str, Any]]:
-    """Apply the mart's definition to all pull requests that the filters select: one row, or one for each band."""
+def _over_all(plan: QueryPlan, filters: WeeklyFilters, mart: str, is_by_week: bool = False) -> list[dict[str, Any]]:
+    """Apply the mart's definition to all pull requests that the filters select: one row, or one for each band.
+
+    With `is_by_week` the same for each week.
+    """
+    alike = {name: null for name, null in _ALL.items() if not (is_by_week and name == "week")}
     whole = plan.fork().without_mart(mart)
     facts = _facts(plan, filters, _where(filters))
-    named = ", ".join(_ALL.get(name, name) for name in plan.definitions.models["merged_pull_requests"].columns)
+    named = ", ".join(alike.get(name, name) for name in plan.definitions.models["merged_pull_requests"].columns)
     whole.given["merged_pull_requests"] = Sql(f"SELECT {named} FROM ({facts.text}) AS facts", facts.values)
-    measures = ", ".join(name for name in plan.definitions.models[mart].columns if name not in _ALL)
+    measures = ", ".join(name for name in plan.definitions.models[mart].columns if name not in alike)
     return whole.query(f"SELECT {measures} FROM {whole.table(mart)}")
 
 
@@ -70,6 +86,7 @@ def _where(filters: WeeklyFilters) -> Sql:
         in_("repo_name", filters.repo),
         in_("ai_band", filters.band),
         in_("developer", filters.developer),
+        in_("developer", filters.person),
     )
 
 
@@ -92,13 +109,15 @@ def ai_spend(plan: QueryPlan, filters: SpendFilters) -> dict[str, Any]:
     """Return the cost of agents beside what was merged. The shares of a range are computed over it, not over weeks."""
     first, last = _weeks(filters)
     weeks = Sql("week BETWEEN ? AND ?", (first, last))
-    is_whole = not (filters.developer or filters.provider or filters.model or _is_elsewhere(plan, filters.tz))
+    is_whole = not (
+        filters.developer or filters.person or filters.provider or filters.model or _is_elsewhere(plan, filters.tz)
+    )
     if is_whole and plan.is_there(_SPEND):
         plan.given[_SPEND] = Sql(f"SELECT * FROM {plan.stored(_SPEND)} WHERE {weeks.text}", weeks.values)
     else:
         plan.without_mart(_SPEND)
-        merged = and_(weeks, in_("developer", filters.developer))
-        if filters.developer or _is_elsewhere(plan, filters.tz) or not plan.is_there("velocity"):
+        merged = and_(weeks, in_("developer", filters.developer), in_("developer", filters.person))
+        if filters.developer or filters.person or _is_elsewhere(plan, filters.tz) or not plan.is_there("velocity"):
             plan.without_mart("velocity").given["merged_pull_requests"] = _facts(plan, filters, merged)
         else:
             plan.given["velocity"] = Sql(f"SELECT * FROM {plan.stored('velocity')} WHERE {weeks.text}", weeks.values)
@@ -106,7 +125,8 @@ def ai_spend(plan: QueryPlan, filters: SpendFilters) -> dict[str, Any]:
     spend, asked = plan.table(_SPEND), and_(in_("repo_name", filters.repo))
     spending = plan.add("spending", Sql(f"SELECT * FROM {spend} WHERE {asked.text}", asked.values))
     found = page(plan, spending, tuple(plan.definitions.models[_SPEND].columns), filters, ("week", "repo_name"))
-    return found.answer(plan) | {"totals": _spent_in_all(plan, spend, spending)}
+    note = beginnings.weeks_note(plan, first, last, filters.tz)
+    return found.answer(plan) | {"weeks_note": note, "totals": _spent_in_all(plan, spend, spending)}
 
 
 def _weeks(filters: SpendFilters) -> tuple[date, date]:
@@ -116,7 +136,7 @@ def _weeks(filters: SpendFilters) -> tuple[date, date]:
 
 
 def _usage_of(filters: SpendFilters, first: date, last: date) -> UsageFilters:
-    same = {name: getattr(filters, name) for name in ("developer", "provider", "model", "tz")}
+    same = {name: getattr(filters, name) for name in ("developer", "person", "provider", "model", "tz")}
     return UsageFilters.model_construct(from_=first, to=last, project=[], repo=[], agent=[], **same)
 
 

@@ -19,9 +19,10 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue, WithJsonSchema
 from pydantic_core import CoreSchema
-from typing_extensions import TypeAliasType
 
-MAX_DAYS = 3660
+from millrace.api.periods import MAX_DAYS, Period, days_of
+
+ROWS_OF_A_PAGE = 100
 _MAX_VALUES = 50
 _DAY = r"^(199[0-9]|20[0-9]{2}|21[0-9]{2})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
@@ -47,7 +48,7 @@ def _trimmed(values: list[str]) -> list[str]:
 def _text_of_a_day(value: object) -> object:
     """Raise ValueError for what pydantic also accepts as a day: an instant, or the seconds since 1970."""
     if isinstance(value, str) and not re.fullmatch(_DAY, value):
-        raise ValueError("expected a day from 1990-01-01 to 2199-12-31")
+        raise ValueError("expected a day from 1990-01-01 to 2199-12-31, like 2026-01-31")
     return value
 
 
@@ -55,26 +56,43 @@ def _lower(values: list[str]) -> list[str]:
     return [value.lower() for value in values]
 
 
+@cache
+def _zones_by_lower_case() -> dict[str, str]:
+    return {name.lower(): name for name in zones()}
+
+
 def _zone(name: str) -> str:
-    if name not in zones():
-        raise ValueError("expected a time zone of the IANA database, e.g. Europe/Berlin")
-    return name
+    found = _zones_by_lower_case().get(name.lower())
+    if found is None:
+        raise ValueError("expected a time zone of the IANA database, like Europe/Berlin")
+    return found
+
+
+def _word(value: object) -> object:
+    """Return a value of an enumeration as it is written there, whatever its letter case."""
+    return value.lower() if isinstance(value, str) else value
 
 
 _Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _Names = Annotated[list[_Name], Field(max_length=_MAX_VALUES), AfterValidator(_trimmed)]
 _Words = Annotated[_Names, AfterValidator(_lower)]
-_Bands = Annotated[list[Literal["low", "medium", "high", "unknown"]], Field(max_length=_MAX_VALUES)]
+_AnyCase = BeforeValidator(_word)
+_Band = Annotated[Literal["low", "medium", "high", "unknown"], _AnyCase]
+_Bands = Annotated[list[_Band], Field(max_length=_MAX_VALUES)]
 _Day = Annotated[
     date, BeforeValidator(_text_of_a_day), WithJsonSchema({"type": "string", "format": "date", "pattern": _DAY})
 ]
-TimeZone = TypeAliasType(
-    "TimeZone", Annotated[str, AfterValidator(_zone), WithJsonSchema({"type": "string", "enum": sorted(zones())})]
-)
+TimeZone = Annotated[str, AfterValidator(_zone)]
 
 
-def _names(what: str) -> Any:
-    return Field(default_factory=list, description=f"Only of these {what}; may be repeated.")
+def _names(what: str, *examples: str) -> Any:
+    said = f"Only of these {what}, in any letter case; may be repeated."
+    return Field(default_factory=list, description=said, examples=[list(examples)] if examples else None)
+
+
+_REPOSITORY, _DEVELOPER = "acme-corp/service-01", "user_002"
+_MODELS = "models: an id in the logs, or a name in the rate card for all of its ids"
+_PEOPLE = "people: a developer, or the user id of one that no developer is matched to"
 
 
 class Filters(BaseModel):
@@ -83,30 +101,71 @@ class Filters(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
     DEFAULT_DAYS: ClassVar[int] = 90
 
-    from_: Annotated[_Day | None, _NeverNull()] = Field(None, alias="from", description="The first day.")
-    to: Annotated[_Day | None, _NeverNull()] = Field(None, description="The last day; else today.")
-    tz: Annotated[TimeZone | None, _NeverNull()] = Field(
-        None, description="Whose days and weeks: a name of the IANA database; else the reporting time zone's."
+    from_: Annotated[_Day | None, _NeverNull()] = Field(
+        None, alias="from", description="The first day.", examples=["2026-10-01"]
     )
-    limit: int = Field(100, ge=1, le=1000, description="How many rows at most.")
+    to: Annotated[_Day | None, _NeverNull()] = Field(
+        None, description="The last day; else today.", examples=["2026-10-31"]
+    )
+    period: Annotated[Annotated[Period, _AnyCase] | None, _NeverNull()] = Field(
+        None,
+        description="In place of from and to, in the zone of tz: today, the day before, the 7 or 30 days that end "
+        "today, a calendar month or year, or all there is. A running period ends today.",
+    )
+    tz: Annotated[TimeZone | None, _NeverNull()] = Field(
+        None,
+        description="Whose days and weeks: a name of the IANA database, in any letter case; else the reporting time "
+        "zone's.",
+        examples=["Europe/Berlin"],
+    )
+    limit: Annotated[Annotated[int, Field(ge=1, le=1000)] | None, _NeverNull()] = Field(
+        None, description=f"How many rows at most: else {ROWS_OF_A_PAGE} as JSON, and all as CSV."
+    )
     offset: int = Field(0, ge=0, le=10_000_000, description="How many rows to leave out first.")
-    order: Annotated[Literal["asc", "desc"] | None, _NeverNull()] = Field(
+    order: Annotated[Annotated[Literal["asc", "desc"], _AnyCase] | None, _NeverNull()] = Field(
         None, description="Else as it suits the column."
     )
-    format: Literal["json", "csv"] = Field("json", description="csv gives the rows alone.")
+    format: Annotated[Literal["json", "csv"], _AnyCase] = Field(
+        "json", description="csv has the rows alone. It wins over the header Accept."
+    )
+    money: Annotated[Literal["number", "text"], _AnyCase] = Field(
+        "number", description="In JSON: text has every decimal digit, in quotes."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _typed(cls, given: Any) -> Any:
+        """Drop empty parameters, and read `sort=-week` as the descending order of a column."""
+        if not isinstance(given, dict):
+            return given
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        kept = {name: value for name, value in given.items() if not (name in known and value == "")}
+        column = kept.get("sort")
+        if isinstance(column, str) and column.startswith("-"):
+            if "order" in kept:
+                raise ValueError(f"expected either sort={column} or order, got both")
+            kept |= {"sort": column[1:], "order": "desc"}
+        return kept
 
     @model_validator(mode="after")
     def _range(self) -> Self:
+        if self.period and (self.from_ or self.to):
+            raise ValueError("expected either period, or from and to, got both")
         last = self.to or max(datetime.now(UTC).date() + timedelta(days=1), self.from_ or date.min)  # today somewhere
         if self.from_ and not timedelta(0) <= last - self.from_ <= timedelta(days=MAX_DAYS):
             raise ValueError(f"from has to be on or before to (else: today), and at most {MAX_DAYS:,} days before it")
         return self
 
     def dated(self, now: datetime, zone: str) -> Self:
-        """Return the same filters with both days set; `zone` is that of the marts."""
-        to = self.to or max(now.astimezone(ZoneInfo(self.tz or zone)).date(), self.from_ or date.min)
+        """Return the same filters with the days and, but for CSV, the limit set; `zone` is that of the marts."""
+        limit = self.limit or (None if self.format == "csv" else ROWS_OF_A_PAGE)
+        today = now.astimezone(ZoneInfo(self.tz or zone)).date()
+        if self.period:
+            first, to = days_of(self.period, today)
+            return self.model_copy(update={"from_": first, "to": to, "limit": limit})
+        to = self.to or max(today, self.from_ or date.min)
         first = self.from_ or to - timedelta(days=self.DEFAULT_DAYS - 1)
-        return self.model_copy(update={"from_": first, "to": to})
+        return self.model_copy(update={"from_": first, "to": to, "limit": limit})
 
 
 class NoFilters(BaseModel):
@@ -120,8 +179,9 @@ class WeeklyFilters(Filters):
 
     DEFAULT_DAYS: ClassVar[int] = 182
 
-    repo: _Names = _names("repositories")
-    developer: _Names = _names("developers")
+    repo: _Names = _names("repositories", _REPOSITORY)
+    developer: _Names = _names("developers", _DEVELOPER)
+    person: _Names = _names(_PEOPLE, _DEVELOPER)
     band: _Bands = _names("AI bands")
 
 
@@ -130,42 +190,23 @@ class SpendFilters(Filters):
 
     DEFAULT_DAYS: ClassVar[int] = 182
 
-    repo: _Names = _names("repositories")
-    developer: _Names = _names("developers")
-    provider: _Words = _names("providers")
-    model: _Words = _names("models")
+    repo: _Names = _names("repositories", _REPOSITORY)
+    developer: _Names = _names("developers", _DEVELOPER)
+    person: _Names = _names(_PEOPLE, _DEVELOPER)
+    provider: _Words = _names("providers", "anthropic")
+    model: _Words = _names(_MODELS, "claude-sonnet-4-5")
 
 
 class UsageFilters(Filters):
-    """Filters for the usage of coding agents; a period can replace the range."""
+    """Filters for the usage of coding agents."""
 
     project: _Names = _names("projects")
-    repo: _Names = _names("repositories, by the map of projects")
-    developer: _Names = _names("developers, by the map of users")
-    agent: _Words = _names("coding agents")
-    provider: _Words = _names("providers")
-    model: _Words = _names("models")
-    period: Annotated[Literal["today", "yesterday", "week", "month", "all"] | None, _NeverNull()] = Field(
-        None,
-        description="In place of from and to, in the zone of tz: today, the day before, the 7 or 30 days that end "
-        "today, or all there is.",
-    )
-
-    @model_validator(mode="after")
-    def _one_range(self) -> Self:
-        if self.period and (self.from_ or self.to):
-            raise ValueError("expected either period, or from and to, got both")
-        return self
-
-    def dated(self, now: datetime, zone: str) -> Self:
-        """Return the same filters with both days set."""
-        dated = super().dated(now, zone)
-        if self.period is None or dated.to is None:
-            return dated
-        last = dated.to - timedelta(days=self.period == "yesterday")
-        days = {"week": 7, "month": 30, "all": MAX_DAYS}.get(self.period, 1)
-        first = last - timedelta(days=days - 1)
-        return dated.model_copy(update={"from_": first, "to": last})
+    repo: _Names = _names("repositories, by the map of projects", _REPOSITORY)
+    developer: _Names = _names("developers, by the map of users", _DEVELOPER)
+    person: _Names = _names(_PEOPLE, _DEVELOPER)
+    agent: _Words = _names("coding agents", "claude")
+    provider: _Words = _names("providers", "anthropic")
+    model: _Words = _names(_MODELS, "claude-sonnet-4-5")
 
 
 class ProjectFilters(UsageFilters):
@@ -176,15 +217,23 @@ class ProjectFilters(UsageFilters):
     def dated(self, now: datetime, zone: str) -> Self:
         """Return the same filters, with both days set if one is."""
         is_dated = self.from_ or self.to or self.period not in (None, "all")
-        return super().dated(now, zone) if is_dated else self
+        dated = super().dated(now, zone)
+        return dated if is_dated else dated.model_copy(update={"from_": self.from_, "to": self.to})
+
+
+class ListFilters(UsageFilters):
+    """Filters for lists beside which both usage and merged pull requests stand.
+
+    Merged pull requests are of the days when they were merged, and have no project, agent, provider or model.
+    """
 
 
 def sorted_by(filters: type[Filters], columns: Iterable[str]) -> type[Filters]:
     """Return the filters with `sort`, by one of the columns; the first one is the default."""
     first, *others = columns
-    kind: Any = Literal[(first, *others)]
+    kind: Any = Annotated[Literal[(first, *others)], _AnyCase]
     return create_model(
         f"{filters.__name__}By{first.title().replace('_', '')}",
         __base__=filters,
-        sort=(kind, Field(first, description="By which column.")),
+        sort=(kind, Field(first, description="By which column; with - before it in descending order.")),
     )

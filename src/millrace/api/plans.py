@@ -3,9 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal, Self
 
 from millrace.api.definitions import Column, Definitions, Dialect
+from millrace.api.people import People
 from millrace.errors import ConfigError, Step
 from millrace.warehouse.reading import Snapshot
 
@@ -39,7 +41,8 @@ class QueryPlan:
     """The models that queries of one snapshot use, with the CTEs behind their names.
 
     `given` has SQL in place of a model, such as filtered facts; it becomes a CTE when a query reads that model. The
-    marts in `without` are treated as missing. `made` has the models that were computed from others.
+    marts in `without` are treated as missing. `made` has the models that were computed from others. `today` is
+    the day of the request in the requested zone, `people` how people are shown.
     """
 
     snapshot: Snapshot
@@ -48,6 +51,8 @@ class QueryPlan:
     given: dict[str, Sql] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     _ctes: dict[str, Sql] = field(default_factory=dict)
+    today: date = date.max
+    people: People = field(default_factory=People)
 
     @property
     def dialect(self) -> Dialect:
@@ -61,7 +66,7 @@ class QueryPlan:
 
     def fork(self) -> "QueryPlan":
         """Return a plan for another query of the same snapshot."""
-        return QueryPlan(self.snapshot, self.definitions, self.without)
+        return QueryPlan(self.snapshot, self.definitions, self.without, today=self.today, people=self.people)
 
     def without_mart(self, mart: str) -> Self:
         """Compute a mart from the facts from now on, even if it exists; return this plan."""

@@ -22,7 +22,7 @@ _COST = (
     "CASE WHEN COALESCE(SUM(t.assistant_message_count), 0) = 0 THEN 0 WHEN SUM(t.n_cost) > 0 THEN SUM(t.cost_usd) END"
 )
 # Over the rows of `t`. With its table a name is the column's on every engine, also beside an alias of that name.
-_SUMS = ", ".join(
+SUMS = ", ".join(
     [f"CAST(COALESCE(SUM(t.{name}), 0) AS BIGINT) AS {name}" for name in _COUNTS]
     + [f"CAST({_COST} AS DECIMAL(38, 12)) AS cost_usd"]
     + ["CAST(SUM(t.reported_cost_usd) AS DECIMAL(38, 12)) AS reported_cost_usd"]
@@ -35,7 +35,9 @@ _MAX_UNPRICED = 50
 def projects(plan: QueryPlan, filters: ProjectFilters) -> dict[str, Any]:
     """Return the projects, of all time or of what the filters select."""
     whose = [in_("project", filters.project), _of_repositories(plan, filters)]
-    is_whole = not (filters.developer or filters.agent or filters.provider or filters.model or filters.to)
+    is_whole = not (
+        filters.developer or filters.person or filters.agent or filters.provider or filters.model or filters.to
+    )
     if is_whole and plan.is_there("usage_project"):
         plan.given["usage_project"] = _selected(plan.stored("usage_project"), and_(*whose))
     else:
@@ -55,10 +57,10 @@ def dashboard(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the usage of each day, and the totals, also by provider and by model."""
     apply_filters(plan, filters)
     keys = ", ".join(_KEYS)
-    plan.add("added", Sql(f"SELECT {keys}, {_SUMS} FROM {plan.table('usage_daily')} AS t GROUP BY {keys}"))
+    plan.add("added", Sql(f"SELECT {keys}, {SUMS} FROM {plan.table('usage_daily')} AS t GROUP BY {keys}"))
     # One SELECT for each part: Snowflake documents no empty grouping set.
     added = plan.query(
-        " UNION ALL ".join(f"SELECT {_named(part)}, {_SUMS} FROM added AS t{_by(part)}" for part in _PARTS)
+        " UNION ALL ".join(f"SELECT {_named(part)}, {SUMS} FROM added AS t{_by(part)}" for part in _PARTS)
     )
     counted = {_place(row): row["session_count"] for row in _sessions_of_parts(plan)}
     parts: dict[tuple[int, ...], list[dict[str, Any]]] = {}
@@ -133,7 +135,7 @@ def _of_models(plan: QueryPlan, filters: UsageFilters, keys: tuple[str, ...]) ->
     apply_filters(plan, filters)
     daily, events, names = plan.table("usage_daily"), plan.table("usage_events"), ", ".join(keys)
     has_any = "HAVING SUM(t.assistant_message_count) > 0"
-    added = Sql(f"SELECT {names}, {_SUMS} FROM {daily} AS t GROUP BY {names} {has_any}")
+    added = Sql(f"SELECT {names}, {SUMS} FROM {daily} AS t GROUP BY {names} {has_any}")
     different = f"SELECT DISTINCT {names}, agent, session_id FROM {events} WHERE role = 'assistant'"
     counted = Sql(f"SELECT {names}, COUNT(*) AS session_count FROM ({different}) AS different GROUP BY {names}")
     same = " AND ".join(f"added.{key} IS NOT DISTINCT FROM counted.{key}" for key in keys)
@@ -145,13 +147,13 @@ def _of_models(plan: QueryPlan, filters: UsageFilters, keys: tuple[str, ...]) ->
     )
     plan.add("joined", Sql(joined))
     found = page(plan, "joined", (*keys, "session_count", *MEASURES), filters, keys)
-    return found.answer(plan) | {"totals": _whole(plan)}
+    return found.answer(plan) | {"totals": whole(plan)}
 
 
-def _whole(plan: QueryPlan) -> dict[str, Any]:
+def whole(plan: QueryPlan) -> dict[str, Any]:
     """Return the measures over everything, and the number of sessions."""
     daily, events = plan.table("usage_daily"), plan.table("usage_events")
-    (added,) = plan.query(f"SELECT {_SUMS} FROM {daily} AS t")
+    (added,) = plan.query(f"SELECT {SUMS} FROM {daily} AS t")
     different = f"SELECT DISTINCT agent, session_id FROM {events}"
     (counted,) = plan.query(f"SELECT COUNT(*) AS session_count FROM ({different}) AS different")
     return added | counted
@@ -160,10 +162,10 @@ def _whole(plan: QueryPlan) -> dict[str, Any]:
 def costs(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     """Return the sessions that began in the range, tokens by kind, the cost trend, and models without a price."""
     sessions = plan.fork()
-    table = _sessions(sessions, filters)
+    table = sessions_of(sessions, filters)
     columns = tuple(name for name in plan.definitions.models["usage_session"].columns)
     found = page(sessions, table, columns, filters, keys=("agent", "session_id"))
-    (totals,) = sessions.query(f"SELECT COUNT(*) AS session_count, {_SUMS} FROM {table} AS t")
+    (totals,) = sessions.query(f"SELECT COUNT(*) AS session_count, {SUMS} FROM {table} AS t")
     apply_filters(plan, filters)
     kinds = ", ".join(f"CAST(SUM(t.{kind}) AS BIGINT) AS {kind}" for kind in _KINDS)
     daily = plan.table("usage_daily")
@@ -175,11 +177,11 @@ def costs(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     }
 
 
-def _sessions(plan: QueryPlan, filters: UsageFilters) -> str:
+def sessions_of(plan: QueryPlan, filters: UsageFilters) -> str:
     """Return the CTE of sessions that began in the range. Filters by provider or model select responses in them."""
     zone = ZoneInfo(filters.tz or plan.definitions.reporting_time_zone)
-    began = Sql("first_at >= ? AND first_at < ?", (_utc(filters.from_, zone), _utc(filters.to, zone, days=1)))
-    whose = [in_("project", filters.project), _of_repositories(plan, filters), _of_developers(plan, filters)]
+    began = Sql("first_at >= ? AND first_at < ?", (beginning(filters.from_, zone), beginning(filters.to, zone, days=1)))
+    whose = [in_("project", filters.project), _of_repositories(plan, filters), _of_people(plan, filters)]
     where = and_(began, *whose, in_("LOWER(agent)", filters.agent))
     if filters.provider or filters.model:
         of_models = and_(in_("LOWER(provider)", filters.provider), in_("LOWER(model)", filters.model))
@@ -198,7 +200,7 @@ def _trend(plan: QueryPlan, filters: UsageFilters) -> dict[str, Any]:
     daily = plan.table("usage_daily")
     weeks = []
     for start in (first, first - timedelta(days=7)):
-        text = f"SELECT {_SUMS} FROM {daily} AS t WHERE t.day BETWEEN ? AND ?"
+        text = f"SELECT {SUMS} FROM {daily} AS t WHERE t.day BETWEEN ? AND ?"
         (added,) = plan.query(text, [start, start + timedelta(days=6)])
         weeks.append(added | {"from": start, "to": start + timedelta(days=6)})
     current, prior = weeks
@@ -220,7 +222,7 @@ def apply_filters(plan: QueryPlan, filters: UsageFilters) -> None:
         days,
         in_("project", filters.project),
         _of_repositories(plan, filters),
-        _of_developers(plan, filters),
+        _of_people(plan, filters),
         in_("LOWER(agent)", filters.agent),
         in_("LOWER(provider)", filters.provider),
         in_("LOWER(model)", filters.model),
@@ -251,7 +253,7 @@ def _in_zone(plan: QueryPlan, filters: UsageFilters, events: str) -> Sql:
     if filters.to:
         text += " WHERE occurred_at >= ? AND occurred_at < ?"
         zone = ZoneInfo(filters.tz or "UTC")
-        values += (_utc(filters.from_, zone, days=-1), _utc(filters.to, zone, days=2))
+        values += (beginning(filters.from_, zone, days=-1), beginning(filters.to, zone, days=2))
     return Sql(text, values)
 
 
@@ -266,14 +268,16 @@ def _of_repositories(plan: QueryPlan, filters: UsageFilters) -> Sql | None:
     )
 
 
-def _of_developers(plan: QueryPlan, filters: UsageFilters) -> Sql | None:
-    found = in_("developer", filters.developer)
-    return found and Sql(
-        f"user_id IN (SELECT user_id FROM {plan.stored('user_developers')} WHERE {found.text})", found.values
-    )
+def _of_people(plan: QueryPlan, filters: UsageFilters) -> Sql | None:
+    """Return the condition on the user of an event. A person is the developer of a user, else the user."""
+    if not (filters.developer or filters.person):
+        return None
+    whose = and_(in_("developer", filters.developer), in_("COALESCE(developer, user_id)", filters.person))
+    users = plan.stored("user_developers")
+    return Sql(f"user_id IN (SELECT user_id FROM {users} WHERE {whose.text})", whose.values)
 
 
-def _utc(day: date | None, zone: ZoneInfo, days: int = 0) -> datetime:
+def beginning(day: date | None, zone: ZoneInfo, days: int = 0) -> datetime:
     """Return the instant when a day begins, in UTC and without a zone, as the warehouse stores instants."""
     begins = datetime.combine((day or date.min) + timedelta(days=days), time(), zone)
     return begins.astimezone(UTC).replace(tzinfo=None)

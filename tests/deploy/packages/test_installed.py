@@ -83,9 +83,9 @@ def test_run_writes_nothing_into_the_installation(local: Package, run: Run) -> N
     assert files_of(local) - run.before == set()
 
 
-def test_wheel_alone_collects(local: Package, run: Run, tmp_path: Path) -> None:
+def test_wheel_alone_collects(local: Package, tmp_path: Path) -> None:
     Machine(tmp_path).log("claude").write_bytes(response("m1"))
-    done = local.run("millrace", "collect", "--data-dir", str(run.data), "--home", f"{tmp_path}/home")
+    done = local.run("millrace", "collect", "--data-dir", f"{tmp_path}/data", "--home", f"{tmp_path}/home")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

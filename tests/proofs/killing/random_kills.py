@@ -4,6 +4,7 @@ Unlike the sweep, which forks runs and stops them at steps, this starts each com
 one of its children by the clock. `run`, `collect`, `collect --watch` and `rebuild` work on one data directory.
 """
 
+import atexit
 import contextlib
 import os
 import random
@@ -12,7 +13,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Protocol
@@ -22,8 +25,22 @@ from tests.proofs.killing.killable import PROJECT
 from tests.proofs.killing.killing import End
 
 from millrace.laptop.data_dir import DataDir
+from millrace.laptop.source import SIMULATOR_KEY, simulator
 
 _WORLD = ("--developers=2", "--days=14", "--end=2026-10-28T00:00:00Z", "--no-limiter")
+_STARTED = ExitStack()
+atexit.register(_STARTED.close)
+
+
+@cache
+def _source() -> str:
+    """Return the address of a server of the source API, which serves until this process ends.
+
+    It makes the rows real ones: a demo and the usage of a machine do not go into one data directory.
+    """
+    return _STARTED.enter_context(simulator(_WORLD, SIMULATOR_KEY))
+
+
 MILLRACE = (sys.executable, "-m", "millrace")
 LINES = 60
 _PATIENCE_S = 240.0
@@ -70,12 +87,13 @@ class Desk:
         log.parent.mkdir(parents=True)
         log.write_bytes(b"".join(response(f"m{number}") for number in range(LINES)))
         self.environment = os.environ | {"TMPDIR": str(self.temporary), "MILLRACE_COLLECT": "on"}
+        self.environment |= {"MILLRACE_SOURCE_KEY": SIMULATOR_KEY, "MILLRACE_REQUESTS_PER_MINUTE": "0"}
 
     @property
     def commands(self) -> dict[str, tuple[str, ...]]:
         """The commands by name, each on this data directory."""
         at, of = (f"--data-dir={self.data}",), (f"--home={self.home}",)
-        run = (sys.executable, str(PROJECT / "local" / "run_all.py"), *at, *_WORLD)
+        run = (sys.executable, str(PROJECT / "local" / "run_all.py"), *at, f"--source-url={_source()}")
         return {
             "run": run,
             "run --full-refresh": (*run, "--full-refresh"),

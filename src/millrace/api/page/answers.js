@@ -1,8 +1,11 @@
 // Answers of the API: JSON, or a Problem with the error and the next step.
 
+import { ofRange } from "./period.js";
+
 const TIMEOUT_MS = 60_000;
 const PAGE = 1000;
 const MOST_PAGES = 20;
+const LISTS = ["rows", "model_days"]; // of the days on a page of the answer
 
 /** An error in place of an answer; `nextStep` is the server's advice. */
 export class Problem extends Error {
@@ -12,15 +15,17 @@ export class Problem extends Error {
   }
 }
 
+const delivery = ["repo", "person", "developer"];
 const filterNames = {
-  delivery: ["from", "to", "repo", "developer"],
-  usage: ["from", "to", "repo", "developer", "provider", "model"],
+  delivery,
+  spend: [...delivery, "provider", "model"],
+  usage: [...delivery, "project", "agent", "provider", "model"],
 };
 
-/** The address of a route under the filters that it knows. `kind` is "delivery" or "usage". */
+/** The address of a route under the filters that it has. `kind` is "delivery", "spend" or "usage". */
 export function address(route, kind, filters, extra = {}) {
   const query = new URLSearchParams();
-  for (const key of filterNames[kind]) for (const value of filters[key] ?? []) query.append(key, value);
+  for (const key of [...ofRange(filters), ...filterNames[kind]]) for (const value of filters[key] ?? []) query.append(key, value);
   for (const [key, value] of Object.entries(extra)) query.append(key, value);
   const text = query.toString();
   return text ? `${route}?${text}` : route;
@@ -28,8 +33,8 @@ export function address(route, kind, filters, extra = {}) {
 
 const and = (url, query) => `${url}${url.includes("?") ? "&" : "?"}${query}`;
 
-/** The same address, as CSV: as many rows as one answer may have. */
-export const asCsv = (url) => and(url, `limit=${PAGE}&format=csv`);
+/** The same address, as CSV with all rows. */
+export const asCsv = (url) => and(url, "format=csv");
 
 async function problemOf(response) {
   let body = {};
@@ -64,25 +69,25 @@ export async function get(url, signal = null) {
 export async function getAll(url, signal = null, attempts = 3) {
   const sized = and(url, `limit=${PAGE}`);
   const answer = await get(sized, signal);
-  const rows = [...answer.rows];
+  const lists = Object.fromEntries(LISTS.filter((list) => answer[list]).map((list) => [list, [...answer[list]]]));
   let hasMore = answer.has_more;
   for (let page = 1; hasMore && page < MOST_PAGES; page += 1) {
     const next = await get(`${sized}&offset=${page * PAGE}`, signal);
     if (next.built_through !== answer.built_through && attempts > 1) return getAll(url, signal, attempts - 1);
-    rows.push(...next.rows);
+    for (const list of Object.keys(lists)) lists[list].push(...next[list]);
     hasMore = next.has_more;
   }
-  return { ...answer, rows, is_whole: !hasMore };
+  return { ...answer, ...lists, is_whole: !hasMore };
 }
 
 const asked = new WeakMap(); // by the signal of one refresh: panels share equal requests
 
-/** `getAll`, shared among the panels of one refresh. A failure is not cached: the next call sends a new request. */
-export function getShared(url, signal) {
+/** `getAll` (or another `read`), shared among the panels of one refresh. A failure is not cached: the next call sends a new request. */
+export function getShared(url, signal, read = getAll) {
   if (!asked.has(signal)) asked.set(signal, new Map());
   const answers = asked.get(signal);
   if (!answers.has(url)) {
-    const answer = getAll(url, signal);
+    const answer = read(url, signal);
     answers.set(url, answer);
     answer.catch(() => answers.delete(url));
   }

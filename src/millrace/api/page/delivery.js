@@ -1,69 +1,96 @@
-// What AI-assisted development does: how fast work is merged, the effect of much or little AI, the effort of reviews.
+// What AI-assisted development does: whether AI makes a difference, how fast work is merged, what is reverted, the effort of reviews.
 
 import { address, getShared } from "./answers.js";
-import { chart, legend, shareBar } from "./charts.js";
+import { chart, legend } from "./charts.js";
 import { h, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
+import { impactPanel } from "./impact.js";
 import { Panel } from "./panel.js";
 import * as w from "./weeks.js";
 
-const PHASES = [
-  { metric: "cycle_time_hours", name: "Cycle time", isMain: true },
-  { metric: "coding_lead_time_hours", name: "Coding" },
-  { metric: "pickup_time_hours", name: "Pickup" },
-  { metric: "review_lead_time_hours", name: "Review" },
+const TIMES = [
+  { column: "p50_cycle_time_hours", name: "Median", isMain: true },
+  { column: "p90_cycle_time_hours", name: "90th percentile" },
 ];
-const withN = (mean) => (mean.value === null ? f.UNKNOWN : [f.hours(mean.value), h("small", {}, `n ${f.whole(mean.n)}`)]);
+const PHASES = [
+  { metric: "coding_lead_time_hours", name: "coding" },
+  { metric: "pickup_time_hours", name: "waiting for a review" },
+  { metric: "review_lead_time_hours", name: "in review" },
+];
+const known = (value) => (value === null || value === undefined ? null : Number(value));
+
+function phasesNote(totals) {
+  const parts = PHASES.filter(({ metric }) => known(totals?.[`avg_${metric}`]) !== null).map(({ metric, name }) => `${f.hours(known(totals[`avg_${metric}`]))} ${name}`);
+  return parts.length ? `On average ${parts.join(", ")}; the parts need not add up, for not every pull request has all.` : null;
+}
+
+const joined = (...notes) => notes.filter(Boolean).join(" ") || null;
 
 function drawCycle(answer) {
-  const weeks = w.weeksOf(answer).map(({ key, rows }) => ({ key, merged: w.sum(rows, "total_prs"), means: PHASES.map(({ metric }) => w.mean(rows, metric)) }));
+  const weeks = w.weekly(answer);
   if (weeks.length === 0) return null;
   const keys = weeks.map((week) => week.key);
-  const series = PHASES.map(({ name, isMain }, slot) => ({ name, isMain, slot, values: weeks.map((week) => week.means[slot].value) }));
+  const hollow = w.unsettled(answer, keys);
+  const series = TIMES.map(({ column, name, isMain }, slot) => ({ name, isMain, slot, values: weeks.map(({ row }) => known(row?.[column])) }));
+  const n = (row) => known(row?.n_cycle_time_hours) ?? 0;
   const picture = chart({
-    kind: "lines", keys, series, name: f.shortDay, axis: (value) => `${f.axis(value)} h`,
-    label: "Average hours from the first commit to the merge, and of its phases, by week.",
+    kind: "lines", keys, series, hollow, axis: (value) => `${f.axis(value)} h`,
+    label: "Hours from the first commit to the merge, median and 90th percentile, by week.",
     tip: (i) => ({ title: `Week of ${f.longDay(keys[i])}`, rows: [
-      ...PHASES.map(({ name }, slot) => [name, `${f.hours(weeks[i].means[slot].value)} (n ${f.whole(weeks[i].means[slot].n)})`]),
-      ["Merged", f.whole(weeks[i].merged)]] }),
+      ...series.map(({ name, values }) => [name, f.hours(values[i])]),
+      ["n", f.whole(n(weeks[i].row))], ["Merged", f.whole(known(weeks[i].row?.total_prs) ?? 0)]] }),
   });
   const columns = [
-    { name: "Week", of: (week) => f.longDay(week.key) },
-    ...PHASES.map(({ name }, slot) => ({ name, number: true, of: (week) => withN(week.means[slot]) })),
-    { name: "Merged", number: true, of: (week) => f.whole(week.merged) },
+    { name: "Week", of: (week) => [f.longDay(week.key), hollow.has(week.key) ? h("small", {}, hollow.get(week.key)) : null] },
+    ...TIMES.map(({ column, name }) => ({ name, number: true, of: ({ row }) => f.hours(known(row?.[column])) })),
+    { name: "n", number: true, of: ({ row }) => f.whole(n(row)) },
+    ...PHASES.map(({ metric, name }) => ({ name: `Average ${name}`, number: true, of: ({ row }) => f.hours(known(row?.[`avg_${metric}`])) })),
+    { name: "Merged", number: true, of: ({ row }) => f.whole(known(row?.total_prs) ?? 0) },
   ];
   return {
     content: [legend("lines", series), picture],
-    note: "Averages over the pull requests whose times are all known (n). Phases need not add up to the cycle time, and a phase may be negative: work is at times opened before its first commit.",
-    table: scrolling("Cycle time by week", table("Cycle time and its phases by week: average hours, and over how many pull requests", columns, [...weeks].reverse())),
+    span: w.weeksLabel(keys),
+    note: joined(w.hollowNote(hollow), phasesNote(answer.totals)),
+    table: scrolling("Cycle time by week", table("Cycle time by week: hours, and over how many pull requests (n)", columns, [...weeks].reverse())),
   };
 }
 
-const BANDS = ["low", "medium", "high", "unknown"];
-const BAND_SHARES = { low: "under 30%", medium: "30% to 60%", high: "60% and more", unknown: "share unknown" };
-const IMPACTS = [
-  { title: "Cycle time, average", value: "avg_cycle_time_hours", n: "n_cycle_time_hours", text: f.hours },
-  { title: "Review rounds per PR", value: "avg_review_rounds", n: "pr_count", text: f.hundredth },
-  { title: "Reverted", value: "revert_rate", n: "n_revert_known", text: f.rate },
-  { title: "Bug fixes", value: "bug_fix_rate", n: "n_bug_fix_known", text: f.rate },
-];
+const rateText = ({ value, low, high, n }) => (value === null ? f.UNKNOWN : `${f.rate(value)} (${f.rate(low)} to ${f.rate(high)}), n ${f.whole(n)}`);
 
-function impact({ title, value, n, text }, bands) {
-  const most = Math.max(...bands.map(({ row }) => Number(row?.[value] ?? 0)), Number.MIN_VALUE);
-  return table(title, [
-    { name: "AI share", of: ({ band }) => [band, h("small", {}, BAND_SHARES[band])] },
-    { name: "Value", of: ({ row }) => h("span", {}, text(row?.[value]), shareBar(Number(row?.[value] ?? 0) / most)) },
-    { name: "n", number: true, of: ({ row }) => (row ? f.whole(row[n]) : "0") },
-  ], bands, { isCaptionShown: true });
-}
-
-function drawImpact(answer) {
-  const byBand = new Map((answer.bands ?? []).map((row) => [row.ai_band, row]));
-  if (byBand.size === 0) return null;
-  const bands = BANDS.map((band) => ({ band, row: byBand.get(band) ?? null }));
+/** Reverts by week, or by month for a long range: counts are added up first, so the rate of a month is its own. */
+function drawReverts(answer) {
+  const found = w.weekly(answer);
+  if (found.length === 0) return null;
+  const weeks = found.map((week) => week.key);
+  const buckets = w.bucketsOf(weeks[0], weeks.at(-1), { finest: "week" });
+  const { keys } = buckets;
+  const rates = w.grouped(found, keys, (week) => buckets.of(week.key)).map(({ rows }) => {
+    const counted = rows.flatMap(({ row }) => row ?? []);
+    return { ...w.rateOf(w.sum(counted, "reverted_prs"), w.sum(counted, "n_revert_known")), merged: w.sum(counted, "total_prs") ?? 0 };
+  });
+  const now = answer.weeks_note?.running?.at(-1);
+  const hollow = w.running(buckets, now ?? null);
+  const pick = (name) => rates.map((rate) => rate[name]);
+  const { reverted_prs: reverted, n_revert_known: n } = answer.totals ?? {};
+  const all = w.rateOf(reverted, n);
+  const allText = all.value === null ? "Of no pull request it is known whether it was reverted."
+    : `${f.whole(reverted)} of ${f.counted(n, "pull request")} ${reverted === 1 ? "was" : "were"} reverted: ${f.rate(all.value)} (95% interval ${f.rate(all.low)} to ${f.rate(all.high)}).`;
+  const picture = chart({
+    kind: "lines", keys, hollow, axis: f.percent, level: all.value, label: `Share of merged pull requests that were reverted, with 95% intervals, by ${buckets.unit}.`,
+    series: [{ name: "Reverted", slot: 0, values: pick("value"), lows: pick("low"), highs: pick("high") }],
+    tip: (i) => ({ title: buckets.title(keys[i]), rows: [["Reverted", f.rate(rates[i].value)], ["95% interval", `${f.rate(rates[i].low)} to ${f.rate(rates[i].high)}`],
+      ["n", f.whole(rates[i].n ?? 0)]] }),
+  });
+  const columns = [
+    { name: buckets.unit === "month" ? "Month" : "Week", of: (i) => buckets.title(keys[i]) },
+    { name: "Reverted (95% interval)", number: true, of: (i) => rateText(rates[i]) },
+    { name: "Merged", number: true, of: (i) => f.whole(rates[i].merged) },
+  ];
   return {
-    content: h("div", { class: "multiples" }, IMPACTS.map((one) => impact(one, bands))),
-    note: "What goes with AI, not what comes from it: people use it more for some work than for other. Look at n first; “Bug fixes” are those that the source calls so.",
+    content: [h("p", { class: "verdict" }, allText), picture],
+    span: w.weeksLabel(weeks),
+    note: joined(w.hollowNote(hollow), "Dashed: the rate of the whole range. Upright lines are 95% intervals: where they overlap, a change can be chance. A revert may come later, so the newest values can still rise."),
+    table: scrolling("Reverted pull requests", table(`Share of reverted pull requests, by ${buckets.unit}`, columns, [...keys.keys()].reverse())),
   };
 }
 
@@ -75,19 +102,23 @@ const LOADS = [
   { title: "Estimated review hours", value: (rows) => w.sum(rows, "estimated_review_hours"), total: (t) => t.estimated_review_hours, text: f.hours },
 ];
 
-function load(one, slot, weeks, totals) {
-  const keys = weeks.map((week) => week.key);
-  const values = weeks.map((week) => one.value(week.rows));
+function load(one, buckets, groups, totals, hollow) {
+  const { keys, title, unit } = buckets;
+  const values = groups.map((group) => one.value(group.rows));
   return h("div", { class: "multiple" },
     h("h4", {}, one.title),
     h("p", { class: "figure" }, one.text(one.total(totals)), h("small", {}, " in the range")),
-    chart({ kind: "bars", isSmall: true, keys, name: f.shortDay, axis: f.axis, label: `${one.title}, by week.`,
-      series: [{ name: one.title, slot: 0, values }], tip: (i) => ({ title: `Week of ${f.longDay(keys[i])}`, rows: [[one.title, one.text(values[i])]] }) }));
+    chart({ kind: "bars", isSmall: true, keys, hollow, axis: f.axis, label: `${one.title}, by ${unit}.`,
+      series: [{ name: one.title, slot: 0, values }], tip: (i) => ({ title: title(keys[i]), rows: [[one.title, one.text(values[i])]] }) }));
 }
 
 function drawReviews(answer) {
   const weeks = w.weeksOf(answer);
   if (weeks.length === 0) return null;
+  const mondays = weeks.map((week) => week.key);
+  const buckets = w.bucketsOf(mondays[0], mondays.at(-1), { finest: "week" });
+  const groups = w.grouped(answer.rows, buckets.keys, (row) => buckets.of(row.week));
+  const hollow = w.running(buckets, answer.weeks_note?.running?.at(-1) ?? null);
   const columns = [
     { name: "Week", of: (week) => f.longDay(week.key) },
     ...LOADS.map((one) => ({ name: one.title, number: true, of: (week) => one.text(one.value(week.rows)) })),
@@ -95,8 +126,9 @@ function drawReviews(answer) {
     { name: "Unreviewed", number: true, of: (week) => f.whole(w.sum(week.rows, "unreviewed_prs")) },
   ];
   return {
-    content: h("div", { class: "multiples" }, LOADS.map((one, slot) => load(one, slot, weeks, answer.totals ?? {}))),
-    note: "Hours are estimated: a quarter of an hour for each review, and 1,200 lines an hour.",
+    content: h("div", { class: "multiples" }, LOADS.map((one) => load(one, buckets, groups, answer.totals ?? {}, hollow))),
+    span: w.weeksLabel(mondays),
+    note: joined(w.hollowNote(hollow), "Hours are estimated: a quarter of an hour for each review, and 1,200 lines an hour."),
     table: scrolling("Review load by week", table("Review load by week", columns, [...weeks].reverse())),
   };
 }
@@ -108,13 +140,13 @@ export function deliveryPanels(filters, learn) {
     return new Panel({ ...options, url, load: (signal) => getShared(url(), signal) });
   };
   return [
+    impactPanel(filters),
     panel({ id: "cycle-time", title: "Cycle time by week", isWide: true, route: "/api/velocity",
       draw: (answer) => {
         learn("repo", answer.rows.map((row) => row.repo_name));
         return drawCycle(answer);
       } }),
-    panel({ id: "ai-impact", title: "With much and with little AI", isWide: true, route: "/api/ai-impact",
-      lead: "Merged pull requests by the share of their lines that AI wrote.", draw: drawImpact }),
+    panel({ id: "reverts", title: "Reverted pull requests", isWide: true, route: "/api/quality", draw: drawReverts }),
     panel({ id: "review-load", title: "Review load", isWide: true, route: "/api/review-costs", draw: drawReviews }),
   ];
 }

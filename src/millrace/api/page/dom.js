@@ -20,20 +20,21 @@ export const s = (name, attributes = {}, ...children) =>
   fill(document.createElementNS(SVG, name), attributes, children);
 
 /**
- * A table. A column is {name, of(row) -> text or node, number?: true}; the first column heads its row.
+ * A table. A column is {name, of(row) -> text or node, number?: true, isExtra?: true (left out on a phone)}; the first column heads its row.
  * `caption` names the table for those who cannot see what is around it.
  */
 export function table(caption, columns, rows, { isCaptionShown = false } = {}) {
+  const classOf = (column) => [column.number ? "number" : "", column.isExtra ? "extra" : ""].filter(Boolean).join(" ") || null;
   const cell = (column, row, index) => {
     const value = column.of(row);
-    const attributes = { class: column.number ? "number" : null };
+    const attributes = { class: classOf(column) };
     return index === 0 ? h("th", { ...attributes, scope: "row" }, value) : h("td", attributes, value);
   };
   return h(
     "table",
     {},
     h("caption", { class: isCaptionShown ? null : "hidden" }, caption),
-    h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col", class: c.number ? "number" : null }, c.name)))),
+    h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col", class: classOf(c) }, c.name)))),
     h("tbody", {}, rows.map((row) => h("tr", {}, columns.map((column, index) => cell(column, row, index))))),
   );
 }
@@ -41,3 +42,25 @@ export function table(caption, columns, rows, { isCaptionShown = false } = {}) {
 /** A wide table that scrolls in itself, also by keyboard, and never the page. */
 export const scrolling = (label, content) =>
   h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${label}: the numbers` }, content);
+
+let made = 0;
+
+/** Place a popover below its button, within the width of the window; it scrolls with the page. */
+function place(button, box) {
+  const at = button.getBoundingClientRect();
+  const most = document.documentElement.clientWidth - box.offsetWidth - 8;
+  box.style.left = `${Math.max(8, Math.min(at.left, most)) + scrollX}px`;
+  box.style.top = `${at.bottom + scrollY + 6}px`;
+}
+
+/** A button and the box that it opens: [button, box]. The browser closes it by Escape and by a click elsewhere. */
+export function popover(button, attributes, ...content) {
+  const box = h("div", { id: `pop-${(made += 1)}`, popover: "auto", ...attributes, class: `pop ${attributes.class ?? ""}` }, ...content);
+  button.setAttribute("popovertarget", box.id);
+  button.setAttribute("aria-expanded", "false");
+  box.addEventListener("toggle", (event) => {
+    button.setAttribute("aria-expanded", String(event.newState === "open"));
+    if (event.newState === "open") place(button, box);
+  });
+  return [button, box];
+}

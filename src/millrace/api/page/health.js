@@ -5,7 +5,8 @@ import { h } from "./dom.js";
 import * as f from "./format.js";
 
 const EVERY_MS = 15_000;
-const SIGNS = { live: "●", syncing: "↻", stale: "▲", error: "✕", empty: "○" };
+const STATES = { live: "● fresh", syncing: "↻ updating", stale: "▲ not up to date", error: "✕ error", empty: "○ empty" };
+const ENOUGH = 0.95; // of the cost: below it the coverage is marked
 
 const setText = (element, text) => {
   if (element.textContent !== text) element.textContent = text; // so that a screen reader does not read the same text again
@@ -38,15 +39,18 @@ export class Health {
     if (!document.hidden) this.#timer = setTimeout(() => this.ask(), EVERY_MS);
   }
 
-  #show({ health, reasons, as_of: asOf, built_through: through }) {
-    const state = health in SIGNS ? health : "error";
+  #show({ health, reasons, as_of: asOf, marts, is_simulated: isSimulated, people }) {
+    const state = health in STATES ? health : "error";
+    const refreshed = (marts ?? []).map((mart) => mart.last_refresh_at).filter(Boolean).sort().at(-1);
     this.badge.dataset.health = state;
-    setText(this.badge, `${SIGNS[state]} ${health}`);
-    setText(document.getElementById("as-of"), asOf || through !== null ? `as of ${f.instant(asOf)}, built through load ${f.whole(through)}` : "");
-    this.#tell(reasons ?? []);
+    setText(this.badge, STATES[state]);
+    setText(document.getElementById("as-of"), asOf ?? refreshed ? `as of ${f.shortInstant(asOf ?? refreshed)} UTC` : "");
+    document.getElementById("simulated").hidden = isSimulated !== true;
+    if (people) showPeople(people);
+    this.#list(reasons ?? []);
   }
 
-  #tell(reasons) {
+  #list(reasons) {
     const shown = JSON.stringify(reasons);
     if (this.shown_reasons === shown) return;
     this.shown_reasons = shown;
@@ -55,4 +59,27 @@ export class Health {
     const more = rest.length ? h("details", {}, h("summary", {}, `${f.counted(rest.length, "more reason")}`), h("ul", {}, rest.map((reason) => h("li", {}, reason)))) : null;
     this.reasons.replaceChildren(...[h("p", {}, first ?? ""), more].filter(Boolean));
   }
+}
+
+const PEOPLE = { pseudonyms: "names are pseudonyms", off: "names are off" };
+
+/** Whether names are those of people, as the deployment sets it. */
+export function showPeople(people) {
+  const text = PEOPLE[people] ?? "";
+  document.getElementById("people").hidden = text === "";
+  setText(document.getElementById("people"), text);
+}
+
+const isKnown = (share) => share !== null && share !== undefined;
+
+/** The badge of coverage: of how much the cost is known, and of how much the repository. */
+export function showCoverage(coverage) {
+  const badge = document.getElementById("coverage");
+  const shares = [coverage?.cost_known_share, coverage?.cost_with_repository_share];
+  badge.hidden = !shares.some(isKnown);
+  const isLow = shares.some((share) => isKnown(share) && share < ENOUGH);
+  badge.dataset.health = isLow ? "stale" : "live";
+  const [known, matched] = shares;
+  const parts = [isKnown(known) ? `cost known ${f.rate(known)}` : null, isKnown(matched) ? `matched to a repository ${f.rate(matched)}` : null];
+  setText(badge, `${isLow ? "◐" : "●"} ${parts.filter(Boolean).join(" · ")}`);
 }

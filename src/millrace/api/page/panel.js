@@ -1,23 +1,21 @@
-// A panel: a heading, its origin, and one of four states (loading, an answer, nothing, a problem) of its own.
+// A panel: a heading, its definition, and one of five states (loading, an answer, nothing, refused, a problem) of its own.
 
 import { asCsv } from "./answers.js";
+import { DEFINITIONS } from "./definitions.js";
 import { h } from "./dom.js";
-import { range, whole } from "./format.js";
+import { range, shortRange, whole } from "./format.js";
+import { info } from "./info.js";
+import { emptiness } from "./connected.js";
+import { monday } from "./weeks.js";
 
-const NOTHING = "Nothing in this range; choose other dates, or reset the filters.";
 const seen = new Map(); // by panel: whether its table is open, also after a redraw
 
-/** The origin of the numbers: "marts" or "events", and the range of days. */
-function origin(answer) {
-  if (!answer.source) return [];
-  const why = answer.source === "events" ? "counted from the single events, because a filter is finer than the mart" : "read from the mart";
-  const span = range(answer.from, answer.to);
-  return [h("span", {}, span), h("span", { class: "source", title: why }, `from ${answer.source}`, h("span", { class: "hidden" }, `, ${why}`))];
-}
+/** Whether a week begins on a day of the range: a week counts by its Monday. */
+const hasMonday = ({ from, to }) => !from || !to || monday(to) >= from;
 
 /** Saves focus and scrolling within an element, and returns a function that restores them in its new content. */
 function whereabouts(element) {
-  const stops = () => [...element.querySelectorAll("[tabindex], summary, button")];
+  const stops = () => [...element.querySelectorAll("[tabindex], summary, button, a")];
   const focused = stops().indexOf(document.activeElement);
   const scrolled = [...element.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
   return () => {
@@ -26,24 +24,27 @@ function whereabouts(element) {
   };
 }
 
+const command = (text) => h("code", { class: "command" }, text);
+
 /** A place for one panel. `load(signal)` returns answers, `draw(answer)` returns {content, table?, note?} or null for nothing. */
 export class Panel {
   /**
-   * options: id, title, lead (one sentence), isWide, controls (elements), url() of the CSV or null,
-   * nothing (the text of the empty state, or a function of the answer that returns it), load(signal) -> answer, draw(answer), again() after a failure.
+   * options: id, title, lead (one sentence), isWide, isCalm (without the line of its days), controls (elements),
+   * url() of the CSV or null, needs ("usage" or "pull_requests": what to connect where there is none), isWeekly (counted by weeks), nothing (the text of the empty
+   * state, or a function of the answer that returns it), load(signal) -> answer, draw(answer), again() after a failure.
    */
   constructor(options) {
     this.options = options;
     this.body = h("div", { class: "panel-body" });
-    this.meta = h("p", { class: "meta" });
+    this.meta = h("p", { class: "meta", hidden: options.isCalm });
     this.csv = options.url ? h("a", { class: "csv", download: true }, "CSV", h("span", { class: "hidden" }, ` of ${options.title}`)) : null;
     this.title = h("h3", { id: `panel-${options.id}` }, options.title);
     this.element = h(
       "section",
       { class: `panel${options.isWide ? " wide" : ""}`, id: options.id, "aria-labelledby": `panel-${options.id}`, "data-state": "loading" },
-      h("div", { class: "panel-head" }, this.title, this.csv),
+      h("div", { class: "panel-head" }, this.title, options.id in DEFINITIONS ? info(options.id, options.title) : null,
+        options.controls ? h("div", { class: "controls" }, options.controls) : null, this.csv),
       options.lead ? h("p", { class: "lead" }, options.lead) : null,
-      options.controls ?? null,
       this.meta,
       this.body,
     );
@@ -53,24 +54,38 @@ export class Panel {
   /** Load and draw. The old content stays during a quiet refresh. */
   async refresh(signal, isQuiet = false) {
     this.signal = signal;
+    const turn = (this.turn = (this.turn ?? 0) + 1); // a later call overtakes an earlier one
+    const isOver = () => signal.aborted || turn !== this.turn;
     if (this.csv) this.csv.href = asCsv(this.options.url());
     if (!isQuiet || this.element.dataset.state !== "ready") this.#loading();
     try {
-      this.answer = await this.options.load(signal);
-      if (!signal.aborted) this.redraw();
+      const answer = await this.options.load(signal);
+      if (isOver()) return;
+      this.answer = answer;
+      this.redraw();
     } catch (error) {
-      if (!signal.aborted) this.#failed(error);
+      if (isOver()) return;
+      if (error.status === 422 && this.options.url) this.refuse(error);
+      else this.#failed(error);
     }
   }
 
-  /** Draw the last answer again: a switch was moved. */
+  /** Draw the last answer again: a switch was moved, or a status arrived. */
   redraw() {
     if (!this.answer) return;
-    this.meta.replaceChildren(...origin(this.answer));
     const drawn = this.options.draw(this.answer);
-    if (drawn === null) return this.#show("empty", h("p", { class: "nothing" }, this.#nothing()));
+    this.meta.textContent = drawn === null || this.answer.from === undefined ? "" : drawn.span ?? range(this.answer.from, this.answer.to);
+    if (drawn === null) return this.#show("empty", this.#nothing());
     this.#show("ready", drawn.content, this.#partial(), drawn.note ? h("p", { class: "note" }, drawn.note) : null,
       drawn.table ? this.#tableOf(drawn.table) : null);
+  }
+
+  /** The filters cannot be: they are named once, beside the filters. */
+  refuse(problem = null) {
+    this.answer = null;
+    this.meta.textContent = "";
+    this.#show("refused", h("p", { class: "nothing" }, "Not shown: see the message at the filters."));
+    if (problem) dispatchEvent(new CustomEvent("refused", { detail: problem }));
   }
 
   #show(state, ...children) {
@@ -82,19 +97,23 @@ export class Panel {
   }
 
   #nothing() {
-    const { nothing = NOTHING } = this.options;
-    return typeof nothing === "function" ? nothing(this.answer) : nothing;
+    const { nothing, needs } = this.options;
+    const [sentence, typed] = emptiness(needs);
+    if (typed) return h("p", { class: "nothing" }, sentence, command(typed));
+    if (this.options.isWeekly && !hasMonday(this.answer))
+      return h("p", { class: "nothing" }, `No week begins on ${shortRange(this.answer.from, this.answer.to)}. Weeks count by their Monday: choose a longer range.`);
+    return h("p", { class: "nothing" }, (typeof nothing === "function" ? nothing(this.answer) : nothing) ?? sentence);
   }
 
   #loading() {
     this.answer = null;
-    this.meta.replaceChildren();
+    this.meta.textContent = "";
     this.#show("loading", h("p", { class: "waiting" }, "Loading …"));
   }
 
   #failed(error) {
     this.answer = null;
-    this.meta.replaceChildren();
+    this.meta.textContent = "";
     if (!error.title) console.error(error); // ours: a bug, not an answer
     const again = h("button", { type: "button", onclick: () => (this.options.again ?? (() => this.refresh(this.signal)))() }, "Try again");
     this.#show("error", h("div", { class: "problem" },

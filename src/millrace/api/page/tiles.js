@@ -1,56 +1,155 @@
-// Six numbers at a glance, each with its own states: cost, tokens, sessions; merged, median cycle time, AI share.
+// The first row: five numbers of the range, each with its change against the period before and a word for what the change is worth.
 
-import { address, getShared } from "./answers.js";
+import { address, get, getShared } from "./answers.js";
+import { has } from "./connected.js";
 import { h } from "./dom.js";
 import * as f from "./format.js";
+import { info } from "./info.js";
 
 const TILES = [
-  { id: "cost", title: "Cost", kind: "usage", figure: (t) => f.cost(t), note: (t) => f.costNote(t) ?? "cost known for all responses" },
-  { id: "tokens", title: "Tokens", kind: "usage", figure: (t) => f.compact(t.total_tokens), exact: (t) => f.whole(t.total_tokens),
-    note: (t) => f.counted(t.assistant_message_count, "response") },
-  { id: "sessions", title: "Sessions", kind: "usage", figure: (t) => f.whole(t.session_count),
-    note: (t) => `${f.counted(t.user_count, "user")}, ${f.counted(t.project_count, "project")}` },
-  { id: "merged", title: "Merged pull requests", kind: "delivery", figure: (t) => f.whole(t.total_prs),
-    note: (t) => f.counted(t.active_developers, "active developer") },
-  { id: "median", title: "Median cycle time", kind: "delivery", figure: (t) => f.hours(t.p50_cycle_time_hours),
-    note: (t) => `n ${f.whole(t.n_cycle_time_hours)}; 90th percentile ${f.hours(t.p90_cycle_time_hours)}` },
-  { id: "ai-share", title: "AI share of lines", kind: "delivery", figure: (t) => f.rate(t.ai_line_share),
-    note: (t) => `${f.compact(t.ai_lines_added)} of ${f.compact(t.lines_added)} lines added` },
+  { id: "spent", measure: "cost_usd", title: "Spent", needs: "usage" },
+  { id: "per-pr", measure: "cost_per_merged_pr", title: "Per merged PR", needs: "pull_requests" },
+  { id: "merged", measure: "merged_prs", title: "Merged PRs", needs: "pull_requests" },
+  { id: "median", measure: "median_cycle_time_hours", title: "Median cycle time", definition: "cycle-time", needs: "pull_requests", of: "merged" },
+  { id: "reverted", measure: "revert_rate", title: "Reverted", needs: "pull_requests", of: "merged" },
 ];
-const ROUTES = { usage: "/api/dashboard-data", delivery: "/api/velocity" };
+const TEXTS = { usd: f.shortUsd, count: f.whole, hours: f.hours, share: f.rate };
+const isNull = (value) => value === null || value === undefined;
+const arrow = (change) => (change > 0 ? "▲" : "▼");
+
+/** A change as text: percent of the value before, or points of a share. */
+function changeText({ unit, change }) {
+  if (unit === "share") return `${arrow(change)} ${f.points(Math.abs(change))}`;
+  return `${arrow(change)} ${f.percent(Math.abs(change))}`;
+}
+
+const isSmall = ({ unit, change }) => Math.abs(change) < (unit === "share" ? 0.0005 : 0.005);
+
+/** Whether there cannot be a period before this one. */
+const isAll = (previous) => !previous?.from || f.isAll(previous.from, previous.to);
+
+/** The change of a measure and the word of its verdict: [text, verdict]. */
+export function changeOf(measure, previous) {
+  const { verdict, change } = measure;
+  const before = previous?.from ? `vs ${f.shortRange(previous.from, previous.to)}` : "vs the period before";
+  if (verdict === "too_few") return "too few to compare";
+  if (isNull(measure.previous_value) || verdict === "not_known") return isAll(previous) ? null : "no earlier days to compare";
+  if (isNull(change)) return verdict === "same" ? `as before (${before})` : `${verdict} ${before}, from ${TEXTS[measure.unit](measure.previous_value)}`;
+  if (verdict === "no_clear_change") return isSmall(measure) ? `no clear change ${before}` : `${changeText(measure)}, could be chance`;
+  if (verdict === "same" || isSmall(measure)) return `as ${before.replace("vs ", "on ")}`;
+  return `${changeText(measure)} ${before}`;
+}
+
+function figureOf(measure, isPartial) {
+  const text = TEXTS[measure.unit](measure.value);
+  return isPartial && measure.unit === "usd" ? f.atLeast(text) : text;
+}
 
 class Tile {
-  constructor(tile, filters) {
+  constructor(tile) {
     this.tile = tile;
-    this.filters = filters;
     this.figure = h("p", { class: "figure" });
     this.note = h("p", { class: "tile-note" });
     this.element = h("div", { class: "tile", id: `tile-${tile.id}`, "data-state": "loading", role: "group", "aria-labelledby": `tile-name-${tile.id}` },
-      h("h3", { id: `tile-name-${tile.id}` }, tile.title), this.figure, this.note);
+      h("div", { class: "tile-head" }, h("h3", { id: `tile-name-${tile.id}` }, tile.title), info(tile.definition ?? tile.id, tile.title)), this.figure, this.note);
   }
 
-  async refresh(signal, isQuiet = false) {
-    if (!isQuiet || this.element.dataset.state !== "ready") this.#show("loading", "…", "Loading …");
-    try {
-      const answer = await getShared(address(ROUTES[this.tile.kind], this.tile.kind, this.filters()), signal);
-      if (!signal.aborted) this.#answered(answer);
-    } catch (error) {
-      if (!signal.aborted) this.#show("error", f.UNKNOWN, error.detail ?? error.title ?? String(error), error.nextStep ?? "");
-    }
-  }
-
-  #answered({ rows, totals, from, to }) {
-    if (rows.length === 0 || !totals) return this.#show("empty", f.UNKNOWN, "nothing in this range", f.range(from, to));
-    this.#show("ready", this.tile.figure(totals), this.tile.note(totals), f.range(from, to));
-    if (this.tile.exact) this.figure.title = this.tile.exact(totals);
-  }
-
-  #show(state, figure, ...notes) {
+  show(state, figure, ...notes) {
     this.element.dataset.state = state;
-    this.figure.textContent = figure;
+    this.figure.replaceChildren(figure);
     this.note.replaceChildren(...notes.filter(Boolean).map((note) => h("span", {}, note)));
+  }
+
+  answered(summary) {
+    const { measure: name, needs, of } = this.tile;
+    const measure = summary.rows.find((row) => row.measure === name);
+    if (!measure || isNull(measure.value) || (name === "cost_usd" && !has.usage())) return this.#nothing(measure, needs);
+    if (needs === "pull_requests" && !has.pull_requests()) return this.#nothing(measure, needs);
+    const isPartial = (summary.coverage?.responses_without_cost ?? 0) > 0;
+    const interval = name === "revert_rate" && !isNull(measure.interval_low) ? h("small", {}, h("span", { class: "hidden" }, "95% interval "), ` (${f.rates(measure.interval_low, measure.interval_high)})`) : null;
+    const change = changeOf(measure, summary.previous);
+    const ends = name === "cost_usd" && !isNull(summary.projected_cost_usd) ? `≈ ${f.shortUsd(summary.projected_cost_usd)} by ${f.shortDay(f.lastDayOfMonth(summary.to))}` : null;
+    const n = of ? `of ${f.counted(measure.n, "merged PR")}` : null;
+    this.show("ready", h("span", {}, figureOf(measure, isPartial), interval), change, ends ?? n);
+    this.element.dataset.verdict = measure.verdict;
+  }
+
+  #nothing(measure, needs) {
+    if (!has[needs]()) return this.show("empty", f.UNKNOWN, needs === "usage" ? "no usage yet" : "no pull requests yet", h("a", { href: needs === "usage" ? "#where" : "#went-into" }, "what to connect"));
+    const why = this.tile.measure === "cost_per_merged_pr" ? "no spend matched to merged work" : "nothing in these days";
+    this.show("empty", this.tile.measure === "cost_usd" && measure?.n === 0 ? "unknown" : f.UNKNOWN, why);
   }
 }
 
-/** The tiles, in their order. */
-export const tiles = (filters) => TILES.map((tile) => new Tile(tile, filters));
+/** The line of the other sums: [text] of what there is. */
+function factsOf({ rows }) {
+  const of = (name) => rows.find((row) => row.measure === name)?.value ?? null;
+  return [
+    has.usage() && !isNull(of("total_tokens")) ? `${f.compact(of("total_tokens"))} tokens` : null,
+    has.usage() && !isNull(of("session_count")) ? f.counted(of("session_count"), "session") : null,
+    has.usage() && !isNull(of("user_count")) ? `${f.counted(of("user_count"), "person", "people")} with usage` : null,
+    has.pull_requests() && !isNull(of("active_developers")) ? `${f.counted(of("active_developers"), "person", "people")} merged` : null,
+    has.pull_requests() && !isNull(of("ai_line_share")) ? `AI wrote ${f.rate(of("ai_line_share"))} of the lines that were merged` : null,
+  ].filter(Boolean);
+}
+
+/** The tiles; `answered(summary)` is called with each new answer. */
+export class Tiles {
+  constructor(filters, answered) {
+    this.filters = filters;
+    this.answered = answered;
+    this.tiles = TILES.map((tile) => new Tile(tile));
+    this.problem = h("div", { class: "problem", hidden: true });
+    this.facts = h("p", { class: "sums" });
+    document.getElementById("tiles").append(...this.tiles.map((tile) => tile.element));
+    document.getElementById("tiles").after(this.problem, this.facts);
+  }
+
+  /** The period of the tiles in words, e.g. "Nov 1 – 24, against Oct 1 – 24". */
+  #span({ from, to, previous, is_running: isRunning }) {
+    if (isAll(previous)) return f.shortRange(from, to);
+    const against = `, compared with ${f.shortRange(previous.from, previous.to)}`;
+    return `${f.shortRange(from, to)}${isRunning ? " so far" : ""}${against}`;
+  }
+
+  async refresh(signal, isQuiet = false) {
+    if (!isQuiet || !this.answer) for (const tile of this.tiles) tile.show("loading", "…", "Loading …");
+    try {
+      const answer = await getShared(address("/api/summary", "usage", this.filters()), signal, get);
+      if (signal.aborted) return;
+      this.answer = answer;
+      this.redraw();
+    } catch (error) {
+      if (!signal.aborted) this.#failed(error, signal);
+    }
+  }
+
+  /** Draw the last answer again: a status arrived. */
+  redraw() {
+    if (!this.answer) return;
+    this.problem.hidden = true;
+    for (const tile of this.tiles) tile.answered(this.answer);
+    this.facts.replaceChildren(...factsOf(this.answer).map((fact) => h("span", {}, fact)));
+    document.getElementById("span").textContent = this.#span(this.answer);
+    this.answered(this.answer);
+  }
+
+  /** The filters cannot be. */
+  refuse() {
+    this.answer = null;
+    for (const tile of this.tiles) tile.show("refused", f.UNKNOWN);
+    this.facts.replaceChildren();
+    document.getElementById("span").textContent = "";
+  }
+
+  #failed(error, signal) {
+    this.refuse();
+    if (error.status === 422) return dispatchEvent(new CustomEvent("refused", { detail: error }));
+    if (!error.title) console.error(error); // ours: a bug, not an answer
+    for (const tile of this.tiles) tile.element.dataset.state = "error";
+    this.problem.hidden = false;
+    this.problem.replaceChildren(h("p", {}, h("strong", {}, error.title ?? "The numbers could not be drawn")),
+      h("p", {}, [error.detail, error.nextStep].filter(Boolean).join(" ") || String(error)),
+      h("button", { type: "button", onclick: () => this.refresh(signal) }, "Try again"));
+  }
+}

@@ -8,7 +8,7 @@ const ago = (value) => (value === null || value === undefined ? "unknown" : `${f
 const known = (value) => (value === null || value === undefined ? "unknown" : f.whole(value));
 const flag = (isGood, good, bad) => h("span", { class: `flag ${isGood ? "good" : "bad"}` }, h("span", { "aria-hidden": "true" }, isGood ? "✓ " : "▲ "), isGood ? good : bad);
 const facts = (pairs) => h("dl", { class: "facts" }, pairs.map(([term, ...text]) => h("div", {}, h("dt", {}, term), h("dd", {}, text))));
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const { sentence } = f;
 const none = (text) => h("p", { class: "nothing" }, text);
 
 const watcherText = ({ running, seconds_since_refresh: since }) => {
@@ -22,15 +22,15 @@ function drawFreshness(status) {
     ["Usage events waiting", known(status.lag_events)],
     ["Other rows waiting", known(status.lag_rows)],
     ["Oldest of them waits", f.seconds(status.lag_seconds)],
-    ["Watcher", watcherText(status.watcher ?? {})],
-    ["Built through load", `${known(status.built_through)} of ${known(status.newest_load_seq)}`],
+    ["Watcher (millrace collect --watch)", watcherText(status.watcher ?? {})],
+    ["Loads in these numbers", `built through load ${known(status.built_through)} of ${known(status.newest_load_seq)}`],
     ["In quarantine", status.in_quarantine === 0 ? "nothing" : flag(false, "", f.counted(status.in_quarantine, "object"))],
     ["Read from", status.store_error ? `${f.name(status.store)}: ${status.store_error}` : f.name(status.store)],
     ["Usage events", known(events?.total)],
     ["Projects with a repository", `${known(coverage?.projects_with_repository)} of ${known(coverage?.projects)}`],
     ["Projects in the mart", `${known(coverage?.projects_with_mart)} of ${known(coverage?.projects)}`],
     ["Repositories with pull requests", `${known(coverage?.repositories_with_pull_requests)} of ${known(coverage?.repositories)}`],
-  ]) };
+  ]), note: "A load is one file that was added to the warehouse; a build makes the marts, which this page reads, out of all loads until then. The watcher collects while agents work, and refreshes the marts of usage." };
 }
 
 /** The remedy for a code in the status, for the place where it is served; empty when there is none. */
@@ -72,12 +72,18 @@ function drawMarts({ marts }) {
   ], marts) };
 }
 
+const isConnected = (source) => source.is_connected ?? source.last_extracted_at !== null;
+
+/** A source without any row was never connected, which is neither good nor bad. */
+const sourceState = (source) => (!isConnected(source) ? h("span", { class: "quiet" }, "not connected")
+  : flag(!source.is_silent, "received", "silent: no row since"));
+
 function drawSources({ sources }) {
   if (!sources?.length) return null;
   return { content: table("Sources", [
     { name: "Table", of: (source) => source.table },
-    { name: "State", of: (source) => flag(!source.is_silent, "heard", "silent") },
-    { name: "Last row", of: (source) => [f.instant(source.last_extracted_at), h("small", {}, ago(source.seconds_since))] },
+    { name: "State", of: sourceState },
+    { name: "Last row", of: (source) => [f.instant(source.last_extracted_at), source.last_extracted_at === null ? null : h("small", {}, ago(source.seconds_since))] },
     { name: "Rows", number: true, of: (source) => known(source.rows) },
   ], sources) };
 }
@@ -111,10 +117,24 @@ function drawPanelSources(panels) {
   return table("Where each panel's numbers come from", [
     { name: "Panel", of: (row) => row.title },
     { name: "From", of: (row) => row.answer?.source ?? f.UNKNOWN },
-    { name: "Range", of: (row) => (row.answer ? f.range(row.answer.from, row.answer.to) : f.UNKNOWN) },
+    { name: "Days", of: (row) => (row.answer ? f.range(row.answer.from, row.answer.to) : f.UNKNOWN) },
     { name: "As of", of: (row) => (row.answer ? f.instant(row.answer.as_of) : f.UNKNOWN) },
     { name: "Rows", number: true, of: (row) => known(row.answer?.total_count) },
   ], rows);
+}
+
+/** The line of the folded "Data health": what needs attention, else that nothing does. */
+export function healthLine(status) {
+  if (!status) return "the status is not known";
+  const unpriced = status.coverage?.unpriced ?? [];
+  const responses = unpriced.reduce((total, row) => total + (row.responses ?? 0), 0);
+  const models = new Set(unpriced.map((row) => row.model)).size;
+  const [build] = status.builds ?? [];
+  return [
+    unpriced.length ? `${f.counted(models, "model")} without a price (cost unknown for ${f.counted(responses, "response")})` : status.events?.total ? "every used model has a price" : null,
+    `${status.in_quarantine ? f.whole(status.in_quarantine) : "nothing"} in quarantine`,
+    build ? `last build ${f.name(build.result)}` : "no build yet",
+  ].filter(Boolean).join(" · ");
 }
 
 /** The panels of trust. `status.load()` returns a promise of the newest status, `status.again()` requests it; `panels` are those whose origin is shown. */

@@ -1,0 +1,147 @@
+"""The panel of AI and delivery says what the API's verdict says, and no more."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+from tests.page.browser import Visit
+
+SUMMARY = "No difference can be seen (3 developers, 37 pull requests with much AI)."
+OF = {
+    "people": 3,
+    "pull_requests_high": 37,
+    "pull_requests_low": 262,
+    "top_person": "user_004",
+    "top_person_share": 31 / 37,
+    "size_median_low": 230,
+    "size_median_high": 368,
+    "summary": SUMMARY,
+}
+COUNTS = {"n_low": 262, "n_high": 37, "n_compared_low": 201, "n_compared_high": 33, "people_compared": 3}
+
+
+def effect(measure: str, value: float | None, low: float | None, high: float | None, verdict: str) -> dict[str, Any]:
+    unit = "ratio" if measure == "cycle_time_hours" else "difference"
+    interval = {"effect": value, "interval_low": low, "interval_high": high}
+    return {"measure": measure, "unit": unit, **interval, "verdict": verdict, **COUNTS, "sentence": f"On {measure}."}
+
+
+EFFECTS = [
+    effect("cycle_time_hours", -0.12, -0.302, 0.104, "no_clear_difference"),
+    effect("review_rounds", -0.21, -0.3, -0.11, "lower"),
+    effect("revert_rate", 0.017, -0.06, 0.094, "too_few"),
+]
+
+
+def visited(visit: Visit, effects: list[dict[str, Any]] = EFFECTS, **changed: Any) -> Visit:
+    answer = visit.real("/api/ai-impact") | {"effects": effects, "effects_of": OF | changed}
+    visit.instead("/api/ai-impact", answer)
+    return visit.open()
+
+
+def test_first_line_is_the_verdict_of_the_api(visit: Visit) -> None:
+    assert visited(visit).text("#ai-impact .panel-body").splitlines()[0] == SUMMARY
+
+
+def test_effects_are_dots_with_intervals_around_zero(visit: Visit) -> None:
+    plot = visited(visit).page.locator("#ai-impact .plot")
+
+    texts = plot.locator("text.row-value").all_text_contents()
+
+    assert texts == [
+        "\u221212% (\u221230% to +10%)",
+        "\u22120.21 (\u22120.3 to \u22120.11)",
+        "too few",
+    ]
+    assert plot.locator(".zero").count() == 1
+    assert plot.locator("rect.fill").count() == 0
+    filled = [one.get_attribute("class") or "" for one in plot.locator(".dot").all()]
+    assert ["hollow" in one for one in filled] == [True, False, True]
+    assert ["grey" in one for one in filled] == [False, False, True]
+
+
+def test_interval_crosses_the_zero_line_only_when_it_spans_zero(visit: Visit) -> None:
+    plot = visited(visit).page.locator("#ai-impact .plot")
+    zero = float(plot.locator(".zero").get_attribute("x1") or 0)
+
+    boxes = [
+        one.evaluate("(it) => { const b = it.getBBox(); return [b.x, b.x + b.width]; }")
+        for one in plot.locator(".whisker.wide").all()
+    ]
+
+    assert [low < zero < high for low, high in boxes] == [True, False, True]
+
+
+def test_unknown_effect_has_no_dot(visit: Visit) -> None:
+    few = [effect("cycle_time_hours", None, None, None, "too_few")]
+
+    plot = visited(visit, few).page.locator("#ai-impact .plot")
+
+    assert plot.locator("text.row-value").text_content() == "too few"
+    assert plot.locator(".dot, .whisker").count() == 0
+
+
+def test_endless_interval_ends_in_an_arrow_and_a_note(visit: Visit) -> None:
+    wide = [effect("cycle_time_hours", 0.3, -0.5, 9.0, "no_clear_difference")]
+
+    visited(visit, wide)
+
+    assert visit.page.locator("#ai-impact .arrow").count() == 1
+    assert "goes on, Cycle time beyond +100%" in visit.text("#ai-impact .chart .note")
+
+
+def test_one_person_with_over_half_is_warned_about(visit: Visit) -> None:
+    made_of = visited(visit).text("#ai-impact .made-of")
+
+    assert "31 of 37 are user_004\u2019s" in made_of
+    assert "Over half are one person\u2019s" in made_of
+    assert "368 lines with much" in made_of
+
+
+@pytest.mark.parametrize(("share", "person"), [(0.3, "user_004"), (None, None)])
+def test_many_people_are_not_warned_about(visit: Visit, share: float | None, person: str | None) -> None:
+    assert "Over half" not in visited(visit, top_person_share=share, top_person=person).text("#ai-impact")
+
+
+def test_raw_comparison_has_medians_and_wilson_intervals(visit: Visit) -> None:
+    bands = {row["ai_band"]: row for row in visit.real("/api/ai-impact")["bands"]}
+    bands["high"] |= {"reverted_prs": 3, "n_revert_known": 37, "revert_rate": 3 / 37}
+    visit.instead(
+        "/api/ai-impact",
+        visit.real("/api/ai-impact") | {"bands": list(bands.values()), "effects": EFFECTS, "effects_of": OF},
+    )
+    visit.open().page.get_by_role("radio", name="raw comparison").check()
+
+    values = visit.page.locator("#ai-impact text.row-value").all_text_contents()
+
+    names = visit.page.locator("#ai-impact text.row-name").all_text_contents()
+    assert [name.split(",")[0] for name in names] == ["little", "some", "much"] * 2
+    assert values[0].startswith(f"{bands['low']['p50_cycle_time_hours']:,.1f} h")
+    assert values[-1] == "8.1% (2.8% to 21%)"
+
+
+def test_bug_fixes_are_not_shown_as_an_effect_of_ai(visit: Visit) -> None:
+    visited(visit).page.locator("#ai-impact summary").last.click()
+
+    assert "ug fix" not in visit.text("#ai-impact")
+
+
+def test_numbers_and_the_way_to_them_are_shown(visit: Visit) -> None:
+    visited(visit)
+    visit.page.locator("#ai-impact .how summary").click()
+    visit.page.locator("#ai-impact .numbers summary").click()
+
+    assert "same developer in the same repository" in visit.text("#ai-impact .how")
+    assert "no clear difference" in visit.text("#ai-impact table >> nth=0")
+    assert "33 and 201" in visit.text("#ai-impact table >> nth=0")
+
+
+def test_intervals_are_read_with_the_arrow_keys(visit: Visit) -> None:
+    plot, tip = visited(visit).page.locator("#ai-impact .plot"), visit.page.locator("#ai-impact .tip")
+
+    plot.press("ArrowDown")
+    expect(tip).to_contain_text("no clear difference")
+    plot.press("End")
+
+    expect(tip).to_contain_text("Reverted")
+    expect(tip).to_contain_text("too few")
