@@ -26,10 +26,10 @@ from millrace.api import definitions, document, paging, refusals
 from millrace.api.answers import MONEY_AS_TEXT
 from millrace.api.filters import Filters, NoFilters
 from millrace.api.names import Names, Refused
+from millrace.api.people import PeopleMode
 from millrace.api.plans import QueryPlan
 from millrace.api.replies import Reply, ResponseCache, of_csv, problem, wants_csv
 from millrace.api.routes import ROUTES, Route
-from millrace.config import PeopleMode
 from millrace.errors import MillraceError
 from millrace.status import remedies
 from millrace.status.state import Status
