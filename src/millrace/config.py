@@ -11,16 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Self, cast, get_args
+from typing import Self
 from urllib.parse import urlsplit
 
 from millrace.errors import ConfigError
 
-PeopleMode = Literal["names", "pseudonyms", "off"]
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 _ON = ("", "on", "1", "true", "t", "yes", "y", "enable", "enabled")
 _OFF = ("off", "0", "false", "f", "no", "n", "none", "never", "disable", "disabled")
-_KEY_LENGTH = 16
+_HASH_KEY_LENGTH = 16
 _LEASE_S = 60.0  # without a renewal; then another builder takes over the lease
 _QUIET_S = 30.0  # that a build on Cloud Run waits for more loads: several runs end together
 _LAST_PORT = 65535
@@ -165,6 +164,11 @@ def time_zone() -> str | None:
     return os.environ.get("TZ") or None
 
 
+def people() -> tuple[str, str]:
+    """Return how people are shown, and the key of their pseudonyms, as they are set; `api.people` checks both."""
+    return os.environ.get("MILLRACE_PEOPLE", ""), os.environ.get("MILLRACE_PEOPLE_KEY", "")
+
+
 def collect_state() -> str | None:
     """Return the folder for the collector's state; None when it is unset."""
     return os.environ.get("MILLRACE_COLLECT_STATE") or None
@@ -184,9 +188,9 @@ def _hash_key(name: str) -> str | None:
     if file:
         name, text = "MILLRACE_COLLECT_HASH_KEY_FILE", _secret_in("MILLRACE_COLLECT_HASH_KEY_FILE", Path(file)) or " "
     key = text.strip()
-    if text and len(key) < _KEY_LENGTH:
+    if text and len(key) < _HASH_KEY_LENGTH:
         raise ConfigError(
-            f"{name}: expected at least {_KEY_LENGTH} characters, got {len(key)}; "
+            f"{name}: expected at least {_HASH_KEY_LENGTH} characters, got {len(key)}; "
             "shorter keys can be guessed: openssl rand -hex 16 prints a good one"
         )
     return key or None
@@ -347,28 +351,6 @@ class ApiConfig:
             memory=_memory("MILLRACE_MEMORY"),
             snowflake_key=os.environ.get("MILLRACE_SNOWFLAKE_KEY") or None,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class PeopleConfig:
-    """How the page and the read API show people: by their names, by pseudonyms made with `key`, or not at all."""
-
-    mode: PeopleMode = "names"
-    key: str = field(default="", repr=False)
-
-    @classmethod
-    def from_env(cls) -> Self:
-        """Read the environment; ConfigError for another mode, and for pseudonyms with a key that can be guessed."""
-        mode = os.environ.get("MILLRACE_PEOPLE", "").strip().lower() or "names"
-        key = os.environ.get("MILLRACE_PEOPLE_KEY", "").strip()
-        if mode not in get_args(PeopleMode):
-            raise ConfigError(f"MILLRACE_PEOPLE: expected names, pseudonyms or off, got {mode!r}")
-        if mode == "pseudonyms" and len(key) < _KEY_LENGTH:
-            raise ConfigError(
-                f"MILLRACE_PEOPLE_KEY: pseudonyms need a key of at least {_KEY_LENGTH} characters, got {len(key)}; "
-                "shorter keys can be guessed: openssl rand -hex 16 prints a good one"
-            )
-        return cls(cast("PeopleMode", mode), key if mode == "pseudonyms" else "")
 
 
 @dataclass(frozen=True, slots=True)

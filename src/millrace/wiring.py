@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from millrace.bus import Bus
-from millrace.config import ApiConfig, BuildConfig, ExtractConfig, LoadConfig, PeopleConfig, StatusConfig
+from millrace.config import ApiConfig, BuildConfig, ExtractConfig, LoadConfig, StatusConfig, people
 from millrace.errors import ConfigError
 from millrace.lake import Lake
 
@@ -202,8 +202,8 @@ def api_of(
         instant = datetime.now(UTC)
         return amend(report.assemble(lake, report.of_reader(reader), desk, ask(), limits, now=instant, place=place))
 
-    people = PeopleConfig.from_env()
-    return create(Api(reader, now, place=place, names=Names(People(people.mode, people.key))), hosts)
+    names = Names(People.of(*people()))
+    return create(Api(reader, now, place=place, names=names), hosts)
 
 
 @ThreadSafeCache

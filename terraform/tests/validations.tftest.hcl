@@ -25,7 +25,6 @@ run "what_cannot_be_meant_is_refused" {
     images                      = { functions = "registry.example/functions:1", job = "registry.example/job:1" }
     interval_hours              = 5
     kms_key                     = "my-key"
-    people                      = "anonymous"
     people_key                  = { secret = "key", version = "latest" }
     prefix                      = "dev-"
     project_id                  = "Acme"
@@ -55,7 +54,6 @@ run "what_cannot_be_meant_is_refused" {
     var.images,
     var.interval_hours,
     var.kms_key,
-    var.people,
     var.people_key,
     var.prefix,
     var.project_id,
@@ -73,6 +71,18 @@ run "what_cannot_be_meant_is_refused" {
     var.source_url,
     var.vpc_connector,
   ]
+}
+
+run "another_way_to_show_people_is_refused" {
+  command = plan
+  variables {
+    people            = "anonymous"
+    project_id        = "acme-dev"
+    snowflake_account = "acme-dev"
+    source_key        = "a-key"
+    source_url        = "https://source.example"
+  }
+  expect_failures = [var.people]
 }
 
 run "pseudonyms_need_a_key" {

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
+from millrace.api.document import parameters_of
 from millrace.api.routes import ROUTES
 
 VELOCITY = "/api/velocity"
@@ -122,7 +123,7 @@ def test_docs_have_every_route_and_parameter_and_no_foreign_code(client: TestCli
     document = client.get("/openapi.json").json()
     for path, methods in document["paths"].items():
         assert f"GET {path}" in page
-        assert all(each["name"] in page for each in methods["get"].get("parameters", ()))
+        assert all(each["name"] in page for each in parameters_of(document, methods["get"]))
     assert "curl" in page
     assert not [word for word in ("<script", "http://fonts", "https://cdn", "style=") if word in page]
 

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from tests.api.conftest import NOW, ask, no_status
 
 from millrace.api.app import Api
+from millrace.api.document import parameters_of
 from millrace.api.filters import UsageFilters
 from millrace.api.periods import MAX_DAYS, Period, days_of
 from millrace.api.routes import ROUTES, Route
@@ -109,7 +110,8 @@ def test_an_unknown_period_is_refused(client: TestClient, route: Route, period: 
 
 @pytest.mark.parametrize("route", USAGE, ids=lambda route: route.path)
 def test_the_document_has_the_periods_and_the_zones(client: TestClient, route: Route) -> None:
-    parameters = client.get("/openapi.json").json()["paths"][f"/api/{route.path}"]["get"]["parameters"]
+    document = client.get("/openapi.json").json()
+    parameters = parameters_of(document, document["paths"][f"/api/{route.path}"]["get"])
     schemas = {each["name"]: each["schema"] for each in parameters}
     assert schemas["period"]["enum"] == list(get_args(Period))
     assert "tz" in schemas

@@ -26,13 +26,12 @@ from millrace.api import definitions, document, paging, refusals
 from millrace.api.answers import MONEY_AS_TEXT
 from millrace.api.filters import Filters, NoFilters
 from millrace.api.names import Names, Refused
+from millrace.api.people import PeopleMode
 from millrace.api.plans import QueryPlan
 from millrace.api.replies import Reply, ResponseCache, of_csv, problem, wants_csv
 from millrace.api.routes import ROUTES, Route
-from millrace.config import PeopleMode
 from millrace.errors import MillraceError
-from millrace.status import remedies
-from millrace.status.state import Status
+from millrace.status import remedies, state
 from millrace.terminal import printable_json
 from millrace.warehouse.reading import Reader, Snapshot
 
@@ -58,7 +57,7 @@ _SAID = {
 
 
 @dataclass(frozen=True, slots=True)
-class ServedStatus(Status):
+class Status(state.Status):
     """The whole status, and how people are shown."""
 
     people: PeopleMode = "names"
@@ -72,7 +71,7 @@ class Api:
     """
 
     reader: Reader
-    status: Callable[[], Status]
+    status: Callable[[], state.Status]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     cache: ResponseCache = field(default_factory=ResponseCache)
     without: frozenset[str] = frozenset()
@@ -179,14 +178,14 @@ def _add(app: FastAPI, api: Api, route: Route) -> None:
 
 
 def _add_status(app: FastAPI, api: Api) -> None:
-    adapter = TypeAdapter(ServedStatus)
+    adapter = TypeAdapter(Status)
     cache = ResponseCache(max_bytes=1 << 20)
 
     def endpoint(request: Request, _: Annotated[NoFilters, Query()]) -> Response:
         def make() -> tuple[int, Reply]:
             status = api.status()
-            known = {each.name: getattr(status, each.name) for each in fields(Status)}
-            served = ServedStatus(**known, people=api.names.people.mode)
+            known = {each.name: getattr(status, each.name) for each in fields(state.Status)}
+            served = Status(**known, people=api.names.people.mode)
             body = printable_json(adapter.dump_json(served).decode()).encode()
             return tick, Reply.of(body, _JSON, status.store or "", status.as_of, status.built_through)
 
@@ -201,7 +200,7 @@ def _add_status(app: FastAPI, api: Api) -> None:
         operation_id="etl_status",
         response_class=Response,
         responses={
-            200: {"model": ServedStatus, "description": "The answer.", "headers": said},
+            200: {"model": Status, "description": "The answer.", "headers": said},
             304: {"description": "It is as it was.", "headers": said},
         },
         tags=["status"],

@@ -1,5 +1,7 @@
 """The OpenAPI document of the routes, and the pages made from it: /docs for people and /api for programs."""
 
+import json
+from collections import Counter
 from collections.abc import Iterable
 from html import escape
 from typing import Any
@@ -55,6 +57,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     for methods in document["paths"].values():
         for operation in methods.values():
             _complete(operation)
+    document["components"]["parameters"] = _shared_parameters(document)
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     document["components"]["securitySchemes"] = {"google_identity": _TOKEN}
     document["security"] = [{}, {"google_identity": []}]
@@ -69,6 +72,30 @@ def _complete(operation: dict[str, Any]) -> None:
         operation["responses"][status] = {"description": what, "content": content}
     for parameter in operation.get("parameters", ()):
         _without_titles(parameter["schema"])
+
+
+def _shared_parameters(document: dict[str, Any]) -> dict[str, Any]:
+    """Move each parameter that several routes have in the same words to one place, and return these parameters."""
+    operations = [methods["get"] for methods in document["paths"].values()]
+    written = Counter(json.dumps(each) for operation in operations for each in operation.get("parameters", ()))
+    shared: dict[str, Any] = {}
+    for text, count in written.most_common():
+        parameter = json.loads(text)
+        if count > 1 and parameter["name"] not in shared:
+            shared[parameter["name"]] = parameter
+    for operation in operations:
+        for number, parameter in enumerate(operation.get("parameters", ())):
+            if shared.get(parameter["name"]) == parameter:
+                operation["parameters"][number] = {"$ref": f"#/components/parameters/{parameter['name']}"}
+    return shared
+
+
+def parameters_of(document: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the parameters of an operation, wherever the document has them."""
+    shared = document["components"]["parameters"]
+    return [
+        shared[each["$ref"].rpartition("/")[2]] if "$ref" in each else each for each in operation.get("parameters", ())
+    ]
 
 
 def _without_titles(schema: dict[str, Any]) -> None:
@@ -87,7 +114,10 @@ def index(document: dict[str, Any]) -> dict[str, Any]:
 
 def page(document: dict[str, Any]) -> str:
     """Return /docs: each route with its parameters and an example, as HTML without any script."""
-    paths = {path: methods["get"] for path, methods in document["paths"].items()}
+    paths = {
+        path: methods["get"] | {"parameters": parameters_of(document, methods["get"])}
+        for path, methods in document["paths"].items()
+    }
     links = "".join(
         f'<li><a href="#{operation["operationId"]}">{escape(path)}</a> {escape(operation["summary"])}</li>'
         for path, operation in paths.items()
@@ -106,7 +136,7 @@ def page(document: dict[str, Any]) -> str:
 
 
 def _section(path: str, operation: dict[str, Any]) -> str:
-    rows = "".join(_row(parameter) for parameter in operation.get("parameters", ()))
+    rows = "".join(_row(parameter) for parameter in operation["parameters"])
     table = f"<table><tr><th>parameter</th><th>values</th><th>means</th></tr>{rows}</table>" if rows else ""
     examples = "".join(f"<pre><code>{escape(each)}</code></pre>" for each in _examples(path, operation))
     return f"""<section id="{operation["operationId"]}"><h2>GET {escape(path)}</h2>
@@ -130,7 +160,7 @@ def _values(schema: dict[str, Any]) -> Iterable[object]:
 
 def _examples(path: str, operation: dict[str, Any]) -> list[str]:
     """Return commands that ask the route, in the address of `millrace serve`."""
-    names = {parameter["name"] for parameter in operation.get("parameters", ())}
+    names = {parameter["name"] for parameter in operation["parameters"]}
     url = f"{_SERVERS[1]['url']}{path}"
     if not names:
         return [f"curl '{url}'"]

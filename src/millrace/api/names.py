@@ -6,9 +6,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
-
-from cachetools import LRUCache
 
 from millrace.api import people
 from millrace.api.filters import Filters
@@ -70,10 +67,10 @@ def did_you_mean(typed: str, known: Iterable[str]) -> str:
 
 @dataclass
 class Names:
-    """The names of the last publications, read once for each filter that uses them."""
+    """The names of the last publication, read once for each filter that uses them."""
 
     people: People = field(default_factory=People)
-    _found: LRUCache[Any, dict[str, list[str]]] = field(default_factory=lambda: LRUCache(32))
+    _found: dict[tuple[str, ...], dict[str, list[str]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def resolved(self, plan: QueryPlan, filters: Filters) -> Filters:
@@ -115,6 +112,8 @@ class Names:
                 return found
         found = _read(plan.fork(), kind, self._shown(kind))
         with self._lock:
+            if any(version != key[0] for version, *_ in self._found):
+                self._found.clear()
             self._found[key] = found
         return found
 

@@ -7,13 +7,15 @@ hidden is in no row, total, CSV, suggestion, error or entity tag.
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, Self, cast, get_args
 
-from millrace.config import PeopleMode
+from millrace.errors import ConfigError
 
+PeopleMode = Literal["names", "pseudonyms", "off"]
 COLUMNS = ("person", "developer", "user_id", "top_person")
 FILTERS = ("person", "developer")
 _DIGITS = 12
+_KEY_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,19 @@ class People:
 
     mode: PeopleMode = "names"
     key: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, mode: str, key: str) -> Self:
+        """Return the setting; ConfigError for another mode, and for pseudonyms with a key that can be guessed."""
+        mode, key = mode.strip().lower() or "names", key.strip()
+        if mode not in get_args(PeopleMode):
+            raise ConfigError(f"MILLRACE_PEOPLE: expected names, pseudonyms or off, got {mode!r}")
+        if mode == "pseudonyms" and len(key) < _KEY_LENGTH:
+            raise ConfigError(
+                f"MILLRACE_PEOPLE_KEY: pseudonyms need a key of at least {_KEY_LENGTH} characters, got {len(key)}; "
+                "shorter keys can be guessed: openssl rand -hex 16 prints a good one"
+            )
+        return cls(cast("PeopleMode", mode), key)
 
     def __str__(self) -> str:
         return self.mode

@@ -4,6 +4,7 @@ import csv
 import gzip
 import hashlib
 import io
+import re
 import tempfile
 import threading
 import zlib
@@ -28,6 +29,8 @@ IN_MEMORY_BYTES = 1 << 20  # of CSV; what is longer is written to a file, and no
 _OVERHEAD = 2_000  # bytes for the headers and the objects of a reply
 _WORTH_PACKING = 1_000  # bytes: a shorter body fits into one packet as it is
 _PART_BYTES = 1 << 16
+# Most cells: an id, a name, an instant or money. Nothing in them is a formula or a command.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@ -]*")
 _GZIP = 16 + zlib.MAX_WBITS
 VARY = "Accept, Accept-Encoding"
 
@@ -187,7 +190,8 @@ def as_csv(rows: Iterable[BaseModel], columns: list[str]) -> Iterator[bytes]:
 
 
 def _harmless(value: object) -> object:
-    return harmless_cell(value) if isinstance(value, str) else value
+    is_text = isinstance(value, str) and not _PLAIN.fullmatch(value)
+    return harmless_cell(str(value)) if is_text else value
 
 
 def problem(status: int, title: str, detail: str, next_step: str, others: Mapping[str, str] | None = None) -> Response:
