@@ -1,6 +1,10 @@
 locals {
   silent_h = var.interval_hours + 1 # hours without a complete run, or an extraction, that are too many
 
+  _people_key = {
+    for key in var.people == "pseudonyms" ? var.people_key[*] : [] : "MILLRACE_PEOPLE_KEY" => { id = key.secret, version = key.version }
+  }
+
   # Cloud Run's words for those of api_ingress, which are older.
   _ingress = {
     ALLOW_ALL               = "INGRESS_TRAFFIC_ALL"
@@ -19,6 +23,7 @@ module "api" {
   environment = {
     MILLRACE_LAKE       = "gs://${local.lake}"
     MILLRACE_MEMORY     = "800MB"
+    MILLRACE_PEOPLE     = var.people
     MILLRACE_QUARANTINE = "gs://${module.lake.quarantine_bucket}"
     MILLRACE_SILENT_H   = local.silent_h
     MILLRACE_WAREHOUSE  = local.warehouse["API"].address
@@ -31,7 +36,7 @@ module "api" {
   memory        = "1Gi"
   name          = "${local.prefix}api"
   project       = local.project
-  secrets       = local.warehouse["API"].secrets
+  secrets       = merge(local.warehouse["API"].secrets, local._people_key)
   storage = {
     list-lake       = { bucket = local.lake, role = local.object_lister }
     read-runs       = { bucket = local.lake, role = "roles/storage.objectViewer", prefix = "runs/" }

@@ -157,6 +157,31 @@ variable "log_object_reads" {
   default     = false
 }
 
+variable "people" {
+  description = "How the page and the read API show people: names, pseudonyms (made with people_key), or off."
+  type        = string
+  nullable    = false
+  default     = "names"
+  validation {
+    condition     = contains(["names", "off", "pseudonyms"], var.people)
+    error_message = "people: expected names, pseudonyms or off."
+  }
+  validation {
+    condition     = var.people != "pseudonyms" || var.people_key != null
+    error_message = "people: pseudonyms need people_key, a secret with a key of 16 characters or more."
+  }
+}
+
+variable "people_key" {
+  description = "The existing secret, and the number of its version, with the key from which pseudonyms of people are made."
+  type        = object({ secret = string, version = string })
+  default     = null
+  validation {
+    condition     = var.people_key == null || can(regex("^[0-9]+$", var.people_key.version))
+    error_message = "people_key: a secret is pinned to the number of a version, as another key makes other pseudonyms."
+  }
+}
+
 variable "prefix" {
   description = "Begin of all names in Google Cloud, for a second deployment in one project; snowflake_prefix is that of Snowflake. Never change it."
   type        = string

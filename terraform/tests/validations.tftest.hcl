@@ -25,6 +25,8 @@ run "what_cannot_be_meant_is_refused" {
     images                      = { functions = "registry.example/functions:1", job = "registry.example/job:1" }
     interval_hours              = 5
     kms_key                     = "my-key"
+    people                      = "anonymous"
+    people_key                  = { secret = "key", version = "latest" }
     prefix                      = "dev-"
     project_id                  = "Acme"
     region                      = "europe-north1"
@@ -53,6 +55,8 @@ run "what_cannot_be_meant_is_refused" {
     var.images,
     var.interval_hours,
     var.kms_key,
+    var.people,
+    var.people_key,
     var.prefix,
     var.project_id,
     var.region,
@@ -69,6 +73,18 @@ run "what_cannot_be_meant_is_refused" {
     var.source_url,
     var.vpc_connector,
   ]
+}
+
+run "pseudonyms_need_a_key" {
+  command = plan
+  variables {
+    people            = "pseudonyms"
+    project_id        = "acme-dev"
+    snowflake_account = "acme-dev"
+    source_key        = "a-key"
+    source_url        = "https://source.example"
+  }
+  expect_failures = [var.people]
 }
 
 run "what_the_edition_does_not_have_is_refused" {

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tests.api.conftest import build_store
-from tests.api.generated import SEED, call_all
+from tests.api.generated import SEED, call_all, known_names
 
 from millrace.laptop.data_dir import DataDir
 from millrace.status import remedies
@@ -24,7 +24,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = DataDir(options.data_dir.resolve()) if options.data_dir else build_store(DataDir(Path(folder)))
         began = time.monotonic()
-        calls = call_all(api_of(place.api_config(), remedies.LAPTOP), options.examples, options.seed)
+        calls = call_all(
+            api_of(place.api_config(), remedies.LAPTOP), options.examples, known_names(place.published), options.seed
+        )
     print(calls)  # noqa: T201 the command's output
     print(f"{time.monotonic() - began:.0f} s; seed {options.seed}")  # noqa: T201 likewise
     return 1 if calls.failures else 0

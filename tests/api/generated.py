@@ -5,21 +5,27 @@ one seed. It runs all of its checks on each reply: status, media type, headers a
 a forbidden request is refused and an allowed one is answered.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import schemathesis
 from fastapi import FastAPI
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
-from millrace.api.filters import MAX_DAYS
+from millrace.api.periods import MAX_DAYS
 
 SEED = 20261127
 AnyCase = schemathesis.Case[Any]
+Known = Mapping[str, Sequence[str]]
+_SOME = "SELECT DISTINCT {column} FROM mart.{mart} WHERE {column} IS NOT NULL ORDER BY 1 LIMIT 3"
+_NAME = re.compile(r"[^\x00-\x1f\x7f]{0,200}")
 
 
 @dataclass
@@ -38,13 +44,11 @@ class Calls:
         return f"{self.of_routes.total():,} calls: {by_status}{routes}\n{len(self.failures)} failures{failures}"
 
 
-def call_all(app: FastAPI, max_examples: int, seed: int = SEED, zones: Sequence[str] = ()) -> Calls:
+def call_all(app: FastAPI, max_examples: int, known: Known, seed: int = SEED) -> Calls:
     """Call every route; `max_examples` is the number of generated calls of each, besides those of the limits.
 
-    Every value of an enumeration is tried; `zones` replace all 600 time zones.
+    Every value of an enumeration is tried. `known` has names that the data has, by their filter, and time zones.
     """
-    if zones:
-        app.openapi()["components"]["schemas"]["TimeZone"]["enum"] = list(zones)
     settings = {
         "seed": seed,
         "generation": {"max-examples": max_examples, "deterministic": True, "database": "none"},
@@ -52,11 +56,29 @@ def call_all(app: FastAPI, max_examples: int, seed: int = SEED, zones: Sequence[
     }
     config = SchemathesisConfig.from_dict(settings)
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
+    schema.hook("filter_case")(_says_all)
     schema.hook("map_case")(_with_one_range)
+    schema.hook("map_case")(_with_names(known))
     calls = Calls()
     for event in from_schema(schema).execute():
         _note(event, calls)
     return calls
+
+
+def known_names(published: Path) -> Known:
+    """Return some names of a published file by their filter, and time zones."""
+    columns = {
+        "repo": ("repo_name", "merged_pull_requests"),
+        "developer": ("developer", "user_developers"),
+        "person": ("developer", "user_developers"),
+        **{name: (name, "usage_events") for name in ("project", "agent", "provider", "model")},
+    }
+    with duckdb.connect(published, read_only=True) as connection:
+        found = {
+            name: [str(value) for (value,) in connection.execute(_SOME.format(column=column, mart=mart)).fetchall()]
+            for name, (column, mart) in columns.items()
+        }
+    return found | {"tz": ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Pacific/Apia"]}
 
 
 def _with_one_range(_: schemathesis.HookContext, case: AnyCase) -> AnyCase:
@@ -72,6 +94,39 @@ def _with_one_range(_: schemathesis.HookContext, case: AnyCase) -> AnyCase:
     if query != (case.query or {}):
         case.query = query
     return case
+
+
+def _says_all(_: schemathesis.HookContext, case: AnyCase) -> bool:
+    """Return whether a call has nothing that the API reads otherwise than the document: what is empty, or upper case.
+
+    Money as text is left out as well: the document has it as a number, which a program reads.
+    """
+    values = [each for value in (case.query or {}).values() for each in (value if isinstance(value, list) else [value])]
+    query = case.query or {}
+    is_text = str(query.get("money", "")).strip().lower() == "text"
+    words = [str(query.get(name, "")) for name in ("period", "order", "format", "money", "sort", "band")]
+    has_other_case = any(word != word.lower() or word.startswith("-") for word in words)
+    return not is_text and not has_other_case and not any(value in ("", None) for value in values)
+
+
+def _with_names(known: Known) -> Callable[[schemathesis.HookContext, AnyCase], AnyCase]:
+    """Return the hook that replaces possible names, which a document cannot list, by names that the data has."""
+
+    def replace(_: schemathesis.HookContext, case: AnyCase) -> AnyCase:
+        query = dict(case.query or {})
+        for name, names in known.items():
+            if name not in query:
+                continue
+            value = query[name]
+            values = value if isinstance(value, list) else [value]
+            if all(isinstance(each, str) and _NAME.fullmatch(each) for each in values):
+                named = [names[len(each) % len(names)] for each in values]
+                query[name] = named if isinstance(value, list) else named[0]
+        if query != (case.query or {}):
+            case.query = query
+        return case
+
+    return replace
 
 
 def _day(value: object) -> date | None:

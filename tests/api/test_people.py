@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -45,11 +46,15 @@ def names(store: DataDir) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def hiding(reader: DuckDBReader) -> Iterator[Serve]:
-    """A function that returns a client of the API with a setting."""
-    return lambda people: TestClient(
-        create(Api(reader, no_status, lambda: NOW, names=Names(people)), ("testserver",)), raise_server_exceptions=False
-    )
+def hiding(reader: DuckDBReader) -> Serve:
+    """A function that returns the client of the API with a setting, the same for the same one."""
+
+    @cache
+    def serve(people: People) -> TestClient:
+        api = Api(reader, no_status, lambda: NOW, names=Names(people))
+        return TestClient(create(api, ("testserver",)), raise_server_exceptions=False)
+
+    return serve
 
 
 def cells(value: Any) -> Iterator[str]:

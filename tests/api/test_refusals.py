@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from tests.api.conftest import Failing, ask
 
 from millrace.api.app import Api
-from millrace.api.filters import MAX_DAYS, zones
+from millrace.api.filters import zones
+from millrace.api.periods import MAX_DAYS
 from millrace.api.routes import ROUTES
 from millrace.errors import Step
 from millrace.laptop.data_dir import DataDir

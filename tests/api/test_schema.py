@@ -1,12 +1,13 @@
 """The OpenAPI document is valid and describes every item; the replies to calls generated from it conform to it."""
 
+import json
 from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
 import schemathesis
 from fastapi import FastAPI
-from tests.api.generated import call_all
+from tests.api.generated import call_all, known_names
 
 from millrace.api.routes import ROUTES
 from millrace.laptop.data_dir import DataDir
@@ -14,7 +15,6 @@ from millrace.status import remedies
 from millrace.wiring import api_of
 
 MAX_EXAMPLES = 1  # `make prove WHAT=api-calls` makes many more
-ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Pacific/Apia")
 CHECKS = {
     "allow_header_conformance",
     "content_type_conformance",
@@ -53,11 +53,11 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     ],
 )
 def test_generated_calls_match_the_document(
-    served: FastAPI, capsys: pytest.CaptureFixture[str], routes: Collection[str]
+    served: FastAPI, store: DataDir, capsys: pytest.CaptureFixture[str], routes: Collection[str]
 ) -> None:
     document, paths = served.openapi(), [f"/api/{path}" for path in (*routes, "etl/status")]
     document["paths"] = {path: document["paths"][path] for path in paths}
-    calls = call_all(served, MAX_EXAMPLES, zones=ZONES)
+    calls = call_all(served, MAX_EXAMPLES, known_names(store.published))
     with capsys.disabled():
         print(f"\n{calls}")  # noqa: T201 a run is judged by its number of calls
     assert not calls.failures
@@ -97,12 +97,14 @@ def limit_of_velocity(document: dict[str, Any]) -> dict[str, Any]:
         (forget_the_problems, "status_code_conformance"),
     ],
 )
-def test_a_wrong_document_is_noticed(served: FastAPI, spoil: Callable[[dict[str, Any]], None], check: str) -> None:
+def test_a_wrong_document_is_noticed(
+    served: FastAPI, store: DataDir, spoil: Callable[[dict[str, Any]], None], check: str
+) -> None:
     """Shows that the generated calls can fail."""
     document = served.openapi()
     document["paths"] = {"/api/velocity": document["paths"]["/api/velocity"]}
     spoil(document)
-    assert check in {check for _, check, _ in call_all(served, 1, zones=ZONES).failures}
+    assert check in {check for _, check, _ in call_all(served, 1, known_names(store.published)).failures}
 
 
 def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
@@ -123,10 +125,38 @@ def test_every_route_documents_its_error_responses(operations: dict[str, dict[st
         for status, answer in operation["responses"].items()
         if status != "200"
     }
-    problems = {(status, "application/problem+json") for status in ("400", "422", "500", "503")}
+    problems = {(status, "application/problem+json") for status in ("400", "403", "422", "500", "503")}
     assert kinds == {*problems, ("304", "none")}
 
 
 @pytest.mark.parametrize("route", [route.path for route in ROUTES])
 def test_a_list_is_json_or_csv(operations: dict[str, dict[str, Any]], route: str) -> None:
-    assert set(operations[f"/api/{route}"]["responses"]["200"]["content"]) == {"application/json", "text/csv"}
+    assert list(operations[f"/api/{route}"]["responses"]["200"]["content"]) == ["application/json", "text/csv"]
+
+
+def test_names_of_schemas_are_of_the_domain_and_problems_are_one_schema(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert [name for name in schemas if "__" in name or "millrace" in name.lower()] == []
+    assert json.dumps(document).count('"next_step":') == 1
+    assert set(schemas["Problem"]["properties"]) == {"type", "title", "status", "detail", "next_step"}
+
+
+def test_a_zone_is_text_and_money_a_number(document: dict[str, Any], operations: dict[str, dict[str, Any]]) -> None:
+    (zone,) = (each for each in operations["/api/velocity"]["parameters"] if each["name"] == "tz")
+    assert (zone["schema"]["type"], "enum" in zone["schema"]) == ("string", False)
+    cost = document["components"]["schemas"]["Whole"]["properties"]["cost_usd"]
+    assert cost["anyOf"] == [{"type": "number"}, {"type": "null"}]
+
+
+def test_routes_are_grouped_secured_and_summarised_in_plain_words(
+    document: dict[str, Any], operations: dict[str, dict[str, Any]]
+) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    assert {tag for operation in operations.values() for tag in operation["tags"]} == tags
+    assert document["servers"]
+    assert {} in document["security"]  # `millrace serve` needs no token
+    assert [each["summary"] for each in operations.values() if each["summary"].startswith(("Give", "Return"))] == []
+
+
+def test_the_document_is_smaller_than_before_there_were_lists(document: dict[str, Any]) -> None:
+    assert len(json.dumps(document, separators=(",", ":"))) < 250_000

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from millrace.api import definitions
-from millrace.api.comparisons import AiEffect, AiEffectsOf, Between, Coverage, SummaryMeasure, WeeksNote
+from millrace.api.comparisons import AiEffect, AiEffectsOf, Between, CostCoverage, SummaryMeasure, WeeksNote
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -322,7 +322,7 @@ Summary = _answer(
     previous=Between,
     is_running=bool,
     projected_cost_usd=float | None,
-    coverage=Coverage,
+    coverage=CostCoverage,
     people=Literal["names", "pseudonyms", "off"],
 )
 

@@ -210,6 +210,11 @@ def _add_status(app: FastAPI, api: Api) -> None:
 
 def _add_document(app: FastAPI) -> None:
     """Serve the OpenAPI document, the page that is made from it, and the index of the routes."""
+    writers: dict[str, Callable[[dict[str, Any]], str]] = {
+        "/openapi.json": lambda described: json.dumps(described, separators=(",", ":")),
+        "/api": lambda described: json.dumps(document.index(described), indent=1),
+        "/docs": document.page,
+    }
     made: dict[str, Reply] = {}
     lock = threading.Lock()
     app.openapi = lambda: document.describe(app)  # type: ignore[method-assign]  # as FastAPI documents it
@@ -219,15 +224,11 @@ def _add_document(app: FastAPI) -> None:
         with lock:
             if path not in made:
                 described = app.openapi()
-                body, kind = {
-                    "/openapi.json": lambda: (json.dumps(described, separators=(",", ":")), _JSON),
-                    "/api": lambda: (json.dumps(document.index(described), indent=1), _JSON),
-                    "/docs": lambda: (document.page(described), "text/html; charset=utf-8"),
-                }[path]()
-                made[path] = Reply.of(body.encode(), kind, "page", None, None)
+                kind = "text/html; charset=utf-8" if path == "/docs" else _JSON
+                made[path] = Reply.of(writers[path](described).encode(), kind, "page", None, None)
         return made[path].to(request)
 
-    for path in ("/openapi.json", "/api", "/docs"):
+    for path in writers:
         app.get(path, include_in_schema=False)(reply)
 
 

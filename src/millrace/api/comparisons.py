@@ -55,7 +55,7 @@ class SummaryMeasure(BaseModel):
     )
 
 
-class Coverage(BaseModel):
+class CostCoverage(BaseModel):
     """How much of the cost is known and attributed."""
 
     cost_known_share: float | None = Field(description="Responses with a known cost / responses.")

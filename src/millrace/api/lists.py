@@ -55,7 +55,7 @@ def repositories(plan: QueryPlan, filters: ListFilters) -> Row:
     """List repositories with the usage of their projects, its cost, and what was merged."""
     merged, used = _merged(plan.fork(), filters, "repo_name"), _used(plan, filters, _REPOSITORY)
     matched = _known(plan, "project_repositories", "repo_name")
-    rows = [
+    rows: list[Row] = [
         {"repo_name": name}
         | used.get(name, _nothing_used(plan) if name in matched else {})
         | (merged.get(name, _NOTHING_MERGED) if name is not None else {})

@@ -71,9 +71,10 @@ def _sentence(error: Mapping[str, Any], known: list[str]) -> str:
         other = _SYNONYMS.get(where.lower())
         hint = f"; did you mean {other}?" if other in known else did_you_mean(where, known)
         return f"no parameter {quoted(where)}{hint}"
-    expected = _EXPECTED.get(kind, lambda _: "another value")(error.get("ctx") or {})
+    limits = error.get("ctx") or {}
+    expected = _EXPECTED[kind](limits) if kind in _EXPECTED else "another value"
     if not where:  # about several parameters: a sentence of its own
-        return str((error.get("ctx") or {}).get("error", expected))
+        return str(limits.get("error", expected))
     value = error.get("input")
     got = "" if kind in ("string_too_long", "too_long", "string_pattern_mismatch") else f", got {quoted(value)}"
     hint = did_you_mean(str(value), expected.replace(" or ", ", ").split(", ")) if kind == "literal_error" else ""

@@ -28,6 +28,8 @@ collectors           = ["group:developers@example.com"]
 images               = {{ functions = "registry.example/functions{DIGEST}", job = "registry.example/job{DIGEST}" }}
 kms_key              = "projects/k/locations/europe-west4/keyRings/r/cryptoKeys/c"
 log_object_reads     = true
+people               = "pseudonyms"
+people_key           = {{ secret = "key-of-people", version = "3" }}
 prefix               = "dev"
 snowflake_prefix     = "dev"
 vpc_subnetwork       = "projects/p/regions/europe-west4/subnetworks/s"

@@ -76,6 +76,28 @@ def test_with_a_proxy_readers_sign_in_to_it_and_it_alone_calls(variant: Checked)
     }
 
 
+def test_pseudonyms_are_made_with_a_key_that_the_api_alone_reads(variant: Checked, plan: Plan) -> None:
+    settings = {
+        (container["name"] or "", each["name"]): each
+        for _, container in containers(variant.plan)
+        for each in container["env"]
+        if each["name"].startswith("MILLRACE_PEOPLE")
+    }
+    found = {name: each for (_, name), each in settings.items()}
+    assert len(settings) == len(found) == 2
+    assert found["MILLRACE_PEOPLE"]["value"] == "pseudonyms"
+    (source,) = found["MILLRACE_PEOPLE_KEY"]["value_source"]
+    assert source["secret_key_ref"] == [{"secret": "key-of-people", "version": "3"}]
+    readers = [
+        address
+        for address, planned in resources(variant.plan, "google_secret_manager_secret_iam_member")
+        if planned["secret_id"] == "key-of-people"
+    ]
+    assert [address.partition(".google")[0] for address in readers] == ["module.api"]
+    usual = [each for _, container in containers(plan) for each in container["env"] if "_PEOPLE" in each["name"]]
+    assert [each["value"] for each in usual] == ["names"]
+
+
 @pytest.mark.parametrize("kind", ["google_cloud_run_v2_service", "google_cloud_run_v2_job"])
 def test_all_traffic_takes_the_subnetwork(variant: Checked, kind: str) -> None:
     templates = [planned["template"][0] for _, planned in resources(variant.plan, kind)]
