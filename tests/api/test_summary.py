@@ -161,14 +161,17 @@ def test_coverage_says_how_much_of_the_cost_is_known_and_matched(api: Api, store
         assert 0 < said[name] < 1
 
 
-def test_range_without_any_data_is_unknown_or_nothing(api: Api) -> None:
+def test_range_before_the_data_is_unknown_and_not_zero(api: Api) -> None:
     said = measures(answer(api, "summary", **{"from": "2020-01-01", "to": "2020-01-31"}))
-    assert {name: row["value"] for name, row in said.items()} == {
-        **dict.fromkeys(
-            ("active_developers", "cost_usd", "merged_prs", "session_count", "total_tokens", "user_count"), 0
-        ),
-        **dict.fromkeys(("ai_line_share", "cost_per_merged_pr", "median_cycle_time_hours", "revert_rate")),
-    }
+    assert {(row["value"], row["n"], row["verdict"]) for row in said.values()} == {(None, 0, "not_known")}
+
+
+def test_person_who_merged_nothing_has_zero_merges(api: Api, store: DataDir) -> None:
+    busy = {row["day"] for row in pulls(store, FIRST, LAST, developer=["user_001"])}
+    day = next(each for n in range(15) if (each := FIRST + timedelta(days=n)) not in busy).isoformat()
+    said = measures(answer(api, "summary", developer=["user_001"], **{"from": day, "to": day}))
+    assert said["active_developers"]["value"] == said["merged_prs"]["value"] == 0
+    assert said["median_cycle_time_hours"]["value"] is None
 
 
 @pytest.mark.parametrize(

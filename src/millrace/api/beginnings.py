@@ -30,6 +30,10 @@ class Beginnings:
         """Return whether usage was collected on this day or before it."""
         return self.used_at is not None and day >= self.used_at.astimezone(zone).date()
 
+    def has_merges_until(self, day: date, zone: ZoneInfo) -> bool:
+        """Return whether any pull request was merged on this day or before it."""
+        return self.merged_at is not None and day >= self.merged_at.astimezone(zone).date()
+
 
 def find(plan: QueryPlan, is_usage_wanted: bool = True) -> Beginnings:
     """Return the beginnings of all data, whatever is selected."""

@@ -39,6 +39,7 @@ _FACTS = {
     "total_tokens": "assistant_message_count",
     "user_count": "assistant_message_count",
 }
+_OF_USAGE = ("cost_usd", "session_count", "total_tokens", "user_count")
 _CLAIM_LEVEL = inference.claim_level(len(_UNITS) - len(_FACTS))
 # A cost is a lower bound by the responses without a price: two costs compare only if about as much is known of both.
 _MOST_APART = 0.05
@@ -91,14 +92,20 @@ def summary(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:
     now, before = _measured(plan.fork(), filters, days), _measured(plan.fork(), filters, previous)
     begun = beginnings.find(plan)
     is_used, is_merged = begun.is_used_since(previous.first, zone), begun.is_settled_since(previous.first, zone)
+    has_usage, has_merges = begun.is_used_since(days.last, zone), begun.has_merges_until(days.last, zone)
     is_priced = is_used and _are_priced_alike(now.used, before.used)
     comparable = {
         "cost_usd": is_priced,
         "cost_per_merged_pr": is_priced and is_merged,
-        **dict.fromkeys(("total_tokens", "session_count", "user_count"), is_used),
+        **dict.fromkeys(_OF_USAGE[1:], is_used),
     }
     rows = [
-        _compared(name, now.measures[name], before.measures[name] if comparable.get(name, is_merged) else _UNKNOWN)
+        _compared(
+            name,
+            # Without any data until the end of the range, nothing is known: that is not zero.
+            now.measures[name] if (has_usage if name in _OF_USAGE else has_merges) else Estimate(None, 0),
+            before.measures[name] if comparable.get(name, is_merged) else _UNKNOWN,
+        )
         for name in sorted(now.measures)
     ]
     is_running = days.first <= plan.today <= days.last
@@ -107,7 +114,7 @@ def summary(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:
         "source": "marts" if now.is_from_marts and before.is_from_marts else "events",
         "previous": {"from": previous.first, "to": previous.last},
         "is_running": is_running,
-        "projected_cost_usd": _projected(now.used["cost_usd"], days) if is_this_month else None,
+        "projected_cost_usd": _projected(now.used["cost_usd"], days) if is_this_month and has_usage else None,
         "coverage": _coverage(now.used),
         "people": plan.people.mode,
     }

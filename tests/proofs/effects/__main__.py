@@ -17,7 +17,7 @@ def main() -> int:
     """Print a table; return 1 if too many claims are wrong, or too few effects are found."""
     parser = argparse.ArgumentParser(prog="python -m tests.proofs.effects", description=__doc__)
     parser.add_argument(
-        "--seeds", type=_range, default=SEEDS, help="FIRST:END (default 1000:1200); half of them with an effect"
+        "--seeds", type=_seeds, default=SEEDS, help="FIRST:END (default 1000:1200); half of them with an effect"
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes (default %(default)s)")
     options = parser.parse_args()
@@ -39,9 +39,12 @@ def main() -> int:
     return 0 if is_right else 1
 
 
-def _range(text: str) -> range:
+def _seeds(text: str) -> range:
     first, _, end = text.partition(":")
-    return range(int(first), int(end))
+    seeds = range(int(first or 0), int(end or 0))
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"expected FIRST:END with FIRST below END, got {text!r}")
+    return seeds
 
 
 def _share(judgements: list[Judgement], measure: str | None = None) -> float:
