@@ -40,6 +40,7 @@ class SourceOptions:
     end: str | None = None
     from_recording: Path | None = None
     limiter: bool = False
+    ai_effect: float = 0.0
 
     @property
     def name(self) -> str:
@@ -65,6 +66,8 @@ class SourceOptions:
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         names = ("developers", "days", "seed", "velocity", "clone_share")
         arguments = [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in names]
+        if self.ai_effect:
+            arguments.append(f"--ai-effect={self.ai_effect}")
         return [*arguments, f"--end={self.end or midnight.isoformat()}"]
 
 
