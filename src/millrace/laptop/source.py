@@ -49,7 +49,8 @@ class SourceOptions:
             return self.source_url
         if self.from_recording:
             return f"the recording {self.from_recording.name}"
-        return f"the simulator with {self.developers} developers, seed {self.seed}, {self.velocity} velocity"
+        effect = f", AI effect {self.ai_effect}" if self.ai_effect else ""
+        return f"the simulator with {self.developers} developers, seed {self.seed}, {self.velocity} velocity{effect}"
 
     @property
     def kind(self) -> Kind:
