@@ -9,13 +9,11 @@ import pytest
 import run_all
 from millrace.laptop.project import PROJECT
 
-HERE = ["--data-dir", str(PROJECT / "data")]
-
 
 @pytest.mark.parametrize(
     ("given", "asked"),
     [
-        pytest.param([], ["run", *HERE], id="run is the default"),
+        pytest.param([], ["run"], id="run is the default"),
         pytest.param(
             ["--drops", "--data-dir", "d"], ["run", "--drops", "--data-dir", "d"], id="options without a verb"
         ),
@@ -23,15 +21,15 @@ HERE = ["--data-dir", str(PROJECT / "data")]
             ["--data-dir", "d", "build", "--force"], ["build", "--data-dir", "d", "--force"], id="verb behind"
         ),
         pytest.param(["--data-dir=d", "status"], ["status", "--data-dir=d"], id="value behind the sign"),
-        pytest.param(["reconcile", "R", "--json"], ["reconcile", "--json", *HERE, "--", "R"], id="argument"),
-        pytest.param(["quarantine"], ["quarantine", "list", *HERE], id="the desk lists by default"),
+        pytest.param(["reconcile", "R", "--json"], ["reconcile", "--json", "--", "R"], id="argument"),
+        pytest.param(["quarantine"], ["quarantine", "list"], id="the desk lists by default"),
         pytest.param(
             ["--data-dir", "d", "quarantine", "discard", "id", "a", "reason"],
             ["quarantine", "discard", "--data-dir", "d", "--", "id", "a", "reason"],
             id="verb of a verb",
         ),
-        pytest.param(["status", "--help"], ["status", "--help", *HERE], id="help"),
-        pytest.param(["--frobnicate"], ["run", "--frobnicate", *HERE], id="an unknown option is left to click"),
+        pytest.param(["status", "--help"], ["status", "--help"], id="help"),
+        pytest.param(["--frobnicate"], ["run", "--frobnicate"], id="an unknown option is left to click"),
     ],
 )
 def test_arguments_are_put_in_order(given: list[str], asked: list[str]) -> None:
@@ -69,3 +67,10 @@ def test_no_build_leaves_the_marts_as_they_are(tmp_path: Path) -> None:
     )
     assert (done.returncode, "✓ commits" in done.stdout) == (0, True), done.stderr
     assert not (tmp_path / "published.duckdb").exists()
+
+
+def test_data_of_the_checkout_is_used_in_each_folder(tmp_path: Path) -> None:
+    (tmp_path / "data" / "lake").mkdir(parents=True)  # which `millrace` uses here
+    command = [sys.executable, str(PROJECT / "local" / "run_all.py"), "--source-url", "https://host", "--dry-run"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert f"into {PROJECT / 'data'}, then" in done.stdout

@@ -82,6 +82,8 @@ def test_collect_into_demo_is_refused(demo: Path, home: Path, options: tuple[str
 def test_demo_over_own_usage_is_refused(mine: Path, verb: str) -> None:
     before = rows_of(mine)
     outcome = millrace(verb, *WORLD, "--data-dir", str(mine))
+    dry = millrace(verb, *WORLD, "--dry-run", "--data-dir", str(mine))
+    assert outcome.err == dry.err
     assert refused(outcome, f"{mine} holds real rows", "type: millrace demo"), outcome.err
     assert rows_of(mine) == before
 

@@ -281,6 +281,13 @@ def simulator(command: F) -> F:
                 help="Simulator: share of developers without an e-mail on their pull requests.",
             ),
             click.option(
+                "--ai-effect",
+                type=float,
+                default=0.0,
+                show_default=True,
+                help="Simulator: change of the cycle time with much AI, -0.9 to 0.3.",
+            ),
+            click.option(
                 "--usage/--no-usage",
                 default=True,
                 show_default=True,

@@ -79,12 +79,12 @@ class ProgressLog(logging.Handler):
         table = str(fields.get("table", ""))
         match record.getMessage():
             case "asking":
-                self._heartbeat(f"asking {fields['path']}, {fields['requests']} requests so far")
+                rows = f", {self._rows.total():,} of {sum(self._expected.values()):,} rows" if self._expected else ""
+                self._heartbeat(f"asking {fields['path']}, {fields['requests']} requests so far{rows}")
             case "rows read":
                 self._rows[table] += int(str(fields["rows"]))
                 of = f" of {self._expected[table]:,}" if table in self._expected else ""
                 self._show(f"extract {table}", f"{self._rows[table]:,}{of} rows")
-                self._heartbeat(f"extract {table}: {self._rows[table]:,}{of} rows so far")
             case "over the rate limit" | "asked again":
                 why = fields.get("problem", "over the source's rate limit")
                 self._heartbeat(f"{why}, asking again in {fields['wait_s']} s")

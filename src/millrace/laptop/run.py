@@ -77,6 +77,8 @@ def _source(options: RunOptions, data_dir: DataDir, stack: ExitStack, watcher: P
 def dry_run(options: RunOptions, engine: Engine) -> str:
     """Return what a run would do, in a sentence."""
     data_dir = _place(options, engine)
+    if not options.drops:
+        claims.require(data_dir, options.source.kind, options.source.name)
     then = "then build the marts" if options.builds else "and leave the marts as they are"
     if options.drops:
         files = sum(path.is_file() for path in data_dir.drop.rglob("*")) if data_dir.drop.exists() else 0

@@ -40,6 +40,7 @@ class SourceOptions:
     end: str | None = None
     from_recording: Path | None = None
     limiter: bool = False
+    ai_effect: float = 0.0
 
     @property
     def name(self) -> str:
@@ -48,7 +49,8 @@ class SourceOptions:
             return self.source_url
         if self.from_recording:
             return f"the recording {self.from_recording.name}"
-        return f"the simulator with {self.developers} developers, seed {self.seed}, {self.velocity} velocity"
+        effect = f", AI effect {self.ai_effect}" if self.ai_effect else ""
+        return f"the simulator with {self.developers} developers, seed {self.seed}, {self.velocity} velocity{effect}"
 
     @property
     def kind(self) -> Kind:
@@ -65,6 +67,8 @@ class SourceOptions:
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         names = ("developers", "days", "seed", "velocity", "clone_share")
         arguments = [f"--{name.replace('_', '-')}={getattr(self, name)}" for name in names]
+        if self.ai_effect:
+            arguments.append(f"--ai-effect={self.ai_effect}")
         return [*arguments, f"--end={self.end or midnight.isoformat()}"]
 
 
