@@ -34,7 +34,7 @@ def _demo(*options: str) -> Callable[[Path], None]:
 def _own_logs(work: Path) -> None:
     """Collect the logs of one developer, and nothing else: what `millrace collect` finds on a machine."""
     midnight = datetime.now(UTC).strftime("%Y-%m-%dT00:00:00Z")
-    _run(work, "-m", "simulator", "homes", "--out", "homes", "--days", "60", "--end", midnight)
+    _run(work, "-m", "simulator", "homes", "--out", "homes", "--days", "90", "--end", midnight)
     home = max((work / "homes").iterdir(), key=_bytes)
     _run(work, "-m", "millrace", "collect", HOME=str(home), MILLRACE_COLLECT_USER="ada@example.com")
 
