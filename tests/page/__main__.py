@@ -34,7 +34,7 @@ def _demo(*options: str) -> Callable[[Path], None]:
 def _own_logs(work: Path) -> None:
     """Collect the logs of one developer, and nothing else: what `millrace collect` finds on a machine."""
     midnight = datetime.now(UTC).strftime("%Y-%m-%dT00:00:00Z")
-    _run(work, "-m", "simulator", "homes", "--out", "homes", "--days", "60", "--end", midnight)
+    _run(work, "-m", "simulator", "homes", "--out", "homes", "--days", "90", "--end", midnight)
     home = max((work / "homes").iterdir(), key=_bytes)
     _run(work, "-m", "millrace", "collect", HOME=str(home), MILLRACE_COLLECT_USER="ada@example.com")
 
@@ -62,11 +62,11 @@ WORLDS = (
 )
 
 
-def _environment() -> dict[str, str]:
-    """Return this process' environment without its settings of Millrace."""
+def _environment(work: Path) -> dict[str, str]:
+    """Return this process' environment without its settings of Millrace, but for `data` in a folder."""
     paths = os.pathsep.join(str(company.PROJECT / part) for part in ("src", "local"))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MILLRACE_", "XDG_"))}
-    return inherited | {"PYTHONPATH": paths}
+    return inherited | {"PYTHONPATH": paths, "MILLRACE_DATA_DIR": str(work / "data")}
 
 
 def _run(work: Path, *arguments: str, **settings: str) -> None:
@@ -77,7 +77,7 @@ def _run(work: Path, *arguments: str, **settings: str) -> None:
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=work,
-        env=_environment() | settings,
+        env=_environment(work) | settings,
         capture_output=True,
         text=True,
         check=False,
@@ -94,7 +94,7 @@ def _served(work: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as door:
         port = door.getsockname()[1]
     command = [sys.executable, "-m", "millrace", "serve", "--port", str(port)]
-    with subprocess.Popen(command, cwd=work, env=_environment(), stdout=subprocess.DEVNULL) as server:
+    with subprocess.Popen(command, cwd=work, env=_environment(work), stdout=subprocess.DEVNULL) as server:
         url = f"http://127.0.0.1:{port}"
         while server.poll() is None and not _answers(url):
             time.sleep(0.1)
