@@ -4,18 +4,29 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, Request, Route, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Locator,
+    Page,
+    Playwright,
+    Request,
+    Route,
+    sync_playwright,
+)
 
 Scheme = Literal["light", "dark"]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 TILES = ("tile-spent", "tile-per-pr", "tile-merged", "tile-median", "tile-reverted")
 DATA_PANELS = (
     "cost-by-day",
-    "went-into",
     "where",
+    "went-into",
     "ai-impact",
     "cycle-time",
     "reverts",
@@ -24,6 +35,7 @@ DATA_PANELS = (
     "rows",
 )
 UNKNOWN = "\u2013"
+REDRAW = (Path(__file__).parent / "scripts" / "redraw.js").read_text().partition("\n")[2]
 
 
 def executable() -> str | None:
@@ -90,6 +102,11 @@ class Visit:
         self.page.locator("[data-state=loading]").first.wait_for(state="detached", timeout=300_000)
         self.page.locator("#badge:not([data-health=unasked])").wait_for()
         return self
+
+    def redraw(self, panel: str) -> Locator:
+        """Draw a panel of spend or delivery again, alone, from what its routes answer now; return it."""
+        self.page.evaluate(REDRAW, panel)
+        return self.page.locator(f"#{panel}")
 
     def state(self, panel: str) -> str:
         """Return the state of a panel: loading, ready, empty or error."""

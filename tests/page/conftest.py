@@ -84,3 +84,25 @@ def visit(tab: Page, served: str) -> Iterator[Visit]:
     visit = Visit(tab, served)
     yield visit
     visit.leave()
+
+
+@pytest.fixture(scope="session")
+def board(chromium: Browser, served: str) -> Iterator[Visit]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    yield Visit(context.new_page(), served).open()
+    context.close()
+
+
+@pytest.fixture
+def panels(board: Visit) -> Iterator[Visit]:
+    """An open page; a test draws its panels again from answers of its own, in a tenth of the time of another page."""
+    yield board
+    board.page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.fixture(scope="module")
+def used(chromium: Browser, served: str) -> Iterator[Visit]:
+    """A page that the tests of a module use one after the other. Each sets the switches that it needs."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    yield Visit(context.new_page(), served).open()
+    context.close()

@@ -2,10 +2,11 @@
 
 import importlib
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from tests.page.browser import Scheme, Visit
 from tests.page.conftest import Visitor
 from tests.page.test_hostile import poison
@@ -31,27 +32,61 @@ def violations(visit: Visit) -> list[str]:
     return [f"{one['id']}: {node['html'][:120]} {node['any'][:1]}" for one in found for node in one["nodes"]]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
-def test_axe_finds_nothing(visitor: Visitor, width: int, scheme: Scheme) -> None:
-    pytest.importorskip("axe_playwright_python")
-    visit = visitor(width=width, color_scheme=scheme).open("?repo=acme-corp/service-01")
+@pytest.fixture(scope="module")
+def unfolded(chromium: Browser, served: str) -> Iterator[Visit]:
+    """The page of one repository with all that it folds; a test sets the width and the scheme."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    visit = Visit(context.new_page(), served).open("?repo=acme-corp/service-01")
     visit.page.evaluate(OPEN_ALL)
+    yield visit
+    context.close()
 
-    assert violations(visit) == []
 
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_failures_either(visitor: Visitor, scheme: Scheme) -> None:
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+def test_axe_finds_nothing(unfolded: Visit, width: int, scheme: Scheme) -> None:
     pytest.importorskip("axe_playwright_python")
+    unfolded.page.emulate_media(color_scheme=scheme)
+    overflow_px(unfolded.page, width)
 
-    assert violations(visitor(color_scheme=scheme).open("?from=never")) == []
+    assert violations(unfolded) == []
 
 
-def test_nothing_is_wider_than_the_screen(visitor: Visitor) -> None:
-    page = visitor(width=320).open("?repo=acme-corp/service-01").page
-    page.evaluate(OPEN_ALL)
+def test_axe_finds_nothing_in_failures_either(visitor: Visitor) -> None:
+    pytest.importorskip("axe_playwright_python")
+    visit = visitor(color_scheme="light").open("?from=never")
+    found = violations(visit)
+    visit.page.emulate_media(color_scheme="dark")
 
-    assert {width: overflow_px(page, width) for width in WIDTHS} == dict.fromkeys(WIDTHS, 0)
+    assert found + violations(visit) == []
+
+
+def test_nothing_is_wider_than_the_screen(unfolded: Visit) -> None:
+    assert {width: overflow_px(unfolded.page, width) for width in WIDTHS} == dict.fromkeys(WIDTHS, 0)
+
+
+def test_definitions_stay_within_the_screen(unfolded: Visit) -> None:
+    page = unfolded.page
+    for width in (1400, 820, 390):
+        overflow_px(page, width)
+        page.locator("#tile-reverted button.info").click()
+        box = page.locator(".says:popover-open").bounding_box()
+        page.keyboard.press("Escape")
+
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+def test_in_the_dark_the_page_is_dark(unfolded: Visit) -> None:
+    unfolded.page.emulate_media(color_scheme="dark")
+
+    expect(unfolded.page.locator("body")).to_have_css("background-color", "rgb(17, 22, 29)")
+
+
+def test_who_wants_no_motion_gets_none(unfolded: Visit) -> None:
+    unfolded.page.emulate_media(reduced_motion="reduce")
+
+    expect(unfolded.page.get_by_role("button", name="Next")).to_have_css("transition-duration", "0s")
 
 
 def test_long_and_hostile_names_are_not_wider_than_a_phone(visitor: Visitor) -> None:
@@ -107,38 +142,38 @@ def test_the_first_tab_leads_past_the_filters(visit: Visit) -> None:
     expect(visit.page.locator("main")).to_be_focused()
 
 
-def test_the_focus_of_the_keyboard_can_be_seen(visit: Visit) -> None:
-    visit.open().page.get_by_label("Range").focus()
-    visit.page.keyboard.press("Tab")
+def test_the_focus_of_the_keyboard_can_be_seen(used: Visit) -> None:
+    used.page.get_by_label("Range").focus()
+    used.page.keyboard.press("Tab")
 
-    focused = visit.page.locator(":focus")
+    focused = used.page.locator(":focus")
 
     assert focused.inner_text().startswith("Person")
     expect(focused).to_have_css("outline-style", "solid")
     expect(focused).to_have_css("outline-width", "3px")
 
 
-def test_the_switch_is_moved_by_arrow_keys(visit: Visit) -> None:
-    visit.open().page.get_by_role("radio", name="by model").focus()
+def test_the_switch_is_moved_by_arrow_keys(used: Visit) -> None:
+    used.page.get_by_role("radio", name="by model").focus()
 
-    visit.page.keyboard.press("ArrowRight")
+    used.page.keyboard.press("ArrowRight")
 
-    expect(visit.page.get_by_role("radio", name="by provider")).to_be_checked()
-    expect(visit.page.locator("#cost-by-day .legend")).to_contain_text("anthropic")
+    expect(used.page.get_by_role("radio", name="by provider")).to_be_checked()
+    expect(used.page.locator("#cost-by-day .legend")).to_contain_text("anthropic")
 
 
-def test_a_list_of_names_is_used_by_keyboard_alone(visit: Visit) -> None:
-    button = visit.open().page.locator("#pickers button.pick", has_text="Repository")
+def test_a_list_of_names_is_used_by_keyboard_alone(used: Visit) -> None:
+    button = used.page.locator("#pickers button.pick", has_text="Repository")
     button.press("Enter")
-    expect(visit.page.locator(".picker:popover-open li").first).to_be_visible()
+    expect(used.page.locator(".picker:popover-open li").first).to_be_visible()
 
-    visit.page.keyboard.press("Tab")
-    visit.page.keyboard.press("Space")
-    visit.settled()
-    visit.page.keyboard.press("Escape")
+    used.page.keyboard.press("Tab")
+    used.page.keyboard.press("Space")
+    used.settled()
+    used.page.keyboard.press("Escape")
 
     expect(button).to_be_focused()
-    assert "repo=acme-corp" in visit.page.url
+    assert "repo=acme-corp" in used.page.url
 
 
 def test_a_long_name_is_whole_for_a_screen_reader_and_on_focus(visitor: Visitor) -> None:
@@ -156,26 +191,3 @@ def test_a_long_name_is_whole_for_a_screen_reader_and_on_focus(visitor: Visitor)
     assert name.inner_text() == people["rows"][0]["person"]
     assert cut is not None
     assert (name.bounding_box() or cut)["height"] > 2 * cut["height"]
-
-
-def test_definitions_stay_within_the_screen(visitor: Visitor) -> None:
-    page = visitor().open().page
-    for width in (1400, 820, 390):
-        overflow_px(page, width)
-        page.locator("#tile-reverted button.info").click()
-        box = page.locator(".says:popover-open").bounding_box()
-        page.keyboard.press("Escape")
-
-        assert box is not None
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width
-
-
-def test_in_the_dark_the_page_is_dark(visitor: Visitor) -> None:
-    expect(visitor(color_scheme="dark").open().page.locator("body")).to_have_css("background-color", "rgb(17, 22, 29)")
-
-
-def test_who_wants_no_motion_gets_none(visitor: Visitor) -> None:
-    button = visitor(reduced_motion="reduce").open().page.get_by_role("button", name="Next")
-
-    expect(button).to_have_css("transition-duration", "0s")

@@ -88,17 +88,16 @@ def test_names_are_picked_from_those_that_there_are(visit: Visit) -> None:
     assert visit.text("#pickers button.pick >> nth=1").replace("\n", " ") == f"Repository {REPO} +1"
 
 
-def test_every_filter_lists_its_names(visit: Visit) -> None:
-    visit.open()
+def test_every_filter_lists_its_names(used: Visit) -> None:
     found = {}
-    for button in visit.page.locator("#pickers button.pick").all():
+    for button in used.page.locator("#pickers button.pick").all():
         button.click()
-        box = visit.page.locator(".picker:popover-open")
+        box = used.page.locator(".picker:popover-open")
         expect(box.locator("li").first).to_be_visible()
         found[button.inner_text().split()[0]] = box.locator("li").all_inner_texts()
 
     assert found["Person"] == sorted(
-        row["person"] for row in visit.real("/api/people?period=all")["rows"] if row["person"]
+        row["person"] for row in used.real("/api/people?period=all")["rows"] if row["person"]
     )
     assert found["Repository"] == [REPO, OTHER]
     assert found["Provider"] == ["anthropic", "openai", "openrouter"]
@@ -106,16 +105,16 @@ def test_every_filter_lists_its_names(visit: Visit) -> None:
     assert "claude-opus-4-6" in found["Model"]
 
 
-def test_a_part_of_a_name_finds_it(visit: Visit) -> None:
-    visit.open().page.locator("#pickers button.pick", has_text="Repository").click()
-    names = visit.page.locator(".picker:popover-open li")
+def test_a_part_of_a_name_finds_it(used: Visit) -> None:
+    used.page.locator("#pickers button.pick", has_text="Repository").click()
+    names = used.page.locator(".picker:popover-open li")
     expect(names).to_have_count(2)
 
-    visit.page.get_by_label("Search: Repository").fill("-02")
+    used.page.get_by_label("Search: Repository").fill("-02")
     expect(names).to_have_text([OTHER])
-    visit.page.get_by_label("Search: Repository").fill("nope")
+    used.page.get_by_label("Search: Repository").fill("nope")
 
-    expect(visit.page.locator(".picker:popover-open [role=status]")).to_have_text("No name contains “nope”.")
+    expect(used.page.locator(".picker:popover-open [role=status]")).to_have_text("No name contains “nope”.")
 
 
 def test_filters_of_usage_are_not_sent_for_pull_requests_and_this_is_said(visit: Visit) -> None:
@@ -167,3 +166,9 @@ def test_reset_takes_all_away(visit: Visit) -> None:
     assert visit.page.url == f"{visit.url}/"
     expect(visit.page.get_by_label("Range")).to_have_value("this_month")
     expect(visit.page.get_by_role("button", name="Reset")).to_be_hidden()
+
+
+def test_a_range_with_nothing_before_it_is_compared_with_nothing(visit: Visit) -> None:
+    visit.open("?period=last_90_days")
+
+    assert visit.text("#span") == "Aug 27 \u2013 Nov 24"

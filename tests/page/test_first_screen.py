@@ -64,5 +64,5 @@ def test_own_logs_alone_answer_five_and_name_what_to_connect_for_two(visitor: Vi
             assert box["y"] + box["height"] <= 900
     for selector in ("#went-into code", "#verdict code"):
         box, text = box_and_text(visit, selector)
-        assert text.startswith("millrace run --source-url")
+        assert text.startswith("millrace run --data-dir")
         assert box["y"] + box["height"] <= 900

@@ -1,8 +1,10 @@
 """The badge: the status and its reason, updated every 15 seconds while the page is visible."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Browser, expect
 from tests.page.browser import Visit
 from tests.page.conftest import Visitor
 
@@ -24,6 +26,24 @@ def stale(visit: Visit) -> dict[str, Any]:
         "a third reason",
     ]
     return visit.real(STATUS) | {"health": "stale", "reasons": reasons}
+
+
+@pytest.fixture(scope="module")
+def clocked_page(chromium: Browser, served: str) -> Iterator[Visit]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    visit = Visit(context.new_page(), served)
+    visit.page.clock.install()
+    yield visit.open()
+    context.close()
+
+
+@pytest.fixture
+def clocked(clocked_page: Visit) -> Iterator[Visit]:
+    """A page whose time a test moves; without the responses of the test before."""
+    yield clocked_page
+    clocked_page.page.unroute_all(behavior="ignoreErrors")
+    clocked_page.page.evaluate(SHOW)
+    expect(clocked_page.page.locator("#badge")).to_have_attribute("data-health", clocked_page.real(STATUS)["health"])
 
 
 def test_badge_shows_health_and_how_old_the_numbers_are(opened: Visit) -> None:
@@ -89,20 +109,18 @@ def test_the_reasons_can_be_read(visit: Visit) -> None:
     ]
 
 
-def test_status_is_polled_every_15_seconds(visitor: Visitor) -> None:
-    visit = visitor()
-    visit.page.clock.install()
-    visit.open().instead(STATUS, stale(visit))
+def test_status_is_polled_every_15_seconds(clocked: Visit) -> None:
+    visit = clocked
+    visit.instead(STATUS, stale(visit))
 
     visit.page.clock.fast_forward(15_000)
 
     expect(visit.page.locator("#badge")).to_have_attribute("data-health", "stale")
 
 
-def test_hidden_page_stops_polling_and_polls_when_shown(visitor: Visitor) -> None:
-    visit = visitor()
-    visit.page.clock.install()
-    visit.open().page.evaluate(HIDE)
+def test_hidden_page_stops_polling_and_polls_when_shown(clocked: Visit) -> None:
+    visit = clocked
+    visit.page.evaluate(HIDE)
     before = len(visit.queries(STATUS))
 
     visit.page.clock.fast_forward(120_000)
@@ -139,10 +157,9 @@ def test_no_answer_is_an_error_with_advice(visit: Visit) -> None:
     assert visit.state("marts") == "error"
 
 
-def test_focus_survives_redraw(visitor: Visitor) -> None:
-    visit = visitor()
-    visit.page.clock.install()
-    visit.open().unfolded().page.locator("#marts .scroll").focus()
+def test_focus_survives_redraw(clocked: Visit) -> None:
+    visit = clocked
+    visit.unfolded().page.locator("#marts .scroll").focus()
     visit.instead(STATUS, visit.real(STATUS) | {"in_quarantine": 3})
 
     visit.page.clock.fast_forward(15_000)

@@ -1,10 +1,14 @@
 """Every panel shows the API's values, and leaves unknown values unknown."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 from tests.page.browser import DATA_PANELS, TILES, UNKNOWN, Visit
+
+from millrace.errors import Step
+from millrace.status import remedies
 
 TRUST = ["freshness", "unpriced", "sources", "events", "marts", "builds", "origins"]
 REPO = "acme-corp/service-01"
@@ -42,6 +46,12 @@ def test_the_tiles_are_the_summary_of_the_api(opened: Visit) -> None:
     assert float(figures[4].partition("%")[0]) == pytest.approx(100 * value["revert_rate"], abs=0.51)
     assert opened.text("#tile-reverted .figure small").endswith("%)")
     assert "by Nov 30" in opened.text("#tile-spent")
+
+
+def test_a_month_that_ends_today_has_no_projection(visit: Visit) -> None:
+    visit.instead("/api/summary", visit.real("/api/summary?period=this_month") | {"to": "2026-11-30"})
+
+    assert "by Nov 30" not in visit.open().text("#tile-spent")
 
 
 @pytest.mark.parametrize(
@@ -107,22 +117,40 @@ def test_people_have_cost_and_share(opened: Visit) -> None:
     assert float(rows[0][2].removesuffix("%")) == pytest.approx(100 * share, abs=0.51)
 
 
-def test_where_it_went_is_kept_in_the_address(visit: Visit) -> None:
-    visit.open()
+def test_where_it_went_is_kept_in_the_address(used: Visit) -> None:
     for view, head in (("repository", "Repository"), ("model", "Model"), ("session", "Session"), ("person", "Person")):
-        visit.page.get_by_role("radio", name=view, exact=True).check()
-        expect(visit.page.locator("#where thead th").first).to_have_text(head)
-        expect(visit.page.locator("#where")).to_have_attribute("data-state", "ready")
+        used.page.get_by_role("radio", name=view, exact=True).check()
+        expect(used.page.locator("#where thead th").first).to_have_text(head)
+        expect(used.page.locator("#where")).to_have_attribute("data-state", "ready")
 
-    visit.page.get_by_role("radio", name="model", exact=True).check()
+    used.page.get_by_role("radio", name="model", exact=True).check()
 
-    assert visit.page.url.endswith("?by=model")
+    assert "by=model" in used.page.url
 
 
-def test_what_is_not_matched_has_the_command_that_maps_it(visit: Visit) -> None:
-    visit.open("?by=repo").page.locator("#where").get_by_role("button", name="map it").click()
+def test_what_is_not_matched_has_the_command_that_maps_it(used: Visit, built: Path) -> None:
+    used.page.get_by_role("radio", name="repository", exact=True).check()
+    used.page.locator("#where").get_by_role("button", name="map it").click()
 
-    expect(visit.page.locator(".says:popover-open")).to_contain_text("millrace map project")
+    said = remedies.remedy(Step.MAP_PROJECT, remedies.laptop(built)).removeprefix("type: ")
+    expect(used.page.locator(".says:popover-open code")).to_have_text(said)
+    used.page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize(
+    ("call", "step"),
+    [("map_project()", Step.MAP_PROJECT), ("map_user('USER')", Step.MAP_USER), ("usage()", Step.COLLECT)],
+)
+def test_commands_are_those_of_the_status(opened: Visit, built: Path, call: str, step: Step) -> None:
+    command = opened.page.evaluate(f"async () => (await import('/page/connected.js')).commands.{call}")
+
+    assert f"type: {command}" == remedies.remedy(step, remedies.laptop(built))
+
+
+def test_a_name_like_an_option_is_a_name_in_a_command(opened: Visit) -> None:
+    command = opened.page.evaluate("async () => (await import('/page/connected.js')).commands.map_user('--lake=x y')")
+
+    assert command.endswith(" -- '--lake=x y' DEVELOPER")
 
 
 def test_a_count_of_pull_requests_leads_to_them(visit: Visit) -> None:
@@ -136,25 +164,24 @@ def test_a_count_of_pull_requests_leads_to_them(visit: Visit) -> None:
     assert all(REPO in row for row in shown)
 
 
-def test_the_lists_are_turned_page_by_page(visit: Visit) -> None:
-    total = visit.real("/api/sessions?period=this_month")["total_count"]
-    visit.open()
-    expect(visit.page.locator("#rows .pager")).to_contain_text(f"1\u201320 of {total}")
+def test_the_lists_are_turned_page_by_page(used: Visit) -> None:
+    total = used.real("/api/sessions?period=this_month")["total_count"]
+    expect(used.page.locator("#rows .pager")).to_contain_text(f"1\u201320 of {total}")
 
-    visit.page.get_by_role("button", name="Next").click()
+    used.page.get_by_role("button", name="Next").click()
 
-    expect(visit.page.locator("#rows .pager")).to_contain_text(f"21\u201340 of {total}")
-    expect(visit.page.get_by_role("button", name="Previous")).to_be_enabled()
+    expect(used.page.locator("#rows .pager")).to_contain_text(f"21\u201340 of {total}")
+    expect(used.page.get_by_role("button", name="Previous")).to_be_enabled()
 
 
-def test_a_definition_opens_by_keyboard_and_closes_by_escape(visit: Visit) -> None:
-    button = visit.open().page.get_by_role("button", name="What is: Reverted?")
+def test_a_definition_opens_by_keyboard_and_closes_by_escape(used: Visit) -> None:
+    button = used.page.get_by_role("button", name="What is: Reverted?")
     button.press("Enter")
 
-    box = visit.page.locator(".says:popover-open")
-    expect(box).to_contain_text("reverted ones, those with a known value")
+    box = used.page.locator(".says:popover-open")
+    expect(box).to_contain_text("were taken back later")
     expect(button).to_have_attribute("aria-expanded", "true")
-    visit.page.keyboard.press("Escape")
+    used.page.keyboard.press("Escape")
     expect(box).to_have_count(0)
 
 
@@ -171,38 +198,44 @@ def test_days_without_a_known_cost_are_counted(opened: Visit) -> None:
     assert "the cost of some responses is unknown" in opened.text("#cost-by-day .note")
 
 
-def test_a_model_under_two_ids_is_one_series(visit: Visit) -> None:
-    legend = visit.open("?period=all").text("#cost-by-day .legend")
+def test_a_model_under_two_ids_is_one_series(opened: Visit) -> None:
+    legend = opened.text("#cost-by-day .legend")
 
     assert "claude-opus-4-1 $" in legend
     assert "20250805" not in legend
 
 
-def test_cost_per_merged_pull_request_covers_all_repositories_of_week(visit: Visit) -> None:
-    rows = visit.real("/api/ai-spend?period=this_month")["rows"]
+def test_sessions_have_the_name_of_their_model_as_elsewhere(used: Visit) -> None:
+    names = {row["model"] for row in used.real("/api/models?period=this_month")["rows"]}
+    logged = {row["primary_model"] for row in used.real("/api/sessions?period=this_month&limit=20")["rows"]}
+    assert logged - names  # some logs have another id
+
+    used.page.get_by_role("radio", name="session", exact=True).check()
+    expect(used.page.locator("#where thead th").first).to_have_text("Session")
+    expect(used.page.locator("#where")).to_have_attribute("data-state", "ready")
+
+    assert set(used.page.locator("#rows tbody td:nth-of-type(5)").all_inner_texts()) <= names
+    shown = used.page.locator("#where table >> nth=0").locator("tbody small").all_inner_texts()
+    assert {text.rpartition(" · ")[2] for text in shown} <= names
+
+
+def test_cost_per_merged_pull_request_covers_all_repositories_of_week(opened: Visit) -> None:
+    rows = opened.real("/api/ai-spend?period=this_month")["rows"]
     same = [row for row in rows if row["week"] == rows[0]["week"] and row["cost_usd"] is not None]
     per_pr = sum(float(row["cost_usd"]) for row in same) / sum(row["merged_prs"] for row in same)
     mark = "≥\u00a0" * any(row["n_cost"] < row["assistant_message_count"] for row in same)
-    visit.open().page.locator("#cost-per-pr summary").click()
 
-    assert visit.page.locator("#cost-per-pr tbody td").first.inner_text() == f"{mark}${per_pr:.2f}"
-
-
-def test_the_days_are_stacked_by_model_or_by_provider(visit: Visit) -> None:
-    visit.open()
-    expect(visit.page.locator("#cost-by-day .legend")).to_contain_text("claude-")
-
-    visit.page.get_by_role("radio", name="by provider").check()
-
-    expect(visit.page.locator("#cost-by-day .legend")).to_contain_text("anthropic")
-    assert "unknown" not in visit.text("#cost-by-day .legend")  # prompts have no provider
-    assert "stack=provider" in visit.page.url
+    assert opened.page.locator("#cost-per-pr tbody td").first.text_content() == f"{mark}${per_pr:.2f}"
 
 
-def test_a_long_range_is_drawn_in_weeks(visit: Visit) -> None:
-    visit.open("?from=2026-01-01&to=2026-11-24")
+def test_the_days_are_stacked_by_model_or_by_provider(used: Visit) -> None:
+    expect(used.page.locator("#cost-by-day .legend")).to_contain_text("claude-")
 
-    expect(visit.page.get_by_role("heading", name="Spend by week")).to_be_visible()
+    used.page.get_by_role("radio", name="by provider").check()
+
+    expect(used.page.locator("#cost-by-day .legend")).to_contain_text("anthropic")
+    assert "unknown" not in used.text("#cost-by-day .legend")  # prompts have no provider
+    assert "stack=provider" in used.page.url
 
 
 def test_every_csv_link_returns_all_rows_of_its_panel(visit: Visit) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.page.browser import Visit
-from tests.page.conftest import Visitor
 
 PAGE_MM = 297
 PAPER = {"width": 718, "height": 1040}  # A4 without its margins, in CSS pixels
@@ -36,14 +35,12 @@ def printed(chromium: Browser, served: str) -> Iterator[Visit]:
     context.close()
 
 
-def test_page_is_printed_on_few_pages(visitor: Visitor) -> None:
-    visit = visitor(width=1280).open()
-
-    assert pages_of(visit.page.pdf(format="A4")) <= MOST_PAGES
+def test_page_is_printed_on_few_pages(used: Visit) -> None:
+    assert pages_of(used.page.pdf(format="A4")) <= MOST_PAGES
 
 
-def test_charts_are_as_wide_as_the_paper_and_then_as_the_screen_again(visitor: Visitor) -> None:
-    visit = visitor(width=1280).open()
+def test_charts_are_as_wide_as_the_paper_and_then_as_the_screen_again(used: Visit) -> None:
+    visit = used
     chart = visit.page.locator(".panel.wide .plot svg").first
     on_screen = chart.get_attribute("width") or ""
 

@@ -1,5 +1,6 @@
 """Loading, empty and failed: each panel by itself, and always with the next step."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.page.browser import DATA_PANELS, TILES, UNKNOWN, Visit
 from tests.page.conftest import Visitor
 
 PROBLEM = {"title": "The program failed", "status": 500, "detail": "disk full", "next_step": "free some space"}
-OF_PULL_REQUESTS = ("went-into", "ai-impact", "cycle-time", "reverts", "review-load", "cost-per-pr")
+OF_PULL_REQUESTS = ("ai-impact", "cycle-time", "reverts", "review-load", "cost-per-pr")
 
 
 def test_empty_range_shows_advice(visit: Visit) -> None:
@@ -41,10 +42,13 @@ def test_what_was_never_connected_names_the_command(visit: Visit) -> None:
 
     visit.open().unfolded()
 
-    for panel in OF_PULL_REQUESTS:
-        assert "No pull requests yet. Connect a source:" in visit.text(f"#{panel}")
-        assert "millrace run --source-url" in visit.text(f"#{panel} code >> nth=0")
-    assert "millrace run --source-url" in visit.text("#verdict")
+    assert "No pull requests yet. Connect a source:" in visit.text("#went-into")
+    for place in ("#went-into", "#verdict"):
+        assert re.fullmatch(r"millrace run --data-dir \S+ --source-url https://…", visit.text(f"{place} code >> nth=0"))
+    for panel in OF_PULL_REQUESTS:  # said once, and not by each panel
+        expect(visit.page.locator(f"#{panel}")).to_be_hidden()
+    assert visit.text("#coverage").startswith("◐ cost known ")
+    assert "matched" not in visit.text("#coverage")
     assert "no pull requests yet" in visit.text("#tile-merged")
     assert visit.state("tile-spent") == "ready"
     assert "not connected" in visit.text("#sources")
@@ -77,7 +81,7 @@ def test_a_failure_of_the_summary_is_one_message(visit: Visit) -> None:
     expect(visit.page.locator("#tile-spent")).to_have_attribute("data-state", "ready")
 
 
-def test_one_failure_leaves_the_other_panels_alone(visit: Visit) -> None:
+def test_one_failure_leaves_the_other_panels_alone_and_can_be_tried_again(visit: Visit) -> None:
     visit.instead("/api/review-costs", PROBLEM, status=500)
 
     visit.open()
@@ -86,14 +90,8 @@ def test_one_failure_leaves_the_other_panels_alone(visit: Visit) -> None:
     assert visit.text("#review-load .problem").splitlines()[0] == "The program failed"
     assert "disk full" in visit.text("#review-load")
     assert "free some space" in visit.text("#review-load")
-
-
-def test_a_failed_panel_can_be_tried_again(visit: Visit) -> None:
-    visit.instead("/api/review-costs", PROBLEM, status=500)
-    visit.open().page.unroute_all()
-
+    visit.page.unroute_all()
     visit.page.get_by_role("button", name="Try again").click()
-
     expect(visit.page.locator("#review-load")).to_have_attribute("data-state", "ready")
 
 
