@@ -22,15 +22,18 @@ export const has = { pull_requests: () => isLoaded("pull_requests"), usage: () =
 /** The option of a command that names this data directory, as the status' own advice has it. */
 const dataDir = () => latest?.checks?.map((check) => / --data-dir ('[^']*'|\S+)/.exec(check.remedy ?? "")?.[0]).find(Boolean) ?? "";
 
-/** The commands with which rows of a kind begin. */
+/** Commands that begin or mend something, in the form of the status' own advice (millrace/status/remedies.py; a test compares them). */
 export const commands = {
-  pull_requests: () => `millrace run --source-url https://…${dataDir()}`,
+  pull_requests: () => `millrace run${dataDir()} --source-url https://…`,
   usage: () => `millrace collect${dataDir()}`,
-  map_project: (project) => `millrace map project ${quoted(project)} OWNER/REPOSITORY${dataDir()}`,
-  map_user: (user) => `millrace map user ${quoted(user)} DEVELOPER${dataDir()}`,
+  map_project: (project = "PROJECT") => `millrace map project${dataDir()} ${typed(project)} OWNER/NAME`,
+  map_user: (user) => `millrace map user${dataDir()} ${typed(user)} DEVELOPER`,
 };
 
 const quoted = (text) => (/^[\w@.+/:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+/** A name as an argument: quoted for a shell, and never read as an option. */
+const typed = (name) => (name.startsWith("-") ? `-- ${quoted(name)}` : quoted(name));
 
 const FIRST = { pull_requests: "No pull requests yet. Connect a source: ", usage: "No usage yet. Count what the agents of a machine used: " };
 

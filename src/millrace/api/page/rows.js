@@ -3,6 +3,7 @@
 import { address, get } from "./answers.js";
 import { h, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
+import { withModels } from "./models.js";
 import { choice, Panel } from "./panel.js";
 import { nameButton } from "./where.js";
 
@@ -18,11 +19,11 @@ const LISTS = {
       { name: "Repository", of: (row) => orUnknown(row.repo_name, (name) => nameButton(page, "repo", name)) },
       { name: "Project", of: (row) => f.name(row.project) },
       { name: "Agent", of: (row) => f.name(row.agent) },
-      { name: "Model", of: (row) => f.name(row.primary_model) },
+      { name: "Model", of: (row) => h("span", { title: row.primary_model === row.model ? null : `in the log: ${row.primary_model}` }, f.name(row.model)) },
       { name: "Cost", number: true, of: (row) => f.cost(row) },
       { name: "Tokens", number: true, of: (row) => f.whole(row.total_tokens) },
       { name: "Prompts", number: true, of: (row) => f.whole(row.user_message_count) },
-      { name: "Session", of: (row) => f.name(row.session_id) },
+      { name: "Session", of: (row) => h("span", { class: "id", title: row.session_id }, f.name(row.session_id)) },
     ],
   },
   "pull-requests": {
@@ -73,7 +74,8 @@ export function rowsPanel(page) {
     load: (signal) => {
       if (!panel.turned) offset = 0;
       panel.turned = false;
-      return get(url({ limit: SIZE, offset }), signal);
+      const answer = get(url({ limit: SIZE, offset }), signal);
+      return list() === LISTS.sessions ? withModels(answer, page.filters(), signal) : answer;
     },
     draw: (answer) => answer.rows.length === 0 ? null
       : { content: [scrolling(list().title, table(list().title, list().columns(page), answer.rows)), pager(answer)] },

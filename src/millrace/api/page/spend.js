@@ -5,6 +5,7 @@ import { chart, legend } from "./charts.js";
 import { commands } from "./connected.js";
 import { h, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
+import { modelsOf, namesOfModels } from "./models.js";
 import { choice, Panel } from "./panel.js";
 import * as w from "./weeks.js";
 
@@ -24,13 +25,6 @@ function stackNames(rows, nameOf) {
   return { names: shown, other, costs };
 }
 
-/** From the ids of models in logs to the names under which they are counted. */
-function canonical(models) {
-  const names = new Map();
-  for (const row of models.rows) for (const id of (row.model_ids ?? "").split(", ")) names.set(id, row.model);
-  return (row) => names.get(row.model) ?? row.model ?? UNNAMED;
-}
-
 const TITLES = { day: "Spend by day", week: "Spend by week", month: "Spend by month" };
 
 /** The days of the answer: all of a range, but of one that begins before the first usage those from there. */
@@ -48,7 +42,8 @@ function drawDays({ days: answer, models }, by, isAll) {
   const buckets = bucketsOf(answer, isAll);
   const { keys, of, unit, title } = buckets;
   const days = w.grouped(answer.rows, keys, dayOf).map(({ key, rows }) => ({ key, rows, ...measuresOf(rows) }));
-  const nameOf = by === "model" ? canonical(models) : (row) => row.provider ?? UNNAMED;
+  const modelOf = namesOfModels(models);
+  const nameOf = by === "model" ? (row) => modelOf(row.model) ?? UNNAMED : (row) => row.provider ?? UNNAMED;
   const used = answer.model_days.filter((row) => row.assistant_message_count > 0);
   const { names, other, costs } = stackNames(used, nameOf);
   const shown = [...names, ...(other ? [other] : [])];
@@ -74,7 +69,7 @@ function drawDays({ days: answer, models }, by, isAll) {
   return {
     title: TITLES[unit],
     content: [picture, legend("bars", series.map((one, i) => ({ ...one, name: `${one.name} ${f.shortUsd(costs[i])}` })))],
-    note: partial ? `On ${partial} of ${f.counted(days.length, unit)} the cost of some responses is unknown: the bar is the known part.` : null,
+    note: partial ? `${unit === "day" ? "On" : "In"} ${partial === days.length ? `each ${unit}` : `${partial} of ${f.counted(days.length, unit)}`} the cost of some responses is unknown: the bar is the known part.` : null,
     table: scrolling(TITLES[unit], table(`Cost by ${unit} and ${by}, USD`, columns, [...keys.keys()].reverse().filter((i) => days[i].rows.length))),
   };
   function dayOf(row) {
@@ -109,7 +104,7 @@ function drawPerPr(answer) {
     { name: "Of all merged", number: true, of: (week) => f.rate(week.prShare) },
   ];
   const unattributed = ["No cost is matched to a repository in these weeks, so it is unknown. Name the repository of a project: ",
-    h("code", { class: "command" }, commands.map_project("PROJECT"))];
+    h("code", { class: "command" }, commands.map_project())];
   return {
     span: w.weeksLabel(keys),
     content: known ? picture : h("p", { class: "nothing" }, unattributed),
@@ -122,15 +117,14 @@ function drawPerPr(answer) {
 export function spendPanel(page) {
   const url = () => address("/api/dashboard-data", "usage", page.filters());
   const panel = new Panel({
-    id: "cost-by-day", title: "Spend", isCalm: true, needs: "usage", url,
+    id: "cost-by-day", title: "Spend", isWide: true, isCalm: true, needs: "usage", url,
     controls: choice("stack", "Stack by", [["model", "by model"], ["provider", "by provider"]], page.part("stack"), (value) => {
       page.setPart("stack", value);
       panel.redraw();
     }),
     load: async (signal) => {
-      const models = address("/api/models", "usage", page.filters());
-      const [days, named] = await Promise.all([getShared(url(), signal), getShared(models, signal)]);
-      return { ...days, days, models: named };
+      const [days, models] = await Promise.all([getShared(url(), signal), modelsOf(page.filters(), signal)]);
+      return { ...days, days, models };
     },
     draw: (answer) => {
       const drawn = drawDays(answer, page.part("stack"), page.filters().period[0] === "all");

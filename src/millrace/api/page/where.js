@@ -5,6 +5,7 @@ import { shareBar } from "./charts.js";
 import { commands, has } from "./connected.js";
 import { h, popover, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
+import { withModels } from "./models.js";
 import { choice, Panel } from "./panel.js";
 
 const MOST_ROWS = 8; // of a bar table; all are in the table of its numbers
@@ -41,14 +42,14 @@ const VIEWS = {
   repo: {
     title: "repository", route: "/api/repositories", head: "Repository",
     name: (row, page) => (isNull(row.repo_name)
-      ? ["not matched", small(remedy("map it", MAP_PROJECT, commands.map_project("PROJECT")))]
+      ? ["not matched", small(remedy("map it", MAP_PROJECT, commands.map_project()))]
       : nameButton(page, "repo", row.repo_name)),
   },
   model: { title: "model", route: "/api/models", head: "Model", name: (row, page) => modelName(row, page) },
   session: {
     title: "session", route: "/api/sessions", head: "Session",
     name: (row, page) => [h("span", { class: "plain" }, row.first_at ? f.shortInstant(row.first_at) : f.UNKNOWN),
-      small([row.person, row.repo_name ? f.shortName(row.repo_name) : row.project, row.primary_model].filter(Boolean).join(" · ") || f.name(row.agent))],
+      small([row.person, row.repo_name ? f.shortName(row.repo_name) : row.project, row.model].filter(Boolean).join(" · ") || f.name(row.agent))],
   },
 };
 
@@ -117,7 +118,10 @@ export function wherePanel(page) {
       page.setPart("by", value);
       panel.refresh(panel.signal);
     }),
-    load: (signal) => getShared(url(), signal, isSession() ? get : undefined),
+    load: async (signal) => {
+      if (!isSession()) return getShared(url(), signal);
+      return withModels(getShared(url(), signal, get), page.filters(), signal);
+    },
     draw: (answer) => drawWhere(answer, page.part("by"), page),
   });
   return panel;
@@ -150,8 +154,8 @@ function drawInto(answer, page) {
     { name: "Sessions", number: true, of: (row) => f.whole(row.session_count) },
   ];
   const shown = rows.slice(0, MOST_ROWS);
-  const missing = unmatched && !isNull(unmatched.cost_usd) ? [`${f.cost(unmatched, f.shortUsd)} is matched to no repository `,
-    remedy("map it", MAP_PROJECT, commands.map_project("PROJECT"))] : null;
+  const missing = unmatched && !isNull(unmatched.cost_usd) ? [`${f.cost(unmatched, f.shortUsd)} is matched to no repository: `,
+    remedy("map it", MAP_PROJECT, commands.map_project())] : null;
   const hidden = rows.length - shown.length;
   return {
     content: [table("Repositories: what was spent, and what was merged", columns, shown),
