@@ -1,80 +1,107 @@
 // What the numbers mean: sentences of docs/metrics.md, word for word (tests/page/test_definitions.py compares them).
-// A key is the id of a panel or of a tile; `says` are sentences or cells of the section `at`.
+// A key is the id of a panel or of a tile; `says` are sentences of its section “In plain words”, `at` is the one with the exact definition.
 
 export const DEFINITIONS = {
   "spent": {
     "at": "cost-of-usage",
     "says": [
-      "The cost_usd of several events is the sum of the known ones, and n_cost is the number of responses with a known cost.",
-      "If it is less than assistant_message_count, the true cost is higher."
+      "What the tokens of the coding agents cost: at the list price of their model, else what the agent itself reports.",
+      "With ≥ before it, some responses have no known price, and the true cost is higher."
     ]
   },
   "per-pr": {
     "at": "martai_spend_by_repo_week",
-    "says": ["cost_usd / merged_prs", "A developer's spend in a week is not the cost of the pull requests in that row: a week's work may be merged in the next."]
+    "says": [
+      "What agents cost in the repositories of these pull requests, divided by their number, both of the same days.",
+      "The work on a pull request is often paid for days before it is merged, so a short range says little."
+    ]
   },
   "merged": {
     "at": "rules-that-hold-everywhere",
-    "says": ["A pull request is merged when merged_at <= as_of: a source may report a merge in the future, which does not count yet."]
+    "says": [
+      "Pull requests that were merged on these days, in any repository that the source reports."
+    ]
   },
-  "cycle-time": {
+  "median": {
     "at": "martvelocity",
     "says": [
-      "from the first commit to the merge",
-      "median and 90th percentile of the cycle time, over n_cycle_time_hours pull requests",
-      "They are negative if the two events happened in the other order."
+      "Half of the merged pull requests took less time than this from the first commit to the merge, and half took longer.",
+      "Pull requests without a known first commit are left out."
     ]
   },
   "reverted": {
     "at": "martquality",
-    "says": ["reverted ones, those with a known value, and the first divided by the second", "Rates are over the pull requests for which the source has yes or no."]
-  },
-  "reverts": {
-    "at": "martquality",
-    "says": ["reverted ones, those with a known value, and the first divided by the second", "Rates are over the pull requests for which the source has yes or no."]
+    "says": [
+      "The share of merged pull requests that were taken back later, of those where the source says yes or no.",
+      "In brackets is what chance alone could make of it: the true share is in this interval 95 times of 100."
+    ]
   },
   "cost-by-day": {
     "at": "cost-of-usage",
-    "says": ["For a response it is the first of these that is known, and cost_source contains which:", "A prompt costs 0, and has no source."]
+    "says": [
+      "What the responses of each day cost, by model or by provider.",
+      "A response without a known price is not in its bar."
+    ]
   },
   "where": {
     "at": "whose-usage-it-is",
     "says": [
-      "Both are NULL if unknown, and nothing is guessed: the repository is that of the project in project_repositories, the developer that of the user in user_developers.",
-      "A response without any known count of tokens has no price."
+      "The same cost by person, repository, model or session.",
+      "A person or a repository is shown only where a map or an equal e-mail address names it; nothing is guessed."
     ]
   },
   "went-into": {
     "at": "martai_spend_by_repo_week",
-    "says": ["ai_lines_added / lines_added, so large pull requests weigh more; above 1 if the source credits AI with more lines than were added", "from the first commit to the merge"]
+    "says": [
+      "For each repository what agents cost, and what was merged on the same days.",
+      "AI lines is the share of the added lines that AI wrote, and Cycle is the median time from the first commit to the merge."
+    ]
+  },
+  "ai-impact": {
+    "at": "much-and-little-ai",
+    "says": [
+      "Whether pull requests with much AI (60% and more of the added lines) differ from those with little (under 30%) of the same developer in the same repository.",
+      "It is a comparison, not an experiment: people choose what they use AI for."
+    ]
+  },
+  "cycle-time": {
+    "at": "martvelocity",
+    "says": [
+      "From the first commit to the merge: half of the pull requests of a week took less than the median, and nine of ten less than the 90th percentile."
+    ]
+  },
+  "reverts": {
+    "at": "martquality",
+    "says": [
+      "The share of a week's merged pull requests that were taken back later.",
+      "The line through each dot is its 95% interval: few pull requests make it long."
+    ]
+  },
+  "review-load": {
+    "at": "martreview_costs",
+    "says": [
+      "How much reviewing the pull requests of a week took, up to their merge.",
+      "The hours are an estimate: a quarter of an hour for each review, and 1,200 lines an hour."
+    ]
   },
   "cost-per-pr": {
     "at": "martai_spend_by_repo_week",
-    "says": ["cost_usd / merged_prs", "Each number that relates usage to pull requests has its coverage beside it."]
+    "says": [
+      "What agents cost in a week in repositories with known cost, divided by the pull requests that were merged there in that week.",
+      "A week in which little of the cost has a repository means little."
+    ]
   },
   "rows": {
     "at": "martusage_session",
     "says": [
-      "the model of most responses; of several the first in the alphabet",
-      "Merged pull requests only.",
-      "merged_at − first_commit_at",
-      "changes_requested_count + 1 when reviewed, else 0"
+      "The single rows behind the sums: a session is one conversation with an agent, and its model is the one of most responses.",
+      "A pull request is listed once it is merged."
     ]
-  },
-  "ai-impact": {
-    "at": "martai_impact",
-    "says": ["low [0, 0.3), medium [0.3, 0.6), high [0.6, 1], from the seed ai_ratio_bands.csv; unknown when the ratio is"]
-  },
-  "review-load": {
-    "at": "martreview_costs",
-    "says": ["review_count × (0.25 + total_loc / 100 / 12): a quarter of an hour for each review, and 1,200 lines an hour"]
-  },
-  "coverage": {
-    "at": "whose-usage-it-is",
-    "says": ["Each number that relates usage to pull requests has its coverage beside it."]
   },
   "unpriced": {
     "at": "cost-of-usage",
-    "says": ["The key of a price is the model, the speed (if the log has none: standard), the region, the day and the length of the prompt."]
+    "says": [
+      "Models that were used and have no price for their speed, region, day or length of prompt, so that their cost is unknown."
+    ]
   }
 };
