@@ -1,6 +1,6 @@
 // Millrace's page: what AI-assisted development does and costs, over the read API. It writes and stores nothing.
 
-import { remember } from "./connected.js";
+import { has, remember } from "./connected.js";
 import { deliveryPanels } from "./delivery.js";
 import { Filters } from "./filters.js";
 import { sentence } from "./format.js";
@@ -102,13 +102,14 @@ function received(status, problem) {
   document.getElementById("health-line").textContent = healthLine(status);
   if (!status) return;
   const isFirst = remember(status);
+  document.body.classList.toggle("only-usage", !has.pull_requests());
   const made = JSON.stringify([status.as_of, status.built_through, (status.marts ?? []).map((mart) => mart.watermark)]);
   if (builtFrom && made !== builtFrom) refresh(true);
   else if (isFirst) for (const one of drawn) one.redraw(); // what is empty says what to connect
   builtFrom = made;
 }
 
-for (const [id, panels] of Object.entries({ left: [spend, into], right: [where], delivery, more: [perPr, rows], trust }))
+for (const [id, panels] of Object.entries({ first: [spend, where, into], delivery, more: [perPr, rows], trust }))
   document.getElementById(id).append(...panels.map((panel) => panel.element));
 health.ask();
 refresh();

@@ -141,12 +141,12 @@ export function deliveryPanels(filters, learn) {
   };
   return [
     impactPanel(filters),
-    panel({ id: "cycle-time", title: "Cycle time by week", isWide: true, route: "/api/velocity",
+    panel({ id: "cycle-time", title: "Cycle time by week", route: "/api/velocity",
       draw: (answer) => {
         learn("repo", answer.rows.map((row) => row.repo_name));
         return drawCycle(answer);
       } }),
-    panel({ id: "reverts", title: "Reverted pull requests", isWide: true, route: "/api/quality", draw: drawReverts }),
+    panel({ id: "reverts", title: "Reverted pull requests", route: "/api/quality", draw: drawReverts }),
     panel({ id: "review-load", title: "Review load", isWide: true, route: "/api/review-costs", draw: drawReviews }),
   ];
 }

@@ -1,6 +1,7 @@
 // The badge: whether the numbers are live, and if not, why. Requested every 15 seconds while the page is visible.
 
 import { get } from "./answers.js";
+import { has } from "./connected.js";
 import { h } from "./dom.js";
 import * as f from "./format.js";
 
@@ -72,14 +73,15 @@ export function showPeople(people) {
 
 const isKnown = (share) => share !== null && share !== undefined;
 
-/** The badge of coverage: of how much the cost is known, and of how much the repository. */
+/** The badge of coverage: of how much the cost is known, and, where there are repositories, of how much that is. */
 export function showCoverage(coverage) {
   const badge = document.getElementById("coverage");
-  const shares = [coverage?.cost_known_share, coverage?.cost_with_repository_share];
+  const shares = [coverage?.cost_known_share, has.pull_requests() ? coverage?.cost_with_repository_share : null];
   badge.hidden = !shares.some(isKnown);
   const isLow = shares.some((share) => isKnown(share) && share < ENOUGH);
   badge.dataset.health = isLow ? "stale" : "live";
   const [known, matched] = shares;
-  const parts = [isKnown(known) ? `cost known ${f.rate(known)}` : null, isKnown(matched) ? `matched to a repository ${f.rate(matched)}` : null];
-  setText(badge, `${isLow ? "◐" : "●"} ${parts.filter(Boolean).join(" · ")}`);
+  const to = h("span", { class: "wide-only" }, " to a repository");
+  const parts = [isKnown(known) ? [`cost known ${f.rate(known)}`] : null, isKnown(matched) ? ["matched", to, ` ${f.rate(matched)}`] : null].filter(Boolean);
+  badge.replaceChildren(isLow ? "◐ " : "● ", ...parts.flatMap((part, index) => (index ? [" · ", ...part] : part)));
 }

@@ -55,6 +55,13 @@ function withinRow(effect) {
   };
 }
 
+/** The effects whose sentence is shown: that there are too few is said once. */
+function said(effects) {
+  const withSentence = effects.filter((effect) => effect.sentence);
+  const known = withSentence.filter((effect) => effect.verdict !== "too_few");
+  return known.length ? known : withSentence.slice(0, 1);
+}
+
 function drawWithin(effects) {
   return [
     intervals({
@@ -62,7 +69,7 @@ function drawWithin(effects) {
       rows: effects.map(withinRow), isAroundZero: true, sides: ["lower with much AI", "higher"],
     }),
     h("p", { class: "note" }, "A filled dot is a difference; a hollow one could be chance. Grey, dashed: too few, under 20 pull requests or 3 people. Points are percentage points."),
-    h("ul", { class: "sentences" }, effects.map((effect) => (effect.sentence ? h("li", {}, h("strong", {}, `${nameOf(effect)}: `), effect.sentence) : null))),
+    h("ul", { class: "sentences" }, said(effects).map((effect) => h("li", {}, h("strong", {}, `${nameOf(effect)}: `), effect.sentence))),
   ];
 }
 

@@ -10,7 +10,7 @@ const TILES = [
   { id: "spent", measure: "cost_usd", title: "Spent", needs: "usage" },
   { id: "per-pr", measure: "cost_per_merged_pr", title: "Per merged PR", needs: "pull_requests" },
   { id: "merged", measure: "merged_prs", title: "Merged PRs", needs: "pull_requests" },
-  { id: "median", measure: "median_cycle_time_hours", title: "Median cycle time", definition: "cycle-time", needs: "pull_requests", of: "merged" },
+  { id: "median", measure: "median_cycle_time_hours", title: "Median cycle time", needs: "pull_requests", of: "merged" },
   { id: "reverted", measure: "revert_rate", title: "Reverted", needs: "pull_requests", of: "merged" },
 ];
 const TEXTS = { usd: f.shortUsd, count: f.whole, hours: f.hours, share: f.rate };
@@ -51,7 +51,7 @@ class Tile {
     this.figure = h("p", { class: "figure" });
     this.note = h("p", { class: "tile-note" });
     this.element = h("div", { class: "tile", id: `tile-${tile.id}`, "data-state": "loading", role: "group", "aria-labelledby": `tile-name-${tile.id}` },
-      h("div", { class: "tile-head" }, h("h3", { id: `tile-name-${tile.id}` }, tile.title), info(tile.definition ?? tile.id, tile.title)), this.figure, this.note);
+      h("div", { class: "tile-head" }, h("h3", { id: `tile-name-${tile.id}` }, tile.title), info(tile.id, tile.title)), this.figure, this.note);
   }
 
   show(state, figure, ...notes) {
@@ -68,7 +68,8 @@ class Tile {
     const isPartial = (summary.coverage?.responses_without_cost ?? 0) > 0;
     const interval = name === "revert_rate" && !isNull(measure.interval_low) ? h("small", {}, h("span", { class: "hidden" }, "95% interval "), ` (${f.rates(measure.interval_low, measure.interval_high)})`) : null;
     const change = changeOf(measure, summary.previous);
-    const ends = name === "cost_usd" && !isNull(summary.projected_cost_usd) ? `≈ ${f.shortUsd(summary.projected_cost_usd)} by ${f.shortDay(f.lastDayOfMonth(summary.to))}` : null;
+    const isOver = summary.to === f.lastDayOfMonth(summary.to); // then the projection is the sum
+    const ends = name === "cost_usd" && !isNull(summary.projected_cost_usd) && !isOver ? `≈ ${f.shortUsd(summary.projected_cost_usd)} by ${f.shortDay(f.lastDayOfMonth(summary.to))}` : null;
     const n = of ? `of ${f.counted(measure.n, "merged PR")}` : null;
     this.show("ready", h("span", {}, figureOf(measure, isPartial), interval), change, ends ?? n);
     this.element.dataset.verdict = measure.verdict;
@@ -88,7 +89,7 @@ function factsOf({ rows }) {
     has.usage() && !isNull(of("total_tokens")) ? `${f.compact(of("total_tokens"))} tokens` : null,
     has.usage() && !isNull(of("session_count")) ? f.counted(of("session_count"), "session") : null,
     has.usage() && !isNull(of("user_count")) ? `${f.counted(of("user_count"), "person", "people")} with usage` : null,
-    has.pull_requests() && !isNull(of("active_developers")) ? `${f.counted(of("active_developers"), "person", "people")} merged` : null,
+    has.pull_requests() && !isNull(of("active_developers")) ? `${f.counted(of("active_developers"), "person", "people")} merged pull requests` : null,
     has.pull_requests() && !isNull(of("ai_line_share")) ? `AI wrote ${f.rate(of("ai_line_share"))} of the lines that were merged` : null,
   ].filter(Boolean);
 }
@@ -106,10 +107,11 @@ export class Tiles {
   }
 
   /** The period of the tiles in words, e.g. "Nov 1 – 24, against Oct 1 – 24". */
-  #span({ from, to, previous, is_running: isRunning }) {
-    if (isAll(previous)) return f.shortRange(from, to);
-    const against = `, compared with ${f.shortRange(previous.from, previous.to)}`;
-    return `${f.shortRange(from, to)}${isRunning ? " so far" : ""}${against}`;
+  #span({ from, to, previous, is_running: isRunning, rows }) {
+    const isCompared = !isAll(previous) && rows.some((row) => !isNull(row.previous_value));
+    const [period = ""] = this.filters().period;
+    return [f.shortRange(from, to), isRunning && period.startsWith("this_") ? " so far" : "",
+      isCompared ? `, compared with ${f.shortRange(previous.from, previous.to)}` : ""].join("");
   }
 
   async refresh(signal, isQuiet = false) {

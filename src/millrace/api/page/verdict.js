@@ -9,7 +9,7 @@ export class Verdict {
     this.filters = filters;
     this.text = h("p", { class: "answer-text" });
     this.element = document.getElementById("verdict");
-    this.element.append(h("h2", {}, "Faster, or buggier?"), this.text);
+    this.element.append(h("h2", {}, "Faster or buggier with AI?"), this.text);
   }
 
   async refresh(signal) {
