@@ -35,7 +35,7 @@ def violations(visit: Visit) -> list[str]:
 @pytest.fixture(scope="module")
 def unfolded(chromium: Browser, served: str) -> Iterator[Visit]:
     """The page of one repository with all that it folds; a test sets the width and the scheme."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     visit = Visit(context.new_page(), served).open("?repo=acme-corp/service-01")
     visit.page.evaluate(OPEN_ALL)
     yield visit
@@ -53,7 +53,7 @@ def test_axe_finds_nothing(unfolded: Visit, width: int, scheme: Scheme) -> None:
 
 def test_axe_finds_nothing_in_failures_either(visitor: Visitor) -> None:
     pytest.importorskip("axe_playwright_python")
-    visit = visitor(color_scheme="light").open("?from=never")
+    visit = visitor(color_scheme="light", reduced_motion="reduce").open("?from=never")
     found = violations(visit)
     visit.page.emulate_media(color_scheme="dark")
 
@@ -84,8 +84,6 @@ def test_in_the_dark_the_page_is_dark(unfolded: Visit) -> None:
 
 
 def test_who_wants_no_motion_gets_none(unfolded: Visit) -> None:
-    unfolded.page.emulate_media(reduced_motion="reduce")
-
     expect(unfolded.page.get_by_role("button", name="Next")).to_have_css("transition-duration", "0s")
 
 
