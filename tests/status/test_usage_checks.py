@@ -90,7 +90,7 @@ def drop_rows(warehouse: duckdb.DuckDBPyConnection) -> None:
         ("stg_project_repositories", "repo_name", "(false, 'acme/shop'), (false, null), (true, 'acme/shop')"),
         ("stg_user_developers", "developer", "(false, null), (true, 'user_004')"),
     ):
-        warehouse.execute(f"create view staging.{view} as select * from (values {rows}) as t (is_usable, {taken_back})")
+        warehouse.execute(f"create view staging.{view} (is_usable, {taken_back}) as values {rows}")
 
 
 def test_unusable_dropped_rows_are_counted_by_table(warehouse: duckdb.DuckDBPyConnection) -> None:
