@@ -49,7 +49,7 @@ def dbt_dir(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_retry_mends_a_failed_build_and_only_that_is_published(tmp_path: Path, dbt_dir: Path) -> None:
+def test_only_a_good_build_is_published_and_a_changed_model_ends_retries(tmp_path: Path, dbt_dir: Path) -> None:
     settings = {
         "MILLRACE_LAKE": (tmp_path / "lake").as_uri(),
         "MILLRACE_WAREHOUSE": f"duckdb://{tmp_path}/millrace.duckdb",
@@ -68,7 +68,7 @@ def test_a_retry_mends_a_failed_build_and_only_that_is_published(tmp_path: Path,
     assert built == [
         (1, "failed", ["after", "broken", "fine"]),
         (2, "failed", ["after", "broken"]),
-        (3, "good", ["after", "broken"]),
+        (3, "good", ["after", "broken", "fine"]),  # a model changed: nothing of the failed build is kept
     ]
 
 

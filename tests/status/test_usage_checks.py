@@ -83,6 +83,29 @@ def test_view_of_an_earlier_version_has_no_withdrawn_rows(warehouse: duckdb.Duck
     assert (found.unusable_rows, found.withdrawn_rows) == (1, 0)
 
 
+def drop_rows(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """Create the staging models of dropped prices and maps: two prices and one project cannot be used."""
+    for view, taken_back, rows in (
+        ("stg_usage_prices", "is_taken_back", "(false, false), (false, false), (false, true), (true, false)"),
+        ("stg_project_repositories", "repo_name", "(false, 'acme/shop'), (false, null), (true, 'acme/shop')"),
+        ("stg_user_developers", "developer", "(false, null), (true, 'user_004')"),
+    ):
+        warehouse.execute(f"create view staging.{view} (is_usable, {taken_back}) as values {rows}")
+
+
+def test_unusable_dropped_rows_are_counted_by_table(warehouse: duckdb.DuckDBPyConnection) -> None:
+    warehouse.execute("delete from mart.usage_events")
+    warehouse.execute("create or replace view staging.stg_usage_events as select true as is_usable")
+    drop_rows(warehouse)
+    found = diagnosed(warehouse)
+    assert not found.is_well
+    assert found.to_json()["unusable_dropped_rows"] == {"usage_prices": 2, "project_repositories": 1}
+    said = lines(found, LAPTOP)
+    assert "2 dropped rows cannot be used: staging.stg_usage_prices has them, is_usable = false" in said
+    assert "1 dropped row cannot be used: staging.stg_project_repositories has it, is_usable = false" in said
+    assert not any("stg_user_developers" in line for line in said)
+
+
 def test_each_key_without_a_price_is_named_with_what_is_missing(warehouse: duckdb.DuckDBPyConnection) -> None:
     names = {each.name for each in diagnosed(warehouse).unpriced}
     assert names == {

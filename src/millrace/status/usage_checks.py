@@ -11,6 +11,7 @@ from millrace.status import advice, maps, typed_prices, unpriced
 from millrace.status.advice import Line
 from millrace.status.remedies import LAPTOP, Location
 from millrace.status.typed_prices import TOKENS
+from millrace.tables import TABLES
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 
@@ -23,6 +24,12 @@ _MONEY = """
 _UNUSABLE = """
     SELECT count(*) FILTER (NOT {is_withdrawn}), count(*) FILTER ({is_withdrawn})
     FROM staging.stg_usage_events WHERE NOT is_usable"""
+# A row without a value takes an earlier one back, also one that could not be used.
+_TAKEN_BACK = {
+    "usage_prices": "is_taken_back",
+    "project_repositories": "repo_name IS NULL",
+    "user_developers": "developer IS NULL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,8 @@ class Unmapped:
 class Diagnosis:
     """All findings. `money` has events and their cost by cost_source, `skipped` has lines by agent and reason.
 
-    `withdrawn_rows` are loaded rows that newer rules of counting do not make any more.
+    `withdrawn_rows` are loaded rows that newer rules of counting do not make any more. `unusable_dropped_rows` has the
+    rows of dropped prices and maps, by table, that are left out.
     """
 
     money: Mapping[str, tuple[int, Decimal | None]]
@@ -73,11 +81,12 @@ class Diagnosis:
     unusable_rows: int
     withdrawn_rows: int
     skipped: Mapping[tuple[str, str], int]
+    unusable_dropped_rows: Mapping[str, int]
 
     @property
     def is_well(self) -> bool:
         """Whether every response has a price and every row could be used; a map may be incomplete on purpose."""
-        return not self.unpriced and self.unusable_rows == 0
+        return not self.unpriced and self.unusable_rows == 0 and not self.unusable_dropped_rows
 
     def to_json(self, place: Location = LAPTOP) -> dict[str, Any]:
         """Return the findings for JSON, with the commands for a place."""
@@ -85,7 +94,8 @@ class Diagnosis:
         fields = {name: [_to_json(each, place) for each in getattr(self, name)] for name in names}
         money = {source: {"events": n, "cost_usd": cost} for source, (n, cost) in self.money.items()}
         skipped = {f"{agent} {reason}": n for (agent, reason), n in self.skipped.items()}
-        rows = {"unusable_rows": self.unusable_rows, "withdrawn_rows": self.withdrawn_rows}
+        counts = ("unusable_rows", "withdrawn_rows", "unusable_dropped_rows")
+        rows = {name: getattr(self, name) for name in counts}
         return fields | {"money": money, "skipped": skipped} | rows
 
 
@@ -110,7 +120,17 @@ def diagnose(query: Query, skipped: Mapping[tuple[str, str], int]) -> Diagnosis:
         unusable_rows=int(unusable),
         withdrawn_rows=int(withdrawn),
         skipped=dict(skipped),
+        unusable_dropped_rows=_unusable_dropped(query),
     )
+
+
+def _unusable_dropped(query: Query) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for table, is_taken_back in _TAKEN_BACK.items():
+        if maps.has_table(query, f"stg_{table}"):
+            unusable = f"SELECT count(*) FROM staging.stg_{table} WHERE NOT is_usable AND NOT ({is_taken_back})"  # noqa: S608
+            found[table] = int(query(unusable)[0][0])
+    return {table: rows for table, rows in found.items() if rows}
 
 
 def _unpriced(query: Query, columns: Container[str]) -> tuple[UnpricedUsage, ...]:
@@ -185,6 +205,12 @@ def lines(diagnosis: Diagnosis, place: Location) -> list[str]:
             said += _lines_of(one, place)
     if diagnosis.unusable_rows:
         said += ["", f"{diagnosis.unusable_rows:,} loaded rows cannot be counted; staging.stg_usage_events has them"]
+    if diagnosis.unusable_dropped_rows:
+        said += [""]
+    for table, rows in diagnosis.unusable_dropped_rows.items():
+        noun, it = ("row", "it") if rows == 1 else ("rows", "them")
+        said.append(f"{rows:,} dropped {noun} cannot be used: staging.stg_{table} has {it}, is_usable = false")
+        said.append(f"    a newer row with the same {', '.join(TABLES[table].key)}, and no other value, takes one back")
     if diagnosis.withdrawn_rows:
         said += ["", f"{diagnosis.withdrawn_rows:,} events were withdrawn by newer rules"]
     if diagnosis.skipped:

@@ -1,11 +1,11 @@
-"""The rows for both engines: a simulated source, extracted as usual into a lake, and its team's usage."""
+"""The rows for both engines: a simulated source, extracted as usual into a lake, its team's usage, maps and prices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.proofs.parity.used import drop_usage
+from tests.proofs.parity.used import drop_typed, drop_usage
 
 import simulator
 from millrace import runs
@@ -44,6 +44,7 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extrac
         with simulator.serve(world, key=_KEY) as source:
             _extract(lake, source.url, end)
         drop_usage(lake, world, name, end)
+        drop_typed(lake, world, name, end)
         known = {version for versions in rounds for version in versions}
         there = [stored.version for prefix in ("raw/", "drop/") for stored in lake.list(prefix)]
         rounds.append([version for version in there if version not in known])

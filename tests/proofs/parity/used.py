@@ -1,4 +1,4 @@
-"""The drops of two machines' collectors of a simulated team's logs: usage events, as Parquet in the lake."""
+"""The drops of two machines' collectors of a simulated team's logs, and of a person's maps and prices, as Parquet."""
 
 import json
 import sqlite3
@@ -19,11 +19,12 @@ from millrace.collect.parsers.event import UsageEvent, merge_all
 from millrace.collect.parsers.reading import LogState, Reading
 from millrace.lake.local import LocalLake
 from millrace.lake.names import DroppedFile
-from millrace.tables import TABLES
+from millrace.tables import TABLES, Table
 from simulator.agent_logs import CURSOR_DATABASE, Home, write_homes
 from simulator.world import World
 
-_TABLE = TABLES["usage_events"]
+_UNLISTED = {"model": "claude-unlisted-1", "valid_from": "2024-01-01"}  # a model that no rate card has
+_FAST = {"model": "claude-opus-4.6", "speed": "fast", "valid_from": "2024-01-01"}
 _OBJECTS = 3
 Row = dict[str, object]
 
@@ -38,14 +39,41 @@ def drop_usage(lake: LocalLake, world: World, name: str, at: datetime) -> None:
         rows = [row for home in write_homes(world, Path(folder)) for row in _told(home, is_later=name != "first")]
     Random(f"{world.seed}/{name}").shuffle(rows)  # noqa: S311 - no secret
     for number in range(_OBJECTS):
-        _drop(lake, rows[number::_OBJECTS], f"{name}-{number}.parquet", at)
+        _drop(lake, TABLES["usage_events"], rows[number::_OBJECTS], f"{name}-{number}.parquet", at)
 
 
-def _drop(lake: LocalLake, rows: list[Row], name: str, at: datetime) -> None:
+def drop_typed(lake: LocalLake, world: World, name: str, at: datetime) -> None:
+    """Write maps and prices of a person; later maps move a project and take two rows back."""
+    is_later = name != "first"
+    repos = sorted(world.repos)
+    typed: dict[str, list[Row]] = {
+        "project_repositories": [
+            {"project": "*", "repo_name": repos[-1]},
+            *({"project": f"SRC-{repo.rpartition('/')[2]}", "repo_name": repo} for repo in repos[is_later:]),
+        ],
+        "user_developers": [
+            {"user_id": member["email"].upper(), "developer": "" if is_later and number == 1 else f"user_{number:03}"}
+            for number, member in enumerate(world.members, 1)
+        ],
+        "usage_prices": [
+            {**_UNLISTED, "input_usd": 1.5, "output_usd": 4.0, "cache_read_usd": 0.0, "source": "a person"},
+            {"model": "GPT 5.2 Codex", "valid_from": "2026-10-25", "input_usd": 2.0, "output_usd": 7.25},
+            {**_FAST, "output_usd": 9.0},
+            {"model": "gpt-5-codex", "valid_from": "2024-01-01"},
+        ],
+    }
+    if is_later:
+        del typed["usage_prices"]  # a changed price fills the marts again; here they are to follow the events
+        typed["project_repositories"].append({"project": f"src-{repos[0].rpartition('/')[2]}", "repo_name": ""})
+    for table, rows in typed.items():
+        _drop(lake, TABLES[table], rows, f"{name}.parquet", at)
+
+
+def _drop(lake: LocalLake, table: Table, rows: list[Row], name: str, at: datetime) -> None:
     with tempfile.TemporaryDirectory(prefix="dropped-") as folder:
         path = Path(folder, name)
-        pq.write_table(pa.Table.from_batches([to_batch(rows, _TABLE, at, None)]), path)
-        lake.write(str(DroppedFile(_TABLE.name, name, "parquet")), path, 0)
+        pq.write_table(pa.Table.from_batches([to_batch(rows, table, at, None)]), path)
+        lake.write(str(DroppedFile(table.name, name, "parquet")), path, 0)
 
 
 def _told(home: Home, is_later: bool) -> Iterator[Row]:
