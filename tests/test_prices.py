@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from millrace.collect.parsers.event import NO_COST, NO_TOKENS, Tokens, UsageEvent
-from millrace.prices import PICODOLLARS, PricedModel, RateCard, cost_of, price
+from millrace.prices import PICODOLLARS, PricedModel, RateCard, cost_of, price, write_typed
 
 PROJECT = Path(__file__).parents[1]
 CARD = RateCard.load()
+TYPED = ("standard", "", 0, "2024-01-01", Decimal("3.000000"), Decimal("15.000000"), None, None, None, None, None)
 TODAY = date(2026, 11, 26)
 with (Path(__file__).parent / "golden" / "models.csv").open(newline="") as file:
     NAMES = {row["name"]: PricedModel(row["model"], row["speed"] or None) for row in csv.DictReader(file)}
@@ -260,3 +261,16 @@ def test_installed_package_reads_the_seeds_in_its_own_folder(tmp_path: Path, mon
         file.write("only-installed,standard,,0,2024-01-01,1,2,3,4,5,,made up\n")
     monkeypatch.setattr("millrace.prices._PACKAGE", tmp_path)
     assert RateCard.load().model("x/Only.Installed") == PricedModel("only-installed", None)
+
+
+def test_typed_prices_of_a_file_count_under_the_own_name_first(tmp_path: Path) -> None:
+    alias, name = next(iter(CARD._aliases.items()))
+    file = tmp_path / "typed.csv"
+    dear = (*TYPED[:4], Decimal("9.000000"), *TYPED[5:])
+    write_typed([(alias, *dear), (name, *TYPED), (name, *dear), ("my-model", *TYPED)], file)
+    card = RateCard.load(file)
+    for model in (name, "my-model"):
+        rates = card.rates(model, None, None, date(2024, 1, 1), 0)
+        assert rates is not None
+        assert (rates.source, rates.input, rates.output, rates.cache_read) == ("rate_card", 3 * 10**6, 15 * 10**6, None)
+    assert RateCard.load(tmp_path / "none").rates("my-model", None, None, date(2024, 1, 1), 0) is None

@@ -128,8 +128,7 @@ def _switch(name: str) -> bool:
 def source_url(url: str, may_be_insecure: bool) -> str:
     """Return the address of a source API without a slash at its end.
 
-    Raises ConfigError when it is not an address, contains a key, or would send the key over plain http to another
-    machine.
+    Raises ConfigError for what is no address, for one with a key in it, and where the key would go over plain http.
     """
     name, url = "MILLRACE_SOURCE_URL", url.rstrip("/")
     try:

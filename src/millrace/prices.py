@@ -23,12 +23,20 @@ NO_PREMIUM = frozenset({"", "global", "not_available"})
 """The regions of a log that are sold at the list price."""
 
 Source = Literal["rate_card", "second_source"]
+_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 CostSource = Literal["rate_card", "second_source", "provider", "estimated", "unknown"]
+
+_KEY = ("model", "speed", "region", "context_over_tokens", "valid_from")
+_RATES = tuple(f"{kind}_usd" for kind in (*_KINDS, "web_search"))
+TYPED_COLUMNS = (*_KEY, *_RATES, "source")
+TYPED = f"""
+    SELECT {", ".join(TYPED_COLUMNS)} FROM staging.stg_usage_prices
+    WHERE is_usable AND NOT is_taken_back ORDER BY extracted_at DESC, model"""  # noqa: S608
+"""The prices of dropped files in a warehouse, as rows of the rate card; of two names of a model the newest is first."""
 
 _PACKAGE = Path(__file__).resolve().parent
 _SEEDS = Path("jobs", "dbt-runner", "dbt", "seeds")
 _PICODOLLARS_PER_RATE = 10**6
-_KINDS = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h")
 _DASHES = str.maketrans(". ", "--")
 
 _Row = Mapping[str, str]
@@ -115,10 +123,11 @@ class RateCard:
         self._tiers: dict[tuple[PricedModel, str | None, str | None, date], list[list[Rates]]] = {}
 
     @classmethod
-    def load(cls) -> Self:
-        """Return the rate card of this package."""
+    def load(cls, typed: Path | None = None) -> Self:
+        """Return the rate card of this package, with the typed prices in a file that a build has written."""
         installed = _PACKAGE / "project" / _SEEDS
-        return cls.read(installed if installed.is_dir() else _PACKAGE.parents[1] / _SEEDS)
+        card = cls.read(installed if installed.is_dir() else _PACKAGE.parents[1] / _SEEDS)
+        return card if typed is None or not typed.exists() else card.with_typed(_read(typed))
 
     @classmethod
     def read(cls, seeds: Path) -> Self:
@@ -135,14 +144,16 @@ class RateCard:
 
     def with_typed(self, typed: Iterable[Mapping[str, str]]) -> Self:
         """Return the rate card with the prices of dropped files, each in place of one with the same key."""
-        rows = [{**row, "model": self._aliases.get(row["model"], row["model"])} for row in typed]
-        keys = {key_of(row) for row in rows}
+        # As in int_usage_prices_offered: a price under a model's own name comes first.
+        own_first = sorted(typed, key=lambda row: row["model"] in self._aliases)
+        named = [{**row, "model": self._aliases.get(row["model"], row["model"])} for row in own_first]
+        rows = {key_of(row): row for row in reversed(named)}
         more = copy(self)
         more._rows = {
-            source: {name: [row for row in of_model if key_of(row) not in keys] for name, of_model in models.items()}
+            source: {name: [row for row in of_model if key_of(row) not in rows] for name, of_model in models.items()}
             for source, models in self._rows.items()
         }
-        for row in rows:
+        for row in rows.values():
             more._rows["rate_card"].setdefault(row["model"], []).append(row)
         more._models, more._tiers = {}, {}
         return more
@@ -276,7 +287,15 @@ def to_picodollars(usd: Decimal) -> int:
 
 def key_of(row: Mapping[str, str]) -> tuple[str, ...]:
     """Return the key of a price; of two with one key the dropped one counts."""
-    return row["model"], row["speed"], row["region"], row["context_over_tokens"], row["valid_from"]
+    return tuple(row[name] for name in _KEY)
+
+
+def write_typed(rows: Iterable[Iterable[object]], path: Path) -> None:
+    """Write typed prices, as `TYPED` selects them, for `RateCard.load`."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(TYPED_COLUMNS)
+        writer.writerows(rows)
 
 
 def _read(seed: Path) -> list[_Row]:

@@ -43,16 +43,22 @@ def test_every_verb_with_json_is_described() -> None:
     }
 
 
+@pytest.mark.fast
+def test_demo_promises_what_a_run_does() -> None:
+    assert PROMISED["millrace/demo/1"] == PROMISED["millrace/run/1"]
+
+
 def test_each_answer_has_its_schema_and_promised_keys(
     place: DataDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine = Machine(tmp_path)
     machine.log("claude").write_bytes(response("m1"))
-    home = ["--home", str(machine.home)]
+    home, own = ["--home", str(machine.home)], DataDir(tmp_path / "own")
+    own.root.mkdir()
     (run_id,) = (path.name for path in (place.lake / "runs").iterdir())
 
-    def answer(*words: str) -> dict[str, object]:
-        cli.main([*words, "--json", "--data-dir", str(place.root)])
+    def answer(*words: str, place: DataDir | None = place) -> dict[str, object]:
+        cli.main([*words, "--json", *(["--data-dir", str(place.root)] if place else [])])
         found: dict[str, object] = json.loads(capsys.readouterr().out)
         return found
 
@@ -64,11 +70,25 @@ def test_each_answer_has_its_schema_and_promised_keys(
         "doctor": answer("doctor"),
         "reconcile": answer("reconcile", *SIMULATOR),
         "reconcile RUN": answer("reconcile", run_id),
-        "report": answer("report", *home),
-        "report blocks": answer("report", "blocks", *home),
-        "collect": answer("collect", "--dry-run", *home),
-        "collect nothing": answer("collect", "--home", str(tmp_path / "none")),
+        "report": answer("report", *home, place=own),
+        "report blocks": answer("report", "blocks", *home, place=own),
+        "collect": answer("collect", "--dry-run", *home, place=own),
+        "collect nothing": answer("collect", "--home", str(tmp_path / "none"), place=DataDir(tmp_path / "empty")),
         "export": answer("export", "--to", str(tmp_path / "out")),
+    }
+    shop = ["src-shop", "acme/shop", "--force"]
+    rates = ["my-model", "--input", "3", "--output", "15"]
+    to_lake = ["--lake", (tmp_path / "lake").as_uri()]
+    answers |= {
+        "map-project dry": answer("map", "project", *shop, "--dry-run"),
+        "map-project lake": answer("map", "project", *shop, *to_lake, place=None),
+        "map-project": answer("map", "project", *shop, "--no-build"),
+        "map-user": answer("map", "user", "ada@example.com", "ada", "--force", "--no-build"),
+        "map-list": answer("map", "list"),
+        "prices-list": answer("prices", "list", "claude-sonnet-4-5"),
+        "prices-add dry": answer("prices", "add", *rates, "--dry-run"),
+        "prices-add": answer("prices", "add", *rates, "--no-build"),
+        "prices-remove lake": answer("prices", "remove", "my-model", "--from", "2026-01-01", *to_lake, place=None),
     }
     cli.main(["quarantine", "list", "--json", "--data-dir", str(place.root)])
     first, second = (entry["id"] for entry in json.loads(capsys.readouterr().out))

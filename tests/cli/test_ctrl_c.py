@@ -58,6 +58,7 @@ def is_building(place: DataDir) -> bool:
 @pytest.mark.slow
 def test_ctrl_c_at_any_instant_of_a_build_abandons_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project, place = tmp_path / "project", DataDir(tmp_path / "data")
+    place.lake.mkdir(parents=True)
     models = project_of_slow_models(project / "jobs" / "dbt-runner" / "dbt") / "models"
     for number, has_come in enumerate((is_importing, is_parsing, is_building), start=1):
         (place.dbt / "dbt.log").unlink(missing_ok=True)

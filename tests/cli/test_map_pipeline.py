@@ -115,7 +115,8 @@ def test_lines_of_the_doctor_mend_what_they_are_printed_for(place: Place) -> Non
 def test_what_is_mapped_and_priced_is_listed(place: Place) -> None:
     listed = place.millrace("map", "list", "--data-dir", str(place.data)).stdout
     assert "project src-shop → acme/shop: $3.60 of 8 responses in 1 project" in listed
-    rows = json.loads(place.millrace("prices", "list", "mystery-1", "--json", "--data-dir", str(place.data)).stdout)
+    said = place.millrace("prices", "list", "mystery-1", "--json", "--data-dir", str(place.data)).stdout
+    rows = json.loads(said)["rows"]
     assert [(float(row["input_usd"]), float(row["cache_read_usd"]), row["cache_write_5m_usd"]) for row in rows] == [
         (3.0, 0.3, "")
     ]

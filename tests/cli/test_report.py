@@ -235,6 +235,17 @@ def test_instants_at_the_ends_of_time_are_counted(
     assert (code, "1000010" in out.replace(",", "") or "2000020" in out.replace(",", "")) == (0, True)
 
 
+def test_directory_of_a_demo_gets_no_own_logs(machine: Machine, run: Run, tmp_path: Path) -> None:
+    write(machine, priced("m1"))
+    demo = tmp_path / "demo"
+    (demo / "lake" / "drop" / "repos").mkdir(parents=True)
+    (demo / "lake" / "drop" / "repos" / "rows.csv").write_text("full_name\nacme/shop\n")
+    (demo / "source.json").write_text('{"source": null, "kind": "demo", "sources": []}')
+    code, out, said = run("report", "--data-dir", str(demo))
+    assert (code, out, "holds a simulated company, which is never mixed" in said) == (2, "", True)
+    assert not (demo / "collector").exists()
+
+
 def test_page_of_the_report_names_every_field(machine: Machine, run: Run) -> None:
     write(machine, priced("m1"), priced("m2", at=datetime.now(UTC).isoformat()))
     page = (PROJECT / "docs" / "report.md").read_text()

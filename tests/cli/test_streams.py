@@ -41,6 +41,7 @@ class Place:
         """Return a command line of a verb that prints something."""
         more = {
             ("run",): ["--drops", "--no-build"],
+            ("demo",): ["--dry-run"],
             ("collect",): ["--home", str(self.machine.home), "--dry-run"],
             ("report",): ["--home", str(self.machine.home)],
             ("statusline",): ["--home", str(self.machine.home)],

@@ -21,8 +21,10 @@ from millrace.warehouse.duckdb.reader import DuckDBReader
 
 pytestmark = pytest.mark.slow
 
-MODELS = ("claude-opus-4-5", "claude-sonnet-4-5", "unsold-1")
-RANGE = {"from": "2026-01-01", "to": "2026-12-31"}
+MODELS = ("claude-opus-4-5", "claude-sonnet-4-5", "unsold-1", "typed-1")
+TYPED = {"model": "typed-1", "valid_from": "2024-01-01", "input_usd": 3, "output_usd": 15, "cache_read_usd": 0.3}
+TYPED |= {"cache_write_5m_usd": 3.75, "cache_write_1h_usd": 6}
+RANGE = {"from": "2026-01-01", "to": "2026-12-31", "money": "text"}
 SAME = (
     *("user_message_count", "assistant_message_count", "n_cost", "cost_usd", "reasoning_tokens", "total_tokens"),
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
@@ -38,6 +40,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         log = folder / "home" / ".claude" / "projects" / f"-home-x-{project}" / f"S{number}.jsonl"
         log.parent.mkdir(parents=True)
         log.write_bytes(b"".join(lines(project)))
+    typed = folder / "data" / "lake" / "drop" / "usage_prices" / "typed.ndjson"
+    typed.parent.mkdir(parents=True)
+    typed.write_text(json.dumps(TYPED) + "\n")
     millrace(folder, "collect")
     return folder
 
@@ -96,8 +101,13 @@ def test_models_are_those_of_the_api(place: Path, client: TestClient, zone: str)
     assert {row["model"]: same(row) for row in report(place, "model", zone)} == expected
 
 
+def test_typed_price_counts_in_the_report_too(place: Path) -> None:
+    costs = {row["model"]: row["cost_usd"] for row in report(place, "model", "UTC")}
+    assert (costs["typed-1"] is None, costs["unsold-1"] is None) == (False, True)
+
+
 def test_projects_are_those_of_the_api(place: Path, client: TestClient) -> None:
-    shown = client.get("/api/projects", params={"include_stats": True, "limit": 1000}).json()
+    shown = client.get("/api/projects", params={"include_stats": True, "limit": 1000, "money": "text"}).json()
     assert {row["project"]: same(row) for row in report(place, "project", "UTC")} == {
         row["project"]: same(row) for row in shown["rows"]
     }

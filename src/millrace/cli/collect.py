@@ -123,7 +123,7 @@ def _to_data_dir(
         return DONE
     claims.require(directory, "real")
     if dry_run:
-        return _dry_run(machine, since, as_json)
+        return _dry_run(machine, directory, since, as_json)
     if not is_watching and collected.nothing_to_read(machine, as_json):
         return ATTENTION
     from millrace.collect import lock
@@ -157,17 +157,17 @@ def machine_of(
     return Machine(home, config, frozenset(agents or AGENTS) - frozenset(without or ()), state)
 
 
-def _dry_run(machine: "Machine", since: date | None, as_json: bool) -> int:
+def _dry_run(machine: "Machine", directory: "DataDir", since: date | None, as_json: bool) -> int:
     if collected.nothing_to_read(machine, as_json):
         return ATTENTION
     collector = machine.dry_collector()
     result = collector.collect(since=since)
     if as_json:
-        output.say_json({"would_send": collected.to_json(result, machine, collector.store)})
+        output.say_json({"would_send": collected.to_json(result, machine, collector.store, directory.typed_prices)})
         return collected.code(result)
     code = collected.show(result, "would send")
     collected.show_news(result, machine)
-    collected.show_table(collector.store)
+    collected.show_table(collector.store, directory.typed_prices)
     return code
 
 
@@ -183,10 +183,10 @@ def _to_lake(
     if machine is None:
         return DONE
     if dry_run:
-        return _dry_run(machine, since, as_json)
+        return _dry_run(machine, _directory(None), since, as_json)
     if not is_watching and collected.nothing_to_read(machine, as_json):
         return ATTENTION
-    lake = wiring.lake_at(url)
+    lake, typed = wiring.lake_at(url), _directory(None).typed_prices
     with machine.collector() as collector:
 
         def run(only: set[Path] | None) -> int:
@@ -197,13 +197,13 @@ def _to_lake(
             if is_watching and not (found.rows or found.bad_files or sent.sent or sent.waiting):
                 return DONE
             if as_json:
-                said = collected.to_json(found, machine, collector.store)
+                said = collected.to_json(found, machine, collector.store, typed)
                 output.say_json({"collected": said, "sent": len(sent.sent), "waiting": len(sent.waiting)})
                 return collected.code(found) | (ATTENTION if sent.waiting else DONE)
             code = collected.show(found, "collected") | collected.show_upload(sent)
             if not is_watching:
                 collected.show_news(found, machine)
-                collected.show_table(collector.store)
+                collected.show_table(collector.store, typed)
             return code
 
         if is_watching:
@@ -226,12 +226,13 @@ def _collect(pipeline: "LocalPipeline", machine: "Machine", since: date | None, 
         collected.show_upload(result.upload)
         _show_loads(result)
         collected.show_news(result.collected, machine)
-        collected.show_table(pipeline.collector.store)
+        collected.show_table(pipeline.collector.store, pipeline.data_dir.typed_prices)
     outcome = _build(pipeline) if is_due else None
     if as_json:
         loaded = {"files": len(result.loads), "inserted": result.inserted, "updated": result.updated}
         state = outcome.state if outcome else "current"
-        said = collected.to_json(result.collected, machine, pipeline.collector.store)
+        typed = pipeline.data_dir.typed_prices
+        said = collected.to_json(result.collected, machine, pipeline.collector.store, typed)
         output.say_json({"collected": said, "loaded": loaded, "build": state})
         return code | (ATTENTION if state == "failed" else DONE)
     if outcome is None:

@@ -75,24 +75,21 @@ def show_news(result: "CollectResult", machine: "Machine") -> None:
         say("look: git's settings have no e-mail, so this usage has no user; set MILLRACE_COLLECT_USER to have one")
 
 
-def table(store: "CheckpointStore") -> str:
-    """Return what was used on the last days of this machine's time zone, as a table."""
+def show_table(store: "CheckpointStore", typed: Path) -> None:
+    """Print what was used on the last days of this machine's time zone, at typed prices too."""
+    from millrace.prices import RateCard
     from millrace.report import tables
 
-    return tables.daily(store, tables.local_zone(), _LAST_DAYS)
-
-
-def show_table(store: "CheckpointStore") -> None:
-    """Print that table."""
-    for line in table(store).splitlines():
+    for line in tables.daily(store, tables.local_zone(), _LAST_DAYS, RateCard.load(typed)).splitlines():
         say(line)
 
 
-def to_json(result: "CollectResult", machine: "Machine", store: "CheckpointStore") -> dict[str, Any]:
+def to_json(result: "CollectResult", machine: "Machine", store: "CheckpointStore", typed: Path) -> dict[str, Any]:
     """Return a result for JSON, with the numbers of the last days."""
+    from millrace.prices import RateCard
     from millrace.report import tables
 
-    days = tables.daily_rows(store, tables.local_zone(), _LAST_DAYS)
+    days = tables.daily_rows(store, tables.local_zone(), _LAST_DAYS, RateCard.load(typed))
     return counts(result) | {"user": machine.user_id, "not_read": unread_json(unread_of(machine)), "days": days}
 
 

@@ -97,13 +97,12 @@ def list_(data_dir: Path, as_json: bool) -> int:
             matched = [each for each in used if each.value == row.value and row.matches(kind, each.name)]
             found.append((kind, row, [each.name for each in matched], maps.total(matched)))
     if as_json:
-        output.say_json(
-            [
-                {"map": kind.noun, "key": row.key, kind.value_noun: row.value, "origin": row.origin, "matched": names}
-                | asdict(amount)
-                for kind, row, names, amount in found
-            ]
-        )
+        rows = [
+            {"map": kind.noun, "key": row.key, kind.value_noun: row.value, "origin": row.origin, "matched": names}
+            | asdict(amount)
+            for kind, row, names, amount in found
+        ]
+        output.say_json({"rows": rows})
         return DONE
     for kind, row, names, amount in found:
         origin = "" if row.origin == "file" else f" (seed {kind.seed}.csv)"

@@ -98,7 +98,7 @@ def list_(model: str | None, data_dir: Path, as_json: bool) -> int:
     found = [dict(row) | {"cost_source": source} for source, row in card.rows(name)]
     found.sort(key=lambda row: (row["model"], *(row[column] for column in _COLUMNS[1:])))
     if as_json:
-        output.say_json(found)
+        output.say_json({"rows": found})
         return DONE if found else ATTENTION
     if not found:
         from millrace.status import maps, suggestions

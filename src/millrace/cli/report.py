@@ -81,7 +81,10 @@ def report(
     selection = Selection(since, until, named, project, model)
     zone = Zone.named(timezone or local_zone())
     request = Request(cast("Table", table), selection, zone, last, breakdown, active, recent)
-    return _report(machine_of(home, chosen, data_dir), request, "json" if as_json else "csv" if as_csv else "text")
+    if data_dir is not None:
+        _require_own(data_dir)
+    form = "json" if as_json else "csv" if as_csv else "text"
+    return _report(machine_of(home, chosen, data_dir), request, typed_prices(data_dir), form)
 
 
 def machine_of(home: Path, agents: frozenset[str], data_dir: Path | None) -> "Machine":
@@ -106,7 +109,27 @@ def machine_of(home: Path, agents: frozenset[str], data_dir: Path | None) -> "Ma
     return Machine(home, config, agents, state)
 
 
-def _report(machine: "Machine", request: "Request", form: str) -> int:
+def _require_own(data_dir: Path) -> None:
+    """Raise ConfigError for the data directory of a demo: this machine's logs would be read into it."""
+    from millrace.laptop import claims
+    from millrace.laptop.data_dir import DataDir
+    from millrace.report.opening import has_state
+
+    directory = DataDir(data_dir.resolve())
+    if not has_state(directory.collector):
+        claims.require(directory, "real")
+
+
+def typed_prices(data_dir: Path | None) -> Path:
+    """Return the file with the typed prices of a data directory, by default that of real rows."""
+    from millrace.laptop import places
+    from millrace.laptop.data_dir import DataDir
+
+    return DataDir((data_dir or places.real()).resolve()).typed_prices
+
+
+def _report(machine: "Machine", request: "Request", typed: Path, form: str) -> int:
+    from millrace.prices import RateCard
     from millrace.report.answering import answer
     from millrace.report.opening import opened
 
@@ -115,7 +138,7 @@ def _report(machine: "Machine", request: "Request", form: str) -> int:
         read, why = found.read, found.why
         is_empty = (read is None or not read.looked_at) and next(found.store.current(), None) is None
         # It is printed when the lock is free again: the reader of a pipe may take its time.
-        answered = answer(request, found.store.current())
+        answered = answer(request, found.store.current(), RateCard.load(typed))
     if is_empty:
         return _show_places(machine.roots())
     if why:

@@ -33,7 +33,7 @@ def statusline(timezone: str | None, data_dir: Path | None, home: Path) -> int:
 def _line(timezone: str | None, data_dir: Path | None, home: Path) -> str:
     from datetime import UTC, datetime
 
-    from millrace.cli.report import machine_of
+    from millrace.cli.report import machine_of, typed_prices
     from millrace.collect.parsers.agents import AGENTS
     from millrace.report import statusline
     from millrace.report.zones import Zone, local_zone
@@ -41,4 +41,5 @@ def _line(timezone: str | None, data_dir: Path | None, home: Path) -> str:
     text = b"" if sys.stdin.isatty() else sys.stdin.buffer.read(statusline.MOST_BYTES)
     session = statusline.Session.parse(text)
     zone = Zone.named(timezone or local_zone())
-    return statusline.line(session, machine_of(home, frozenset(AGENTS), data_dir), zone, datetime.now(UTC))
+    machine, now = machine_of(home, frozenset(AGENTS), data_dir), datetime.now(UTC)
+    return statusline.line(session, machine, zone, now, typed_prices(data_dir))

@@ -61,6 +61,11 @@ class DataDir:
         return self.root / "published.duckdb"
 
     @property
+    def typed_prices(self) -> Path:
+        """The typed prices of that build, for commands that do not open DuckDB."""
+        return self.root / "published.duckdb.prices.csv"
+
+    @property
     def collector(self) -> Path:
         """The folder of the collector's checkpoints of this machine's logs."""
         return self.root / "collector"

@@ -46,9 +46,9 @@ class Answer(Protocol):
         ...
 
 
-def answer(request: Request, rows: Iterable[Row]) -> Answer:
-    """Return the report of these events."""
-    pricing = Pricing(RateCard.load())
+def answer(request: Request, rows: Iterable[Row], card: RateCard) -> Answer:
+    """Return the report of these events, at the prices of a rate card."""
+    pricing = Pricing(card)
     if request.table == "blocks":
         return _blocks(request, rows, pricing)
     selection, last, kind = request.selection, request.last, request.table

@@ -70,13 +70,13 @@ class Session:
         )
 
 
-def line(session: Session, machine: Machine, zone: Zone, now: datetime) -> str:
-    """Return the line; parts that are not known are left out."""
+def line(session: Session, machine: Machine, zone: Zone, now: datetime, typed: Path | None = None) -> str:
+    """Return the line, at the prices of the rate card and of a file of typed ones; what is not known is left out."""
     now_us = int(now.timestamp() * 1_000_000)
     parts = [] if session.model is None else [printable(session.model)[:_LONGEST_NAME]]
     try:
         rows, is_whole = _rows(session, machine, zone, now_us)
-        pricing = Pricing(RateCard.load())
+        pricing = Pricing(RateCard.load(typed))
         parts += _told(session, rows, pricing, zone, now_us, is_whole)
     except (MillraceError, OSError):
         parts += [] if session.cost is None else [f"{dollars(session.cost)} session"]

@@ -29,22 +29,22 @@ _MOST_MODELS = 3
 """How many models a row names; --breakdown names each."""
 
 
-def daily(store: "CheckpointStore", zone: str, last: int, width: int | None = None) -> str:
+def daily(store: "CheckpointStore", zone: str, last: int, card: RateCard, width: int | None = None) -> str:
     """Return the table of the days of a zone with usage: of the last `last` days, the last of which is today."""
-    return "\n".join(lines(last_days(store, zone, last), width))
+    return "\n".join(lines(last_days(store, zone, last, card), width))
 
 
-def daily_rows(store: "CheckpointStore", zone: str, last: int) -> list[dict[str, Any]]:
+def daily_rows(store: "CheckpointStore", zone: str, last: int, card: RateCard) -> list[dict[str, Any]]:
     """Return the rows of `daily` for JSON."""
-    rows: list[dict[str, Any]] = to_json(last_days(store, zone, last), is_broken_down=False)["rows"]
+    rows: list[dict[str, Any]] = to_json(last_days(store, zone, last, card), is_broken_down=False)["rows"]
     return rows
 
 
-def last_days(store: "CheckpointStore", zone: str, last: int) -> Tally:
+def last_days(store: "CheckpointStore", zone: str, last: int, card: RateCard) -> Tally:
     """Return the report of the last days of a zone."""
     where = Zone.named(zone)
     selection = Selection(since=since_of("daily", where.today(), last))
-    return tally(store.current(), "daily", where, Pricing(RateCard.load()), selection)
+    return tally(store.current(), "daily", where, Pricing(card), selection)
 
 
 def lines(made: Tally, width: int | None, is_broken_down: bool = False) -> Iterator[str]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from millrace.errors import ConfigError
-from millrace.prices import PricedModel, RateCard, key_of, premium
+from millrace.prices import TYPED, TYPED_COLUMNS, PricedModel, RateCard, key_of, premium
 from millrace.status import maps, suggestions
 from millrace.terminal import printable
 
@@ -24,9 +24,6 @@ _LEAST_OF_CACHES = Decimal("0.0005")
 _MOST_USUAL = Decimal(1000)
 _MOST_OF_A_SEARCH = Decimal(1)
 _KEY = ("model", "speed", "region", "context_over_tokens", "valid_from")
-_TYPED = f"""
-    SELECT model, speed, region, context_over_tokens, valid_from, {", ".join(f"{kind}_usd" for kind in RATES)}, source
-    FROM staging.stg_usage_prices WHERE is_usable AND NOT is_taken_back ORDER BY 1, 2, 3, 4, 5"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +61,9 @@ def rows(query: Callable[[str], list[tuple[Any, ...]]]) -> list[dict[str, str]]:
     """Return the typed prices of a store, as rows of the rate card; none in marts of an earlier version."""
     if not maps.has_table(query, "stg_usage_prices"):
         return []
-    names = [*_KEY, *(f"{kind}_usd" for kind in RATES), "source"]
     return [
-        {name: "" if value is None else str(value) for name, value in zip(names, row, strict=True)}
-        for row in query(_TYPED)
+        {name: "" if value is None else str(value) for name, value in zip(TYPED_COLUMNS, row, strict=True)}
+        for row in query(TYPED)
     ]
 
 

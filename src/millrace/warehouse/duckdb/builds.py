@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from millrace.errors import ConfigError, Step, first_line
 from millrace.lake import ObjectVersion
+from millrace.prices import TYPED, write_typed
 from millrace.warehouse import BuildRow, Fenced, Node, Poorer
 from millrace.warehouse.duckdb.ledger import naive
 from millrace.warehouse.reading import NothingYet
@@ -134,16 +135,33 @@ def publish(connection: duckdb.DuckDBPyConnection, build: BuildRow, path: Path) 
     and the older build finds the larger token by then. A rename that was overtaken all the same (the lock file removed
     by hand) is found by the next build job, which compares the published build with the log.
     """
-    aside = path.with_name(f"{path.name}.aside")
+    aside, prices = path.with_name(f"{path.name}.aside"), prices_of(path)
     with FileLock(path.with_name(f"{path.name}.lock"), mode=0o600):
         for leftover in (aside, aside.with_name(f"{aside.name}.wal")):
             leftover.unlink(missing_ok=True)
         _refuse_poorer(connection, path)
         _copy(connection, aside)
         _sync(aside)
+        prices_aside = prices.with_name(f"{prices.name}.aside")
+        write_typed(_typed_prices(connection), prices_aside)
+        _sync(prices_aside)
         _refuse_older(connection, build.token)
+        os.replace(prices_aside, prices)
         os.replace(aside, path)
         _sync(path.parent)
+
+
+def prices_of(path: Path) -> Path:
+    """Return the file beside a published copy with its typed prices, for what reads them without DuckDB."""
+    return path.with_name(f"{path.name}.prices.csv")
+
+
+def _typed_prices(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    is_staged = connection.execute(
+        "SELECT 1 FROM information_schema.tables WHERE table_catalog = current_database() "
+        "AND table_schema = 'staging' AND table_name = 'stg_usage_prices'"
+    ).fetchall()
+    return connection.execute(TYPED).fetchall() if is_staged else []
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, to: Path) -> None:
