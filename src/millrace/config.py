@@ -3,7 +3,6 @@
 docs/settings.md lists them.
 """
 
-import ipaddress
 import os
 import re
 import shlex
@@ -12,11 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
+from millrace.addresses import source_url
 from millrace.errors import ConfigError
 
-_LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 _ON = ("", "on", "1", "true", "t", "yes", "y", "enable", "enabled")
 _OFF = ("off", "0", "false", "f", "no", "n", "none", "never", "disable", "disabled")
 _HASH_KEY_LENGTH = 16
@@ -123,39 +121,6 @@ def _switch(name: str) -> bool:
     if text not in ("", "0", "1", "false", "true", "no", "yes", "off", "on"):
         raise ConfigError(f"{name}: expected 1 or 0, got {text!r}")
     return text in ("1", "true", "yes", "on")
-
-
-def source_url(url: str, may_be_insecure: bool) -> str:
-    """Return the address of a source API without a slash at its end.
-
-    Raises ConfigError for what is no address, for one with a key in it, and where the key would go over plain http.
-    """
-    name, url = "MILLRACE_SOURCE_URL", url.rstrip("/")
-    try:
-        parts = urlsplit(url)
-        has_host = bool(parts.hostname) and parts.port != 0  # reading the port checks it
-    except ValueError:
-        has_host = False
-    is_plain = url.isprintable() and not set(url) & set(" \\")  # parsers differ in what they drop, and so in the host
-    is_bare = has_host and "@" not in parts.netloc and not parts.query and not parts.fragment
-    if not is_plain or not is_bare or parts.scheme not in ("http", "https"):
-        raise ConfigError(f"{name}: expected http://host:port or https://host, without a key in it")
-    if parts.scheme == "http" and not may_be_insecure and not is_loopback(url):
-        raise ConfigError(
-            f"{name}: the key would go to {parts.hostname!r} over plain http, where others can read it; "
-            "expected https://, or allow it by --insecure-http or MILLRACE_INSECURE_HTTP=1"
-        )
-    return url
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether a URL certainly names this machine: localhost, 127.0.0.0/8 or ::1 in their usual forms."""
-    host = urlsplit(url).hostname or ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return address in _LOOPBACK or address == ipaddress.IPv6Address("::1")
 
 
 def time_zone() -> str | None:

@@ -33,6 +33,8 @@ _LEFT_BY_JSON = re.compile(
 # A spreadsheet runs a cell that begins with one of these signs, in either width, also after blanks. If it uses another
 # separator than the comma, a cell begins after each of those, even within quotes.
 _FORMULA = re.compile(r"^(?=[\t\r\n])|(^|[;\t\r\n])(?= *[=+\-@＝＋－＠﹦﹢﹣﹫])")  # noqa: RUF001 the other width
+# Most cells: an id, a name, an instant or money. Nothing in them is a formula or a command.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@ -]*")
 _WITHIN_LINES = re.compile(r"[^\t\r\n]+")
 
 _IN_ASCII = "millrace.in_ascii"
@@ -67,6 +69,8 @@ codecs.register_error(_IN_ASCII, _in_ascii)
 
 def harmless_cell(text: str) -> str:
     """Return the text of a CSV cell that no spreadsheet runs as a formula, without terminal control characters."""
+    if _PLAIN.fullmatch(text):
+        return text
     return _FORMULA.sub(r"\1'", _WITHIN_LINES.sub(lambda part: printable(part[0]), text))
 
 

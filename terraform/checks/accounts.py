@@ -14,6 +14,7 @@ from terraform.checks.settings import Settings
 from terraform.checks.snowflake import Account
 
 from millrace import config
+from millrace.addresses import source_url
 from millrace.errors import ConfigError, MillraceError, RequestRejected, RouteNotFound, SourceUnavailable
 from millrace.extract.http_client import SourceClient, connections
 from millrace.extract.sources.cursor_sim import pages
@@ -65,7 +66,7 @@ def source(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> S
     key = settings.text("source_key")
     if key is None:
         raise ConfigError("TF_VAR_source_key is not set")
-    url = config.source_url(settings.text("source_url") or "", config.may_be_insecure())
+    url = source_url(settings.text("source_url") or "", config.may_be_insecure())
     return SourceClient(url, key, timeout_s=_SOURCE_S, session=connections(_SOURCE_S), sleep=sleep)
 
 

@@ -21,10 +21,12 @@ from millrace.warehouse.reading import Answer, Snapshot
 
 WORLD = ("--developers", "15", "--days", "25", "--seed", "5", "--end", "2026-10-20T00:00:00Z", "--no-limiter")
 NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
-# One project of three stays without a repository, and two users of fifteen without a developer.
-REPOSITORIES = [("src-service-01", "acme-corp/service-01"), ("src-service-02(-.+)?", "acme-corp/service-02")]
-AUTHORS = [("dev005@example.com", "user_005")]
-_MATCHED = ("project_repositories", "user_developers", "ai_spend_by_repo_week", "cost_per_merged_pr")
+# One project of three has no repository, and two users of fifteen have no developer.
+UNMATCHED = {
+    "project_repositories": ("repo_name", "project", ("src-service-03",)),
+    "user_developers": ("developer", "user_id", ("dev012@example.com", "dev014@example.com")),
+}
+_READING_MAPS = ("ai_spend_by_repo_week", "cost_per_merged_pr")
 
 
 @pytest.fixture(scope="session")
@@ -45,14 +47,14 @@ def build_store(place: DataDir) -> DataDir:
 
 
 def _matching(place: DataDir) -> list[str]:
-    """Return the statements that fill the two seeds and rebuild the marts that depend on them with the compiled SQL."""
-    filled = [
-        *(f"INSERT INTO staging.usage_repositories VALUES ('{project}', '{repo}')" for project, repo in REPOSITORIES),
-        *(f"INSERT INTO staging.usage_authors VALUES ('{user}', '{developer}')" for user, developer in AUTHORS),
+    """Return the statements that leave some names unmatched, and rebuild the marts that read the maps."""
+    emptied = [
+        f"UPDATE mart.{mart} SET {column} = NULL WHERE {key} IN {names}".replace(",)", ")")
+        for mart, (column, key, names) in UNMATCHED.items()
     ]
     compiled = place.dbt / "compiled" / "millrace" / "models" / "marts"
-    made = [f"INSERT INTO mart.{mart} {(compiled / f'{mart}.sql').read_text()}" for mart in _MATCHED]
-    return [*filled, *(f"DELETE FROM mart.{mart}" for mart in _MATCHED), *made]
+    made = [f"INSERT INTO mart.{mart} {(compiled / f'{mart}.sql').read_text()}" for mart in _READING_MAPS]
+    return [*emptied, *(f"DELETE FROM mart.{mart}" for mart in _READING_MAPS), *made]
 
 
 @pytest.fixture

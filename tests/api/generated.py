@@ -56,7 +56,7 @@ def call_all(app: FastAPI, max_examples: int, known: Known, seed: int = SEED) ->
     }
     config = SchemathesisConfig.from_dict(settings)
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, config=config)
-    schema.hook("filter_case")(_says_all)
+    schema.hook("filter_case")(_says_all(known))
     schema.hook("map_case")(_with_one_range)
     schema.hook("map_case")(_with_names(known))
     calls = Calls()
@@ -96,17 +96,23 @@ def _with_one_range(_: schemathesis.HookContext, case: AnyCase) -> AnyCase:
     return case
 
 
-def _says_all(_: schemathesis.HookContext, case: AnyCase) -> bool:
-    """Return whether a call has nothing that the API reads otherwise than the document: what is empty, or upper case.
+def _says_all(known: Known) -> Callable[[schemathesis.HookContext, AnyCase], bool]:
+    """Return the hook that leaves out what the API reads otherwise than the document: what is empty, or upper case.
 
-    Money as text is left out as well: the document has it as a number, which a program reads.
+    Money as text is left out as well: the document has it as a number, which a program reads. Empty names stay: calls
+    at the limits of other parameters have them, and `_with_names` replaces them.
     """
-    values = [each for value in (case.query or {}).values() for each in (value if isinstance(value, list) else [value])]
-    query = case.query or {}
-    is_text = str(query.get("money", "")).strip().lower() == "text"
-    words = [str(query.get(name, "")) for name in ("period", "order", "format", "money", "sort", "band")]
-    has_other_case = any(word != word.lower() or word.startswith("-") for word in words)
-    return not is_text and not has_other_case and not any(value in ("", None) for value in values)
+
+    def keep(_: schemathesis.HookContext, case: AnyCase) -> bool:
+        query = case.query or {}
+        others = [value for name, value in query.items() if name not in known]
+        values = [each for value in others for each in (value if isinstance(value, list) else [value])]
+        is_text = str(query.get("money", "")).strip().lower() == "text"
+        words = [str(query.get(name, "")) for name in ("period", "order", "format", "money", "sort", "band")]
+        has_other_case = any(word != word.lower() or word.startswith("-") for word in words)
+        return not is_text and not has_other_case and not any(value in ("", None) for value in values)
+
+    return keep
 
 
 def _with_names(known: Known) -> Callable[[schemathesis.HookContext, AnyCase], AnyCase]:

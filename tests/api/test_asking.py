@@ -204,3 +204,9 @@ def test_money_is_a_number_and_text_on_request(client: TestClient) -> None:
     assert isinstance(text["totals"]["cost_usd"], str)
     assert float(text["totals"]["cost_usd"]) == number["totals"]["cost_usd"]
     assert client.get(f"{path}?format=csv&money=text").text == client.get(f"{path}?format=csv").text
+
+
+def test_no_money_as_text_is_zero_times_ten_to_a_power(client: TestClient) -> None:
+    days = {"from": "2020-01-01", "to": "2020-01-31", "money": "text"}  # before the data: zero is a sum of nothing
+    for path in ("/api/people", "/api/repositories", "/api/dashboard-data"):
+        assert client.get(path, params=days).json()["totals"]["cost_usd"] == "0.000000000000"

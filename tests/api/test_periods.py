@@ -21,10 +21,11 @@ from millrace.laptop.data_dir import DataDir
 from millrace.warehouse.duckdb.reader import DuckDBReader
 
 USAGE = [route for route in ROUTES if issubclass(route.filters, UsageFilters)]
-LISTS = ["people", "repositories", "models", "sessions", "pull-requests"]
+LISTS = ["summary", "people", "repositories", "models", "sessions", "pull-requests"]
 DAYS = {"today": 1, "week": 7, "month": 30, "all": MAX_DAYS}
 # Two have a fraction of an hour, and three changed their clocks within the world's days, Lord Howe by half an hour.
 ZONES = ["UTC", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe", "Australia/Sydney", "America/St_Johns"]
+FAR = ("Pacific/Kiritimati", "Pacific/Pago_Pago")
 
 
 def asked(reader: DuckDBReader, route: Route, question: dict[str, Any], now: datetime = NOW) -> dict[str, Any]:
@@ -49,12 +50,19 @@ def test_the_usage_routes_are_those_with_usage() -> None:
     ]
 
 
-@pytest.mark.parametrize("route", USAGE, ids=lambda route: route.path)
-@pytest.mark.parametrize("period", [*DAYS, "yesterday"])
-@pytest.mark.parametrize("zone", [None, "UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+# The days follow from the filters alone: each is asked for at one route, and one of them at every route.
+_ASKED = [
+    *((path, period, "Pacific/Kiritimati") for path, period in (("projects", "all"), ("projects", "week"))),
+    *(("dashboard-data", period, zone) for period in (*DAYS, "yesterday") for zone in (None, "UTC", *FAR)),
+    *((route.path, "yesterday", "Pacific/Kiritimati") for route in USAGE if route.path != "dashboard-data"),
+]
+
+
+@pytest.mark.parametrize(("path", "period", "zone"), _ASKED)
 def test_a_period_is_the_days_that_it_means_in_the_zone(
-    reader: DuckDBReader, route: Route, period: str, zone: str | None
+    reader: DuckDBReader, path: str, period: str, zone: str | None
 ) -> None:
+    route = path_of(path)
     now = datetime(2026, 10, 19, 10, 30, tzinfo=UTC)  # the 20th at Kiritimati, the 18th at Pago Pago
     of_zone: dict[str, Any] = {} if zone is None else {"tz": zone}
     last = now.astimezone(ZoneInfo(zone or "UTC")).date() - timedelta(days=period == "yesterday")
@@ -164,25 +172,44 @@ BORDERS = [
 
 
 @pytest.mark.parametrize(("zone", "day"), BORDERS)
-@pytest.mark.parametrize("route", USAGE, ids=lambda route: route.path)
-def test_a_day_of_a_zone_has_its_first_and_its_last_second(place: DataDir, zone: str, day: date, route: Route) -> None:
+def test_a_day_of_a_zone_has_its_first_and_its_last_second(place: DataDir, zone: str, day: date) -> None:
     start, end = begins(day, zone), begins(day + timedelta(days=1), zone)
     second = timedelta(seconds=1)
     inside, outside = (start, start + second, start + (end - start) / 2, end - second), (start - second, end)
-    with duckdb.connect(place.published) as connection:
-        connection.execute("CREATE TEMP TABLE one AS SELECT * FROM mart.usage_events WHERE role = 'assistant' LIMIT 1")
-        connection.execute("DELETE FROM mart.usage_events")
-        for number, instant in enumerate((*inside, *outside)):
-            replaced = (
-                f"'S{number}' AS session_id, '{instant}'::TIMESTAMP AS occurred_at, '{instant.date()}'::DATE AS day"
-            )
-            row = f"SELECT * REPLACE ({replaced}, 'p' AS project) FROM one"
-            connection.execute(f"INSERT INTO mart.usage_events BY NAME {row}")
+    replace_instants(place, (*inside, *outside))
     reader = DuckDBReader(place.published)
     api = Api(reader, no_status, lambda: NOW, without=frozenset({"usage_session"}))
-    question = {"tz": zone, "from": day, "to": day} | ({"include_stats": True} if route.path == "projects" else {})
-    said = json.loads(api.answer(route, route.filters.model_validate(question)).body)
+    asked = {"tz": zone, "from": day, "to": day}
+    for route in USAGE:
+        question = asked | ({"include_stats": True} if route.path == "projects" else {})
+        said = json.loads(api.answer(route, route.filters.model_validate(question)).body)
+        assert counted(route, said) == {name: len(inside) for name in counted(route, said)}, route.path
     reader.close()
+
+
+def replace_instants(place: DataDir, instants: tuple[datetime, ...]) -> None:
+    """Leave one response, in a session of its own, and one merged pull request at each instant."""
+    with duckdb.connect(place.published) as connection:
+        connection.execute("CREATE TEMP TABLE event AS FROM mart.usage_events WHERE role = 'assistant' LIMIT 1")
+        connection.execute("CREATE TEMP TABLE pull AS FROM mart.merged_pull_requests LIMIT 1")
+        for table in ("usage_events", "merged_pull_requests"):
+            connection.execute(f"DELETE FROM mart.{table}")
+        for n, instant in enumerate(instants):
+            at = f"'{instant}'::TIMESTAMP"
+            event = f"'S{n}' AS session_id, {at} AS occurred_at, {at}::DATE AS day, 'p' AS project"
+            pull = f"{n} AS number, {at} AS merged_at"
+            connection.execute(f"INSERT INTO mart.usage_events BY NAME SELECT * REPLACE ({event}) FROM event")
+            connection.execute(f"INSERT INTO mart.merged_pull_requests BY NAME SELECT * REPLACE ({pull}) FROM pull")
+
+
+def counted(route: Route, said: dict[str, Any]) -> dict[str, int]:
+    """Return how many responses, sessions and pull requests an answer has, as far as the route counts them."""
     rows = said["rows"]
-    assert sum(row.get("assistant_message_count", 0) for row in rows) == len(inside)
-    assert sum(row.get("session_count", 1) for row in rows) == len(inside)
+    if route.path == "pull-requests":
+        return {"merged_prs": len(rows)}
+    if route.path == "summary":
+        values = {row["measure"]: row["value"] for row in rows}
+        return {name: values[name] for name in ("session_count", "merged_prs")}
+    names = {"assistant_message_count", "session_count", "merged_prs"} & route.row.model_fields.keys()
+    # Null is the usage of a developer to whom no user is matched, and the merges of a user who is no developer.
+    return {name: sum(row[name] or 0 for row in rows) for name in names}

@@ -27,7 +27,7 @@ def _in_utc(instant: datetime) -> datetime:
 
 def _money(amount: Decimal, info: SerializationInfo) -> float | str:
     """Return an amount as a number, or where its digits count as text."""
-    return str(amount) if info.context == MONEY_AS_TEXT else float(amount)
+    return format(amount, "f") if info.context == MONEY_AS_TEXT else float(amount)
 
 
 MONEY_AS_TEXT = "text"

@@ -42,12 +42,12 @@ class SummaryMeasure(BaseModel):
     unit: Literal["usd", "count", "hours", "share"]
     value: float | None = Field(description="Null where it is not known.")
     n: int = Field(description="How many pull requests, responses or sessions it is made of.")
-    interval_low: float | None = Field(description="The 95 % interval of an estimate; null for counts and sums.")
+    interval_low: float | None = Field(description="The 95% interval of an estimate; null for counts and sums.")
     interval_high: float | None
     previous_value: float | None = Field(description="Of the period before; null where the data does not cover it.")
     previous_n: int | None
     change: float | None = Field(description="The relative change; of a share the difference. Null where not known.")
-    change_low: float | None = Field(description="The 95 % interval of the change; null for counts and sums.")
+    change_low: float | None = Field(description="The 95% interval of the change; null for counts and sums.")
     change_high: float | None
     verdict: Literal["higher", "lower", "same", "no_clear_change", "too_few", "not_known"] = Field(
         description="no_clear_change: it could be chance. too_few: under 20 pull requests in one of the periods. "
@@ -72,7 +72,7 @@ class AiEffect(BaseModel):
         description="ratio: by which share it is more or less, of the geometric mean; difference: as it is."
     )
     effect: float | None = Field(description="Of those with much AI, against those with little; null of one person.")
-    interval_low: float | None = Field(description="The 95 % interval.")
+    interval_low: float | None = Field(description="The 95% interval.")
     interval_high: float | None
     verdict: Literal["lower", "higher", "no_clear_difference", "too_few"] = Field(
         description="no_clear_difference: it could be chance. too_few: under 20 pull requests of "

@@ -48,7 +48,7 @@ def _of_reverts(effect: Interval) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:,.0f} %"
+    return f"{100 * share:,.0f}%"
 
 
 def _points(share: float) -> str:

@@ -24,7 +24,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 
 from millrace import log
-from millrace.config import is_loopback
+from millrace.addresses import is_loopback
 from millrace.errors import RequestRejected, RouteNotFound, SourceUnavailable, UnexpectedResponse
 from millrace.extract import bodies, transport
 from millrace.extract.budget import Budget, Clock, RateBudget, Sleep

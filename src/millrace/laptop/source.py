@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from millrace import config
+from millrace.addresses import source_url
 from millrace.errors import ConfigError
 from millrace.laptop import claims
 from millrace.laptop.data_dir import DataDir
@@ -125,7 +126,7 @@ def source_settings(
     if source.source_url:
         may_be_insecure = source.insecure_http or config.may_be_insecure()
         named = {
-            "MILLRACE_SOURCE_URL": config.source_url(source.source_url, may_be_insecure),
+            "MILLRACE_SOURCE_URL": source_url(source.source_url, may_be_insecure),
             "MILLRACE_SOURCE_KEY": config.source_key(SIMULATOR_KEY),
             "MILLRACE_INSECURE_HTTP": "1" if may_be_insecure else "",
         }

@@ -1,0 +1,42 @@
+"""Addresses of a source API: what is one, and which of them name this machine."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from millrace.errors import ConfigError
+
+_LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
+
+
+def source_url(url: str, may_be_insecure: bool) -> str:
+    """Return the address of a source API without a slash at its end.
+
+    Raises ConfigError when it is not an address, contains a key, or would send the key over plain http to another
+    machine.
+    """
+    name, url = "MILLRACE_SOURCE_URL", url.rstrip("/")
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0  # reading the port checks it
+    except ValueError:
+        has_host = False
+    is_plain = url.isprintable() and not set(url) & set(" \\")  # parsers differ in what they drop, and so in the host
+    is_bare = has_host and "@" not in parts.netloc and not parts.query and not parts.fragment
+    if not is_plain or not is_bare or parts.scheme not in ("http", "https"):
+        raise ConfigError(f"{name}: expected http://host:port or https://host, without a key in it")
+    if parts.scheme == "http" and not may_be_insecure and not is_loopback(url):
+        raise ConfigError(
+            f"{name}: the key would go to {parts.hostname!r} over plain http, where others can read it; "
+            "expected https://, or allow it by --insecure-http or MILLRACE_INSECURE_HTTP=1"
+        )
+    return url
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether a URL certainly names this machine: localhost, 127.0.0.0/8 or ::1 in their usual forms."""
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address in _LOOPBACK or address == ipaddress.IPv6Address("::1")
