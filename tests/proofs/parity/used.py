@@ -46,11 +46,9 @@ def drop_typed(lake: LocalLake, world: World, name: str, at: datetime) -> None:
     """Write maps and prices of a person; later maps move a project and take two rows back."""
     is_later = name != "first"
     repos = sorted(world.repos)
+    mapped: list[Row] = [{"project": f"SRC-{repo.rpartition('/')[2]}", "repo_name": repo} for repo in repos[is_later:]]
     typed: dict[str, list[Row]] = {
-        "project_repositories": [
-            {"project": "*", "repo_name": repos[-1]},
-            *({"project": f"SRC-{repo.rpartition('/')[2]}", "repo_name": repo} for repo in repos[is_later:]),
-        ],
+        "project_repositories": [{"project": "*", "repo_name": repos[-1]}, *mapped],
         "user_developers": [
             {"user_id": member["email"].upper(), "developer": "" if is_later and number == 1 else f"user_{number:03}"}
             for number, member in enumerate(world.members, 1)
