@@ -55,6 +55,14 @@ def test_without_a_log_the_places_are_listed_and_nothing_is_written(
     assert any("CLAUDE_CONFIG_DIR" in line for line in lines)
 
 
+def test_without_a_log_a_backfill_lists_the_places_and_writes_nothing(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = cli.main(["usage", "backfill", "--data-dir", f"{machine.folder}/data"])
+    assert (code, written(machine)) == (1, ["home"])
+    assert "these places were looked at:" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("options", [("--json",), ("--json", "--dry-run")])
 def test_without_a_log_json_has_the_places(
     machine: Machine, options: tuple[str, ...], capsys: pytest.CaptureFixture[str]

@@ -39,7 +39,7 @@ def test_status_before_first_run_suggests_command_and_lists_marts(tmp_path: Path
     lines = done.stdout.splitlines()
     assert (done.returncode, lines[0]) == (1, "ETL pipeline: empty; nothing is built")
     named = f"--data-dir {tmp_path}"
-    began = f"type: millrace run {named}, or: millrace collect {named}"
+    began = f"type: millrace demo {named}, or for your own numbers: millrace collect {named}"
     assert lines[1] == f"look: nothing was built in {tmp_path} yet; {began}"
     assert all(f"  {mart} " in done.stdout for mart in MARTS)
     assert "0 total" in done.stdout

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from millrace.cli import collect, doctor, options
+from millrace.cli import collect, collected, doctor, options
+from millrace.cli.output import ATTENTION, DONE
 
 
 @click.group(short_help="Count all usage again: backfill.")
@@ -42,4 +43,6 @@ def backfill(
 
     directory = DataDir(data_dir.resolve())
     machine = collect.machine_of(home, agents, without, directory.collector)
-    return 0 if machine is None else collect.backfill(machine, directory, force)
+    if machine is None:
+        return DONE
+    return ATTENTION if collected.nothing_to_read(machine, False) else collect.backfill(machine, directory, force)

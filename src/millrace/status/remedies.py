@@ -28,7 +28,7 @@ _ROWS = f'see "Maps and prices" in {_OPERATIONS}'
 
 # The text of each step for a laptop, and for a deployment. {data} is the option that names another data directory.
 _TEXTS = {
-    Step.BEGIN: ("type: millrace run{data}, or: millrace collect{data}", f"type: {_START_RUN}"),
+    Step.BEGIN: ("type: millrace demo{data}, or for your own numbers: millrace collect{data}", f"type: {_START_RUN}"),
     Step.RUN: ("type: millrace run{data}", f"type: {_START_RUN}"),
     Step.FULL_REFRESH: (
         "set the clock, then type: millrace run{data} --full-refresh; what was dropped, drop again with its true time",
