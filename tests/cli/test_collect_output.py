@@ -58,7 +58,7 @@ def test_without_a_log_the_places_are_listed_and_nothing_is_written(
 def test_without_a_log_a_backfill_lists_the_places_and_writes_nothing(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = cli.main(["usage", "backfill", "--data-dir", f"{machine.folder}/data"])
+    code = cli.main(["usage", "backfill"])
     assert (code, written(machine)) == (1, ["home"])
     assert "these places were looked at:" in capsys.readouterr().out
 
