@@ -61,8 +61,8 @@ def call(url: str, path: str, **parameters: object) -> Any:
         f"api/*/{path.replace('/', '_').replace('-', '_')}.py"
     )
     function = importlib.import_module(f"generated_millrace_client.api.{module.parent.name}.{module.stem}")
-    client = importlib.import_module("generated_millrace_client").Client(base_url=url)
-    return function.sync_detailed(client=client, **parameters)
+    with importlib.import_module("generated_millrace_client").Client(base_url=url) as client:
+        return function.sync_detailed(client=client, **parameters)
 
 
 def test_the_generator_has_nothing_to_warn_of(generated: str) -> None:

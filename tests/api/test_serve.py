@@ -52,7 +52,7 @@ def test_serve_without_build_returns_503_with_run_command(tmp_path: Path) -> Non
     with served(DataDir(tmp_path)) as (url, _):
         answer = requests.get(f"{url}/api/velocity", timeout=600)
         assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
-        assert answer.json()["next_step"].startswith(f"type: millrace run --data-dir {tmp_path}")
+        assert answer.json()["next_step"].startswith(f"type: millrace demo --data-dir {tmp_path}, or ")
         assert requests.get(f"{url}/api/etl/status", timeout=600).json()["health"] == "empty"
 
 
@@ -72,7 +72,7 @@ def test_only_this_machine_can_reach_it_and_only_by_its_own_name(store: DataDir)
     [
         (
             ["--data-dir", "no/such/folder"],
-            "--data-dir: no/such/folder does not exist; leave out --data-dir for data.*",
+            "--data-dir: no/such/folder does not exist; leave out --data-dir for .*data.*",
         ),
         (["--data-dir", "EMPTY", "--port", "PORT"], "port .* cannot be used: .*; give another --port"),
         (["--data-dir", "EMPTY", "--port", "99999"], "port 99999 cannot be used: .*; give another --port"),

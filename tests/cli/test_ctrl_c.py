@@ -76,7 +76,9 @@ def test_ctrl_c_at_any_instant_of_a_build_abandons_it(tmp_path: Path, capsys: py
         assert [line for line in looks if "try again in a moment" in line] == []
     for model in models.glob("*.sql"):
         model.write_text("select 1 as n")
-    assert start(project, place).wait() == 0
+    last_run = start(project, place)
+    last_run.communicate()
+    assert last_run.returncode == 0
     assert cli.main(["status", "--data-dir", str(place.root)]) == 0
     assert "look:" not in capsys.readouterr().out
 

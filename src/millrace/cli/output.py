@@ -30,16 +30,16 @@ def say(line: str) -> None:
 
 
 def say_json(value: object) -> None:
-    """Print a value as JSON, for a program; an object with its schema, see docs/json.md."""
-    if isinstance(value, dict):
-        value = {"schema": _schema()} | value
+    """Print a value as JSON, for a program; an object of a verb with its schema, see docs/json.md."""
+    context = click.get_current_context(silent=True)
+    if isinstance(value, dict) and context is not None:
+        value = {"schema": _schema(context)} | value
     _print(printable_json(json.dumps(value, indent=1, default=str)))
 
 
-def _schema() -> str:
-    """Return the schema of the JSON of the command that runs: `millrace/quarantine-show/1`."""
+def _schema(context: click.Context) -> str:
+    """Return the schema of the JSON of a command: `millrace/quarantine-show/1`."""
     names: list[str] = []
-    context = click.get_current_context()
     while context.parent is not None:
         names.insert(0, context.info_name or "")
         context = context.parent

@@ -133,8 +133,10 @@ class _Noted:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._warehouse, name)
 
-    def start_build(self, token: int, holder: str, requested_load_seq: int | None) -> BuildRow:
-        build = self._warehouse.start_build(token, holder, requested_load_seq)
+    def start_build(
+        self, token: int, holder: str, requested_load_seq: int | None, project_hash: str | None = None
+    ) -> BuildRow:
+        build = self._warehouse.start_build(token, holder, requested_load_seq, project_hash)
         self._builds.note(token, "a build began")
         return build
 
