@@ -66,7 +66,7 @@ class Place:
         """Return the words of a command, with real values and a small company."""
         words = shlex.split(command.replace("https://host", self.url).replace("RUN", "").replace("…", ""))
         for place in range(1, len(words)):
-            if words[place - 1] == "--data-dir":
+            if words[place - 1] in ("--data-dir", "--to"):
                 words[place] = str(self.folder / words[place])
         if words in (["map"], ["prices"]):
             words += ["list"]
