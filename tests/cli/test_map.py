@@ -45,7 +45,7 @@ def test_nothing_built_is_said_with_the_next_step(tmp_path: Path, capsys: pytest
     folder = tmp_path / "none"
     assert cli.main(["map", "project", "x", "a/b", "--data-dir", str(folder)]) == 2
     said = capsys.readouterr().err
-    assert f"nothing was built in {folder} yet; type: millrace run --data-dir {folder}" in said
+    assert f"nothing was built in {folder} yet; type: millrace demo --data-dir {folder}" in said
     assert not folder.exists()
 
 

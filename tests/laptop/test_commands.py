@@ -40,7 +40,7 @@ def command(place: Path, *arguments: str) -> Outcome:
 
 def test_status_before_first_run_suggests_command(tmp_path: Path) -> None:
     outcome = command(tmp_path, "status")
-    assert (outcome.code, "type: millrace run" in outcome.out) == (1, True)
+    assert (outcome.code, "type: millrace demo" in outcome.out) == (1, True)
 
 
 def test_after_a_good_run_status_is_good(place: Path) -> None:
