@@ -27,7 +27,7 @@ Run = Callable[..., tuple[int, str, str]]
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MILLRACE_COLLECT_STATE", str(tmp_path / "state"))
-    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "MILLRACE_COLLECT", "XDG_CONFIG_HOME"):
+    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "MILLRACE_COLLECT", "MILLRACE_DATA_DIR", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     return Machine(tmp_path)
 
