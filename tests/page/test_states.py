@@ -122,7 +122,7 @@ def test_every_panel_suggests_command_before_first_build(visitor: Visitor, tmp_p
         assert set(visit.states("error")) >= set(DATA_PANELS)
         assert visit.text("#badge") == "○ empty"
         assert f"type: millrace demo --data-dir {tmp_path}" in visit.text("#reasons")
-        assert "type: millrace run" in visit.text("#cycle-time")
+        assert "type: millrace demo" in visit.text("#cycle-time")
         assert f"Type: millrace collect --data-dir {tmp_path}" in visit.text("#events")
         assert visit.text("#builds .nothing >> nth=0") == "No build yet."
 
