@@ -19,7 +19,7 @@ from millrace.status import remedies
 from millrace.warehouse.duckdb.reader import DuckDBReader
 from millrace.wiring import api_of
 
-KEY = "a key that nobody guesses"
+KEY = "a key that is not guessed"
 PEOPLE = People("pseudonyms", KEY)
 Serve = Callable[[People], TestClient]
 PATHS = [f"/api/{route.path}" for route in ROUTES]

@@ -73,7 +73,7 @@ def shrunk(tab: Page, png: bytes, scale: float = SCALE, quality: float = QUALITY
 
 
 def difference(tab: Page, golden: bytes, png: bytes) -> str | None:
-    """Return how a picture differs from the recorded one; None when only in what nobody sees."""
+    """Return how a picture differs from the recorded one; None when no eye sees it."""
     share, first, before, after = tab.evaluate(_DIFFERENCE, [_text(golden), _text(png), SCALE, BLOCK, STEP])
     if share <= MOST_BLOCKS:
         return None

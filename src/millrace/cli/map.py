@@ -30,10 +30,7 @@ def _changing(command: options.F) -> options.F:
         (
             click.option("--remove", is_flag=True, help="Take back what was mapped before."),
             click.option("--force", is_flag=True, help="Write a name that is not known here all the same."),
-            click.option("--no-build", is_flag=True, help="Load the row, and leave the marts as they are."),
-            click.option("--dry-run", is_flag=True, help="Print what would change, and write nothing."),
-            options.data_dir_or_lake,
-            options.as_json,
+            options.writing_a_row,
         )
     ):
         command = option(command)

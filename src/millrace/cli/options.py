@@ -199,6 +199,18 @@ def page(command: F) -> F:
     return click.option("--port", type=int, default=8765, show_default=True, metavar="N", help=help_text)(command)
 
 
+def writing_a_row(command: F) -> F:
+    """Add the options of a command that writes a row of a dropped file, loads it and builds."""
+    for option in (
+        as_json,
+        data_dir_or_lake,
+        click.option("--dry-run", is_flag=True, help="Print what would change, and write nothing."),
+        click.option("--no-build", is_flag=True, help="Load the row, and leave the marts as they are."),
+    ):
+        command = option(command)
+    return command
+
+
 def as_json(command: F) -> F:
     """Add `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")(command)

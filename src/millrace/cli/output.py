@@ -100,7 +100,7 @@ def is_closed() -> bool:
 
 
 class _Outlet:
-    """A stream, of which what cannot be printed is discarded."""
+    """A stream that discards what cannot be printed."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -66,19 +66,6 @@ def _key(command: options.F) -> options.F:
     return command
 
 
-def _writing(command: options.F) -> options.F:
-    for option in reversed(
-        (
-            click.option("--no-build", is_flag=True, help="Load the row, and leave the marts as they are."),
-            click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing."),
-            options.data_dir_or_lake,
-            options.as_json,
-        )
-    ):
-        command = option(command)
-    return command
-
-
 @prices.command(name="list", short_help="List the prices of a model, or all.")
 @click.argument("model", required=False)
 @options.data_dir
@@ -122,7 +109,7 @@ def list_(model: str | None, data_dir: Path, as_json: bool) -> int:
 @_key
 @click.option("--source", help="Where and when the price was read.")
 @click.option("--force", is_flag=True, help="Take a price that looks wrong.")
-@_writing
+@options.writing_a_row
 def add(
     model: str,
     input: Decimal,
@@ -181,7 +168,7 @@ def add(
 @prices.command(short_help="Take back a price that you added.")
 @click.argument("model")
 @_key
-@_writing
+@options.writing_a_row
 def remove(
     model: str,
     speed: str | None,

@@ -26,7 +26,7 @@ _OURS = re.compile(
 )
 """The names of the files and folders in a data directory."""
 _SIGNS = ("collector", "running", "source.json", "lake", "millrace.duckdb", "published.duckdb", "emulated")
-"""Names of which every data directory has one."""
+"""Names in a data directory: each has at least one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Judgement:
 
     @property
     def claims(self) -> dict[str, str]:
-        """The measures of which a difference is claimed."""
+        """The measures with a claimed difference."""
         return {name: verdict for name, verdict in self.verdicts.items() if verdict in ("lower", "higher")}
 
     @property
