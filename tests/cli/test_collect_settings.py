@@ -131,7 +131,7 @@ def test_hash_key_is_the_same_with_blanks_around_it(home: Path, monkeypatch: pyt
     assert CollectConfig.from_env().hash_key == "k" * 16
 
 
-@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--install", "--dry-run")])
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--watch",), ("--install", "--dry-run")])
 @pytest.mark.parametrize("named", ["demo/lake", "demo/../demo/lake/", "link", "demo/buckets/lake"])
 def test_lake_folder_of_a_demo_is_refused_as_its_data_directory_is(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], named: str, options: tuple[str, ...]

@@ -68,10 +68,7 @@ def collect(
     if every == "hourly" and at:
         raise click.UsageError("expected --at or --every hourly, got both")
     if install:
-        from millrace.laptop import claims
-
-        if not (lake or config.CollectConfig.from_env().lake):
-            claims.require(_directory(data_dir), "real")
+        _require_real(lake or (None if data_dir else config.CollectConfig.from_env().lake), data_dir)
         own = None if home == Path.home() else home
         asked = scheduling.Asked(own, data_dir, lake, agents, without, since)
         return scheduling.install(asked, every or "daily", at or time_of_day(12), dry_run)
@@ -94,6 +91,17 @@ def _directory(named: Path | None) -> "DataDir":
     from millrace.laptop.data_dir import DataDir
 
     return DataDir((named or places.real()).resolve())
+
+
+def _require_real(url: str | None, data_dir: Path | None) -> None:
+    """Raise ConfigError where the rows of a demo are: in the folder of a lake, or without a lake in a data directory."""
+    from millrace import wiring
+    from millrace.laptop import claims
+
+    if url is None:
+        claims.require(_directory(data_dir), "real")
+    elif folder := wiring.lake_folder(url):
+        claims.require_real_lake(folder)
 
 
 def _check_schedule(asked: dict[str, bool], is_otherwise: bool) -> None:
@@ -182,6 +190,7 @@ def _to_lake(
 
     if machine is None:
         return DONE
+    _require_real(url, None)
     if dry_run:
         return _dry_run(machine, _directory(None), since, as_json)
     if not is_watching and collected.nothing_to_read(machine, as_json):
