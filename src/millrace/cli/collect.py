@@ -94,7 +94,7 @@ def _directory(named: Path | None) -> "DataDir":
 
 
 def _require_real(url: str | None, data_dir: Path | None) -> None:
-    """Raise ConfigError where the rows of a demo are: in the folder of a lake, or without a lake in a data directory."""
+    """Raise ConfigError where the rows of a demo are: in a lake's folder, or without a lake in a data directory."""
     from millrace import wiring
     from millrace.laptop import claims
 
