@@ -96,6 +96,11 @@ def lake_bucket(url: str) -> str | None:
     return bucket[1]
 
 
+def lake_folder(url: str) -> Path | None:
+    """Return the folder that a URL names, None where it names a bucket. Raises ConfigError; nothing is opened."""
+    return _path(url, "file") if lake_bucket(url) is None else None
+
+
 @ThreadSafeCache
 def lake_at(url: str) -> Lake:
     """Return the lake of `file:///folder` or `gs://bucket`."""
