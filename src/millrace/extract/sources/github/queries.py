@@ -32,12 +32,12 @@ _EVENT = (
     "... on ReadyForReviewEvent{id createdAt actor{login}} "
     "... on ConvertToDraftEvent{id createdAt actor{login}} "
     "... on ReviewRequestedEvent{id createdAt actor{login} requestedReviewer{__typename "
-    "... on User{login} ... on Bot{login} ... on Mannequin{login} ... on Team{combinedSlug}}} "
+    "... on User{login} ... on Bot{login} ... on Mannequin{login} ... on Team{slug}}} "
     "... on HeadRefForcePushedEvent{id createdAt actor{login} beforeCommit{oid} afterCommit{oid}}"
 )
 _REQUEST = (
     "id requestedReviewer{__typename ... on User{login} ... on Bot{login} ... on Mannequin{login} "
-    "... on Team{combinedSlug}}"
+    "... on Team{slug}}"
 )
 
 OFFERED = "query Offered{" + " ".join(f'{name}:__type(name:"{name}"){{fields{{name}}}}' for name in _TYPES) + "}"
@@ -144,12 +144,12 @@ class Queries:
 
         The answer has them as `list<i>`.
         """
-        variables = ",".join(f"$id{i}:ID!,$after{i}:String" for i in range(len(lists)))
+        variables = "".join(f",$id{i}:ID!,$after{i}:String" for i in range(len(lists)))
         asked = " ".join(
-            f"list{i}:nodes(ids:[$id{i}]){{... on PullRequest{{{self._list(name, 100, f'$after{i}')}}}}}"
+            f"list{i}:nodes(ids:[$id{i}]){{... on PullRequest{{{self._list(name, '$first', f'$after{i}')}}}}}"
             for i, name in enumerate(lists)
         )
-        return f"query Rest({variables}){{ {_LIMIT} {asked} }}"
+        return f"query Rest($first:Int!{variables}){{ {_LIMIT} {asked} }}"
 
     @cached_property
     def default_branch(self) -> str:
@@ -202,7 +202,7 @@ class Queries:
             f"{lists}"
         )
 
-    def _list(self, name: str, first: int, after: str | None = None) -> str:
+    def _list(self, name: str, first: int | str, after: str | None = None) -> str:
         given = f"first:{first}" + (f",after:{after}" if after else "")
         given += f",itemTypes:{_EVENTS}" if name == "timelineItems" else ""
         return f"{name}({given}){{totalCount pageInfo{{hasNextPage endCursor}} nodes{{{self._node(name)}}}}}"
