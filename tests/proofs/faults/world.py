@@ -23,6 +23,7 @@ from millrace import runs
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, events
 from millrace.bus.events import ObjectFinalized, TaskEvent
 from millrace.extract import task
+from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient
 from millrace.extract.parts import PartLimits, PartWriter
@@ -72,7 +73,7 @@ class World:
         session = requests.Session()
         session.mount("http://", source)
         sleep, monotonic = scheduler.clock.advance, scheduler.clock.monotonic
-        client = SourceClient(URL, KEY, RateBudget(None, 1, monotonic, sleep), session=session, sleep=sleep)
+        client = SourceClient(URL, Basic(KEY), RateBudget(None, 1, monotonic, sleep), session=session, sleep=sleep)
         limits = DeliveryLimits()
         if scheduler.nature.has_short_deliveries:  # a task of a tiny world needs several of them
             limits = DeliveryLimits(_DELIVERY_S, 0.0, 0.0, monotonic, sleep)

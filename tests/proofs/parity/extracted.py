@@ -12,6 +12,7 @@ from millrace import runs
 from millrace.bus.events import TaskEvent
 from millrace.bus.in_process import LocalBus
 from millrace.extract import task
+from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient
 from millrace.extract.task import Extractor
@@ -52,7 +53,7 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extrac
 
 
 def _extract(lake: LocalLake, url: str, now: datetime) -> None:
-    extractor = Extractor(lake, LocalBus(), SourceClient(url, _KEY, RateBudget(None, 1)), lambda: now)
+    extractor = Extractor(lake, LocalBus(), SourceClient(url, Basic(_KEY), RateBudget(None, 1)), lambda: now)
     plan = runs.start(lake, extractor.bus, RunRequest(now))
     for name in EXTRACTED:  # a parent precedes its children
         task.extract(extractor, TaskEvent(plan.run_id, name, name))
