@@ -19,7 +19,7 @@ from millrace.errors import ConfigError, MillraceError, RequestRejected, RouteNo
 from millrace.extract.auth import Basic
 from millrace.extract.http_client import SourceClient, connections
 from millrace.extract.sources.cursor_sim import pages
-from millrace.tables import EXTRACTED, SinglePageListing
+from millrace.tables import CURSOR_SIM, SinglePageListing
 
 _SOURCE_S = 10.0
 _GCLOUD_S = 30.0
@@ -94,7 +94,7 @@ def check_source(context: Context, group: Group) -> Iterator[Finding]:
     try:
         client = source(context.settings, _short_waits())
         client.session.hooks["response"].append(_refuse_to_wait)
-        listing = EXTRACTED["repos"].bulk
+        listing = CURSOR_SIM["repos"].bulk
         path = listing.path if isinstance(listing, SinglePageListing) else "/repos"
         rows = pages.array(path, client.get(path).body)
     except ConfigError as error:

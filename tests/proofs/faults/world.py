@@ -33,7 +33,7 @@ from millrace.lake.local import LocalLake
 from millrace.load import handler, quarantine, recovery, sweep as sweeping
 from millrace.load.handler import Loader
 from millrace.load.sweep import SweepTimeouts
-from millrace.tables import TABLES, PageNumberListing, children_of
+from millrace.tables import ENDPOINTS, TABLES, PageNumberListing, children_of
 
 PARTS = PartLimits(rows=8, group_rows=4, batch_rows=4)
 _HOUR_S = 3600.0
@@ -106,7 +106,7 @@ class World:
         if function == "start":
             runs.start(self.lake, self.bus, subject)
         elif function == "extract":
-            task.answer(self.extractor, TABLES[table], replace(subject, message_id=str(message.number)))
+            task.answer(self.extractor, ENDPOINTS[table], replace(subject, message_id=str(message.number)))
         elif function == "load":
             handler.answer(self.loader, subject)
         elif function == "retry":

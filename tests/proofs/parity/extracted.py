@@ -19,7 +19,7 @@ from millrace.extract.task import Extractor
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
 from millrace.runs import RunRequest
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM
 
 END = datetime(2026, 11, 1, 12, tzinfo=UTC)
 _KEY = "key_of-the-simulator"
@@ -55,5 +55,5 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extrac
 def _extract(lake: LocalLake, url: str, now: datetime) -> None:
     extractor = Extractor(lake, LocalBus(), SourceClient(url, Basic(_KEY), RateBudget(None, 1)), lambda: now)
     plan = runs.start(lake, extractor.bus, RunRequest(now))
-    for name in EXTRACTED:  # a parent precedes its children
+    for name in CURSOR_SIM:  # a parent precedes its children
         task.extract(extractor, TaskEvent(plan.run_id, name, name))
