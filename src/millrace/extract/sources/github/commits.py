@@ -12,7 +12,7 @@ rewritten to the same number of older commits is found by the weekly full readin
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 from millrace import log
@@ -24,7 +24,7 @@ from millrace.extract.sources.github.fields import Connection, Fields
 from millrace.extract.sources.github.listing import LARGEST_LIST, named, repository_of
 from millrace.extract.sources.github.numbers import packed, unpacked
 from millrace.extract.sources.github.queries import Queries
-from millrace.extract.sources.github.rows import Place, commit_row, identities
+from millrace.extract.sources.github.rows import Place, Texts, commit_row, identities
 from millrace.extract.sources.github.tasks import named_in_parent, refusal, require_same
 from millrace.extract.sources.github.windows import Found, window_row
 
@@ -184,11 +184,11 @@ class CommitReading:
 
     is_page_saved = True
 
-    def __init__(self, request: Request, listing: CommitListing, account: str, has_titles: bool = True) -> None:
+    def __init__(self, request: Request, listing: CommitListing, account: str, texts: Texts) -> None:
         self._request = request
         self._listing = listing
         self._account = account
-        self._has_titles = has_titles
+        self._texts = texts
         self._repo_id = int(request.partition)
         self._mark = Mark.parse(request.cursor.marks.get(request.partition) if request.cursor else None)
         self._state = _State.of(request.held) if request.held is not None else self._begun()
@@ -275,7 +275,7 @@ class CommitReading:
         require_same(page.repo_id, self._repo_id, state.name)
         state.name, state.total, state.after = page.name, page.total, page.after
         state.is_over = page.after is None
-        place = Place(self._account, self._repo_id, state.name, self._has_titles)
+        place = Place(self._account, self._repo_id, state.name, self._texts)
         rows = list({row["sha"]: row for row in (commit_row(place, commit) for commit in page.commits)}.values())
         state.rows += len(rows)
         state.seen |= {_short(row["sha"]) for row in rows}

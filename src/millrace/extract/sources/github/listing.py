@@ -71,7 +71,7 @@ class ByGraphQL:
 
     plan = "graphql"
     largest = LARGEST_PAGE
-    remark = None
+    remark: str | None = None
 
     def __init__(self, graphql: GraphQL, queries: Queries) -> None:
         self._graphql = graphql

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import batched
 from typing import Any
 
 from millrace.extract.graphql import GraphQL, PageSize, TooHeavy
@@ -85,13 +84,11 @@ def read_to_their_ends(graphql: GraphQL, queries: Queries, pulls: Iterable[PullR
     """Ask for the further pages of all lists, several lists a request; `size` is the number of entries of each."""
     pulls = list(pulls)
     while waiting := [(pull, each) for pull in pulls for each in pull.waiting]:
-        for some in batched(waiting, MOST_IN_A_REQUEST):
-            _read_on(graphql, queries, some, size)
+        for i in range(0, len(waiting), MOST_IN_A_REQUEST):
+            _read_on(graphql, queries, waiting[i : i + MOST_IN_A_REQUEST], size)
 
 
-def _read_on(
-    graphql: GraphQL, queries: Queries, some: tuple[tuple[PullRequest, _List], ...], size: PageSize
-) -> None:
+def _read_on(graphql: GraphQL, queries: Queries, some: list[tuple[PullRequest, _List]], size: PageSize) -> None:
     variables: dict[str, Any] = {"first": size.value}
     for i, (pull, each) in enumerate(some):
         variables |= {f"id{i}": pull.node.need("id", str), f"after{i}": each.after}
@@ -113,7 +110,7 @@ def _read_on(
             each.add(owner)
 
 
-def _halves(some: tuple[tuple[PullRequest, _List], ...]) -> Iterator[tuple[tuple[PullRequest, _List], ...]]:
+def _halves(some: list[tuple[PullRequest, _List]]) -> Iterator[list[tuple[PullRequest, _List]]]:
     middle = len(some) // 2
     yield from (some[:middle], some[middle:])
 

@@ -23,7 +23,7 @@ from millrace.extract.sources.github.listing import Order, PullRequestListing
 from millrace.extract.sources.github.long_lists import PullRequest
 from millrace.extract.sources.github.numbers import packed, unpacked
 from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST
-from millrace.extract.sources.github.rows import Place, merged
+from millrace.extract.sources.github.rows import Place, Texts, merged
 from millrace.extract.sources.github.tasks import named_in_parent, refusal, require_same
 from millrace.extract.sources.github.windows import Found, window_row
 
@@ -102,13 +102,11 @@ class PullRequestReading:
 
     is_page_saved = True
 
-    def __init__(
-        self, request: Request, listing: PullRequestListing, account: str, has_titles: bool = True
-    ) -> None:
+    def __init__(self, request: Request, listing: PullRequestListing, account: str, texts: Texts) -> None:
         self._request = request
         self._listing = listing
         self._account = account
-        self._has_titles = has_titles
+        self._texts = texts
         self._repo_id = int(request.partition)
         marks = request.cursor.marks if request.cursor else {}
         self._mark = Mark.parse(marks.get(request.partition))
@@ -252,7 +250,7 @@ class PullRequestReading:
 
     def _rows_of(self, pulls: list[PullRequest]) -> Rows:
         state = self._state
-        place = Place(self._account, self._repo_id, state.name, self._has_titles)
+        place = Place(self._account, self._repo_id, state.name, self._texts)
         for pull in pulls:
             short = pull.short
             state.short.pop(str(pull.number), None)

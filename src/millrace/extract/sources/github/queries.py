@@ -5,9 +5,11 @@ which, and they are then left out, or asked for by their earlier name.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from millrace.extract.sources.github.rows import Texts
 
 LISTS = ("labels", "reviewRequests", "reviews", "commits", "timelineItems")
 """The lists of a pull request. Each is shown complete by its `totalCount`."""
@@ -36,8 +38,7 @@ _EVENT = (
     "... on HeadRefForcePushedEvent{id createdAt actor{login} beforeCommit{oid} afterCommit{oid}}"
 )
 _REQUEST = (
-    "id requestedReviewer{__typename ... on User{login} ... on Bot{login} ... on Mannequin{login} "
-    "... on Team{slug}}"
+    "id requestedReviewer{__typename ... on User{login} ... on Bot{login} ... on Mannequin{login} ... on Team{slug}}"
 )
 
 OFFERED = "query Offered{" + " ".join(f'{name}:__type(name:"{name}"){{fields{{name}}}}' for name in _TYPES) + "}"
@@ -87,8 +88,7 @@ class Queries:
     """The queries for one server. Titles (and first lines of commits) and bodies are only asked for if wanted."""
 
     offered: Offered = Offered({})
-    has_titles: bool = True
-    has_bodies: bool = False
+    texts: Texts = field(default_factory=Texts)
 
     @cached_property
     def repositories(self) -> str:
@@ -178,15 +178,15 @@ class Queries:
 
     @property
     def _commit(self) -> str:
-        return _COMMIT if self.has_titles else _COMMIT.replace("messageHeadline ", "")
+        return _COMMIT if self.texts.titles else _COMMIT.replace("messageHeadline ", "")
 
     @cached_property
     def _pull_request(self) -> str:
         fields = self.offered.only(
             "PullRequest",
             [
-                *(["title"] if self.has_titles else []),
-                *(["body"] if self.has_bodies else []),
+                *(["title"] if self.texts.titles else []),
+                *(["body"] if self.texts.bodies else []),
                 *("isDraft", "additions", "deletions", "changedFiles", "isCrossRepository", "headRefOid"),
                 "mergeCommit{oid}",
                 f"mergedBy{_ACTOR}",

@@ -5,7 +5,7 @@ of a list is the number of its last page at one entry a page.
 """
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from millrace.errors import RequestRejected, RouteNotFound, UnexpectedResponse
 from millrace.extract.answers import SourceResponse
@@ -61,7 +61,7 @@ class Rest:
         if answer.status == 304:
             return First(None, 0, etag, is_same=True)
         found = _objects(answer.body, path)
-        count = len(found) if answer.last_path is None else _page_number(answer.last_path, path)
+        count = len(found) if answer.last_page is None else answer.last_page
         return First(found[0] if found else None, count, answer.etag)
 
 
@@ -77,7 +77,7 @@ class PullRequestsByRest:
 
     plan = PLAN
     largest = _LARGEST_PAGE
-    remark = "read by REST, which has no events and no sizes of commits"
+    remark: str | None = "read by REST, which has no events and no sizes of commits"
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
@@ -85,7 +85,9 @@ class PullRequestsByRest:
     def page(self, name: str, order: Order, after: str | None, size: PageSize) -> Page:
         """Return the page after a cursor."""
         path = f"{_path(name)}/pulls"
-        by = {"sort": "created", "direction": "asc"} if order == "created" else {"sort": "updated", "direction": "desc"}
+        by: _Parameters = (
+            {"sort": "created", "direction": "asc"} if order == "created" else {"sort": "updated", "direction": "desc"}
+        )
         try:
             newest = self._newest(name)
             listed, next_path = self._rest.page(path, {"state": "all", **by, "per_page": size.value}, after)
@@ -106,7 +108,7 @@ class PullRequestsByRest:
 
     def numbers(self, name: str, after: str | None) -> Numbers:
         """Return a page of a hundred numbers."""
-        parameters = {"state": "all", "sort": "created", "direction": "asc", "per_page": LARGEST_LIST}
+        parameters: _Parameters = {"state": "all", "sort": "created", "direction": "asc", "per_page": LARGEST_LIST}
         newest = self._newest(name)
         listed, next_path = self._rest.page(f"{_path(name)}/pulls", parameters, after)
         repository = self._rest.one(_path(name)) if newest.entry is None else _base(newest.entry)
@@ -170,7 +172,8 @@ class CommitsByRest:
         try:
             if (head, since) not in self._totals:
                 self._totals[head, since] = self._count(name, head, since).count
-            parameters = {"sha": head, "per_page": size.value} | ({} if since is None else {"since": since})
+            parameters: dict[str, str | int] = {"sha": head, "per_page": size.value}
+            parameters |= {} if since is None else {"since": since}
             listed, next_path = self._rest.page(f"{_path(name)}/commits", parameters, after)
             repository = self._repository(name)
         except RequestRejected as error:
@@ -274,12 +277,3 @@ def _objects(body: object, place: str) -> list[Fields]:
     if not isinstance(body, list):
         raise UnexpectedResponse(f"{place}: expected a list, got another JSON value")
     return [Fields.of(each, place) for each in body]
-
-
-def _page_number(address: str, place: str) -> int:
-    try:
-        return int(parse_qs(urlsplit(address).query)["page"][0])
-    except (KeyError, ValueError):
-        raise UnexpectedResponse(f"{place}: expected a page number in the link to the last page") from None
-
-

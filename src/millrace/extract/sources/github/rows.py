@@ -23,13 +23,21 @@ _LONGEST_TRAILER = 400
 
 
 @dataclass(frozen=True, slots=True)
+class Texts:
+    """Which texts are read."""
+
+    titles: bool = True
+    bodies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
-    """The repository that rows belong to. With `has_titles` they have titles and first lines of commits."""
+    """The repository that rows belong to, and the texts that they have: titles (and first lines of commits), bodies."""
 
     account: str
     repo_id: int
     name: str
-    has_titles: bool = True
+    texts: Texts
 
 
 Lists = Mapping[str, list[Fields]]
@@ -67,8 +75,8 @@ def pull_request_rows(place: Place, node: Fields, lists: Lists, totals: Mapping[
         id=node.number("fullDatabaseId"),
         node_id=node.need("id", str),
         repo_name=place.name,
-        title=node.get("title", str),
-        body=node.get("body", str),
+        title=node.get("title", str) if place.texts.titles else None,
+        body=node.get("body", str) if place.texts.bodies else None,
         state=node.need("state", str).lower(),
         is_draft=node.get("isDraft", bool),
         author_id=_login(author),
@@ -118,7 +126,7 @@ def commit_row(place: Place, commit: Fields) -> Row:
         author_login=commit.inner("author", str, "user", "login"),
         additions=commit.get("additions", int),
         deletions=commit.get("deletions", int),
-        headline=commit.get("messageHeadline", str) if place.has_titles else None,
+        headline=commit.get("messageHeadline", str) if place.texts.titles else None,
         co_authors=co_authors(commit.get("message", str) or ""),
         parent_count=commit.inner("parents", int, "totalCount"),
     )
