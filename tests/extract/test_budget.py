@@ -9,6 +9,7 @@ from tests.extract.answering import KEY, URL, Answering, Clock, Said
 import simulator
 from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
+from millrace.extract.deadline import Deadline, OutOfTime
 from millrace.extract.http_client import SourceClient
 from simulator.api import DEFAULT_KEY
 from simulator.limiter import TokenBucket
@@ -90,3 +91,21 @@ def test_against_the_real_limiter_a_burst_passes_without_a_refusal(small_world: 
         [client.get("/repos") for _ in range(97)]
         assert running.rate_limited == client.stats.rate_limited == 0
     assert client.stats.waited_s > 0
+
+
+def test_everybody_who_shares_a_refused_budget_waits_too() -> None:
+    clock = Clock()
+    budget = RateBudget(None, 1, clock, clock.sleep)
+    with pytest.raises(OutOfTime):
+        budget.refused(3000, Deadline(clock.now_s + 60, clock))
+    assert budget.take() == pytest.approx(3000)
+    assert budget.take() == 0
+
+
+def test_a_short_refusal_does_not_end_a_long_one() -> None:
+    clock = Clock()
+    budget = RateBudget(60, 10, clock, clock.sleep)
+    with pytest.raises(OutOfTime):
+        budget.refused(3000, Deadline(clock.now_s + 60, clock))
+    budget.refused(2)
+    assert budget.take() == pytest.approx(2998)

@@ -5,7 +5,7 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -25,7 +25,7 @@ class SourceResponse:
 
     `next_path` is the server's link to the next page, `last_page` the number in its link to the last one. `moved_to` is
     the path that a redirect gave in place of the requested one. `is_partial`: GitHub left out organisations that
-    require single sign-on of the key.
+    require single sign-on of the key. `sent` is the Authorization header of the request, for `shown`.
     """
 
     body: object
@@ -35,6 +35,7 @@ class SourceResponse:
     etag: str | None = None
     moved_to: str | None = None
     is_partial: bool = False
+    sent: str = field(default="", repr=False)
 
 
 def page_in(link: str) -> int | None:

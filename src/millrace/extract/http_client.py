@@ -215,7 +215,7 @@ class SourceClient:
                 if failed >= _ATTEMPTS:
                     problem = f"{outcome.problem}, {failed} times; is the source up, is this its address?"
                     raise SourceUnavailable(f"{self._place(request.path)}: {problem}")
-                self._back_off(request.path, outcome, failed)
+                self.back_off(request.path, outcome.problem, failed, outcome.wait_s)
 
     def _attempt(self, request: _Request, header: str) -> SourceResponse | Limit | _Moved | RequestRejected | _Failed:
         """Send a request once; return a RequestRejected for a refusal of the header."""
@@ -239,8 +239,8 @@ class SourceClient:
         if (limit := limit_of(status, response.headers, body)) is not None:
             return limit
         if status in request.returned:
-            return SourceResponse(answers.value_of(body), status=status)
-        if status in _REDIRECTS:
+            return SourceResponse(answers.value_of(body), status=status, sent=header)
+        if status in _REDIRECTS and "Location" in response.headers:
             location = response.headers["Location"]
             return _Moved(self._path_of(request.path, location, "place that it redirects to", header))
         if status >= 500 or status in _TOO_EARLY:
@@ -302,6 +302,7 @@ class SourceClient:
             response.status_code,
             response.headers.get("ETag"),
             is_partial=response.headers.get("X-GitHub-SSO", "").startswith("partial-results"),
+            sent=header,
         )
 
     def _wait_out(self, path: str, limit: Limit, refusals: Refusals) -> None:
@@ -312,21 +313,21 @@ class SourceClient:
             raise SourceUnavailable(f"{self._place(path)}: {problem}")
         if limit.kind is not Kind.PRIMARY:  # its reset is known: an hour at most
             self._impose(path, limit.wait_s)
-        log.debug("over the rate limit", path=_without_query(path), wait_s=wait_s)
         self._announce(path, limit.kind.problem, wait_s)
+        log.debug("over the rate limit", path=_without_query(path), wait_s=wait_s)
         self.budget.refused(wait_s, self.deadline)
         self.stats.waited_s += wait_s
 
-    def _back_off(self, path: str, attempt: _Failed, failed: int) -> None:
+    def back_off(self, path: str, problem: str, failed: int, wait_s: float | None = None) -> None:
+        """Wait after so many failed attempts in a row, as long as the server demands or a little longer each time."""
         self.stats.retries += 1
-        wait_s = attempt.wait_s
         self._impose(path, wait_s)
         if wait_s is None:
             wait_s = min(_WAIT_CAP_S, 0.5 * 2**failed) * random.uniform(0.5, 1.0)  # noqa: S311 jitter is no secret
         self.deadline.require(wait_s)
         self.stats.waited_s += wait_s
-        log.debug("asked again", path=_without_query(path), problem=attempt.problem, wait_s=round(wait_s, 2))
-        self._announce(path, attempt.problem, wait_s)
+        self._announce(path, problem, wait_s)
+        log.debug("asked again", path=_without_query(path), problem=problem, wait_s=round(wait_s, 2))
         self.sleep(wait_s)
 
     def _announce(self, path: str, problem: str, wait_s: float) -> None:

@@ -50,11 +50,15 @@ def limit_of(status: int, headers: Mapping[str, str], body: bytes) -> Limit | No
     """Return the limit that a response names: that of a 429, or of a 403 that is not about a right."""
     if status not in (403, 429):
         return None
-    text = body[:2000].decode("utf-8", "replace").lower()
-    is_secondary = any(words in text for words in _SECONDARY_WORDS)
-    limit = limit_in(headers, Kind.SECONDARY if is_secondary else Kind.UNSAID)
-    is_named = is_secondary or limit.wait_s is not None or "Retry-After" in headers or _is_used_up(headers)
+    says_secondary = is_secondary(body[:2000].decode("utf-8", "replace"))
+    limit = limit_in(headers, Kind.SECONDARY if says_secondary else Kind.UNSAID)
+    is_named = says_secondary or limit.wait_s is not None or "Retry-After" in headers or _is_used_up(headers)
     return limit if status == 429 or is_named else None
+
+
+def is_secondary(text: str) -> bool:
+    """Return whether a text of the server names GitHub's secondary limit."""
+    return any(words in text.lower() for words in _SECONDARY_WORDS)
 
 
 def limit_in(headers: Mapping[str, str], otherwise: Kind) -> Limit:
