@@ -1,10 +1,10 @@
 """The lists of pull requests: read to their ends, and shown complete by their totals."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from millrace.extract.graphql import GraphQL, PageSize, TooHeavy
+from millrace.extract.graphql import GraphQL, NotFound, PageSize, TooHeavy
 from millrace.extract.reading import Row
 from millrace.extract.sources.github.fields import Connection, Fields
 from millrace.extract.sources.github.queries import LISTS, MOST_IN_A_REQUEST, Queries
@@ -98,21 +98,27 @@ def _read_on(graphql: GraphQL, queries: Queries, some: list[tuple[PullRequest, _
         if len(some) == 1:
             size.halve(error)
             return
-        for half in _halves(some):
-            _read_on(graphql, queries, half, size)
+        _read_halves(graphql, queries, some, size)
+        return
+    except NotFound:  # one of them vanished meanwhile
+        if len(some) == 1:
+            some[0][1].is_over = True
+            return
+        _read_halves(graphql, queries, some, size)
         return
     size.succeeded()
     for i, (_, each) in enumerate(some):
         owner = next(iter(answer.each(f"list{i}")), None)
-        if owner is None:  # it vanished meanwhile
+        if owner is None or not owner.values:
             each.is_over = True
         else:
             each.add(owner)
 
 
-def _halves(some: list[tuple[PullRequest, _List]]) -> Iterator[list[tuple[PullRequest, _List]]]:
+def _read_halves(graphql: GraphQL, queries: Queries, some: list[tuple[PullRequest, _List]], size: PageSize) -> None:
     middle = len(some) // 2
-    yield from (some[:middle], some[middle:])
+    for half in (some[:middle], some[middle:]):
+        _read_on(graphql, queries, half, size)
 
 
 def _key(name: str, node: Fields) -> str:
