@@ -46,12 +46,12 @@ class _List:
 
 
 class PullRequest:
-    """A pull request, and how much of its lists was read."""
+    """A pull request, and how much of its lists was read. With `is_final` there is nothing more to be read."""
 
-    def __init__(self, node: Fields) -> None:
+    def __init__(self, node: Fields, is_final: bool = False) -> None:
         self.node = node
         self.number = node.need("number", int)
-        self.lists = [_List(name) for name in LISTS]
+        self.lists = [_List(name, is_second=is_final) for name in LISTS]
         for each in self.lists:
             each.add(node)
 

@@ -138,7 +138,7 @@ class PullRequestsByRest:
             reviews, commits = list(self._rest.each(f"{path}/reviews")), list(self._rest.each(f"{path}/commits"))
         except RouteNotFound:
             return None
-        return PullRequest(Fields(shapes.pull_request(found, reviews, commits), path))
+        return PullRequest(Fields(shapes.pull_request(found, reviews, commits), path), is_final=True)
 
 
 class CommitsByRest:
