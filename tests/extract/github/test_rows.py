@@ -46,11 +46,8 @@ def test_every_row_fits_its_table_and_leaves_nothing_over() -> None:
 
 
 def test_a_pull_request_keeps_every_column_of_its_table() -> None:
-    row = only(
-        rows_of(shapes.pull_request(body="x"), Place("acme", 7, "acme/shop", Texts(bodies=True)))[
-            "github_pull_requests"
-        ]
-    )
+    place = Place("acme", 7, "acme/shop", Texts(bodies=True))
+    row = only(rows_of(shapes.pull_request(body="x"), place)["github_pull_requests"])
     assert set(row) == set(TABLES["github_pull_requests"].columns.names)
     assert (row["id"], row["state"], row["author_kind"], row["author_number"]) == (2401234567, "merged", "user", 101)
     assert (row["reviewers"], row["labels"]) == (["platform"], ["bug"])
@@ -185,12 +182,6 @@ def test_the_test_commit_of_an_open_pull_request_is_no_merge() -> None:
 
 
 def test_rest_commits_beyond_250_are_missed_and_said() -> None:
-    pull = PullRequest(
-        Fields(
-            rest_shapes.pull_request(
-                Fields(shapes.rest_pull_request(commits=260), "x"), [], [Fields(shapes.rest_commit(SHA["a"]), "commit")]
-            ),
-            "x",
-        )
-    )
-    assert pull.short == "1 of 260 commits"
+    commits = [Fields(shapes.rest_commit(SHA["a"]), "commit")]
+    shape = rest_shapes.pull_request(Fields(shapes.rest_pull_request(commits=260), "pull request"), [], commits)
+    assert PullRequest(Fields(shape, "pull request"), is_final=True).short == "1 of 260 commits"
