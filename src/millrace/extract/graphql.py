@@ -96,14 +96,15 @@ class GraphQL:
 class PageSize:
     """The size of pages: halved when an answer was too heavy, and doubled again after ten good ones.
 
-    No size is asked for again after it was too heavy twice. `value` is the size of the next page.
+    No size is asked for again after it was too heavy twice. `value` is the size of the next page; `at` is that of an
+    earlier reading, where it continues.
     """
 
-    def __init__(self, largest: int) -> None:
+    def __init__(self, largest: int, at: int | None = None) -> None:
         self._sizes = [largest]
         while self._sizes[-1] > 1:
             self._sizes.append(self._sizes[-1] // 2)
-        self._index = 0
+        self._index = 0 if at is None else sum(1 for size in self._sizes[:-1] if size > at)
         self._failures: Counter[int] = Counter()
         self._good = 0
 
