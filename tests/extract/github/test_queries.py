@@ -86,6 +86,7 @@ def test_an_earlier_server_is_not_asked_for_what_it_lacks() -> None:
     assert "fullDatabaseId:databaseId" in text
     assert "isDraft" not in text
     assert "mergeCommit" not in text
+    assert "databaseId nameWithOwner  pullRequests" in Queries(offered()).repositories
 
 
 @pytest.mark.parametrize("kind", LEAST)
