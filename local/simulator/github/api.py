@@ -33,7 +33,7 @@ class SimulatedGitHub:
         self.clock = clock
         self.log = RequestLog()
         self._knobs = knobs
-        self._credentials = Credentials(clock, token, app)
+        self._credentials = Credentials(clock, token, app, "selected" if knobs.is_installation_selected else "all")
         self._windows = {name: Window(name, knobs.budget, clock) for name in ("core", "graphql")}
         self._minutes = {
             "core": Minute(REST_POINTS_PER_MINUTE, clock),
@@ -43,6 +43,7 @@ class SimulatedGitHub:
         self._rest = Rest(company, VIEWER, self._credentials, self._windows, knobs)
         self._others = Others(company, knobs, clock)
         self._lock = threading.Lock()
+        self._counting = threading.Lock()
         self._open = {"core": 0, "graphql": 0}
 
     @property
@@ -59,14 +60,14 @@ class SimulatedGitHub:
         """Return the answer to a request; its connection never breaks."""
         path, _, query = request.target.partition("?")
         resource = "graphql" if path == ("/api/graphql" if self._knobs.is_own_server else "/graphql") else "core"
-        with self._lock:
+        with self._counting:
             exchange = Exchange(path, query, resource, others=self._open[resource])
             self._open[resource] += 1
         try:
             with self._lock:
                 return self._answered(request, exchange), False
         finally:
-            with self._lock:
+            with self._counting:
                 self._open[resource] -= 1
 
     def _answered(self, request: SimulatedRequest, exchange: Exchange) -> SimulatedResponse:
