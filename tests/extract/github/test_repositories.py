@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from tests.extract.github.reading import Read, pages, read, request_of, source_of
+from tests.extract.github.reading import Read, as_app, pages, read, request_of, source_of
 
 from millrace.errors import RequestRejected
 from millrace.extract.sources.github.fields import Fields
-from millrace.extract.sources.github.repositories import RepositoryPage, RepositoryReading, why_hidden
+from millrace.extract.sources.github.repositories import RepositoryPage, RepositoryReading
 from simulator.github import Company, Knobs, generate, served
 
 REPOS = "github_repos"
@@ -111,10 +111,16 @@ def test_an_empty_list_is_unknown_and_not_empty() -> None:
     assert "no right" in result.window["reason"]
 
 
-def test_an_app_on_selected_repositories_says_so() -> None:
-    assert "selected repositories" in str(why_hidden(False, "selected"))
-    assert why_hidden(False, "all") is None
-    assert why_hidden(False, None) is None
+@pytest.mark.parametrize(
+    ("is_selected", "state"), [pytest.param(False, "known", id="all"), pytest.param(True, "unknown", id="selected")]
+)
+@pytest.mark.parametrize("has_graphql", [True, False], ids=["graphql", "rest"])
+def test_an_app_sees_the_repositories_it_is_installed_on(is_selected: bool, state: str, has_graphql: bool) -> None:
+    company = generate(3, 2)
+    with as_app(company, Knobs(is_installation_selected=is_selected, has_graphql=has_graphql)) as source:
+        result = read(source, request_of(REPOS, company))
+    assert found(result) == (state, 3, 3)
+    assert ("installed on selected repositories" in result.window.get("reason", "")) == is_selected
 
 
 def test_a_listing_that_stops_after_each_page_asks_nothing_twice() -> None:
@@ -135,7 +141,6 @@ class _Written:
     """Passes over a list of repositories, as they were written down."""
 
     plan = "written"
-    hidden: str | None = None
 
     def __init__(self, *passes: tuple[list[int], int]) -> None:
         self._passes = list(passes)
@@ -144,6 +149,9 @@ class _Written:
         ids, total = self._passes.pop(0)
         nodes: list[dict[str, Any]] = [{"databaseId": each, "nameWithOwner": f"acme/{each}"} for each in ids]
         return RepositoryPage(total, None, [Fields(each, "repository") for each in nodes])
+
+    def hidden(self, account: str) -> str | None:
+        return None
 
     def id_of(self, name: str) -> int | None:
         return None

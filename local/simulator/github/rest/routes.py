@@ -170,12 +170,14 @@ class Rest:
     def _commits(self, repository: Repository, url: str, asked: "_Asked") -> SimulatedResponse:
         if repository.is_empty:
             raise Refusal(409, "Git Repository is empty.")
-        branch = asked.parameters.text("sha")
-        if branch not in (None, repository.default_branch):
+        start = asked.parameters.text("sha") or repository.default_branch
+        hashes = [each.sha for each in repository.history]
+        if start != repository.default_branch and start not in hashes:
             raise Refusal(404, "Not Found")
+        first = hashes.index(start) if start in hashes else 0
         since, until = asked.parameters.text("since") or "", asked.parameters.text("until") or "9999"
         # As documented for `since` in the field (SOURCES §2.3, R3): it compares the committer's date.
-        rows = [each for each in repository.history if since <= each.committed_at <= until]
+        rows = [each for each in repository.history[first:] if since <= each.committed_at <= until]
         return asked.parameters.page_of(url, rows, lambda each: asked.shapes.commit(repository, each))
 
     def _pulls(self, repository: Repository, url: str, asked: "_Asked") -> SimulatedResponse:
