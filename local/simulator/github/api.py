@@ -14,12 +14,11 @@ from simulator.github.knobs import Knobs
 from simulator.github.limits import GRAPHQL_POINTS_PER_MINUTE, REST_POINTS_PER_MINUTE, Minute, Window
 from simulator.github.model import Account, Company
 from simulator.github.rest.routes import Rest
-from simulator.github.wire import Exchange, LogEntry, Refusal, RequestLog, digest_of
+from simulator.github.wire import SECONDARY, Exchange, LogEntry, Refusal, RequestLog, digest_of
 
 API_VERSION = "2022-11-28"
 VIEWER = Account("reader", 555, "User", "Reader", "reader@acme.test")
 _ENDS = "Fri, 10 Mar 2028 00:00:00 GMT"
-_SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 _NO_AGENT = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header"
 
 
@@ -154,14 +153,14 @@ class SimulatedGitHub:
         knobs, window = self._knobs, self._windows[exchange.resource]
         exchange.is_limited = True
         if exchange.number in knobs.secondary_at:
-            raise Refusal(403, _SECONDARY, {"Retry-After": "60"})
+            raise Refusal(knobs.limit_status, SECONDARY, {"Retry-After": "60"})
         if exchange.number in knobs.secondary_without_headers_at:
-            raise Refusal(403, _SECONDARY)
+            raise Refusal(knobs.limit_status, SECONDARY)
         if knobs.has_limits:
             if not window.remaining:
                 self.log.while_limited += 1
                 if exchange.resource == "core":  # GraphQL answers 200 with an error instead
-                    raise Refusal(403, f"API rate limit exceeded for user ID {VIEWER.number}.")
+                    raise Refusal(knobs.limit_status, f"API rate limit exceeded for user ID {VIEWER.number}.")
             if (wait_s := self._minutes[exchange.resource].spend(1)) is not None:
-                raise Refusal(403, _SECONDARY, {"Retry-After": str(wait_s)})
+                raise Refusal(knobs.limit_status, SECONDARY, {"Retry-After": str(wait_s)})
         exchange.is_limited = False

@@ -9,6 +9,7 @@ from typing import Any
 from simulator.answers import SimulatedResponse
 
 JSON_TYPE = "application/json; charset=utf-8"
+SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 DOCUMENTATION = "https://docs.github.com/rest"
 
 

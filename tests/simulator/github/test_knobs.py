@@ -268,3 +268,79 @@ def test_same_knobs_and_requests_give_same_bytes(serve: Serve) -> None:
     read = [json.dumps(list(client.pulls(first=10))) for client in (one, other)]
 
     assert read[0] == read[1]
+
+
+def test_forbidden_repository_is_listed_and_not_read(serve: Serve) -> None:
+    client = serve(forbidden=("shop",))
+    listed = client.get("/orgs/acme/repos").json()
+
+    assert "shop" in [each["name"] for each in listed]
+    assert client.errors(PULLS, **ASKED, first=1)[0]["type"] == "FORBIDDEN"
+    assert client.get("/repos/acme/shop").status_code == 200
+    assert client.get("/repos/acme/shop/pulls").status_code == 403
+    assert client.get("/repos/acme/shop/commits").status_code == 403
+
+
+def test_collaborations_are_listed_unless_owners_are_asked_for(serve: Serve) -> None:
+    client = serve(collaborations=("shop",))
+    own = REPOSITORIES.replace("first: 100,", "first: 100, ownerAffiliations: [OWNER],")
+
+    everything = client.ask(REPOSITORIES, owner="acme")["repositoryOwner"]["repositories"]["nodes"]
+    owned = client.ask(own, owner="acme")["repositoryOwner"]["repositories"]["nodes"]
+
+    assert [each["nameWithOwner"] for each in everything] == ["acme/api", "friends/shop", "acme/web"]
+    assert [each["nameWithOwner"] for each in owned] == ["acme/api", "acme/web"]
+
+
+def test_pushed_commits_shift_pages_of_branch_and_not_of_its_old_head(serve: Serve) -> None:
+    company = generate(repositories=1, pulls=100)
+    client = serve(company, pushed_between_pages=3)
+    repository = company.repositories[0]
+    head, before = repository.history[0].sha, {each.sha for each in repository.history}
+    pinned = """query($head: GitObjectID!, $after: String) { repository(owner: "acme", name: "shop") {
+      object(oid: $head) { ... on Commit { history(first: 100, after: $after) {
+        pageInfo { hasNextPage endCursor } nodes { oid } } } } } }"""
+
+    first = client.ask(pinned, head=head)["repository"]["object"]["history"]
+    found = [each["oid"] for each in first["nodes"]]
+    after = first["pageInfo"]["endCursor"]
+    while after:
+        page = client.ask(pinned, head=head, after=after)["repository"]["object"]["history"]
+        found += [each["oid"] for each in page["nodes"]]
+        after = page["pageInfo"]["endCursor"] if page["pageInfo"]["hasNextPage"] else None
+    drifted = [each["sha"] for each in client.listed("/repos/acme/shop/commits?per_page=100")]
+
+    assert (len(found), set(found)) == (len(before), before)
+    assert len(drifted) > len(set(drifted))
+
+
+def test_limit_may_be_429_and_spelt_otherwise(serve: Serve) -> None:
+    client = serve(limit_status=429, is_limit_spelt_short=True, secondary_at=(1,), rate_limited_at=(2,))
+
+    assert client.post(PULLS, **ASKED, first=1).status_code == 429
+    assert client.errors(PULLS, **ASKED, first=1)[0]["type"] == "RATE_LIMIT"
+
+
+def test_secondary_limit_of_graphql_may_be_an_error_at_200(serve: Serve) -> None:
+    client = serve(secondary_at_200=(1,))
+
+    (error,) = client.errors(PULLS, **ASKED, first=1)
+
+    assert "secondary rate limit" in error["message"]
+
+
+def test_older_server_lacks_fields_and_says_so(serve: Serve) -> None:
+    client = serve(generate(has_long_ids=False), lacks=("PullRequest.isDraft", "PullRequest.fullDatabaseId"))
+    known = client.ask('{ __type(name: "PullRequest") { fields(includeDeprecated: true) { name } } }')["__type"][
+        "fields"
+    ]
+    numbered = '{ repository(owner: "acme", name: "shop") { pullRequest(number: 1) { databaseId } } }'
+
+    assert not {"isDraft", "fullDatabaseId"} & {each["name"] for each in known}
+    assert "isDraft" in " ".join(each["message"] for each in client.errors(PULLS, **ASKED, first=1))
+    assert client.ask(numbered)["repository"]["pullRequest"] == {"databaseId": 1}
+
+
+def test_field_that_server_never_had_is_refused(serve: Serve) -> None:
+    with pytest.raises(ValueError, match=r"lacks: expected fields such as PullRequest\.isDraft, got 'draft'"):
+        serve(lacks=("PullRequest.draft",))
