@@ -1,14 +1,17 @@
 """GitHub's limits: how long each refusal is waited out, by which of its signs, and when it ends the reading."""
 
+import json
 from itertools import repeat
 
 import pytest
+from hypothesis import given, strategies as st
 from tests.extract.answering import Said
 from tests.extract.logged import Logged
 from tests.extract.talking import NOW, NOW_S, one_by_one, says, talking
 
 from millrace.errors import RequestRejected, SourceUnavailable
 from millrace.extract.deadline import Deadline, OutOfTime
+from millrace.extract.limits import Refusals, limit_of
 
 ROWS = says([{"id": 1}])
 SECONDARY = {"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}
@@ -154,3 +157,28 @@ def test_a_short_wait_is_not_announced() -> None:
     with talking(one_by_one(says({}, 429, Retry_After="2"), ROWS)) as talk, Logged() as logged:
         talk.client().get("/repos")
     assert "waiting for the source" not in logged.text
+
+
+SIGNS = {
+    "X-RateLimit-Reset": st.one_of(
+        st.integers(-10, 10**13).map(str), st.text(st.characters(codec="ascii"), max_size=9)
+    ),
+    "X-RateLimit-Limit": st.sampled_from(["0", "5000", "", "x"]),
+    "X-RateLimit-Remaining": st.sampled_from(["0", "1", "-1", "", "x"]),
+    "Date": st.sampled_from([NOW, "", "soon", "Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"]),
+    "Retry-After": st.sampled_from(["0", "-1", "nan", "1e999", "7", "", NOW, "Fri, 31 Dec 9999 23:59:59 GMT"]),
+}
+
+
+@given(headers=st.fixed_dictionaries({}, optional=SIGNS), status=st.sampled_from([403, 429]), says_so=st.booleans())
+def test_whatever_a_refusal_says_its_waits_are_positive_bounded_and_end(
+    headers: dict[str, str], status: int, says_so: bool
+) -> None:
+    limit = limit_of(status, headers, json.dumps(SECONDARY).encode() if says_so else b"{}")
+    if limit is None:
+        assert status == 403
+        return
+    refusals = Refusals()
+    waits = list(iter(lambda: refusals.wait_s(limit), None))
+    assert 3 <= len(waits) <= 50
+    assert all(0 < wait_s <= 3601 for wait_s in waits if wait_s is not None)
