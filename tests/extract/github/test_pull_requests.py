@@ -10,6 +10,7 @@ from tests.extract.github.reading import NOW, Read, pages, read, request_of, sou
 from millrace.errors import RequestRejected
 from simulator.github import Company, Knobs, Served, generate, served
 
+pytestmark = pytest.mark.slow
 PULLS = "github_pull_requests"
 ODD = Knobs(
     ghost_author=True,

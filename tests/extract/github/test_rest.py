@@ -10,6 +10,7 @@ from tests.extract.github.reading import NOW, Read, pages, read, request_of, sou
 from millrace.tables import TABLES
 from simulator.github import Knobs, generate, served
 
+pytestmark = pytest.mark.slow
 PULLS = "github_pull_requests"
 REST = Knobs(has_graphql=False)
 UNSAID = {
