@@ -96,11 +96,8 @@ class Queries:
         fields = self.offered.only(
             "Repository",
             [
-                "id databaseId nameWithOwner isArchived",
-                *("isDisabled", "isLocked", "isEmpty", "isFork", "isPrivate"),
-                "createdAt pushedAt updatedAt",
-                "defaultBranchRef{name}",
-                "primaryLanguage{name}",
+                *("isArchived", "isDisabled", "isLocked", "isEmpty", "isFork", "isPrivate"),
+                *("createdAt", "updatedAt", "pushedAt", "defaultBranchRef{name}", "primaryLanguage{name}"),
             ],
         )
         # Without ownerAffiliations a user's list has the repositories of others in which the user works.
@@ -108,16 +105,18 @@ class Queries:
             f"query Repositories($login:String!,$first:Int!,$after:String){{ {_LIMIT} repositoryOwner(login:$login){{ "
             "__typename login repositories(first:$first,after:$after,ownerAffiliations:[OWNER],"
             "orderBy:{field:NAME,direction:ASC}){ totalCount pageInfo{hasNextPage endCursor} nodes{ "
-            f"{fields} pullRequests{{totalCount}} open:pullRequests(states:[OPEN]){{totalCount}} }}}}}}}}"
+            f"id databaseId nameWithOwner {fields} pullRequests{{totalCount}} "
+            "open:pullRequests(states:[OPEN]){totalCount} }}}}"
         )
 
     @cached_property
     def pull_requests(self) -> str:
-        """One page of a repository's pull requests; `newest` is the last change when the page was read."""
+        """One page of a repository's pull requests; on the first one `newest` is the last change to any of them."""
         return (
             "query PullRequests($owner:String!,$name:String!,$first:Int!,$after:String,$field:IssueOrderField!,"
-            f"$direction:OrderDirection!){{ {_LIMIT} repository(owner:$owner,name:$name){{ databaseId nameWithOwner "
-            "newest:pullRequests(first:1,orderBy:{field:UPDATED_AT,direction:DESC}){nodes{updatedAt}} "
+            f"$direction:OrderDirection!,$isFirst:Boolean!){{ {_LIMIT} repository(owner:$owner,name:$name){{ "
+            "databaseId nameWithOwner newest:pullRequests(first:1,orderBy:{field:UPDATED_AT,direction:DESC})"
+            "@include(if:$isFirst){nodes{updatedAt}} "
             "pullRequests(first:$first,after:$after,orderBy:{field:$field,direction:$direction}){ totalCount "
             f"pageInfo{{hasNextPage endCursor}} nodes{{ {self._pull_request} }}}}}}}}"
         )

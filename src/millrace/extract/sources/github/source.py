@@ -96,7 +96,7 @@ class GitHubSource:
             self._kind(),
             ways.plan,
             tuple(names),
-            ways.repositories.hidden,
+            ways.repositories.hidden(self.account),
             self._refused(ways, names),
             per_hour,
             None if limit is None else limit.get("remaining", int),
@@ -141,7 +141,7 @@ class GitHubSource:
         queries = Queries(self._offered or Offered({}), self.texts)
         return _Ways(
             "graphql",
-            RepositoriesByGraphQL(graphql, queries),
+            RepositoriesByGraphQL(graphql, queries, RepositoriesByRest(rest).is_partial),
             ByGraphQL(graphql, queries),
             CommitsByGraphQL(graphql, queries),
         )
