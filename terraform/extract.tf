@@ -1,5 +1,6 @@
 locals {
-  tables = jsondecode(file("${path.module}/tables.json")) # of src/millrace/tables.py, see write_tables.py
+  # The endpoints of src/millrace/tables/endpoints.py, see write_tables.py.
+  tables = { for name, each in jsondecode(file("${path.module}/tables.json")) : name => each if each.source == "cursor-sim" }
   lake   = module.lake.bucket
 
   # The addresses that several functions have.

@@ -7,17 +7,25 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "src"))
 
-from millrace.tables import EXTRACTED  # noqa: E402 the package is not installed, only checked out
+from millrace.tables import ENDPOINTS  # noqa: E402 the package is not installed, only checked out
 from millrace.warehouse.snowflake.objects import ADDED, META  # noqa: E402
 
 FOLDER = PROJECT / "terraform"
 
 
 def exported() -> dict[str, str]:
-    """Return the text of each file: the tables with their parents (null: none), and what makes META."""
-    tables = {name: {"parent": EXTRACTED[name].parent} for name in sorted(EXTRACTED)}
+    """Return the text of each file: the endpoints with their parents (null: none), and what makes META."""
+    endpoints = {
+        name: {
+            "feeds": sorted(ENDPOINTS[name].feeds),
+            "parent": ENDPOINTS[name].parent,
+            "per_repository": ENDPOINTS[name].per_repository,
+            "source": ENDPOINTS[name].source,
+        }
+        for name in sorted(ENDPOINTS)
+    }
     return {
-        "tables.json": _to_json(tables),
+        "tables.json": _to_json(endpoints),
         "snowflake.json": _to_json({"made": META, "added": ADDED}),
     }
 

@@ -15,6 +15,7 @@ from millrace import wiring
 from millrace.config import ExtractConfig
 from millrace.errors import RouteNotFound, SourceUnavailable, UnexpectedResponse
 from millrace.extract import bodies
+from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient, connections
 
@@ -24,7 +25,7 @@ BODY = b'[{"full_name": "acme/web"}]'
 
 def client_at(url: str, answer_s: float = 60.0, clock: Callable[[], float] | None = None) -> SourceClient:
     session = connections(answer_s, clock) if clock else connections(answer_s)
-    return SourceClient(url, KEY, RateBudget(None, 1, sleep=no_sleep), session=session, sleep=no_sleep)
+    return SourceClient(url, Basic(KEY), RateBudget(None, 1, sleep=no_sleep), session=session, sleep=no_sleep)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,8 @@ def test_the_deadline_is_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         settings = {"LAKE": tmp_path.as_uri(), "BUS": "inprocess:", "SOURCE_URL": url, "SOURCE_KEY": KEY}
         for name, value in (settings | {"ANSWER_S": "0.2"}).items():
             monkeypatch.setenv(f"MILLRACE_{name}", value)
-        client = wiring.extractor_of(ExtractConfig.from_env()).client
+        client = wiring.audited_client(ExtractConfig.from_env())
+        assert client is not None
         with pytest.raises(SourceUnavailable, match="at its deadline"):
             client.get("/repos")
 

@@ -34,7 +34,7 @@ from millrace.status.store import (
     WarehouseStatus,
     read_status,
 )
-from millrace.tables import EXTRACTED, TABLES
+from millrace.tables import CURSOR_SIM, EXTRACTED, TABLES
 from millrace.warehouse.reading import AtWork, NothingYet, Reader
 
 _SHOWN_RUNS = 5
@@ -287,7 +287,7 @@ def _sources(
         seconds = _since(loaded.extracted_at, now)
         is_late = seconds is not None and seconds > limits.silent_h * 3600
         is_silent = is_late and loaded.is_extracted and table in EXTRACTED
-        is_connected = table in warehouse_status.loads or (has_run and table in EXTRACTED)
+        is_connected = table in warehouse_status.loads or (has_run and table in CURSOR_SIM)
         found.append(SourceState(table, loaded.extracted_at, seconds, loaded.row_count, is_silent, is_connected))
     return tuple(found)
 
@@ -298,8 +298,7 @@ def _run(lake: Lake, store: Store | None, run_id: str) -> RunState:
         if final is not None:
             return RunState(run_id, final.status, final.reason)
         why = sweep.why_unfinished(lake, StoreLedger(store) if store else None, run_id)
-        tree = dict(runs.read_tree(lake, run_id))
-        tasks = tuple(_task(progress) for progress in sweep.in_progress(lake, run_id, tree))
+        tasks = tuple(_task(progress) for progress in sweep.in_progress(lake, run_id))
     except Damaged as error:
         return RunState(run_id, "damaged", str(error))
     reason = why or ("everything is there, and the run is not ended" if store else None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.deploy.terraform.rig import PROJECT
 
-from millrace.tables import EXTRACTED
+from millrace.tables import ENDPOINTS
 from millrace.warehouse.snowflake.objects import ADDED, META, SCHEMAS
 
 TERRAFORM = PROJECT / "terraform"
@@ -21,9 +21,13 @@ def hcl(pattern: str = "**/*.tf") -> list[Path]:
     return [path for path in sorted(TERRAFORM.glob(pattern)) if ".terraform" not in path.parts]
 
 
-def test_the_exported_tables_are_those_of_the_registry() -> None:
+def test_the_exported_endpoints_are_those_of_the_registry() -> None:
     exported = json.loads((TERRAFORM / "tables.json").read_text())
-    expected = {name: {"parent": table.parent} for name, table in EXTRACTED.items()}
+    names = ("parent", "per_repository", "source")
+    expected = {
+        endpoint.name: {name: getattr(endpoint, name) for name in names} | {"feeds": sorted(endpoint.feeds)}
+        for endpoint in ENDPOINTS.values()
+    }
     assert exported == expected, "run: .venv/bin/python terraform/write_tables.py"
 
 

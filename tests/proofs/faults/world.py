@@ -22,17 +22,19 @@ from tests.proofs.faults.source import KEY, URL, Source
 from millrace import runs
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, events
 from millrace.bus.events import ObjectFinalized, TaskEvent
-from millrace.extract import task
+from millrace.extract import parts, task
+from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient
 from millrace.extract.parts import PartLimits, PartWriter
+from millrace.extract.sources.cursor_sim.source import CursorSimSource
 from millrace.extract.task import DeliveryLimits, Extractor
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
 from millrace.load import handler, quarantine, recovery, sweep as sweeping
 from millrace.load.handler import Loader
 from millrace.load.sweep import SweepTimeouts
-from millrace.tables import TABLES, PageNumberListing, children_of
+from millrace.tables import ENDPOINTS, TABLES, PageNumberListing, children_of
 
 PARTS = PartLimits(rows=8, group_rows=4, batch_rows=4)
 _HOUR_S = 3600.0
@@ -72,11 +74,11 @@ class World:
         session = requests.Session()
         session.mount("http://", source)
         sleep, monotonic = scheduler.clock.advance, scheduler.clock.monotonic
-        client = SourceClient(URL, KEY, RateBudget(None, 1, monotonic, sleep), session=session, sleep=sleep)
+        client = SourceClient(URL, Basic(KEY), RateBudget(None, 1, monotonic, sleep), session=session, sleep=sleep)
         limits = DeliveryLimits()
         if scheduler.nature.has_short_deliveries:  # a task of a tiny world needs several of them
             limits = DeliveryLimits(_DELIVERY_S, 0.0, 0.0, monotonic, sleep)
-        self.extractor = Extractor(self.lake, self.bus, client, scheduler.now, limits)
+        self.extractor = Extractor(self.lake, self.bus, CursorSimSource(client), "", scheduler.now, limits)
         self.loader = Loader(
             self.lake,
             gated(self.quarantine, "lake", scheduler),
@@ -105,7 +107,7 @@ class World:
         if function == "start":
             runs.start(self.lake, self.bus, subject)
         elif function == "extract":
-            task.answer(self.extractor, TABLES[table], replace(subject, message_id=str(message.number)))
+            task.answer(self.extractor, ENDPOINTS[table], replace(subject, message_id=str(message.number)))
         elif function == "load":
             handler.answer(self.loader, subject)
         elif function == "retry":
@@ -161,7 +163,7 @@ def tiny() -> Iterator[None]:
         stack.callback(logger.setLevel, logger.level)
         logger.setLevel(logging.CRITICAL + 1)
         stack.enter_context(replaced(task, "read_ahead", iter))
-        stack.enter_context(replaced(task, "PartWriter", partial(PartWriter, limits=PARTS)))
+        stack.enter_context(replaced(parts, "PartWriter", partial(PartWriter, limits=PARTS)))
         stack.enter_context(replaced(random, "uniform", lambda low, high: high))  # otherwise waits ignore the seed
         for name, table in list(TABLES.items()):
             if isinstance(table.bulk, PageNumberListing):
