@@ -32,9 +32,12 @@ def audited(warehouse: DuckDBWarehouse, folder: Path, client: SourceClient) -> d
 
 
 def test_a_capped_total_is_no_proof(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
-    empty = Said(200, b'{"items":[],"totalCount":0}')
-    world = commits_of(3)
-    answers = answers_of(world, instead=lambda target: empty if "ai-code" in target and "page=1" in target else None)
+    pages = {"&page=1": b'{"items":[],"totalCount":0}', "&page=2": b'{"items":[{}],"totalCount":0}'}
+
+    def of_commits(target: str) -> Said | None:
+        return next((Said(200, body) for page, body in pages.items() if "ai-code" in target and page in target), None)
+
+    answers = answers_of(simulator.World.of(end=EXTRACTED_AT), instead=of_commits)
     with pytest.raises(Incomplete, match="it has 0 rows, but page 2, which is beyond them, has 1 more"):
         audited(warehouse, tmp_path, client_of(answers, key=DEFAULT_KEY).client)
 
