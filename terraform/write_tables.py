@@ -7,17 +7,25 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "src"))
 
-from millrace.tables import EXTRACTED  # noqa: E402 the package is not installed, only checked out
+from millrace.tables import ENDPOINTS  # noqa: E402 the package is not installed, only checked out
 from millrace.warehouse.snowflake.objects import ADDED, META  # noqa: E402
 
 FOLDER = PROJECT / "terraform"
 
 
 def exported() -> dict[str, str]:
-    """Return the text of each file: the tables with their parents (null: none), and what makes META."""
-    tables = {name: {"parent": EXTRACTED[name].parent} for name in sorted(EXTRACTED)}
+    """Return the text of each file: the endpoints of the registry by their names, and what makes META."""
+    endpoints = {
+        name: {
+            "source": each.source,
+            "feeds": each.feeds,
+            "parent": each.parent,
+            "per_repository": each.per_repository,
+        }
+        for name, each in sorted(ENDPOINTS.items())
+    }
     return {
-        "tables.json": _to_json(tables),
+        "tables.json": _to_json(endpoints),
         "snowflake.json": _to_json({"made": META, "added": ADDED}),
     }
 

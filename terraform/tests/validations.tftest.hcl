@@ -38,8 +38,10 @@ run "what_cannot_be_meant_is_refused" {
     snowflake_prefix            = "1dev"
     soft_delete_days            = 6
     source_key                  = ""
+    source_keys                 = { other = "a-token" }
     source_requests_per_minute  = 0
     source_url                  = "https://key@source.example"
+    sources                     = { acme = { kind = "gitlab" } }
     vpc_connector               = "connector"
   }
   expect_failures = [
@@ -67,8 +69,10 @@ run "what_cannot_be_meant_is_refused" {
     var.snowflake_prefix,
     var.soft_delete_days,
     var.source_key,
+    var.source_keys,
     var.source_requests_per_minute,
     var.source_url,
+    var.sources,
     var.vpc_connector,
   ]
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.deploy.terraform.rig import PROJECT
 
-from millrace.tables import EXTRACTED
+from millrace.tables import ENDPOINTS
 from millrace.warehouse.snowflake.objects import ADDED, META, SCHEMAS
 
 TERRAFORM = PROJECT / "terraform"
@@ -23,7 +23,15 @@ def hcl(pattern: str = "**/*.tf") -> list[Path]:
 
 def test_the_exported_tables_are_those_of_the_registry() -> None:
     exported = json.loads((TERRAFORM / "tables.json").read_text())
-    expected = {name: {"parent": table.parent} for name, table in EXTRACTED.items()}
+    expected = {
+        name: {
+            "source": each.source,
+            "feeds": list(each.feeds),
+            "parent": each.parent,
+            "per_repository": each.per_repository,
+        }
+        for name, each in ENDPOINTS.items()
+    }
     assert exported == expected, "run: .venv/bin/python terraform/write_tables.py"
 
 

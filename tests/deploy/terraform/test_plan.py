@@ -13,7 +13,7 @@ from tests.deploy.terraform.rules import containers, findings, resources, storag
 
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
 from millrace.bus.events import ANNOUNCED
-from millrace.tables import EXTRACTED
+from millrace.tables import ENDPOINTS
 from millrace.warehouse.snowflake.objects import META
 
 Plan = dict[str, Any]
@@ -24,6 +24,7 @@ RUN = "runs/20261101T000000Z"
 USAGE = "drop/usage_events/20261101T000000Z-0123456789abcdef.ndjson"
 INVOKERS = "google_cloud_run_v2_service_iam_member"
 READER = "group:analysts@example.com"  # named in production
+PLAIN = {name: each for name, each in ENDPOINTS.items() if each.source == "cursor-sim"}  # of source_url
 COLLECTOR = 'collectors["group:developers@example.com"]'  # named in production
 
 
@@ -183,7 +184,7 @@ def test_every_account_of_a_deployable_gets_only_its_own_rights(plan: Plan) -> N
 
 def test_only_the_extractors_read_the_source_key(plan: Plan) -> None:
     readers = {address.split(".google")[0] for address, _ in resources(plan, "google_secret_manager_secret_iam_member")}
-    assert readers == {f'module.extract["{table}"]' for table in EXTRACTED}
+    assert readers == {f'module.extract["{table}"]' for table in PLAIN}
 
 
 def test_each_deployable_signs_in_to_snowflake_as_its_own_user(plan: Plan) -> None:
@@ -258,11 +259,11 @@ def test_a_function_is_served_by_its_file_and_name_with_its_signature(plan: Plan
     folder = "--source=/app/functions/{}/main.py".format
     pushed = {
         f'module.extract["{table}"]': [folder("extract"), f"--target=extract_{table}", "--signature-type=cloudevent"]
-        for table in EXTRACTED
+        for table in PLAIN
     }
     pushed["module.load"] = [folder("load"), "--target=load", "--signature-type=cloudevent"]
     called = {
-        "module.start_run": [folder("extract"), "--target=start_run", "--signature-type=http"],
+        "module.start_run[0]": [folder("extract"), "--target=start_run", "--signature-type=http"],
         "module.sweep": [folder("load"), "--target=sweep", "--signature-type=http"],
     }
     expected = {name: (None, args) for name, args in (pushed | called).items()}
@@ -271,7 +272,7 @@ def test_a_function_is_served_by_its_file_and_name_with_its_signature(plan: Plan
 
 def test_an_extraction_knows_how_long_a_delivery_may_take(plan: Plan) -> None:
     services = dict(resources(plan, "google_cloud_run_v2_service"))
-    for table in EXTRACTED:
+    for table in PLAIN:
         service = services[f'module.extract["{table}"].google_cloud_run_v2_service.this']["template"][0]
         assert f"{settings(service['containers'][0])['MILLRACE_DELIVERY_S']}s" == service["timeout"]
 
@@ -311,7 +312,7 @@ def test_each_extract_function_subscribes_to_its_table_and_parent(plan: Plan) ->
             filters.setdefault(address.split('"')[1], set()).add(planned["filter"])
     expected = {
         name: {f'attributes.table = "{heard}"' for heard in (name, table.parent) if heard}
-        for name, table in EXTRACTED.items()
+        for name, table in PLAIN.items()
     }
     assert filters == expected
 
@@ -327,9 +328,25 @@ def test_the_bucket_announces_what_the_code_expects(plan: Plan) -> None:
     assert {tuple(planned["event_types"]) for planned in notified} == {("OBJECT_FINALIZE",)}
 
 
-def test_the_page_about_access_has_exactly_the_rights_of_the_plan(plan: Plan) -> None:
+def test_the_page_about_access_has_exactly_the_rights_of_the_plans(plan: Plan, sourced: Plan) -> None:
     written = set(re.findall(r"^\| .* \|$", ACCESS, re.M)) - {"| who | may | what |"}
-    assert written == rows(plan)
+    assert written == rows(plan) | rows(sourced)
+
+
+def test_sources_change_nothing_of_a_deployment_but_what_watches_it_and_the_sweep(plan: Plan, sourced: Plan) -> None:
+    without, beside = dict(resources(plan)), dict(resources(sourced))
+    assert without.keys() - beside.keys() == set()
+    added = {address for address in beside.keys() - without.keys() if not address.startswith("module.source_")}
+    assert {re.sub(r'".*"', "", address) for address in added} == {
+        "module.monitoring.google_monitoring_alert_policy.threshold[]",
+        "module.sweep.module.storage.google_storage_bucket_iam_member.this[]",
+    }
+    changed = {address for address, planned in without.items() if planned != beside[address]}
+    assert {address for address in changed if not address.startswith("module.monitoring.")} == {
+        "module.api.google_cloud_run_v2_service.this",  # how old a table may be
+        "module.source_key[0].terraform_data.stored",  # the time of the plan
+    }
+    assert not any(address.startswith("module.source_") for address in without if "source_key[0]" not in address)
 
 
 def test_the_costs_are_those_of_the_plan(plan: Plan) -> None:
