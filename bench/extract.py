@@ -19,6 +19,7 @@ from millrace import runs
 from millrace.bus.events import TaskEvent
 from millrace.bus.in_process import LocalBus
 from millrace.extract import task
+from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient
 from millrace.extract.task import Extractor
@@ -44,7 +45,7 @@ class _Recording(HTTPAdapter):
 
 
 def _extract(url: str, folder: Path, budget: RateBudget, adapter: BaseAdapter | None = None) -> list[TaskRecord]:
-    client = SourceClient(url, KEY, budget)
+    client = SourceClient(url, Basic(KEY), budget)
     if adapter is not None:
         client.session.mount(url, adapter)
     extractor = Extractor(LocalLake(folder, "lake"), LocalBus(), client)
@@ -157,7 +158,7 @@ def _commit(number: int) -> Mapping[str, object]:
 def memory_of(rows: int) -> None:
     """Extract `rows` commits in this process and print its peak memory in MB: the child of `memory`."""
     with tempfile.TemporaryDirectory() as folder:
-        client = SourceClient("http://source.test", KEY)
+        client = SourceClient("http://source.test", Basic(KEY))
         client.session.mount("http://source.test", _EndlessCommits(rows))
         extractor = Extractor(LocalLake(Path(folder), "lake"), LocalBus(), client)
         plan = runs.start(extractor.lake, extractor.bus, RunRequest(datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""Start a run, and extract each table of the registry: `start_run`, and one `extract_<table>` per table."""
+"""Start a run, and extract each endpoint of the registry: `start_run`, and one `extract_<endpoint>` for each."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from flask import Request
 from millrace import config, log, runs, wiring
 from millrace.bus import answers, events, guard
 from millrace.extract import task
-from millrace.tables import EXTRACTED, Table
+from millrace.tables import ENDPOINTS, Endpoint
 
 log.start(config.project())
 CONFIG = config.ExtractConfig.from_env()
@@ -24,13 +24,13 @@ def start_run(request: Request) -> dict[str, str]:
         return {"run_id": runs.start(wiring.lake_at(CONFIG.lake), wiring.bus_at(CONFIG.bus), run_request).run_id}
 
 
-def _extracting(table: Table) -> Callable[[CloudEvent], None]:
-    @answers.answering(f"extract_{table.name}")
+def _extracting(endpoint: Endpoint) -> Callable[[CloudEvent], None]:
+    @answers.answering(f"extract_{endpoint.name}")
     def extract(event: CloudEvent) -> None:
-        task.answer(wiring.extractor_of(CONFIG), table, events.TaskEvent.parse(event))
+        task.answer(wiring.extractor_of(CONFIG), endpoint, events.TaskEvent.parse(event))
 
-    extract.__name__ = f"extract_{table.name}"  # functions-framework looks up how to serve a function by this name
+    extract.__name__ = f"extract_{endpoint.name}"  # functions-framework looks up how to serve a function by this name
     return functions_framework.cloud_event(extract)
 
 
-globals().update({f"extract_{name}": _extracting(table) for name, table in EXTRACTED.items()})
+globals().update({f"extract_{name}": _extracting(endpoint) for name, endpoint in ENDPOINTS.items()})

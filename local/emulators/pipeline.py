@@ -37,7 +37,7 @@ from millrace.laptop.run import RunOptions
 from millrace.load import sweep
 from millrace.load.sweep import SweepTimeouts
 from millrace.runs import reconcile
-from millrace.tables import EXTRACTED
+from millrace.tables import endpoints_of
 
 _NAME = "emulated"
 _JOB = f"projects/{_NAME}/locations/here/jobs/dbt-runner"
@@ -126,12 +126,13 @@ def emulated(
 
 
 def _subscriptions(urls: Mapping[str, str]) -> Iterator[pubsub.Pushed]:
-    """Yield Terraform's subscriptions: the requests of each table, its parent's completions, and bucket events."""
+    """Yield Terraform's subscriptions: the requests of each endpoint, its parent's completions, and bucket events."""
     yield pubsub.Pushed("load", OBJECT_EVENTS, urls["load"])
-    for name, table in EXTRACTED.items():
-        yield pubsub.Pushed(f"extract-{name}", EXTRACT_REQUESTS, urls[name], name)
-        if table.parent:
-            yield pubsub.Pushed(f"extract-{name}-after-{table.parent}", EXTRACT_EVENTS, urls[name], table.parent)
+    for each in endpoints_of("cursor-sim"):
+        url = urls[each.name]
+        yield pubsub.Pushed(f"extract-{each.name}", EXTRACT_REQUESTS, url, each.name)
+        if each.parent:
+            yield pubsub.Pushed(f"extract-{each.name}-after-{each.parent}", EXTRACT_EVENTS, url, each.parent)
 
 
 @contextmanager

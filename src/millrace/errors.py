@@ -86,7 +86,11 @@ class TerminalError(MillraceError):
 
 
 class RequestRejected(TerminalError):
-    """The source API refused the request."""
+    """The source API refused the request; `status` is the HTTP status, where it was one."""
+
+    def __init__(self, *what: object, step: Step | None = None, status: int | None = None) -> None:
+        super().__init__(*what, step=step)
+        self.status = status
 
 
 class RouteNotFound(RequestRejected):

@@ -212,6 +212,7 @@ def extractor_of(config: ExtractConfig) -> "Extractor":
 
     The functions of a deployment are processes of their own, and share a budget in the lake.
     """
+    from millrace.extract.auth import Basic
     from millrace.extract.budget import RateBudget, SharedBudget
     from millrace.extract.http_client import SourceClient, connections
     from millrace.extract.task import DeliveryLimits, Extractor
@@ -219,7 +220,8 @@ def extractor_of(config: ExtractConfig) -> "Extractor":
     lake, per_minute = lake_at(config.lake), config.requests_per_minute
     is_alone = config.bus == "inprocess:" or not per_minute
     budget = RateBudget(per_minute or None, config.request_burst) if is_alone else SharedBudget(lake, per_minute)
-    client = SourceClient(config.source_url, config.source_key, budget, config.timeout_s, connections(config.answer_s))
+    auth, session = Basic(config.source_key), connections(config.answer_s)
+    client = SourceClient(config.source_url, auth, budget, config.timeout_s, session)
     limits = DeliveryLimits(config.delivery_s or None, config.timeout_s + config.answer_s)
     return Extractor(lake, bus_at(config.bus), client, limits=limits)
 

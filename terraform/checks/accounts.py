@@ -16,9 +16,10 @@ from terraform.checks.snowflake import Account
 from millrace import config
 from millrace.addresses import source_url
 from millrace.errors import ConfigError, MillraceError, RequestRejected, RouteNotFound, SourceUnavailable
+from millrace.extract.auth import Basic
 from millrace.extract.http_client import SourceClient, connections
 from millrace.extract.sources.cursor_sim import pages
-from millrace.tables import EXTRACTED, SinglePageListing
+from millrace.tables import CURSOR_SIM, SinglePageListing
 
 _SOURCE_S = 10.0
 _GCLOUD_S = 30.0
@@ -67,7 +68,7 @@ def source(settings: Settings, sleep: Callable[[float], None] = time.sleep) -> S
     if key is None:
         raise ConfigError("TF_VAR_source_key is not set")
     url = source_url(settings.text("source_url") or "", config.may_be_insecure())
-    return SourceClient(url, key, timeout_s=_SOURCE_S, session=connections(_SOURCE_S), sleep=sleep)
+    return SourceClient(url, Basic(key), timeout_s=_SOURCE_S, session=connections(_SOURCE_S), sleep=sleep)
 
 
 def _short_waits() -> Callable[[float], None]:
@@ -93,7 +94,7 @@ def check_source(context: Context, group: Group) -> Iterator[Finding]:
     try:
         client = source(context.settings, _short_waits())
         client.session.hooks["response"].append(_refuse_to_wait)
-        listing = EXTRACTED["repos"].bulk
+        listing = CURSOR_SIM["repos"].bulk
         path = listing.path if isinstance(listing, SinglePageListing) else "/repos"
         rows = pages.array(path, client.get(path).body)
     except ConfigError as error:

@@ -8,7 +8,7 @@ from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.cursor_sim import pages
 from millrace.extract.sources.cursor_sim.partitioned import Totals
 from millrace.runs import TaskRecord
-from millrace.tables import EXTRACTED, PageNumberListing, SinglePageListing
+from millrace.tables import CURSOR_SIM, PageNumberListing, SinglePageListing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def compare(record: TaskRecord, client: SourceClient | None) -> Compared:
 
 
 def _with_source(record: TaskRecord, client: SourceClient, parts: str) -> Compared:
-    listing, since = EXTRACTED[record.table].bulk, date.fromisoformat(record.since) if record.since else None
+    listing, since = CURSOR_SIM[record.table].bulk, date.fromisoformat(record.since) if record.since else None
     totals = Totals(client, listing) if isinstance(listing, PageNumberListing) else None
     try:
         if totals is not None:

@@ -8,7 +8,7 @@ from millrace.errors import TransientError
 from millrace.lake import Lake, ObjectMissing
 from millrace.lake.documents import Damaged, parsed
 from millrace.runs import Final, TaskRecord, read_final
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM
 
 Say = Callable[[str], None]
 POLL_S = 5.0
@@ -57,7 +57,7 @@ class Watched:
 
     def waiting(self) -> list[str]:
         """Return the tables without a record."""
-        return [name for name in EXTRACTED if name not in self.records]
+        return [name for name in CURSOR_SIM if name not in self.records]
 
 
 def _progress(task: str, fields: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
 import simulator
+from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient
 from simulator.api import SimulatedApi
@@ -100,7 +101,7 @@ def client_of(answer: Answers, base_url: str = URL, key: str = KEY) -> Asked:
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     budget = RateBudget(None, 1, clock, clock.sleep)
-    return Asked(SourceClient(base_url, key, budget, session=session, sleep=clock.sleep), adapter, clock)
+    return Asked(SourceClient(base_url, Basic(key), budget, session=session, sleep=clock.sleep), adapter, clock)
 
 
 def in_turn(*turns: Turn) -> Answers:
@@ -131,7 +132,7 @@ def real_client(url: str, key: str) -> SourceClient:
     """Return a client of a server that really listens, without waits between its attempts."""
     session = requests.Session()
     session.trust_env = False
-    return SourceClient(url, key, RateBudget(None, 1, sleep=no_sleep), session=session, sleep=no_sleep)
+    return SourceClient(url, Basic(key), RateBudget(None, 1, sleep=no_sleep), session=session, sleep=no_sleep)
 
 
 def no_sleep(seconds: float) -> None:

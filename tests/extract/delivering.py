@@ -16,6 +16,7 @@ from millrace import runs
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS
 from millrace.bus.events import TaskEvent
 from millrace.extract import task as tasks
+from millrace.extract.auth import Basic
 from millrace.extract.budget import Budget, RateBudget, SharedBudget
 from millrace.extract.http_client import SourceClient
 from millrace.extract.task import DeliveryLimits, Extractor
@@ -160,7 +161,7 @@ class Deliveries:
             budget = SharedBudget(self.lake, self.per_minute, self.clock.epoch, self.clock.sleep)
         else:
             budget = RateBudget(self.per_minute, int(self.per_minute * 0.95), self.clock, self.clock.sleep)
-        client = SourceClient(URL, DEFAULT_KEY, budget, session=session, sleep=self.clock.sleep)
+        client = SourceClient(URL, Basic(DEFAULT_KEY), budget, session=session, sleep=self.clock.sleep)
         return Extractor(self.lake, self, client, self.clock.now, self.limits)
 
     def deliver(self, table: str, message: str = "m") -> TaskRecord | None:

@@ -14,7 +14,7 @@ from millrace.extract.completeness import Row
 from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.runs import Cursor
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM, ENDPOINTS
 from simulator import InjectedFaults
 from simulator.api import DEFAULT_KEY
 
@@ -46,9 +46,9 @@ class Reading:
 def read(client: SourceClient, cursors: Mapping[str, Cursor] | None = None, since: date | None = None) -> Reading:
     """Read the tables in the order of a run."""
     reading = Reading()
-    for table in EXTRACTED.values():
+    for table in CURSOR_SIM.values():
         task = client.for_task()
-        parents = reading.rows.get(table.parent or "", [])
+        parents = reading.rows.get(ENDPOINTS[table.name].parent or "", [])
         listing = Listing(task, table, since, (cursors or {}).get(table.name), partial(_columns_of, parents))
         reading.rows[table.name] = [row for batch in listing.rows() for row in batch]
         reading.listings[table.name] = listing
@@ -92,7 +92,7 @@ def given_by(reading: Reading) -> dict[str, set[str]]:
 
 
 def keys_of(reading: Reading, table: str) -> set[tuple[object, ...]]:
-    return {tuple([row.get(name) for name in EXTRACTED[table].key]) for row in reading.rows[table]}
+    return {tuple([row.get(name) for name in CURSOR_SIM[table].key]) for row in reading.rows[table]}
 
 
 def read_answers(answers: Answers, cursors: dict[str, Cursor] | None = None) -> Reading:
@@ -101,7 +101,7 @@ def read_answers(answers: Answers, cursors: dict[str, Cursor] | None = None) -> 
 
 def listing_of(answers: Answers, table: str, cursor: Cursor | None = None, parents: list[Row] | None = None) -> Listing:
     client = client_of(answers, key=DEFAULT_KEY).client
-    return Listing(client, EXTRACTED[table], None, cursor, lambda columns: parents or [])
+    return Listing(client, CURSOR_SIM[table], None, cursor, lambda columns: parents or [])
 
 
 def totals_of(reading: Reading) -> dict[str, int]:

@@ -7,7 +7,9 @@ import requests
 from tests.extract.answering import KEY, URL, Answering, Clock, Said
 
 import simulator
+from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
+from millrace.extract.deadline import Deadline, OutOfTime
 from millrace.extract.http_client import SourceClient
 from simulator.api import DEFAULT_KEY
 from simulator.limiter import TokenBucket
@@ -62,7 +64,7 @@ def test_the_pace_hardly_ever_meets_the_sources_own_limit() -> None:
     session = requests.Session()
     session.mount("http://", adapter)
     budget = RateBudget(100, 95, clock, clock.sleep)
-    client = SourceClient(URL, KEY, budget, session=session, sleep=clock.sleep)
+    client = SourceClient(URL, Basic(KEY), budget, session=session, sleep=clock.sleep)
     [client.get("/repos") for _ in range(600)]
     assert client.stats.rate_limited <= 2
     assert clock.now_s - 1000 == pytest.approx(60 * (600 - 95) / 100, rel=0.01)
@@ -76,7 +78,7 @@ def test_a_budget_that_another_client_has_spent_recovers_at_the_sources_pace() -
     adapter = Answering(lambda request: ROWS if bucket.take() is None else limited)
     session = requests.Session()
     session.mount("http://", adapter)
-    client = SourceClient(URL, KEY, RateBudget(100, 95, clock, clock.sleep), session=session, sleep=clock.sleep)
+    client = SourceClient(URL, Basic(KEY), RateBudget(100, 95, clock, clock.sleep), session=session, sleep=clock.sleep)
     [client.get("/repos") for _ in range(50)]
     assert client.stats.rate_limited <= 2
     assert clock.now_s - 1000 == pytest.approx(50 * 0.6, rel=0.05)
@@ -85,7 +87,25 @@ def test_a_budget_that_another_client_has_spent_recovers_at_the_sources_pace() -
 def test_against_the_real_limiter_a_burst_passes_without_a_refusal(small_world: simulator.World) -> None:
     with simulator.serve(small_world, limiter=True) as running, requests.Session() as session:
         session.trust_env = False
-        client = SourceClient(running.url, DEFAULT_KEY, RateBudget(100, 95), session=session)
+        client = SourceClient(running.url, Basic(DEFAULT_KEY), RateBudget(100, 95), session=session)
         [client.get("/repos") for _ in range(97)]
         assert running.rate_limited == client.stats.rate_limited == 0
     assert client.stats.waited_s > 0
+
+
+def test_everybody_who_shares_a_refused_budget_waits_too() -> None:
+    clock = Clock()
+    budget = RateBudget(None, 1, clock, clock.sleep)
+    with pytest.raises(OutOfTime):
+        budget.refused(3000, Deadline(clock.now_s + 60, clock))
+    assert budget.take() == pytest.approx(3000)
+    assert budget.take() == 0
+
+
+def test_a_short_refusal_does_not_end_a_long_one() -> None:
+    clock = Clock()
+    budget = RateBudget(60, 10, clock, clock.sleep)
+    with pytest.raises(OutOfTime):
+        budget.refused(3000, Deadline(clock.now_s + 60, clock))
+    budget.refused(2)
+    assert budget.take() == pytest.approx(2998)

@@ -15,6 +15,7 @@ from millrace import wiring
 from millrace.config import ExtractConfig
 from millrace.errors import RouteNotFound, SourceUnavailable, UnexpectedResponse
 from millrace.extract import bodies
+from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient, connections
 
@@ -24,7 +25,7 @@ BODY = b'[{"full_name": "acme/web"}]'
 
 def client_at(url: str, answer_s: float = 60.0, clock: Callable[[], float] | None = None) -> SourceClient:
     session = connections(answer_s, clock) if clock else connections(answer_s)
-    return SourceClient(url, KEY, RateBudget(None, 1, sleep=no_sleep), session=session, sleep=no_sleep)
+    return SourceClient(url, Basic(KEY), RateBudget(None, 1, sleep=no_sleep), session=session, sleep=no_sleep)
 
 
 @pytest.mark.parametrize(

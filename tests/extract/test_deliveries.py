@@ -29,7 +29,7 @@ from millrace.errors import Incomplete, MillraceError, SourceUnavailable, Transi
 from millrace.lake import Lake, StoredObject
 from millrace.lake.names import ProgressKey
 from millrace.runs import Overtaken
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM
 
 END = datetime(2026, 11, 20, tzinfo=UTC)
 PROGRESS = str(ProgressKey(RUN, "pull_requests"))
@@ -93,7 +93,7 @@ def test_no_delivery_lasts_beyond_its_time(team: simulator.World, tmp_path: Path
     assert min(lasted[:-1]) > 20  # and it uses what it has
 
 
-@pytest.mark.parametrize("tables", [["pull_requests"], list(EXTRACTED)], ids=["one task", "four tasks"])
+@pytest.mark.parametrize("tables", [["pull_requests"], list(CURSOR_SIM)], ids=["one task", "four tasks"])
 def test_tasks_that_share_a_source_use_its_whole_limit_and_never_exceed_it(
     team: simulator.World, tmp_path: Path, tables: list[str]
 ) -> None:

@@ -15,6 +15,7 @@ from urllib3.exceptions import ProtocolError
 import simulator
 from millrace.errors import MillraceError, RequestRejected, RouteNotFound, SourceUnavailable, UnexpectedResponse
 from millrace.extract import bodies
+from millrace.extract.auth import Basic
 from millrace.extract.http_client import SourceClient
 from simulator.api import DEFAULT_KEY
 
@@ -370,8 +371,8 @@ def test_no_proxy_reads_the_key_of_a_server_on_this_machine(url: str, monkeypatc
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    assert "http" not in SourceClient(url, KEY).session.proxies
-    assert SourceClient("https://source.example", KEY).session.proxies["http"] == "http://proxy.example:3128"
+    assert "http" not in SourceClient(url, Basic(KEY)).session.proxies
+    assert SourceClient("https://source.example", Basic(KEY)).session.proxies["http"] == "http://proxy.example:3128"
 
 
 @pytest.mark.parametrize(
@@ -411,7 +412,7 @@ def test_connection_broken_within_real_body_is_retried(small_world: simulator.Wo
         requests.Session() as session,
     ):
         session.trust_env = False
-        client = SourceClient(running.url, DEFAULT_KEY, session=session, sleep=lambda wait_s: None)
+        client = SourceClient(running.url, Basic(DEFAULT_KEY), session=session, sleep=lambda wait_s: None)
         bodies = [client.get("/teams/members").body for _ in range(12)]
         assert client.stats.retries > 0
     assert bodies == [{"teamMembers": small_world.members}] * 12

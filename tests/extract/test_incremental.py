@@ -9,16 +9,16 @@ from tests.simulator.rows import pull, review
 
 import simulator
 from millrace.runs import Cursor
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM
 from simulator import InjectedFaults
 
 
 def merged(before: Reading, after: Reading) -> dict[str, set[str]]:
     """Return the rows of a warehouse that loaded both readings in order."""
     tables = {}
-    for name in EXTRACTED:
-        held = {tuple([row.get(key) for key in EXTRACTED[name].key]): row for row in before.rows[name]}
-        held |= {tuple([row.get(key) for key in EXTRACTED[name].key]): row for row in after.rows[name]}
+    for name in CURSOR_SIM:
+        held = {tuple([row.get(key) for key in CURSOR_SIM[name].key]): row for row in before.rows[name]}
+        held |= {tuple([row.get(key) for key in CURSOR_SIM[name].key]): row for row in after.rows[name]}
         tables[name] = distinct(held.values())
     return tables
 
@@ -68,7 +68,7 @@ def test_ten_readings_one_after_the_other_end_where_a_single_one_does() -> None:
         after = read_world(world, cursors)
         held.rows = {name: held.rows.get(name, []) + rows for name, rows in after.rows.items()}
         cursors = after.cursors(end.isoformat())
-    assert merged(held, Reading(rows={name: [] for name in EXTRACTED})) == truth(world)
+    assert merged(held, Reading(rows={name: [] for name in CURSOR_SIM})) == truth(world)
 
 
 def daily_pulls(changed_day: int | None = None, **change: object) -> simulator.World:

@@ -17,7 +17,7 @@ from millrace.extract.completeness import ListReading, NewPass, Page, Position, 
 from millrace.extract.deadline import Deadline, OutOfTime
 from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.runs import Cursor
-from millrace.tables import EXTRACTED, TABLES
+from millrace.tables import CURSOR_SIM, TABLES
 from simulator.api import DEFAULT_KEY
 
 TABLE = TABLES["pull_requests"]
@@ -124,7 +124,7 @@ def listing_in_pieces(
     paused: dict[str, Any] | None = None
     for _ in range(1000):
         client = replace(asked.client, budget=Portion(requests_each))
-        listing = Listing(client, EXTRACTED[table], None, cursor, lambda columns: parents, paused)
+        listing = Listing(client, CURSOR_SIM[table], None, cursor, lambda columns: parents, paused)
         try:
             for batch in listing.rows():
                 rows += batch
@@ -142,16 +142,16 @@ def parents_of(world: simulator.World, table: str) -> list[Row]:
 
 @pytest.mark.parametrize("requests_each", [5, 8])
 @pytest.mark.parametrize("is_plain", [False, True], ids=["bulk", "plain"])
-@pytest.mark.parametrize("table", EXTRACTED)
+@pytest.mark.parametrize("table", CURSOR_SIM)
 def test_a_table_read_in_pieces_from_the_shuffling_source_is_whole(
     usual_world: simulator.World, table: str, is_plain: bool, requests_each: int
 ) -> None:
-    if is_plain and EXTRACTED[table].plain is None:
+    if is_plain and CURSOR_SIM[table].plain is None:
         pytest.skip("it has no plain plan")
     answers = answers_of(usual_world, instead=_without_bulk if is_plain else lambda target: None)
     parents = parents_of(usual_world, table)
     at_once = client_of(answers, key=DEFAULT_KEY)
-    whole = Listing(at_once.client, EXTRACTED[table], None, None, lambda columns: parents)
+    whole = Listing(at_once.client, CURSOR_SIM[table], None, None, lambda columns: parents)
     assert distinct(row for batch in whole.rows() for row in batch) == truth(usual_world)[table]
     rows, listing, requests = listing_in_pieces(answers, table, None, parents, requests_each)
     assert distinct(rows) == truth(usual_world)[table]
@@ -170,10 +170,10 @@ def _without_bulk(target: str) -> Any:
 def test_an_incremental_reading_in_pieces_reads_and_knows_as_much(usual_world: simulator.World, table: str) -> None:
     answers = answers_of(usual_world)
     first = client_of(answers, key=DEFAULT_KEY)
-    listing = Listing(first.client, EXTRACTED[table], None, None, lambda columns: [])
+    listing = Listing(first.client, CURSOR_SIM[table], None, None, lambda columns: [])
     [None for _ in listing.rows()]
     cursor = Cursor(None, EXTRACTED_AT, dict(listing.counts))
-    again = Listing(first.client.for_task(), EXTRACTED[table], None, cursor, lambda columns: [])
+    again = Listing(first.client.for_task(), CURSOR_SIM[table], None, cursor, lambda columns: [])
     expected = [row for batch in again.rows() for row in batch]
     rows, in_pieces, _ = listing_in_pieces(answers, table, cursor, [], 5)
     assert distinct(rows) == distinct(expected)

@@ -19,7 +19,7 @@ from millrace.arrow import to_batch
 from millrace.errors import MillraceError, RequestRejected, RouteNotFound, SourceUnavailable
 from millrace.extract.completeness import Row
 from millrace.extract.sources.cursor_sim import pages
-from millrace.tables import EXTRA, EXTRACTED, INSTANT, PageNumberListing, is_json
+from millrace.tables import CURSOR_SIM, EXTRA, INSTANT, PageNumberListing, is_json
 
 CAPTURES = Path(__file__).parents[1] / "golden" / "captures"
 ONE, TWO, THIRTY = "one-developer-90d-medium", "seed-2dev-90d-medium", "org-30dev-90d-medium"
@@ -131,7 +131,7 @@ def test_recorded_answer_matches_its_manifest(server: str, name: str) -> None:
 @those_of(NUMBERED)
 def test_recorded_page_parses_to_rows_and_total(server: str, name: str) -> None:
     each, (table, counts) = EVERY[server, name], NUMBERED[name]
-    listing = EXTRACTED[table].bulk
+    listing = CURSOR_SIM[table].bulk
     assert isinstance(listing, PageNumberListing)
     page = pages.numbered_page(each.replayed().client, listing, {})
     assert (len(page.rows), page.total) == at_server(server, counts)
@@ -195,7 +195,7 @@ def test_recorded_page_differs_on_second_request(server: str) -> None:
 
 def rows_recorded(server: str, file: str = "full-exact") -> dict[str, list[Row]]:
     """Return the rows of a recording, grouped by their route; each as often as it was recorded."""
-    tables: dict[str, list[Row]] = {name: [] for name in EXTRACTED}
+    tables: dict[str, list[Row]] = {name: [] for name in CURSOR_SIM}
     with gzip.open(CAPTURES / server / f"{file}.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
             answer = json.loads(line)
@@ -245,7 +245,7 @@ def test_the_recorded_server_counted_its_rows_so_too(server: str) -> None:
 
 def test_a_recorded_server_repeats_no_key(server: str) -> None:
     rows = rows_recorded(server)
-    keys = {name: {tuple(row.get(key) for key in EXTRACTED[name].key) for row in rows[name]} for name in rows}
+    keys = {name: {tuple(row.get(key) for key in CURSOR_SIM[name].key) for row in rows[name]} for name in rows}
     assert {name: len(different) for name, different in keys.items()} == DISTINCT[server]
 
 
@@ -257,20 +257,20 @@ def test_the_plain_routes_of_a_server_hold_the_same_rows_as_the_others() -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("table", EXTRACTED)
+@pytest.mark.parametrize("table", CURSOR_SIM)
 def test_every_recorded_row_comes_back_from_its_batch_as_it_was(server: str, table: str) -> None:
     rows = rows_recorded(server)[table]
-    batch = to_batch(rows, EXTRACTED[table], None, None).to_pylist()
+    batch = to_batch(rows, CURSOR_SIM[table], None, None).to_pylist()
     assert [from_batch(row, table) for row in batch] == [values_of(row, table) for row in rows]
 
 
 def values_in_batch(row: Row, table: str) -> Row:
-    return from_batch(to_batch([row], EXTRACTED[table], None, None).to_pylist()[0], table)
+    return from_batch(to_batch([row], CURSOR_SIM[table], None, None).to_pylist()[0], table)
 
 
 def from_batch(held: Row, table: str) -> Row:
     """Return a row of a batch in the source's form: NULL values are omitted, except those in `_extra`."""
-    columns = EXTRACTED[table].columns
+    columns = CURSOR_SIM[table].columns
     row = {
         field.name: json.loads(held[field.name]) if is_json(field) else held[field.name]
         for field in columns
@@ -281,7 +281,7 @@ def from_batch(held: Row, table: str) -> Row:
 
 def values_of(row: Row, table: str) -> Row:
     """Return a row of the source with its timestamps as instants, cut to the microsecond."""
-    instants = {field.name for field in EXTRACTED[table].columns if field.type == INSTANT}
+    instants = {field.name for field in CURSOR_SIM[table].columns if field.type == INSTANT}
     return {name: instant_of(value) if name in instants and value else value for name, value in row.items()}
 
 

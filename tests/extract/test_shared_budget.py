@@ -118,3 +118,18 @@ def test_readers_that_are_gone_are_forgotten(lake: LocalLake) -> None:
 
 def test_the_object_has_a_name_of_the_lake() -> None:
     assert parse("state/rate.json") == RateKey()
+
+
+def test_a_short_refusal_does_not_end_a_long_one(lake: LocalLake) -> None:
+    clock, other = Clock(), Clock()
+    with pytest.raises(OutOfTime):
+        budget_of(lake, clock).refused(3000, Deadline(clock.now_s + 60, clock))
+    budget_of(lake, other).refused(2)
+    assert budget_of(lake, other).take() == pytest.approx(2998, abs=5)
+
+
+def test_a_limit_that_is_reset_in_an_hour_is_no_clock_that_is_ahead(lake: LocalLake) -> None:
+    clock = Clock()
+    with pytest.raises(OutOfTime):
+        budget_of(lake, clock).refused(3601, Deadline(clock.now_s + 60, clock))
+    assert budget_of(lake, clock).take() == pytest.approx(3601, abs=5)

@@ -21,7 +21,7 @@ from millrace.load import recovery
 from millrace.load.handler import Loader
 from millrace.runs import build_requests
 from millrace.runs.comparison import compare, note_compared, read_compared
-from millrace.tables import EXTRACTED, TABLES, children_of
+from millrace.tables import CURSOR_SIM, TABLES, children_of
 from millrace.warehouse import Batch, LedgerEntry
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.wiring import RequestedBuilds
@@ -239,7 +239,7 @@ def test_a_run_of_a_clock_that_was_ahead_hides_no_other(
 def test_a_sweep_that_ends_a_run_advances_its_cursors(lake: CountingLake, warehouse: CountingWarehouse) -> None:
     read_at = (NOW - timedelta(hours=2)).isoformat()
     run_id = runs.start(lake, LocalBus(), runs.RunRequest(NOW - timedelta(hours=2))).run_id
-    for table in EXTRACTED:
+    for table in CURSOR_SIM:
         children = tuple(child.name for child in children_of(table))
         record = runs.TaskRecord(
             run_id, table, table, "plain", read_at, read_at, None, None, 0, 0, 0, 0, (), children, 1, 0, 0, 0.0, {}
@@ -247,8 +247,8 @@ def test_a_sweep_that_ends_a_run_advances_its_cursors(lake: CountingLake, wareho
         lake.write(str(TaskKey(run_id, table)), record.to_json(), 0)
     sweep_all(lake, warehouse)
     assert runs.read_final(lake, run_id) is not None
-    assert {table: getattr(runs.held_cursor(lake, table), "extracted_at", None) for table in EXTRACTED} == (
-        dict.fromkeys(EXTRACTED, read_at)
+    assert {table: getattr(runs.held_cursor(lake, table), "extracted_at", None) for table in CURSOR_SIM} == (
+        dict.fromkeys(CURSOR_SIM, read_at)
     )
 
 

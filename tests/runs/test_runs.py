@@ -22,7 +22,7 @@ from millrace.lake.local import LocalLake
 from millrace.lake.names import CursorKey, FinalKey, PlanKey, TaskKey
 from millrace.laptop.report import sentence
 from millrace.runs import Part, RunRequest, TaskRecord, reconcile
-from millrace.tables import EXTRACTED, children_of
+from millrace.tables import CURSOR_SIM, children_of
 from millrace.warehouse import LedgerEntry
 
 RUN = "20260131T060000Z"
@@ -78,7 +78,7 @@ def write(lake: Lake, record: TaskRecord) -> None:
 
 def facts(lake: Lake, ledger: Ledger) -> list[Callable[[], None]]:
     """Return the commits of a run of all tables with two parts each: records and ledger rows."""
-    records = [record(table, number=2) for table in EXTRACTED]
+    records = [record(table, number=2) for table in CURSOR_SIM]
     commits: list[Callable[[], None]] = [lambda each=each: write(lake, each) for each in records]  # type: ignore[misc]
     parts = [part.version("lake") for each in records for part in each.parts]
     return commits + [lambda version=version: ledger.note(version, 5) for version in parts]
@@ -190,7 +190,7 @@ def test_final_object_lists_tasks_and_load_seq(lake: Lake, bus: Bus) -> None:
     ledger.note(ObjectVersion("lake", "left by a crashed attempt", 1))
     runs.finish_if_complete(lake, ledger, RUN)
     told = json.loads(lake.read(FINAL)[0])
-    assert told == {"run_id": RUN, "status": "complete", "reason": None, "tasks": sorted(EXTRACTED), "load_seq": 8}
+    assert told == {"run_id": RUN, "status": "complete", "reason": None, "tasks": sorted(CURSOR_SIM), "load_seq": 8}
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

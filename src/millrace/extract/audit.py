@@ -20,7 +20,7 @@ from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.lake import Lake, ObjectVersion, names
 from millrace.lake.names import DroppedFile, RawPart
 from millrace.runs.comparison import LOADED, Comparison, compare
-from millrace.tables import TABLES, PageNumberListing, Table, children_of
+from millrace.tables import CURSOR_SIM, ENDPOINTS, EXTRACTED, TABLES, PageNumberListing, Table, children_of
 from millrace.warehouse import LedgerEntry, Warehouse, retries
 
 Key = tuple[object, ...]
@@ -118,7 +118,7 @@ def _read(client: SourceClient, table: Table, since: date | None, read: dict[str
     if table.name not in read:
 
         def parents(columns: tuple[str, ...]) -> list[Row]:
-            return _read(client, TABLES[str(table.parent)], since, read)
+            return _read(client, CURSOR_SIM[str(ENDPOINTS[table.name].parent)], since, read)
 
         listing = Listing(client.for_task(), table, since, None, parents)
         columns = {*table.key, *_needed_by_children(table)}
@@ -127,7 +127,7 @@ def _read(client: SourceClient, table: Table, since: date | None, read: dict[str
 
 
 def _needed_by_children(table: Table) -> set[str]:
-    plans = [child.plain for child in children_of(table.name) if child.plain is not None]
+    plans = [plain for child in children_of(table.name) if (plain := CURSOR_SIM[child.name].plain) is not None]
     return {
         name
         for plan in plans
@@ -138,7 +138,7 @@ def _needed_by_children(table: Table) -> set[str]:
 def _objects(lake: Lake, table: Table) -> list[ObjectVersion]:
     """Return the table's parts; for a table that is not extracted, its dropped Parquet files."""
     found = []
-    for stored in lake.list(f"raw/{table.name}/" if table.bulk is not None else f"drop/{table.name}/"):
+    for stored in lake.list(f"raw/{table.name}/" if table.name in EXTRACTED else f"drop/{table.name}/"):
         try:
             key = names.parse(stored.version.name)
         except BadObject:

@@ -1,8 +1,8 @@
 """Limits for a response of the source, checked before memory is used: bytes, unpacked bytes, JSON values.
 
-A page has at most 1,000 rows (`page_size` in tables.py), the longest whole list one row per repository. For such a page
-32 MiB are 32 KiB per row, and a million values are a thousand per row. At these limits a response takes about 0.4 GB of
-memory: the bytes, their text and the values.
+A page has at most 1,000 rows (`page_size` in tables/cursor_sim.py), the longest whole list one row per repository. For
+such a page 32 MiB are 32 KiB per row, and a million values are a thousand per row. At these limits a response takes
+about 0.4 GB of memory: the bytes, their text and the values.
 """
 
 import json

@@ -24,12 +24,12 @@ Clock = Callable[[], float]
 Sleep = Callable[[float], None]
 NO_DEADLINE = Deadline()
 
-_RATE = str(RateKey())
 _CAPACITY = 0.75  # of the limit of a minute may be sent at once; with what readers hold, it stays below the limit
 _TAKEN_AT_ONCE = 0.05  # of the limit of a minute: three seconds' worth; an object is written once a second at most
 _KEPT_S = 15.0  # that a reader may hold tokens which it has not used
 _SEEN_S = 5.0  # after which a waiting reader says again that it waits
-_MOST_AHEAD_S = 3600.0  # of another machine's clock, or of a Retry-After
+_MOST_AHEAD_S = 3700.0  # of the end of an hourly limit, by another machine's clock
+_RATE_KEY = RateKey()
 
 
 class Budget(Protocol):
@@ -48,7 +48,7 @@ class Budget(Protocol):
 class RateBudget:
     """A token bucket for every request of the process.
 
-    `per_minute` None means unpaced. Safe to share between threads.
+    `per_minute` None means unpaced: only refusals are waited out. Safe to share between threads.
     """
 
     def __init__(
@@ -60,17 +60,19 @@ class RateBudget:
         self._clock = clock
         self._sleep = sleep
         self._refilled_at = clock()
+        self._closed_until = self._refilled_at
         self._lock = threading.Lock()
 
     def take(self, deadline: Deadline = NO_DEADLINE) -> float:
         """Wait for the next token; return the seconds waited."""
-        if self._per_s is None:
-            return 0.0
         with self._lock:
-            self._refill(self._per_s)
-            wait_s = max(0.0, (1 - self._tokens) / self._per_s)
+            wait_s = max(0.0, self._closed_until - self._clock())
+            if self._per_s is not None:
+                self._refill(self._per_s)
+                wait_s = max(wait_s, (1 - self._tokens) / self._per_s)
             deadline.require(wait_s)
-            self._tokens -= 1
+            if self._per_s is not None:
+                self._tokens -= 1
         if wait_s:
             self._sleep(wait_s)
         return wait_s
@@ -78,6 +80,7 @@ class RateBudget:
     def refused(self, wait_s: float, deadline: Deadline = NO_DEADLINE) -> None:
         """Drop what is left of the burst after a 429 of the source, and wait."""
         with self._lock:
+            self._closed_until = max(self._closed_until, self._clock() + wait_s)
             if self._per_s is not None:
                 self._refill(self._per_s)
                 self._tokens = min(self._tokens, 0.0)
@@ -104,11 +107,19 @@ class SharedBudget:
 
     A reader takes a few tokens at a time by compare-and-swap, and uses them one by one. Tokens of a reader that died
     are lost, which costs seconds. The reader whose last tokens are the oldest is the next one; another one may take
-    tokens only if it leaves as many for it. `clock` is the time of day in seconds.
+    tokens only if it leaves as many for it. `clock` is the time of day in seconds, `key` the name of the object.
     """
 
-    def __init__(self, lake: Lake, per_minute: float, clock: Clock = time.time, sleep: Sleep = time.sleep) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        per_minute: float,
+        clock: Clock = time.time,
+        sleep: Sleep = time.sleep,
+        key: RateKey = _RATE_KEY,
+    ) -> None:
         self._lake = lake
+        self._name = str(key)
         self._per_s = per_minute / 60
         self._capacity = max(1.0, per_minute * _CAPACITY)
         self._batch = max(1, int(per_minute * _TAKEN_AT_ONCE))
@@ -140,7 +151,8 @@ class SharedBudget:
             self._held = 0
             while True:
                 bucket, generation = self._read()
-                if self._write(replace(bucket, tokens=0.0, refilled_at=self._clock() + wait_s), generation):
+                ends_at = max(bucket.refilled_at, self._clock() + wait_s)  # of a longer refusal, too
+                if self._write(replace(bucket, tokens=0.0, refilled_at=ends_at), generation):
                     break
         deadline.require(wait_s)
         self._sleep(wait_s)
@@ -172,11 +184,11 @@ class SharedBudget:
         """Return the bucket and the object's generation."""
         now = self._clock()
         try:
-            content, stored = self._lake.read(_RATE)
+            content, stored = self._lake.read(self._name)
         except ObjectMissing:
             return _Bucket(self._capacity, now), 0
         try:
-            bucket = parsed(content, _RATE, _bucket)
+            bucket = parsed(content, self._name, _bucket)
         except Damaged as error:
             log.warning("the budget of requests starts empty", error=str(error))
             bucket = _Bucket(0.0, now)
@@ -187,7 +199,7 @@ class SharedBudget:
     def _write(self, bucket: _Bucket, generation: int) -> bool:
         """Replace the object; return whether it was still at that generation."""
         try:
-            self._lake.write(_RATE, json.dumps(asdict(bucket)).encode() + b"\n", if_generation=generation)
+            self._lake.write(self._name, json.dumps(asdict(bucket)).encode() + b"\n", if_generation=generation)
         except ObjectExists:
             return False
         return True

@@ -28,7 +28,7 @@ from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.lake import Lake, ObjectExists, create_once
 from millrace.lake.names import RawPart, TaskKey
 from millrace.runs import Claim, Failure, Overtaken, Part, Progress, TaskRecord
-from millrace.tables import TABLES, Table, children_of
+from millrace.tables import ENDPOINTS, TABLES, Endpoint, Table, children_of
 
 _MOST_IDLE = 5  # deliveries in a row that read nothing
 
@@ -65,17 +65,17 @@ class Extractor:
     limits: DeliveryLimits = field(default_factory=DeliveryLimits)
 
 
-def answer(extractor: Extractor, table: Table, event: TaskEvent) -> None:
-    """Run the task of `table` for an event: its own request, or the completion of its parent's task."""
-    with log.step(f"extract {table.name}", event.run_id):
-        _answer(extractor, table, event)
+def answer(extractor: Extractor, endpoint: Endpoint, event: TaskEvent) -> None:
+    """Run the task of `endpoint` for an event: its own request, or the completion of its parent's task."""
+    with log.step(f"extract {endpoint.name}", event.run_id):
+        _answer(extractor, endpoint, event)
 
 
-def _answer(extractor: Extractor, table: Table, event: TaskEvent) -> None:
-    if event.table not in (table.name, table.parent):
-        log.info("event of another table", table=table.name, event_table=event.table)
+def _answer(extractor: Extractor, endpoint: Endpoint, event: TaskEvent) -> None:
+    if event.table not in (endpoint.name, endpoint.parent):
+        log.info("event of another table", table=endpoint.name, event_table=event.table)
         return
-    task = TaskEvent(event.run_id, table.name, table.name, event.message_id)
+    task = TaskEvent(event.run_id, endpoint.name, endpoint.name, event.message_id)
     try:
         extract(extractor, task)
     except Overtaken:
@@ -293,9 +293,10 @@ def _record_once(lake: Lake, record: TaskRecord) -> TaskRecord:
 
 def _parent_rows(lake: Lake, task: TaskEvent, table: Table, columns: tuple[str, ...]) -> Iterator[Row]:
     """Yield columns of the rows that the parent's task of the same run extracted."""
-    record = runs.read_record(lake, task.run_id, str(table.parent))
+    parent = str(ENDPOINTS[table.name].parent)
+    record = runs.read_record(lake, task.run_id, parent)
     if record is None:
-        raise TransientError(f"{table.name} of run {task.run_id} was requested before {table.parent} was complete")
+        raise TransientError(f"{table.name} of run {task.run_id} was requested before {parent} was complete")
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
         path = Path(folder, "parent.parquet")
         for part in record.parts:

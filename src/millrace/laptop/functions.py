@@ -7,7 +7,7 @@ import functions_framework
 from flask import Flask
 
 from millrace.laptop.project import PROJECT
-from millrace.tables import EXTRACTED
+from millrace.tables import ENDPOINTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Function:
 
 
 START_RUN = Function("extract", "start_run", "http")
-EXTRACT = {name: Function("extract", f"extract_{name}", "cloudevent") for name in EXTRACTED}
+EXTRACT = {name: Function("extract", f"extract_{name}", "cloudevent") for name in ENDPOINTS}
 LOAD = Function("load", "load", "cloudevent")
 SWEEP = Function("load", "sweep", "http")
 FUNCTIONS = {each.target: each for each in (START_RUN, *EXTRACT.values(), LOAD, SWEEP)}

@@ -20,7 +20,7 @@ from millrace.laptop.functions import EXTRACT, LOAD, START_RUN
 from millrace.laptop.source import NO_SOURCE
 from millrace.load import recovery
 from millrace.load.handler import Loader
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM, endpoints_of
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.wiring import RequestedBuilds
 
@@ -63,7 +63,7 @@ class Pipeline:
 
 def probe_source() -> None:
     """Request the source's shortest list, so that a wrong address or key is reported once, before a run starts."""
-    table = EXTRACTED["repos"]
+    table = CURSOR_SIM["repos"]
     client = wiring.extractor_of(ExtractConfig.from_env()).client.for_task()
     next(Listing(client, table, None, None, lambda columns: ()).rows())
 
@@ -79,17 +79,15 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
         raise ConfigError("functions in this process need file: and inprocess: adapters")
     lake.finalized = lambda stored: events.notify(bus, stored)
     bus.subscribe(Subscription("load", OBJECT_EVENTS, LOAD.application(), lane="load"))
-    for table in EXTRACTED.values():
-        application = EXTRACT[table.name].application()
-        requested = Subscription(
-            f"extract-{table.name}", EXTRACT_REQUESTS, application, lane="extract", matching={"table": table.name}
+    for endpoint in endpoints_of("cursor-sim"):
+        name, parent = endpoint.name, endpoint.parent
+        application = EXTRACT[name].application()
+        bus.subscribe(
+            Subscription(f"extract-{name}", EXTRACT_REQUESTS, application, lane="extract", matching={"table": name})
         )
-        bus.subscribe(requested)
-        if table.parent:
-            after = f"extract-{table.name}-after-{table.parent}"
-            bus.subscribe(
-                Subscription(after, EXTRACT_EVENTS, application, lane="extract", matching={"table": table.parent})
-            )
+        if parent and not endpoint.per_repository:
+            after = f"extract-{name}-after-{parent}"
+            bus.subscribe(Subscription(after, EXTRACT_EVENTS, application, lane="extract", matching={"table": parent}))
     warehouse = wiring.duckdb_at(load.warehouse, load.memory)
     return Pipeline(lake, quarantine, warehouse, bus, job)
 

@@ -101,6 +101,8 @@ class ProgressLog(logging.Handler):
             case "unforeseen":
                 frames = [line.strip() for line in str(fields["stack"]).splitlines() if line.startswith("  File ")]
                 self.say(f"  {fields['function']}: {fields['kind']}: {fields['error']}; {frames[-1]}")
+            case "waiting for the source":
+                self.say(f"  {fields['problem']}: waiting for {fields['wait_s']:,} s")
             case "waiting for the warehouse":
                 self.say(f"  {fields['why']}: waiting, {fields['at_most_s']:.0f} s at most")
 

@@ -4,8 +4,9 @@ The object names, the Parquet schema and the raw table follow from the entry, an
 A table that no endpoint feeds arrives as files under `drop/`.
 """
 
-from millrace.tables import cursor_sim, files, github
-from millrace.tables.endpoints import ENDPOINTS, Endpoint, children_of
+from millrace.tables import files, github
+from millrace.tables.cursor_sim import CURSOR_SIM
+from millrace.tables.endpoints import ENDPOINTS, SOURCES, Endpoint, Source, children_of, endpoint_of, endpoints_of
 from millrace.tables.table import (
     COUNT,
     EXTRA,
@@ -28,10 +29,7 @@ from millrace.tables.table import (
 )
 
 _ALL = (
-    cursor_sim.REPOS,
-    cursor_sim.COMMITS,
-    cursor_sim.PULL_REQUESTS,
-    cursor_sim.REVIEWS,
+    *CURSOR_SIM.values(),
     files.USAGE_EVENTS,
     files.PROJECT_REPOSITORIES,
     files.USER_DEVELOPERS,
@@ -53,6 +51,7 @@ EXTRACTED: dict[str, Table] = {
 
 __all__ = [
     "COUNT",
+    "CURSOR_SIM",
     "ENDPOINTS",
     "EXTRA",
     "EXTRACTED",
@@ -65,6 +64,7 @@ __all__ = [
     "MOST_AHEAD",
     "RATIO",
     "RUN_ID",
+    "SOURCES",
     "TABLES",
     "TEXT",
     "TEXTS",
@@ -72,7 +72,10 @@ __all__ = [
     "Endpoint",
     "PageNumberListing",
     "SinglePageListing",
+    "Source",
     "Table",
     "children_of",
+    "endpoint_of",
+    "endpoints_of",
     "is_json",
 ]

@@ -105,7 +105,6 @@ PULL_REQUESTS = Table(
         is_bug_fix=FLAG,
     ),
     key=("repo_name", "number"),
-    parent="repos",
     version_column="updated_at",
     lookback_days=14,  # reverts and edits that move no count
     bulk=PageNumberListing(
@@ -141,7 +140,6 @@ REVIEWS = Table(
         comments=JSON,
     ),
     key=("pr_id", "id"),  # a server that regenerates its data assigns the same ids again
-    parent="pull_requests",
     version_column="submitted_at",
     bulk=PageNumberListing(
         "/analytics/github/reviews",
@@ -153,3 +151,6 @@ REVIEWS = Table(
     ),
     plain=ChildListing("/repos/{repo_name}/pulls/{number}/reviews", paged=False, sets=(("pr_id", "id"),)),
 )
+
+CURSOR_SIM: dict[str, Table] = {table.name: table for table in (REPOS, COMMITS, PULL_REQUESTS, REVIEWS)}
+"""Its tables, each after its parent."""

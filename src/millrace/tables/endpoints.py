@@ -58,9 +58,14 @@ _ALL = (
 ENDPOINTS: dict[str, Endpoint] = {endpoint.name: endpoint for endpoint in _ALL}
 
 
+def endpoints_of(source: Source) -> list[Endpoint]:
+    """Return the endpoints of a source, each after its parent."""
+    return [each for each in ENDPOINTS.values() if each.source == source]
+
+
 def children_of(name: str | None, source: Source = "cursor-sim") -> list[Endpoint]:
     """Return the endpoints of a source that start after `name` (None: when a run starts)."""
-    return [each for each in ENDPOINTS.values() if each.source == source and each.parent == name]
+    return [each for each in endpoints_of(source) if each.parent == name]
 
 
 def endpoint_of(task_id: str) -> Endpoint:

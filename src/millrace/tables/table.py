@@ -98,7 +98,6 @@ class Table:
     key: tuple[str, ...]
     bulk: PageNumberListing | SinglePageListing | None = None
     plain: ChildListing | None = None
-    parent: str | None = None
     version_column: str | None = None
     month_of: str | None = None
     key_may_be_null: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from millrace.bus import events
 from millrace.bus.answers import answering
 from millrace.config import ExtractConfig
 from millrace.errors import ConfigError
-from millrace.tables import EXTRACTED
+from millrace.tables import ENDPOINTS
 
 ENTRY_POINTS = sorted([*PROJECT.glob("functions/*/main.py"), *PROJECT.glob("jobs/*/main.py")])
 EXTRACT = ("MILLRACE_LAKE", "MILLRACE_BUS", "MILLRACE_SOURCE_URL", "MILLRACE_SOURCE_KEY")
@@ -25,9 +25,9 @@ def test_an_entry_point_has_at_most_forty_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 40
 
 
-@pytest.mark.parametrize("table", EXTRACTED)
-def test_every_table_has_its_extract_function(functions: Deployed, table: str) -> None:
-    application = functions.application(f"extract_{table}")
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_every_endpoint_has_its_extract_function(functions: Deployed, endpoint: str) -> None:
+    application = functions.application(f"extract_{endpoint}")
     assert push(application, {}).status_code == 400  # it is served, and reports that this is no task
 
 

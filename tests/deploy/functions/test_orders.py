@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.deploy.functions.deployed import RUN, Deployed, Message, deployed, name_of
 
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM
 
 Rows = dict[str, list[Any]]
 
@@ -34,7 +34,7 @@ def clean(extracted: Deployed, objects: list[Message]) -> Rows:
 
 
 def rows(functions: Deployed) -> Rows:
-    return {table: functions.rows(table) for table in EXTRACTED}
+    return {table: functions.rows(table) for table in CURSOR_SIM}
 
 
 def parts(objects: list[Message]) -> list[Message]:
@@ -80,7 +80,7 @@ def test_each_final_delivery_requests_build_after_cursors_are_written(
     assert extracted.load(final).status_code == extracted.load(final).status_code == 200
     assert extracted.builds == [RUN, RUN]
     cursors = [stored.version.name for stored in extracted.lake.list("state/")]
-    assert cursors == [f"state/{table}.json" for table in sorted(EXTRACTED)]
+    assert cursors == [f"state/{table}.json" for table in sorted(CURSOR_SIM)]
 
 
 def test_a_poisoned_part_does_not_keep_its_run_from_being_final(extracted: Deployed, objects: list[Message]) -> None:

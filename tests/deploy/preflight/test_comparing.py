@@ -8,6 +8,7 @@ import pytest
 from terraform.checks.comparing import compare
 
 import simulator
+from millrace.extract.auth import Basic
 from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.runs import TaskRecord
@@ -20,7 +21,7 @@ END = datetime(2026, 10, 20, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def source() -> Iterator[SourceClient]:
     with simulator.serve(simulator.generate(developers=3, days=20, seed=11, end=END), key=KEY) as running:
-        yield SourceClient(running.url, KEY)
+        yield SourceClient(running.url, Basic(KEY))
 
 
 def record(table: str, client: SourceClient) -> TaskRecord:
@@ -88,6 +89,6 @@ def test_an_undated_table_that_shrank_is_a_difference(source: SourceClient) -> N
 
 
 def test_a_source_that_is_down_could_not_be_compared(source: SourceClient) -> None:
-    down = SourceClient("http://127.0.0.1:9", KEY, sleep=lambda seconds: None)
+    down = SourceClient("http://127.0.0.1:9", Basic(KEY), sleep=lambda seconds: None)
     found = compare(record("repos", source), down)
     assert (found.is_equal, "could not compare" in found.text) == (None, True)

@@ -21,7 +21,7 @@ def hcl(pattern: str = "**/*.tf") -> list[Path]:
     return [path for path in sorted(TERRAFORM.glob(pattern)) if ".terraform" not in path.parts]
 
 
-def test_the_exported_tables_are_those_of_the_registry() -> None:
+def test_the_exported_endpoints_are_those_of_the_registry() -> None:
     exported = json.loads((TERRAFORM / "tables.json").read_text())
     expected = {
         name: {

@@ -13,7 +13,7 @@ from tests.deploy.terraform.rules import containers, findings, resources, storag
 
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
 from millrace.bus.events import ANNOUNCED
-from millrace.tables import ENDPOINTS
+from millrace.tables import CURSOR_SIM, endpoints_of
 from millrace.warehouse.snowflake.objects import META
 
 Plan = dict[str, Any]
@@ -24,7 +24,6 @@ RUN = "runs/20261101T000000Z"
 USAGE = "drop/usage_events/20261101T000000Z-0123456789abcdef.ndjson"
 INVOKERS = "google_cloud_run_v2_service_iam_member"
 READER = "group:analysts@example.com"  # named in production
-PLAIN = {name: each for name, each in ENDPOINTS.items() if each.source == "cursor-sim"}  # of source_url
 COLLECTOR = 'collectors["group:developers@example.com"]'  # named in production
 
 
@@ -184,7 +183,7 @@ def test_every_account_of_a_deployable_gets_only_its_own_rights(plan: Plan) -> N
 
 def test_only_the_extractors_read_the_source_key(plan: Plan) -> None:
     readers = {address.split(".google")[0] for address, _ in resources(plan, "google_secret_manager_secret_iam_member")}
-    assert readers == {f'module.extract["{table}"]' for table in PLAIN}
+    assert readers == {f'module.extract["{table}"]' for table in CURSOR_SIM}
 
 
 def test_each_deployable_signs_in_to_snowflake_as_its_own_user(plan: Plan) -> None:
@@ -259,7 +258,7 @@ def test_a_function_is_served_by_its_file_and_name_with_its_signature(plan: Plan
     folder = "--source=/app/functions/{}/main.py".format
     pushed = {
         f'module.extract["{table}"]': [folder("extract"), f"--target=extract_{table}", "--signature-type=cloudevent"]
-        for table in PLAIN
+        for table in CURSOR_SIM
     }
     pushed["module.load"] = [folder("load"), "--target=load", "--signature-type=cloudevent"]
     called = {
@@ -272,7 +271,7 @@ def test_a_function_is_served_by_its_file_and_name_with_its_signature(plan: Plan
 
 def test_an_extraction_knows_how_long_a_delivery_may_take(plan: Plan) -> None:
     services = dict(resources(plan, "google_cloud_run_v2_service"))
-    for table in PLAIN:
+    for table in CURSOR_SIM:
         service = services[f'module.extract["{table}"].google_cloud_run_v2_service.this']["template"][0]
         assert f"{settings(service['containers'][0])['MILLRACE_DELIVERY_S']}s" == service["timeout"]
 
@@ -311,8 +310,8 @@ def test_each_extract_function_subscribes_to_its_table_and_parent(plan: Plan) ->
         if address.startswith("module.extract["):
             filters.setdefault(address.split('"')[1], set()).add(planned["filter"])
     expected = {
-        name: {f'attributes.table = "{heard}"' for heard in (name, table.parent) if heard}
-        for name, table in PLAIN.items()
+        each.name: {f'attributes.table = "{heard}"' for heard in (each.name, each.parent) if heard}
+        for each in endpoints_of("cursor-sim")
     }
     assert filters == expected
 

@@ -15,7 +15,7 @@ from millrace import runs
 from millrace.lake import ObjectMissing, ObjectVersion, names as keys
 from millrace.lake.names import CursorKey, DroppedFile, FinalKey, PlanKey, RawPart, TaskKey
 from millrace.runs import reconcile
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM
 
 Tables = dict[str, list[tuple[Any, ...]]]
 
@@ -58,7 +58,7 @@ def check_after_disturbance(world: World, expected: Tables) -> None:
 
 def tables_of(world: World) -> Tables:
     """Return the rows of the raw tables, without the columns that depend on how a row arrived."""
-    return {name: world.engine.rows(name) for name in EXTRACTED}
+    return {name: world.engine.rows(name) for name in CURSOR_SIM}
 
 
 def check_rows(world: World, expected: Tables) -> None:
@@ -145,7 +145,7 @@ def _rows_in(name: str, content: bytes) -> int:
 
 def check_inserted(world: World) -> None:
     """Check the inserted rows of the ledger against the tables, and each row's change sequence against the ledger."""
-    for name in EXTRACTED:
+    for name in CURSOR_SIM:
         ((held, noted),) = world.engine.query(
             f"SELECT (SELECT count(*) FROM raw.{name}), "  # noqa: S608
             f"(SELECT coalesce(sum(rows_inserted), 0) FROM meta.loads WHERE table_name = '{name}')",

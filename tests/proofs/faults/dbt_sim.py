@@ -16,7 +16,7 @@ from tests.proofs.faults.nature import Violation
 
 from millrace.build import dbt as building
 from millrace.config import BuildConfig
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM
 
 if TYPE_CHECKING:
     from tests.proofs.faults.world import World
@@ -32,7 +32,7 @@ _QUIET = {
 
 STATE = " UNION ALL ".join(
     f"SELECT '{name}' AS name, count(*) AS rows, coalesce(max(_load_seq), 0) AS load_seq FROM raw.{name}"  # noqa: S608
-    for name in EXTRACTED
+    for name in CURSOR_SIM
 )
 
 

@@ -15,7 +15,7 @@ from tests.proofs.faults.choices import Choices
 from tests.proofs.faults.nature import Ailment
 from tests.proofs.faults.world import BUCKET, World
 
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM
 
 OF_RUNS = ("state/{table}.json", "runs/*/final.json", "runs/*/tasks/{table}.json", "runs/*/plan.json")
 OF_BUILDS = ("build/lease.json", "build/requested.json", "state/compared.json")
@@ -73,7 +73,7 @@ def _forget_loads(world: World, choices: Choices) -> str:
     """Lose the warehouse, or restore an older one: everything after a load is gone."""
     newest = world.engine.query("SELECT coalesce(max(load_seq), 0) FROM meta.loads")[0][0]
     through = choices.draw("an older warehouse is put back", newest + 1)
-    for table in EXTRACTED:
+    for table in CURSOR_SIM:
         world.engine.change(f"DELETE FROM raw.{table} WHERE _load_seq > {through}")  # noqa: S608
     world.engine.change(f"DELETE FROM meta.loads WHERE load_seq > {through}")  # noqa: S608
     return f"an older warehouse is put back: that of load {through} of {newest}"
@@ -92,7 +92,7 @@ def _remove_an_object(world: World, choices: Choices) -> str:
 
 
 def _chosen(world: World, choices: Choices) -> Path:
-    names = [name.format(table=table) for name in OF_RUNS for table in EXTRACTED] + list(OF_BUILDS)
+    names = [name.format(table=table) for name in OF_RUNS for table in CURSOR_SIM] + list(OF_BUILDS)
     lake = world.folder / BUCKET
     found = sorted({path for name in names for path in lake.glob(name)})
     return found[choices.draw("which object", len(found))]
@@ -108,7 +108,7 @@ def _copy_the_lake(world: World, choices: Choices) -> str:
 
 def _lose_parts_and_loads(world: World, choices: Choices) -> str:
     """Lose a table in the warehouse and in the lake: only the source still has it."""
-    table = list(EXTRACTED)[choices.draw("which table", len(EXTRACTED))]
+    table = list(CURSOR_SIM)[choices.draw("which table", len(CURSOR_SIM))]
     for path in (world.folder / BUCKET / "raw" / table).rglob("*.parquet"):
         path.unlink()
     world.engine.change(f"DELETE FROM raw.{table} WHERE _run_id IS NOT NULL")  # noqa: S608

@@ -23,6 +23,7 @@ from millrace import runs
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, events
 from millrace.bus.events import ObjectFinalized, TaskEvent
 from millrace.extract import task
+from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient
 from millrace.extract.parts import PartLimits, PartWriter
@@ -32,7 +33,7 @@ from millrace.lake.local import LocalLake
 from millrace.load import handler, quarantine, recovery, sweep as sweeping
 from millrace.load.handler import Loader
 from millrace.load.sweep import SweepTimeouts
-from millrace.tables import TABLES, PageNumberListing, children_of
+from millrace.tables import ENDPOINTS, TABLES, PageNumberListing, children_of
 
 PARTS = PartLimits(rows=8, group_rows=4, batch_rows=4)
 _HOUR_S = 3600.0
@@ -72,7 +73,7 @@ class World:
         session = requests.Session()
         session.mount("http://", source)
         sleep, monotonic = scheduler.clock.advance, scheduler.clock.monotonic
-        client = SourceClient(URL, KEY, RateBudget(None, 1, monotonic, sleep), session=session, sleep=sleep)
+        client = SourceClient(URL, Basic(KEY), RateBudget(None, 1, monotonic, sleep), session=session, sleep=sleep)
         limits = DeliveryLimits()
         if scheduler.nature.has_short_deliveries:  # a task of a tiny world needs several of them
             limits = DeliveryLimits(_DELIVERY_S, 0.0, 0.0, monotonic, sleep)
@@ -105,7 +106,7 @@ class World:
         if function == "start":
             runs.start(self.lake, self.bus, subject)
         elif function == "extract":
-            task.answer(self.extractor, TABLES[table], replace(subject, message_id=str(message.number)))
+            task.answer(self.extractor, ENDPOINTS[table], replace(subject, message_id=str(message.number)))
         elif function == "load":
             handler.answer(self.loader, subject)
         elif function == "retry":

@@ -10,7 +10,7 @@ from typing import Self
 import duckdb
 from tests.proofs.killing.killable import NOWHERE, PROJECT, KillPoint
 
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM
 
 WORLD = ("--developers=2", "--days=6", "--end=2026-10-20T00:00:00Z", "--no-limiter")
 KILLED = -9
@@ -67,7 +67,7 @@ def contents(data: Path) -> Contents:
     """Return every raw row (without its stamps and load) and every mart row of the published copy, in order."""
     found: Contents = {}
     with duckdb.connect(str(data / "published.duckdb"), read_only=True) as connection:
-        for table in EXTRACTED:
+        for table in CURSOR_SIM:
             query = f"select * exclude (_extracted_at, _run_id, _load_seq) from raw.{table} order by all"  # noqa: S608
             found[f"raw.{table}"] = connection.execute(query).fetchall()
     return found | marts(data / "published.duckdb")
@@ -96,7 +96,7 @@ def unsettled(data: Path) -> list[str]:
         twice = connection.execute("select name from meta.loads group by bucket, name, generation having count(*) > 1")
         left += [f"build {number} is running" for (number,) in running]
         left += [f"{name} is in the ledger twice" for (name,) in twice.fetchall()]
-        for table in EXTRACTED:
+        for table in CURSOR_SIM:
             query = (
                 f"select count(*), (select sum(rows_inserted) from meta.loads where table_name = ?) from raw.{table}"  # noqa: S608
             )

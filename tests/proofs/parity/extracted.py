@@ -12,13 +12,14 @@ from millrace import runs
 from millrace.bus.events import TaskEvent
 from millrace.bus.in_process import LocalBus
 from millrace.extract import task
+from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient
 from millrace.extract.task import Extractor
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
 from millrace.runs import RunRequest
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM
 
 END = datetime(2026, 11, 1, 12, tzinfo=UTC)
 _KEY = "key_of-the-simulator"
@@ -52,7 +53,7 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extrac
 
 
 def _extract(lake: LocalLake, url: str, now: datetime) -> None:
-    extractor = Extractor(lake, LocalBus(), SourceClient(url, _KEY, RateBudget(None, 1)), lambda: now)
+    extractor = Extractor(lake, LocalBus(), SourceClient(url, Basic(_KEY), RateBudget(None, 1)), lambda: now)
     plan = runs.start(lake, extractor.bus, RunRequest(now))
-    for name in EXTRACTED:  # a parent precedes its children
+    for name in CURSOR_SIM:  # a parent precedes its children
         task.extract(extractor, TaskEvent(plan.run_id, name, name))

@@ -9,7 +9,7 @@ from random import Random
 from tests.proofs.faults.disturbing import CONTENTS, HOSTILE, OF_BUILDS, OF_RUNS
 from tests.proofs.processes.workplace import Workplace
 
-from millrace.tables import EXTRACTED
+from millrace.tables import CURSOR_SIM
 
 _LEAST_BYTES = 10
 
@@ -74,7 +74,7 @@ def remove_notes(place: Workplace, dice: Random) -> str:
 
 def empty_an_object(place: Workplace, dice: Random) -> str:
     """Damage one of our JSON objects."""
-    names = [name.format(table=table) for name in OF_RUNS for table in EXTRACTED] + list(OF_BUILDS)
+    names = [name.format(table=table) for name in OF_RUNS for table in CURSOR_SIM] + list(OF_BUILDS)
     found = sorted({path for name in names for path in place.place.lake.glob(name)})
     found += [path for path in [place.data / "source.json"] if path.exists()] * 2
     if not found:

@@ -1,0 +1,313 @@
+"""The reading of the commits of a repository's default branch.
+
+All pages of a reading begin at one head, so that a push meanwhile moves none, and the number of different commits has
+to be the number that this head reaches.
+
+*changes* reads the commits whose *committer date* is not older than the last reading's newest one less fourteen days.
+A branch that lived longer brings older commits when it is merged. So the numbers at both heads are compared, in all and
+within these days: where they have not grown by the same number, the history is read in full at once. A history that was
+rewritten to the same number of older commits is found by the weekly full reading.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import timedelta
+from typing import Any, Protocol
+
+from millrace import log
+from millrace.arrow import parse_instant
+from millrace.errors import RequestRejected
+from millrace.extract.graphql import GraphQL, PageSize, TooHeavy
+from millrace.extract.reading import Outcome, Request, Rows
+from millrace.extract.sources.github.fields import Connection, Fields
+from millrace.extract.sources.github.listing import LARGEST_LIST, named, repository_of
+from millrace.extract.sources.github.numbers import packed, unpacked
+from millrace.extract.sources.github.queries import Queries
+from millrace.extract.sources.github.rows import Place, Texts, commit_row, identities
+from millrace.extract.sources.github.tasks import named_in_parent, refusal, require_same
+from millrace.extract.sources.github.windows import Found, window_row
+
+OBJECT = "commits"
+_OVERLAP = timedelta(days=14)
+_MOST_HEADS = 3  # of one reading
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The commits that a head reaches: all of them, and those since the time that was asked for."""
+
+    all: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a default branch (None: the repository is empty), and the same numbers at an earlier head.
+
+    `then` None: the server does not have that commit any more.
+    """
+
+    repo_id: int
+    name: str
+    sha: str | None
+    now: Counts
+    then: Counts | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitPage:
+    """One page of the commits that a head reaches, and how many there are."""
+
+    repo_id: int
+    name: str
+    total: int
+    after: str | None
+    commits: list[Fields]
+
+
+class CommitListing(Protocol):
+    """A way to list commits. Raises NotFound and RequestRejected for a repository that is not to be read."""
+
+    plan: str
+
+    def head(self, name: str, since: str | None, then: str | None) -> Head:
+        """Return the head of the default branch; `then` is an earlier one."""
+
+    def page(self, name: str, head: str, since: str | None, after: str | None, size: PageSize) -> CommitPage | None:
+        """Return the page after a cursor; None when the head is gone."""
+
+
+class CommitsByGraphQL:
+    """Lists by GraphQL."""
+
+    plan = "graphql"
+
+    def __init__(self, graphql: GraphQL, queries: Queries) -> None:
+        self._graphql = graphql
+        self._queries = queries
+
+    def head(self, name: str, since: str | None, then: str | None) -> Head:
+        """Return the head of the default branch, with the numbers at `then`."""
+        variables = named(name) | {"since": since, "then": then, "isLater": then is not None}
+        repository = repository_of(self._graphql.ask(self._queries.default_branch, variables), name)
+        branch = repository.child("defaultBranchRef")
+        target = None if branch is None else branch.child("target")
+        earlier = repository.child("then")
+        return Head(
+            repository.number("databaseId"),
+            repository.need("nameWithOwner", str),
+            None if target is None else target.need("oid", str),
+            Counts(0, 0) if target is None else _counts(target),
+            None if earlier is None else _counts(earlier),
+        )
+
+    def page(self, name: str, head: str, since: str | None, after: str | None, size: PageSize) -> CommitPage | None:
+        """Return the page after a cursor; a page that is too heavy is asked for in half its size."""
+        while True:
+            variables = named(name) | {"head": head, "since": since, "after": after, "first": size.value}
+            try:
+                answer = self._graphql.ask(self._queries.history, variables)
+                break
+            except TooHeavy as error:
+                size.halve(error)
+        size.succeeded()
+        repository = repository_of(answer, name)
+        commit = repository.child("object")
+        if commit is None:
+            return None
+        listed = Connection.of(commit, "history", after)
+        return CommitPage(
+            repository.number("databaseId"),
+            repository.need("nameWithOwner", str),
+            listed.total,
+            listed.after,
+            [node for node in listed.nodes if node is not None],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The head of a reading that was complete, the number of its commits, and the newest committer date."""
+
+    head: str
+    count: int
+    committed_at: str
+
+    @classmethod
+    def parse(cls, held: Mapping[str, Any] | None) -> "Mark | None":
+        """Read a mark; None when there is none, or when it is damaged: everything is read then."""
+        try:
+            mark = None if held is None else cls(**held)
+            if mark is not None:
+                parse_instant(mark.committed_at)
+            return mark
+        except (TypeError, ValueError):
+            log.warning("unreadable mark of a repository")
+            return None
+
+
+@dataclass
+class _State:
+    """Where a reading is; `seen` has 56 bits of a hash of each commit's name, packed in a saved state."""
+
+    scope: str
+    name: str
+    first_name: str
+    since: str | None
+    head: str | None = None
+    is_begun: bool = False
+    after: str | None = None
+    size: int = LARGEST_LIST
+    heads: int = 0
+    all: int = 0
+    total: int = 0
+    newest: str | None = None
+    rows: int = 0
+    is_over: bool = False
+    is_told: bool = False
+    refused: str | None = None
+    seen: set[int] = field(default_factory=set)
+
+    def held(self) -> dict[str, Any]:
+        return asdict(self) | {"seen": packed(self.seen)}
+
+    @classmethod
+    def of(cls, held: Mapping[str, Any]) -> "_State":
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in held.items() if name in known} | {"seen": unpacked(held["seen"])})
+
+
+class CommitReading:
+    """One reading of the default branch of one repository."""
+
+    is_page_saved = True
+
+    def __init__(self, request: Request, listing: CommitListing, account: str, texts: Texts) -> None:
+        self._request = request
+        self._listing = listing
+        self._account = account
+        self._texts = texts
+        self._repo_id = int(request.partition)
+        self._mark = Mark.parse(request.cursor.marks.get(request.partition) if request.cursor else None)
+        self._state = _State.of(request.held) if request.held is not None else self._begun()
+        self._size = PageSize(LARGEST_LIST, self._state.size)
+
+    @property
+    def lists(self) -> tuple[int, int | None]:
+        """The number of commits that were read, and of those that are to be read."""
+        return len(self._state.seen), self._state.total if self._state.is_begun else None
+
+    def held(self) -> dict[str, Any]:
+        """Return the state after the rows that were yielded so far."""
+        self._state.size = self._size.value
+        return self._state.held()
+
+    def rows(self) -> Iterator[Rows]:
+        """Yield the rows page by page, and at last that of the window."""
+        try:
+            yield from self._read()
+        except RequestRejected as error:
+            self._state.refused = refusal(error, self._state.name)
+        if not self._state.is_told:
+            self._state.is_told = True
+            now, name = self._request.now, self._state.name
+            row = window_row(self._account, OBJECT, self._request.partition, name, self._result(), now)
+            yield {"source_windows": [row]}
+
+    def outcome(self) -> Outcome:
+        """Return what was found; there is a mark only when every commit is here."""
+        state, found = self._state, self._result()
+        is_marked = found.is_settled and state.head is not None and state.newest is not None
+        return Outcome(
+            plan=f"{self._listing.plan} {state.scope}",
+            source_total=state.all,
+            known=max(0, (found.rows or 0) - len(state.seen)),
+            repeated=state.rows - len(state.seen),
+            totals={"github_commits": state.all},
+            mark=asdict(Mark(str(state.head), state.all, str(state.newest))) if is_marked else None,
+        )
+
+    def _begun(self) -> _State:
+        plan, scope, name, since = self._request.plan, self._request.plan.scope, named_in_parent(self._request), None
+        if scope == "changes" and self._mark is None:
+            scope = "full"
+        if scope == "changes" and self._mark is not None:
+            since = (parse_instant(self._mark.committed_at) - _OVERLAP).strftime(_FORMAT)
+        elif scope == "recent":
+            since = (self._request.now - timedelta(days=plan.first_days)).strftime(_FORMAT)
+        return _State(scope, name, name, since)
+
+    def _read(self) -> Iterator[Rows]:
+        while not self._state.is_over and self._state.refused is None:
+            if not self._state.is_begun:
+                self._begin()
+            else:
+                yield self._page()
+
+    def _begin(self) -> None:
+        """Ask for the head, and decide from the numbers whether the days since then are enough."""
+        state, mark = self._state, self._mark
+        is_later = state.scope == "changes" and mark is not None
+        head = self._listing.head(state.name, state.since, mark.head if is_later and mark else None)
+        require_same(head.repo_id, self._repo_id, state.name)
+        state.name = head.name
+        if state.scope == "changes" and not _is_grown_within(head):
+            log.info("older commits were added, reading in full", repository=state.name)
+            state.scope, state.since = "full", None
+        is_all = state.since is None
+        state.head, state.all, state.total = head.sha, head.now.all, head.now.all if is_all else head.now.since
+        state.seen, state.after, state.is_begun, state.heads = set(), None, True, state.heads + 1
+        is_known = state.scope == "changes" and mark is not None and head.sha == mark.head
+        if is_known and mark is not None:
+            state.newest, state.total = mark.committed_at, 0
+        state.is_over = state.total == 0
+
+    def _page(self) -> Rows:
+        state = self._state
+        page = self._listing.page(state.name, str(state.head), state.since, state.after, self._size)
+        if page is None:
+            if state.heads >= _MOST_HEADS:
+                state.is_over = True
+            state.is_begun = False
+            return {}
+        require_same(page.repo_id, self._repo_id, state.name)
+        state.name, state.total, state.after = page.name, page.total, page.after
+        state.is_over = page.after is None
+        place = Place(self._account, self._repo_id, state.name, self._texts)
+        rows = list({row["sha"]: row for row in (commit_row(place, commit) for commit in page.commits)}.values())
+        state.rows += len(rows)
+        state.seen |= {_short(row["sha"]) for row in rows}
+        state.newest = max([*([state.newest] if state.newest else []), *(row["committed_at"] for row in rows)])
+        return {"github_commits": rows, "identities": identities(place, page.commits, "commit")}
+
+    def _result(self) -> Found:
+        state = self._state
+        read = len(state.seen)
+        if state.refused is not None:
+            return Found("refused", read or None, state.all if state.is_begun else None, state.refused)
+        is_every_one = state.is_over and state.is_begun and read == state.total
+        if is_every_one and (state.scope == "changes" or state.total == state.all):
+            before = f"known here as {state.first_name} before" if state.name != state.first_name else None
+            return Found.of_counts(state.all, state.all, before if state.head else "the repository is empty")
+        if is_every_one and state.scope == "recent":
+            days = self._request.plan.first_days
+            reason = f"the commits of the last {days} days are here; the full reading follows"
+            return Found("provisional", read, state.all, reason)
+        reason = f"GitHub reports {state.total} commits, and {read} could be read; the next run reads them again"
+        return Found("unknown", read, state.all, reason)
+
+
+def _is_grown_within(head: Head) -> bool:
+    """Return whether all commits that were added since the last reading are within the days that are read again."""
+    then = head.then
+    return then is not None and head.now.all - then.all == head.now.since - then.since
+
+
+def _short(sha: str) -> int:
+    return int.from_bytes(hashlib.blake2b(sha.encode("utf-8", "surrogatepass"), digest_size=7).digest())
+
+
+def _counts(commit: Fields) -> Counts:
+    return Counts(commit.needed("all").need("totalCount", int), commit.needed("since").need("totalCount", int))

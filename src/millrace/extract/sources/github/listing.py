@@ -1,0 +1,152 @@
+"""Pages of a repository's pull requests by GraphQL, and what any way of listing them has to offer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from millrace.extract.graphql import GraphQL, NotFound, PageSize, TooHeavy
+from millrace.extract.sources.github.fields import Connection, Fields
+from millrace.extract.sources.github.long_lists import PullRequest, read_to_their_ends
+from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST, Queries
+
+LARGEST_PAGE = 50
+LARGEST_LIST = 100
+
+Order = Literal["created", "changed"]
+"""By creation, the oldest first; or by the last change, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a repository's pull requests.
+
+    `repo_id` and `name` are those of the repository that answered. `total` is the number of its pull requests, `newest`
+    the time of the last change to any of them, both when the page was read. `after` None: this was the last page.
+    """
+
+    repo_id: int
+    name: str
+    total: int
+    newest: datetime | None
+    after: str | None
+    pulls: list[PullRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """One page of the numbers of a repository's pull requests, each with the id by which it is asked for."""
+
+    repo_id: int
+    total: int
+    after: str | None
+    ids: dict[int, str]
+
+
+class PullRequestListing(Protocol):
+    """A way to list pull requests. Raises NotFound and RequestRejected for a repository that is not to be read."""
+
+    plan: str
+    """How the tasks are recorded."""
+    largest: int
+    """The greatest size of a page."""
+    remark: str | None
+    """What this way of listing lacks."""
+
+    def page(self, name: str, order: Order, after: str | None, size: PageSize) -> Page:
+        """Return the page after a cursor, with the lists of its pull requests read to their ends."""
+
+    def numbers(self, name: str, after: str | None) -> Numbers:
+        """Return a page of numbers."""
+
+    def chosen(self, name: str, ids: list[str]) -> list[PullRequest]:
+        """Return those of the pull requests that still exist."""
+
+    def unchanged(self, name: str, etag: str | None) -> tuple[bool, str | None]:
+        """Return whether the newest change is certainly the same as with an etag, and the present etag."""
+
+
+class ByGraphQL:
+    """Lists by GraphQL: one request a page, and few more for long lists."""
+
+    plan = "graphql"
+    largest = LARGEST_PAGE
+    remark: str | None = None
+
+    def __init__(self, graphql: GraphQL, queries: Queries) -> None:
+        self._graphql = graphql
+        self._queries = queries
+        self._entries = PageSize(LARGEST_LIST)
+
+    def page(self, name: str, order: Order, after: str | None, size: PageSize) -> Page:
+        """Return the page after a cursor; a page that is too heavy is asked for in half its size."""
+        field, direction = ("CREATED_AT", "ASC") if order == "created" else ("UPDATED_AT", "DESC")
+        while True:
+            variables = named(name) | {"first": size.value, "after": after, "field": field, "direction": direction}
+            try:
+                answer = self._graphql.ask(self._queries.pull_requests, variables)
+                break
+            except TooHeavy as error:
+                size.halve(error)
+        size.succeeded()
+        repository = repository_of(answer, name)
+        listed = Connection.of(repository, "pullRequests", after)
+        newest = [node.instant("updatedAt") for node in repository.needed("newest").each("nodes") if node is not None]
+        return Page(
+            repository.number("databaseId"),
+            repository.need("nameWithOwner", str),
+            listed.total,
+            newest[0] if newest else None,
+            listed.after,
+            self._complete(listed.nodes),
+        )
+
+    def numbers(self, name: str, after: str | None) -> Numbers:
+        """Return a page of a hundred numbers."""
+        variables = named(name) | {"first": LARGEST_LIST, "after": after}
+        repository = repository_of(self._graphql.ask(self._queries.numbers, variables), name)
+        listed = Connection.of(repository, "pullRequests", after)
+        ids = {node.need("number", int): node.need("id", str) for node in listed.nodes if node is not None}
+        return Numbers(repository.number("databaseId"), listed.total, listed.after, ids)
+
+    def chosen(self, name: str, ids: list[str]) -> list[PullRequest]:
+        """Return the pull requests with these node ids, asked for one by one once several were not found."""
+        pulls: list[PullRequest] = []
+        for i in range(0, len(ids), MOST_IN_A_REQUEST):
+            pulls += self._nodes(ids[i : i + MOST_IN_A_REQUEST])
+        return pulls
+
+    def unchanged(self, name: str, etag: str | None) -> tuple[bool, str | None]:
+        """Return False: GraphQL has no conditional requests, and a page of changes costs hardly more."""
+        return False, None
+
+    def _nodes(self, ids: list[str]) -> list[PullRequest]:
+        try:
+            answer = Fields.of(self._graphql.ask(self._queries.chosen, {"ids": ids}), "pull requests by id")
+        except (NotFound, TooHeavy) as error:
+            if len(ids) > 1:
+                middle = len(ids) // 2
+                return self._nodes(ids[:middle]) + self._nodes(ids[middle:])
+            if isinstance(error, NotFound):
+                return []
+            raise
+        return self._complete(answer.each("nodes"))
+
+    def _complete(self, nodes: list[Fields | None]) -> list[PullRequest]:
+        pulls = [PullRequest(node) for node in nodes if node is not None and node.values]
+        read_to_their_ends(self._graphql, self._queries, pulls, self._entries)
+        return pulls
+
+
+def named(name: str) -> dict[str, object]:
+    """Return a full name as variables of a query."""
+    owner, _, short = name.partition("/")
+    return {"owner": owner, "name": short}
+
+
+def repository_of(answer: Mapping[str, object], name: str) -> Fields:
+    """Return the repository of an answer; NotFound when it is null."""
+    found = Fields(answer, name).child("repository")
+    if found is None:
+        raise NotFound(f"{name}: the server has no repository of that name, or does not show it to this token")
+    return found

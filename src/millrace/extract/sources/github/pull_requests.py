@@ -1,0 +1,321 @@
+"""The reading of one repository's pull requests, and the proof that it is every one.
+
+*full*: all of them, by creation, so that a change meanwhile moves none. It is complete when the different numbers are
+as many as the source reports. Else the numbers alone are listed, and what is missing is read by its id.
+
+*changes*: by the last change, back to ten minutes before the newest change that the last reading saw, and at least
+fourteen days: GitHub does not promise that a dismissed or edited review counts as a change. What was known and what is
+new have to be as many as the source reports; else the repository is read in full at once. So is one without a mark.
+
+*recent*: by the last change, back to the first days that a run wants. Its rows are provisional.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from millrace import log
+from millrace.errors import RequestRejected
+from millrace.extract.graphql import PageSize
+from millrace.extract.reading import Outcome, Request, Rows
+from millrace.extract.sources.github.listing import Order, PullRequestListing
+from millrace.extract.sources.github.long_lists import PullRequest
+from millrace.extract.sources.github.numbers import packed, unpacked
+from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST
+from millrace.extract.sources.github.rows import Place, Texts, merged
+from millrace.extract.sources.github.tasks import named_in_parent, refusal, require_same
+from millrace.extract.sources.github.windows import Found, window_row
+
+OBJECT = "pull_requests"
+_OVERLAP = timedelta(minutes=10)
+_REREAD = timedelta(days=14)
+_MOST_TRIES = 3  # to list the numbers
+_SHOWN = 5  # pull requests in a reason
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the next run has to know of a repository that was read in full.
+
+    Its last change that was certainly read, the number of its pull requests, the greatest of their numbers, those with
+    lists that are not complete, and the etag of the newest change.
+    """
+
+    updated_at: str | None
+    count: int
+    greatest: int
+    short: Mapping[str, str]
+    etag: str | None = None
+
+    @classmethod
+    def parse(cls, fields_: Mapping[str, Any] | None) -> "Mark | None":
+        """Read a mark; None when there is none, or when it is damaged: everything is read then."""
+        try:
+            mark = None if fields_ is None else cls(**fields_)
+            if mark is not None and mark.updated_at is not None:
+                datetime.fromisoformat(mark.updated_at)
+            return mark
+        except (TypeError, ValueError):
+            log.warning("unreadable mark of a repository")
+            return None
+
+
+@dataclass
+class _State:
+    """Where a reading is. `stage` is pages, numbers, chosen, or over; the sets are packed in a saved state."""
+
+    scope: str
+    name: str
+    first_name: str
+    until: str | None = None
+    stage: str = "pages"
+    after: str | None = None
+    size: int | None = None
+    total: int = 0
+    has_dropped: bool = False
+    updated_at: str | None = None
+    etag: str | None = None
+    is_begun: bool = False
+    is_whole: bool = False  # the pass went to the end of the list
+    rows: int = 0
+    totals: dict[str, int] = field(default_factory=dict)
+    short: dict[str, str] = field(default_factory=dict)
+    tries: int = 0
+    missing: dict[str, str] = field(default_factory=dict)
+    refused: str | None = None
+    seen: set[int] = field(default_factory=set)
+    listed: set[int] = field(default_factory=set)
+
+    def held(self) -> dict[str, Any]:
+        return asdict(self) | {"seen": packed(self.seen), "listed": packed(self.listed)}
+
+    @classmethod
+    def of(cls, held: Mapping[str, Any]) -> "_State":
+        known = {each.name for each in fields(cls)}
+        sets = {name: unpacked(held[name]) for name in ("seen", "listed")}
+        return cls(**{name: value for name, value in held.items() if name in known} | sets)
+
+
+class PullRequestReading:
+    """One reading of the pull requests of one repository."""
+
+    is_page_saved = True
+
+    def __init__(self, request: Request, listing: PullRequestListing, account: str, texts: Texts) -> None:
+        self._request = request
+        self._listing = listing
+        self._account = account
+        self._texts = texts
+        self._repo_id = int(request.partition)
+        marks = request.cursor.marks if request.cursor else {}
+        self._mark = Mark.parse(marks.get(request.partition))
+        self._state = _State.of(request.held) if request.held is not None else self._begun()
+        self._size = PageSize(listing.largest, self._state.size)
+        self._found: Found | None = None
+
+    @property
+    def lists(self) -> tuple[int, int | None]:
+        """The number of pull requests that were read, and of those in the repository."""
+        return len(self._state.seen), self._state.total if self._state.is_begun else None
+
+    def held(self) -> dict[str, Any]:
+        """Return the state after the rows that were yielded so far."""
+        self._state.size = self._size.value
+        return self._state.held()
+
+    def rows(self) -> Iterator[Rows]:
+        """Yield the rows page by page, and at last that of the window."""
+        try:
+            yield from self._read()
+        except RequestRejected as error:
+            self._state.refused = refusal(error, self._state.name)
+        self._found = self._result()
+        if self._state.stage != "told":
+            self._state.stage = "told"
+            row = window_row(
+                self._account, OBJECT, self._request.partition, self._state.name, self._found, self._request.now
+            )
+            yield {"source_windows": [row]}
+
+    def outcome(self) -> Outcome:
+        """Return what was found; there is a mark only when every pull request is here."""
+        state, found = self._state, self._found or self._result()
+        is_complete = found.is_settled or (found.state == "unknown" and bool(self._short()) and self._is_every_one())
+        mark = Mark(state.updated_at, found.rows or 0, self._greatest(), self._short(), state.etag)
+        return Outcome(
+            plan=f"{self._listing.plan} {state.scope}",
+            source_total=state.total,
+            known=max(0, (found.rows or 0) - len(state.seen)),
+            repeated=state.rows - len(state.seen),
+            totals={"github_pull_requests": state.total} | state.totals,
+            mark=asdict(mark) if is_complete else None,
+        )
+
+    def _begun(self) -> _State:
+        plan, now = self._request.plan, self._request.now
+        name = named_in_parent(self._request)
+        scope, until = plan.scope, None
+        if scope == "changes" and self._mark is None:
+            scope = "full"
+        if scope == "recent":
+            until = now - timedelta(days=plan.first_days)
+        elif scope == "changes":
+            until = now - _REREAD
+            if self._mark is not None and self._mark.updated_at is not None:
+                until = min(until, datetime.fromisoformat(self._mark.updated_at) - _OVERLAP)
+        return _State(scope, name, name, None if until is None else until.isoformat())
+
+    def _is_quiet(self) -> bool:
+        """Return whether nothing has changed since the last reading, and what changed before it is settled."""
+        state, mark = self._state, self._mark
+        if state.is_begun:
+            return False
+        is_later = state.scope == "changes" and mark is not None
+        is_unchanged, state.etag = self._listing.unchanged(state.name, mark.etag if is_later and mark else None)
+        if not is_unchanged or mark is None or mark.updated_at is None or mark.short:
+            return False
+        if datetime.fromisoformat(mark.updated_at) > self._request.now - _REREAD:
+            return False
+        state.total, state.updated_at, state.is_begun, state.stage = mark.count, mark.updated_at, True, "over"
+        return True
+
+    def _read(self) -> Iterator[Rows]:
+        if self._is_quiet():
+            return
+        while self._state.stage not in ("over", "told"):
+            match self._state.stage:
+                case "pages":
+                    yield self._page()
+                case "numbers":
+                    yield self._numbers()
+                case "chosen":
+                    yield self._chosen()
+
+    def _page(self) -> Rows:
+        state = self._state
+        order: Order = "created" if state.scope == "full" else "changed"
+        page = self._listing.page(state.name, order, state.after, self._size)
+        require_same(page.repo_id, self._repo_id, state.name)
+        state.name = page.name
+        if not state.is_begun:
+            state.updated_at = None if page.newest is None else page.newest.isoformat()
+        state.has_dropped |= page.total < state.total
+        state.total, state.after, state.is_begun = page.total, page.after, True
+        state.is_whole = page.after is None
+        batch = self._rows_of(page.pulls)
+        until = None if state.until is None else datetime.fromisoformat(state.until)
+        if state.is_whole or (until is not None and _oldest(page.pulls, until) <= until):
+            self._end_pass()
+        return batch
+
+    def _end_pass(self) -> None:
+        """Judge the pass: it is over, or the numbers are listed, or a full reading begins."""
+        state = self._state
+        if state.scope == "recent":
+            state.stage = "over"
+        elif state.scope == "full":
+            is_every_one = len(state.seen) == state.total and not state.has_dropped
+            state.stage = "over" if is_every_one else "numbers"
+        elif self._known() == state.total and not state.has_dropped:
+            state.stage = "over"
+        else:
+            log.info("the counts do not add up, reading in full", repository=state.name)
+            self._state = _State("full", state.name, state.first_name, size=state.size, rows=state.rows)
+
+    def _numbers(self) -> Rows:
+        """List one page of numbers; after the last one decide what is missing."""
+        state = self._state
+        page = self._listing.numbers(state.name, state.after)
+        require_same(page.repo_id, self._repo_id, state.name)
+        state.total, state.after = page.total, page.after
+        state.listed |= page.ids.keys()
+        state.missing |= {str(number): each for number, each in page.ids.items() if number not in state.seen}
+        if page.after is None:
+            state.tries += 1
+            if len(state.listed) != state.total and state.tries < _MOST_TRIES:
+                state.listed, state.missing = set(), {}
+            else:
+                state.stage = "chosen" if state.missing else "over"
+        return {}
+
+    def _chosen(self) -> Rows:
+        """Read what is missing by its id, some at a time."""
+        state = self._state
+        numbers = sorted(state.missing, key=int)[:MOST_IN_A_REQUEST]
+        pulls = self._listing.chosen(state.name, [state.missing[number] for number in numbers])
+        state.missing = {number: each for number, each in state.missing.items() if number not in numbers}
+        state.stage = "chosen" if state.missing else "over"
+        return self._rows_of(pulls)
+
+    def _rows_of(self, pulls: list[PullRequest]) -> Rows:
+        state = self._state
+        place = Place(self._account, self._repo_id, state.name, self._texts)
+        for pull in pulls:
+            short = pull.short
+            state.short.pop(str(pull.number), None)
+            if short is not None:
+                state.short[str(pull.number)] = short
+            is_new = pull.number not in state.seen
+            state.seen.add(pull.number)
+            state.rows += 1
+            for table, name in (("github_reviews", "reviews"), ("github_pull_request_events", "timelineItems")):
+                total = pull.totals().get(name)
+                if is_new and total is not None:
+                    state.totals[table] = state.totals.get(table, 0) + total
+        return merged(pull.rows(place) for pull in pulls)
+
+    def _known(self) -> int:
+        """Return how many different pull requests this reading and those before it read."""
+        seen = self._state.seen
+        if self._mark is None or self._state.scope != "changes":
+            return len(seen & self._state.listed) if self._state.tries else len(seen)
+        return self._mark.count + sum(1 for number in seen if number > self._mark.greatest)
+
+    def _greatest(self) -> int:
+        before = self._mark.greatest if self._mark is not None and self._state.scope == "changes" else 0
+        return max(self._state.seen, default=before)
+
+    def _short(self) -> dict[str, str]:
+        """Return the pull requests with lists that are not complete, also those of earlier readings."""
+        before = self._mark.short if self._mark is not None and self._state.scope == "changes" else {}
+        read = {str(number) for number in self._state.seen} if before else set()
+        return {number: text for number, text in before.items() if number not in read} | self._state.short
+
+    def _is_every_one(self) -> bool:
+        state = self._state
+        is_to_the_end = state.scope == "changes" or state.is_whole
+        is_settled = not state.has_dropped or state.tries > 0
+        return state.refused is None and is_to_the_end and is_settled and self._known() == state.total
+
+    def _result(self) -> Found:
+        state, known = self._state, self._known()
+        if state.refused is not None:
+            return Found("refused", known or None, state.total if state.is_begun else None, state.refused)
+        short = self._short()
+        if self._is_every_one() and not short:
+            return Found.of_counts(known, state.total, self._remarks())
+        if self._is_every_one():
+            shown = ", ".join(f"#{number} ({text})" for number, text in list(short.items())[:_SHOWN])
+            more = f" and {len(short) - _SHOWN} more" if len(short) > _SHOWN else ""
+            return Found("unknown", known, state.total, f"all are here, but some in part: {shown}{more}")
+        if state.scope == "recent":
+            days = self._request.plan.first_days
+            reason = f"the pull requests that changed in the last {days} days are here; the full reading follows"
+            return Found("provisional", known, state.total, reason)
+        reason = f"GitHub reports {state.total} pull requests, and {known} could be read; the next run reads them again"
+        return Found("unknown", known, state.total, reason)
+
+    def _remarks(self) -> str | None:
+        state = self._state
+        gone = len(state.seen - state.listed) if state.tries else 0
+        remarks = [
+            *([self._listing.remark] if self._listing.remark and state.total else []),
+            *([f"known here as {state.first_name} before"] if state.name != state.first_name else []),
+            *([f"{gone} more were read and are no longer at the source"] if gone else []),
+        ]
+        return "; ".join(remarks) or None
+
+
+def _oldest(pulls: list[PullRequest], otherwise: datetime) -> datetime:
+    return min((pull.node.instant("updatedAt") for pull in pulls), default=otherwise)

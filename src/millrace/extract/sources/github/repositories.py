@@ -1,0 +1,237 @@
+"""The reading of an account's repositories: the list that the tasks of the run follow from."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Protocol
+
+from millrace.errors import RequestRejected
+from millrace.extract.graphql import GraphQL, NotFound, PageSize, TooHeavy
+from millrace.extract.reading import Outcome, Request, Row, Rows
+from millrace.extract.sources.github import commits, pull_requests
+from millrace.extract.sources.github.fields import Connection, Fields
+from millrace.extract.sources.github.listing import LARGEST_LIST, named, repository_of
+from millrace.extract.sources.github.queries import Queries
+from millrace.extract.sources.github.rows import repository_row
+from millrace.extract.sources.github.windows import Found, window_row
+
+OBJECT = "repositories"
+_MOST_PASSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryPage:
+    """One page of an account's repositories. `total` None: the server does not report their number."""
+
+    total: int | None
+    after: str | None
+    repositories: list[Fields]
+
+
+class RepositoryListing(Protocol):
+    """A way to list repositories."""
+
+    plan: str
+
+    @property
+    def hidden(self) -> str | None:
+        """Why repositories may be hidden from this token, as far as the server said so; None: it did not."""
+
+    def page(self, account: str, after: str | None, size: PageSize) -> RepositoryPage:
+        """Return the page after a cursor; RequestRejected for an account that does not exist."""
+
+    def id_of(self, name: str) -> int | None:
+        """Return the id of a repository, also by a name that it had before; None when there is none."""
+
+
+def why_hidden(is_partial: bool, selection: str | None) -> str | None:
+    """Return why repositories may be hidden: by single sign-on, or because an App is installed on some only."""
+    if is_partial:
+        return (
+            "GitHub left out what requires single sign-on; authorise the token for the organisation under "
+            "Settings, Developer settings, Configure SSO"
+        )
+    if selection == "selected":
+        return "the App is installed on selected repositories; others may exist, install it on all to see them"
+    return None
+
+
+class RepositoriesByGraphQL:
+    """Lists by GraphQL. `selection` is the `repository_selection` of an App's installation, once it is known."""
+
+    plan = "graphql"
+
+    def __init__(self, graphql: GraphQL, queries: Queries) -> None:
+        self._graphql = graphql
+        self._queries = queries
+
+    @property
+    def hidden(self) -> str | None:
+        """Why repositories may be hidden, by the headers of the answers and the App's installation."""
+        return why_hidden(self._graphql.is_partial, getattr(self._graphql.client.auth, "repository_selection", None))
+
+    def page(self, account: str, after: str | None, size: PageSize) -> RepositoryPage:
+        """Return the page after a cursor; a page that is too heavy is asked for in half its size."""
+        while True:
+            variables = {"login": account, "first": size.value, "after": after}
+            try:
+                answer = Fields(self._graphql.ask(self._queries.repositories, variables), account)
+                break
+            except TooHeavy as error:
+                size.halve(error)
+        size.succeeded()
+        owner = answer.child("repositoryOwner")
+        if owner is None:
+            raise no_account(account)
+        listed = Connection.of(owner, "repositories", after)
+        return RepositoryPage(listed.total, listed.after, [node for node in listed.nodes if node is not None])
+
+    def id_of(self, name: str) -> int | None:
+        """Return the id of a repository; GitHub follows a name that it had before."""
+        try:
+            answer = self._graphql.ask(self._queries.numbers, named(name) | {"first": 1, "after": None})
+            return repository_of(answer, name).number("databaseId")
+        except NotFound:
+            return None
+
+
+@dataclass
+class _State:
+    """Where a reading is: the repositories of this pass, those of all passes, and the wanted ones (None: all)."""
+
+    after: str | None = None
+    size: int = LARGEST_LIST
+    passes: int = 0
+    total: int | None = None
+    wanted: list[int] | None = None
+    listed: list[int] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)  # repo_id: full name
+    skipped: dict[str, str] = field(default_factory=dict)  # repo_id: reason
+    hidden: str | None = None
+    is_over: bool = False
+    is_told: bool = False
+
+
+class RepositoryReading:
+    """One reading of the list of repositories."""
+
+    is_page_saved = True
+
+    def __init__(self, request: Request, listing: RepositoryListing, account: str) -> None:
+        self._request = request
+        self._listing = listing
+        self._account = account
+        known = {each.name for each in fields(_State)}
+        self._state = _State(**{name: value for name, value in (request.held or {}).items() if name in known})
+        self._size = PageSize(LARGEST_LIST, self._state.size)
+
+    @property
+    def lists(self) -> tuple[int, int | None]:
+        """The number of repositories that were listed, and of those in the account."""
+        return len(self._state.names), self._state.total
+
+    def held(self) -> dict[str, Any]:
+        """Return the state after the rows that were yielded so far."""
+        self._state.size = self._size.value
+        return asdict(self._state)
+
+    def rows(self) -> Iterator[Rows]:
+        """Yield the rows of the repositories that the run wants, and at last those of the windows.
+
+        Raises RequestRejected for an account that does not exist, and for a wanted name that no repository has.
+        """
+        state = self._state
+        if self._request.plan.repositories and state.wanted is None:
+            state.wanted = self._ids_of(self._request.plan.repositories)
+        while not state.is_over:
+            yield self._page()
+        if not state.is_told:
+            state.is_told = True
+            yield {"source_windows": self._windows()}
+
+    def outcome(self) -> Outcome:
+        """Return what was found; the children are the repositories that can be read."""
+        state = self._state
+        found = [each for each in sorted(map(int, state.names)) if str(each) not in state.skipped]
+        return Outcome(
+            plan=self._listing.plan,
+            source_total=len(state.names),
+            totals={"github_repos": len(state.names)},
+            children=tuple(map(str, found)),
+        )
+
+    def _page(self) -> Rows:
+        """Read one page, and begin again where the different repositories are not as many as the source reports."""
+        state = self._state
+        page = self._listing.page(self._account, state.after, self._size)
+        state.total, state.after, state.hidden = page.total, page.after, self._listing.hidden or state.hidden
+        rows = []
+        for node in page.repositories:
+            row = repository_row(self._account, node)
+            repo_id = row["repo_id"]
+            state.listed.append(repo_id)
+            if str(repo_id) not in state.names and (state.wanted is None or repo_id in state.wanted):
+                state.names[str(repo_id)] = row["full_name"]
+                self._skip(node, repo_id)
+                rows.append(row)
+        if page.after is None:
+            state.passes += 1
+            state.is_over = len(set(state.listed)) == page.total or page.total is None or state.passes == _MOST_PASSES
+            if not state.is_over:
+                state.listed = []
+        return {"github_repos": rows}
+
+    def _skip(self, node: Fields, repo_id: int) -> None:
+        if node.get("isDisabled", bool):
+            self._state.skipped[str(repo_id)] = "GitHub has disabled this repository; its owner can ask GitHub why"
+        elif node.get("isLocked", bool):
+            self._state.skipped[str(repo_id)] = "the repository is locked, as during a migration; unlock it to read it"
+
+    def _ids_of(self, names: tuple[str, ...]) -> list[int]:
+        ids = {name: self._listing.id_of(name if "/" in name else f"{self._account}/{name}") for name in names}
+        unknown = [name for name, repo_id in ids.items() if repo_id is None]
+        if unknown:
+            raise RequestRejected(
+                f"MILLRACE_REPOSITORIES: expected repositories of {self._account} that this token may see, got "
+                f"{', '.join(map(repr, unknown))}; correct the names, or give the token a right to see them"
+            )
+        return [repo_id for repo_id in ids.values() if repo_id is not None]
+
+    def _windows(self) -> list[Row]:
+        state, at = self._state, self._request.now
+        elsewhere = [each for each in state.wanted or () if str(each) not in state.names]
+        if elsewhere:
+            raise RequestRejected(
+                f"MILLRACE_REPOSITORIES: expected repositories of {self._account}, got {len(elsewhere)} that "
+                "another account owns; remove them, or name that account"
+            )
+        rows = [window_row(self._account, OBJECT, "all", self._account, self._found(), at)]
+        for repo_id, reason in state.skipped.items():
+            for what in (pull_requests.OBJECT, commits.OBJECT):
+                refused = Found("refused", reason=reason)
+                rows.append(window_row(self._account, what, repo_id, state.names[repo_id], refused, at))
+        return rows
+
+    def _found(self) -> Found:
+        state = self._state
+        read, listed, hidden = len(state.names), len(set(state.listed)), state.hidden
+        if state.total is None:
+            return Found("unknown", read, None, "this server does not report how many repositories there are")
+        if listed != state.total:
+            reason = f"GitHub reports {state.total} repositories, and {listed} could be listed; run again"
+            return Found("unknown", read, state.total, reason)
+        if hidden is not None:
+            return Found("unknown", read, state.total, hidden)
+        if not listed:
+            reason = "GitHub shows no repository to this token: there is none, or the token has no right to see one"
+            return Found("unknown", 0, 0, reason)
+        if state.wanted is not None:
+            return Found("known", read, read, f"{read} of {listed} repositories were chosen")
+        return Found("known", read, state.total)
+
+
+def no_account(account: str) -> RequestRejected:
+    """Return the error for an account that the server does not show."""
+    return RequestRejected(
+        f"expected an organisation or a user of this GitHub, got {account!r}; "
+        "correct the account, or use a token that may see it"
+    )

@@ -1,0 +1,45 @@
+"""What the tasks of one repository share: which repository it is, and which errors are its own."""
+
+from millrace.errors import RequestRejected, TransientError
+from millrace.extract.reading import Request
+
+_OF_A_REPOSITORY = (403, 404, 409, 451)
+
+
+class AnotherRepository(RequestRejected):
+    """The name now belongs to another repository."""
+
+
+def named_in_parent(request: Request) -> str:
+    """Return the name of the task's repository as the run listed it; TransientError when it is not in the list."""
+    repo_id = int(request.partition)
+    for row in request.parents(("repo_id", "full_name")):
+        if row["repo_id"] == repo_id:
+            return str(row["full_name"])
+    raise TransientError(f"repository {repo_id} is not in the list of run {request.plan.run_id}; start a new run")
+
+
+def refusal(error: RequestRejected, name: str) -> str:
+    """Return why one repository cannot be read, with the next step; raise an error that concerns all of them.
+
+    That is a refused token (401), and a request that the server does not understand.
+    """
+    if isinstance(error, AnotherRepository):
+        return str(error)
+    if error.status == 404:
+        return (
+            f"{name} was deleted, or this token may not see it; give the token the repository permissions Metadata, "
+            f"Contents and Pull requests (read), or remove the repository from the list ({error})"
+        )
+    if error.status in (*_OF_A_REPOSITORY, None):
+        return f"GitHub refused {name}; see what the token may read, and whether single sign-on is authorised ({error})"
+    raise error
+
+
+def require_same(repo_id: int, expected: int, name: str) -> None:
+    """Raise AnotherRepository unless the repository that answered is the task's."""
+    if repo_id != expected:
+        raise AnotherRepository(
+            f"{name} is now another repository (id {repo_id}, expected {expected}); "
+            "the next run lists the repositories again"
+        )
