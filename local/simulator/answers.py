@@ -26,6 +26,16 @@ class SimulatedResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SimulatedRequest:
+    """One HTTP request; the names of the headers are in lower case."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
 class BadRequest(Exception):
     """The query is refused: answered 400 with the text under `error`."""
 

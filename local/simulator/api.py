@@ -9,7 +9,7 @@ from random import Random
 from urllib.parse import unquote
 
 from simulator import cursor_routes, github_routes
-from simulator.answers import BadRequest, Query, SimulatedResponse, Source, error, message, not_found
+from simulator.answers import BadRequest, Query, SimulatedRequest, SimulatedResponse, Source, error, message, not_found
 from simulator.faults import NO_FAULTS, FaultInjector, InjectedFaults
 from simulator.limiter import TokenBucket
 from simulator.world import World
@@ -40,6 +40,10 @@ class SimulatedApi:
         self._injector = FaultInjector(faults)
         self._random = Random(world.seed)
         self._lock = threading.Lock()
+
+    def answer_request(self, request: SimulatedRequest) -> tuple[SimulatedResponse, bool]:
+        """Return what `answer` returns; the source reads neither method nor body."""
+        return self.answer(request.target, request.headers.get("authorization"))
 
     def answer(self, target: str, authorization: str | None) -> tuple[SimulatedResponse, bool]:
         """Return the answer to a request for `target`, and whether the connection must break in its middle.

@@ -3,31 +3,22 @@
 import argparse
 import json
 import os
-import signal
-import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
 
 from simulator.api import DEFAULT_KEY, SimulatedApi
 from simulator.faults import InjectedFaults
 from simulator.generating import DEFAULT_CLONE_SHARE, generate
 from simulator.instants import offset_minutes, parse_instant, to_datetime
+from simulator.process import Parser, add_server_options, at_end_of_input, say, serve_until_stopped
 from simulator.recording import world_from_recording
 from simulator.server import RunningSimulator
 from simulator.world import World
 
 _VELOCITIES = ("low", "medium", "high")
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Write one line, and exit with code 2."""
-        sys.stderr.write(f"{self.prog}: {message}\n")
-        sys.exit(2)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _serve(arguments: Sequence[str]) -> int:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m simulator",
         description="Serve a generated or recorded world through the source API. When it listens, one JSON "
         "line with url and row counts goes to stdout; it serves until SIGTERM or SIGINT.",
@@ -49,8 +40,7 @@ def _serve(arguments: Sequence[str]) -> int:
         "python -m simulator homes --help: write the logs that the developers' coding agents keep.",
     )
     _add_world_options(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default %(default)s)")
+    add_server_options(parser)
     parser.add_argument(
         "--key",
         default=os.environ.get("SIMULATOR_KEY", DEFAULT_KEY),
@@ -62,7 +52,6 @@ def _serve(arguments: Sequence[str]) -> int:
         default=True,
         help="the original's rate limit: 100 at once, then 100 a minute (default on)",
     )
-    parser.add_argument("--exit-with-parent", action="store_true", help="stop when stdin ends")
     _add_fault_options(parser)
     options = parser.parse_args(arguments)
     try:
@@ -72,25 +61,20 @@ def _serve(arguments: Sequence[str]) -> int:
         server = RunningSimulator(api, options.host, options.port)
     except (ValueError, OverflowError, OSError) as mistake:
         parser.error(str(mistake))
-    _stop_on_signals(server)
-    if options.exit_with_parent:
-        threading.Thread(target=_at_end_of_input, args=(server.stop,), daemon=True).start()
     counts = {
         "commits": len(world.commits.rows),
         "pull_requests": len(world.pulls.rows),
         "reviews": len(world.reviews.rows),
         "repos": len(world.pulls.by_repo),
     }
-    _say({"url": server.url, **counts})
-    server.serve_forever()
-    server.close()
+    serve_until_stopped(server, counts, options.exit_with_parent)
     return 0
 
 
 def _truth(arguments: Sequence[str]) -> int:
     from simulator import truth  # serving needs none of it
 
-    parser = _Parser(
+    parser = Parser(
         prog="python -m simulator truth",
         description="Write every mart of a world, computed without SQL, as one NDJSON file each.",
     )
@@ -107,14 +91,14 @@ def _truth(arguments: Sequence[str]) -> int:
             (options.out / f"{name}.ndjson").write_text(text, encoding="utf-8")
     except (ValueError, OverflowError, OSError) as mistake:
         parser.error(str(mistake))
-    _say({name: len(rows) for name, rows in marts.items()})
+    say({name: len(rows) for name, rows in marts.items()})
     return 0
 
 
 def _homes(arguments: Sequence[str]) -> int:
     from simulator.agent_logs import write_homes  # serving needs none of it
 
-    parser = _Parser(
+    parser = Parser(
         prog="python -m simulator homes",
         description="Write the logs that the coding agents of a world's developers keep: one home folder each.",
     )
@@ -123,12 +107,12 @@ def _homes(arguments: Sequence[str]) -> int:
     parser.add_argument("--exit-with-parent", action="store_true", help="stop when stdin ends")
     options = parser.parse_args(arguments)
     if options.exit_with_parent:
-        threading.Thread(target=_at_end_of_input, args=(lambda: os._exit(1),), daemon=True).start()
+        threading.Thread(target=at_end_of_input, args=(lambda: os._exit(1),), daemon=True).start()
     try:
         homes = write_homes(_world(options), options.out)
     except (ValueError, OverflowError, OSError) as mistake:
         parser.error(str(mistake))
-    _say({home.developer_id: home.sittings for home in homes})
+    say({home.developer_id: home.sittings for home in homes})
     return 0
 
 
@@ -219,23 +203,3 @@ def _rate(text: str) -> float:
     if not 0 <= rate <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not in 0..1")
     return rate
-
-
-def _stop_on_signals(server: RunningSimulator) -> None:
-    def stop(signum: int, frame: object) -> None:
-        threading.Thread(target=server.stop).start()  # `stop` waits for the loop that this thread runs
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-
-
-def _at_end_of_input(stop: Callable[[], None]) -> None:
-    # Not by sys.stdin, whose lock this thread would hold when the interpreter ends.
-    while os.read(0, 4096):
-        pass
-    stop()
-
-
-def _say(facts: dict[str, object] | dict[str, int]) -> None:
-    sys.stdout.write(json.dumps(facts) + "\n")
-    sys.stdout.flush()

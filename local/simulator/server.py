@@ -8,8 +8,9 @@ import threading
 from collections.abc import Iterator
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Protocol
 
-from simulator.answers import ConnectionDropped, SimulatedResponse
+from simulator.answers import ConnectionDropped, SimulatedRequest, SimulatedResponse
 from simulator.api import DEFAULT_KEY, SimulatedApi
 from simulator.faults import NO_FAULTS, InjectedFaults
 from simulator.world import World
@@ -18,10 +19,28 @@ _MAX_LINE_BYTES = 64 * 1024
 _CHUNKED_ABOVE_BYTES = 2048  # Go's net/http buffers so much to compute the length; a larger body is chunked
 
 
+class Api(Protocol):
+    """What a server answers with."""
+
+    @property
+    def requests(self) -> int:
+        """The requests answered so far."""
+
+    @property
+    def rate_limited(self) -> int:
+        """The requests refused so far because of a limit."""
+
+    def answer_request(self, request: SimulatedRequest) -> tuple[SimulatedResponse, bool]:
+        """Return the answer, and whether the connection must break in its middle.
+
+        Raises ConnectionDropped for a connection that ends without an answer.
+        """
+
+
 class RunningSimulator:
     """A server that is listening."""
 
-    def __init__(self, api: SimulatedApi, host: str, port: int) -> None:
+    def __init__(self, api: Api, host: str, port: int) -> None:
         self._api = api
         self._server = _Server((host, port), api)
         self.url = f"http://{host}:{self._server.server_address[1]}"
@@ -33,7 +52,7 @@ class RunningSimulator:
 
     @property
     def rate_limited(self) -> int:
-        """The requests answered 429 so far."""
+        """The requests refused so far because of a limit."""
         return self._api.rate_limited
 
     def serve_forever(self) -> None:
@@ -59,7 +78,14 @@ def serve(
     port: int = 0,
 ) -> Iterator[RunningSimulator]:
     """Serve the world in a thread of this process while the context lasts."""
-    running = RunningSimulator(SimulatedApi(world, limiter=limiter, key=key, faults=faults), host, port)
+    with listening(SimulatedApi(world, limiter=limiter, key=key, faults=faults), host, port) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def listening(api: Api, host: str = "127.0.0.1", port: int = 0) -> Iterator[RunningSimulator]:
+    """Serve an API in a thread of this process while the context lasts."""
+    running = RunningSimulator(api, host, port)
     thread = threading.Thread(target=running.serve_forever, name="simulator", daemon=True)
     thread.start()
     try:
@@ -76,7 +102,7 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], api: SimulatedApi) -> None:
+    def __init__(self, address: tuple[str, int], api: Api) -> None:
         self.api = api
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
@@ -125,10 +151,10 @@ class _Connection(socketserver.StreamRequestHandler):
         method, target, version = words
         headers = self._headers()
         body_size = headers.get("content-length", "0")
-        self.rfile.read(int(body_size) if body_size.isdecimal() else 0)
+        body = self.rfile.read(int(body_size) if body_size.isdecimal() else 0)
         wanted = headers.get("connection", "").lower()
         close = wanted == "close" or (version == "HTTP/1.0" and wanted != "keep-alive")
-        answer, breaks = self.server.api.answer(target, headers.get("authorization"))
+        answer, breaks = self.server.api.answer_request(SimulatedRequest(method, target, headers, body))
         if breaks:
             self.wfile.write(_framed(answer, length=True)[: -(len(answer.body) // 2 + 1)])
             return False

@@ -1,0 +1,1 @@
+"""GraphQL over the cut of GitHub's schema."""

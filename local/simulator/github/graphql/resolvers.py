@@ -1,0 +1,246 @@
+"""What the fields of Query and the lists of the served schema return."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import GraphQLResolveInfo
+
+from simulator.github.graphql.connections import Connection, RefusedQuery, part_of
+from simulator.github.graphql.costs import Cost
+from simulator.github.happening import Listed
+from simulator.github.limits import Window
+from simulator.github.model import (
+    Account,
+    Commit,
+    Company,
+    PullRequest,
+    Repository,
+    Review,
+    numbers_in,
+)
+
+Resolver = Callable[..., Any]
+
+
+@dataclass(slots=True)
+class Asked:
+    """What one execution knows; `listed` is what it returned a page of."""
+
+    company: Company
+    viewer: Account
+    cost: Cost
+    window: Window | None
+    listed: list[Listed] = field(default_factory=list)
+
+
+Info = GraphQLResolveInfo[Asked]
+
+
+def _not_found(kind: str, how: str) -> RefusedQuery:
+    article = "an" if kind[0] in "AEIO" else "a"
+    return RefusedQuery("NOT_FOUND", f"Could not resolve to {article} {kind} with the {how}.")
+
+
+def repository(source: Any, info: Info, name: str, owner: str, followRenames: bool = True) -> Repository:  # noqa: N803
+    """Return a repository by name; raises RefusedQuery when there is none, or none that may be seen."""
+    company: Company = info.context.company
+    full_name = f"{owner}/{name}"
+    found = company.find(full_name)
+    if found is None or (not followRenames and found.full_name.lower() != full_name.lower()):
+        raise _not_found("Repository", f"name '{full_name}'")
+    if found.is_hidden_by_sso:
+        raise RefusedQuery(
+            "FORBIDDEN",
+            "Resource protected by organization SAML enforcement. You must grant your Personal Access token access to "
+            "this organization.",
+            saml_failure=True,
+        )
+    return found
+
+
+def owned(source: Account, info: Info, name: str, followRenames: bool = True) -> Repository:  # noqa: N803
+    """Return a repository of an account by name."""
+    return repository(source, info, name, source.login, followRenames)
+
+
+def organization(source: Any, info: Info, login: str) -> Account:
+    """Return the organization of this login; raises RefusedQuery when there is none."""
+    """Return a repository of an account by name."""
+    """Return a repository by name; raises RefusedQuery when there is none, or none that may be seen."""
+    account: Account = info.context.company.account
+    if account.login.lower() != login.lower() or account.typename != "Organization":
+        raise _not_found("Organization", f"login of '{login}'")
+    return account
+
+
+def user(source: Any, info: Info, login: str) -> Account:
+    """Return the user of this login; raises RefusedQuery when there is none."""
+    found = _account(info.context.company, login)
+    if found is None or found.typename != "User":
+        raise _not_found("User", f"login of '{login}'")
+    return found
+
+
+def _account(company: Company, login: str) -> Account | None:
+    known = (company.account, *company.people)
+    return next((each for each in known if each.login.lower() == login.lower()), None)
+
+
+def owner(source: Any, info: Info, login: str) -> Account | None:
+    """Return the account of this login, or None."""
+    return _account(info.context.company, login)
+
+
+def node(source: Any, info: Info, id: str) -> Repository | PullRequest:
+    """Return what has this id; raises RefusedQuery when there is nothing, or nothing that may be seen."""
+    found = _look_up(info.context.company, id)
+    if found is None:
+        raise _not_found("node", f"global id of '{id}'")
+    return found
+
+
+def nodes(source: Any, info: Info, ids: list[str]) -> list[Any]:
+    """Return what has these ids, in their order; an id of nothing gives null and an error."""
+    if len(ids) > 100:
+        raise RefusedQuery("ARGUMENT_LIMIT", f"You may not provide more than 100 node ids; you provided {len(ids)}.")
+    # An error of GitHub in place of one row: null there, and an entry of `errors`.
+    return [_look_up(info.context.company, id) or _not_found("node", f"global id of '{id}'") for id in ids]
+
+
+def _look_up(company: Company, id: str) -> Repository | PullRequest | None:
+    try:
+        prefix, numbers = numbers_in(id)
+    except ValueError:
+        return None
+    repository = company.by_id(numbers[0])
+    if repository is None or repository.is_hidden_by_sso:
+        return None
+    if prefix == "PR":
+        return repository.pull(numbers[-1])
+    return repository if prefix == "R" else None
+
+
+def rate_limit(source: Any, info: Info) -> dict[str, Any] | None:
+    """Return the budget and what this query costs; None on a server without limits."""
+    asked: Asked = info.context
+    if asked.window is None:
+        return None  # a server without limits
+    return {"cost": asked.cost.points, "nodeCount": asked.cost.nodes, **asked.window.facts()}
+
+
+_ORDERS: dict[str, Callable[[Any], Any]] = {
+    "NAME": lambda row: row.name.lower(),
+    "CREATED_AT": lambda row: row.created_at,
+    "UPDATED_AT": lambda row: row.updated_at,
+    "PUSHED_AT": lambda row: row.pushed_at or "",
+    "STARGAZERS": lambda row: 0,
+    "COMMENTS": lambda row: sum(review.comment_count for review in row.reviews),
+}
+
+
+def _ordered(name: str, rows: list[Any], arguments: dict[str, Any]) -> Connection:
+    order = arguments.get("orderBy") or {"field": "CREATED_AT", "direction": "ASC"}
+    value = _ORDERS[order["field"]]
+
+    def key(row: Any) -> tuple[Any, int]:
+        return value(row), row.id
+
+    ordered = sorted(rows, key=key, reverse=order["direction"] == "DESC")
+    return part_of(name, ordered, arguments, f"{order['field']} {order['direction']}", key)
+
+
+def repositories(source: Account, info: Info, **arguments: Any) -> Connection:
+    """Return the repositories of an account that may be seen."""
+    wanted = {"is_archived": arguments.get("isArchived"), "is_fork": arguments.get("isFork")}
+    rows = [
+        each
+        for each in info.context.company.repositories
+        if each.owner is source
+        and not each.is_hidden_by_sso
+        and all(value is None or getattr(each, name) == value for name, value in wanted.items())
+    ]
+    found = _ordered("repositories", rows, arguments)
+    if found.is_bounded:
+        info.context.listed.append(info.context.company)
+    return found
+
+
+def pulls(source: Repository, info: Info, **arguments: Any) -> Connection:
+    """Return the pull requests of a repository; there are none while they are turned off."""
+    rows = source.pulls if source.has_pull_requests else []
+    wanted = {
+        "state": arguments.get("states"),
+        "base_ref": arguments.get("baseRefName"),
+        "head_ref": arguments.get("headRefName"),
+    }
+    for name, value in wanted.items():
+        if value is not None:
+            allowed = value if isinstance(value, list) else [value]
+            rows = [each for each in rows if getattr(each, name) in allowed]
+    found = _ordered("pullRequests", rows, arguments)
+    if found.is_bounded:
+        info.context.listed.append(source)
+    return found
+
+
+def pull(source: Repository, info: Info, number: int) -> PullRequest:
+    """Return one pull request; raises RefusedQuery when there is none of this number."""
+    found = source.pull(number) if source.has_pull_requests else None
+    if found is None:
+        raise _not_found("PullRequest", f"number of {number}")
+    return found
+
+
+def reviewed_commit(source: tuple[PullRequest, Review], info: Info) -> Commit | None:
+    """Return the commit to which a review belongs, as long as the branch has it."""
+    return next((each for each in source[0].commits if each.sha == source[1].commit_sha), None)
+
+
+def reviews(source: PullRequest, info: Info, states: list[str] | None = None, **arguments: Any) -> Connection:
+    """Return the reviews of a pull request, each with it."""
+    rows = [each for each in source.reviews if states is None or each.state in states]
+    return part_of("reviews", [(source, each) for each in rows], arguments)
+
+
+def timeline(
+    source: PullRequest,
+    info: Info,
+    itemTypes: list[str] | None = None,  # noqa: N803
+    since: str | None = None,
+    skip: int | None = None,
+    **arguments: Any,
+) -> Connection:
+    """Return the events of a pull request, each with it."""
+    if itemTypes is None:
+        raise RefusedQuery("NOT_SIMULATED", "expected itemTypes: the simulator has only four of GitHub's events")
+    kinds = {_event_type(each) for each in itemTypes}
+    rows = [each for each in source.events if each.typename in kinds and (since is None or each.at >= since)]
+    return part_of("timelineItems", [(source, each) for each in rows[skip or 0 :]], arguments)
+
+
+def _event_type(item_type: str) -> str:
+    return "".join(word.capitalize() for word in item_type.split("_"))
+
+
+def history(
+    source: Commit, info: Info, since: str | None = None, until: str | None = None, **arguments: Any
+) -> Connection:
+    """Return the commits that a branch reaches, newest first."""
+    repository = next(each for each in info.context.company.repositories if each.history and each.history[0] is source)
+    rows = [
+        each
+        for each in repository.history
+        if (since is None or each.committed_at >= since) and (until is None or each.committed_at <= until)
+    ]
+    return part_of("history", rows, arguments)
+
+
+def listed(name: str, rows: Callable[[Any], list[Any]]) -> Resolver:
+    """Return the resolver of a list without order and filters."""
+    """Return the resolver of a list without order and filters."""
+    return lambda source, info, **arguments: part_of(name, rows(source), arguments)
+
+
+def requests(source: PullRequest) -> list[Any]:
+    return [(source, each) for each in source.requested]

@@ -1,0 +1,1 @@
+"""The REST routes of GitHub that are simulated."""
