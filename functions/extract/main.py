@@ -21,7 +21,8 @@ def start_run(request: Request) -> dict[str, str]:
     """Answer the scheduler: write the run's plan and request its tasks."""
     with answers.answering("start_run"):
         run_request = runs.RunRequest.parse(request.headers.get("X-CloudScheduler-ScheduleTime"), request.get_data())
-        return {"run_id": runs.start(wiring.lake_at(CONFIG.lake), wiring.bus_at(CONFIG.bus), run_request).run_id}
+        lake, bus = wiring.lake_at(CONFIG.lake), wiring.bus_at(CONFIG.bus)
+        return {"run_id": runs.start(lake, bus, run_request, wiring.origin_of(CONFIG)).run_id}
 
 
 def _extracting(endpoint: Endpoint) -> Callable[[CloudEvent], None]:

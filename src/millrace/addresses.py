@@ -1,10 +1,14 @@
-"""Addresses of a source API: what is one, and which of them name this machine."""
+"""Addresses of a source API, and names in it: what is one, and which addresses name this machine."""
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from millrace.errors import ConfigError
+from millrace.tables import SOURCES, Source
 
+_ACCOUNT = re.compile("[a-z0-9][a-z0-9-]{0,38}")
+_REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 
 
@@ -30,6 +34,34 @@ def source_url(url: str, may_be_insecure: bool) -> str:
             "expected https://, or allow it by --insecure-http or MILLRACE_INSECURE_HTTP=1"
         )
     return url
+
+
+def source_named(name: str) -> Source:
+    """Return the source of a name; ConfigError when there is none."""
+    source = next((each for each in SOURCES if each == name), None)
+    if source is None:
+        raise ConfigError(f"MILLRACE_SOURCE: expected {' or '.join(SOURCES)}, got {name!r}")
+    return source
+
+
+def account(text: str) -> str:
+    """Return the name of an account in lower case; ConfigError when it is none."""
+    name = text.strip().lower()
+    if not _ACCOUNT.fullmatch(name):
+        raise ConfigError(
+            "MILLRACE_ACCOUNT: expected the name of an organisation or a user, like acme: at most 39 letters, digits "
+            f"and hyphens, got {text!r}"
+        )
+    return name
+
+
+def repositories(text: str) -> tuple[str, ...]:
+    """Return the names of a list with commas; ConfigError when one is no name of a repository."""
+    names = tuple(filter(None, (name.strip() for name in text.split(","))))
+    for name in names:
+        if not _REPOSITORY.fullmatch(name):
+            raise ConfigError(f"MILLRACE_REPOSITORIES: expected names of repositories, like shop,web, got {name!r}")
+    return names
 
 
 def is_loopback(url: str) -> bool:

@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from millrace.addresses import source_url
+from millrace import addresses
 from millrace.errors import ConfigError
+from millrace.tables import SOURCES, Source
 
 _ON = ("", "on", "1", "true", "t", "yes", "y", "enable", "enabled")
 _OFF = ("off", "0", "false", "f", "no", "n", "none", "never", "disable", "disabled")
@@ -21,6 +22,9 @@ _HASH_KEY_LENGTH = 16
 _LEASE_S = 60.0  # without a renewal; then another builder takes over the lease
 _QUIET_S = 30.0  # that a build on Cloud Run waits for more loads: several runs end together
 _LAST_PORT = 65535
+_SOURCE_KEYS = ("MILLRACE_SOURCE_KEY", "MILLRACE_GITHUB_APP_KEY", "GITHUB_TOKEN", "GH_TOKEN")
+_GITHUB = "https://api.github.com"
+_PACE: Mapping[Source, float] = {"cursor-sim": 100, "github": 600}  # requests per minute; GitHub refuses above 900
 _BURST = 0.95  # of the requests of a minute may follow one another without a pause
 _REMOVED = ("MILLRACE_LEASE_S", "MILLRACE_QUIET_S", "MILLRACE_REQUEST_BURST", "MILLRACE_SYNCING_S")
 
@@ -58,8 +62,8 @@ def source_key(default: str) -> str:
 
 
 def environment_of_child(more: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment plus `more` for a child process, without the key of the source API."""
-    return {name: value for name, value in os.environ.items() if name != "MILLRACE_SOURCE_KEY"} | dict(more)
+    """Return the environment plus `more` for a child process, without the keys of a source API."""
+    return {name: value for name, value in os.environ.items() if name not in _SOURCE_KEYS} | dict(more)
 
 
 def environment_of_reader() -> dict[str, str]:
@@ -197,9 +201,25 @@ def _memory(name: str) -> str:
     return text
 
 
+def _source_key(source: Source) -> tuple[str, str, str]:
+    """Return the key of the source, or the id and the key of a GitHub App; what is not used is ""."""
+    names = ("MILLRACE_SOURCE_KEY", "MILLRACE_GITHUB_APP_ID", "MILLRACE_GITHUB_APP_KEY")
+    key, app_id, app_key = (os.environ.get(name, "") for name in names)
+    if (app_id or app_key) and (source != "github" or key or not (app_id and app_key)):
+        raise ConfigError(
+            "MILLRACE_GITHUB_APP_ID and MILLRACE_GITHUB_APP_KEY: expected both, for MILLRACE_SOURCE=github, without "
+            "MILLRACE_SOURCE_KEY; or none of them"
+        )
+    return (key if app_id else _required(names[0]), app_id, app_key)
+
+
 @dataclass(frozen=True, slots=True)
 class ExtractConfig:
-    """The settings of the extract functions."""
+    """The settings of the extract functions, which read one account of one source.
+
+    Of the account's repositories only those with the names in `repositories` are read (none: all), at first what was
+    active in the last `first_days`. Titles and bodies are texts that people wrote, read only where they are on.
+    """
 
     lake: str
     bus: str
@@ -211,25 +231,46 @@ class ExtractConfig:
     answer_s: float
     delivery_s: float
     caller: Caller | None = None
+    source: Source = SOURCES[0]
+    account: str = ""
+    app_id: str = ""
+    app_key: str = field(default="", repr=False)
+    repositories: tuple[str, ...] = ()
+    first_days: int = 90
+    titles: bool = True
+    bodies: bool = False
 
     @classmethod
     def from_env(cls) -> Self:
         """Read the environment; ConfigError names the missing setting."""
         _refuse_removed()
-        requests_per_minute = _number("MILLRACE_REQUESTS_PER_MINUTE", 100)
+        source = addresses.source_named(os.environ.get("MILLRACE_SOURCE", "") or SOURCES[0])
+        is_github = source == "github"
+        key, app_id, app_key = _source_key(source)
+        url = os.environ.get("MILLRACE_SOURCE_URL") or (_GITHUB if is_github else _required("MILLRACE_SOURCE_URL"))
+        account = _required("MILLRACE_ACCOUNT") if is_github else os.environ.get("MILLRACE_ACCOUNT", "")
+        requests_per_minute = _number("MILLRACE_REQUESTS_PER_MINUTE", _PACE[source])
         timeout_s = _number("MILLRACE_TIMEOUT_S", 30, at_least=0.1)
         answer_s = _number("MILLRACE_ANSWER_S", 120, at_least=0.1)
         return cls(
             lake=_required("MILLRACE_LAKE"),
             bus=_required("MILLRACE_BUS"),
-            source_url=source_url(_required("MILLRACE_SOURCE_URL"), may_be_insecure()),
-            source_key=_required("MILLRACE_SOURCE_KEY"),
+            source_url=addresses.source_url(url, may_be_insecure()),
+            source_key=key,
             requests_per_minute=requests_per_minute,
             request_burst=max(1, int(requests_per_minute * _BURST)),
             timeout_s=timeout_s,
             answer_s=answer_s,
             delivery_s=_delivery_s(timeout_s + answer_s),
             caller=_caller(),
+            source=source,
+            account=addresses.account(account) if account else "",
+            app_id=app_id,
+            app_key=app_key,
+            repositories=addresses.repositories(os.environ.get("MILLRACE_REPOSITORIES", "")),
+            first_days=int(_number("MILLRACE_FIRST_DAYS", 90, at_least=1)),
+            titles=_is_on("MILLRACE_TITLES"),
+            bodies=_switch("MILLRACE_BODIES"),
         )
 
 

@@ -19,6 +19,7 @@ from millrace.extract import task as tasks
 from millrace.extract.auth import Basic
 from millrace.extract.budget import Budget, RateBudget, SharedBudget
 from millrace.extract.http_client import SourceClient
+from millrace.extract.sources.cursor_sim.source import CursorSimSource
 from millrace.extract.task import DeliveryLimits, Extractor
 from millrace.lake import Lake
 from millrace.lake.local import LocalLake
@@ -162,7 +163,7 @@ class Deliveries:
         else:
             budget = RateBudget(self.per_minute, int(self.per_minute * 0.95), self.clock, self.clock.sleep)
         client = SourceClient(URL, Basic(DEFAULT_KEY), budget, session=session, sleep=self.clock.sleep)
-        return Extractor(self.lake, self, client, self.clock.now, self.limits)
+        return Extractor(self.lake, self, CursorSimSource(client), "", self.clock.now, self.limits)
 
     def deliver(self, table: str, message: str = "m") -> TaskRecord | None:
         """Deliver one message once, to a new process."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, Bus
 from millrace.errors import MillraceError
 from millrace.lake import ObjectVersion, StoredObject
-from millrace.lake.names import RUN_ID, TASK_ID
+from millrace.lake.names import RUN_ID, TASK_ID, account_of
 
 if TYPE_CHECKING:
     from cloudevents.http import CloudEvent
@@ -35,13 +35,18 @@ class NotAnEvent(MillraceError):
 class TaskEvent:
     """A task is requested (topic extract-requests) or complete (topic extract-events).
 
-    `message_id` is the same for all deliveries of one message.
+    `table` is the endpoint. `message_id` is the same for all deliveries of one message.
     """
 
     run_id: str
     table: str
     task_id: str
     message_id: str = field(default="", compare=False)
+
+    @classmethod
+    def of(cls, run_id: str, task_id: str) -> Self:
+        """Return the event of a task."""
+        return cls(run_id, task_id.partition("__")[0], task_id)
 
     @classmethod
     def parse(cls, event: "CloudEvent") -> Self:
@@ -64,7 +69,10 @@ class TaskEvent:
 
     def _publish(self, bus: Bus, topic: str, kind: str) -> None:
         data = {"run_id": self.run_id, "table": self.table, "task_id": self.task_id}
-        bus.publish(topic, data, {"event": kind, "table": self.table, "run_id": self.run_id})
+        attributes = {"event": kind, "table": self.table, "run_id": self.run_id}
+        if account := account_of(self.run_id):
+            attributes["account"] = account  # the functions of an account subscribe to its own messages
+        bus.publish(topic, data, attributes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def _compare(directory: "DataDir", source: Any, since: date | None, as_json: boo
         stack.enter_context(directory.lock())
         settings = source_settings(source, directory, stack, lambda line: None) if has_source else NO_SOURCE
         pipeline = stack.enter_context(opened(directory, settings))
-        client = wiring.extractor_of(ExtractConfig.from_env()).client if has_source else None
+        client = wiring.audited_client(ExtractConfig.from_env()) if has_source else None
         audits = audit(pipeline.lake, pipeline.warehouse, client, since)
         loaded, usage = _usage(pipeline)
     agree = [line.events == loaded and line.agrees_with(usage[0]) for line in usage]

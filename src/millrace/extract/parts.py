@@ -1,8 +1,8 @@
 """Write-once Parquet parts from rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +16,9 @@ from millrace.lake import Lake, ObjectExists, create_once, names
 from millrace.lake.names import RawPart
 from millrace.runs import Part
 from millrace.tables import TABLES
+
+_PENDING_ROWS = 500  # of the first table
+_PENDING_SIZE = 2 << 20  # characters of all rows: they are saved with each page
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,87 @@ class PartWriter:
                 continue
         self._parts.append(Part.of(stored, self._part_rows))
         self._part_rows = self._part_bytes = 0
+
+
+class PendingRows:
+    """Rows that are not in a part yet; due when they are many, so that an account of many pages has few parts."""
+
+    def __init__(self, main: str) -> None:
+        self._main = main
+        self._clear()
+
+    def _clear(self) -> None:
+        self.rows: dict[str, list[Row]] = {}
+        self._size = 0
+
+    def add(self, rows: Mapping[str, Sequence[Row]]) -> None:
+        """Add the rows of a page."""
+        for table, some in rows.items():
+            if some:
+                self.rows.setdefault(table, []).extend(some)
+                self._size += len(repr(some))
+
+    @property
+    def is_due(self) -> bool:
+        """Whether they are enough for parts."""
+        return len(self.rows.get(self._main, ())) >= _PENDING_ROWS or self._size >= _PENDING_SIZE
+
+    def take(self) -> dict[str, list[Row]]:
+        """Return the rows, and keep none."""
+        rows = self.rows
+        self._clear()
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class PartsOf:
+    """Where the parts of a task go: the day in their names, their run and task, and the time of their rows."""
+
+    lake: Lake
+    day: date
+    run_id: str
+    task_id: str
+    extracted_at: datetime
+    folder: Path
+
+
+class PartWriters:
+    """The writers of a task's raw tables. `main` is the table that gets an empty part when no table has a row.
+
+    `before` are the parts of earlier deliveries.
+    """
+
+    def __init__(self, of: PartsOf, main: str, before: Sequence[Part] = ()) -> None:
+        self._of = of
+        self._main = main
+        self._before = before
+        self._writers: dict[str, PartWriter] = {}
+        for table in dict.fromkeys([main, *(part.table for part in before)]):
+            self._writer(table)
+
+    def add(self, rows: Mapping[str, Sequence[Row]]) -> None:
+        """Add rows by raw table; they are in the lake after `flush` or `close`."""
+        for table, some in rows.items():
+            if some:
+                self._writer(table).add(list(some))
+
+    def flush(self) -> list[Part]:
+        """Write the rows so far, and return all parts."""
+        return [part for writer in self._writers.values() for part in writer.flush()]
+
+    def close(self) -> list[Part]:
+        """Write the remaining rows, and return all parts."""
+        return self.flush() or self._writers[self._main].close()
+
+    def _writer(self, table: str) -> PartWriter:
+        if table not in self._writers:
+            of = self._of
+            first = RawPart(table, of.day, of.run_id, of.task_id, 0)
+            folder = of.folder / table
+            folder.mkdir()
+            before = [part for part in self._before if part.table == table]
+            self._writers[table] = PartWriter(of.lake, first, of.extracted_at, folder, before=before)
+        return self._writers[table]
 
 
 def _pieces(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.RecordBatch]:

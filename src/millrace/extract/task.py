@@ -1,15 +1,17 @@
-"""Extract one table of one run: from the source's pages to write-once Parquet parts and one task record.
+"""Extract one task of one run: from the source's pages to write-once Parquet parts and one task record.
 
 A task is read in as many deliveries as it needs. Each reads until its deadline, saves how far it is, and requests the
-task again; the last one writes the record.
+task again; the last one writes the record, requests the tasks of each repository that follow from it, and starts the
+next run when the plan names one and nothing else is left of this one.
 """
 
 import contextlib
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +19,17 @@ import pyarrow.parquet as pq
 
 from millrace import log, runs
 from millrace.bus import Bus
-from millrace.bus.events import TaskEvent
+from millrace.bus.events import NotAnEvent, TaskEvent
 from millrace.errors import Incomplete, MillraceError, TransientError, UnexpectedResponse
 from millrace.extract.ahead import read_ahead
-from millrace.extract.completeness import Row
 from millrace.extract.deadline import Deadline, OutOfTime
-from millrace.extract.http_client import RequestStats, SourceClient
-from millrace.extract.parts import PartWriter
-from millrace.extract.sources.cursor_sim.listing import Listing
+from millrace.extract.http_client import RequestStats
+from millrace.extract.parts import PartsOf, PartWriters, PendingRows
+from millrace.extract.reading import Outcome, Reading, Request, Row, Rows, Source
 from millrace.lake import Lake, ObjectExists, create_once
-from millrace.lake.names import RawPart, TaskKey
-from millrace.runs import Claim, Failure, Overtaken, Part, Progress, TaskRecord
-from millrace.tables import ENDPOINTS, TABLES, Endpoint, Table, children_of
+from millrace.lake.names import TaskKey, account_of
+from millrace.runs import Claim, Failure, Overtaken, Part, Plan, Progress, TaskRecord
+from millrace.tables import ENDPOINTS, Endpoint, children_of
 
 _MOST_IDLE = 5  # deliveries in a row that read nothing
 
@@ -56,11 +57,12 @@ class DeliveryLimits:
 
 @dataclass(frozen=True, slots=True)
 class Extractor:
-    """The adapters of the extract functions."""
+    """The adapters of the extract functions; events of the runs of other accounts than `account` are ignored."""
 
     lake: Lake
     bus: Bus
-    client: SourceClient
+    source: Source
+    account: str = ""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     limits: DeliveryLimits = field(default_factory=DeliveryLimits)
 
@@ -72,10 +74,20 @@ def answer(extractor: Extractor, endpoint: Endpoint, event: TaskEvent) -> None:
 
 
 def _answer(extractor: Extractor, endpoint: Endpoint, event: TaskEvent) -> None:
-    if event.table not in (endpoint.name, endpoint.parent):
+    account = account_of(event.run_id)
+    if account != extractor.account:
+        log.info("event of another account", account=account, served=extractor.account)
+        return
+    if endpoint.per_repository:
+        is_own, task_id = event.table == endpoint.name, event.task_id
+        if is_own and not re.fullmatch(rf"{endpoint.name}__[0-9]{{1,19}}", task_id, re.ASCII):
+            raise NotAnEvent(f"task_id is {task_id!r}; {endpoint.name}__ and the id of a repository expected")
+    else:
+        is_own, task_id = event.table in (endpoint.name, endpoint.parent), endpoint.name
+    if not is_own:
         log.info("event of another table", table=endpoint.name, event_table=event.table)
         return
-    task = TaskEvent(event.run_id, endpoint.name, endpoint.name, event.message_id)
+    task = TaskEvent(event.run_id, endpoint.name, task_id, event.message_id)
     try:
         extract(extractor, task)
     except Overtaken:
@@ -99,8 +111,21 @@ def extract(extractor: Extractor, task: TaskEvent) -> TaskRecord | None:
     if record is None:
         record = _Delivery(extractor, task).run()
     if record is not None:
+        _request_children(extractor, record)
         task.complete(extractor.bus)
+        if extractor.account:
+            runs.start_next(extractor.lake, extractor.bus, task.run_id)
     return record
+
+
+def _request_children(extractor: Extractor, record: TaskRecord) -> None:
+    """Request the tasks of the repositories that have no record yet; other children start by the task's completion."""
+    children = [child for child in record.children if ENDPOINTS[child.partition("__")[0]].per_repository]
+    if children:
+        recorded = runs.tasks_of(extractor.lake, runs.read_plan(extractor.lake, record.run_id)).recorded
+        for child in children:
+            if child not in recorded:
+                TaskEvent.of(record.run_id, child).request(extractor.bus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,25 +150,25 @@ class _Delivery:
         held, self._generation = runs.read_progress(self._lake, task.run_id, task.task_id)
         now = self._begun_at.isoformat()
         self._progress = held or Progress(task.run_id, task.task_id, task.table, now, now)
-        self._client = extractor.client.for_task(RequestStats(**self._progress.cost), self._deadline)  # type: ignore[arg-type]  # written from one
+        self._stats = RequestStats(**self._progress.cost)  # type: ignore[arg-type]  # written from one
 
     def run(self) -> TaskRecord | None:
         """Read; return the record of a task that is done."""
         if not self._claims():
             return None
         try:
-            parts_or_stop, listing = self._read()
+            parts_or_stop, reading = self._read()
             if isinstance(parts_or_stop, MillraceError):
                 self._pause(parts_or_stop)
                 return None
-            record = _record_once(self._lake, self._record(listing, parts_or_stop))
+            record = _record_once(self._lake, self._record(reading.outcome(), parts_or_stop))
         except Overtaken:
             raise
         except MillraceError as error:
             self._release(error)
             raise
         if self._generation:
-            self._save(replace(self._progress, listing=None, claim=None))  # the record has all that counts
+            self._save(replace(self._progress, listing=None, pending={}, pending_at=None, claim=None))  # the record has all that counts
         return record
 
     def _claims(self) -> bool:
@@ -160,38 +185,67 @@ class _Delivery:
             self._save(replace(self._progress, claim=Claim(self._task.message_id, until)))
         return True
 
-    def _read(self) -> tuple[list[Part] | MillraceError, Listing]:
+    def _read(self) -> tuple[list[Part] | MillraceError, Reading]:
         """Read on; return all parts, or why reading stopped."""
-        lake, task = self._lake, self._task
-        plan, table = runs.read_plan(lake, task.run_id), TABLES[task.table]
-        listing = Listing(
-            self._client,
-            table,
-            since=date.fromisoformat(plan.since) if plan.since else None,
-            cursor=None if plan.full_refresh else runs.read_cursor(lake, table.name, plan.since, self._begun_at),
-            parents=lambda columns: _parent_rows(lake, task, table, columns),
-            paused=self._progress.listing,
-        )
-        known = self._progress.listing or listing.held()
-        first = RawPart(table.name, plan.day, task.run_id, task.task_id, 0)
+        plan, endpoint = runs.read_plan(self._lake, self._task.run_id), ENDPOINTS[self._task.table]
+        reading = self._extractor.source.reading(self._request(plan, endpoint))
+        known = self._progress.listing or reading.held()
         with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
-            writer = PartWriter(lake, first, self._begun_at, Path(folder), before=self._progress.parts)
-            for rows, state, stop in read_ahead(self._items(listing)):
-                writer.add(rows)
+            self._write_pending(plan, endpoint, Path(folder, "pending"))
+            writers = self._writers(plan, endpoint, Path(folder, "parts"), self._begun_at)
+            pending = PendingRows(endpoint.feeds[0])
+            items = self._items(reading)
+            # A page that is saved is written down before the next one is requested.
+            for rows, state, stop in items if reading.is_page_saved else read_ahead(items):
+                pending.add(rows)
+                if stop is not None or not reading.is_page_saved or pending.is_due:
+                    writers.add(pending.take())
                 if state is not None and state.listing != known:
                     known, self._has_moved = state.listing, True
-                    self._checkpoint(writer.flush(), state)
+                    self._checkpoint(writers.flush(), pending.rows, state)
                 if stop is not None:
-                    return stop, listing
-            return writer.close(), listing
+                    return stop, reading
+            writers.add(pending.take())
+            return writers.close(), reading
 
-    def _items(self, listing: Listing) -> Iterator[tuple[list[Row], _State | None, MillraceError | None]]:
+    def _request(self, plan: Plan, endpoint: Endpoint) -> Request:
+        lake, account = self._lake, self._extractor.account
+        cursor = None
+        if not plan.full_refresh:
+            cursor = runs.read_cursor(lake, endpoint.name, plan.since, self._begun_at, account)
+        return Request(
+            plan=plan,
+            endpoint=endpoint,
+            partition=self._task.task_id.partition("__")[2],
+            cursor=cursor,
+            parents=lambda columns: _parent_rows(lake, self._task, endpoint, columns),
+            held=self._progress.listing,
+            now=self._begun_at,
+            stats=self._stats,
+            deadline=self._deadline,
+        )
+
+    def _writers(self, plan: Plan, endpoint: Endpoint, folder: Path, extracted_at: datetime) -> PartWriters:
+        folder.mkdir()
+        of = PartsOf(self._lake, plan.day, self._task.run_id, self._task.task_id, extracted_at, folder)
+        return PartWriters(of, endpoint.feeds[0], self._progress.parts)
+
+    def _write_pending(self, plan: Plan, endpoint: Endpoint, folder: Path) -> None:
+        """Write the rows that a killed delivery had read, under the time at which it began."""
+        progress = self._progress
+        if progress.pending and progress.pending_at:
+            writers = self._writers(plan, endpoint, folder, datetime.fromisoformat(progress.pending_at))
+            writers.add(progress.pending)
+            self._save(replace(progress, parts=tuple(writers.flush()), pending={}, pending_at=None))
+
+    def _items(self, reading: Reading) -> Iterator[tuple[Rows, _State | None, MillraceError | None]]:
         """Yield the rows, now and then with the state after them, and at last why reading stopped before its end."""
         try:
-            for rows in listing.rows():
-                yield rows, _State(listing.held(), listing.lists) if self._is_due() else None, None
+            for rows in reading.rows():
+                is_due = reading.is_page_saved or self._is_due()
+                yield rows, _State(reading.held(), reading.lists) if is_due else None, None
         except (OutOfTime, TransientError) as stop:
-            yield [], _State(listing.held(), listing.lists), stop
+            yield {}, _State(reading.held(), reading.lists), stop
 
     def _is_due(self) -> bool:
         now = self._extractor.limits.monotonic()
@@ -200,11 +254,17 @@ class _Delivery:
         self._saved_at = now
         return True
 
-    def _checkpoint(self, parts: list[Part], state: _State) -> None:
+    def _checkpoint(self, parts: list[Part], pending: Rows, state: _State) -> None:
         done, total = state.lists
-        now = self._extractor.clock().isoformat()
         advanced = replace(
-            self._progress, listing=state.listing, parts=tuple(parts), lists_done=done, lists_total=total, saved_at=now
+            self._progress,
+            listing=state.listing,
+            parts=tuple(parts),
+            pending={table: tuple(some) for table, some in pending.items()},
+            pending_at=self._begun_at.isoformat() if pending else None,
+            lists_done=done,
+            lists_total=total,
+            saved_at=self._extractor.clock().isoformat(),
         )
         self._save(replace(advanced, idle=0))
 
@@ -224,6 +284,7 @@ class _Delivery:
         log.info(
             "paused",
             table=self._task.table,
+            task_id=self._task.task_id,
             lists=progress.lists_done,
             of=progress.lists_total,
             rows=progress.rows,
@@ -239,36 +300,39 @@ class _Delivery:
                 self._save(replace(progress, claim=None))
 
     def _save(self, progress: Progress) -> None:
-        self._progress = replace(progress, cost=asdict(self._client.stats))
+        self._progress = replace(progress, cost=asdict(self._stats))
         self._generation = runs.save_progress(self._lake, self._progress, self._generation)
 
-    def _record(self, listing: Listing, parts: list[Part]) -> TaskRecord:
-        task, stats = self._task, self._client.stats
+    def _record(self, outcome: Outcome, parts: list[Part]) -> TaskRecord:
+        task, stats = self._task, self._stats
         record = TaskRecord(
             run_id=task.run_id,
             task_id=task.task_id,
             table=task.table,
-            plan=listing.plan,
+            plan=outcome.plan,
             extracted_at=self._progress.started_at,
             finished_at=self._extractor.clock().isoformat(),
-            since=str(listing.since) if listing.since else None,
-            window_start=str(listing.window_start) if listing.window_start else None,
-            source_total=listing.source_total,
-            known=listing.known,
-            repeated=listing.repeated,
+            since=str(outcome.since) if outcome.since else None,
+            window_start=str(outcome.window_start) if outcome.window_start else None,
+            source_total=outcome.source_total,
+            known=outcome.known,
+            repeated=outcome.repeated,
             rows=sum(part.rows for part in parts),
             parts=tuple(parts),
-            children=tuple(child.name for child in children_of(task.table)),
+            children=_children(ENDPOINTS[task.table], outcome.children),
             requests=stats.requests,
             retries=stats.retries,
             rate_limited=stats.rate_limited,
             waited_s=round(stats.waited_s, 3),
-            counts=dict(sorted(listing.counts.items())),
+            counts=dict(sorted(outcome.counts.items())),
+            totals=dict(sorted(outcome.totals.items())),
+            mark=outcome.mark,
         )
         log.info(
             "extracted",
             run_id=task.run_id,
             table=task.table,
+            task_id=task.task_id,
             plan=record.plan,
             rows=record.rows,
             known=record.known,
@@ -291,15 +355,24 @@ def _record_once(lake: Lake, record: TaskRecord) -> TaskRecord:
     return record
 
 
-def _parent_rows(lake: Lake, task: TaskEvent, table: Table, columns: tuple[str, ...]) -> Iterator[Row]:
+def _children(endpoint: Endpoint, partitions: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tasks that start after one of this endpoint: all of one repository before those of the next."""
+    below = children_of(endpoint.name, endpoint.source)
+    if not all(re.fullmatch("[0-9]{1,19}", partition, re.ASCII) for partition in partitions):
+        raise UnexpectedResponse(f"{endpoint.name}: a repository's id that is no number of at most 19 digits")
+    of_each = (f"{child.name}__{each}" for each in dict.fromkeys(partitions) for child in below if child.per_repository)
+    return (*(child.name for child in below if not child.per_repository), *of_each)
+
+
+def _parent_rows(lake: Lake, task: TaskEvent, endpoint: Endpoint, columns: tuple[str, ...]) -> Iterator[Row]:
     """Yield columns of the rows that the parent's task of the same run extracted."""
-    parent = str(ENDPOINTS[table.name].parent)
-    record = runs.read_record(lake, task.run_id, parent)
+    parent = ENDPOINTS[str(endpoint.parent)]
+    record = runs.read_record(lake, task.run_id, parent.name)
     if record is None:
-        raise TransientError(f"{table.name} of run {task.run_id} was requested before {parent} was complete")
+        raise TransientError(f"{task.task_id} of run {task.run_id} was requested before {parent.name} was complete")
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
         path = Path(folder, "parent.parquet")
-        for part in record.parts:
+        for part in record.parts_of(parent.feeds[0]):
             lake.download(part.version(lake.bucket), path)
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(columns=list(columns)):

@@ -8,19 +8,21 @@
     runs/<run_id>/failures/<task_id>.json                                  FailureKey
     runs/<run_id>/progress/<task_id>.json                                  ProgressKey
     runs/<run_id>/final.json                                               FinalKey
-    state/<table>.json                                                     CursorKey
+    state/[<account>/]<endpoint>.json                                      CursorKey
     state/compared.json                                                    ComparedKey
-    state/rate.json                                                        RateKey
+    state/[<account>/]rate.json                                            RateKey
     build/lease.json                                                       LeaseKey
     build/requested.json                                                   RequestedKey
     build/artifacts/<number>-<token>/(run_results|manifest).json           ArtifactKey
 
-`str(key)` is the name and `parse` its inverse. `<table>` is a table of the registry; in `raw/` and `state/` one that is
-extracted.
+`str(key)` is the name and `parse` its inverse. `<table>` is a table of the registry, in `raw/` one that is extracted. A
+task of a repository has the name of its endpoint, two underscores and the repository's id. `<run_id>` is the time of
+the run; after a hyphen follows the account of the source, unless it has none.
 """
 
 import hashlib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
@@ -28,9 +30,10 @@ from typing import Literal
 
 from millrace.errors import BadObject
 from millrace.lake import ObjectVersion
-from millrace.tables import EXTRACTED, TABLES, Table
+from millrace.tables import ENDPOINTS, EXTRACTED, TABLES
 
-RUN_ID = r"[0-9]{8}T[0-9]{6}Z"
+ACCOUNT = r"[a-z0-9][a-z0-9-]{0,38}"
+RUN_ID = rf"[0-9]{{8}}T[0-9]{{6}}Z(?:-{ACCOUNT})?"
 TASK_ID = r"[a-z][a-z0-9_]{0,62}"
 QUARANTINE_ID = r"[0-9a-f]{16}-[0-9]{1,19}"
 MAX_NAME_BYTES = 1024  # Cloud Storage's own limit
@@ -126,12 +129,13 @@ class FinalKey:
 
 @dataclass(frozen=True, slots=True)
 class CursorKey:
-    """The cursor of a table: how far the finished runs have read it."""
+    """The cursor of an endpoint: how far the finished runs of an account have read it."""
 
-    table: str
+    endpoint: str
+    account: str = ""
 
     def __str__(self) -> str:
-        return f"state/{self.table}.json"
+        return f"state/{_folder(self.account)}{self.endpoint}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +148,12 @@ class ComparedKey:
 
 @dataclass(frozen=True, slots=True)
 class RateKey:
-    """The budget of requests that all tasks share."""
+    """The budget of requests that all tasks of an account share."""
+
+    account: str = ""
 
     def __str__(self) -> str:
-        return "state/rate.json"
+        return f"state/{_folder(self.account)}rate.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +208,7 @@ _OF_TASK: dict[str, type[TaskKey | FailureKey | ProgressKey]] = {
 }
 _RAW = re.compile(rf"raw/([a-z0-9_]+)/dt=(\d{{4}}-\d\d-\d\d)/run=({RUN_ID})/({TASK_ID})-(\d{{5}})\.parquet", re.ASCII)
 _RUN = re.compile(rf"runs/({RUN_ID})/(?:(plan|final)|(tasks|failures|progress)/({TASK_ID}))\.json", re.ASCII)
-_STATE = re.compile(r"state/([a-z0-9_]+)\.json", re.ASCII)
+_STATE = re.compile(rf"state/(?:({ACCOUNT})/)?([a-z0-9_]+)\.json", re.ASCII)
 _FIXED: dict[str, ObjectKey] = {str(key): key for key in (ComparedKey(), RateKey(), LeaseKey(), RequestedKey())}
 _ARTIFACT = re.compile(rf"build/artifacts/([1-9]\d*)-([1-9]\d*)/({'|'.join(ARTIFACTS)})\.json", re.ASCII)
 _DROP = re.compile(r"drop/([^/]*)/(.*)", re.DOTALL)
@@ -211,8 +217,17 @@ _RETRY = re.compile(rf"(?:drop/.*/retry-|quarantine/)({QUARANTINE_ID})(?:-[0-9]{
 
 
 def started_at(run_id: str) -> datetime:
-    """Return the scheduled start of a run from its id; ValueError when the id is not a time."""
-    return datetime.fromisoformat(run_id).astimezone(UTC)
+    """Return the scheduled start of a run from its id; ValueError when the id does not begin with a time."""
+    return datetime.fromisoformat(run_id.partition("-")[0]).astimezone(UTC)
+
+
+def account_of(run_id: str) -> str:
+    """Return the account that a run reads; "" for a run of the source that has none."""
+    return run_id.partition("-")[2]
+
+
+def _folder(account: str) -> str:
+    return f"{account}/" if account else ""
 
 
 def parse(name: str) -> ObjectKey:
@@ -235,14 +250,15 @@ def parse(name: str) -> ObjectKey:
     if name in _FIXED:
         return _FIXED[name]
     if match := _STATE.fullmatch(name):
-        return CursorKey(_known(match[1], name, EXTRACTED))
+        account, which = match.groups(default="")
+        return RateKey(account) if which == "rate" else CursorKey(_known(which, name, ENDPOINTS), account)
     if match := _ARTIFACT.fullmatch(name):
         return ArtifactKey(int(match[1]), int(match[2]), match[3])
     if match := _DROP.fullmatch(name):
         return _dropped(match[1], match[2], name)
     raise BadObject(
         "object_name",
-        f"{name!r} is none of raw/<table>/…, drop/<table>/…, runs/<run_id>/…, state/<table>.json, build/…",
+        f"{name!r} is none of raw/<table>/…, drop/<table>/…, runs/<run_id>/…, state/<endpoint>.json, build/…",
     )
 
 
@@ -286,7 +302,7 @@ def _moment(run_id: str, name: str) -> str:
     return run_id
 
 
-def _known(table: str, name: str, tables: dict[str, Table]) -> str:
+def _known(table: str, name: str, tables: Collection[str]) -> str:
     if table not in tables:
         raise BadObject("unknown_table", f"{name!r}: no table {table!r}; there are {', '.join(tables)}")
     return table

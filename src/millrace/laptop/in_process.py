@@ -63,9 +63,9 @@ class Pipeline:
 
 def probe_source() -> None:
     """Request the source's shortest list, so that a wrong address or key is reported once, before a run starts."""
-    table = CURSOR_SIM["repos"]
-    client = wiring.extractor_of(ExtractConfig.from_env()).client.for_task()
-    next(Listing(client, table, None, None, lambda columns: ()).rows())
+    client = wiring.audited_client(ExtractConfig.from_env())
+    if client is not None:
+        next(Listing(client.for_task(), CURSOR_SIM["repos"], None, None, lambda columns: ()).rows())
 
 
 def connect(settings: Mapping[str, str]) -> Pipeline:

@@ -5,7 +5,7 @@ part without a ledger row, a complete run without its final object, a final obje
 request does no harm.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,11 +16,12 @@ from millrace.errors import BadObject
 from millrace.lake import Lake, StoredObject, names
 from millrace.lake.documents import Damaged
 from millrace.lake.names import FailureKey, FinalKey, PlanKey, ProgressKey, TaskKey
-from millrace.runs import Progress, TaskRecord, build_requests
+from millrace.runs import Progress, Tasks, build_requests
 from millrace.runs.comparison import note_compared, read_compared
 from millrace.warehouse import Ledger, Warehouse
 
 _ENDS_ARE_CHECKED = timedelta(days=2)  # a sweep comes every half hour; what it finds of older ends was found before
+_NEWEST = 10  # records, and progress of tasks without one, that are read to find when a run was last heard of
 _OfRun = PlanKey | TaskKey | FailureKey | ProgressKey | FinalKey
 
 
@@ -44,10 +45,18 @@ class SweepResult:
         return bool(self.tasks or self.objects or self.failed)
 
 
-def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, timeouts: SweepTimeouts) -> SweepResult:
+def sweep(
+    lake: Lake,
+    bus: Bus,
+    warehouse: Warehouse,
+    now: datetime,
+    timeouts: SweepTimeouts,
+    account: str | None = None,
+) -> SweepResult:
     """Request again what is missing, in every run that has not ended and for every end without a build request.
 
     The newest runs are swept first. Of runs that an earlier sweep has found ended, those of two days are read again.
+    With an `account`, only that one's functions are served here: other runs are neither extracted nor failed.
     """
     result = SweepResult()
     noted = read_compared(lake)
@@ -59,11 +68,14 @@ def sweep(lake: Lake, bus: Bus, warehouse: Warehouse, now: datetime, timeouts: S
     for run_id in reversed(found.planned):
         if run_id in found.ended and run_id <= settled:
             continue
+        is_served = account is None or names.account_of(run_id) == account
         try:
+            if is_served and names.account_of(run_id):
+                _start_next(lake, bus, run_id, found.planned, result)
             if run_id in found.ended:
                 _sweep_end(lake, bus, warehouse, run_id, found.ended[run_id], result)
             else:
-                _sweep_run(lake, bus, warehouse, run_id, now, timeouts, result)
+                _sweep_run(lake, bus, warehouse, run_id, now, timeouts, result, is_served)
             if now - names.started_at(run_id) < timeouts.until_failed or run_id > settled:
                 _advance_cursors(lake, warehouse, run_id)
         except Damaged as error:
@@ -86,10 +98,10 @@ class _Runs:
 
     @classmethod
     def of(cls, lake: Lake, start: str) -> "_Runs":
-        """List the runs from the id `start` on."""
+        """List the runs from the second of the id `start` on."""
         objects = list(_run_objects(lake, start))
         return cls(
-            [key.run_id for key, _ in objects if isinstance(key, PlanKey)],
+            sorted(key.run_id for key, _ in objects if isinstance(key, PlanKey)),
             {key.run_id: stored for key, stored in objects if isinstance(key, FinalKey)},
         )
 
@@ -118,7 +130,7 @@ def newest_first(lake: Lake, now: datetime) -> Iterator[str]:
                 break
             if isinstance(key, PlanKey):
                 found.append(key.run_id)
-        yield from reversed(found)
+        yield from sorted(found, reverse=True)
         known = start
 
 
@@ -136,7 +148,8 @@ def _is_complete(lake: Lake, run_id: str) -> bool:
 
 
 def _run_objects(lake: Lake, start: str) -> Iterator[tuple[_OfRun, StoredObject]]:
-    for stored in lake.list("runs/", f"runs/{start}" if start else ""):
+    begin = start.partition("-")[0]  # "runs/<time>-<account>/" is listed before "runs/<time>/"
+    for stored in lake.list("runs/", f"runs/{begin}" if begin else ""):
         try:
             key = names.parse(stored.version.name)
         except BadObject:
@@ -154,32 +167,55 @@ def _give_up(lake: Lake, run_id: str, error: Damaged, is_ended: bool, result: Sw
 
 
 def _sweep_run(
-    lake: Lake, bus: Bus, ledger: Ledger, run_id: str, now: datetime, timeouts: SweepTimeouts, result: SweepResult
+    lake: Lake,
+    bus: Bus,
+    ledger: Ledger,
+    run_id: str,
+    now: datetime,
+    timeouts: SweepTimeouts,
+    result: SweepResult,
+    is_served: bool,
 ) -> None:
-    tree = dict(runs.read_tree(lake, run_id))
-    scheduled_at = names.started_at(run_id)
-    heard_at = [scheduled_at, *(datetime.fromisoformat(record.finished_at) for record in tree.values() if record)]
-    heard_at += [datetime.fromisoformat(progress.saved_at) for progress in in_progress(lake, run_id, tree)]
-    if now - max(heard_at) < timeouts.quiet:
+    tasks = runs.tasks_of(lake, runs.read_plan(lake, run_id))
+    heard_at = _heard_at(lake, tasks)
+    if now - heard_at < timeouts.quiet:
         return
-    if now - max(heard_at) > timeouts.until_failed:
+    if is_served and now - heard_at > timeouts.until_failed:
         reason = why_unfinished(lake, ledger, run_id)
         if reason is not None:
             runs.fail(lake, run_id, reason)
             result.failed[run_id] = reason
             return
-    for task_id in [task_id for task_id, record in tree.items() if record is None]:
-        TaskEvent(run_id, task_id, task_id).request(bus)
+    for task_id in tasks.waiting if is_served else ():
+        TaskEvent.of(run_id, task_id).request(bus)
         result.tasks.append(f"{run_id}/{task_id}")
-    for stored in _unloaded(lake, ledger, run_id, tree):
+    for stored in _unloaded(lake, ledger, tasks):
         announce(bus, stored)
         result.objects.append(stored.version.name)
     runs.finish_if_complete(lake, ledger, run_id)
 
 
-def _unloaded(lake: Lake, ledger: Ledger, run_id: str, tree: dict[str, TaskRecord | None]) -> list[StoredObject]:
-    loaded = {entry.version for entry in ledger.loads_of(run_id)}
-    parts = [part for record in tree.values() if record for part in record.parts]
+def _heard_at(lake: Lake, tasks: Tasks) -> datetime:
+    """Return when a task of a run last advanced: its start, the newest record or the newest progress."""
+    times = [names.started_at(tasks.run_id)]
+    for task_id in tasks.newest_first()[:_NEWEST]:
+        record = runs.read_record(lake, tasks.run_id, task_id)
+        times += [datetime.fromisoformat(record.finished_at)] if record else []
+    saved = _progress(lake, tasks.run_id, tasks.waiting)
+    return max([*times, *(datetime.fromisoformat(each.saved_at) for each in saved)])
+
+
+def _start_next(lake: Lake, bus: Bus, run_id: str, planned: Sequence[str], result: SweepResult) -> None:
+    """Start the run that was to follow this one, in case the function that should have done it was killed."""
+    next_id = runs.next_run_id(runs.read_plan(lake, run_id))
+    if next_id is not None and next_id not in planned and runs.start_next(lake, bus, run_id):
+        result.tasks += [f"{next_id}/{task.task_id}" for task in runs.read_plan(lake, next_id).tasks()]
+
+
+def _unloaded(lake: Lake, ledger: Ledger, tasks: Tasks) -> list[StoredObject]:
+    loaded = {entry.version for entry in ledger.loads_of(tasks.run_id)}
+    records = (runs.read_record(lake, tasks.run_id, task_id) for task_id in tasks.known if task_id in tasks.recorded)
+    parts = [part for record in records if record for part in record.parts]
     return [
         StoredObject(part.version(lake.bucket), part.size_bytes, part.crc32c)
         for part in parts
@@ -187,22 +223,31 @@ def _unloaded(lake: Lake, ledger: Ledger, run_id: str, tree: dict[str, TaskRecor
     ]
 
 
-def in_progress(lake: Lake, run_id: str, tree: Mapping[str, TaskRecord | None]) -> list[Progress]:
-    """Return the progress of those tasks of a run's tree that are not done and have saved one."""
-    found = [runs.read_progress(lake, run_id, task_id)[0] for task_id, record in tree.items() if record is None]
+def in_progress(lake: Lake, run_id: str) -> list[Progress]:
+    """Return the progress of those tasks of a run that are not done and have saved one."""
+    return _progress(lake, run_id, runs.tasks_of(lake, runs.read_plan(lake, run_id)).waiting)
+
+
+def _progress(lake: Lake, run_id: str, waiting: Sequence[str]) -> list[Progress]:
+    """Return what is saved of these tasks; of the many of an account most have not begun, so the names are listed."""
+    begun: set[str] | None = None
+    if len(waiting) > _NEWEST:
+        folder = f"runs/{run_id}/progress/"
+        begun = {stored.version.name.removeprefix(folder).removesuffix(".json") for stored in lake.list(folder)}
+    found = [runs.read_progress(lake, run_id, each)[0] for each in waiting if begun is None or each in begun]
     return [progress for progress in found if progress is not None]
 
 
 def why_unfinished(lake: Lake, ledger: Ledger | None, run_id: str) -> str | None:
     """Return why a run is not complete; None when the lake and the ledger show no reason."""
-    tree = dict(runs.read_tree(lake, run_id))
-    for task_id, record in tree.items():
-        if record is None:
-            failure = runs.read_failure(lake, run_id, task_id)
-            progress, _ = runs.read_progress(lake, run_id, task_id)
-            unknown = "no attempt is known" if progress is None else f"it was last read at {progress.saved_at}"
-            return f"{task_id} was not extracted: {failure.message if failure else unknown}"
-    unloaded = _unloaded(lake, ledger, run_id, tree) if ledger else []
+    tasks = runs.tasks_of(lake, runs.read_plan(lake, run_id))
+    for task_id in tasks.waiting[:1]:
+        failure = runs.read_failure(lake, run_id, task_id)
+        progress, _ = runs.read_progress(lake, run_id, task_id)
+        unknown = "no attempt is known" if progress is None else f"it was last read at {progress.saved_at}"
+        more = f" (and {len(tasks.waiting) - 1:,} more)" if len(tasks.known) > _NEWEST else ""
+        return f"{task_id}{more} was not extracted: {failure.message if failure else unknown}"
+    unloaded = _unloaded(lake, ledger, tasks) if ledger else []
     return f"{len(unloaded)} parts were not loaded, the first {unloaded[0].version.name}" if unloaded else None
 
 

@@ -6,27 +6,42 @@ facts of the run, and the one that finds them complete writes `final.json`, once
 
 from millrace.runs.completion import Final, fail, finish_if_complete, read_final
 from millrace.runs.cursors import Cursor, advance_cursors, forget_cursor, held_cursor, read_cursor
-from millrace.runs.plan import Plan, PlanMissing, RunRequest, read_plan, run_id_of, start
+from millrace.runs.plan import Origin, Plan, PlanMissing, RunRequest, Scope, read_plan, run_id_of
 from millrace.runs.progress import Claim, Overtaken, Progress, read_progress, save_progress
-from millrace.runs.records import Failure, Part, TaskRecord, note_failure, read_failure, read_record, read_tree
+from millrace.runs.records import (
+    Failure,
+    Part,
+    TaskRecord,
+    Tasks,
+    note_failure,
+    read_failure,
+    read_record,
+    read_tree,
+    tasks_of,
+)
+from millrace.runs.starting import next_run_id, start, start_next
 
 __all__ = [
     "Claim",
     "Cursor",
     "Failure",
     "Final",
+    "Origin",
     "Overtaken",
     "Part",
     "Plan",
     "PlanMissing",
     "Progress",
     "RunRequest",
+    "Scope",
     "TaskRecord",
+    "Tasks",
     "advance_cursors",
     "fail",
     "finish_if_complete",
     "forget_cursor",
     "held_cursor",
+    "next_run_id",
     "note_failure",
     "read_cursor",
     "read_failure",
@@ -38,4 +53,6 @@ __all__ = [
     "run_id_of",
     "save_progress",
     "start",
+    "start_next",
+    "tasks_of",
 ]

@@ -7,9 +7,11 @@ from millrace import log
 from millrace.lake import Lake, ObjectExists, ObjectMissing, create_once
 from millrace.lake.documents import parsed
 from millrace.lake.names import FinalKey
-from millrace.runs.plan import to_json
-from millrace.runs.records import read_tree
+from millrace.runs.plan import read_plan, to_json
+from millrace.runs.records import read_record, tasks_of
 from millrace.warehouse import Ledger
+
+_MANY_TASKS = 10  # then it is cheaper to look for the final object before all records are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,33 @@ class Final:
 
 
 def finish_if_complete(lake: Lake, ledger: Ledger, run_id: str) -> bool:
-    """Write the final object if every task is recorded and every part is in the ledger; return whether that holds."""
-    records = dict(read_tree(lake, run_id))
-    if None in records.values():
+    """Write the final object if every task is recorded and every part is in the ledger; return whether that holds.
+
+    Until all tasks are recorded, their names are listed and few records are read. Then the newest record is read first:
+    its parts are the likeliest ones that are not loaded.
+    """
+    tasks = tasks_of(lake, read_plan(lake, run_id))
+    if tasks.waiting:
         return False
+    if len(tasks.known) > _MANY_TASKS and _is_complete(lake, run_id):
+        return True
     loads = {entry.version: entry for entry in ledger.loads_of(run_id)}
-    parts = [part.version(lake.bucket) for record in records.values() if record for part in record.parts]
-    if any(part not in loads for part in parts):
-        return False
-    load_seq = max((loads[part].load_seq for part in parts), default=0)
-    _end(lake, Final(run_id, "complete", None, tuple(sorted(records)), load_seq))
+    load_seq = 0
+    for task_id in tasks.newest_first():
+        record = read_record(lake, run_id, task_id)
+        if record is None:  # removed meanwhile
+            return False
+        entries = [loads.get(part.version(lake.bucket)) for part in record.parts]
+        if None in entries:
+            return False
+        load_seq = max([load_seq, *(entry.load_seq for entry in entries if entry)])
+    _end(lake, Final(run_id, "complete", None, tuple(sorted(tasks.known)), load_seq))
     return True
+
+
+def _is_complete(lake: Lake, run_id: str) -> bool:
+    final = read_final(lake, run_id)
+    return final is not None and final.status == "complete"
 
 
 def fail(lake: Lake, run_id: str, reason: str) -> None:

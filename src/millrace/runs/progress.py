@@ -1,6 +1,7 @@
 """How far a task has read, so that its next delivery continues there."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
@@ -34,9 +35,10 @@ class Claim:
 class Progress:
     """A task that is not done: the state of its listing (None: it begins), and the parts with the rows read so far.
 
-    `started_at` is the time of its first delivery, `saved_at` that of the last advance. `idle` of the `deliveries`, the
-    last ones, read nothing. Of its lists `lists_done` are read; `lists_total` None is unknown. `cost` is what its
-    requests cost.
+    `pending` are rows that were read and are in no part yet, by raw table; `pending_at` is when the delivery that read
+    them began. `started_at` is the time of its first delivery, `saved_at` that of the last advance. `idle` of the
+    `deliveries`, the last ones, read nothing. Of its lists `lists_done` are read; `lists_total` None is unknown. `cost`
+    is what its requests cost.
     """
 
     run_id: str
@@ -52,15 +54,22 @@ class Progress:
     idle: int = 0
     cost: Mapping[str, float] = field(default_factory=dict)
     claim: Claim | None = None
+    pending: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
+    pending_at: str | None = None
 
     @property
     def rows(self) -> int:
-        """The number of rows in the parts."""
-        return sum(part.rows for part in self.parts)
+        """The number of rows that were read."""
+        return sum(part.rows for part in self.parts) + sum(len(rows) for rows in self.pending.values())
 
     def to_json(self) -> bytes:
         """Return the progress as an object's content; `rows` is for people and other programs."""
-        return to_json(asdict(self) | {"rows": self.rows})
+        # asdict would copy every row
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        fields |= {"parts": [asdict(part) for part in self.parts], "claim": self.claim and asdict(self.claim)}
+        if not self.pending:
+            del fields["pending"], fields["pending_at"]
+        return to_json(fields | {"rows": self.rows})
 
     @classmethod
     def parse(cls, content: bytes, name: str) -> "Progress":
@@ -69,16 +78,19 @@ class Progress:
         def make(fields: dict[str, Any]) -> "Progress":
             fields.pop("rows")
             claim = Claim(**fields["claim"]) if fields["claim"] else None
-            for time in (fields["started_at"], fields["saved_at"], *([claim.until] if claim else [])):
+            times = [fields.get("pending_at"), claim and claim.until]
+            for time in (fields["started_at"], fields["saved_at"], *filter(None, times)):
                 if datetime.fromisoformat(time).tzinfo is None:
                     raise ValueError(time)
+            if bool(sum(map(len, fields.get("pending", {}).values()))) and not fields["pending_at"]:
+                raise ValueError("rows of an unknown time")
             return cls(**fields | {"parts": tuple(Part(**part) for part in fields["parts"]), "claim": claim})
 
         return parsed(content, name, make)
 
     def from_the_beginning(self) -> Self:
         """Return the progress of a task that has to read everything again."""
-        return replace(self, listing=None, parts=(), lists_done=0, lists_total=None)
+        return replace(self, listing=None, parts=(), pending={}, pending_at=None, lists_done=0, lists_total=None)
 
 
 def read_progress(lake: Lake, run_id: str, task_id: str) -> tuple[Progress | None, int]:

@@ -10,14 +10,14 @@ from typing import Any, Self
 from millrace import runs
 from millrace.lake import Lake, ObjectMissing
 from millrace.lake.documents import Damaged
-from millrace.runs import TaskRecord
-from millrace.tables import TABLES, Table
+from millrace.runs import Part, TaskRecord
+from millrace.tables import ENDPOINTS, TABLES, Table
 from millrace.warehouse import Ledger, LedgerEntry, retries
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """One table of one run, in rows.
+    """One raw table of one run, in rows.
 
     The source has `source_total` rows; `known` of them were not read, because its counts show no change since the last
     run. The others were `written` to the lake, a few of them twice when a list moved while it was read. The load
@@ -65,7 +65,7 @@ class Reconciliation:
 def reconcile(
     lake: Lake, ledger: Ledger, run_id: str, count: Callable[[Table], int] | None = None
 ) -> list[Reconciliation]:
-    """Return a line for each table whose task is recorded, in the order of the run.
+    """Return a line for each raw table that recorded tasks write, summed over these, in the order of the run.
 
     With `count`, which returns the number of rows of a raw table, known rows that the warehouse cannot have count as
     missing. A part that was loaded by a retry from quarantine counts as loaded.
@@ -74,61 +74,105 @@ def reconcile(
     if any(entry.quarantine_reason is not None for entry in entries):
         entries = retries.settled(entries, ledger.entries(is_quarantined=True))
     loads = {entry.version: entry for entry in entries}
-    records = [record for _, record in runs.read_tree(lake, run_id) if record is not None]
+    written: dict[str, list[_Written]] = {}
+    for _, record in runs.read_tree(lake, run_id):
+        if record is None:
+            continue
+        for table in _tables_of(record):
+            parts = record.parts_of(table)
+            each = _Written(record, parts, [loads.get(part.version(lake.bucket)) for part in parts])
+            written.setdefault(table, []).append(each)
     lines = []
-    for record in records:
-        line = _line(record, [loads.get(part.version(lake.bucket)) for part in record.parts], count)
-        lines.append(replace(line, is_overtaken=True) if line.older and _is_overtaken(lake, record, entries) else line)
+    later = _Later(lake)
+    for table, tasks in written.items():
+        line = _line(table, tasks, count)
+        older = [each.record for each in tasks if any(entry and entry.rows_superseded for entry in each.entries)]
+        is_overtaken = line.older > 0 and any(later.has_read(table, record, entries) for record in older)
+        lines.append(replace(line, is_overtaken=True) if is_overtaken else line)
     return lines
 
 
-def _is_overtaken(lake: Lake, record: TaskRecord, loads: Sequence[LedgerEntry]) -> bool:
-    """Return whether the table was read later than the record says, at a time that is not in the future.
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What one task wrote to one raw table: the parts, and the ledger's entry of each or None."""
 
-    Another run may have read it, or a second attempt at the task, whose parts no record names.
-    """
-    now, read_at = datetime.now(UTC), datetime.fromisoformat(record.extracted_at)
-    times = [load.extracted_at for load in loads if load.table_name == record.table and load.extracted_at]
-    if any(read_at < time <= now for time in times):
-        return True
-    ends = f"/tasks/{record.task_id}.json"
-    names = [stored.version.name for stored in lake.list("runs/") if stored.version.name.endswith(ends)]
-    for name in sorted(names, reverse=True):
-        with contextlib.suppress(ObjectMissing, Damaged):
-            other = TaskRecord.parse(lake.read(name)[0], name)
-            if read_at < datetime.fromisoformat(other.extracted_at) <= now:
-                return True
-    return False
+    record: TaskRecord
+    parts: list[Part]
+    entries: list[LedgerEntry | None]
+
+
+def _tables_of(record: TaskRecord) -> list[str]:
+    """Return the raw tables of a task: that of its own numbers first, then those with a total or a part."""
+    return list(dict.fromkeys([_main_table(record), *record.totals, *(part.table for part in record.parts)]))
+
+
+def _main_table(record: TaskRecord) -> str:
+    return ENDPOINTS[record.table].feeds[0] if record.table in ENDPOINTS else record.table
+
+
+@dataclass(slots=True)
+class _Later:
+    """Finds later readings of a task in all runs; the names are listed once."""
+
+    lake: Lake
+    _names: list[str] | None = None
+
+    def has_read(self, table: str, record: TaskRecord, loads: Sequence[LedgerEntry]) -> bool:
+        """Return whether a table was read later than the record says, at a time that is not in the future.
+
+        Another run may have read it, or a second attempt at the task, whose parts no record names.
+        """
+        now, read_at = datetime.now(UTC), datetime.fromisoformat(record.extracted_at)
+        times = [load.extracted_at for load in loads if load.table_name == table and load.extracted_at]
+        if any(read_at < time <= now for time in times):
+            return True
+        if self._names is None:
+            self._names = sorted((stored.version.name for stored in self.lake.list("runs/")), reverse=True)
+        for name in self._names:
+            if name.endswith(f"/tasks/{record.task_id}.json"):
+                with contextlib.suppress(ObjectMissing, Damaged):
+                    other = TaskRecord.parse(self.lake.read(name)[0], name)
+                    if read_at < datetime.fromisoformat(other.extracted_at) <= now:
+                        return True
+        return False
 
 
 def unfinished(lake: Lake, run_id: str) -> list[str]:
     """Return the tasks of a run that have no record."""
-    return [task_id for task_id, record in runs.read_tree(lake, run_id) if record is None]
+    return runs.tasks_of(lake, runs.read_plan(lake, run_id)).waiting
 
 
-def _line(
-    record: TaskRecord, entries: list[LedgerEntry | None], count: Callable[[Table], int] | None
-) -> Reconciliation:
-    loaded = [entry for entry in entries if entry is not None and entry.quarantine_reason is None]
-    parts = list(zip(record.parts, entries, strict=True))
-    missing = sum(part.rows for part, entry in parts if entry is None)
-    quarantined = sum(part.rows for part, entry in parts if entry is not None and entry.quarantine_reason)
-    if count is not None and record.known:
-        missing += max(0, record.source_total - missing - quarantined - count(TABLES[record.table]))
+def _line(table: str, tasks: Sequence[_Written], count: Callable[[Table], int] | None) -> Reconciliation:
+    """Return the line of a table. Where the source gives no total, it has what was written."""
+    own = [each.record for each in tasks if _main_table(each.record) == table]
+    pairs = [pair for each in tasks for pair in zip(each.parts, each.entries, strict=True)]
+    loaded = [entry for _, entry in pairs if entry is not None and entry.quarantine_reason is None]
+    source_total = sum(_total(table, each) for each in tasks)
+    known = sum(record.known for record in own)
+    missing = sum(part.rows for part, entry in pairs if entry is None)
+    quarantined = sum(part.rows for part, entry in pairs if entry is not None and entry.quarantine_reason)
+    if count is not None and known:
+        missing += max(0, source_total - missing - quarantined - count(TABLES[table]))
     return Reconciliation(
-        table=record.table,
-        source_total=record.source_total,
-        known=record.known,
-        written=record.rows,
+        table=table,
+        source_total=source_total,
+        known=known,
+        written=sum(part.rows for part, _ in pairs),
         inserted=sum(entry.rows_inserted for entry in loaded),
         updated=sum(entry.rows_updated for entry in loaded),
         unchanged=sum(entry.rows_unchanged for entry in loaded),
         superseded=sum(entry.rows_superseded for entry in loaded),
         quarantined=quarantined,
         missing=missing,
-        requests=record.requests,
-        plan=record.plan,
+        requests=sum(record.requests for record in own),
+        plan=", ".join(sorted({each.record.plan for each in tasks})),
     )
+
+
+def _total(table: str, task: _Written) -> int:
+    if _main_table(task.record) == table:
+        return task.record.source_total
+    return task.record.totals.get(table, sum(part.rows for part in task.parts))
 
 
 @dataclass(frozen=True, slots=True)

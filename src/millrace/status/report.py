@@ -298,8 +298,7 @@ def _run(lake: Lake, store: Store | None, run_id: str) -> RunState:
         if final is not None:
             return RunState(run_id, final.status, final.reason)
         why = sweep.why_unfinished(lake, StoreLedger(store) if store else None, run_id)
-        tree = dict(runs.read_tree(lake, run_id))
-        tasks = tuple(_task(progress) for progress in sweep.in_progress(lake, run_id, tree))
+        tasks = tuple(_task(progress) for progress in sweep.in_progress(lake, run_id))
     except Damaged as error:
         return RunState(run_id, "damaged", str(error))
     reason = why or ("everything is there, and the run is not ended" if store else None)

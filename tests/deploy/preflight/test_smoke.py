@@ -31,9 +31,8 @@ from millrace.errors import TransientError
 from millrace.lake.gcs import GcsLake
 from millrace.lake.local import LocalLake
 from millrace.laptop.data_dir import DataDir
-from millrace.runs import Failure, note_failure
+from millrace.runs import Failure, RunRequest, note_failure, start
 from millrace.runs.completion import fail
-from millrace.runs.plan import RunRequest, start
 
 KEY = "key-of-the-source"
 END = datetime(2026, 10, 20, tzinfo=UTC)

@@ -22,11 +22,12 @@ from tests.proofs.faults.source import KEY, URL, Source
 from millrace import runs
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, events
 from millrace.bus.events import ObjectFinalized, TaskEvent
-from millrace.extract import task
+from millrace.extract import parts, task
 from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient
 from millrace.extract.parts import PartLimits, PartWriter
+from millrace.extract.sources.cursor_sim.source import CursorSimSource
 from millrace.extract.task import DeliveryLimits, Extractor
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
@@ -77,7 +78,7 @@ class World:
         limits = DeliveryLimits()
         if scheduler.nature.has_short_deliveries:  # a task of a tiny world needs several of them
             limits = DeliveryLimits(_DELIVERY_S, 0.0, 0.0, monotonic, sleep)
-        self.extractor = Extractor(self.lake, self.bus, client, scheduler.now, limits)
+        self.extractor = Extractor(self.lake, self.bus, CursorSimSource(client), "", scheduler.now, limits)
         self.loader = Loader(
             self.lake,
             gated(self.quarantine, "lake", scheduler),
@@ -162,7 +163,7 @@ def tiny() -> Iterator[None]:
         stack.callback(logger.setLevel, logger.level)
         logger.setLevel(logging.CRITICAL + 1)
         stack.enter_context(replaced(task, "read_ahead", iter))
-        stack.enter_context(replaced(task, "PartWriter", partial(PartWriter, limits=PARTS)))
+        stack.enter_context(replaced(parts, "PartWriter", partial(PartWriter, limits=PARTS)))
         stack.enter_context(replaced(random, "uniform", lambda low, high: high))  # otherwise waits ignore the seed
         for name, table in list(TABLES.items()):
             if isinstance(table.bulk, PageNumberListing):

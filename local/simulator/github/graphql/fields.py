@@ -153,6 +153,7 @@ _FIELDS: dict[str, Mapping[str, Resolver]] = {
     )
     | {
         "defaultBranchRef": _branch,
+        "object": resolvers.git_object,
         "pullRequests": resolvers.pulls,
         "pullRequest": resolvers.pull,
     },

@@ -226,14 +226,21 @@ def _event_type(item_type: str) -> str:
 def history(
     source: Commit, info: Info, since: str | None = None, until: str | None = None, **arguments: Any
 ) -> Connection:
-    """Return the commits that a branch reaches, newest first."""
-    repository = next(each for each in info.context.company.repositories if each.history and each.history[0] is source)
+    """Return the commits that a commit of the default branch reaches, newest first."""
+    repository = next(each for each in info.context.company.repositories if source in each.history)
     rows = [
         each
-        for each in repository.history
+        for each in repository.history[repository.history.index(source) :]
         if (since is None or each.committed_at >= since) and (until is None or each.committed_at <= until)
     ]
     return part_of("history", rows, arguments)
+
+
+def git_object(source: Repository, info: Info, oid: str | None = None, expression: str | None = None) -> Commit | None:
+    """Return the commit of the default branch with this hash, or None; raises RefusedQuery without a hash."""
+    if oid is None:
+        raise RefusedQuery("INVALID_ARGUMENT", "The simulator finds an object by its oid only.")
+    return next((each for each in source.history if each.sha == oid), None)
 
 
 def listed(name: str, rows: Callable[[Any], list[Any]]) -> Resolver:

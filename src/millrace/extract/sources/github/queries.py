@@ -96,11 +96,8 @@ class Queries:
         fields = self.offered.only(
             "Repository",
             [
-                "id databaseId nameWithOwner isArchived",
-                *("isDisabled", "isLocked", "isEmpty", "isFork", "isPrivate"),
-                "createdAt pushedAt updatedAt",
-                "defaultBranchRef{name}",
-                "primaryLanguage{name}",
+                *("isArchived", "isDisabled", "isLocked", "isEmpty", "isFork", "isPrivate"),
+                *("createdAt", "updatedAt", "pushedAt", "defaultBranchRef{name}", "primaryLanguage{name}"),
             ],
         )
         # Without ownerAffiliations a user's list has the repositories of others in which the user works.
@@ -108,7 +105,7 @@ class Queries:
             f"query Repositories($login:String!,$first:Int!,$after:String){{ {_LIMIT} repositoryOwner(login:$login){{ "
             "__typename login repositories(first:$first,after:$after,ownerAffiliations:[OWNER],"
             "orderBy:{field:NAME,direction:ASC}){ totalCount pageInfo{hasNextPage endCursor} nodes{ "
-            f"{fields} pullRequests{{totalCount}} open:pullRequests(states:[OPEN]){{totalCount}} }}}}}}}}"
+            f"id databaseId nameWithOwner {fields} pullRequests{{totalCount}} open:pullRequests(states:[OPEN]){{totalCount}} }}}}}}}}"
         )
 
     @cached_property
