@@ -1,5 +1,6 @@
 """The plan with sources of GitHub: what each function may, hears and is set to, and what one source has of another."""
 
+import os
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ from tests.deploy.terraform.conftest import SOURCES
 from tests.deploy.terraform.rig import Copy
 from tests.deploy.terraform.rules import containers, findings, resources, storage_rights
 
+from millrace.config import ExtractConfig
 from millrace.tables import ENDPOINTS
 
 Plan = dict[str, Any]
@@ -179,6 +181,25 @@ def test_the_settings_are_those_of_the_source(sourced: Plan) -> None:
             "MILLRACE_TITLES": "off",
         },
     }
+
+
+def test_the_code_accepts_the_settings_of_every_function(sourced: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    accepted = {}
+    for address, container in containers(sourced):
+        if "source_" not in address:
+            continue
+        with monkeypatch.context() as patched:
+            for name in [name for name in os.environ if name.startswith("MILLRACE_")]:
+                patched.delenv(name)
+            for each in container["env"]:
+                patched.setenv(each["name"], each.get("value") or ("a-secret" if each.get("value_source") else ""))
+            patched.delenv("MILLRACE_PUSH_AUDIENCE")  # with the account, which the plan does not know
+            patched.delenv("MILLRACE_PUSH_ACCOUNT")
+            config = ExtractConfig.from_env()
+        accepted[address.split('"')[1]] = (config.source, config.account, config.app_id, config.repositories)
+    app = {f"mega-widgets-inc/{name}": ("github", "mega-widgets", "12345", ()) for name in GITHUB}
+    token = dict.fromkeys(("acme", *(f"acme/{each}" for each in GITHUB)), ("github", "acme", "", ("api", "shop")))
+    assert accepted == token | app | {"mega-widgets-inc": ("github", "mega-widgets", "", ())}
 
 
 def test_each_function_reads_the_secret_of_its_source_alone(sourced: Plan) -> None:
