@@ -20,7 +20,6 @@ locals {
       MILLRACE_TITLES       = each.titles ? "on" : "off"
     },
     each.url == null ? {} : { MILLRACE_SOURCE_URL = trimsuffix(each.url, "/") },
-    each.app_id == null ? {} : { MILLRACE_GITHUB_APP_ID = each.app_id },
   ) }
 
   # The names of runs of an account end so. No other account's do: the Z is the only capital after the T.
@@ -71,8 +70,12 @@ module "source_extract" {
 
   args        = ["--source=/app/functions/extract/main.py", "--target=extract_${each.value.name}", "--signature-type=cloudevent"]
   description = "Extracts ${each.value.name} of ${local.sources[each.value.key].account}."
-  environment = merge(local._source_environment[each.value.key], { MILLRACE_DELIVERY_S = local.delivery_s })
-  image       = local.images.functions
+  environment = merge(
+    local._source_environment[each.value.key],
+    { MILLRACE_DELIVERY_S = local.delivery_s },
+    { for id in local.sources[each.value.key].app_id[*] : "MILLRACE_GITHUB_APP_ID" => id },
+  )
+  image = local.images.functions
   # GitHub limits what asks at the same time, and the code asks one GraphQL query at a time: one instance, one message.
   max_instances = 1
   memory        = "2Gi"
