@@ -358,7 +358,7 @@ def test_the_costs_are_those_of_the_plan(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize("kind", ["google_pubsub_subscription", "google_pubsub_topic", "google_cloud_scheduler_job"])
-def test_every_name_that_is_typed_in_a_command_is_planned(plan: Plan, kind: str) -> None:
+def test_every_name_that_is_typed_in_a_command_is_planned(plan: Plan, sourced: Plan, kind: str) -> None:
     command = {
         "google_pubsub_subscription": r"gcloud pubsub subscriptions \w+ ([a-z][a-z-]+)",
         "google_pubsub_topic": r"gcloud pubsub topics publish ([a-z-]+)",
@@ -366,4 +366,4 @@ def test_every_name_that_is_typed_in_a_command_is_planned(plan: Plan, kind: str)
     }[kind]
     typed = set(re.findall(command, OPERATIONS))
     assert typed
-    assert typed <= {planned["name"] for _, planned in resources(plan, kind)}
+    assert typed <= {planned["name"] for each in (plan, sourced) for _, planned in resources(each, kind)}
