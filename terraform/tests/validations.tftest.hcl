@@ -1,4 +1,5 @@
 # Validations of the root's variables, in as few runs as possible: each run plans everything. Each one listed must fail.
+# Those of sources are tested without a plan of everything, in tests/deploy/terraform/test_source_settings.py.
 mock_provider "google" {
   mock_data "google_storage_project_service_account" {
     defaults = { member = "serviceAccount:service-1@gs-project-accounts.iam.gserviceaccount.com" }
@@ -41,7 +42,6 @@ run "what_cannot_be_meant_is_refused" {
     source_keys                 = { other = "a-token" }
     source_requests_per_minute  = 0
     source_url                  = "https://key@source.example"
-    sources                     = { acme = { kind = "gitlab" } }
     vpc_connector               = "connector"
   }
   expect_failures = [
@@ -72,7 +72,6 @@ run "what_cannot_be_meant_is_refused" {
     var.source_keys,
     var.source_requests_per_minute,
     var.source_url,
-    var.sources,
     var.vpc_connector,
   ]
 }
