@@ -78,6 +78,8 @@ module "extract" {
       read-parent = { bucket = local.lake, role = "roles/storage.objectViewer", prefix = "raw/${each.value.parent}/" }
     },
   )
+  # No endpoint of another source has these names, so no message with an account passes. A filter is never changed: a
+  # subscription with another one is a new subscription, without the messages of the old one.
   subscriptions = merge(
     { requests = { topic = module.topic["extract-requests"], filter = "attributes.table = \"${each.key}\"" } },
     each.value.parent == null ? {} : {
