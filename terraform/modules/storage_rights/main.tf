@@ -11,6 +11,7 @@ resource "google_storage_bucket_iam_member" "this" {
       title = each.key
       expression = join(" && ", compact([
         "resource.name.startsWith(\"projects/_/buckets/${each.value.bucket}/objects/${condition.value}\")",
+        each.value.middle == null ? "" : "resource.name.extract(\"projects/_/buckets/${each.value.bucket}/objects/${condition.value}{any}${each.value.middle}\") != \"\"",
         each.value.suffix == null ? "" : "resource.name.endsWith(\"${each.value.suffix}\")",
       ]))
     }

@@ -1,6 +1,6 @@
 """GitHub as a source: the readings of its endpoints, and a look at what a token may see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -37,7 +37,8 @@ class Probe:
 
     `login` None: GitHub does not say whose it is. `refused` has what could not be read of the largest repository, in
     the server's words. `budget`, `left` and `reset_at` are those of an hour (None: no limit). `cost` is that of a first
-    load (None: the numbers are not known). `hidden` says why there may be more repositories.
+    load (None: the numbers are not known). `hidden` says why there may be more repositories. `pull_requests` are their
+    numbers by the id of the repository (None: not known).
     """
 
     login: str | None
@@ -50,6 +51,7 @@ class Probe:
     left: int | None
     reset_at: str | None
     cost: Estimate | None
+    pull_requests: Mapping[int, int | None]
 
 
 @dataclass
@@ -80,11 +82,13 @@ class GitHubSource:
         ways = self._ways(graphql)
         login, limit = self._viewer(graphql) if ways.plan == "graphql" else (None, None)
         names: dict[str, int | None] = {}
+        numbers: dict[int, int | None] = {}
         after: str | None = None
         while True:
             page = ways.repositories.page(self.account, after, PageSize(LARGEST_LIST))
             for node in page.repositories:
-                names[node.need("nameWithOwner", str)] = node.inner("pullRequests", int, "totalCount")
+                count = node.inner("pullRequests", int, "totalCount")
+                names[node.need("nameWithOwner", str)] = numbers[node.number("databaseId")] = count
             after = page.after
             if after is None:
                 break
@@ -102,6 +106,7 @@ class GitHubSource:
             None if limit is None else limit.get("remaining", int),
             None if limit is None else limit.get("resetAt", str),
             estimate.of_pull_requests(counts, per_hour or None, ways.plan == "rest") if is_known else None,
+            numbers,
         )
 
     def _viewer(self, graphql: GraphQL) -> tuple[str | None, Fields | None]:
