@@ -2,11 +2,17 @@ with windows as (
     select * from {{ ref('stg_source_windows') }}
 ),
 
+-- A state that is no word of ours says nothing, and a part that lacks rows is not known.
 counted as (
     select
         *,
         case when row_count > source_total then 0 else source_total - row_count end as missing,
-        state as proven_state
+        case
+            when state in ('provisional', 'unknown', 'refused') then state
+            when state in ('known', 'known_empty') and row_count < source_total then 'unknown'
+            when state in ('known', 'known_empty') then state
+            else 'unknown'
+        end as proven_state
     from windows
 ),
 
