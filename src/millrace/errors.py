@@ -48,6 +48,7 @@ class Step(StrEnum):
     CONNECT = "connect"  # a source of pull requests
     COLLECT = "collect"
     KEEP_COLLECTING = "keep_collecting"
+    COMPLETE_SOURCE = "complete_source"  # give the right that is missing, or leave the repository out
     SEE_QUARANTINE = "see_quarantine"
     ADD_PRICE = "add_price"
     MAP_PROJECT = "map_project"
