@@ -212,6 +212,22 @@ def test_head_reaches_what_lies_below_it(client: GitHubClient) -> None:
     )
 
 
+@pytest.mark.parametrize("since", ["2026-01-01", "yesterday", "2026-01-01T00:00:00"])
+def test_history_since_no_instant_is_refused(client: GitHubClient, since: str) -> None:
+    query = TOTAL % 'defaultBranchRef { target { ... on Commit { history(first: 1, since: "%s") { totalCount } } } }'
+
+    (error,) = client.errors(query % since, owner="acme", name="shop")
+
+    assert since in error["message"]
+
+
+def test_list_without_hidden_repositories_has_header(serve: Serve) -> None:
+    client = serve(sso_hidden=("shop",))
+
+    assert client.post(REPOSITORIES, owner="acme").headers["X-GitHub-SSO"] == "partial-results; organizations=9000"
+    assert "X-GitHub-SSO" not in client.post("{ viewer { login } }").headers
+
+
 def test_commit_that_is_not_there_is_null(client: GitHubClient) -> None:
     query = TOTAL % f'object(oid: "{"0" * 40}") {{ oid }}'
 

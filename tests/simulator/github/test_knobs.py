@@ -235,15 +235,44 @@ def test_rate_limited_query_is_200_with_type(serve: Serve) -> None:
     assert client.served.log.limited == 1
 
 
+def test_rate_limit_lasts_until_reset(serve: Serve) -> None:
+    client = serve(rate_limited_at=(1,))
+    refused = client.post(PULLS, **ASKED, first=1)
+
+    again = client.errors(PULLS, **ASKED, first=1)[0]["type"]
+    client.served.clock.advance(int(refused.headers["X-RateLimit-Reset"]) - client.served.clock.now_s())
+
+    assert (refused.headers["X-RateLimit-Remaining"], again) == ("0", "RATE_LIMITED")
+    assert client.pulls_page(first=1)["nodes"]
+
+
 def test_secondary_limit_has_retry_after_or_only_its_text(serve: Serve) -> None:
     client = serve(secondary_at=(1,), secondary_without_headers_at=(2,))
-    first, second, third = (client.post(PULLS, **ASKED, first=1) for _ in range(3))
+    first = client.post(PULLS, **ASKED, first=1)
+    client.served.clock.advance(60)
+    second = client.post(PULLS, **ASKED, first=1)
+    client.served.clock.advance(60)
+    third = client.post(PULLS, **ASKED, first=1)
 
     assert (first.status_code, first.headers["Retry-After"]) == (403, "60")
     assert (second.status_code, "Retry-After" in second.headers) == (403, False)
     assert "secondary rate limit" in second.json()["message"]
     assert second.headers["X-RateLimit-Remaining"] != "0"
     assert third.status_code == 200
+
+
+@pytest.mark.parametrize("knob", ["secondary_at", "secondary_without_headers_at", "secondary_at_200"])
+def test_secondary_limit_lasts_a_minute(serve: Serve, knob: str) -> None:
+    client = serve(**{knob: (1,)})
+    refused = client.post(PULLS, **ASKED, first=1)
+
+    client.served.clock.advance(59)
+    again = client.post(PULLS, **ASKED, first=1)
+    client.served.clock.advance(1)
+
+    assert (again.status_code, again.json()) == (refused.status_code, refused.json())
+    assert "errors" not in client.post(PULLS, **ASKED, first=1).json()
+    assert client.served.log.while_limited == 1
 
 
 def test_token_that_expires_is_refused_from_then_on(serve: Serve) -> None:
@@ -318,6 +347,7 @@ def test_limit_may_be_429_and_spelt_otherwise(serve: Serve) -> None:
     client = serve(limit_status=429, is_limit_spelt_short=True, secondary_at=(1,), rate_limited_at=(2,))
 
     assert client.post(PULLS, **ASKED, first=1).status_code == 429
+    client.served.clock.advance(60)
     assert client.errors(PULLS, **ASKED, first=1)[0]["type"] == "RATE_LIMIT"
 
 

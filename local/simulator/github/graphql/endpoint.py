@@ -15,7 +15,7 @@ from simulator.github.knobs import Knobs
 from simulator.github.limits import Window
 from simulator.github.model import Account, Company
 from simulator.github.oddities import cut_short
-from simulator.github.wire import SECONDARY, Exchange, Refusal, digest_of, json_answer
+from simulator.github.wire import Exchange, Refusal, digest_of, json_answer, sso_header
 
 _LONGEST_ANSWER_S = 10
 _TIMED_OUT = (
@@ -54,14 +54,13 @@ class Endpoint:
 
     def _executed(self, query: Query, exchange: Exchange) -> tuple[SimulatedResponse, list[Listed]]:
         knobs, cost = self.knobs, query.cost
-        if (knobs.has_limits and not self.window.spend(cost.points)) or exchange.number in knobs.rate_limited_at:
+        if exchange.number in knobs.rate_limited_at:
+            self.window.exhaust()
+        if knobs.has_limits and not self.window.spend(cost.points):
             exchange.is_limited = True
             message = f"API rate limit exceeded for user ID {self.viewer.number}."
             kind = "RATE_LIMIT" if knobs.is_limit_spelt_short else "RATE_LIMITED"
             return json_answer({"errors": [{"type": kind, "message": message}]}), []
-        if exchange.number in knobs.secondary_at_200:
-            exchange.is_limited = True
-            return json_answer({"errors": [{"message": SECONDARY}]}), []
         is_slow = cost.nodes * knobs.node_s > _LONGEST_ANSWER_S
         if is_slow or _is_above(cost.nodes, knobs.too_heavy_above_nodes):
             self.window.spend(cost.points)  # GitHub deducts additional points for a request that it ended
@@ -70,7 +69,8 @@ class Endpoint:
         answer = run(query, asked, self._schema)
         if exchange.number in knobs.partial_at or _is_above(cost.nodes, knobs.partial_above_nodes):
             cut_short(answer)
-        return json_answer(answer), asked.listed
+        headers = sso_header(self.company) if Listed("repositories") in asked.listed else {}
+        return json_answer(answer, headers=headers), asked.listed
 
 
 def _read_body(body: bytes) -> tuple[str, dict[str, Any], str | None]:

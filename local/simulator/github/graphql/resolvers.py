@@ -20,7 +20,9 @@ from simulator.github.model import (
     node_id,
     numbers_in,
 )
+from simulator.github.times import seconds
 
+_SOME_INSTANT = "2026-11-01T00:00:00Z"
 Resolver = Callable[..., Any]
 
 
@@ -249,9 +251,19 @@ def timeline(
     """Return the events of a pull request, each with it."""
     if itemTypes is None:
         raise RefusedQuery("NOT_SIMULATED", "expected itemTypes: the simulator has only four of GitHub's events")
+    _check_instants(since)
     kinds = {_event_type(each) for each in itemTypes}
     rows = [each for each in source.events if each.typename in kinds and (since is None or each.at >= since)]
     return part_of("timelineItems", [(source, each) for each in rows[skip or 0 :]], arguments)
+
+
+def _check_instants(*texts: str | None) -> None:
+    """Raise RefusedQuery for a text in another form than the one that is simulated, whole seconds with `Z`."""
+    for text in texts:
+        try:
+            seconds(text or _SOME_INSTANT)
+        except ValueError:
+            raise RefusedQuery("NOT_SIMULATED", f"expected an instant such as {_SOME_INSTANT}, got {text!r}") from None
 
 
 def _event_type(item_type: str) -> str:
@@ -262,6 +274,7 @@ def history(
     source: Commit, info: Info, since: str | None = None, until: str | None = None, **arguments: Any
 ) -> Connection:
     """Return the commits that a branch reaches, newest first."""
+    _check_instants(since, until)
     repository = info.context.heads[source.sha]
     rows = [
         each
