@@ -77,6 +77,29 @@ def test_a_server_is_asked_once_which_fields_it_has() -> None:
         assert [each.operation for each in github.log.requests] == ["Offered", "PullRequests", "PullRequests"]
 
 
+def test_an_earlier_server_is_read_without_what_it_lacks() -> None:
+    company = generate(1, 30, seed=3)
+    for pull in company.repositories[0].pulls:
+        pull.id %= 2**31  # as they were when there was no other id
+        for review in pull.reviews:
+            review.number %= 2**31
+    lacks = ("PullRequest.isDraft", "PullRequest.fullDatabaseId", "PullRequestReview.fullDatabaseId")
+    with served(company, Knobs(lacks=lacks)) as github:
+        result = read(source_of(github), request_of(PULLS, company))
+    assert result.window["state"] == "known"
+    assert {row["id"] for row in result.rows[PULLS]} == {each.id for each in company.repositories[0].pulls}
+    assert not any("is_draft" in row for row in result.rows[PULLS])
+
+
+def test_a_server_without_a_needed_list_is_read_by_rest() -> None:
+    company = generate(1, 5)
+    with served(company, Knobs(lacks=("PullRequest.timelineItems",))) as github:
+        result = read(source_of(github), request_of(PULLS, company))
+    assert result.outcome is not None
+    assert result.outcome.plan == "rest full"
+    assert result.window["state"] == "known"
+
+
 @pytest.mark.parametrize("host", ["https://api.github.com", "https://api.acme.ghe.com"])
 def test_githubs_own_servers_have_the_published_fields(host: str) -> None:
     with served(generate(1, 1)) as github:
