@@ -7,6 +7,7 @@ from tests.extract.github.reading import as_app, client_of, read, request_of, so
 
 from millrace.errors import RequestRejected
 from millrace.extract.sources.github import estimate
+from millrace.extract.sources.github.rows import Texts
 from millrace.extract.sources.github.source import GitHubSource
 from simulator.github import Knobs, generate, served
 
@@ -89,6 +90,23 @@ def test_an_earlier_server_is_read_without_what_it_lacks() -> None:
     assert result.window["state"] == "known"
     assert {row["id"] for row in result.rows[PULLS]} == {each.id for each in company.repositories[0].pulls}
     assert not any("is_draft" in row for row in result.rows[PULLS])
+
+
+@pytest.mark.parametrize("has_graphql", [True, False], ids=["graphql", "rest"])
+@pytest.mark.parametrize(
+    ("texts", "columns"),
+    [
+        pytest.param(Texts(), {"title"}, id="titles"),
+        pytest.param(Texts(titles=False), set(), id="none"),
+        pytest.param(Texts(bodies=True), {"title", "body"}, id="both"),
+    ],
+)
+def test_only_the_wanted_texts_are_read(has_graphql: bool, texts: Texts, columns: set[str]) -> None:
+    company = generate(1, 3)
+    with served(company, Knobs(has_graphql=has_graphql)) as github:
+        result = read(replace(source_of(github), texts=texts), request_of(PULLS, company))
+    assert all({"title", "body"} & set(row) == columns for row in result.rows[PULLS])
+    assert all(("headline" in row) == texts.titles for row in result.rows["github_commits"])
 
 
 def test_a_server_without_a_needed_list_is_read_by_rest() -> None:
