@@ -13,6 +13,7 @@ COMMITS = "github_commits"
 
 
 def found(result: Read) -> tuple[str, int | None, int | None]:
+    assert result.is_accounted
     window = result.window
     return window["state"], window.get("row_count"), window.get("source_total")
 

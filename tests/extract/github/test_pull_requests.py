@@ -63,6 +63,7 @@ def assert_is_truth(result: Read, company: Company) -> None:
 
 
 def state_of(result: Read) -> tuple[str, int | None, int | None]:
+    assert result.is_accounted or "no longer at the source" in result.window.get("reason", "")
     window = result.window
     return window["state"], window.get("row_count"), window.get("source_total")
 
