@@ -121,10 +121,6 @@ def test_a_head_that_is_gone_meanwhile_is_replaced_by_the_new_one() -> None:
                 del company.repositories[0].history[:2]
     assert result.keys(COMMITS) >= truth(company)
     assert (result.window["state"], result.window["row_count"]) == ("known", len(truth(company)))
-        "known",
-        len(truth(company)),
-        len(truth(company)),
-    )
 
 
 def test_an_empty_repository_is_known_to_be_empty() -> None:
