@@ -34,6 +34,7 @@ class Pipeline:
     warehouse: DuckDBWarehouse
     bus: LocalBus
     job: RequestedBuilds
+    account: str = ""
 
     @property
     def loader(self) -> Loader:
@@ -79,7 +80,8 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
         raise ConfigError("functions in this process need file: and inprocess: adapters")
     lake.finalized = lambda stored: events.notify(bus, stored)
     bus.subscribe(Subscription("load", OBJECT_EVENTS, LOAD.application(), lane="load"))
-    for endpoint in endpoints_of("cursor-sim"):
+    extract = ExtractConfig.from_env()
+    for endpoint in endpoints_of(extract.source):
         name, parent = endpoint.name, endpoint.parent
         application = EXTRACT[name].application()
         bus.subscribe(
@@ -89,7 +91,7 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
             after = f"extract-{name}-after-{parent}"
             bus.subscribe(Subscription(after, EXTRACT_EVENTS, application, lane="extract", matching={"table": parent}))
     warehouse = wiring.duckdb_at(load.warehouse, load.memory)
-    return Pipeline(lake, quarantine, warehouse, bus, job)
+    return Pipeline(lake, quarantine, warehouse, bus, job, extract.account)
 
 
 def recover(pipeline: Pipeline, say: Callable[[str], None]) -> None:

@@ -128,7 +128,7 @@ def _resume(pipeline: in_process.Pipeline, watcher: ProgressLog) -> None:
     _load_due(pipeline, watcher)
     in_process.recover(pipeline, watcher.say)
     timeouts = SweepTimeouts(quiet=timedelta(0))
-    result = sweep.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), timeouts)
+    result = sweep.sweep(pipeline.lake, pipeline.bus, pipeline.warehouse, datetime.now(UTC), timeouts, pipeline.account)
     if result.tasks or result.objects:
         watcher.say(f"taking up {len(result.tasks)} tasks and {len(result.objects)} objects that an earlier run left")
         pipeline.bus.run()
