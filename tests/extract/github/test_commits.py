@@ -13,6 +13,7 @@ COMMITS = "github_commits"
 
 
 def found(result: Read) -> tuple[str, int | None, int | None]:
+    assert result.is_accounted
     window = result.window
     return window["state"], window.get("row_count"), window.get("source_total")
 
@@ -52,11 +53,11 @@ def test_a_push_between_pages_moves_no_commit() -> None:
     company = generate(1, 120, seed=3)
     before = truth(company)
     with served(company) as github:
-        source = source_of(github)
-        result = Read()
-        for number, (batch, _) in enumerate(pages(source, request_of(COMMITS, company)), 1):
+        reading, result = source_of(github).reading(request_of(COMMITS, company)), Read()
+        for number, batch in enumerate(reading.rows(), 1):
             result.add(batch)
             pushed(company, "2026-11-01T13:00:00Z", number)
+        result.outcome = reading.outcome()
     assert result.keys(COMMITS) == before
     assert found(result) == ("known", len(before), len(before))
 
@@ -113,14 +114,13 @@ def test_a_rewritten_history_is_read_in_full() -> None:
 def test_a_head_that_is_gone_meanwhile_is_replaced_by_the_new_one() -> None:
     company = generate(1, 120, seed=3)
     with served(company) as github:
-        source = source_of(github)
-        result = Read()
-        for number, (batch, _) in enumerate(pages(source, request_of(COMMITS, company))):
+        reading, result = source_of(github).reading(request_of(COMMITS, company)), Read()
+        for number, batch in enumerate(reading.rows()):
             result.add(batch)
             if number == 0:
                 del company.repositories[0].history[:2]
     assert result.keys(COMMITS) >= truth(company)
-    assert found(result) == ("known", len(truth(company)), len(truth(company)))
+    assert (result.window["state"], result.window["row_count"]) == ("known", len(truth(company)))
 
 
 def test_an_empty_repository_is_known_to_be_empty() -> None:

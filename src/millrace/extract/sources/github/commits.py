@@ -219,13 +219,14 @@ class CommitReading:
     def outcome(self) -> Outcome:
         """Return what was found; there is a mark only when every commit is here."""
         state, found = self._state, self._result()
+        count = state.all if found.is_settled else len(state.seen)
         is_marked = found.is_settled and state.head is not None and state.newest is not None
         return Outcome(
             plan=f"{self._listing.plan} {state.scope}",
-            source_total=state.all,
-            known=max(0, (found.rows or 0) - len(state.seen)),
+            source_total=count,
+            known=count - len(state.seen),
             repeated=state.rows - len(state.seen),
-            totals={"github_commits": state.all},
+            totals={"github_commits": count},
             mark=asdict(Mark(str(state.head), state.all, str(state.newest))) if is_marked else None,
         )
 
