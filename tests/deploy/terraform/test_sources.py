@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -93,6 +94,13 @@ def test_a_function_of_a_source_may_touch_nothing_else(sourced: Plan, who: str, 
 
 def test_the_plan_breaks_no_rule(sourced: Plan) -> None:
     assert findings(sourced) == []
+
+
+def test_no_function_has_more_conditions_for_a_role_than_iam_allows(sourced: Plan) -> None:
+    # https://cloud.google.com/iam/quotas: 20 bindings of the same role and principal with other conditions.
+    numbers = Counter((right.who, right.role) for right in storage_rights(sourced) if right.prefix is not None)
+    assert numbers[PULLS, "roles/storage.objectCreator"] == 9
+    assert max(numbers.values()) <= 20
 
 
 def test_no_secret_is_in_the_plan(sourced: Plan) -> None:
