@@ -31,7 +31,7 @@ def older(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Either]:
     if request.param == "duckdb":
         with DuckDBWarehouse(tmp_path / "w.duckdb", clock=lambda: NOW) as before:
             before.ensure_tables()
-            before.run_scripts(["DROP VIEW meta.source_windows", *(f"DROP TABLE raw.{name}" for name in ADDED)])
+            before.run_scripts([f"DROP TABLE raw.{name}" for name in ADDED])
         with DuckDBWarehouse(tmp_path / "w.duckdb", clock=lambda: NOW) as duckdb:
             yield duckdb
         return

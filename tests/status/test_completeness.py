@@ -144,6 +144,6 @@ def test_api_refuses_a_state_that_is_none(client: TestClient) -> None:
 
 
 def test_view_of_meta_has_what_was_noted(noted: World) -> None:
-    found = noted.warehouse.query("SELECT count(*), count(DISTINCT name) FROM meta.source_windows")
+    found = noted.warehouse.query("SELECT count(*), count(DISTINCT name) FROM raw.source_windows")
     noted.warehouse.close()
     assert found == [(len(NOTED), 21)]
