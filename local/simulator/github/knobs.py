@@ -1,4 +1,8 @@
-"""What a test can make awkward about the simulated GitHub; each knob cites the row of SOURCES from which it is."""
+"""What a test can make awkward about the simulated GitHub.
+
+Each knob cites its row of SOURCES, the page about the real APIs of sources. `python -m simulator.github --help` lists
+them all.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
