@@ -152,7 +152,9 @@ def _line(table: str, tasks: Sequence[_Written], count: Callable[[Table], int] |
     missing = sum(part.rows for part, entry in pairs if entry is None)
     quarantined = sum(part.rows for part, entry in pairs if entry is not None and entry.quarantine_reason)
     if count is not None and known:
-        missing += max(0, source_total - missing - quarantined - count(TABLES[table]))
+        # Rows of other endpoints in this table may be the same ones, so only those of its own are counted.
+        own_total = sum(record.source_total for record in own)
+        missing += max(0, own_total - missing - quarantined - count(TABLES[table]))
     return Reconciliation(
         table=table,
         source_total=source_total,

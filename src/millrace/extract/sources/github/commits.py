@@ -166,7 +166,7 @@ class _State:
     newest: str | None = None
     rows: int = 0
     is_over: bool = False
-    is_told: bool = False
+    is_reported: bool = False
     refused: str | None = None
     seen: set[int] = field(default_factory=set)
 
@@ -210,8 +210,8 @@ class CommitReading:
             yield from self._read()
         except RequestRejected as error:
             self._state.refused = refusal(error, self._state.name)
-        if not self._state.is_told:
-            self._state.is_told = True
+        if not self._state.is_reported:
+            self._state.is_reported = True
             now, name = self._request.now, self._state.name
             row = window_row(self._account, OBJECT, self._request.partition, name, self._result(), now)
             yield {"source_windows": [row]}

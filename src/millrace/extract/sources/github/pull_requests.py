@@ -63,7 +63,7 @@ class Mark:
 
 @dataclass
 class _State:
-    """Where a reading is. `stage` is pages, numbers, chosen, or over; the sets are packed in a saved state."""
+    """Where a reading is. `stage` is pages, numbers, chosen, over or reported; the sets are packed in a saved state."""
 
     scope: str
     name: str
@@ -131,8 +131,8 @@ class PullRequestReading:
         except RequestRejected as error:
             self._state.refused = refusal(error, self._state.name)
         self._found = self._result()
-        if self._state.stage != "told":
-            self._state.stage = "told"
+        if self._state.stage != "reported":
+            self._state.stage = "reported"
             row = window_row(
                 self._account, OBJECT, self._request.partition, self._state.name, self._found, self._request.now
             )
@@ -184,7 +184,7 @@ class PullRequestReading:
     def _read(self) -> Iterator[Rows]:
         if self._is_quiet():
             return
-        while self._state.stage not in ("over", "told"):
+        while self._state.stage not in ("over", "reported"):
             match self._state.stage:
                 case "pages":
                     yield self._page()
