@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,18 @@ import pytest
 from fastapi.testclient import TestClient
 from tests.status.conftest import Row, World
 
+from millrace import runs, wiring
+from millrace.bus.in_process import LocalBus
 from millrace.cli import main as cli
+from millrace.lake.local import LocalLake
 from millrace.laptop.data_dir import DataDir
+from millrace.runs import RunRequest, TaskRecord
+from millrace.runs.plan import Origin
 from millrace.status import completeness, remedies, text
 from millrace.status.completeness import AccountState
 from millrace.status.rules import Code
+from millrace.tables import CURSOR_SIM
+from millrace.tables.endpoints import Source
 from millrace.wiring import api_of
 
 
@@ -147,3 +155,38 @@ def test_view_of_meta_has_what_was_noted(noted: World) -> None:
     found = noted.warehouse.query("SELECT count(*), count(DISTINCT name) FROM raw.source_windows")
     noted.warehouse.close()
     assert found == [(len(NOTED), 21)]
+
+
+@pytest.mark.parametrize(("source", "is_connected"), [("cursor-sim", True), ("github", False)])
+def test_run_connects_the_tables_of_its_own_source(tmp_path: Path, source: Source, is_connected: bool) -> None:
+    place = DataDir(tmp_path / "data")
+    with wiring.duckdb_at(place.load_config().warehouse, "200MB") as warehouse:
+        warehouse.ensure_tables()
+        lake = LocalLake(place.lake, "lake")
+        plan = runs.start(lake, LocalBus(), RunRequest(datetime.now(UTC)), Origin(source, "acme"))
+        for task in plan.tasks():
+            record = TaskRecord(
+                run_id=plan.run_id,
+                task_id=task.task_id,
+                table=task.table,
+                plan="bulk",
+                extracted_at=plan.scheduled_at,
+                finished_at=plan.scheduled_at,
+                since=None,
+                window_start=None,
+                source_total=0,
+                known=0,
+                repeated=0,
+                rows=0,
+                parts=(),
+                children=(),
+                requests=1,
+                retries=0,
+                rate_limited=0,
+                waited_s=0.0,
+                counts={},
+            )
+            lake.write(f"runs/{plan.run_id}/tasks/{task.task_id}.json", record.to_json(), 0)
+        runs.finish_if_complete(lake, warehouse, plan.run_id)
+    found = {each.table: each.is_connected for each in World(place).look().sources}
+    assert {found[name] for name in CURSOR_SIM} == {is_connected}

@@ -170,7 +170,7 @@ def _status(
         marts=warehouse_status.marts,
         events=warehouse_status.events,
         coverage=warehouse_status.coverage,
-        sources=_sources(warehouse_status, limits, now, has_run=last_complete is not None),
+        sources=_sources(warehouse_status, limits, now, has_run=_is_of_cursor_sim(lake, last_complete)),
         runs=found.runs,
         last_complete=last_complete,
         builds=warehouse_status.builds,
@@ -290,7 +290,7 @@ def _oldest_s(loads: list[Loaded], now: datetime) -> float:
 def _sources(
     warehouse_status: WarehouseStatus, limits: StatusConfig, now: datetime, has_run: bool
 ) -> tuple[SourceState, ...]:
-    """Return the state of each table. A complete run asked for all tables, also for those that have no row."""
+    """Return the state of each table. With `has_run` all tables of cursor-sim were asked for, also those without rows."""
     found = []
     for table in TABLES:
         if TABLES[table].is_optional and table not in warehouse_status.loads:
@@ -302,6 +302,13 @@ def _sources(
         is_connected = table in warehouse_status.loads or (has_run and table in CURSOR_SIM)
         found.append(SourceState(table, loaded.extracted_at, seconds, loaded.row_count, is_silent, is_connected))
     return tuple(found)
+
+
+def _is_of_cursor_sim(lake: Lake, run_id: str | None) -> bool:
+    try:
+        return run_id is not None and runs.read_plan(lake, run_id).source == "cursor-sim"
+    except Damaged:
+        return False
 
 
 def _run(lake: Lake, store: Store | None, run_id: str) -> RunState:
