@@ -32,6 +32,7 @@ from millrace.runs import Claim, Failure, Overtaken, Part, Plan, Progress, TaskR
 from millrace.tables import ENDPOINTS, Endpoint, children_of
 
 _MOST_IDLE = 5  # deliveries in a row that read nothing
+_MOST_WAITING = 15  # of those that had to wait for the source's limit: it may last an hour, and each waits some minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +279,7 @@ class _Delivery:
             self._extractor.limits.sleep(min(stop.wait_s, self._deadline.left_s()))
             progress = replace(progress, idle=progress.idle + 1)
         self._save(replace(progress, claim=None))
-        if progress.idle >= _MOST_IDLE:
+        if progress.idle >= (_MOST_WAITING if stop.wait_s else _MOST_IDLE):
             name = f"{self._task.task_id} of run {self._task.run_id}"
             raise TransientError(f"{name} made no progress in {progress.idle} deliveries: {stop}")
         self._task.request(self._extractor.bus)
