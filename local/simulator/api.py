@@ -67,7 +67,7 @@ class SimulatedApi:
                 self.rate_limited += instead.status == 429
             return instead, False
         source = Source(self.world, self._random, hidden)
-        answer = self._injector.after(target, self._route(source, path, raw_path, Query(query)))
+        answer = self._injector.after(target, self._route(source, path, raw_path, Query(self._injector.paged(query))))
         return answer, self._injector.truncates(target)
 
     def _too_many(self, wait_s: int) -> SimulatedResponse:

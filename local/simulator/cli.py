@@ -154,6 +154,12 @@ def _add_fault_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--wrapped", action="store_true", help="raw arrays come inside an object")
     group.add_argument("--appearing", type=int, default=0, help="so many newest rows appear while clients page")
     group.add_argument("--plain-only", action="store_true", help="/analytics/github/* does not exist")
+    group.add_argument("--ignores-page", action="store_true", help="every page of a list is its first one")
+    group.add_argument("--stale-page", type=int, default=0, help="a cache answers this page with the one before")
+    group.add_argument("--most-rows", type=int, default=0, help="a page has at most so many rows")
+    group.add_argument("--most-total", type=int, default=0, help="no total of a list is larger")
+    group.add_argument("--null-lists", action="store_true", help="a list without rows is null")
+    group.add_argument("--endless-links", action="store_true", help="a raw array always links to another next page")
 
 
 def _world(options: argparse.Namespace) -> World:

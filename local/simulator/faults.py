@@ -7,11 +7,14 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlencode
 
 from simulator import gojson
 from simulator.answers import SimulatedResponse, error
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
+_SIZES = {"pageSize", "page_size", "per_page"}
+_TOTALS = {"totalCount", "total", "total_pull_requests_count"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,12 @@ class InjectedFaults:
     wrapped: bool = False  # a raw array is sent as {"data": [...]}
     appearing: int = 0  # the newest rows of each table appear one by one, one per request
     plain_only: bool = False  # /analytics/github/* does not exist
+    ignores_page: bool = False  # every page of a list is its first one
+    stale_page: int = 0  # a cache in front answers this page with the one before; 0: none
+    most_rows: int = 0  # a page has at most so many rows, whatever size is asked for; 0: as the source
+    most_total: int = 0  # no total is larger; 0: totals are true
+    null_lists: bool = False  # a list without rows is null, as Go writes a nil slice
+    endless_links: bool = False  # each raw array links to a next page that no page linked to before
     seed: int = 0
 
 
@@ -42,7 +51,22 @@ class FaultInjector:
         self.faults = faults
         self._sleep = sleep
         self._asked: Counter[str] = Counter()
+        self._links = 0
         self._lock = threading.Lock()
+
+    def paged(self, query: str) -> str:
+        """Return the query that the source sees: of another page, or of fewer rows, than was asked for."""
+        faults = self.faults
+        if not (faults.ignores_page or faults.stale_page or faults.most_rows):
+            return query
+        values = dict(parse_qsl(query, keep_blank_values=True))
+        if "page" in values and faults.ignores_page:
+            values["page"] = "1"
+        elif values.get("page") == str(faults.stale_page):
+            values["page"] = str(faults.stale_page - 1)
+        for name in _SIZES.intersection(values) if faults.most_rows else ():
+            values[name] = str(min(int(values[name]), faults.most_rows))
+        return urlencode(values)
 
     def before(self, target: str) -> SimulatedResponse | None:
         """Return an answer instead of the route's, or None."""
@@ -66,6 +90,13 @@ class FaultInjector:
             return answer
         if faults.extra_field or faults.retyped_field or faults.wrapped:
             answer = replace(answer, body=self._drifted(answer.body))
+        if faults.most_total or faults.null_lists:
+            answer = replace(answer, body=self._miscounted(answer.body))
+        if faults.endless_links and answer.body.startswith(b"["):
+            path, sign = target.partition("&after=")[0], "&" if "?" in target else "?"
+            with self._lock:
+                self._links += 1
+            answer = replace(answer, headers={"Link": f'<{path}{sign}after={self._links}>; rel="next"'})
         if self._hits("half", target, faults.half_json_rate):
             answer = replace(answer, body=answer.body[: len(answer.body) // 2])
         return answer
@@ -90,6 +121,21 @@ class FaultInjector:
         if self.faults.wrapped and isinstance(value, list):
             value = {"data": value}
         return gojson.body(value)
+
+    def _miscounted(self, body: bytes) -> bytes:
+        value = json.loads(body)
+        for counts in _counts_in(value) if self.faults.most_total else ():
+            for name in _TOTALS.intersection(counts):
+                counts[name] = min(counts[name], self.faults.most_total)
+        if self.faults.null_lists:
+            value = {k: None if v == [] else v for k, v in value.items()} if isinstance(value, dict) else value or None
+        return gojson.body(value)
+
+
+def _counts_in(value: object) -> list[dict[str, int]]:
+    """Return the objects that may have a total: an envelope and its paging, repositories."""
+    objects = value if isinstance(value, list) else [value, value.get("pagination")] if isinstance(value, dict) else []
+    return [each for each in objects if isinstance(each, dict)]
 
 
 def _rows_in(value: object) -> list[dict[str, object]]:

@@ -6,18 +6,23 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests import warm
 from tests.collect.machine import Machine, response
 from tests.laptop.conftest import Outcome
 
 from millrace.cli import main as cli
+from millrace.errors import ConfigError
+from millrace.laptop import claims
 from millrace.laptop.data_dir import DataDir
-from millrace.laptop.kinds import Binding, Note
+from millrace.laptop.kinds import CURSOR_SIM, GITHUB, Binding, Note, github_at
 from millrace.laptop.project import PROJECT
 from millrace.laptop.source import SIMULATOR_KEY, simulator
 
 WORLD = ("--developers", "2", "--days", "3", "--end", "2026-10-20T00:00:00Z")
+GITHUB_COM = github_at("https://api.github.com")
 TINY = (*WORLD, "--no-usage", "--no-build")
 
 
@@ -130,10 +135,94 @@ def test_accounts_of_two_sources_go_together() -> None:
     assert not one.excludes(one)
 
 
+def test_sources_of_different_objects_go_together() -> None:
+    commits, pulls = Binding("https://cursor", "acme", ("ai_commits",)), Binding(GITHUB_COM, "acme", GITHUB)
+    assert not commits.excludes(pulls)
+    assert not pulls.excludes(commits)
+    both = Binding("https://cursor")
+    assert both.objects == CURSOR_SIM == ("pull_requests", "ai_commits")
+    assert both.excludes(pulls)
+    assert pulls.excludes(both)
+    assert not pulls.excludes(Binding(GITHUB_COM, "other", GITHUB))
+    assert pulls.excludes(Binding(github_at("https://github.acme.com"), "acme", GITHUB))
+
+
 def test_note_is_parsed_as_written() -> None:
-    note = Note("real", (Binding("https://one", "acme"), Binding("https://two", "other")))
+    note = Note("real", (Binding("https://one", "acme", ("ai_commits",)), Binding("https://two", "other", GITHUB)))
     assert Note.parse(note.to_bytes()) == note
     assert json.loads(note.to_bytes())["source"] == "https://one"  # which an earlier version reads
+
+
+def test_note_without_objects_is_of_cursor_sim() -> None:
+    note = Note.parse(
+        b'{"source": "https://one", "kind": "real", "sources": [{"source": "https://one", "account": null}]}'
+    )
+    assert note == Note("real", (Binding("https://one", None, CURSOR_SIM),))
+
+
+@pytest.mark.parametrize("objects", [b'"pull_requests"', b'["issues"]', b"[[]]", b"[]", b"null"])
+def test_note_of_unknown_objects_is_damaged(objects: bytes) -> None:
+    assert (
+        Note.parse(b'{"kind": "real", "sources": [{"source": "a", "account": null, "objects": %b}]}' % objects) is None
+    )
+
+
+def hold(data_dir: DataDir, run_id: str, table: str = "github_pull_requests", rows: int = 1) -> None:
+    """Put a part of a run into the lake."""
+    part = data_dir.lake / "raw" / table / "dt=2026-01-31" / f"run={run_id}" / f"{table}-00000.parquet"
+    part.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"number": list(range(rows))}), part)
+
+
+def test_second_source_of_an_object_is_refused_by_both_names(tmp_path: Path) -> None:
+    data_dir = DataDir(tmp_path)
+    claims.claim(data_dir, "real", "https://cursor.acme.com", None, ("pull_requests", "ai_commits"))
+    hold(data_dir, "20260131T060000Z", "pull_requests")
+    with pytest.raises(ConfigError) as caught:
+        claims.claim(data_dir, "real", GITHUB_COM, "acme", GITHUB)
+    assert str(caught.value) == (
+        f"{tmp_path} holds the rows of https://cursor.acme.com, not of GitHub at https://api.github.com: the pull "
+        "requests of an account (acme) have one source; give another --data-dir, or remove the folder"
+    )
+    assert data_dir.sources() == (Binding("https://cursor.acme.com"),)
+
+
+def test_each_account_and_object_may_have_a_source(tmp_path: Path) -> None:
+    data_dir = DataDir(tmp_path)
+    bindings = (
+        Binding("https://cursor.acme.com", None, ("ai_commits",)),
+        Binding(GITHUB_COM, "acme", GITHUB),
+        Binding(GITHUB_COM, "other", GITHUB),
+        Binding(github_at("https://github.acme.com"), "third", GITHUB),
+    )
+    for n, each in enumerate(bindings):
+        claims.claim(data_dir, "real", each.source, each.account, each.objects)
+        hold(data_dir, f"2026013{n}T060000Z{'-' + each.account if each.account else ''}")
+    assert data_dir.sources() == bindings
+    with pytest.raises(
+        ConfigError, match=r"GitHub at https://api\.github\.com, not of GitHub at https://github\.acme\.com"
+    ):
+        claims.require(data_dir, "real", github_at("https://github.acme.com"), "other", GITHUB)
+
+
+def test_account_without_rows_binds_nothing_beside_another(tmp_path: Path) -> None:
+    data_dir = DataDir(tmp_path)
+    claims.claim(data_dir, "real", GITHUB_COM, "acme", GITHUB)
+    hold(data_dir, "20260131T060000Z-acme")
+    claims.claim(data_dir, "real", github_at("https://mistyped"), "other", GITHUB)
+    hold(data_dir, "20260131T070000Z-other", rows=0)
+    assert data_dir.sources() == (Binding(GITHUB_COM, "acme", GITHUB),)
+    claims.claim(data_dir, "real", github_at("https://github.acme.com"), "other", GITHUB)
+
+
+def test_demo_over_rows_of_github_names_the_command_of_that_source(tmp_path: Path) -> None:
+    data_dir = DataDir(tmp_path)
+    claims.claim(data_dir, "real", GITHUB_COM, "acme", GITHUB)
+    hold(data_dir, "20260131T060000Z-acme")
+    with pytest.raises(
+        ConfigError, match=f"type: millrace run --source github --account acme --data-dir {tmp_path}, or:"
+    ):
+        claims.require(data_dir, "demo", "the simulator with 2 developers")
 
 
 @pytest.fixture

@@ -86,6 +86,50 @@ def test_a_raw_array_comes_wrapped(faulty: Client) -> None:
     assert list(faulty.json(f"{REPO}/pulls")) == ["data"]
 
 
+def commits_of(client: Client, page: int, size: int = 10) -> list[str]:
+    path = f"/analytics/ai-code/commits?startDate=1970-01-01&pageSize={size}&page={page}"
+    return [row["commitHash"] for row in client.json(path)["items"]]
+
+
+@with_faults(ignores_page=True)
+def test_every_page_is_the_first(faulty: Client) -> None:
+    assert commits_of(faulty, 1) == commits_of(faulty, 2) == commits_of(faulty, 9)
+
+
+@with_faults(stale_page=3)
+def test_a_stale_page_is_the_one_before(faulty: Client) -> None:
+    second, third, fourth = (commits_of(faulty, page) for page in (2, 3, 4))
+    assert second == third
+    assert not set(third) & set(fourth)
+
+
+@with_faults(most_rows=7)
+def test_a_page_is_cut_to_the_most_rows(faulty: Client) -> None:
+    assert (len(commits_of(faulty, 1)), len(commits_of(faulty, 1, size=5))) == (7, 5)
+    assert len(faulty.json(PRS)["data"]) == 7
+
+
+@with_faults(most_total=3)
+def test_a_capped_total_is_less_than_its_rows(faulty: Client) -> None:
+    assert faulty.json(PRS)["pagination"]["total"] == 3
+    assert len(faulty.json(PRS)["data"]) > 3
+    assert {row["total_pull_requests_count"] for row in faulty.json("/repos")} <= {1, 2, 3}
+    assert faulty.json("/analytics/ai-code/commits?startDate=1970-01-01")["totalCount"] == 3
+
+
+@with_faults(null_lists=True)
+def test_a_list_without_rows_is_null(faulty: Client) -> None:
+    assert faulty.json("/repos/acme-corp/nowhere/pulls") is None
+    assert faulty.json("/analytics/ai-code/commits?user=nobody")["items"] is None
+    assert faulty.json(PRS)["data"]
+
+
+@with_faults(endless_links=True)
+def test_each_raw_array_links_to_a_page_that_is_new(faulty: Client) -> None:
+    links = [faulty.get(f"{REPO}/pulls?page=1").links["next"]["url"] for _ in range(3)]
+    assert links == [f"{REPO}/pulls?page=1&after={n}" for n in (1, 2, 3)]
+
+
 @with_faults(plain_only=True)
 def test_without_bulk_routes_only_the_plain_contract_is_left(faulty: Client) -> None:
     assert faulty.get(PRS).text == "404 page not found\n"

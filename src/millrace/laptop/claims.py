@@ -1,4 +1,4 @@
-"""The rule that a data directory has the rows of a demo or real ones, and of each account those of one source."""
+"""The rule that a data directory has the rows of a demo or real ones, and each object of an account one source."""
 
 import shlex
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from millrace.errors import ConfigError, Step
 from millrace.laptop import places
 from millrace.laptop.data_dir import DataDir
-from millrace.laptop.kinds import Binding, Kind, Note
+from millrace.laptop.kinds import CURSOR_SIM, Binding, Kind, Note, Objects
 
 MIXED = (
     "holds a simulated company and usage of this machine, which an earlier version mixed; nothing is lost: "
@@ -14,13 +14,19 @@ MIXED = (
 )
 
 
-def claim(data_dir: DataDir, kind: Kind, source: str | None = None) -> None:
+def claim(
+    data_dir: DataDir,
+    kind: Kind,
+    source: str | None = None,
+    account: str | None = None,
+    objects: Objects = CURSOR_SIM,
+) -> None:
     """Note which rows are about to be written, before they are; ConfigError as in `require`.
 
-    The caller holds the lock of the directory.
+    `source` will deliver `objects` of `account` (None: of every account). The caller holds the lock of the directory.
     """
-    require(data_dir, kind, source)
-    asked = [] if source is None else [Binding(source)]
+    require(data_dir, kind, source, account, objects)
+    asked = [] if source is None else [Binding(source, account, objects)]
     wanted = Note(kind, tuple(dict.fromkeys((*data_dir.sources(), *asked))))
     if data_dir.read_note() != wanted:
         written = data_dir.work / data_dir.note.name  # a full disk leaves an incomplete note there, and none in place
@@ -29,7 +35,13 @@ def claim(data_dir: DataDir, kind: Kind, source: str | None = None) -> None:
         written.replace(data_dir.note)
 
 
-def require(data_dir: DataDir, kind: Kind, source: str | None = None) -> None:
+def require(
+    data_dir: DataDir,
+    kind: Kind,
+    source: str | None = None,
+    account: str | None = None,
+    objects: Objects = CURSOR_SIM,
+) -> None:
     """Raise ConfigError when the rows there are of another kind, or those of a source that excludes this one."""
     root = data_dir.root
     if data_dir.note.exists() and data_dir.read_note() is None:
@@ -46,12 +58,22 @@ def require(data_dir: DataDir, kind: Kind, source: str | None = None) -> None:
         raise ConfigError(f"{root} {is_never}; {_beside_a_demo(root)}")
     if held == "real" and kind == "demo":
         raise ConfigError(_beside_real_rows(data_dir))
+    asked = None if source is None else Binding(source, account, objects)
     for each in data_dir.sources():
-        if source is not None and each.excludes(Binding(source)):
+        if asked is not None and each.excludes(asked):
             raise ConfigError(
-                f"{root} holds the rows of {each.source}, not of {source}; "
+                f"{root} holds the rows of {each.source}, not of {asked.source}{_one_source(each, asked)}; "
                 "give another --data-dir, or remove the folder"
             )
+
+
+def _one_source(held: Binding, asked: Binding) -> str:
+    """Return the rule that refuses a source, where both are not simply all that there is."""
+    account = asked.account or held.account
+    if account is None:
+        return ""
+    shared = " and ".join(each.replace("_", " ").replace("ai ", "AI ") for each in held.shared_with(asked))
+    return f": the {shared} of an account ({account}) have one source"
 
 
 def _beside_a_demo(root: Path) -> str:
@@ -66,8 +88,14 @@ def _beside_real_rows(data_dir: DataDir) -> str:
     """Return why a demo is refused in a directory of real rows, with the next command."""
     at = shlex.quote(str(data_dir.root))
     elsewhere = f"millrace demo --data-dir {at}-demo" if data_dir.root == places.demo() else "millrace demo"
-    named = next((each.source for each in data_dir.sources()), None)
+    named = next(iter(data_dir.sources()), None)
     rows, own = "real rows", ""
     if named is not None:
-        rows, own = f"the rows of {named}", f"millrace run --source-url {shlex.quote(named)} --data-dir {at}, or: "
+        rows, own = f"the rows of {named.source}", f"millrace run {_options_of(named)} --data-dir {at}, or: "
     return f"{data_dir.root} holds {rows}, which are never mixed with a simulated company; type: {own}{elsewhere}"
+
+
+def _options_of(binding: Binding) -> str:
+    if binding.is_github:
+        return f"--source github --account {shlex.quote(binding.account or '')}"
+    return f"--source-url {shlex.quote(binding.source)}"

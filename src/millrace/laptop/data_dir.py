@@ -243,9 +243,9 @@ class DataDir:
         return self._has_own_usage() and self.kind() == "demo"
 
     def sources(self) -> tuple[Binding, ...]:
-        """Return the sources that rows are from."""
-        note = self.read_note() if self._has_extracted() else None
-        return note.sources if note else ()
+        """Return the bindings that have rows, each those of its account's runs."""
+        note = self.read_note()
+        return tuple(each for each in note.sources if self._has_extracted_of(each.account)) if note else ()
 
     def read_note(self) -> Note | None:
         """Return the note; None where it is damaged or not there."""
@@ -259,6 +259,9 @@ class DataDir:
 
     def _has_extracted(self) -> bool:
         return any(kinds.has_extracted(lake) for lake in self._lakes())
+
+    def _has_extracted_of(self, account: str | None) -> bool:
+        return any(kinds.has_extracted_of(lake, account) for lake in self._lakes())
 
     def _has_homes(self) -> bool:
         return (self.root / "homes").is_dir()

@@ -6,26 +6,51 @@ nothing.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self, get_args
 
 Kind = Literal["demo", "real"]
+Object = Literal["pull_requests", "ai_commits", "commits"]
+"""What a source delivers: pull requests with their reviews, the commits of an AI tool, the commits of a git host."""
+Objects = tuple[Object, ...]
+CURSOR_SIM: Objects = ("pull_requests", "ai_commits")
+GITHUB: Objects = ("pull_requests", "commits")
 
 _OF_A_DEMO = ("the simulator with ", "the recording ")  # how the source of a demo has been named since version 0.1.0
 
 
+_AT_GITHUB = "GitHub at "
+
+
+def github_at(url: str) -> str:
+    """Return the name of a server of GitHub as a source; `url` is that of its API."""
+    return f"{_AT_GITHUB}{url}"
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A source, and the account whose rows are from it; None: every account."""
+    """A source, the account whose rows are from it (None: every account), and the objects that it delivers."""
 
     source: str
     account: str | None = None
+    objects: Objects = CURSOR_SIM
+
+    @property
+    def is_github(self) -> bool:
+        """Whether the source is a server of GitHub."""
+        return self.source.startswith(_AT_GITHUB)
+
+    def shared_with(self, other: "Binding") -> Objects:
+        """Return the objects that two sources would deliver of the same account: each has one source."""
+        is_same_account = None in (self.account, other.account) or self.account == other.account
+        if self.source == other.source or not is_same_account:
+            return ()
+        return tuple(each for each in self.objects if each in other.objects)
 
     def excludes(self, other: "Binding") -> bool:
-        """Return whether both would deliver the same objects: an account has one source."""
-        is_same_account = None in (self.account, other.account) or self.account == other.account
-        return self.source != other.source and is_same_account
+        """Return whether both would deliver the same objects."""
+        return bool(self.shared_with(other))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +67,24 @@ class Note:
             held = json.loads(content)
             if "kind" not in held:
                 return cls(_kind_of(held["source"]), (Binding(held["source"]),))
-            bindings = tuple(Binding(_text(each["source"]), each["account"]) for each in held["sources"])
-            return cls(_kind(held["kind"]), bindings)
+            return cls(_kind(held["kind"]), tuple(_binding(each) for each in held["sources"]))
         except (ValueError, TypeError, KeyError, AttributeError):  # not UTF-8, not JSON, or not such an object
             return None
 
     def to_bytes(self) -> bytes:
         """Return the content of the file, which an earlier version can read too."""
         first = self.sources[0].source if self.sources else None
-        sources = [{"source": each.source, "account": each.account} for each in self.sources]
+        sources = [asdict(each) for each in self.sources]
         return json.dumps({"source": first, "kind": self.kind, "sources": sources}).encode() + b"\n"
+
+
+def _binding(held: dict[str, Any]) -> Binding:
+    """Return a binding; one that was noted before there were objects is of cursor-sim."""
+    objects = held.get("objects", CURSOR_SIM)
+    known = tuple(each for each in get_args(Object) if each in objects)
+    if not known or len(known) != len(objects):
+        raise ValueError(f"expected objects, got {objects!r}")
+    return Binding(_text(held["source"]), held["account"], known)
 
 
 def _kind_of(source: str) -> Kind:
@@ -80,6 +113,18 @@ def has_dropped(lake: Path) -> bool:
 def has_extracted(lake: Path) -> bool:
     """Return whether a part in a lake has a row; a source without rows leaves empty parts."""
     return any(_row_count(path) for path in _files(lake / "raw", "*.parquet"))
+
+
+def has_extracted_of(lake: Path, account: str | None) -> bool:
+    """Return whether a part of an account's runs has a row; None: of runs without an account."""
+    parts = _files(lake / "raw", "*.parquet")
+    return any(_row_count(path) for path in parts if _account_of(path) == account)
+
+
+def _account_of(part: Path) -> str | None:
+    """Return the account in a part's folder, as in `run=20260131T060000Z-acme`."""
+    run_id = next((name for name in part.parts if name.startswith("run=")), "")
+    return run_id.partition("-")[2] or None
 
 
 def _files(folder: Path, names: str) -> Iterator[Path]:
