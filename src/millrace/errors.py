@@ -47,6 +47,7 @@ class Step(StrEnum):
     REBUILD = "rebuild"  # also when nothing new was loaded
     COLLECT = "collect"
     KEEP_COLLECTING = "keep_collecting"
+    COMPLETE_SOURCE = "complete_source"  # give the right that is missing, or leave the repository out
     SEE_QUARANTINE = "see_quarantine"
     ADD_PRICE = "add_price"
     MAP_PROJECT = "map_project"

@@ -42,6 +42,7 @@ BEHIND = HealthInputs(published_through=3, asked_through=4)
         pytest.param(HealthInputs(lag_rows=1, rows_wait_s=3600), "live", "", id="a row waits for an hour"),
         pytest.param(HealthInputs(lag_rows=1, rows_wait_s=3601), "stale", "rows_waiting", id="and for a second more"),
         pytest.param(HealthInputs(silent=(("commits", 200_000.0),)), "stale", "table_silent", id="a source is silent"),
+        pytest.param(HealthInputs(incomplete=("acme",)), "stale", "source_incomplete", id="a repository is refused"),
         pytest.param(HealthInputs(dead_watcher="7"), "stale", "watcher_died", id="a watcher died"),
         pytest.param(
             replace(WAITS, dead_watcher="7", since_change_s=1),

@@ -52,7 +52,7 @@ def test_the_json_is_the_contract(world: World) -> None:
     assert told == json.loads(TypeAdapter(Status).dump_json(now))
     names = "health reasons as_of built_through newest_load_seq lag_events lag_rows lag_seconds watcher marts events "
     names += "coverage sources runs last_complete builds in_quarantine store store_error"
-    assert list(told) == [*names.split(), "checks", "is_simulated"]
+    assert list(told) == [*names.split(), "checks", "is_simulated", "completeness"]
     assert list(told["watcher"]) == ["running", "pid", "last_refresh_at", "seconds_since_refresh"]
     assert list(told["marts"][0]) == ["name", "watermark", "is_current", "rows", "last_refresh_at"]
     assert list(told["sources"][0]) == [

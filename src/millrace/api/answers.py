@@ -314,6 +314,8 @@ Models = _answer("Models", NamedModel, totals=Whole)
 ListedSession = _sessions()
 Sessions = _answer("Sessions", ListedSession, totals=Whole)
 PullRequests = _answer("PullRequests", PullRequest)
+SourceWindow = _row("SourceWindow", "source_completeness")
+Sources = _answer("Sources", SourceWindow)
 
 
 Summary = _answer(

@@ -3,13 +3,14 @@
 
 from collections import defaultdict
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from millrace.api import usage
-from millrace.api.answers import PullRequest
-from millrace.api.filters import ListFilters
+from millrace.api.answers import PullRequest, SourceWindow
+from millrace.api.filters import ListFilters, SourceFilters
 from millrace.api.lists import merged_on_days
 from millrace.api.paging import PageOfRows, page
-from millrace.api.plans import QueryPlan, Sql
+from millrace.api.plans import QueryPlan, Sql, and_, in_
 
 _SAME = "t.provider IS NOT DISTINCT FROM n.provider AND t.model IS NOT DISTINCT FROM n.model"
 
@@ -58,3 +59,17 @@ def pull_requests(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:
     """List the pull requests that were merged in the range."""
     table = plan.add("merged", merged_on_days(plan, filters))
     return page(plan, table, tuple(PullRequest.model_fields), filters, ("repo_name", "number")).answer(plan)
+
+
+def sources(plan: QueryPlan, filters: SourceFilters) -> dict[str, Any]:
+    """List the parts of the sources, such as the pull requests of a repository, with what is known and missing."""
+    zone = ZoneInfo(filters.tz or plan.definitions.reporting_time_zone)
+    where = and_(
+        Sql("read_at >= ?", (usage.beginning(filters.from_, zone),)) if filters.from_ else None,
+        Sql("read_at < ?", (usage.beginning(filters.to, zone, days=1),)) if filters.to else None,
+        in_("state", filters.state),
+    )
+    text = f"SELECT * FROM {plan.stored('source_completeness')} WHERE {where.text}"
+    table = plan.add("parts_of_sources", Sql(text, where.values))
+    keys = ("source", "account", "object", "window_id")
+    return page(plan, table, tuple(SourceWindow.model_fields), filters, keys).answer(plan)

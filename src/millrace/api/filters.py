@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -83,6 +83,7 @@ _Day = Annotated[
     date, BeforeValidator(_text_of_a_day), WithJsonSchema({"type": "string", "format": "date", "pattern": _DAY})
 ]
 TimeZone = Annotated[str, AfterValidator(_zone)]
+SourceState = Literal["known", "known_empty", "provisional", "unknown", "refused"]
 
 
 def _names(what: str, *examples: str) -> Any:
@@ -168,6 +169,9 @@ class Filters(BaseModel):
         return self.model_copy(update={"from_": first, "to": to, "limit": limit})
 
 
+_Some = TypeVar("_Some", bound=Filters)
+
+
 class NoFilters(BaseModel):
     """Filters of routes that take none."""
 
@@ -209,6 +213,12 @@ class UsageFilters(Filters):
     model: _Words = _names(_MODELS, "claude-sonnet-4-5")
 
 
+def _dated_if_asked(asked: _Some, dated: _Some) -> _Some:
+    """Return the filters without days where none were asked for."""
+    is_dated = asked.from_ or asked.to or asked.period not in (None, "all")
+    return dated if is_dated else dated.model_copy(update={"from_": None, "to": None})
+
+
 class ProjectFilters(UsageFilters):
     """Filters for the list of projects; without a range, or with the period `all`, it covers all time."""
 
@@ -216,9 +226,22 @@ class ProjectFilters(UsageFilters):
 
     def dated(self, now: datetime, zone: str) -> Self:
         """Return the same filters, with both days set if one is."""
-        is_dated = self.from_ or self.to or self.period not in (None, "all")
-        dated = super().dated(now, zone)
-        return dated if is_dated else dated.model_copy(update={"from_": self.from_, "to": self.to})
+        return _dated_if_asked(self, super().dated(now, zone))
+
+
+class SourceFilters(Filters):
+    """Filters for what was read of the sources. Without a range, or with the period `all`, it covers all time.
+
+    A range is that of the days on which it was last read.
+    """
+
+    state: Annotated[list[Annotated[SourceState, _AnyCase]], Field(max_length=_MAX_VALUES)] = _names(
+        "states", "refused", "unknown"
+    )
+
+    def dated(self, now: datetime, zone: str) -> Self:
+        """Return the same filters, with both days set if one is."""
+        return _dated_if_asked(self, super().dated(now, zone))
 
 
 class ListFilters(UsageFilters):

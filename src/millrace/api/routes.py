@@ -14,6 +14,7 @@ from millrace.api.filters import (
     Filters,
     ListFilters,
     ProjectFilters,
+    SourceFilters,
     SpendFilters,
     UsageFilters,
     WeeklyFilters,
@@ -48,6 +49,8 @@ class Route:
         """The part of the document that it is in."""
         if issubclass(self.filters, ListFilters):
             return "lists"
+        if issubclass(self.filters, SourceFilters):
+            return "status"
         return "usage" if issubclass(self.filters, UsageFilters) else "delivery"
 
     @property
@@ -88,6 +91,7 @@ def _by_cost(row: type[BaseModel]) -> tuple[str, ...]:
 
 
 _OF_USAGE = ("cost_usd", *(name for name in MEASURES if name != "cost_usd"), "session_count")
+_OF_SOURCES = ("name", *(name for name in _columns("source_completeness") if name != "name"))
 _OF_SESSIONS = ("cost_usd", *(name for name in _columns("usage_session") if name != "cost_usd"))
 
 ROUTES = (
@@ -126,4 +130,5 @@ ROUTES = (
         details.pull_requests,
         answers.PullRequests,
     ),
+    Route("sources", sorted_by(SourceFilters, _OF_SOURCES), details.sources, answers.Sources),
 )

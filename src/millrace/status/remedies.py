@@ -56,6 +56,11 @@ _TEXTS = {
         "type: millrace collect{data} --watch, or once: millrace collect{data}",
         f"type: {_BUILD}",
     ),
+    Step.COMPLETE_SOURCE: (
+        'see "What each state means" in docs/connect-github.md, '
+        "then type: millrace run{data} --source github --account ACCOUNT",
+        f'see "A source is not complete" in {_OPERATIONS}',
+    ),
     Step.SEE_QUARANTINE: ("type: millrace quarantine list{data}", f'see "An object was quarantined" in {_OPERATIONS}'),
     Step.ADD_PRICE: (
         "type: millrace doctor{data}, and paste its lines: millrace prices add{data} MODEL --input … --output …",

@@ -19,6 +19,7 @@ from millrace.lake.documents import Damaged
 from millrace.load import sweep
 from millrace.runs import Progress, build_requests
 from millrace.runs.comparison import LOADED
+from millrace.status.completeness import AccountState
 from millrace.status.remedies import DEPLOYMENT, Location
 from millrace.status.rules import Code, Collecting, HealthInputs, Reason, judge
 from millrace.status.state import Check, RunState, SourceState, Status, TaskState, Watcher
@@ -38,6 +39,8 @@ from millrace.tables import CURSOR_SIM, EXTRACTED, TABLES
 from millrace.warehouse.reading import AtWork, NothingYet, Reader
 
 _SHOWN_RUNS = 5
+# A quiet repository on GitHub has no new row in its tables for days, but each run notes that it was read.
+_NOTED_BY_EVERY_RUN = {name for name, table in EXTRACTED.items() if not table.is_optional} | {"source_windows"}
 Read = Callable[[Callable[[Store], "StoreReport"]], "StoreReport"]
 
 
@@ -176,6 +179,7 @@ def _status(
         store=found.warehouse_status.kind if found.warehouse_status else None,
         store_error=None if error is None else str(error),
         checks=tuple(checks),
+        completeness=warehouse_status.completeness,
     )
 
 
@@ -184,6 +188,10 @@ def _notes(found: StoreReport, error: MillraceError | None) -> Iterator[Reason]:
     warehouse_status = found.warehouse_status or _NOTHING
     if found.in_quarantine:
         yield Reason.of(Code.IN_QUARANTINE, f"{found.in_quarantine} objects in quarantine")
+    for account in warehouse_status.completeness:
+        if account.provisional:
+            first = f"{account.provisional:,} repositories of {account.name} are not read to their beginning yet"
+            yield Reason.of(Code.SOURCE_PROVISIONAL, first)
     if warehouse_status.coverage.unpriced:
         responses = sum(each.responses for each in warehouse_status.coverage.unpriced)
         yield Reason.of(Code.NO_PRICE, f"{responses:,} responses have no price")
@@ -253,7 +261,12 @@ def _facts(
         ),
         silent=tuple((each.table, each.seconds_since or 0.0) for each in sources if each.is_silent),
         ahead=warehouse_status.ahead(now),
+        incomplete=tuple(_incomplete(each) for each in warehouse_status.completeness if each.has_to_be_looked_at),
     )
+
+
+def _incomplete(account: AccountState) -> str:
+    return f"{account.name}: {account}; first {account.incomplete[0]}"
 
 
 def _refreshed_at(warehouse_status: WarehouseStatus) -> datetime | None:
@@ -286,7 +299,7 @@ def _sources(
         loaded = warehouse_status.loads.get(table, Loaded())
         seconds = _since(loaded.extracted_at, now)
         is_late = seconds is not None and seconds > limits.silent_h * 3600
-        is_silent = is_late and loaded.is_extracted and table in EXTRACTED
+        is_silent = is_late and loaded.is_extracted and table in _NOTED_BY_EVERY_RUN
         is_connected = table in warehouse_status.loads or (has_run and table in CURSOR_SIM)
         found.append(SourceState(table, loaded.extracted_at, seconds, loaded.row_count, is_silent, is_connected))
     return tuple(found)

@@ -8,8 +8,9 @@ error    the store cannot be read; the last build failed or was abandoned, or it
 stale    objects of the lake are not loaded, or readers do not have the last good build, and no process is at work; an
          object of a run is damaged; more than MILLRACE_STALE_EVENTS usage events wait; anything waits longer than
          MILLRACE_STALE_S; a run has not ended after that time, or its process is gone; a watcher of the agents' logs
-         died; no rows of a table were extracted for MILLRACE_SILENT_H; the published copy, where only that can be
-         read, is older than what was requested, and no process is at work
+         died; no rows of a table were extracted for MILLRACE_SILENT_H; a source refused a part of its data, or it is
+         unknown whether all of it is here; the published copy, where only that can be read, is older than what was
+         requested, and no process is at work
 syncing  a build or a run is in progress; something waits, and it was loaded, or the marts were refreshed, within
          the last 10 seconds
 empty    there is no store at all: no warehouse, nothing published, no run
@@ -49,6 +50,7 @@ class Code(StrEnum):
     OBJECT_DAMAGED = "object_damaged"
     COPY_BEHIND = "copy_behind"
     TABLE_SILENT = "table_silent"
+    SOURCE_INCOMPLETE = "source_incomplete"
     BUILDING = "building"
     RUNNING = "running"
     CATCHING_UP = "catching_up"
@@ -59,6 +61,7 @@ class Code(StrEnum):
     IN_QUARANTINE = "in_quarantine"
     NO_PRICE = "no_price"
     NOTHING_COLLECTED = "nothing_collected"
+    SOURCE_PROVISIONAL = "source_provisional"  # its first load is going on
 
 
 STEPS = {
@@ -79,6 +82,7 @@ STEPS = {
     Code.READERS_BEHIND: Step.BUILD,
     Code.OBJECT_DAMAGED: Step.REMOVE,
     Code.TABLE_SILENT: Step.RUN,
+    Code.SOURCE_INCOMPLETE: Step.COMPLETE_SOURCE,
     Code.BUILDING: Step.WAIT,
     Code.RUNNING: Step.WAIT,
     Code.CATCHING_UP: Step.TRY_AGAIN,
@@ -88,6 +92,7 @@ STEPS = {
     Code.IN_QUARANTINE: Step.SEE_QUARANTINE,
     Code.NO_PRICE: Step.ADD_PRICE,
     Code.NOTHING_COLLECTED: Step.COLLECT,
+    Code.SOURCE_PROVISIONAL: Step.WAIT,
 }
 
 
@@ -146,6 +151,7 @@ class HealthInputs:
     since_change_s: float | None = None
     silent: tuple[tuple[str, float], ...] = ()  # tables, and for how long
     ahead: tuple[tuple[str, float], ...] = ()  # tables, and how far in the future the extraction time of their rows is
+    incomplete: tuple[str, ...] = ()  # accounts of sources, with what is refused or unknown
 
     def is_running(self, limits: StatusConfig) -> bool:
         """Return whether the newest run is in progress: a process works on it or, if that is unknown, it is young."""
@@ -237,6 +243,8 @@ def _stales(inputs: HealthInputs, limits: StatusConfig) -> Iterator[Reason]:
         yield Reason.of(Code.COPY_BEHIND, behind)
     for table, seconds in inputs.silent:
         yield Reason.of(Code.TABLE_SILENT, f"nothing was extracted of {table} for {age(seconds)}")
+    for account in inputs.incomplete:
+        yield Reason.of(Code.SOURCE_INCOMPLETE, account)
 
 
 def _syncings(inputs: HealthInputs, limits: StatusConfig) -> Iterator[Reason]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
+from millrace.status.completeness import AccountState
 from millrace.status.remedies import Location, remedy
 from millrace.status.rules import Code, Health, Reason
 from millrace.status.store import BuildState, Coverage, Events, MartState, StoreKind
@@ -88,6 +89,8 @@ class Status:
 
     `is_simulated` when the rows are those of a demo; None is unknown, as in a deployment.
 
+    `completeness` has the accounts of sources that say how much they have; none without such a source.
+
     `checks` are the reasons, in their order, and then findings that do not affect health; `reasons` are the same
     reasons as text, each with its remedy.
     """
@@ -113,6 +116,7 @@ class Status:
     store_error: str | None
     checks: tuple[Check, ...]
     is_simulated: bool | None = None
+    completeness: tuple[AccountState, ...] = ()
 
     @property
     def is_empty(self) -> bool:

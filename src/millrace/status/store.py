@@ -12,7 +12,8 @@ from typing import Any, Literal, Protocol
 
 from millrace.errors import says_damage
 from millrace.lake import ObjectVersion
-from millrace.status import unpriced
+from millrace.status import completeness, unpriced
+from millrace.status.completeness import AccountState
 from millrace.tables import MOST_AHEAD
 from millrace.warehouse import QUARANTINED, LedgerEntry
 
@@ -23,7 +24,7 @@ USAGE_MARTS = ("usage_events", "usage_daily", "usage_session", "usage_project", 
 """The incremental marts, which are refreshed as events arrive, each with a watermark."""
 _OF_USAGE_TOO = ("ai_spend_by_repo_week", "cost_per_merged_pr", "project_repositories", "user_developers")
 _OF_DELIVERY = ("velocity", "developer_velocity", "review_costs", "quality", "ai_impact", "merged_pull_requests")
-MARTS = (*_OF_DELIVERY, *USAGE_MARTS, *_OF_USAGE_TOO)
+MARTS = (*_OF_DELIVERY, *USAGE_MARTS, *_OF_USAGE_TOO, completeness.MART)
 _USAGE = "usage_events"
 _MOST_UNPRICED = 20
 _FIGURES = {
@@ -167,6 +168,7 @@ class WarehouseStatus:
     marts: tuple[MartState, ...]
     events: Events
     coverage: Coverage
+    completeness: tuple[AccountState, ...] = ()
 
     @property
     def newest_load_seq(self) -> int:
@@ -215,6 +217,7 @@ def read_status(store: Store) -> WarehouseStatus:
         marts=tuple(_mart(name, watermarks.get(name), good, loads, counts.get(name)) for name in MARTS),
         events=events,
         coverage=_coverage(store, counts, events, loads),
+        completeness=_completeness(store, counts),
     )
 
 
@@ -329,6 +332,11 @@ def _coverage(store: Store, counts: dict[str, int], events: Events, loads: dict[
         repositories=loads.get("repos", Loaded()).row_count,
         unpriced=_unpriced(store) if "unknown" in events.by_cost_source else (),
     )
+
+
+def _completeness(store: Store, counts: dict[str, int]) -> tuple[AccountState, ...]:
+    is_there = counts.get(completeness.MART, 0) > 0
+    return completeness.read(store.query, f"{store.marts}.{completeness.MART}") if is_there else ()
 
 
 def _unpriced(store: Store) -> tuple[UnpricedKey, ...]:

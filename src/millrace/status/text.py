@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from millrace.status import unpriced
+from millrace.status import completeness, unpriced
 from millrace.status.rules import Code, age
 from millrace.status.state import SourceState, Status, TaskState
 from millrace.status.store import MartState
@@ -31,6 +31,7 @@ def lines(status: Status) -> Iterator[str]:
     yield "Marts"
     yield from (_mart(mart) for mart in status.marts)
     yield from _coverage(status)
+    yield from completeness.lines(status.completeness)
     yield "Sources"
     for source in status.sources:
         yield f"  {source.table:<21} {_source(source)}"

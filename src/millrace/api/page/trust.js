@@ -78,14 +78,50 @@ const isConnected = (source) => source.is_connected ?? source.last_extracted_at 
 const sourceState = (source) => (!isConnected(source) ? h("span", { class: "quiet" }, "not connected")
   : flag(!source.is_silent, "received", "silent: no row since"));
 
-function drawSources({ sources }) {
+const needsLook = ({ refused, unknown, lists_to_look_at: lists }) => refused + unknown + lists > 0;
+
+/** The repositories of an account by state, in words. */
+const countsByState = (account) => [
+  `${f.whole(account.complete)} of ${f.counted(account.repositories, "repository", "repositories")} complete`,
+  ...["provisional", "unknown", "refused"].filter((state) => account[state]).map((state) => `${f.whole(account[state])} ${state}`),
+  account.lists_to_look_at ? "the list of repositories is not complete" : null,
+].filter(Boolean).join(", ");
+
+const wholeName = ({ source, account }) => [source, account].filter(Boolean).join(" ");
+const unfoldedAccounts = new Set(); // by their name, also after a redraw
+
+/** How much of an account is here: one line, which unfolds to what is not complete, with the reason. */
+function accountCompleteness(account) {
+  const name = wholeName(account);
+  const line = [`${name}: `, flag(!needsLook(account), countsByState(account), countsByState(account))];
+  if (!account.incomplete.length) return h("p", { class: "account" }, line);
+  const more = account.incomplete_count - account.incomplete.length;
+  const details = h("details", { class: "account", open: unfoldedAccounts.has(name) }, h("summary", {}, line),
+    scrolling(`${name}, not complete`, table(`Not complete of ${name}`, [
+      { name: "Part", of: (part) => [f.name(part.name), h("small", {}, part.object.replaceAll("_", " "))] },
+      { name: "State", of: (part) => flag(part.state === "provisional", part.state, part.state) },
+      { name: "Here", number: true, of: (part) => `${known(part.row_count)} of ${known(part.source_total)}` },
+      { name: "Reason", of: (part) => part.reason ?? "" },
+    ], account.incomplete)),
+    more ? h("p", {}, `and ${f.whole(more)} more`) : null,
+    h("p", {}, h("a", { href: "/api/sources?format=csv", download: true }, "All parts of the sources as CSV")));
+  details.addEventListener("toggle", () => unfoldedAccounts[details.open ? "add" : "delete"](name));
+  return details;
+}
+
+function drawSources({ sources, completeness }) {
   if (!sources?.length) return null;
-  return { content: table("Sources", [
+  const accounts = (completeness ?? []).map(accountCompleteness);
+  return { content: [...accounts, scrolling("Sources", tableOfSources(sources))] };
+}
+
+function tableOfSources(sources) {
+  return table("Sources", [
     { name: "Table", of: (source) => source.table },
     { name: "State", of: sourceState },
     { name: "Last row", of: (source) => [f.instant(source.last_extracted_at), source.last_extracted_at === null ? null : h("small", {}, ago(source.seconds_since))] },
     { name: "Rows", number: true, of: (source) => known(source.rows) },
-  ], sources) };
+  ], sources);
 }
 
 const countsOf = (title, counts) =>
@@ -131,6 +167,7 @@ export function healthLine(status) {
   const models = new Set(unpriced.map((row) => row.model)).size;
   const [build] = status.builds ?? [];
   return [
+    ...(status.completeness ?? []).map((account) => `${wholeName(account)}: ${countsByState(account)}`),
     unpriced.length ? `${f.counted(models, "model")} without a price (cost unknown for ${f.counted(responses, "response")})` : status.events?.total ? "every used model has a price" : null,
     `${status.in_quarantine ? f.whole(status.in_quarantine) : "nothing"} in quarantine`,
     build ? `last build ${f.name(build.result)}` : "no build yet",
@@ -147,7 +184,7 @@ export function trustPanels(status, panels) {
   return [
     panel("freshness", "Freshness and coverage", drawFreshness),
     panel("unpriced", "Models without a price", drawUnpriced, { nothing: "Every model that was used has a price." }),
-    panel("sources", "Sources", wide("Sources", drawSources), { nothing: "Nothing was extracted yet." }),
+    panel("sources", "Sources", drawSources, { nothing: "Nothing was extracted yet." }),
     panel("events", "Usage events", drawEvents, {
       nothing: (status) => `No usage was collected yet. ${sentence(remedyOf(status, "nothing_collected"))}` }),
     panel("marts", "Marts", wide("Marts", drawMarts), { nothing: "No mart yet.", isWide: true }),

@@ -10,7 +10,7 @@ from datetime import datetime
 import duckdb
 
 from millrace import log
-from millrace.tables import LOAD_SEQ, Table
+from millrace.tables import LOAD_SEQ, TABLES, Table
 from millrace.warehouse import require_done
 from millrace.warehouse.duckdb import merge as duckdb_merge
 from millrace.warehouse.duckdb.ledger import naive
@@ -23,6 +23,12 @@ _HIDDEN = "rowid"
 _FORGET_DROPS = """
     UPDATE meta.loads SET generation = -generation, crc32c = NULL
     WHERE table_name = ? AND starts_with(name, 'drop/') AND generation > 0 AND rows_inserted + rows_updated > 0"""
+
+VIEW_OF_WINDOWS = (
+    "CREATE OR REPLACE VIEW meta.source_windows AS SELECT "  # noqa: S608 our own names
+    f"{', '.join(duckdb_merge.quoted(name) for name in TABLES['source_windows'].columns.names)} FROM raw.source_windows"
+)
+"""What was read of the sources, beside the ledger of what was loaded. It names columns, so that more can be added."""
 
 _HAS_FUTURE_STAMP = "SELECT 1 FROM meta.loads WHERE table_name = $table AND extracted_at > $latest LIMIT 1"
 

@@ -86,6 +86,7 @@ class DuckDBWarehouse:
             for table in TABLES.values():
                 for statement in DUCKDB.complete(table, raw_tables.columns(connection, table)):
                     connection.execute(statement)
+            connection.execute(raw_tables.VIEW_OF_WINDOWS)
 
     @contextmanager
     def released_for_dbt(self) -> Iterator[DbtTarget]:
