@@ -22,6 +22,7 @@ from millrace.extract import task
 from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient
+from millrace.extract.sources.cursor_sim.source import CursorSimSource
 from millrace.extract.task import Extractor
 from millrace.lake.local import LocalLake
 from millrace.laptop.source import simulator
@@ -48,7 +49,7 @@ def _extract(url: str, folder: Path, budget: RateBudget, adapter: BaseAdapter | 
     client = SourceClient(url, Basic(KEY), budget)
     if adapter is not None:
         client.session.mount(url, adapter)
-    extractor = Extractor(LocalLake(folder, "lake"), LocalBus(), client)
+    extractor = Extractor(LocalLake(folder, "lake"), LocalBus(), CursorSimSource(client))
     plan = runs.start(extractor.lake, extractor.bus, RunRequest(datetime.now(UTC)))
     names = ("repos", "commits", "pull_requests", "reviews")
     return [task.extract(extractor, TaskEvent(plan.run_id, name, name)) for name in names]
@@ -160,7 +161,7 @@ def memory_of(rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         client = SourceClient("http://source.test", Basic(KEY))
         client.session.mount("http://source.test", _EndlessCommits(rows))
-        extractor = Extractor(LocalLake(Path(folder), "lake"), LocalBus(), client)
+        extractor = Extractor(LocalLake(Path(folder), "lake"), LocalBus(), CursorSimSource(client))
         plan = runs.start(extractor.lake, extractor.bus, RunRequest(datetime.now(UTC)))
         record = task.extract(extractor, TaskEvent(plan.run_id, "commits", "commits"))
     assert record.rows == record.source_total == rows  # noqa: S101 the figure would be of fewer rows

@@ -93,7 +93,7 @@ def check(
 
 
 def _without_google(checks: Sequence[tuple[str, Check]]) -> tuple[tuple[str, Check], ...]:
-    """Return the checks, of which those that need Google's APIs only report that there are no credentials."""
+    """Return the checks; those that need Google's APIs only report that there are no credentials."""
 
     def unsigned(context: Context, group: Group) -> list[Finding]:
         return [group.unknown("there are no usable credentials")]

@@ -195,7 +195,9 @@ def test_an_amount_of_memory_has_a_unit(configure: Configure, amount: str) -> No
 
 def test_a_rate_of_zero_is_unpaced(configure: Configure, tmp_path: Path) -> None:
     configure(MILLRACE_REQUESTS_PER_MINUTE="0", MILLRACE_LAKE=tmp_path.as_uri())
-    assert wiring.extractor_of(ExtractConfig.from_env()).client.budget.take() == 0
+    client = wiring.audited_client(ExtractConfig.from_env())
+    assert client is not None
+    assert client.budget.take() == 0
 
 
 @pytest.mark.parametrize(

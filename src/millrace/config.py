@@ -206,20 +206,13 @@ def _source_key(source: Source) -> tuple[str, str, str]:
     names = ("MILLRACE_SOURCE_KEY", "MILLRACE_GITHUB_APP_ID", "MILLRACE_GITHUB_APP_KEY")
     key, app_id, app_key = (os.environ.get(name, "") for name in names)
     if (app_id or app_key) and (source != "github" or key or not (app_id and app_key)):
-        raise ConfigError(
-            "MILLRACE_GITHUB_APP_ID and MILLRACE_GITHUB_APP_KEY: expected both, for MILLRACE_SOURCE=github, without "
-            "MILLRACE_SOURCE_KEY; or none of them"
-        )
+        raise ConfigError(f"{names[1]} and {names[2]}: expected both, for the source github, without {names[0]}")
     return (key if app_id else _required(names[0]), app_id, app_key)
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractConfig:
-    """The settings of the extract functions, which read one account of one source.
-
-    Of the account's repositories only those with the names in `repositories` are read (none: all), at first what was
-    active in the last `first_days`. Titles and bodies are texts that people wrote, read only where they are on.
-    """
+    """The settings of the extract functions; those from `source` on say what they read (see runs.Origin)."""
 
     lake: str
     bus: str
@@ -245,17 +238,17 @@ class ExtractConfig:
         """Read the environment; ConfigError names the missing setting."""
         _refuse_removed()
         source = addresses.source_named(os.environ.get("MILLRACE_SOURCE", "") or SOURCES[0])
-        is_github = source == "github"
+        url, account = os.environ.get("MILLRACE_SOURCE_URL", ""), os.environ.get("MILLRACE_ACCOUNT", "")
+        if source == "github":
+            url, account = url or _GITHUB, _required("MILLRACE_ACCOUNT")
         key, app_id, app_key = _source_key(source)
-        url = os.environ.get("MILLRACE_SOURCE_URL") or (_GITHUB if is_github else _required("MILLRACE_SOURCE_URL"))
-        account = _required("MILLRACE_ACCOUNT") if is_github else os.environ.get("MILLRACE_ACCOUNT", "")
         requests_per_minute = _number("MILLRACE_REQUESTS_PER_MINUTE", _PACE[source])
         timeout_s = _number("MILLRACE_TIMEOUT_S", 30, at_least=0.1)
         answer_s = _number("MILLRACE_ANSWER_S", 120, at_least=0.1)
         return cls(
             lake=_required("MILLRACE_LAKE"),
             bus=_required("MILLRACE_BUS"),
-            source_url=addresses.source_url(url, may_be_insecure()),
+            source_url=addresses.source_url(url or _required("MILLRACE_SOURCE_URL"), may_be_insecure()),
             source_key=key,
             requests_per_minute=requests_per_minute,
             request_burst=max(1, int(requests_per_minute * _BURST)),

@@ -45,6 +45,7 @@ class Step(StrEnum):
     BUILD = "build"
     RETRY_BUILD = "retry_build"  # the last one failed
     REBUILD = "rebuild"  # also when nothing new was loaded
+    CONNECT = "connect"  # a source of pull requests
     COLLECT = "collect"
     KEEP_COLLECTING = "keep_collecting"
     COMPLETE_SOURCE = "complete_source"  # give the right that is missing, or leave the repository out

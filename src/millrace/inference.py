@@ -32,7 +32,7 @@ class Interval:
 
 
 def claim_level(measures: int) -> float:
-    """Return the level of each of so many intervals, all of which hold together in 99 % of the answers."""
+    """Return the level of each of so many intervals that hold all together in 99 % of the answers."""
     return 1 - _WRONG_ANSWERS / measures
 
 

@@ -21,7 +21,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from millrace.terminal import printable_json
 
@@ -35,6 +35,11 @@ _TRACE_HEADERS = (
 _SHOWN_FRAMES = 12
 _run: ContextVar[str | None] = ContextVar("run", default=None)
 _headers: ContextVar[Mapping[str, str] | None] = ContextVar("headers", default=None)
+
+_volume: ContextVar["Volume"] = ContextVar("volume", default="normal")
+
+Volume = Literal["quiet", "normal", "verbose"]
+"""What a command writes to standard error besides errors: nothing, its progress, or every log line too."""
 
 
 def info(message: str, **fields: object) -> None:
@@ -131,6 +136,30 @@ def start(project: str | None = None, *libraries: str) -> None:
         for name in libraries:
             logging.getLogger(name).addHandler(handler)
         sys.excepthook = _stopped
+
+
+def volume() -> Volume:
+    """Return what the command that runs was asked to write."""
+    return _volume.get()
+
+
+@contextmanager
+def at(asked: Volume) -> Iterator[None]:
+    """Run a command at a volume; at `verbose` every record is a JSON line on standard error, those of debugging too."""
+    token, level, propagates = _volume.set(asked), _LOGGER.level, _LOGGER.propagate
+    handler = logging.StreamHandler(sys.stderr) if asked == "verbose" else logging.NullHandler()
+    handler.setFormatter(JsonLines())
+    if asked == "verbose":
+        _LOGGER.setLevel(logging.DEBUG)
+        _LOGGER.propagate = False
+    _LOGGER.addHandler(handler)
+    try:
+        yield
+    finally:
+        _LOGGER.removeHandler(handler)
+        _LOGGER.setLevel(level)
+        _LOGGER.propagate = propagates
+        _volume.reset(token)
 
 
 def _stopped(kind: type[BaseException], raised: BaseException, trace: TracebackType | None) -> None:

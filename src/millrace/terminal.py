@@ -107,7 +107,7 @@ class _PrintableErrors(io.TextIOBase):
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
             if interrupts.is_asked():
-                continue  # it is about Ctrl-C, of which the command says a line
+                continue  # it is about Ctrl-C, and the command prints a line about that
             is_begun = line.endswith("Traceback (most recent call last):")
             self._is_traceback = is_begun or (self._is_traceback and line[:1] in ("", " "))
             if self._is_traceback:

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 
     from millrace.build.dbt import Build, Node
     from millrace.build.job import Builder
+    from millrace.extract.http_client import SourceClient
     from millrace.extract.task import Extractor
     from millrace.load.handler import Job, Loader
+    from millrace.runs import Origin
     from millrace.status.remedies import Location
     from millrace.status.rules import Collecting
     from millrace.status.state import Status
@@ -94,6 +96,11 @@ def lake_bucket(url: str) -> str | None:
     if bucket is None:
         raise ConfigError(f"expected gs://BUCKET, got {url!r}")
     return bucket[1]
+
+
+def lake_folder(url: str) -> Path | None:
+    """Return the folder that a URL names, None where it names a bucket. Raises ConfigError; nothing is opened."""
+    return _path(url, "file") if lake_bucket(url) is None else None
 
 
 @ThreadSafeCache
@@ -206,24 +213,41 @@ def api_of(
     return create(Api(reader, now, place=place, names=names), hosts)
 
 
+def origin_of(config: ExtractConfig) -> "Origin":
+    """Return what the runs of these settings read."""
+    from millrace.runs import Origin
+
+    return Origin(config.source, config.account, config.repositories, config.first_days)
+
+
 @ThreadSafeCache
 def extractor_of(config: ExtractConfig) -> "Extractor":
     """Return the extractor: one client, and so one rate budget, for all tasks of the process.
 
     The functions of a deployment are processes of their own, and share a budget in the lake.
     """
-    from millrace.extract.auth import Basic
     from millrace.extract.budget import RateBudget, SharedBudget
-    from millrace.extract.http_client import SourceClient, connections
+    from millrace.extract.sources import source_of
     from millrace.extract.task import DeliveryLimits, Extractor
+    from millrace.lake.names import RateKey
 
     lake, per_minute = lake_at(config.lake), config.requests_per_minute
     is_alone = config.bus == "inprocess:" or not per_minute
-    budget = RateBudget(per_minute or None, config.request_burst) if is_alone else SharedBudget(lake, per_minute)
-    auth, session = Basic(config.source_key), connections(config.answer_s)
-    client = SourceClient(config.source_url, auth, budget, config.timeout_s, session)
+    budget = (
+        RateBudget(per_minute or None, config.request_burst)
+        if is_alone
+        else SharedBudget(lake, per_minute, key=RateKey(config.account))
+    )
     limits = DeliveryLimits(config.delivery_s or None, config.timeout_s + config.answer_s)
-    return Extractor(lake, bus_at(config.bus), client, limits=limits)
+    return Extractor(lake, bus_at(config.bus), source_of(config, budget), config.account, limits=limits)
+
+
+def audited_client(config: ExtractConfig) -> "SourceClient | None":
+    """Return the client of a source whose rows an audit can read again; None for GitHub."""
+    from millrace.extract.sources.cursor_sim.source import CursorSimSource
+
+    source = extractor_of(config).source
+    return source.client if isinstance(source, CursorSimSource) else None
 
 
 def loader_of(config: LoadConfig) -> "Loader":

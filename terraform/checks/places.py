@@ -24,7 +24,7 @@ class Quota:
     why: str
 
 
-# Of Cloud Run: eight services and the job at one instance each, of which the job has 4 GiB and two vCPU.
+# Of Cloud Run: eight services and the job at one instance each; the job has 4 GiB and two vCPU.
 QUOTAS = (
     Quota("run", "run.googleapis.com/cpu_allocation", 10_000, "ten vCPU, in thousandths"),
     Quota("run", "run.googleapis.com/mem_allocation", 20 << 30, "20 GiB, in bytes"),

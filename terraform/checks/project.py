@@ -73,7 +73,7 @@ def services(settings: Settings) -> list[str]:
 
 
 def _unneeded(settings: Settings) -> set[str]:
-    """Return the services of which these settings make nothing."""
+    """Return the services that these settings make nothing of."""
     is_needed = {
         "artifactregistry": settings.builds_images,
         "billingbudgets": settings.text("billing_account") is not None,

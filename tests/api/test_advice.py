@@ -18,7 +18,7 @@ from millrace.status import remedies
 from millrace.wiring import api_of
 
 PATHS = ("/api/etl/status", *(f"/api/{route.path}" for route in ROUTES))
-LAPTOPS = re.compile(r"\bmake \w|\.venv|run_all|millrace (run|build|status|quarantine|serve)|--data-dir")
+LAPTOPS = re.compile(r"\bmake \w|\.venv|run_all|millrace (?!collect --lake)|--data-dir")
 
 
 @pytest.fixture

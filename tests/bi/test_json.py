@@ -38,7 +38,8 @@ def test_every_verb_with_json_is_described() -> None:
     aliases = {("etl", "status"), ("usage", "doctor")}
     with_json = {path for path, command in LEAVES.items() if any(each.name == "as_json" for each in command.params)}
     assert with_json - aliases - {("quarantine", "list")} == described
-    assert {schema: f"millrace/{'-'.join(verb.split())}/1" for schema, verb, _ in ROWS} == {
+    named = {schema: verb.removeprefix("usage ") for schema, verb, _ in ROWS}
+    assert {schema: f"millrace/{'-'.join(verb.split())}/1" for schema, verb in named.items()} == {
         name: name for name in PROMISED
     }
 
@@ -74,6 +75,7 @@ def test_each_answer_has_its_schema_and_promised_keys(
         "report blocks": answer("report", "blocks", *home, place=own),
         "collect": answer("collect", "--dry-run", *home, place=own),
         "collect nothing": answer("collect", "--home", str(tmp_path / "none"), place=DataDir(tmp_path / "empty")),
+        "backfill nothing": answer("usage", "backfill", "--home", str(tmp_path / "none"), place=own),
         "export": answer("export", "--to", str(tmp_path / "out")),
     }
     shop = ["src-shop", "acme/shop", "--force"]

@@ -8,6 +8,8 @@ from tests.collect.machine import response
 
 from millrace.cli import main as cli
 from millrace.config import CollectConfig
+from millrace.laptop.data_dir import DataDir
+from millrace.laptop.kinds import Note
 
 
 @pytest.fixture
@@ -127,3 +129,30 @@ def test_hash_key_that_can_be_guessed_is_refused(
 def test_hash_key_is_the_same_with_blanks_around_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILLRACE_COLLECT_HASH_KEY", f" {'k' * 16}\n")
     assert CollectConfig.from_env().hash_key == "k" * 16
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--watch",), ("--install", "--dry-run")])
+@pytest.mark.parametrize("named", ["demo/lake", "demo/../demo/lake/", "link", "demo/buckets/lake"])
+def test_lake_folder_of_a_demo_is_refused_as_its_data_directory_is(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], named: str, options: tuple[str, ...]
+) -> None:
+    demo = DataDir(tmp_path / "demo")
+    for lake in (demo.lake, demo.root / "buckets" / "lake"):
+        (lake / "drop" / "repos").mkdir(parents=True)
+        (lake / "drop" / "repos" / "simulated.csv").write_text("full_name\nacme/shop\n")
+    demo.note.write_bytes(Note("demo").to_bytes())
+    (tmp_path / "link").symlink_to(demo.lake)
+    assert cli.main(["collect", "--home", str(home), "--lake", f"file://{tmp_path}/{named}", *options]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {tmp_path}/demo holds a simulated company, which is never mixed with your own")
+    assert said.count("\n") == 1
+    assert [objects(lake) for lake in (demo.lake, demo.root / "buckets" / "lake")] == [[], []]
+
+
+def test_lake_folder_of_a_data_directory_with_real_rows_is_sent_to(home: Path, tmp_path: Path) -> None:
+    real = DataDir(tmp_path / "real")
+    (real.drop / "repos").mkdir(parents=True)
+    (real.drop / "repos" / "mine.csv").write_text("full_name\nacme/shop\n")
+    real.note.write_bytes(Note("real").to_bytes())
+    assert cli.main(["collect", "--home", str(home), "--lake", real.lake.as_uri()]) == 0
+    assert len(objects(real.lake)) == 1

@@ -78,7 +78,7 @@ def test_every_example_is_a_command_that_parses() -> None:
         pytest.param(["run", "--full-refrsh"], "Did you mean '--full-refresh'?", id="a misspelt option"),
         pytest.param(
             ["run", "--develpers", "3"],
-            "No such option '--develpers'. Did you mean '--developers'?",
+            "No such option '--develpers'. (Did you mean one of: '--developers', '--verbose'?)",
             id="a misspelt option with a value",
         ),
         pytest.param(["run", "extra", "words"], "Got unexpected extra arguments (extra words)", id="extra words"),

@@ -63,7 +63,8 @@ def test_the_deadline_is_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         settings = {"LAKE": tmp_path.as_uri(), "BUS": "inprocess:", "SOURCE_URL": url, "SOURCE_KEY": KEY}
         for name, value in (settings | {"ANSWER_S": "0.2"}).items():
             monkeypatch.setenv(f"MILLRACE_{name}", value)
-        client = wiring.extractor_of(ExtractConfig.from_env()).client
+        client = wiring.audited_client(ExtractConfig.from_env())
+        assert client is not None
         with pytest.raises(SourceUnavailable, match="at its deadline"):
             client.get("/repos")
 

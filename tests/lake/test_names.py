@@ -1,25 +1,45 @@
 """An object's name has one meaning, or it is refused with a reason that fits on one line."""
 
-from datetime import date
+import re
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given, strategies as st
 
 from millrace.errors import BadObject
 from millrace.lake import names
-from millrace.lake.names import ArtifactKey, CursorKey, DroppedFile, FinalKey, ObjectKey, PlanKey, RawPart, TaskKey
-from millrace.tables import EXTRACTED
+from millrace.lake.names import (
+    ArtifactKey,
+    CursorKey,
+    DroppedFile,
+    FinalKey,
+    ObjectKey,
+    PlanKey,
+    RateKey,
+    RawPart,
+    TaskKey,
+)
+from millrace.tables import ENDPOINTS, EXTRACTED
 
 tables = st.sampled_from(sorted(EXTRACTED))
-run_ids = st.datetimes().filter(lambda moment: moment.year >= 1000).map(lambda moment: f"{moment:%Y%m%dT%H%M%SZ}")
-task_ids = st.from_regex(names.TASK_ID, fullmatch=True)
+endpoints = st.sampled_from(sorted(ENDPOINTS))
+accounts = st.one_of(st.just(""), st.from_regex(re.compile(names.ACCOUNT, re.ASCII), fullmatch=True))
+moments = st.datetimes().filter(lambda moment: moment.year >= 1000)
+run_ids = st.builds(
+    lambda moment, account: f"{moment:%Y%m%dT%H%M%SZ}" + (f"-{account}" if account else ""), moments, accounts
+)
+task_ids = st.one_of(
+    st.from_regex(names.TASK_ID, fullmatch=True),
+    st.integers(0, 2**63 - 1).map(lambda number: f"github_pull_requests__{number}"),
+)
 plain_parts = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="/"), min_size=1, max_size=20)
 KEYS: st.SearchStrategy[ObjectKey] = st.one_of(
     st.builds(RawPart, tables, st.dates(), run_ids, task_ids, st.integers(0, 99_999)),
     st.builds(PlanKey, run_ids),
     st.builds(TaskKey, run_ids, task_ids),
     st.builds(FinalKey, run_ids),
-    st.builds(CursorKey, tables),
+    st.builds(CursorKey, endpoints, accounts),
+    st.builds(RateKey, accounts),
     st.builds(ArtifactKey, st.integers(1), st.integers(1), st.sampled_from(names.ARTIFACTS)),
     st.builds(
         lambda table, parts, kind: DroppedFile(table, f"{'/'.join(parts)}.{kind}", kind),
@@ -29,6 +49,7 @@ KEYS: st.SearchStrategy[ObjectKey] = st.one_of(
     ),
 )
 RUN = "run=20260131T060000Z"
+OF_ACME = "20260131T060000Z-acme"
 
 
 @given(KEYS)
@@ -64,6 +85,17 @@ def test_any_text_round_trips_as_key_or_is_a_bad_object(name: str) -> None:
         pytest.param(f"raw/\u0441\u043emmits/dt=2026-01-31/{RUN}/commits-00001.parquet", id="Cyrillic letters"),
         pytest.param("/raw/commits", id="leading slash"),
         pytest.param("runs/latest/plan.json", id="run that is no run id"),
+        pytest.param("runs/20260131T060000Z-/plan.json", id="account without a name"),
+        pytest.param("runs/20260131T060000Z--acme/plan.json", id="account that begins with a hyphen"),
+        pytest.param("runs/20260131T060000Z-Acme/plan.json", id="account in upper case"),
+        pytest.param("runs/20260131T060000Z-a.b/plan.json", id="account with a dot"),
+        pytest.param(f"runs/20260131T060000Z-{'a' * 40}/plan.json", id="account of forty letters"),
+        pytest.param("runs/20260131T060000Z-२/plan.json", id="account of another script's digits"),
+        pytest.param("state/../repos.json", id="state in the parent folder"),
+        pytest.param("state/Acme/repos.json", id="state of an account in upper case"),
+        pytest.param("state/acme/compared.json", id="comparison of one account"),
+        pytest.param("state/acme/other/repos.json", id="state below an account's folder"),
+        pytest.param("state/github_reviews.json", id="cursor of a table without an endpoint"),
         pytest.param("runs/20260131T060000Z/tasks/../final.json", id="parent folder in a run"),
         pytest.param("runs/20260131T060000Z/final.json\0", id="NUL"),
         pytest.param("drop/commits/", id="dropped file without a name"),
@@ -120,3 +152,33 @@ def test_a_dropped_file_may_have_quotes_spaces_and_an_upper_case_suffix() -> Non
 def test_part_name_contains_date() -> None:
     key = names.parse(f"raw/commits/dt=2026-01-31/{RUN}/commits-00007.parquet")
     assert key == RawPart("commits", date(2026, 1, 31), "20260131T060000Z", "commits", 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        (f"runs/{OF_ACME}/tasks/github_commits__7.json", TaskKey(OF_ACME, "github_commits__7")),
+        (
+            f"raw/identities/dt=2026-01-31/run={OF_ACME}/github_commits__7-00002.parquet",
+            RawPart("identities", date(2026, 1, 31), OF_ACME, "github_commits__7", 2),
+        ),
+        ("state/acme/github_commits.json", CursorKey("github_commits", "acme")),
+        ("state/repos.json", CursorKey("repos")),
+        ("state/acme/rate.json", RateKey("acme")),
+        ("state/rate.json", RateKey()),
+    ],
+)
+def test_the_names_of_an_account_have_a_folder_or_an_end_of_their_own(name: str, key: ObjectKey) -> None:
+    assert (names.parse(name), str(key)) == (key, name)
+
+
+@given(moments, accounts, moments, accounts)
+def test_run_ids_are_in_the_order_of_their_times(one: datetime, mine: str, other: datetime, its: str) -> None:
+    first, second = (
+        f"{moment:%Y%m%dT%H%M%SZ}" + (f"-{account}" if account else "")
+        for moment, account in ((one, mine), (other, its))
+    )
+    assert (names.account_of(first), names.account_of(second)) == (mine, its)
+    assert names.started_at(first) == one.replace(microsecond=0, tzinfo=UTC)
+    if names.started_at(first) != names.started_at(second):
+        assert (first < second) == (names.started_at(first) < names.started_at(second))

@@ -150,6 +150,11 @@ def test_forced_backfill_keeps_same_marts_and_reports_them(first: Outcome, place
     assert outcome.code == 0, outcome.err
     assert "marts: usage_events " in outcome.out
     assert differences(place) == []
+    again = millrace(place, "usage", "backfill", "--json")
+    said = json.loads(again.out)
+    assert (again.code, set(said)) == (0, {"schema", "collected", "loaded", "build", "marts", "seconds"}), again.err
+    assert (said["schema"], said["loaded"]["inserted"], said["collected"]["new"]) == ("millrace/backfill/1", 0, 0)
+    assert said["marts"]["usage_events"] > 0
 
 
 def test_doctor_names_unpriced_models_and_exits_1(first: Outcome, place: Path) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 from tests import warm
 
 from millrace.api import app
@@ -40,8 +41,18 @@ def serving(folder: Path) -> Iterator[str]:
     reader = DuckDBReader(place.published)
     where = remedies.laptop(place.root)
     api = app.Api(reader, lambda: status.status_of(place, TODAY), now=lambda: TODAY, place=where)
+    try:
+        with listening(app.create(api)) as url:
+            yield url
+    finally:
+        reader.close()
+
+
+@contextmanager
+def listening(application: FastAPI) -> Iterator[str]:
+    """Serve an application; yield its URL."""
     door = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app.create(api), log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
     thread.start()
     try:
@@ -53,4 +64,3 @@ def serving(folder: Path) -> Iterator[str]:
         thread.join(300)
         assert not thread.is_alive()
         door.close()
-        reader.close()

@@ -104,7 +104,7 @@ def test_a_hostile_name_in_a_list_to_pick_from_is_text(visit_of_evil: Visit) -> 
 
 def test_a_hostile_name_in_a_command_is_quoted(opened: Visit) -> None:
     command = opened.page.evaluate(
-        "async () => (await import('/page/connected.js')).commands.map_user(\"a'; rm -rf ~ #\")"
+        "async () => (await import('/page/connected.js')).steps.map_user(\"a'; rm -rf ~ #\").text"
     )
 
     assert command.endswith(" 'a'\\''; rm -rf ~ #' DEVELOPER")

@@ -139,16 +139,21 @@ def test_what_is_not_matched_has_the_command_that_maps_it(used: Visit, built: Pa
 
 @pytest.mark.parametrize(
     ("call", "step"),
-    [("map_project()", Step.MAP_PROJECT), ("map_user('USER')", Step.MAP_USER), ("usage()", Step.COLLECT)],
+    [
+        ("map_project()", Step.MAP_PROJECT),
+        ("map_user('USER')", Step.MAP_USER),
+        ("usage()", Step.COLLECT),
+        ("pull_requests()", Step.CONNECT),
+    ],
 )
 def test_commands_are_those_of_the_status(opened: Visit, built: Path, call: str, step: Step) -> None:
-    command = opened.page.evaluate(f"async () => (await import('/page/connected.js')).commands.{call}")
+    command = opened.page.evaluate(f"async () => (await import('/page/connected.js')).steps.{call}.text")
 
     assert f"type: {command}" == remedies.remedy(step, remedies.laptop(built))
 
 
 def test_a_name_like_an_option_is_a_name_in_a_command(opened: Visit) -> None:
-    command = opened.page.evaluate("async () => (await import('/page/connected.js')).commands.map_user('--lake=x y')")
+    command = opened.page.evaluate("async () => (await import('/page/connected.js')).steps.map_user('--lake=x y').text")
 
     assert command.endswith(" -- '--lake=x y' DEVELOPER")
 

@@ -30,7 +30,7 @@ from millrace.api.people import PeopleMode
 from millrace.api.plans import QueryPlan
 from millrace.api.replies import Reply, ResponseCache, of_csv, problem, wants_csv
 from millrace.api.routes import ROUTES, Route
-from millrace.errors import MillraceError
+from millrace.errors import MillraceError, Step
 from millrace.status import remedies, state
 from millrace.terminal import printable_json
 from millrace.warehouse.reading import Reader, Snapshot
@@ -57,10 +57,21 @@ _SAID = {
 
 
 @dataclass(frozen=True, slots=True)
-class Status(state.Status):
-    """The whole status, and how people are shown."""
+class Remedies:
+    """The next steps of the page's empty states, for the place that serves it; a command follows `type: `."""
 
-    people: PeopleMode = "names"
+    connect: str
+    collect: str
+    map_project: str
+    map_user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status(state.Status):
+    """The whole status, how people are shown, and what begins or mends what the page lacks."""
+
+    people: PeopleMode
+    remedies: Remedies
 
 
 @dataclass
@@ -180,12 +191,13 @@ def _add(app: FastAPI, api: Api, route: Route) -> None:
 def _add_status(app: FastAPI, api: Api) -> None:
     adapter = TypeAdapter(Status)
     cache = ResponseCache(max_bytes=1 << 20)
+    steps = Remedies(**{each.name: remedies.remedy(Step(each.name), api.place) for each in fields(Remedies)})
 
     def endpoint(request: Request, _: Annotated[NoFilters, Query()]) -> Response:
         def make() -> tuple[int, Reply]:
             status = api.status()
             known = {each.name: getattr(status, each.name) for each in fields(state.Status)}
-            served = Status(**known, people=api.names.people.mode)
+            served = Status(**known, people=api.names.people.mode, remedies=steps)
             body = printable_json(adapter.dump_json(served).decode()).encode()
             return tick, Reply.of(body, _JSON, status.store or "", status.as_of, status.built_through)
 

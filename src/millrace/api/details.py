@@ -19,7 +19,7 @@ def models(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:
     """List models with their usage and its cost. Ids of one model that differ by their date are one model."""
     usage.apply_filters(plan, filters)
     daily, events = plan.table("usage_daily"), plan.table("usage_events")
-    # Of an id of which any response has a price, all responses are of the model with this price.
+    # If any response of an id has a price, all responses of that id are of the model with this price.
     text = f"""SELECT t.provider, t.model, COALESCE(MAX(t.price_model), t.model) AS name FROM {events} AS t
         WHERE t.role = 'assistant' GROUP BY t.provider, t.model"""
     names = plan.add("model_names", Sql(text))

@@ -68,10 +68,7 @@ def collect(
     if every == "hourly" and at:
         raise click.UsageError("expected --at or --every hourly, got both")
     if install:
-        from millrace.laptop import claims
-
-        if not (lake or config.CollectConfig.from_env().lake):
-            claims.require(_directory(data_dir), "real")
+        _require_real(lake or (None if data_dir else config.CollectConfig.from_env().lake), data_dir)
         own = None if home == Path.home() else home
         asked = scheduling.Asked(own, data_dir, lake, agents, without, since)
         return scheduling.install(asked, every or "daily", at or time_of_day(12), dry_run)
@@ -94,6 +91,17 @@ def _directory(named: Path | None) -> "DataDir":
     from millrace.laptop.data_dir import DataDir
 
     return DataDir((named or places.real()).resolve())
+
+
+def _require_real(url: str | None, data_dir: Path | None) -> None:
+    """Raise ConfigError where the rows of a demo are: in a lake's folder, or without a lake in a data directory."""
+    from millrace import wiring
+    from millrace.laptop import claims
+
+    if url is None:
+        claims.require(_directory(data_dir), "real")
+    elif folder := wiring.lake_folder(url):
+        claims.require_real_lake(folder)
 
 
 def _check_schedule(asked: dict[str, bool], is_otherwise: bool) -> None:
@@ -182,6 +190,7 @@ def _to_lake(
 
     if machine is None:
         return DONE
+    _require_real(url, None)
     if dry_run:
         return _dry_run(machine, _directory(None), since, as_json)
     if not is_watching and collected.nothing_to_read(machine, as_json):
@@ -219,7 +228,7 @@ def _collect(pipeline: "LocalPipeline", machine: "Machine", since: date | None, 
     progress = ProgressLine("read")
     result = pipeline.usage.run_once(since=since, on_progress=progress.bytes)
     progress.end()
-    code = collected.code(result.collected) | (ATTENTION if result.upload.waiting or _quarantined(result) else DONE)
+    code = _code(result)
     is_due = bool(result.inserted + result.updated) or not pipeline.is_current()
     if not as_json:
         collected.show(result.collected, "collected")
@@ -229,12 +238,8 @@ def _collect(pipeline: "LocalPipeline", machine: "Machine", since: date | None, 
         collected.show_table(pipeline.collector.store, pipeline.data_dir.typed_prices)
     outcome = _build(pipeline) if is_due else None
     if as_json:
-        loaded = {"files": len(result.loads), "inserted": result.inserted, "updated": result.updated}
-        state = outcome.state if outcome else "current"
-        typed = pipeline.data_dir.typed_prices
-        said = collected.to_json(result.collected, machine, pipeline.collector.store, typed)
-        output.say_json({"collected": said, "loaded": loaded, "build": state})
-        return code | (ATTENTION if state == "failed" else DONE)
+        output.say_json(_result_json(result, outcome, pipeline, machine))
+        return code | (ATTENTION if outcome and outcome.state == "failed" else DONE)
     if outcome is None:
         say("nothing new")
         return code
@@ -315,7 +320,7 @@ class _Following:
         self._is_published, self._published_at = True, time.monotonic()
 
 
-def backfill(machine: "Machine", directory: "DataDir", force: bool) -> int:
+def backfill(machine: "Machine", directory: "DataDir", force: bool, as_json: bool) -> int:
     """Read all logs, load all that is in the lake, refresh all marts, and print how it went."""
     from millrace.laptop.usage_pipeline import local_pipeline
 
@@ -326,15 +331,35 @@ def backfill(machine: "Machine", directory: "DataDir", force: bool) -> int:
         result = pipeline.usage.run_once(on_progress=progress.bytes)
         progress.end()
         outcome = _build(pipeline, full_refresh=force)
+        seconds = result.seconds | {"marts": outcome.build.seconds if outcome.build else 0.0}
+        marts = pipeline.usage.scripts.marts if pipeline.usage.scripts is not None else ()
+        counts = {mart: pipeline.warehouse.query(f"SELECT count(*) FROM mart.{mart}")[0][0] for mart in marts}  # noqa: S608
+        if as_json:
+            said = _result_json(result, outcome, pipeline, machine)
+            output.say_json(said | {"marts": counts, "seconds": seconds})
+            return _code(result) | (ATTENTION if outcome.state == "failed" else DONE)
         code = collected.show(result.collected, "read") | collected.show_upload(result.upload) | _show_loads(result)
-        built = outcome.build.seconds if outcome.build else 0.0
-        for step, seconds in (result.seconds | {"marts": built}).items():
-            say(f"  {step:<8} {seconds:8.1f} s")
-        if pipeline.usage.scripts is not None:
-            marts = pipeline.usage.scripts.marts
-            counts = {mart: pipeline.warehouse.query(f"SELECT count(*) FROM mart.{mart}")[0][0] for mart in marts}  # noqa: S608
+        for step, spent in seconds.items():
+            say(f"  {step:<8} {spent:8.1f} s")
+        if counts:
             say("marts: " + ", ".join(f"{mart} {rows:,}" for mart, rows in counts.items()))
         return code | _show_build(outcome, directory)
+
+
+def _code(result: "RunResult") -> int:
+    return collected.code(result.collected) | (ATTENTION if result.upload.waiting or _quarantined(result) else DONE)
+
+
+def _result_json(
+    result: "RunResult", outcome: "job.Outcome | None", pipeline: "LocalPipeline", machine: "Machine"
+) -> dict[str, Any]:
+    """Return what was collected, loaded and built for JSON; without an outcome nothing had to be built."""
+    typed = pipeline.data_dir.typed_prices
+    return {
+        "collected": collected.to_json(result.collected, machine, pipeline.collector.store, typed),
+        "loaded": {"files": len(result.loads), "inserted": result.inserted, "updated": result.updated},
+        "build": outcome.state if outcome else "current",
+    }
 
 
 def _quarantined(result: "RunResult") -> list[Any]:

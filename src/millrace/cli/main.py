@@ -48,7 +48,7 @@ _COMPLETION = 'Shell completion: eval "$(_MILLRACE_COMPLETE=bash_source millrace
 def tree(context: click.Context, /) -> int | None:
     """The numbers that tell a company what AI-assisted development does and costs.
 
-    Without a command: the status in five lines, and the next command.
+    Without a command: the status in five lines, and the next command. -q and -v go before a command or after it.
 
     \b
     Example: millrace demo && millrace serve
@@ -78,6 +78,7 @@ for _command in (
     tree.add_command(_command)
     if not isinstance(_command, click.Group):
         _command.epilog = _CODES
+options.volumes(tree)
 
 
 def main(arguments: Sequence[str] | None = None, command: click.Command = tree, name: str = "millrace") -> int:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from millrace import log
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -161,6 +163,40 @@ def _shown(context: click.Context) -> Path:
 
 
 _EXISTING = "Where everything is kept (default: MILLRACE_DATA_DIR, else data; while that has no rows, its demo)."
+
+
+_VOLUMES = {
+    "quiet": "Print no progress and no next step: only errors, and what was asked for.",
+    "verbose": "Print what is done and decided too, as JSON lines on standard error.",
+}
+
+
+def volumes(command: click.Command, is_hidden: bool = False) -> None:
+    """Add `-q` and `-v` to a command, and hidden ones, which mean the same, to all below it."""
+    has = {parameter.name for parameter in command.params}  # a command may have two names
+    command.params += [
+        click.Option(
+            (f"-{name[0]}", f"--{name}"),
+            is_flag=True,
+            is_eager=True,  # the options after it may print something
+            expose_value=False,
+            callback=_at_volume,
+            help=text,
+            hidden=is_hidden,
+        )
+        for name, text in _VOLUMES.items()
+        if name not in has
+    ]
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        volumes(each, is_hidden=True)
+
+
+def _at_volume(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    asked: log.Volume = "quiet" if parameter.name == "quiet" else "verbose"
+    if value and log.volume() not in ("normal", asked):
+        raise click.UsageError("expected --quiet or --verbose, got both", context)
+    if value and log.volume() == "normal":
+        context.with_resource(log.at(asked))
 
 
 def data_dir(command: F) -> F:

@@ -12,6 +12,7 @@ from typing import Any, TextIO, cast
 
 import click
 
+from millrace import log
 from millrace.terminal import encodable, printable, printable_json
 
 DONE = 0
@@ -27,6 +28,12 @@ _gone = threading.Event()
 def say(line: str) -> None:
     """Print one line without terminal control characters."""
     _print(printable(line))
+
+
+def say_next(command: str) -> None:
+    """Print the next command that is of use, unless the command is to be quiet."""
+    if log.volume() != "quiet":
+        say(f"next: {command}")
 
 
 def say_json(value: object) -> None:
@@ -133,7 +140,7 @@ class _Outlet:
 
 
 class ProgressLine:
-    """One line on a terminal with the progress of a step; nothing where standard error is no terminal."""
+    """One line on a terminal with the progress of a step; nothing where that is no terminal, or with -q or -v."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -157,7 +164,7 @@ class ProgressLine:
 
     def _show(self, done: int, total: int, note: str) -> None:
         now = time.monotonic()
-        if not sys.stderr.isatty() or now - self._said_at < 0.2 or not total:
+        if log.volume() != "normal" or not sys.stderr.isatty() or now - self._said_at < 0.2 or not total:
             return
         self._said_at, self._is_shown = now, True
         left_s = (now - self._started) * (total - done) / max(done, 1)

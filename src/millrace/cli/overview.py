@@ -18,8 +18,10 @@ def show() -> int:
     from millrace.laptop.status import status_of
 
     data_dir = DataDir(places.shown())
-    for line in _lines(data_dir, status_of(data_dir)):
+    status = status_of(data_dir)
+    for line in _lines(data_dir, status):
         output.say(line)
+    output.say_next(_next(status))
     return DONE
 
 
@@ -33,7 +35,6 @@ def _lines(data_dir: "DataDir", status: "Status") -> "Iterator[str]":
     yield f"Health   {status.health}; {status.checks[0].text if status.reasons else built}"
     yield f"Sources  {', '.join(f'{each.table} {each.rows:,}' for each in connected) or 'none is connected'}"
     yield f"Usage    {status.events.total:,} events; {status.coverage.projects} projects"
-    yield f"next: {_next(status)}"
 
 
 def _next(status: "Status") -> str:

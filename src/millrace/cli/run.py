@@ -94,7 +94,7 @@ def execute(
     if report.problems:
         return FAILED
     if not as_json and chosen.builds and not engine.folder:
-        output.say(f"next: {_serving(chosen.data_dir, following)}")
+        output.say_next(_serving(chosen.data_dir, following))
     return DONE if report.is_good else ATTENTION
 
 

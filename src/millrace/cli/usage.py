@@ -28,9 +28,15 @@ usage.add_command(doctor.doctor)
     help="Read every log from its beginning, replace what was counted, and rebuild the marts; "
     "readers see the old ones until then.",
 )
+@options.as_json
 @options.logs
 def backfill(
-    data_dir: Path, force: bool, agents: tuple[str, ...] | None, without: tuple[str, ...] | None, home: Path
+    data_dir: Path,
+    force: bool,
+    as_json: bool,
+    agents: tuple[str, ...] | None,
+    without: tuple[str, ...] | None,
+    home: Path,
 ) -> int:
     """Read new events in all logs, load them and refresh every usage mart.
 
@@ -45,4 +51,6 @@ def backfill(
     machine = collect.machine_of(home, agents, without, directory.collector)
     if machine is None:
         return DONE
-    return ATTENTION if collected.nothing_to_read(machine, False) else collect.backfill(machine, directory, force)
+    if collected.nothing_to_read(machine, as_json):
+        return ATTENTION
+    return collect.backfill(machine, directory, force, as_json)

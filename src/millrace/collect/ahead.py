@@ -159,7 +159,7 @@ def _read(logs: Sequence[Unread], pipe: "Connection", inherited: Sequence["Conne
 
 
 def _sent(chunk: Chunk, has_more: bool) -> _Sent:
-    # Rows are sent four times as fast as events, of which each is an object with another one.
+    # Rows are sent four times as fast as events: each event is an object with another one in it.
     return replace(chunk, reading=replace(chunk.reading, events=())), _rows(chunk), has_more
 
 

@@ -168,7 +168,8 @@ class _Delivery:
             self._release(error)
             raise
         if self._generation:
-            self._save(replace(self._progress, listing=None, pending={}, pending_at=None, claim=None))  # the record has all that counts
+            over = replace(self._progress, listing=None, pending={}, pending_at=None, claim=None)
+            self._save(over)  # the record has all that counts
         return record
 
     def _claims(self) -> bool:

@@ -42,6 +42,10 @@ Kind = Literal["parquet", "ndjson", "csv"]
 KINDS: dict[str, Kind] = {".parquet": "parquet", ".ndjson": "ndjson", ".csv": "csv"}
 
 
+def _folder(account: str) -> str:
+    return f"{account}/" if account else ""
+
+
 @dataclass(frozen=True, slots=True)
 class RawPart:
     """One part that a task extracted."""
@@ -224,10 +228,6 @@ def started_at(run_id: str) -> datetime:
 def account_of(run_id: str) -> str:
     """Return the account that a run reads; "" for a run of the source that has none."""
     return run_id.partition("-")[2]
-
-
-def _folder(account: str) -> str:
-    return f"{account}/" if account else ""
 
 
 def parse(name: str) -> ObjectKey:

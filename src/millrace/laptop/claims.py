@@ -13,6 +13,8 @@ MIXED = (
     "docs/troubleshooting.md has the commands that take yours out"
 )
 
+_NEVER_MIXED = "holds a simulated company, which is never mixed with your own numbers"
+
 
 def claim(
     data_dir: DataDir,
@@ -54,8 +56,7 @@ def require(
         raise ConfigError(f"{root} {MIXED}")
     held = data_dir.kind()
     if held == "demo" and kind == "real":
-        is_never = "holds a simulated company, which is never mixed with your own numbers"
-        raise ConfigError(f"{root} {is_never}; {_beside_a_demo(root)}")
+        raise ConfigError(f"{root} {_NEVER_MIXED}; {_beside_a_demo(root)}")
     if held == "real" and kind == "demo":
         raise ConfigError(_beside_real_rows(data_dir))
     asked = None if source is None else Binding(source, account, objects)
@@ -74,6 +75,15 @@ def _one_source(held: Binding, asked: Binding) -> str:
         return ""
     shared = " and ".join(each.replace("_", " ").replace("ai ", "AI ") for each in held.shared_with(asked))
     return f": the {shared} of an account ({account}) have one source"
+
+
+def require_real_lake(folder: Path) -> None:
+    """Raise ConfigError when a folder is the lake of a data directory with the rows of a demo, by whatever path."""
+    for path in (folder, folder.resolve()):
+        for data_dir in map(DataDir, path.parents[:2]):
+            if data_dir.is_lake(folder) and data_dir.kind() == "demo":
+                root, own = data_dir.root.resolve(), shlex.quote(str(places.real()))
+                raise ConfigError(f"{root} {_NEVER_MIXED}; name another lake, or --data-dir {own} in its place")
 
 
 def _beside_a_demo(root: Path) -> str:

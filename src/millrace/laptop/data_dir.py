@@ -257,6 +257,10 @@ class DataDir:
     def _lakes(self) -> tuple[Path, ...]:
         return self.lake, self.root / "buckets" / "lake"  # the second one is that of the emulators
 
+    def is_lake(self, folder: Path) -> bool:
+        """Return whether a folder, by any of its paths, is the lake of this directory."""
+        return folder.exists() and any(lake.exists() and lake.samefile(folder) for lake in self._lakes())
+
     def _has_extracted(self) -> bool:
         return any(kinds.has_extracted(lake) for lake in self._lakes())
 

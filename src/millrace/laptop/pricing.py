@@ -21,7 +21,7 @@ from millrace.warehouse import Node
 class Effect:
     """What a price did to its models: their usage before and now, and what keeps some of it unknown.
 
-    `short` responses used the kinds of tokens in `lacking`, of which the price has no rate; `other` responses have
+    `short` responses used the kinds of tokens in `lacking`, for which the price has no rate; `other` responses have
     another speed, region, day or length of prompt.
     """
 

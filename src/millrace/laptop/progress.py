@@ -1,4 +1,7 @@
-"""The progress of a run: one live line for each step on a terminal, plain lines in a pipe."""
+"""The progress of a run: one live line for each step on a terminal, plain lines in a pipe.
+
+With --quiet only problems are shown; with --verbose plain lines, between those of the log.
+"""
 
 import logging
 import sys
@@ -12,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from millrace import log
 from millrace.build.dbt import Node
 from millrace.terminal import printable
 
@@ -28,7 +32,8 @@ class ProgressLog(logging.Handler):
         self._objects = 0
         self._said_at = time.monotonic()
         self._console = Console(stderr=True)
-        self._is_live = self._console.is_terminal
+        self._is_quiet = log.volume() == "quiet"
+        self._is_live = self._console.is_terminal and log.volume() == "normal"
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<24}", markup=False),
@@ -56,7 +61,12 @@ class ProgressLog(logging.Handler):
         logging.getLogger("millrace").removeHandler(self)
 
     def say(self, line: str) -> None:
-        """Print a separate line."""
+        """Print a separate line of progress."""
+        if not self._is_quiet:
+            self._warn(line)
+
+    def _warn(self, line: str) -> None:
+        """Print a separate line, also when the command is to be quiet."""
         if self._is_live:
             self._console.print(Text(printable(line)))
         else:
@@ -94,13 +104,13 @@ class ProgressLog(logging.Handler):
                 self._objects += 1
                 self._show("load", f"{self._objects:,} objects")
             case "quarantined":
-                self.say(f"  quarantined {fields['object']}: {fields['error']}")
+                self._warn(f"  quarantined {fields['object']}: {fields['error']}")
             case "raw table mended":
                 column = f"{fields['column']} is {fields['renamed_to']} now"
-                self.say(f"  raw.{table} had a column of a name that DuckDB keeps, {column}; {fields['advice']}")
+                self._warn(f"  raw.{table} had a column of a name that DuckDB keeps, {column}; {fields['advice']}")
             case "unforeseen":
                 frames = [line.strip() for line in str(fields["stack"]).splitlines() if line.startswith("  File ")]
-                self.say(f"  {fields['function']}: {fields['kind']}: {fields['error']}; {frames[-1]}")
+                self._warn(f"  {fields['function']}: {fields['kind']}: {fields['error']}; {frames[-1]}")
             case "waiting for the source":
                 self.say(f"  {fields['problem']}: waiting for {fields['wait_s']:,} s")
             case "waiting for the warehouse":

@@ -30,7 +30,7 @@ _MOST_MODELS = 3
 
 
 def daily(store: "CheckpointStore", zone: str, last: int, card: RateCard, width: int | None = None) -> str:
-    """Return the table of the days of a zone with usage: of the last `last` days, the last of which is today."""
+    """Return the table of the days of a zone with usage: of the last `last` days, today included."""
     return "\n".join(lines(last_days(store, zone, last, card), width))
 
 

@@ -119,7 +119,7 @@ def tally(rows: Iterable[Row], kind: Kind, zone: Zone, pricing: Pricing, selecti
 
 
 def since_of(kind: Kind, today: date, number: int) -> date:
-    """Return the first day of the last `number` periods, the last of which is the present one."""
+    """Return the first day of the last `number` periods, the present one included."""
     if kind == "weekly":
         return monday(today) - timedelta(weeks=number - 1)
     if kind == "monthly":

@@ -48,6 +48,10 @@ _TEXTS = {
         f'see "A build failed" in {_OPERATIONS}, then type: {_BUILD} --args=--retry',
     ),
     Step.REBUILD: ("type: millrace build{data} --force", f"type: {_BUILD} --args=--full-refresh"),
+    Step.CONNECT: (
+        "type: millrace run{data} --source-url https://…",
+        f"set source_url of Terraform, deploy, then type: {_START_RUN}",
+    ),
     Step.COLLECT: (
         "type: millrace collect{data}",
         "on a machine with coding agents type: millrace collect --lake gs://BUCKET",

@@ -15,6 +15,7 @@ from millrace.extract import task
 from millrace.extract.auth import Basic
 from millrace.extract.budget import RateBudget
 from millrace.extract.http_client import SourceClient
+from millrace.extract.sources.cursor_sim.source import CursorSimSource
 from millrace.extract.task import Extractor
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
@@ -53,7 +54,8 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extrac
 
 
 def _extract(lake: LocalLake, url: str, now: datetime) -> None:
-    extractor = Extractor(lake, LocalBus(), SourceClient(url, Basic(_KEY), RateBudget(None, 1)), lambda: now)
+    source = CursorSimSource(SourceClient(url, Basic(_KEY), RateBudget(None, 1)))
+    extractor = Extractor(lake, LocalBus(), source, clock=lambda: now)
     plan = runs.start(lake, extractor.bus, RunRequest(now))
     for name in CURSOR_SIM:  # a parent precedes its children
         task.extract(extractor, TaskEvent(plan.run_id, name, name))

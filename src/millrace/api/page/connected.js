@@ -1,5 +1,7 @@
 // What the newest status says about what there is at all: for empty states, which say what to connect.
 
+import { h } from "./dom.js";
+
 const NOTHING = "Nothing in this range. Choose a longer one, or remove a filter.";
 let latest = null;
 
@@ -19,16 +21,28 @@ function isLoaded(table) {
 /** Whether there are pull requests, or usage, of any day; true as long as that is unknown. */
 export const has = { pull_requests: () => isLoaded("pull_requests"), usage: () => latest === null || latest.events?.total > 0 };
 
-/** The option of a command that names this data directory, as the status' own advice has it. */
-const dataDir = () => latest?.checks?.map((check) => / --data-dir ('[^']*'|\S+)/.exec(check.remedy ?? "")?.[0]).find(Boolean) ?? "";
+/** The next step in the words of the status, for the place that serves it (millrace/status/remedies.py): text, or a command to type. */
+function step(name) {
+  const text = latest?.remedies?.[name] ?? "";
+  return { isTyped: text.startsWith("type: "), text: text.replace(/^type: /, "") };
+}
 
-/** Commands that begin or mend something, in the form of the status' own advice (millrace/status/remedies.py; a test compares them). */
-export const commands = {
-  pull_requests: () => `millrace run${dataDir()} --source-url https://…`,
-  usage: () => `millrace collect${dataDir()}`,
-  map_project: (project = "PROJECT") => `millrace map project${dataDir()} ${typed(project)} OWNER/NAME`,
-  map_user: (user) => `millrace map user${dataDir()} ${typed(user)} DEVELOPER`,
+/** The step for one user: a command has the name as its argument. */
+function stepOfUser(user) {
+  const { isTyped, text } = step("map_user");
+  return { isTyped, text: text.replace(/ USER DEVELOPER$/, () => ` ${typed(user)} DEVELOPER`) };
+}
+
+/** What begins or mends something. */
+export const steps = {
+  pull_requests: () => step("connect"),
+  usage: () => step("collect"),
+  map_project: () => step("map_project"),
+  map_user: stepOfUser,
 };
+
+/** A next step as an element: a command to copy, or words. */
+export const stepElement = ({ isTyped, text }) => (isTyped ? h("code", { class: "command" }, text) : h("span", {}, text));
 
 const quoted = (text) => (/^[\w@.+/:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
@@ -37,5 +51,5 @@ const typed = (name) => (name.startsWith("-") ? `-- ${quoted(name)}` : quoted(na
 
 const FIRST = { pull_requests: "No pull requests yet. Connect a source: ", usage: "No usage yet. Count what the agents of a machine used: " };
 
-/** The empty state of a panel that needs a kind of rows: [sentence, command or null]. */
-export const emptiness = (kind) => (kind && !has[kind]() ? [FIRST[kind], commands[kind]()] : [NOTHING, null]);
+/** The empty state of a panel that needs a kind of rows: [sentence, next step or null]. */
+export const emptiness = (kind) => (kind && !has[kind]() ? [FIRST[kind], steps[kind]()] : [NOTHING, null]);

@@ -5,7 +5,7 @@ import { DEFINITIONS } from "./definitions.js";
 import { h } from "./dom.js";
 import { range, shortRange, whole } from "./format.js";
 import { info } from "./info.js";
-import { emptiness } from "./connected.js";
+import { emptiness, stepElement } from "./connected.js";
 import { monday } from "./weeks.js";
 
 const seen = new Map(); // by panel: whether its table is open, also after a redraw
@@ -24,7 +24,6 @@ function whereabouts(element) {
   };
 }
 
-const command = (text) => h("code", { class: "command" }, text);
 
 /** A place for one panel. `load(signal)` returns answers, `draw(answer)` returns {content, table?, note?} or null for nothing. */
 export class Panel {
@@ -98,8 +97,8 @@ export class Panel {
 
   #nothing() {
     const { nothing, needs } = this.options;
-    const [sentence, typed] = emptiness(needs);
-    if (typed) return h("p", { class: "nothing" }, sentence, command(typed));
+    const [sentence, step] = emptiness(needs);
+    if (step) return h("p", { class: "nothing" }, sentence, stepElement(step));
     if (this.options.isWeekly && !hasMonday(this.answer))
       return h("p", { class: "nothing" }, `No week begins on ${shortRange(this.answer.from, this.answer.to)}. Weeks count by their Monday: choose a longer range.`);
     return h("p", { class: "nothing" }, (typeof nothing === "function" ? nothing(this.answer) : nothing) ?? sentence);

@@ -2,7 +2,7 @@
 
 import { address, getShared } from "./answers.js";
 import { chart, legend } from "./charts.js";
-import { commands } from "./connected.js";
+import { stepElement, steps } from "./connected.js";
 import { h, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
 import { modelsOf, namesOfModels } from "./models.js";
@@ -104,7 +104,7 @@ function drawPerPr(answer) {
     { name: "Of all merged", number: true, of: (week) => f.rate(week.prShare) },
   ];
   const unattributed = ["No cost is matched to a repository in these weeks, so it is unknown. Name the repository of a project: ",
-    h("code", { class: "command" }, commands.map_project())];
+    stepElement(steps.map_project())];
   return {
     span: w.weeksLabel(keys),
     content: known ? picture : h("p", { class: "nothing" }, unattributed),

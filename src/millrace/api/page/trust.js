@@ -22,7 +22,7 @@ function drawFreshness(status) {
     ["Usage events waiting", known(status.lag_events)],
     ["Other rows waiting", known(status.lag_rows)],
     ["Oldest of them waits", f.seconds(status.lag_seconds)],
-    ["Watcher (millrace collect --watch)", watcherText(status.watcher ?? {})],
+    ["Watcher of the logs", watcherText(status.watcher ?? {})],
     ["Loads in these numbers", `built through load ${known(status.built_through)} of ${known(status.newest_load_seq)}`],
     ["In quarantine", status.in_quarantine === 0 ? "nothing" : flag(false, "", f.counted(status.in_quarantine, "object"))],
     ["Read from", status.store_error ? `${f.name(status.store)}: ${status.store_error}` : f.name(status.store)],

@@ -1,7 +1,7 @@
 // The line below the tiles that answers "faster, or buggier?": the verdict of the AI panel, or what to connect.
 
 import { address, getShared } from "./answers.js";
-import { commands, has } from "./connected.js";
+import { has, stepElement, steps } from "./connected.js";
 import { h } from "./dom.js";
 
 export class Verdict {
@@ -26,7 +26,7 @@ export class Verdict {
   /** Draw the last answer again: a status arrived. */
   redraw() {
     if (!this.answer) return;
-    if (!has.pull_requests()) return this.text.replaceChildren("Not known without pull requests. Connect a source: ", h("code", { class: "command" }, commands.pull_requests()));
+    if (!has.pull_requests()) return this.text.replaceChildren("Not known without pull requests. Connect a source: ", stepElement(steps.pull_requests()));
     const nothing = this.answer.rows.length ? "–" : "No pull request was merged in these weeks.";
     const summary = this.answer.effects_of?.summary ?? nothing;
     this.text.replaceChildren(summary, " ", h("a", { href: "#ai-impact" }, "How this is computed"));

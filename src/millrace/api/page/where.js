@@ -2,7 +2,7 @@
 
 import { address, get, getShared } from "./answers.js";
 import { shareBar } from "./charts.js";
-import { commands, has } from "./connected.js";
+import { has, stepElement, steps } from "./connected.js";
 import { h, popover, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
 import { withModels } from "./models.js";
@@ -23,12 +23,12 @@ function ownerFirst(name) {
   return end > 0 && end < name.length ? [h("span", { class: "owner" }, name.slice(0, end)), name.slice(end)] : name;
 }
 
-/** What mends an unknown: a button that opens the command. */
-function remedy(text, sentence, typed) {
-  return popover(h("button", { type: "button", class: "link" }, text), { class: "says", role: "note", "aria-label": text }, h("p", {}, sentence), h("code", { class: "command" }, typed));
+/** What mends an unknown: a button that opens the next step; `ifTyped` is said beside a command alone. */
+function remedy(text, sentence, step, ifTyped = "") {
+  return popover(h("button", { type: "button", class: "link" }, text), { class: "says", role: "note", "aria-label": text }, h("p", {}, sentence, step.isTyped ? ifTyped : ""), stepElement(step));
 }
 
-const MAP_PROJECT = "Name the repository of a project; * stands for any text. millrace doctor lists the projects without one.";
+const mapProject = () => remedy("map it", "Name the repository of a project; * stands for any text.", steps.map_project(), " millrace doctor lists the projects without one.");
 const small = (...children) => [" ", h("small", {}, children)];
 
 const VIEWS = {
@@ -37,12 +37,12 @@ const VIEWS = {
     name: (row, page) => (isNull(row.person)
       ? ["no user in the logs", small("set ", h("code", {}, "MILLRACE_COLLECT_USER"))]
       : [nameButton(page, "person", row.person),
-        isNull(row.developer) && has.pull_requests() ? small("not matched · ", remedy("map it", "Name the developer whose pull requests these are:", commands.map_user(row.person))) : null]),
+        isNull(row.developer) && has.pull_requests() ? small("not matched · ", remedy("map it", "Name the developer whose pull requests these are:", steps.map_user(row.person))) : null]),
   },
   repo: {
     title: "repository", route: "/api/repositories", head: "Repository",
     name: (row, page) => (isNull(row.repo_name)
-      ? ["not matched", small(remedy("map it", MAP_PROJECT, commands.map_project()))]
+      ? ["not matched", small(mapProject())]
       : nameButton(page, "repo", row.repo_name)),
   },
   model: { title: "model", route: "/api/models", head: "Model", name: (row, page) => modelName(row, page) },
@@ -155,7 +155,7 @@ function drawInto(answer, page) {
   ];
   const shown = rows.slice(0, MOST_ROWS);
   const missing = unmatched && !isNull(unmatched.cost_usd) ? [`${f.cost(unmatched, f.shortUsd)} is matched to no repository: `,
-    remedy("map it", MAP_PROJECT, commands.map_project())] : null;
+    mapProject()] : null;
   const hidden = rows.length - shown.length;
   return {
     content: [table("Repositories: what was spent, and what was merged", columns, shown),

@@ -78,7 +78,7 @@ class Statements:
             return list(cursor.fetchall())
 
     def stream(self, query: str) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of a query, of which a few thousand are in memory at a time."""
+        """Yield the rows of a query; a few thousand of them are in memory at a time."""
         with self._lock, self._explaining():
             cursor = self._started(query, ())
         with cursor:

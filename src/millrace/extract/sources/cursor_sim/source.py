@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from millrace.extract.http_client import SourceClient
-from millrace.extract.reading import Outcome, Request, Rows
+from millrace.extract.reading import Outcome, Reading, Request, Rows
 from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.tables import TABLES
 
@@ -17,7 +17,7 @@ class CursorSimSource:
 
     client: SourceClient
 
-    def reading(self, request: Request) -> "ListingReading":
+    def reading(self, request: Request) -> Reading:
         """Return the reading of an endpoint."""
         plan = request.plan
         listing = Listing(
@@ -31,7 +31,7 @@ class CursorSimSource:
         return ListingReading(listing)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ListingReading:
     """A listing as the reading of a task. Its order may change with each request, so its pages are not saved alone."""
 
