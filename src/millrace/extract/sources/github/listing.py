@@ -21,8 +21,9 @@ Order = Literal["created", "changed"]
 class Page:
     """One page of a repository's pull requests.
 
-    `repo_id` and `name` are those of the repository that answered. `total` is the number of its pull requests, `newest`
-    the time of the last change to any of them, both when the page was read. `after` None: this was the last page.
+    `repo_id` and `name` are those of the repository that answered. `total` is the number of its pull requests when the
+    page was read, and on the first page `newest` the time of the last change to any of them. `after` None: this was the
+    last page.
     """
 
     repo_id: int
@@ -82,7 +83,8 @@ class ByGraphQL:
         """Return the page after a cursor; a page that is too heavy is asked for in half its size."""
         field, direction = ("CREATED_AT", "ASC") if order == "created" else ("UPDATED_AT", "DESC")
         while True:
-            variables = named(name) | {"first": size.value, "after": after, "field": field, "direction": direction}
+            variables = named(name) | {"first": size.value, "after": after, "isFirst": after is None}
+            variables |= {"field": field, "direction": direction}
             try:
                 answer = self._graphql.ask(self._queries.pull_requests, variables)
                 break
@@ -91,7 +93,10 @@ class ByGraphQL:
         size.succeeded()
         repository = repository_of(answer, name)
         listed = Connection.of(repository, "pullRequests", after)
-        newest = [node.instant("updatedAt") for node in repository.needed("newest").each("nodes") if node is not None]
+        first = repository.child("newest")
+        newest = (
+            [] if first is None else [node.instant("updatedAt") for node in first.each("nodes") if node is not None]
+        )
         return Page(
             repository.number("databaseId"),
             repository.need("nameWithOwner", str),

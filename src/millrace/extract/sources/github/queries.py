@@ -105,16 +105,18 @@ class Queries:
             f"query Repositories($login:String!,$first:Int!,$after:String){{ {_LIMIT} repositoryOwner(login:$login){{ "
             "__typename login repositories(first:$first,after:$after,ownerAffiliations:[OWNER],"
             "orderBy:{field:NAME,direction:ASC}){ totalCount pageInfo{hasNextPage endCursor} nodes{ "
-            f"id databaseId nameWithOwner {fields} pullRequests{{totalCount}} open:pullRequests(states:[OPEN]){{totalCount}} }}}}}}}}"
+            f"id databaseId nameWithOwner {fields} pullRequests{{totalCount}} "
+            "open:pullRequests(states:[OPEN]){totalCount} }}}}"
         )
 
     @cached_property
     def pull_requests(self) -> str:
-        """One page of a repository's pull requests; `newest` is the last change when the page was read."""
+        """One page of a repository's pull requests; on the first one `newest` is the last change to any of them."""
         return (
             "query PullRequests($owner:String!,$name:String!,$first:Int!,$after:String,$field:IssueOrderField!,"
-            f"$direction:OrderDirection!){{ {_LIMIT} repository(owner:$owner,name:$name){{ databaseId nameWithOwner "
-            "newest:pullRequests(first:1,orderBy:{field:UPDATED_AT,direction:DESC}){nodes{updatedAt}} "
+            f"$direction:OrderDirection!,$isFirst:Boolean!){{ {_LIMIT} repository(owner:$owner,name:$name){{ "
+            "databaseId nameWithOwner newest:pullRequests(first:1,orderBy:{field:UPDATED_AT,direction:DESC})"
+            "@include(if:$isFirst){nodes{updatedAt}} "
             "pullRequests(first:$first,after:$after,orderBy:{field:$field,direction:$direction}){ totalCount "
             f"pageInfo{{hasNextPage endCursor}} nodes{{ {self._pull_request} }}}}}}}}"
         )
