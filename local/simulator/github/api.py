@@ -33,7 +33,7 @@ class SimulatedGitHub:
         self.clock = clock
         self.log = RequestLog()
         self._knobs = knobs
-        self._credentials = Credentials(clock, token, app)
+        self._credentials = Credentials(clock, token, app, "selected" if knobs.is_installation_selected else "all")
         self._windows = {name: Window(name, knobs.budget, clock) for name in ("core", "graphql")}
         self._minutes = {
             "core": Minute(REST_POINTS_PER_MINUTE, clock),

@@ -37,6 +37,7 @@ class Credentials:
     clock: Clock
     token: str = DEFAULT_TOKEN
     app: App | None = None
+    selection: Literal["all", "selected"] = "all"
     _minted: dict[str, float] = field(default_factory=dict)
     _revoked: set[str] = field(default_factory=set)
 

@@ -81,7 +81,9 @@ class _Growing:
         self._base = at * 1_000_000
         self._reviews = self._events = 0
         created = instant(self._begin_s - _DAY_S)
-        self._repository = Repository(_FIRST_REPOSITORY + at, company.account, name, created, created, created)
+        self._repository = Repository(
+            _FIRST_REPOSITORY + at, company.account, name, created, created, created, is_private=at % 3 != 2
+        )
         self._tip = self.commit(company.people[0], self._begin_s - _DAY_S, "Initial commit", ())
 
     def grown(self, pulls: int) -> Repository:

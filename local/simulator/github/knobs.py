@@ -55,6 +55,9 @@ class Knobs:
     secondary_without_headers_at: Sequence[int] = _knob(
         (), "§2.6: these answer 403 without a header, by their text only"
     )
+    is_installation_selected: bool = _knob(
+        False, "§2.2: repository_selection selected: there are repositories not seen"
+    )
     token_expires_at: int | None = _knob(None, "§2.2: the token of before this request answers 401 from it on")
     is_version_gone: bool = _knob(False, "§2.6: 410 for the API version")
     is_version_ending: bool = _knob(False, "§0, row 5: Deprecation and Sunset headers")

@@ -193,8 +193,10 @@ def pull(source: Repository, info: Info, number: int) -> PullRequest:
 
 
 def reviewed_commit(source: tuple[PullRequest, Review], info: Info) -> Commit | None:
-    """Return the commit to which a review belongs, as long as the branch has it."""
-    return next((each for each in source[0].commits if each.sha == source[1].commit_sha), None)
+    """Return the commit to which a review belongs; GitHub keeps those from before a force push."""
+    pull, review = source
+    known = [*pull.commits, *(each.before for each in pull.events if each.before)]
+    return next((each for each in known if each.sha == review.commit_sha), None)
 
 
 def reviews(source: PullRequest, info: Info, states: list[str] | None = None, **arguments: Any) -> Connection:
@@ -245,9 +247,4 @@ def git_object(source: Repository, info: Info, oid: str | None = None, expressio
 
 def listed(name: str, rows: Callable[[Any], list[Any]]) -> Resolver:
     """Return the resolver of a list without order and filters."""
-    """Return the resolver of a list without order and filters."""
     return lambda source, info, **arguments: part_of(name, rows(source), arguments)
-
-
-def requests(source: PullRequest) -> list[Any]:
-    return [(source, each) for each in source.requested]
