@@ -41,6 +41,12 @@ PROJECTS = """
     SELECT DISTINCT project, CASE WHEN project = 'shop' THEN 'acme/shop' END AS repo_name FROM raw.usage_events"""
 
 
+COMPLETENESS = """
+    CREATE OR REPLACE TABLE mart.source_completeness AS SELECT w.source, w.account, w.object, w.window AS window_id,
+        w.name, w.state, w.row_count, w.source_total, w.source_total - w.row_count AS missing, w.reason, w.read_at
+    FROM raw.source_windows AS w"""
+
+
 @dataclass(slots=True)
 class Publishing:
     """A warehouse that publishes, a reader of its published data, and a lake."""
@@ -134,6 +140,25 @@ def test_published_build_is_described(published: Publishing) -> None:
         ("commits", 1),
         ("usage_events", 3),
     ]
+
+
+def test_completeness_of_an_account_is_that_of_its_worst_objects(published: Publishing) -> None:
+    of_shop = {"source": "github", "account": "acme", "window": "1", "name": "acme/shop", "row_count": 4}
+    published.load(
+        "source_windows",
+        of_shop | {"object": "commits", "state": "known", "source_total": 4},
+        of_shop | {"object": "pull_requests", "state": "unknown", "source_total": 6, "reason": "run again"},
+        of_shop | {"object": "commits", "window": "2", "name": "acme/web", "state": "known_empty"},
+    )
+    published.run(COMPLETENESS)
+    published.publish()
+    now = published.look()
+    (acme,) = now.completeness
+    assert str(acme) == "1 of 2 repositories complete, 1 unknown"
+    assert list(map(str, acme.incomplete)) == [
+        "acme/shop (pull requests): unknown; 4 of 6 rows are here; run again",
+    ]
+    assert (now.health, [check.code for check in now.checks][:1]) == ("stale", ["source_incomplete"])
 
 
 def test_a_response_without_a_price_is_named_by_the_whole_key(published: Publishing) -> None:
