@@ -1,6 +1,6 @@
 """GitHub as a source: the readings of its endpoints, and a look at what a token may see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -35,15 +35,18 @@ _KINDS = {
 class Probe:
     """What a token may see of an account.
 
-    `login` None: GitHub does not say whose it is. `refused` has what could not be read of the largest repository, in
-    the server's words. `budget`, `left` and `reset_at` are those of an hour (None: no limit). `cost` is that of a first
-    load (None: the numbers are not known). `hidden` says why there may be more repositories.
+    `login` None: GitHub does not say whose it is. `repositories` has the number of pull requests of each, by its full
+    name (None: unknown), and `unknown` the wanted names that no repository of the account has. `refused` has what
+    could not be read of the largest repository, in the server's words. `budget`, `left` and `reset_at` are those of an
+    hour (None: no limit). `cost` is that of a first load (None: the numbers are not known). `hidden` says why there may
+    be more repositories.
     """
 
     login: str | None
     kind: str
     plan: str
-    repositories: tuple[str, ...]
+    repositories: Mapping[str, int | None]
+    unknown: tuple[str, ...]
     hidden: str | None
     refused: tuple[str, ...]
     budget: int | None
@@ -74,8 +77,11 @@ class GitHubSource:
             case _:
                 return CommitReading(request, ways.commits, self.account, self.texts)
 
-    def probe(self) -> Probe:
-        """Return what the token may see, by a few requests; the errors of the client when it is refused."""
+    def probe(self, wanted: tuple[str, ...] = ()) -> Probe:
+        """Return what the token may see, by a few requests; the errors of the client when it is refused.
+
+        Of the repositories only those with the `wanted` names count, if there are any.
+        """
         graphql = self.graphql.for_task(type(self.graphql.client.stats)(), self.graphql.client.deadline)
         ways = self._ways(graphql)
         login, limit = self._viewer(graphql) if ways.plan == "graphql" else (None, None)
@@ -88,6 +94,9 @@ class GitHubSource:
             after = page.after
             if after is None:
                 break
+        unknown: tuple[str, ...] = ()
+        if wanted:
+            names, unknown = self._chosen(ways, names, wanted)
         counts = [count for count in names.values() if count is not None]
         per_hour = None if limit is None else limit.get("limit", int)
         is_known = len(counts) == len(names)
@@ -95,7 +104,8 @@ class GitHubSource:
             login,
             self._kind(),
             ways.plan,
-            tuple(names),
+            names,
+            unknown,
             ways.repositories.hidden,
             self._refused(ways, names),
             per_hour,
@@ -103,6 +113,17 @@ class GitHubSource:
             None if limit is None else limit.get("resetAt", str),
             estimate.of_pull_requests(counts, per_hour or None, ways.plan == "rest") if is_known else None,
         )
+
+    def _chosen(
+        self, ways: "_Ways", names: Mapping[str, int | None], wanted: tuple[str, ...]
+    ) -> tuple[dict[str, int | None], tuple[str, ...]]:
+        """Return the repositories with the wanted names, and those names that none has, not even before a rename."""
+        full = {name: name if "/" in name else f"{self.account}/{name}" for name in wanted}
+        listed = {name.lower(): name for name in names}
+        found = {listed[each.lower()] for each in full.values() if each.lower() in listed}
+        others = {name: each for name, each in full.items() if each.lower() not in listed}
+        unknown = tuple(name for name, each in others.items() if ways.repositories.id_of(each) is None)
+        return {name: count for name, count in names.items() if name in found}, unknown
 
     def _viewer(self, graphql: GraphQL) -> tuple[str | None, Fields | None]:
         answer = Fields(graphql.ask(VIEWER, {}), "viewer")
