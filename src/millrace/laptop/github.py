@@ -87,6 +87,4 @@ def probe(source: GitHubSource, options: GitHubOptions) -> Probe:
 
 def refusal(error: MillraceError) -> str:
     """Return why GitHub refused a request, with the next step in the words of the command line."""
-    if isinstance(error, RequestRejected) and error.status == 401:
-        return f"GitHub refused the token ({error}); make a new one, and set GITHUB_TOKEN to it: docs/connect-github.md"
-    return str(error).replace("set MILLRACE_SOURCE_KEY to a valid one", "set GITHUB_TOKEN to a valid one")
+    return str(error).replace("set MILLRACE_SOURCE_KEY to a valid one", "set GITHUB_TOKEN to one that may read")

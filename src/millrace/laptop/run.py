@@ -119,7 +119,7 @@ def _of_github(source: GitHubOptions, data_dir: DataDir, is_full: bool) -> str:
         "changes": "what changed since the last run",
     }[scope]
     of = f"{', '.join(source.repositories)} of {source.account}" if source.repositories else source.account
-    return f"{what} of {of} from {source.binding.source}"
+    return f"of {of} at {source.binding.source}: {what}"
 
 
 def _place(options: RunOptions, engine: Engine) -> DataDir:

@@ -70,7 +70,7 @@ class IncompletePart:
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """The repositories of one account of a source, by state. `incomplete` are the worst parts, as many as were asked for.
+    """The repositories of one account of a source, by state. `incomplete` has the worst parts that are asked for.
 
     `incomplete_count` is the number of all parts that are not complete: repositories, and objects read as a whole, of
     these also `lists_to_look_at`, the number of those that are unknown or refused.
