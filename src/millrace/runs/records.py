@@ -1,7 +1,7 @@
 """Records of a run's tasks, and the reasons of failed attempts."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -158,8 +158,7 @@ def tasks_of(lake: Lake, plan: Plan) -> Tasks:
     for task_id in known:  # grows
         if task_id in recorded and _may_have_children(task_id):
             record = read_record(lake, plan.run_id, task_id)
-            met = set(known)
-            known += [child for child in (record.children if record else ()) if child not in met]
+            known += _new(record, set(known))
     return Tasks(plan.run_id, tuple(known), recorded)
 
 
@@ -179,8 +178,16 @@ def read_tree(lake: Lake, run_id: str) -> Iterator[tuple[str, TaskRecord | None]
     plan = read_plan(lake, run_id)
     recorded = dict(_recorded(lake, run_id))
     waiting = [task.task_id for task in plan.tasks()]
+    met = set(waiting)
     while waiting:
         task_id = waiting.pop(0)
         record = read_record(lake, run_id, task_id) if task_id in recorded else None
         yield task_id, record
-        waiting.extend(record.children if record else ())
+        children = _new(record, met)
+        met.update(children)
+        waiting += children
+
+
+def _new(record: TaskRecord | None, met: Collection[str]) -> list[str]:
+    """Return the children of a record that were not met, each once: a damaged record may name itself."""
+    return [child for child in dict.fromkeys(record.children) if child not in met] if record else []

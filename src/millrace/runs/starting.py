@@ -10,7 +10,7 @@ from millrace.runs.plan import Origin, Plan, RunRequest, Scope, begin, read_plan
 from millrace.runs.records import tasks_of
 from millrace.tables import endpoints_of
 
-_FULL_EACH = timedelta(days=7)  # what a run of changes cannot see, such as a repository that moved, is found then
+_FULL_EACH = timedelta(days=6, hours=18)  # a week, at any hour: what a run of changes cannot see is found then
 _UNTIL_NEXT = timedelta(seconds=1)
 _NO_ORIGIN = Origin()
 
