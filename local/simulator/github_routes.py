@@ -198,7 +198,7 @@ def _created_window(params: dict[str, str]) -> range | None:
         return None
     return range(
         0 if first is None else first * DAY_NS,
-        1 << 62 if last is None else (last + 1) * DAY_NS - SECOND_NS + 1,
+        1 << 63 if last is None else (last + 1) * DAY_NS - SECOND_NS + 1,
     )
 
 

@@ -24,6 +24,7 @@ def test_duplicate_key_unknown_key_and_missing_parent_fail_their_tests(dbt: Dbt,
     assert {name for name, status in build.outcomes.items() if status in ("fail", "warn")} == {
         "usage_rows_are_usable",  # of the sample rows
         "unique_grain_stg_pull_requests_repo_name__number",
+        "unique_stg_pull_requests_pull_request_id",
         "unique_grain_stg_commits_commit_hash__repo_name__user_id__repo_name",
         "unique_grain_stg_repos_repo_name",
         "relationships_stg_reviews_pull_request_id__pull_request_id__ref_stg_pull_requests_",

@@ -63,7 +63,7 @@ def test_empty_source_returns_no_rows(faults: InjectedFaults) -> None:
     ("options", "most"),
     [
         pytest.param({"developers": 5, "days": 90}, 45, id="five developers for ninety days"),
-        pytest.param({"developers": 2, "days": 3}, 4, id="one page each"),
+        pytest.param({"developers": 2, "days": 3}, 7, id="one page each, and one beyond it of three"),
         pytest.param({"developers": 30, "days": 90}, 280, id="thirty developers for ninety days"),
     ],
 )

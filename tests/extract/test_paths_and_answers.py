@@ -14,8 +14,10 @@ from millrace.errors import RouteNotFound, UnexpectedResponse
 from millrace.extract.completeness import Row
 from millrace.extract.sources.cursor_sim import pages
 from millrace.extract.sources.cursor_sim.listing import Listing
-from millrace.tables import TABLES
+from millrace.tables import TABLES, ChildListing
 from simulator.api import DEFAULT_KEY
+
+PLAIN = TABLES["pull_requests"].plain or ChildListing("", paged=True)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,6 @@ def test_author_with_special_characters_is_queried_unchanged(address: str) -> No
     ("table", "body", "message"),
     [
         pytest.param("repos", {"data": []}, "/repos: expected an array, got an object with data", id="a wrapper"),
-        pytest.param("repos", None, "/repos: expected an array, got a NoneType", id="null"),
         pytest.param("repos", [["acme/web"]], "/repos: expected a list of objects", id="rows that are lists"),
         pytest.param("commits", [], "expected an object with totalCount, got a list", id="an array of commits"),
         pytest.param("commits", {}, "totalCount, got an object with nothing in it", id="an empty object"),
@@ -104,7 +105,7 @@ def test_another_shape_breaks_the_contract_with_one_clear_line(table: str, body:
     assert len(str(caught.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("body", [{"data": []}, None, "x", [1]])
+@pytest.mark.parametrize("body", [{"data": []}, "x", [1]])
 def test_another_shape_of_a_plain_route_breaks_the_contract(body: object) -> None:
     answers = answers_of(
         simulator.World.of(end=EXTRACTED_AT),
@@ -117,7 +118,7 @@ def test_another_shape_of_a_plain_route_breaks_the_contract(body: object) -> Non
         flat(listing.rows())
 
 
-@pytest.mark.parametrize("body", [b"[]", b'{"teamMembers": null}', b'{"members": []}', b"3"])
+@pytest.mark.parametrize("body", [b"[]", b'{"teamMembers": {}}', b'{"members": []}', b"3"])
 def test_members_of_another_shape_break_the_contract(usual_world: simulator.World, body: bytes) -> None:
     answers = answers_of(usual_world, instead=lambda target: Said(body=body) if target == "/teams/members" else None)
     with pytest.raises(UnexpectedResponse, match=r"^/teams/members: expected an object with a list teamMembers"):
@@ -142,9 +143,7 @@ def test_route_lost_during_reading_fails_without_changing_plan(
 
 def pages_of(answers: Answers, expected: int | None) -> tuple[list[Row], list[str]]:
     asked = client_of(answers)
-    plain = TABLES["pull_requests"].plain
-    assert plain is not None
-    new_pass = pages.array_passes(asked.client, plain, "/repos/acme/web/pulls", expected)
+    new_pass = pages.array_passes(asked.client, PLAIN, "/repos/acme/web/pulls", expected)
     return [row for page in new_pass(None) for row in page.rows], asked.adapter.asked
 
 
@@ -153,9 +152,23 @@ def numbered(*numbers: int, link: str | None = None) -> Said:
     return Said(body=json.dumps([{"repo_name": "acme/web", "number": n} for n in numbers]).encode(), headers=headers)
 
 
-def test_pages_end_at_row_count_of_parent() -> None:
-    rows, asked = pages_of(in_turn(numbered(*range(100)), numbered(*range(100, 130)), Said(500)), 130)
-    assert (len(rows), len(asked)) == (130, 2)
+def test_pages_end_with_an_empty_one_beyond_row_count_of_parent() -> None:
+    rows, asked = pages_of(in_turn(numbered(*range(100)), numbered(*range(100, 130)), numbered(), Said(500)), 130)
+    assert (len(rows), len(asked)) == (130, 3)
+
+
+def test_later_passes_end_where_the_first_one_did() -> None:
+    turns = [numbered(*range(100)), numbered(*range(100, 130)), numbered()]
+    asked = client_of(in_turn(*turns, *turns[:2], Said(500)))
+    new_pass = pages.array_passes(asked.client, PLAIN, "/repos/acme/web/pulls", 130)
+    assert [sum(len(page.rows) for page in new_pass(None)) for _ in range(2)] == [130, 130]
+    assert len(asked.adapter.asked) == 5
+
+
+def test_list_ends_where_its_links_do() -> None:
+    second = "/repos/acme/web/pulls?after=abc"
+    rows, asked = pages_of(in_turn(numbered(1, 2, link=second), numbered(3), Said(500)), 5)
+    assert (len(rows), len(asked)) == (3, 2)
 
 
 def test_pages_without_a_known_number_end_at_an_empty_one() -> None:
@@ -164,7 +177,8 @@ def test_pages_without_a_known_number_end_at_an_empty_one() -> None:
 
 
 def test_short_page_is_not_taken_for_the_last() -> None:
-    rows, _ = pages_of(in_turn(numbered(*range(30)), numbered(*range(30, 60)), numbered(*range(60, 70))), 70)
+    pages_of_30 = (numbered(*range(30)), numbered(*range(30, 60)), numbered(*range(60, 70)), numbered())
+    rows, _ = pages_of(in_turn(*pages_of_30), 70)
     assert len(rows) == 70
 
 

@@ -45,13 +45,21 @@ class Audit:
     differences: tuple[Difference, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The rows of a table of the source; `repeated` of the source's total are further versions of a row."""
+
+    rows: list[Row]
+    repeated: int
+
+
 def audit(lake: Lake, warehouse: Warehouse, client: SourceClient | None, since: date | None) -> list[Audit]:
     """Compare every table; without a client, lake and warehouse only.
 
     The client requests the source's totals, and reads a table whole only where its total is not the number of rows in
     the warehouse.
     """
-    read: dict[str, list[Row]] = {}
+    read: dict[str, Listed] = {}
     entries = warehouse.entries()
     compared = compare(lake, entries)
     loads = {entry.version: entry for entry in retries.settled(entries, entries)}
@@ -65,7 +73,7 @@ def _audit(
     client: SourceClient | None,
     since: date | None,
     table: Table,
-    read: dict[str, list[Row]],
+    read: dict[str, Listed],
     compared: Comparison,
 ) -> Audit:
     in_lake: set[Key] = set()
@@ -86,9 +94,16 @@ def _audit(
     is_asked = client is not None and table.bulk is not None
     total = _total(client, table, since) if client is not None and is_asked else None
     if client is not None and is_asked and total != len(held):
-        wanted = {_key(row, table) for row in _read(client, table, since, read)}
+        listed = _read(client, table, since, read)
+        wanted = {_key(row, table) for row in listed.rows}
+        said = {each - listed.repeated for each in (total, _total(client, table, since)) if each is not None}
         total = len(wanted)
+        is_between = not said or min(said) <= total <= max(said)  # rows may appear while the source is read
         differences += [
+            Difference(
+                "lists with another total than their different rows (total/rows)",
+                () if is_between else ((max(said), total),),
+            ),
             Difference("rows of the source that the warehouse lacks", _sorted(wanted - held)),
             Difference("rows of the warehouse that the source has no more", _sorted(held - wanted)),
         ]
@@ -102,27 +117,33 @@ def _lost(compared: Comparison, table: Table) -> tuple[Key, ...]:
 
 
 def _total(client: SourceClient, table: Table, since: date | None) -> int | None:
-    """Request the source's total; None where only a complete reading can count the rows."""
-    if not isinstance(table.bulk, PageNumberListing):
+    """Request the source's total; None where only a complete reading can count the rows.
+
+    Raises Incomplete where the source has rows beyond it.
+    """
+    listing = table.bulk
+    if not isinstance(listing, PageNumberListing):
         return None
+    parameters = pages.from_day(listing, since) | {listing.size_parameter: 1}
     try:
-        return pages.numbered_page(
-            client, table.bulk, pages.from_day(table.bulk, since) | {table.bulk.size_parameter: 1}
-        ).total
+        total = pages.numbered_page(client, listing, parameters).total or 0
     except RouteNotFound:
         return None
+    pages.require_end(client, listing, parameters, total, max(total, 1) + 1)
+    return total
 
 
-def _read(client: SourceClient, table: Table, since: date | None, read: dict[str, list[Row]]) -> list[Row]:
+def _read(client: SourceClient, table: Table, since: date | None, read: dict[str, Listed]) -> Listed:
     """Read a table of the source from the beginning; keep only the columns that identify a row and its children."""
     if table.name not in read:
 
         def parents(columns: tuple[str, ...]) -> list[Row]:
-            return _read(client, CURSOR_SIM[str(ENDPOINTS[table.name].parent)], since, read)
+            return _read(client, CURSOR_SIM[str(ENDPOINTS[table.name].parent)], since, read).rows
 
         listing = Listing(client.for_task(), table, since, None, parents)
         columns = {*table.key, *_needed_by_children(table)}
-        read[table.name] = [{name: row.get(name) for name in columns} for rows in listing.rows() for row in rows]
+        kept = [{name: row.get(name) for name in columns} for rows in listing.rows() for row in rows]
+        read[table.name] = Listed(kept, listing.repeated)
     return read[table.name]
 
 

@@ -2,6 +2,29 @@ with pull_requests as (
     select * from {{ source('raw', 'pull_requests') }}
 ),
 
+newest_names as (
+    select
+        id as named_id,
+        repo_name as newest_repo_name,
+        number as newest_number
+    from pull_requests
+    where id is not null
+    qualify row_number() over (
+        partition by id
+        order by _extracted_at desc nulls last, updated_at desc nulls last, repo_name asc, number asc
+    ) = 1
+),
+
+-- A renamed repository's pull requests are stored under both names. One without an id is what its name says.
+named as (
+    select pull_requests.*
+    from pull_requests
+    left join newest_names on pull_requests.id = newest_names.named_id
+    where
+        coalesce(pull_requests.repo_name = newest_names.newest_repo_name, true)
+        and coalesce(pull_requests.number = newest_names.newest_number, true)
+),
+
 final as (
     select
         cast(repo_name as varchar) as repo_name,
@@ -40,7 +63,7 @@ final as (
         cast(_extracted_at as datetime) as extracted_at,
         cast(_run_id as varchar) as run_id,
         cast(_load_seq as bigint) as load_seq
-    from pull_requests
+    from named
 )
 
 select * from final

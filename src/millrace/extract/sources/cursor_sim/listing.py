@@ -143,7 +143,8 @@ class Listing:
                 self._older = {key: n for key, n in self.cursor.counts.items() if key[:10] < str(self.window_start)}
 
     def _in_order(self, listing: PageNumberListing) -> Iterator[list[Row]]:
-        again = pages.passes(self.client, listing, pages.from_day(listing, self.window_start))
+        parameters = pages.from_day(listing, self.window_start)
+        again = pages.passes(self.client, listing, parameters)
         held = self.paused["list"] if self.paused else None
         if self.paused is not None and held is not None:
             self.counts = Counter(self.paused["counts"])
@@ -151,6 +152,8 @@ class Listing:
         for rows in self._list.rows():
             self.counts.update([count_key(listing, row) for row in rows])
             yield rows
+        end = (self._list.claimed, self._list.pages + 1, self._list.unknown_in)
+        pages.require_end(self.client, listing, parameters, *end)
         self.source_total, self.repeated = self._list.total, self._list.repeated
 
     def _dated_by_value(self, listing: PageNumberListing) -> Iterator[list[Row]]:

@@ -7,8 +7,8 @@ have to be kept to detect a row that was read before.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any
 
 from millrace.errors import Incomplete, RouteNotFound, UnexpectedResponse
@@ -20,6 +20,7 @@ from millrace.tables import PageNumberListing, Table
 
 MEMBERS = "/teams/members"
 _ROUNDS = 4  # of searching for rows that appeared while the lists were read
+_FILL = 0.95  # of a page, by an estimate
 _SAMPLED_PAGES = 5  # of a dated listing, to find unlisted values
 
 
@@ -154,12 +155,20 @@ class PartitionedListing:
             self._own(rows)
             self.read.update(self.counts)
             yield rows
+        self._require_end(first, reading.unknown_in)
         self.total, self.repeated = reading.total, reading.repeated
+
+    def _require_end(self, first: Page, unknown_in: Callable[[list[Row]], int] = len) -> None:
+        total, size = first.total or 0, len(first.rows)
+        if size:
+            number = -(-total // size) + 1
+            pages.require_end(self._client, self._listing, self._everything, total, number, unknown_in)
 
     def _begins_round(self, first: Page) -> bool:
         """Return whether rows are missing, after preparing to look for them."""
         self.total = first.total or 0
         if self._found() == self.total:
+            self._require_end(first)
             return False
         if self._rounds == _ROUNDS:
             raise Incomplete(
@@ -240,7 +249,7 @@ class PartitionedListing:
                 self.without.clear()
             yield from self._without_value(name, self._everything, None, lambda row: True)
             return
-        end = datetime.now(UTC).date() + timedelta(days=366)
+        end = pages.END - timedelta(days=1)  # a window may need the day after its end
         first = self._start or pages.BEGINNING
         if self._window is None:
             self.without.clear()
@@ -248,7 +257,9 @@ class PartitionedListing:
         yield from self._windows(self._window, end)
         if self._found() < self.total:
             totals = Totals(self._client, self._listing, self._totals)
-            for day in self._short_days(totals, self._found_by_day(), first, end):
+            found = self._found_by_day()
+            spans = _spans(found, first, end)
+            for day in (day for span in spans for day in self._short_days(totals, found, *span)):
                 for key in [key for key in self.without if key[:10] == str(day)]:
                     del self.without[key]
                 self._paused = None  # a day is read from its beginning
@@ -258,7 +269,7 @@ class PartitionedListing:
         """Read windows of days, each short enough to fit into one page."""
         found = self._found_by_day()
         share = (self.total - self._found()) / max(1, len(found))
-        likely = {date.fromisoformat(day): number + share for day, number in found.items() if day[:1].isdigit()}
+        likely = {day: found[str(day)] + share for day in _days_of(found)}
         while first <= end and self._found() < self.total:
             last = self._window_end or _reach(first, end, likely, self._listing.page_size)
             page = None
@@ -266,11 +277,19 @@ class PartitionedListing:
                 self._window_end = last
                 page = self._page(self._between(first, last))
                 while (page.total or 0) > len(page.rows) and last > first:
-                    self._window_end = last = first + (last - first) // 2
+                    self._window_end = last = self._narrower(first, last, page)
                     page = self._page(self._between(first, last))
             yield from self._read_days(first, last, last, page)
             self._window, self._window_end = last + timedelta(days=1), None
             first = self._window
+
+    def _narrower(self, first: date, last: date, page: Page) -> date:
+        """Return an earlier end of a window that has more rows than its page, by the days on the page."""
+        days = sorted(self._day(row) for row in page.rows)
+        day = days[int(len(days) * _FILL * len(days) / (page.total or 1))] if days else ""
+        if str(first) <= day < str(last):
+            return date.fromisoformat(day)
+        return first + (last - first) // 2
 
     def _short_days(self, totals: Totals, found: Counter[str], first: date, last: date) -> Iterator[date]:
         """Yield the days with missing rows: the source's windows leave out the last second of their end day."""
@@ -334,11 +353,29 @@ class PartitionedListing:
         except RouteNotFound:
             return []
         members = body.get("teamMembers") if isinstance(body, dict) else None
+        if members is None and isinstance(body, dict) and "teamMembers" in body:
+            return []
         if not isinstance(members, list):
             raise UnexpectedResponse(f"{MEMBERS}: expected an object with a list teamMembers")
         return [
             member["email"] for member in members if isinstance(member, dict) and isinstance(member.get("email"), str)
         ]
+
+
+def _days_of(found: Mapping[str, int]) -> list[date]:
+    """Return the days in counts by day, in their order."""
+    return sorted(date.fromisoformat(day) for day in found if day[:1].isdigit())
+
+
+def _spans(found: Mapping[str, int], first: date, last: date) -> Iterator[tuple[date, date]]:
+    """Yield the days that have rows, those before and those after: most days of all centuries have none."""
+    days = [day for day in _days_of(found) if first < day < last]
+    if not days:
+        yield first, last
+        return
+    yield days[0], days[-1]
+    yield first, days[0] - timedelta(days=1)
+    yield days[-1] + timedelta(days=1), last
 
 
 def _days(first: date, last: date) -> str:
@@ -350,6 +387,6 @@ def _reach(first: date, end: date, likely: dict[date, float], page_size: int) ->
     rows = 0.0
     for day in sorted(day for day in likely if day >= first):
         rows += likely[day]
-        if rows > 0.95 * page_size:
+        if rows > _FILL * page_size:
             return max(first, day - timedelta(days=1))
     return end
