@@ -1,5 +1,6 @@
 """GitHub's API over one company: the order of checks, the limits, and the faults."""
 
+import gzip
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +12,7 @@ from simulator.github.credentials import DEFAULT_TOKEN, App, Credentials
 from simulator.github.graphql.endpoint import Endpoint
 from simulator.github.happening import Listed, Others
 from simulator.github.knobs import Knobs
-from simulator.github.limits import GRAPHQL_POINTS_PER_MINUTE, REST_POINTS_PER_MINUTE, Minute, Window
+from simulator.github.limiting import Limiter
 from simulator.github.model import Account, Company
 from simulator.github.rest.routes import Rest
 from simulator.github.wire import Exchange, LogEntry, Refusal, RequestLog, digest_of
@@ -19,7 +20,7 @@ from simulator.github.wire import Exchange, LogEntry, Refusal, RequestLog, diges
 API_VERSION = "2022-11-28"
 VIEWER = Account("reader", 555, "User", "Reader", "reader@acme.test")
 _ENDS = "Fri, 10 Mar 2028 00:00:00 GMT"
-_SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+_PACKED_FROM_BYTES = 1024
 _NO_AGENT = "Request forbidden by administrative rules. Please make sure your request has a User-Agent header"
 
 
@@ -34,15 +35,13 @@ class SimulatedGitHub:
         self.log = RequestLog()
         self._knobs = knobs
         self._credentials = Credentials(clock, token, app, "selected" if knobs.is_installation_selected else "all")
-        self._windows = {name: Window(name, knobs.budget, clock) for name in ("core", "graphql")}
-        self._minutes = {
-            "core": Minute(REST_POINTS_PER_MINUTE, clock),
-            "graphql": Minute(GRAPHQL_POINTS_PER_MINUTE, clock),
-        }
+        self._limiter = Limiter(knobs, clock, self.log, VIEWER.number)
+        self._windows = self._limiter.windows
         self._graphql = Endpoint(company, VIEWER, self._windows["graphql"], knobs)
         self._rest = Rest(company, VIEWER, self._credentials, self._windows, knobs)
         self._others = Others(company, knobs, clock)
         self._lock = threading.Lock()
+        self._counting = threading.Lock()
         self._open = {"core": 0, "graphql": 0}
 
     @property
@@ -59,14 +58,14 @@ class SimulatedGitHub:
         """Return the answer to a request; its connection never breaks."""
         path, _, query = request.target.partition("?")
         resource = "graphql" if path == ("/api/graphql" if self._knobs.is_own_server else "/graphql") else "core"
-        with self._lock:
+        with self._counting:
             exchange = Exchange(path, query, resource, others=self._open[resource])
             self._open[resource] += 1
         try:
             with self._lock:
                 return self._answered(request, exchange), False
         finally:
-            with self._lock:
+            with self._counting:
                 self._open[resource] -= 1
 
     def _answered(self, request: SimulatedRequest, exchange: Exchange) -> SimulatedResponse:
@@ -79,7 +78,7 @@ class SimulatedGitHub:
         except Refusal as refusal:
             answer = refusal.answer()
         points = window.used - used
-        answer = replace(answer, headers=self._headers(exchange) | dict(answer.headers))
+        answer = _packed(replace(answer, headers=self._headers(exchange) | dict(answer.headers)), request)
         self.clock.advance(self._knobs.response_s + exchange.nodes * self._knobs.node_s)
         self._note(request, exchange, points, answer.status)
         self._others.act(listed)
@@ -128,7 +127,7 @@ class SimulatedGitHub:
         prefix = "/api/v3" if knobs.is_own_server else ""
         if exchange.path == f"{prefix}/rate_limit":
             return self._rest.answer(request, "/rate_limit", exchange.query, caller)  # costs nothing
-        self._check_limits(exchange)
+        self._limiter.check(exchange)
         if exchange.resource == "graphql" and request.method == "POST" and knobs.has_graphql:
             if caller == "app":
                 raise Refusal(403, "Resource not accessible by integration")
@@ -149,18 +148,11 @@ class SimulatedGitHub:
         if version != API_VERSION:
             raise Refusal(400, f"{version} is not a supported version of the API")
 
-    def _check_limits(self, exchange: Exchange) -> None:
-        knobs, window = self._knobs, self._windows[exchange.resource]
-        exchange.is_limited = True
-        if exchange.number in knobs.secondary_at:
-            raise Refusal(403, _SECONDARY, {"Retry-After": "60"})
-        if exchange.number in knobs.secondary_without_headers_at:
-            raise Refusal(403, _SECONDARY)
-        if knobs.has_limits:
-            if not window.remaining:
-                self.log.while_limited += 1
-                if exchange.resource == "core":  # GraphQL answers 200 with an error instead
-                    raise Refusal(403, f"API rate limit exceeded for user ID {VIEWER.number}.")
-            if (wait_s := self._minutes[exchange.resource].spend(1)) is not None:
-                raise Refusal(403, _SECONDARY, {"Retry-After": str(wait_s)})
-        exchange.is_limited = False
+
+def _packed(answer: SimulatedResponse, request: SimulatedRequest) -> SimulatedResponse:
+    """Return the answer, compressed if it is long and the client accepts that."""
+    headers = {**answer.headers, "Vary": "Accept-Encoding"}
+    if len(answer.body) < _PACKED_FROM_BYTES or "gzip" not in request.headers.get("accept-encoding", ""):
+        return replace(answer, headers=headers)
+    packed = gzip.compress(answer.body, compresslevel=1, mtime=0)
+    return replace(answer, body=packed, headers=headers | {"Content-Encoding": "gzip"})

@@ -40,9 +40,11 @@ def generate(
     days: int = 400,
     end: str = DEFAULT_END,
     account: str = DEFAULT_ACCOUNT,
+    has_long_ids: bool = True,
 ) -> Company:
     """Return a company with so many repositories of so many pull requests each, opened in the `days` before `end`.
 
+    Ids of pull requests and reviews are longer than 32 bits on github.com, and are not on a small own server.
     Raises ValueError for numbers below one, or fewer than two people.
     """
     if min(repositories, days) < 1 or pulls < 0 or people < 2:
@@ -53,7 +55,16 @@ def generate(
     for at in range(repositories):
         name = _REPOSITORIES[at] if at < len(_REPOSITORIES) else f"service-{at + 1}"
         company.repositories.append(_Growing(Random(f"{seed}/{at}"), company, at, name, days).grown(pulls))
+    if not has_long_ids:
+        _shorten_ids(company)
     return company
+
+
+def _shorten_ids(company: Company) -> None:
+    for pull in (each for repository in company.repositories for each in repository.pulls):
+        pull.id -= _FIRST_PULL
+        for review in pull.reviews:
+            review.number -= _FIRST_REVIEW
 
 
 def _person(number: int) -> Account:
@@ -101,6 +112,8 @@ class _Growing:
                 merges.append((course.ended_s, pull))
         for ended_s, pull in sorted(merges, key=lambda each: each[0]):
             self._merge(pull, ended_s)
+        # Of two commits of the same second the later one is first, so that the tip is.
+        repository.history.reverse()
         repository.history.sort(key=lambda commit: commit.committed_at, reverse=True)
         repository.pushed_at = repository.history[0].committed_at
         repository.updated_at = max(repository.pushed_at, repository.created_at)

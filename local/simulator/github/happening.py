@@ -1,15 +1,23 @@
 """What others do while a client reads: touch and open pull requests; rename, move and delete repositories."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from random import Random
+from typing import Literal
 
 from simulator.github.clock import Clock
 from simulator.github.knobs import Knobs
 from simulator.github.model import Account, Commit, Company, PullRequest, Repository, Review
 
 _FIRST_REVIEW = 4_900_000_000
-Listed = Repository | Company
-"""What a page was about: pull requests of a repository, or the repositories of the company."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a page was about: the repositories, or what one of them has."""
+
+    what: Literal["repositories", "pulls", "commits"]
+    repository: Repository | None = None
 
 
 class Others:
@@ -26,16 +34,22 @@ class Others:
     def act(self, listed: Sequence[Listed]) -> None:
         """Do what follows a page of these."""
         for each in listed:
-            if isinstance(each, Company):
+            if each.repository is None:
                 self._delete()
-                continue
-            for _ in range(self._knobs.touched_between_pages):
-                self._touch(each)
-            for _ in range(self._knobs.opened_between_pages):
-                self._open(each)
-            if each.id not in self._started:
-                self._started.add(each.id)
-                self._after_first_page(each)
+            elif each.what == "commits":
+                for _ in range(self._knobs.pushed_between_pages):
+                    self._push(each.repository)
+            else:
+                self._after_page(each.repository)
+
+    def _after_page(self, repository: Repository) -> None:
+        for _ in range(self._knobs.touched_between_pages):
+            self._touch(repository)
+        for _ in range(self._knobs.opened_between_pages):
+            self._open(repository)
+        if repository.id not in self._started:
+            self._started.add(repository.id)
+            self._after_first_page(repository)
 
     def _delete(self) -> None:
         gone = [each for each in self._company.repositories if each.name in self._knobs.deleted_after_listing]
@@ -69,13 +83,20 @@ class Others:
             number = _FIRST_REVIEW + self._deeds
             pull.reviews.append(Review(number, author, "COMMENTED", now, now, 1, pull.head_sha))
 
-    def _open(self, repository: Repository) -> None:
+    def _push(self, repository: Repository) -> None:
+        repository.history = [self._commit(repository), *repository.history]
+
+    def _commit(self, repository: Repository) -> Commit:
         now = self._now()
         author = self._random.choice(self._company.people)
-        last = repository.pulls[-1] if repository.pulls else None
         sha = f"{self._random.getrandbits(160):040x}"
         parents = (repository.history[0].sha,)
-        commit = Commit(sha, now, now, 3, 1, "Open one more", author.name, author.email, author, parents)
+        return Commit(sha, now, now, 3, 1, "Do one more thing", author.name, author.email, author, parents)
+
+    def _open(self, repository: Repository) -> None:
+        commit = self._commit(repository)
+        author, now = commit.author, commit.committed_at
+        last = repository.pulls[-1] if repository.pulls else None
         number = last.number + 1 if last else 1
         repository.pulls.append(
             PullRequest(

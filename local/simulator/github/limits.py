@@ -47,6 +47,10 @@ class Window:
         self._used += points
         return True
 
+    def exhaust(self) -> None:
+        """Use all points that are left in this hour."""
+        self.spend(self.remaining)
+
     def facts(self) -> dict[str, int | str]:
         """Return the fields of RateLimit in GraphQL, but for those of the query."""
         return {

@@ -174,6 +174,7 @@ class Repository:
     is_private: bool = True
     has_pull_requests: bool = True
     is_hidden_by_sso: bool = False
+    is_forbidden: bool = False
     pulls: list[PullRequest] = field(default_factory=list)
     history: list[Commit] = field(default_factory=list)
     typename: Literal["Repository"] = "Repository"
@@ -193,6 +194,26 @@ class Repository:
         """Return whether nothing was ever pushed."""
         return not self.history
 
+    def commit(self, sha: str) -> Commit | None:
+        """Return a commit of the default branch or of a pull request, or None."""
+        every = (each for commits in (self.history, *(pull.commits for pull in self.pulls)) for each in commits)
+        return next((each for each in every if each.sha == sha), None)
+
+    def reached_from(self, sha: str) -> list[Commit]:
+        """Return the commits that one reaches, newest first, itself included."""
+        if self.history and self.history[0].sha == sha:
+            return self.history
+        known = {each.sha: each for pull in self.pulls for each in pull.commits}
+        known |= {each.sha: each for each in self.history}
+        reached: dict[str, Commit] = {}
+        waiting = [sha]
+        while waiting:
+            found = known.get(waiting.pop())
+            if found and found.sha not in reached:
+                reached[found.sha] = found
+                waiting.extend(found.parents)
+        return sorted(reached.values(), key=lambda each: each.committed_at, reverse=True)
+
     def pull(self, number: int) -> PullRequest | None:
         """Return the pull request of this number, or None."""
         if 0 < number <= len(self.pulls) and self.pulls[number - 1].number == number:
@@ -202,13 +223,18 @@ class Repository:
 
 @dataclass(slots=True, eq=False)
 class Company:
-    """The repositories of one account. `former_names` are what repositories were called, in lower case."""
+    """The repositories of one account.
+
+    `former_names` are what repositories were called, in lower case. In `collaborations` the account only works: they
+    belong to others.
+    """
 
     account: Account
     people: list[Account]
     repositories: list[Repository]
     end: str
     former_names: dict[str, Repository] = field(default_factory=dict)
+    collaborations: list[Repository] = field(default_factory=list)
 
     def find(self, full_name: str) -> Repository | None:
         """Return the repository of this name, or of this former name, or None."""

@@ -20,6 +20,8 @@ def apply(company: Company, knobs: Knobs) -> None:
         "empty": knobs.empty,
         "pulls_disabled": knobs.pulls_disabled,
         "sso_hidden": knobs.sso_hidden,
+        "forbidden": knobs.forbidden,
+        "collaborations": knobs.collaborations,
         "renamed": tuple(old for old, _ in knobs.renamed),
     }
     known = {each.name for each in company.repositories} | {name.partition("/")[2] for name in company.former_names}
@@ -30,6 +32,10 @@ def apply(company: Company, knobs: Knobs) -> None:
     for repository in company.repositories:
         repository.is_archived |= repository.name in knobs.archived
         repository.has_pull_requests &= repository.name not in knobs.pulls_disabled
+        repository.is_forbidden |= repository.name in knobs.forbidden
+        if repository.name in knobs.collaborations and repository not in company.collaborations:
+            repository.owner = Account("friends", 9_200, "Organization")
+            company.collaborations.append(repository)
         repository.is_hidden_by_sso |= repository.name in knobs.sso_hidden
         if repository.name in knobs.empty:
             repository.pulls, repository.history, repository.pushed_at = [], [], None
@@ -46,7 +52,7 @@ def _change_pulls(repository: Repository, company: Company, knobs: Knobs) -> Non
         "dismissed": (knobs.dismissed_review, lambda pull: _add_review(pull, company, "DISMISSED")),
         "pending": (knobs.pending_review, lambda pull: _add_review(pull, company, "PENDING")),
         "reviews": (knobs.long_reviews, lambda pull: _lengthen_reviews(pull, company, knobs.long_reviews)),
-        "commits": (knobs.long_commits, lambda pull: _lengthen_commits(pull, knobs.long_commits)),
+        "commits": (knobs.long_commits, lambda pull: _lengthen_commits(pull, repository, knobs.long_commits)),
         "force_push": (knobs.force_push, lambda pull: _force_push(pull, repository)),
     }
     for place, pull in zip(_PLACES, repository.pulls, strict=False):
@@ -84,7 +90,7 @@ def _lengthen_reviews(pull: PullRequest, company: Company, count: int) -> None:
         pull.reviews.append(Review(number, author, "COMMENTED", pull.updated_at, pull.updated_at, 1, pull.head_sha))
 
 
-def _lengthen_commits(pull: PullRequest, count: int) -> None:
+def _lengthen_commits(pull: PullRequest, repository: Repository, count: int) -> None:
     first = pull.commits[0]
     for at in range(len(pull.commits), count):
         parent = pull.commits[-1]
@@ -105,6 +111,7 @@ def _lengthen_commits(pull: PullRequest, count: int) -> None:
             )
         )
         pull.additions += 1
+    _merge_again(pull, repository, pull.commits)
 
 
 def _force_push(pull: PullRequest, repository: Repository) -> None:
@@ -136,11 +143,20 @@ def _force_push(pull: PullRequest, repository: Repository) -> None:
     number = _FIRST_EVENT + pull.id % 1_000_000_000
     event = Event(number, "HeadRefForcePushedEvent", when, pull.author, before=before, after=pull.commits[-1])
     pull.events.append(event)
-    repository.history = [_replaced(each, old, pull.commits) for each in repository.history]
+    _merge_again(pull, repository, old)
 
 
-def _replaced(commit: Commit, old: list[Commit], new: list[Commit]) -> Commit:
-    return new[old.index(commit)] if commit in old else commit
+def _merge_again(pull: PullRequest, repository: Repository, old: list[Commit]) -> None:
+    """Have the default branch reach the commits of a merged branch as they are now, and its old ones no longer."""
+    merge = pull.merge_commit
+    if merge is None or len(merge.parents) < 2:
+        return
+    merge.parents = (merge.parents[0], pull.head_sha)
+    gone = {each.sha for each in (*old, *pull.commits)}
+    kept = [each for each in repository.history if each.sha not in gone]
+    at = kept.index(merge) + 1
+    history = [*kept[:at], *reversed(pull.commits), *kept[at:]]
+    repository.history = sorted(history, key=lambda each: each.committed_at, reverse=True)
 
 
 def _squash(repository: Repository) -> None:

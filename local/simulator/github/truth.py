@@ -20,23 +20,24 @@ _CO_AUTHOR = re.compile(r"^Co-authored-by:\s*(.+?)\s*$", re.MULTILINE | re.IGNOR
 
 
 def rows(company: Company) -> dict[str, list[Row]]:
-    """Return the rows of each raw table, without those of repositories that the token may not see.
+    """Return the rows of each raw table, without those of repositories that others own, or that the token may not read.
 
     A commit of several lists is one row. Pull requests of a repository that has turned them off have no rows.
     """
     account = company.account.login.lower()
-    seen = [each for each in company.repositories if not each.is_hidden_by_sso]
-    pulls = [pull for each in seen if each.has_pull_requests for pull in each.pulls]
+    seen = [each for each in company.repositories if each.owner is company.account and not each.is_hidden_by_sso]
+    read = [each for each in seen if not each.is_forbidden]
+    pulls = [pull for each in read if each.has_pull_requests for pull in each.pulls]
     tables: dict[str, list[Row]] = {
         "github_repos": [_repository(each) for each in seen],
         "github_pull_requests": [_pull(each) for each in pulls],
         "github_reviews": [row for each in pulls for row in _reviews(each)],
-        "github_commits": [row for each in seen for row in _commits(each)],
+        "github_commits": [row for each in read for row in _commits(each)],
         "github_pull_request_commits": [row for each in pulls for row in _pull_commits(each)],
         "github_pull_request_events": [row for each in pulls for row in _events(each)],
     }
     return {name: [{"account": account, **row} for row in table] for name, table in tables.items()} | {
-        "identities": _identities(account, seen)
+        "identities": _identities(account, read)
     }
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.answers import SimulatedResponse
+from simulator.github.model import Company
 
 JSON_TYPE = "application/json; charset=utf-8"
+SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 DOCUMENTATION = "https://docs.github.com/rest"
 
 
@@ -92,6 +94,13 @@ class RequestLog:
     def of(self, path_end: str) -> list[LogEntry]:
         """Return the requests to paths that end so."""
         return [each for each in self.requests if each.path.endswith(path_end)]
+
+
+def sso_header(company: Company) -> dict[str, str]:
+    """Return the sign of a list without the repositories that single sign-on hides; empty when it hides none."""
+    if not any(each.is_hidden_by_sso for each in company.repositories):
+        return {}
+    return {"X-GitHub-SSO": f"partial-results; organizations={company.account.number}"}
 
 
 def digest_of(*parts: object) -> str:

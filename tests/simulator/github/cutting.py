@@ -27,7 +27,7 @@ Language: id name
 RepositoryConnection: edges nodes pageInfo totalCount
 RepositoryEdge: cursor node
 Repository: id databaseId name nameWithOwner owner isArchived isDisabled isEmpty isFork isLocked isPrivate createdAt
-       pushedAt updatedAt defaultBranchRef object(oid expression) primaryLanguage pullRequest(number)
+       pushedAt updatedAt defaultBranchRef object(oid) primaryLanguage pullRequest(number)
        pullRequests({_PAGED} orderBy states baseRefName headRefName)
 Ref: id name prefix repository target
 GitObject: id oid

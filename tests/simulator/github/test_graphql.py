@@ -184,3 +184,51 @@ def test_history_reaches_every_commit_and_filters_by_committer(serve: Serve) -> 
     found = client.ask(query % since, owner="acme", name="shop")["repository"]["defaultBranchRef"]["target"]
 
     assert found["history"]["totalCount"] == sum(each.committed_at >= since for each in repository.history)
+
+
+def test_part_that_is_not_included_costs_nothing(client: GitHubClient) -> None:
+    query = """query($isFirst: Boolean!) { rateLimit { nodeCount } repository(owner: "acme", name: "shop") {
+      pullRequests(first: 10) @include(if: $isFirst) { totalCount } other: pullRequests(first: 5) { totalCount } } }"""
+
+    counts = [client.ask(query, isFirst=is_first)["rateLimit"]["nodeCount"] for is_first in (True, False)]
+
+    assert counts == [15, 5]
+
+
+def test_head_reaches_what_lies_below_it(client: GitHubClient) -> None:
+    repository = client.served.company.repositories[0]
+    merges = [each for each in repository.history if len(each.parents) == 2]
+    query = TOTAL % 'object(oid: "%s") { ... on Commit { history(first: 1) { totalCount nodes { oid } } } }'
+
+    tip, older = (
+        client.ask(query % each.sha, owner="acme", name="shop")["repository"]["object"]["history"]
+        for each in (merges[0], merges[3])
+    )
+
+    assert tip == {"totalCount": len(repository.history), "nodes": [{"oid": repository.history[0].sha}]}
+    assert older["nodes"] == [{"oid": merges[3].sha}]
+    assert len(repository.history) - older["totalCount"] == sum(
+        len(pull.commits) + 1 for pull in repository.pulls if pull.merge_commit in merges[:3]
+    )
+
+
+@pytest.mark.parametrize("since", ["2026-01-01", "yesterday", "2026-01-01T00:00:00"])
+def test_history_since_no_instant_is_refused(client: GitHubClient, since: str) -> None:
+    query = TOTAL % 'defaultBranchRef { target { ... on Commit { history(first: 1, since: "%s") { totalCount } } } }'
+
+    (error,) = client.errors(query % since, owner="acme", name="shop")
+
+    assert since in error["message"]
+
+
+def test_list_without_hidden_repositories_has_header(serve: Serve) -> None:
+    client = serve(sso_hidden=("shop",))
+
+    assert client.post(REPOSITORIES, owner="acme").headers["X-GitHub-SSO"] == "partial-results; organizations=9000"
+    assert "X-GitHub-SSO" not in client.post("{ viewer { login } }").headers
+
+
+def test_commit_that_is_not_there_is_null(client: GitHubClient) -> None:
+    query = TOTAL % f'object(oid: "{"0" * 40}") {{ oid }}'
+
+    assert client.ask(query, owner="acme", name="shop") == {"repository": {"object": None}}

@@ -147,6 +147,8 @@ def test_former_name_is_301_to_id(serve: Serve) -> None:
         pytest.param({"is_version_gone": True}, "/user", 410, id="version of the API is gone"),
         pytest.param({}, f"{PULLS}?state=merged", 422, id="unknown state"),
         pytest.param({}, f"{PULLS}?sort=name", 422, id="unknown order"),
+        pytest.param({}, "/repos/acme/shop/commits?since=2026-01-01", 422, id="since without time"),
+        pytest.param({}, "/repos/acme/shop/commits?until=now", 422, id="until without date"),
         pytest.param({"sso_hidden": ("shop",)}, "/repos/acme/shop", 403, id="hidden by SSO"),
     ],
 )
@@ -166,6 +168,15 @@ def test_hidden_repositories_are_left_out_with_header(serve: Serve) -> None:
     assert [each["name"] for each in response.json()] == ["web", "api"]
     assert response.headers["X-GitHub-SSO"] == "partial-results; organizations=9000"
     assert client.get("/repos/acme/shop").headers["X-GitHub-SSO"].startswith("required; url=")
+
+
+def test_long_answer_is_compressed_for_client_that_accepts_it(client: GitHubClient) -> None:
+    packed = client.get(f"{PULLS}?state=all", **{"Accept-Encoding": "gzip"})
+    plain = client.get(f"{PULLS}?state=all", **{"Accept-Encoding": "identity"})
+
+    assert (packed.headers["Content-Encoding"], packed.headers["Vary"]) == ("gzip", "Accept-Encoding")
+    assert "Content-Encoding" not in plain.headers
+    assert packed.json() == plain.json()
 
 
 def test_commits_of_pull_request_end_at_250(serve: Serve) -> None:

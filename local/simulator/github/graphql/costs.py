@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
+    BooleanValueNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -17,6 +18,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     VariableNode,
 )
@@ -55,6 +57,8 @@ class _Counting:
     def add(self, selections: SelectionSetNode | None, parents: int) -> None:
         """Add what lies below `parents` rows."""
         for each in selections.selections if selections else ():
+            if not self._is_included(each):
+                continue
             if isinstance(each, FieldNode):
                 self._add_field(each, parents)
             elif isinstance(each, InlineFragmentNode):
@@ -72,9 +76,18 @@ class _Counting:
             rows = len(ids)
         self.add(node.selection_set, parents * rows if rows is not None else parents)
 
+    def _is_included(self, node: SelectionNode) -> bool:
+        for directive in node.directives or ():
+            condition = next((self._value(each.value) for each in directive.arguments or ()), None)
+            if condition is {"include": False, "skip": True}.get(directive.name.value):
+                return False
+        return True
+
     def _value(self, node: Any) -> Any:
         if isinstance(node, VariableNode):
             return self._variables.get(node.name.value)
         if isinstance(node, IntValueNode):
             return int(node.value)
+        if isinstance(node, BooleanValueNode):
+            return node.value
         return [self._value(each) for each in node.values] if hasattr(node, "values") else None

@@ -1,18 +1,21 @@
 """The endpoint of GraphQL: points, what is too heavy, and answers with a part of the data."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from graphql import GraphQLSchema
 
 from simulator.answers import SimulatedRequest, SimulatedResponse
 from simulator.github.graphql.execution import Query, QueryErrors, read_query, run
+from simulator.github.graphql.fields import served_schema
 from simulator.github.graphql.resolvers import Asked
 from simulator.github.happening import Listed
 from simulator.github.knobs import Knobs
 from simulator.github.limits import Window
 from simulator.github.model import Account, Company
 from simulator.github.oddities import cut_short
-from simulator.github.wire import Exchange, Refusal, digest_of, json_answer
+from simulator.github.wire import Exchange, Refusal, digest_of, json_answer, sso_header
 
 _LONGEST_ANSWER_S = 10
 _TIMED_OUT = (
@@ -28,13 +31,21 @@ class Endpoint:
     viewer: Account
     window: Window
     knobs: Knobs
+    _schema: GraphQLSchema = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the schema; ValueError for a field that it never had."""
+        try:
+            self._schema = served_schema(self.knobs.lacks)
+        except KeyError as unknown:
+            raise ValueError(f"lacks: expected fields such as PullRequest.isDraft, got {unknown}") from None
 
     def answer(self, request: SimulatedRequest, exchange: Exchange) -> tuple[SimulatedResponse, list[Listed]]:
         """Return the answer to a query, and what it is a page of; raises Refusal for a body that is no query."""
         try:
             text, variables, name = _read_body(request.body)
             exchange.digest = digest_of(text, variables)
-            query = read_query(text, variables, name)
+            query = read_query(text, variables, name, self._schema)
         except QueryErrors as mistakes:
             self.window.spend(1)
             return json_answer({"errors": mistakes.errors}), []
@@ -43,19 +54,23 @@ class Endpoint:
 
     def _executed(self, query: Query, exchange: Exchange) -> tuple[SimulatedResponse, list[Listed]]:
         knobs, cost = self.knobs, query.cost
-        if (knobs.has_limits and not self.window.spend(cost.points)) or exchange.number in knobs.rate_limited_at:
+        if exchange.number in knobs.rate_limited_at:
+            self.window.exhaust()
+        if knobs.has_limits and not self.window.spend(cost.points):
             exchange.is_limited = True
             message = f"API rate limit exceeded for user ID {self.viewer.number}."
-            return json_answer({"errors": [{"type": "RATE_LIMITED", "message": message}]}), []
+            kind = "RATE_LIMIT" if knobs.is_limit_spelt_short else "RATE_LIMITED"
+            return json_answer({"errors": [{"type": kind, "message": message}]}), []
         is_slow = cost.nodes * knobs.node_s > _LONGEST_ANSWER_S
         if is_slow or _is_above(cost.nodes, knobs.too_heavy_above_nodes):
             self.window.spend(cost.points)  # GitHub deducts additional points for a request that it ended
             return json_answer({"data": None, "errors": [{"message": _TIMED_OUT}]}, 502), []
         asked = Asked(self.company, self.viewer, cost, self.window if knobs.has_limits else None)
-        answer = run(query, asked)
+        answer = run(query, asked, self._schema)
         if exchange.number in knobs.partial_at or _is_above(cost.nodes, knobs.partial_above_nodes):
             cut_short(answer)
-        return json_answer(answer), asked.listed
+        headers = sso_header(self.company) if Listed("repositories") in asked.listed else {}
+        return json_answer(answer, headers=headers), asked.listed
 
 
 def _read_body(body: bytes) -> tuple[str, dict[str, Any], str | None]:

@@ -9,6 +9,7 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
+    GraphQLSchema,
     OperationDefinitionNode,
     execute,
     parse,
@@ -17,7 +18,6 @@ from graphql import (
 )
 
 from simulator.github.graphql.costs import MOST_NODES, Cost, cost_of
-from simulator.github.graphql.fields import served_schema
 from simulator.github.graphql.resolvers import Asked
 
 
@@ -44,9 +44,9 @@ class QueryErrors(Exception):
         self.errors = list(errors)
 
 
-def read_query(text: str, variables: Mapping[str, Any], operation_name: str | None) -> Query:
+def read_query(text: str, variables: Mapping[str, Any], operation_name: str | None, schema: GraphQLSchema) -> Query:
     """Return a query; raises QueryErrors when it is not valid, or asks for more than 500,000 nodes."""
-    document, mistakes = _parsed(text)
+    document, mistakes = _parsed(text, schema)
     if mistakes:
         raise QueryErrors(mistakes)
     operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
@@ -61,10 +61,10 @@ def read_query(text: str, variables: Mapping[str, Any], operation_name: str | No
     return Query(document, chosen[0], variables, cost)
 
 
-def run(query: Query, asked: Asked) -> dict[str, Any]:
+def run(query: Query, asked: Asked, schema: GraphQLSchema) -> dict[str, Any]:
     """Return the answer to a query: its data, and its errors if it has any."""
     result = execute(
-        served_schema(),
+        schema,
         query.document,
         context_value=asked,
         variable_values=dict(query.variables),
@@ -81,12 +81,12 @@ def run(query: Query, asked: Asked) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=64)
-def _parsed(text: str) -> tuple[DocumentNode, list[dict[str, Any]]]:
+def _parsed(text: str, schema: GraphQLSchema) -> tuple[DocumentNode, list[dict[str, Any]]]:
     try:
         document = parse(text)
     except GraphQLError as mistake:
         return DocumentNode(definitions=()), [_written(mistake)]
-    return document, [_written(mistake) for mistake in validate(served_schema(), document)]
+    return document, [_written(mistake) for mistake in validate(schema, document)]
 
 
 def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:

@@ -18,15 +18,21 @@ from graphql import (
 from simulator.github.graphql import resolvers
 from simulator.github.graphql.connections import part_of
 from simulator.github.graphql.resolvers import Info, Resolver, listed
-from simulator.github.model import Commit, PullRequest, Repository, node_id
+from simulator.github.model import Commit, PullRequest, node_id
 
 SCHEMA = Path(__file__).parents[1] / "pinned/schema.graphql"
 
 
 @cache
-def served_schema() -> GraphQLSchema:
-    """Return the schema, each field with its resolver; KeyError when a field of the file has none."""
+def served_schema(lacks: tuple[str, ...] = ()) -> GraphQLSchema:
+    """Return the schema, each field with its resolver, without those that the server lacks, such as `Commit.oid`.
+
+    Raises KeyError when a field of the file has no resolver, and for a field that is not in the file.
+    """
     schema = build_schema(SCHEMA.read_text(encoding="utf-8"), assume_valid=True)
+    for lacking in lacks:
+        kind_name, _, field_name = lacking.partition(".")
+        del schema.type_map[kind_name].fields[field_name]  # type: ignore[attr-defined]
     for name, kind in schema.type_map.items():
         if isinstance(kind, GraphQLObjectType) and not name.startswith("__"):
             known = _CONNECTION if name.endswith("Connection") else _EDGE if name.endswith("Edge") else _FIELDS[name]
@@ -72,18 +78,6 @@ def _pull_of(source: tuple[PullRequest, Any], info: Info) -> PullRequest:
 
 def _items(*names: str) -> dict[str, Resolver]:
     return {name: _reading(itemgetter(name)) for name in names}
-
-
-def _branch(source: Repository, info: Info) -> dict[str, Any] | None:
-    if source.is_empty:
-        return None
-    return {
-        "id": node_id("REF", source.id),
-        "name": source.default_branch,
-        "prefix": "refs/heads/",
-        "repository": source,
-        "target": source.history[0],
-    }
 
 
 def _author(source: Commit, info: Info) -> dict[str, Any]:
@@ -152,7 +146,7 @@ _FIELDS: dict[str, Mapping[str, Resolver]] = {
         "primaryLanguage=language",
     )
     | {
-        "defaultBranchRef": _branch,
+        "defaultBranchRef": resolvers.branch,
         "object": resolvers.git_object,
         "pullRequests": resolvers.pulls,
         "pullRequest": resolvers.pull,

@@ -17,21 +17,28 @@ from simulator.github.model import (
     PullRequest,
     Repository,
     Review,
+    node_id,
     numbers_in,
 )
+from simulator.github.times import seconds
 
+_SOME_INSTANT = "2026-11-01T00:00:00Z"
 Resolver = Callable[..., Any]
 
 
 @dataclass(slots=True)
 class Asked:
-    """What one execution knows; `listed` is what it returned a page of."""
+    """What one execution knows.
+
+    `listed` is what it returned a page of, `heads` are the repositories of commits by their hashes.
+    """
 
     company: Company
     viewer: Account
     cost: Cost
     window: Window | None
     listed: list[Listed] = field(default_factory=list)
+    heads: dict[str, Repository] = field(default_factory=dict)
 
 
 Info = GraphQLResolveInfo[Asked]
@@ -57,6 +64,11 @@ def repository(source: Any, info: Info, name: str, owner: str, followRenames: bo
             saml_failure=True,
         )
     return found
+
+
+def _check_right(repository: Repository) -> None:
+    if repository.is_forbidden:
+        raise RefusedQuery("FORBIDDEN", "Resource not accessible by personal access token")
 
 
 def owned(source: Account, info: Info, name: str, followRenames: bool = True) -> Repository:  # noqa: N803
@@ -152,22 +164,27 @@ def _ordered(name: str, rows: list[Any], arguments: dict[str, Any]) -> Connectio
 
 def repositories(source: Account, info: Info, **arguments: Any) -> Connection:
     """Return the repositories of an account that may be seen."""
+    company: Company = info.context.company
     wanted = {"is_archived": arguments.get("isArchived"), "is_fork": arguments.get("isFork")}
+    affiliations = arguments.get("ownerAffiliations") or ()
+    rows = [each for each in company.repositories if each.owner is source] if "OWNER" in affiliations else []
+    if "COLLABORATOR" in affiliations and source is company.account:
+        rows += company.collaborations
     rows = [
         each
-        for each in info.context.company.repositories
-        if each.owner is source
-        and not each.is_hidden_by_sso
+        for each in rows
+        if not each.is_hidden_by_sso
         and all(value is None or getattr(each, name) == value for name, value in wanted.items())
     ]
     found = _ordered("repositories", rows, arguments)
     if found.is_bounded:
-        info.context.listed.append(info.context.company)
+        info.context.listed.append(Listed("repositories"))
     return found
 
 
 def pulls(source: Repository, info: Info, **arguments: Any) -> Connection:
     """Return the pull requests of a repository; there are none while they are turned off."""
+    _check_right(source)
     rows = source.pulls if source.has_pull_requests else []
     wanted = {
         "state": arguments.get("states"),
@@ -180,7 +197,7 @@ def pulls(source: Repository, info: Info, **arguments: Any) -> Connection:
             rows = [each for each in rows if getattr(each, name) in allowed]
     found = _ordered("pullRequests", rows, arguments)
     if found.is_bounded:
-        info.context.listed.append(source)
+        info.context.listed.append(Listed("pulls", source))
     return found
 
 
@@ -190,6 +207,24 @@ def pull(source: Repository, info: Info, number: int) -> PullRequest:
     if found is None:
         raise _not_found("PullRequest", f"number of {number}")
     return found
+
+
+def branch(source: Repository, info: Info) -> dict[str, Any] | None:
+    """Return the default branch; None while nothing was pushed."""
+    _check_right(source)
+    if source.is_empty:
+        return None
+    tip = source.history[0]
+    info.context.heads[tip.sha] = source
+    name = source.default_branch
+    return {"id": node_id("REF", source.id), "name": name, "prefix": "refs/heads/", "repository": source, "target": tip}
+
+
+def git_object(source: Repository, info: Info, oid: str) -> Commit | None:
+    """Return a commit by its hash, or None."""
+    _check_right(source)
+    info.context.heads[oid] = source
+    return source.commit(oid)
 
 
 def reviewed_commit(source: tuple[PullRequest, Review], info: Info) -> Commit | None:
@@ -216,9 +251,19 @@ def timeline(
     """Return the events of a pull request, each with it."""
     if itemTypes is None:
         raise RefusedQuery("NOT_SIMULATED", "expected itemTypes: the simulator has only four of GitHub's events")
+    _check_instants(since)
     kinds = {_event_type(each) for each in itemTypes}
     rows = [each for each in source.events if each.typename in kinds and (since is None or each.at >= since)]
     return part_of("timelineItems", [(source, each) for each in rows[skip or 0 :]], arguments)
+
+
+def _check_instants(*texts: str | None) -> None:
+    """Raise RefusedQuery for a text in another form than the one that is simulated, whole seconds with `Z`."""
+    for text in texts:
+        try:
+            seconds(text or _SOME_INSTANT)
+        except ValueError:
+            raise RefusedQuery("NOT_SIMULATED", f"expected an instant such as {_SOME_INSTANT}, got {text!r}") from None
 
 
 def _event_type(item_type: str) -> str:
@@ -228,21 +273,18 @@ def _event_type(item_type: str) -> str:
 def history(
     source: Commit, info: Info, since: str | None = None, until: str | None = None, **arguments: Any
 ) -> Connection:
-    """Return the commits that a commit of the default branch reaches, newest first."""
-    repository = next(each for each in info.context.company.repositories if source in each.history)
+    """Return the commits that a branch reaches, newest first."""
+    _check_instants(since, until)
+    repository = info.context.heads[source.sha]
     rows = [
         each
-        for each in repository.history[repository.history.index(source) :]
+        for each in repository.reached_from(source.sha)
         if (since is None or each.committed_at >= since) and (until is None or each.committed_at <= until)
     ]
-    return part_of("history", rows, arguments)
-
-
-def git_object(source: Repository, info: Info, oid: str | None = None, expression: str | None = None) -> Commit | None:
-    """Return the commit of the default branch with this hash, or None; raises RefusedQuery without a hash."""
-    if oid is None:
-        raise RefusedQuery("INVALID_ARGUMENT", "The simulator finds an object by its oid only.")
-    return next((each for each in source.history if each.sha == oid), None)
+    found = part_of("history", rows, arguments)
+    if found.is_bounded:
+        info.context.listed.append(Listed("commits", repository))
+    return found
 
 
 def listed(name: str, rows: Callable[[Any], list[Any]]) -> Resolver:

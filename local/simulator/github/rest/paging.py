@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from simulator.answers import SimulatedResponse
+from simulator.github.times import instant, seconds
 from simulator.github.wire import Refusal, json_answer
 
 MOST_ROWS = 100
@@ -27,6 +28,15 @@ class Parameters:
         if value not in (default, *allowed):
             raise Refusal(422, "Validation Failed", errors=[f"{name} must be one of {', '.join((default, *allowed))}"])
         return value
+
+    def instant(self, name: str) -> str | None:
+        """Return an instant of whole seconds with `Z`, or None; raises Refusal (422) for another text."""
+        text = self.text(name)
+        try:
+            return instant(seconds(text)) if text else None
+        except ValueError:
+            message = f"expected {name} as YYYY-MM-DDTHH:MM:SSZ, got {text}"
+            raise Refusal(422, "Validation Failed", errors=[message]) from None
 
     def number(self, name: str, default: int) -> int:
         """Return a positive number, or the default for anything else."""

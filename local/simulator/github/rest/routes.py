@@ -15,7 +15,7 @@ from simulator.github.model import Account, Company, PullRequest, Repository
 from simulator.github.rest import apps
 from simulator.github.rest.paging import Parameters
 from simulator.github.rest.shapes import Shapes
-from simulator.github.wire import Refusal, json_answer
+from simulator.github.wire import Refusal, json_answer, sso_header
 
 MOST_COMMITS = 250
 _BELOW = re.compile(r"/(?:repos/(?P<name>[^/]+/[^/]+)|repositories/(?P<id>\d+))(?P<rest>/.*)?")
@@ -99,11 +99,6 @@ class Rest:
         )
         return [each for each in owned if not each.is_hidden_by_sso]
 
-    def _sso_header(self) -> dict[str, str]:
-        if any(each.is_hidden_by_sso for each in self._company.repositories):
-            return {"X-GitHub-SSO": f"partial-results; organizations={self._company.account.number}"}
-        return {}
-
     def _repositories(self, found: re.Match[str], asked: "_Asked") -> Result:
         account = self._company.account
         login, number = found["org"] or found["user"], found["id"]
@@ -122,8 +117,8 @@ class Rest:
             url = f"{asked.base}/organizations/{account.number}/repos"
         direction = parameters.choice("direction", "asc" if sort == "full_name" else "desc", "asc", "desc")
         rows = sorted(rows, key=lambda each: (_REPOSITORY_ORDERS[sort](each), each.id), reverse=direction == "desc")
-        answer = parameters.page_of(url, rows, asked.shapes.repository, headers=self._sso_header())
-        return answer, [self._company]
+        answer = parameters.page_of(url, rows, asked.shapes.repository, headers=sso_header(self._company))
+        return answer, [Listed("repositories")]
 
     def _of_type(self, kind: str) -> list[Repository]:
         rows = self._seen(self._company.account)
@@ -141,7 +136,7 @@ class Rest:
             asked.shapes.repository,
             lambda part: {"total_count": len(rows), "repository_selection": selection, "repositories": part},
         )
-        return answer, [self._company]
+        return answer, [Listed("repositories")]
 
     def _below(self, found: re.Match[str], asked: "_Asked") -> Result:
         rest = found["rest"] or ""
@@ -157,12 +152,14 @@ class Rest:
             raise Refusal(403, _SSO_REFUSED, header)
         if not rest:
             return json_answer(asked.shapes.repository_detail(repository)), []
+        if repository.is_forbidden:
+            raise Refusal(403, "Resource not accessible by personal access token")
         if rest == "/commits":
-            return self._commits(repository, by_id, asked), []
+            return self._commits(repository, by_id, asked), [Listed("commits", repository)]
         if rest.startswith("/pulls") and not repository.has_pull_requests:
             raise Refusal(404, "Not Found")
         if rest == "/pulls":
-            return self._pulls(repository, by_id, asked), [repository]
+            return self._pulls(repository, by_id, asked), [Listed("pulls", repository)]
         if one := _PULL.fullmatch(rest):
             return self._pull(repository, one, by_id, asked), []
         raise Refusal(404, "Not Found")
@@ -170,12 +167,13 @@ class Rest:
     def _commits(self, repository: Repository, url: str, asked: "_Asked") -> SimulatedResponse:
         if repository.is_empty:
             raise Refusal(409, "Git Repository is empty.")
-        branch = asked.parameters.text("sha")
-        if branch not in (None, repository.default_branch):
+        asked_for = asked.parameters.text("sha") or repository.default_branch
+        sha = repository.history[0].sha if asked_for == repository.default_branch else asked_for
+        if repository.commit(sha) is None:
             raise Refusal(404, "Not Found")
-        since, until = asked.parameters.text("since") or "", asked.parameters.text("until") or "9999"
+        since, until = asked.parameters.instant("since") or "", asked.parameters.instant("until") or "9999"
         # As documented for `since` in the field (SOURCES §2.3, R3): it compares the committer's date.
-        rows = [each for each in repository.history if since <= each.committed_at <= until]
+        rows = [each for each in repository.reached_from(sha) if since <= each.committed_at <= until]
         return asked.parameters.page_of(url, rows, lambda each: asked.shapes.commit(repository, each))
 
     def _pulls(self, repository: Repository, url: str, asked: "_Asked") -> SimulatedResponse:
