@@ -26,3 +26,9 @@ def test_long_request_is_shown_against_the_rows_of_the_source(
         log.debug("rows read", table="commits", rows=500)
         log.debug("asking", path="/analytics/commits", requests=7)
     assert "asking /analytics/commits, 7 requests so far, 500 of 2,000 rows" in capsys.readouterr().err
+
+
+def test_a_long_wait_for_the_source_is_shown_when_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressLog():
+        log.info("waiting for the source", path="/repos", problem="over its rate limit", wait_s=1200)
+    assert capsys.readouterr().err == "  over its rate limit: waiting for 1,200 s\n"

@@ -55,6 +55,6 @@ class Written:
         self.chosen_numbers += ids
         return [pull(int(each)) for each in ids if self._pulls.get(int(each), {}) is not None]
 
-    def unchanged(self, name: str, etag: str | None) -> tuple[bool, str | None]:
+    def is_unchanged(self, name: str, etag: str) -> bool:
         """Return that it is not known."""
-        return False, None
+        return False

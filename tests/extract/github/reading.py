@@ -1,11 +1,14 @@
 """Readings of a simulated GitHub over a real socket, one delivery or several."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import requests
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from millrace.extract.auth import Bearer
 from millrace.extract.budget import RateBudget
@@ -13,11 +16,11 @@ from millrace.extract.deadline import Deadline
 from millrace.extract.graphql import GraphQL
 from millrace.extract.http_client import RequestStats, SourceClient
 from millrace.extract.reading import Outcome, Request
-from millrace.extract.sources.github.credentials import HEADERS
+from millrace.extract.sources.github.credentials import HEADERS, App
 from millrace.extract.sources.github.source import GitHubSource
 from millrace.runs import Cursor, Plan
 from millrace.tables import ENDPOINTS, TABLES
-from simulator.github import DEFAULT_TOKEN, Clock, Company, Served
+from simulator.github import DEFAULT_TOKEN, App as SimulatedApp, Clock, Company, Knobs, Served, served
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 Rows = dict[str, list[dict[str, Any]]]
@@ -52,9 +55,21 @@ class Read:
             self.rows.setdefault(table, []).extend(rows)
 
 
-def source_of(served: Served, token: str = DEFAULT_TOKEN, rest: str = "", graphql: str = "/graphql") -> GitHubSource:
+def source_of(served: Served, token: str = DEFAULT_TOKEN, rest: str = "", path: str = "") -> GitHubSource:
     """Return a source that reads a simulated GitHub, whose clock moves when the client waits."""
-    return GitHubSource(GraphQL(client_of(served.url, served.clock, token), graphql), "acme", rest)
+    return GitHubSource(GraphQL(client_of(served.url + path, served.clock, token)), "acme", rest)
+
+
+@contextmanager
+def as_app(company: Company, knobs: Knobs) -> Iterator[GitHubSource]:
+    """Serve a company to an App that is installed on its account; yield the source."""
+    key = rsa.generate_private_key(65537, 2048)
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    numbers = key.public_key().public_numbers()
+    with served(company, knobs, app=SimulatedApp("12345", numbers.n, numbers.e)) as github:
+        auth = App("12345", text, "acme", clock=github.clock.now_s)
+        client = replace(client_of(github.url, github.clock, "unused"), auth=auth)
+        yield GitHubSource(GraphQL(client), "acme")
 
 
 def client_of(url: str, clock: Clock, token: str) -> SourceClient:

@@ -10,6 +10,7 @@ from tests.extract.github.reading import NOW, Read, pages, read, request_of, sou
 from millrace.errors import RequestRejected
 from simulator.github import Company, Knobs, Served, generate, served
 
+pytestmark = pytest.mark.slow
 PULLS = "github_pull_requests"
 ODD = Knobs(
     ghost_author=True,
@@ -272,17 +273,18 @@ def test_changes_are_read_without_the_rest() -> None:
 
 
 def test_the_last_two_weeks_are_read_again_for_changes_that_have_no_time() -> None:
-    company = generate(1, 300, seed=8)
-    week_old = (NOW - timedelta(days=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    recent = [each for each in company.repositories[0].pulls if each.updated_at >= week_old and each.reviews]
+    company = generate(1, 160, seed=8, days=20)
+    first = (NOW - timedelta(days=13)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    pulls = [each for each in company.repositories[0].pulls if each.updated_at >= first and each.reviews]
+    oldest = min(pulls, key=lambda each: each.updated_at)
+    assert sum(each.updated_at > oldest.updated_at for each in pulls) > 50  # it is not on the first page
     with served(company) as github:
         source = source_of(github)
         mark = mark_of(read(source, request_of(PULLS, company)))
-        recent[0].reviews[0].state = "DISMISSED"
+        oldest.reviews[0].state = "DISMISSED"
         result = read(source, request_of(PULLS, company, scope="changes", mark=mark))
-    assert ("dismissed", recent[0].reviews[0].number) in {
-        (row["state"], row["id"]) for row in result.rows["github_reviews"]
-    }
+    reviews = {(row["state"], row["id"]) for row in result.rows["github_reviews"]}
+    assert ("dismissed", oldest.reviews[0].number) in reviews
 
 
 def test_a_new_pull_request_counts_once() -> None:

@@ -23,7 +23,7 @@ class Page:
 
     `repo_id` and `name` are those of the repository that answered. `total` is the number of its pull requests when the
     page was read, and on the first page `newest` the time of the last change to any of them. `after` None: this was the
-    last page.
+    last page. `etag` is that of the newest change, where the server has one.
     """
 
     repo_id: int
@@ -32,6 +32,7 @@ class Page:
     newest: datetime | None
     after: str | None
     pulls: list[PullRequest]
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ class PullRequestListing(Protocol):
     def chosen(self, name: str, ids: list[str]) -> list[PullRequest]:
         """Return those of the pull requests that still exist."""
 
-    def unchanged(self, name: str, etag: str | None) -> tuple[bool, str | None]:
-        """Return whether the newest change is certainly the same as with an etag, and the present etag."""
+    def is_unchanged(self, name: str, etag: str) -> bool:
+        """Return whether the newest change is certainly the one with this etag."""
 
 
 class ByGraphQL:
@@ -121,9 +122,9 @@ class ByGraphQL:
             pulls += self._nodes(ids[i : i + MOST_IN_A_REQUEST])
         return pulls
 
-    def unchanged(self, name: str, etag: str | None) -> tuple[bool, str | None]:
+    def is_unchanged(self, name: str, etag: str) -> bool:
         """Return False: GraphQL has no conditional requests, and a page of changes costs hardly more."""
-        return False, None
+        return False
 
     def _nodes(self, ids: list[str]) -> list[PullRequest]:
         try:

@@ -169,15 +169,14 @@ class PullRequestReading:
     def _is_quiet(self) -> bool:
         """Return whether nothing has changed since the last reading, and what changed before it is settled."""
         state, mark = self._state, self._mark
-        if state.is_begun:
+        if state.is_begun or state.scope != "changes" or mark is None or mark.updated_at is None or mark.short:
             return False
-        is_later = state.scope == "changes" and mark is not None
-        is_unchanged, state.etag = self._listing.unchanged(state.name, mark.etag if is_later and mark else None)
-        if not is_unchanged or mark is None or mark.updated_at is None or mark.short:
+        if mark.etag is None or datetime.fromisoformat(mark.updated_at) > self._request.now - _REREAD:
             return False
-        if datetime.fromisoformat(mark.updated_at) > self._request.now - _REREAD:
+        if not self._listing.is_unchanged(state.name, mark.etag):
             return False
-        state.total, state.updated_at, state.is_begun, state.stage = mark.count, mark.updated_at, True, "over"
+        state.total, state.updated_at, state.etag = mark.count, mark.updated_at, mark.etag
+        state.is_begun, state.stage = True, "over"
         return True
 
     def _read(self) -> Iterator[Rows]:
@@ -199,7 +198,7 @@ class PullRequestReading:
         require_same(page.repo_id, self._repo_id, state.name)
         state.name = page.name
         if not state.is_begun:
-            state.updated_at = None if page.newest is None else page.newest.isoformat()
+            state.updated_at, state.etag = None if page.newest is None else page.newest.isoformat(), page.etag
         state.has_dropped |= page.total < state.total
         state.total, state.after, state.is_begun = page.total, page.after, True
         state.is_whole = page.after is None

@@ -1,13 +1,15 @@
 """The reading of an account's repositories: the list that the tasks of the run follow from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
 from millrace.errors import RequestRejected
+from millrace.extract.auth import Auth
 from millrace.extract.graphql import GraphQL, NotFound, PageSize, TooHeavy
 from millrace.extract.reading import Outcome, Request, Row, Rows
 from millrace.extract.sources.github import commits, pull_requests
+from millrace.extract.sources.github.credentials import App
 from millrace.extract.sources.github.fields import Connection, Fields
 from millrace.extract.sources.github.listing import LARGEST_LIST, named, repository_of
 from millrace.extract.sources.github.queries import Queries
@@ -32,9 +34,8 @@ class RepositoryListing(Protocol):
 
     plan: str
 
-    @property
-    def hidden(self) -> str | None:
-        """Why repositories may be hidden from this token, as far as the server said so; None: it did not."""
+    def hidden(self, account: str) -> str | None:
+        """Return why repositories may be hidden from this token, as far as the server says so after a listing."""
 
     def page(self, account: str, after: str | None, size: PageSize) -> RepositoryPage:
         """Return the page after a cursor; RequestRejected for an account that does not exist."""
@@ -43,8 +44,9 @@ class RepositoryListing(Protocol):
         """Return the id of a repository, also by a name that it had before; None when there is none."""
 
 
-def why_hidden(is_partial: bool, selection: str | None) -> str | None:
+def why_hidden(is_partial: bool, auth: Auth) -> str | None:
     """Return why repositories may be hidden: by single sign-on, or because an App is installed on some only."""
+    selection = auth.repository_selection if isinstance(auth, App) else None
     if is_partial:
         return (
             "GitHub left out what requires single sign-on; authorise the token for the organisation under "
@@ -56,18 +58,19 @@ def why_hidden(is_partial: bool, selection: str | None) -> str | None:
 
 
 class RepositoriesByGraphQL:
-    """Lists by GraphQL. `selection` is the `repository_selection` of an App's installation, once it is known."""
+    """Lists by GraphQL. Only REST has the header about single sign-on: `is_partial` asks for it."""
 
     plan = "graphql"
 
-    def __init__(self, graphql: GraphQL, queries: Queries) -> None:
+    def __init__(self, graphql: GraphQL, queries: Queries, is_partial: Callable[[str], bool]) -> None:
         self._graphql = graphql
         self._queries = queries
+        self._is_partial = is_partial
 
-    @property
-    def hidden(self) -> str | None:
-        """Why repositories may be hidden, by the headers of the answers and the App's installation."""
-        return why_hidden(self._graphql.is_partial, getattr(self._graphql.client.auth, "repository_selection", None))
+    def hidden(self, account: str) -> str | None:
+        """Return why repositories may be hidden, by one request of REST, or by the App's installation."""
+        is_partial = self._graphql.is_partial or self._is_partial(account)
+        return why_hidden(is_partial, self._graphql.client.auth)
 
     def page(self, account: str, after: str | None, size: PageSize) -> RepositoryPage:
         """Return the page after a cursor; a page that is too heavy is asked for in half its size."""
@@ -163,7 +166,7 @@ class RepositoryReading:
         """Read one page, and begin again where the different repositories are not as many as the source reports."""
         state = self._state
         page = self._listing.page(self._account, state.after, self._size)
-        state.total, state.after, state.hidden = page.total, page.after, self._listing.hidden or state.hidden
+        state.total, state.after = page.total, page.after
         rows = []
         for node in page.repositories:
             row = repository_row(self._account, node)
@@ -176,7 +179,9 @@ class RepositoryReading:
         if page.after is None:
             state.passes += 1
             state.is_over = len(set(state.listed)) == page.total or page.total is None or state.passes == _MOST_PASSES
-            if not state.is_over:
+            if state.is_over:
+                state.hidden = self._listing.hidden(self._account)
+            else:
                 state.listed = []
         return {"github_repos": rows}
 

@@ -23,6 +23,7 @@ PLAN = "rest"
 _LARGEST_PAGE = 10  # pull requests, each with three requests
 _EMPTY = 409
 _NO_SUCH_COMMIT = (404, 422)
+_NOT_SHOWN = (403, 404)
 _Parameters = Mapping[str, str | int]
 
 
@@ -104,6 +105,7 @@ class PullRequestsByRest:
             None if newest.entry is None else newest.entry.instant("updated_at"),
             next_path,
             self.chosen(name, [str(each.need("number", int)) for each in listed]),
+            newest.etag,
         )
 
     def numbers(self, name: str, after: str | None) -> Numbers:
@@ -119,13 +121,9 @@ class PullRequestsByRest:
         """Return the pull requests with these numbers."""
         return [pull for number in ids if (pull := self._pull_request(name, number)) is not None]
 
-    def unchanged(self, name: str, etag: str | None) -> tuple[bool, str | None]:
-        """Return whether the newest change is the same as with an etag, and the present etag.
-
-        The answer "unchanged" costs nothing of the budget.
-        """
-        newest = self._newest(name, etag)
-        return newest.is_same, newest.etag
+    def is_unchanged(self, name: str, etag: str) -> bool:
+        """Return whether the newest change is the one with this etag; that it is costs nothing of the budget."""
+        return self._newest(name, etag).is_same
 
     def _newest(self, name: str, etag: str | None = None) -> First:
         parameters = {"state": "all", "sort": "updated", "direction": "desc"}
@@ -212,13 +210,23 @@ class RepositoriesByRest:
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._is_partial = False
         self._route: tuple[str, _Parameters] | None = None
 
-    @property
-    def hidden(self) -> str | None:
-        """Why repositories may be hidden, by the headers of the answers and the App's installation."""
-        return why_hidden(self._is_partial, getattr(self._rest.client.auth, "repository_selection", None))
+    def hidden(self, account: str) -> str | None:
+        """Return why repositories may be hidden, by the headers of the answers, or by the App's installation."""
+        return why_hidden(self.is_partial(account), self._rest.client.auth)
+
+    def is_partial(self, account: str) -> bool:
+        """Return whether GitHub leaves out repositories of an organisation, by a list of one."""
+        if isinstance(self._rest.client.auth, App):
+            return False  # an installation is of one organisation, and needs no single sign-on
+        try:
+            path, parameters = self._route_of(account)
+            return self._rest.get(path, {**parameters, "per_page": 1}).is_partial
+        except RequestRejected as error:
+            if error.status in _NOT_SHOWN:
+                return False
+            raise
 
     def page(self, account: str, after: str | None, size: PageSize) -> RepositoryPage:
         """Return the page after a cursor."""
@@ -226,7 +234,6 @@ class RepositoriesByRest:
         total = self._total(path, parameters)
         answer = self._rest.get(path, {**parameters, "per_page": size.value}) if after is None else None
         answer = answer or self._rest.client.get(str(after))
-        self._is_partial |= answer.is_partial
         found = [Fields(shapes.repository(each), each.place) for each in _objects(answer.body, path)]
         return RepositoryPage(total, answer.next_path, found)
 
@@ -247,15 +254,21 @@ class RepositoriesByRest:
         if isinstance(self._rest.client.auth, App):
             return "/installation/repositories", {}
         by_name: _Parameters = {"sort": "full_name", "direction": "asc"}
-        try:
-            kind = self._rest.one(f"/users/{quote(account, safe='')}").get("type", str)
-        except RouteNotFound:
-            raise no_account(account) from None
-        if kind == "Organization":
-            return f"/orgs/{quote(account, safe='')}/repos", {"type": "all", **by_name}
+        login = quote(account, safe="")
+        if self._is_there(f"/orgs/{login}/repos"):
+            return f"/orgs/{login}/repos", {"type": "all", **by_name}
         if self._rest.one("/user").need("login", str).lower() == account.lower():
             return "/user/repos", {"affiliation": "owner", **by_name}
-        return f"/users/{quote(account, safe='')}/repos", {"type": "owner", **by_name}
+        if self._is_there(f"/users/{login}/repos"):
+            return f"/users/{login}/repos", {"type": "owner", **by_name}
+        raise no_account(account)
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            self._rest.get(path, {"per_page": 1})
+        except RouteNotFound:
+            return False
+        return True
 
     def _total(self, path: str, parameters: _Parameters) -> int:
         return self._rest.first_and_count(path, parameters).count

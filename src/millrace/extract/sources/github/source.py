@@ -106,7 +106,7 @@ class GitHubSource:
             ways.plan,
             names,
             unknown,
-            ways.repositories.hidden,
+            ways.repositories.hidden(self.account),
             self._refused(ways, names),
             per_hour,
             None if limit is None else limit.get("remaining", int),
@@ -162,7 +162,7 @@ class GitHubSource:
         queries = Queries(self._offered or Offered({}), self.texts)
         return _Ways(
             "graphql",
-            RepositoriesByGraphQL(graphql, queries),
+            RepositoriesByGraphQL(graphql, queries, RepositoriesByRest(rest).is_partial),
             ByGraphQL(graphql, queries),
             CommitsByGraphQL(graphql, queries),
         )
