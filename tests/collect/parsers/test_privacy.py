@@ -79,12 +79,25 @@ def poisonings(agent: str, secret: str) -> list[list[object]]:
     ]
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+def leaks(agent: str, number: int, every: int) -> list[list[object]]:
+    """Return the logs whose reading keeps the secret of that number; each secret is in other ones of `every` logs."""
+    secret = SECRETS[number]
+    logs = poisonings(agent, secret)[number % every :: every]
+    assert len(logs) >= 50 // every
+    return [log for log in logs if json.dumps(secret)[1:-1] in said(agent, log)]
+
+
+@pytest.mark.parametrize("number", range(len(SECRETS)))
 @pytest.mark.parametrize("agent", FORMS)
-def test_a_secret_in_any_field_of_a_line_is_in_no_event(agent: str, secret: str) -> None:
-    logs = poisonings(agent, secret)
-    assert [log for log in logs if json.dumps(secret)[1:-1] in said(agent, log)] == []
-    assert len(logs) > 50
+def test_a_secret_in_any_field_of_a_line_is_in_no_event(agent: str, number: int) -> None:
+    assert leaks(agent, number, len(SECRETS)) == []
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("number", range(len(SECRETS)))
+@pytest.mark.parametrize("agent", FORMS)
+def test_every_secret_in_any_field_of_a_line_is_in_no_event(agent: str, number: int) -> None:
+    assert leaks(agent, number, 1) == []
 
 
 @pytest.mark.parametrize("folder", ["/home/alex.doe/app", "/Users/alex.doe/app", "C:\\Users\\alex.doe\\app"])
