@@ -11,6 +11,7 @@ import duckdb
 import pytest
 from fastapi.testclient import TestClient
 from tests.laptop.conftest import run_all
+from tests.status.conftest import World
 
 from millrace.api.app import Api, create
 from millrace.laptop.data_dir import DataDir
@@ -26,7 +27,13 @@ UNMATCHED = {
     "project_repositories": ("repo_name", "project", ("src-service-03",)),
     "user_developers": ("developer", "user_id", ("dev012@example.com", "dev014@example.com")),
 }
-_READING_MAPS = ("ai_spend_by_repo_week", "cost_per_merged_pr")
+_OF_GITHUB = {"source": "github", "account": "acme", "object": "pull_requests", "read_at": "2026-10-19T06:00:00Z"}
+WINDOWS: list[dict[str, object]] = [
+    _OF_GITHUB | {"window": "1", "name": "acme/shop", "state": "known", "row_count": 7, "source_total": 7},
+    _OF_GITHUB | {"window": "2", "name": "acme/web", "state": "provisional", "row_count": 2, "source_total": 9},
+    _OF_GITHUB | {"window": "3", "name": "acme/hidden", "state": "refused", "reason": "=no right", "read_at": None},
+]
+_MADE_AGAIN = ("ai_spend_by_repo_week", "cost_per_merged_pr", "source_completeness")
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +46,7 @@ def build_store(place: DataDir) -> DataDir:
     """Build and publish the simulated world in a data directory."""
     done = run_all(place.root, *WORLD, "--usage")
     assert done.code == 0, done.out + done.err
+    World(place).drop("source_windows", WINDOWS)
     with DuckDBWarehouse(place.warehouse) as warehouse:
         warehouse.run_scripts(_matching(place))
         (build,) = warehouse.last_builds()
@@ -47,14 +55,14 @@ def build_store(place: DataDir) -> DataDir:
 
 
 def _matching(place: DataDir) -> list[str]:
-    """Return the statements that leave some names unmatched, and rebuild the marts that read the maps."""
+    """Return the statements that leave some names unmatched, and rebuild the marts that read what has changed."""
     emptied = [
         f"UPDATE mart.{mart} SET {column} = NULL WHERE {key} IN {names}".replace(",)", ")")
         for mart, (column, key, names) in UNMATCHED.items()
     ]
     compiled = place.dbt / "compiled" / "millrace" / "models" / "marts"
-    made = [f"INSERT INTO mart.{mart} {(compiled / f'{mart}.sql').read_text()}" for mart in _READING_MAPS]
-    return [*emptied, *(f"DELETE FROM mart.{mart}" for mart in _READING_MAPS), *made]
+    made = [f"INSERT INTO mart.{mart} {(compiled / f'{mart}.sql').read_text()}" for mart in _MADE_AGAIN]
+    return [*emptied, *(f"DELETE FROM mart.{mart}" for mart in _MADE_AGAIN), *made]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from millrace.api.document import parameters_of
-from millrace.api.routes import ROUTES
+from millrace.api.routes import ROUTES, Route
 
 VELOCITY = "/api/velocity"
 PATHS = [f"/api/{route.path}" for route in ROUTES]
@@ -21,10 +21,11 @@ def detail(client: TestClient, path: str) -> str:
     return str(reply.json()["detail"])
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_empty_parameters_are_absent(client: TestClient, path: str) -> None:
-    names = ("from", "to", "tz", "sort", "order", "format", "limit", "offset", "period", "repo", "developer")
-    assert client.get(path, params=dict.fromkeys(names, "")).json() == client.get(path).json()
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_empty_parameters_are_absent(client: TestClient, route: Route) -> None:
+    path = f"/api/{route.path}"
+    fields = {field.alias or name: field for name, field in route.filters.model_fields.items()}
+    assert client.get(path, params=dict.fromkeys(fields, "")).json() == client.get(path).json()
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ def values(reader: DuckDBReader, name: str) -> list[str]:
         "agent": ("agent", "usage_daily"),
         "provider": ("provider", "usage_daily"),
         "model": ("model", "usage_daily"),
+        "state": ("state", "source_completeness"),
     }
     column, mart = where[name]
     known = f"FROM mart.{mart} WHERE {column} IS NOT NULL GROUP BY {column}"
