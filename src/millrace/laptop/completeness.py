@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - the names are this project's own
-"""Which repositories of an account are complete, by what the runs noted of them; no build is needed for it."""
+"""Which repositories of each account are complete, by what the runs noted of them; no build is needed for it."""
 
 import json
 from typing import Any
@@ -20,10 +20,10 @@ _WINDOWS = """(
 )"""
 
 
-def completeness_of(warehouse: DuckDBWarehouse, account: str) -> AccountState | None:
-    """Return what is complete of an account, with all that is not; None before any of it was read."""
+def accounts(warehouse: DuckDBWarehouse) -> tuple[AccountState, ...]:
+    """Return the accounts whose source says how much it has, each with all that is not complete."""
 
     def query(sql: str) -> list[dict[str, Any]]:
         return [json.loads(row) for (row,) in warehouse.query(f"SELECT to_json(found) FROM ({sql}) AS found")]
 
-    return next((each for each in completeness.read(query, _WINDOWS, MOST) if each.account == account), None)
+    return completeness.read(query, _WINDOWS, MOST)

@@ -13,7 +13,7 @@ from millrace.build import job
 from millrace.config import BuildConfig
 from millrace.lake.local import LocalLake
 from millrace.laptop import claims, drops, in_process, simulated_usage
-from millrace.laptop.completeness import completeness_of
+from millrace.laptop.completeness import accounts
 from millrace.laptop.data_dir import LEASE_S, DataDir
 from millrace.laptop.demo_maps import drop_maps
 from millrace.laptop.github import GitHubOptions
@@ -226,7 +226,8 @@ def _report_run(pipeline: in_process.Pipeline, run_id: str, step: _Step) -> None
     if missing and not pipeline.bus.dead_letters:
         report.problems.append(f"the run ended without {', '.join(missing)}")
     if isinstance(step.options.source, GitHubOptions):
-        report.completeness = completeness_of(pipeline.warehouse, pipeline.account)
+        read = accounts(pipeline.warehouse)
+        report.completeness = next((each for each in read if each.account == pipeline.account), None)
 
 
 def _load_drops(pipeline: in_process.Pipeline, watcher: ProgressLog, report: Report) -> None:
