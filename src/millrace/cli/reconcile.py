@@ -29,8 +29,8 @@ _SHOWN_KEYS = 20
 def reconcile(run_id: str | None, data_dir: Path, since: date | None, as_json: bool, **source: Any) -> int:
     """Compare source, lake and warehouse, down to the keys of the rows that differ.
 
-    Each run compares the rows of GitHub with its numbers; here lake and warehouse are compared, and what is not complete
-    is listed. With RUN, add up that run as it is now: a part that was loaded from quarantine since counts as loaded.
+    Each run compares the rows of GitHub with its numbers; this compares lake and warehouse, and lists what is not
+    complete. With RUN, add up that run as it is now: a part that was loaded from quarantine since counts as loaded.
 
     \b
     Example: millrace reconcile

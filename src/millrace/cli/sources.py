@@ -1,5 +1,6 @@
 """The source that a command line names, and which of its options do not fit it."""
 
+import shlex
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -69,3 +70,16 @@ def _repositories(text: str) -> tuple[str, ...]:
 
 def _option(context: click.Context, name: str) -> str:
     return next(each.opts[0] for each in context.command.params if each.name == name)
+
+
+def words(source: "SourceOptions | GitHubOptions") -> str:
+    """Return the options that name a source, for a command to type."""
+    from millrace.laptop.github import DEFAULT_URL, GitHubOptions
+
+    given = [("--source", "github")] if isinstance(source, GitHubOptions) else []
+    given += [("--account", source.account)] if source.account else []
+    if source.source_url and source.source_url != DEFAULT_URL:
+        given.append(("--source-url", source.source_url))
+    if isinstance(source, GitHubOptions) and source.repositories:
+        given.append(("--repository", ",".join(source.repositories)))
+    return " ".join(f"{name} {shlex.quote(value)}" for name, value in given)

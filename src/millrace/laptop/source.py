@@ -143,13 +143,7 @@ def source_settings(
         claims.claim(data_dir, source.kind, bound.source, bound.account, bound.objects)
         return of_github
     if source.source_url:
-        may_be_insecure = source.insecure_http or config.may_be_insecure()
-        named = _CURSOR_SIM | {
-            "MILLRACE_ACCOUNT": source.account,
-            "MILLRACE_SOURCE_URL": source_url(source.source_url, may_be_insecure),
-            "MILLRACE_SOURCE_KEY": config.source_key(SIMULATOR_KEY),
-            "MILLRACE_INSECURE_HTTP": "1" if may_be_insecure else "",
-        }
+        named = server_settings(source)
         claims.claim(data_dir, source.kind, bound.source, bound.account, bound.objects)
         return named
     claims.claim(data_dir, source.kind, bound.source)
@@ -158,6 +152,17 @@ def source_settings(
     url = stack.enter_context(simulator(_simulator_arguments(source), key, expect))
     paced = {} if source.limiter else {"MILLRACE_REQUESTS_PER_MINUTE": "0"}
     return _CURSOR_SIM | {"MILLRACE_SOURCE_URL": url, "MILLRACE_SOURCE_KEY": key} | paced
+
+
+def server_settings(source: SourceOptions) -> dict[str, str]:
+    """Return the settings of a named server; ConfigError when the key may not be sent there."""
+    may_be_insecure = source.insecure_http or config.may_be_insecure()
+    return _CURSOR_SIM | {
+        "MILLRACE_ACCOUNT": source.account,
+        "MILLRACE_SOURCE_URL": source_url(source.source_url or "", may_be_insecure),
+        "MILLRACE_SOURCE_KEY": config.source_key(SIMULATOR_KEY),
+        "MILLRACE_INSECURE_HTTP": "1" if may_be_insecure else "",
+    }
 
 
 def _simulator_arguments(source: SourceOptions) -> list[str]:
