@@ -83,6 +83,7 @@ def connect(settings: Mapping[str, str]) -> Pipeline:
     """Serve every function with these settings, and publish the lake's new objects on the bus."""
     config.use(settings)
     wiring.bus_at.cache_clear()  # its subscriptions served another data directory
+    wiring.extractor_of.cache_clear()  # it requests tasks on that bus
     load, extract = LoadConfig.from_env(), ExtractConfig.from_env()
     bus, job = wiring.bus_at(settings["MILLRACE_BUS"]), wiring.job_at(load.job)
     lake, quarantine = wiring.lake_at(load.lake), wiring.lake_at(load.quarantine)

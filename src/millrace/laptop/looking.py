@@ -121,7 +121,8 @@ def _seen(found: Probe, options: GitHubOptions) -> Finding:
     total = "" if None in counts else f" with {sum(filter(None, counts)):,} pull requests"
     names = ", ".join(list(found.repositories)[:_SHOWN])
     more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
-    return Finding("account", f"{options.account}: {len(counts):,} repositor{'y' if len(counts) == 1 else 'ies'}{total}: {names}{more}")
+    repositories = "1 repository" if len(counts) == 1 else f"{len(counts):,} repositories"
+    return Finding("account", f"{options.account}: {repositories}{total}: {names}{more}")
 
 
 def _budget(found: Probe) -> Finding:
