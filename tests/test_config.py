@@ -259,3 +259,73 @@ def test_unknown_inprocess_address_is_refused(adapter: Callable[[str], object]) 
 def test_a_bus_names_a_project_and_no_topic(url: str) -> None:
     with pytest.raises(ConfigError, match="expected pubsub:///projects/P"):
         wiring.bus_at(url)
+
+
+GITHUB = {"MILLRACE_SOURCE": "github", "MILLRACE_ACCOUNT": "Acme-Data", "MILLRACE_SOURCE_URL": ""}
+
+
+def test_a_github_needs_only_its_account_and_a_token(configure: Configure, tmp_path: Path) -> None:
+    configure(MILLRACE_LAKE=tmp_path.as_uri(), **GITHUB)
+    extract = ExtractConfig.from_env()
+    assert (extract.source, extract.account, extract.source_url) == ("github", "acme-data", "https://api.github.com")
+    assert (extract.repositories, extract.first_days, extract.titles, extract.bodies) == ((), 90, True, False)
+    assert wiring.origin_of(extract).account == "acme-data"
+    assert wiring.extractor_of(extract).account == "acme-data"
+    assert wiring.audited_client(extract) is None
+    assert extract.source_key not in f"{extract!r} {wiring.extractor_of(extract)!r}"
+
+
+def test_what_is_read_of_an_account_is_a_setting(configure: Configure) -> None:
+    names = {"REPOSITORIES": " shop, web ,", "FIRST_DAYS": "30", "TITLES": "off", "BODIES": "on"}
+    configure(**GITHUB, **{f"MILLRACE_{name}": value for name, value in names.items()})
+    extract = ExtractConfig.from_env()
+    assert (extract.repositories, extract.first_days, extract.titles, extract.bodies) == (
+        ("shop", "web"),
+        30,
+        False,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        pytest.param({"MILLRACE_SOURCE": "gitlab"}, "MILLRACE_SOURCE: expected cursor-sim or github", id="source"),
+        pytest.param({"MILLRACE_ACCOUNT": ""}, "MILLRACE_ACCOUNT is not set", id="no account"),
+        pytest.param({"MILLRACE_ACCOUNT": "acme/shop"}, "MILLRACE_ACCOUNT: expected the name", id="a repository"),
+        pytest.param({"MILLRACE_ACCOUNT": "-acme"}, "MILLRACE_ACCOUNT: expected the name", id="a hyphen first"),
+        pytest.param({"MILLRACE_ACCOUNT": "a" * 40}, "MILLRACE_ACCOUNT: expected the name", id="too long"),
+        pytest.param({"MILLRACE_SOURCE_KEY": ""}, "MILLRACE_SOURCE_KEY is not set", id="no token"),
+        pytest.param({"MILLRACE_GITHUB_APP_ID": "7"}, "expected both, for the source github", id="an id alone"),
+        pytest.param(
+            {"MILLRACE_GITHUB_APP_ID": "7", "MILLRACE_GITHUB_APP_KEY": "pem"}, "without MILLRACE_SOURCE_KEY", id="both"
+        ),
+        pytest.param({"MILLRACE_REPOSITORIES": "shop;web"}, "MILLRACE_REPOSITORIES: expected names", id="semicolon"),
+        pytest.param({"MILLRACE_REPOSITORIES": "../x"}, "MILLRACE_REPOSITORIES: expected names", id="a path"),
+        pytest.param({"MILLRACE_FIRST_DAYS": "0"}, "MILLRACE_FIRST_DAYS: expected a number", id="no day"),
+        pytest.param({"MILLRACE_TITLES": "perhaps"}, "MILLRACE_TITLES: expected on or off", id="titles"),
+        pytest.param({"MILLRACE_BODIES": "perhaps"}, "MILLRACE_BODIES: expected 1 or 0", id="bodies"),
+        pytest.param({"MILLRACE_SOURCE_URL": "http://github.example"}, "over plain http", id="plain http"),
+    ],
+)
+def test_a_wrong_setting_of_an_account_is_named(configure: Configure, changed: dict[str, str], said: str) -> None:
+    configure(**GITHUB | changed)
+    with pytest.raises(ConfigError, match=said):
+        ExtractConfig.from_env()
+
+
+def test_an_app_takes_the_place_of_a_token(configure: Configure) -> None:
+    app = {"MILLRACE_SOURCE_KEY": "", "MILLRACE_GITHUB_APP_ID": "7", "MILLRACE_GITHUB_APP_KEY": "the-pem"}
+    configure(**GITHUB | app)
+    extract = ExtractConfig.from_env()
+    assert (extract.app_id, extract.app_key, extract.source_key) == ("7", "the-pem", "")
+    assert "the-pem" not in repr(extract)
+
+
+def test_a_child_process_gets_no_key_of_a_source(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(MILLRACE_GITHUB_APP_KEY="the-pem")
+    for name in ("GITHUB_TOKEN", "GH_TOKEN"):
+        monkeypatch.setenv(name, "the-token")
+    child = config.environment_of_child({"MORE": "1"})
+    assert {"the-secret-key", "the-pem", "the-token"} & set(child.values()) == set()
+    assert child["MORE"] == "1"

@@ -95,6 +95,7 @@ def test_every_object_name_of_the_lake_page_is_one_that_parses() -> None:
     names = re.findall(r"^\| `((?:raw|runs|state|drop|build)/[^`]+)`", text("docs/lake.md"), re.MULTILINE)
     values = {
         "<table>": "commits",
+        "<endpoint>": "commits",
         "<YYYY-MM-DD>": "2026-11-01",
         "<run_id>": "20261101T000000Z",
         "<task_id>": "commits",

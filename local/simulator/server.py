@@ -181,7 +181,7 @@ def _framed(answer: SimulatedResponse, *, close: bool = False, head_only: bool =
         f"HTTP/1.1 {answer.status} {_reason(answer.status)}",
         f"Content-Type: {answer.content_type}",
         *(f"{name}: {value}" for name, value in answer.headers.items()),
-        f"Date: {formatdate(usegmt=True)}",
+        *(() if "Date" in answer.headers else (f"Date: {formatdate(usegmt=True)}",)),
         "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}",
     ]
     if close:

@@ -81,6 +81,8 @@ class Org:
             return says(self.installations[page - 1 : page], 200, **link)
         if path != f"/app/installations/{self.installations[-1]['id']}/access_tokens":
             return says({"message": "Not Found"}, 404)
+        if self.minted >= 9:  # so that a client that asks without end fails
+            return says({"message": "no more tokens"}, 410)
         self.minted += 1
         self.asked_for.append(heard.body)
         ends = datetime.fromtimestamp(self.now_s + HOUR_S, UTC)

@@ -229,7 +229,7 @@ def test_organisations_that_are_left_out_are_noted_for_the_task() -> None:
         before = task.is_partial
         task.ask(QUERY, {})
         task.ask(QUERY, {})
-    assert (before, task.is_partial, graphql.for_task(RequestStats(), Deadline()).is_partial) == (False, True, False)
+    assert (before, task.is_partial, task.for_task(RequestStats(), Deadline()).is_partial) == (False, True, False)
 
 
 def test_tasks_ask_one_at_a_time() -> None:

@@ -16,7 +16,7 @@ from millrace.bus.events import NotAnEvent, TaskEvent
 from millrace.lake.documents import Damaged
 from millrace.lake.local import LocalLake
 from millrace.lake.names import CursorKey, PlanKey, ProgressKey, TaskKey
-from millrace.load import sweep
+from millrace.load import recovery, sweep
 from millrace.load.sweep import SweepTimeouts
 from millrace.runs import Cursor, Part, Plan, Progress, RunRequest, Scope, TaskRecord, reconcile
 from millrace.runs.plan import begin
@@ -203,6 +203,26 @@ def test_a_forgotten_cursor_stays_so_until_a_newer_run_ends(lake: Reads) -> None
     cursor = runs.read_cursor(lake, "github_pull_requests", None, account="acme")
     assert cursor is not None
     assert (cursor.marks, cursor.full_at) == ({"1": {"to": 11}}, None)
+
+
+class Holding(Loads):
+    """A ledger and the number of rows of each raw table."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.count = lambda table: rows
+
+
+@pytest.mark.parametrize(("rows", "is_forgotten"), [(29, True), (30, False)])
+def test_cursors_that_claim_more_rows_than_the_warehouse_has_are_forgotten(
+    lake: Reads, rows: int, is_forgotten: bool
+) -> None:
+    ran(lake, 0, {"1": 10, "2": 20, "3": None}, "full")
+    forgotten = recovery.forget_cursors(lake, Holding(rows))  # type: ignore[arg-type]  # of a count alone
+    assert [(each.table, each.rows, each.known) for each in forgotten] == (
+        [("github_pull_requests", 29, 30)] if is_forgotten else []
+    )
+    assert held(lake).is_forgotten == is_forgotten
 
 
 def test_reconciliation_has_a_line_for_each_raw_table(lake: Reads) -> None:

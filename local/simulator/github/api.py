@@ -4,6 +4,7 @@ import gzip
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from email.utils import formatdate
 
 from simulator.answers import SimulatedRequest, SimulatedResponse
 from simulator.github import oddities
@@ -105,10 +106,13 @@ class SimulatedGitHub:
         headers = {
             "X-GitHub-Media-Type": "github.v3; format=json",
             "X-GitHub-Api-Version-Selected": API_VERSION,
+            "Date": formatdate(self.clock.now_s(), usegmt=True),
             "X-GitHub-Request-Id": f"{exchange.number:04X}:SIMULATED",
         }
         if self._knobs.has_limits:
             headers |= self._windows[exchange.resource].headers()
+        elif self._knobs.shows_limits_of_zero:
+            headers |= {"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0"}
         return headers | ({"Deprecation": _ENDS, "Sunset": _ENDS} if self._knobs.is_version_ending else {})
 
     def _checked(self, request: SimulatedRequest, exchange: Exchange) -> tuple[SimulatedResponse, list[Listed]]:

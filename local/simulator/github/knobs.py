@@ -1,4 +1,8 @@
-"""What a test can make awkward about the simulated GitHub; each knob cites the row of SOURCES from which it is."""
+"""What a test can make awkward about the simulated GitHub.
+
+Each knob cites its row of SOURCES, the page about the real APIs of sources. `python -m simulator.github --help` lists
+them all.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -72,6 +76,7 @@ class Knobs:
 
     # The server.
     has_limits: bool = _knob(True, "§2.1: off by default on an own server; rateLimit is null, /rate_limit is 404")
+    shows_limits_of_zero: bool = _knob(False, "§2.1: 0 of 0 points on an own server without limits")
     has_graphql: bool = _knob(True, "§2.3, R7: a server without GraphQL")
     lacks: tuple[str, ...] = _knob((), "§2.1: fields that an older own server lacks, such as PullRequest.isDraft")
     is_own_server: bool = _knob(False, "§2.1: REST below /api/v3, GraphQL at /api/graphql")

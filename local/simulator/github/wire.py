@@ -91,10 +91,6 @@ class RequestLog:
         """Return the largest number of GraphQL requests at the same time: GitHub allows one."""
         return max((each.others + 1 for each in self.requests if each.path.endswith("graphql")), default=0)
 
-    def of(self, path_end: str) -> list[LogEntry]:
-        """Return the requests to paths that end so."""
-        return [each for each in self.requests if each.path.endswith(path_end)]
-
 
 def sso_header(company: Company) -> dict[str, str]:
     """Return the sign of a list without the repositories that single sign-on hides; empty when it hides none."""

@@ -97,10 +97,10 @@ def _usage(pipeline: "Pipeline") -> "tuple[int, list[UsageLine]]":
 
 
 def _show(audit: "Audit") -> None:
-    from millrace.tables import EXTRACTED
+    from millrace.tables import CURSOR_SIM
 
     source = "?" if audit.in_source is None else f"{audit.in_source:,}"
-    asked = f"source {source}, " if audit.table in EXTRACTED else ""
+    asked = f"source {source}, " if audit.table in CURSOR_SIM else ""
     counts = f"{asked}lake {audit.in_lake:,}, warehouse {audit.in_warehouse:,} rows"
     output.say(f"{'✗' if audit.differences else '✓'} {audit.table:<14} {counts}")
     for difference in audit.differences:

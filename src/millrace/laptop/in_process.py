@@ -38,7 +38,7 @@ class Pipeline:
     warehouse: DuckDBWarehouse
     bus: LocalBus
     job: RequestedBuilds
-    account: str
+    account: str = ""
 
     @property
     def loader(self) -> Loader:

@@ -3,6 +3,7 @@
 Every start (of a run, a build, a collector, a sweep) recovers first, and only then trusts a cursor.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,12 +11,14 @@ from datetime import datetime, timedelta
 from millrace import log, runs
 from millrace.bus import Bus
 from millrace.bus.events import announce
-from millrace.lake import Lake, ObjectVersion, StoredObject
+from millrace.errors import BadObject
+from millrace.lake import Lake, ObjectVersion, StoredObject, names
+from millrace.lake.names import CursorKey
 from millrace.load import quarantine, sweep
 from millrace.load.handler import Loader
 from millrace.runs import build_requests
 from millrace.runs.comparison import LOADED, Compared, compare, note_compared, read_compared
-from millrace.tables import EXTRACTED
+from millrace.tables import ENDPOINTS, TABLES
 from millrace.warehouse import Warehouse
 
 _BELIEVED = timedelta(days=1)
@@ -111,14 +114,22 @@ def settle(loader: Loader) -> list[Forgotten]:
 
 
 def forget_cursors(lake: Lake, warehouse: Warehouse) -> list[Forgotten]:
-    """Delete the cursor of a table if the warehouse has fewer rows than were read: only the source has the rest."""
+    """Forget the cursors of an endpoint where the warehouse has fewer rows than were read from the source."""
+    cursors: dict[str, dict[str, runs.Cursor]] = {}
+    for stored in lake.list("state/"):
+        with contextlib.suppress(BadObject):
+            key = names.parse(stored.version.name)
+            cursor = runs.held_cursor(lake, key.endpoint, key.account) if isinstance(key, CursorKey) else None
+            if isinstance(key, CursorKey) and cursor is not None:
+                cursors.setdefault(key.endpoint, {})[key.account] = cursor
     forgotten = []
-    for table in EXTRACTED.values():
-        cursor = runs.held_cursor(lake, table.name)
-        known = sum(cursor.counts.values()) if cursor else 0
+    for endpoint in [each for each in ENDPOINTS.values() if each.name in cursors]:
+        table, accounts = TABLES[endpoint.feeds[0]], cursors[endpoint.name]
+        known = sum(sum(cursor.counts.values()) for cursor in accounts.values())
         rows = warehouse.count(table) if known else 0
         if rows < known:
-            runs.forget_cursor(lake, table.name)
+            for account in accounts:
+                runs.forget_cursor(lake, endpoint.name, account)
             log.warning("read again", table=table.name, rows=rows, known=known)
             forgotten.append(Forgotten(table.name, rows, known))
     return forgotten

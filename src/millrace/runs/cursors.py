@@ -169,7 +169,7 @@ def _merge_into_cursor(
     """
     marked = {record.task_id.partition("__")[2]: record for record in records if record.mark is not None}
     marks = {partition: record.mark or {} for partition, record in marked.items()}
-    counts = {partition: record.source_total for partition, record in marked.items()}
+    counts = {partition: record.source_total - record.repeated for partition, record in marked.items()}
 
     def merged(held: Cursor | None) -> Cursor | None:
         if held is not None and not _brings_more(plan, held, clock):

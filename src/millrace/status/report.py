@@ -35,12 +35,12 @@ from millrace.status.store import (
     WarehouseStatus,
     read_status,
 )
-from millrace.tables import CURSOR_SIM, EXTRACTED, TABLES
+from millrace.tables import CURSOR_SIM, ENDPOINTS, TABLES
 from millrace.warehouse.reading import AtWork, NothingYet, Reader
 
 _SHOWN_RUNS = 5
 # A quiet repository on GitHub has no new row in its tables for days, but each run notes that it was read.
-_NOTED_BY_EVERY_RUN = {name for name, table in EXTRACTED.items() if not table.is_optional} | {"source_windows"}
+_OF_EACH_RUN = {each.feeds[0] for each in ENDPOINTS.values() if not each.per_repository} | {"source_windows"}
 Read = Callable[[Callable[[Store], "StoreReport"]], "StoreReport"]
 
 
@@ -299,7 +299,7 @@ def _sources(
         loaded = warehouse_status.loads.get(table, Loaded())
         seconds = _since(loaded.extracted_at, now)
         is_late = seconds is not None and seconds > limits.silent_h * 3600
-        is_silent = is_late and loaded.is_extracted and table in _NOTED_BY_EVERY_RUN
+        is_silent = is_late and loaded.is_extracted and table in _OF_EACH_RUN
         is_connected = table in warehouse_status.loads or (has_run and table in CURSOR_SIM)
         found.append(SourceState(table, loaded.extracted_at, seconds, loaded.row_count, is_silent, is_connected))
     return tuple(found)

@@ -21,6 +21,7 @@ from millrace.bus.in_process import LocalBus, Subscription
 from millrace.lake import Lake
 from millrace.lake.local import LocalLake
 from millrace.laptop.functions import FUNCTIONS
+from millrace.tables import ENDPOINTS
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -201,7 +202,8 @@ def message(data: object, **attributes: str) -> Message:
 
 
 def requested(table: str, run_id: str = RUN) -> Message:
-    return message({"run_id": run_id, "table": table, "task_id": table}, table=table)
+    task_id = f"{table}__1" if ENDPOINTS[table].per_repository else table
+    return message({"run_id": run_id, "table": table, "task_id": task_id}, table=table)
 
 
 def name_of(message: Message) -> str:

@@ -49,6 +49,13 @@ class Read:
         """Return the different keys of the rows of a table."""
         return {tuple(row[name] for name in TABLES[table].key) for row in self.rows.get(table, [])}
 
+    @property
+    def is_accounted(self) -> bool:
+        """Whether the rows that the record reports as read now are those that were read: no more, no less."""
+        assert self.outcome is not None
+        table = next(name for name in self.outcome.totals if name.startswith("github_"))
+        return self.outcome.source_total - self.outcome.known == len(self.keys(table))
+
     def add(self, batch: Mapping[str, Sequence[dict[str, Any]]]) -> None:
         """Keep a batch."""
         for table, rows in batch.items():

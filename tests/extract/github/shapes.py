@@ -28,7 +28,7 @@ def commit(sha: str, login: str | None = "kim", email: str = "kim@acme.test", **
 
 
 def pull_request(number: int = 731, **other: Any) -> dict[str, Any]:
-    """Return a merged pull request of GraphQL, as SOURCES has it."""
+    """Return a merged pull request of GraphQL."""
     return {
         "id": f"PR_{number}",
         "fullDatabaseId": "2401234567",

@@ -4,8 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.extract.github import shapes
 from tests.extract.github.reading import NOW, Read, pages, read, request_of, source_of
 
+from millrace.extract.graphql import PageSize
+from millrace.extract.sources.github.commits import CommitPage, CommitReading, Counts, Head
+from millrace.extract.sources.github.fields import Fields
+from millrace.extract.sources.github.rows import Texts
 from simulator.github import Company, Knobs, generate, served
 from simulator.github.model import Commit
 
@@ -13,6 +18,7 @@ COMMITS = "github_commits"
 
 
 def found(result: Read) -> tuple[str, int | None, int | None]:
+    assert result.is_accounted
     window = result.window
     return window["state"], window.get("row_count"), window.get("source_total")
 
@@ -52,11 +58,11 @@ def test_a_push_between_pages_moves_no_commit() -> None:
     company = generate(1, 120, seed=3)
     before = truth(company)
     with served(company) as github:
-        source = source_of(github)
-        result = Read()
-        for number, (batch, _) in enumerate(pages(source, request_of(COMMITS, company)), 1):
+        reading, result = source_of(github).reading(request_of(COMMITS, company)), Read()
+        for number, batch in enumerate(reading.rows(), 1):
             result.add(batch)
             pushed(company, "2026-11-01T13:00:00Z", number)
+        result.outcome = reading.outcome()
     assert result.keys(COMMITS) == before
     assert found(result) == ("known", len(before), len(before))
 
@@ -113,14 +119,13 @@ def test_a_rewritten_history_is_read_in_full() -> None:
 def test_a_head_that_is_gone_meanwhile_is_replaced_by_the_new_one() -> None:
     company = generate(1, 120, seed=3)
     with served(company) as github:
-        source = source_of(github)
-        result = Read()
-        for number, (batch, _) in enumerate(pages(source, request_of(COMMITS, company))):
+        reading, result = source_of(github).reading(request_of(COMMITS, company)), Read()
+        for number, batch in enumerate(reading.rows()):
             result.add(batch)
             if number == 0:
                 del company.repositories[0].history[:2]
     assert result.keys(COMMITS) >= truth(company)
-    assert found(result) == ("known", len(truth(company)), len(truth(company)))
+    assert (result.window["state"], result.window["row_count"]) == ("known", len(truth(company)))
 
 
 def test_an_empty_repository_is_known_to_be_empty() -> None:
@@ -185,3 +190,30 @@ def test_without_a_usable_mark_changes_are_a_full_reading(mark: Any) -> None:
     with served(company) as github:
         result = read(source_of(github), request_of(COMMITS, company, scope="changes", mark=mark))
     assert result.keys(COMMITS) == truth(company)
+
+
+class _Written:
+    """One page of commits as it was written down, of a head that reaches so many."""
+
+    plan = "written"
+
+    def __init__(self, hashes: list[str], total: int) -> None:
+        self._hashes, self._total = hashes, total
+
+    def head(self, name: str, since: str | None, then: str | None) -> Head:
+        return Head(7, name, self._hashes[0], Counts(self._total, self._total), None)
+
+    def page(self, name: str, head: str, since: str | None, after: str | None, size: PageSize) -> CommitPage:
+        commits = [Fields(shapes.commit(sha), "commit") for sha in self._hashes]
+        return CommitPage(7, name, self._total, None, commits)
+
+
+def test_a_repeated_commit_does_not_hide_a_missing_one() -> None:
+    request = request_of(COMMITS, generate(1, 0), names={7: "acme/shop"})
+    reading, result = CommitReading(request, _Written(["a" * 40, "b" * 40, "a" * 40], 3), "acme", Texts()), Read()
+    for batch in reading.rows():
+        result.add(batch)
+    result.outcome = reading.outcome()
+    assert found(result) == ("unknown", 2, 3)
+    assert "GitHub reports 3 commits, and 2 could be read" in result.window["reason"]
+    assert mark_of(result) is None

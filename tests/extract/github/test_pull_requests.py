@@ -1,5 +1,6 @@
 """The reading of a repository's pull requests from a simulated GitHub: every one, whatever happens meanwhile."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,9 @@ import pytest
 from tests.extract.github.reading import NOW, Read, pages, read, request_of, source_of
 
 from millrace.errors import RequestRejected
+from millrace.extract.deadline import Deadline
+from millrace.extract.graphql import GraphQL
+from millrace.extract.http_client import RequestStats
 from simulator.github import Company, Knobs, Served, generate, served
 
 pytestmark = pytest.mark.slow
@@ -59,6 +63,7 @@ def assert_is_truth(result: Read, company: Company) -> None:
 
 
 def state_of(result: Read) -> tuple[str, int | None, int | None]:
+    assert result.is_accounted or "no longer at the source" in result.window.get("reason", "")
     window = result.window
     return window["state"], window.get("row_count"), window.get("source_total")
 
@@ -166,6 +171,49 @@ def test_a_repository_behind_single_sign_on_has_a_refused_row() -> None:
         result = read(source_of(github), request)
     assert state_of(result)[0] == "refused"
     assert "single sign-on" in result.window["reason"]
+
+
+def test_a_repository_without_a_right_has_a_refused_row() -> None:
+    company = generate(2, 10, seed=4)
+    with served(company, Knobs(forbidden=("shop",))) as github:
+        result = read(source_of(github), request_of(PULLS, company))
+    assert state_of(result)[0] == "refused"
+    assert "GitHub refused acme/shop" in result.window["reason"]
+    assert mark_of(result) is None
+
+
+def test_a_token_that_may_not_read_teams_reads_everything_else() -> None:
+    company = generate(1, 60, seed=3)
+    with served(company) as github:
+        source = source_of(github)
+        whole = read(source, request_of(PULLS, company))
+        refusing = NoTeams(source.graphql)
+        result = read(replace(source, graphql=refusing), request_of(PULLS, company))
+    assert refusing.refused == 1
+    assert {each for row in whole.rows[PULLS] for each in row["reviewers"]} & {"core"}
+    assert not {each for row in result.rows[PULLS] for each in row["reviewers"]} & {"core"}
+    assert_is_truth(result, company)
+    assert state_of(result) == ("known", 60, 60)
+    assert "read:org" in result.window["reason"]
+
+
+class NoTeams(GraphQL):
+    """GitHub's refusal of a classic token without read:org: the whole query, for one field of a team."""
+
+    def __init__(self, graphql: GraphQL) -> None:
+        super().__init__(graphql.client, graphql.path)
+        self.refused = 0
+
+    def for_task(self, stats: RequestStats, deadline: Deadline) -> GraphQL:
+        """Return itself."""
+        return self
+
+    def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
+        """Refuse a query with a field of a team."""
+        if "on Team" in query:
+            self.refused += 1
+            raise RequestRejected("The 'slug' field requires one of the scopes: ['read:org']", status=403)
+        return super().ask(query, variables)
 
 
 def test_a_refused_token_fails_the_task() -> None:

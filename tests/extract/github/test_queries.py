@@ -32,6 +32,7 @@ VARIANTS = {
     "as published": Queries(),
     "without titles": Queries(texts=Texts(titles=False)),
     "with bodies": Queries(texts=Texts(bodies=True)),
+    "without teams": Queries(has_teams=False),
     "an earlier server": Queries(offered()),
 }
 
@@ -79,6 +80,13 @@ def test_titles_and_bodies_are_asked_for_only_when_they_are_on() -> None:
         (True, False, True),
         (True, True, True),
     ]
+
+
+def test_the_names_of_teams_can_be_left_out() -> None:
+    with_teams, without = (Queries(has_teams=each).pull_requests for each in (True, False))
+    assert with_teams.count("on Team") == 2
+    assert "on Team" not in without
+    assert without.count("on User{login}") == 2
 
 
 def test_an_earlier_server_is_not_asked_for_what_it_lacks() -> None:

@@ -134,7 +134,7 @@ def test_co_authors_are_the_trailers_of_the_message() -> None:
 Co-authored-by: Claude <noreply@anthropic.com>
 co-authored-by:  Lee  <lee@acme.test>
 Co-Authored-By: Claude <noreply@anthropic.com>
-Co-authored-by: nobody
+Co-authored-by: no address
 not Co-authored-by: x <x@y>"""
     assert co_authors(message) == ["Claude <noreply@anthropic.com>", "Lee <lee@acme.test>"]
 

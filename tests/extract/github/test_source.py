@@ -7,6 +7,7 @@ from tests.extract.github.reading import as_app, client_of, read, request_of, so
 
 from millrace.errors import RequestRejected
 from millrace.extract.sources.github import estimate
+from millrace.extract.sources.github.rows import Texts
 from millrace.extract.sources.github.source import GitHubSource
 from simulator.github import Knobs, generate, served
 
@@ -75,6 +76,46 @@ def test_a_server_is_asked_once_which_fields_it_has() -> None:
         for at in (0, 1):
             read(source, request_of(PULLS, company, at))
         assert [each.operation for each in github.log.requests] == ["Offered", "PullRequests", "PullRequests"]
+
+
+def test_an_earlier_server_is_read_without_what_it_lacks() -> None:
+    company = generate(1, 30, seed=3)
+    for pull in company.repositories[0].pulls:
+        pull.id %= 2**31  # as they were when there was no other id
+        for review in pull.reviews:
+            review.number %= 2**31
+    lacks = ("PullRequest.isDraft", "PullRequest.fullDatabaseId", "PullRequestReview.fullDatabaseId")
+    with served(company, Knobs(lacks=lacks)) as github:
+        result = read(source_of(github), request_of(PULLS, company))
+    assert result.window["state"] == "known"
+    assert {row["id"] for row in result.rows[PULLS]} == {each.id for each in company.repositories[0].pulls}
+    assert not any("is_draft" in row for row in result.rows[PULLS])
+
+
+@pytest.mark.parametrize("has_graphql", [True, False], ids=["graphql", "rest"])
+@pytest.mark.parametrize(
+    ("texts", "columns"),
+    [
+        pytest.param(Texts(), {"title"}, id="titles"),
+        pytest.param(Texts(titles=False), set(), id="none"),
+        pytest.param(Texts(bodies=True), {"title", "body"}, id="both"),
+    ],
+)
+def test_only_the_wanted_texts_are_read(has_graphql: bool, texts: Texts, columns: set[str]) -> None:
+    company = generate(1, 3)
+    with served(company, Knobs(has_graphql=has_graphql)) as github:
+        result = read(replace(source_of(github), texts=texts), request_of(PULLS, company))
+    assert all({"title", "body"} & set(row) == columns for row in result.rows[PULLS])
+    assert all(("headline" in row) == texts.titles for row in result.rows["github_commits"])
+
+
+def test_a_server_without_a_needed_list_is_read_by_rest() -> None:
+    company = generate(1, 5)
+    with served(company, Knobs(lacks=("PullRequest.timelineItems",))) as github:
+        result = read(source_of(github), request_of(PULLS, company))
+    assert result.outcome is not None
+    assert result.outcome.plan == "rest full"
+    assert result.window["state"] == "known"
 
 
 @pytest.mark.parametrize("host", ["https://api.github.com", "https://api.acme.ghe.com"])

@@ -102,7 +102,7 @@ def test_new_token_is_valid_after_others_expired(start: Callable[..., GitHubClie
     assert get(client, "/installation/repositories", renewed).status_code == 200
 
 
-def test_selected_repositories_are_told(start: Callable[..., GitHubClient]) -> None:
+def test_token_names_selection_of_repositories(start: Callable[..., GitHubClient]) -> None:
     client = start(is_installation_selected=True)
 
     assert post(client, signed()).json()["repository_selection"] == "selected"

@@ -119,7 +119,7 @@ def test_node_that_is_gone_is_null_beside_others(client: GitHubClient) -> None:
 
 
 def test_unknown_owner_is_null_without_error(client: GitHubClient) -> None:
-    assert client.ask(REPOSITORIES, owner="nobody-here")["repositoryOwner"] is None
+    assert client.ask(REPOSITORIES, owner="not-here")["repositoryOwner"] is None
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_invalid_query_has_errors_and_no_data(client: GitHubClient, query: str) 
     assert all(each["message"] for each in body["errors"])
 
 
-def test_fields_of_type_are_told_by_introspection(client: GitHubClient) -> None:
+def test_introspection_lists_fields_of_type(client: GitHubClient) -> None:
     found = client.ask('{ __type(name: "PullRequest") { fields { name } } }')["__type"]["fields"]
 
     assert {"fullDatabaseId", "isDraft", "timelineItems"} <= {each["name"] for each in found}

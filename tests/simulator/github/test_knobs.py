@@ -306,7 +306,8 @@ def test_forbidden_repository_is_listed_and_not_read(serve: Serve) -> None:
     assert "shop" in [each["name"] for each in listed]
     assert client.errors(PULLS, **ASKED, first=1)[0]["type"] == "FORBIDDEN"
     assert client.get("/repos/acme/shop").status_code == 200
-    assert client.get("/repos/acme/shop/pulls").status_code == 403
+    refused = client.get("/repos/acme/shop/pulls")
+    assert (refused.status_code, refused.headers["X-Accepted-GitHub-Permissions"]) == (403, "pull_requests=read")
     assert client.get("/repos/acme/shop/commits").status_code == 403
 
 

@@ -102,6 +102,25 @@ def test_answers_move_clock(serve: Serve) -> None:
     assert client.served.clock.now_s() - seconds(START) == pytest.approx(2 + 1.21)
 
 
+def test_date_of_answer_is_that_of_clock(serve: Serve) -> None:
+    client = serve()
+    client.served.clock.advance(3600)
+
+    response = client.get("/user")
+
+    assert response.headers["Date"] == "Sun, 01 Nov 2026 13:00:00 GMT"
+    assert int(response.headers["X-RateLimit-Reset"]) == seconds("2026-11-01T14:00:00Z")
+
+
+def test_own_server_may_show_limits_of_zero(serve: Serve) -> None:
+    client = serve(has_limits=False, shows_limits_of_zero=True)
+
+    headers = client.get("/user").headers
+
+    assert (headers["X-RateLimit-Limit"], headers["X-RateLimit-Remaining"]) == ("0", "0")
+    assert client.ask("{ rateLimit { limit remaining cost } }")["rateLimit"] == {"limit": 0, "remaining": 0, "cost": 1}
+
+
 def test_requests_at_the_same_time_are_counted(serve: Serve) -> None:
     client = serve()
     barrier = threading.Barrier(4)

@@ -65,12 +65,19 @@ class Endpoint:
         if is_slow or _is_above(cost.nodes, knobs.too_heavy_above_nodes):
             self.window.spend(cost.points)  # GitHub deducts additional points for a request that it ended
             return json_answer({"data": None, "errors": [{"message": _TIMED_OUT}]}, 502), []
-        asked = Asked(self.company, self.viewer, cost, self.window if knobs.has_limits else None)
+        asked = Asked(self.company, self.viewer, cost, self._budget())
         answer = run(query, asked, self._schema)
         if exchange.number in knobs.partial_at or _is_above(cost.nodes, knobs.partial_above_nodes):
             cut_short(answer)
         headers = sso_header(self.company) if Listed("repositories") in asked.listed else {}
         return json_answer(answer, headers=headers), asked.listed
+
+    def _budget(self) -> dict[str, Any] | None:
+        """Return what `rateLimit` has of the budget; None on a server that has no limits."""
+        if self.knobs.has_limits:
+            return self.window.facts()
+        zero = dict.fromkeys(("limit", "used", "remaining"), 0) | {"resetAt": self.company.end}
+        return zero if self.knobs.shows_limits_of_zero else None
 
 
 def _read_body(body: bytes) -> tuple[str, dict[str, Any], str | None]:

@@ -1,9 +1,9 @@
 """The execution of one query over the served schema."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from graphql import (
     DocumentNode,
@@ -69,6 +69,7 @@ def run(query: Query, asked: Asked, schema: GraphQLSchema) -> dict[str, Any]:
         context_value=asked,
         variable_values=dict(query.variables),
         operation_name=query.name or None,
+        is_awaitable=_never,
     )
     if not isinstance(result, ExecutionResult):
         raise TypeError("expected no resolver to be asynchronous")
@@ -109,3 +110,8 @@ def _written(error: GraphQLError) -> dict[str, Any]:
     if error.locations:
         written["locations"] = [{"line": each.line, "column": each.column} for each in error.locations]
     return written | {"message": error.message}
+
+
+def _never(value: object) -> TypeGuard[Awaitable[Any]]:
+    """Return that no resolver is asynchronous: graphql-core asks it of each value."""
+    return False

@@ -9,7 +9,6 @@ from graphql import GraphQLResolveInfo
 from simulator.github.graphql.connections import Connection, RefusedQuery, part_of
 from simulator.github.graphql.costs import Cost
 from simulator.github.happening import Listed
-from simulator.github.limits import Window
 from simulator.github.model import (
     Account,
     Commit,
@@ -36,7 +35,7 @@ class Asked:
     company: Company
     viewer: Account
     cost: Cost
-    window: Window | None
+    budget: dict[str, Any] | None
     listed: list[Listed] = field(default_factory=list)
     heads: dict[str, Repository] = field(default_factory=dict)
 
@@ -136,9 +135,9 @@ def _look_up(company: Company, id: str) -> Repository | PullRequest | None:
 def rate_limit(source: Any, info: Info) -> dict[str, Any] | None:
     """Return the budget and what this query costs; None on a server without limits."""
     asked: Asked = info.context
-    if asked.window is None:
+    if asked.budget is None:
         return None  # a server without limits
-    return {"cost": asked.cost.points, "nodeCount": asked.cost.nodes, **asked.window.facts()}
+    return {"cost": asked.cost.points, "nodeCount": asked.cost.nodes, **asked.budget}
 
 
 _ORDERS: dict[str, Callable[[Any], Any]] = {

@@ -153,7 +153,9 @@ class Rest:
         if not rest:
             return json_answer(asked.shapes.repository_detail(repository)), []
         if repository.is_forbidden:
-            raise Refusal(403, "Resource not accessible by personal access token")
+            right = "contents=read" if rest == "/commits" else "pull_requests=read"
+            header = {"X-Accepted-GitHub-Permissions": right}
+            raise Refusal(403, "Resource not accessible by personal access token", header)
         if rest == "/commits":
             return self._commits(repository, by_id, asked), [Listed("commits", repository)]
         if rest.startswith("/pulls") and not repository.has_pull_requests:

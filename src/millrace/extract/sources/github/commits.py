@@ -166,7 +166,7 @@ class _State:
     newest: str | None = None
     rows: int = 0
     is_over: bool = False
-    is_told: bool = False
+    is_reported: bool = False
     refused: str | None = None
     seen: set[int] = field(default_factory=set)
 
@@ -210,8 +210,8 @@ class CommitReading:
             yield from self._read()
         except RequestRejected as error:
             self._state.refused = refusal(error, self._state.name)
-        if not self._state.is_told:
-            self._state.is_told = True
+        if not self._state.is_reported:
+            self._state.is_reported = True
             now, name = self._request.now, self._state.name
             row = window_row(self._account, OBJECT, self._request.partition, name, self._result(), now)
             yield {"source_windows": [row]}
@@ -219,13 +219,14 @@ class CommitReading:
     def outcome(self) -> Outcome:
         """Return what was found; there is a mark only when every commit is here."""
         state, found = self._state, self._result()
+        count = state.all if found.is_settled else len(state.seen)
         is_marked = found.is_settled and state.head is not None and state.newest is not None
         return Outcome(
             plan=f"{self._listing.plan} {state.scope}",
-            source_total=state.all,
-            known=max(0, (found.rows or 0) - len(state.seen)),
+            source_total=count,
+            known=count - len(state.seen),
             repeated=state.rows - len(state.seen),
-            totals={"github_commits": state.all},
+            totals={"github_commits": count},
             mark=asdict(Mark(str(state.head), state.all, str(state.newest))) if is_marked else None,
         )
 

@@ -1,10 +1,11 @@
 """Pages of a repository's pull requests by GraphQL, and what any way of listing them has to offer."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
+from millrace.errors import RequestRejected
 from millrace.extract.graphql import GraphQL, NotFound, PageSize, TooHeavy
 from millrace.extract.sources.github.fields import Connection, Fields
 from millrace.extract.sources.github.long_lists import PullRequest, read_to_their_ends
@@ -12,6 +13,8 @@ from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST, Queries
 
 LARGEST_PAGE = 50
 LARGEST_LIST = 100
+_NO_RIGHT = 403
+_NO_TEAMS = "teams that were asked for a review have no name: the token may not read them (read:org, or Members)"
 
 Order = Literal["created", "changed"]
 """By creation, the oldest first; or by the last change, the newest first."""
@@ -73,9 +76,9 @@ class ByGraphQL:
 
     plan = "graphql"
     largest = LARGEST_PAGE
-    remark: str | None = None
 
     def __init__(self, graphql: GraphQL, queries: Queries) -> None:
+        self.remark: str | None = None
         self._graphql = graphql
         self._queries = queries
         self._entries = PageSize(LARGEST_LIST)
@@ -87,7 +90,7 @@ class ByGraphQL:
             variables = named(name) | {"first": size.value, "after": after, "isFirst": after is None}
             variables |= {"field": field, "direction": direction}
             try:
-                answer = self._graphql.ask(self._queries.pull_requests, variables)
+                answer = self._ask(lambda queries: queries.pull_requests, variables)
                 break
             except TooHeavy as error:
                 size.halve(error)
@@ -128,7 +131,7 @@ class ByGraphQL:
 
     def _nodes(self, ids: list[str]) -> list[PullRequest]:
         try:
-            answer = Fields.of(self._graphql.ask(self._queries.chosen, {"ids": ids}), "pull requests by id")
+            answer = Fields(self._ask(lambda queries: queries.chosen, {"ids": ids}), "pull requests by id")
         except (NotFound, TooHeavy) as error:
             if len(ids) > 1:
                 middle = len(ids) // 2
@@ -137,6 +140,18 @@ class ByGraphQL:
                 return []
             raise
         return self._complete(answer.each("nodes"))
+
+    def _ask(self, text_of: Callable[[Queries], str], variables: Mapping[str, object]) -> Mapping[str, object]:
+        """Ask; without the names of teams, when the token has no right to something."""
+        try:
+            return self._graphql.ask(text_of(self._queries), variables)
+        except RequestRejected as error:
+            if error.status != _NO_RIGHT or not self._queries.has_teams:
+                raise
+            without = replace(self._queries, has_teams=False)
+            answer = self._graphql.ask(text_of(without), variables)
+        self._queries, self.remark = without, _NO_TEAMS
+        return answer
 
     def _complete(self, nodes: list[Fields | None]) -> list[PullRequest]:
         pulls = [PullRequest(node) for node in nodes if node is not None and node.values]

@@ -74,6 +74,10 @@ class PullRequest:
         """Return the source's number of entries of each list that it has."""
         return {each.name: each.total for each in self.lists if each.is_offered}
 
+    def count(self, name: str) -> int:
+        """Return how many entries of a list were read."""
+        return next(len(each.entries) for each in self.lists if each.name == name)
+
     def rows(self, place: Place) -> dict[str, list[Row]]:
         """Return the rows of the pull request and its lists."""
         lists = {each.name: list(each.entries.values()) for each in self.lists}

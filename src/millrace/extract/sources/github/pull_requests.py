@@ -63,7 +63,7 @@ class Mark:
 
 @dataclass
 class _State:
-    """Where a reading is. `stage` is pages, numbers, chosen, or over; the sets are packed in a saved state."""
+    """Where a reading is. `stage` is pages, numbers, chosen, over or reported; the sets are packed in a saved state."""
 
     scope: str
     name: str
@@ -131,8 +131,8 @@ class PullRequestReading:
         except RequestRejected as error:
             self._state.refused = refusal(error, self._state.name)
         self._found = self._result()
-        if self._state.stage != "told":
-            self._state.stage = "told"
+        if self._state.stage != "reported":
+            self._state.stage = "reported"
             row = window_row(
                 self._account, OBJECT, self._request.partition, self._state.name, self._found, self._request.now
             )
@@ -143,12 +143,14 @@ class PullRequestReading:
         state, found = self._state, self._found or self._result()
         is_complete = found.is_settled or (found.state == "unknown" and bool(self._short()) and self._is_every_one())
         mark = Mark(state.updated_at, found.rows or 0, self._greatest(), self._short(), state.etag)
+        # What could not be read is in the window's row; here are the rows that the load has to find.
+        count = max(self._known(), len(state.seen))
         return Outcome(
             plan=f"{self._listing.plan} {state.scope}",
-            source_total=state.total,
-            known=max(0, (found.rows or 0) - len(state.seen)),
+            source_total=count,
+            known=count - len(state.seen),
             repeated=state.rows - len(state.seen),
-            totals={"github_pull_requests": state.total} | state.totals,
+            totals={"github_pull_requests": count} | state.totals,
             mark=asdict(mark) if is_complete else None,
         )
 
@@ -182,7 +184,7 @@ class PullRequestReading:
     def _read(self) -> Iterator[Rows]:
         if self._is_quiet():
             return
-        while self._state.stage not in ("over", "told"):
+        while self._state.stage not in ("over", "reported"):
             match self._state.stage:
                 case "pages":
                     yield self._page()
@@ -260,9 +262,8 @@ class PullRequestReading:
             state.seen.add(pull.number)
             state.rows += 1
             for table, name in (("github_reviews", "reviews"), ("github_pull_request_events", "timelineItems")):
-                total = pull.totals().get(name)
-                if is_new and total is not None:
-                    state.totals[table] = state.totals.get(table, 0) + total
+                if is_new and name in pull.totals():
+                    state.totals[table] = state.totals.get(table, 0) + pull.count(name)
         return merged(pull.rows(place) for pull in pulls)
 
     def _known(self) -> int:

@@ -28,6 +28,7 @@ _COMMIT = (
     "oid authoredDate committedDate additions deletions messageHeadline message parents{totalCount} "
     "author{name email user{login}}"
 )
+_TEAM = " ... on Team{slug}"
 _EVENTS = "[READY_FOR_REVIEW_EVENT,CONVERT_TO_DRAFT_EVENT,REVIEW_REQUESTED_EVENT,HEAD_REF_FORCE_PUSHED_EVENT]"
 _EVENT = (
     "__typename "
@@ -85,9 +86,13 @@ class Offered:
 
 @dataclass(frozen=True)
 class Queries:
-    """The queries for one server. Titles (and first lines of commits) and bodies are only asked for if wanted."""
+    """The queries for one server. Titles (and first lines of commits) and bodies are only asked for if wanted.
+
+    Without `has_teams` the names of teams are left out: a classic token needs `read:org` for them.
+    """
 
     offered: Offered = Offered({})
+    has_teams: bool = True
     texts: Texts = field(default_factory=Texts)
 
     @cached_property
@@ -207,6 +212,10 @@ class Queries:
         return f"{name}({given}){{totalCount pageInfo{{hasNextPage endCursor}} nodes{{{self._node(name)}}}}}"
 
     def _node(self, name: str) -> str:
+        node = self._whole_node(name)
+        return node if self.has_teams else node.replace(_TEAM, "")
+
+    def _whole_node(self, name: str) -> str:
         match name:
             case "labels":
                 return "name"

@@ -111,7 +111,7 @@ class _State:
     skipped: dict[str, str] = field(default_factory=dict)  # repo_id: reason
     hidden: str | None = None
     is_over: bool = False
-    is_told: bool = False
+    is_reported: bool = False
 
 
 class RepositoryReading:
@@ -147,8 +147,8 @@ class RepositoryReading:
             state.wanted = self._ids_of(self._request.plan.repositories)
         while not state.is_over:
             yield self._page()
-        if not state.is_told:
-            state.is_told = True
+        if not state.is_reported:
+            state.is_reported = True
             yield {"source_windows": self._windows()}
 
     def outcome(self) -> Outcome:

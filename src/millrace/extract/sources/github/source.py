@@ -159,7 +159,7 @@ class GitHubSource:
         rest = Rest(graphql.client, self.rest)
         if not self._has_graphql:
             return _Ways("rest", RepositoriesByRest(rest), PullRequestsByRest(rest), CommitsByRest(rest))
-        queries = Queries(self._offered or Offered({}), self.texts)
+        queries = Queries(self._offered or Offered({}), texts=self.texts)
         return _Ways(
             "graphql",
             RepositoriesByGraphQL(graphql, queries, RepositoriesByRest(rest).is_partial),
