@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests import warm
+from tests import in_memory, warm  # noqa: F401 the first one decides where temporary files are
 from tests.contract import on_snowflake
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
