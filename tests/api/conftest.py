@@ -27,11 +27,11 @@ UNMATCHED = {
     "project_repositories": ("repo_name", "project", ("src-service-03",)),
     "user_developers": ("developer", "user_id", ("dev012@example.com", "dev014@example.com")),
 }
-_OF_GITHUB = {"source": "github", "account": "acme", "object": "pull_requests", "read_at": "2026-10-19T06:00:00Z"}
+_OF_GITHUB = {"source": "github", "account": "acme", "object": "pull_requests", "read_at": "2026-10-10T06:00:00Z"}
 WINDOWS: list[dict[str, object]] = [
     _OF_GITHUB | {"window": "1", "name": "acme/shop", "state": "known", "row_count": 7, "source_total": 7},
     _OF_GITHUB | {"window": "2", "name": "acme/web", "state": "provisional", "row_count": 2, "source_total": 9},
-    _OF_GITHUB | {"window": "3", "name": "acme/hidden", "state": "refused", "reason": "=no right", "read_at": None},
+    _OF_GITHUB | {"window": "3", "name": "acme/hidden", "state": "refused", "reason": "no right", "read_at": None},
 ]
 _MADE_AGAIN = ("ai_spend_by_repo_week", "cost_per_merged_pr", "source_completeness")
 

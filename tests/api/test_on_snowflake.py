@@ -65,7 +65,7 @@ def test_every_statement_of_every_filter_is_documented_on_snowflake(
         for without in (frozenset[str](), MARTS):
             answered(repeated, route, question, without)
     alike = {re.sub(r"\?(, \?)+", "?", sql) for sql in repeated.sent}  # lists of two values are as those of one
-    assert len(alike) > 5
+    assert len(alike) > 3
     assert {found for sql in alike for found in findings(sql)} == set()
 
 

@@ -22,7 +22,10 @@ from millrace.api.routes import ROUTES, Route
 from millrace.warehouse.duckdb.reader import DuckDBReader
 
 MARTS = frozenset(name for name, model in definitions.load().models.items() if model.sql)
-OF_FACTS = ("pull-requests",)  # a fact is never computed
+OF_FACTS = (
+    "pull-requests",
+    "sources",
+)  # a fact is never computed
 Question = dict[str, Any]
 
 

@@ -68,22 +68,29 @@ def _zone(name: str) -> str:
     return found
 
 
+def _given(values: object) -> object:
+    """Return a list of values without those that are empty."""
+    return [value for value in values if value != ""] if isinstance(values, list) else values
+
+
 def _word(value: object) -> object:
     """Return a value of an enumeration as it is written there, whatever its letter case."""
     return value.lower() if isinstance(value, str) else value
 
 
+SourceState = Literal["known", "known_empty", "provisional", "unknown", "refused"]
 _Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _Names = Annotated[list[_Name], Field(max_length=_MAX_VALUES), AfterValidator(_trimmed)]
 _Words = Annotated[_Names, AfterValidator(_lower)]
 _AnyCase = BeforeValidator(_word)
 _Band = Annotated[Literal["low", "medium", "high", "unknown"], _AnyCase]
-_Bands = Annotated[list[_Band], Field(max_length=_MAX_VALUES)]
+_Bands = Annotated[list[_Band], Field(max_length=_MAX_VALUES), BeforeValidator(_given)]
+_State = Annotated[SourceState, _AnyCase]
+_States = Annotated[list[_State], Field(max_length=_MAX_VALUES), BeforeValidator(_given)]
 _Day = Annotated[
     date, BeforeValidator(_text_of_a_day), WithJsonSchema({"type": "string", "format": "date", "pattern": _DAY})
 ]
 TimeZone = Annotated[str, AfterValidator(_zone)]
-SourceState = Literal["known", "known_empty", "provisional", "unknown", "refused"]
 
 
 def _names(what: str, *examples: str) -> Any:
@@ -235,9 +242,7 @@ class SourceFilters(Filters):
     A range is that of the days on which it was last read.
     """
 
-    state: Annotated[list[Annotated[SourceState, _AnyCase]], Field(max_length=_MAX_VALUES)] = _names(
-        "states", "refused", "unknown"
-    )
+    state: _States = _names("states", "refused", "unknown")
 
     def dated(self, now: datetime, zone: str) -> Self:
         """Return the same filters, with both days set if one is."""
