@@ -123,8 +123,10 @@ def has_extracted_of(lake: Path, account: str | None) -> bool:
 
 def _account_of(part: Path) -> str | None:
     """Return the account in a part's folder, as in `run=20260131T060000Z-acme`."""
-    run_id = next((name for name in part.parts if name.startswith("run=")), "")
-    return run_id.partition("-")[2] or None
+    from millrace.lake import names  # which needs Arrow, as only a lake with parts does
+
+    run_id = next((name.removeprefix("run=") for name in part.parts if name.startswith("run=")), "")
+    return names.account_of(run_id) or None
 
 
 def _files(folder: Path, names: str) -> Iterator[Path]:
