@@ -298,6 +298,15 @@ def test_table_without_recent_extraction_is_silent(world: World) -> None:
     assert [source.table for source in later.sources if source.is_silent] == ["commits"]
 
 
+@pytest.mark.parametrize(("table", "silent"), [("github_repos", ["github_repos"]), ("github_reviews", [])])
+def test_tables_of_repositories_may_be_quiet_while_nothing_changes(world: World, table: str, silent: list[str]) -> None:
+    with duckdb.connect(world.place.warehouse) as connection:
+        connection.execute("update meta.loads set run_id = 'r', table_name = ? where table_name = 'commits'", [table])
+    later = world.look(37 * 3600)
+    assert table in [source.table for source in later.sources]
+    assert [source.table for source in later.sources if source.is_silent] == silent
+
+
 def test_a_collector_is_seen_by_its_process_and_its_lock_is_left_alone(world: World) -> None:
     with lock.holding(world.place.collector):
         assert world.look().watcher.pid == os.getpid()
