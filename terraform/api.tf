@@ -1,5 +1,6 @@
 locals {
-  silent_h = var.interval_hours + 1 # hours without a complete run, or an extraction, that are too many
+  # Hours from one run to the next, of each schedule that starts runs.
+  intervals = concat(local.has_source_url ? [var.interval_hours] : [], [for each in local.sources : each.interval_hours])
 
   _people_key = {
     for key in var.people == "pseudonyms" ? var.people_key[*] : [] : "MILLRACE_PEOPLE_KEY" => { id = key.secret, version = key.version }
@@ -25,7 +26,7 @@ module "api" {
     MILLRACE_MEMORY     = "800MB"
     MILLRACE_PEOPLE     = var.people
     MILLRACE_QUARANTINE = "gs://${module.lake.quarantine_bucket}"
-    MILLRACE_SILENT_H   = local.silent_h
+    MILLRACE_SILENT_H   = max(local.intervals...) + 1 # the status compares each table with it
     MILLRACE_WAREHOUSE  = local.warehouse["API"].address
   }
   iap           = var.api_iap

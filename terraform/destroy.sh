@@ -17,7 +17,7 @@ if [ "$data" = delete ]; then
 fi
 
 # The data, and what it hangs on: a destroy takes along whatever depends on its targets.
-kept='module\.(lake|source_key)\.|module\.snowflake\.snowflake_(database|schema|account_role|execute\.(meta|keeps_data))|module\.snowflake\.terraform_data\.keeps_data|module\.topic\["object-events"\]\.google_pubsub_topic\.this$|module\.project\.(google_(project_service|kms_)|time_sleep\.)'
+kept='module\.(lake|source_key(\[0\])?|source_secret\["[^"]*"\])\.|module\.snowflake\.snowflake_(database|schema|account_role|execute\.(meta|keeps_data))|module\.snowflake\.terraform_data\.keeps_data|module\.topic\["object-events"\]\.google_pubsub_topic\.this$|module\.project\.(google_(project_service|kms_)|time_sleep\.)'
 terraform state list | grep -vE "^($kept)|(^|\.)data\." >.targets || true
 if [ ! -s .targets ]; then # without a target everything would be meant
   rm .targets
@@ -28,5 +28,5 @@ while read -r address; do
   set -- "$@" "-target=$address"
 done <.targets
 rm .targets
-echo "Keeping the lake, the quarantine, the database of Snowflake and the source's key."
+echo "Keeping the lake, the quarantine, the database of Snowflake and the keys of the sources."
 terraform destroy -var-file="envs/$environment.tfvars" "$@"

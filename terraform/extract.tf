@@ -1,7 +1,10 @@
 locals {
-  # The endpoints of src/millrace/tables/endpoints.py, see write_tables.py.
-  tables = { for name, each in jsondecode(file("${path.module}/tables.json")) : name => each if each.source == "cursor-sim" }
-  lake   = module.lake.bucket
+  endpoints = jsondecode(file("${path.module}/tables.json")) # of src/millrace/tables, see write_tables.py
+  lake      = module.lake.bucket
+
+  # The source of source_url, which has no account; sources.tf has the others.
+  has_source_url = var.source_url != null
+  tables         = { for name, endpoint in local.endpoints : name => endpoint if local.has_source_url && endpoint.source == "cursor-sim" }
 
   # The addresses that several functions have.
   bus        = "pubsub:///projects/${var.project_id}${var.prefix == "" ? "" : "?prefix=${local.prefix}"}"
@@ -18,6 +21,7 @@ locals {
 }
 
 module "start_run" {
+  count  = local.has_source_url ? 1 : 0
   source = "./modules/service"
 
   args        = ["--source=/app/functions/extract/main.py", "--target=start_run", "--signature-type=http"]
@@ -57,7 +61,7 @@ module "extract" {
     extract-requests = module.topic["extract-requests"].id # the rest of a task that does not fit into one delivery
   }
   secrets = {
-    MILLRACE_SOURCE_KEY = { id = module.source_key.id, version = module.source_key.version }
+    MILLRACE_SOURCE_KEY = { id = module.source_key[0].id, version = module.source_key[0].version }
   }
   storage = merge(
     {
@@ -74,6 +78,8 @@ module "extract" {
       read-parent = { bucket = local.lake, role = "roles/storage.objectViewer", prefix = "raw/${each.value.parent}/" }
     },
   )
+  # No endpoint of another source has these names, so no message with an account passes. A filter is never changed: a
+  # subscription with another one is a new subscription, without the messages of the old one.
   subscriptions = merge(
     { requests = { topic = module.topic["extract-requests"], filter = "attributes.table = \"${each.key}\"" } },
     each.value.parent == null ? {} : {
@@ -86,13 +92,30 @@ module "extract" {
 
 # The scheduler's time names the run: a call made twice starts one run.
 module "schedule" {
+  count  = local.has_source_url ? 1 : 0
   source = "./modules/schedule"
 
-  caller_email = module.start_run.caller_email
-  audience     = module.start_run.audience
+  caller_email = module.start_run[0].caller_email
+  audience     = module.start_run[0].audience
   description  = "Starts a run every ${var.interval_hours} h."
   name         = "${local.prefix}start-run"
   project      = local.project
   schedule     = var.interval_hours == 24 ? "0 3 * * *" : "0 */${var.interval_hours} * * *"
-  url          = module.start_run.url
+  url          = module.start_run[0].url
+}
+
+# Until sources could be given, source_url was required.
+moved {
+  from = module.start_run
+  to   = module.start_run[0]
+}
+
+moved {
+  from = module.schedule
+  to   = module.schedule[0]
+}
+
+moved {
+  from = module.source_key
+  to   = module.source_key[0]
 }

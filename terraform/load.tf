@@ -69,7 +69,7 @@ module "sweep" {
   args        = ["--source=/app/functions/load/main.py", "--target=sweep", "--signature-type=http"]
   description = "Asks again for what was lost on the way, so that every run ends, and loads what the warehouse lacks."
   environment = merge(local._load_environment, {
-    MILLRACE_SILENT_H  = local.silent_h
+    MILLRACE_SILENT_H  = min(local.intervals...) + 1 # the newest complete run of all sources is younger
     MILLRACE_SINCE     = time_static.deployed.rfc3339
     MILLRACE_WAREHOUSE = local.warehouse["SWEEPER"].address
   })
@@ -83,14 +83,20 @@ module "sweep" {
     object-events    = module.topic["object-events"].id
   }
   secrets = local.warehouse["SWEEPER"].secrets
-  storage = {
-    read-lake         = { bucket = local.lake, role = "roles/storage.objectViewer" }
-    create-final      = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/final.json" }
-    replace-cursors   = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "state/" }
-    replace-requested = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "build/requested.json" }
-    read-quarantine   = { bucket = module.lake.quarantine_bucket, role = "roles/storage.objectViewer" }
-    create-retries    = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "drop/" }
-  }
+  storage = merge(
+    {
+      read-lake         = { bucket = local.lake, role = "roles/storage.objectViewer" }
+      create-final      = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/final.json" }
+      replace-cursors   = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "state/" }
+      replace-requested = { bucket = local.lake, role = "roles/storage.objectUser", prefix = "build/requested.json" }
+      read-quarantine   = { bucket = module.lake.quarantine_bucket, role = "roles/storage.objectViewer" }
+      create-retries    = { bucket = local.lake, role = "roles/storage.objectCreator", prefix = "drop/" }
+    },
+    # It starts the run that follows another one of a source, where the function that ended that one did not.
+    { for key, end in local._of_account : "create-plan-${key}" => {
+      bucket = local.lake, role = "roles/storage.objectCreator", prefix = "runs/", suffix = "${end}plan.json"
+    } },
+  )
   vpc = local.vpc
 }
 

@@ -6,22 +6,26 @@ module "monitoring" {
   channels                  = var.alert_channels
   dead_letter_subscriptions = [for topic in module.topic : topic.dead_letter_subscription]
   emails                    = var.alert_emails
-  functions                 = concat([module.load.name, module.start_run.name, module.sweep.name], [for each in module.extract : each.name])
+  functions                 = concat([module.load.name, module.sweep.name], [for each in concat(module.start_run, values(module.extract), values(module.source_start), values(module.source_extract)) : each.name])
   interval_hours            = var.interval_hours
   job                       = module.dbt_runner.name
   prefix                    = local.prefix
   project                   = local.project
   runbook_url               = var.alert_runbook_url
-  schedules                 = [module.schedule.name, module.sweep_schedule.name]
-  subscriptions             = concat(values(module.load.subscriptions), flatten([for each in module.extract : values(each.subscriptions)]))
-  tables                    = toset(keys(local.tables))
+  schedules                 = [for each in concat(module.schedule, values(module.source_schedule), [module.sweep_schedule]) : each.name]
+  subscriptions             = concat(values(module.load.subscriptions), flatten([for each in concat(values(module.extract), values(module.source_extract)) : values(each.subscriptions)]))
+  sources = { for key, each in local.source_endpoints :
+    "${each.name} of ${local.sources[each.key].account}" => { function = module.source_extract[key].name, interval_hours = local.sources[each.key].interval_hours }
+    if each.parent == null # the others have nothing to do in a run in which nothing changed
+  }
+  tables = toset(keys(local.tables))
 }
 
 module "costs" {
   source = "./modules/costs"
 
   developers     = var.developers
-  interval_hours = var.interval_hours
+  interval_hours = local.intervals
 }
 
 # A budget names a project by its number, which is not asked for before its API is on.

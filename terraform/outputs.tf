@@ -27,7 +27,7 @@ output "cost_table_usd_per_month" {
 }
 
 output "cost_usd_per_month" {
-  description = "The cost estimate for the chosen schedule, with its parts."
+  description = "The cost estimate for the chosen schedules, with its parts."
   value       = module.costs.usd_per_month
 }
 
@@ -44,4 +44,9 @@ output "keeps_data" {
 output "snowflake" {
   description = "Names in the Snowflake account: the database, the warehouse, and the role to grant to those who read the marts."
   value       = module.snowflake.names
+}
+
+output "sources" {
+  description = "The sources with an account: the end of their runs' names, and the schedules that start these."
+  value       = { for key, each in local.sources : key => { account = each.account, schedule = module.source_schedule[key].name } }
 }

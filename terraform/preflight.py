@@ -10,7 +10,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "src")]
 
-from terraform.checks import accounts, places, policies, project, settings, snowflake  # noqa: E402
+from terraform.checks import accounts, github, places, policies, project, settings, snowflake, sources  # noqa: E402
 from terraform.checks.context import Check, Context, run  # noqa: E402
 from terraform.checks.findings import Finding, Group, is_ready, lines, to_json  # noqa: E402
 from terraform.checks.google import TIMEOUT_S, Google, NotSignedIn, Unanswered  # noqa: E402
@@ -29,9 +29,10 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("quotas", places.check_quotas),
     ("buckets", places.check_buckets),
     ("source", accounts.check_source),
+    ("source", github.check_sources),
     ("warehouse", accounts.check_snowflake),
 )
-_WITHOUT_GOOGLE = (accounts.check_gcloud, accounts.check_source, accounts.check_snowflake)
+_WITHOUT_GOOGLE = (accounts.check_gcloud, accounts.check_source, github.check_sources, accounts.check_snowflake)
 _LOGIN = "gcloud auth login --update-adc"
 
 
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         deployment = settings.read(PROJECT / "terraform", options.environment, options.var, os.environ)
+        sources.accounts(deployment)
     except settings.WrongSettings as error:
         return fail(USAGE, error)
     findings = check(deployment, options.browser)

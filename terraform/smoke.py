@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +12,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "src")]
 
 from google.cloud.storage import Client  # noqa: E402
-from terraform.checks import accounts, deployment, settings  # noqa: E402
-from terraform.checks.comparing import compare  # noqa: E402
+from terraform.checks import accounts, comparing_github, deployment, settings, sources  # noqa: E402
+from terraform.checks.comparing import Compared, compare  # noqa: E402
 from terraform.checks.deployment import Deployment  # noqa: E402
 from terraform.checks.google import Google, NotSignedIn, Refused, Unanswered  # noqa: E402
 from terraform.checks.watching import Watched, watch  # noqa: E402
@@ -21,9 +21,8 @@ from terraform.checks.watching import Watched, watch  # noqa: E402
 from millrace import log  # noqa: E402
 from millrace.cli.output import ATTENTION, DONE, FAILED, INTERRUPTED, USAGE, fail, say  # noqa: E402
 from millrace.errors import ConfigError, MillraceError, TransientError  # noqa: E402
-from millrace.extract.http_client import SourceClient  # noqa: E402
 from millrace.lake.gcs import GcsLake  # noqa: E402
-from millrace.runs import Plan  # noqa: E402
+from millrace.runs import Plan, TaskRecord, next_run_id  # noqa: E402
 
 _FIND_S = 180.0  # from the scheduler's call to the plan: a start from nothing, and the time it retries
 
@@ -34,7 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         read = settings.read(PROJECT / "terraform", options.environment, options.var, os.environ)
         found = {"buckets": {"lake": options.lake}} if options.lake else deployment.outputs(read)
-        return _smoke(Deployment.of(read, found), read, options.timeout * 60)
+        source = sources.account_of(read, options.source) if options.source else None
+        return _smoke(Deployment.of(read, found, source), read, source, options.timeout * 60)
     except settings.WrongSettings as error:
         return fail(USAGE, error)
     except NotSignedIn as error:
@@ -53,13 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="make smoke",
         description="Start a run as an operator does, wait for its final object, and compare its rows with the source.",
-        epilog='example: make smoke ENV=dev ARGS="--timeout 30"; exit codes: 0 complete and equal, 1 failed or not '
-        "equal, 2 wrong settings, 3 not reached or not ended in time, 130 interrupted",
+        epilog='example: make smoke ENV=dev ARGS="--source acme --timeout 30"; exit codes: 0 complete and equal, '
+        "1 failed or not equal, 2 wrong settings, 3 not reached or not ended in time, 130 interrupted",
     )
     parser.add_argument("environment", metavar="ENV", help="dev or prod: a file of terraform/envs, and a workspace")
     parser.add_argument(
         "--var", "-var", action="append", default=[], metavar="NAME=VALUE", help="a variable of Terraform; repeatable"
     )
+    parser.add_argument("--source", metavar="KEY", help="a source of the variable sources, not that of source_url")
     parser.add_argument("--lake", metavar="gs://BUCKET", help="the lake; without it terraform output names it")
     parser.add_argument("--timeout", type=_minutes, default=60.0, metavar="MINUTES", help="for the run (default: 60)")
     return parser
@@ -72,15 +73,15 @@ def _minutes(text: str) -> float:
     return minutes
 
 
-def _smoke(here: Deployment, read: settings.Settings, timeout_s: float) -> int:
+def _smoke(here: Deployment, read: settings.Settings, source: sources.Account | None, timeout_s: float) -> int:
     google = Google.sign_in(here.project)
     lake = GcsLake(Client(project=here.project), here.lake.removeprefix("gs://").rstrip("/"))
     asked_at, began = datetime.now(UTC), time.monotonic()
-    before = deployment.runs_around(lake, asked_at)
+    before = deployment.runs_around(lake, asked_at, here.account)
     if why := deployment.start(google, here):
         return fail(ATTENTION, f"{why}; gcloud scheduler jobs resume {here.schedule} {_place(here)}")
     say(f"asked {here.job} for a run")
-    plan = _find(lake, before, asked_at, min(_FIND_S, timeout_s))
+    plan = _find(lake, here, before, asked_at, min(_FIND_S, timeout_s))
     if plan is None:
         return fail(FAILED, f"no run was started in time; {deployment.last_attempt(google, here)}")
     say(f"run {plan.run_id}")
@@ -95,40 +96,56 @@ def _smoke(here: Deployment, read: settings.Settings, timeout_s: float) -> int:
     finally:
         for line in _traces(here, plan.run_id):
             say(line)
-    return verdict(run, _client(read))
+    if follows := next_run_id(plan):
+        say(f"run {follows} follows, and reads everything")
+    return verdict(run, _comparer(source) if source else _client(read))
 
 
-def _find(lake: GcsLake, before: set[str], asked_at: datetime, timeout_s: float) -> Plan | None:
+def _find(lake: GcsLake, here: Deployment, before: set[str], asked_at: datetime, timeout_s: float) -> Plan | None:
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
-        new = deployment.runs_around(lake, datetime.now(UTC)) - before
+        new = deployment.runs_around(lake, datetime.now(UTC), here.account) - before
         if plan := deployment.newest_since(lake, new, asked_at):
             return plan
         time.sleep(1.0)
     return None
 
 
-def _client(read: settings.Settings) -> SourceClient | None:
-    """Return a client of the source; None without its key."""
+_Comparer = Callable[[TaskRecord], Compared]
+
+
+def _client(read: settings.Settings) -> _Comparer | None:
+    """Return the comparison with the source of source_url; None without its key."""
     try:
-        return accounts.source(read)
+        client = accounts.source(read)
     except ConfigError as error:
         say(f"the source is not compared: {error}")
         return None
+    return lambda record: compare(record, client)
 
 
-def verdict(run: Watched, client: SourceClient | None) -> int:
-    """Compare an ended run with the source, print the result for each table, and return the exit code."""
+def _comparer(source: sources.Account) -> _Comparer | None:
+    """Return the comparison with GitHub as it is now; None without the secret, or where it cannot be asked."""
+    try:
+        now = source.asked().probe()
+    except MillraceError as error:
+        say(f"the source is not compared: {error}")
+        return None
+    return lambda record: comparing_github.compare(record, source, now)
+
+
+def verdict(run: Watched, comparer: _Comparer | None) -> int:
+    """Compare an ended run with the source, print the result for each task, and return the exit code."""
     if run.final is None or run.final.status != "complete":
         return fail(ATTENTION, f"run {run.run_id} failed: {run.final.reason if run.final else 'no reason is known'}")
     is_equal = True
     for record in run.records.values():
-        found = compare(record, client)
+        found = comparer(record) if comparer else compare(record, None)
         is_equal &= found.is_equal is not False
         say(f"  {found.table}: {found.text}")
     if not is_equal:
         return fail(ATTENTION, f"run {run.run_id} is complete, and differs from the source")
-    say(f"run {run.run_id} is complete" + (" and equal to the source" if client else ""))
+    say(f"run {run.run_id} is complete" + (" and equal to the source" if comparer else ""))
     return DONE
 
 

@@ -360,12 +360,16 @@ variable "source_requests_per_minute" {
 }
 
 variable "source_url" {
-  description = "URL of the source API."
+  description = "URL of the source API; null where only sources are read."
   type        = string
-  nullable    = false
+  default     = null
   validation {
-    condition     = can(regex("^https://[^@?#]+$", var.source_url))
+    condition     = var.source_url == null || can(regex("^https://[^@?#]+$", var.source_url))
     error_message = "source_url: expected https://host, without a key in it."
+  }
+  validation {
+    condition     = var.source_url != null || length(var.sources) > 0
+    error_message = "source_url: expected the URL of a source API, or sources."
   }
 }
 

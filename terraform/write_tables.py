@@ -14,15 +14,15 @@ FOLDER = PROJECT / "terraform"
 
 
 def exported() -> dict[str, str]:
-    """Return the text of each file: the endpoints with their parents (null: none), and what makes META."""
+    """Return the text of each file: the endpoints of the registry by their names, and what makes META."""
     endpoints = {
         name: {
-            "feeds": sorted(ENDPOINTS[name].feeds),
-            "parent": ENDPOINTS[name].parent,
-            "per_repository": ENDPOINTS[name].per_repository,
-            "source": ENDPOINTS[name].source,
+            "source": each.source,
+            "feeds": each.feeds,
+            "parent": each.parent,
+            "per_repository": each.per_repository,
         }
-        for name in sorted(ENDPOINTS)
+        for name, each in sorted(ENDPOINTS.items())
     }
     return {
         "tables.json": _to_json(endpoints),

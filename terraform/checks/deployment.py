@@ -11,38 +11,49 @@ from typing import Any
 
 from terraform.checks.google import Google, part
 from terraform.checks.settings import Settings, WrongSettings
+from terraform.checks.sources import Account
 
 from millrace.errors import TerminalError
 from millrace.lake import Lake
-from millrace.lake.names import started_at
+from millrace.lake.names import RUN_ID, account_of, started_at
 from millrace.runs import Plan, read_plan
 
 _OUTPUT_S = 120.0
 _CLOCKS_S = 300.0  # by which this machine's clock may be ahead of Google's
-_PLAN = re.compile(r"runs/([0-9]{8}T[0-9]{6}Z)/plan\.json")
+_PLAN = re.compile(rf"runs/({RUN_ID})/plan\.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What was deployed: its project, region, lake and schedule, and the address of the read API."""
+    """What was deployed: its project, region, lake, schedule, and the address of the read API.
+
+    The schedule starts runs of `account`, which is "" for the source of source_url.
+    """
 
     project: str
     region: str
     lake: str
     schedule: str
     api_url: str | None
+    account: str = ""
 
     @classmethod
-    def of(cls, settings: Settings, outputs: Mapping[str, Any]) -> "Deployment":
-        """Return the deployment of these settings; WrongSettings where Terraform made no lake."""
+    def of(cls, settings: Settings, outputs: Mapping[str, Any], source: Account | None = None) -> "Deployment":
+        """Return the deployment of these settings, with the schedule of a source (None: that of source_url).
+
+        Raises WrongSettings where Terraform made no lake, or no such schedule.
+        """
+        if source is None and settings.text("source_url") is None:
+            raise WrongSettings("source_url is not set: expected --source with a key of the variable sources")
         buckets = outputs.get("buckets")
         lake = buckets.get("lake") if isinstance(buckets, dict) else None
         if not isinstance(lake, str) or not lake.startswith("gs://"):
             again = f"make deploy ENV={settings.environment}"
             raise WrongSettings(f"terraform output: expected buckets with the lake, got none; run {again}")
         api_url = outputs.get("api_url")
-        name = f"{settings.prefix}start-run"
-        return cls(settings.project, settings.region, lake, name, api_url if isinstance(api_url, str) else None)
+        name = f"{settings.prefix}{f'{source.label}-start' if source else 'start-run'}"
+        url = api_url if isinstance(api_url, str) else None
+        return cls(settings.project, settings.region, lake, name, url, source.account if source else "")
 
     @property
     def job(self) -> str:
@@ -91,11 +102,11 @@ def last_attempt(google: Google, deployment: Deployment) -> str:
     return f"the scheduler's last call: {at}, {outcome}"
 
 
-def runs_around(lake: Lake, moment: datetime) -> set[str]:
-    """Return the runs with a plan whose scheduled day is the day of a moment, or next to it."""
+def runs_around(lake: Lake, moment: datetime, account: str = "") -> set[str]:
+    """Return the runs of an account with a plan, whose scheduled day is the day of a moment, or next to it."""
     days = [(moment + timedelta(days=number)).strftime("%Y%m%d") for number in (-1, 0, 1)]
     names = (stored.version.name for day in days for stored in lake.list(f"runs/{day}T"))
-    return {found[1] for name in names if (found := _PLAN.fullmatch(name))}
+    return {found[1] for name in names if (found := _PLAN.fullmatch(name)) and account_of(found[1]) == account}
 
 
 def newest_since(lake: Lake, runs: Iterable[str], moment: datetime) -> Plan | None:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from terraform.checks.context import Context, each
 from terraform.checks.findings import Finding, Group
 from terraform.checks.google import Refused, objects, part, required
 from terraform.checks.settings import Settings
 from terraform.checks.snowflake import Account
+from terraform.checks.sources import accounts
 
 _BUCKET = 'resource "google_storage_bucket" "'
 _BUCKET_NAME = re.compile(r'"(\$\{var\.project(?:_id|\.id)\}-[^"/]+)"')
@@ -22,12 +23,19 @@ class Quota:
     metric: str
     least: int
     why: str
+    per_source: int = 0  # as much more for each source with an account: three functions, and the one that starts them
+
+    def of(self, sources: int) -> "Quota":
+        """Return the quota of a deployment with this many sources with an account."""
+        if not self.per_source * sources:
+            return self
+        return replace(self, least=self.least + self.per_source * sources, why=f"{self.why}; and {sources} sources")
 
 
 # Of Cloud Run: eight services and the job at one instance each; the job has 4 GiB and two vCPU.
 QUOTAS = (
-    Quota("run", "run.googleapis.com/cpu_allocation", 10_000, "ten vCPU, in thousandths"),
-    Quota("run", "run.googleapis.com/mem_allocation", 20 << 30, "20 GiB, in bytes"),
+    Quota("run", "run.googleapis.com/cpu_allocation", 10_000, "ten vCPU, in thousandths", 4_000),
+    Quota("run", "run.googleapis.com/mem_allocation", 20 << 30, "20 GiB, in bytes", 7 << 30),
     Quota("cloudbuild", "cloudbuild.googleapis.com/concurrent_public_pool_build_cpus", 1, "one build"),
 )
 
@@ -76,7 +84,8 @@ def check_quotas(context: Context, group: Group) -> Iterator[Finding]:
 
     def ask(service: str) -> list[Finding]:
         limits = _limits(context, f"{service}.googleapis.com")
-        return [_quota(context, group, quota, limits) for quota in QUOTAS if quota.service == service]
+        sources = len(accounts(context.settings))
+        return [_quota(context, group, quota.of(sources), limits) for quota in QUOTAS if quota.service == service]
 
     services = ["run", "cloudbuild"][: 1 + context.settings.builds_images]
     yield from each(context, group, ask, {f"quotas of {service}": service for service in services})

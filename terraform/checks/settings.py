@@ -1,6 +1,6 @@
 """The settings of a deployment, read where Terraform reads them.
 
-A later place overrides an earlier one, as in Terraform: the defaults of variables.tf, TF_VAR_*, terraform.tfvars,
+A later place overrides an earlier one, as in Terraform: the defaults of variables*.tf, TF_VAR_*, terraform.tfvars,
 *.auto.tfvars, envs/<ENV>.tfvars, and the flags of the command line.
 """
 
@@ -71,7 +71,7 @@ def read(folder: Path, environment: str, flags: Sequence[str], surroundings: Map
 
     Raises WrongSettings for a file or flag that cannot be read, and for a missing required variable.
     """
-    variables = hcl.declared((folder / "variables.tf").read_text())
+    variables = hcl.declared("\n".join(path.read_text() for path in sorted(folder.glob("variables*.tf"))))
     values = {name: variable.default for name, variable in variables.items() if variable.has_default}
     for name in variables.keys() & {key.removeprefix("TF_VAR_") for key in surroundings if key.startswith("TF_VAR_")}:
         values[name] = _value(variables[name], surroundings[f"TF_VAR_{name}"], f"TF_VAR_{name}")
@@ -84,7 +84,7 @@ def read(folder: Path, environment: str, flags: Sequence[str], surroundings: Map
     for flag in flags:
         name, is_given, text = flag.partition("=")
         if not is_given or name not in variables:
-            raise WrongSettings(f"--var {name}: expected NAME=VALUE with a variable of terraform/variables.tf")
+            raise WrongSettings(f"--var {name}: expected NAME=VALUE with a variable of terraform/variables*.tf")
         values[name] = _value(variables[name], text, f"--var {name}")
     _check(variables, values)
     return Settings(folder, environment, values)
@@ -96,6 +96,8 @@ def _check(variables: Mapping[str, hcl.Variable], values: Mapping[str, object]) 
         raise WrongSettings(
             f"{', '.join(missing)}: expected a value, got none; set TF_VAR_{missing[0]}, or pass --var {missing[0]}=…"
         )
+    if values.get("source_url") is None and not values.get("sources") and "sources" in variables:
+        raise WrongSettings("source_url: expected a value, got none; set TF_VAR_source_url, or sources")
     for name, pattern, expected in (
         ("project_id", _PROJECT, "6 to 30 lower-case letters, digits and hyphens"),
         ("region", _REGION, "a region such as europe-west4"),

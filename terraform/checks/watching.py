@@ -7,8 +7,9 @@ from typing import Any
 from millrace.errors import TransientError
 from millrace.lake import Lake, ObjectMissing
 from millrace.lake.documents import Damaged, parsed
+from millrace.lake.names import account_of
 from millrace.runs import Final, TaskRecord, read_final
-from millrace.tables import CURSOR_SIM
+from millrace.tables import CURSOR_SIM, children_of
 
 Say = Callable[[str], None]
 POLL_S = 5.0
@@ -57,7 +58,9 @@ class Watched:
 
     def waiting(self) -> list[str]:
         """Return the tables without a record."""
-        return [name for name in CURSOR_SIM if name not in self.records]
+        known = [each.name for each in children_of(None, "github")] if account_of(self.run_id) else list(CURSOR_SIM)
+        known += [child for record in self.records.values() for child in record.children if child not in known]
+        return [name for name in known if name not in self.records]
 
 
 def _progress(task: str, fields: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ run "the_estimate_is_the_paper_model" {
   }
   variables {
     developers     = 30
-    interval_hours = 24
+    interval_hours = [24]
   }
 
   assert {
@@ -32,5 +32,25 @@ run "the_estimate_is_the_paper_model" {
   assert {
     condition     = output.table_usd_per_month["50000/24"] >= 60 && output.table_usd_per_month["50000/24"] <= 240
     error_message = "50,000 developers daily: 60 to 240 dollars"
+  }
+}
+
+run "the_runs_of_each_schedule_wake_the_warehouse" {
+  command = plan
+  module {
+    source = "./modules/costs"
+  }
+  variables {
+    developers     = 50
+    interval_hours = [24, 24, 4]
+  }
+
+  assert {
+    condition     = abs(output.usd_per_month.warehouse - (2 * 3.8 + 22.8)) < 0.1
+    error_message = "two daily schedules and one of every four hours: 150 s of $3 an hour for each run"
+  }
+  assert {
+    condition     = output.usd_per_month.images == 0.5
+    error_message = "the images are one set for all"
   }
 }

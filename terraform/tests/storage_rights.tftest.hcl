@@ -14,6 +14,7 @@ run "rights_are_bounded_by_the_names_of_objects" {
       list  = { bucket = "lake", role = "projects/acme-dev/roles/lister" }
       parts = { bucket = "lake", role = "roles/storage.objectCreator", prefix = "raw/commits/" }
       plans = { bucket = "lake", role = "roles/storage.objectCreator", prefix = "runs/", suffix = "/plan.json" }
+      tasks = { bucket = "lake", role = "roles/storage.objectCreator", prefix = "runs/", middle = "Z-acme/tasks/pulls__", suffix = ".json" }
     }
   }
 
@@ -28,6 +29,10 @@ run "rights_are_bounded_by_the_names_of_objects" {
   assert {
     condition     = google_storage_bucket_iam_member.this["plans"].condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/lake/objects/runs/\") && resource.name.endsWith(\"/plan.json\")"
     error_message = "a prefix and a suffix bound a right"
+  }
+  assert {
+    condition     = google_storage_bucket_iam_member.this["tasks"].condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/lake/objects/runs/\") && resource.name.extract(\"projects/_/buckets/lake/objects/runs/{any}Z-acme/tasks/pulls__\") != \"\" && resource.name.endsWith(\".json\")"
+    error_message = "a text in between bounds a right"
   }
 }
 

@@ -1,4 +1,5 @@
 # Validations of the root's variables, in as few runs as possible: each run plans everything. Each one listed must fail.
+# Those of sources are tested without a plan of everything, in tests/deploy/terraform/test_source_settings.py.
 mock_provider "google" {
   mock_data "google_storage_project_service_account" {
     defaults = { member = "serviceAccount:service-1@gs-project-accounts.iam.gserviceaccount.com" }
@@ -38,6 +39,7 @@ run "what_cannot_be_meant_is_refused" {
     snowflake_prefix            = "1dev"
     soft_delete_days            = 6
     source_key                  = ""
+    source_keys                 = { other = "a-token" }
     source_requests_per_minute  = 0
     source_url                  = "https://key@source.example"
     vpc_connector               = "connector"
@@ -67,6 +69,7 @@ run "what_cannot_be_meant_is_refused" {
     var.snowflake_prefix,
     var.soft_delete_days,
     var.source_key,
+    var.source_keys,
     var.source_requests_per_minute,
     var.source_url,
     var.vpc_connector,

@@ -19,20 +19,26 @@ locals {
   _gigabyte_usd    = 0.02
   _registry_usd    = 0.5 # the last ten of two images: some 5 GB
 
-  _chosen = { chosen = { size = local._size, interval = var.interval_hours } }
+  # The chosen schedules: the runs of each wake the warehouse for themselves.
+  _chosen = { for index, interval in var.interval_hours : "chosen ${index}" => { size = local._size, interval = interval } }
   _table = merge([for size in keys(local._sizes) : {
     for interval in [1, 4, 24] : "${size}/${interval}" => { size = size, interval = interval }
   }]...)
 
-  _usd = { for key, case in merge(local._chosen, local._table) : key => {
+  _of_schedule = { for key, case in merge(local._chosen, local._table) : key => {
     warehouse = (
       local._load_and_idle_s + local._sizes[case.size].hourly_build_s
       + (local._sizes[case.size].daily_build_s - local._sizes[case.size].hourly_build_s) * (case.interval - 1) / 23
     ) / 3600 * local._sizes[case.size].credits * local._credit_usd * 24 / case.interval * local._days
-    compute = max(0, local._days * (
-      local._sizes[case.size].function_s + local._sizes[case.size].hourly_build_s * 24 / case.interval
-    ) - local._free_vcpu_s) * local._vcpu_s_usd
-    storage = local._sizes[case.size].gigabytes * local._gigabyte_usd + local._writes_a_run * 24 / case.interval * local._days * local._write_usd
-    images  = local._registry_usd
+    vcpu_s = local._days * (local._sizes[case.size].function_s + local._sizes[case.size].hourly_build_s * 24 / case.interval)
+    writes = local._writes_a_run * 24 / case.interval * local._days * local._write_usd
+  } }
+
+  _schedules = merge({ chosen = keys(local._chosen) }, { for key in keys(local._table) : key => [key] })
+  _usd = { for case, schedules in local._schedules : case => {
+    warehouse = sum([for key in schedules : local._of_schedule[key].warehouse])
+    compute   = max(0, sum([for key in schedules : local._of_schedule[key].vcpu_s]) - local._free_vcpu_s) * local._vcpu_s_usd
+    storage   = local._sizes[case == "chosen" ? local._size : local._table[case].size].gigabytes * local._gigabyte_usd + sum([for key in schedules : local._of_schedule[key].writes])
+    images    = local._registry_usd
   } }
 }

@@ -5,7 +5,7 @@ variable "developers" {
 }
 
 variable "interval_hours" {
-  description = "Hours from one run to the next."
-  type        = number
+  description = "Hours from one run to the next, of each schedule that starts runs."
+  type        = list(number)
   nullable    = false
 }

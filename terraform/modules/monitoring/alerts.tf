@@ -57,6 +57,11 @@ locals {
       filter  = "${local._logged.extracted} AND metric.labels.table = \"${table}\""
       aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", window_s = local._hours, for_s = 3600, over = null, under = 1
     } },
+    { for name, source in var.sources : "silent-source-${replace(name, " ", "-")}" => {
+      title   = "Nothing was extracted of ${name}", severity = "WARNING", text = "silent-source", by = []
+      filter  = "${local._logged.extracted} AND resource.labels.service_name = \"${source.function}\""
+      aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", window_s = source.interval_hours * 3600, for_s = 3600, over = null, under = 1
+    } },
   )
 
   # A matching log line opens it; within `repeat_s` further lines do not notify again.

@@ -72,6 +72,13 @@ variable "schedules" {
   nullable    = false
 }
 
+variable "sources" {
+  description = "What is expected to be extracted by one function, by the name of it in a title: the function, and the hours from one run to the next."
+  type        = map(object({ function = string, interval_hours = number }))
+  nullable    = false
+  default     = {}
+}
+
 variable "subscriptions" {
   description = "Names of the subscriptions that push to functions."
   type        = list(string)

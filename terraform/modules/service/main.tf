@@ -213,7 +213,7 @@ resource "google_pubsub_subscription" "this" {
 
   dead_letter_policy {
     dead_letter_topic     = each.value.topic.dead_letter_topic
-    max_delivery_attempts = 20 # about two and a half hours
+    max_delivery_attempts = each.value.attempts
   }
 
   expiration_policy {

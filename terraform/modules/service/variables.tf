@@ -116,16 +116,17 @@ variable "secrets" {
 
 variable "storage" {
   description = "Its rights on buckets, as in modules/storage_rights."
-  type        = map(object({ bucket = string, role = string, prefix = optional(string), suffix = optional(string) }))
+  type        = map(object({ bucket = string, role = string, prefix = optional(string), middle = optional(string), suffix = optional(string) }))
   nullable    = false
   default     = {}
 }
 
 variable "subscriptions" {
-  description = "The topics whose messages are pushed to it, each with a filter on attributes (null: all)."
+  description = "The topics whose messages are pushed to it, each with a filter on attributes (null: all), and how often a message is tried."
   type = map(object({
-    topic  = object({ id = string, dead_letter_topic = string })
-    filter = optional(string)
+    topic    = object({ id = string, dead_letter_topic = string })
+    filter   = optional(string)
+    attempts = optional(number, 20) # about two and a half hours
   }))
   nullable = false
   default  = {}

@@ -134,8 +134,10 @@ def test_an_unreadable_file_is_named(module: Path) -> None:
 
 
 def test_the_variables_of_the_code_are_all_read() -> None:
-    names = re.findall(r'^variable "(\w+)"', (CODE / "variables.tf").read_text(), re.MULTILINE)
-    assert list(hcl.declared((CODE / "variables.tf").read_text())) == names
+    text = "".join(path.read_text() for path in sorted(CODE.glob("variables*.tf")))
+    names = re.findall(r'^variable "(\w+)"', text, re.MULTILINE)
+    assert "sources" in names
+    assert list(hcl.declared(text)) == names
 
 
 def test_the_environments_of_the_code_are_read() -> None:

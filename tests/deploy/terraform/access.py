@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tests.deploy.terraform.rules import containers, resources, storage_rights, who
+from tests.deploy.terraform.rules import StorageRight, containers, resources, storage_rights, who
 
 _MAY = {
     "millraceBucketLooker": "look at, list names",
@@ -36,10 +36,7 @@ _OTHERS = {
 
 def rows(plan: dict[str, Any]) -> set[str]:
     """Return the rows of the table."""
-    found = {
-        _row(right.who, _MAY[right.role], _objects(right.bucket, right.prefix, right.suffix), right.who)
-        for right in storage_rights(plan)
-    }
+    found = {_row(right.who, _MAY[right.role], _objects(right), right.who) for right in storage_rights(plan)}
     for address, planned in resources(plan):
         kind = re.sub(r"\[[^]]*\]", "", address)
         kind = ".".join(kind.split(".")[-2:])
@@ -50,6 +47,7 @@ def rows(plan: dict[str, Any]) -> set[str]:
             found.add(_row(who(address), "publish to", f"topic `{topic}`", who(address)))
             continue
         name, may, what = (text.format(**planned, who=_named(who(address))) for text in _OTHERS[kind])
+        what = re.sub(r"source-key-[a-z0-9-]+", "source-key-<source>", what)
         found.add(f"| {name} | {may} | {what} |")
     return found | _in_snowflake(plan)
 
@@ -107,15 +105,23 @@ def _within(name: str) -> str:
     return name.replace('"', "").removeprefix("MILLRACE.")
 
 
-def _objects(bucket: str, prefix: str | None, suffix: str) -> str:
-    if prefix is None:
-        return f"{bucket}: everything"
-    return f"{bucket}: `{prefix}{'…' if suffix or prefix.endswith('/') else ''}{suffix}`"
+def _objects(right: StorageRight) -> str:
+    if right.prefix is None:
+        return f"{right.bucket}: everything"
+    middle = f"…{right.middle}" if right.middle else ""
+    is_open = right.suffix or (middle or right.prefix).endswith("/")
+    return f"{right.bucket}: `{right.prefix}{middle}{'…' if is_open else ''}{right.suffix}`"
 
 
 def _row(name: str, may: str, what: str, deployable: str) -> str:
+    what = re.sub(r"Z-[a-z0-9-]+/", "Z-<account>/", what)
     table = re.search(r'"(\w+)"', deployable)
-    if table:
+    if deployable.startswith("source_"):
+        what = re.sub(r"state/[a-z0-9-]+/", "state/<account>/", what)
+        what = re.sub(r"raw/\w+/", "raw/<fed table>/" if may == "create" else "raw/<parent>/", what)
+        endpoint = re.search(r'/(\w+)"', deployable)
+        what = re.sub(rf"(?<=/){endpoint[1]}(?=\W|__)", "<endpoint>", what) if endpoint else what
+    elif table:
         what = re.sub(rf"(/){table[1]}([./])", r"\1<table>\2", what)
         what = re.sub(r"(raw/)(?!<)\w+/", r"\1<parent>/", what)
     return f"| {_named(name)} | {may} | {what} |"
@@ -126,4 +132,6 @@ def _named(deployable: str) -> str:
         return "Snowflake"
     if deployable.startswith("collectors["):
         return "collectors"
+    deployable = re.sub(r'^source_extract\["[^"]*"\]', "gh-<source>-<endpoint>", deployable)
+    deployable = re.sub(r'^source_start\["[^"]*"\]', "gh-<source>-start", deployable)
     return re.sub(r'\["\w+"\]', "-<table>", deployable).replace("_", "-")

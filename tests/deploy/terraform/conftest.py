@@ -34,6 +34,23 @@ prefix               = "dev"
 snowflake_prefix     = "dev"
 vpc_subnetwork       = "projects/p/regions/europe-west4/subnetworks/s"
 """
+# A token for github.com, and an App on a server of the company; the second key is too long for the name of a service.
+SOURCES = """
+source_keys = { acme = "token-of-acme", mega-widgets-inc = "-----BEGIN RSA PRIVATE KEY-----\\nkey-of-mega\\n" }
+sources = {
+  acme = { kind = "github", repositories = ["shop", "api"] }
+  mega-widgets-inc = {
+    app_id         = "12345"
+    bodies         = true
+    first_days     = 30
+    interval_hours = 6
+    kind           = "github"
+    owner          = "Mega-Widgets"
+    titles         = false
+    url            = "https://github.mega.example/"
+  }
+}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,20 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Checked:
     copy = Copy.into(tmp_path_factory.mktemp("prod"), hollow=True)
     found, plan = copy.plan("--var-file", "terraform/envs/prod.tfvars")
     return Checked(found, plan, copy.waits_for() if plan else {})
+
+
+@pytest.fixture(scope="session")
+def sourced(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the plan of production with two sources of GitHub beside the source of source_url."""
+    if not has_rig():
+        pytest.skip(PLAIN_WORD)
+    copy = Copy.into(tmp_path_factory.mktemp("sourced"), hollow=True)
+    values = copy.folder / "sources.tfvars"
+    values.write_text(SOURCES)
+    options = ("--no-fmt", "--no-test", "--var-file", "terraform/envs/prod.tfvars", "--var-file", str(values))
+    found, plan = copy.plan(*options)
+    assert found.returncode == 0, found.stdout
+    return plan
 
 
 @pytest.fixture(scope="session")

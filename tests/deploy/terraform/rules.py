@@ -18,7 +18,7 @@ _VERBS = {
 }
 _ADMINISTRATORS = ("ACCOUNTADMIN", "ORGADMIN", "SECURITYADMIN", "SYSADMIN", "USERADMIN")
 _RAW = re.compile(r"gcs://acme-millrace-(\w+-)?lake/raw/")
-_CONDITION = re.compile(r'resource\.name\.(startsWith|endsWith)\("([^"]*)"\)')
+_CONDITION = re.compile(r'resource\.name\.(startsWith|endsWith|extract)\("([^"]*)"\)(?: != "")?')
 
 
 def resources(plan: dict[str, Any], *kinds: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -187,12 +187,16 @@ def _seconds(duration: str | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class StorageRight:
-    """One role of one deployable on one bucket, for the objects whose names begin and end so."""
+    """One role of one deployable on one bucket, for objects whose names begin and end so, with a text between.
+
+    The text is searched after at least one character behind the prefix, as IAM's `extract` does.
+    """
 
     who: str
     role: str
     bucket: str
     prefix: str | None
+    middle: str
     suffix: str
 
     def allows(self, verb: str, bucket: str, name: str) -> bool:
@@ -201,7 +205,9 @@ class StorageRight:
             return False
         if verb == "list":
             return self.prefix is None
-        return name.startswith(self.prefix or "") and name.endswith(self.suffix)
+        prefix = self.prefix or ""
+        has_middle = not self.middle or name.find(self.middle, len(prefix)) > len(prefix)
+        return name.startswith(prefix) and has_middle and name.endswith(self.suffix)
 
 
 def storage_rights(plan: dict[str, Any]) -> list[StorageRight]:
@@ -216,16 +222,18 @@ def storage_rights(plan: dict[str, Any]) -> list[StorageRight]:
 def _storage_right(address: str, planned: dict[str, Any]) -> StorageRight:
     bucket = planned["bucket"]
     prefix: str | None = None
-    suffix = ""
+    middle = suffix = ""
     for condition in planned["condition"]:
         bounds = dict(_CONDITION.findall(condition["expression"]))
-        assert re.sub(_CONDITION, "", condition["expression"]) in ("", " && "), condition["expression"]
+        assert re.sub(_CONDITION, "", condition["expression"]) in ("", " && ", " &&  && "), condition["expression"]
         prefix = bounds["startsWith"].removeprefix(f"projects/_/buckets/{bucket}/objects/")
+        beginning, _, middle = bounds.get("extract", "").partition("{any}")
+        assert beginning in ("", bounds["startsWith"]), condition["expression"]
         suffix = bounds.get("endsWith", "")
     role = re.sub(r"^projects/.*(?=millrace[A-Z])", "", planned["role"])
-    return StorageRight(who(address), role, bucket.rpartition("-")[2], prefix, suffix)
+    return StorageRight(who(address), role, bucket.rpartition("-")[2], prefix, middle, suffix)
 
 
 def who(address: str) -> str:
     """Return the deployable that a resource of its module belongs to: `extract["commits"]`, `load`."""
-    return re.sub(r"^module\.([^.\[]+(?:\[[^]]*\])?)\..*", r"\1", address)
+    return re.sub(r"^module\.([^.\[]+(?:\[[^]]*\])?)\..*", r"\1", address).removesuffix("[0]")

@@ -8,7 +8,7 @@ from tests.deploy.terraform.access import alerts
 from tests.deploy.terraform.rig import PROJECT
 from tests.deploy.terraform.rules import resources
 
-from millrace.tables import CURSOR_SIM
+from millrace.tables import ENDPOINTS
 
 Plan = dict[str, Any]
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
@@ -21,7 +21,7 @@ ENTRIES = {
 
 def entry_of(title: str) -> str:
     """Return the title of an alert's entry: those of tables share one."""
-    return re.sub(rf" ({'|'.join(CURSOR_SIM)})$", "", title)
+    return re.sub(rf" ({'|'.join(ENDPOINTS)})( of [a-z0-9-]+)?$", "", title)
 
 
 def generic(text: str) -> str:

@@ -10,7 +10,7 @@ from tests.deploy.terraform.rig import PROJECT
 
 DATA = (
     'module.lake.google_storage_bucket.this["lake"]',
-    "module.source_key.google_secret_manager_secret.this",
+    "module.source_key[0].google_secret_manager_secret.this",
     'module.topic["object-events"].google_pubsub_topic.this',  # the lake's notifications depend on it
     'module.project.google_project_service.this["storage.googleapis.com"]',
     "module.project.google_kms_crypto_key_iam_member.storage[0]",
@@ -21,7 +21,9 @@ DATA = (
     'module.snowflake.snowflake_execute.meta["LOADS"]',
     "module.snowflake.snowflake_execute.keeps_data",  # of an older version
     "module.snowflake.terraform_data.keeps_data",
-    "module.source_key.terraform_data.stored",
+    "module.source_key[0].terraform_data.stored",
+    "module.source_key.google_secret_manager_secret.this",  # of an older version
+    'module.source_secret["acme"].google_secret_manager_secret.this',
     "module.project.data.google_storage_project_service_account.this",
     'module.images[0].data.google_artifact_registry_docker_image.this["job"]',
 )
@@ -29,6 +31,7 @@ REST = (
     "module.load.google_cloud_run_v2_service.this",
     'module.project.google_project_iam_audit_config.this["storage.googleapis.com"]',
     'module.extract["commits"].google_service_account.this',
+    'module.source_extract["acme/github_repos"].google_service_account.this',
     'module.topic["object-events"].google_pubsub_topic.dead',
     "module.images[0].google_storage_bucket.this",
     "module.snowflake.snowflake_warehouse.this",

@@ -23,10 +23,14 @@ def hcl(pattern: str = "**/*.tf") -> list[Path]:
 
 def test_the_exported_endpoints_are_those_of_the_registry() -> None:
     exported = json.loads((TERRAFORM / "tables.json").read_text())
-    names = ("parent", "per_repository", "source")
     expected = {
-        endpoint.name: {name: getattr(endpoint, name) for name in names} | {"feeds": sorted(endpoint.feeds)}
-        for endpoint in ENDPOINTS.values()
+        name: {
+            "source": each.source,
+            "feeds": list(each.feeds),
+            "parent": each.parent,
+            "per_repository": each.per_repository,
+        }
+        for name, each in ENDPOINTS.items()
     }
     assert exported == expected, "run: .venv/bin/python terraform/write_tables.py"
 

@@ -44,7 +44,7 @@ def test_a_build_waits_for_the_rights_of_its_account(checked: Checked) -> None:
 
 def test_services_and_job_wait_for_the_digest_of_the_built_image(checked: Checked) -> None:
     runs = [name for name in checked.waits_for if name.endswith(("_v2_service.this", "_v2_job.this"))]
-    assert len(runs) == 6
+    assert len(runs) == 8
     read = "module.images.data.google_artifact_registry_docker_image.this"
     assert [name for name in runs if read not in checked.waits_for[name]] == []
     assert "module.images.terraform_data.built" in checked.waits_for[read]

@@ -262,7 +262,7 @@ def test_a_function_is_served_by_its_file_and_name_with_its_signature(plan: Plan
     }
     pushed["module.load"] = [folder("load"), "--target=load", "--signature-type=cloudevent"]
     called = {
-        "module.start_run": [folder("extract"), "--target=start_run", "--signature-type=http"],
+        "module.start_run[0]": [folder("extract"), "--target=start_run", "--signature-type=http"],
         "module.sweep": [folder("load"), "--target=sweep", "--signature-type=http"],
     }
     expected = {name: (None, args) for name, args in (pushed | called).items()}
@@ -327,9 +327,25 @@ def test_the_bucket_announces_what_the_code_expects(plan: Plan) -> None:
     assert {tuple(planned["event_types"]) for planned in notified} == {("OBJECT_FINALIZE",)}
 
 
-def test_the_page_about_access_has_exactly_the_rights_of_the_plan(plan: Plan) -> None:
+def test_the_page_about_access_has_exactly_the_rights_of_the_plans(plan: Plan, sourced: Plan) -> None:
     written = set(re.findall(r"^\| .* \|$", ACCESS, re.M)) - {"| who | may | what |"}
-    assert written == rows(plan)
+    assert written == rows(plan) | rows(sourced)
+
+
+def test_sources_change_nothing_of_a_deployment_but_what_watches_it_and_the_sweep(plan: Plan, sourced: Plan) -> None:
+    without, beside = dict(resources(plan)), dict(resources(sourced))
+    assert without.keys() - beside.keys() == set()
+    added = {address for address in beside.keys() - without.keys() if not address.startswith("module.source_")}
+    assert {re.sub(r'".*"', "", address) for address in added} == {
+        "module.monitoring.google_monitoring_alert_policy.threshold[]",
+        "module.sweep.module.storage.google_storage_bucket_iam_member.this[]",
+    }
+    changed = {address for address, planned in without.items() if planned != beside[address]}
+    assert {address for address in changed if not address.startswith("module.monitoring.")} == {
+        "module.api.google_cloud_run_v2_service.this",  # how old a table may be
+        "module.source_key[0].terraform_data.stored",  # the time of the plan
+    }
+    assert not any(address.startswith("module.source_") for address in without if "source_key[0]" not in address)
 
 
 def test_the_costs_are_those_of_the_plan(plan: Plan) -> None:
@@ -342,7 +358,7 @@ def test_the_costs_are_those_of_the_plan(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize("kind", ["google_pubsub_subscription", "google_pubsub_topic", "google_cloud_scheduler_job"])
-def test_every_name_that_is_typed_in_a_command_is_planned(plan: Plan, kind: str) -> None:
+def test_every_name_that_is_typed_in_a_command_is_planned(plan: Plan, sourced: Plan, kind: str) -> None:
     command = {
         "google_pubsub_subscription": r"gcloud pubsub subscriptions \w+ ([a-z][a-z-]+)",
         "google_pubsub_topic": r"gcloud pubsub topics publish ([a-z-]+)",
@@ -350,4 +366,4 @@ def test_every_name_that_is_typed_in_a_command_is_planned(plan: Plan, kind: str)
     }[kind]
     typed = set(re.findall(command, OPERATIONS))
     assert typed
-    assert typed <= {planned["name"] for _, planned in resources(plan, kind)}
+    assert typed <= {planned["name"] for each in (plan, sourced) for _, planned in resources(each, kind)}

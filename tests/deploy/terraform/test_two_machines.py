@@ -76,8 +76,8 @@ def test_destroy_keeps_data_and_leaves_nothing_else(applied: Copy) -> None:
     assert [each for each in left if not KEPT.match(each)] == []
     expected = {
         'module.lake.google_storage_bucket.this["lake"]',
-        "module.source_key.google_secret_manager_secret_version.this",
-        "module.source_key.terraform_data.stored",
+        "module.source_key[0].google_secret_manager_secret_version.this",
+        "module.source_key[0].terraform_data.stored",
         "module.snowflake.snowflake_database.this",
         "module.snowflake.terraform_data.keeps_data",
         "module.project.time_sleep.ready",

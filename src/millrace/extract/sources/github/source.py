@@ -39,7 +39,7 @@ class Probe:
     name (None: unknown), and `unknown` the wanted names that no repository of the account has. `refused` has what
     could not be read of the largest repository, in the server's words. `budget`, `left` and `reset_at` are those of an
     hour (None: no limit). `cost` is that of a first load (None: the numbers are not known). `hidden` says why there may
-    be more repositories.
+    be more repositories. `pull_requests` are their numbers by the id of the repository (None: not known).
     """
 
     login: str | None
@@ -53,6 +53,7 @@ class Probe:
     left: int | None
     reset_at: str | None
     cost: Estimate | None
+    pull_requests: Mapping[int, int | None]
 
 
 @dataclass
@@ -86,17 +87,24 @@ class GitHubSource:
         ways = self._ways(graphql)
         login, limit = self._viewer(graphql) if ways.plan == "graphql" else (None, None)
         names: dict[str, int | None] = {}
+        numbers: dict[int, int | None] = {}
+        ids: dict[int, str] = {}
         after: str | None = None
         while True:
             page = ways.repositories.page(self.account, after, PageSize(LARGEST_LIST))
             for node in page.repositories:
-                names[node.need("nameWithOwner", str)] = node.inner("pullRequests", int, "totalCount")
+                count = node.inner("pullRequests", int, "totalCount")
+                name, repo_id = node.need("nameWithOwner", str), node.number("databaseId")
+                names[name] = numbers[repo_id] = count
+                ids[repo_id] = name
             after = page.after
             if after is None:
                 break
         unknown: tuple[str, ...] = ()
         if wanted:
-            names, unknown = self._chosen(ways, names, wanted)
+            found = {name: self._repo_id(ways, ids, name) for name in wanted}
+            names = {ids[each]: numbers[each] for each in found.values() if each in ids}
+            unknown = tuple(name for name, each in found.items() if each not in ids)
         counts = [count for count in names.values() if count is not None]
         per_hour = None if limit is None else limit.get("limit", int)
         is_known = len(counts) == len(names)
@@ -112,18 +120,14 @@ class GitHubSource:
             None if limit is None else limit.get("remaining", int),
             None if limit is None else limit.get("resetAt", str),
             estimate.of_pull_requests(counts, per_hour or None, ways.plan == "rest") if is_known else None,
+            numbers,
         )
 
-    def _chosen(
-        self, ways: "_Ways", names: Mapping[str, int | None], wanted: tuple[str, ...]
-    ) -> tuple[dict[str, int | None], tuple[str, ...]]:
-        """Return the repositories with the wanted names, and those names that none has, not even before a rename."""
-        full = {name: name if "/" in name else f"{self.account}/{name}" for name in wanted}
-        listed = {name.lower(): name for name in names}
-        found = {listed[each.lower()] for each in full.values() if each.lower() in listed}
-        others = {name: each for name, each in full.items() if each.lower() not in listed}
-        unknown = tuple(name for name, each in others.items() if ways.repositories.id_of(each) is None)
-        return {name: count for name, count in names.items() if name in found}, unknown
+    def _repo_id(self, ways: "_Ways", ids: Mapping[int, str], wanted: str) -> int | None:
+        """Return the id of a wanted repository, also by a name that it had before; None when there is none."""
+        full = wanted if "/" in wanted else f"{self.account}/{wanted}"
+        listed = (repo_id for repo_id, name in ids.items() if name.lower() == full.lower())
+        return next(listed, None) or ways.repositories.id_of(full)
 
     def _viewer(self, graphql: GraphQL) -> tuple[str | None, Fields | None]:
         answer = Fields(graphql.ask(VIEWER, {}), "viewer")
