@@ -61,6 +61,11 @@ def source_key(default: str) -> str:
     return os.environ.get("MILLRACE_SOURCE_KEY", default)
 
 
+def github_token() -> str:
+    """Return the token of GitHub in the environment of a laptop: GITHUB_TOKEN, else GH_TOKEN; "" without one."""
+    return os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN") or ""
+
+
 def environment_of_child(more: Mapping[str, str]) -> dict[str, str]:
     """Return the environment plus `more` for a child process, without the keys of a source API."""
     return {name: value for name, value in os.environ.items() if name not in _SOURCE_KEYS} | dict(more)

@@ -21,7 +21,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from millrace import log
+from millrace import interrupts, log
 from millrace.addresses import is_loopback
 from millrace.errors import RequestRejected, SourceUnavailable, UnexpectedResponse
 from millrace.extract import answers, bodies, transport
@@ -134,7 +134,7 @@ class SourceClient:
     budget: Budget = field(default_factory=lambda: RateBudget(None, 1))
     timeout_s: float = 30.0
     session: requests.Session = field(default_factory=connections, repr=False)
-    sleep: Sleep = time.sleep
+    sleep: Sleep = interrupts.wait
     stats: RequestStats = field(default_factory=RequestStats)
     deadline: Deadline = field(default_factory=Deadline)
     headers: Mapping[str, str] = field(default_factory=lambda: {"Accept": "application/json"})

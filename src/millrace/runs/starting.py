@@ -21,11 +21,12 @@ def start(lake: Lake, bus: Bus, request: RunRequest, origin: Origin = _NO_ORIGIN
     The first run of an account that is read by repository reads what is recent, and is followed by one that reads
     everything; later ones read what has changed, and once a week everything.
     """
-    scope = _scope(lake, request, origin)
+    scope = scope_of(lake, request, origin)
     return begin(lake, bus, request, origin, scope, "full" if scope == "recent" else None)
 
 
-def _scope(lake: Lake, request: RunRequest, origin: Origin) -> Scope:
+def scope_of(lake: Lake, request: RunRequest, origin: Origin) -> Scope:
+    """Return what a run reads that would be started now."""
     endpoints = [each for each in endpoints_of(origin.source) if each.per_repository]
     if request.scope is not None or request.full_refresh or not endpoints:
         return request.scope or "full"

@@ -25,7 +25,7 @@ from millrace.extract.sources.github.listing import LARGEST_LIST, named, reposit
 from millrace.extract.sources.github.numbers import packed, unpacked
 from millrace.extract.sources.github.queries import Queries
 from millrace.extract.sources.github.rows import Place, Texts, commit_row, identities
-from millrace.extract.sources.github.tasks import named_in_parent, refusal, require_same
+from millrace.extract.sources.github.tasks import named_in_parent, note_page, refusal, require_same
 from millrace.extract.sources.github.windows import Found, window_row
 
 OBJECT = "commits"
@@ -281,6 +281,7 @@ class CommitReading:
         state.rows += len(rows)
         state.seen |= {_short(row["sha"]) for row in rows}
         state.newest = max([*([state.newest] if state.newest else []), *(row["committed_at"] for row in rows)])
+        note_page(self._request, state.name, len(state.seen), state.total)
         return {"github_commits": rows, "identities": identities(place, page.commits, "commit")}
 
     def _result(self) -> Found:

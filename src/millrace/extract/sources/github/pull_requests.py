@@ -24,7 +24,7 @@ from millrace.extract.sources.github.long_lists import PullRequest
 from millrace.extract.sources.github.numbers import packed, unpacked
 from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST
 from millrace.extract.sources.github.rows import Place, Texts, merged
-from millrace.extract.sources.github.tasks import named_in_parent, refusal, require_same
+from millrace.extract.sources.github.tasks import named_in_parent, note_page, refusal, require_same
 from millrace.extract.sources.github.windows import Found, window_row
 
 OBJECT = "pull_requests"
@@ -205,6 +205,7 @@ class PullRequestReading:
         state.total, state.after, state.is_begun = page.total, page.after, True
         state.is_whole = page.after is None
         batch = self._rows_of(page.pulls)
+        note_page(self._request, state.name, len(state.seen), state.total if state.scope == "full" else None)
         until = None if state.until is None else datetime.fromisoformat(state.until)
         if state.is_whole or (until is not None and _oldest(page.pulls, until) <= until):
             self._end_pass()

@@ -35,16 +35,18 @@ _KINDS = {
 class Probe:
     """What a token may see of an account.
 
-    `login` None: GitHub does not say whose it is. `refused` has what could not be read of the largest repository, in
-    the server's words. `budget`, `left` and `reset_at` are those of an hour (None: no limit). `cost` is that of a first
-    load (None: the numbers are not known). `hidden` says why there may be more repositories. `pull_requests` are their
-    numbers by the id of the repository (None: not known).
+    `login` None: GitHub does not say whose it is. `repositories` has the number of pull requests of each, by its full
+    name (None: unknown), and `unknown` the wanted names that no repository of the account has. `refused` has what
+    could not be read of the largest repository, in the server's words. `budget`, `left` and `reset_at` are those of an
+    hour (None: no limit). `cost` is that of a first load (None: the numbers are not known). `hidden` says why there may
+    be more repositories. `pull_requests` are their numbers by the id of the repository (None: not known).
     """
 
     login: str | None
     kind: str
     plan: str
-    repositories: tuple[str, ...]
+    repositories: Mapping[str, int | None]
+    unknown: tuple[str, ...]
     hidden: str | None
     refused: tuple[str, ...]
     budget: int | None
@@ -76,22 +78,33 @@ class GitHubSource:
             case _:
                 return CommitReading(request, ways.commits, self.account, self.texts)
 
-    def probe(self) -> Probe:
-        """Return what the token may see, by a few requests; the errors of the client when it is refused."""
+    def probe(self, wanted: tuple[str, ...] = ()) -> Probe:
+        """Return what the token may see, by a few requests; the errors of the client when it is refused.
+
+        Of the repositories only those with the `wanted` names count, if there are any.
+        """
         graphql = self.graphql.for_task(type(self.graphql.client.stats)(), self.graphql.client.deadline)
         ways = self._ways(graphql)
         login, limit = self._viewer(graphql) if ways.plan == "graphql" else (None, None)
         names: dict[str, int | None] = {}
         numbers: dict[int, int | None] = {}
+        ids: dict[int, str] = {}
         after: str | None = None
         while True:
             page = ways.repositories.page(self.account, after, PageSize(LARGEST_LIST))
             for node in page.repositories:
                 count = node.inner("pullRequests", int, "totalCount")
-                names[node.need("nameWithOwner", str)] = numbers[node.number("databaseId")] = count
+                name, repo_id = node.need("nameWithOwner", str), node.number("databaseId")
+                names[name] = numbers[repo_id] = count
+                ids[repo_id] = name
             after = page.after
             if after is None:
                 break
+        unknown: tuple[str, ...] = ()
+        if wanted:
+            found = {name: self._repo_id(ways, ids, name) for name in wanted}
+            names = {ids[each]: numbers[each] for each in found.values() if each in ids}
+            unknown = tuple(name for name, each in found.items() if each not in ids)
         counts = [count for count in names.values() if count is not None]
         per_hour = None if limit is None else limit.get("limit", int)
         is_known = len(counts) == len(names)
@@ -99,7 +112,8 @@ class GitHubSource:
             login,
             self._kind(),
             ways.plan,
-            tuple(names),
+            names,
+            unknown,
             ways.repositories.hidden(self.account),
             self._refused(ways, names),
             per_hour,
@@ -108,6 +122,12 @@ class GitHubSource:
             estimate.of_pull_requests(counts, per_hour or None, ways.plan == "rest") if is_known else None,
             numbers,
         )
+
+    def _repo_id(self, ways: "_Ways", ids: Mapping[int, str], wanted: str) -> int | None:
+        """Return the id of a wanted repository, also by a name that it had before; None when there is none."""
+        full = wanted if "/" in wanted else f"{self.account}/{wanted}"
+        listed = (repo_id for repo_id, name in ids.items() if name.lower() == full.lower())
+        return next(listed, None) or ways.repositories.id_of(full)
 
     def _viewer(self, graphql: GraphQL) -> tuple[str | None, Fields | None]:
         answer = Fields(graphql.ask(VIEWER, {}), "viewer")
