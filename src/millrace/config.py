@@ -56,14 +56,9 @@ def may_be_insecure() -> bool:
     return _switch("MILLRACE_INSECURE_HTTP")
 
 
-def source_key(default: str) -> str:
+def source_key(default: str, name: str = "MILLRACE_SOURCE_KEY") -> str:
     """Return the key of the source API from the environment, or `default`."""
-    return os.environ.get("MILLRACE_SOURCE_KEY", default)
-
-
-def github_token() -> str:
-    """Return the token of GitHub in the environment of a laptop: GITHUB_TOKEN, else GH_TOKEN; "" without one."""
-    return os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN") or ""
+    return os.environ.get(name, default)
 
 
 def environment_of_child(more: Mapping[str, str]) -> dict[str, str]:

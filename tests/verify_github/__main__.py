@@ -11,10 +11,10 @@ from tests.verify_github import comparing, report
 from tests.verify_github.api import Api
 from tests.verify_github.report import Verified
 
-from millrace import addresses, config
+from millrace import addresses
 from millrace.errors import ConfigError, MillraceError, first_line
 from millrace.extract.sources.github.credentials import edition_of
-from millrace.laptop.github import DEFAULT_URL, GitHubOptions
+from millrace.laptop.github import DEFAULT_URL, GitHubOptions, token
 from millrace.laptop.looking import look
 from millrace.laptop.run import InProcess, RunOptions, run
 
@@ -65,7 +65,7 @@ def _verified(source: GitHubOptions, folder: Path) -> Verified:
     found = look(source)
     asked = RunOptions(folder / "data", source, builds=False)
     first = run(asked, InProcess())
-    api = Api(edition_of(source.source_url), f"{source.account}/{source.repositories[0]}", config.github_token())
+    api = Api(edition_of(source.source_url), f"{source.account}/{source.repositories[0]}", token())
     facts = api.facts()
     read = comparing.Read(first.data_dir.warehouse, source.account, int(facts["id"]))
     lines = comparing.compare(api, read)

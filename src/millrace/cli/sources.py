@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from millrace import addresses
 from millrace.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ def _github(
 
 
 def _account(text: str) -> str:
+    from millrace import addresses
+
     try:
         return addresses.account(text)
     except ConfigError as error:
@@ -59,6 +60,8 @@ def _account(text: str) -> str:
 
 
 def _repositories(text: str) -> tuple[str, ...]:
+    from millrace import addresses
+
     try:
         names = addresses.repositories(text)
     except ConfigError as error:

@@ -15,6 +15,11 @@ _TO_SET_ONE = (
 )
 
 
+def token() -> str:
+    """Return the token of GitHub in the environment of a laptop: GITHUB_TOKEN, else GH_TOKEN; "" without one."""
+    return config.source_key("", "GITHUB_TOKEN") or config.source_key("", "GH_TOKEN")
+
+
 @dataclass(frozen=True, slots=True)
 class GitHubOptions:
     """An account of GitHub to read, at the server of `source_url`: those of its `repositories` (none: all).
@@ -54,14 +59,14 @@ class GitHubOptions:
 
     def settings(self) -> dict[str, str]:
         """Return the settings of the functions; ConfigError without a token."""
-        token = config.github_token()
-        if not token:
+        key = token()
+        if not key:
             raise ConfigError(_TO_SET_ONE)
         return {
             "MILLRACE_SOURCE": "github",
             "MILLRACE_ACCOUNT": self.account,
             "MILLRACE_SOURCE_URL": addresses.source_url(self.source_url, self._may_be_insecure),
-            "MILLRACE_SOURCE_KEY": token,
+            "MILLRACE_SOURCE_KEY": key,
             "MILLRACE_GITHUB_APP_ID": "",
             "MILLRACE_GITHUB_APP_KEY": "",
             "MILLRACE_REPOSITORIES": ",".join(self.repositories),
