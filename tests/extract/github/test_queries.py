@@ -33,6 +33,7 @@ VARIANTS = {
     "without titles": Queries(texts=Texts(titles=False)),
     "with bodies": Queries(texts=Texts(bodies=True)),
     "without teams": Queries(has_teams=False),
+    "metadata only": Queries(beyond_metadata=False),
     "an earlier server": Queries(offered()),
 }
 

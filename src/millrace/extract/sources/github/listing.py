@@ -13,7 +13,7 @@ from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST, Queries
 
 LARGEST_PAGE = 50
 LARGEST_LIST = 100
-_NO_RIGHT = 403
+NO_RIGHT = 403
 _NO_TEAMS = "teams that were asked for a review have no name: the token may not read them (read:org, or Members)"
 
 Order = Literal["created", "changed"]
@@ -146,7 +146,7 @@ class ByGraphQL:
         try:
             return self._graphql.ask(text_of(self._queries), variables)
         except RequestRejected as error:
-            if error.status != _NO_RIGHT or not self._queries.has_teams:
+            if error.status != NO_RIGHT or not self._queries.has_teams:
                 raise
             without = replace(self._queries, has_teams=False)
             answer = self._graphql.ask(text_of(without), variables)

@@ -88,11 +88,14 @@ class Offered:
 class Queries:
     """The queries for one server. Titles (and first lines of commits) and bodies are only asked for if wanted.
 
-    Without `has_teams` the names of teams are left out: a classic token needs `read:org` for them.
+    Without `has_teams` the names of teams are left out: a classic token needs `read:org` for them. Without
+    `beyond_metadata` the list of repositories leaves out the numbers of pull requests and the default branches: they
+    need more rights than Metadata, and one repository may be closed to the token.
     """
 
     offered: Offered = Offered({})
     has_teams: bool = True
+    beyond_metadata: bool = True
     texts: Texts = field(default_factory=Texts)
 
     @cached_property
@@ -102,16 +105,17 @@ class Queries:
             "Repository",
             [
                 *("isArchived", "isDisabled", "isLocked", "isEmpty", "isFork", "isPrivate"),
-                *("createdAt", "updatedAt", "pushedAt", "defaultBranchRef{name}", "primaryLanguage{name}"),
+                *("createdAt", "updatedAt", "pushedAt", "primaryLanguage{name}"),
+                *(["defaultBranchRef{name}"] if self.beyond_metadata else []),
             ],
         )
+        counts = "pullRequests{totalCount} open:pullRequests(states:[OPEN]){totalCount}" if self.beyond_metadata else ""
         # Without ownerAffiliations a user's list has the repositories of others in which the user works.
         return (
             f"query Repositories($login:String!,$first:Int!,$after:String){{ {_LIMIT} repositoryOwner(login:$login){{ "
             "__typename login repositories(first:$first,after:$after,ownerAffiliations:[OWNER],"
             "orderBy:{field:NAME,direction:ASC}){ totalCount pageInfo{hasNextPage endCursor} nodes{ "
-            f"id databaseId nameWithOwner {fields} pullRequests{{totalCount}} "
-            "open:pullRequests(states:[OPEN]){totalCount} }}}}"
+            f"id databaseId nameWithOwner {fields} {counts} }}}}}}}}"
         )
 
     @cached_property

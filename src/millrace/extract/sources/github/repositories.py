@@ -1,7 +1,7 @@
 """The reading of an account's repositories: the list that the tasks of the run follow from."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Protocol
 
 from millrace.errors import RequestRejected
@@ -11,7 +11,7 @@ from millrace.extract.reading import Outcome, Request, Row, Rows
 from millrace.extract.sources.github import commits, pull_requests
 from millrace.extract.sources.github.credentials import App
 from millrace.extract.sources.github.fields import Connection, Fields
-from millrace.extract.sources.github.listing import LARGEST_LIST, named, repository_of
+from millrace.extract.sources.github.listing import LARGEST_LIST, NO_RIGHT, named, repository_of
 from millrace.extract.sources.github.queries import Queries
 from millrace.extract.sources.github.rows import repository_row
 from millrace.extract.sources.github.windows import Found, window_row
@@ -73,7 +73,10 @@ class RepositoriesByGraphQL:
         return why_hidden(is_partial, self._graphql.client.auth)
 
     def page(self, account: str, after: str | None, size: PageSize) -> RepositoryPage:
-        """Return the page after a cursor; a page that is too heavy is asked for in half its size."""
+        """Return the page after a cursor; a page that is too heavy is asked for in half its size.
+
+        One repository may be closed to the token, whose task then says so: all are listed by their metadata alone.
+        """
         while True:
             variables = {"login": account, "first": size.value, "after": after}
             try:
@@ -81,6 +84,10 @@ class RepositoriesByGraphQL:
                 break
             except TooHeavy as error:
                 size.halve(error)
+            except RequestRejected as error:
+                if error.status != NO_RIGHT or not self._queries.beyond_metadata:
+                    raise
+                self._queries = replace(self._queries, beyond_metadata=False)
         size.succeeded()
         owner = answer.child("repositoryOwner")
         if owner is None:
