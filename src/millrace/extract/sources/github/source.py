@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from millrace import log
-from millrace.errors import RequestRejected
+from millrace.errors import RequestRejected, UnexpectedResponse
 from millrace.extract.auth import Bearer
 from millrace.extract.graphql import GraphQL, PageSize
 from millrace.extract.reading import Reading, Request
@@ -13,7 +13,7 @@ from millrace.extract.sources.github import estimate
 from millrace.extract.sources.github.commits import CommitListing, CommitReading, CommitsByGraphQL
 from millrace.extract.sources.github.credentials import App
 from millrace.extract.sources.github.estimate import Estimate
-from millrace.extract.sources.github.fields import Fields
+from millrace.extract.sources.github.fields import Fields, idle_pages
 from millrace.extract.sources.github.listing import LARGEST_LIST, ByGraphQL, PullRequestListing
 from millrace.extract.sources.github.pull_requests import PullRequestReading
 from millrace.extract.sources.github.queries import OFFERED, VIEWER, Offered, Queries
@@ -66,8 +66,20 @@ class GitHubSource:
     _has_graphql: bool = True
 
     def reading(self, request: Request) -> Reading:
-        """Return the reading of a task; UnexpectedResponse and the like for a server that cannot be asked."""
+        """Return the reading of a task; UnexpectedResponse and the like for a server that cannot be asked.
+
+        UnexpectedResponse also for a saved state that is damaged: the task begins again.
+        """
         ways = self._ways(self.graphql.for_task(request.stats, request.deadline))
+        try:
+            return self._reading(request, ways)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if request.held is None:
+                raise
+            what = f"{request.endpoint.name} {request.partition}".strip()
+            raise UnexpectedResponse(f"{what}: the saved state is damaged; the task begins again") from error
+
+    def _reading(self, request: Request, ways: "_Ways") -> Reading:
         match request.endpoint.name:
             case "github_repos":
                 return RepositoryReading(request, ways.repositories, self.account)
@@ -84,14 +96,16 @@ class GitHubSource:
         names: dict[str, int | None] = {}
         numbers: dict[int, int | None] = {}
         after: str | None = None
+        idle = 0
         while True:
-            page = ways.repositories.page(self.account, after, PageSize(LARGEST_LIST))
+            page, before = ways.repositories.page(self.account, after, PageSize(LARGEST_LIST)), len(numbers)
             for node in page.repositories:
                 count = node.inner("pullRequests", int, "totalCount")
                 names[node.need("nameWithOwner", str)] = numbers[node.number("databaseId")] = count
             after = page.after
             if after is None:
                 break
+            idle = idle_pages(idle, len(numbers) > before, self.account)
         counts = [count for count in names.values() if count is not None]
         per_hour = None if limit is None else limit.get("limit", int)
         is_known = len(counts) == len(names)
