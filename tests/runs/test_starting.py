@@ -69,3 +69,16 @@ def test_the_run_of_another_account_does_not_count(lake: LocalLake) -> None:
     cursors(lake, RECENT, None)
     begin(lake, Bus(), RunRequest(START + timedelta(hours=1)), replace(ACME, account="other"), "full", None)
     assert next_of(lake, 1) == ("full", None)
+
+
+def test_what_a_failed_run_would_have_been_followed_by_is_not_waited_for(lake: LocalLake) -> None:
+    failed = started(lake, scope="recent", next_scope="full")
+    runs.fail(lake, failed.run_id, "it was quiet for a day")
+    assert next_of(lake, 1) == ("recent", "full")
+
+
+def test_a_damaged_plan_and_foreign_objects_are_passed_over(lake: LocalLake) -> None:
+    lake.write("runs/20261120T070000Z-acme/plan.json", b"{", if_generation=0)
+    lake.write("runs/20261120T070000Z-acme/notes.txt", b"x", if_generation=0)
+    cursors(lake, RECENT, None)
+    assert next_of(lake, 1) == ("full", None)

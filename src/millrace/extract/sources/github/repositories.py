@@ -136,6 +136,13 @@ class RepositoryReading:
         self._size = PageSize(LARGEST_LIST, self._state.size)
 
     @property
+    def _before(self) -> dict[str, str]:
+        """The names of the repositories that the last run listed, by id; empty when they are not known."""
+        names = self._request.cursor.marks.get("", {}).get("names") if self._request.cursor else None
+        pairs = names.items() if isinstance(names, dict) else ()
+        return {repo_id: name for repo_id, name in pairs if repo_id.isdigit() and isinstance(name, str)}
+
+    @property
     def lists(self) -> tuple[int, int | None]:
         """The number of repositories that were listed, and of those in the account."""
         return len(self._state.names), self._state.total
@@ -160,7 +167,10 @@ class RepositoryReading:
             yield {"source_windows": self._windows()}
 
     def outcome(self) -> Outcome:
-        """Return what was found; the children are the repositories that can be read."""
+        """Return what was found; the children are the repositories that can be read.
+
+        The mark has the names of a list that is known to be complete, so that the next run misses one that vanished.
+        """
         state = self._state
         found = [each for each in sorted(map(int, state.names)) if str(each) not in state.skipped]
         return Outcome(
@@ -168,6 +178,7 @@ class RepositoryReading:
             source_total=len(state.names),
             totals={"github_repos": len(state.names)},
             children=tuple(map(str, found)),
+            mark={"names": state.names} if self._found().is_settled else None,
         )
 
     def _page(self) -> Rows:
@@ -251,10 +262,29 @@ class RepositoryReading:
             repo_id: (name, Found("unknown", reason=f"its entry in the list cannot be read: {state.problems[name]}"))
             for repo_id, name in state.broken.items()
         }
-        for repo_id, (name, found) in {**refused, **unknown}.items():
+        for repo_id, (name, found) in {**self._vanished(), **refused, **unknown}.items():
             for what in (pull_requests.OBJECT, commits.OBJECT):
                 rows.append(window_row(self._account, what, repo_id, name, found, at))
         return rows
+
+    def _vanished(self) -> dict[str, tuple[str, Found]]:
+        """Return the repositories that the last run listed and this one does not, with what is known of them."""
+        state, before = self._state, self._before
+        if len(set(state.listed)) != state.total:
+            return {}
+        vanished = {}
+        for repo_id in before.keys() - state.names.keys() - state.broken.keys():
+            name = before[repo_id]
+            if int(repo_id) in state.listed:
+                reason = f"{name} is not one of MILLRACE_REPOSITORIES any more; what was read of it stays as it was"
+                vanished[repo_id] = (name, Found("provisional", reason=reason))
+            else:
+                reason = (
+                    f"GitHub no longer lists {name} for {self._account}: it was deleted or transferred, or this token "
+                    "may not see it; give the token that right, what was read stays as it was"
+                )
+                vanished[repo_id] = (name, Found("refused", reason=reason))
+        return vanished
 
     def _found(self) -> Found:
         state = self._state
