@@ -192,3 +192,10 @@ def test_a_list_that_cannot_be_read_is_unknown_and_no_error_of_the_run(change: C
 
 def void(value: object) -> None:
     """Drop a value."""
+
+
+def test_one_pull_request_that_is_too_large_for_an_answer_is_named_and_the_others_are_read() -> None:
+    result = read_changed(of_one(3, body="x" * (33 << 20)))
+    assert numbers(result) == EVERY - {3}
+    assert result.window["state"] == "unknown"
+    assert "#3 (" in result.window["reason"]
