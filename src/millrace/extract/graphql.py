@@ -137,7 +137,10 @@ def _is_limit(body: object) -> bool:
 
 def _errors(body: object) -> Iterator[_Error]:
     errors = body.get("errors") if isinstance(body, dict) else None
-    yield from (error for error in errors if isinstance(error, dict)) if isinstance(errors, list) else ()
+    for error in errors if isinstance(errors, list) else ():
+        if isinstance(error, dict):
+            kind = error.get("type")
+            yield error | {"type": kind if isinstance(kind, str) else None}
 
 
 def _count(stats: RequestStats, body: Mapping[str, Any]) -> None:

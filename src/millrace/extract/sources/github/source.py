@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from millrace import log
-from millrace.errors import RequestRejected
+from millrace.errors import RequestRejected, UnexpectedResponse
 from millrace.extract.auth import Bearer
 from millrace.extract.graphql import GraphQL, PageSize
 from millrace.extract.reading import Reading, Request
@@ -13,7 +13,7 @@ from millrace.extract.sources.github import estimate
 from millrace.extract.sources.github.commits import CommitListing, CommitReading, CommitsByGraphQL
 from millrace.extract.sources.github.credentials import App
 from millrace.extract.sources.github.estimate import Estimate
-from millrace.extract.sources.github.fields import Fields
+from millrace.extract.sources.github.fields import Fields, idle_pages
 from millrace.extract.sources.github.listing import LARGEST_LIST, ByGraphQL, PullRequestListing
 from millrace.extract.sources.github.pull_requests import PullRequestReading
 from millrace.extract.sources.github.queries import OFFERED, VIEWER, Offered, Queries
@@ -68,8 +68,20 @@ class GitHubSource:
     _has_graphql: bool = True
 
     def reading(self, request: Request) -> Reading:
-        """Return the reading of a task; UnexpectedResponse and the like for a server that cannot be asked."""
+        """Return the reading of a task; UnexpectedResponse and the like for a server that cannot be asked.
+
+        UnexpectedResponse also for a saved state that is damaged: the task begins again.
+        """
         ways = self._ways(self.graphql.for_task(request.stats, request.deadline))
+        try:
+            return self._reading(request, ways)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if request.held is None:
+                raise
+            what = f"{request.endpoint.name} {request.partition}".strip()
+            raise UnexpectedResponse(f"{what}: the saved state is damaged; the task begins again") from error
+
+    def _reading(self, request: Request, ways: "_Ways") -> Reading:
         match request.endpoint.name:
             case "github_repos":
                 return RepositoryReading(request, ways.repositories, self.account)
@@ -90,8 +102,9 @@ class GitHubSource:
         numbers: dict[int, int | None] = {}
         ids: dict[int, str] = {}
         after: str | None = None
+        idle = 0
         while True:
-            page = ways.repositories.page(self.account, after, PageSize(LARGEST_LIST))
+            page, before = ways.repositories.page(self.account, after, PageSize(LARGEST_LIST)), len(numbers)
             for node in page.repositories:
                 count = node.inner("pullRequests", int, "totalCount")
                 name, repo_id = node.need("nameWithOwner", str), node.number("databaseId")
@@ -100,6 +113,7 @@ class GitHubSource:
             after = page.after
             if after is None:
                 break
+            idle = idle_pages(idle, len(numbers) > before, self.account)
         unknown: tuple[str, ...] = ()
         if wanted:
             found = {name: self._repo_id(ways, ids, name) for name in wanted}
