@@ -130,9 +130,10 @@ def _subscriptions(urls: Mapping[str, str]) -> Iterator[pubsub.Pushed]:
     yield pubsub.Pushed("load", OBJECT_EVENTS, urls["load"])
     for each in endpoints_of("cursor-sim"):
         url = urls[each.name]
-        yield pubsub.Pushed(f"extract-{each.name}", EXTRACT_REQUESTS, url, each.name)
+        yield pubsub.Pushed(f"extract-{each.name}", EXTRACT_REQUESTS, url, f'attributes.table = "{each.name}"')
         if each.parent:
-            yield pubsub.Pushed(f"extract-{each.name}-after-{each.parent}", EXTRACT_EVENTS, url, each.parent)
+            after = f'attributes.table = "{each.parent}"'
+            yield pubsub.Pushed(f"extract-{each.name}-after-{each.parent}", EXTRACT_EVENTS, url, after)
 
 
 @contextmanager
