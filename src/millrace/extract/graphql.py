@@ -14,7 +14,7 @@ from millrace.errors import MillraceError, RequestRejected, SourceUnavailable, U
 from millrace.extract import answers
 from millrace.extract.answers import SourceResponse
 from millrace.extract.deadline import Deadline, OutOfTime
-from millrace.extract.http_client import RequestStats, SourceClient
+from millrace.extract.http_client import RequestStats, SourceClient, TooLarge
 from millrace.extract.limits import is_secondary
 
 _TOO_LONG = frozenset({502, 504})
@@ -56,9 +56,9 @@ class GraphQL:
     def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
         """Return the data of an answer without errors.
 
-        Raises TooHeavy (502, 504, too long, resource limits, part of the data), NotFound, RequestRejected (no right, or
-        single sign-on, in the server's words), UnexpectedResponse (another error, such as an unknown field), and the
-        errors of SourceClient.get. Limits are waited out. Points are added to the client's stats.
+        Raises TooHeavy (502, 504, too long or large, resource limits, part of the data), NotFound, RequestRejected (no
+        right, or single sign-on, in the server's words), UnexpectedResponse (another error, such as an unknown field),
+        and the errors of SourceClient.get. Limits are waited out. Points are added to the client's stats.
         """
         if self._heavy:
             self.client.back_off(self.path, "too heavy a query", self._heavy)
@@ -67,6 +67,8 @@ class GraphQL:
         try:
             body = {"query": query, "variables": dict(variables)}
             response = self.client.post(self.path, body, returned=_TOO_LONG, is_limit=_is_limit)
+        except TooLarge as error:
+            raise TooHeavy(str(error)) from None
         finally:
             self._lock.release()
         self.is_partial |= response.is_partial

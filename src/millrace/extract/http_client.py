@@ -50,6 +50,10 @@ _DROPPED = (
 )
 
 
+class TooLarge(UnexpectedResponse):
+    """A response is beyond the limits of bodies.py: one with fewer rows may not be."""
+
+
 @dataclass(slots=True)
 class RequestStats:
     """The cost of an extraction: requests sent, retries, requests over the rate limit, seconds waited.
@@ -231,7 +235,7 @@ class SourceClient:
                 ) from None
             return _Failed(_transport_problem(error))
         except bodies.TooCostly as error:
-            raise UnexpectedResponse(f"{place}: {error}") from None
+            raise TooLarge(f"{place}: {error}") from None
         except ValueError as error:  # raised by requests for an invalid URL or Location header
             raise UnexpectedResponse(f"{place}: an address that cannot be read ({type(error).__name__})") from None
         self._notice_end(request.path, response, header)
@@ -283,7 +287,7 @@ class SourceClient:
         try:
             value = bodies.parsed(body)
         except bodies.TooCostly as error:
-            raise UnexpectedResponse(f"{place}: {error}") from None
+            raise TooLarge(f"{place}: {error}") from None
         except (json.JSONDecodeError, UnicodeDecodeError):
             if "html" in response.headers.get("Content-Type", "") or body.lstrip()[:1] == b"<":
                 raise UnexpectedResponse(f"{place}: expected JSON, got HTML; is this the address of the API?") from None

@@ -199,3 +199,21 @@ def test_one_pull_request_that_is_too_large_for_an_answer_is_named_and_the_other
     assert numbers(result) == EVERY - {3}
     assert result.window["state"] == "unknown"
     assert "#3 (" in result.window["reason"]
+
+
+def test_one_commit_that_the_server_cannot_show_is_named_and_the_others_are_read() -> None:
+    # GitHub computes the size of each commit, which takes too long for an enormous one.
+    good = read_changed(lambda body: None, COMMITS)
+    heavy = good.rows[COMMITS][5]["sha"]
+
+    def change(body: dict[str, Any]) -> None:
+        history = (repository_in(body).get("object") or {}).get("history") or {"nodes": []}
+        if any(node["oid"] == heavy and "additions" in node for node in history["nodes"]):
+            body["errors"] = [{"message": "Something went wrong while executing your query"}]
+
+    result = read_changed(change, COMMITS)
+    assert {row["sha"] for row in result.rows[COMMITS]} == {row["sha"] for row in good.rows[COMMITS]} - {heavy}
+    assert result.window["state"] == "unknown"
+    assert f"{heavy[:12]} (" in result.window["reason"]
+    assert "Something went wrong" in result.window["reason"]
+    assert result.is_accounted
