@@ -117,6 +117,7 @@ def test_a_cell_that_is_not_the_same_is_named(parity: Parity, table: str, column
             (each.table, each.column)
             for found in running.compare_all(parity.one, parity.other)
             for each in found.differences
+            if not each.table.startswith("staging.")  # views, which differ with the raw table that they show
         }
     assert named == {(table, "" if column == "week" else column)}
 
