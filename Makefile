@@ -23,7 +23,7 @@ PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage effects github
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo serve status collect report usage prices check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity verify-snowflake api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
+.PHONY: help run demo serve status collect report usage prices check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity verify-snowflake verify-github api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ test-image: prove-image  ## build the images of functions and job, run each as i
 
 verify-snowflake: $(DEV)  ## load, build, publish and read in a Snowflake account, and write a report (ARGS="--help")
 	@$(BIN)/python -m tests.verify_snowflake $(ARGS)
+
+verify-github: $(DEV)  ## read one repository of GitHub whole, compare with its own totals (ARGS="--account acme --repository shop")
+	@$(BIN)/python -m tests.verify_github $(ARGS)
 
 bench: $(DEV)  ## measure against floors taken in the same run (ARGS="start crowd worst")
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,13 +1,15 @@
 """An emulator of Pub/Sub where Google's own is not installed: the same gRPC interface, pushes over HTTP.
 
-Topics, push subscriptions with attribute filters of the form `attributes.name = "value"`, delivery at least once,
-redelivery with backoff after any answer but 2xx, and dead letters after many attempts (kept in a list here).
+Topics, push subscriptions with attribute filters of the form `attributes.name = "value"`, joined by AND, delivery at
+least once with the token of the subscription's account, redelivery with backoff after any answer but 2xx, and dead
+letters after the attempts of the subscription (kept in a list here). A service of which `at_once` says so handles so
+many requests at the same time; more wait as long as on Cloud Run, and are then answered 429.
 On demand it does on purpose what the service does by chance: `fault_share` of the pushes are answered 500, half of
 them before the function receives them and half after it has done its work; with `deliver_twice`, each message is
 delivered once more, under a message id of its own, as a bucket's notification may be.
 
-Unlike the service: nothing outlives the process, pulls are not served, tokens are not attached to pushes, and a
-subscription's deadlines and retention are ignored.
+Unlike the service: nothing outlives the process, pulls are not served, the signature of a token is not valid, and a
+subscription's deadlines, waits and retention are ignored.
 """
 
 import base64
@@ -28,10 +30,14 @@ from typing import Any
 import grpc
 from google.pubsub_v1.types import PublishRequest, PublishResponse, PubsubMessage, Subscription, Topic
 
+from emulators import tokens
+
 _ATTEMPTS = 20
+_PENDING_S = 10.0  # https://docs.cloud.google.com/run/docs/about-instance-autoscaling: how long a request waits at most
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 2.0
 _TIMEOUT_S = 540.0
-_FILTER = re.compile(r'attributes\.(\w+) = "([^"]*)"')
+_UNLIMITED = 1000
+_TERM = re.compile(r'attributes\.(\w+) = "([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +60,14 @@ class Broker:
     faults: int = 0
     dead_letters: list[RefusedPush] = field(default_factory=list)
     topics: dict[str, list[Subscription]] = field(default_factory=dict)
+    at_once: dict[str, int] = field(default_factory=dict)  # by the address of the service
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311 faults on purpose, from a seed
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._instances: dict[str, threading.Semaphore] = {}
         self._pushers = futures.ThreadPoolExecutor(32, thread_name_prefix="push")
 
     def create_topic(self, topic: Topic, context: grpc.ServicerContext) -> Topic:
@@ -73,7 +81,7 @@ class Broker:
         """Answer CreateSubscription."""
         if subscription.topic not in self.topics:
             context.abort(grpc.StatusCode.NOT_FOUND, "Subscription topic does not exist")
-        if subscription.filter and not _FILTER.fullmatch(subscription.filter):
+        if not all(_TERM.fullmatch(term) for term in _terms(subscription)):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, 'Only filters like attributes.a = "b" are known here')
         self.topics[subscription.topic].append(subscription)
         return subscription
@@ -98,11 +106,11 @@ class Broker:
         self._pushers.shutdown(wait=True, cancel_futures=True)
 
     def _deliver(self, subscription: Subscription, message: PubsubMessage, message_id: str) -> None:
-        wanted = _FILTER.fullmatch(subscription.filter)
-        if wanted and message.attributes.get(wanted[1]) != wanted[2]:
+        wanted = [_TERM.findall(term)[0] for term in _terms(subscription)]
+        if any(message.attributes.get(name) != value for name, value in wanted):
             return
         wait_s, status, reason = _FIRST_WAIT_S, 0, ""
-        for _ in range(_ATTEMPTS):
+        for _ in range(subscription.dead_letter_policy.max_delivery_attempts or _ATTEMPTS):
             if self._stopped.is_set():
                 return
             status, reason = self._push(subscription, message, message_id)
@@ -119,8 +127,25 @@ class Broker:
             self.faults += fault is not None
         if fault is not None and fault < 0.5:
             return 500, "a fault on purpose, before the function"
-        answer = _post(subscription.push_config.push_endpoint, _body(subscription, message, message_id))
+        answer = self._call(subscription, _body(subscription, message, message_id))
         return (500, "a fault on purpose, after the function") if fault is not None else answer
+
+    def _call(self, subscription: Subscription, body: bytes) -> tuple[int, str]:
+        """Push to an instance of the service that has room."""
+        url, oidc = subscription.push_config.push_endpoint, subscription.push_config.oidc_token
+        token = tokens.passed_on(oidc.service_account_email, oidc.audience) if oidc.audience else None
+        with self._lock:
+            instances = self._instances.setdefault(url, threading.Semaphore(self.at_once.get(url, _UNLIMITED)))
+        if not instances.acquire(timeout=_PENDING_S):
+            return 429, "no available instance"
+        try:
+            return _post(url, body, token)
+        finally:
+            instances.release()
+
+
+def _terms(subscription: Subscription) -> list[str]:
+    return subscription.filter.split(" AND ") if subscription.filter else []
 
 
 def _body(subscription: Subscription, message: PubsubMessage, message_id: str) -> bytes:
@@ -136,8 +161,9 @@ def _body(subscription: Subscription, message: PubsubMessage, message_id: str) -
     return json.dumps({"message": wrapped, "subscription": subscription.name}).encode()
 
 
-def _post(url: str, body: bytes) -> tuple[int, str]:
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 our own functions
+def _post(url: str, body: bytes, token: str | None) -> tuple[int, str]:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": token} if token else {})
+    request = urllib.request.Request(url, body, headers)  # noqa: S310 our own functions
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
             return answer.status, ""

@@ -130,9 +130,10 @@ def _subscriptions(urls: Mapping[str, str]) -> Iterator[pubsub.Pushed]:
     yield pubsub.Pushed("load", OBJECT_EVENTS, urls["load"])
     for each in endpoints_of("cursor-sim"):
         url = urls[each.name]
-        yield pubsub.Pushed(f"extract-{each.name}", EXTRACT_REQUESTS, url, each.name)
+        yield pubsub.Pushed(f"extract-{each.name}", EXTRACT_REQUESTS, url, f'attributes.table = "{each.name}"')
         if each.parent:
-            yield pubsub.Pushed(f"extract-{each.name}-after-{each.parent}", EXTRACT_EVENTS, url, each.parent)
+            after = f'attributes.table = "{each.parent}"'
+            yield pubsub.Pushed(f"extract-{each.name}-after-{each.parent}", EXTRACT_EVENTS, url, after)
 
 
 @contextmanager
@@ -187,7 +188,7 @@ class Emulators:
         warehouse = wiring.duckdb_at(load.warehouse, load.memory)
         stack.callback(warehouse.close)
         warehouse.ensure_tables()
-        in_process.probe_source()
+        in_process.probe_source(options.source)
         bus = wiring.bus_at(settings["MILLRACE_BUS"])
         sweep.sweep(running.lake, bus, warehouse, datetime.now(UTC), SweepTimeouts(quiet=timedelta(0)))
         warehouse.close()  # while the functions run, only the load function may write it

@@ -1,7 +1,7 @@
 """Google's own Pub/Sub emulator, where the Google Cloud CLI and Java are installed; and topics with push subscriptions.
 
 Unlike the service: filters are accepted and not applied, one failed push delivers its acknowledged neighbours again,
-and dead letters of push subscriptions do not work (the loop that pushes dies), so none are configured here.
+and dead letters of push subscriptions do not work (the loop that pushes dies), so none may be asked for there.
 """
 
 import os
@@ -20,17 +20,23 @@ from google.api_core.exceptions import AlreadyExists
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
-from google.pubsub_v1.types import PushConfig, RetryPolicy, Subscription
+from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy, Subscription
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A push subscription: messages of `topic`, those with the attribute `table` if one is named, go to `url`."""
+    """A push subscription: messages of `topic` that pass `filter` go to `url`, with a token of `email` for `audience`.
+
+    After `attempts` (0: the number of the emulator) a message is a dead letter.
+    """
 
     name: str
     topic: str
     url: str
-    table: str | None = None
+    filter: str = ""
+    email: str = ""
+    audience: str = ""
+    attempts: int = 0
 
 
 def find_emulator() -> Path | None:
@@ -92,12 +98,19 @@ def provide(address: str, project: str, subscriptions: Sequence[Pushed]) -> None
             except AlreadyExists:
                 continue
         for each in subscriptions:
+            oidc = PushConfig.OidcToken(service_account_email=each.email, audience=each.audience)
             wanted = Subscription(
                 name=f"projects/{project}/subscriptions/{each.name}",
                 topic=f"projects/{project}/topics/{each.topic}",
-                push_config=PushConfig(push_endpoint=each.url),
+                push_config=PushConfig(push_endpoint=each.url, oidc_token=oidc if each.email else None),
                 ack_deadline_seconds=600,
                 retry_policy=RetryPolicy(minimum_backoff=timedelta(seconds=1), maximum_backoff=timedelta(seconds=5)),
-                filter=f'attributes.table = "{each.table}"' if each.table else "",
+                filter=each.filter,
+                dead_letter_policy=DeadLetterPolicy(
+                    dead_letter_topic=f"projects/{project}/topics/{each.topic}-dead",
+                    max_delivery_attempts=each.attempts,
+                )
+                if each.attempts
+                else None,
             )
             subscriber.create_subscription(request=wanted)

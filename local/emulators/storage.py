@@ -1,13 +1,14 @@
 """An emulator of Cloud Storage: gcp-storage-emulator, and the rules of the service that it lacks and we rely on.
 
 Added here: `ifGenerationMatch` (412), reading by generation (404 for one that was replaced), generation headers on
-downloads, growing generations, pages, and the bucket's notification for each new version, delivered at least once.
+downloads, growing generations, pages, the bucket's notification for each new version, delivered at least once, and
+doors: an address for each account, where what it has no right to is refused with 403.
 
 Unlike the service: listings and downloads only have the newest version (as a bucket without versioning); other
-preconditions are ignored; a checksum that does not match is answered 400 as there, but with another message; no request
-is refused for missing rights, and nothing is ever throttled or fails. `tests/contract/test_gcs_answers.py` tests our
-side of those with recorded answers. Compressed objects are served as they are stored, also to clients that want them
-unpacked.
+preconditions are ignored; a checksum that does not match is answered 400 as there, but with another message; at the
+first address no request is refused for missing rights, and nothing is ever throttled or fails.
+`tests/contract/test_gcs_answers.py` tests our side of those with recorded answers. Compressed objects are served as
+they are stored, also to clients that want them unpacked.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -39,6 +41,7 @@ Resource = dict[str, Any]
 Sink = Callable[[Resource], None]
 _PAGE = 1000
 _PATIENCE_S = 600.0
+_NO_RIGHT = "The account does not have the permission, or the resource may not exist."
 
 
 def to_topic(bus: Bus) -> Sink:
@@ -126,13 +129,71 @@ class Bucketed(Storage):  # type: ignore[misc]  # the emulator ships no types
         self._created(obj)
 
 
+May = Callable[[str, str, str], bool]
+"""Whether an account may do something (create, get, list, delete) with an object of a bucket."""
+
+
+@dataclass
+class Door:
+    """The store as one account reaches it; `used` and `refused` are (verb, bucket, name) of its requests."""
+
+    store: Bucketed
+    may: May
+    used: set[tuple[str, str, str]] = field(default_factory=set)
+    refused: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def admits(self, needed: list[tuple[str, str, str]]) -> bool:
+        """Note what a request needs, and return whether the account has all of it."""
+        missing = [each for each in needed if not self.may(*each)]
+        self.used |= set(needed)
+        self.refused |= set(missing)
+        return not missing
+
+
+def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
+    """Return a handler that asks a door for the rights first; the others are reached by nobody at a door."""
+
+    def handle(request: Any, response: Any, storage: Bucketed | Door, *arguments: Any, **named: Any) -> None:
+        request.data  # noqa: B018 as in `_ruled`
+        with storage.lock:
+            if isinstance(storage, Door) and not storage.admits(_needed(handler, request, storage.store)):
+                response.status = HTTPStatus.FORBIDDEN
+                response.json({"error": {"code": 403, "message": _NO_RIGHT}})
+                return
+            handler(request, response, storage, *arguments, **named)
+
+    return handle
+
+
+def _needed(handler: Callable[..., None], request: Any, store: Bucketed) -> list[tuple[str, str, str]]:
+    """Return the rights that a request needs: https://docs.cloud.google.com/storage/docs/access-control/iam-json.
+
+    To replace an object is to create and to delete one. Not documented is that a precondition is checked before the
+    second right: the code relies on it where it creates an object that exists.
+    """
+    rule, bucket = getattr(handler, "rule", handler), request.params.get("bucket_name", "")
+    if rule is objects.ls:
+        return [("list", bucket, "")]
+    name = _name(request, store)
+    if rule in (objects.get, objects.download):
+        exists = store.live(bucket, name) is not None
+        return [("get", bucket, name)] if exists else [("get", bucket, name), ("list", bucket, "")]
+    if rule in (objects.insert, objects.upload_partial):
+        replaces = store.live(bucket, name) is not None and not _is_violated(request, store, bucket, name)
+        return [("create", bucket, name)] + ([("delete", bucket, name)] if replaces else [])
+    return [(request.method, bucket, name)]
+
+
 def _ruled(handler: Callable[..., None]) -> Callable[..., None]:
     """Return a handler of objects that keeps the rules of this module."""
 
     def handle(request: Any, response: Any, storage: Bucketed, *arguments: Any, **named: Any) -> None:
         request.data  # noqa: B018 read the body before the lock is taken: the sender may be slow
         with storage.lock:
-            bucket, name = request.params.get("bucket_name"), _name(request)
+            bucket, name = request.params.get("bucket_name"), _name(request, storage)
             if handler in (objects.insert, objects.upload_partial) and _is_violated(request, storage, bucket, name):
                 _refuse(response)
                 return
@@ -148,10 +209,14 @@ def _ruled(handler: Callable[..., None]) -> Callable[..., None]:
             if handler is objects.ls and response.status == HTTPStatus.OK:
                 _page(request, response)
 
+    handle.rule = handler  # type: ignore[attr-defined]  # whose rights it needs
     return handle
 
 
-def _name(request: Any) -> str:
+def _name(request: Any, storage: Bucketed) -> str:
+    """Return the name of an object; the requests with the bytes of a resumable upload have only the upload's id."""
+    if "upload_id" in request.query:
+        return str(storage.resumable.get(request.query["upload_id"][0], {}).get("name"))
     name = request.params.get("object_id") or request.query.get("name", [None])[0]
     if name is None and isinstance(request.data, dict):
         name = request.data.get("meta", request.data).get("name")
@@ -161,13 +226,10 @@ def _name(request: Any) -> str:
 def _is_violated(request: Any, storage: Bucketed, bucket: str, name: str) -> bool:
     """Return whether an upload's precondition fails: checked at its first request, and again with its last byte.
 
-    The address of a resumable upload repeats the precondition; only its bytes' requests have no name.
+    The address of a resumable upload repeats the precondition.
     """
     if "ifGenerationMatch" not in request.query:
         return False
-    if "upload_id" in request.query:
-        upload = storage.resumable.get(request.query["upload_id"][0], {})
-        name = str(upload.get("name"))
     found = storage.live(bucket, name)
     return int(request.query["ifGenerationMatch"][0]) != (int(found["generation"]) if found else 0)
 
@@ -193,7 +255,10 @@ def _page(request: Any, response: Any) -> None:
 _HANDLERS = tuple(
     (
         path,
-        {m: _ruled(handler) if handler.__module__ == objects.__name__ else handler for m, handler in methods.items()},
+        {
+            m: _guarded(_ruled(handler) if handler.__module__ == objects.__name__ else handler)
+            for m, handler in methods.items()
+        },
     )
     for path, methods in server.HANDLERS
 )
@@ -204,7 +269,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(server.RequestHandler):  # type: ignore[misc]  # the emulator ships no types
-    store: Bucketed
+    store: Bucketed | Door
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # head and body of an answer are two writes
 
@@ -221,6 +286,13 @@ def storage_emulator(*buckets: str, folder: Path | None = None, sink: Sink | Non
 
     The first bucket has a notification: `sink` receives each of its new versions.
     """
+    with stored(*buckets, folder=folder, sink=sink) as store, opened(store) as url:
+        yield url
+
+
+@contextmanager
+def stored(*buckets: str, folder: Path | None = None, sink: Sink | None = None) -> Iterator[Bucketed]:
+    """Yield a store with these buckets, as in `storage_emulator`, that is not served yet."""
     server.HANDLERS = _HANDLERS
     logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)  # a 404 is an answer
     with contextlib.ExitStack() as stack:
@@ -236,11 +308,18 @@ def storage_emulator(*buckets: str, folder: Path | None = None, sink: Sink | Non
         for bucket in buckets:
             if store.get_bucket(bucket) is None:
                 store.create_bucket(bucket, {"kind": "storage#bucket", "name": bucket, "id": bucket})
-        handler = type("Handler", (_Handler,), {"store": store})
-        serving = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
-        serving.daemon_threads = True
+        yield store
+
+
+@contextmanager
+def opened(store: Bucketed | Door) -> Iterator[str]:
+    """Serve a store to everybody, or at the door of one account; yield the address for STORAGE_EMULATOR_HOST."""
+    handler = type("Handler", (_Handler,), {"store": store})
+    with _Server(("127.0.0.1", 0), handler) as serving:
         thread = threading.Thread(target=serving.serve_forever, name="storage", daemon=True)
         thread.start()
-        stack.callback(thread.join)
-        stack.callback(serving.shutdown)
-        yield f"http://127.0.0.1:{serving.server_port}"
+        try:
+            yield f"http://127.0.0.1:{serving.server_port}"
+        finally:
+            serving.shutdown()
+            thread.join()

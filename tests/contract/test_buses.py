@@ -82,7 +82,8 @@ class OverSockets:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self._closing += [server.shutdown, server.server_close]
         url = f"http://127.0.0.1:{server.server_port}/"
-        pubsub.provide(self.address, self.project, [pubsub.Pushed(name, topic, url, table)])
+        wanted = f'attributes.table = "{table}"' if table else ""
+        pubsub.provide(self.address, self.project, [pubsub.Pushed(name, topic, url, wanted)])
 
     def settle(self, until: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 300

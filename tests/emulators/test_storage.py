@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 from werkzeug.serving import make_server
 
-from emulators.storage import storage_emulator, to_function
+from emulators.storage import Door, opened, storage_emulator, stored, to_function
 from millrace.bus.events import ObjectFinalized
+from millrace.errors import ConfigError
+from millrace.lake import ObjectExists
 from millrace.lake.gcs import GcsLake
 
 
@@ -69,3 +72,37 @@ def test_a_listing_comes_in_pages() -> None:
             lake.write(f"a/{number}", b"", 0)
         pages = [[blob.name for blob in page] for page in client.list_blobs("lake", prefix="a/", page_size=2).pages]
     assert pages == [["a/0", "a/1"], ["a/2", "a/3"], ["a/4"]]
+
+
+RIGHTS = {("create", "lake", "own/a"), ("get", "lake", "own/a"), ("get", "lake", "own/b"), ("create", "lake", "own/b")}
+
+
+def test_a_door_refuses_what_its_account_has_no_right_to(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(bytes(9 << 20))
+    with stored("lake") as store, opened(Door(store, lambda *asked: asked in RIGHTS)) as url:
+        lake = GcsLake(client_of(url), "lake")
+        first = lake.write("own/a", b"1", 0)
+        assert lake.read("own/a")[0] == b"1"
+        with pytest.raises(ObjectExists):
+            lake.write("own/a", b"2", 0)  # the precondition comes first
+        with pytest.raises(ConfigError, match="does not have the permission"):
+            lake.write("own/a", b"2", first.version.generation)  # to replace is to delete
+        with pytest.raises(ConfigError, match="may not exist"):
+            lake.read("own/b")  # whether it is there, only a listing may say
+        with pytest.raises(ConfigError):
+            lake.write("other/a", large, 0)
+        with pytest.raises(ConfigError):
+            list(lake.list("own/"))
+        lake.write("own/b", large, 0)
+        assert store.live("lake", "other/a") is None
+
+
+def test_a_door_names_what_was_refused() -> None:
+    with stored("lake") as store, opened(door := Door(store, lambda *asked: asked in RIGHTS)) as url:
+        lake = GcsLake(client_of(url), "lake")
+        lake.write("own/a", b"1", 0)
+        with pytest.raises(ConfigError):
+            lake.read("other/a")
+    assert door.refused == {("get", "lake", "other/a"), ("list", "lake", "")}
+    assert door.used == {("create", "lake", "own/a"), *door.refused}

@@ -45,7 +45,13 @@ def test_each_account_that_is_read_has_a_heartbeat_of_its_own(tmp_path: Path, ca
     for days, account in ((20, "removed"), (3, "acme"), (0.1, "acme"), (0.1, "beta")):
         plan = runs.start(lake, Silent(), RunRequest(NOW - timedelta(days=days)), Origin("github", account))
         if days >= 3:
-            final = {"run_id": plan.run_id, "status": "complete", "reason": None, "tasks": [], "load_seq": 0}
+            final: dict[str, object] = {
+                "run_id": plan.run_id,
+                "status": "complete",
+                "reason": None,
+                "tasks": [],
+                "load_seq": 0,
+            }
             put(lake, str(FinalKey(plan.run_id)), json.dumps(final).encode())
     assert heartbeat.beat(lake, NOW, 25, NOW - timedelta(hours=30)) is True
     found = {line.get("account", ""): (line["hours"], line["is_late"]) for _, line in lines_of(caplog)}

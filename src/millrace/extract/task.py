@@ -213,7 +213,9 @@ class _Delivery:
     def _request(self, plan: Plan, endpoint: Endpoint) -> Request:
         lake, account = self._lake, self._extractor.account
         cursor = None
-        if not plan.full_refresh:
+        if account and not endpoint.per_repository:
+            cursor = runs.held_cursor(lake, endpoint.name, account)  # it is read in full, whatever was read before
+        elif not plan.full_refresh:
             cursor = runs.read_cursor(lake, endpoint.name, plan.since, self._begun_at, account)
         return Request(
             plan=plan,

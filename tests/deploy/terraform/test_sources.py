@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from tests.deploy import sourced as deployments
 from tests.deploy.terraform.conftest import SOURCES
 from tests.deploy.terraform.rig import Copy
 from tests.deploy.terraform.rules import containers, findings, resources, storage_rights
@@ -287,6 +288,11 @@ def test_without_source_url_only_the_sources_are_deployed(copy: Copy) -> None:
     assert secrets == ["source-key-acme"]
     functions = {address.split(".")[1].partition("[")[0] for address, _ in containers(plan)}
     assert functions == {"api", "dbt_runner", "load", "source_extract", "source_start", "sweep"}
+
+
+def test_the_recorded_deployment_is_that_of_the_plan(sourced: Plan) -> None:
+    """Tests of the emulated platform use the record. To renew it, write `deployments.record(plan)` to it."""
+    assert deployments.RECORDED.read_text() == deployments.record(sourced)
 
 
 def test_a_status_allows_the_slowest_and_a_heartbeat_the_fastest_schedule(sourced: Plan) -> None:

@@ -7,17 +7,23 @@ from typing import Literal, Protocol
 
 from millrace.errors import RequestRejected
 from millrace.extract.graphql import GraphQL, NotFound, PageSize, TooHeavy
-from millrace.extract.sources.github.fields import Connection, Fields
-from millrace.extract.sources.github.long_lists import PullRequest, read_to_their_ends
+from millrace.extract.sources.github.fields import BadAnswer, Connection, Fields
+from millrace.extract.sources.github.long_lists import PullRequest, read_to_their_ends, readable
 from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST, Queries
 
 LARGEST_PAGE = 50
 LARGEST_LIST = 100
 NO_RIGHT = 403
+_MOST_PASSED = 5  # pull requests of a delivery
 _NO_TEAMS = "teams that were asked for a review have no name: the token may not read them (read:org, or Members)"
 
 Order = Literal["created", "changed"]
 """By creation, the oldest first; or by the last change, the newest first."""
+ORDERS: Mapping[Order, dict[str, object]] = {
+    "created": {"field": "CREATED_AT", "direction": "ASC"},
+    "changed": {"field": "UPDATED_AT", "direction": "DESC"},
+}
+"""The orders as variables of a query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,40 +88,50 @@ class ByGraphQL:
         self._graphql = graphql
         self._queries = queries
         self._entries = PageSize(LARGEST_LIST)
+        self._passed = 0
 
     def page(self, name: str, order: Order, after: str | None, size: PageSize) -> Page:
         """Return the page after a cursor; a page that is too heavy is asked for in half its size."""
-        field, direction = ("CREATED_AT", "ASC") if order == "created" else ("UPDATED_AT", "DESC")
         while True:
-            variables = named(name) | {"first": size.value, "after": after, "isFirst": after is None}
-            variables |= {"field": field, "direction": direction}
+            variables = named(name) | {"first": size.value, "after": after, "isFirst": after is None} | ORDERS[order]
             try:
                 answer = self._ask(lambda queries: queries.pull_requests, variables)
                 break
             except TooHeavy as error:
-                size.halve(error)
+                try:
+                    size.halve(error)
+                except TooHeavy:
+                    return self._passed_over(name, order, after, str(error))
         size.succeeded()
         repository = repository_of(answer, name)
         listed = Connection.of(repository, "pullRequests", after)
-        first = repository.child("newest")
-        newest = (
-            [] if first is None else [node.instant("updatedAt") for node in first.each("nodes") if node is not None]
-        )
         return Page(
             repository.number("databaseId"),
             repository.need("nameWithOwner", str),
             listed.total,
-            newest[0] if newest else None,
+            _newest(repository),
             listed.after,
             self._complete(listed.nodes),
         )
 
-    def numbers(self, name: str, after: str | None) -> Numbers:
-        """Return a page of a hundred numbers."""
-        variables = named(name) | {"first": LARGEST_LIST, "after": after}
+    def _passed_over(self, name: str, order: Order, after: str | None, problem: str) -> Page:
+        """Return a page with the number of a pull request that the server cannot show, so that the next ones follow."""
+        self._passed += 1
+        if self._passed > _MOST_PASSED:  # then it is the server
+            raise TooHeavy(problem)
+        variables = named(name) | {"first": 1, "after": after} | ORDERS[order]
         repository = repository_of(self._graphql.ask(self._queries.numbers, variables), name)
         listed = Connection.of(repository, "pullRequests", after)
-        ids = {node.need("number", int): node.need("id", str) for node in listed.nodes if node is not None}
+        pulls = [PullRequest(node, problem=problem) for node in listed.nodes if node is not None]
+        repo_id, full_name = repository.number("databaseId"), repository.need("nameWithOwner", str)
+        return Page(repo_id, full_name, listed.total, None, listed.after, pulls)
+
+    def numbers(self, name: str, after: str | None) -> Numbers:
+        """Return a page of a hundred numbers."""
+        variables = named(name) | {"first": LARGEST_LIST, "after": after} | ORDERS["created"]
+        repository = repository_of(self._graphql.ask(self._queries.numbers, variables), name)
+        listed = Connection.of(repository, "pullRequests", after)
+        ids = {node.number("number"): node.need("id", str) for node in listed.nodes if node is not None}
         return Numbers(repository.number("databaseId"), listed.total, listed.after, ids)
 
     def chosen(self, name: str, ids: list[str]) -> list[PullRequest]:
@@ -132,13 +148,11 @@ class ByGraphQL:
     def _nodes(self, ids: list[str]) -> list[PullRequest]:
         try:
             answer = Fields(self._ask(lambda queries: queries.chosen, {"ids": ids}), "pull requests by id")
-        except (NotFound, TooHeavy) as error:
+        except (NotFound, TooHeavy):
             if len(ids) > 1:
                 middle = len(ids) // 2
                 return self._nodes(ids[:middle]) + self._nodes(ids[middle:])
-            if isinstance(error, NotFound):
-                return []
-            raise
+            return []  # it stays missing
         return self._complete(answer.each("nodes"))
 
     def _ask(self, text_of: Callable[[Queries], str], variables: Mapping[str, object]) -> Mapping[str, object]:
@@ -154,9 +168,19 @@ class ByGraphQL:
         return answer
 
     def _complete(self, nodes: list[Fields | None]) -> list[PullRequest]:
-        pulls = [PullRequest(node) for node in nodes if node is not None and node.values]
+        pulls = readable(nodes)
         read_to_their_ends(self._graphql, self._queries, pulls, self._entries)
         return pulls
+
+
+def _newest(repository: Fields) -> datetime | None:
+    """Return the time of the last change; None when it cannot be read: that pull request says so itself."""
+    first = repository.child("newest")
+    nodes = [] if first is None else [node for node in first.each("nodes") if node is not None]
+    try:
+        return nodes[0].instant("updatedAt") if nodes else None
+    except BadAnswer:
+        return None
 
 
 def named(name: str) -> dict[str, object]:

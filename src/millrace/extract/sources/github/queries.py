@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from millrace.extract.sources.github.fields import Fields
 from millrace.extract.sources.github.rows import Texts
 
 LISTS = ("labels", "reviewRequests", "reviews", "commits", "timelineItems")
@@ -57,11 +58,13 @@ class Offered:
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> "Offered":
-        """Read the answer to `OFFERED`; a type that the server lacks has no fields."""
-        found = {}
+        """Read the answer to `OFFERED`; a type that the server lacks has no fields. BadAnswer for no schema."""
+        found, schema = {}, Fields(answer, "schema")
         for name in _TYPES:
-            listed = answer.get(name) or {}
-            found[name] = frozenset(str(field["name"]) for field in listed.get("fields") or [])
+            listed = schema.child(name)
+            has_fields = listed is not None and listed.values.get("fields") is not None
+            shown = listed.each("fields") if listed is not None and has_fields else []
+            found[name] = frozenset(each.need("name", str) for each in shown if each is not None)
         return cls(found)
 
     @cached_property
@@ -132,12 +135,15 @@ class Queries:
 
     @cached_property
     def numbers(self) -> str:
-        """The numbers of a repository's pull requests, for the comparison with those that were read."""
+        """The numbers of a repository's pull requests, for the comparison with those that were read.
+
+        With so few fields a pull request is named that the server cannot show in full.
+        """
         return (
-            f"query Numbers($owner:String!,$name:String!,$first:Int!,$after:String){{ {_LIMIT} "
-            "repository(owner:$owner,name:$name){ databaseId nameWithOwner pullRequests(first:$first,after:$after,"
-            "orderBy:{field:CREATED_AT,direction:ASC}){ totalCount pageInfo{hasNextPage endCursor} "
-            "nodes{id number} }}}"
+            "query Numbers($owner:String!,$name:String!,$first:Int!,$after:String,$field:IssueOrderField!,"
+            f"$direction:OrderDirection!){{ {_LIMIT} repository(owner:$owner,name:$name){{ databaseId nameWithOwner "
+            "pullRequests(first:$first,after:$after,orderBy:{field:$field,direction:$direction}){ totalCount "
+            "pageInfo{hasNextPage endCursor} nodes{id number updatedAt} }}}"
         )
 
     @cached_property
