@@ -23,6 +23,8 @@ from millrace.extract.task import Extractor
 from millrace.laptop import in_process
 from millrace.laptop.data_dir import DataDir
 from millrace.laptop.functions import START_RUN
+from millrace.load import sweep
+from millrace.load.sweep import SweepTimeouts
 from millrace.tables import TABLES
 from millrace.warehouse.duckdb.merge import quoted
 from simulator.github import Clock, Company, Knobs, Served, served
@@ -82,6 +84,12 @@ class Account:
         self.failures += [f"{each.subscription}: {each.reason}" for each in self.pipeline.bus.dead_letters]
         self.pipeline.bus.dead_letters.clear()
         return run_id
+
+    def sweep(self) -> None:
+        """Take up what earlier runs left, as the scheduled sweep does."""
+        at, quiet = self.now(), SweepTimeouts(timedelta(0), timedelta(days=10_000))
+        sweep.sweep(self.pipeline.lake, self.pipeline.bus, self.pipeline.warehouse, at, quiet, NAME)
+        self.pipeline.bus.run()
 
     def is_final(self, run_id: str) -> bool:
         """Return whether a run is complete."""

@@ -10,6 +10,8 @@ from simulator.github import Company, truth
 
 Keyed = dict[tuple[Any, ...], Row]
 _OBJECTS = {"pull_requests": ("github_pull_requests", "number"), "commits": ("github_commits", "sha")}
+ABSENT = ("*",)
+"""Of a table: it is not read at all."""
 _SHOWN = 3
 
 
@@ -20,6 +22,8 @@ def differences(account: Account, company: Company, unsaid: Mapping[str, Collect
     """
     found: list[str] = []
     for table, rows in truth.rows(company).items():
+        if (unsaid or {}).get(table) == ABSENT:
+            continue
         wanted, held = keyed(table, rows), keyed(table, account.rows(table))
         left_out = set((unsaid or {}).get(table, ()))
         found += _named(table, "missing", wanted.keys() - held.keys())
@@ -46,15 +50,14 @@ def silently_short(account: Account, company: Company, listed: Collection[int] |
     The list of repositories is known only when every repository of the account is in it.
     """
     windows, found = account.windows(), []
-    everything = truth.rows(company)
     for each in listed if listed is not None else [row["repo_id"] for row in account.rows("github_repos")]:
         for what, (table, name) in _OBJECTS.items():
             window = windows.get((what, str(each)))
             if window is None:
                 found.append(f"{what} of {each}: nothing says whether they are here")
             elif window["state"] in ("known", "known_empty"):
-                wanted = _keys(everything[table], each, name)
-                held = _keys(account.rows(table), each, name)
+                wanted = _keys_of(company, each, what)
+                held = {row[name] for row in account.rows(table) if row["repo_id"] == each}
                 found += _named(f"{what} of {each}", "missing, and shown as known", wanted - held)
                 if not window["row_count"] == window["source_total"] <= len(held):
                     count, total = window["row_count"], window["source_total"]
@@ -68,8 +71,14 @@ def silently_short(account: Account, company: Company, listed: Collection[int] |
     return found
 
 
-def _keys(rows: Collection[Row], repo_id: int, name: str) -> set[Any]:
-    return {row[name] for row in rows if row["repo_id"] == repo_id}
+def _keys_of(company: Company, repo_id: int, what: str) -> set[Any]:
+    """Return the pull requests of a repository, or the commits of its default branch."""
+    repository = company.by_id(repo_id)
+    if repository is None:
+        return set()
+    if what == "commits":
+        return {commit.sha for commit in repository.history}
+    return {pull.number for pull in repository.pulls} if repository.has_pull_requests else set()
 
 
 def _named(what: str, how: str, keys: Collection[Any]) -> list[str]:
