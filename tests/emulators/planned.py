@@ -21,7 +21,7 @@ from tests.emulators.deployment import LAKE, QUARANTINE
 
 from emulators.storage import Bucketed, Door, Resource, opened
 from millrace import runs, wiring
-from millrace.bus import OBJECT_EVENTS, events
+from millrace.bus import EXTRACT_REQUESTS, OBJECT_EVENTS, events
 from millrace.bus.events import ObjectFinalized, TaskEvent
 from millrace.config import ExtractConfig
 from millrace.extract import task as tasks
@@ -93,12 +93,13 @@ class Planned:
         return runs.start(self.lake(service), self, RunRequest(at), origin)
 
     def deliver(self, is_lost: Callable[[Message], bool] = lambda message: False) -> None:
-        """Deliver all messages that are not lost, and those that follow."""
+        """Deliver all messages that are not lost, and those that follow; a request is heard by one service."""
         while self.waiting:
             message = self.waiting.popleft()
-            if not is_lost(message):
-                for service in self._hearing(message):
-                    self._handle(service, message)
+            hearing = list(self._hearing(message))
+            assert message.topic != EXTRACT_REQUESTS or len(hearing) == 1, (message, hearing)
+            for service in hearing if not is_lost(message) else ():
+                self._handle(service, message)
 
     def sweep(self, at: datetime) -> dict[str, int]:
         """Sweep as the scheduler's call does."""

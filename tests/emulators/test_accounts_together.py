@@ -16,11 +16,16 @@ from millrace.errors import MillraceError, Step
 from millrace.status import report
 from millrace.tables import CURSOR_SIM
 from millrace.warehouse.reading import NothingYet
-from simulator.github import DEFAULT_TOKEN, generate, served
+from simulator.github import DEFAULT_TOKEN, Clock, generate, served
 
 STARTS = ("start-run", "gh-acme-start", "gh-mega-cb1fb-start")
 ENDS = ("repos", "pulls", "commits")
 NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def present() -> Clock:
+    """Return a clock of the simulator that shows the time of this machine, by which an App signs."""
+    return Clock(datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"), is_running=True)
 
 
 @pytest.fixture
@@ -30,8 +35,8 @@ def services(tmp_path: Path) -> Iterator[Planned]:
     key, app = app_of("12345")
     world = simulator.generate(developers=2, days=20, seed=5, end=NOW)
     with (
-        served(acme) as of_acme,
-        served(mega, app=app) as of_mega,
+        served(acme, clock=present()) as of_acme,
+        served(mega, app=app, clock=present()) as of_mega,
         simulator.serve(world, key="key_of-the-source") as sim,
     ):
         sources = {f"extract-{name.replace('_', '-')}": {"MILLRACE_SOURCE_URL": sim.url} for name in CURSOR_SIM}
