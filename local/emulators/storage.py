@@ -293,8 +293,6 @@ def storage_emulator(*buckets: str, folder: Path | None = None, sink: Sink | Non
 @contextmanager
 def stored(*buckets: str, folder: Path | None = None, sink: Sink | None = None) -> Iterator[Bucketed]:
     """Yield a store with these buckets, as in `storage_emulator`, that is not served yet."""
-    server.HANDLERS = _HANDLERS
-    logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)  # a 404 is an answer
     with contextlib.ExitStack() as stack:
         notifier = Notifier(sink) if sink else None
         if notifier:
@@ -314,9 +312,11 @@ def stored(*buckets: str, folder: Path | None = None, sink: Sink | None = None) 
 @contextmanager
 def opened(store: Bucketed | Door) -> Iterator[str]:
     """Serve a store to everybody, or at the door of one account; yield the address for STORAGE_EMULATOR_HOST."""
+    server.HANDLERS = _HANDLERS
+    logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)  # a 404 is an answer
     handler = type("Handler", (_Handler,), {"store": store})
     with _Server(("127.0.0.1", 0), handler) as serving:
-        thread = threading.Thread(target=serving.serve_forever, name="storage", daemon=True)
+        thread = threading.Thread(target=serving.serve_forever, args=(0.05,), name="storage", daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{serving.server_port}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.deploy import services
+from tests.deploy import services, sourced
 from tests.deploy.services import Service
 from tests.deploy.terraform.rig import PLAIN_WORD, Copy, has_rig
 
@@ -21,8 +21,13 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def found(request: pytest.FixtureRequest) -> dict[str, Service]:
-    """The services of the plan, by name; where no plan can be made, those of the last recorded one."""
-    return services.services(request.getfixturevalue("planned")) if has_rig() else services.recorded()
+    """The services of the plan, by name; where no plan can be made, those of the last recorded one.
+
+    Production has no source with an account, so those of one source are from the record of a plan that has some.
+    """
+    of_plan = services.services(request.getfixturevalue("planned")) if has_rig() else services.recorded()
+    with_sources = sourced.recorded().services
+    return of_plan | {name: each for name, each in with_sources.items() if name.startswith("gh-acme-")}
 
 
 @pytest.fixture(scope="session")

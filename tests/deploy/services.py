@@ -20,12 +20,22 @@ from emulators import broker, metadata, storage, tokens
 from emulators.broker import Broker
 from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS
 from millrace.laptop.functions import FUNCTIONS
+from millrace.tables import ENDPOINTS
 
 PROJECT = Path(__file__).resolve().parents[2]
 RECORDED = Path(__file__).with_name("services.json")
 DOCKERFILE = PROJECT / "jobs" / "dbt-runner" / "Dockerfile"
 ROOT = "/app"
-NAMES = (*(target.replace("_", "-") for target in FUNCTIONS), "api")
+_OF_SOURCE = {
+    "extract_github_repos": "repos",
+    "extract_github_pull_requests": "pulls",
+    "extract_github_commits": "commits",
+}
+NAMES = (
+    *(f"gh-acme-{_OF_SOURCE[target]}" if target in _OF_SOURCE else target.replace("_", "-") for target in FUNCTIONS),
+    "gh-acme-start",
+    "api",
+)
 RUN = "20200101T000000Z"  # it has no plan
 SCHEDULED = {
     "Content-Type": "application/json",
@@ -116,9 +126,12 @@ def request(service: Service) -> Request:
     """Return what the platform sends to a service; KeyError for one that no request is written for."""
     target = dict(part.removeprefix("--").split("=", 1) for part in service.arguments).get("target", service.name)
     if table := re.fullmatch(r"extract_(\w+)", target):
-        task = {"run_id": RUN, "table": table[1], "task_id": table[1]}
-        body = push(task, event="extract.requested", table=table[1], run_id=RUN)
-        return _event(service, body, 500, f"run {RUN} has no plan")
+        account = service.settings.get("MILLRACE_ACCOUNT")
+        run_id = f"{RUN}-{account}" if account else RUN
+        task_id = f"{table[1]}__1" if ENDPOINTS[table[1]].per_repository else table[1]
+        task = {"run_id": run_id, "table": table[1], "task_id": task_id}
+        body = push(task, event="extract.requested", table=table[1], run_id=run_id)
+        return _event(service, body, 500, f"run {run_id} has no plan")
     if target == "load":
         other = {"bucketId": "other", "objectId": "drop/repos/a.csv", "objectGeneration": "1"}
         return _event(service, push({}, eventType="OBJECT_FINALIZE", **other), 400, "an event of bucket 'other'")
