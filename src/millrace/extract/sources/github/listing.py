@@ -14,7 +14,7 @@ from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST, Queries
 LARGEST_PAGE = 50
 LARGEST_LIST = 100
 _NO_RIGHT = 403
-_MOST_PASSED = 5  # pull requests of a delivery
+MOST_PASSED = 5  # pull requests, or commits, of a delivery that the server cannot show
 _NO_TEAMS = "teams that were asked for a review have no name: the token may not read them (read:org, or Members)"
 
 Order = Literal["created", "changed"]
@@ -117,7 +117,7 @@ class ByGraphQL:
     def _passed_over(self, name: str, order: Order, after: str | None, problem: str) -> Page:
         """Return a page with the number of a pull request that the server cannot show, so that the next ones follow."""
         self._passed += 1
-        if self._passed > _MOST_PASSED:  # then it is the server
+        if self._passed > MOST_PASSED:  # then it is the server
             raise TooHeavy(problem)
         variables = named(name) | {"first": 1, "after": after} | ORDERS[order]
         repository = repository_of(self._graphql.ask(self._queries.numbers, variables), name)
