@@ -217,3 +217,21 @@ def test_one_commit_that_the_server_cannot_show_is_named_and_the_others_are_read
     assert f"{heavy[:12]} (" in result.window["reason"]
     assert "Something went wrong" in result.window["reason"]
     assert result.is_accounted
+
+
+@pytest.mark.parametrize("which", [{1}, EVERY])
+def test_what_a_token_may_not_see_of_one_pull_request_refuses_that_one_only(which: set[int]) -> None:
+    def change(body: dict[str, Any]) -> None:
+        forbidden = [i for i, node in enumerate(nodes_in(body)) if node.get("number") in which and "state" in node]
+        if forbidden:
+            path = ["repository", "pullRequests", "nodes", forbidden[0], "commits"]
+            body["errors"] = [{"message": "Resource not accessible", "type": "FORBIDDEN", "path": path}]
+
+    result = read_changed(change)
+    assert "Resource not accessible" in result.window["reason"]
+    if which == EVERY:
+        assert result.window["state"] == "refused"
+    else:
+        assert numbers(result) == EVERY - which
+        assert result.window["state"] == "unknown"
+        assert "#1 (" in result.window["reason"]
