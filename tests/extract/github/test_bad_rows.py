@@ -10,7 +10,7 @@ from tests.extract.github.reading import NOW, Read, read, request_of
 
 from millrace.arrow import to_batch
 from millrace.tables import TABLES
-from simulator.github import generate
+from simulator.github import Knobs, generate
 
 pytestmark = pytest.mark.slow
 PULLS, COMMITS, REPOS = "github_pull_requests", "github_commits", "github_repos"
@@ -235,3 +235,14 @@ def test_what_a_token_may_not_see_of_one_pull_request_refuses_that_one_only(whic
         assert numbers(result) == EVERY - which
         assert result.window["state"] == "unknown"
         assert "#1 (" in result.window["reason"]
+
+
+@pytest.mark.parametrize("bad", [{"node_id": None}, {"additions": 2**64}, {"updated_at": "x"}, {"base": []}], ids=str)
+def test_one_bad_pull_request_of_rest_is_named_and_the_others_are_read(bad: dict[str, Any]) -> None:
+    path = f"/{COMPANY.repositories[0].name}/pulls/3"
+    with changed(COMPANY, lambda body: body.update(bad), Knobs(has_graphql=False), path) as (source, _):
+        result = read(source, request_of(PULLS, COMPANY))
+    assert numbers(result) == EVERY - {3}
+    assert result.window["state"] == "unknown"
+    assert "#3 (" in result.window["reason"]
+    assert result.is_accounted
