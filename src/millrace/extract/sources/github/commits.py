@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from millrace import log
 from millrace.arrow import parse_instant
-from millrace.errors import RequestRejected
+from millrace.errors import RequestRejected, SourceUnavailable
 from millrace.extract.graphql import GraphQL, PageSize, TooHeavy
 from millrace.extract.reading import Outcome, Request, Row, Rows
 from millrace.extract.sources.github.fields import BadAnswer, Connection, Fields, idle_pages
@@ -239,6 +239,10 @@ class CommitReading:
             self._state.refused = refusal(error, self._state.name)
         except BadAnswer as error:
             self._state.problem = str(error)
+        except SourceUnavailable as error:
+            if not self._request.is_stuck:
+                raise
+            self._state.problem = str(error)
         if not self._state.is_reported:
             self._state.is_reported = True
             now, name = self._request.now, self._state.name
@@ -332,7 +336,7 @@ class CommitReading:
         if state.refused is not None:
             return Found("refused", read or None, state.all if state.is_begun else None, state.refused)
         if state.problem is not None:
-            reason = f"{state.problem}; report it, the next run reads the repository again"
+            reason = f"{state.problem}; the next run reads the repository again"
             return Found("unknown", read or None, state.all if state.is_begun else None, reason)
         if state.problems and state.scope != "recent":
             shown = ", ".join(f"{sha[:12]} ({text})" for sha, text in list(state.problems.items())[:_SHOWN])
