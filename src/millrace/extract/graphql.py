@@ -39,6 +39,14 @@ class NotFound(RequestRejected):
         self.path = path
 
 
+class Forbidden(RequestRejected):
+    """This key may not see something; `path` is its place in the query."""
+
+    def __init__(self, what: str, path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(what, status=403)
+        self.path = path
+
+
 @dataclass
 class GraphQL:
     """The GraphQL route of a source. `is_partial`: an answer left out organisations that require single sign-on."""
@@ -170,7 +178,7 @@ def _error(place: str, body: Mapping[str, Any], header: str) -> MillraceError:
         if isinstance(extensions, dict) and extensions.get("saml_failure") is True:
             return RequestRejected(f"{said}; authorise the key for the single sign-on of the organisation", status=403)
         if error.get("type") in _RIGHTS:
-            return RequestRejected(f"{said}; grant the key that right", status=403)
+            return Forbidden(f"{said}; grant the key that right", _path_of(error))
     for error in errors:
         if error.get("type") == "NOT_FOUND":
             return NotFound(said, _path_of(error))

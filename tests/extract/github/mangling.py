@@ -15,18 +15,20 @@ from millrace.extract.sources.github.source import GitHubSource
 from simulator.github import Company, Knobs, Served, served
 
 Change = Callable[[dict[str, Any]], None]
-"""Changes the data of a GraphQL answer in place."""
+"""Changes an answer in place."""
+_GRAPHQL = "/graphql"
 
 
 class _Changing(HTTPAdapter):
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: Change, path: str) -> None:
         super().__init__()
         self._change = change
+        self._path = path
 
     def send(self, request: requests.PreparedRequest, *args: Any, **named: Any) -> requests.Response:
         response = super().send(request, *args, **named)
-        body = response.json() if str(request.url).endswith("/graphql") else None
-        if not isinstance(body, dict) or not isinstance(body.get("data"), dict):
+        body = response.json() if str(request.url).endswith(self._path) else None
+        if not isinstance(body, dict) or (self._path == _GRAPHQL and not isinstance(body.get("data"), dict)):
             return response
         self._change(body)
         raw = HTTPResponse(
@@ -39,11 +41,13 @@ class _Changing(HTTPAdapter):
 
 
 @contextmanager
-def changed(company: Company, change: Change, knobs: Knobs | None = None) -> Iterator[tuple[GitHubSource, Served]]:
-    """Yield the source of a simulated GitHub whose GraphQL answers are changed, and that GitHub."""
+def changed(
+    company: Company, change: Change, knobs: Knobs | None = None, path: str = _GRAPHQL
+) -> Iterator[tuple[GitHubSource, Served]]:
+    """Yield the source of a simulated GitHub whose answers at a path are changed, and that GitHub."""
     with served(company, knobs) as github:
         source = source_of(github)
-        source.graphql.client.session.mount("http://", _Changing(change))
+        source.graphql.client.session.mount("http://", _Changing(change, path))
         yield source, github
 
 

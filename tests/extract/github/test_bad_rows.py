@@ -10,7 +10,7 @@ from tests.extract.github.reading import NOW, Read, read, request_of
 
 from millrace.arrow import to_batch
 from millrace.tables import TABLES
-from simulator.github import generate
+from simulator.github import Knobs, generate
 
 pytestmark = pytest.mark.slow
 PULLS, COMMITS, REPOS = "github_pull_requests", "github_commits", "github_repos"
@@ -216,4 +216,33 @@ def test_one_commit_that_the_server_cannot_show_is_named_and_the_others_are_read
     assert result.window["state"] == "unknown"
     assert f"{heavy[:12]} (" in result.window["reason"]
     assert "Something went wrong" in result.window["reason"]
+    assert result.is_accounted
+
+
+@pytest.mark.parametrize("which", [{1}, EVERY])
+def test_what_a_token_may_not_see_of_one_pull_request_refuses_that_one_only(which: set[int]) -> None:
+    def change(body: dict[str, Any]) -> None:
+        forbidden = [i for i, node in enumerate(nodes_in(body)) if node.get("number") in which and "state" in node]
+        if forbidden:
+            path = ["repository", "pullRequests", "nodes", forbidden[0], "commits"]
+            body["errors"] = [{"message": "Resource not accessible", "type": "FORBIDDEN", "path": path}]
+
+    result = read_changed(change)
+    assert "Resource not accessible" in result.window["reason"]
+    if which == EVERY:
+        assert result.window["state"] == "refused"
+    else:
+        assert numbers(result) == EVERY - which
+        assert result.window["state"] == "unknown"
+        assert "#1 (" in result.window["reason"]
+
+
+@pytest.mark.parametrize("bad", [{"node_id": None}, {"additions": 2**64}, {"updated_at": "x"}, {"base": []}], ids=str)
+def test_one_bad_pull_request_of_rest_is_named_and_the_others_are_read(bad: dict[str, Any]) -> None:
+    path = f"/{COMPANY.repositories[0].name}/pulls/3"
+    with changed(COMPANY, lambda body: body.update(bad), Knobs(has_graphql=False), path) as (source, _):
+        result = read(source, request_of(PULLS, COMPANY))
+    assert numbers(result) == EVERY - {3}
+    assert result.window["state"] == "unknown"
+    assert "#3 (" in result.window["reason"]
     assert result.is_accounted

@@ -48,6 +48,7 @@ def texts_of(queries: Queries) -> list[str]:
         queries.repositories,
         queries.pull_requests,
         queries.numbers,
+        queries.history_of_names,
         queries.chosen,
         queries.rest_of(LISTS),
         queries.rest_of(["reviews"] * 20),

@@ -17,11 +17,11 @@ from typing import Any, Protocol
 
 from millrace import log
 from millrace.arrow import parse_instant
-from millrace.errors import RequestRejected
+from millrace.errors import RequestRejected, SourceUnavailable
 from millrace.extract.graphql import GraphQL, PageSize, TooHeavy
 from millrace.extract.reading import Outcome, Request, Row, Rows
 from millrace.extract.sources.github.fields import BadAnswer, Connection, Fields, idle_pages
-from millrace.extract.sources.github.listing import LARGEST_LIST, named, repository_of
+from millrace.extract.sources.github.listing import LARGEST_LIST, MOST_PASSED, named, repository_of
 from millrace.extract.sources.github.numbers import packed, unpacked
 from millrace.extract.sources.github.queries import Queries
 from millrace.extract.sources.github.rows import Place, Texts, commit_row, identities, misfit
@@ -60,13 +60,17 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class CommitPage:
-    """One page of the commits that a head reaches, and how many there are."""
+    """One page of the commits that a head reaches, and how many there are.
+
+    `problem`: the server cannot show these commits, and says why.
+    """
 
     repo_id: int
     name: str
     total: int
     after: str | None
     commits: list[Fields]
+    problem: str | None = None
 
 
 class CommitListing(Protocol):
@@ -89,6 +93,7 @@ class CommitsByGraphQL:
     def __init__(self, graphql: GraphQL, queries: Queries) -> None:
         self._graphql = graphql
         self._queries = queries
+        self._passed = 0
 
     def head(self, name: str, since: str | None, then: str | None) -> Head:
         """Return the head of the default branch, with the numbers at `then`."""
@@ -107,14 +112,24 @@ class CommitsByGraphQL:
 
     def page(self, name: str, head: str, since: str | None, after: str | None, size: PageSize) -> CommitPage | None:
         """Return the page after a cursor; a page that is too heavy is asked for in half its size."""
+        variables = named(name) | {"head": head, "since": since, "after": after}
+        query, problem = self._queries.history, None
         while True:
-            variables = named(name) | {"head": head, "since": since, "after": after, "first": size.value}
             try:
-                answer = self._graphql.ask(self._queries.history, variables)
+                answer = self._graphql.ask(query, variables | {"first": 1 if problem else size.value})
                 break
             except TooHeavy as error:
-                size.halve(error)
-        size.succeeded()
+                if problem is not None:
+                    raise
+                try:
+                    size.halve(error)
+                except TooHeavy:
+                    query, problem = self._queries.history_of_names, str(error)
+                    self._passed += 1
+                    if self._passed > MOST_PASSED:
+                        raise
+        if problem is None:
+            size.succeeded()
         repository = repository_of(answer, name)
         commit = repository.child("object")
         if commit is None:
@@ -126,6 +141,7 @@ class CommitsByGraphQL:
             listed.total,
             listed.after,
             [node for node in listed.nodes if node is not None],
+            problem,
         )
 
 
@@ -223,6 +239,10 @@ class CommitReading:
             self._state.refused = refusal(error, self._state.name)
         except BadAnswer as error:
             self._state.problem = str(error)
+        except SourceUnavailable as error:
+            if not self._request.is_stuck:
+                raise
+            self._state.problem = str(error)
         if not self._state.is_reported:
             self._state.is_reported = True
             now, name = self._request.now, self._state.name
@@ -293,7 +313,7 @@ class CommitReading:
         state.is_over = page.after is None
         place = Place(self._account, self._repo_id, state.name, self._texts)
         rows, good, before = {}, [], len(state.seen)
-        for commit, row in _rows_of(place, page.commits):
+        for commit, row in _rows_of(place, page.commits, page.problem):
             sha = commit.need("oid", str)
             is_new = _short(sha) not in state.seen
             state.seen.add(_short(sha))
@@ -317,7 +337,7 @@ class CommitReading:
         if state.refused is not None:
             return Found("refused", read or None, state.all if state.is_begun else None, state.refused)
         if state.problem is not None:
-            reason = f"{state.problem}; report it, the next run reads the repository again"
+            reason = f"{state.problem}; the next run reads the repository again"
             return Found("unknown", read or None, state.all if state.is_begun else None, reason)
         if state.problems and state.scope != "recent":
             shown = ", ".join(f"{sha[:12]} ({text})" for sha, text in list(state.problems.items())[:_SHOWN])
@@ -336,12 +356,12 @@ class CommitReading:
         return Found("unknown", read, state.all, reason)
 
 
-def _rows_of(place: Place, commits: list[Fields]) -> Iterator[tuple[Fields, Row | str]]:
+def _rows_of(place: Place, commits: list[Fields], problem: str | None) -> Iterator[tuple[Fields, Row | str]]:
     """Yield the row of each commit, or why it cannot be stored."""
     made: list[tuple[Fields, Row | str]] = []
     for commit in commits:
         try:
-            made.append((commit, commit_row(place, commit)))
+            made.append((commit, problem or commit_row(place, commit)))
         except BadAnswer as error:
             made.append((commit, str(error)))
     fit = misfit({"github_commits": [row for _, row in made if not isinstance(row, str)]}) is None

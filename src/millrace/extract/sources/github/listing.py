@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NoReturn, Protocol
 
 from millrace.errors import RequestRejected
-from millrace.extract.graphql import GraphQL, NotFound, PageSize, TooHeavy
+from millrace.extract.graphql import Forbidden, GraphQL, NotFound, PageSize, TooHeavy
 from millrace.extract.sources.github.fields import BadAnswer, Connection, Fields
 from millrace.extract.sources.github.long_lists import PullRequest, read_to_their_ends, readable
 from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST, Queries
@@ -14,7 +14,7 @@ from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST, Queries
 LARGEST_PAGE = 50
 LARGEST_LIST = 100
 NO_RIGHT = 403
-_MOST_PASSED = 5  # pull requests of a delivery
+MOST_PASSED = 5  # pull requests, or commits, of a delivery that the server cannot show
 _NO_TEAMS = "teams that were asked for a review have no name: the token may not read them (read:org, or Members)"
 
 Order = Literal["created", "changed"]
@@ -101,7 +101,7 @@ class ByGraphQL:
                 try:
                     size.halve(error)
                 except TooHeavy:
-                    return self._passed_over(name, order, after, str(error))
+                    return self._passed_over(name, order, after, error)
         size.succeeded()
         repository = repository_of(answer, name)
         listed = Connection.of(repository, "pullRequests", after)
@@ -114,15 +114,15 @@ class ByGraphQL:
             self._complete(listed.nodes),
         )
 
-    def _passed_over(self, name: str, order: Order, after: str | None, problem: str) -> Page:
+    def _passed_over(self, name: str, order: Order, after: str | None, error: TooHeavy) -> Page:
         """Return a page with the number of a pull request that the server cannot show, so that the next ones follow."""
         self._passed += 1
-        if self._passed > _MOST_PASSED:  # then it is the server
-            raise TooHeavy(problem)
+        if self._passed > MOST_PASSED:  # then it is the server, or the token
+            raise error.__cause__ if isinstance(error.__cause__, Forbidden) else error
         variables = named(name) | {"first": 1, "after": after} | ORDERS[order]
         repository = repository_of(self._graphql.ask(self._queries.numbers, variables), name)
         listed = Connection.of(repository, "pullRequests", after)
-        pulls = [PullRequest(node, problem=problem) for node in listed.nodes if node is not None]
+        pulls = [PullRequest(node, problem=str(error)) for node in listed.nodes if node is not None]
         repo_id, full_name = repository.number("databaseId"), repository.need("nameWithOwner", str)
         return Page(repo_id, full_name, listed.total, None, listed.after, pulls)
 
@@ -156,14 +156,22 @@ class ByGraphQL:
         return self._complete(answer.each("nodes"))
 
     def _ask(self, text_of: Callable[[Queries], str], variables: Mapping[str, object]) -> Mapping[str, object]:
-        """Ask; without the names of teams, when the token has no right to something."""
+        """Ask; without the names of teams, when the token has no right to something.
+
+        TooHeavy also for what it may not see of an entry of a list: a page without that one can be read.
+        """
         try:
             return self._graphql.ask(text_of(self._queries), variables)
         except RequestRejected as error:
-            if error.status != NO_RIGHT or not self._queries.has_teams:
+            if error.status != NO_RIGHT:
                 raise
-            without = replace(self._queries, has_teams=False)
+            if not self._queries.has_teams:
+                _refuse(error)
+        without = replace(self._queries, has_teams=False)
+        try:
             answer = self._graphql.ask(text_of(without), variables)
+        except RequestRejected as error:
+            _refuse(error)
         self._queries, self.remark = without, _NO_TEAMS
         return answer
 
@@ -171,6 +179,13 @@ class ByGraphQL:
         pulls = readable(nodes)
         read_to_their_ends(self._graphql, self._queries, pulls, self._entries)
         return pulls
+
+
+def _refuse(error: RequestRejected) -> NoReturn:
+    """Raise TooHeavy for what the token may not see of one entry of a list, else the error."""
+    if isinstance(error, Forbidden) and any(isinstance(part, int) for part in error.path):
+        raise TooHeavy(str(error)) from error
+    raise error
 
 
 def _newest(repository: Fields) -> datetime | None:

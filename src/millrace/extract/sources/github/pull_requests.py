@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from millrace import log
-from millrace.errors import RequestRejected
+from millrace.errors import RequestRejected, SourceUnavailable
 from millrace.extract.graphql import PageSize
 from millrace.extract.reading import Outcome, Request, Rows
 from millrace.extract.sources.github.fields import BadAnswer, idle_pages
@@ -148,6 +148,10 @@ class PullRequestReading:
         except RequestRejected as error:
             self._state.refused = refusal(error, self._state.name)
         except BadAnswer as error:
+            self._state.problem = str(error)
+        except SourceUnavailable as error:
+            if not self._request.is_stuck:
+                raise
             self._state.problem = str(error)
         self._found = self._result()
         if self._state.stage != "reported":
@@ -325,7 +329,7 @@ class PullRequestReading:
         if state.refused is not None:
             return Found("refused", known or None, state.total if state.is_begun else None, state.refused)
         if state.problem is not None:
-            reason = f"{state.problem}; report it, the next run reads the repository again"
+            reason = f"{state.problem}; the next run reads the repository again"
             return Found("unknown", known or None, state.total if state.is_begun else None, reason)
         short = state.problems | self._short()
         if self._is_every_one() and not short:

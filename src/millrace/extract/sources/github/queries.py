@@ -183,11 +183,19 @@ class Queries:
     @cached_property
     def history(self) -> str:
         """One page of the commits that a head reaches. All pages of a reading have the same head."""
+        return self._history(self._commit)
+
+    @cached_property
+    def history_of_names(self) -> str:
+        """The same with the names of the commits only, to name one that the server cannot show in full."""
+        return self._history("oid")
+
+    def _history(self, fields: str) -> str:
         return (
             "query History($owner:String!,$name:String!,$head:GitObjectID!,$first:Int!,$after:String,"
             f"$since:GitTimestamp){{ {_LIMIT} repository(owner:$owner,name:$name){{ databaseId nameWithOwner "
             "object(oid:$head){... on Commit{history(first:$first,after:$after,since:$since){ totalCount "
-            f"pageInfo{{hasNextPage endCursor}} nodes{{ {self._commit} }}}}}}}}}}}}"
+            f"pageInfo{{hasNextPage endCursor}} nodes{{ {fields} }}}}}}}}}}}}"
         )
 
     @property
