@@ -6,7 +6,6 @@ docs/settings.md lists them.
 import os
 import re
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -99,14 +98,14 @@ def _required(name: str) -> str:
     return value
 
 
-def _number(name: str, default: float, at_least: float = 0, at_most: float = sys.float_info.max) -> float:
+def _number(name: str, default: float, at_least: float = 0, at_most: float = 1e300) -> float:
     text = os.environ.get(name, "")
     try:
         value = float(text) if text else default
     except ValueError:
         value = -1.0
     if not at_least <= value <= at_most:
-        most = f" and at most {at_most:g}" if at_most < sys.float_info.max else ""
+        most = f" and at most {at_most:g}" if at_most < 1e300 else ""
         raise ConfigError(f"{name}: expected a number of at least {at_least}{most}, got {text!r}")
     return value
 
