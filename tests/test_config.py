@@ -303,6 +303,7 @@ def test_what_is_read_of_an_account_is_a_setting(configure: Configure) -> None:
         pytest.param({"MILLRACE_REPOSITORIES": "shop;web"}, "MILLRACE_REPOSITORIES: expected names", id="semicolon"),
         pytest.param({"MILLRACE_REPOSITORIES": "../x"}, "MILLRACE_REPOSITORIES: expected names", id="a path"),
         pytest.param({"MILLRACE_FIRST_DAYS": "0"}, "MILLRACE_FIRST_DAYS: expected a number", id="no day"),
+        pytest.param({"MILLRACE_FIRST_DAYS": "1e9"}, "MILLRACE_FIRST_DAYS: expected a number", id="days before year 1"),
         pytest.param({"MILLRACE_TITLES": "perhaps"}, "MILLRACE_TITLES: expected on or off", id="titles"),
         pytest.param({"MILLRACE_BODIES": "perhaps"}, "MILLRACE_BODIES: expected 1 or 0", id="bodies"),
         pytest.param({"MILLRACE_SOURCE_URL": "http://github.example"}, "over plain http", id="plain http"),

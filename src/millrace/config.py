@@ -98,14 +98,15 @@ def _required(name: str) -> str:
     return value
 
 
-def _number(name: str, default: float, at_least: float = 0) -> float:
+def _number(name: str, default: float, at_least: float = 0, at_most: float = 1e300) -> float:
     text = os.environ.get(name, "")
     try:
         value = float(text) if text else default
     except ValueError:
         value = -1.0
-    if not at_least <= value < float("inf"):
-        raise ConfigError(f"{name}: expected a number of at least {at_least}, got {text!r}")
+    if not at_least <= value <= at_most:
+        most = f" and at most {at_most:g}" if at_most < 1e300 else ""
+        raise ConfigError(f"{name}: expected a number of at least {at_least}{most}, got {text!r}")
     return value
 
 
@@ -261,7 +262,7 @@ class ExtractConfig:
             app_id=app_id,
             app_key=app_key,
             repositories=addresses.repositories(os.environ.get("MILLRACE_REPOSITORIES", "")),
-            first_days=int(_number("MILLRACE_FIRST_DAYS", 90, at_least=1)),
+            first_days=int(_number("MILLRACE_FIRST_DAYS", 90, at_least=1, at_most=36_500)),
             titles=_is_on("MILLRACE_TITLES"),
             bodies=_switch("MILLRACE_BODIES"),
         )
