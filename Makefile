@@ -20,10 +20,10 @@ SHOWN = $(or $(DATA_DIR),$(CURDIR)/data$(if $(wildcard data/published.duckdb),,/
 UPGRADE ?= --upgrade
 LINT = $(BIN)/python -m ruff format --check . && $(BIN)/python -m ruff check .
 PYTEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
-PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage effects
+PROOFS := tests faults usage-faults mutants killing processes parity api-calls emulators image coverage effects github
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo serve status collect report usage prices check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity verify-snowflake api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
+.PHONY: help run demo serve status collect report usage prices check test prove $(addprefix prove-,$(PROOFS)) test-emulators test-image bench parity verify-snowflake verify-github api-calls faults usage-faults faults-mutants faults-kill format lock docs dbt-slim preflight deploy smoke lock-providers destroy clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,7 +60,7 @@ test: $(DEV)  ## everything that must hold: the checks, SQL, processes, dbt, the
 	@$(LINT)
 	@$(PYTEST) -m "fast or slow" $(ARGS)
 
-prove: $(DEV)  ## what takes long: WHAT="tests faults usage-faults mutants killing processes parity api-calls emulators image coverage effects" (default: all)
+prove: $(DEV)  ## what takes long: WHAT="tests faults usage-faults mutants killing processes parity api-calls emulators image coverage effects github" (default: all)
 	@for proof in $(or $(WHAT),$(PROOFS)); do $(MAKE) --no-print-directory prove-$$proof || exit 1; done
 
 prove-tests: $(DEV)
@@ -102,6 +102,9 @@ prove-coverage: $(DEV)
 prove-effects: $(DEV)
 	@$(BIN)/python -m tests.proofs.effects $(ARGS)
 
+prove-github: $(DEV)
+	@$(BIN)/python -m tests.proofs.github $(ARGS)
+
 # The names that the proofs had before.
 faults: prove-faults  ## 2,000 seeded schedules of duplicates, losses, crashes and races, each compared with a clean run
 usage-faults: prove-usage-faults  ## every event of usage duplicated, reordered, updated, crashed between any two steps
@@ -114,6 +117,9 @@ test-image: prove-image  ## build the images of functions and job, run each as i
 
 verify-snowflake: $(DEV)  ## load, build, publish and read in a Snowflake account, and write a report (ARGS="--help")
 	@$(BIN)/python -m tests.verify_snowflake $(ARGS)
+
+verify-github: $(DEV)  ## read one repository of GitHub whole, compare with its own totals (ARGS="--account acme --repository shop")
+	@$(BIN)/python -m tests.verify_github $(ARGS)
 
 bench: $(DEV)  ## measure against floors taken in the same run (ARGS="start crowd worst")
 	@$(BIN)/python -m bench $(ARGS)

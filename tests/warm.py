@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing import forkserver, get_context
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -41,6 +42,12 @@ def run(
     return _forked(program, arguments, variables, timeout_s)
 
 
+def process(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
+    """Return a process that calls `target`, with the imports of the commands in its memory."""
+    _start()
+    return _CONTEXT.Process(target=target, args=arguments)
+
+
 @functools.cache
 def _parsed(folder: Path) -> Path:
     """Return the file of the project as dbt parsed it for a `millrace.duckdb`; the first worker creates it.
@@ -62,17 +69,16 @@ def _parsed(folder: Path) -> Path:
 def _forked(
     program: str, arguments: tuple[str, ...], environment: Mapping[str, str], timeout_s: float
 ) -> "subprocess.CompletedProcess[str]":
-    _start()
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        process = _CONTEXT.Process(target=_live, args=(program, arguments, dict(environment), out, err))
-        process.start()
-        process.join(timeout_s)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
+        warm = process(_live, program, arguments, dict(environment), out, err)
+        warm.start()
+        warm.join(timeout_s)
+        if warm.exitcode is None:
+            warm.kill()
+            warm.join()
             raise subprocess.TimeoutExpired([program, *arguments], timeout_s, out.read_bytes(), err.read_bytes())
-        return subprocess.CompletedProcess([program, *arguments], process.exitcode, out.read_text(), err.read_text())
+        return subprocess.CompletedProcess([program, *arguments], warm.exitcode, out.read_text(), err.read_text())
 
 
 @functools.cache

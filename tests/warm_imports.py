@@ -5,8 +5,10 @@ import gc
 import dbt.cli.main  # noqa: F401
 
 import millrace.cli.main
+import millrace.laptop.export
 import millrace.laptop.rebuild
 import millrace.laptop.run
+import millrace.laptop.server
 import millrace.laptop.status
 import millrace.laptop.usage_pipeline  # noqa: F401
 import run_all  # noqa: F401

@@ -188,7 +188,7 @@ class Emulators:
         warehouse = wiring.duckdb_at(load.warehouse, load.memory)
         stack.callback(warehouse.close)
         warehouse.ensure_tables()
-        in_process.probe_source()
+        in_process.probe_source(options.source)
         bus = wiring.bus_at(settings["MILLRACE_BUS"])
         sweep.sweep(running.lake, bus, warehouse, datetime.now(UTC), SweepTimeouts(quiet=timedelta(0)))
         warehouse.close()  # while the functions run, only the load function may write it

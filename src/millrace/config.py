@@ -56,9 +56,9 @@ def may_be_insecure() -> bool:
     return _switch("MILLRACE_INSECURE_HTTP")
 
 
-def source_key(default: str) -> str:
+def source_key(default: str, name: str = "MILLRACE_SOURCE_KEY") -> str:
     """Return the key of the source API from the environment, or `default`."""
-    return os.environ.get("MILLRACE_SOURCE_KEY", default)
+    return os.environ.get(name, default)
 
 
 def environment_of_child(more: Mapping[str, str]) -> dict[str, str]:

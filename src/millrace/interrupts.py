@@ -1,4 +1,7 @@
-"""Ctrl-C, even if a library raises another error: for a signal within a query, DuckDB raises RuntimeError."""
+"""Ctrl-C, even if a library raises another error: for a signal within a query, DuckDB raises RuntimeError.
+
+Only the main thread gets it as an exception. Others ask `is_asked` between two steps, and `wait` without delaying it.
+"""
 
 import signal
 import threading
@@ -12,6 +15,11 @@ _asked = threading.Event()
 def is_asked() -> bool:
     """Return whether the user has interrupted the block that runs."""
     return _asked.is_set()
+
+
+def wait(seconds: float) -> None:
+    """Sleep, or return at once when the user interrupts the block that runs."""
+    _asked.wait(seconds)
 
 
 @contextmanager

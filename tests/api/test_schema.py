@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -169,3 +170,10 @@ def test_the_document_has_shared_parameters_once(document: dict[str, Any]) -> No
     assert (
         len(json.dumps(document, separators=(",", ":"))) < 200_000
     )  # 177,000 for eleven routes, when each had its own
+
+
+def test_document_refuses_a_zone_of_control_characters_as_the_api_does(
+    document: dict[str, Any], operations: dict[str, dict[str, Any]]
+) -> None:
+    (zone,) = (each for each in parameters_of(document, operations["/api/velocity"]) if each["name"] == "tz")
+    assert not re.search(zone["schema"].get("pattern", ""), "\x16")

@@ -13,6 +13,7 @@ from tests.collect.machine import Machine, response
 from millrace.cli import main as cli
 from millrace.laptop.data_dir import DataDir
 from millrace.laptop.project import PROJECT
+from simulator.github import DEFAULT_TOKEN, generate, served
 
 ROWS = re.findall(
     r"^\| `(millrace/[\w-]+/\d+)` \| `millrace ([\w ]+)` \| (.*) \|$", (PROJECT / "docs/json.md").read_text(), re.M
@@ -50,7 +51,7 @@ def test_demo_promises_what_a_run_does() -> None:
 
 
 def test_each_answer_has_its_schema_and_promised_keys(
-    place: DataDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    place: DataDir, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = Machine(tmp_path)
     machine.log("claude").write_bytes(response("m1"))
@@ -78,6 +79,12 @@ def test_each_answer_has_its_schema_and_promised_keys(
         "backfill nothing": answer("usage", "backfill", "--home", str(tmp_path / "none"), place=own),
         "export": answer("export", "--to", str(tmp_path / "out")),
     }
+    monkeypatch.setenv("GITHUB_TOKEN", DEFAULT_TOKEN)
+    for name in ("MILLRACE_LAKE", "MILLRACE_SOURCE", "MILLRACE_ACCOUNT", "MILLRACE_SOURCE_URL", "MILLRACE_SOURCE_KEY"):
+        monkeypatch.setenv(name, "")  # the verb sets them
+    with served(generate(1, 2)) as github:
+        of_github = ["--source", "github", "--account", "acme", "--source-url", github.url]
+        answers["source-test"] = answer("source", "test", *of_github, place=None)
     shop = ["src-shop", "acme/shop", "--force"]
     rates = ["my-model", "--input", "3", "--output", "15"]
     to_lake = ["--lake", (tmp_path / "lake").as_uri()]

@@ -12,6 +12,8 @@ import pytest
 
 from millrace import interrupts
 from millrace.cli import main as cli, watch
+from millrace.extract.budget import RateBudget
+from millrace.extract.deadline import Deadline, OutOfTime
 
 # Some seconds: DuckDB looks for signals only while the main thread works on the query. The connection is opened before,
 # as the modules that this imports would swallow a signal.
@@ -104,3 +106,31 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_the_wait_of_a_thread_and_the_next_request_of_a_delivery(soon: Callable[[], None]) -> None:
+    budget, deadline = RateBudget(None, 1), Deadline()
+    ended: list[BaseException] = []
+    over = threading.Event()
+
+    def delivery() -> None:
+        try:
+            budget.refused(3600, deadline)  # as for an hourly limit
+            deadline.require()
+        except OutOfTime as stop:
+            ended.append(stop)
+        over.set()
+
+    thread = threading.Thread(target=delivery, daemon=True)
+
+    def command() -> None:
+        thread.start()
+        soon()
+        try:
+            over.wait(60)
+        finally:
+            thread.join(60)
+
+    assert cli.main([], click.Command("wait", callback=command)) == 130
+    assert (len(ended), thread.is_alive()) == (1, False)
+    deadline.require()  # the next command is not interrupted

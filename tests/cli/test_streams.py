@@ -1,34 +1,20 @@
 """What a command prints when the reader of its output is gone, or the output is not UTF-8: never a traceback."""
 
 import json
-import multiprocessing
-import os
-import sys
-import traceback
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.cli.forked import NODE, forked
 from tests.cli.test_tree import LEAVES
 from tests.collect.machine import Machine, response
 from tests.warehouse.publishing import publish
 
-from millrace.build import job
-from millrace.build.dbt import Build
-from millrace.cli import main as cli
-from millrace.laptop import export, rebuild, run, server, status, usage_pipeline
 from millrace.laptop.data_dir import DataDir
 from millrace.terminal import encodable
-from millrace.warehouse import Node
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 pytestmark = pytest.mark.slow
-
-# Imported once, and not in the process of each command.
-WARM = (export, rebuild, run, server, status, usage_pipeline)
-NODE = Node("ключ→velocity", "test", "fail", 0.1, "✓ … → nothing of it is ASCII: 日本")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,55 +52,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     with DuckDBWarehouse(data.warehouse) as warehouse:
         publish(warehouse)
     return Place(data, machine)
-
-
-# A process that this one has forked would have the locks of its threads, and none of the threads.
-FORKING = multiprocessing.get_context("forkserver")
-FORKING.set_forkserver_preload([__name__])
-
-
-def forked(words: Sequence[str], out: Path | None, err: Path | None, encoding: str = "utf-8") -> int:
-    """Run a command line in a process of its own, and return its exit code, 120 as Python's own.
-
-    Its streams go to these files; None: to a pipe that has no reader. A build fails at once, in words that are not
-    ASCII.
-    """
-    process = FORKING.Process(target=_command, args=(words, out, err, encoding))
-    process.start()
-    process.join()
-    assert process.exitcode is not None
-    return process.exitcode
-
-
-def _command(words: Sequence[str], out: Path | None, err: Path | None, encoding: str) -> None:
-    code = 99
-    try:
-        for number, path in ((1, out), (2, err)):
-            os.dup2(_opened(path), number)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115
-        sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", encoding=encoding, closefd=False, buffering=1)  # noqa: SIM115
-        job.run = lambda *of, **named: job.Outcome("failed", Build((NODE,), 0.1))
-        code = cli.main(words)
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        except OSError:
-            code = 120
-    except BaseException:  # noqa: BLE001 the process ends here
-        with suppress(OSError):
-            os.write(2, traceback.format_exc().encode("ascii", "replace"))
-    finally:
-        os._exit(code)
-
-
-def _opened(path: Path | None) -> int:
-    if path is not None:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    reader, writer = os.pipe()
-    os.close(reader)
-    return writer
 
 
 PRINTING = [path for path in LEAVES if path != ("etl", "status")]

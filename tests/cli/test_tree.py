@@ -14,7 +14,7 @@ from millrace.laptop.project import PROJECT
 
 VERBS = (
     *("build", "collect", "demo", "doctor", "export", "map", "prices", "quarantine", "rebuild", "reconcile", "report"),
-    *("run", "serve", "status", "statusline", "usage"),
+    *("run", "serve", "source", "status", "statusline", "usage"),
 )
 
 
@@ -85,9 +85,9 @@ def test_every_example_is_a_command_that_parses() -> None:
         pytest.param(["export"], "Missing option '--to'", id="no folder to export to"),
         pytest.param(["run", "--full"], "No such option '--full'", id="an abbreviation"),
         pytest.param(["status", "--developers", "3"], "No such option '--developers'", id="another verb's option"),
-        pytest.param(["srve"], "Did you mean 'serve'?", id="a misspelt verb"),
+        pytest.param(["demmo"], "Did you mean 'demo'?", id="a misspelt verb"),
         pytest.param(["quarantine", "lst"], "Did you mean 'list'?", id="a misspelt verb of a verb"),
-        pytest.param(["run", "--since", "yesterday"], "expected a day like 2026-01-31, got 'yesterday'", id="no day"),
+        pytest.param(["run", "--since", "now"], "expected 90d, 12w or a day like 2026-01-31, got 'now'", id="no day"),
         pytest.param(["run", "--force", "--no-build"], "expected --force or --no-build, got both", id="contradiction"),
         pytest.param(["collect", "--lake", "gs://b", "--data-dir", "d"], "got both", id="two places to collect to"),
         pytest.param(["quarantine", "discard", "0123456789abcdef-1"], "Missing argument", id="no reason"),

@@ -128,6 +128,23 @@ def test_messages_published_during_delivery_are_delivered_in_same_run(bus: Local
     assert got == ["x", "xx", "xxx", "xxxx"]
 
 
+def test_held_messages_are_delivered_by_the_next_run(bus: LocalBus) -> None:
+    delivered: list[str] = []
+
+    def answer(text: str) -> int:
+        if text == "first":
+            publish(bus, "held", "second")
+        delivered.append(text)
+        return 200
+
+    bus.subscribe(Subscription("all", "topic", receiver(answer), lane="a"))
+    publish(bus, "first")
+    bus.run(is_held=lambda message: message.data["text"] == "held")
+    assert delivered == ["first", "second"]
+    bus.run()
+    assert delivered == ["first", "second", "held"]
+
+
 def test_lanes_run_side_by_side(bus: LocalBus) -> None:
     met = threading.Barrier(2, timeout=600)
     together = receiver(lambda text: (met.wait() and 200) or 200)

@@ -91,6 +91,12 @@ def test_example_of_the_documentation_runs(run: Run, example: dict[str, Any]) ->
         pytest.param("SELECT (SELECT id FROM t)", 90150, "22000", id="two rows for one value"),
         pytest.param("SELECT 1 / 0", 100051, "22012", id="a division by zero"),
         pytest.param("SELECT SUM(id) / COUNT(n) FROM t", 100051, "22012", id="a division by a sum of zero"),
+        pytest.param("SELECT REGEXP_LIKE('a', '[a')", 100048, "2201B", id="a pattern that has no end"),
+        pytest.param("SELECT REGEXP_LIKE(name, '(?:x)') FROM t", 100048, "2201B", id="a group of Perl"),
+        pytest.param(
+            "SELECT REGEXP_LIKE(name, x) FROM (SELECT name, '(?i)X' AS x FROM t)", 100048, "2201B", id="a flag"
+        ),
+        pytest.param("SELECT REGEXP_REPLACE(name, 'x(?=y)', '') FROM t", 100048, "2201B", id="what follows"),
         pytest.param("CREATE TABLE t (a INT)", 2002, "42710", id="a table twice"),
         pytest.param("CREATE TABLE u (a INT, a INT)", 2025, "42S21", id="a column twice"),
         pytest.param("CREATE OR REPLACE VIEW t AS SELECT 1 AS a", 2203, "02000", id="a view for a table"),
@@ -108,3 +114,10 @@ def test_division_by_what_is_not_zero_runs(run: Run) -> None:
     assert run("SELECT 6 / 2, 1 / NULLIF(0, 0), SUM(a) / COUNT(a) FROM (SELECT 4 AS a UNION ALL SELECT 2)") == [
         (3, None, 3)
     ]
+
+
+def test_pattern_of_posix_runs_and_its_brackets_hold_any_character(run: Run) -> None:
+    patterns = ("[(?]+", "[]*+]+", r"\\(\\?", "(a|b)?x{1,2}", "[^(?]")
+    texts = ("(?", "*+]", "(?", "axx", "z")
+    statement = ", ".join(f"REGEXP_LIKE('{text}', '{pattern}')" for text, pattern in zip(texts, patterns, strict=True))
+    assert run(f"SELECT {statement}, REGEXP_LIKE('a', NULL)") == [(True,) * 5 + (None,)]

@@ -24,6 +24,7 @@ from tests.contract.rig import (
 )
 
 from millrace.arrow import to_batch
+from millrace.tables import TABLES
 from millrace.warehouse import LedgerEntry
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -165,3 +166,18 @@ def test_many_threads_load_each_object_once(rig: Rig) -> None:
     assert all(entries == seen[0] for entries in seen)
     assert len({entry.load_seq for entry in seen[0]}) == count
     assert [row["open_pull_requests_count"] for row in rig.rows("repos")] == [count - 1] * 20
+
+
+def test_the_newest_sight_of_an_identity_stays_whatever_is_read_later(rig: Rig) -> None:
+    key: dict[str, object] = {"system": "github", "account": "acme", "account_id": "kim", "email": "kim@acme.test"}
+    table = TABLES["identities"]
+    older, newer = ({**key, "seen_in": f"in {hours}", "seen_at": (T0 + hours * HOUR).isoformat()} for hours in (1, 2))
+    reads = [(newer, 0), (older, 1), (newer, 2), (older, 3)]
+    for row, hour in reads:
+        batch = to_batch([row], table, T0 + hour * HOUR, "r1")
+        rig.load(pa.Table.from_batches([batch]), "identities")
+        (held,) = rig.rows("identities")
+        assert held["seen_in"] == "in 2"
+    both = [to_batch([row], table, T0 + hour * HOUR, "r1") for row, hour in ((newer, 4), (older, 5))]
+    rig.load(pa.Table.from_batches(both), "identities")
+    assert [row["seen_in"] for row in rig.rows("identities")] == ["in 2"]

@@ -235,6 +235,9 @@ def test_a_full_run_that_was_never_finished_is_made_up_for(tmp_path: Path) -> No
     assert runs.finish_if_complete(account.lake, account.loads, RECENT)
     runs.advance_cursors(account.lake, account.loads, RECENT)
     account.now = account.now.replace(hour=9)
+    assert account.start().scope == "recent"  # it may still go on
+    runs.fail(account.lake, FULL, "it was quiet for a day")
+    account.now = account.now.replace(hour=10)
     assert account.start().scope == "full"
 
 

@@ -17,6 +17,7 @@ from tests.collect.machine import Machine, response
 from tests.laptop.conftest import PROJECT
 
 from millrace.laptop.source import SIMULATOR_KEY, simulator
+from simulator import github
 from simulator.generating import generate
 
 TINY = ("--developers", "2", "--days", "3", "--seed", "1", "--end", "2026-10-20T00:00:00Z")
@@ -32,7 +33,7 @@ def commands() -> Iterator[str]:
     base = "run"
     for cell in re.findall(r"^\|.*\| (.*) \|$", table, re.MULTILINE)[1:]:
         for code in re.findall(r"`([^`]+)`", cell):
-            words = code.removeprefix("MILLRACE_SOURCE_KEY=… ")
+            words = code.removeprefix("MILLRACE_SOURCE_KEY=… ").removeprefix("GITHUB_TOKEN=… ")
             if words.startswith("millrace "):
                 base = words.split()[1]
                 yield words.removeprefix("millrace ")
@@ -46,6 +47,7 @@ class Place:
 
     folder: Path
     url: str
+    github: str = ""
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,6 +62,7 @@ class Place:
             "PYTHONPATH": os.pathsep.join((str(PROJECT / "src"), str(PROJECT / "local"))),
             "MILLRACE_DATA_DIR": str(self.folder / "data"),
             "MILLRACE_SOURCE_KEY": SIMULATOR_KEY,
+            "GITHUB_TOKEN": github.DEFAULT_TOKEN,
         }
 
     def words(self, command: str) -> list[str]:
@@ -70,6 +73,8 @@ class Place:
                 words[place] = str(self.folder / words[place])
         if words in (["map"], ["prices"]):
             words += ["list"]
+        if "github" in words:
+            words += ["--source-url", self.github]
         if words[0] in SIMULATED and "--source-url" not in words:
             words += TINY
         if words[0] == "run":
@@ -108,8 +113,11 @@ class Place:
 @pytest.fixture
 def ran(tmp_path: Path) -> Iterator[Place]:
     """A place in which the first command of README ran, beside a server of the source."""
-    with simulator(["--developers=2", "--days=3", "--no-limiter"], SIMULATOR_KEY) as url:
-        place = Place(tmp_path, url)
+    with (
+        simulator(["--developers=2", "--days=3", "--no-limiter"], SIMULATOR_KEY) as url,
+        github.served(github.generate(1, 5)) as served,
+    ):
+        place = Place(tmp_path, url, served.url)
         first = warm.run("run_all", "--next", "make serve", *TINY, environment=place.environment)
         assert (first.returncode, first.stdout.splitlines()[-1]) == (0, "next: make serve"), first.stderr
         yield place

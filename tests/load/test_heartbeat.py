@@ -14,6 +14,7 @@ from millrace.errors import ConfigError
 from millrace.lake.names import FinalKey
 from millrace.load import heartbeat
 from millrace.runs import RunRequest
+from millrace.runs.plan import Origin
 
 
 def lines_of(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, object]]]:
@@ -37,6 +38,24 @@ def test_an_old_run_is_late(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     assert heartbeat.beat(lake_with(tmp_path, 3), NOW + timedelta(days=2), 25, NOW) is True
     ((level, line),) = lines_of(caplog)
     assert (level, line["hours"], line["is_late"]) == ("WARNING", 49.0, True)
+
+
+def test_each_account_that_is_read_has_a_heartbeat_of_its_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lake = lake_with(tmp_path, 3)
+    for days, account in ((20, "removed"), (3, "acme"), (0.1, "acme"), (0.1, "beta")):
+        plan = runs.start(lake, Silent(), RunRequest(NOW - timedelta(days=days)), Origin("github", account))
+        if days >= 3:
+            final: dict[str, object] = {
+                "run_id": plan.run_id,
+                "status": "complete",
+                "reason": None,
+                "tasks": [],
+                "load_seq": 0,
+            }
+            put(lake, str(FinalKey(plan.run_id)), json.dumps(final).encode())
+    assert heartbeat.beat(lake, NOW, 25, NOW - timedelta(hours=30)) is True
+    found = {line.get("account", ""): (line["hours"], line["is_late"]) for _, line in lines_of(caplog)}
+    assert found == {"": (1.0, False), "acme": (72.0, True), "beta": (30.0, True)}
 
 
 @pytest.mark.parametrize("content", [b'{"status": "failed"}', b""], ids=["failed", "damaged"])

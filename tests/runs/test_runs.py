@@ -326,6 +326,26 @@ def test_a_second_attempt_at_a_task_does_not_unbalance_the_first(
     assert (line.older, line.is_balanced) == (older, older == 0)
 
 
+@pytest.mark.parametrize(
+    ("held", "missing"), [pytest.param(10, 0, id="all are here"), pytest.param(9, 1, id="a known row is gone")]
+)
+def test_rows_that_two_tasks_write_do_not_count_twice_as_known(lake: Lake, bus: Bus, held: int, missing: int) -> None:
+    ledger = Ledger()
+    start(lake, bus)
+    of_branch = Part("raw/github_commits/dt=2026-01-31/run=r/github_commits__7-0.parquet", 1, 10, "AAAAAA==", 2)
+    of_pulls = Part("raw/github_commits/dt=2026-01-31/run=r/github_pull_requests__7-0.parquet", 2, 10, "AAAAAA==", 5)
+    commits = record("github_commits", source_total=10, known=8, parts=(of_branch,), task_id="github_commits__7")
+    pulls = record("github_pull_requests", rows=0, number=0, parts=(of_pulls,), task_id="github_pull_requests__7")
+    write(lake, commits)
+    write(lake, pulls)
+    write(lake, record("repos", rows=0, number=0, children=(commits.task_id, pulls.task_id)))
+    for part in (of_branch, of_pulls):
+        ledger.note(part.version("lake"), part.rows)
+    lines = reconcile.reconcile(lake, ledger, RUN, lambda table: held)
+    (line,) = [line for line in lines if line.table == "github_commits"]
+    assert (line.missing, line.is_balanced) == (missing, not missing)
+
+
 def test_tasks_without_a_record_are_named(lake: Lake, bus: Bus) -> None:
     start(lake, bus)
     write(lake, record("commits"))

@@ -79,6 +79,11 @@ _KNOWN: tuple[tuple[re.Pattern[str], Made], ...] = tuple(
         (r"Could not cast value (\S+) to DECIMAL", _first(refusals.out_of_range)),
         (r"value (\S+) can't be cast because the value is out of range", _first(refusals.out_of_range)),
         (r"NOT NULL constraint failed", _whole(refusals.null_in_a_column)),
+        (
+            r"Error: ((?:missing [\])]|unexpected \)|no argument for repetition operator|bad repetition operator"
+            r"|invalid [a-z ]+|trailing \\).*)",
+            _first(refusals.not_a_pattern),
+        ),
         (r"More than one row returned by a subquery", _whole(refusals.several_rows)),
         (r"[Dd]ivision by zero", _whole(refusals.division_by_zero)),
     )

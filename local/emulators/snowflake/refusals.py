@@ -89,6 +89,11 @@ def not_a_day(value: str) -> Refusal:
     return Refusal(100040, "22007", f"Date '{value}' is not recognized")
 
 
+def not_a_pattern(reason: str) -> Refusal:
+    """Return the refusal of a text that is no regular expression; DuckDB does not say which."""
+    return Refusal(100048, "2201B", f"Invalid regular expression: {reason}")
+
+
 def not_boolean(value: str) -> Refusal:
     """Return the refusal of a text that is no boolean."""
     return Refusal(100037, "22018", f"Boolean value '{value}' is not recognized")

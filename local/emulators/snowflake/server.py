@@ -46,7 +46,7 @@ from sqlglot.errors import ParseError
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from emulators.snowflake import division, duckdb_refusals, grammar, refusals, statements
+from emulators.snowflake import division, duckdb_refusals, grammar, patterns, refusals, statements
 from emulators.snowflake.account import Account
 from emulators.snowflake.clock import Clock, RealClock
 from emulators.snowflake.instants import COLUMNS, map_timestamps
@@ -165,7 +165,7 @@ def _app(account: Account) -> Any:
 def _patch() -> None:
     """Add what this module adds to fakesnow, once."""
     cursor: Any = FakeSnowflakeCursor
-    cursor._transform = _remembered(division.refused_by_zero(_persistent(cursor._transform)))
+    cursor._transform = _remembered(patterns.refused_of_perl(division.refused_by_zero(_persistent(cursor._transform))))
     cursor._transform_explode = _whole(cursor._transform_explode)
     cursor._execute = _described(_counting(cursor._execute))
     cursor._describe_last_sql = _kept(cursor._describe_last_sql)

@@ -74,6 +74,7 @@ class Others:
         other = Repository(repository.id + 500_000, repository.owner, repository.name, now, now, now)
         other.history = repository.history[-1:]
         self._company.repositories.append(other)
+        self._started.add(other.id)  # it is not replaced once more
 
     def _touch(self, repository: Repository) -> None:
         if repository.pulls:

@@ -94,7 +94,7 @@ def _lengthen_commits(pull: PullRequest, repository: Repository, count: int) -> 
     first = pull.commits[0]
     for at in range(len(pull.commits), count):
         parent = pull.commits[-1]
-        sha = f"{int(first.sha, 16) ^ (at + 1):040x}"
+        sha = f"{int(first.sha, 16) ^ (at + 1 << 64):040x}"
         when = parent.committed_at
         pull.commits.append(
             Commit(

@@ -79,7 +79,8 @@ def _word(value: object) -> object:
 
 
 SourceState = Literal["known", "known_empty", "provisional", "unknown", "refused"]
-_Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+_Name = Annotated[str, Field(max_length=200, pattern=_PRINTABLE)]
 _Names = Annotated[list[_Name], Field(max_length=_MAX_VALUES), AfterValidator(_trimmed)]
 _Words = Annotated[_Names, AfterValidator(_lower)]
 _AnyCase = BeforeValidator(_word)
@@ -90,7 +91,7 @@ _States = Annotated[list[_State], Field(max_length=_MAX_VALUES), BeforeValidator
 _Day = Annotated[
     date, BeforeValidator(_text_of_a_day), WithJsonSchema({"type": "string", "format": "date", "pattern": _DAY})
 ]
-TimeZone = Annotated[str, AfterValidator(_zone)]
+TimeZone = Annotated[str, AfterValidator(_zone), WithJsonSchema({"type": "string", "pattern": _PRINTABLE})]
 
 
 def _names(what: str, *examples: str) -> Any:

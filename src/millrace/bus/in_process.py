@@ -91,6 +91,8 @@ class LocalBus:
         self._subscriptions: list[Subscription] = []
         self._ids = itertools.count(1)
         self._queues: dict[str, queue.SimpleQueue[tuple[Subscription, Message] | None]] = {}
+        self._held: list[tuple[Subscription, Message]] = []
+        self._is_held: Callable[[Message], bool] = lambda message: False
         self._open = 0
         self._changed = threading.Condition()
         self._stopping = False
@@ -106,17 +108,18 @@ class LocalBus:
         message = Message(str(next(self._ids)), topic, data, attributes)
         for subscription in self._subscriptions:
             if subscription.takes(message):
-                with self._changed:
-                    self._open += 1
-                self._queues[subscription.lane].put((subscription, message))
+                self._queue(subscription, message)
 
-    def run(self) -> None:
+    def run(self, is_held: Callable[[Message], bool] = lambda message: False) -> None:
         """Deliver until every message is acknowledged or a dead letter, also those that deliveries publish.
 
-        An exception that a function's server does not catch ends the run and is raised here; pending messages are
-        dropped.
+        Messages for which `is_held` is true are left for the next call. An exception that a function's server does not
+        catch ends the run and is raised here; pending messages are dropped.
         """
-        self._stopping, self._failure = False, None
+        self._stopping, self._failure, self._is_held = False, None, is_held
+        held, self._held = self._held, []
+        for subscription, message in held:
+            self._queue(subscription, message)
         lanes = {
             lane: threading.Thread(target=self._drain, args=(lane,), name=f"lane-{lane}", daemon=True)
             for lane in self._queues
@@ -139,11 +142,18 @@ class LocalBus:
         if self._failure is not None:
             raise self._failure
 
+    def _queue(self, subscription: Subscription, message: Message) -> None:
+        with self._changed:
+            self._open += 1
+        self._queues[subscription.lane].put((subscription, message))
+
     def _drain(self, lane: str) -> None:
         while (item := self._queues[lane].get()) is not None:
             started = time.monotonic()
             try:
-                if not self._stopping:
+                if not self._stopping and self._is_held(item[1]):
+                    self._held.append(item)
+                elif not self._stopping:
                     self._deliver(*item)
             except BaseException as error:  # noqa: BLE001 raised again by `run`
                 self._failure, self._stopping = error, True

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,13 +17,28 @@ class DayOption(click.ParamType[date]):
     """A day like 2026-01-31."""
 
     name = "YYYY-MM-DD"
+    what = "a day like 2026-01-31"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """Return the day that a text names."""
         try:
             return date.fromisoformat(value)
         except ValueError:
-            self.fail(f"expected a day like 2026-01-31, got {value!r}", param, ctx)
+            self.fail(f"expected {self.what}, got {value!r}", param, ctx)
+
+
+class Since(DayOption):
+    """A day like 2026-01-31, or so many days or weeks before today (in UTC), like 90d or 12w."""
+
+    name = "90d|12w|DAY"
+    what = "90d, 12w or a day like 2026-01-31"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day that a text names."""
+        ago = re.fullmatch(r"([1-9][0-9]{0,3})([dw])", str(value), re.ASCII)
+        if ago is None:
+            return super().convert(value, param, ctx)
+        return datetime.now(UTC).date() - timedelta(days=int(ago[1]) * (7 if ago[2] == "w" else 1))
 
 
 class TimeOption(click.ParamType[time]):
@@ -254,7 +269,7 @@ def as_json(command: F) -> F:
 
 def since(command: F) -> F:
     """Add `--since`."""
-    return click.option("--since", type=DayOption(), help="Leave out what is older.")(command)
+    return click.option("--since", type=Since(), help="Leave out what is older.")(command)
 
 
 def logs(command: F) -> F:
@@ -289,7 +304,25 @@ def server(command: F) -> F:
     """Add the options that name a server of the source API."""
     for option in (
         click.option("--insecure-http", is_flag=True, help="Send the key to another machine over plain http."),
-        click.option("--source-url", metavar="URL", help="A server of the source API; key in MILLRACE_SOURCE_KEY."),
+        click.option("--source-url", metavar="URL", help="Its server; key of cursor-sim in MILLRACE_SOURCE_KEY."),
+    ):
+        command = option(command)
+    return command
+
+
+def account(command: F) -> F:
+    """Add the options that name the kind of a source, and what to read there."""
+    for option in (
+        click.option("--repository", metavar="NAMES", help="github: only these, like shop,web (default: all)."),
+        click.option("--account", metavar="LOGIN", help="The organisation or user whose rows are read."),
+        click.option(
+            "--source",
+            "source_name",
+            type=click.Choice(["cursor-sim", "github"]),
+            default="cursor-sim",
+            show_default=True,
+            help="github: token in GITHUB_TOKEN (docs/connect-github.md).",
+        ),
     ):
         command = option(command)
     return command

@@ -1,7 +1,7 @@
 """`millrace reconcile`: compare source, lake and warehouse, or add up one run."""
 
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,8 @@ _SHOWN_KEYS = 20
 def reconcile(run_id: str | None, data_dir: Path, since: date | None, as_json: bool, **source: Any) -> int:
     """Compare source, lake and warehouse, down to the keys of the rows that differ.
 
-    With RUN, add up that run as it is now: a part that was loaded from quarantine since counts as loaded.
+    Each run compares the rows of GitHub with its numbers; this compares lake and warehouse, and lists what is not
+    complete. With RUN, add up that run as it is now: a part that was loaded from quarantine since counts as loaded.
 
     \b
     Example: millrace reconcile
@@ -48,10 +49,16 @@ def _compare(directory: "DataDir", source: Any, since: date | None, as_json: boo
     from millrace import wiring
     from millrace.config import ExtractConfig
     from millrace.extract.audit import audit
+    from millrace.laptop.completeness import accounts
     from millrace.laptop.in_process import opened
     from millrace.laptop.source import NO_SOURCE, source_settings
+    from millrace.status.completeness import lines
 
-    has_source = source.source_url or directory.kind() == "demo" or directory.sources()
+    bound = directory.sources()
+    named = next((each for each in bound if each.source == source.source_url), None)
+    source = replace(source, account=(named and named.account) or "")
+    is_one = bound and not any(each.is_github for each in bound)  # GitHub is compared by each run itself
+    has_source = source.source_url or directory.kind() == "demo" or is_one
     with ExitStack() as stack:
         stack.enter_context(directory.lock())
         settings = source_settings(source, directory, stack, lambda line: None) if has_source else NO_SOURCE
@@ -59,16 +66,26 @@ def _compare(directory: "DataDir", source: Any, since: date | None, as_json: boo
         client = wiring.audited_client(ExtractConfig.from_env()) if has_source else None
         audits = audit(pipeline.lake, pipeline.warehouse, client, since)
         loaded, usage = _usage(pipeline)
+        complete = accounts(pipeline.warehouse)
     agree = [line.events == loaded and line.agrees_with(usage[0]) for line in usage]
     if as_json:
-        output.say_json({"tables": [asdict(each) for each in audits], "usage": [asdict(line) for line in usage]})
+        output.say_json(
+            {
+                "tables": [asdict(each) for each in audits],
+                "completeness": [asdict(each) for each in complete],
+                "usage": [asdict(line) for line in usage],
+            }
+        )
     else:
         for each in audits:
             _show(each)
+        for text in lines(complete):
+            output.say(text)
         for line, is_good in zip(usage, agree, strict=True) if loaded or not all(agree) else ():
             counts = f"{line.events:,} events of {loaded:,} loaded, {line.tokens:,} tokens, ${line.cost_usd:,.2f}"
             output.say(f"{'✓' if is_good else '✗'} {line.name:<18} {counts}")
     differs = any(each.differences for each in audits) or not all(agree)
+    differs |= any(each.has_to_be_looked_at for each in complete)
     return ATTENTION if differs else DONE
 
 

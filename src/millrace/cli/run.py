@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from millrace.cli import options, output
+from millrace.cli import options, output, sources
 from millrace.cli.output import ATTENTION, DONE, FAILED
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ ENGINE = "millrace.engine"
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @options.as_json
 @click.option("--next", "following", hidden=True, help="The command that shows the marts, as its caller says it.")
+@options.account
 @options.source
 @click.pass_context
 def run(
@@ -42,15 +43,18 @@ def run(
     dry_run: bool,
     as_json: bool,
     following: str | None,
+    source_name: str,
+    account: str | None,
+    repository: str | None,
     **source: Any,
 ) -> int:
     """Run the whole pipeline on this machine: source, extract, load, dbt, marts.
 
-    Without --source-url this is `millrace demo`: a simulated company, in a data directory of its own. A second run
-    reads only what changed.
+    Without a source this is `millrace demo`: a simulated company, in a data directory of its own. A second run reads
+    only what changed. Of GitHub the days since --since are read first (default: 90d), then everything.
 
     \b
-    Example: millrace run --source-url https://host
+    Example: millrace run --source github --account acme
     """
     from millrace.laptop import places
     from millrace.laptop.run import RunOptions
@@ -58,11 +62,15 @@ def run(
 
     if force and no_build:
         raise click.UsageError("expected --force or --no-build, got both")
-    asked = SourceOptions(**source)
+    if drops and source_name != "cursor-sim":
+        raise click.UsageError("expected --drops or --source github, got both")
+    asked = sources.source_of(context, source_name, account, repository, since, **source)
+    if context.meta.get(ENGINE) is not None and not isinstance(asked, SourceOptions):
+        raise click.UsageError("expected --emulators or --source github, got both")
     if data_dir is None and drops:
         data_dir = places.shown()
     elif data_dir is None:
-        data_dir = places.real() if asked.source_url else places.demo()
+        data_dir = places.real() if asked.kind == "real" else places.demo()
     chosen = RunOptions(data_dir.resolve(), asked, since, full_refresh, drops, not no_build, force)
     return execute(context, chosen, dry_run, as_json, following)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
-from millrace import log
+from millrace import interrupts, log
 from millrace.extract.deadline import Deadline
 from millrace.lake import Lake, ObjectExists, ObjectMissing
 from millrace.lake.documents import Damaged, parsed
@@ -52,7 +52,7 @@ class RateBudget:
     """
 
     def __init__(
-        self, per_minute: float | None, burst: int, clock: Clock = time.monotonic, sleep: Sleep = time.sleep
+        self, per_minute: float | None, burst: int, clock: Clock = time.monotonic, sleep: Sleep = interrupts.wait
     ) -> None:
         self._per_s = None if per_minute is None else per_minute / 60
         self._burst = burst

@@ -1,9 +1,10 @@
-"""The time until which a delivery of a task may read."""
+"""The time until which a delivery of a task may read; on a laptop, until Ctrl-C."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from millrace import interrupts
 from millrace.errors import MillraceError
 
 
@@ -26,6 +27,8 @@ class Deadline:
 
     def require(self, wait_s: float = 0.0) -> None:
         """Raise OutOfTime unless a request may begin after a wait of `wait_s`."""
+        if interrupts.is_asked():
+            raise OutOfTime(0.0)
         if self.ends_at is not None and self.clock() + wait_s >= self.ends_at:
             raise OutOfTime(wait_s)
 

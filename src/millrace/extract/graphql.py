@@ -14,7 +14,7 @@ from millrace.errors import MillraceError, RequestRejected, SourceUnavailable, U
 from millrace.extract import answers
 from millrace.extract.answers import SourceResponse
 from millrace.extract.deadline import Deadline, OutOfTime
-from millrace.extract.http_client import RequestStats, SourceClient
+from millrace.extract.http_client import RequestStats, SourceClient, TooLarge
 from millrace.extract.limits import is_secondary
 
 _TOO_LONG = frozenset({502, 504})
@@ -39,6 +39,14 @@ class NotFound(RequestRejected):
         self.path = path
 
 
+class Forbidden(RequestRejected):
+    """This key may not see something; `path` is its place in the query."""
+
+    def __init__(self, what: str, path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(what, status=403)
+        self.path = path
+
+
 @dataclass
 class GraphQL:
     """The GraphQL route of a source. `is_partial`: an answer left out organisations that require single sign-on."""
@@ -56,9 +64,9 @@ class GraphQL:
     def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
         """Return the data of an answer without errors.
 
-        Raises TooHeavy (502, 504, too long, resource limits, part of the data), NotFound, RequestRejected (no right, or
-        single sign-on, in the server's words), UnexpectedResponse (another error, such as an unknown field), and the
-        errors of SourceClient.get. Limits are waited out. Points are added to the client's stats.
+        Raises TooHeavy (502, 504, too long or large, resource limits, part of the data), NotFound, RequestRejected (no
+        right, or single sign-on, in the server's words), UnexpectedResponse (another error, such as an unknown field),
+        and the errors of SourceClient.get. Limits are waited out. Points are added to the client's stats.
         """
         if self._heavy:
             self.client.back_off(self.path, "too heavy a query", self._heavy)
@@ -67,6 +75,8 @@ class GraphQL:
         try:
             body = {"query": query, "variables": dict(variables)}
             response = self.client.post(self.path, body, returned=_TOO_LONG, is_limit=_is_limit)
+        except TooLarge as error:
+            raise TooHeavy(str(error)) from None
         finally:
             self._lock.release()
         self.is_partial |= response.is_partial
@@ -137,7 +147,10 @@ def _is_limit(body: object) -> bool:
 
 def _errors(body: object) -> Iterator[_Error]:
     errors = body.get("errors") if isinstance(body, dict) else None
-    yield from (error for error in errors if isinstance(error, dict)) if isinstance(errors, list) else ()
+    for error in errors if isinstance(errors, list) else ():
+        if isinstance(error, dict):
+            kind = error.get("type")
+            yield error | {"type": kind if isinstance(kind, str) else None}
 
 
 def _count(stats: RequestStats, body: Mapping[str, Any]) -> None:
@@ -165,7 +178,7 @@ def _error(place: str, body: Mapping[str, Any], header: str) -> MillraceError:
         if isinstance(extensions, dict) and extensions.get("saml_failure") is True:
             return RequestRejected(f"{said}; authorise the key for the single sign-on of the organisation", status=403)
         if error.get("type") in _RIGHTS:
-            return RequestRejected(f"{said}; grant the key that right", status=403)
+            return Forbidden(f"{said}; grant the key that right", _path_of(error))
     for error in errors:
         if error.get("type") == "NOT_FOUND":
             return NotFound(said, _path_of(error))

@@ -21,7 +21,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from millrace import log
+from millrace import interrupts, log
 from millrace.addresses import is_loopback
 from millrace.errors import RequestRejected, SourceUnavailable, UnexpectedResponse
 from millrace.extract import answers, bodies, transport
@@ -48,6 +48,10 @@ _DROPPED = (
     urllib3.exceptions.HTTPError,
     zlib.error,
 )
+
+
+class TooLarge(UnexpectedResponse):
+    """A response is beyond the limits of bodies.py: one with fewer rows may not be."""
 
 
 @dataclass(slots=True)
@@ -134,7 +138,7 @@ class SourceClient:
     budget: Budget = field(default_factory=lambda: RateBudget(None, 1))
     timeout_s: float = 30.0
     session: requests.Session = field(default_factory=connections, repr=False)
-    sleep: Sleep = time.sleep
+    sleep: Sleep = interrupts.wait
     stats: RequestStats = field(default_factory=RequestStats)
     deadline: Deadline = field(default_factory=Deadline)
     headers: Mapping[str, str] = field(default_factory=lambda: {"Accept": "application/json"})
@@ -231,7 +235,7 @@ class SourceClient:
                 ) from None
             return _Failed(_transport_problem(error))
         except bodies.TooCostly as error:
-            raise UnexpectedResponse(f"{place}: {error}") from None
+            raise TooLarge(f"{place}: {error}") from None
         except ValueError as error:  # raised by requests for an invalid URL or Location header
             raise UnexpectedResponse(f"{place}: an address that cannot be read ({type(error).__name__})") from None
         self._notice_end(request.path, response, header)
@@ -283,7 +287,7 @@ class SourceClient:
         try:
             value = bodies.parsed(body)
         except bodies.TooCostly as error:
-            raise UnexpectedResponse(f"{place}: {error}") from None
+            raise TooLarge(f"{place}: {error}") from None
         except (json.JSONDecodeError, UnicodeDecodeError):
             if "html" in response.headers.get("Content-Type", "") or body.lstrip()[:1] == b"<":
                 raise UnexpectedResponse(f"{place}: expected JSON, got HTML; is this the address of the API?") from None

@@ -37,6 +37,7 @@ class Request:
     now: datetime
     stats: RequestStats
     deadline: Deadline
+    is_stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from millrace import log, runs
 from millrace.bus import Bus
 from millrace.bus.events import NotAnEvent, TaskEvent
-from millrace.errors import Incomplete, MillraceError, TransientError, UnexpectedResponse
+from millrace.errors import Incomplete, MillraceError, SourceUnavailable, TransientError, UnexpectedResponse
 from millrace.extract.ahead import read_ahead
 from millrace.extract.deadline import Deadline, OutOfTime
 from millrace.extract.http_client import RequestStats
@@ -31,6 +31,7 @@ from millrace.lake.names import TaskKey, account_of
 from millrace.runs import Claim, Failure, Overtaken, Part, Plan, Progress, TaskRecord
 from millrace.tables import ENDPOINTS, Endpoint, children_of
 
+_STUCK = timedelta(hours=6)  # without an advance: a failure of the source has passed by then
 _MOST_IDLE = 5  # deliveries in a row that read nothing
 _MOST_WAITING = 15  # of those that had to wait for the source's limit: it may last an hour, and each waits some minutes
 
@@ -213,7 +214,9 @@ class _Delivery:
     def _request(self, plan: Plan, endpoint: Endpoint) -> Request:
         lake, account = self._lake, self._extractor.account
         cursor = None
-        if not plan.full_refresh:
+        if account and not endpoint.per_repository:
+            cursor = runs.held_cursor(lake, endpoint.name, account)  # it is read in full, whatever was read before
+        elif not plan.full_refresh:
             cursor = runs.read_cursor(lake, endpoint.name, plan.since, self._begun_at, account)
         return Request(
             plan=plan,
@@ -225,6 +228,7 @@ class _Delivery:
             now=self._begun_at,
             stats=self._stats,
             deadline=self._deadline,
+            is_stuck=self._begun_at - datetime.fromisoformat(self._progress.saved_at) > _STUCK,
         )
 
     def _writers(self, plan: Plan, endpoint: Endpoint, folder: Path, extracted_at: datetime) -> PartWriters:
@@ -295,7 +299,7 @@ class _Delivery:
 
     def _release(self, error: MillraceError) -> None:
         """Let the next delivery read; what cannot be continued begins again."""
-        if self._generation:
+        if self._generation or isinstance(error, SourceUnavailable):  # then the next ones know since when
             is_lost = isinstance(error, Incomplete | UnexpectedResponse)
             progress = self._progress.from_the_beginning() if is_lost else self._progress
             with contextlib.suppress(MillraceError):  # the claim ends by itself

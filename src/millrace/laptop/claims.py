@@ -108,4 +108,5 @@ def _beside_real_rows(data_dir: DataDir) -> str:
 def _options_of(binding: Binding) -> str:
     if binding.is_github:
         return f"--source github --account {shlex.quote(binding.account or '')}"
-    return f"--source-url {shlex.quote(binding.source)}"
+    account = f"--account {shlex.quote(binding.account)} " if binding.account else ""
+    return f"{account}--source-url {shlex.quote(binding.source)}"

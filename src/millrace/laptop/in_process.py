@@ -12,12 +12,16 @@ from millrace.bus.in_process import LocalBus, Subscription
 from millrace.config import ExtractConfig, LoadConfig
 from millrace.errors import ConfigError
 from millrace.extract.sources.cursor_sim.listing import Listing
+from millrace.extract.sources.cursor_sim.source import CursorSimSource
+from millrace.extract.sources.github.source import GitHubSource, Probe
 from millrace.lake import Lake
 from millrace.lake.local import LocalLake
 from millrace.lake.names import PlanKey
+from millrace.laptop import github
 from millrace.laptop.data_dir import DataDir
 from millrace.laptop.functions import EXTRACT, LOAD, START_RUN
-from millrace.laptop.source import NO_SOURCE
+from millrace.laptop.github import GitHubOptions
+from millrace.laptop.source import NO_SOURCE, SourceOptions
 from millrace.load import recovery
 from millrace.load.handler import Loader
 from millrace.tables import CURSOR_SIM, endpoints_of
@@ -27,7 +31,7 @@ from millrace.wiring import RequestedBuilds
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The wired pipeline."""
+    """The wired pipeline. `account` is the one whose runs its functions serve; "" is that of runs without one."""
 
     lake: LocalLake
     quarantine: Lake
@@ -56,31 +60,37 @@ class Pipeline:
         """Return the current time, or that of the next second when a run already has the id of this one."""
         # A second run with the same schedule time is the same run, which has ended: it would extract nothing.
         now = datetime.now(UTC)
-        while any(self.lake.list(str(PlanKey(runs.run_id_of(now))))):
+        while any(self.lake.list(str(PlanKey(runs.run_id_of(now, self.account))))):
             time.sleep(1 - now.microsecond / 1_000_000)
             now = datetime.now(UTC)
         return now
 
 
-def probe_source() -> None:
-    """Request the source's shortest list, so that a wrong address or key is reported once, before a run starts."""
-    client = wiring.audited_client(ExtractConfig.from_env())
-    if client is not None:
-        next(Listing(client.for_task(), CURSOR_SIM["repos"], None, None, lambda columns: ()).rows())
+def probe_source(options: SourceOptions | GitHubOptions) -> Probe | None:
+    """Ask the source for little, so that a wrong address or key is reported once, before a run starts.
+
+    Returns what the token of GitHub may see, and None for a source that asks for its shortest list.
+    """
+    source = wiring.extractor_of(ExtractConfig.from_env()).source
+    if isinstance(source, GitHubSource) and isinstance(options, GitHubOptions):
+        return github.probe(source, options)
+    if isinstance(source, CursorSimSource):
+        next(Listing(source.client.for_task(), CURSOR_SIM["repos"], None, None, lambda columns: ()).rows())
+    return None
 
 
 def connect(settings: Mapping[str, str]) -> Pipeline:
     """Serve every function with these settings, and publish the lake's new objects on the bus."""
     config.use(settings)
     wiring.bus_at.cache_clear()  # its subscriptions served another data directory
-    load = LoadConfig.from_env()
+    wiring.extractor_of.cache_clear()  # it requests tasks on that bus
+    load, extract = LoadConfig.from_env(), ExtractConfig.from_env()
     bus, job = wiring.bus_at(settings["MILLRACE_BUS"]), wiring.job_at(load.job)
     lake, quarantine = wiring.lake_at(load.lake), wiring.lake_at(load.quarantine)
     if not isinstance(lake, LocalLake) or not isinstance(bus, LocalBus) or not isinstance(job, RequestedBuilds):
         raise ConfigError("functions in this process need file: and inprocess: adapters")
     lake.finalized = lambda stored: events.notify(bus, stored)
     bus.subscribe(Subscription("load", OBJECT_EVENTS, LOAD.application(), lane="load"))
-    extract = ExtractConfig.from_env()
     for endpoint in endpoints_of(extract.source):
         name, parent = endpoint.name, endpoint.parent
         application = EXTRACT[name].application()

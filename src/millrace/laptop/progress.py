@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -17,18 +18,21 @@ from rich.text import Text
 
 from millrace import log
 from millrace.build.dbt import Node
+from millrace.laptop.repositories import Repositories
 from millrace.terminal import printable
 
 _HEARTBEAT_S = 5.0
+_LONG_S = 60.0
 
 
 class ProgressLog(logging.Handler):
-    """A log handler that shows the pipeline's records on standard error."""
+    """A log handler that shows the pipeline's records on standard error; `repositories` are those that a run reads."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self._rows: Counter[str] = Counter()
         self._expected: Mapping[str, int] = {}
+        self.repositories = Repositories()
         self._objects = 0
         self._said_at = time.monotonic()
         self._console = Console(stderr=True)
@@ -91,13 +95,19 @@ class ProgressLog(logging.Handler):
             case "asking":
                 rows = f", {self._rows.total():,} of {sum(self._expected.values()):,} rows" if self._expected else ""
                 self._heartbeat(f"asking {fields['path']}, {fields['requests']} requests so far{rows}")
-            case "rows read":
+            case "page read":
+                line = self.repositories.page(fields)
+                self._show(f"extract {table}", line)
+                self._heartbeat(line)
+            case "rows read" if self.repositories.count is None:
                 self._rows[table] += int(str(fields["rows"]))
                 of = f" of {self._expected[table]:,}" if table in self._expected else ""
                 self._show(f"extract {table}", f"{self._rows[table]:,}{of} rows")
             case "over the rate limit" | "asked again":
                 why = fields.get("problem", "over the source's rate limit")
                 self._heartbeat(f"{why}, asking again in {fields['wait_s']} s")
+            case "extracted" if "__" in str(fields["task_id"]):
+                self._finish_repository(fields)
             case "extracted":
                 self._finish(f"extract {table}", _extracted(fields))
             case "loaded":
@@ -112,7 +122,7 @@ class ProgressLog(logging.Handler):
                 frames = [line.strip() for line in str(fields["stack"]).splitlines() if line.startswith("  File ")]
                 self._warn(f"  {fields['function']}: {fields['kind']}: {fields['error']}; {frames[-1]}")
             case "waiting for the source":
-                self.say(f"  {fields['problem']}: waiting for {fields['wait_s']:,} s")
+                self.say(f"  {fields['problem']}; {_until(float(str(fields['wait_s'])))}")
             case "waiting for the warehouse":
                 self.say(f"  {fields['why']}: waiting, {fields['at_most_s']:.0f} s at most")
 
@@ -127,12 +137,28 @@ class ProgressLog(logging.Handler):
         if not self._is_live:
             self.say(f"  {step}: {note}")
 
+    def _finish_repository(self, fields: Mapping[str, object]) -> None:
+        """Show that a repository was read; one without news, whose window alone was noted, is not shown in a pipe."""
+        name = self.repositories.name_of(str(fields["task_id"]))
+        if name is not None:
+            line = f"{name}: {_extracted(fields)}"
+            self._show(f"extract {fields['table']}", line)
+            if not self._is_live:
+                self.say(f"  {line}")
+
     def _heartbeat(self, line: str) -> None:
         if not self._is_live and time.monotonic() - self._said_at > _HEARTBEAT_S:
             self.say(f"  {line}")
 
 
-def _extracted(fields: dict[str, object]) -> str:
+def _until(wait_s: float) -> str:
+    """Return how long a wait is; a long one by the time of its end on the clock of this machine."""
+    if wait_s < _LONG_S:
+        return f"waiting for {wait_s:,.0f} s"
+    return f"going on at {datetime.now().astimezone() + timedelta(seconds=wait_s):%H:%M}"
+
+
+def _extracted(fields: Mapping[str, object]) -> str:
     parts = [f"{fields['rows']:,} rows", f"{fields['requests']:,} requests"]
     if fields["known"]:
         parts.append(f"{fields['known']:,} rows known and unchanged")

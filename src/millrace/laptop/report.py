@@ -16,6 +16,7 @@ from millrace.laptop.data_dir import DataDir
 from millrace.laptop.drops import Drop
 from millrace.laptop.simulated_usage import SimulatedUsage
 from millrace.runs.reconcile import Reconciliation
+from millrace.status.completeness import AccountState, lines
 from millrace.status.remedies import laptop, with_remedy
 from millrace.terminal import printable
 from millrace.warehouse.duckdb.read_only import open_read_only
@@ -46,6 +47,7 @@ class Report:
     data_dir: DataDir
     run_id: str | None = None
     tables: list[Reconciliation] = field(default_factory=list)
+    completeness: AccountState | None = None
     usage: SimulatedUsage | None = None
     drops: list[Drop] = field(default_factory=list)
     build: Build | None = None
@@ -59,6 +61,7 @@ class Report:
             not self.problems
             and all(line.is_balanced for line in self.tables)
             and all(drop.is_good for drop in self.drops)
+            and (self.completeness is None or not self.completeness.has_to_be_looked_at)
             and (self.usage is None or self.usage.is_balanced)
             and (self.build is None or self.build.is_good)
         )
@@ -73,6 +76,7 @@ class Report:
             "warehouse": str(self.data_dir.warehouse),
             "published": str(self.data_dir.published),
             "tables": [line.to_json() for line in self.tables],
+            "completeness": asdict(self.completeness) if self.completeness else None,
             "usage": self.usage.to_json() if self.usage else None,
             "drops": [asdict(drop) for drop in self.drops],
             "build": {
@@ -95,9 +99,12 @@ class Report:
             console.print()
             _say(console, "reconciliation (rows)", "bold")
         for line in self.tables:
-            _say(console, sentence(line))
+            _say(console, sentence(line, max(len(each.table) for each in self.tables)))
         if self.usage is not None:
             _say(console, usage_sentence(self.usage))
+        if self.completeness is not None:
+            for text in lines((self.completeness,)):
+                _say(console, text)
         if self.tables and not any(line.inserted or line.updated for line in self.tables):
             _say(console, "nothing new: the source has no row that the warehouse does not have")
         if self.build is not None:
@@ -190,8 +197,8 @@ def _cell(value: object) -> str:
     return f"{value:,.2f}" if isinstance(value, float | Decimal) else printable(value)
 
 
-def sentence(line: Reconciliation) -> str:
-    """Return the reconciliation line of a table, from the source to the warehouse."""
+def sentence(line: Reconciliation, width: int = 14) -> str:
+    """Return the reconciliation line of a table, from the source to the warehouse; `width` is that of its name."""
     read = f"{line.extracted:,} extracted" + (f" + {line.known:,} known" if line.known else "")
     again = f" ({line.written:,} written, some read twice)" if line.written != line.extracted else ""
     parts = [f"{line.inserted:,} inserted", f"{line.updated:,} updated", f"{line.unchanged:,} unchanged"]
@@ -199,7 +206,7 @@ def sentence(line: Reconciliation) -> str:
     parts.append(f"{line.quarantined:,} quarantined")
     mark = "✓" if line.is_balanced else "✗"
     older = f"; {line.older:,} rows of this run are older than what is stored" if line.older else ""
-    return f"  {mark} {line.table:<14} source {line.source_total:,} = {read}{again} = {' + '.join(parts)}{older}"
+    return f"  {mark} {line.table:<{width}} source {line.source_total:,} = {read}{again} = {' + '.join(parts)}{older}"
 
 
 def usage_sentence(usage: SimulatedUsage) -> str:

@@ -16,13 +16,21 @@ from millrace.addresses import source_url
 from millrace.errors import ConfigError
 from millrace.laptop import claims
 from millrace.laptop.data_dir import DataDir
-from millrace.laptop.kinds import Kind
+from millrace.laptop.github import GitHubOptions
+from millrace.laptop.kinds import CURSOR_SIM, Binding, Kind
 from millrace.laptop.project import SIMULATOR
 
 SIMULATOR_KEY = "cursor-sim-dev-key"
 
 
-NO_SOURCE = {"MILLRACE_SOURCE_URL": "https://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
+_CURSOR_SIM = {
+    "MILLRACE_SOURCE": "cursor-sim",
+    "MILLRACE_ACCOUNT": "",
+    "MILLRACE_REPOSITORIES": "",
+    "MILLRACE_GITHUB_APP_ID": "",
+    "MILLRACE_GITHUB_APP_KEY": "",
+}
+NO_SOURCE = _CURSOR_SIM | {"MILLRACE_SOURCE_URL": "https://no-source-is-asked", "MILLRACE_SOURCE_KEY": "none"}
 """Settings for a pipeline that reads no source."""
 
 
@@ -31,6 +39,7 @@ class SourceOptions:
     """Which source a run reads: the server at `source_url`, or a simulator with these options."""
 
     source_url: str | None = None
+    account: str = ""
     insecure_http: bool = False
     developers: int = 5
     days: int = 90
@@ -52,6 +61,11 @@ class SourceOptions:
             return f"the recording {self.from_recording.name}"
         effect = f", AI effect {self.ai_effect}" if self.ai_effect else ""
         return f"the simulator with {self.developers} developers, seed {self.seed}, {self.velocity} velocity{effect}"
+
+    @property
+    def binding(self) -> Binding:
+        """What a data directory is bound to."""
+        return Binding(self.name, self.account or None, CURSOR_SIM)
 
     @property
     def kind(self) -> Kind:
@@ -112,7 +126,7 @@ def simulator(
 
 
 def source_settings(
-    source: SourceOptions,
+    source: SourceOptions | GitHubOptions,
     data_dir: DataDir,
     stack: ExitStack,
     say: Callable[[str], None],
@@ -123,21 +137,32 @@ def source_settings(
     `expect` is called with the rows that a simulator has. Raises ConfigError when the key may not be sent to that
     server, or the data directory holds other rows.
     """
+    bound = source.binding
+    if isinstance(source, GitHubOptions):
+        of_github = source.settings()
+        claims.claim(data_dir, source.kind, bound.source, bound.account, bound.objects)
+        return of_github
     if source.source_url:
-        may_be_insecure = source.insecure_http or config.may_be_insecure()
-        named = {
-            "MILLRACE_SOURCE_URL": source_url(source.source_url, may_be_insecure),
-            "MILLRACE_SOURCE_KEY": config.source_key(SIMULATOR_KEY),
-            "MILLRACE_INSECURE_HTTP": "1" if may_be_insecure else "",
-        }
-        claims.claim(data_dir, source.kind, source.name)
+        named = server_settings(source)
+        claims.claim(data_dir, source.kind, bound.source, bound.account, bound.objects)
         return named
-    claims.claim(data_dir, source.kind, source.name)
+    claims.claim(data_dir, source.kind, bound.source)
     say("starting the simulator")
     key = secrets.token_urlsafe(24)  # not the user's key, which is only for its server
     url = stack.enter_context(simulator(_simulator_arguments(source), key, expect))
     paced = {} if source.limiter else {"MILLRACE_REQUESTS_PER_MINUTE": "0"}
-    return {"MILLRACE_SOURCE_URL": url, "MILLRACE_SOURCE_KEY": key} | paced
+    return _CURSOR_SIM | {"MILLRACE_SOURCE_URL": url, "MILLRACE_SOURCE_KEY": key} | paced
+
+
+def server_settings(source: SourceOptions) -> dict[str, str]:
+    """Return the settings of a named server; ConfigError when the key may not be sent there."""
+    may_be_insecure = source.insecure_http or config.may_be_insecure()
+    return _CURSOR_SIM | {
+        "MILLRACE_ACCOUNT": source.account,
+        "MILLRACE_SOURCE_URL": source_url(source.source_url or "", may_be_insecure),
+        "MILLRACE_SOURCE_KEY": config.source_key(SIMULATOR_KEY),
+        "MILLRACE_INSECURE_HTTP": "1" if may_be_insecure else "",
+    }
 
 
 def _simulator_arguments(source: SourceOptions) -> list[str]:

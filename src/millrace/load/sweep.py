@@ -136,10 +136,11 @@ def newest_first(lake: Lake, now: datetime) -> Iterator[str]:
 
 def newest_complete(lake: Lake, now: datetime) -> str | None:
     """Return the newest run that is complete; None when there is none."""
-    return next((run_id for run_id in newest_first(lake, now) if _is_complete(lake, run_id)), None)
+    return next((run_id for run_id in newest_first(lake, now) if is_complete(lake, run_id)), None)
 
 
-def _is_complete(lake: Lake, run_id: str) -> bool:
+def is_complete(lake: Lake, run_id: str) -> bool:
+    """Return whether a run ended as complete."""
     try:
         final = runs.read_final(lake, run_id)
     except Damaged:

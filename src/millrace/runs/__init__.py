@@ -19,7 +19,7 @@ from millrace.runs.records import (
     read_tree,
     tasks_of,
 )
-from millrace.runs.starting import next_run_id, start, start_next
+from millrace.runs.starting import next_run_id, scope_of, start, start_next
 
 __all__ = [
     "Claim",
@@ -52,6 +52,7 @@ __all__ = [
     "read_tree",
     "run_id_of",
     "save_progress",
+    "scope_of",
     "start",
     "start_next",
     "tasks_of",

@@ -43,7 +43,7 @@ _SHOWN = f"""{_WORST},
         FROM ordered WHERE place = 1 AND severity < 3
     )
     SELECT source, account, object, name, state, row_count, source_total, missing, reason FROM ranked
-    WHERE number <= {MOST_SHOWN:d} ORDER BY source, account, number"""
+    WHERE number <= {{most}} ORDER BY source, account, number"""
 _COLUMNS = ("object", "name", "state", "row_count", "source_total", "missing", "reason")
 _REFUSED, _UNKNOWN, _PROVISIONAL, _COMPLETE = range(4)
 
@@ -70,7 +70,7 @@ class IncompletePart:
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """The repositories of one account of a source, by state. `incomplete` are the worst parts, at most MOST_SHOWN.
+    """The repositories of one account of a source, by state. `incomplete` has the worst parts that are asked for.
 
     `incomplete_count` is the number of all parts that are not complete: repositories, and objects read as a whole, of
     these also `lists_to_look_at`, the number of those that are unknown or refused.
@@ -105,14 +105,14 @@ class AccountState:
         return ", ".join([f"{self.complete:,} of {self.repositories:,} repositories complete", *counts, *lists])
 
 
-def read(query: Query, mart: str) -> tuple[AccountState, ...]:
-    """Return the accounts of a mart, by the name of the source, then of the account."""
+def read(query: Query, mart: str, most: int = MOST_SHOWN) -> tuple[AccountState, ...]:
+    """Return the accounts of a mart, by source and account, with the `most` worst parts of each."""
     counts: dict[tuple[str, str], dict[tuple[int, int], int]] = defaultdict(dict)
     for row in query(_COUNTS.format(mart=mart)):
         counts[row["source"], row["account"]][int(row["is_repository"]), int(row["severity"])] = int(row["n"])
     shown: dict[tuple[str, str], list[IncompletePart]] = defaultdict(list)
     is_any = any(severity != _COMPLETE for of_account in counts.values() for _, severity in of_account)
-    for row in query(_SHOWN.format(mart=mart)) if is_any else ():
+    for row in query(_SHOWN.format(mart=mart, most=most)) if is_any else ():
         shown[row["source"], row["account"]].append(IncompletePart(*(row[name] for name in _COLUMNS)))
     return tuple(_account(*key, counts[key], tuple(shown[key])) for key in sorted(counts))
 

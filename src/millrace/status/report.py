@@ -290,7 +290,7 @@ def _oldest_s(loads: list[Loaded], now: datetime) -> float:
 def _sources(
     warehouse_status: WarehouseStatus, limits: StatusConfig, now: datetime, has_run: bool
 ) -> tuple[SourceState, ...]:
-    """Return the state of each table. With `has_run` all tables of cursor-sim were asked for, also those without rows."""
+    """Return the state of each table. With `has_run` all of cursor-sim were asked for, also those without rows."""
     found = []
     for table in TABLES:
         if TABLES[table].is_optional and table not in warehouse_status.loads:

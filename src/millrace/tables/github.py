@@ -159,11 +159,12 @@ IDENTITIES = Table(
         email=TEXT,
         name=TEXT,
         seen_in=TEXT,  # pr_commit or commit
-        seen_at=INSTANT,
+        seen_at=INSTANT,  # the time of the newest commit that was ever read
     ),
     key=("system", "account", "account_id", "email"),
     is_optional=True,
     version_column="seen_at",
+    keeps_newest=True,
 )
 
 SOURCE_WINDOWS = Table(

@@ -81,8 +81,9 @@ class ChildListing:
 class Table:
     """One raw table: `columns` are the source's fields, `key` identifies a row.
 
-    `version_column` orders two versions of a row. Key columns are compared null-safe; a row with NULL in one that is
-    not in `key_may_be_null` has no identity.
+    `version_column` orders two versions of a row that were read at one time; with `keeps_newest` also those of two
+    readings, where the later one may not have what the earlier one saw. Key columns are compared null-safe; a row with
+    NULL in one that is not in `key_may_be_null` has no identity.
 
     `month_of` is an instant that the source never changes. A load looks for the stored version of a row among those of
     the same month only, so that it does not read the whole history. A row whose instant moves to another month is
@@ -99,6 +100,7 @@ class Table:
     bulk: PageNumberListing | SinglePageListing | None = None
     plain: ChildListing | None = None
     version_column: str | None = None
+    keeps_newest: bool = False
     month_of: str | None = None
     key_may_be_null: tuple[str, ...] = ()
     lookback_days: int = 0

@@ -2,7 +2,8 @@
 """The rule by which a file is merged into its raw table, as SQL in the words of either engine: pure functions.
 
 Any order of arrival gives the same table: all versions of a row that ever arrive are totally ordered by
-(`_extracted_at`, the table's `version_column`, the content, `_run_id`), NULL lowest. Whatever happens (insert,
+(`_extracted_at`, the table's `version_column`, the content, `_run_id`), NULL lowest; where the table `keeps_newest`,
+by the `version_column` before all else. Whatever happens (insert,
 update, advance the stamp of an equal row, supersede), the raw table holds the greatest version so far of each
 key. A maximum depends neither on order nor on repetition, so one load or twenty, forwards or backwards, end in
 the same rows. Only `_load_seq` depends on the order. Where the table has a `month_of`, its month counts as a part of
@@ -146,7 +147,8 @@ class MergeRule:
         version = self.table.version_column
         by_version = f"{self.dialect.quoted(version)} DESC NULLS LAST, " if version else ""
         at, run = self.dialect.quoted(EXTRACTED_AT), self.dialect.quoted(RUN_ID)
-        order = f"{at} DESC, {by_version}{self._text('f')} DESC, {run} DESC NULLS LAST"
+        first = f"{by_version}{at} DESC, " if self.table.keeps_newest else f"{at} DESC, {by_version}"
+        order = f"{first}{self._text('f')} DESC, {run} DESC NULLS LAST"
         return f"ROW_NUMBER() OVER (PARTITION BY {self.identity} ORDER BY {order}) = 1"
 
     @property
@@ -174,12 +176,15 @@ class MergeRule:
         s, t = self._pair(EXTRACTED_AT)
         is_future = f"COALESCE({t} > {self.dialect.bound('latest', 'TIMESTAMP')}, FALSE)"
         is_later_run = _greater(*self._pair(RUN_ID))
+        is_later, by = f"{s} > {t}", [f"WHEN {s} < {t} THEN 'superseded' ", self._by_version]
+        if self.table.keeps_newest:
+            pair = self._pair(str(self.table.version_column))
+            is_later, by = f"{_greater(*pair)} OR ({_same(*pair)} AND {is_later})", by[::-1]
         return (
-            f"CASE WHEN {is_future} OR {s} > {t} THEN CASE WHEN {self._is_same_content} THEN 'confirmed' "
+            f"CASE WHEN {is_future} OR {is_later} THEN CASE WHEN {self._is_same_content} THEN 'confirmed' "
             "ELSE 'updated' END "
             f"WHEN {self._is_same_content} THEN CASE WHEN {s} = {t} AND {is_later_run} THEN 'confirmed' "
-            "ELSE 'unchanged' END "
-            f"WHEN {s} < {t} THEN 'superseded' {self._by_version}"
+            f"ELSE 'unchanged' END {''.join(by)}"
             f"WHEN {self._text('s')} > {self._text('t')} THEN 'updated' ELSE 'superseded' END"
         )
 

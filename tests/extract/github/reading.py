@@ -70,13 +70,20 @@ def source_of(served: Served, token: str = DEFAULT_TOKEN, rest: str = "", path: 
 @contextmanager
 def as_app(company: Company, knobs: Knobs) -> Iterator[GitHubSource]:
     """Serve a company to an App that is installed on its account; yield the source."""
+    with served_to_app(company, knobs) as (_, source):
+        yield source
+
+
+@contextmanager
+def served_to_app(company: Company, knobs: Knobs, clock: Clock | None = None) -> Iterator[tuple[Served, GitHubSource]]:
+    """Serve a company to an App that is installed on its account; yield the server, and the source that reads it."""
     key = rsa.generate_private_key(65537, 2048)
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     numbers = key.public_key().public_numbers()
-    with served(company, knobs, app=SimulatedApp("12345", numbers.n, numbers.e)) as github:
+    with served(company, knobs, app=SimulatedApp("12345", numbers.n, numbers.e), clock=clock) as github:
         auth = App("12345", text, "acme", clock=github.clock.now_s)
         client = replace(client_of(github.url, github.clock, "unused"), auth=auth)
-        yield GitHubSource(GraphQL(client), "acme")
+        yield github, GitHubSource(GraphQL(client), "acme")
 
 
 def client_of(url: str, clock: Clock, token: str) -> SourceClient:

@@ -85,7 +85,7 @@ def test_a_short_list_of_a_pull_request_is_unknown_and_named(name: str) -> None:
     assert list(result.outcome.mark["short"]) == ["2"]
 
 
-SHORT = {"updated_at": None, "count": 2, "greatest": 2, "short": {"2": "0 of 9 commits"}}
+SHORT = {"updated_at": "2026-10-31T12:00:00+00:00", "count": 2, "greatest": 2, "short": {"2": "0 of 9 commits"}}
 
 
 @pytest.mark.parametrize(

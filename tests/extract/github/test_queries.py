@@ -33,6 +33,7 @@ VARIANTS = {
     "without titles": Queries(texts=Texts(titles=False)),
     "with bodies": Queries(texts=Texts(bodies=True)),
     "without teams": Queries(has_teams=False),
+    "metadata only": Queries(beyond_metadata=False),
     "an earlier server": Queries(offered()),
 }
 
@@ -47,6 +48,7 @@ def texts_of(queries: Queries) -> list[str]:
         queries.repositories,
         queries.pull_requests,
         queries.numbers,
+        queries.history_of_names,
         queries.chosen,
         queries.rest_of(LISTS),
         queries.rest_of(["reviews"] * 20),

@@ -102,6 +102,17 @@ def test_repositories_behind_single_sign_on_make_the_list_unknown() -> None:
     assert "single sign-on" in result.window["reason"]
 
 
+def test_a_forbidden_repository_does_not_keep_the_others_from_being_listed() -> None:
+    company = generate(3, 2)
+    with served(company, Knobs(forbidden=("api",))) as github:
+        result = read(source_of(github), request_of(REPOS, company))
+    assert found(result) == ("known", 3, 3)
+    assert sorted(children_of(result)) == ids_of(company)
+    assert {row.get("total_pull_requests_count") for row in result.rows[REPOS]} == {
+        None
+    }  # not known without that right
+
+
 def test_an_empty_list_is_unknown_and_not_empty() -> None:
     company = generate(1, 2)
     company.repositories.clear()

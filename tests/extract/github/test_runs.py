@@ -10,11 +10,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from tests.extract.github.mangling import changed, nodes_in
 from tests.extract.github.reading import NOW, source_of
 
 from millrace import runs
 from millrace.bus.events import TaskEvent
 from millrace.extract import task as tasks
+from millrace.extract.sources.github.source import GitHubSource
 from millrace.extract.task import Extractor
 from millrace.lake import ObjectVersion, StoredObject
 from millrace.lake.local import LocalLake
@@ -40,6 +42,7 @@ class Account:
     folder: Path
     github: Served
     messages: list[TaskEvent] = field(default_factory=list)
+    source: GitHubSource | None = None
 
     def __post_init__(self) -> None:
         self.lake: LocalLake = LocalLake(self.folder / "lake", "lake")
@@ -58,7 +61,7 @@ class Account:
         plan = runs.start(self.lake, self, RunRequest(at, scope=scope), ORIGIN)
         while self.messages:
             task = self.messages[0]
-            extractor = Extractor(self.lake, self, source_of(self.github), "acme", lambda: at)
+            extractor = Extractor(self.lake, self, self.source or source_of(self.github), "acme", lambda: at)
             try:
                 record = tasks.extract(extractor, task)
             except Killed:
@@ -219,3 +222,33 @@ def remember(account: Account, run_id: str) -> None:
     for endpoint, of_endpoint in marks.items():
         cursor = runs.Cursor(None, NOW.isoformat(), {}, marks=of_endpoint, run_id=run_id, full_at=NOW.isoformat())
         account.lake.write(str(CursorKey(endpoint, "acme")), cursor.to_json(), if_generation=0)
+
+
+def test_a_run_with_a_bad_pull_request_is_balanced_and_so_is_the_next_one(tmp_path: Path) -> None:
+    company = generate(2, 9, seed=16)
+
+    def spoil(body: dict[str, Any]) -> None:
+        for node in nodes_in(body):
+            if node.get("number") in bad and "state" in node:
+                node["additions"] = 2**64
+
+    with changed(company, spoil) as (source, github):
+        account = Account(tmp_path, github, source=source)
+        seen = {table: set[tuple[Any, ...]]() for table in TABLES}
+        bad = {3}
+        run_ids = [account.run("full")]
+        bad = set[int]()
+        run_ids.append(account.run("full", NOW + timedelta(seconds=1)))
+        remember(account, run_ids[-1])
+        bad = {5}
+        run_ids.append(account.run("changes", NOW + timedelta(days=1)))
+        states = []
+        for run_id in run_ids:
+            rows = account.rows(run_id)
+            states.append(Counter(row["state"] for row in rows["source_windows"]))
+            for table, some in rows.items():
+                seen[table] |= set(keys({table: some}, table))
+            lines = reconcile(account.lake, Loaded(account), run_id, lambda table: len(seen[table.name]))
+            assert [str(line) for line in lines if not line.is_balanced] == []
+        assert seen["github_pull_requests"] == numbers_of(company)
+        assert [each["unknown"] for each in states] == [2, 0, 2]

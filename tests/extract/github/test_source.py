@@ -140,3 +140,9 @@ def test_the_cost_of_a_first_load(counts: list[int], requests: int, points: int)
     cost = estimate.of_pull_requests(counts, 5000)
     assert (cost.requests, cost.points) == (requests, points)
     assert cost.seconds == max(requests * 3.0, points / 5000 * 3600)
+
+
+def test_a_look_at_chosen_repositories_finds_them_by_any_name_and_names_those_that_do_not_exist() -> None:
+    with served(generate(3, 12), Knobs(renamed=(("shop", "store"),))) as github:
+        found = source_of(github).probe(("Api", "shop", "nope"))
+    assert (set(found.repositories), found.unknown) == ({"acme/api", "acme/store"}, ("nope",))

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.proofs.parity.extracted import END
+from tests.proofs.parity.extracted import END, RENAMED
 
 from millrace.api import definitions
 from millrace.api.app import Api
@@ -19,7 +19,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "all": {"include_stats": True},
     "another zone": {"tz": "America/New_York", "limit": 7, "offset": 2, "order": "asc"},
     "two of each": {
-        "repo": ["acme-corp/service-01", "none"],
+        "repo": [RENAMED[1], "none"],
         "developer": ["user_001", "user_002"],
         "band": ["low", "unknown"],
         "project": ["it's", "none"],

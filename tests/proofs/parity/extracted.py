@@ -1,10 +1,11 @@
-"""The rows for both engines: a simulated source, extracted as usual into a lake, its team's usage, maps and prices."""
+"""The rows for both engines, extracted as usual into a lake: two simulated sources, and usage, maps and prices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.proofs.parity.accounts import company_at, extract_account
 from tests.proofs.parity.used import drop_typed, drop_usage
 
 import simulator
@@ -21,9 +22,11 @@ from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
 from millrace.runs import RunRequest
 from millrace.tables import CURSOR_SIM
+from simulator.world import Row, World
 
 END = datetime(2026, 11, 1, 12, tzinfo=UTC)
 _KEY = "key_of-the-simulator"
+RENAMED = ("acme-corp/service-01", "acme-corp/service-11")  # before and after; of the simulated source
 _CLONES = 0.2  # pull requests without an e-mail address, which has to be looked up
 
 
@@ -36,15 +39,20 @@ class Extracted:
 
 
 def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extracted:
-    """Return a lake of two runs, a third of the days apart: rows of the first have changed by the second."""
+    """Return a lake of two runs of each source, a third of the days apart: rows have changed by the second.
+
+    By then a repository of each source has another name.
+    """
     lake = LocalLake(folder / "lake", "lake")
     newer = days // 3
+    company = company_at(END - timedelta(days=newer), seed)
     rounds: list[list[ObjectVersion]] = []
     for name, missing in (("first", newer), ("second", 0)):
         end = END - timedelta(days=missing)
         world = simulator.generate(developers=developers, days=days - missing, seed=seed, end=end, clone_share=_CLONES)
-        with simulator.serve(world, key=_KEY) as source:
+        with simulator.serve(world if missing else _renamed(world), key=_KEY) as source:
             _extract(lake, source.url, end)
+        extract_account(lake, company, name, end)
         drop_usage(lake, world, name, end)
         drop_typed(lake, world, name, end)
         known = {version for versions in rounds for version in versions}
@@ -59,3 +67,19 @@ def _extract(lake: LocalLake, url: str, now: datetime) -> None:
     plan = runs.start(lake, extractor.bus, RunRequest(now))
     for name in CURSOR_SIM:  # a parent precedes its children
         task.extract(extractor, TaskEvent(plan.run_id, name, name))
+
+
+def _renamed(world: World) -> World:
+    before, after = RENAMED
+
+    def under_new(row: Row, column: str) -> Row:
+        return row | {column: after} if row[column] == before else row
+
+    return World.of(
+        repos=[after if name == before else name for name in world.repos],
+        commits=[under_new(row, "repoName") for row in world.commits.rows],
+        pull_requests=[under_new(row, "repo_name") for row in world.pulls.rows],
+        reviews=world.reviews.rows,
+        members=world.members,
+        end=END.isoformat(),
+    )

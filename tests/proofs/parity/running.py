@@ -13,7 +13,7 @@ from tests.proofs.parity.extracted import Extracted
 from millrace.tables import LOAD_SEQ, TABLES
 
 FOLLOWING = ("--select", "+config.materialized:affected_keys", "--exclude-resource-type", "test", "unit_test")
-_BETWEEN = ("int_pull_requests_measured", "stg_usage_events")
+_BETWEEN = "int_pull_requests_measured"
 Say = Callable[[str], None]
 
 
@@ -61,7 +61,7 @@ def run(
 
 
 def compare_all(one: Engine, other: Engine) -> list[Compared]:
-    """Compare the raw tables, the models of _BETWEEN, and every mart."""
+    """Compare the raw tables, the staging models, every mart, and the model of _BETWEEN."""
     raw = [
         compare(f"raw.{name}", table.key, one.rows(f"raw.{name}"), other.rows(f"raw.{name}"), without=[LOAD_SEQ])
         for name, table in TABLES.items()
@@ -76,5 +76,5 @@ def grains(manifest: dict[str, Any]) -> dict[str, list[str]]:
     tests = [node for node in nodes.values() if (node.get("test_metadata") or {}).get("name") == "unique_grain"]
     keys = {node["attached_node"]: node["test_metadata"]["kwargs"]["columns"] for node in tests}
     built = {unique_id: node for unique_id, node in nodes.items() if node["resource_type"] == "model"}
-    wanted = [unique_id for unique_id, node in built.items() if node["schema"] == "mart" or node["name"] in _BETWEEN]
+    wanted = [each for each, node in built.items() if node["schema"] in ("staging", "mart") or node["name"] == _BETWEEN]
     return {f"{built[each]['schema']}.{built[each]['name']}": list(keys[each]) for each in sorted(wanted)}

@@ -13,6 +13,7 @@ from tests.contract import on_snowflake
 from tests.proofs.parity.compiling import Compiled
 
 from emulators import snowflake
+from millrace.errors import TerminalError
 from millrace.tables import TABLES
 from millrace.warehouse.duckdb.merge import DUCKDB
 from millrace.warehouse.snowflake.warehouse import SnowflakeWarehouse
@@ -151,6 +152,13 @@ def test_money_is_read_from_its_text_to_twelve_digits(engines: Engines) -> None:
 
 def test_a_pattern_is_for_the_whole_text(engines: Engines) -> None:
     assert [is_match for (is_match,) in engines.trap("full_match")] == [True, False, True, False, False, None]
+
+
+def test_a_pattern_that_is_none_matches_nothing_on_duckdb_and_fails_on_snowflake(engines: Engines) -> None:
+    path = "analyses/try_full_match.sql"
+    assert engines.connection.execute(engines.for_duckdb[path]).fetchall() == [(None,), (True,)]
+    with pytest.raises(TerminalError, match="Invalid regular expression"):
+        engines.warehouse.execute(engines.for_snowflake[path])
 
 
 def test_an_event_has_the_hash_of_its_names(engines: Engines) -> None:

@@ -92,6 +92,11 @@ TRAPS = {
         *(("'b'", "'a|b'"), ("'ab'", "'a|b'"), ("'aXc'", "'a[.]c'"), ("null", "'a'")),
         then="select {{ full_match('text', 'pattern') }} as is_match from given order by n",
     ),
+    "try_full_match": _over(
+        "text pattern",
+        *(("'ab'", "'a['"), ("'ab'", "'a.'")),
+        then="select {{ try_full_match('text', 'pattern') }} as is_match from given order by n",
+    ),
     "event_id": _over(
         "agent message_id request_id",
         *(("'claude'", "'m'", "'r'"), ("'claude'", "'m'", "cast(null as varchar)")),

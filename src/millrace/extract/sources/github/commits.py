@@ -12,25 +12,27 @@ rewritten to the same number of older commits is found by the weekly full readin
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from millrace import log
 from millrace.arrow import parse_instant
-from millrace.errors import RequestRejected
+from millrace.errors import RequestRejected, SourceUnavailable
 from millrace.extract.graphql import GraphQL, PageSize, TooHeavy
-from millrace.extract.reading import Outcome, Request, Rows
-from millrace.extract.sources.github.fields import Connection, Fields
-from millrace.extract.sources.github.listing import LARGEST_LIST, named, repository_of
+from millrace.extract.reading import Outcome, Request, Row, Rows
+from millrace.extract.sources.github.fields import BadAnswer, Connection, Fields, idle_pages
+from millrace.extract.sources.github.listing import LARGEST_LIST, MOST_PASSED, named, repository_of
 from millrace.extract.sources.github.numbers import packed, unpacked
 from millrace.extract.sources.github.queries import Queries
-from millrace.extract.sources.github.rows import Place, Texts, commit_row, identities
-from millrace.extract.sources.github.tasks import named_in_parent, refusal, require_same
+from millrace.extract.sources.github.rows import Place, Texts, commit_row, identities, misfit
+from millrace.extract.sources.github.tasks import named_in_parent, note_page, refusal, require_same
 from millrace.extract.sources.github.windows import Found, window_row
 
 OBJECT = "commits"
 _OVERLAP = timedelta(days=14)
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # no commit of git is older
 _MOST_HEADS = 3  # of one reading
+_SHOWN = 5  # commits in a reason
 _FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -58,13 +60,17 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class CommitPage:
-    """One page of the commits that a head reaches, and how many there are."""
+    """One page of the commits that a head reaches, and how many there are.
+
+    `problem`: the server cannot show these commits, and says why.
+    """
 
     repo_id: int
     name: str
     total: int
     after: str | None
     commits: list[Fields]
+    problem: str | None = None
 
 
 class CommitListing(Protocol):
@@ -87,6 +93,7 @@ class CommitsByGraphQL:
     def __init__(self, graphql: GraphQL, queries: Queries) -> None:
         self._graphql = graphql
         self._queries = queries
+        self._passed = 0
 
     def head(self, name: str, since: str | None, then: str | None) -> Head:
         """Return the head of the default branch, with the numbers at `then`."""
@@ -105,14 +112,24 @@ class CommitsByGraphQL:
 
     def page(self, name: str, head: str, since: str | None, after: str | None, size: PageSize) -> CommitPage | None:
         """Return the page after a cursor; a page that is too heavy is asked for in half its size."""
+        variables = named(name) | {"head": head, "since": since, "after": after}
+        query, problem = self._queries.history, None
         while True:
-            variables = named(name) | {"head": head, "since": since, "after": after, "first": size.value}
             try:
-                answer = self._graphql.ask(self._queries.history, variables)
+                answer = self._graphql.ask(query, variables | {"first": 1 if problem else size.value})
                 break
             except TooHeavy as error:
-                size.halve(error)
-        size.succeeded()
+                if problem is not None:
+                    raise
+                try:
+                    size.halve(error)
+                except TooHeavy:
+                    query, problem = self._queries.history_of_names, str(error)
+                    self._passed += 1
+                    if self._passed > MOST_PASSED:
+                        raise
+        if problem is None:
+            size.succeeded()
         repository = repository_of(answer, name)
         commit = repository.child("object")
         if commit is None:
@@ -124,6 +141,7 @@ class CommitsByGraphQL:
             listed.total,
             listed.after,
             [node for node in listed.nodes if node is not None],
+            problem,
         )
 
 
@@ -141,11 +159,17 @@ class Mark:
         try:
             mark = None if held is None else cls(**held)
             if mark is not None:
-                parse_instant(mark.committed_at)
+                mark.since(parse_instant(mark.committed_at))
             return mark
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             log.warning("unreadable mark of a repository")
             return None
+
+    def since(self, now: datetime) -> datetime:
+        """Return from when commits are read again; a committer's clock may have been ahead."""
+        if not isinstance(self.head, str) or type(self.count) is not int:
+            raise ValueError(self)
+        return min(parse_instant(self.committed_at), now) - _OVERLAP
 
 
 @dataclass
@@ -168,6 +192,9 @@ class _State:
     is_over: bool = False
     is_reported: bool = False
     refused: str | None = None
+    idle: int = 0
+    problems: dict[str, str] = field(default_factory=dict)  # commits that were seen and have no row
+    problem: str | None = None  # why reading ended early
     seen: set[int] = field(default_factory=set)
 
     def held(self) -> dict[str, Any]:
@@ -210,6 +237,12 @@ class CommitReading:
             yield from self._read()
         except RequestRejected as error:
             self._state.refused = refusal(error, self._state.name)
+        except BadAnswer as error:
+            self._state.problem = str(error)
+        except SourceUnavailable as error:
+            if not self._request.is_stuck:
+                raise
+            self._state.problem = str(error)
         if not self._state.is_reported:
             self._state.is_reported = True
             now, name = self._request.now, self._state.name
@@ -219,13 +252,14 @@ class CommitReading:
     def outcome(self) -> Outcome:
         """Return what was found; there is a mark only when every commit is here."""
         state, found = self._state, self._result()
-        count = state.all if found.is_settled else len(state.seen)
+        read = len(state.seen) - len(state.problems)
+        count = state.all if found.is_settled else read
         is_marked = found.is_settled and state.head is not None and state.newest is not None
         return Outcome(
             plan=f"{self._listing.plan} {state.scope}",
             source_total=count,
-            known=count - len(state.seen),
-            repeated=state.rows - len(state.seen),
+            known=count - read,
+            repeated=state.rows - read,
             totals={"github_commits": count},
             mark=asdict(Mark(str(state.head), state.all, str(state.newest))) if is_marked else None,
         )
@@ -235,13 +269,13 @@ class CommitReading:
         if scope == "changes" and self._mark is None:
             scope = "full"
         if scope == "changes" and self._mark is not None:
-            since = (parse_instant(self._mark.committed_at) - _OVERLAP).strftime(_FORMAT)
+            since = max(self._mark.since(self._request.now), _FIRST).strftime(_FORMAT)
         elif scope == "recent":
             since = (self._request.now - timedelta(days=plan.first_days)).strftime(_FORMAT)
         return _State(scope, name, name, since)
 
     def _read(self) -> Iterator[Rows]:
-        while not self._state.is_over and self._state.refused is None:
+        while not (self._state.is_over or self._state.refused or self._state.problem):
             if not self._state.is_begun:
                 self._begin()
             else:
@@ -260,6 +294,7 @@ class CommitReading:
         is_all = state.since is None
         state.head, state.all, state.total = head.sha, head.now.all, head.now.all if is_all else head.now.since
         state.seen, state.after, state.is_begun, state.heads = set(), None, True, state.heads + 1
+        state.problems = {}
         is_known = state.scope == "changes" and mark is not None and head.sha == mark.head
         if is_known and mark is not None:
             state.newest, state.total = mark.committed_at, 0
@@ -277,17 +312,38 @@ class CommitReading:
         state.name, state.total, state.after = page.name, page.total, page.after
         state.is_over = page.after is None
         place = Place(self._account, self._repo_id, state.name, self._texts)
-        rows = list({row["sha"]: row for row in (commit_row(place, commit) for commit in page.commits)}.values())
+        rows, good, before = {}, [], len(state.seen)
+        for commit, row in _rows_of(place, page.commits, page.problem):
+            sha = commit.need("oid", str)
+            is_new = _short(sha) not in state.seen
+            state.seen.add(_short(sha))
+            if not isinstance(row, str):
+                state.problems.pop(sha, None)
+                rows[sha] = row
+                good.append(commit)
+            elif is_new:
+                state.problems[sha] = row
         state.rows += len(rows)
-        state.seen |= {_short(row["sha"]) for row in rows}
-        state.newest = max([*([state.newest] if state.newest else []), *(row["committed_at"] for row in rows)])
-        return {"github_commits": rows, "identities": identities(place, page.commits, "commit")}
+        times = [*([state.newest] if state.newest else []), *(row["committed_at"] for row in rows.values())]
+        state.newest = max(times, key=parse_instant, default=None)
+        note_page(self._request, state.name, len(state.seen), state.total)
+        if not state.is_over:
+            state.idle = idle_pages(state.idle, len(state.seen) > before, state.name)
+        return {"github_commits": list(rows.values()), "identities": identities(place, good, "commit")}
 
     def _result(self) -> Found:
         state = self._state
         read = len(state.seen)
         if state.refused is not None:
             return Found("refused", read or None, state.all if state.is_begun else None, state.refused)
+        if state.problem is not None:
+            reason = f"{state.problem}; the next run reads the repository again"
+            return Found("unknown", read or None, state.all if state.is_begun else None, reason)
+        if state.problems and state.scope != "recent":
+            shown = ", ".join(f"{sha[:12]} ({text})" for sha, text in list(state.problems.items())[:_SHOWN])
+            more = f" and {len(state.problems) - _SHOWN} more" if len(state.problems) > _SHOWN else ""
+            reason = f"not all: {shown}{more} cannot be read"
+            return Found("unknown", state.all - state.total + read - len(state.problems), state.all, reason)
         is_every_one = state.is_over and state.is_begun and read == state.total
         if is_every_one and (state.scope == "changes" or state.total == state.all):
             before = f"known here as {state.first_name} before" if state.name != state.first_name else None
@@ -298,6 +354,19 @@ class CommitReading:
             return Found("provisional", read, state.all, reason)
         reason = f"GitHub reports {state.total} commits, and {read} could be read; the next run reads them again"
         return Found("unknown", read, state.all, reason)
+
+
+def _rows_of(place: Place, commits: list[Fields], problem: str | None) -> Iterator[tuple[Fields, Row | str]]:
+    """Yield the row of each commit, or why it cannot be stored."""
+    made: list[tuple[Fields, Row | str]] = []
+    for commit in commits:
+        try:
+            made.append((commit, problem or commit_row(place, commit)))
+        except BadAnswer as error:
+            made.append((commit, str(error)))
+    fit = misfit({"github_commits": [row for _, row in made if not isinstance(row, str)]}) is None
+    for commit, row in made:
+        yield commit, row if fit or isinstance(row, str) else misfit({"github_commits": [row]}) or row
 
 
 def _is_grown_within(head: Head) -> bool:
@@ -311,4 +380,7 @@ def _short(sha: str) -> int:
 
 
 def _counts(commit: Fields) -> Counts:
-    return Counts(commit.needed("all").need("totalCount", int), commit.needed("since").need("totalCount", int))
+    counts = Counts(commit.needed("all").count("totalCount"), commit.needed("since").count("totalCount"))
+    if counts.all < max(counts.since, 1):  # the head itself is one
+        raise BadAnswer(f"{commit.place}: expected the number of commits, got {counts.all}")
+    return counts

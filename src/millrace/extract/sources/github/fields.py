@@ -1,4 +1,4 @@
-"""Typed access to the fields of an answer of GitHub; a field of another shape is UnexpectedResponse."""
+"""Typed access to the fields of an answer of GitHub; a field of another shape is BadAnswer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,22 @@ from millrace.arrow import parse_instant
 from millrace.errors import UnexpectedResponse
 
 T = TypeVar("T")
+_BEYOND = 2**63  # what the tables hold is less
+_MOST_IDLE = 100  # pages in a row
 _NAMES = {str: "a string", int: "an integer", bool: "true or false", dict: "an object", list: "a list"}
+
+
+class BadAnswer(UnexpectedResponse):
+    """An object of an answer has another shape than GitHub's schema: that object cannot be read, others can."""
+
+
+def idle_pages(idle: int, is_new: bool, what: str) -> int:
+    """Return how many pages in a row brought nothing new; BadAnswer when they are so many that there is no end."""
+    if is_new:
+        return 0
+    if idle >= _MOST_IDLE:
+        raise BadAnswer(f"{what}: expected an end of the list, got {_MOST_IDLE} pages in a row with nothing new")
+    return idle + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +38,23 @@ class Fields:
     def of(cls, value: object, place: str) -> "Fields":
         """Return the fields of a value, which has to be an object."""
         if not isinstance(value, dict):
-            raise UnexpectedResponse(f"{place}: expected an object, got {_kind(value)}")
+            raise BadAnswer(f"{place}: expected an object, got {_kind(value)}")
         return cls(value, place)
 
     def get(self, name: str, kind: type[T]) -> T | None:
-        """Return a field; None when it is null or absent."""
+        """Return a field; None when it is null or absent. U+FFFD replaces half a surrogate pair, which is no text."""
         value = self.values.get(name)
+        if kind is str and type(value) is str and not value.isascii():
+            value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         if value is None or type(value) is kind:
             return value
-        raise UnexpectedResponse(f"{self.place}: {name}: expected {_NAMES[kind]}, got {_kind(value)}")
+        raise BadAnswer(f"{self.place}: {name}: expected {_NAMES[kind]}, got {_kind(value)}")
 
     def need(self, name: str, kind: type[T]) -> T:
         """Return a field that no answer lacks."""
         value = self.get(name, kind)
         if value is None:
-            raise UnexpectedResponse(f"{self.place}: expected {name}, got an answer without it")
+            raise BadAnswer(f"{self.place}: expected {name}, got an answer without it")
         return value
 
     def child(self, name: str) -> "Fields | None":
@@ -64,19 +81,26 @@ class Fields:
     def number(self, name: str) -> int:
         """Return a 64-bit number, which GraphQL sends as text."""
         value = self.values.get(name)
-        if type(value) is int:
-            return value
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-            return int(value)
-        raise UnexpectedResponse(f"{self.place}: {name}: expected digits, got {_kind(value)}")
+            value = int(value)
+        if type(value) is int and 0 <= value < _BEYOND:
+            return value
+        raise BadAnswer(f"{self.place}: {name}: expected digits of at most 63 bits, got {_kind(value)}")
+
+    def count(self, name: str) -> int:
+        """Return the number of entries of a list."""
+        value = self.need(name, int)
+        if not 0 <= value < _BEYOND:
+            raise BadAnswer(f"{self.place}: {name}: expected the number of entries, got {value!r:.30}")
+        return value
 
     def instant(self, name: str) -> datetime:
         """Return the time in a field that no answer lacks."""
         text = self.need(name, str)
         try:
             return parse_instant(text)
-        except ValueError as error:
-            raise UnexpectedResponse(f"{self.place}: {name}: {error}") from None
+        except ValueError:  # its message has the text
+            raise BadAnswer(f"{self.place}: {name}: expected a timestamp as of RFC 3339, got another text") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +115,7 @@ class Connection:
     def of(cls, owner: Fields, name: str, before: str | None = None) -> "Connection":
         """Read the list in a field of `owner`; `before` is the cursor that was asked with.
 
-        A list that is null has nothing. Raises UnexpectedResponse for a list whose cursor does not move: it has no end.
+        A list that is null has nothing. Raises BadAnswer for a list whose cursor does not move: it has no end.
         """
         found = owner.child(name)
         if found is None:
@@ -99,8 +123,8 @@ class Connection:
         page = found.needed("pageInfo")
         after = page.get("endCursor", str) if page.need("hasNextPage", bool) else None
         if page.values["hasNextPage"] and (after is None or after == before):
-            raise UnexpectedResponse(f"{found.place}: expected a cursor to the next page, got the last one again")
-        return cls(found.each("nodes"), found.need("totalCount", int), after)
+            raise BadAnswer(f"{found.place}: expected a cursor to the next page, got the last one again")
+        return cls(found.each("nodes"), found.count("totalCount"), after)
 
 
 def _kind(value: object) -> str:

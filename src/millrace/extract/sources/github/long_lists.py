@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from millrace import log
 from millrace.extract.graphql import GraphQL, NotFound, PageSize, TooHeavy
 from millrace.extract.reading import Row
-from millrace.extract.sources.github.fields import Connection, Fields
+from millrace.extract.sources.github.fields import BadAnswer, Connection, Fields, idle_pages
 from millrace.extract.sources.github.queries import LISTS, MOST_IN_A_REQUEST, Queries
 from millrace.extract.sources.github.rows import Place, pull_request_rows
 
@@ -29,16 +30,29 @@ class _List:
     is_over: bool = False
     is_offered: bool = True
     is_second: bool = False
+    is_shown: bool = True
+    idle: int = 0
     entries: dict[str, Fields] = field(default_factory=dict)
 
+    @property
+    def short(self) -> str | None:
+        """How the list falls short of its total; None when it is complete."""
+        if not self.is_shown:
+            return f"{_WORDS[self.name]} are not shown"
+        is_complete = len(self.entries) == self.total
+        return None if is_complete else f"{len(self.entries)} of {self.total} {_WORDS[self.name]}"
+
     def add(self, owner: Fields) -> None:
-        if owner.values.get(self.name) is None:  # the server has no such list
-            self.is_offered, self.is_over = False, True
+        if owner.values.get(self.name) is None:
+            # Without the field, it was not asked for: the server has no such list.
+            self.is_offered, self.is_shown, self.is_over = False, self.name not in owner.values, True
             return
-        page = Connection.of(owner, self.name, self.after)
+        page, before = Connection.of(owner, self.name, self.after), len(self.entries)
         for node in page.nodes:
             if node is not None:
                 self.entries[_key(self.name, node)] = node
+        if page.after is not None:
+            self.idle = idle_pages(self.idle, len(self.entries) > before, f"{owner.place}.{self.name}")
         self.total, self.after, self.is_over = page.total, page.after, page.after is None
         if self.is_over and len(self.entries) != self.total and not self.is_second:
             # It may have changed between two pages, so it is read once more from its beginning.
@@ -46,29 +60,36 @@ class _List:
 
 
 class PullRequest:
-    """A pull request, and how much of its lists was read. With `is_final` there is nothing more to be read."""
+    """A pull request, and how much of its lists was read. With `is_final` there is nothing more to be read.
 
-    def __init__(self, node: Fields, is_final: bool = False) -> None:
+    `problem` says why it cannot be read; its lists are then of no use. BadAnswer for one without a number.
+    """
+
+    def __init__(self, node: Fields, is_final: bool = False, problem: str | None = None) -> None:
         self.node = node
-        self.number = node.need("number", int)
+        self.number = node.number("number")
+        self.problem = problem
         self.lists = [_List(name, is_second=is_final) for name in LISTS]
-        for each in self.lists:
-            each.add(node)
+        if problem is None:
+            for each in self.lists:
+                self.add(each, node)
+
+    def add(self, each: _List, owner: Fields) -> None:
+        """Add a page to one of the lists; what cannot be read is the problem of the pull request."""
+        try:
+            each.add(owner)
+        except BadAnswer as error:
+            self.problem = str(error)
 
     @property
     def waiting(self) -> list[_List]:
         """The lists that have further pages."""
-        return [each for each in self.lists if not each.is_over]
+        return [] if self.problem else [each for each in self.lists if not each.is_over]
 
     @property
     def short(self) -> str | None:
         """How the lists fall short of their totals; None when all are complete."""
-        short = [
-            f"{len(each.entries)} of {each.total} {_WORDS[each.name]}"
-            for each in self.lists
-            if len(each.entries) != each.total
-        ]
-        return ", ".join(short) or None
+        return ", ".join(filter(None, (each.short for each in self.lists))) or None
 
     def totals(self) -> Mapping[str, int]:
         """Return the source's number of entries of each list that it has."""
@@ -79,9 +100,23 @@ class PullRequest:
         return next(len(each.entries) for each in self.lists if each.name == name)
 
     def rows(self, place: Place) -> dict[str, list[Row]]:
-        """Return the rows of the pull request and its lists."""
+        """Return the rows of the pull request and its lists; BadAnswer when it cannot be read."""
+        if self.problem:
+            raise BadAnswer(self.problem)
         lists = {each.name: list(each.entries.values()) for each in self.lists}
         return pull_request_rows(place, self.node, lists, self.totals())
+
+
+def readable(nodes: Iterable[Fields | None], is_final: bool = False) -> list[PullRequest]:
+    """Return the pull requests of nodes; not those without a number, which the count of all of them shows."""
+    pulls = []
+    for node in nodes:
+        if node is not None and node.values:
+            try:
+                pulls.append(PullRequest(node, is_final))
+            except BadAnswer as error:
+                log.warning("a pull request without a number", error=str(error))
+    return pulls
 
 
 def read_to_their_ends(graphql: GraphQL, queries: Queries, pulls: Iterable[PullRequest], size: PageSize) -> None:
@@ -111,12 +146,12 @@ def _read_on(graphql: GraphQL, queries: Queries, some: list[tuple[PullRequest, _
         _read_halves(graphql, queries, some, size)
         return
     size.succeeded()
-    for i, (_, each) in enumerate(some):
+    for i, (pull, each) in enumerate(some):
         owner = next(iter(answer.each(f"list{i}")), None)
         if owner is None or not owner.values:
             each.is_over = True
         else:
-            each.add(owner)
+            pull.add(each, owner)
 
 
 def _read_halves(graphql: GraphQL, queries: Queries, some: list[tuple[PullRequest, _List]], size: PageSize) -> None:

@@ -10,21 +10,23 @@ new have to be as many as the source reports; else the repository is read in ful
 *recent*: by the last change, back to the first days that a run wants. Its rows are provisional.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from millrace import log
-from millrace.errors import RequestRejected
+from millrace.errors import RequestRejected, SourceUnavailable
 from millrace.extract.graphql import PageSize
 from millrace.extract.reading import Outcome, Request, Rows
+from millrace.extract.sources.github.fields import BadAnswer, idle_pages
 from millrace.extract.sources.github.listing import Order, PullRequestListing
 from millrace.extract.sources.github.long_lists import PullRequest
 from millrace.extract.sources.github.numbers import packed, unpacked
 from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST
-from millrace.extract.sources.github.rows import Place, Texts, merged
-from millrace.extract.sources.github.tasks import named_in_parent, refusal, require_same
+from millrace.extract.sources.github.rows import Place, Texts, merged, misfit
+from millrace.extract.sources.github.tasks import named_in_parent, note_page, refusal, require_same
 from millrace.extract.sources.github.windows import Found, window_row
 
 OBJECT = "pull_requests"
@@ -32,6 +34,7 @@ _OVERLAP = timedelta(minutes=10)
 _REREAD = timedelta(days=14)
 _MOST_TRIES = 3  # to list the numbers
 _SHOWN = 5  # pull requests in a reason
+_LONGEST = 300  # characters of what is said of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,23 @@ class Mark:
         """Read a mark; None when there is none, or when it is damaged: everything is read then."""
         try:
             mark = None if fields_ is None else cls(**fields_)
-            if mark is not None and mark.updated_at is not None:
-                datetime.fromisoformat(mark.updated_at)
+            if mark is not None:
+                mark._require()
             return mark
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             log.warning("unreadable mark of a repository")
             return None
+
+    @property
+    def changed_before(self) -> datetime | None:
+        """The time before which every change was certainly read."""
+        return None if self.updated_at is None else datetime.fromisoformat(self.updated_at) - _OVERLAP
+
+    def _require(self) -> None:
+        at, is_text = self.changed_before, isinstance(self.etag, str | None)
+        are_counts = all(type(count) is int and count >= 0 for count in (self.count, self.greatest))
+        if not (are_counts and is_text and isinstance(self.short, dict)) or (at is not None and at.tzinfo is None):
+            raise ValueError(self)
 
 
 @dataclass
@@ -79,7 +93,10 @@ class _State:
     is_begun: bool = False
     is_whole: bool = False  # the pass went to the end of the list
     rows: int = 0
+    idle: int = 0
     totals: dict[str, int] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)  # pull requests that were seen and have no rows
+    problem: str | None = None  # why reading ended early
     short: dict[str, str] = field(default_factory=dict)
     tries: int = 0
     missing: dict[str, str] = field(default_factory=dict)
@@ -130,6 +147,12 @@ class PullRequestReading:
             yield from self._read()
         except RequestRejected as error:
             self._state.refused = refusal(error, self._state.name)
+        except BadAnswer as error:
+            self._state.problem = str(error)
+        except SourceUnavailable as error:
+            if not self._request.is_stuck:
+                raise
+            self._state.problem = str(error)
         self._found = self._result()
         if self._state.stage != "reported":
             self._state.stage = "reported"
@@ -141,15 +164,17 @@ class PullRequestReading:
     def outcome(self) -> Outcome:
         """Return what was found; there is a mark only when every pull request is here."""
         state, found = self._state, self._found or self._result()
-        is_complete = found.is_settled or (found.state == "unknown" and bool(self._short()) and self._is_every_one())
+        is_short = found.state == "unknown" and bool(self._short()) and self._is_every_one() and not state.problems
+        is_complete = found.is_settled or is_short
         mark = Mark(state.updated_at, found.rows or 0, self._greatest(), self._short(), state.etag)
         # What could not be read is in the window's row; here are the rows that the load has to find.
-        count = max(self._known(), len(state.seen))
+        read = len(state.seen) - len(state.problems)
+        count = max(self._known(), len(state.seen)) - len(state.problems)
         return Outcome(
             plan=f"{self._listing.plan} {state.scope}",
             source_total=count,
-            known=count - len(state.seen),
-            repeated=state.rows - len(state.seen),
+            known=count - read,
+            repeated=state.rows - read,
             totals={"github_pull_requests": count} | state.totals,
             mark=asdict(mark) if is_complete else None,
         )
@@ -158,14 +183,12 @@ class PullRequestReading:
         plan, now = self._request.plan, self._request.now
         name = named_in_parent(self._request)
         scope, until = plan.scope, None
-        if scope == "changes" and self._mark is None:
+        if scope == "changes" and (self._mark is None or (self._mark.count and self._mark.updated_at is None)):
             scope = "full"
         if scope == "recent":
             until = now - timedelta(days=plan.first_days)
         elif scope == "changes":
-            until = now - _REREAD
-            if self._mark is not None and self._mark.updated_at is not None:
-                until = min(until, datetime.fromisoformat(self._mark.updated_at) - _OVERLAP)
+            until = min(now - _REREAD, (self._mark and self._mark.changed_before) or now)
         return _State(scope, name, name, None if until is None else until.isoformat())
 
     def _is_quiet(self) -> bool:
@@ -204,10 +227,13 @@ class PullRequestReading:
         state.has_dropped |= page.total < state.total
         state.total, state.after, state.is_begun = page.total, page.after, True
         state.is_whole = page.after is None
+        before = len(state.seen)
         batch = self._rows_of(page.pulls)
-        until = None if state.until is None else datetime.fromisoformat(state.until)
-        if state.is_whole or (until is not None and _oldest(page.pulls, until) <= until):
+        note_page(self._request, state.name, len(state.seen), state.total if state.scope == "full" else None)
+        if state.is_whole or (state.until is not None and _reaches(page.pulls, datetime.fromisoformat(state.until))):
             self._end_pass()
+        else:
+            state.idle = idle_pages(state.idle, len(state.seen) > before, state.name)
         return batch
 
     def _end_pass(self) -> None:
@@ -230,6 +256,7 @@ class PullRequestReading:
         page = self._listing.numbers(state.name, state.after)
         require_same(page.repo_id, self._repo_id, state.name)
         state.total, state.after = page.total, page.after
+        is_new = not page.ids.keys() <= state.listed
         state.listed |= page.ids.keys()
         state.missing |= {str(number): each for number, each in page.ids.items() if number not in state.seen}
         if page.after is None:
@@ -238,6 +265,8 @@ class PullRequestReading:
                 state.listed, state.missing = set(), {}
             else:
                 state.stage = "chosen" if state.missing else "over"
+        else:
+            state.idle = idle_pages(state.idle, is_new, state.name)
         return {}
 
     def _chosen(self) -> Rows:
@@ -252,18 +281,24 @@ class PullRequestReading:
     def _rows_of(self, pulls: list[PullRequest]) -> Rows:
         state = self._state
         place = Place(self._account, self._repo_id, state.name, self._texts)
-        for pull in pulls:
-            short = pull.short
-            state.short.pop(str(pull.number), None)
-            if short is not None:
-                state.short[str(pull.number)] = short
-            is_new = pull.number not in state.seen
+        good = []
+        for pull, rows in _rows_of(pulls, place):
+            number = str(pull.number)
+            is_new = pull.number not in state.seen or number in state.problems
             state.seen.add(pull.number)
+            state.short.pop(number, None)
+            if isinstance(rows, str):
+                (state.problems if is_new else state.short)[number] = f"it cannot be read: {rows}"
+                continue
+            state.problems.pop(number, None)
+            if pull.short is not None:
+                state.short[number] = pull.short
             state.rows += 1
+            good.append(rows)
             for table, name in (("github_reviews", "reviews"), ("github_pull_request_events", "timelineItems")):
                 if is_new and name in pull.totals():
                     state.totals[table] = state.totals.get(table, 0) + pull.count(name)
-        return merged(pull.rows(place) for pull in pulls)
+        return merged(good)
 
     def _known(self) -> int:
         """Return how many different pull requests this reading and those before it read."""
@@ -286,19 +321,24 @@ class PullRequestReading:
         state = self._state
         is_to_the_end = state.scope == "changes" or state.is_whole
         is_settled = not state.has_dropped or state.tries > 0
-        return state.refused is None and is_to_the_end and is_settled and self._known() == state.total
+        is_read = state.refused is None and state.problem is None
+        return is_read and is_to_the_end and is_settled and self._known() == state.total
 
     def _result(self) -> Found:
         state, known = self._state, self._known()
         if state.refused is not None:
             return Found("refused", known or None, state.total if state.is_begun else None, state.refused)
-        short = self._short()
+        if state.problem is not None:
+            reason = f"{state.problem}; the next run reads the repository again"
+            return Found("unknown", known or None, state.total if state.is_begun else None, reason)
+        short = state.problems | self._short()
         if self._is_every_one() and not short:
             return Found.of_counts(known, state.total, self._remarks())
-        if self._is_every_one():
-            shown = ", ".join(f"#{number} ({text})" for number, text in list(short.items())[:_SHOWN])
+        if self._is_every_one() or (state.problems and state.scope != "recent"):
+            shown = ", ".join(f"#{number} ({text[:_LONGEST]})" for number, text in list(short.items())[:_SHOWN])
             more = f" and {len(short) - _SHOWN} more" if len(short) > _SHOWN else ""
-            return Found("unknown", known, state.total, f"all are here, but some in part: {shown}{more}")
+            which = "not all" if state.problems else "all are here, but some in part"
+            return Found("unknown", known - len(state.problems), state.total, f"{which}: {shown}{more}")
         if state.scope == "recent":
             days = self._request.plan.first_days
             reason = f"the pull requests that changed in the last {days} days are here; the full reading follows"
@@ -317,5 +357,23 @@ class PullRequestReading:
         return "; ".join(remarks) or None
 
 
-def _oldest(pulls: list[PullRequest], otherwise: datetime) -> datetime:
-    return min((pull.node.instant("updatedAt") for pull in pulls), default=otherwise)
+def _reaches(pulls: list[PullRequest], until: datetime) -> bool:
+    """Return whether a page goes back to a time; one without a pull request that can be read does not say so."""
+    for pull in pulls:
+        with contextlib.suppress(BadAnswer):
+            if pull.node.instant("updatedAt") <= until:
+                return True
+    return False
+
+
+def _rows_of(pulls: list[PullRequest], place: Place) -> Iterator[tuple[PullRequest, Rows | str]]:
+    """Yield the rows of each pull request, or why it cannot be stored."""
+    made: list[tuple[PullRequest, Rows | str]] = []
+    for pull in pulls:
+        try:
+            made.append((pull, pull.rows(place)))
+        except BadAnswer as error:
+            made.append((pull, str(error)))
+    fit = misfit(merged(rows for _, rows in made if not isinstance(rows, str))) is None
+    for pull, rows in made:
+        yield pull, rows if fit or isinstance(rows, str) else misfit(rows) or rows

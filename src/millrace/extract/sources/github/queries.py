@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from millrace.extract.sources.github.fields import Fields
 from millrace.extract.sources.github.rows import Texts
 
 LISTS = ("labels", "reviewRequests", "reviews", "commits", "timelineItems")
@@ -57,11 +58,13 @@ class Offered:
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> "Offered":
-        """Read the answer to `OFFERED`; a type that the server lacks has no fields."""
-        found = {}
+        """Read the answer to `OFFERED`; a type that the server lacks has no fields. BadAnswer for no schema."""
+        found, schema = {}, Fields(answer, "schema")
         for name in _TYPES:
-            listed = answer.get(name) or {}
-            found[name] = frozenset(str(field["name"]) for field in listed.get("fields") or [])
+            listed = schema.child(name)
+            has_fields = listed is not None and listed.values.get("fields") is not None
+            shown = listed.each("fields") if listed is not None and has_fields else []
+            found[name] = frozenset(each.need("name", str) for each in shown if each is not None)
         return cls(found)
 
     @cached_property
@@ -88,11 +91,14 @@ class Offered:
 class Queries:
     """The queries for one server. Titles (and first lines of commits) and bodies are only asked for if wanted.
 
-    Without `has_teams` the names of teams are left out: a classic token needs `read:org` for them.
+    Without `has_teams` the names of teams are left out: a classic token needs `read:org` for them. Without
+    `beyond_metadata` the list of repositories leaves out the numbers of pull requests and the default branches: they
+    need more rights than Metadata, and one repository may be closed to the token.
     """
 
     offered: Offered = Offered({})
     has_teams: bool = True
+    beyond_metadata: bool = True
     texts: Texts = field(default_factory=Texts)
 
     @cached_property
@@ -102,16 +108,17 @@ class Queries:
             "Repository",
             [
                 *("isArchived", "isDisabled", "isLocked", "isEmpty", "isFork", "isPrivate"),
-                *("createdAt", "updatedAt", "pushedAt", "defaultBranchRef{name}", "primaryLanguage{name}"),
+                *("createdAt", "updatedAt", "pushedAt", "primaryLanguage{name}"),
+                *(["defaultBranchRef{name}"] if self.beyond_metadata else []),
             ],
         )
+        counts = "pullRequests{totalCount} open:pullRequests(states:[OPEN]){totalCount}" if self.beyond_metadata else ""
         # Without ownerAffiliations a user's list has the repositories of others in which the user works.
         return (
             f"query Repositories($login:String!,$first:Int!,$after:String){{ {_LIMIT} repositoryOwner(login:$login){{ "
             "__typename login repositories(first:$first,after:$after,ownerAffiliations:[OWNER],"
             "orderBy:{field:NAME,direction:ASC}){ totalCount pageInfo{hasNextPage endCursor} nodes{ "
-            f"id databaseId nameWithOwner {fields} pullRequests{{totalCount}} "
-            "open:pullRequests(states:[OPEN]){totalCount} }}}}"
+            f"id databaseId nameWithOwner {fields} {counts} }}}}}}}}"
         )
 
     @cached_property
@@ -128,12 +135,15 @@ class Queries:
 
     @cached_property
     def numbers(self) -> str:
-        """The numbers of a repository's pull requests, for the comparison with those that were read."""
+        """The numbers of a repository's pull requests, for the comparison with those that were read.
+
+        With so few fields a pull request is named that the server cannot show in full.
+        """
         return (
-            f"query Numbers($owner:String!,$name:String!,$first:Int!,$after:String){{ {_LIMIT} "
-            "repository(owner:$owner,name:$name){ databaseId nameWithOwner pullRequests(first:$first,after:$after,"
-            "orderBy:{field:CREATED_AT,direction:ASC}){ totalCount pageInfo{hasNextPage endCursor} "
-            "nodes{id number} }}}"
+            "query Numbers($owner:String!,$name:String!,$first:Int!,$after:String,$field:IssueOrderField!,"
+            f"$direction:OrderDirection!){{ {_LIMIT} repository(owner:$owner,name:$name){{ databaseId nameWithOwner "
+            "pullRequests(first:$first,after:$after,orderBy:{field:$field,direction:$direction}){ totalCount "
+            "pageInfo{hasNextPage endCursor} nodes{id number updatedAt} }}}"
         )
 
     @cached_property
@@ -173,11 +183,19 @@ class Queries:
     @cached_property
     def history(self) -> str:
         """One page of the commits that a head reaches. All pages of a reading have the same head."""
+        return self._history(self._commit)
+
+    @cached_property
+    def history_of_names(self) -> str:
+        """The same with the names of the commits only, to name one that the server cannot show in full."""
+        return self._history("oid")
+
+    def _history(self, fields: str) -> str:
         return (
             "query History($owner:String!,$name:String!,$head:GitObjectID!,$first:Int!,$after:String,"
             f"$since:GitTimestamp){{ {_LIMIT} repository(owner:$owner,name:$name){{ databaseId nameWithOwner "
             "object(oid:$head){... on Commit{history(first:$first,after:$after,since:$since){ totalCount "
-            f"pageInfo{{hasNextPage endCursor}} nodes{{ {self._commit} }}}}}}}}}}}}"
+            f"pageInfo{{hasNextPage endCursor}} nodes{{ {fields} }}}}}}}}}}}}"
         )
 
     @property

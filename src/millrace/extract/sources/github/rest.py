@@ -7,20 +7,21 @@ of a list is the number of its last page at one entry a page.
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
-from millrace.errors import RequestRejected, RouteNotFound, UnexpectedResponse
+from millrace.errors import RequestRejected, RouteNotFound
 from millrace.extract.answers import SourceResponse
 from millrace.extract.graphql import PageSize
 from millrace.extract.http_client import SourceClient
 from millrace.extract.sources.github import shapes
 from millrace.extract.sources.github.commits import CommitPage, Counts, Head
 from millrace.extract.sources.github.credentials import App
-from millrace.extract.sources.github.fields import Fields
+from millrace.extract.sources.github.fields import BadAnswer, Fields
 from millrace.extract.sources.github.listing import LARGEST_LIST, Numbers, Order, Page
 from millrace.extract.sources.github.long_lists import PullRequest
 from millrace.extract.sources.github.repositories import RepositoryPage, no_account, why_hidden
 
 PLAN = "rest"
 _LARGEST_PAGE = 10  # pull requests, each with three requests
+_MOST_PAGES = 1000  # of the reviews, or the commits, of one pull request
 _EMPTY = 409
 _NO_SUCH_COMMIT = (404, 422)
 _NOT_SHOWN = (403, 404)
@@ -46,11 +47,12 @@ class Rest:
     def each(self, path: str) -> Iterator[Fields]:
         """Yield the objects of all pages."""
         after: str | None = None
-        while True:
+        for _ in range(_MOST_PAGES):
             found, after = self.page(path, {"per_page": LARGEST_LIST}, after)
             yield from found
             if after is None:
                 return
+        raise BadAnswer(f"{path}: expected an end of the list, got more than {_MOST_PAGES} pages")
 
     def one(self, path: str) -> Fields:
         """Return the object of a route."""
@@ -136,7 +138,12 @@ class PullRequestsByRest:
             reviews, commits = list(self._rest.each(f"{path}/reviews")), list(self._rest.each(f"{path}/commits"))
         except RouteNotFound:
             return None
-        return PullRequest(Fields(shapes.pull_request(found, reviews, commits), path), is_final=True)
+        except BadAnswer as error:
+            return _broken(number, error)
+        try:
+            return PullRequest(Fields(shapes.pull_request(found, reviews, commits), path), is_final=True)
+        except BadAnswer as error:
+            return _broken(number, error)
 
 
 class CommitsByRest:
@@ -279,6 +286,10 @@ def _path(name: str) -> str:
     return f"/repos/{quote(owner, safe='')}/{quote(short, safe='')}"
 
 
+def _broken(number: str, error: BadAnswer) -> PullRequest:
+    return PullRequest(Fields({"number": int(number)}, number), problem=str(error))
+
+
 def _base(listed: Fields) -> Fields:
     return listed.needed("base").needed("repo")
 
@@ -288,5 +299,5 @@ def _objects(body: object, place: str) -> list[Fields]:
     if isinstance(body, dict) and "repositories" in body:
         body = body["repositories"]
     if not isinstance(body, list):
-        raise UnexpectedResponse(f"{place}: expected a list, got another JSON value")
+        raise BadAnswer(f"{place}: expected a list, got another JSON value")
     return [Fields.of(each, place) for each in body]

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from millrace.arrow import RowError, to_batch
 from millrace.extract.reading import Row
 from millrace.extract.sources.github.fields import Fields
+from millrace.tables import INSTANT, TABLES
 
 SYSTEM = "github"
 _KINDS = {
@@ -171,6 +173,17 @@ def merged(each: Iterable[Mapping[str, list[Row]]]) -> dict[str, list[Row]]:
             newest[row["account_id"], row["email"]] = row
         batch["identities"] = list(newest.values())
     return batch
+
+
+def misfit(rows: Mapping[str, list[Row]]) -> str | None:
+    """Return what of the rows their tables cannot hold, without a text of the source; None when they fit."""
+    for table, some in rows.items():
+        try:
+            to_batch(some, TABLES[table], None, None)
+        except RowError as error:
+            got = "" if TABLES[table].schema.field(error.column).type == INSTANT else f", got {error.got}"
+            return f"{error.column}: expected {error.expected}{got}"
+    return None
 
 
 def co_authors(message: str) -> list[str]:

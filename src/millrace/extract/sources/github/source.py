@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from millrace import log
-from millrace.errors import RequestRejected
+from millrace.errors import RequestRejected, UnexpectedResponse
 from millrace.extract.auth import Bearer
 from millrace.extract.graphql import GraphQL, PageSize
 from millrace.extract.reading import Reading, Request
@@ -13,7 +13,7 @@ from millrace.extract.sources.github import estimate
 from millrace.extract.sources.github.commits import CommitListing, CommitReading, CommitsByGraphQL
 from millrace.extract.sources.github.credentials import App
 from millrace.extract.sources.github.estimate import Estimate
-from millrace.extract.sources.github.fields import Fields
+from millrace.extract.sources.github.fields import Fields, idle_pages
 from millrace.extract.sources.github.listing import LARGEST_LIST, ByGraphQL, PullRequestListing
 from millrace.extract.sources.github.pull_requests import PullRequestReading
 from millrace.extract.sources.github.queries import OFFERED, VIEWER, Offered, Queries
@@ -35,16 +35,18 @@ _KINDS = {
 class Probe:
     """What a token may see of an account.
 
-    `login` None: GitHub does not say whose it is. `refused` has what could not be read of the largest repository, in
-    the server's words. `budget`, `left` and `reset_at` are those of an hour (None: no limit). `cost` is that of a first
-    load (None: the numbers are not known). `hidden` says why there may be more repositories. `pull_requests` are their
-    numbers by the id of the repository (None: not known).
+    `login` None: GitHub does not say whose it is. `repositories` has the number of pull requests of each, by its full
+    name (None: unknown), and `unknown` the wanted names that no repository of the account has. `refused` has what
+    could not be read of the largest repository, in the server's words. `budget`, `left` and `reset_at` are those of an
+    hour (None: no limit). `cost` is that of a first load (None: the numbers are not known). `hidden` says why there may
+    be more repositories. `pull_requests` are their numbers by the id of the repository (None: not known).
     """
 
     login: str | None
     kind: str
     plan: str
-    repositories: tuple[str, ...]
+    repositories: Mapping[str, int | None]
+    unknown: tuple[str, ...]
     hidden: str | None
     refused: tuple[str, ...]
     budget: int | None
@@ -66,8 +68,20 @@ class GitHubSource:
     _has_graphql: bool = True
 
     def reading(self, request: Request) -> Reading:
-        """Return the reading of a task; UnexpectedResponse and the like for a server that cannot be asked."""
+        """Return the reading of a task; UnexpectedResponse and the like for a server that cannot be asked.
+
+        UnexpectedResponse also for a saved state that is damaged: the task begins again.
+        """
         ways = self._ways(self.graphql.for_task(request.stats, request.deadline))
+        try:
+            return self._reading(request, ways)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if request.held is None:
+                raise
+            what = f"{request.endpoint.name} {request.partition}".strip()
+            raise UnexpectedResponse(f"{what}: the saved state is damaged; the task begins again") from error
+
+    def _reading(self, request: Request, ways: "_Ways") -> Reading:
         match request.endpoint.name:
             case "github_repos":
                 return RepositoryReading(request, ways.repositories, self.account)
@@ -76,22 +90,35 @@ class GitHubSource:
             case _:
                 return CommitReading(request, ways.commits, self.account, self.texts)
 
-    def probe(self) -> Probe:
-        """Return what the token may see, by a few requests; the errors of the client when it is refused."""
+    def probe(self, wanted: tuple[str, ...] = ()) -> Probe:
+        """Return what the token may see, by a few requests; the errors of the client when it is refused.
+
+        Of the repositories only those with the `wanted` names count, if there are any.
+        """
         graphql = self.graphql.for_task(type(self.graphql.client.stats)(), self.graphql.client.deadline)
         ways = self._ways(graphql)
         login, limit = self._viewer(graphql) if ways.plan == "graphql" else (None, None)
         names: dict[str, int | None] = {}
         numbers: dict[int, int | None] = {}
+        ids: dict[int, str] = {}
         after: str | None = None
+        idle = 0
         while True:
-            page = ways.repositories.page(self.account, after, PageSize(LARGEST_LIST))
+            page, before = ways.repositories.page(self.account, after, PageSize(LARGEST_LIST)), len(numbers)
             for node in page.repositories:
                 count = node.inner("pullRequests", int, "totalCount")
-                names[node.need("nameWithOwner", str)] = numbers[node.number("databaseId")] = count
+                name, repo_id = node.need("nameWithOwner", str), node.number("databaseId")
+                names[name] = numbers[repo_id] = count
+                ids[repo_id] = name
             after = page.after
             if after is None:
                 break
+            idle = idle_pages(idle, len(numbers) > before, self.account)
+        unknown: tuple[str, ...] = ()
+        if wanted:
+            found = {name: self._repo_id(ways, ids, name) for name in wanted}
+            names = {ids[each]: numbers[each] for each in found.values() if each in ids}
+            unknown = tuple(name for name, each in found.items() if each not in ids)
         counts = [count for count in names.values() if count is not None]
         per_hour = None if limit is None else limit.get("limit", int)
         is_known = len(counts) == len(names)
@@ -99,7 +126,8 @@ class GitHubSource:
             login,
             self._kind(),
             ways.plan,
-            tuple(names),
+            names,
+            unknown,
             ways.repositories.hidden(self.account),
             self._refused(ways, names),
             per_hour,
@@ -108,6 +136,12 @@ class GitHubSource:
             estimate.of_pull_requests(counts, per_hour or None, ways.plan == "rest") if is_known else None,
             numbers,
         )
+
+    def _repo_id(self, ways: "_Ways", ids: Mapping[int, str], wanted: str) -> int | None:
+        """Return the id of a wanted repository, also by a name that it had before; None when there is none."""
+        full = wanted if "/" in wanted else f"{self.account}/{wanted}"
+        listed = (repo_id for repo_id, name in ids.items() if name.lower() == full.lower())
+        return next(listed, None) or ways.repositories.id_of(full)
 
     def _viewer(self, graphql: GraphQL) -> tuple[str | None, Fields | None]:
         answer = Fields(graphql.ask(VIEWER, {}), "viewer")

@@ -1,5 +1,6 @@
 """What the tasks of one repository share: which repository it is, and which errors are its own."""
 
+from millrace import log
 from millrace.errors import RequestRejected, TransientError
 from millrace.extract.reading import Request
 
@@ -34,6 +35,24 @@ def refusal(error: RequestRejected, name: str) -> str:
     if error.status in (*_OF_A_REPOSITORY, None):
         return f"GitHub refused {name}; see what the token may read, and whether single sign-on is authorised ({error})"
     raise error
+
+
+def note_page(request: Request, name: str, done: int, total: int | None) -> None:
+    """Log how far the reading of a repository is, in pull requests or commits, for a person who waits for it.
+
+    `total` is what this reading will reach (None: that is not known before its end).
+    """
+    stats = request.stats
+    log.debug(
+        "page read",
+        table=request.endpoint.name,
+        task_id=f"{request.endpoint.name}__{request.partition}",
+        repository=name,
+        done=done,
+        total=total,
+        points=stats.points,
+        points_left=stats.points_left,
+    )
 
 
 def require_same(repo_id: int, expected: int, name: str) -> None:

@@ -1,0 +1,29 @@
+"""Each fault of a GitHub has the outcome that docs/connect-github.md says, and nothing is short without a word."""
+
+from pathlib import Path
+
+import pytest
+from tests.proofs.github.faults import FAULTS, HEAD, Fault, outcome_of
+
+PAGE = (Path(__file__).parents[3] / "docs/connect-github.md").read_text()
+SAMPLE = (
+    "a repository is deleted after the listing",
+    "the token may not read a repository",
+)
+
+
+def test_the_page_has_a_line_for_each_fault_and_no_other() -> None:
+    _, _, table = PAGE.partition(HEAD + "\n")
+    lines = table.partition("\n\n")[0].splitlines()
+    assert [line.split(" | ")[0].removeprefix("| ") for line in lines] == [fault.name for fault in FAULTS]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(each, marks=pytest.mark.slow if each.name in SAMPLE else pytest.mark.proof) for each in FAULTS],
+    ids=lambda fault: fault.name,
+)
+def test_the_outcome_is_as_the_page_says(tmp_path: Path, fault: Fault) -> None:
+    outcome = outcome_of(fault, tmp_path)
+    assert outcome.wrong == ()
+    assert str(outcome) in PAGE.splitlines()
