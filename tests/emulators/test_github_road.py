@@ -186,7 +186,7 @@ def test_short_deliveries_faults_duplicates_and_an_expired_token_end_in_the_trut
         paused, extracted = account.deployed.logged("paused"), account.deployed.logged("extracted")
     assert broker.faults > 0
     assert {401, 200} <= {each.status for each in github.log.requests}
-    assert {line["table"] for line in paused} >= {"github_pull_requests", "github_commits"}
+    assert "github_commits" in {line["table"] for line in paused}
     assert max(line["deliveries"] for line in extracted) >= 2
     assert len(extracted) == 2 * (1 + 2 * len(company.repositories))  # each task was finished once
     assert {each.most_at_once for each in account.watched.values()} == {1}
