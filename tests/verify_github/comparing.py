@@ -57,7 +57,7 @@ class Read:
         """Return object, state, rows, total and reason of what was noted of the repository and of the account."""
         return self.query(
             """
-            SELECT object, name, state, row_count, source_total, reason FROM meta.source_windows
+            SELECT object, name, state, row_count, source_total, reason FROM raw.source_windows
             WHERE account = $account AND ("window" = 'all' OR "window" = CAST($repo_id AS VARCHAR))
             ORDER BY object"""
         )

@@ -16,7 +16,7 @@ _WINDOWS = """(
     SELECT source, account, object, "window" AS window_id, name, reason, row_count, source_total,
         greatest(source_total - row_count, 0) AS missing,
         CASE WHEN state LIKE 'known%' AND row_count < source_total THEN 'unknown' ELSE state END AS state
-    FROM meta.source_windows
+    FROM raw.source_windows
 )"""
 
 
