@@ -95,7 +95,7 @@ def test_a_damaged_note_of_the_source_is_named_with_what_to_do(tmp_path: Path, c
     ("arguments", "words"),
     [
         pytest.param(
-            ["--since", "yesterday"], "expected 90d, 12w or a day like 2026-01-31, got 'yesterday'", id="a day that is none"
+            ["--since", "yesterday"], "12w or a day like 2026-01-31, got 'yesterday'", id="a day that is none"
         ),
         pytest.param(["--source-url", "ftp://host"], "http://host:port", id="an address of another kind"),
         pytest.param(["--developers", "1"], "expected 2 to 2,000 developers, got 1", id="too few developers"),

@@ -180,7 +180,7 @@ def _signer(key: str) -> "Signer":
     try:
         from google.auth.crypt import RSASigner
     except ImportError:
-        raise ConfigError("a GitHub App needs the library google-auth, which is not installed; a token needs none") from None
+        raise ConfigError("a GitHub App needs google-auth, which is not installed; a token needs none") from None
     try:
         signer: Signer = RSASigner.from_string(key.replace("\\n", "\n"))  # as some environments pass it
     except (ValueError, TypeError):
