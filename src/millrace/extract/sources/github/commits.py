@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 from millrace import log
 from millrace.arrow import parse_instant
-from millrace.errors import RequestRejected, SourceUnavailable
 from millrace.extract.graphql import GraphQL, PageSize, TooHeavy
 from millrace.extract.reading import Outcome, Request, Row, Rows
 from millrace.extract.sources.github.fields import BadAnswer, Connection, Fields, idle_pages
@@ -25,7 +24,7 @@ from millrace.extract.sources.github.listing import LARGEST_LIST, MOST_PASSED, n
 from millrace.extract.sources.github.numbers import packed, unpacked
 from millrace.extract.sources.github.queries import Queries
 from millrace.extract.sources.github.rows import Place, Texts, commit_row, identities, misfit
-from millrace.extract.sources.github.tasks import named_in_parent, note_page, refusal, require_same
+from millrace.extract.sources.github.tasks import named_in_parent, note_page, noting_the_end, require_same
 from millrace.extract.sources.github.windows import Found, window_row
 
 OBJECT = "commits"
@@ -233,16 +232,8 @@ class CommitReading:
 
     def rows(self) -> Iterator[Rows]:
         """Yield the rows page by page, and at last that of the window."""
-        try:
+        with noting_the_end(self._request, self._state):
             yield from self._read()
-        except RequestRejected as error:
-            self._state.refused = refusal(error, self._state.name)
-        except BadAnswer as error:
-            self._state.problem = str(error)
-        except SourceUnavailable as error:
-            if not self._request.is_stuck:
-                raise
-            self._state.problem = str(error)
         if not self._state.is_reported:
             self._state.is_reported = True
             now, name = self._request.now, self._state.name

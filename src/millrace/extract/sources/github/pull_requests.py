@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from millrace import log
-from millrace.errors import RequestRejected, SourceUnavailable
 from millrace.extract.graphql import PageSize
 from millrace.extract.reading import Outcome, Request, Rows
 from millrace.extract.sources.github.fields import BadAnswer, idle_pages
@@ -26,7 +25,7 @@ from millrace.extract.sources.github.long_lists import PullRequest
 from millrace.extract.sources.github.numbers import packed, unpacked
 from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST
 from millrace.extract.sources.github.rows import Place, Texts, merged, misfit
-from millrace.extract.sources.github.tasks import named_in_parent, note_page, refusal, require_same
+from millrace.extract.sources.github.tasks import named_in_parent, note_page, noting_the_end, require_same
 from millrace.extract.sources.github.windows import Found, window_row
 
 OBJECT = "pull_requests"
@@ -143,16 +142,8 @@ class PullRequestReading:
 
     def rows(self) -> Iterator[Rows]:
         """Yield the rows page by page, and at last that of the window."""
-        try:
+        with noting_the_end(self._request, self._state):
             yield from self._read()
-        except RequestRejected as error:
-            self._state.refused = refusal(error, self._state.name)
-        except BadAnswer as error:
-            self._state.problem = str(error)
-        except SourceUnavailable as error:
-            if not self._request.is_stuck:
-                raise
-            self._state.problem = str(error)
         self._found = self._result()
         if self._state.stage != "reported":
             self._state.stage = "reported"

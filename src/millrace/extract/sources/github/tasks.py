@@ -1,8 +1,13 @@
 """What the tasks of one repository share: which repository it is, and which errors are its own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
 from millrace import log
-from millrace.errors import RequestRejected, TransientError
+from millrace.errors import RequestRejected, SourceUnavailable, TransientError
 from millrace.extract.reading import Request
+from millrace.extract.sources.github.fields import BadAnswer
 
 _OF_A_REPOSITORY = (403, 404, 409, 451)
 
@@ -20,7 +25,33 @@ def named_in_parent(request: Request) -> str:
     raise TransientError(f"repository {repo_id} is not in the list of run {request.plan.run_id}; start a new run")
 
 
-def refusal(error: RequestRejected, name: str) -> str:
+class Ended(Protocol):
+    """The state of a reading: the name of its repository, and why it was refused or ended early."""
+
+    name: str
+    refused: str | None
+    problem: str | None
+
+
+@contextmanager
+def noting_the_end(request: Request, state: Ended) -> Iterator[None]:
+    """Note in the state why one repository cannot be read, or not to its end.
+
+    Raises what concerns all repositories, and what may pass until the reading has made no progress for hours.
+    """
+    try:
+        yield
+    except RequestRejected as error:
+        state.refused = _refusal(error, state.name)
+    except BadAnswer as error:
+        state.problem = str(error)
+    except SourceUnavailable as error:
+        if not request.is_stuck:
+            raise
+        state.problem = str(error)
+
+
+def _refusal(error: RequestRejected, name: str) -> str:
     """Return why one repository cannot be read, with the next step; raise an error that concerns all of them.
 
     That is a refused token (401), and a request that the server does not understand.
