@@ -47,13 +47,14 @@ def _pairs(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
 
 
 def collect(place: Path, home: Path, events: int) -> None:
-    """Send usage into the lake of a data directory, as a collector on another machine does."""
+    """Put usage into the lake of a data directory, as a collector on another machine sends it to a bucket."""
     log = home / ".claude" / "projects" / "-src-web" / "s.jsonl"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("".join(LINE % (n, n, n) for n in range(events)))
-    lake = (place / "lake").as_uri()
     environment = os.environ | {"MILLRACE_COLLECT_STATE": str(home / "state")}
-    warm.run("millrace", "collect", "--home", str(home), "--lake", lake, environment=environment).check_returncode()
+    sent = ("collect", "--home", str(home), "--lake", (home / "lake").as_uri())
+    warm.run("millrace", *sent, environment=environment).check_returncode()
+    shutil.copytree(home / "lake" / "drop", place / "lake" / "drop", dirs_exist_ok=True)
 
 
 def without_events(folder: Path) -> str:
