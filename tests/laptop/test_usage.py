@@ -176,7 +176,7 @@ def test_nothing_is_read_where_collecting_is_off(first: Outcome, place: Path, mo
     ("arguments", "why"),
     [
         (("collect", "--agents", "copilot"), "expected names of claude, codex, cursor"),
-        (("collect", "--since", "yesterday"), "expected a day like 2026-01-31, got 'yesterday'"),
+        (("collect", "--since", "yesterday"), "expected 90d, 12w or a day like 2026-01-31, got 'yesterday'"),
         (("collect", "--lake", "s3://bucket"), "expected file:///an/absolute/path"),
         (("usage", "burn"), "No such command 'burn'"),
     ],
