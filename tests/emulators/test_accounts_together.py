@@ -20,7 +20,6 @@ from simulator.github import DEFAULT_TOKEN, Clock, generate, served
 
 STARTS = ("start-run", "gh-acme-start", "gh-mega-cb1fb-start")
 ENDS = ("repos", "pulls", "commits")
-NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def present() -> Clock:
@@ -29,11 +28,17 @@ def present() -> Clock:
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Planned]:
-    end = NOW.isoformat().replace("+00:00", "Z")
+def now() -> datetime:
+    """The time at which a test begins, to the second: what services note is of the time at which they do it."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def services(tmp_path: Path, now: datetime) -> Iterator[Planned]:
+    end = now.isoformat().replace("+00:00", "Z")
     acme, mega = (generate(2, 12, seed=5, days=60, end=end, account=name) for name in ("acme", "mega-widgets"))
     key, app = app_of("12345")
-    world = simulator.generate(developers=2, days=20, seed=5, end=NOW)
+    world = simulator.generate(developers=2, days=20, seed=5, end=now)
     with (
         served(acme, clock=present()) as of_acme,
         served(mega, app=app, clock=present()) as of_mega,
@@ -57,8 +62,8 @@ def cursors(services: Planned) -> list[str]:
     return sorted(stored.version.name for stored in services.lake("load").list("state/"))
 
 
-def test_a_sweep_requests_the_lost_tasks_of_one_account_from_its_own_services(services: Planned) -> None:
-    plans = [services.start(service, NOW) for service in STARTS]
+def test_a_sweep_requests_the_lost_tasks_of_one_account_from_its_own_services(services: Planned, now: datetime) -> None:
+    plans = [services.start(service, now) for service in STARTS]
     recent = [plan.run_id for plan in plans]
 
     def is_lost(message: Message) -> bool:
@@ -69,24 +74,26 @@ def test_a_sweep_requests_the_lost_tasks_of_one_account_from_its_own_services(se
     assert statuses(services)[recent[1]] is None
     assert [statuses(services)[recent[at]] for at in (0, 2)] == ["complete", "complete"]
     services.heard.clear()
-    swept = services.sweep(NOW + timedelta(minutes=31))
+    swept = services.sweep(now + timedelta(minutes=31))
     assert (swept["tasks"], swept["failed"]) == (2, 0)
     services.deliver()
     full = str(runs.next_run_id(plans[1]))
     assert {run_id for _, run_id in services.heard} == {recent[1], full}
     assert {service for service, _ in services.heard} == {f"gh-acme-{end}" for end in ENDS}
     assert set(statuses(services).values()) == {"complete"}
-    assert services.sweep(NOW + timedelta(minutes=32)) == {"tasks": 0, "objects": 0, "failed": 0}
+    assert services.sweep(now + timedelta(minutes=32)) == {"tasks": 0, "objects": 0, "failed": 0}
 
 
 def nothing(work: object) -> report.StoreReport:
     raise NothingYet("nothing was built yet", step=Step.BEGIN)
 
 
-def test_cursors_of_all_move_the_status_has_their_runs_and_the_next_ones_read_changes(services: Planned) -> None:
-    plans = [services.start(service, NOW) for service in STARTS]
+def test_cursors_of_all_move_the_status_has_their_runs_and_the_next_ones_read_changes(
+    services: Planned, now: datetime
+) -> None:
+    plans = [services.start(service, now) for service in STARTS]
     services.deliver()
-    status = report.assemble(services.lake("api"), nothing, services.lake("api", QUARANTINE), now=NOW)
+    status = report.assemble(services.lake("api"), nothing, services.lake("api", QUARANTINE), now=now)
     followed = [str(runs.next_run_id(plan)) for plan in plans[1:]]
     expected = sorted([*(plan.run_id for plan in plans), *followed])
     assert [(run.run_id, run.status) for run in status.runs] == [(run_id, "complete") for run_id in expected]
@@ -94,35 +101,35 @@ def test_cursors_of_all_move_the_status_has_their_runs_and_the_next_ones_read_ch
     names = [f"state/{account}/{each}.json" for account in ("acme", "mega-widgets") for each in endpoints]
     assert [name for name in cursors(services) if name.count("/") == 2] == sorted(names)
     assert [name for name in cursors(services) if name.count("/") == 1] == sorted(f"state/{e}.json" for e in CURSOR_SIM)
-    later = [services.start(service, NOW + timedelta(minutes=30)) for service in STARTS]
+    later = [services.start(service, now + timedelta(minutes=30)) for service in STARTS]
     assert [plan.scope for plan in later] == ["full", "changes", "changes"]
     services.deliver()
     assert set(statuses(services).values()) == {"complete"}
 
 
-def test_a_next_run_that_was_not_started_is_started_by_the_sweep(services: Planned) -> None:
-    plan = services.start("gh-acme-start", NOW)
-    assert services.start("gh-acme-start", NOW) == plan  # called twice
+def test_a_next_run_that_was_not_started_is_started_by_the_sweep(services: Planned, now: datetime) -> None:
+    plan = services.start("gh-acme-start", now)
+    assert services.start("gh-acme-start", now) == plan  # called twice
     following = str(runs.next_run_id(plan))
     services.deliver(lambda message: message.data.get("run_id") == following)
     services.store.delete_file(LAKE, f"runs/{following}/plan.json")
-    assert services.sweep(NOW + timedelta(minutes=31)) == {"tasks": 1, "objects": 0, "failed": 0}
+    assert services.sweep(now + timedelta(minutes=31)) == {"tasks": 1, "objects": 0, "failed": 0}
     services.deliver()
     assert statuses(services) == {plan.run_id: "complete", following: "complete"}
 
 
-def test_a_refused_token_is_the_reason_of_a_failed_run_of_this_account_alone(services: Planned) -> None:
+def test_a_refused_token_is_the_reason_of_a_failed_run_of_this_account_alone(services: Planned, now: datetime) -> None:
     refused = {**services.sources["gh-acme-repos"], "MILLRACE_SOURCE_KEY": "expired"}
     services.sources = {**services.sources, "gh-acme-repos": refused}
-    failed, whole = (services.start(service, NOW) for service in STARTS[1:])
+    failed, whole = (services.start(service, now) for service in STARTS[1:])
     for _ in range(2):  # the second failure replaces the first one
-        services.start(STARTS[1], NOW)
+        services.start(STARTS[1], now)
         with pytest.raises(MillraceError):
             services.deliver(lambda message: message.attributes.get("account") != "acme")
     services.waiting.clear()
-    services.start(STARTS[2], NOW)
+    services.start(STARTS[2], now)
     services.deliver()
-    assert services.sweep(NOW + timedelta(hours=25))["failed"] == 1
+    assert services.sweep(now + timedelta(hours=25))["failed"] == 1
     final = runs.read_final(services.lake("load"), failed.run_id)
     assert final is not None
     assert (final.status, "401" in str(final.reason)) == ("failed", True), final.reason
