@@ -170,14 +170,19 @@ def busy_source() -> Iterator[str]:
         thread.join()
 
 
-def test_unavailable_source_returns_503_and_records_only_failure(functions: Deployed, busy_source: str) -> None:
+def test_unavailable_source_returns_503_and_records_failure_and_since_when(
+    functions: Deployed, busy_source: str
+) -> None:
     functions.configure(MILLRACE_SOURCE_URL=busy_source)
     functions.start_run()
     assert functions.extract("repos", requested("repos")).status_code == 503
-    assert names(functions) == [f"runs/{RUN}/failures/repos.json", f"runs/{RUN}/plan.json"]
+    assert names(functions) == [f"runs/{RUN}/{each}.json" for each in ("failures/repos", "plan", "progress/repos")]
     failure = runs.read_failure(functions.lake, RUN, "repos")
     assert failure is not None
     assert failure.kind == "SourceUnavailable"
+    progress, _ = runs.read_progress(functions.lake, RUN, "repos")
+    assert progress is not None
+    assert (progress.rows, progress.claim) == (0, None)
     assert functions.take(EXTRACT_EVENTS) == []
 
 
