@@ -5,7 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 from millrace.errors import ConfigError
-from millrace.tables import SOURCES, Source
+from millrace.sources import SOURCES, Source
 
 _ACCOUNT = re.compile("[a-z0-9][a-z0-9-]{0,38}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}")

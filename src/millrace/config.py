@@ -14,7 +14,7 @@ from typing import Self
 
 from millrace import addresses
 from millrace.errors import ConfigError
-from millrace.tables import SOURCES, Source
+from millrace.sources import SOURCES, Source
 
 _ON = ("", "on", "1", "true", "t", "yes", "y", "enable", "enabled")
 _OFF = ("off", "0", "false", "f", "no", "n", "none", "never", "disable", "disabled")

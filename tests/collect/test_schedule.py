@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import time
 from pathlib import Path
@@ -193,8 +194,9 @@ def test_every_variable_that_places_depend_on_reaches_a_scheduled_run() -> None:
 def verified(folder: Path) -> str:
     """Return what systemd finds in the units of a folder; '' when it accepts them."""
     command = ["systemd-analyze", "--user", "verify", *map(str, sorted(folder.glob("*.*")))]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    with tempfile.TemporaryDirectory(dir="/tmp") as run:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_RUNTIME_DIR": run}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     return done.stdout + done.stderr + (f"exit {done.returncode}" if done.returncode else "")
 
 

@@ -19,11 +19,11 @@ from millrace.lake.local import LocalLake
 from millrace.laptop.data_dir import DataDir
 from millrace.runs import RunRequest, TaskRecord
 from millrace.runs.plan import Origin
+from millrace.sources import Source
 from millrace.status import completeness, remedies, text
 from millrace.status.completeness import AccountState
 from millrace.status.rules import Code
 from millrace.tables import CURSOR_SIM
-from millrace.tables.endpoints import Source
 from millrace.wiring import api_of
 
 

@@ -12,7 +12,8 @@ from millrace.errors import TerminalError
 from millrace.lake import Lake, ObjectExists, ObjectMissing, create_once
 from millrace.lake.documents import parsed
 from millrace.lake.names import PlanKey
-from millrace.tables import SOURCES, Source, children_of
+from millrace.sources import SOURCES, Source
+from millrace.tables import children_of
 
 Scope = Literal["full", "recent", "changes"]
 """What a run reads of each repository: everything, what was active in the first days, or what has changed."""

@@ -6,7 +6,7 @@ A table that no endpoint feeds arrives as files under `drop/`.
 
 from millrace.tables import files, github
 from millrace.tables.cursor_sim import CURSOR_SIM
-from millrace.tables.endpoints import ENDPOINTS, SOURCES, Endpoint, Source, children_of, endpoint_of, endpoints_of
+from millrace.tables.endpoints import ENDPOINTS, Endpoint, children_of, endpoint_of, endpoints_of
 from millrace.tables.table import (
     COUNT,
     EXTRA,
@@ -64,7 +64,6 @@ __all__ = [
     "MOST_AHEAD",
     "RATIO",
     "RUN_ID",
-    "SOURCES",
     "TABLES",
     "TEXT",
     "TEXTS",
@@ -72,7 +71,6 @@ __all__ = [
     "Endpoint",
     "PageNumberListing",
     "SinglePageListing",
-    "Source",
     "Table",
     "children_of",
     "endpoint_of",

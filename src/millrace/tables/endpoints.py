@@ -5,10 +5,8 @@ two underscores and the id of the repository, as in `github_pull_requests__12962
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
-Source = Literal["cursor-sim", "github"]
-SOURCES: tuple[Source, ...] = ("cursor-sim", "github")
+from millrace.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
