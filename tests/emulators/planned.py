@@ -3,6 +3,7 @@
 Messages wait in a queue until they are delivered, one after the other; a test may lose some of them.
 """
 
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -147,6 +148,8 @@ class Planned:
 
     def _config(self, service: str, source: Mapping[str, str]) -> ExtractConfig:
         with pytest.MonkeyPatch.context() as patched:
+            for name in [name for name in os.environ if name.startswith("MILLRACE_")]:
+                patched.delenv(name)  # a function in this process leaves its settings there
             for name, value in (self.found.services[service].settings | dict(source)).items():
                 patched.setenv(name, value)
             return ExtractConfig.from_env()
