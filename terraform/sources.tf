@@ -3,7 +3,7 @@ locals {
   sources = { for key, each in var.sources : key => merge(each, {
     account = lower(coalesce(each.owner, key))
 
-    # The begin of its names: a service has 25 characters, of which "-commits" and a prefix need 12.
+    # The begin of its names: a service has 25 characters; "-commits" and a prefix need 12 of them.
     label = "gh-${length(key) <= 10 ? key : "${substr(key, 0, 4)}-${substr(sha1(key), 0, 5)}"}"
   }) }
 

@@ -2,7 +2,7 @@
 
 Topics, push subscriptions with attribute filters of the form `attributes.name = "value"`, joined by AND, delivery at
 least once with the token of the subscription's account, redelivery with backoff after any answer but 2xx, and dead
-letters after the attempts of the subscription (kept in a list here). A service of which `at_once` says so handles so
+letters after the attempts of the subscription (kept in a list here). A service for which `at_once` says so handles so
 many requests at the same time; more wait as long as on Cloud Run, and are then answered 429.
 On demand it does on purpose what the service does by chance: `fault_share` of the pushes are answered 500, half of
 them before the function receives them and half after it has done its work; with `deliver_twice`, each message is

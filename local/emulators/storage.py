@@ -154,7 +154,7 @@ class Door:
 
 
 def _guarded(handler: Callable[..., None]) -> Callable[..., None]:
-    """Return a handler that asks a door for the rights first; the others are reached by nobody at a door."""
+    """Return a handler that asks a door for the rights first; the others are reached without a door."""
 
     def handle(request: Any, response: Any, storage: Bucketed | Door, *arguments: Any, **named: Any) -> None:
         request.data  # noqa: B018 as in `_ruled`

@@ -248,7 +248,7 @@ class Company:
         return next((each for each in self.repositories if each.id == number), None)
 
     def rename(self, repository: Repository, name: str, owner: Account | None = None) -> None:
-        """Give a repository another name, or another owner; the old full name leads to it."""
+        """Change the name, or the owner, of a repository; the old full name leads to it."""
         self.former_names[repository.full_name.lower()] = repository
         repository.name = name
         repository.owner = owner or repository.owner

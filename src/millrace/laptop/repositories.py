@@ -34,7 +34,7 @@ class Repositories:
         return len(self._totals) or None
 
     def page(self, fields: Mapping[str, object]) -> str:
-        """Return a line about a repository of which a page was read, from the fields of the log's record."""
+        """Return a line about a repository after a page of it was read, from the fields of the log's record."""
         table, name, done, total, left = (
             fields[key] for key in ("table", "repository", "done", "total", "points_left")
         )

@@ -75,7 +75,7 @@ FAULTS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a fault: `wrong` is what was short without a word, or a cell that differs."""
+    """The outcome of a fault: `wrong` is what was short without a word, or a cell that differs."""
 
     fault: Fault
     here: int

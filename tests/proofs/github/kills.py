@@ -29,7 +29,7 @@ _OF_A_PROCESS = "Offered"  # what a server offers is asked by each process
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a killed run. `again` are the requests that were made once more, by operation."""
+    """The outcome of a killed run. `again` are the requests that were made once more, by operation."""
 
     seed: int
     kills: int

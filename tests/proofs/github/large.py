@@ -28,7 +28,7 @@ TOUCHED = 500
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: `seconds` are the simulated clock's, of which `waited_s` for limits; `real_s` are this machine's."""
+    """One run: `seconds` are the simulated clock's, `waited_s` of them for limits; `real_s` are this machine's."""
 
     what: str
     requests: int

@@ -96,7 +96,7 @@ class App:
     """Credentials of a GitHub App: tokens of its installation for one account, which live an hour.
 
     `repository_selection` is "all" or "selected" as soon as there is a token: with "selected" the account may have
-    repositories that nobody sees here. `clock` is the time of day in seconds.
+    repositories that cannot be seen here. `clock` is the time of day in seconds.
     """
 
     advice = "check that the App is still installed for the account"
