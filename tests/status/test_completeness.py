@@ -81,6 +81,13 @@ def test_repository_counts_by_its_worst_object(noted: World) -> None:
     assert (acme.name, acme.incomplete_count, beta.incomplete_count) == ("github acme", 14, 1)
 
 
+def test_completeness_is_shown_before_a_build(world: World) -> None:
+    world.drop("source_windows", [window(1), window(2, "refused", reason=SSO)])
+    (acme,) = world.look().completeness
+    assert str(acme) == "1 of 2 repositories complete, 1 refused"
+    assert world.look().check(Code.SOURCE_INCOMPLETE) is not None
+
+
 def test_text_has_worst_ten_of_an_account_with_reasons(noted: World) -> None:
     shown = list(completeness.lines(noted.look().completeness))
     assert shown[:4] == [
@@ -152,7 +159,7 @@ def test_api_refuses_a_state_that_is_none(client: TestClient) -> None:
 
 
 def test_view_of_meta_has_what_was_noted(noted: World) -> None:
-    found = noted.warehouse.query("SELECT count(*), count(DISTINCT name) FROM raw.source_windows")
+    found = noted.warehouse.query("SELECT count(*), count(DISTINCT name) FROM meta.source_windows")
     noted.warehouse.close()
     assert found == [(len(NOTED), 21)]
 

@@ -41,12 +41,6 @@ PROJECTS = """
     SELECT DISTINCT project, CASE WHEN project = 'shop' THEN 'acme/shop' END AS repo_name FROM raw.usage_events"""
 
 
-COMPLETENESS = """
-    CREATE OR REPLACE TABLE mart.source_completeness AS SELECT w.source, w.account, w.object, w.window AS window_id,
-        w.name, w.state, w.row_count, w.source_total, w.source_total - w.row_count AS missing, w.reason, w.read_at
-    FROM raw.source_windows AS w"""
-
-
 @dataclass(slots=True)
 class Publishing:
     """A warehouse that publishes, a reader of its published data, and a lake."""
@@ -143,6 +137,7 @@ def test_published_build_is_described(published: Publishing) -> None:
 
 
 def test_completeness_of_an_account_is_that_of_its_worst_objects(published: Publishing) -> None:
+    """Snowflake's readers have it as soon as it is loaded, those of a DuckDB copy with the next one."""
     of_shop = {"source": "github", "account": "acme", "window": "1", "name": "acme/shop", "row_count": 4}
     published.load(
         "source_windows",
@@ -150,8 +145,10 @@ def test_completeness_of_an_account_is_that_of_its_worst_objects(published: Publ
         of_shop | {"object": "pull_requests", "state": "unknown", "source_total": 6, "reason": "run again"},
         of_shop | {"object": "commits", "window": "2", "name": "acme/web", "state": "known_empty"},
     )
-    published.run(COMPLETENESS)
-    published.publish()
+    if isinstance(published.warehouse, DuckDBWarehouse):
+        assert published.look().completeness == ()  # its readers have a copy
+        published.publish()
+        published.reader.close()
     now = published.look()
     (acme,) = now.completeness
     assert str(acme) == "1 of 2 repositories complete, 1 unknown"
