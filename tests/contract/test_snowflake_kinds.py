@@ -129,3 +129,12 @@ def test_show_tables_has_the_kind(
         with connection.cursor(DictCursor) as cursor:
             shown += [(row["name"], row["kind"]) for row in cursor.execute(statement)]  # type: ignore[union-attr]
     assert shown == [("S", kind), ("S", "TABLE")]
+
+
+def test_views_are_listed_with_the_tables(run: on_snowflake.Run) -> None:
+    """INFORMATION_SCHEMA.TABLES "displays a row for each table and view": docs/sql-reference/info-schema/tables."""
+    run(SOURCES["permanent"])
+    run("CREATE VIEW V AS SELECT I FROM S")
+    listed = run("SELECT TABLE_NAME, TABLE_TYPE FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'RAW' ORDER BY 1")
+    run("DROP VIEW V")
+    assert listed == [("S", "BASE TABLE"), ("V", "VIEW")]
