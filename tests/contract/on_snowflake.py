@@ -94,7 +94,7 @@ def reset(warehouse: SnowflakeWarehouse) -> None:
     """Remove everything but what `provision` creates."""
     found = warehouse.execute("SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE FROM INFORMATION_SCHEMA.TABLES")
     for schema, name, kind in found:
-        if schema == "META":
+        if schema == "META" and kind != "VIEW":
             if name != "TURN":
                 warehouse.execute(f'DELETE FROM META."{name}"')  # noqa: S608
         elif schema in objects.SCHEMAS:

@@ -35,6 +35,11 @@ SHOWN_TABLES = show.SQL_CREATE_VIEW_SHOW_TABLES.replace("create view if not exis
 
 https://docs.snowflake.com/en/sql-reference/sql/show-tables
 """
+_VIEW = "VIEW"
+_RELATIONS = f"""
+    SELECT database_name, schema_name, table_name, estimated_size, comment FROM duckdb_tables()
+    UNION ALL
+    SELECT database_name, schema_name, view_name, NULL, '{_VIEW}' FROM duckdb_views() WHERE NOT internal"""
 _REFUSED = {TRANSIENT: TRANSIENT_INTO_PERMANENT, TEMPORARY: TEMPORARY_INTO_PERMANENT}
 
 
@@ -71,14 +76,15 @@ def note_kind(duck: Any, kind: str, table: TableName) -> None:
 
 
 def with_kinds(view: Template) -> Template:
-    """Return fakesnow's INFORMATION_SCHEMA.TABLES with IS_TRANSIENT, IS_TEMPORARY and TABLE_TYPE.
+    """Return fakesnow's INFORMATION_SCHEMA.TABLES with IS_TRANSIENT, IS_TEMPORARY and TABLE_TYPE, and with the views.
 
     https://docs.snowflake.com/en/sql-reference/info-schema/tables
     """
     sql = view.template
     for given, instead in {
         """'BASE TABLE' AS "TABLE_TYPE\"""": (
-            f"""CASE tables.comment WHEN '{TEMPORARY}' THEN 'LOCAL TEMPORARY' ELSE 'BASE TABLE' END AS "TABLE_TYPE\""""
+            f"""CASE tables.comment WHEN '{TEMPORARY}' THEN 'LOCAL TEMPORARY' WHEN '{_VIEW}' THEN '{_VIEW}'
+            ELSE 'BASE TABLE' END AS "TABLE_TYPE\""""
         ),
         """'NO' AS "IS_TRANSIENT\"""": (
             f"""CASE tables.comment WHEN '{TRANSIENT}' THEN 'YES' ELSE 'NO' END AS "IS_TRANSIENT\""""
@@ -86,6 +92,7 @@ def with_kinds(view: Template) -> Template:
         """'NO' AS "IS_TEMPORARY\"""": (
             f"""CASE tables.comment WHEN '{TEMPORARY}' THEN 'YES' ELSE 'NO' END AS "IS_TEMPORARY\""""
         ),
+        "from duckdb_tables tables": f"from ({_RELATIONS}) AS tables",
     }.items():
         if given not in sql:
             raise RuntimeError(f"fakesnow's view of tables has no {given}: look at its new release")
