@@ -27,17 +27,18 @@ Either = DuckDBWarehouse | SnowflakeWarehouse
 
 @pytest.fixture(params=["duckdb", "snowflake"])
 def older(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Either]:
-    """A warehouse without the tables of GitHub, opened after an upgrade."""
+    """A warehouse without the tables of GitHub and the view over one, opened after an upgrade."""
     if request.param == "duckdb":
         with DuckDBWarehouse(tmp_path / "w.duckdb", clock=lambda: NOW) as before:
             before.ensure_tables()
-            before.run_scripts([f"DROP TABLE raw.{name}" for name in ADDED])
+            before.run_scripts(["DROP VIEW meta.source_windows", *(f"DROP TABLE raw.{name}" for name in ADDED)])
         with DuckDBWarehouse(tmp_path / "w.duckdb", clock=lambda: NOW) as duckdb:
             yield duckdb
         return
     where = request.getfixturevalue("snowflake_at")
     snowflake = on_snowflake.open_warehouse(where, tmp_path / "elsewhere", lambda: NOW)
     snowflake.ensure_tables()
+    snowflake.execute("DROP VIEW META.SOURCE_WINDOWS")
     for name in ADDED:
         snowflake.execute(f"DROP TABLE RAW.{name}")
     snowflake._tables._seen = None  # another process reads the tables again
@@ -54,6 +55,7 @@ def load(warehouse: Either, folder: Path, table: str, row: Mapping[str, object])
 def test_older_warehouse_gets_tables_that_were_added(older: Either) -> None:
     older.ensure_tables()
     assert {name: older.count(TABLES[name]) for name in ADDED} == dict.fromkeys(ADDED, 0)
+    assert rows(older, "SELECT window_id FROM meta.source_windows") == []
 
 
 def test_newer_note_about_a_window_replaces_the_older_one(older: Either, tmp_path: Path) -> None:

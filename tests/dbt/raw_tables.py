@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from millrace.tables import INSTANT, LOAD_SEQ, TABLES, Table
+from millrace.warehouse import source_windows
 from millrace.warehouse.duckdb.builds import CREATE
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -31,7 +32,7 @@ _LEDGER = pa.schema(
 
 
 def make_warehouse(path: Path, rows: Rows) -> Path:
-    """Create the file: the registry's raw tables, the log of builds, and a ledger up to AS_OF of tables with rows."""
+    """Create the file: raw tables, the view over one, the log of builds, a ledger up to AS_OF of tables with rows."""
     ledger = [
         {"bucket": "lake", "name": name, "generation": 1, "table_name": name, "extracted_at": AS_OF}
         for name, given in rows.items()
@@ -43,6 +44,7 @@ def make_warehouse(path: Path, rows: Rows) -> Path:
             _create(connection, f"raw.{table.name}", raw_schema(table), rows.get(table.name, []))
         _create(connection, "meta.loads", _LEDGER, ledger)
         connection.execute(CREATE)
+        connection.execute(source_windows.CREATE)
     return path
 
 

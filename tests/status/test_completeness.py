@@ -16,6 +16,7 @@ from millrace import runs, wiring
 from millrace.bus.in_process import LocalBus
 from millrace.cli import main as cli
 from millrace.lake.local import LocalLake
+from millrace.laptop.completeness import accounts
 from millrace.laptop.data_dir import DataDir
 from millrace.runs import RunRequest, TaskRecord
 from millrace.runs.plan import Origin
@@ -162,6 +163,19 @@ def test_view_of_meta_has_what_was_noted(noted: World) -> None:
     found = noted.warehouse.query("SELECT count(*), count(DISTINCT name) FROM meta.source_windows")
     noted.warehouse.close()
     assert found == [(len(NOTED), 21)]
+
+
+def test_directory_of_an_earlier_version_shows_what_was_built_then_gets_the_view(noted: World, tmp_path: Path) -> None:
+    shutil.copytree(noted.place.root, tmp_path / "data", copy_function=shutil.copy2)
+    earlier = World(DataDir(tmp_path / "data"), count(2000))
+    shown = noted.look().completeness
+    earlier.warehouse.run_scripts(["DROP VIEW meta.source_windows"])
+    earlier.warehouse.close()
+    assert earlier.look().completeness == shown
+    with earlier.warehouse as warehouse:
+        (acme, beta) = accounts(warehouse)
+        assert warehouse.query("SELECT count(*) FROM meta.source_windows") == [(len(NOTED),)]
+    assert [str(acme), str(beta)] == [str(each) for each in shown]
 
 
 @pytest.mark.parametrize(("source", "is_connected"), [("cursor-sim", True), ("github", False)])

@@ -35,11 +35,10 @@ SHOWN_TABLES = show.SQL_CREATE_VIEW_SHOW_TABLES.replace("create view if not exis
 
 https://docs.snowflake.com/en/sql-reference/sql/show-tables
 """
-_VIEW = "VIEW"
-_RELATIONS = f"""
+_RELATIONS = """
     SELECT database_name, schema_name, table_name, estimated_size, comment FROM duckdb_tables()
     UNION ALL
-    SELECT database_name, schema_name, view_name, NULL, '{_VIEW}' FROM duckdb_views() WHERE NOT internal"""
+    SELECT database_name, schema_name, view_name, NULL, 'VIEW' FROM duckdb_views() WHERE NOT internal"""
 _REFUSED = {TRANSIENT: TRANSIENT_INTO_PERMANENT, TEMPORARY: TEMPORARY_INTO_PERMANENT}
 
 
@@ -83,7 +82,7 @@ def with_kinds(view: Template) -> Template:
     sql = view.template
     for given, instead in {
         """'BASE TABLE' AS "TABLE_TYPE\"""": (
-            f"""CASE tables.comment WHEN '{TEMPORARY}' THEN 'LOCAL TEMPORARY' WHEN '{_VIEW}' THEN '{_VIEW}'
+            f"""CASE tables.comment WHEN '{TEMPORARY}' THEN 'LOCAL TEMPORARY' WHEN 'VIEW' THEN 'VIEW'
             ELSE 'BASE TABLE' END AS "TABLE_TYPE\""""
         ),
         """'NO' AS "IS_TRANSIENT\"""": (

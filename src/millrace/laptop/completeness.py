@@ -11,14 +11,6 @@ from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 MOST = 10_000
 """Repositories that are listed."""
 
-# As the mart source_completeness has them.
-_WINDOWS = """(
-    SELECT source, account, object, "window" AS window_id, name, reason, row_count, source_total,
-        greatest(source_total - row_count, 0) AS missing,
-        CASE WHEN state LIKE 'known%' AND row_count < source_total THEN 'unknown' ELSE state END AS state
-    FROM raw.source_windows
-)"""
-
 
 def accounts(warehouse: DuckDBWarehouse) -> tuple[AccountState, ...]:
     """Return the accounts whose source says how much it has, each with all that is not complete."""
@@ -26,4 +18,5 @@ def accounts(warehouse: DuckDBWarehouse) -> tuple[AccountState, ...]:
     def query(sql: str) -> list[dict[str, Any]]:
         return [json.loads(row) for (row,) in warehouse.query(f"SELECT to_json(found) FROM ({sql}) AS found")]
 
-    return completeness.read(query, _WINDOWS, MOST)
+    warehouse.ensure_tables()  # those that an earlier version made lack the view
+    return completeness.read(query, completeness.VIEW, MOST)

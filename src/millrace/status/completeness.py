@@ -1,7 +1,7 @@
 # ruff: noqa: S608 - the names are this project's own
 """Whether all that the sources have is here: for each account counts of its repositories, and those to look at.
 
-The facts are those of the mart `source_completeness`; docs/connect-github.md has what each state means.
+The facts are those of the view `meta.source_windows`; docs/connect-github.md has what each state means.
 """
 
 from collections import defaultdict
@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from millrace.warehouse import source_windows
+
 Row = dict[str, Any]
 Query = Callable[[str], list[Row]]
 State = Literal["provisional", "unknown", "refused"]
 
+VIEW = f"meta.{source_windows.NAME}"
 MART = "source_completeness"
+"""What a build made of the view: the same columns, as of that build."""
 MOST_SHOWN = 10
 """Parts of one account in a status; all of them are in /api/sources."""
 
@@ -24,7 +28,7 @@ _WORST = """
             CASE WHEN window_id = 'all' THEN object ELSE window_id END AS of_what,
             CASE WHEN window_id = 'all' THEN 0 ELSE 1 END AS is_repository,
             CASE state WHEN 'refused' THEN 0 WHEN 'unknown' THEN 1 WHEN 'provisional' THEN 2 ELSE 3 END AS severity
-        FROM {mart}
+        FROM {relation}
     ),
     ordered AS (
         SELECT parts.*, row_number() OVER (
@@ -105,14 +109,14 @@ class AccountState:
         return ", ".join([f"{self.complete:,} of {self.repositories:,} repositories complete", *counts, *lists])
 
 
-def read(query: Query, mart: str, most: int = MOST_SHOWN) -> tuple[AccountState, ...]:
-    """Return the accounts of a mart, by source and account, with the `most` worst parts of each."""
+def read(query: Query, relation: str, most: int = MOST_SHOWN) -> tuple[AccountState, ...]:
+    """Return the accounts of the view or of the mart, by source and account, with the `most` worst parts of each."""
     counts: dict[tuple[str, str], dict[tuple[int, int], int]] = defaultdict(dict)
-    for row in query(_COUNTS.format(mart=mart)):
+    for row in query(_COUNTS.format(relation=relation)):
         counts[row["source"], row["account"]][int(row["is_repository"]), int(row["severity"])] = int(row["n"])
     shown: dict[tuple[str, str], list[IncompletePart]] = defaultdict(list)
     is_any = any(severity != _COMPLETE for of_account in counts.values() for _, severity in of_account)
-    for row in query(_SHOWN.format(mart=mart, most=most)) if is_any else ():
+    for row in query(_SHOWN.format(relation=relation, most=most)) if is_any else ():
         shown[row["source"], row["account"]].append(IncompletePart(*(row[name] for name in _COLUMNS)))
     return tuple(_account(*key, counts[key], tuple(shown[key])) for key in sorted(counts))
 

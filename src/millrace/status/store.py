@@ -15,7 +15,7 @@ from millrace.lake import ObjectVersion
 from millrace.status import completeness, unpriced
 from millrace.status.completeness import AccountState
 from millrace.tables import MOST_AHEAD
-from millrace.warehouse import QUARANTINED, LedgerEntry
+from millrace.warehouse import QUARANTINED, LedgerEntry, source_windows
 
 Row = dict[str, Any]
 StoreKind = Literal["warehouse", "published"]
@@ -217,7 +217,7 @@ def read_status(store: Store) -> WarehouseStatus:
         marts=tuple(_mart(name, watermarks.get(name), good, loads, counts.get(name)) for name in MARTS),
         events=events,
         coverage=_coverage(store, counts, events, loads),
-        completeness=_completeness(store, counts),
+        completeness=_completeness(store, ("meta", source_windows.NAME) in there, loads, counts),
     )
 
 
@@ -334,9 +334,14 @@ def _coverage(store: Store, counts: dict[str, int], events: Events, loads: dict[
     )
 
 
-def _completeness(store: Store, counts: dict[str, int]) -> tuple[AccountState, ...]:
-    is_there = counts.get(completeness.MART, 0) > 0
-    return completeness.read(store.query, f"{store.marts}.{completeness.MART}") if is_there else ()
+def _completeness(
+    store: Store, has_view: bool, loads: dict[str, Loaded], counts: dict[str, int]
+) -> tuple[AccountState, ...]:
+    """Return what the view of META has; until the first load of this version makes it, what was built of it."""
+    if has_view:
+        return completeness.read(store.query, completeness.VIEW) if source_windows.NAME in loads else ()
+    is_built = counts.get(completeness.MART, 0) > 0
+    return completeness.read(store.query, f"{store.marts}.{completeness.MART}") if is_built else ()
 
 
 def _unpriced(store: Store) -> tuple[UnpricedKey, ...]:

@@ -26,6 +26,7 @@ from millrace.warehouse import (
     Node,
     SmallObject,
     current,
+    source_windows,
 )
 from millrace.warehouse.duckdb import (
     builds,
@@ -81,11 +82,12 @@ class DuckDBWarehouse:
             self._disconnect()
 
     def ensure_tables(self) -> None:
-        """Create every raw table and column of the registry that is missing: dbt needs them, empty or not."""
+        """Create every missing raw table and column of the registry, and the view over one: dbt needs them."""
         with self._transaction() as connection:
             for table in TABLES.values():
                 for statement in DUCKDB.complete(table, raw_tables.columns(connection, table)):
                     connection.execute(statement)
+            connection.execute(source_windows.CREATE)
 
     @contextmanager
     def released_for_dbt(self) -> Iterator[DbtTarget]:

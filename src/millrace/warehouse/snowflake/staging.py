@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from millrace.errors import MillraceError, TransientError
 from millrace.tables import TABLES, Table
-from millrace.warehouse import Batch, SmallObject, merge_rule, require_done
+from millrace.warehouse import Batch, SmallObject, merge_rule, require_done, source_windows
 from millrace.warehouse.canonical import Content
 from millrace.warehouse.merge_rule import MergeRule
 from millrace.warehouse.snowflake import ledger, merge as snowflake_merge
@@ -37,7 +37,11 @@ class RawTables:
         self._seen: dict[str, dict[str, str]] | None = None
 
     def ensure(self) -> dict[str, dict[str, str]]:
-        """Create every raw table and column of the registry that is missing; return the kinds of columns by table."""
+        """Create every missing raw table and column of the registry, and the view over one; return kinds by table.
+
+        A view has the definition of the version that started last. To replace one is atomic, and future grants of its
+        schema apply to it: https://docs.snowflake.com/en/sql-reference/sql/create-view
+        """
         seen = self._read()
         missing = [
             statement
@@ -46,6 +50,7 @@ class RawTables:
         ]
         for statement in missing:
             self._execute(statement)
+        self._execute(source_windows.CREATE)
         self._seen = self._read() if missing else seen
         return self._seen
 

@@ -62,7 +62,7 @@ class SnowflakeWarehouse(Statements):
         self._tables = staging.RawTables(self.execute, caps.columns)
 
     def ensure_tables(self) -> None:
-        """Create every raw table of the registry that is missing: dbt needs them, empty or not."""
+        """Create every missing raw table and column of the registry, and the view over one: dbt needs them."""
         with self._lock:
             self._tables.ensure()
 
