@@ -75,6 +75,14 @@ run "everything_that_the_work_needs_and_no_more" {
     error_message = "the loader makes the raw tables"
   }
   assert {
+    condition     = [for key, each in snowflake_grant_privileges_to_account_role.schema : key if contains(each.privileges, "CREATE VIEW") && endswith(key, "/META")] == ["LOADER/META"]
+    error_message = "the loader alone makes views in META"
+  }
+  assert {
+    condition     = [for key, each in snowflake_grant_privileges_to_account_role.future_views : "${key} ${join(" ", each.privileges)} ${each.on_schema_object[0].future[0].object_type_plural}"] == ["BUILDER/META SELECT VIEWS", "READER/META SELECT VIEWS"]
+    error_message = "builds and readers may read them"
+  }
+  assert {
     condition = [for key, each in snowflake_grant_privileges_to_account_role.meta : "${key} ${join(" ", sort(each.privileges))}" if endswith(key, "/MART_WATERMARKS") || endswith(key, "/USAGE_OLD_KEYS")] == [
       "BUILDER/MART_WATERMARKS DELETE INSERT SELECT UPDATE",
       "BUILDER/USAGE_OLD_KEYS DELETE INSERT SELECT UPDATE",

@@ -8,6 +8,7 @@ _ROLE = re.compile(r"^    (\w+) = \{\n(.*?)^    \}\n", re.MULTILINE | re.DOTALL)
 _SECTION = re.compile(r"(schemas|meta)\s*=\s*\{(.*?)\}", re.DOTALL)
 _MAY = re.compile(r"(\(local\._turn\)|\w+)\s*=\s*\[([^\]]*)\]")
 _READS = re.compile(r"reads\s*=\s*\[([^\]]*)\]")
+_VIEWS = re.compile(r"views\s*=\s*\[([^\]]*)\]")
 _KINDS = re.compile(r"_kinds\s*=\s*\{([^}]*)\}")
 _PAIR = re.compile(r'(\w+)\s*=\s*"([^"]+)"')
 
@@ -30,6 +31,9 @@ def grants(database: str, warehouse: str) -> list[str]:
         for schema in _listed(_READS.findall(rights)[0]).split(", "):
             if schema:
                 statements += [f"GRANT SELECT ON {which} TABLES IN SCHEMA {schema} {to}" for which in ("ALL", "FUTURE")]
+        for schema in _listed(_VIEWS.findall(rights)[0]).split(", "):
+            if schema:
+                statements.append(f"GRANT SELECT ON FUTURE VIEWS IN SCHEMA {schema} {to}")
     if len(statements) < 20:
         raise ValueError(f"found only {len(statements)} grants in {ROLES.name}: was it written in another way?")
     return statements

@@ -10,6 +10,7 @@ output "addresses" {
     snowflake_grant_account_role.user,
     snowflake_grant_privileges_to_account_role.database,
     snowflake_grant_privileges_to_account_role.future_tables,
+    snowflake_grant_privileges_to_account_role.future_views,
     snowflake_grant_privileges_to_account_role.meta,
     snowflake_grant_privileges_to_account_role.schema,
     snowflake_grant_privileges_to_account_role.tables,

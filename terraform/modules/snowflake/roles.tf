@@ -1,11 +1,12 @@
 # The roles and their rights. Nothing is granted to PUBLIC, and no role gets what belongs to another.
 locals {
-  # Besides USAGE of the database and the warehouse, which all roles have: schemas, objects in META, and the schemas in
-  # which every table, also a future one, may be read.
+  # Besides USAGE of the database and the warehouse, which all roles have: schemas, objects in META, the schemas in which
+  # every table, also a future one, may be read, and those in which every view that is made later may be.
   _rights = {
-    # Owns the raw tables that it makes: only the owner may add a column.
+    # Owns the raw tables that it makes: only the owner may add a column. It also makes the view of META over one of them,
+    # which its readers read by its right: https://docs.snowflake.com/en/sql-reference/sql/create-view
     LOADER = {
-      schemas = { META = ["USAGE"], RAW = ["CREATE TABLE", "USAGE"] }
+      schemas = { META = ["CREATE VIEW", "USAGE"], RAW = ["CREATE TABLE", "USAGE"] }
       meta = {
         DROPS    = ["READ", "WRITE"]
         LAKE     = ["USAGE"]
@@ -14,6 +15,7 @@ locals {
         TURN     = ["INSERT", "SELECT", "UPDATE"] # updating its row takes the write lock; who finds none inserts it
       }
       reads = []
+      views = []
     }
     BUILDER = {
       schemas = {
@@ -33,6 +35,7 @@ locals {
         TURN            = ["INSERT", "SELECT", "UPDATE"]
       }
       reads = ["RAW"]
+      views = ["META"]
     }
     READER = {
       schemas = { META = ["USAGE"], PUBLISHED = ["USAGE"] }
@@ -43,6 +46,7 @@ locals {
         PUBLISHED       = ["SELECT"]
       }
       reads = ["PUBLISHED"]
+      views = ["META"]
     }
   }
 
@@ -55,6 +59,9 @@ locals {
   }]...)
   _reads = merge([for role, rights in local._rights : {
     for schema in rights.reads : "${role}/${schema}" => { role = role, schema = schema }
+  }]...)
+  _views = merge([for role, rights in local._rights : {
+    for schema in rights.views : "${role}/${schema}" => { role = role, schema = schema }
   }]...)
   _roles = { for role, each in snowflake_account_role.this : role => each.name }
   _named = { for schema, each in snowflake_schema.this : schema => "\"${each.database}\".\"${each.name}\"" }
@@ -132,6 +139,19 @@ resource "snowflake_grant_privileges_to_account_role" "future_tables" {
   on_schema_object {
     future {
       object_type_plural = "TABLES"
+      in_schema          = local._named[each.value.schema]
+    }
+  }
+}
+
+# A view that is replaced has the future grants of its schema again, and no others.
+resource "snowflake_grant_privileges_to_account_role" "future_views" {
+  for_each          = local._views
+  account_role_name = local._roles[each.value.role]
+  privileges        = ["SELECT"]
+  on_schema_object {
+    future {
+      object_type_plural = "VIEWS"
       in_schema          = local._named[each.value.schema]
     }
   }

@@ -95,10 +95,14 @@ def _thing(grant: dict[str, Any]) -> tuple[str, str]:
         return "schema", _within(on["schema_name"])
     on = grant["on_schema_object"][0]
     for all_of in on["all"]:
-        return "every table of", _within(all_of["in_schema"])
+        return f"every {_one_of(all_of)} of", _within(all_of["in_schema"])
     for future in on["future"]:
-        return "every future table of", _within(future["in_schema"])
+        return f"every future {_one_of(future)} of", _within(future["in_schema"])
     return on["object_type"].lower(), _within(on["object_name"])
+
+
+def _one_of(kind: dict[str, Any]) -> str:
+    return str(kind["object_type_plural"]).lower().removesuffix("s")
 
 
 def _within(name: str) -> str:

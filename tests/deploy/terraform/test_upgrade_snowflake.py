@@ -17,6 +17,7 @@ VARIABLES = ("-input=false", "-no-color", "-var-file=envs/prod.tfvars")
 EXECUTE = "module.snowflake.snowflake_execute."
 GRANT = "module.snowflake.snowflake_grant_privileges_to_account_role."
 GUARD = "module.snowflake.terraform_data.keeps_data"
+VIEWS = {f'{GRANT}future_views["{role}/META"]' for role in ("BUILDER", "READER")}
 FORGOTTEN = {f"{EXECUTE}keeps_data", f"{EXECUTE}parquet", f"{GRANT}parquet"}
 
 
@@ -53,7 +54,7 @@ def test_what_is_there_is_neither_dropped_nor_replaced(account: Copy) -> None:
     changes = planned(account)
     assert actions(changes, "delete") == set()
     assert actions(changes, "forget") == FORGOTTEN
-    assert actions(changes, "create") == {GUARD, *added_since()}
+    assert actions(changes, "create") == {GUARD, *added_since(), *VIEWS}
 
 
 def test_an_upgrade_sends_no_statement_that_needs_a_warehouse(account: Copy) -> None:
@@ -83,6 +84,15 @@ def test_writers_get_the_right_to_insert_the_row_of_the_turn(account: Copy) -> N
         if "TURN" in name and name.startswith(GRANT)
     }
     assert rights == {f'{GRANT}meta["{role}/TURN"]': {"INSERT", "SELECT", "UPDATE"} for role in ("BUILDER", "LOADER")}
+
+
+def test_the_loader_gets_the_right_to_make_views_of_meta_and_keeps_the_others(account: Copy) -> None:
+    change = planned(account)[f'{GRANT}schema["LOADER/META"]']["change"]
+    assert change["actions"] == ["update"]
+    assert (change["before"]["privileges"], sorted(change["after"]["privileges"])) == (
+        ["USAGE"],
+        ["CREATE VIEW", "USAGE"],
+    )
 
 
 def test_a_column_that_was_added_is_made_by_the_same_apply(account: Copy) -> None:
