@@ -1,6 +1,7 @@
 """The objects on Snowflake besides the raw tables: the schema META, which Terraform creates from an export of this.
 
 The raw tables are not here: the loader creates and owns them, because only the owner of a table may add a column to it.
+Neither is the view META.SOURCE_WINDOWS over one of them, which is made after it (see staging.RawTables).
 """
 
 SCHEMAS = ("RAW", "META", "STAGING", "INTERMEDIATE", "MART", "PUBLISHED")
