@@ -19,13 +19,13 @@ _SIZES = ((10, 2_000), (50, 400), (50, 2_000))
 _Line = tuple[str, bool]
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Print what was read; return 1 if anything is short or wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.proofs.github", description=__doc__)
     parser.add_argument("--faults", action="store_true", help="only the table of faults")
     parser.add_argument("--kills", type=int, metavar="N", help="only N runs over 5 x 400 pull requests that are killed")
     parser.add_argument("--large", action="store_true", help="only what is measured once: up to 50 x 2,000, and a day")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     started = time.monotonic()
     if options.large:
         is_right = _told(_measured())
