@@ -4,8 +4,7 @@ from collections import Counter
 from contextlib import nullcontext
 
 import pytest
-from tests.proofs.github import __main__ as command
-from tests.proofs.github import faults, kills
+from tests.proofs.github import __main__ as command, faults, kills
 
 from simulator.github import Knobs
 
