@@ -16,7 +16,7 @@ from tests.proofs.github.mutants import CAUGHT_BY
 from millrace.extract.sources.github.listing import ByGraphQL
 
 _SIZES = ((10, 2_000), (50, 400), (50, 2_000))
-_LARGE = "what is measured once: up to 50 x 2,000 pull requests, and a day (15 minutes)"
+_LARGE = "what is measured once: up to 50 x 2,000 pull requests, and a day (17 minutes)"
 _Line = tuple[str, bool]
 
 
