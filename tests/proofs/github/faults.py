@@ -10,9 +10,11 @@ from tests.proofs.github.account import END, Account, Row, opened
 from tests.proofs.github.comparing import ABSENT, differences, silently_short
 from tests.proofs.github.honest import NAMES
 
+from millrace.laptop.project import PROJECT
 from simulator.github import Company, Knobs, generate
 
 HEAD = "| fault | pull requests here | shown | requests |\n|---|---|---|---|"
+PAGE = "docs/connect-github.md"
 _REPOSITORIES, _PULLS = 2, 120
 _PULL_REQUESTS = "github_pull_requests"
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -87,6 +89,12 @@ class Outcome:
     def __str__(self) -> str:
         shown = "; ".join(self.shown)
         return f"| {self.fault.name} | {self.here} of {self.at_source} | {shown} | {self.requests} |"
+
+
+def promised() -> list[str]:
+    """Return the rows of the table on PAGE."""
+    _, _, table = (PROJECT / PAGE).read_text().partition(HEAD + "\n")
+    return table.partition("\n\n")[0].splitlines()
 
 
 def outcome_of(fault: Fault, folder: Path) -> Outcome:

@@ -10,22 +10,21 @@ rewritten to the same number of older commits is found by the weekly full readin
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from millrace import log
 from millrace.arrow import parse_instant
 from millrace.extract.graphql import GraphQL, PageSize, TooHeavy
-from millrace.extract.reading import Outcome, Request, Row, Rows
+from millrace.extract.reading import Outcome, Row, Rows
 from millrace.extract.sources.github.fields import BadAnswer, Connection, Fields, idle_pages
 from millrace.extract.sources.github.listing import LARGEST_LIST, MOST_PASSED, named, repository_of
-from millrace.extract.sources.github.numbers import packed, unpacked
 from millrace.extract.sources.github.queries import Queries
-from millrace.extract.sources.github.rows import Place, Texts, commit_row, identities, misfit
-from millrace.extract.sources.github.tasks import named_in_parent, note_page, noting_the_end, require_same
-from millrace.extract.sources.github.windows import Found, window_row
+from millrace.extract.sources.github.rows import Place, commit_row, identities, misfit
+from millrace.extract.sources.github.tasks import ReadingOfOne, State, named_in_parent, note_page, require_same
+from millrace.extract.sources.github.windows import Found
 
 OBJECT = "commits"
 _OVERLAP = timedelta(days=14)
@@ -152,93 +151,35 @@ class Mark:
     count: int
     committed_at: str
 
-    @classmethod
-    def parse(cls, held: Mapping[str, Any] | None) -> "Mark | None":
-        """Read a mark; None when there is none, or when it is damaged: everything is read then."""
-        try:
-            mark = None if held is None else cls(**held)
-            if mark is not None:
-                mark.since(parse_instant(mark.committed_at))
-            return mark
-        except (TypeError, ValueError, OverflowError):
-            log.warning("unreadable mark of a repository")
-            return None
-
     def since(self, now: datetime) -> datetime:
         """Return from when commits are read again; a committer's clock may have been ahead."""
+        return min(parse_instant(self.committed_at), now) - _OVERLAP
+
+    def require(self) -> None:
+        """Raise TypeError, ValueError or OverflowError when it is damaged."""
         if not isinstance(self.head, str) or type(self.count) is not int:
             raise ValueError(self)
-        return min(parse_instant(self.committed_at), now) - _OVERLAP
+        self.since(parse_instant(self.committed_at))
 
 
 @dataclass
-class _State:
-    """Where a reading is; `seen` has 56 bits of a hash of each commit's name, packed in a saved state."""
+class _State(State):
+    """Where a reading is; `seen` has 56 bits of a hash of each commit's name."""
 
-    scope: str
-    name: str
-    first_name: str
-    since: str | None
+    since: str | None = None
     head: str | None = None
-    is_begun: bool = False
-    after: str | None = None
-    size: int = LARGEST_LIST
     heads: int = 0
     all: int = 0
-    total: int = 0
     newest: str | None = None
-    rows: int = 0
     is_over: bool = False
-    is_reported: bool = False
-    refused: str | None = None
-    idle: int = 0
-    problems: dict[str, str] = field(default_factory=dict)  # commits that were seen and have no row
-    problem: str | None = None  # why reading ended early
-    seen: set[int] = field(default_factory=set)
-
-    def held(self) -> dict[str, Any]:
-        return asdict(self) | {"seen": packed(self.seen)}
-
-    @classmethod
-    def of(cls, held: Mapping[str, Any]) -> "_State":
-        known = {each.name for each in fields(cls)}
-        return cls(**{name: value for name, value in held.items() if name in known} | {"seen": unpacked(held["seen"])})
 
 
-class CommitReading:
+class CommitReading(ReadingOfOne[CommitListing, Mark, _State]):
     """One reading of the default branch of one repository."""
 
-    is_page_saved = True
-
-    def __init__(self, request: Request, listing: CommitListing, account: str, texts: Texts) -> None:
-        self._request = request
-        self._listing = listing
-        self._account = account
-        self._texts = texts
-        self._repo_id = int(request.partition)
-        self._mark = Mark.parse(request.cursor.marks.get(request.partition) if request.cursor else None)
-        self._state = _State.of(request.held) if request.held is not None else self._begun()
-        self._size = PageSize(LARGEST_LIST, self._state.size)
-
-    @property
-    def lists(self) -> tuple[int, int | None]:
-        """The number of commits that were read, and of those that are to be read."""
-        return len(self._state.seen), self._state.total if self._state.is_begun else None
-
-    def held(self) -> dict[str, Any]:
-        """Return the state after the rows that were yielded so far."""
-        self._state.size = self._size.value
-        return self._state.held()
-
-    def rows(self) -> Iterator[Rows]:
-        """Yield the rows page by page, and at last that of the window."""
-        with noting_the_end(self._request, self._state):
-            yield from self._read()
-        if not self._state.is_reported:
-            self._state.is_reported = True
-            now, name = self._request.now, self._state.name
-            row = window_row(self._account, OBJECT, self._request.partition, name, self._result(), now)
-            yield {"source_windows": [row]}
+    what = OBJECT
+    mark_type = Mark
+    state_type = _State
 
     def outcome(self) -> Outcome:
         """Return what was found; there is a mark only when every commit is here."""
@@ -255,6 +196,10 @@ class CommitReading:
             mark=asdict(Mark(str(state.head), state.all, str(state.newest))) if is_marked else None,
         )
 
+    @property
+    def _largest(self) -> int:
+        return LARGEST_LIST
+
     def _begun(self) -> _State:
         plan, scope, name, since = self._request.plan, self._request.plan.scope, named_in_parent(self._request), None
         if scope == "changes" and self._mark is None:
@@ -263,7 +208,7 @@ class CommitReading:
             since = max(self._mark.since(self._request.now), _FIRST).strftime(_FORMAT)
         elif scope == "recent":
             since = (self._request.now - timedelta(days=plan.first_days)).strftime(_FORMAT)
-        return _State(scope, name, name, since)
+        return _State(scope, name, name, since=since)
 
     def _read(self) -> Iterator[Rows]:
         while not (self._state.is_over or self._state.refused or self._state.problem):
@@ -322,14 +267,12 @@ class CommitReading:
             state.idle = idle_pages(state.idle, len(state.seen) > before, state.name)
         return {"github_commits": list(rows.values()), "identities": identities(place, good, "commit")}
 
-    def _result(self) -> Found:
+    def _counts(self) -> tuple[int, int]:
+        return len(self._state.seen), self._state.all
+
+    def _judged(self) -> Found:
         state = self._state
         read = len(state.seen)
-        if state.refused is not None:
-            return Found("refused", read or None, state.all if state.is_begun else None, state.refused)
-        if state.problem is not None:
-            reason = f"{state.problem}; the next run reads the repository again"
-            return Found("unknown", read or None, state.all if state.is_begun else None, reason)
         if state.problems and state.scope != "recent":
             shown = ", ".join(f"{sha[:12]} ({text})" for sha, text in list(state.problems.items())[:_SHOWN])
             more = f" and {len(state.problems) - _SHOWN} more" if len(state.problems) > _SHOWN else ""

@@ -12,21 +12,18 @@ new have to be as many as the source reports; else the repository is read in ful
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from millrace import log
-from millrace.extract.graphql import PageSize
-from millrace.extract.reading import Outcome, Request, Rows
+from millrace.extract.reading import Outcome, Rows
 from millrace.extract.sources.github.fields import BadAnswer, idle_pages
 from millrace.extract.sources.github.listing import Order, PullRequestListing
 from millrace.extract.sources.github.long_lists import PullRequest
-from millrace.extract.sources.github.numbers import packed, unpacked
 from millrace.extract.sources.github.queries import MOST_IN_A_REQUEST
-from millrace.extract.sources.github.rows import Place, Texts, merged, misfit
-from millrace.extract.sources.github.tasks import named_in_parent, note_page, noting_the_end, require_same
-from millrace.extract.sources.github.windows import Found, window_row
+from millrace.extract.sources.github.rows import Place, merged, misfit
+from millrace.extract.sources.github.tasks import ReadingOfOne, State, named_in_parent, note_page, require_same
+from millrace.extract.sources.github.windows import Found
 
 OBJECT = "pull_requests"
 _OVERLAP = timedelta(minutes=10)
@@ -50,24 +47,13 @@ class Mark:
     short: Mapping[str, str]
     etag: str | None = None
 
-    @classmethod
-    def parse(cls, fields_: Mapping[str, Any] | None) -> "Mark | None":
-        """Read a mark; None when there is none, or when it is damaged: everything is read then."""
-        try:
-            mark = None if fields_ is None else cls(**fields_)
-            if mark is not None:
-                mark._require()
-            return mark
-        except (TypeError, ValueError, OverflowError):
-            log.warning("unreadable mark of a repository")
-            return None
-
     @property
     def changed_before(self) -> datetime | None:
         """The time before which every change was certainly read."""
         return None if self.updated_at is None else datetime.fromisoformat(self.updated_at) - _OVERLAP
 
-    def _require(self) -> None:
+    def require(self) -> None:
+        """Raise TypeError, ValueError or OverflowError when it is damaged."""
         at, is_text = self.changed_before, isinstance(self.etag, str | None)
         are_counts = all(type(count) is int and count >= 0 for count in (self.count, self.greatest))
         if not (are_counts and is_text and isinstance(self.short, dict)) or (at is not None and at.tzinfo is None):
@@ -75,86 +61,34 @@ class Mark:
 
 
 @dataclass
-class _State:
-    """Where a reading is. `stage` is pages, numbers, chosen, over or reported; the sets are packed in a saved state."""
+class _State(State):
+    """Where a reading is. `stage` is pages, numbers, chosen or over."""
 
-    scope: str
-    name: str
-    first_name: str
+    sets = ("seen", "listed")
+
     until: str | None = None
     stage: str = "pages"
-    after: str | None = None
-    size: int | None = None
-    total: int = 0
     has_dropped: bool = False
     updated_at: str | None = None
     etag: str | None = None
-    is_begun: bool = False
     is_whole: bool = False  # the pass went to the end of the list
-    rows: int = 0
-    idle: int = 0
     totals: dict[str, int] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)  # pull requests that were seen and have no rows
-    problem: str | None = None  # why reading ended early
     short: dict[str, str] = field(default_factory=dict)
     tries: int = 0
     missing: dict[str, str] = field(default_factory=dict)
-    refused: str | None = None
-    seen: set[int] = field(default_factory=set)
     listed: set[int] = field(default_factory=set)
 
-    def held(self) -> dict[str, Any]:
-        return asdict(self) | {"seen": packed(self.seen), "listed": packed(self.listed)}
 
-    @classmethod
-    def of(cls, held: Mapping[str, Any]) -> "_State":
-        known = {each.name for each in fields(cls)}
-        sets = {name: unpacked(held[name]) for name in ("seen", "listed")}
-        return cls(**{name: value for name, value in held.items() if name in known} | sets)
-
-
-class PullRequestReading:
+class PullRequestReading(ReadingOfOne[PullRequestListing, Mark, _State]):
     """One reading of the pull requests of one repository."""
 
-    is_page_saved = True
-
-    def __init__(self, request: Request, listing: PullRequestListing, account: str, texts: Texts) -> None:
-        self._request = request
-        self._listing = listing
-        self._account = account
-        self._texts = texts
-        self._repo_id = int(request.partition)
-        marks = request.cursor.marks if request.cursor else {}
-        self._mark = Mark.parse(marks.get(request.partition))
-        self._state = _State.of(request.held) if request.held is not None else self._begun()
-        self._size = PageSize(listing.largest, self._state.size)
-        self._found: Found | None = None
-
-    @property
-    def lists(self) -> tuple[int, int | None]:
-        """The number of pull requests that were read, and of those in the repository."""
-        return len(self._state.seen), self._state.total if self._state.is_begun else None
-
-    def held(self) -> dict[str, Any]:
-        """Return the state after the rows that were yielded so far."""
-        self._state.size = self._size.value
-        return self._state.held()
-
-    def rows(self) -> Iterator[Rows]:
-        """Yield the rows page by page, and at last that of the window."""
-        with noting_the_end(self._request, self._state):
-            yield from self._read()
-        self._found = self._result()
-        if self._state.stage != "reported":
-            self._state.stage = "reported"
-            row = window_row(
-                self._account, OBJECT, self._request.partition, self._state.name, self._found, self._request.now
-            )
-            yield {"source_windows": [row]}
+    what = OBJECT
+    mark_type = Mark
+    state_type = _State
 
     def outcome(self) -> Outcome:
         """Return what was found; there is a mark only when every pull request is here."""
-        state, found = self._state, self._found or self._result()
+        state, found = self._state, self._result()
         is_short = found.state == "unknown" and bool(self._short()) and self._is_every_one() and not state.problems
         is_complete = found.is_settled or is_short
         mark = Mark(state.updated_at, found.rows or 0, self._greatest(), self._short(), state.etag)
@@ -170,6 +104,10 @@ class PullRequestReading:
             mark=asdict(mark) if is_complete else None,
         )
 
+    @property
+    def _largest(self) -> int:
+        return self._listing.largest
+
     def _begun(self) -> _State:
         plan, now = self._request.plan, self._request.now
         name = named_in_parent(self._request)
@@ -180,7 +118,7 @@ class PullRequestReading:
             until = now - timedelta(days=plan.first_days)
         elif scope == "changes":
             until = min(now - _REREAD, (self._mark and self._mark.changed_before) or now)
-        return _State(scope, name, name, None if until is None else until.isoformat())
+        return _State(scope, name, name, until=None if until is None else until.isoformat())
 
     def _is_quiet(self) -> bool:
         """Return whether nothing has changed since the last reading, and what changed before it is settled."""
@@ -198,7 +136,7 @@ class PullRequestReading:
     def _read(self) -> Iterator[Rows]:
         if self._is_quiet():
             return
-        while self._state.stage not in ("over", "reported"):
+        while self._state.stage in ("pages", "numbers", "chosen"):
             match self._state.stage:
                 case "pages":
                     yield self._page()
@@ -315,13 +253,11 @@ class PullRequestReading:
         is_read = state.refused is None and state.problem is None
         return is_read and is_to_the_end and is_settled and self._known() == state.total
 
-    def _result(self) -> Found:
+    def _counts(self) -> tuple[int, int]:
+        return self._known(), self._state.total
+
+    def _judged(self) -> Found:
         state, known = self._state, self._known()
-        if state.refused is not None:
-            return Found("refused", known or None, state.total if state.is_begun else None, state.refused)
-        if state.problem is not None:
-            reason = f"{state.problem}; the next run reads the repository again"
-            return Found("unknown", known or None, state.total if state.is_begun else None, reason)
         short = state.problems | self._short()
         if self._is_every_one() and not short:
             return Found.of_counts(known, state.total, self._remarks())
