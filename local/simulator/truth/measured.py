@@ -182,7 +182,7 @@ def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:
 
 
 def _lines_by_hash(commits: list[Row]) -> dict[str, int]:
-    """Return the AI lines of each commit: of several reports that know them the newest, of those of one time the most."""
+    """Return the AI lines of each commit: those of the newest report that knows them, of one time the most."""
     reports: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for commit in commits:
         lines = _plus(commit.get("tabLinesAdded"), commit.get("composerLinesAdded"))
