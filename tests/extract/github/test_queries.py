@@ -86,7 +86,7 @@ def test_titles_and_bodies_are_asked_for_only_when_they_are_on() -> None:
 
 def test_a_commit_before_a_force_push_is_asked_for_as_one_of_the_branch() -> None:
     text = Queries(texts=Texts(titles=False)).pull_requests
-    asked = text.partition("commit{")[2].partition("}}}")[0]
+    asked = text.partition("nodes{commit{")[2].partition("}}}")[0]
     assert "authoredDate" in asked
     assert f"beforeCommit{{{asked}}}}}}}" in text
 

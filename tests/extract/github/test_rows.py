@@ -136,7 +136,7 @@ def test_identities_are_pairs_with_their_newest_time() -> None:
 
 def test_a_page_has_a_commit_and_an_identity_once() -> None:
     rows = merged([rows_of(shapes.pull_request(1)), rows_of(shapes.pull_request(2))])
-    assert [row["sha"] for row in rows["github_commits"]] == [SHA["a"], SHA["b"]]
+    assert [row["sha"] for row in rows["github_commits"]] == [SHA["a"], SHA["b"], SHA["d"]]
     assert len(rows["identities"]) == 1
     assert len(rows["github_pull_request_commits"]) == 8
 
