@@ -161,7 +161,8 @@ final as (
         ai_matched_commit_count,
         ai_matched_commit_share,
         case
-            when ai_matched_commit_share >= cast({{ var('ai_matched_share_minimum') }} as double) then ai_lines
+            when ai_matched_commit_share >= cast({{ var('ai_matched_share_minimum') }} as double)
+                then ai_lines
         end as ai_lines_added
     from bounded
 )
