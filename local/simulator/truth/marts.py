@@ -44,7 +44,7 @@ def _velocity(pulls: _Pulls) -> Row:
     ai_lines_added = _sum(p.ai_lines_added for p in pulls)
     return {
         "total_prs": len(pulls),
-        "bot_prs": sum(p.is_bot is True for p in pulls),
+        "bot_prs": sum(p.is_bot for p in pulls),
         "total_commits": _sum(p.commit_count for p in pulls),
         **_sizes(pulls),
         **_average("files_changed", [p.files_changed for p in pulls]),
@@ -55,6 +55,8 @@ def _velocity(pulls: _Pulls) -> Row:
         "ai_line_share": _ratio(ai_lines_added, lines_added),
         "ai_known_prs": sum(p.ai_lines_added is not None for p in pulls),
         "lines_added_ai_known": _sum(p.additions for p in pulls if p.ai_lines_added is not None),
+        "ai_matched_commits": None,  # of GitHub only
+        "ai_matchable_commits": None,
     }
 
 

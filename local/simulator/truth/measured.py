@@ -28,7 +28,7 @@ class MeasuredPull:
     developer: str | None
     author_email: str | None
     author_kind: str | None
-    is_bot: bool | None
+    is_bot: bool
     additions: int | None
     total_loc: int | None
     files_changed: int | None
@@ -114,7 +114,7 @@ def _measure(
         developer=author_id or owners.get((given_email or "").lower()) or given_email,
         author_email=author_email,
         author_kind=None,
-        is_bot=_ends_as_bot(author_id) if author_id or given_email else None,
+        is_bot=_ends_as_bot(author_id),
         additions=additions,
         total_loc=total_loc,
         files_changed=pull.get("changed_files"),
@@ -199,16 +199,22 @@ def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:
     """Return AI lines, its own or else its commits', and AI ratio, the source's or else lines / additions."""
     lines = _plus(pull.get("tab_lines"), pull.get("composer_lines"))
     if lines is None:
-        known = [
-            both
-            for commit in commits
-            if (both := _plus(commit.get("tabLinesAdded"), commit.get("composerLinesAdded"))) is not None
-        ]
-        lines = sum(known) if known else None
+        known = _lines_by_hash(commits)
+        lines = sum(known.values()) if known else None
     ratio = pull.get("ai_ratio")
     if ratio is None and lines is not None and pull.get("additions"):
         ratio = lines / pull["additions"]
     return lines, None if ratio is None else min(1.0, max(0.0, ratio))
+
+
+def _lines_by_hash(commits: list[Row]) -> dict[str, int]:
+    """Return the AI lines of each commit: those of the newest report that knows them, of one time the most."""
+    reports: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for commit in commits:
+        lines = _plus(commit.get("tabLinesAdded"), commit.get("composerLinesAdded"))
+        if lines is not None:
+            reports[commit["commitHash"]].append((_us(commit.get("createdAt")) or 0, lines))
+    return {name: max(found)[1] for name, found in reports.items()}
 
 
 def _band(ratio: float | None) -> str:

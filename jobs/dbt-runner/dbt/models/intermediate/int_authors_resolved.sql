@@ -48,10 +48,7 @@ final as (
         coalesce(pull_requests.author_email, user_emails.user_email) as author_email,
         coalesce(pull_requests.author_id, owners.author_id, pull_requests.author_email) as developer,
         pull_requests.author_kind,
-        case
-            when {{ is_bot('pull_requests.author_kind', 'pull_requests.author_id') }} then true
-            when coalesce(pull_requests.author_id, pull_requests.author_email) is not null then false
-        end as is_bot
+        {{ is_bot('pull_requests.author_kind', 'pull_requests.author_id') }} as is_bot
     from pull_requests
     left join user_emails
         on
