@@ -43,9 +43,26 @@ class MeasuredPull:
     is_reverted: bool | None
     is_bug_fix: bool | None
     is_likely_bug_fix: bool
+    source: str = "cursor-sim"
+    account: str = ""
+    author_kind: str | None = None
+    is_bot: bool = False
+    ready_at: datetime | None = None
+    first_human_review_at: datetime | None = None
+    pickup_from_ready: float | None = None
+    pickup_human: float | None = None
+    review_after_merge: int = 0
+    revert_how: str | None = None
+    ai_matched_role: str | None = None
+    ai_matched_commit_count: int | None = None
+    ai_matched_commit_share: float | None = None
+    ai_matchable_commits: int | None = None
+    ai_coauthored_commits: int | None = None
+    n_coauthors_known: int | None = None
+    agent: str | None = None
 
 
-def merged_pulls(world: World, as_of: datetime) -> list[MeasuredPull]:
+def merged_pulls(world: World, as_of: datetime, account: str = "") -> list[MeasuredPull]:
     """Return every pull request merged by `as_of`, measured by the events until then."""
     as_of_us = to_ns(as_of) // 1000
     commits = list(_newest(world.commits.rows, ("commitHash", "repoName", "userId"), "createdAt"))
@@ -65,7 +82,9 @@ def merged_pulls(world: World, as_of: datetime) -> list[MeasuredPull]:
         if merged_us is not None and merged_us <= as_of_us:
             hashes = set(pull.get("commit_ids") or ())
             own = [commit for name in hashes for commit in by_hash.get((pull["repo_name"], name), ())]
-            merged.append(_measure(pull, merged_us, own, emails, owners, reviews.get(pull["id"], []), as_of_us))
+            merged.append(
+                _measure(pull, merged_us, own, emails, owners, reviews.get(pull["id"], []), as_of_us, account)
+            )
     return merged
 
 
@@ -77,6 +96,7 @@ def _measure(
     owners: dict[str, str],
     reviews: list[Row],
     as_of_us: int,
+    account: str,
 ) -> MeasuredPull:
     author_id, given_email = pull.get("author_id") or None, pull.get("author_email") or None
     author_email = given_email or emails.get(author_id or "")
@@ -116,11 +136,12 @@ def _measure(
         review_rounds=changes_requested + 1 if others else 0,
         ai_lines_added=ai_lines,
         ai_ratio=ai_ratio,
-        ai_band=_band(ai_ratio),
+        ai_band=band(ai_ratio),
         is_reverted=pull.get("was_reverted"),
         is_bug_fix=pull.get("is_bug_fix"),
-        is_likely_bug_fix=(pull.get("head_branch") or "").startswith(_FIX_BRANCHES)
-        or (pull.get("title") or "").startswith(_FIX_TITLES),
+        is_likely_bug_fix=is_likely_fix(pull.get("head_branch") or "", pull.get("title") or ""),
+        account=account,
+        review_after_merge=sum((_us(review["submitted_at"]) or 0) > merged_us for review in others),
     )
 
 
@@ -173,9 +194,12 @@ def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:
     """Return AI lines, its own or else its commits', and AI ratio, the source's or else lines / additions."""
     lines = _plus(pull.get("tab_lines"), pull.get("composer_lines"))
     if lines is None:
+        by_hash: dict[str, list[Row]] = defaultdict(list)
+        for commit in commits:
+            by_hash[commit["commitHash"]].append(commit)
         known = [
             both
-            for commit in commits
+            for commit in map(_once, by_hash.values())
             if (both := _plus(commit.get("tabLinesAdded"), commit.get("composerLinesAdded"))) is not None
         ]
         lines = sum(known) if known else None
@@ -185,7 +209,25 @@ def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:
     return lines, None if ratio is None else min(1.0, max(0.0, ratio))
 
 
-def _band(ratio: float | None) -> str:
+def _once(reports: list[Row]) -> Row:
+    """Return the report of a commit that counts: the newest, of equals that of most lines, then of the first user."""
+    return min(
+        reports,
+        key=lambda row: (
+            -(_us(row.get("createdAt")) or 0),
+            -(_plus(row.get("tabLinesAdded"), row.get("composerLinesAdded")) or 0),
+            row["userId"],
+        ),
+    )
+
+
+def is_likely_fix(branch: str, title: str) -> bool:
+    """Return whether a pull request is a bug fix by its branch or title."""
+    return branch.startswith(_FIX_BRANCHES) or title.startswith(_FIX_TITLES)
+
+
+def band(ratio: float | None) -> str:
+    """Return the AI band of a ratio."""
     if ratio is None:
         return "unknown"
     return "low" if ratio < 0.3 else "medium" if ratio < 0.6 else "high"
