@@ -12,6 +12,7 @@ from simulator.truth.github.accounts import Account, counted, pulls_of
 from simulator.truth.github.ai_lines import AILines, Matched
 from simulator.truth.github.reverts import reverted
 from simulator.truth.measured import MeasuredPull, band, is_likely_fix
+from simulator.world import Row
 
 BUG_FIX_LABELS = ("bug", "bugfix", "bug fix", "fix", "type: bug", "type/bug", "kind/bug")
 _HOUR_S = 3600
@@ -27,6 +28,8 @@ class GitHubPull:
     measured: MeasuredPull
     human_review_rounds: int
     human_comment_count: int
+    own: Row
+    """What the source says itself, and the instants between which the times lie, by their columns."""
 
 
 def merged_pulls(accounts: Sequence[Account], ai_lines: AILines) -> list[MeasuredPull]:
@@ -107,7 +110,20 @@ def _pull(
     )
     closed = pull.closed_at is not None and pull.closed_at <= until
     outcome: Outcome = "merged" if merged_at else "closed" if closed else "open"
-    return GitHubPull(outcome, pull.created_at, measured, _rounds(people), sum(each.comment_count for each in people))
+    own: Row = {
+        "pull_request_key": f"{repository.id}#{pull.number}",
+        "pull_request_id": pull.id,
+        "state": pull.state.lower(),
+        "author_id": author,
+        "deletions": pull.deletions,
+        "created_at": _instant(pull.created_at),
+        "first_commit_at": _instant(first_commit),
+        "first_review_at": _instant(first_review),
+        "merged_at": _instant(merged_at),
+        "estimated_review_hours": len(others) * (0.25 + total_loc / 1200),
+    }
+    comments = sum(each.comment_count for each in people)
+    return GitHubPull(outcome, pull.created_at, measured, _rounds(people), comments, own)
 
 
 def _counts(review: Review, author: str | None, email: str | None, until: str) -> bool:
