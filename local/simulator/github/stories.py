@@ -18,8 +18,12 @@ _FIRST_REVIEW = 4_500_000_000
 _FIRST_EVENT = 9_600_000_000
 _REVIEWER = Account("coderabbitai", 136_622_811, "Bot")
 _DEPENDABOT = Account("dependabot", 49_699_333, "Bot")
-_AGENTS = (Account("copilot-swe-agent", 198_982_749, "Bot"), Account("devin-ai-integration", 158_243_242, "Bot"))
-_PREFIXES = ("cursor/", "copilot/", "claude/", "codex/", "devin/")
+_AGENTS = (
+    Account("copilot-swe-agent", 198_982_749, "Bot"),
+    Account("devin-ai-integration", 158_243_242, "Bot"),
+    Account("openhands-agent", 9_700, "User"),
+)
+_PREFIXES = ("cursor/", "copilot/", "claude/", "codex/", "devin/1740000000-")
 _LABELS = ("Bug", "Type: Bug", "kind/bug", "Bug Fix", "bugfix", "debug", "not a bug", "fix")
 _FIXES = (("fix/", "Change {}"), ("hotfix/", "Add {}"), ("work/", "fix: {}"), ("work/", "hotfix({})"))
 

@@ -210,15 +210,13 @@ def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:
 
 
 def _once(reports: list[Row]) -> Row:
-    """Return the report of a commit that counts: the newest, of equals that of most lines, then of the first user."""
-    return min(
-        reports,
-        key=lambda row: (
-            -(_us(row.get("createdAt")) or 0),
-            -(_plus(row.get("tabLinesAdded"), row.get("composerLinesAdded")) or 0),
-            row["userId"],
-        ),
-    )
+    """Return the report of a commit that counts: the newest with lines, of equals that of most lines."""
+
+    def order(row: Row) -> tuple[bool, int, int]:
+        lines = _plus(row.get("tabLinesAdded"), row.get("composerLinesAdded"))
+        return lines is None, -(_us(row.get("createdAt")) or 0), -(lines or 0)
+
+    return min(reports, key=order)
 
 
 def is_likely_fix(branch: str, title: str) -> bool:

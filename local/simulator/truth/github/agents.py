@@ -11,9 +11,9 @@ from simulator.github.model import Account, Commit, PullRequest
 _LOGINS = {
     "copilot-swe-agent": "copilot",
     "devin-ai-integration": "devin",
-    "google-labs-jules": "jules",
+    "openhands-agent": "openhands",
 }
-_BRANCHES = {"copilot/": "copilot", "cursor/": "cursor", "claude/": "claude", "codex/": "codex", "devin/": "devin"}
+_BRANCHES = {"copilot/": "copilot", "cursor/": "cursor", "claude/": "claude", "codex/": "codex", "devin/1": "devin"}
 _EMAILS = {"noreply@anthropic.com": "claude", "cursoragent@cursor.com": "cursor"}
 _ADDRESS = re.compile(r"<([^<>]+)>\s*$")
 _CO_AUTHOR = re.compile(r"^Co-authored-by:\s*(.+?)\s*$", re.MULTILINE | re.IGNORECASE)

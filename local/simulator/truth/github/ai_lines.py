@@ -110,10 +110,10 @@ def _change(commit: Commit) -> tuple[str, ...]:
 
 
 def _better(one: Row | None, other: Row) -> Row:
-    """Return the row that counts: the newest, of equals that of most lines, then of the first user."""
+    """Return the row that counts: the newest with lines, of equals that of most lines, then of the first user."""
     if one is None:
         return other
-    return min(one, other, key=lambda row: (-_created_ns(row), -(_lines(row) or 0), row["userId"]))
+    return min(one, other, key=lambda row: (_lines(row) is None, -_created_ns(row), -(_lines(row) or 0), row["userId"]))
 
 
 def _created_ns(row: Row) -> int:
