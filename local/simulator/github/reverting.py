@@ -31,23 +31,23 @@ _FORMS = (
     _Form(_GITHUB.title, _GITHUB.body, _GITHUB.head, 'Revert "{title} (#{number})"', "OPEN"),
     _Form(body="Reverts friends/other#{number}"),
 )
-_UNIQUE = 2  # the place of the one whose title no other has; elsewhere the form shows nothing
+_BY_TITLE = _FORMS[2]
 
 
 def revert_some(repository: Repository, company: Company, pulls: list[PullRequest]) -> None:
-    """Revert every twelfth pull request that was merged, each in another form, and one by a commit alone."""
+    """Revert every sixth pull request that was merged, each in another form, and one by a commit alone."""
     merged = [each for each in pulls if each.merge_commit]
-    targets = merged[5::12]
+    targets = merged[5::6]
     if not targets:
         return
     begin_s = seconds(company.end) - _SPAN_S
     step_s = _SPAN_S // (len(targets) + 2)
     for place, target in enumerate(targets):
-        form = _FORMS[place % len(_FORMS)]
-        if place == _UNIQUE:
+        form = _FORMS[(place + repository.id * 5) % len(_FORMS)]
+        if form is _BY_TITLE and place < len(_FORMS):  # later on, other pull requests may have the same title
             target.title += f" of {target.number}"
         _open(repository, company.people[place % len(company.people)], form, target, begin_s + place * step_s)
-    alone = merged[9::12]
+    alone = merged[9::6]
     for place, target in enumerate(alone[:2]):
         message = f'Revert "{target.title} (#{target.number})"\n\nThis reverts commit {target.head_sha}.'
         _push(repository, company.people[0], message, begin_s + len(targets) * step_s + place)

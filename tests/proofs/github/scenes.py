@@ -49,10 +49,11 @@ _ONLY = ("--select", *(f"+{name}" for name in BUILT), "--exclude-resource-type",
 
 @dataclass
 class Scene:
-    """A warehouse on DuckDB, and the lake that it was loaded from."""
+    """A warehouse on DuckDB, and the folder of the lake that it was loaded from."""
 
     account: Account
     engine: Engine
+    lake: Path
 
     def read_cursor(self, world: World) -> World:
         """Read Cursor's page, and load it; return what was served."""
@@ -76,11 +77,12 @@ class Scene:
 def staged(folder: Path) -> Iterator[Scene]:
     """Yield an empty scene."""
     with opened(folder) as account:
-        path = DataDir(folder / "data").warehouse
-        yield Scene(account, engines.of_duckdb(account.pipeline.warehouse, path, folder))
+        place = DataDir(folder / "data")
+        engine = engines.of_duckdb(account.pipeline.warehouse, place.warehouse, folder)
+        yield Scene(account, engine, place.lake)
 
 
-def renamed_and_moved(scene: Scene, pulls: int = 60) -> Read:
+def renamed_and_moved(scene: Scene, pulls: int = 40) -> Read:
     """Read an account twice, with pushes, merges and a rename between, and a second one that a repository moved to."""
     company = generate(3, pulls, seed=31, days=60, end=END)
     account = scene.account
