@@ -287,4 +287,4 @@ def test_repository_in_two_accounts_counts_in_the_one_that_read_it_last() -> Non
     one, other = company({}), company({})
     other.account = other.repositories[0].owner = Person("Beta", 8, "Organization")
     found = list(pulls([Account(other, AS_OF.replace(day=26)), Account(one, AS_OF)], AILines([])))
-    assert [(each.measured.account, each.measured.repo_name) for each in found] == [("beta", "Beta/web")]
+    assert [(each.opened.measured.account, each.opened.measured.repo_name) for each in found] == [("beta", "Beta/web")]

@@ -64,6 +64,17 @@ class MeasuredPull:
 
 def merged_pulls(world: World, as_of: datetime, account: str = "") -> list[MeasuredPull]:
     """Return every pull request merged by `as_of`, measured by the events until then."""
+    return [pull for row, pull in every_pull(world, as_of, account) if is_merged(row, as_of)]
+
+
+def is_merged(pull: Row, as_of: datetime) -> bool:
+    """Return whether a pull request was merged by that instant."""
+    merged_us = _us(pull.get("merged_at"))
+    return merged_us is not None and merged_us <= to_ns(as_of) // 1000
+
+
+def every_pull(world: World, as_of: datetime, account: str) -> Iterator[tuple[Row, MeasuredPull]]:
+    """Yield every pull request with its row; one that is not merged by then is in the week in which it was opened."""
     as_of_us = to_ns(as_of) // 1000
     commits = list(_newest(world.commits.rows, ("commitHash", "repoName", "userId"), "createdAt"))
     by_hash: dict[tuple[str, str], list[Row]] = defaultdict(list)
@@ -76,21 +87,19 @@ def merged_pulls(world: World, as_of: datetime, account: str = "") -> list[Measu
     reviews: dict[int, list[Row]] = defaultdict(list)
     for review in _newest(world.reviews.rows, ("pr_id", "id"), "submitted_at"):
         reviews[review["pr_id"]].append(review)
-    merged = []
     for pull in pulls:
-        merged_us = _us(pull.get("merged_at"))
-        if merged_us is not None and merged_us <= as_of_us:
-            hashes = set(pull.get("commit_ids") or ())
-            own = [commit for name in hashes for commit in by_hash.get((pull["repo_name"], name), ())]
-            merged.append(
-                _measure(pull, merged_us, own, emails, owners, reviews.get(pull["id"], []), as_of_us, account)
-            )
-    return merged
+        merged_us = _us(pull["merged_at"]) if is_merged(pull, as_of) else None
+        hashes = set(pull.get("commit_ids") or ())
+        own = [commit for name in hashes for commit in by_hash.get((pull["repo_name"], name), ())]
+        yield (
+            pull,
+            _measure(pull, merged_us, own, emails, owners, reviews.get(pull["id"], []), as_of_us, account),
+        )
 
 
 def _measure(
     pull: Row,
-    merged_us: int,
+    merged_us: int | None,
     commits: list[Row],
     emails: dict[str, str],
     owners: dict[str, str],
@@ -115,7 +124,7 @@ def _measure(
     ids, reviewers = pull.get("commit_ids"), pull.get("reviewers")
     names = {review["reviewer"] for review in others if review.get("reviewer")}
     return MeasuredPull(
-        week=_week(merged_us),
+        week=week(merged_us if merged_us is not None else created_us or 0),
         repo_name=pull["repo_name"],
         number=pull["number"],
         developer=author_id or owners.get((given_email or "").lower()) or given_email,
@@ -124,10 +133,10 @@ def _measure(
         total_loc=total_loc,
         files_changed=pull.get("changed_files"),
         commit_count=pull.get("commit_count") if ids is None else len(set(ids)),
-        coding_lead_time=_hours(first_commit_us, created_us),
-        pickup_time=_hours(created_us, first_review_us),
-        review_lead_time=_hours(first_review_us, merged_us),
-        cycle_time=_hours(first_commit_us, merged_us),
+        coding_lead_time=hours(first_commit_us, created_us),
+        pickup_time=hours(created_us, first_review_us),
+        review_lead_time=hours(first_review_us, merged_us),
+        cycle_time=hours(first_commit_us, merged_us),
         review_count=len(others),
         approval_count=states.count("approved"),
         changes_requested_count=changes_requested,
@@ -141,7 +150,9 @@ def _measure(
         is_bug_fix=pull.get("is_bug_fix"),
         is_likely_bug_fix=is_likely_fix(pull.get("head_branch") or "", pull.get("title") or ""),
         account=account,
-        review_after_merge=sum((_us(review["submitted_at"]) or 0) > merged_us for review in others),
+        review_after_merge=sum(
+            merged_us is not None and (_us(review["submitted_at"]) or 0) > merged_us for review in others
+        ),
     )
 
 
@@ -247,11 +258,12 @@ def _first(given: str | None, seen: Iterable[str]) -> int | None:
     return min((parse_instant(text) // 1000 for text in seen), default=None)
 
 
-def _hours(since_us: int | None, until_us: int | None) -> float | None:
+def hours(since_us: int | None, until_us: int | None) -> float | None:
+    """Return the elapsed hours between two instants; None where either is unknown."""
     return None if since_us is None or until_us is None else (until_us - since_us) / _HOUR_US
 
 
-def _week(us: int) -> date:
+def week(us: int) -> date:
     """Return the Monday of the week, in UTC."""
     day = date(1970, 1, 1) + timedelta(days=us * 1000 // DAY_NS)
     return day - timedelta(days=day.weekday())

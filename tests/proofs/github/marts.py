@@ -8,11 +8,11 @@ from typing import Any
 from tests.proofs.parity.comparing import compare
 from tests.proofs.parity.engines import Engine
 
-import simulator.truth
 from simulator.github import Company
 from simulator.truth import MeasuredPull
 from simulator.truth.github import Account, AILines, pulls
 from simulator.truth.marts import aggregated
+from simulator.truth.opened import agent_pull_requests, opened_pulls
 from simulator.world import World
 
 GRAINS = {
@@ -22,6 +22,7 @@ GRAINS = {
     "review_costs": ("source", "account", "week", "repo_name"),
     "quality": ("source", "account", "week", "repo_name"),
     "ai_impact": ("source", "account", "week", "repo_name", "ai_band"),
+    "agent_pull_requests": ("source", "account", "week", "repo_name", "opened_by", "agent"),
 }
 Row = Mapping[str, Any]
 _AS_OF = {"github": ("github_pull_requests", "source_windows"), "cursor-sim": ("pull_requests",)}
@@ -64,10 +65,17 @@ def check(engine: Engine, read: Read) -> Checked:
 def _truth(engine: Engine, read: Read) -> dict[str, list[dict[str, Any]]]:
     loads = engine.rows("meta.loads")
     accounts = [Account(each, as_of(loads, "github", each.account.login)) for each in read.companies]
-    of_github = [each for each in pulls(accounts, AILines(read.world.commits.rows)) if each.outcome == "merged"]
-    of_sim = simulator.truth.merged_pulls(read.world, as_of(loads, "cursor-sim", read.account), read.account)
-    rows = [_row(each.measured) | each.own for each in of_github] + [_row(each) for each in of_sim]
-    return aggregated([*(each.measured for each in of_github), *of_sim]) | {"merged_pull_requests": rows}
+    of_github = list(pulls(accounts, AILines(read.world.commits.rows)))
+    of_sim = list(opened_pulls(read.world, as_of(loads, "cursor-sim", read.account), read.account))
+    opened = [*(each.opened for each in of_github), *of_sim]
+    merged = [each for each in of_github if each.opened.outcome == "merged"]
+    rows = [_row(each.opened.measured) | each.own for each in merged]
+    rows += [_row(each.measured) for each in of_sim if each.outcome == "merged"]
+    return {
+        **aggregated([each.measured for each in opened if each.outcome == "merged"]),
+        "agent_pull_requests": agent_pull_requests(opened),
+        "merged_pull_requests": rows,
+    }
 
 
 def as_of(loads: Sequence[Row], source: str, account: str) -> datetime:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.extract.github.reading import client_of
 from tests.proofs.github import cursor
 from tests.proofs.github.account import END, Account, opened
-from tests.proofs.github.marts import Read
+from tests.proofs.github.marts import GRAINS, Read
 from tests.proofs.parity import engines
 from tests.proofs.parity.engines import Engine
 from tests.proofs.parity.extracted import extract_world
@@ -43,8 +43,7 @@ ODD = Knobs(
     eventful=True,
 )
 BUSY = replace(ODD, touched_between_pages=3, opened_between_pages=1, pushed_between_pages=1)
-BUILT = ("merged_pull_requests", "velocity", "developer_velocity", "review_costs", "quality", "ai_impact")
-_ONLY = ("--select", *(f"+{name}" for name in BUILT), "--exclude-resource-type", "test", "unit_test")
+_ONLY = ("--select", *(f"+{name}" for name in GRAINS), "--exclude-resource-type", "test", "unit_test")
 
 
 @dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.proofs.github import scenes
-from tests.proofs.github.marts import Checked, Read, check
+from tests.proofs.github.marts import GRAINS, Checked, Read, check
 from tests.proofs.github.scenes import Scene, staged
 
 
@@ -37,7 +37,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
 @pytest.mark.slow
 def test_every_mart_cell_is_the_truth_after_pushes_merges_a_rename_and_a_move(moved: Built) -> None:
     assert moved.checked.differences == []
-    assert moved.checked.unknown == {name: set() for name in scenes.BUILT}
+    assert moved.checked.unknown == {name: set() for name in GRAINS}
     assert moved.checked.cells > 10_000
 
 

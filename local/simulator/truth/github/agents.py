@@ -33,8 +33,8 @@ def opened_by(pull: PullRequest) -> str | None:
     for prefix, agent in _BRANCHES.items():
         if pull.head_ref.startswith(prefix):
             return agent
-    agents = {_EMAILS.get(commit.author_email.lower()) for commit in pull.commits}
-    return agents.pop() if len(agents) == 1 else None
+    agents = [_EMAILS.get(commit.author_email.lower()) for commit in pull.commits]
+    return agents[0] if agents and all(agents) else None
 
 
 def assisted(commit: Commit) -> bool:

@@ -72,14 +72,12 @@ class RepositoryAILines:
         for commit in before:
             if commit.sha in self._rows:
                 replaced.setdefault(_change(commit), self._rows[commit.sha])
-        own: dict[tuple[str, ...], Row] = {}
-        for commit in pull.commits:
-            if commit.sha in self._rows:
-                own.setdefault(_change(commit), self._rows[commit.sha])
-        earlier = {each: replaced[each] for each in map(_change, pull.commits) if each in replaced and each not in own}
+        found = [commit for commit in pull.commits if commit.sha in self._rows]
+        own = [self._rows[commit.sha] for commit in found]
+        missing = {_change(commit) for commit in pull.commits} - {_change(commit) for commit in found}
+        earlier = [replaced[change] for change in missing if change in replaced]
         if own or earlier:
-            role = "branch" if own else "before_force_push"
-            return _matched(role, pull, [*own.values(), *earlier.values()])
+            return _matched("branch" if own else "before_force_push", pull, [*own, *earlier])
         if replaced:
             return _matched("before_force_push", pull, list(replaced.values()))
         if pull.merge_commit and pull.merge_commit.sha in self._rows:

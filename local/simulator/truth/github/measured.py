@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
 
 from simulator.github.model import PullRequest, Repository, Review
 from simulator.github.times import seconds
@@ -12,29 +11,26 @@ from simulator.truth.github.accounts import Account, counted, pulls_of
 from simulator.truth.github.ai_lines import AILines, Matched
 from simulator.truth.github.reverts import reverted
 from simulator.truth.measured import MeasuredPull, band, is_likely_fix
+from simulator.truth.opened import OpenedPull, Outcome
 from simulator.world import Row
 
 BUG_FIX_LABELS = ("bug", "bugfix", "bug fix", "fix", "type: bug", "type/bug", "kind/bug")
 _HOUR_S = 3600
-Outcome = Literal["merged", "closed", "open"]
 
 
 @dataclass(frozen=True, slots=True)
 class GitHubPull:
-    """A pull request of any outcome, as of its account's reading; unless merged it has the week of its creation."""
+    """A pull request of any outcome, as of its account's reading."""
 
-    outcome: Outcome
-    created_at: str
-    measured: MeasuredPull
-    human_review_rounds: int
-    human_comment_count: int
+    opened: OpenedPull
     own: Row
     """What the source says itself, and the instants between which the times lie, by their columns."""
 
 
 def merged_pulls(accounts: Sequence[Account], ai_lines: AILines) -> list[MeasuredPull]:
     """Return every merged pull request of the accounts."""
-    return [each.measured for each in pulls(accounts, ai_lines) if each.outcome == "merged"]
+    every = (each.opened for each in pulls(accounts, ai_lines))
+    return [each.measured for each in every if each.outcome == "merged"]
 
 
 def pulls(accounts: Sequence[Account], ai_lines: AILines) -> Iterator[GitHubPull]:
@@ -122,8 +118,17 @@ def _pull(
         "merged_at": _instant(merged_at),
         "estimated_review_hours": len(others) * (0.25 + total_loc / 1200),
     }
-    comments = sum(each.comment_count for each in people)
-    return GitHubPull(outcome, pull.created_at, measured, _rounds(people), comments, own)
+    opened = OpenedPull(
+        week=_week(pull.created_at),
+        outcome=outcome,
+        measured=measured,
+        open_to_merge=_hours(pull.created_at, merged_at),
+        human_review_count=len(people),
+        human_review_rounds=_rounds(people),
+        human_comment_count=sum(each.comment_count for each in people),
+        is_assisted=any(agents.assisted(each) for each in pull.commits) if pull.commits else None,
+    )
+    return GitHubPull(opened, own)
 
 
 def _counts(review: Review, author: str | None, email: str | None, until: str) -> bool:
