@@ -64,7 +64,7 @@ def _coverage(pulls: _Pulls) -> Row:
     """Return who opened them, and of how much the AI lines are known."""
     known = [p for p in pulls if p.ai_lines_added is not None]
     return {
-        "bot_prs": sum(p.is_bot for p in pulls),
+        "bot_prs": sum(p.is_bot is True for p in pulls),
         "agent_prs": sum(p.agent is not None for p in pulls),
         "ai_known_prs": len(known),
         "lines_added_ai_known": sum_of(p.additions for p in known),

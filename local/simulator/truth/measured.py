@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from simulator.instants import DAY_NS, parse_instant, to_ns
 from simulator.world import Row, World
@@ -11,6 +11,7 @@ from simulator.world import Row, World
 _FIX_BRANCHES = ("fix/", "bugfix/", "hotfix/")
 _FIX_TITLES = tuple(word + mark for word in ("fix", "bugfix", "hotfix") for mark in "(:!")
 _HOUR_US = 3_600_000_000
+SOURCE = "cursor-sim"
 TIMES = ("coding_lead_time", "pickup_time", "review_lead_time", "cycle_time")
 
 
@@ -18,11 +19,16 @@ TIMES = ("coding_lead_time", "pickup_time", "review_lead_time", "cycle_time")
 class MeasuredPull:
     """One merged pull request. None is unknown; times are hours."""
 
+    source: str
+    account: str
+    pull_request_key: str
     week: date
     repo_name: str
     number: int
     developer: str | None
     author_email: str | None
+    author_kind: str | None
+    is_bot: bool | None
     additions: int | None
     total_loc: int | None
     files_changed: int | None
@@ -31,11 +37,15 @@ class MeasuredPull:
     pickup_time: float | None
     review_lead_time: float | None
     cycle_time: float | None
+    first_human_review_at: datetime | None
+    pickup_from_ready: float | None
+    pickup_human: float | None
     review_count: int
     approval_count: int
     changes_requested_count: int
     reviewer_count: int
     comment_count: int
+    review_after_merge: int
     review_rounds: int
     ai_lines_added: int | None
     ai_ratio: float | None
@@ -43,15 +53,7 @@ class MeasuredPull:
     is_reverted: bool | None
     is_bug_fix: bool | None
     is_likely_bug_fix: bool
-    source: str = "cursor-sim"
-    account: str = ""
-    author_kind: str | None = None
-    is_bot: bool = False
     ready_at: datetime | None = None
-    first_human_review_at: datetime | None = None
-    pickup_from_ready: float | None = None
-    pickup_human: float | None = None
-    review_after_merge: int = 0
     revert_how: str | None = None
     ai_matched_role: str | None = None
     ai_matched_commit_count: int | None = None
@@ -123,12 +125,18 @@ def _measure(
     changes_requested = states.count("changes_requested")
     ids, reviewers = pull.get("commit_ids"), pull.get("reviewers")
     names = {review["reviewer"] for review in others if review.get("reviewer")}
+    first_human_us = _first(None, (each["submitted_at"] for each in others if not _is_bot(each.get("reviewer"))))
     return MeasuredPull(
+        source=SOURCE,
+        account=account,
+        pull_request_key=f"{pull['repo_name']}#{pull['number']}",
         week=week(merged_us if merged_us is not None else created_us or 0),
         repo_name=pull["repo_name"],
         number=pull["number"],
         developer=author_id or owners.get((given_email or "").lower()) or given_email,
         author_email=author_email,
+        author_kind=None,
+        is_bot=_is_bot(author_id) if author_id or given_email else None,
         additions=additions,
         total_loc=total_loc,
         files_changed=pull.get("changed_files"),
@@ -137,6 +145,9 @@ def _measure(
         pickup_time=hours(created_us, first_review_us),
         review_lead_time=hours(first_review_us, merged_us),
         cycle_time=hours(first_commit_us, merged_us),
+        first_human_review_at=_instant(first_human_us),
+        pickup_from_ready=None,
+        pickup_human=hours(created_us, first_human_us),
         review_count=len(others),
         approval_count=states.count("approved"),
         changes_requested_count=changes_requested,
@@ -149,7 +160,6 @@ def _measure(
         is_reverted=pull.get("was_reverted"),
         is_bug_fix=pull.get("is_bug_fix"),
         is_likely_bug_fix=is_likely_fix(pull.get("head_branch") or "", pull.get("title") or ""),
-        account=account,
         review_after_merge=sum(
             merged_us is not None and (_us(review["submitted_at"]) or 0) > merged_us for review in others
         ),
@@ -199,6 +209,15 @@ def _is_by_somebody_else(review: Row, author_id: str | None, author_email: str |
     """Return whether the reviewer is not the author, compared exactly; an unknown reviewer is not the author."""
     reviewer = review.get("reviewer") or None
     return reviewer is None or reviewer not in (author_id, author_email)
+
+
+def _is_bot(name: str | None) -> bool:
+    return (name or "").lower().endswith("[bot]")
+
+
+def _instant(us: int | None) -> datetime | None:
+    """Return an instant as the warehouse has it, without a zone."""
+    return None if us is None else datetime.fromtimestamp(0, UTC).replace(tzinfo=None) + timedelta(microseconds=us)
 
 
 def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:

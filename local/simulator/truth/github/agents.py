@@ -22,7 +22,7 @@ _CO_AUTHOR = re.compile(r"^Co-authored-by:\s*(.+?)\s*$", re.MULTILINE | re.IGNOR
 def is_bot(account: Account | None) -> bool:
     """Return whether an account is no person: by its kind, or by its login."""
     return account is not None and (
-        account.typename == "Bot" or account.login.endswith("[bot]") or _plain(account.login) in _LOGINS
+        account.typename == "Bot" or account.login.lower().endswith("[bot]") or _plain(account.login) in _LOGINS
     )
 
 

@@ -61,6 +61,9 @@ def _pull(
     ratio = min(1.0, max(0.0, lines / pull.additions)) if lines is not None and pull.additions else None
     total_loc = pull.additions + pull.deletions
     measured = MeasuredPull(
+        source="github",
+        account=account.name,
+        pull_request_key=f"{repository.id}#{pull.number}",
         week=_week(merged_at or pull.created_at),
         repo_name=repository.full_name,
         number=pull.number,
@@ -86,10 +89,8 @@ def _pull(
         is_reverted=how is not None,
         is_bug_fix=any(label.lower() in BUG_FIX_LABELS for label in pull.labels),
         is_likely_bug_fix=is_likely_fix(pull.head_ref, pull.title),
-        source="github",
-        account=account.name,
         author_kind=pull.author.typename.lower() if pull.author else "ghost",
-        is_bot=agents.is_bot(pull.author),
+        is_bot=agents.is_bot(pull.author) if pull.author else None,
         ready_at=_instant(ready_at),
         first_human_review_at=_instant(first_human),
         pickup_from_ready=_hours(ready_at, first_review),
@@ -107,7 +108,6 @@ def _pull(
     closed = pull.closed_at is not None and pull.closed_at <= until
     outcome: Outcome = "merged" if merged_at else "closed" if closed else "open"
     own: Row = {
-        "pull_request_key": f"{repository.id}#{pull.number}",
         "pull_request_id": pull.id,
         "state": pull.state.lower(),
         "author_id": author,
@@ -139,12 +139,12 @@ def _counts(review: Review, author: str | None, email: str | None, until: str) -
 
 
 def _ready_at(pull: PullRequest, first_review: str | None) -> str | None:
-    """Return when it was last ready before its first review; one that was never a draft was so from the beginning."""
+    """Return when it was last ready up to its first review; one that was never a draft was so from the beginning."""
     changes = [each for each in pull.events if each.typename in ("ReadyForReviewEvent", "ConvertToDraftEvent")]
     if not changes and not pull.is_draft:
         return pull.created_at
     ready = [each.at for each in changes if each.typename == "ReadyForReviewEvent"]
-    return max((at for at in ready if first_review is None or at < first_review), default=None)
+    return max((at for at in ready if first_review is None or at <= first_review), default=None)
 
 
 def _first(reviews: Sequence[Review]) -> str | None:
