@@ -224,29 +224,22 @@ def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:
     """Return AI lines, its own or else its commits', and AI ratio, the source's or else lines / additions."""
     lines = _plus(pull.get("tab_lines"), pull.get("composer_lines"))
     if lines is None:
-        by_hash: dict[str, list[Row]] = defaultdict(list)
-        for commit in commits:
-            by_hash[commit["commitHash"]].append(commit)
-        known = [
-            both
-            for commit in map(_once, by_hash.values())
-            if (both := _plus(commit.get("tabLinesAdded"), commit.get("composerLinesAdded"))) is not None
-        ]
-        lines = sum(known) if known else None
+        known = _lines_by_hash(commits)
+        lines = sum(known.values()) if known else None
     ratio = pull.get("ai_ratio")
     if ratio is None and lines is not None and pull.get("additions"):
         ratio = lines / pull["additions"]
     return lines, None if ratio is None else min(1.0, max(0.0, ratio))
 
 
-def _once(reports: list[Row]) -> Row:
-    """Return the report of a commit that counts: the newest with lines, of equals that of most lines."""
-
-    def order(row: Row) -> tuple[bool, int, int]:
-        lines = _plus(row.get("tabLinesAdded"), row.get("composerLinesAdded"))
-        return lines is None, -(_us(row.get("createdAt")) or 0), -(lines or 0)
-
-    return min(reports, key=order)
+def _lines_by_hash(commits: list[Row]) -> dict[str, int]:
+    """Return the AI lines of each commit: those of the newest report that knows them, of one time the most."""
+    reports: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for commit in commits:
+        lines = _plus(commit.get("tabLinesAdded"), commit.get("composerLinesAdded"))
+        if lines is not None:
+            reports[commit["commitHash"]].append((_us(commit.get("createdAt")) or 0, lines))
+    return {name: max(found)[1] for name, found in reports.items()}
 
 
 def is_likely_fix(branch: str, title: str) -> bool:
