@@ -46,6 +46,10 @@ BUSY = replace(ODD, touched_between_pages=3, opened_between_pages=1, pushed_betw
 _ONLY = ("--select", *(f"+{name}" for name in GRAINS), "--exclude-resource-type", "test", "unit_test")
 
 
+CURSOR = "gamma"
+"""The account of Cursor's page: an account has one source."""
+
+
 @dataclass
 class Scene:
     """A warehouse on DuckDB, and the folder of the lake that it was loaded from."""
@@ -57,7 +61,7 @@ class Scene:
     def read_cursor(self, world: World) -> World:
         """Read Cursor's page, and load it; return what was served."""
         with simulator.serve(world, key="key_of-the-page") as source:
-            extract_world(self.account.pipeline.lake, source.url, self.account.now(), "key_of-the-page")
+            extract_world(self.account.pipeline.lake, source.url, self.account.now(), "key_of-the-page", CURSOR)
         self.load(self.engine)
         return world
 
@@ -91,6 +95,7 @@ def renamed_and_moved(scene: Scene, pulls: int = 40) -> Read:
     _go_on(company, account.clock)
     company.rename(company.repositories[0], "store")
     other = _moved(company)
+    _add_one_of_another_server(other, company.repositories[1].id)
     with account.reading(company, ODD):
         account.run("full")
     account.clock.advance(3600)
@@ -98,7 +103,7 @@ def renamed_and_moved(scene: Scene, pulls: int = 40) -> Read:
     own = simulator.generate(developers=3, days=14, seed=5, end=datetime.fromisoformat(END))
     world = scene.read_cursor(cursor.page(_all_of(company, other), own))
     assert account.failures == []
-    return Read((company, other), world)
+    return Read((company, other), world, CURSOR)
 
 
 def while_others_work(scene: Scene, pulls: int = 300) -> Read:
@@ -111,7 +116,7 @@ def while_others_work(scene: Scene, pulls: int = 300) -> Read:
                 account.run(scope)
     world = scene.read_cursor(cursor.page(company))
     assert account.failures == []
-    return Read((company,), world)
+    return Read((company,), world, CURSOR)
 
 
 def four_fifths(scene: Scene, pulls: int = 60) -> Read:
@@ -128,7 +133,7 @@ def four_fifths(scene: Scene, pulls: int = 60) -> Read:
         scene.account.run("full")
     world = scene.read_cursor(cursor.page_of_four_fifths(company))
     assert scene.account.failures == []
-    return Read((company,), world)
+    return Read((company,), world, CURSOR)
 
 
 def _have_five_commits(pull: PullRequest) -> None:
@@ -179,7 +184,16 @@ def _moved(company: Company) -> Company:
     owner = Owner("beta", 9_300, "Organization")
     repository = company.repositories.pop()
     repository.owner = owner
-    return Company(owner, company.people, [repository], company.end)
+    other = Company(owner, company.people, [repository], company.end)
+    other.former_names[f"{company.account.login}/{repository.name}".lower()] = repository
+    return other
+
+
+def _add_one_of_another_server(company: Company, number: int) -> None:
+    """Add a repository with the id of one of the other account, and with ids of pull requests that are there too."""
+    (repository,) = generate(1, 12, seed=32, days=50, end=END).repositories
+    repository.id, repository.name, repository.owner = number, "tools", company.account
+    company.repositories.append(repository)
 
 
 def _all_of(*companies: Company) -> Company:

@@ -63,7 +63,7 @@ def test_pull_requests_of_a_renamed_and_a_moved_repository_are_there_once(moved:
         for repository in each.repositories
     }
     assert of_repositories == merged
-    assert set(merged) == {("acme", "acme/store"), ("acme", "acme/api"), ("beta", "beta/web")}
+    assert set(merged) == {("acme", "acme/store"), ("acme", "acme/api"), ("beta", "beta/web"), ("beta", "beta/tools")}
 
 
 @pytest.mark.slow
