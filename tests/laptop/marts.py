@@ -24,17 +24,13 @@ GRAINS = {
 }
 HOURS = (*TIMES, "pickup_from_ready", "pickup_human")
 # The measures of a pull request; its other columns are the source's own, and not in the truth. Times are hours.
-# No mart has these of a pull request.
-INNER = {
-    *("ready_at", "revert_how", "ai_matched_role", "ai_matched_commit_count", "ai_matched_commit_share"),
-    *("ai_matchable_commits", "ai_coauthored_commits", "n_coauthors_known", "agent"),
-}
+INNER = {"ai_coauthored_commits", "n_coauthors_known", "agent"}  # no mart has these of a pull request
 MEASURED = {
     f"{field.name}_hours" if field.name in HOURS else field.name: field.name
     for field in fields(MeasuredPull)
     if field.name not in INNER
 }
-NOT_YET = {"agent_prs", "ai_matched_commits", "ai_matchable_commits", "ai_coauthored_commits", "n_coauthors_known"}
+NOT_YET = {"agent_prs", "ai_coauthored_commits", "n_coauthors_known"}
 """Columns that the marts are to have."""
 Row = dict[str, Any]
 

@@ -14,6 +14,10 @@ reviews as (
     select * from {{ ref('int_reviews_counted') }}
 ),
 
+judged as (
+    select * from {{ ref('int_github_pull_requests_judged') }}
+),
+
 readied as (
     select * from {{ ref('int_github_pull_requests_readied') }}
 ),
@@ -34,8 +38,10 @@ final as (
         authors.developer,
         authors.author_kind,
         authors.is_bot,
-        pull_requests.was_reverted as is_reverted,
-        pull_requests.is_bug_fix,
+        coalesce(pull_requests.was_reverted, judged.is_reverted) as is_reverted,
+        judged.revert_how,
+        coalesce(pull_requests.is_bug_fix, judged.is_bug_fix) as is_bug_fix,
+        commits.ai_matched_role,
 
         pull_requests.additions,
         pull_requests.deletions,
@@ -48,6 +54,9 @@ final as (
         coalesce(
             pull_requests.tab_lines + pull_requests.composer_lines, commits.ai_lines_added
         ) as ai_lines_added,
+        commits.ai_matched_commit_count,
+        commits.ai_matchable_commits,
+        commits.ai_matched_commit_share,
         coalesce(reviews.review_count, 0) as review_count,
         coalesce(reviews.approval_count, 0) as approval_count,
         coalesce(reviews.changes_requested_count, 0) as changes_requested_count,
@@ -78,6 +87,11 @@ final as (
             pull_requests.source = reviews.source
             and pull_requests.account = reviews.account
             and pull_requests.pull_request_key = reviews.pull_request_key
+    left join judged
+        on
+            pull_requests.source = judged.source
+            and pull_requests.account = judged.account
+            and pull_requests.pull_request_key = judged.pull_request_key
     left join readied
         on
             pull_requests.source = readied.source

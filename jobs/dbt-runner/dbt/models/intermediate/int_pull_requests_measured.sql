@@ -40,7 +40,9 @@ final as (
         rated.author_kind,
         rated.is_bot,
         coalesce(bands.band, 'unknown') as ai_band,
+        rated.ai_matched_role,
         rated.is_reverted,
+        rated.revert_how,
         rated.is_bug_fix,
         coalesce(
             {{ starts_with_any('rated.head_branch', ['fix/', 'bugfix/', 'hotfix/']) }}, false
@@ -57,6 +59,9 @@ final as (
         rated.commit_count,
         rated.ai_lines_added,
         rated.ai_ratio,
+        rated.ai_matched_commit_count,
+        rated.ai_matchable_commits,
+        rated.ai_matched_commit_share,
         rated.review_count,
         rated.approval_count,
         rated.changes_requested_count,

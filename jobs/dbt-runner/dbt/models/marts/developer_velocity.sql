@@ -13,6 +13,8 @@ summed as (
         {{ count_where('is_bot') }} as bot_prs,
         count(ai_lines_added) as ai_known_prs,
         sum(case when ai_lines_added is not null then additions end) as lines_added_ai_known,
+        sum(ai_matched_commit_count) as ai_matched_commits,
+        sum(ai_matchable_commits) as ai_matchable_commits,
         sum(commit_count) as total_commits,
         sum(total_loc) as total_loc,
         count(total_loc) as n_pr_size,
@@ -53,7 +55,9 @@ final as (
         cast(ai_lines_added as bigint) as ai_lines_added,
         cast({{ ratio('ai_lines_added', 'lines_added') }} as double) as ai_line_share,
         cast(ai_known_prs as bigint) as ai_known_prs,
-        cast(lines_added_ai_known as bigint) as lines_added_ai_known
+        cast(lines_added_ai_known as bigint) as lines_added_ai_known,
+        cast(ai_matched_commits as bigint) as ai_matched_commits,
+        cast(ai_matchable_commits as bigint) as ai_matchable_commits
     from summed
 )
 
