@@ -46,8 +46,8 @@ BUSY = replace(ODD, touched_between_pages=3, opened_between_pages=1, pushed_betw
 _ONLY = ("--select", *(f"+{name}" for name in GRAINS), "--exclude-resource-type", "test", "unit_test")
 
 
-CURSOR = "gamma"
-"""The account of Cursor's page: an account has one source."""
+CURSOR, FIFTHS = "gamma", "delta"
+"""The accounts of Cursor's page, and of the company of which it has four of five commits."""
 
 
 @dataclass
@@ -86,9 +86,12 @@ def staged(folder: Path) -> Iterator[Scene]:
 
 
 def renamed_and_moved(scene: Scene, pulls: int = 40) -> Read:
-    """Read an account twice, with pushes, merges and a rename between, and a second one that a repository moved to."""
-    company = generate(3, pulls, seed=31, days=60, end=END)
-    account = scene.account
+    """Read an account twice, with pushes, merges and a rename between, and two others.
+
+    A repository moved to the second one, which has one of another server, too. The third has five commits in each pull
+    request, and four of them are on Cursor's page.
+    """
+    company, account = generate(3, pulls, seed=31, days=60, end=END), scene.account
     with account.reading(company, ODD):
         account.run("full")
     account.clock.advance(24 * 3600)
@@ -97,13 +100,16 @@ def renamed_and_moved(scene: Scene, pulls: int = 40) -> Read:
     other = _moved(company)
     _add_one_of_another_server(other, company.repositories[1].id)
     with account.reading(company, ODD):
-        account.run("full")
-    account.clock.advance(3600)
-    _read_directly(account, other)
+        account.run("changes")
+    fifths = _of_five_commits(pulls)
+    for each in (other, fifths):
+        account.clock.advance(3600)
+        _read_directly(account, each, Knobs(squash_merges=True))
     own = simulator.generate(developers=3, days=14, seed=5, end=datetime.fromisoformat(END))
-    world = scene.read_cursor(cursor.page(_all_of(company, other), own))
+    pages = [*cursor.rows_of(_all_of(company, other)), *cursor.four_fifths_of(fifths)]
+    world = scene.read_cursor(cursor.page(_all_of(company, other, fifths), pages, own))
     assert account.failures == []
-    return Read((company, other), world, CURSOR)
+    return Read((company, other, fifths), world, CURSOR)
 
 
 def while_others_work(scene: Scene, pulls: int = 300) -> Read:
@@ -114,26 +120,23 @@ def while_others_work(scene: Scene, pulls: int = 300) -> Read:
         with account.reading(company, knobs):
             for scope in scopes:
                 account.run(scope)
-    world = scene.read_cursor(cursor.page(company))
+    world = scene.read_cursor(cursor.page(company, cursor.rows_of(company)))
     assert account.failures == []
     return Read((company,), world, CURSOR)
 
 
-def four_fifths(scene: Scene, pulls: int = 60) -> Read:
-    """Read one repository with five commits in each pull request; some are pushed by force, and all are squashed."""
-    company = generate(1, pulls, seed=41, days=60, end=END)
+def _of_five_commits(pulls: int) -> Company:
+    """Return a company with five commits in each pull request; some of them are pushed by force."""
+    company = generate(1, pulls, seed=41, days=60, end=END, account=FIFTHS)
     (repository,) = company.repositories
+    repository.id += 50  # an equal id, created at the same instant, would be the repository of the first account
     for place, pull in enumerate(repository.pulls):
         _have_five_commits(pull)
         if place % 3 == 1:
             rebase(pull, repository)
         elif place % 3 == 2:
             amend(pull, repository)
-    with scene.account.reading(company, Knobs(squash_merges=True)):
-        scene.account.run("full")
-    world = scene.read_cursor(cursor.page_of_four_fifths(company))
-    assert scene.account.failures == []
-    return Read((company,), world, CURSOR)
+    return company
 
 
 def _have_five_commits(pull: PullRequest) -> None:
@@ -201,10 +204,10 @@ def _all_of(*companies: Company) -> Company:
     return Company(first.account, first.people, [one for each in companies for one in each.repositories], first.end)
 
 
-def _read_directly(account: Account, company: Company) -> None:
+def _read_directly(account: Account, company: Company, knobs: Knobs) -> None:
     """Run all tasks of a run that reads everything of another account, each after its parent."""
     name, lake = company.account.login, account.pipeline.lake
-    with served(company, Knobs(), clock=account.clock) as github:
+    with served(company, knobs, clock=account.clock) as github:
         client = client_of(github.url, github.clock, DEFAULT_TOKEN)
         source = GitHubSource(GraphQL(client), name, texts=Texts(bodies=True))
         extractor = Extractor(lake, LocalBus(), source, name, account.now)
