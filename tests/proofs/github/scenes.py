@@ -85,9 +85,10 @@ def staged(folder: Path) -> Iterator[Scene]:
         yield Scene(account, engine, place.lake)
 
 
-def renamed_and_moved(scene: Scene, pulls: int = 40) -> Read:
+def renamed_and_moved(scene: Scene, pulls: int = 56) -> Read:
     """Read an account twice, with pushes, merges and a rename between, and two others.
 
+    There are more pull requests than on a page, so that the second reading leaves some with the name that was.
     A repository moved to the second one, which has one of another server, too. The third has five commits in each pull
     request, and four of them are on Cursor's page.
     """
