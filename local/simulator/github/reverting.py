@@ -43,7 +43,7 @@ def revert_some(repository: Repository, company: Company, pulls: list[PullReques
     begin_s = seconds(company.end) - _SPAN_S
     step_s = _SPAN_S // (len(targets) + 2)
     for place, target in enumerate(targets):
-        form = _FORMS[(place + repository.id * 5) % len(_FORMS)]
+        form = _FORMS[(place + repository.id) % len(_FORMS)]
         if form is _BY_TITLE and place < len(_FORMS):  # later on, other pull requests may have the same title
             target.title += f" of {target.number}"
         _open(repository, company.people[place % len(company.people)], form, target, begin_s + place * step_s)

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.proofs.faults.world import replaced
-from tests.proofs.github import faults, honest, kills, large
+from tests.proofs.github import faults, honest, kills, large, scenes
 from tests.proofs.github.account import opened
+from tests.proofs.github.marts import check
 from tests.proofs.github.mutants import CAUGHT_BY
 
 from millrace.extract.sources.github.listing import ByGraphQL
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     elif options.faults:
         is_right = _told(_faults())
     else:
-        is_right = _told(_honest()) & _told(_mutants()) & _told(_faults()) & _told(_killed(3))
+        is_right = _told(_honest()) & _told(_marts()) & _told(_mutants()) & _told(_faults()) & _told(_killed(3))
         print(f"left out: make prove WHAT=github ARGS=--large, {_LARGE}")  # noqa: T201
     print(f"{'as promised' if is_right else 'WRONG'}, {time.monotonic() - started:.0f} s")  # noqa: T201
     return 0 if is_right else 1
@@ -61,6 +62,16 @@ def _honest() -> Iterator[_Line]:
             requests, wrong = honest.read_disturbed(account, honest.company())
         told = "; ".join(wrong[:5]) or "every cell is the truth, but for the names before the rename"
         yield f"a fault of each kind, pages of {size}: {requests} requests, {told}", not wrong
+
+
+def _marts() -> Iterator[_Line]:
+    for scenario in (scenes.renamed_and_moved, scenes.while_others_work):
+        with _folder() as folder, scenes.staged(folder) as scene:
+            read = scenario(scene)
+            scene.build()
+            checked = check(scene.engine, read)
+        told = "; ".join(checked.differences[:5]) or "all as the truth"
+        yield f"marts, {scenario.__name__}: {checked.cells:,} cells, {told}", not checked.differences
 
 
 def _mutants() -> Iterator[_Line]:

@@ -16,15 +16,25 @@ _SHORT, _TOO_SHORT = 8, 6
 _TENTHS = (1, 5, 9)
 
 
-def page(company: Company, beside: World | None = None) -> World:
-    """Return what Cursor serves of a company's commits, beside the rows of a world of its own."""
-    rows = [row for repository in company.repositories for row in _Page(repository).rows()]
-    names = [each.full_name for each in company.repositories]
-    return served_beside(names, rows, company.end, beside)
+def page(company: Company, rows: Sequence[Row], beside: World | None = None) -> World:
+    """Return a world that serves these rows about a company's commits, beside those of another world."""
+    return World.of(
+        repos=[*(beside.repos if beside else ()), *(each.full_name for each in company.repositories)],
+        commits=[*(beside.commits.rows if beside else ()), *rows],
+        pull_requests=beside.pulls.rows if beside else (),
+        reviews=beside.reviews.rows if beside else (),
+        members=beside.members if beside else (),
+        end=company.end,
+    )
 
 
-def page_of_four_fifths(company: Company) -> World:
-    """Return a page with four of the five commits of each pull request: one of them is one that a push replaced."""
+def rows_of(company: Company) -> list[Row]:
+    """Return the rows of a company, by another plan for each pull request."""
+    return [row for repository in company.repositories for row in _Page(repository).rows()]
+
+
+def four_fifths_of(company: Company) -> list[Row]:
+    """Return four of the five commits of each pull request; one that a push replaced is under its old hash."""
     rows: list[Row] = []
     for repository in company.repositories:
         to = _Page(repository)
@@ -33,19 +43,7 @@ def page_of_four_fifths(company: Company) -> World:
             for commit in [*pull.commits[: 4 - len(replaced)], *replaced]:
                 to.add(commit)
         rows += to.added
-    return served_beside([each.full_name for each in company.repositories], rows, company.end)
-
-
-def served_beside(names: Sequence[str], rows: Sequence[Row], end: str, beside: World | None = None) -> World:
-    """Return a world with these commits of these repositories, beside the rows of another world."""
-    return World.of(
-        repos=[*(beside.repos if beside else ()), *names],
-        commits=[*(beside.commits.rows if beside else ()), *rows],
-        pull_requests=beside.pulls.rows if beside else (),
-        reviews=beside.reviews.rows if beside else (),
-        members=beside.members if beside else (),
-        end=end,
-    )
+    return rows
 
 
 class _Page:

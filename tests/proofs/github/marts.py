@@ -34,7 +34,7 @@ class Read:
 
     companies: Sequence[Company]
     world: World
-    account: str = ""
+    account: str
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,10 @@ BUSY = replace(ODD, touched_between_pages=3, opened_between_pages=1, pushed_betw
 _ONLY = ("--select", *(f"+{name}" for name in GRAINS), "--exclude-resource-type", "test", "unit_test")
 
 
+CURSOR, FIFTHS = "gamma", "delta"
+"""The accounts of Cursor's page, and of the company of which it has four of five commits."""
+
+
 @dataclass
 class Scene:
     """A warehouse on DuckDB, and the folder of the lake that it was loaded from."""
@@ -57,7 +61,7 @@ class Scene:
     def read_cursor(self, world: World) -> World:
         """Read Cursor's page, and load it; return what was served."""
         with simulator.serve(world, key="key_of-the-page") as source:
-            extract_world(self.account.pipeline.lake, source.url, self.account.now(), "key_of-the-page")
+            extract_world(self.account.pipeline.lake, source.url, self.account.now(), "key_of-the-page", CURSOR)
         self.load(self.engine)
         return world
 
@@ -81,24 +85,32 @@ def staged(folder: Path) -> Iterator[Scene]:
         yield Scene(account, engine, place.lake)
 
 
-def renamed_and_moved(scene: Scene, pulls: int = 40) -> Read:
-    """Read an account twice, with pushes, merges and a rename between, and a second one that a repository moved to."""
-    company = generate(3, pulls, seed=31, days=60, end=END)
-    account = scene.account
+def renamed_and_moved(scene: Scene, pulls: int = 56) -> Read:
+    """Read an account twice, with pushes, merges and a rename between, and two others.
+
+    There are more pull requests than on a page, so that the second reading leaves some with the name that was.
+    A repository moved to the second one, which has one of another server, too. The third has five commits in each pull
+    request, and four of them are on Cursor's page.
+    """
+    company, account = generate(3, pulls, seed=31, days=60, end=END), scene.account
     with account.reading(company, ODD):
         account.run("full")
     account.clock.advance(24 * 3600)
     _go_on(company, account.clock)
     company.rename(company.repositories[0], "store")
     other = _moved(company)
+    _add_one_of_another_server(other, company.repositories[1].id)
     with account.reading(company, ODD):
-        account.run("full")
-    account.clock.advance(3600)
-    _read_directly(account, other)
+        account.run("changes")
+    fifths = _of_five_commits(pulls)
+    for each in (other, fifths):
+        account.clock.advance(3600)
+        _read_directly(account, each, Knobs(squash_merges=True))
     own = simulator.generate(developers=3, days=14, seed=5, end=datetime.fromisoformat(END))
-    world = scene.read_cursor(cursor.page(_all_of(company, other), own))
+    pages = [*cursor.rows_of(_all_of(company, other)), *cursor.four_fifths_of(fifths)]
+    world = scene.read_cursor(cursor.page(_all_of(company, other, fifths), pages, own))
     assert account.failures == []
-    return Read((company, other), world)
+    return Read((company, other, fifths), world, CURSOR)
 
 
 def while_others_work(scene: Scene, pulls: int = 300) -> Read:
@@ -109,26 +121,23 @@ def while_others_work(scene: Scene, pulls: int = 300) -> Read:
         with account.reading(company, knobs):
             for scope in scopes:
                 account.run(scope)
-    world = scene.read_cursor(cursor.page(company))
+    world = scene.read_cursor(cursor.page(company, cursor.rows_of(company)))
     assert account.failures == []
-    return Read((company,), world)
+    return Read((company,), world, CURSOR)
 
 
-def four_fifths(scene: Scene, pulls: int = 60) -> Read:
-    """Read one repository with five commits in each pull request; some are pushed by force, and all are squashed."""
-    company = generate(1, pulls, seed=41, days=60, end=END)
+def _of_five_commits(pulls: int) -> Company:
+    """Return a company with five commits in each pull request; some of them are pushed by force."""
+    company = generate(1, pulls, seed=41, days=60, end=END, account=FIFTHS)
     (repository,) = company.repositories
+    repository.id += 50  # an equal id, created at the same instant, would be the repository of the first account
     for place, pull in enumerate(repository.pulls):
         _have_five_commits(pull)
         if place % 3 == 1:
             rebase(pull, repository)
         elif place % 3 == 2:
             amend(pull, repository)
-    with scene.account.reading(company, Knobs(squash_merges=True)):
-        scene.account.run("full")
-    world = scene.read_cursor(cursor.page_of_four_fifths(company))
-    assert scene.account.failures == []
-    return Read((company,), world)
+    return company
 
 
 def _have_five_commits(pull: PullRequest) -> None:
@@ -179,7 +188,16 @@ def _moved(company: Company) -> Company:
     owner = Owner("beta", 9_300, "Organization")
     repository = company.repositories.pop()
     repository.owner = owner
-    return Company(owner, company.people, [repository], company.end)
+    other = Company(owner, company.people, [repository], company.end)
+    other.former_names[f"{company.account.login}/{repository.name}".lower()] = repository
+    return other
+
+
+def _add_one_of_another_server(company: Company, number: int) -> None:
+    """Add a repository with the id of one of the other account, and with ids of pull requests that are there too."""
+    (repository,) = generate(1, 12, seed=32, days=50, end=END).repositories
+    repository.id, repository.name, repository.owner = number, "tools", company.account
+    company.repositories.append(repository)
 
 
 def _all_of(*companies: Company) -> Company:
@@ -187,10 +205,10 @@ def _all_of(*companies: Company) -> Company:
     return Company(first.account, first.people, [one for each in companies for one in each.repositories], first.end)
 
 
-def _read_directly(account: Account, company: Company) -> None:
+def _read_directly(account: Account, company: Company, knobs: Knobs) -> None:
     """Run all tasks of a run that reads everything of another account, each after its parent."""
     name, lake = company.account.login, account.pipeline.lake
-    with served(company, Knobs(), clock=account.clock) as github:
+    with served(company, knobs, clock=account.clock) as github:
         client = client_of(github.url, github.clock, DEFAULT_TOKEN)
         source = GitHubSource(GraphQL(client), name, texts=Texts(bodies=True))
         extractor = Extractor(lake, LocalBus(), source, name, account.now)

@@ -20,7 +20,7 @@ from millrace.extract.sources.cursor_sim.source import CursorSimSource
 from millrace.extract.task import Extractor
 from millrace.lake import ObjectVersion
 from millrace.lake.local import LocalLake
-from millrace.runs import RunRequest
+from millrace.runs import Origin, RunRequest
 from millrace.tables import CURSOR_SIM
 from simulator.world import Row, World
 
@@ -61,11 +61,11 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extrac
     return Extracted(lake, rounds)
 
 
-def extract_world(lake: LocalLake, url: str, now: datetime, key: str) -> None:
+def extract_world(lake: LocalLake, url: str, now: datetime, key: str, account: str = "") -> None:
     """Run all tasks of a run over a simulated world at this instant."""
     source = CursorSimSource(SourceClient(url, Basic(key), RateBudget(None, 1)))
-    extractor = Extractor(lake, LocalBus(), source, clock=lambda: now)
-    plan = runs.start(lake, extractor.bus, RunRequest(now))
+    extractor = Extractor(lake, LocalBus(), source, account, lambda: now)
+    plan = runs.start(lake, extractor.bus, RunRequest(now), Origin("cursor-sim", account))
     for name in CURSOR_SIM:  # a parent precedes its children
         task.extract(extractor, TaskEvent(plan.run_id, name, name))
 

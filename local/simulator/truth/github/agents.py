@@ -9,8 +9,8 @@ import re
 from simulator.github.model import Account, Commit, PullRequest
 
 _LOGINS = {
-    "copilot-swe-agent": "copilot",
-    "devin-ai-integration": "devin",
+    "copilot-swe-agent[bot]": "copilot",
+    "devin-ai-integration[bot]": "devin",
     "openhands-agent": "openhands",
 }
 _BRANCHES = {"copilot/": "copilot", "cursor/": "cursor", "claude/": "claude", "codex/": "codex", "devin/1": "devin"}
@@ -22,14 +22,14 @@ _CO_AUTHOR = re.compile(r"^Co-authored-by:\s*(.+?)\s*$", re.MULTILINE | re.IGNOR
 def is_bot(account: Account | None) -> bool:
     """Return whether an account is no person: by its kind, or by its login."""
     return account is not None and (
-        account.typename == "Bot" or account.login.lower().endswith("[bot]") or _plain(account.login) in _LOGINS
+        account.typename == "Bot" or account.login.lower().endswith("[bot]") or _listed(account) is not None
     )
 
 
 def opened_by(pull: PullRequest) -> str | None:
     """Return the agent that opened a pull request: by author, else by branch, else as the author of every commit."""
-    if pull.author and _plain(pull.author.login) in _LOGINS:
-        return _LOGINS[_plain(pull.author.login)]
+    if pull.author and (agent := _listed(pull.author)):
+        return agent
     for prefix, agent in _BRANCHES.items():
         if pull.head_ref.startswith(prefix):
             return agent
@@ -44,5 +44,7 @@ def assisted(commit: Commit) -> str | None:
     return min(filter(None, agents), default=None)
 
 
-def _plain(login: str) -> str:
-    return login.lower().removesuffix("[bot]")
+def _listed(account: Account) -> str | None:
+    """Return the agent of an account; GitHub's GraphQL leaves out the ending of an app's login."""
+    ending = "[bot]" if account.typename == "Bot" else ""
+    return _LOGINS.get(account.login.lower().removesuffix(ending) + ending)

@@ -24,19 +24,6 @@ named as (
     where ai_lines_added is not null
 ),
 
--- A whole hash says which commit it is, whatever the repository is called, and in each fork.
-whole as (
-    select
-        commit_hash,
-        ai_lines_added,
-        row_number() over (
-            partition by commit_hash
-            order by reported_at desc nulls last, ai_lines_added desc nulls last
-        ) as place
-    from named
-    where {{ full_match('commit_hash', "'[0-9a-f]{40}'") }}
-),
-
 shortened as (
     select
         repository,
@@ -92,27 +79,6 @@ meant as (
     having count(distinct of_repositories.commit_hash) = 1
 ),
 
-by_prefix as (
-    select
-        of_repositories.account,
-        of_repositories.repo_id,
-        of_repositories.commit_hash,
-        shortened.ai_lines_added,
-        row_number() over (
-            partition by of_repositories.account, of_repositories.repo_id, of_repositories.commit_hash
-            order by shortened.reported_at desc nulls last, shortened.ai_lines_added desc nulls last
-        ) as place
-    from meant
-    inner join shortened
-        on
-            meant.repository = shortened.repository
-            and meant.short_hash = shortened.short_hash
-    inner join of_repositories
-        on
-            meant.repository = of_repositories.repository
-            and meant.commit_hash = of_repositories.commit_hash
-),
-
 wanted as (
     select distinct
         account,
@@ -121,24 +87,58 @@ wanted as (
     from pull_request_commits
 ),
 
-final as (
+-- A whole hash says which commit it is, whatever the repository is called, and in each fork.
+found as (
     select
         wanted.account,
         wanted.repo_id,
         wanted.commit_hash,
-        coalesce(whole.ai_lines_added, by_prefix.ai_lines_added) as ai_lines_added
+        named.ai_lines_added,
+        named.reported_at
     from wanted
-    left join whole
+    inner join named on wanted.commit_hash = named.commit_hash
+    where {{ full_match('named.commit_hash', "'[0-9a-f]{40}'") }}
+    union all
+    select
+        wanted.account,
+        wanted.repo_id,
+        wanted.commit_hash,
+        shortened.ai_lines_added,
+        shortened.reported_at
+    from wanted
+    inner join of_repositories
         on
-            wanted.commit_hash = whole.commit_hash
-            and whole.place = 1
-    left join by_prefix
+            wanted.account = of_repositories.account
+            and wanted.repo_id = of_repositories.repo_id
+            and wanted.commit_hash = of_repositories.commit_hash
+    inner join meant
         on
-            wanted.account = by_prefix.account
-            and wanted.repo_id = by_prefix.repo_id
-            and wanted.commit_hash = by_prefix.commit_hash
-            and by_prefix.place = 1
-    where coalesce(whole.ai_lines_added, by_prefix.ai_lines_added) is not null
+            of_repositories.repository = meant.repository
+            and of_repositories.commit_hash = meant.commit_hash
+    inner join shortened
+        on
+            meant.repository = shortened.repository
+            and meant.short_hash = shortened.short_hash
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by account, repo_id, commit_hash
+            order by reported_at desc nulls last, ai_lines_added desc nulls last
+        ) as place
+    from found
+),
+
+final as (
+    select
+        account,
+        repo_id,
+        commit_hash,
+        ai_lines_added
+    from ranked
+    where place = 1
 )
 
 select * from final

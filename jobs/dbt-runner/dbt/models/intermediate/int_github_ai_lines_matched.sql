@@ -49,7 +49,7 @@ counted as (
             order by
                 case when ai_lines_added is null then 1 else 0 end asc,
                 committed_at desc nulls last,
-                commit_hash asc
+                commit_hash desc nulls last
         ) as place_in_change
     from changes
     where place_of_role = 1

@@ -1,5 +1,11 @@
+{%- set reference = "'(.*[^a-z0-9])?reverts ([a-z0-9._-]+/[a-z0-9._-]+)#([0-9]+)([^0-9].*)?'" -%}
+
 with pull_requests as (
     select * from {{ ref('stg_github_pull_requests') }}
+),
+
+repos as (
+    select * from {{ ref('stg_github_repos') }}
 ),
 
 commits as (
@@ -29,18 +35,51 @@ merged as (
                 and {{ full_match('head_branch', "'revert-[0-9]+-.*'") }}
                 then split_part(head_branch, '-', 2)
         end as number_in_branch,
-        -- The text after the name, on one line, up to the first character that is no digit.
-        regexp_replace(
-            split_part(
-                replace(replace(lower(body), chr(10), ' '), chr(13), ' '),
-                'reverts ' || lower(repo_name) || '#',
-                2
-            ),
-            '[^0-9].*$',
-            ''
-        ) as number_in_body
+        replace(replace(lower(body), chr(10), ' '), chr(13), ' ') as body_in_a_line
     from pull_requests
     where merged_at is not null
+),
+
+-- In a replacement a backslash before a number means a group; the engines write it in different ways.
+said as (
+    select
+        account,
+        repo_id,
+        number,
+        merged_at,
+        regexp_replace(body_in_a_line, {{ reference }}, chr(92) || '2') as name_in_body,
+        regexp_replace(body_in_a_line, {{ reference }}, chr(92) || '3') as number_in_body
+    from merged
+    where {{ full_match('body_in_a_line', reference) }}
+),
+
+-- A body keeps the name of before a rename or a move: one half of it is still
+-- that of today, and no other repository has it.
+by_body as (
+    select distinct
+        said.account,
+        said.repo_id,
+        said.number,
+        said.merged_at,
+        said.number_in_body as number_text
+    from said
+    inner join repos as own
+        on
+            said.account = own.account
+            and said.repo_id = own.repo_id
+    left join repos as others
+        on
+            said.name_in_body = lower(others.repo_name)
+            and said.repo_id <> others.repo_id
+    where
+        said.name_in_body = lower(own.repo_name)
+        or (
+            others.repo_id is null
+            and (
+                split_part(said.name_in_body, '/', 1) = split_part(lower(own.repo_name), '/', 1)
+                or split_part(said.name_in_body, '/', 2) = split_part(lower(own.repo_name), '/', 2)
+            )
+        )
 ),
 
 by_title as (
@@ -145,11 +184,10 @@ found as (
         repo_id,
         number as reverted_by_number,
         merged_at as reverted_at,
-        number_in_body as number_text,
+        number_text,
         'body' as revert_how,
         3 as place_of_sign
-    from merged
-    where number_in_body <> ''
+    from by_body
     union all
     select
         account,
