@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out each part; a test puts its own in place."""
     monkeypatch.setattr(command, "_honest", lambda: iter(()))
+    monkeypatch.setattr(command, "_marts", lambda: iter(()))
     monkeypatch.setattr(command, "CAUGHT_BY", {})
     monkeypatch.setattr(faults, "FAULTS", ())
     monkeypatch.setattr(kills, "killed", lambda *_: kills.Outcome(0, 2, 100, Counter(), ()))

@@ -15,7 +15,7 @@ named_by_pull_requests as (
     from pull_requests
     qualify row_number() over (
         partition by account, repo_id
-        order by extracted_at desc nulls last, updated_at desc nulls last, number desc
+        order by extracted_at desc nulls last, updated_at desc nulls last, number desc nulls last
     ) = 1
 ),
 
