@@ -24,7 +24,8 @@ numbered as (
     select
         *,
         row_number() over (
-            order by has_run desc nulls last, extracted_at desc nulls last, load_seq desc nulls last, account asc
+            order by
+                has_run desc nulls last, extracted_at desc nulls last, load_seq desc nulls last, account asc
         ) as run_position
     from loaded
     where source = 'cursor-sim'
