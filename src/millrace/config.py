@@ -1,7 +1,4 @@
-"""The settings of each deployable, read from the environment once; a missing required one raises ConfigError.
-
-docs/settings.md lists them.
-"""
+"""The settings of each deployable (docs/settings.md), read once; a required one that is missing is a ConfigError."""
 
 import os
 import re
