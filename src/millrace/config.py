@@ -1,7 +1,4 @@
-"""The settings of each deployable, read from the environment once; a missing required one raises ConfigError.
-
-docs/settings.md lists them.
-"""
+"""The settings of each deployable (docs/settings.md), read once; a required one that is missing is a ConfigError."""
 
 import os
 import re
@@ -357,7 +354,7 @@ class CollectConfig:
     """The settings of the collector.
 
     `environment` is read only for the places where the coding agents keep their logs. `lake` is None when it is unset;
-    the command then supplies the destination.
+    the command then supplies the destination. `owners` are those whose repositories are named; None when it is unset.
     """
 
     is_off: bool
@@ -366,6 +363,7 @@ class CollectConfig:
     hash_key: str | None = field(repr=False)
     state: str | None
     environment: Mapping[str, str] = field(repr=False)
+    owners: frozenset[str] | None = None
 
     @classmethod
     def from_env(cls) -> Self:
@@ -377,6 +375,7 @@ class CollectConfig:
             hash_key=_hash_key("MILLRACE_COLLECT_HASH_KEY"),
             state=collect_state(),
             environment=dict(os.environ),
+            owners=addresses.owner_names("MILLRACE_COLLECT_OWNERS", os.environ.get("MILLRACE_COLLECT_OWNERS", "")),
         )
 
 
