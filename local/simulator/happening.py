@@ -5,6 +5,7 @@ much of it is visible at a given instant.
 """
 
 from dataclasses import dataclass, field
+from hashlib import sha1
 from random import Random
 
 from simulator.instants import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
@@ -225,6 +226,11 @@ def _commits(author: Person, quirk: str, start_ns: int, random: Random) -> list[
 
 def _hash(random: Random) -> str:
     return f"{random.getrandbits(48):012x}"
+
+
+def full_hash(name: str) -> str:
+    """Return the 40 characters of git's hash of a commit, of which cursor-sim shows the first 12."""
+    return name + sha1(name.encode(), usedforsecurity=False).hexdigest()[len(name) :]
 
 
 def _outcome(created_ns: int, random: Random) -> tuple[str, int]:
