@@ -1,6 +1,6 @@
 """The report of a run: the marts in short, one reconciliation line for each table, timings, and paths."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -53,6 +53,11 @@ class Report:
     build: Build | None = None
     problems: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def add_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Add to the time of each step: a run of a company has the steps of each source."""
+        for step, more in seconds.items():
+            self.seconds[step] = self.seconds.get(step, 0.0) + more
 
     @property
     def is_good(self) -> bool:
