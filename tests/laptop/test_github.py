@@ -174,9 +174,8 @@ def test_commits_of_cursor_go_beside_the_pull_requests_of_github(tmp_path: Path)
         compared = millrace("reconcile", "--source-url", url, "--data-dir", str(place), MILLRACE_SOURCE_KEY=key)
     assert (whole.code, "the pull requests of an account (acme) have one source" in whole.err) == (2, True)
     assert (compared.code, "✗" in compared.out) == (0, False), compared.out + compared.err
-    assert "✓ commits        source " in compared.out
+    assert re.search(r"✓ commits +source [1-9]", compared.out)
     assert "✓ pull_requests  source ?, lake 0" in compared.out
-    assert (count(place, "commits") > 0, count(place, "pull_requests")) == (True, 0)
 
 
 @pytest.mark.parametrize(
