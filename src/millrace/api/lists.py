@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from millrace.api import usage
+from millrace.api.delivery import OF_ALL_SOURCES
 from millrace.api.filters import ListFilters
 from millrace.api.paging import PageOfRows
 from millrace.api.plans import QueryPlan, Sql, and_, in_
@@ -84,7 +85,7 @@ def _used(plan: QueryPlan, filters: ListFilters, name: str | None) -> dict[str |
     named, by = (f"{name} AS name", f" GROUP BY {name}") if name else ("CAST(NULL AS VARCHAR) AS name", "")
     daily, events = plan.table("usage_daily"), plan.table("usage_events")
     maps = f"""LEFT JOIN {plan.stored("user_developers")} AS u ON t.user_id = u.user_id
-        LEFT JOIN {plan.stored("project_repositories")} AS r ON t.project = r.project"""
+        LEFT JOIN {plan.stored("project_repositories")} AS r ON {usage.SAME_PLACE}"""
     added = plan.query(
         f"SELECT {named}, COUNT(DISTINCT t.user_id) AS user_count, {usage.SUMS} FROM {daily} AS t {maps}{by}"
     )
@@ -109,7 +110,8 @@ def _nothing_used(plan: QueryPlan) -> Row:
 def _merged(plan: QueryPlan, filters: ListFilters, name: str | None) -> dict[str | None, Row]:
     """Return what was merged for each value of a column; without one, for all in one row, if there is any."""
     facts = merged_on_days(plan, filters)
-    replaced = {"week": "CAST(NULL AS DATE) AS week", "repo_name": f"{name or 'CAST(NULL AS VARCHAR)'} AS repo_name"}
+    by_name = {"week": "CAST(NULL AS DATE) AS week", "repo_name": f"{name or 'CAST(NULL AS VARCHAR)'} AS repo_name"}
+    replaced = OF_ALL_SOURCES | by_name
     columns = plan.definitions.models["merged_pull_requests"].columns
     named = ", ".join(replaced.get(column, column) for column in columns)
     plan.given["merged_pull_requests"] = Sql(f"SELECT {named} FROM ({facts.text}) AS facts", facts.values)
