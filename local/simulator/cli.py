@@ -104,12 +104,13 @@ def _homes(arguments: Sequence[str]) -> int:
     )
     add_world_options(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for <developer>/")
+    parser.add_argument("--git", action="store_true", help="the folders of the sessions are there, with git's remotes")
     parser.add_argument("--exit-with-parent", action="store_true", help="stop when stdin ends")
     options = parser.parse_args(arguments)
     if options.exit_with_parent:
         threading.Thread(target=at_end_of_input, args=(lambda: os._exit(1),), daemon=True).start()
     try:
-        homes = write_homes(world_of(options), options.out)
+        homes = write_homes(world_of(options), options.out, has_git=options.git)
     except (ValueError, OverflowError, OSError) as mistake:
         parser.error(str(mistake))
     say({home.developer_id: home.sittings for home in homes})

@@ -29,6 +29,11 @@ class SimulatedCursor(SourceOptions):
         return f"Cursor of {SourceOptions.name.fget(self)}"  # type: ignore[attr-defined]  # slots forbid super()
 
     @property
+    def owners(self) -> frozenset[str]:
+        """The owners whose repositories its collectors name."""
+        return frozenset({ACCOUNT})
+
+    @property
     def has_maps(self) -> bool:
         """Whether maps name its repositories and developers: git remotes and identities do."""
         return False

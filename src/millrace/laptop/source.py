@@ -91,6 +91,11 @@ class SourceOptions:
         return self.usage and not self.source_url and not self.from_recording
 
     @property
+    def owners(self) -> frozenset[str]:
+        """The owners whose repositories its collectors name: none, as a cursor-sim has no git."""
+        return frozenset()
+
+    @property
     def has_maps(self) -> bool:
         """Whether maps name the repositories and developers of its logs, as a person would."""
         return self.has_agent_logs
