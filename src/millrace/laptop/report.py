@@ -27,6 +27,7 @@ _MARTS = {  # sorted by the first column, newest first, then by the third, large
     "review_costs": ("week", "repo_name", "total_prs", "reviewed_prs", "approval_rate", "estimated_review_hours"),
     "quality": ("week", "repo_name", "total_prs", "revert_rate", "bug_fix_rate", "unreviewed_prs"),
     "ai_impact": ("week", "repo_name", "ai_band", "pr_count", "avg_cycle_time_hours", "revert_rate"),
+    "cost_per_merged_pr": ("week", "repo_name", "merged_prs", "developer", "cost_usd", "cost_per_merged_pr"),
     "usage_model_day": ("day", "model", "assistant_message_count", "session_count", "total_tokens", "cost_usd"),
 }
 _TEXTS = ("week", "day", "repo_name", "developer", "ai_band", "model")
