@@ -129,3 +129,24 @@ def test_company_beside_cursor_sim_writes_nothing(tmp_path: Path) -> None:
     assert refused(done, "holds another simulated company, or the one of an earlier version"), done.err
     assert isinstance(before, Note)
     assert data_dir.read_note() == before
+
+
+def test_cost_per_merged_pull_request_is_filled_without_a_map(tmp_path: Path) -> None:
+    done = millrace("demo", *WORLD, "--end", FIRST, "--data-dir", str(tmp_path))
+    assert (done.code, "mart.cost_per_merged_pr" in done.out) == (0, True), done.err
+    assert [*(tmp_path / "lake" / "drop").rglob("*.csv")] == []
+    with duckdb.connect(str(tmp_path / "published.duckdb"), read_only=True) as marts:
+        costs = marts.sql(
+            "select developer, count(cost_per_merged_pr) from mart.cost_per_merged_pr where repo_name is not null"
+            " group by 1 having count(cost_per_merged_pr) > 0"
+        ).fetchall()
+        matched = marts.sql(
+            "select sum(total_tokens) filter (repository_gap is null) / sum(total_tokens) from mart.usage_coverage"
+        ).fetchall()
+        gaps = {gap for (gap,) in marts.sql("select distinct repository_gap from mart.usage_coverage").fetchall()}
+        known = marts.sql("select count(ai_lines_added) / count(*) from mart.merged_pull_requests").fetchall()
+    assert {developer for developer, _ in costs} <= {"dev001", "dev002", "dev003"}
+    assert len(costs) > 1
+    assert 0.7 < matched[0][0] < 1
+    assert gaps == {None, "no_remote", "no_folder"}
+    assert known[0][0] > 0.9
