@@ -16,14 +16,12 @@ from simulator.github.model import Account, Commit, Company, PullRequest, Reposi
 from simulator.github.times import instant, seconds
 from simulator.github.world_pulls import PullMaker
 from simulator.github.world_rows import People, PullRows, pull_rows
+from simulator.happening import FIRST_NUMBERED_DAY, ID_OFFSET, NUMBERS_PER_DEVELOPER_DAY
 from simulator.instants import DAY_NS, SECOND_NS
 from simulator.world import World
 
 _CREATED = "2015-01-01T00:00:00Z"  # the day from which cursor-sim numbers its pull requests
-_FIRST_NUMBERED_DAY = 16_436
-_NUMBERS_PER_DEVELOPER_DAY = 32  # cursor-sim uses the first ones of each day; reverts get the last ones
 _FIRST_REPOSITORY = 7_200_001
-_ID_OFFSET = 5_000_000_000
 _REVERTED_BY_COMMIT = 0.25
 _REVERT_TAKES_S = 600
 _MERGED_BY_COMMIT = 0.1  # of the merges have a merge commit; the others are squashed
@@ -89,8 +87,8 @@ def _revert(
 ) -> Iterator[tuple[Repository, Commit]]:
     """Add the pull requests that revert others, and yield the commits that do so on the default branch."""
     end_s = seconds(company.end)
-    block = _NUMBERS_PER_DEVELOPER_DAY * max(1, len(world.members))
-    used: dict[int, int] = {}
+    block = NUMBERS_PER_DEVELOPER_DAY * max(1, len(world.members))
+    used: dict[int, int] = {}  # the last numbers of each day: cursor-sim uses its first ones
     for reverted_s, pull in sorted(reverts, key=lambda each: (each[0], each[1].id)):
         repository, created_s = pull.repository, reverted_s - _REVERT_TAKES_S
         by = next((each for each in (pull.merged_by, pull.author) if each), people.members[0])
@@ -106,7 +104,7 @@ def _revert(
                 yield repository, undoing
             continue
         used[day] = used.get(day, 0) + 1
-        number = (day - _FIRST_NUMBERED_DAY + 1) * block + 1 - used[day]
+        number = (day - FIRST_NUMBERED_DAY + 1) * block + 1 - used[day]
         if created_s <= end_s:
             repository.pulls.append(_reverting(pull, number, undoing, reverted_s if reverted_s <= end_s else None))
 
@@ -116,7 +114,7 @@ def _reverting(pull: PullRequest, number: int, commit: Commit, merged_s: int | N
     merged_at = instant(merged_s) if merged_s is not None else None
     return PullRequest(
         repository=pull.repository,
-        id=_ID_OFFSET + number,
+        id=ID_OFFSET + number,
         number=number,
         title=f'Revert "{pull.title}"',
         body=f"Reverts {pull.repository.full_name}#{pull.number}",
