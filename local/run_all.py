@@ -1,6 +1,6 @@
 """Run `millrace` from a checkout: `run` is the default verb, and all data is kept in this checkout's `data`.
 
-Without --source-url, `run` is `millrace demo`, in `data/demo`.
+Without a source, `run` is `millrace demo`, in `data/demo`.
 
 Exit codes: 0 everything reconciled and every dbt test passed · 1 something needs attention · 2 usage or settings ·
 3 the source or the machine failed: run it again · 130 interrupted.

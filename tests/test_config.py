@@ -261,6 +261,16 @@ def test_a_bus_names_a_project_and_no_topic(url: str) -> None:
         wiring.bus_at(url)
 
 
+def test_objects_of_cursor_sim_are_a_setting(configure: Configure) -> None:
+    configure()
+    assert ExtractConfig.from_env().objects == ()
+    configure(MILLRACE_OBJECTS=" commits, commits ")
+    assert wiring.origin_of(ExtractConfig.from_env()).objects == ("commits",)
+    configure(MILLRACE_OBJECTS="reviews")
+    with pytest.raises(ConfigError, match=r"MILLRACE_OBJECTS: expected commits or pull_requests, or both.*'reviews'"):
+        ExtractConfig.from_env()
+
+
 GITHUB = {"MILLRACE_SOURCE": "github", "MILLRACE_ACCOUNT": "Acme-Data", "MILLRACE_SOURCE_URL": ""}
 
 
@@ -302,6 +312,7 @@ def test_what_is_read_of_an_account_is_a_setting(configure: Configure) -> None:
         ),
         pytest.param({"MILLRACE_REPOSITORIES": "shop;web"}, "MILLRACE_REPOSITORIES: expected names", id="semicolon"),
         pytest.param({"MILLRACE_REPOSITORIES": "../x"}, "MILLRACE_REPOSITORIES: expected names", id="a path"),
+        pytest.param({"MILLRACE_OBJECTS": "commits"}, "MILLRACE_OBJECTS: GitHub is read as a whole", id="objects"),
         pytest.param({"MILLRACE_FIRST_DAYS": "0"}, "MILLRACE_FIRST_DAYS: expected a number", id="no day"),
         pytest.param({"MILLRACE_FIRST_DAYS": "1e9"}, "MILLRACE_FIRST_DAYS: expected a number", id="days before year 1"),
         pytest.param({"MILLRACE_TITLES": "perhaps"}, "MILLRACE_TITLES: expected on or off", id="titles"),

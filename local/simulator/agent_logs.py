@@ -2,12 +2,15 @@
 
 A developer works with an agent in the folder of a repository before pull requests there. A home depends only on the
 world and the seed; a later end of the same world adds sittings, and leaves the others as they are.
+
+With `has_git` the folders are in the home, and are git repositories with a remote, as those of a developer. Some work
+is then in a repository of another owner, or in a folder without git. Else the logs name folders that are nowhere.
 """
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -28,6 +31,7 @@ from simulator.world import Row, World
 CURSOR_DATABASE = ".config/Cursor/User/globalStorage/state.vscdb"
 _AGENTS = ("claude", "codex", "cursor", "cline")
 _WEIGHTS = (60, 20, 12, 8)
+_ELSEWHERE = (("notes", None, 0.04), ("dotfiles", "dev", 0.03))  # a folder, its owner, and its share of the sittings
 _LEAST_BEFORE, _MOST_BEFORE = timedelta(hours=6), timedelta(hours=54)
 
 
@@ -54,7 +58,9 @@ class _Developer:
         return self.email.partition("@")[0].partition("+")[0]
 
 
-def write_homes(world: World, folder: Path, *, seed: int | None = None, sittings_per_pull: float = 1.0) -> list[Home]:
+def write_homes(
+    world: World, folder: Path, *, seed: int | None = None, sittings_per_pull: float = 1.0, has_git: bool = False
+) -> list[Home]:
     """Write `<folder>/<developer id>` for each member who commits; return the homes in the order of their ids.
 
     `seed` is the world's unless given. `sittings_per_pull` is the mean: the logs grow with it.
@@ -64,6 +70,8 @@ def write_homes(world: World, folder: Path, *, seed: int | None = None, sittings
     for developer in _developers(world):
         sittings = list(_sittings(developer, first, world.seed if seed is None else seed, sittings_per_pull))
         home = folder / developer.id
+        if has_git:
+            sittings = list(_within_git(home.resolve() / "src", world, sittings))
         _write_home(home, developer, sittings)
         homes.append(Home(developer.id, developer.email, home, len(sittings)))
     return homes
@@ -113,6 +121,33 @@ def _sittings(developer: _Developer, first: datetime, seed: int, per_pull: float
             count += 1
             sitting = Sitting(f"/home/{developer.user}/src/{repo}", created - before, turns)
             yield agent, sitting, f"{seed}/{developer.id}/{pull['id']}/{number}"
+
+
+def _within_git(
+    folder: Path, world: World, sittings: Sequence[tuple[str, Sitting, str]]
+) -> Iterator[tuple[str, Sitting, str]]:
+    """Write the folders of sittings as git repositories, and yield the sittings there."""
+    owners = {name.partition("/")[2]: name.partition("/")[0] for name in world.repos}
+    for agent, sitting, seed in sittings:
+        name = sitting.cwd.rpartition("/")[2]
+        owner, dice = owners.get(name), Random(f"{seed}/folder").random()
+        for other, its_owner, share in _ELSEWHERE:
+            if 0 <= dice < share:
+                name, owner = other, its_owner
+            dice -= share
+        place = folder / name
+        place.mkdir(parents=True, exist_ok=True)
+        if owner is not None:
+            _write_git(place / ".git", f"git@github.com:{owner}/{name}.git")
+        yield agent, replace(sitting, cwd=str(place)), seed
+
+
+def _write_git(folder: Path, url: str) -> None:
+    """Write what git has of a clone: its objects' folder, the current branch, and the remote."""
+    (folder / "objects").mkdir(parents=True, exist_ok=True)
+    (folder / "HEAD").write_text("ref: refs/heads/main\n")
+    fetch = "+refs/heads/*:refs/remotes/origin/*"
+    (folder / "config").write_text(f'[remote "origin"]\n\turl = {url}\n\tfetch = {fetch}\n')
 
 
 def _write_home(home: Path, developer: _Developer, sittings: Sequence[tuple[str, Sitting, str]]) -> None:

@@ -39,7 +39,7 @@ def _serve(arguments: Sequence[str]) -> int:
         epilog="python -m simulator truth --help: write the marts that a correct pipeline must arrive at. "
         "python -m simulator homes --help: write the logs that the developers' coding agents keep.",
     )
-    _add_world_options(parser)
+    add_world_options(parser)
     add_server_options(parser)
     parser.add_argument(
         "--key",
@@ -55,7 +55,7 @@ def _serve(arguments: Sequence[str]) -> int:
     _add_fault_options(parser)
     options = parser.parse_args(arguments)
     try:
-        world = _world(options)
+        world = world_of(options)
         faults = _faults(options)
         api = SimulatedApi(world, limiter=options.limiter, key=options.key, faults=faults)
         server = RunningSimulator(api, options.host, options.port)
@@ -78,12 +78,12 @@ def _truth(arguments: Sequence[str]) -> int:
         prog="python -m simulator truth",
         description="Write every mart of a world, computed without SQL, as one NDJSON file each.",
     )
-    _add_world_options(parser)
+    add_world_options(parser)
     parser.add_argument("--as-of", type=_instant, required=True, help="the instant up to which things have happened")
     parser.add_argument("--out", type=Path, required=True, help="folder for <mart>.ndjson")
     options = parser.parse_args(arguments)
     try:
-        world = _world(options)
+        world = world_of(options)
         options.out.mkdir(parents=True, exist_ok=True)
         marts = truth.marts(world, options.as_of)
         for name, rows in marts.items():
@@ -102,21 +102,23 @@ def _homes(arguments: Sequence[str]) -> int:
         prog="python -m simulator homes",
         description="Write the logs that the coding agents of a world's developers keep: one home folder each.",
     )
-    _add_world_options(parser)
+    add_world_options(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for <developer>/")
+    parser.add_argument("--git", action="store_true", help="the folders of the sessions are there, with git's remotes")
     parser.add_argument("--exit-with-parent", action="store_true", help="stop when stdin ends")
     options = parser.parse_args(arguments)
     if options.exit_with_parent:
         threading.Thread(target=at_end_of_input, args=(lambda: os._exit(1),), daemon=True).start()
     try:
-        homes = write_homes(_world(options), options.out)
+        homes = write_homes(world_of(options), options.out, has_git=options.git)
     except (ValueError, OverflowError, OSError) as mistake:
         parser.error(str(mistake))
     say({home.developer_id: home.sittings for home in homes})
     return 0
 
 
-def _add_world_options(parser: argparse.ArgumentParser) -> None:
+def add_world_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that describe a world."""
     group = parser.add_argument_group("the world")
     group.add_argument("--developers", type=int, default=5, help="2 to 2000 (default %(default)s)")
     group.add_argument("--days", type=int, default=90, help="days up to the end (default %(default)s)")
@@ -137,6 +139,9 @@ def _add_world_options(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="change of the cycle time of pull requests with an AI share of 60 %% and more, such as -0.3 for 30 %% "
         "shorter (default %(default)s)",
+    )
+    group.add_argument(
+        "--full-hashes", action="store_true", help="commits have git's whole hash, as in Cursor's own answers"
     )
     group.add_argument("--from-recording", type=Path, help="serve the rows of this full-*.jsonl.gz instead")
 
@@ -162,7 +167,8 @@ def _add_fault_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--endless-links", action="store_true", help="a raw array always links to another next page")
 
 
-def _world(options: argparse.Namespace) -> World:
+def world_of(options: argparse.Namespace) -> World:
+    """Return the world that the options describe; ValueError and OSError when there is none."""
     if options.from_recording:
         return world_from_recording(options.from_recording)
     return generate(
@@ -174,6 +180,7 @@ def _world(options: argparse.Namespace) -> World:
         utc_offset_min=options.utc_offset,
         clone_share=options.clone_share,
         ai_effect=options.ai_effect,
+        full_hashes=options.full_hashes,
     )
 
 

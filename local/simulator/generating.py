@@ -21,6 +21,7 @@ def generate(
     utc_offset_min: int = 0,
     clone_share: float = DEFAULT_CLONE_SHARE,
     ai_effect: float = 0.0,
+    full_hashes: bool = False,
 ) -> World:
     """Return the world of these developers over the `days` days up to the instant `end` (None: now).
 
@@ -31,6 +32,8 @@ def generate(
 
     `ai_effect` changes the cycle time of pull requests with an AI share of 60 % and more: -0.3 makes it 30 % shorter,
     from the first commit on. Their reviews and reverts follow; all else is the same as without it.
+
+    With `full_hashes` commits have the 40 characters of git's hash, as Cursor's own answers do, else the first 12.
     """
     if not 2 <= developers <= 2000:
         raise ValueError(f"developers: {developers} is not in 2..2000")
@@ -48,7 +51,7 @@ def generate(
     with WorldWriter() as writer:
         for name in people.repos:
             writer.add_repo(name)
-        shower = Shower(writer, end_ns, utc_offset_min)
+        shower = Shower(writer, end_ns, utc_offset_min, full_hashes)
         for day in range(last_day - days + 1, last_day + 1):
             for pull in pulls_of_day(people, seed, velocity, day):
                 shower.show(pull)

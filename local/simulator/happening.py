@@ -5,6 +5,7 @@ much of it is visible at a given instant.
 """
 
 from dataclasses import dataclass, field
+from hashlib import sha1
 from random import Random
 
 from simulator.instants import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
@@ -12,8 +13,8 @@ from simulator.people import Organisation, Person
 
 PULLS_PER_DEVELOPER_DAY = {"low": 0.5, "medium": 1.55, "high": 6.0}
 _WEEKDAY_FACTOR = (1.3, 1.3, 1.3, 1.3, 1.2, 0.3, 0.3)  # Monday first; the mean is 1
-_NUMBERS_PER_DEVELOPER_DAY = 32  # room for each day's pull requests; the most is below 6.0 * 1.4 * 1.3 * 2 + 1
-_FIRST_NUMBERED_DAY = 16_436  # 2015-01-01: numbers and ids depend on the day alone
+NUMBERS_PER_DEVELOPER_DAY = 32  # room for each day's pull requests; the most is below 6.0 * 1.4 * 1.3 * 2 + 1
+FIRST_NUMBERED_DAY = 16_436  # 2015-01-01: numbers and ids depend on the day alone
 MUCH_AI = 0.6  # the AI share from which a pull request has the effect of Organisation.ai_effect
 NEVER_NS = 1 << 62
 ID_OFFSET = 5_000_000_000  # an id is not a number: code that mixes them up finds nothing
@@ -133,7 +134,7 @@ def pulls_of_day(organisation: Organisation, seed: int, velocity: str, day: int)
     if organisation.bot:
         authors += [organisation.bot] * int(len(authors) * 0.03 + random.random())
     random.shuffle(authors)
-    first = (day - _FIRST_NUMBERED_DAY) * _NUMBERS_PER_DEVELOPER_DAY * len(people) + 1
+    first = (day - FIRST_NUMBERED_DAY) * NUMBERS_PER_DEVELOPER_DAY * len(people) + 1
     return [_pull(organisation, author, first + n, day, random) for n, author in enumerate(authors)]
 
 
@@ -225,6 +226,11 @@ def _commits(author: Person, quirk: str, start_ns: int, random: Random) -> list[
 
 def _hash(random: Random) -> str:
     return f"{random.getrandbits(48):012x}"
+
+
+def full_hash(name: str) -> str:
+    """Return the 40 characters of git's hash of a commit, of which cursor-sim shows the first 12."""
+    return name + sha1(name.encode(), usedforsecurity=False).hexdigest()[len(name) :]
 
 
 def _outcome(created_ns: int, random: Random) -> tuple[str, int]:

@@ -1,7 +1,7 @@
 """The facts of `happening` as the API shows them at one instant: serialised rows."""
 
 from simulator import gojson
-from simulator.happening import CommitFact, PullFact, ReviewFact
+from simulator.happening import CommitFact, PullFact, ReviewFact, full_hash
 from simulator.instants import MINUTE_NS, format_instant
 from simulator.world import WorldWriter
 
@@ -23,12 +23,16 @@ _titles: dict[str, str] = {}
 
 
 class Shower:
-    """Writes the visible part of each pull request at `end_ns`, with instants at the given offset from UTC."""
+    """Writes the visible part of each pull request at `end_ns`, with instants at the given offset from UTC.
 
-    def __init__(self, writer: WorldWriter, end_ns: int, offset_min: int) -> None:
+    With `has_full_hashes` a commit has git's whole hash, as in the answers of Cursor, else its first 12 characters.
+    """
+
+    def __init__(self, writer: WorldWriter, end_ns: int, offset_min: int, has_full_hashes: bool = False) -> None:
         self._writer = writer
         self._end_ns = end_ns
         self._offset_min = offset_min
+        self._hash = full_hash if has_full_hashes else str
 
     def show(self, pull: PullFact) -> None:
         """Write its commits made by now and, once it is complete, the pull request and its reviews submitted by now."""
@@ -37,6 +41,8 @@ class Shower:
                 self._writer.add_commit(self._commit(pull, commit), pull.author.user_id, pull.repo, commit.at_ns)
         if pull.appears_ns > self._end_ns:
             return
+        if pull.reverted_ns is not None:
+            self._writer.note_revert(pull.id, pull.reverted_ns)
         state = pull.outcome if pull.outcome_ns <= self._end_ns or self._is_early(pull) else "open"
         self._writer.add_pull(
             self._pull(pull, state).encode(),
@@ -66,7 +72,7 @@ class Shower:
         deleted_composer = (commit.deleted - deleted_tab) * 9 // 10
         deleted_other = commit.deleted - deleted_tab - deleted_composer
         return (
-            f'{{"commitHash":"{commit.hash}","userId":"{who.user_id}","userEmail":"{who.email}",'
+            f'{{"commitHash":"{self._hash(commit.hash)}","userId":"{who.user_id}","userEmail":"{who.email}",'
             f'"userName":"{who.name}","repoName":"{pull.repo}","branchName":"{pull.branch}",'
             f'"isPrimaryBranch":{"true" if commit.is_primary else "false"},'
             f'"totalLinesAdded":{commit.added},"totalLinesDeleted":{commit.deleted},'
@@ -99,7 +105,7 @@ class Shower:
         if quirk == "commits_unknown":
             parts.append('"commit_ids":["' + '","'.join(c.hash[::-1] for c in commits) + '"]')
         elif quirk != "commits_omitted":
-            parts.append('"commit_ids":["' + '","'.join(c.hash for c in commits) + '"]')
+            parts.append('"commit_ids":["' + '","'.join(self._hash(c.hash) for c in commits) + '"]')
         parts += self._pull_instants(pull, state)
         if quirk != "flags_omitted":
             is_reverted = pull.reverted_ns is not None and state == "merged" and pull.reverted_ns <= self._end_ns

@@ -112,7 +112,10 @@ class Reviews:
 
 @dataclass(repr=False)
 class World:
-    """The data of one server as of `end_ns`, which is also its current time."""
+    """The data of one server as of `end_ns`, which is also its current time.
+
+    `reverted_ns` has the instants of reverts by the id of the pull request, also future ones; no route shows them.
+    """
 
     commits: Commits
     pulls: Pulls
@@ -121,6 +124,7 @@ class World:
     members: list[Row]
     end_ns: int
     seed: int = 0
+    reverted_ns: dict[int, int] = field(default_factory=dict)
 
     def repo_object(self, name: str, visible: int | None = None) -> Row:
         """Return the repository as `/repos` shows it, counting the first `visible` pull requests (None: all)."""
@@ -182,6 +186,7 @@ class WorldWriter:
         self._size = 0
         self._commits, self._pulls, self._reviews = Commits(), Pulls(), Reviews()
         self._repos: dict[str, int] = {}
+        self._reverted_ns: dict[int, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -217,6 +222,10 @@ class WorldWriter:
         self._reviews.pr_ids.append(pr_id)
         _group(self._reviews.by_reviewer, reviewer, row)
 
+    def note_revert(self, pr_id: int, at_ns: int) -> None:
+        """Note when a pull request is reverted."""
+        self._reverted_ns[pr_id] = at_ns
+
     def finish(self, *, members: list[Row], end_ns: int, seed: int = 0) -> World:
         """Build the indexes and open the rows for reading."""
         commits, pulls, reviews = self._commits, self._pulls, self._reviews
@@ -230,7 +239,7 @@ class WorldWriter:
         text = mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_READ) if self._size else b""
         for rows in (commits.rows, pulls.rows, reviews.rows):
             rows.open(text)
-        return World(commits, pulls, reviews, self._repos, members, end_ns, seed)
+        return World(commits, pulls, reviews, self._repos, members, end_ns, seed, self._reverted_ns)
 
     def _write(self, rows: StoredRows, text: bytes) -> int:
         number = rows.note(self._size, len(text))

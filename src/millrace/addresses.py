@@ -5,7 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 from millrace.errors import ConfigError
-from millrace.sources import SOURCES, Source
+from millrace.sources import OBJECTS, SOURCES, Source
 
 _ACCOUNT = re.compile("[a-z0-9][a-z0-9-]{0,38}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -63,6 +63,17 @@ def repositories(text: str) -> tuple[str, ...]:
     for name in names:
         if not _REPOSITORY.fullmatch(name):
             raise ConfigError(f"MILLRACE_REPOSITORIES: expected names of repositories, like shop,web, got {name!r}")
+    return names
+
+
+def objects(text: str, source: Source) -> tuple[str, ...]:
+    """Return the names of a list with commas; ConfigError when one is no object of the source."""
+    names = tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
+    if names and source == "github":
+        raise ConfigError("MILLRACE_OBJECTS: GitHub is read as a whole; expected it for the source cursor-sim")
+    for name in names:
+        if name not in OBJECTS:
+            raise ConfigError(f"MILLRACE_OBJECTS: expected {' or '.join(OBJECTS)}, or both with a comma, got {name!r}")
     return names
 
 

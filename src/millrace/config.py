@@ -185,10 +185,8 @@ def _delivery_s(longest_s: float) -> float:
     """Return the seconds after which the platform ends a delivery; 0: never. `longest_s` is the longest request."""
     seconds = _number("MILLRACE_DELIVERY_S", 0)
     if seconds and seconds < 2 * longest_s:
-        raise ConfigError(
-            f"MILLRACE_DELIVERY_S: expected at least {2 * longest_s:g}, twice MILLRACE_TIMEOUT_S and "
-            f"MILLRACE_ANSWER_S together, got {seconds:g}"
-        )
+        both = "twice MILLRACE_TIMEOUT_S and MILLRACE_ANSWER_S together"
+        raise ConfigError(f"MILLRACE_DELIVERY_S: expected at least {2 * longest_s:g}, {both}, got {seconds:g}")
     return seconds
 
 
@@ -230,6 +228,7 @@ class ExtractConfig:
     first_days: int = 90
     titles: bool = True
     bodies: bool = False
+    objects: tuple[str, ...] = ()
 
     @classmethod
     def from_env(cls) -> Self:
@@ -262,6 +261,7 @@ class ExtractConfig:
             first_days=int(_number("MILLRACE_FIRST_DAYS", 90, at_least=1, at_most=36_500)),
             titles=_is_on("MILLRACE_TITLES"),
             bodies=_switch("MILLRACE_BODIES"),
+            objects=addresses.objects(os.environ.get("MILLRACE_OBJECTS", ""), source),
         )
 
 

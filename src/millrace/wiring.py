@@ -217,7 +217,7 @@ def origin_of(config: ExtractConfig) -> "Origin":
     """Return what the runs of these settings read."""
     from millrace.runs import Origin
 
-    return Origin(config.source, config.account, config.repositories, config.first_days)
+    return Origin(config.source, config.account, config.repositories, config.first_days, config.objects)
 
 
 @ThreadSafeCache

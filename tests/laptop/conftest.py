@@ -37,9 +37,14 @@ class Outcome:
 
 
 def run_all(data_dir: Path, *arguments: str, key: str = "cursor-sim-dev-key") -> Outcome:
-    """Run it to its end, with its warnings as errors. Usage is collected only if a test passes `--usage`."""
+    """Run it to its end, with its warnings as errors. Usage is collected only if a test passes `--usage`.
+
+    The source is a cursor-sim.
+    """
     environment = os.environ | {"MILLRACE_SOURCE_KEY": key}
-    done = warm.run("run_all", "--no-usage", "--data-dir", str(data_dir), *arguments, environment=environment)
+    is_run = not {*arguments} & {"status", "reconcile", "build", "rebuild", "quarantine"}
+    given = ["--source", "cursor-sim"] if is_run else []
+    done = warm.run("run_all", "--no-usage", "--data-dir", str(data_dir), *given, *arguments, environment=environment)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 

@@ -138,7 +138,7 @@ def test_full_disk_is_reported_and_rerun_with_space_succeeds(small_disk: Path) -
 
 
 def test_an_interrupted_run_is_finished_by_the_next(fresh: Path) -> None:
-    command = [sys.executable, "local/run_all.py", "--no-usage", "--data-dir", str(fresh)]
+    command = [sys.executable, "local/run_all.py", "--source=cursor-sim", "--no-usage", "--data-dir", str(fresh)]
     command += ["--developers", "12"]
     with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stderr is not None

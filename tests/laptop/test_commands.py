@@ -197,7 +197,15 @@ def test_a_build_of_changed_models_alone_has_to_be_forced(place: Path) -> None:
 
 
 def test_next_run_completes_a_killed_run(tmp_path: Path) -> None:
-    command_line = [sys.executable, "local/run_all.py", "--no-usage", "--data-dir", str(tmp_path), *WORLD]
+    command_line = [
+        sys.executable,
+        "local/run_all.py",
+        "--source=cursor-sim",
+        "--no-usage",
+        "--data-dir",
+        str(tmp_path),
+        *WORLD,
+    ]
     with subprocess.Popen(command_line, cwd=PROJECT, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stderr is not None
         next(line for line in process.stderr if "extract commits" in line)

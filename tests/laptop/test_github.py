@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -154,6 +155,45 @@ def test_several_accounts_and_sources_share_a_data_directory(tmp_path: Path) -> 
     status = millrace("status", "--data-dir", str(place)).out
     ended = [line.split()[1] for line in status.splitlines() if line.endswith(": complete")]
     assert {run_id.strip(":").partition("-")[2] for run_id in ended} == {"acme", "beta", "gamma"}
+
+
+@pytest.mark.slow
+def test_commits_of_cursor_go_beside_the_pull_requests_of_github(tmp_path: Path) -> None:
+    place, key = tmp_path / "data", "key-of-cursor"
+    asked = ["--data-dir", str(place), "--no-build"]
+    with (
+        served(generate(1, 12)) as acme,
+        simulator(["--developers=2", "--days=5", "--no-limiter", "--full-hashes"], key) as url,
+    ):
+        cursor = ["--source-url", url, "--account", "acme"]
+        runs = [
+            millrace("run", *of(acme), *asked),
+            millrace("run", *cursor, "--objects", "commits", *asked, MILLRACE_SOURCE_KEY=key),
+        ]
+        assert [done.code for done in runs] == [0, 0], [done.err for done in runs]
+        whole = millrace("run", *cursor, *asked, MILLRACE_SOURCE_KEY=key)
+        compared = millrace("reconcile", "--source-url", url, "--data-dir", str(place), MILLRACE_SOURCE_KEY=key)
+    assert (whole.code, "the pull requests of an account (acme) have one source" in whole.err) == (2, True)
+    assert (compared.code, "✗" in compared.out) == (0, False), compared.out + compared.err
+    assert re.search(r"✓ commits +source [1-9]", compared.out)
+    assert "✓ pull_requests  source ?, lake 0" in compared.out
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param(["--objects", "reviews"], "--objects: expected commits or pull_requests", id="another object"),
+        pytest.param(["--objects", ","], "--objects: expected commits or pull_requests, got none", id="none"),
+        pytest.param(
+            ["--objects", "commits", "--source", "github", "--account", "acme"],
+            "GitHub is read as a whole",
+            id="GitHub",
+        ),
+    ],
+)
+def test_objects_that_a_source_does_not_have_exit_2(tmp_path: Path, given: list[str], said: str) -> None:
+    done = millrace("run", *given, "--data-dir", str(tmp_path))
+    assert (done.code, said in done.err) == (2, True), done.err
 
 
 @contextmanager

@@ -240,7 +240,9 @@ def test_earlier_demo_opens_as_demo(before: Path, home: Path, capsys: pytest.Cap
     collect = millrace("collect", "--home", str(home), MILLRACE_DATA_DIR=str(before))
     assert refused(collect, f"move it away, then type this again: mv {before} {before}-demo"), collect.err
     same = ("--developers", "2", "--days", "6", "--end", "2026-10-20T00:00:00Z", "--no-usage")
-    assert millrace("demo", *same, "--data-dir", str(before)).code == 0
+    demo = millrace("demo", *same, "--data-dir", str(before))
+    assert refused(demo, "holds another simulated company, or the one of an earlier version", f"rm -r {before}")
+    assert millrace("run", "--source", "cursor-sim", *same, "--data-dir", str(before)).code == 0
 
 
 def test_earlier_collection_opens_as_real(mine: Path, tmp_path: Path) -> None:

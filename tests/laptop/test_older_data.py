@@ -21,7 +21,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_data_directory_of_the_version_before_opens(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["run", *SOURCE, "--no-build", "--json", "--data-dir", str(data)]) == 0
+    assert cli.main(["run", "--source", "cursor-sim", *SOURCE, "--no-build", "--json", "--data-dir", str(data)]) == 0
     report = json.loads(capsys.readouterr().out)
     rows = {line["table"]: (line["known"] + line["written"], line["inserted"]) for line in report["tables"]}
     assert rows == {"repos": (2, 0), "commits": (27, 0), "pull_requests": (23, 0), "reviews": (17, 0)}

@@ -19,6 +19,8 @@ from tests.laptop.conftest import PROJECT
 from millrace.laptop.source import SIMULATOR_KEY, simulator
 from simulator import github
 from simulator.generating import generate
+from simulator.github import truth
+from simulator.github.of_world import company_of
 
 TINY = ("--developers", "2", "--days", "3", "--seed", "1", "--end", "2026-10-20T00:00:00Z")
 SIMULATED = ("demo", "run")  # after `collect`, the others show the rows of this machine
@@ -137,8 +139,9 @@ def test_all_commands_of_table_work_in_their_order(ran: Place) -> None:
 
 def test_numbers_of_readme_are_those_of_the_simulator() -> None:
     world = generate(end=datetime(2026, 11, 28, tzinfo=UTC))
-    counts = {"repos": len(world.pulls.by_repo), "commits": len(world.commits.rows)}
-    counts |= {"pull_requests": len(world.pulls.rows), "reviews": len(world.reviews.rows)}
+    tables = truth.rows(company_of(world))
+    named = ("github_repos", "github_pull_requests", "github_reviews")
+    counts = {"commits": len(world.commits.rows)} | {name: len(tables[name]) for name in named}
     shown = dict(re.findall(r"✓ (\w+) +source ([\d,]+) =", README))
     assert shown == {table: f"{rows:,}" for table, rows in counts.items()}
 

@@ -110,7 +110,8 @@ def test_reconcile_adds_up_the_events_and_each_mart(first: Outcome, place: Path)
 
 def test_cost_of_a_demo_is_that_of_its_repositories(first: Outcome, place: Path) -> None:
     with closing(duckdb.connect(str(place / "published.duckdb"), read_only=True)) as connection:
-        mapped = connection.execute("select count(*), count(repo_name) from mart.project_repositories").fetchone()
+        query = "select count(*), count(repo_name) from mart.project_repositories where project is not null"
+        mapped = connection.execute(query).fetchone()
         users = connection.execute("select count(*), count(developer) from mart.user_developers").fetchone()
         query = "select count(cost_per_merged_pr), min(cost_attributed_share) from mart.cost_per_merged_pr"
         known, least = connection.execute(query).fetchall()[0]

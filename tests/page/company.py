@@ -24,8 +24,8 @@ TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def build(folder: Path) -> Path:
-    """Run the whole pipeline over the simulator into `folder`; a demo drops its maps of projects and users itself."""
-    _run("run_all", "--data-dir", str(folder), "--end", f"{TODAY:%Y-%m-%dT00:00:00Z}")
+    """Run the whole pipeline over cursor-sim into `folder`; it drops the maps of projects and users itself."""
+    _run("run_all", "--source=cursor-sim", "--data-dir", str(folder), "--end", f"{TODAY:%Y-%m-%dT00:00:00Z}")
     return folder
 
 

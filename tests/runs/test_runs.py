@@ -101,6 +101,19 @@ def test_the_schedule_time_names_the_run_to_the_second(lake: Lake, bus: Bus) -> 
     assert runs.read_plan(lake, RUN).day == date(2026, 1, 31)
 
 
+@pytest.mark.parametrize(
+    ("objects", "first"),
+    [((), ["repos", "commits"]), (("commits",), ["commits"]), (("pull_requests",), ["repos"])],
+)
+def test_run_of_some_objects_starts_with_their_tasks(
+    lake: Lake, bus: Bus, objects: tuple[str, ...], first: list[str]
+) -> None:
+    plan = runs.start(lake, bus, RunRequest(T0), runs.Origin(objects=objects))
+    assert [task.task_id for task in plan.tasks()] == runs.tasks_of(lake, plan).waiting == first
+    assert runs.read_plan(lake, RUN) == plan
+    assert runs.read_plan(lake, RUN).origin == runs.Origin(objects=objects)
+
+
 def test_a_run_of_the_first_century_has_a_run_id_like_any_other(lake: Lake, bus: Bus) -> None:
     assert runs.start(lake, bus, RunRequest(T0.replace(year=33))).run_id == "00330131T060000Z"
 

@@ -1,4 +1,4 @@
-"""The command line: serve a company, or write the rows that a complete read of it has (`truth`)."""
+"""The command line: serve a company (`world`: that of a world), or write what a complete read of it has (`truth`)."""
 
 import argparse
 import dataclasses
@@ -17,6 +17,7 @@ from simulator.github.generating import DEFAULT_ACCOUNT, generate
 from simulator.github.knobs import Knobs
 from simulator.github.model import Company
 from simulator.github.times import instant, seconds
+from simulator.github.wire import RequestLog
 from simulator.process import Parser, add_server_options, say, serve_until_stopped
 from simulator.server import RunningSimulator
 
@@ -27,38 +28,68 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; return the exit code."""
     if arguments and arguments[0] == "truth":
         return _truth(arguments[1:])
+    if arguments and arguments[0] == "world":
+        return _serve_world(arguments[1:])
     parser = Parser(
         prog=_PROGRAM,
         description="Serve a generated company as GitHub does. When it listens, one JSON line with url and counts goes "
         "to stdout; it serves until SIGTERM or SIGINT.",
-        epilog=f"{_PROGRAM} truth --help: write the rows that a complete read of the company has.",
+        epilog=f"{_PROGRAM} truth --help: write the rows that a complete read of the company has. "
+        f"{_PROGRAM} world --help: serve the company of a world of cursor-sim.",
     )
     _add_company_options(parser)
-    add_server_options(parser)
-    token = os.environ.get("SIMULATOR_KEY", DEFAULT_TOKEN)
-    parser.add_argument(
-        "--token", default=token, help="the token of clients (default: SIMULATOR_KEY, else %(default)s)"
-    )
+    _add_server_options(parser)
     parser.add_argument("--log", type=Path, help="write each request that was answered to this NDJSON file, at the end")
     options = parser.parse_args(arguments)
     try:
-        company = _company(options)
-        # The clients of another process wait by their own clocks.
-        clock = Clock(company.end, is_running=True)
-        api = SimulatedGitHub(company, _knobs(options), clock, token=options.token)
-        server = RunningSimulator(api, options.host, options.port)
+        log = _serve(_company(options), _knobs(options), options)
     except (ValueError, OSError) as mistake:
         parser.error(str(mistake))
+    if options.log:
+        lines = [json.dumps(dataclasses.asdict(each)) + "\n" for each in log.requests]
+        options.log.write_text("".join(lines), encoding="utf-8")
+    return 0
+
+
+def _serve_world(arguments: Sequence[str]) -> int:
+    from simulator.cli import add_world_options, world_of
+    from simulator.github.of_world import company_of
+
+    parser = Parser(
+        prog=f"{_PROGRAM} world",
+        description="Serve as GitHub the company of a world: the pull requests, reviews and commits of cursor-sim.",
+    )
+    add_world_options(parser)
+    _add_server_options(parser)
+    options = parser.parse_args(arguments)
+    try:
+        _serve(company_of(world_of(options)), Knobs(), options)
+    except (ValueError, OverflowError, OSError) as mistake:
+        parser.error(str(mistake))
+    return 0
+
+
+def _serve(company: Company, knobs: Knobs, options: argparse.Namespace) -> RequestLog:
+    """Serve a company until it is stopped; return what was asked."""
+    # The clients of another process wait by their own clocks.
+    clock = Clock(company.end, is_running=True)
+    api = SimulatedGitHub(company, knobs, clock, token=options.token)
+    server = RunningSimulator(api, options.host, options.port)
     counts = {
         "account": company.account.login,
         "repositories": len(company.repositories),
         "pull_requests": sum(len(each.pulls) for each in company.repositories),
     }
     serve_until_stopped(server, counts, options.exit_with_parent)
-    if options.log:
-        lines = [json.dumps(dataclasses.asdict(each)) + "\n" for each in api.log.requests]
-        options.log.write_text("".join(lines), encoding="utf-8")
-    return 0
+    return api.log
+
+
+def _add_server_options(parser: Parser) -> None:
+    add_server_options(parser)
+    token = os.environ.get("SIMULATOR_KEY", DEFAULT_TOKEN)
+    parser.add_argument(
+        "--token", default=token, help="the token of clients (default: SIMULATOR_KEY, else %(default)s)"
+    )
 
 
 def _truth(arguments: Sequence[str]) -> int:

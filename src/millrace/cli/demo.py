@@ -43,7 +43,8 @@ def demo(
     if serves and (dry_run or as_json):
         raise click.UsageError("expected --serve without --dry-run and --json")
     root = (data_dir or places.demo()).resolve()
-    code = run.execute(context, RunOptions(root, SourceOptions(**source)), dry_run, as_json)
+    asked = RunOptions(root, SourceOptions(**source), is_company=source["from_recording"] is None)
+    code = run.execute(context, asked, dry_run, as_json)
     if not serves or code not in (DONE, ATTENTION):
         return code
     from millrace.laptop import server

@@ -202,9 +202,7 @@ def account(command: F) -> F:
             "--source",
             "source_name",
             type=click.Choice(["cursor-sim", "github"]),
-            default="cursor-sim",
-            show_default=True,
-            help="github: token in GITHUB_TOKEN (docs/connect-github.md).",
+            help="github: token in GITHUB_TOKEN (docs/connect-github.md). Default: cursor-sim, with --source-url.",
         ),
     ):
         command = option(command)
@@ -264,6 +262,12 @@ def simulator(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def objects(command: F) -> F:
+    """Add the option that names the objects of cursor-sim to read."""
+    help_text = "cursor-sim, Cursor: only commits, or only pull_requests (default: both)."
+    return click.option("--objects", metavar="NAMES", help=help_text)(command)
 
 
 def source(command: F) -> F:

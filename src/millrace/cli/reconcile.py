@@ -49,22 +49,25 @@ def _compare(directory: "DataDir", source: Any, since: date | None, as_json: boo
     from millrace import wiring
     from millrace.config import ExtractConfig
     from millrace.extract.audit import audit
+    from millrace.laptop import company
     from millrace.laptop.completeness import accounts
     from millrace.laptop.in_process import opened
-    from millrace.laptop.source import NO_SOURCE, source_settings
+    from millrace.laptop.source import NO_SOURCE, objects_of, source_settings
     from millrace.status.completeness import lines
 
     bound = directory.sources()
     named = next((each for each in bound if each.source == source.source_url), None)
-    source = replace(source, account=(named and named.account) or "")
+    source = replace(source, account=(named and named.account) or "", objects=objects_of(bound, source.source_url))
     is_one = bound and not any(each.is_github for each in bound)  # GitHub is compared by each run itself
     has_source = source.source_url or directory.kind() == "demo" or is_one
+    if directory.kind() == "demo" and any(each.is_github for each in bound):
+        source = company.sources(source, directory)[0]
     with ExitStack() as stack:
         stack.enter_context(directory.lock())
         settings = source_settings(source, directory, stack, lambda line: None) if has_source else NO_SOURCE
         pipeline = stack.enter_context(opened(directory, settings))
         client = wiring.audited_client(ExtractConfig.from_env()) if has_source else None
-        audits = audit(pipeline.lake, pipeline.warehouse, client, since)
+        audits = audit(pipeline.lake, pipeline.warehouse, client, since, source.objects)
         loaded, usage = _usage(pipeline)
         complete = accounts(pipeline.warehouse)
     agree = [line.events == loaded and line.agrees_with(usage[0]) for line in usage]

@@ -29,6 +29,7 @@ ENGINE = "millrace.engine"
 @options.as_json
 @click.option("--next", "following", hidden=True, help="The command that shows the marts, as its caller says it.")
 @options.account
+@options.objects
 @options.source
 @click.pass_context
 def run(
@@ -43,9 +44,10 @@ def run(
     dry_run: bool,
     as_json: bool,
     following: str | None,
-    source_name: str,
+    source_name: str | None,
     account: str | None,
     repository: str | None,
+    objects: str | None,
     **source: Any,
 ) -> int:
     """Run the whole pipeline on this machine: source, extract, load, dbt, marts.
@@ -62,16 +64,20 @@ def run(
 
     if force and no_build:
         raise click.UsageError("expected --force or --no-build, got both")
-    if drops and source_name != "cursor-sim":
+    if drops and source_name == "github":
         raise click.UsageError("expected --drops or --source github, got both")
-    asked = sources.source_of(context, source_name, account, repository, since, **source)
+    asked = sources.source_of(context, source_name, account, repository, since, objects, **source)
     if context.meta.get(ENGINE) is not None and not isinstance(asked, SourceOptions):
         raise click.UsageError("expected --emulators or --source github, got both")
     if data_dir is None and drops:
         data_dir = places.shown()
     elif data_dir is None:
         data_dir = places.real() if asked.kind == "real" else places.demo()
-    chosen = RunOptions(data_dir.resolve(), asked, since, full_refresh, drops, not no_build, force)
+    # What is deployed is emulated for one source.
+    names_one = source_name or objects or source["source_url"] or source["from_recording"] or context.meta.get(ENGINE)
+    chosen = RunOptions(
+        data_dir.resolve(), asked, since, full_refresh, drops, not no_build, force, is_company=not names_one
+    )
     return execute(context, chosen, dry_run, as_json, following)
 
 

@@ -21,7 +21,7 @@ def source() -> None:
 def test(
     context: click.Context,
     /,
-    source_name: str,
+    source_name: str | None,
     account: str | None,
     repository: str | None,
     as_json: bool,
@@ -32,7 +32,7 @@ def test(
     \b
     Example: millrace source test --source github --account acme
     """
-    if source_name == "cursor-sim" and not server["source_url"]:
+    if source_name != "github" and not server["source_url"]:
         raise click.UsageError("expected --source github --account LOGIN, or --source-url of a cursor-sim")
     asked = sources.source_of(context, source_name, account, repository, None, **server)
     from millrace.laptop.looking import look

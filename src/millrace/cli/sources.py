@@ -16,10 +16,18 @@ _OF_ANY = ("source_name", "account", "source_url", "insecure_http")
 
 
 def source_of(
-    context: click.Context, name: str, account: str | None, repository: str | None, since: date | None, **source: Any
+    context: click.Context,
+    name: str | None,
+    account: str | None,
+    repository: str | None,
+    since: date | None,
+    objects: str | None = None,
+    **source: Any,
 ) -> "SourceOptions | GitHubOptions":
     """Return the source that the options name; UsageError for one that does not fit it."""
     if name == "github":
+        if objects is not None:
+            raise click.UsageError("--objects: GitHub is read as a whole; expected it with --source cursor-sim")
         return _github(context, account, repository, since, source)
     from millrace.laptop.source import SourceOptions
 
@@ -27,7 +35,8 @@ def source_of(
         raise click.UsageError("--repository: cursor-sim is read as a whole; expected it with --source github")
     if account is not None and not source.get("source_url"):
         raise click.UsageError("--account: expected it with --source github, or with --source-url of a cursor-sim")
-    return SourceOptions(account=_account(account) if account is not None else "", **source)
+    named = _account(account) if account is not None else ""
+    return SourceOptions(account=named, objects=_objects(objects) if objects is not None else (), **source)
 
 
 def _github(
@@ -68,6 +77,18 @@ def _repositories(text: str) -> tuple[str, ...]:
         raise click.UsageError(str(error).replace("MILLRACE_REPOSITORIES", "--repository")) from error
     if not names:
         raise click.UsageError("--repository: expected names of repositories, like shop,web, got none")
+    return names
+
+
+def _objects(text: str) -> tuple[str, ...]:
+    from millrace import addresses
+
+    try:
+        names = addresses.objects(text, "cursor-sim")
+    except ConfigError as error:
+        raise click.UsageError(str(error).replace("MILLRACE_OBJECTS", "--objects")) from error
+    if not names:
+        raise click.UsageError("--objects: expected commits or pull_requests, got none")
     return names
 
 

@@ -53,17 +53,19 @@ class Listed:
     repeated: int
 
 
-def audit(lake: Lake, warehouse: Warehouse, client: SourceClient | None, since: date | None) -> list[Audit]:
+def audit(
+    lake: Lake, warehouse: Warehouse, client: SourceClient | None, since: date | None, objects: tuple[str, ...] = ()
+) -> list[Audit]:
     """Compare every table; without a client, lake and warehouse only.
 
     The client requests the source's totals, and reads a table whole only where its total is not the number of rows in
-    the warehouse.
+    the warehouse. It is asked for its `objects` only (none: all).
     """
     read: dict[str, Listed] = {}
     entries = warehouse.entries()
     compared = compare(lake, entries)
     loads = {entry.version: entry for entry in retries.settled(entries, entries)}
-    return [_audit(lake, loads, warehouse, client, since, table, read, compared) for table in TABLES.values()]
+    return [_audit(lake, loads, warehouse, client, since, table, read, compared, objects) for table in TABLES.values()]
 
 
 def _audit(
@@ -75,6 +77,7 @@ def _audit(
     table: Table,
     read: dict[str, Listed],
     compared: Comparison,
+    objects: tuple[str, ...],
 ) -> Audit:
     in_lake: set[Key] = set()
     unloaded: list[Key] = []
@@ -91,7 +94,8 @@ def _audit(
         Difference("objects that the ledger knows and the lake has no more", _lost(compared, table)),
         Difference("rows of loaded parts that the warehouse lacks", _sorted(in_lake - held)),
     ]
-    is_asked = client is not None and table.bulk is not None
+    is_wanted = not objects or (table.name in ENDPOINTS and ENDPOINTS[table.name].objects in objects)
+    is_asked = client is not None and table.bulk is not None and is_wanted
     total = _total(client, table, since) if client is not None and is_asked else None
     if client is not None and is_asked and total != len(held):
         listed = _read(client, table, since, read)

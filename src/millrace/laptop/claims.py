@@ -61,6 +61,11 @@ def require(
         raise ConfigError(_beside_real_rows(data_dir))
     asked = None if source is None else Binding(source, account, objects)
     for each in data_dir.sources():
+        if asked is not None and each.excludes(asked) and kind == "demo":
+            raise ConfigError(
+                f"{root} holds another simulated company, or the one of an earlier version ({each.source}); remove the "
+                f"folder, or give another: type: rm -r {shlex.quote(str(root))}, then this again"
+            )
         if asked is not None and each.excludes(asked):
             raise ConfigError(
                 f"{root} holds the rows of {each.source}, not of {asked.source}{_one_source(each, asked)}; "

@@ -62,14 +62,19 @@ class GitHubOptions:
         key = token()
         if not key:
             raise ConfigError(_TO_SET_ONE)
+        return self.settings_with(addresses.source_url(self.source_url, self._may_be_insecure), key)
+
+    def settings_with(self, url: str, key: str) -> dict[str, str]:
+        """Return the settings of the functions for a server and its key."""
         return {
             "MILLRACE_SOURCE": "github",
             "MILLRACE_ACCOUNT": self.account,
-            "MILLRACE_SOURCE_URL": addresses.source_url(self.source_url, self._may_be_insecure),
+            "MILLRACE_SOURCE_URL": url,
             "MILLRACE_SOURCE_KEY": key,
             "MILLRACE_GITHUB_APP_ID": "",
             "MILLRACE_GITHUB_APP_KEY": "",
             "MILLRACE_REPOSITORIES": ",".join(self.repositories),
+            "MILLRACE_OBJECTS": "",
             "MILLRACE_FIRST_DAYS": str(self.first_days),
             "MILLRACE_INSECURE_HTTP": "1" if self._may_be_insecure else "",
         }

@@ -11,6 +11,7 @@ from millrace.bus import EXTRACT_EVENTS, EXTRACT_REQUESTS, OBJECT_EVENTS, events
 from millrace.bus.in_process import LocalBus, Subscription
 from millrace.config import ExtractConfig, LoadConfig
 from millrace.errors import ConfigError
+from millrace.extract.sources.cursor_sim import pages
 from millrace.extract.sources.cursor_sim.listing import Listing
 from millrace.extract.sources.cursor_sim.source import CursorSimSource
 from millrace.extract.sources.github.source import GitHubSource, Probe
@@ -24,7 +25,7 @@ from millrace.laptop.github import GitHubOptions
 from millrace.laptop.source import NO_SOURCE, SourceOptions
 from millrace.load import recovery
 from millrace.load.handler import Loader
-from millrace.tables import CURSOR_SIM, endpoints_of
+from millrace.tables import CURSOR_SIM, PageNumberListing, endpoints_of
 from millrace.warehouse.duckdb.warehouse import DuckDBWarehouse
 from millrace.wiring import RequestedBuilds
 
@@ -45,9 +46,15 @@ class Pipeline:
         """The dependencies of a load."""
         return Loader(self.lake, self.quarantine, self.warehouse, self.job)
 
-    def start_run(self, since: date | None, full_refresh: bool) -> str:
+    def first_scope(self) -> runs.Scope | None:
+        """Return that the first run of an account reads everything at once; None: a later run decides itself."""
+        origin = wiring.origin_of(ExtractConfig.from_env())
+        is_first = runs.scope_of(self.lake, runs.RunRequest(datetime.now(UTC)), origin) == "recent"
+        return "full" if is_first else None
+
+    def start_run(self, since: date | None, full_refresh: bool, scope: runs.Scope | None = None) -> str:
         """Start a run as the scheduler does; return its run_id. Nothing is delivered before the bus runs."""
-        body = {"full_refresh": full_refresh} | ({"since": str(since)} if since else {})
+        body = {"full_refresh": full_refresh, "since": str(since) if since else None, "scope": scope}
         now = self._unused_second().isoformat()
         answer = (
             START_RUN.application().test_client().post("/", json=body, headers={"X-CloudScheduler-ScheduleTime": now})
@@ -74,7 +81,11 @@ def probe_source(options: SourceOptions | GitHubOptions) -> Probe | None:
     source = wiring.extractor_of(ExtractConfig.from_env()).source
     if isinstance(source, GitHubSource) and isinstance(options, GitHubOptions):
         return github.probe(source, options)
-    if isinstance(source, CursorSimSource):
+    if isinstance(source, CursorSimSource) and isinstance(options, SourceOptions) and options.objects == ("commits",):
+        listing = CURSOR_SIM["commits"].bulk  # Cursor has no shorter list
+        if isinstance(listing, PageNumberListing):
+            pages.numbered_page(source.client.for_task(), listing, {listing.size_parameter: 1})
+    elif isinstance(source, CursorSimSource):
         next(Listing(source.client.for_task(), CURSOR_SIM["repos"], None, None, lambda columns: ()).rows())
     return None
 

@@ -20,12 +20,17 @@ GITHUB: Objects = ("pull_requests", "commits")
 _OF_A_DEMO = ("the simulator with ", "the recording ")  # how the source of a demo has been named since version 0.1.0
 
 
-_AT_GITHUB = "GitHub at "
+_AT_GITHUB, _OF_GITHUB = "GitHub at ", "GitHub of "
 
 
 def github_at(url: str) -> str:
     """Return the name of a server of GitHub as a source; `url` is that of its API."""
     return f"{_AT_GITHUB}{url}"
+
+
+def github_of(simulator: str) -> str:
+    """Return the name of the GitHub of a simulated company as a source."""
+    return f"{_OF_GITHUB}{simulator}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Binding:
     @property
     def is_github(self) -> bool:
         """Whether the source is a server of GitHub."""
-        return self.source.startswith(_AT_GITHUB)
+        return self.source.startswith((_AT_GITHUB, _OF_GITHUB))
 
     def shared_with(self, other: "Binding") -> Objects:
         """Return the objects that two sources would deliver of the same account: each has one source."""

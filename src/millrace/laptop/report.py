@@ -1,6 +1,6 @@
 """The report of a run: the marts in short, one reconciliation line for each table, timings, and paths."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +27,7 @@ _MARTS = {  # sorted by the first column, newest first, then by the third, large
     "review_costs": ("week", "repo_name", "total_prs", "reviewed_prs", "approval_rate", "estimated_review_hours"),
     "quality": ("week", "repo_name", "total_prs", "revert_rate", "bug_fix_rate", "unreviewed_prs"),
     "ai_impact": ("week", "repo_name", "ai_band", "pr_count", "avg_cycle_time_hours", "revert_rate"),
+    "cost_per_merged_pr": ("week", "repo_name", "merged_prs", "developer", "cost_usd", "cost_per_merged_pr"),
     "usage_model_day": ("day", "model", "assistant_message_count", "session_count", "total_tokens", "cost_usd"),
 }
 _TEXTS = ("week", "day", "repo_name", "developer", "ai_band", "model")
@@ -53,6 +54,11 @@ class Report:
     build: Build | None = None
     problems: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def add_seconds(self, seconds: Mapping[str, float]) -> None:
+        """Add to the time of each step: a run of a company has the steps of each source."""
+        for step, more in seconds.items():
+            self.seconds[step] = self.seconds.get(step, 0.0) + more
 
     @property
     def is_good(self) -> bool:

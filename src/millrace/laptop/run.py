@@ -12,14 +12,15 @@ from millrace import runs, wiring
 from millrace.build import job
 from millrace.config import BuildConfig
 from millrace.lake.local import LocalLake
-from millrace.laptop import claims, drops, in_process, simulated_usage
+from millrace.laptop import claims, company, drops, in_process, simulated_usage
+from millrace.laptop.company import SimulatedGitHub
 from millrace.laptop.completeness import accounts
 from millrace.laptop.data_dir import LEASE_S, DataDir
 from millrace.laptop.demo_maps import drop_maps
 from millrace.laptop.github import GitHubOptions
 from millrace.laptop.progress import ProgressLog
 from millrace.laptop.report import Report
-from millrace.laptop.source import NO_SOURCE, SourceOptions, source_settings
+from millrace.laptop.source import NO_SOURCE, SourceOptions
 from millrace.load import quarantine, recovery, sweep
 from millrace.load.sweep import SweepTimeouts
 from millrace.runs import reconcile
@@ -29,7 +30,10 @@ _KEPT = timedelta(days=7)  # what was read of an account so long ago is read on;
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The options of a run."""
+    """The options of a run.
+
+    With `is_company`, `source` is a world that is seen through a GitHub, and through Cursor's list of commits.
+    """
 
     data_dir: Path
     source: SourceOptions | GitHubOptions
@@ -38,6 +42,7 @@ class RunOptions:
     drops: bool = False
     builds: bool = True
     force: bool = False
+    is_company: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +75,23 @@ def run(options: RunOptions, engine: Engine) -> Report:
     with ExitStack() as stack:
         stack.enter_context(data_dir.lock())
         watcher = stack.enter_context(ProgressLog())
-        source = _source(options, data_dir, stack, watcher)
-        settings = data_dir.settings() | dict(source)
-        report.seconds["start"] = time.monotonic() - started
-        engine.load(stack, options, settings, watcher, report)
+        for part in _parts(options, data_dir):
+            began = time.monotonic()
+            settings = data_dir.settings() | dict(_source(part, data_dir, stack, watcher))
+            report.add_seconds({"start": time.monotonic() - began})
+            engine.load(stack, part, settings, watcher, report)
         if options.builds:
             _build(options, watcher, report)
     report.seconds["total"] = time.monotonic() - started
     return report
+
+
+def _parts(options: RunOptions, data_dir: DataDir) -> list[RunOptions]:
+    """Return a run of each source: a simulated company has two, which are read one after the other."""
+    if options.drops or not options.is_company or not isinstance(options.source, SourceOptions):
+        return [options]
+    company.require(options.source, data_dir)
+    return [replace(options, source=each) for each in company.sources(options.source, data_dir)]
 
 
 def _source(options: RunOptions, data_dir: DataDir, stack: ExitStack, watcher: ProgressLog) -> Mapping[str, str]:
@@ -85,19 +99,22 @@ def _source(options: RunOptions, data_dir: DataDir, stack: ExitStack, watcher: P
     if options.drops:
         claims.claim(data_dir, data_dir.kind() or "real")
         return NO_SOURCE
-    return source_settings(options.source, data_dir, stack, watcher.say, watcher.expect)
+    return company.settings_of(options.source, data_dir, stack, watcher.say, watcher.expect)
 
 
 def dry_run(options: RunOptions, engine: Engine) -> str:
     """Return what a run would do, in a sentence."""
     data_dir = _place(options, engine)
-    if not options.drops:
-        bound = options.source.binding
-        claims.require(data_dir, options.source.kind, bound.source, bound.account, bound.objects)
+    for part in _parts(options, data_dir) if not options.drops else ():
+        bound = part.source.binding
+        claims.require(data_dir, part.source.kind, bound.source, bound.account, bound.objects)
     then = "then build the marts" if options.builds else "and leave the marts as they are"
     if options.drops:
         files = sum(path.is_file() for path in data_dir.drop.rglob("*")) if data_dir.drop.exists() else 0
         return f"would load those of {files:,} files in {data_dir.drop} that the ledger does not know, {then}"
+    if options.is_company and isinstance(options.source, SourceOptions):
+        what = "pull requests and reviews from its GitHub, the AI lines of its commits from its Cursor"
+        return f"would read {options.source.name}: {what}, into {data_dir.root}, {then}"
     if isinstance(options.source, GitHubOptions):
         return f"would read {_of_github(options.source, data_dir, options.full_refresh)}, into {data_dir.root}, {then}"
     scope = f"rows since {options.since}" if options.since else "all rows"
@@ -150,7 +167,7 @@ class InProcess:
             _load_drops(pipeline, watcher, report)
         else:
             _run_pipeline(pipeline, settings, _Step(options, watcher, report))
-        report.seconds |= {lane: seconds for lane, seconds in pipeline.bus.busy_s.items() if seconds}
+        report.add_seconds({lane: seconds for lane, seconds in pipeline.bus.busy_s.items() if seconds})
         report.problems += [f"{dead.subscription}: {dead.reason}" for dead in pipeline.bus.dead_letters]
 
 
@@ -199,7 +216,8 @@ def _run_pipeline(pipeline: in_process.Pipeline, settings: dict[str, str], step:
         watcher.repositories.expect(seen.repositories, seen.budget)
     _resume(pipeline, step)
     is_github = isinstance(options.source, GitHubOptions)
-    run_id = pipeline.start_run(None if is_github else options.since, options.full_refresh)
+    scope = pipeline.first_scope() if isinstance(options.source, SimulatedGitHub) else None
+    run_id = pipeline.start_run(None if is_github else options.since, options.full_refresh, scope)
     report.run_id = run_id
     watcher.say(f"run {run_id} from {settings['MILLRACE_SOURCE_URL']}")
     if isinstance(options.source, SourceOptions) and options.source.has_agent_logs:
@@ -207,9 +225,10 @@ def _run_pipeline(pipeline: in_process.Pipeline, settings: dict[str, str], step:
         report.usage = simulated_usage.collect_homes(options.source, report.data_dir, pipeline.lake)
         report.seconds["collect"] = time.monotonic() - started
     _deliver(pipeline, {run_id}, step)
-    if report.usage is not None:
-        drop_maps(pipeline.lake, pipeline.warehouse)
-        pipeline.bus.run()
+    if isinstance(options.source, SourceOptions) and report.usage is not None:
+        if options.source.has_maps:
+            drop_maps(pipeline.lake, pipeline.warehouse)
+            pipeline.bus.run()
         report.usage.add_up(pipeline.warehouse)
     _report_run(pipeline, run_id, step)
 
@@ -222,7 +241,7 @@ def _report_run(pipeline: in_process.Pipeline, run_id: str, step: _Step) -> None
     if next_id is not None and not missing:
         run_id = report.run_id = next_id
         missing = reconcile.unfinished(pipeline.lake, run_id)
-    report.tables = reconcile.reconcile(pipeline.lake, pipeline.warehouse, run_id, pipeline.warehouse.count)
+    report.tables += reconcile.reconcile(pipeline.lake, pipeline.warehouse, run_id, pipeline.warehouse.count)
     if missing and not pipeline.bus.dead_letters:
         report.problems.append(f"the run ended without {', '.join(missing)}")
     if isinstance(step.options.source, GitHubOptions):

@@ -10,6 +10,7 @@ from typing import Any
 
 from millrace.collect.machine import Machine
 from millrace.collect.parsers.agents import AGENTS
+from millrace.collect.repositories import Owners
 from millrace.collect.shipping import ship
 from millrace.config import CollectConfig
 from millrace.errors import ConfigError
@@ -57,13 +58,18 @@ class SimulatedUsage:
 
 
 def collect_homes(source: SourceOptions, data_dir: DataDir, lake: Lake) -> SimulatedUsage:
-    """Have the simulator write each developer's logs, and collect what is new in them."""
+    """Have the simulator write each developer's logs, and collect what is new in them.
+
+    Of the folders in which they worked, the repositories of the source's `owners` are named.
+    """
     folder = data_dir.root / "homes"
-    _write(folder, source.world())
+    _write(folder, [*source.world(), *(["--git"] if source.owners else [])])
     events, bad_files, versions = 0, 0, list[ObjectVersion]()
     homes = sorted(folder.iterdir())
     for home in homes:
-        machine = Machine(home, _NO_SETTINGS, frozenset(AGENTS), data_dir.collector / home.name)
+        machine = Machine(
+            home, _NO_SETTINGS, frozenset(AGENTS), data_dir.collector / home.name, owners=Owners(source.owners)
+        )
         with machine.collector() as collector:
             result = collector.collect()
             upload = ship(machine.spool, lake, collector.collector_id)

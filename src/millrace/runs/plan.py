@@ -71,13 +71,14 @@ class Origin:
     """What the runs of a deployable read: one account of one source ("" where the source has no accounts).
 
     Of the account's repositories only those with the names in `repositories` are read (none: all). The first run reads
-    what was active in the last `first_days`.
+    what was active in the last `first_days`. Of cursor-sim only the `objects` are read (none: all).
     """
 
     source: Source = "cursor-sim"
     account: str = ""
     repositories: tuple[str, ...] = ()
     first_days: int = 90
+    objects: tuple[str, ...] = ()
 
 
 _OF_ACCOUNTS = ("source", "account", "scope", "repositories", "first_days", "next_scope")
@@ -101,6 +102,7 @@ class Plan:
     repositories: tuple[str, ...] = ()
     first_days: int = 90
     next_scope: Scope | None = None
+    objects: tuple[str, ...] = ()
 
     @property
     def day(self) -> date:
@@ -110,23 +112,26 @@ class Plan:
     @property
     def origin(self) -> Origin:
         """Return what the run reads."""
-        return Origin(self.source, self.account, self.repositories, self.first_days)
+        return Origin(self.source, self.account, self.repositories, self.first_days, self.objects)
 
     def tasks(self) -> list[TaskEvent]:
         """Return the tasks that a run starts with."""
-        return [TaskEvent.of(self.run_id, endpoint.name) for endpoint in children_of(None, self.source)]
+        first = children_of(None, self.source)
+        wanted = [each for each in first if not self.objects or each.objects in self.objects]
+        return [TaskEvent.of(self.run_id, each.name) for each in wanted]
 
     def to_json(self) -> bytes:
-        """Return the plan as an object's content; without an account, as before there were any."""
-        fields = asdict(self)
-        return to_json(fields if self.account else {k: v for k, v in fields.items() if k not in _OF_ACCOUNTS})
+        """Return the plan as an object's content; without account and objects, as before there were any."""
+        absent = ({"objects"} if not self.objects else set()) | (set() if self.account else {*_OF_ACCOUNTS})
+        return to_json({name: value for name, value in asdict(self).items() if name not in absent})
 
     @classmethod
     def parse(cls, content: bytes, name: str) -> "Plan":
         """Read a plan; Damaged, with the object's name, when it is not one."""
 
         def make(fields: dict[str, Any]) -> "Plan":
-            plan = cls(**fields | {"repositories": tuple(fields.get("repositories", ()))})
+            lists = {name: tuple(fields.get(name, ())) for name in ("repositories", "objects")}
+            plan = cls(**fields | lists)
             if plan.source not in SOURCES or {plan.scope, plan.next_scope} - {None, *get_args(Scope)}:
                 raise ValueError(plan)
             return plan
@@ -154,6 +159,7 @@ def begin(lake: Lake, bus: Bus, request: RunRequest, origin: Origin, scope: Scop
         origin.repositories,
         origin.first_days,
         next_scope,
+        origin.objects,
     )
     with log.step("start run", run_id):
         try:

@@ -14,7 +14,8 @@ class Endpoint:
     """One endpoint of a source, and the raw tables that its tasks write, its own one first.
 
     Its tasks start when that of `parent` is complete (None: when a run starts): by themselves, or with
-    `per_repository` one for each repository that the parent's record names.
+    `per_repository` one for each repository that the parent's record names. `objects` are what it delivers, by the
+    names that the setting MILLRACE_OBJECTS may have; those of children are those of their parent.
     """
 
     name: str
@@ -22,11 +23,12 @@ class Endpoint:
     feeds: tuple[str, ...]
     parent: str | None = None
     per_repository: bool = False
+    objects: str = "pull_requests"
 
 
 _ALL = (
     Endpoint("repos", "cursor-sim", ("repos",)),
-    Endpoint("commits", "cursor-sim", ("commits",)),
+    Endpoint("commits", "cursor-sim", ("commits",), objects="commits"),
     Endpoint("pull_requests", "cursor-sim", ("pull_requests",), parent="repos"),
     Endpoint("reviews", "cursor-sim", ("reviews",), parent="pull_requests"),
     Endpoint("github_repos", "github", ("github_repos", "source_windows")),

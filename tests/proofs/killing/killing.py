@@ -39,7 +39,7 @@ class Run:
 def run(data: Path, place: KillPoint = NOWHERE) -> Run:
     """Run the whole pipeline as a process of its own, with a simulator of its own."""
     command = [sys.executable, "-m", "tests.proofs.killing.killable", str(place), "--data-dir", str(data)]
-    command += [*WORLD, "--no-usage", "--json"]
+    command += ["--source=cursor-sim", *WORLD, "--no-usage", "--json"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     return Run(done.returncode, done.stderr)
 

@@ -32,6 +32,7 @@ def test_every_event_delivered_five_times_produces_same_marts(clean: Path, tmp_p
         str(seed),
         "--data-dir",
         str(tmp_path),
+        "--source=cursor-sim",
         *WORLD,
         "--no-usage",
         "--json",

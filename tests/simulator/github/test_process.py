@@ -84,3 +84,19 @@ def test_wrong_option_is_refused_in_one_line(arguments: tuple[str, ...], line: s
     assert process.returncode == 2
     assert line in errors
     assert len(errors.splitlines()) == 1
+
+
+def test_process_serves_the_company_of_a_world() -> None:
+    process = simulator("world", "--port", "0", "--developers", "2", "--days", "3", "--end", "2026-10-20T00:00:00Z")
+    assert process.stdout
+    facts = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert (facts["account"], facts["repositories"], process.returncode) == ("acme-corp", 2, 0)
+    assert facts["pull_requests"] > 0
+
+
+def test_world_of_one_developer_is_refused_in_a_line() -> None:
+    process = simulator("world", "--developers", "1")
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (2, "python -m simulator.github world: developers: 1 is not in 2..2000\n")

@@ -18,8 +18,11 @@ function isLoaded(table) {
   return !source || (source.is_connected ?? source.last_extracted_at !== null);
 }
 
+/** Whether rows of GitHub's pull requests were ever received. */
+const isOnGitHub = () => latest?.sources?.some((one) => one.table === "github_pull_requests" && one.is_connected) ?? false;
+
 /** Whether there are pull requests, or usage, of any day; true as long as that is unknown. */
-export const has = { pull_requests: () => isLoaded("pull_requests"), usage: () => latest === null || latest.events?.total > 0 };
+export const has = { pull_requests: () => isLoaded("pull_requests") || isOnGitHub(), usage: () => latest === null || latest.events?.total > 0 };
 
 /** The next step in the words of the status, for the place that serves it (millrace/status/remedies.py): text, or a command to type. */
 function step(name) {
