@@ -1,60 +1,25 @@
-"""`millrace report` and `millrace statusline`: what they read, print and return."""
+"""`millrace report`: what it reads, prints and returns."""
 
 import csv
 import io
 import json
 import multiprocessing
-import sqlite3
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.collect.machine import Machine, response
+from tests.cli.reporting import Run, machine, priced, run, write
+from tests.collect.machine import Machine
 from tests.collect.test_repositories import made, remote
 
 from millrace.cli import main as cli
 from millrace.collect import lock
 from millrace.laptop.project import PROJECT
 
-USAGE = {"input_tokens": 1_000_000, "output_tokens": 10}
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MILLRACE_COLLECT_STATE", str(tmp_path / "state"))
-    unset = ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "MILLRACE_COLLECT", "MILLRACE_COLLECT_OWNERS", "MILLRACE_DATA_DIR")
-    for name in (*unset, "XDG_CONFIG_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    return Machine(tmp_path)
-
-
-@pytest.fixture
-def run(machine: Machine, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = cli.main([arguments[0], *arguments[1:], "--home", str(machine.home), "--timezone", "UTC"])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
-def write(machine: Machine, *lines: bytes, name: str = "S1") -> Path:
-    path = machine.log("claude", name)
-    path.write_bytes(b"".join(lines))
-    return path
-
-
-def priced(message: str, at: str = "2026-01-02T03:04:05Z", model: str = "claude-opus-4-5") -> bytes:
-    """Return a line of Claude Code with a response that costs 5.00025 USD."""
-    line = json.loads(response(message, at=at))
-    line["message"] |= {"model": model, "usage": USAGE}
-    return json.dumps(line).encode() + b"\n"
+__all__ = ["machine", "run"]
 
 
 def rows_of(run: Run, *arguments: str) -> list[dict[str, Any]]:
@@ -300,112 +265,3 @@ def test_active_block_has_a_pace(machine: Machine, run: Run) -> None:
     assert block["pace"]["projected_tokens"] >= 1_000_010
     assert [row["is_active"] for row in rows_of(run, "blocks")] == [False, True]
     assert len(rows_of(run, "blocks", "--recent")) == 1
-
-
-class Input:
-    """Standard input that is a pipe."""
-
-    def __init__(self, content: bytes) -> None:
-        self.buffer = io.BytesIO(content)
-
-    def isatty(self) -> bool:
-        return False
-
-
-@pytest.fixture
-def status(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[object], str]:
-    """Run the status line with an input, and return its line."""
-
-    def status(given: object) -> str:
-        content = given if isinstance(given, bytes) else json.dumps(given).encode()
-        monkeypatch.setattr(sys, "stdin", Input(content))
-        code, out, err = run("statusline")
-        assert (code, err, out.count("\n")) == (0, "", 1)
-        return out.rstrip("\n")
-
-    return status
-
-
-def documented(path: Path, **more: object) -> dict[str, object]:
-    """Return the input of the documentation, for a transcript."""
-    return {
-        "session_id": "S1",
-        "transcript_path": str(path),
-        "cwd": "/home/x/app",
-        "model": {"id": "claude-opus-4-5", "display_name": "Opus"},
-        "workspace": {"current_dir": "/home/x/app", "project_dir": "/home/x/app"},
-        "version": "2.1.90",
-        "output_style": {"name": "default"},
-        "cost": {"total_cost_usd": 0.25, "total_duration_ms": 45000, "total_lines_added": 156},
-        "context_window": {"context_window_size": 200000, "used_percentage": 8, "current_usage": None},
-        "exceeds_200k_tokens": False,
-        **more,
-    }
-
-
-def test_statusline_has_session_today_block_and_pace(machine: Machine, status: Callable[[object], str]) -> None:
-    path = write(machine, priced("m1", at=datetime.now(UTC).isoformat()))
-    model, session, today, block, pace = status(documented(path)).split(" | ")
-    assert (model, session, today) == ("Opus", "$5.00 session", "$5.00 today")
-    assert block.startswith("$5.00 block, 4 h ")
-    assert pace.endswith("/h")
-    assert not machine.state.exists()
-
-
-def test_statusline_adds_new_lines_of_the_transcript_to_the_store(
-    machine: Machine, run: Run, status: Callable[[object], str]
-) -> None:
-    now = datetime.now(UTC).isoformat()
-    path = write(machine, priced("m1", at=now))
-    run("report")
-    before = (machine.state / "state.sqlite").read_bytes()
-    path.write_bytes(path.read_bytes() + priced("m2", at=now) + priced("m3", at=now)[:-9])
-    assert "$10.00 session | $10.00 today" in status(documented(path))
-    assert (machine.state / "state.sqlite").read_bytes() == before
-
-
-def test_statusline_takes_the_end_of_the_block_from_the_limits(
-    machine: Machine, status: Callable[[object], str]
-) -> None:
-    now = datetime.now(UTC)
-    path = write(machine, priced("m1", at=now.isoformat()))
-    resets_at = int((now + timedelta(minutes=90, seconds=30)).timestamp())
-    assert "1 h 30 min left" in status(documented(path, rate_limits={"five_hour": {"resets_at": resets_at}}))
-
-
-def test_statusline_of_a_session_that_is_not_read_has_claudes_own_cost(
-    machine: Machine, status: Callable[[object], str]
-) -> None:
-    assert status(documented(machine.home / "none.jsonl")) == "Opus | $0.25 session | $0.00 today"
-
-
-def test_statusline_beside_a_writer_shows_what_claude_says(
-    machine: Machine, run: Run, status: Callable[[object], str]
-) -> None:
-    path = write(machine, priced("m1"))
-    run("report")
-    with closing(sqlite3.connect(machine.state / "state.sqlite", isolation_level=None)) as writer:
-        writer.execute("begin exclusive")
-        assert status(documented(path)) == "Opus | $0.25 session"
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        pytest.param(b"", id="nothing"),
-        pytest.param(b"\xff\xfe{", id="no UTF-8"),
-        pytest.param(b"{" * 100_000, id="too deep"),
-        pytest.param(b'{"cost": {"total_cost_usd": NaN}}', id="no number"),
-        pytest.param([1], id="a list"),
-        pytest.param({"model": "Opus", "cost": 3, "session_id": 4, "transcript_path": 5}, id="other types"),
-        pytest.param({"model": {"id": None}, "rate_limits": {"five_hour": {"resets_at": "soon"}}}, id="nulls"),
-        pytest.param({"transcript_path": "/etc/passwd", "session_id": "../x"}, id="another file"),
-        pytest.param({"transcript_path": "/none\x00.jsonl"}, id="no path"),
-    ],
-)  # fmt: skip
-def test_statusline_of_any_input_is_one_line(machine: Machine, status: Callable[[object], str], given: object) -> None:
-    assert status(given) == "$0.00 today"
-
-
-def test_statusline_prints_no_control_character(machine: Machine, status: Callable[[object], str]) -> None:
-    assert status({"model": {"display_name": "a\x1b[2J\nb"}}) == "a\\x1b[2J\\nb | $0.00 today"
