@@ -39,7 +39,7 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Either
 
 def load(warehouse: Either, tmp_path: Path, table: str, number: float) -> int:
     path = tmp_path / f"{number}.parquet"
-    key: dict[str, list[object]] = {name: [1] if name == "number" else ["x"] for name in TABLES[table].key}
+    key: dict[str, list[object]] = {name: [1] if name in ("number", "repo_id") else ["x"] for name in TABLES[table].key}
     pq.write_table(pa.table(key), path)
     at = T0 - timedelta(hours=number)
     return warehouse.load(Batch(ObjectVersion("b", str(number), 1), TABLES[table], path, at, "r1")).load_seq
@@ -72,6 +72,14 @@ def test_build_records_newest_load_and_newest_pull_request_time(warehouse: Eithe
     assert (build.as_of, build.started_at, build.result) == (T0 - timedelta(hours=2), T0, "running")
     assert warehouse.newest_load_seq() == newest
     assert warehouse.last_builds(5) == [build]
+
+
+@pytest.mark.parametrize("table", ["github_pull_requests", "source_windows"])
+def test_build_is_as_of_newest_extraction_of_any_source(warehouse: Either, tmp_path: Path, table: str) -> None:
+    load(warehouse, tmp_path, "pull_requests", 2)
+    load(warehouse, tmp_path, table, 1)
+    load(warehouse, tmp_path, "repos", 0)
+    assert warehouse.start_build(7, "somebody", None).as_of == T0 - timedelta(hours=1)
 
 
 @pytest.mark.parametrize("ahead", [timedelta(seconds=1), timedelta(days=4000), datetime(9999, 12, 1, tzinfo=UTC) - T0])

@@ -106,7 +106,7 @@ def usage_rows() -> list[dict[str, Any]]:
 
 
 def _measured_rows() -> Rows:
-    """Return the rows of a repository with one merge, in which everything is known."""
+    """Return the rows of a repository with one merge, in which everything is known; two people report its commit."""
     at = datetime.fromisoformat
     return {
         "repos": [{"full_name": "acme/web"}],
@@ -119,7 +119,18 @@ def _measured_rows() -> Rows:
                 "tabLinesAdded": 10,
                 "composerLinesAdded": 20,
                 "commitTs": at("2026-03-09 08:00:00"),
-            }
+                "createdAt": at("2026-03-09 09:00:00"),
+            },
+            {
+                "commitHash": "w1",  # once more, for another person
+                "repoName": "acme/web",
+                "userId": "user_8",
+                "userEmail": "pair@example.com",
+                "tabLinesAdded": 1,
+                "composerLinesAdded": 2,
+                "commitTs": at("2026-03-09 08:30:00"),
+                "createdAt": at("2026-03-09 08:45:00"),
+            },
         ],
         "pull_requests": [
             {

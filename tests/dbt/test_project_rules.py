@@ -24,7 +24,7 @@ PREFIXES = {"staging": "stg_", "intermediate": "int_", "marts": ""}  # a mart ha
 LEAVES_OF_A_MODEL = 3
 PARENTS_OF_A_MODEL = 7
 VIEWS_IN_A_CHAIN = 5
-GRAINS = {"unique_grain", "exactly_one_row"}
+GRAINS = {"unique_grain"}
 Node = dict[str, Any]
 
 

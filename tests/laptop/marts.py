@@ -11,19 +11,20 @@ import duckdb
 import simulator.truth
 from simulator import World
 from simulator.truth import MeasuredPull
+from simulator.truth.measured import TIMES
 
+_WEEKLY = ("source", "account", "week", "repo_name")
 GRAINS = {
-    "merged_pull_requests": ("repo_name", "number"),
-    "velocity": ("week", "repo_name"),
-    "developer_velocity": ("week", "repo_name", "developer"),
-    "review_costs": ("week", "repo_name"),
-    "quality": ("week", "repo_name"),
-    "ai_impact": ("week", "repo_name", "ai_band"),
+    "merged_pull_requests": ("source", "account", "pull_request_key"),
+    "velocity": _WEEKLY,
+    "developer_velocity": (*_WEEKLY, "developer"),
+    "review_costs": _WEEKLY,
+    "quality": _WEEKLY,
+    "ai_impact": (*_WEEKLY, "ai_band"),
 }
+HOURS = (*TIMES, "pickup_from_ready", "pickup_human")
 # The measures of a pull request; its other columns are the source's own, and not in the truth. Times are hours.
-MEASURED = {
-    f"{field.name}_hours" if field.name.endswith("_time") else field.name: field.name for field in fields(MeasuredPull)
-}
+MEASURED = {f"{field.name}_hours" if field.name in HOURS else field.name: field.name for field in fields(MeasuredPull)}
 Row = dict[str, Any]
 
 

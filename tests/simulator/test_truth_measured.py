@@ -208,6 +208,21 @@ def test_ai_lines_ratio_and_band(fields: Row, lines: int | None, ratio: float | 
 
 
 @pytest.mark.parametrize(
+    ("other", "lines"),
+    [
+        pytest.param({"createdAt": "2026-10-19T09:00:00Z", "tabLinesAdded": 90}, 5, id="an older report"),
+        pytest.param({"createdAt": "2026-10-19T11:00:00Z", "tabLinesAdded": 1}, 4, id="a newer report"),
+        pytest.param({"createdAt": "2026-10-19T10:00:00Z", "tabLinesAdded": 7}, 10, id="of one time: the most"),
+        pytest.param({"createdAt": "2026-10-19T11:00:00Z", "tabLinesAdded": None}, 5, id="newer but unknown"),
+    ],
+)
+def test_a_commit_that_two_people_report_counts_once(other: Row, lines: int) -> None:
+    own = {"createdAt": "2026-10-19T10:00:00Z", "tabLinesAdded": 2, "composerLinesAdded": 3}
+    commits = [commit("a", CREATED, **own), commit("a", CREATED, userId="user_002", **own | other)]
+    assert measured(merged(commit_ids=["a"], tab_lines=None), commits=commits).ai_lines_added == lines
+
+
+@pytest.mark.parametrize(
     ("fields", "is_likely"),
     [
         ({"head_branch": "fix/x"}, True),

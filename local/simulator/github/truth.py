@@ -126,9 +126,10 @@ def _reviews(pull: PullRequest) -> Iterator[Row]:
 
 
 def _commits(repository: Repository) -> Iterator[Row]:
-    """Yield the commits of the default branch, and of the pull requests as they are now."""
+    """Yield the commits of the default branch, of the pull requests as they are now, and from before force pushes."""
     pulls = repository.pulls if repository.has_pull_requests else []
-    found = {commit.sha: commit for pull in pulls for commit in pull.commits}
+    found = {each.before.sha: each.before for pull in pulls for each in pull.events if each.before}
+    found |= {commit.sha: commit for pull in pulls for commit in pull.commits}
     found |= {commit.sha: commit for commit in repository.history}
     for commit in found.values():
         yield {

@@ -17,7 +17,7 @@ _Pulls = Sequence[MeasuredPull]
 def marts(world: World, as_of: datetime) -> dict[str, list[Row]]:
     """Return every mart as of that instant: rows with the columns of docs/metrics.md, ordered by their grain."""
     pulls = merged_pulls(world, as_of)
-    by_week = ("week", "repo_name")
+    by_week = ("source", "account", "week", "repo_name")
     return {
         "velocity": _mart(pulls, by_week, _velocity_with_developers),
         "developer_velocity": _mart(pulls, (*by_week, "developer"), _velocity),
@@ -44,6 +44,7 @@ def _velocity(pulls: _Pulls) -> Row:
     ai_lines_added = _sum(p.ai_lines_added for p in pulls)
     return {
         "total_prs": len(pulls),
+        "bot_prs": sum(p.is_bot for p in pulls),
         "total_commits": _sum(p.commit_count for p in pulls),
         **_sizes(pulls),
         **_average("files_changed", [p.files_changed for p in pulls]),
@@ -52,6 +53,10 @@ def _velocity(pulls: _Pulls) -> Row:
         "lines_added": lines_added,
         "ai_lines_added": ai_lines_added,
         "ai_line_share": _ratio(ai_lines_added, lines_added),
+        "ai_known_prs": sum(p.ai_lines_added is not None for p in pulls),
+        "lines_added_ai_known": _sum(p.additions for p in pulls if p.ai_lines_added is not None),
+        "ai_matched_commits": None,  # of GitHub only
+        "ai_matchable_commits": None,
     }
 
 
@@ -79,7 +84,7 @@ def _review_costs(pulls: _Pulls) -> Row:
         "comments_per_100_loc": _ratio(100 * comments, total_loc),
         "approval_count": approvals,
         "approval_rate": _ratio(approvals, reviews),
-        **_average("review_lead_time_hours", [p.review_lead_time for p in pulls]),
+        **_time("review_lead_time", pulls),
         "large_prs": sum(p.total_loc is not None and p.total_loc > _LARGE_LOC for p in pulls),
         "estimated_review_hours": _sum(hours),
         "estimated_review_hours_per_pr": _ratio(_sum(hours), len(hours)),
@@ -125,9 +130,16 @@ def _sizes(pulls: _Pulls) -> Row:
 def _times(pulls: _Pulls) -> Row:
     row: Row = {}
     for time in TIMES:
-        row |= _average(f"{time}_hours", [getattr(p, time) for p in pulls])
+        row |= _time(time, pulls)
     cycles = sorted(p.cycle_time for p in pulls if p.cycle_time is not None)
     return row | {f"p{rank}_cycle_time_hours": _percentile(cycles, rank / 100) for rank in (50, 90)}
+
+
+def _time(time: str, pulls: _Pulls) -> Row:
+    """Return the mean of a time, and how often it is below 0."""
+    values = [getattr(p, time) for p in pulls]
+    negative = sum(value is not None and value < 0 for value in values)
+    return _average(f"{time}_hours", values) | {f"n_negative_{time}_hours": negative}
 
 
 def _flags(pulls: _Pulls) -> Row:

@@ -11,6 +11,7 @@ from simulator.world import Row, World
 _FIX_BRANCHES = ("fix/", "bugfix/", "hotfix/")
 _FIX_TITLES = tuple(word + mark for word in ("fix", "bugfix", "hotfix") for mark in "(:!")
 _HOUR_US = 3_600_000_000
+SOURCE = "cursor-sim"
 TIMES = ("coding_lead_time", "pickup_time", "review_lead_time", "cycle_time")
 
 
@@ -18,11 +19,16 @@ TIMES = ("coding_lead_time", "pickup_time", "review_lead_time", "cycle_time")
 class MeasuredPull:
     """One merged pull request. None is unknown; times are hours."""
 
+    source: str
+    account: str
+    pull_request_key: str
     week: date
     repo_name: str
     number: int
     developer: str | None
     author_email: str | None
+    author_kind: str | None
+    is_bot: bool
     additions: int | None
     total_loc: int | None
     files_changed: int | None
@@ -31,11 +37,14 @@ class MeasuredPull:
     pickup_time: float | None
     review_lead_time: float | None
     cycle_time: float | None
+    pickup_from_ready: float | None
+    pickup_human: float | None
     review_count: int
     approval_count: int
     changes_requested_count: int
     reviewer_count: int
     comment_count: int
+    review_after_merge: int
     review_rounds: int
     ai_lines_added: int | None
     ai_ratio: float | None
@@ -94,12 +103,18 @@ def _measure(
     changes_requested = states.count("changes_requested")
     ids, reviewers = pull.get("commit_ids"), pull.get("reviewers")
     names = {review["reviewer"] for review in others if review.get("reviewer")}
+    times = [at for review in others if not _is_bot(review) and (at := _us(review["submitted_at"])) is not None]
     return MeasuredPull(
+        source=SOURCE,
+        account="",
+        pull_request_key=f"{pull['repo_name']}#{pull['number']}",
         week=_week(merged_us),
         repo_name=pull["repo_name"],
         number=pull["number"],
         developer=author_id or owners.get((given_email or "").lower()) or given_email,
         author_email=author_email,
+        author_kind=None,
+        is_bot=_ends_as_bot(author_id),
         additions=additions,
         total_loc=total_loc,
         files_changed=pull.get("changed_files"),
@@ -108,11 +123,14 @@ def _measure(
         pickup_time=_hours(created_us, first_review_us),
         review_lead_time=_hours(first_review_us, merged_us),
         cycle_time=_hours(first_commit_us, merged_us),
+        pickup_from_ready=None,
+        pickup_human=_hours(created_us, min(times, default=None)),
         review_count=len(others),
         approval_count=states.count("approved"),
         changes_requested_count=changes_requested,
         reviewer_count=len(names) if reviews or reviewers is None else len(reviewers),
         comment_count=sum(len(review.get("comments") or ()) for review in others),
+        review_after_merge=sum(merged_us < (_us(review["submitted_at"]) or 0) for review in others),
         review_rounds=changes_requested + 1 if others else 0,
         ai_lines_added=ai_lines,
         ai_ratio=ai_ratio,
@@ -169,20 +187,34 @@ def _is_by_somebody_else(review: Row, author_id: str | None, author_email: str |
     return reviewer is None or reviewer not in (author_id, author_email)
 
 
+def _is_bot(review: Row) -> bool:
+    return _ends_as_bot(review.get("reviewer"))
+
+
+def _ends_as_bot(name: str | None) -> bool:
+    return (name or "").lower().endswith("[bot]")
+
+
 def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:
     """Return AI lines, its own or else its commits', and AI ratio, the source's or else lines / additions."""
     lines = _plus(pull.get("tab_lines"), pull.get("composer_lines"))
     if lines is None:
-        known = [
-            both
-            for commit in commits
-            if (both := _plus(commit.get("tabLinesAdded"), commit.get("composerLinesAdded"))) is not None
-        ]
-        lines = sum(known) if known else None
+        known = _lines_by_hash(commits)
+        lines = sum(known.values()) if known else None
     ratio = pull.get("ai_ratio")
     if ratio is None and lines is not None and pull.get("additions"):
         ratio = lines / pull["additions"]
     return lines, None if ratio is None else min(1.0, max(0.0, ratio))
+
+
+def _lines_by_hash(commits: list[Row]) -> dict[str, int]:
+    """Return the AI lines of each commit: those of the newest report that knows them, of one time the most."""
+    reports: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for commit in commits:
+        lines = _plus(commit.get("tabLinesAdded"), commit.get("composerLinesAdded"))
+        if lines is not None:
+            reports[commit["commitHash"]].append((_us(commit.get("createdAt")) or 0, lines))
+    return {name: max(found)[1] for name, found in reports.items()}
 
 
 def _band(ratio: float | None) -> str:

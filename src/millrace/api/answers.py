@@ -52,7 +52,7 @@ class Answer(BaseModel, Generic[Row]):
     source: Literal["marts", "events"] = Field(
         description="Read from a mart; or made from the events by the mart's definition, because it could not answer."
     )
-    as_of: Instant | None = Field(description="The newest extraction of pull requests in it.")
+    as_of: Instant | None = Field(description="The newest extraction of pull requests in it, of any source.")
     built_through: int = Field(description="The load sequence through which all changes are in it.")
     time_zone: str = Field(description="Whose days and weeks.")
     from_: date | None = Field(alias="from", description="The first day; null: all time.")
@@ -304,8 +304,17 @@ def _sessions() -> type[BaseModel]:
 
 
 _OF_PULL_REQUEST = (
-    *("repo_name", "number", "developer", "created_at", "merged_at", "cycle_time_hours", "total_loc", "files_changed"),
-    *("ai_ratio", "ai_band", "review_rounds", "comment_count", "is_reverted", "is_bug_fix"),
+    *("source", "account", "repo_name", "number", "developer", "created_at", "merged_at", "cycle_time_hours"),
+    *(
+        "total_loc",
+        "files_changed",
+        "ai_ratio",
+        "ai_band",
+        "review_rounds",
+        "comment_count",
+        "is_reverted",
+        "is_bug_fix",
+    ),
 )
 PullRequest = _of_columns("PullRequest", "merged_pull_requests", _OF_PULL_REQUEST)
 People = _answer("People", Person, totals=PeopleTotals)
@@ -335,11 +344,11 @@ def _weekly(name: str, mart: str, **more: Any) -> type[BaseModel]:
 
 
 def _with_weeks(name: str, mart: str) -> type[BaseModel]:
-    week: Any = _row(f"{name}Week", mart, ("repo_name",))
+    week: Any = _row(f"{name}Week", mart, tuple(column for column in _OF_ONE if column != "week"))
     return _weekly(name, mart, weeks=list[week])
 
 
-_OF_ONE = ("week", "repo_name")
+_OF_ONE = ("source", "account", "week", "repo_name")
 Velocity = _with_weeks("Velocity", "velocity")
 ReviewCosts = _with_weeks("ReviewCosts", "review_costs")
 Quality = _with_weeks("Quality", "quality")

@@ -2,7 +2,7 @@
 """Delivery by week and repository: merges, reviews, reverts, the effect of AI, and the cost of agents beside them.
 
 The rows are those of a mart. Averages and percentiles of a range cannot be computed from them. `totals` therefore
-apply the mart's definition to the merged pull requests of the range, as if all were of one week and one repository.
+apply the mart's definition to the merged pull requests of the range, as if all were of one source, week and repository.
 """
 
 from datetime import date, timedelta
@@ -13,7 +13,8 @@ from millrace.api.filters import SpendFilters, UsageFilters, WeeklyFilters
 from millrace.api.paging import page
 from millrace.api.plans import QueryPlan, Sql, and_, in_
 
-_ALL = {"week": "CAST(NULL AS DATE) AS week", "repo_name": "CAST(NULL AS VARCHAR) AS repo_name"}
+OF_ALL_SOURCES = {name: f"CAST(NULL AS VARCHAR) AS {name}" for name in ("source", "account")}
+_ALL = OF_ALL_SOURCES | {"week": "CAST(NULL AS DATE) AS week", "repo_name": "CAST(NULL AS VARCHAR) AS repo_name"}
 _SPEND = "ai_spend_by_repo_week"
 _SPENT = ("assistant_message_count", "total_tokens", "n_cost", "merged_prs", "lines_added", "ai_lines_added")
 
@@ -52,7 +53,7 @@ def _with_totals(plan: QueryPlan, filters: WeeklyFilters, mart: str) -> dict[str
 
 
 def _weekly(plan: QueryPlan, filters: WeeklyFilters, mart: str, *others: str) -> dict[str, Any]:
-    """Return the rows of a mart, whose grain is week, repository and `others`."""
+    """Return the rows of a mart, whose grain is source, account, week, repository and `others`."""
     columns = tuple(plan.definitions.models[mart].columns)
     asked = {"developer": filters.developer or filters.person, "ai_band": filters.band}
     has_all = all(name in columns for name, values in asked.items() if values)
@@ -62,7 +63,7 @@ def _weekly(plan: QueryPlan, filters: WeeklyFilters, mart: str, *others: str) ->
     else:
         plan.without_mart(mart).given["merged_pull_requests"] = _facts(plan, filters, _where(filters))
     note = beginnings.weeks_note(plan, filters.from_ or date.min, filters.to or date.max, filters.tz)
-    found = page(plan, plan.table(mart), columns, filters, ("week", "repo_name", *others))
+    found = page(plan, plan.table(mart), columns, filters, ("week", "repo_name", *others, *OF_ALL_SOURCES))
     return found.answer(plan) | {"weeks_note": note}
 
 

@@ -12,6 +12,7 @@ from millrace.api.lists import merged_on_days
 from millrace.api.paging import PageOfRows, page
 from millrace.api.plans import QueryPlan, Sql, and_, in_
 
+_PULL_REQUEST = ("repo_name", "number", "source", "account", "pull_request_key")
 _SAME = "t.provider IS NOT DISTINCT FROM n.provider AND t.model IS NOT DISTINCT FROM n.model"
 
 
@@ -58,7 +59,7 @@ def sessions(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:
 def pull_requests(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:
     """List the pull requests that were merged in the range."""
     table = plan.add("merged", merged_on_days(plan, filters))
-    return page(plan, table, tuple(PullRequest.model_fields), filters, ("repo_name", "number")).answer(plan)
+    return page(plan, table, tuple(PullRequest.model_fields), filters, _PULL_REQUEST).answer(plan)
 
 
 def sources(plan: QueryPlan, filters: SourceFilters) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from millrace.api import usage
+from millrace.api.delivery import OF_ALL_SOURCES
 from millrace.api.filters import ListFilters
 from millrace.api.paging import PageOfRows
 from millrace.api.plans import QueryPlan, Sql, and_, in_
@@ -109,7 +110,8 @@ def _nothing_used(plan: QueryPlan) -> Row:
 def _merged(plan: QueryPlan, filters: ListFilters, name: str | None) -> dict[str | None, Row]:
     """Return what was merged for each value of a column; without one, for all in one row, if there is any."""
     facts = merged_on_days(plan, filters)
-    replaced = {"week": "CAST(NULL AS DATE) AS week", "repo_name": f"{name or 'CAST(NULL AS VARCHAR)'} AS repo_name"}
+    by_name = {"week": "CAST(NULL AS DATE) AS week", "repo_name": f"{name or 'CAST(NULL AS VARCHAR)'} AS repo_name"}
+    replaced = OF_ALL_SOURCES | by_name
     columns = plan.definitions.models["merged_pull_requests"].columns
     named = ", ".join(replaced.get(column, column) for column in columns)
     plan.given["merged_pull_requests"] = Sql(f"SELECT {named} FROM ({facts.text}) AS facts", facts.values)

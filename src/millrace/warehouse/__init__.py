@@ -270,9 +270,9 @@ class BuildRow:
     """One build: a row of `meta.builds`.
 
     Every change up to the load sequence `built_through` was in the raw tables before dbt started; `as_of` is the
-    newest extraction of pull requests among them, `started_at` at most. The holder of an abandoned build died or was
-    superseded. `nodes` are the models, and those tests that are not good. `project_hash` is that of the dbt project's
-    files (None: not known, as in builds of earlier releases).
+    newest extraction of pull requests among them, of any source, `started_at` at most. The holder of an abandoned build
+    died or was superseded. `nodes` are the models, and those tests that are not good. `project_hash` is that of the dbt
+    project's files (None: not known, as in builds of earlier releases).
     """
 
     number: int

@@ -82,7 +82,7 @@ def force_push(before: str | None = SHA["d"]) -> dict[str, Any]:
         "id": "HRFPE_1",
         "createdAt": "2026-11-02T11:00:00Z",
         "actor": {"login": "kim"},
-        "beforeCommit": None if before is None else {"oid": before},
+        "beforeCommit": None if before is None else commit(before, messageHeadline="fix: retry on 500"),
         "afterCommit": {"oid": SHA["b"]},
     }
 

@@ -36,16 +36,13 @@ def truth(company: Company, at: int = 0) -> dict[str, set[tuple[Any, ...]]]:
     pulls = repository.pulls
     roles = {(*key, pull.number, commit.sha, "branch") for pull in pulls for commit in pull.commits}
     roles |= {(*key, pull.number, pull.merge_commit.sha, "merge") for pull in pulls if pull.merge_commit}
-    roles |= {
-        (*key, pull.number, event.before.sha, "before_force_push")
-        for pull in pulls
-        for event in pull.events
-        if event.before
-    }
+    replaced = {(pull.number, event.before.sha) for pull in pulls for event in pull.events if event.before}
+    roles |= {(*key, number, sha, "before_force_push") for number, sha in replaced}
     return {
         PULLS: {(*key, pull.number) for pull in pulls},
         "github_reviews": {("acme", pull.id, review.number) for pull in pulls for review in pull.reviews},
-        "github_commits": {(*key, commit.sha) for pull in pulls for commit in pull.commits},
+        "github_commits": {(*key, commit.sha) for pull in pulls for commit in pull.commits}
+        | {(*key, sha) for _, sha in replaced},
         "github_pull_request_commits": roles,
         "github_pull_request_events": {(*key, pull.number, event.node_id) for pull in pulls for event in pull.events},
         "identities": {

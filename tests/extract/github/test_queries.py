@@ -84,6 +84,13 @@ def test_titles_and_bodies_are_asked_for_only_when_they_are_on() -> None:
     ]
 
 
+def test_a_commit_before_a_force_push_is_asked_for_as_one_of_the_branch() -> None:
+    text = Queries(texts=Texts(titles=False)).pull_requests
+    asked = text.partition("nodes{commit{")[2].partition("}}}")[0]
+    assert "authoredDate" in asked
+    assert f"beforeCommit{{{asked}}}}}}}" in text
+
+
 def test_the_names_of_teams_can_be_left_out() -> None:
     with_teams, without = (Queries(has_teams=each).pull_requests for each in (True, False))
     assert with_teams.count("on Team") == 2

@@ -94,8 +94,21 @@ def test_commits_have_their_roles() -> None:
     ]
 
 
+def test_a_commit_before_a_force_push_is_a_row_like_any_other() -> None:
+    rows = {row["sha"]: row for row in rows_of(shapes.pull_request())["github_commits"]}
+    assert rows.keys() == {SHA["a"], SHA["b"], SHA["d"]}
+    assert rows[SHA["d"]].keys() == rows[SHA["a"]].keys()
+    assert rows[SHA["d"]]["headline"] == "fix: retry on 500"
+
+
+def test_a_commit_that_a_force_push_restored_is_one_row() -> None:
+    node = shapes.pull_request(timelineItems=shapes.listed(shapes.force_push(before=SHA["a"])))
+    assert [row["sha"] for row in rows_of(node)["github_commits"]] == [SHA["a"], SHA["b"]]
+
+
 def test_a_removed_commit_before_a_force_push_has_no_row() -> None:
     rows = rows_of(shapes.pull_request(timelineItems=shapes.listed(shapes.force_push(before=None))))
+    assert [row["sha"] for row in rows["github_commits"]] == [SHA["a"], SHA["b"]]
     assert "before_force_push" not in [row["role"] for row in rows["github_pull_request_commits"]]
     assert only(rows["github_pull_requests"])["force_push_count"] == 1
 
@@ -123,7 +136,7 @@ def test_identities_are_pairs_with_their_newest_time() -> None:
 
 def test_a_page_has_a_commit_and_an_identity_once() -> None:
     rows = merged([rows_of(shapes.pull_request(1)), rows_of(shapes.pull_request(2))])
-    assert [row["sha"] for row in rows["github_commits"]] == [SHA["a"], SHA["b"]]
+    assert [row["sha"] for row in rows["github_commits"]] == [SHA["a"], SHA["b"], SHA["d"]]
     assert len(rows["identities"]) == 1
     assert len(rows["github_pull_request_commits"]) == 8
 

@@ -29,7 +29,8 @@ PULL = """
       ... on ConvertToDraftEvent { id createdAt actor { login } }
       ... on ReviewRequestedEvent { id createdAt actor { login }
         requestedReviewer { ... on User { login } ... on Team { slug } } }
-      ... on HeadRefForcePushedEvent { id createdAt actor { login } beforeCommit { oid } afterCommit { oid } } } }"""
+      ... on HeadRefForcePushedEvent { id createdAt actor { login } beforeCommit { ...commit }
+        afterCommit { oid } } } }"""
 WHO = """
 fragment who on Actor { __typename login ... on User { databaseId } ... on Bot { databaseId } }"""
 REVIEW = """

@@ -77,7 +77,7 @@ def read_pull(client: GitHubClient, tables: dict[str, list[Row]], repo_id: int, 
         add(tables, "github_pull_request_commits", base | row)
     for each in events:
         add(tables, "github_pull_request_events", base | {"pr_updated_at": seen} | event_row(each))
-    for commit in commits:
+    for commit in (*commits, *(each["beforeCommit"] for each in events if "beforeCommit" in each)):
         add_commit(tables, repo_id, commit)
 
 

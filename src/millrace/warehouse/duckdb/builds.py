@@ -42,7 +42,10 @@ _NOTE_TESTED = f"""
 _COLUMNS = ", ".join(field.name for field in fields(BuildRow))
 # The tools of a company have DuckDB 1.x. Without it, a copy has the newest format of the DuckDB that writes it.
 _READERS_FROM = "v1.2.0"
-_AS_OF = "SELECT max(extracted_at) FROM meta.loads WHERE table_name = 'pull_requests' AND quarantine_reason IS NULL"
+# The newest of what int_as_of_determined has for each source and account.
+_AS_OF = """
+    SELECT max(extracted_at) FROM meta.loads
+    WHERE table_name IN ('pull_requests', 'github_pull_requests', 'source_windows') AND quarantine_reason IS NULL"""
 
 
 def newest_load_seq(connection: duckdb.DuckDBPyConnection) -> int:

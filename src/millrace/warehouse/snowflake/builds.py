@@ -20,7 +20,12 @@ _STATE = """
     SELECT
         (SELECT COALESCE(MAX(NUMBER), 0) + 1 FROM META.BUILDS),
         (SELECT COALESCE(MAX(LOAD_SEQ), 0) FROM META.LOADS),
-        (SELECT MAX(EXTRACTED_AT) FROM META.LOADS WHERE TABLE_NAME = 'pull_requests' AND QUARANTINE_REASON IS NULL)"""
+        (
+            SELECT MAX(EXTRACTED_AT) FROM META.LOADS
+            WHERE
+                TABLE_NAME IN ('pull_requests', 'github_pull_requests', 'source_windows')
+                AND QUARANTINE_REASON IS NULL
+        )"""
 # Columns of the last releases: `terraform apply` adds them to an account of an older one.
 _ADDED = """
     SELECT W.MART_KEYS, K.EVENT_ID, B.PROJECT_HASH

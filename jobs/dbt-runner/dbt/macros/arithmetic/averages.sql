@@ -13,6 +13,20 @@
 {%- endmacro %}
 
 
+{#- The columns of n_and_sum for a time, and how often it is below 0: in an aggregating select. -#}
+{% macro n_sum_negative(time) -%}
+    {{ n_and_sum(time) }},
+    {{ count_where(time ~ ' < 0') }} as n_negative_{{ time }}
+{%- endmacro %}
+
+
+{#- An average of a time, from the columns of n_sum_negative: in the last select of a mart. -#}
+{% macro avg_n_sum_negative(time) -%}
+    {{ avg_n_sum(time) }},
+    cast(n_negative_{{ time }} as bigint) as n_negative_{{ time }}
+{%- endmacro %}
+
+
 {#- The four times of a pull request, each a column of merged_pull_requests. -#}
 {% macro time_columns() -%}
     {{ return([

@@ -1,5 +1,5 @@
 with pull_requests as (
-    select * from {{ ref('stg_pull_requests') }}
+    select * from {{ ref('int_pull_requests_united') }}
 ),
 
 commits as (
@@ -8,16 +8,6 @@ commits as (
 
 user_emails as (
     select * from {{ ref('int_user_emails_resolved') }}
-),
-
-named as (
-    select
-        repo_name,
-        number,
-        pull_request_id,
-        nullif(author_id, '') as author_id,
-        nullif(author_email, '') as author_email
-    from pull_requests
 ),
 
 known as (
@@ -32,9 +22,10 @@ known as (
     select
         author_id,
         lower(author_email) as address
-    from named
+    from pull_requests
     where
-        author_id is not null
+        source = 'cursor-sim'
+        and author_id is not null
         and author_email is not null
 ),
 
@@ -50,15 +41,24 @@ owners as (
 
 final as (
     select
-        named.repo_name,
-        named.number,
-        named.pull_request_id,
-        named.author_id,
-        coalesce(named.author_email, user_emails.user_email) as author_email,
-        coalesce(named.author_id, owners.author_id, named.author_email) as developer
-    from named
-    left join user_emails on named.author_id = user_emails.user_id
-    left join owners on lower(named.author_email) = owners.address
+        pull_requests.source,
+        pull_requests.account,
+        pull_requests.pull_request_key,
+        pull_requests.author_id,
+        coalesce(pull_requests.author_email, user_emails.user_email) as author_email,
+        coalesce(pull_requests.author_id, owners.author_id, pull_requests.author_email) as developer,
+        pull_requests.author_kind,
+        {{ is_bot('pull_requests.author_kind', 'pull_requests.author_id') }} as is_bot
+    from pull_requests
+    left join user_emails
+        on
+            pull_requests.source = user_emails.source
+            and (pull_requests.source = 'cursor-sim' or pull_requests.account = user_emails.account)
+            and pull_requests.author_id = user_emails.user_id
+    left join owners
+        on
+            pull_requests.source = 'cursor-sim'
+            and lower(pull_requests.author_email) = owners.address
 )
 
 select * from final

@@ -3,7 +3,7 @@ with pull_requests as (
 ),
 
 commits as (
-    select * from {{ ref('stg_commits') }}
+    select * from {{ ref('int_ai_commits_deduplicated') }}
 ),
 
 commit_ids as (
@@ -23,8 +23,8 @@ final as (
         ids.repo_name,
         ids.number,
         count(distinct ids.commit_hash) as commit_id_count,
-        min(commits.commit_ts) as first_commit_at,
-        sum(commits.tab_lines_added + commits.composer_lines_added) as ai_lines_added
+        min(commits.first_commit_at) as first_commit_at,
+        sum(commits.ai_lines_added) as ai_lines_added
     from distinct_commit_ids as ids
     left join commits
         on

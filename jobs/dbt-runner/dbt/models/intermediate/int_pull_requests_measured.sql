@@ -25,6 +25,9 @@ rated as (
 
 final as (
     select
+        rated.source,
+        rated.account,
+        rated.pull_request_key,
         rated.repo_name,
         rated.number,
         rated.pull_request_id,
@@ -34,8 +37,12 @@ final as (
         rated.developer,
         rated.author_id,
         rated.author_email,
+        rated.author_kind,
+        rated.is_bot,
         coalesce(bands.band, 'unknown') as ai_band,
+        rated.ai_matched_role,
         rated.is_reverted,
+        rated.revert_how,
         rated.is_bug_fix,
         coalesce(
             {{ starts_with_any('rated.head_branch', ['fix/', 'bugfix/', 'hotfix/']) }}, false
@@ -52,23 +59,31 @@ final as (
         rated.commit_count,
         rated.ai_lines_added,
         rated.ai_ratio,
+        rated.ai_matched_commit_count,
+        rated.ai_matchable_commits,
+        rated.ai_matched_commit_share,
         rated.review_count,
         rated.approval_count,
         rated.changes_requested_count,
         rated.reviewer_count,
         rated.comment_count,
+        rated.review_after_merge,
         case when rated.review_count > 0 then rated.changes_requested_count + 1 else 0 end as review_rounds,
         rated.review_count * (0.25 + cast(rated.total_loc as double) / 100 / 12) as estimated_review_hours,
 
         rated.created_at,
+        rated.ready_at,
         rated.first_commit_at,
         rated.first_review_at,
+        rated.first_human_review_at,
         rated.merged_at,
         rated.as_of,
         {{ hours_between('rated.first_commit_at', 'rated.created_at') }} as coding_lead_time_hours,
         {{ hours_between('rated.created_at', 'rated.first_review_at') }} as pickup_time_hours,
         {{ hours_between('rated.first_review_at', 'rated.merged_at') }} as review_lead_time_hours,
-        {{ hours_between('rated.first_commit_at', 'rated.merged_at') }} as cycle_time_hours
+        {{ hours_between('rated.first_commit_at', 'rated.merged_at') }} as cycle_time_hours,
+        {{ hours_between('rated.ready_at', 'rated.first_review_at') }} as pickup_from_ready_hours,
+        {{ hours_between('rated.created_at', 'rated.first_human_review_at') }} as pickup_human_hours
     from rated
     left join bands
         on

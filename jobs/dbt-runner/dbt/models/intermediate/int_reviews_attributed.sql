@@ -1,47 +1,37 @@
 with reviews as (
-    select * from {{ ref('stg_reviews') }}
+    select * from {{ ref('int_reviews_united') }}
 ),
 
 authors as (
     select * from {{ ref('int_authors_resolved') }}
 ),
 
-as_of as (
-    select * from {{ ref('int_as_of_determined') }}
-),
-
-attributed as (
-    select
-        authors.repo_name,
-        authors.number,
-        reviews.review_id,
-        nullif(reviews.reviewer, '') as reviewer,
-        lower(reviews.state) as state,
-        reviews.comment_count,
-        reviews.submitted_at,
-        authors.author_id,
-        authors.author_email,
-        as_of.as_of
-    from reviews
-    inner join authors on reviews.pull_request_id = authors.pull_request_id
-    cross join as_of
-),
-
 final as (
     select
-        repo_name,
-        number,
-        review_id,
-        reviewer,
-        state,
-        comment_count,
-        submitted_at,
-        coalesce(state <> 'pending', true) and coalesce(submitted_at <= as_of, false) as has_happened,
+        reviews.source,
+        reviews.account,
+        reviews.pull_request_key,
+        reviews.review_id,
+        reviews.reviewer,
+        reviews.state,
+        reviews.comment_count,
+        reviews.submitted_at,
+        reviews.merged_at,
         (
-            coalesce(reviewer <> author_id, true)
-            and coalesce(reviewer <> author_email, true)
-        ) as is_by_somebody_else
-    from attributed
+            coalesce(reviews.state <> 'pending', true)
+            and coalesce(reviews.submitted_at <= reviews.as_of, false)
+        ) as has_happened,
+        (
+            coalesce(reviews.reviewer <> authors.author_id, true)
+            and coalesce(reviews.reviewer <> authors.author_email, true)
+        ) as is_by_somebody_else,
+        {{ is_bot('reviews.reviewer_kind', 'reviews.reviewer') }} as is_by_bot
+    from reviews
+    inner join authors
+        on
+            reviews.source = authors.source
+            and reviews.account = authors.account
+            and reviews.pull_request_key = authors.pull_request_key
 )
 
 select * from final

@@ -4,6 +4,8 @@ with pull_requests as (
 
 summed as (
     select
+        source,
+        account,
         week,
         repo_name,
         ai_band,
@@ -20,23 +22,25 @@ summed as (
         {{ n_and_sum('files_changed') }},
         {{ n_and_sum('ai_ratio') }},
         {%- for time in time_columns() %}
-            {{ n_and_sum(time) }},
+            {{ n_sum_negative(time) }},
         {%- endfor %}
         percentile_cont(0.5) within group (order by cycle_time_hours) as p50_cycle_time_hours,
         percentile_cont(0.9) within group (order by cycle_time_hours) as p90_cycle_time_hours
     from pull_requests
-    group by week, repo_name, ai_band
+    group by source, account, week, repo_name, ai_band
 ),
 
 final as (
     select
+        cast(source as varchar) as source,
+        cast(account as varchar) as account,
         cast(week as date) as week,
         cast(repo_name as varchar) as repo_name,
         cast(ai_band as varchar) as ai_band,
         cast(pr_count as bigint) as pr_count,
         {{ avg_n_sum('ai_ratio') }},
         {%- for time in time_columns() %}
-            {{ avg_n_sum(time) }},
+            {{ avg_n_sum_negative(time) }},
         {%- endfor %}
         cast(p50_cycle_time_hours as double) as p50_cycle_time_hours,
         cast(p90_cycle_time_hours as double) as p90_cycle_time_hours,

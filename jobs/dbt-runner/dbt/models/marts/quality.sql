@@ -4,6 +4,8 @@ with pull_requests as (
 
 summed as (
     select
+        source,
+        account,
         week,
         repo_name,
         count(*) as total_prs,
@@ -20,11 +22,13 @@ summed as (
         {{ count_where("is_reverted and ai_band = 'high'") }} as high_ai_reverted_prs,
         {{ count_where("is_reverted and ai_band = 'low'") }} as low_ai_reverted_prs
     from pull_requests
-    group by week, repo_name
+    group by source, account, week, repo_name
 ),
 
 final as (
     select
+        cast(source as varchar) as source,
+        cast(account as varchar) as account,
         cast(week as date) as week,
         cast(repo_name as varchar) as repo_name,
         cast(total_prs as bigint) as total_prs,

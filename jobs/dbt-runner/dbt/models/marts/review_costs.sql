@@ -4,6 +4,8 @@ with pull_requests as (
 
 summed as (
     select
+        source,
+        account,
         week,
         repo_name,
         count(*) as total_prs,
@@ -15,14 +17,16 @@ summed as (
         sum(total_loc) as total_loc,
         sum(approval_count) as approval_count,
         {{ count_where('total_loc > 500') }} as large_prs,
-        {{ n_and_sum('review_lead_time_hours') }},
+        {{ n_sum_negative('review_lead_time_hours') }},
         {{ n_and_sum('estimated_review_hours') }}
     from pull_requests
-    group by week, repo_name
+    group by source, account, week, repo_name
 ),
 
 final as (
     select
+        cast(source as varchar) as source,
+        cast(account as varchar) as account,
         cast(week as date) as week,
         cast(repo_name as varchar) as repo_name,
         cast(total_prs as bigint) as total_prs,
@@ -39,7 +43,7 @@ final as (
         cast({{ ratio('100 * comment_count', 'total_loc') }} as double) as comments_per_100_loc,
         cast(approval_count as bigint) as approval_count,
         cast({{ ratio('approval_count', 'review_count') }} as double) as approval_rate,
-        {{ avg_n_sum('review_lead_time_hours') }},
+        {{ avg_n_sum_negative('review_lead_time_hours') }},
         cast(large_prs as bigint) as large_prs,
         cast(sum_estimated_review_hours as double) as estimated_review_hours,
         cast({{ ratio('sum_estimated_review_hours', 'n_estimated_review_hours') }} as double)

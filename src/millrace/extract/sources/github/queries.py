@@ -37,7 +37,7 @@ _EVENT = (
     "... on ConvertToDraftEvent{id createdAt actor{login}} "
     "... on ReviewRequestedEvent{id createdAt actor{login} requestedReviewer{__typename "
     "... on User{login} ... on Bot{login} ... on Mannequin{login} ... on Team{slug}}} "
-    "... on HeadRefForcePushedEvent{id createdAt actor{login} beforeCommit{oid} afterCommit{oid}}"
+    "... on HeadRefForcePushedEvent{id createdAt actor{login} beforeCommit{%s} afterCommit{oid}}"
 )
 _REQUEST = (
     "id requestedReviewer{__typename ... on User{login} ... on Bot{login} ... on Mannequin{login} ... on Team{slug}}"
@@ -245,4 +245,4 @@ class Queries:
             case "commits":
                 return f"commit{{{self._commit}}}"
             case _:
-                return _EVENT
+                return _EVENT % self._commit

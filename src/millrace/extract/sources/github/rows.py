@@ -105,11 +105,13 @@ def pull_request_rows(place: Place, node: Fields, lists: Lists, totals: Mapping[
         closed_at=node.get("closedAt", str),
     )
     commits = [commit.needed("commit") for commit in lists["commits"]]
+    replaced = [before for event in forced if (before := event.child("beforeCommit")) is not None]
+    every = {commit.need("oid", str): commit for commit in (*commits, *replaced)}
     return {
         "github_pull_requests": [row],
         "github_reviews": [_review_row(place, node, review) for review in lists["reviews"]],
-        "github_commits": [commit_row(place, commit) for commit in commits],
-        "github_pull_request_commits": _roles(place, node, commits, forced),
+        "github_commits": [commit_row(place, commit) for commit in every.values()],
+        "github_pull_request_commits": _roles(place, node, commits, replaced),
         "github_pull_request_events": [_event_row(place, node, event) for event in lists["timelineItems"]],
         "identities": identities(place, commits, "pr_commit"),
     }
@@ -216,7 +218,7 @@ def _review_row(place: Place, node: Fields, review: Fields) -> Row:
     )
 
 
-def _roles(place: Place, node: Fields, commits: Iterable[Fields], forced: Iterable[Fields]) -> list[Row]:
+def _roles(place: Place, node: Fields, commits: Iterable[Fields], replaced: Iterable[Fields]) -> list[Row]:
     """Return which commits belong to the pull request, and as what."""
 
     def row(sha: str, role: str, position: int | None = None) -> Row:
@@ -224,8 +226,8 @@ def _roles(place: Place, node: Fields, commits: Iterable[Fields], forced: Iterab
         return _row(**_key(place, node), sha=sha, role=role, position=position, pr_updated_at=updated_at)
 
     rows = [row(commit.need("oid", str), "branch", position) for position, commit in enumerate(commits, 1)]
-    before = [event.inner("beforeCommit", str, "oid") for event in forced]
-    rows += [row(sha, "before_force_push") for sha in dict.fromkeys(before) if sha is not None]
+    before = dict.fromkeys(commit.need("oid", str) for commit in replaced)
+    rows += [row(sha, "before_force_push") for sha in before]
     merge = node.inner("mergeCommit", str, "oid")
     return rows if merge is None else [*rows, row(merge, "merge")]
 
