@@ -2,6 +2,7 @@
 
 import { address, get, getShared } from "./answers.js";
 import { shareBar } from "./charts.js";
+import { mark } from "./complete.js";
 import { has, stepElement, steps } from "./connected.js";
 import { h, popover, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
@@ -23,6 +24,9 @@ function ownerFirst(name) {
   return end > 0 && end < name.length ? [h("span", { class: "owner" }, name.slice(0, end)), name.slice(end)] : name;
 }
 
+/** A repository that filters the page, with its mark where it is not complete. */
+export const repositoryCell = (page, name) => [nameButton(page, "repo", name), mark(name)];
+
 /** What mends an unknown: a button that opens the next step; `ifTyped` is said beside a command alone. */
 function remedy(text, sentence, step, ifTyped = "") {
   return popover(h("button", { type: "button", class: "link" }, text), { class: "says", role: "note", "aria-label": text }, h("p", {}, sentence, step.isTyped ? ifTyped : ""), stepElement(step));
@@ -43,7 +47,7 @@ const VIEWS = {
     title: "repository", route: "/api/repositories", head: "Repository",
     name: (row, page) => (isNull(row.repo_name)
       ? ["not matched", small(mapProject())]
-      : nameButton(page, "repo", row.repo_name)),
+      : repositoryCell(page, row.repo_name)),
   },
   model: { title: "model", route: "/api/models", head: "Model", name: (row, page) => modelName(row, page) },
   session: {
@@ -135,7 +139,7 @@ function drawInto(answer, page) {
   const prs = (row) => (row.merged_prs ? h("button", { type: "button", class: "link number", onclick: () => page.list("pull-requests", "repo", row.repo_name) },
     f.whole(row.merged_prs), h("span", { class: "hidden" }, ` pull requests of ${row.repo_name}`)) : f.whole(row.merged_prs));
   const columns = [
-    { name: "Repository", of: (row) => nameButton(page, "repo", row.repo_name) },
+    { name: "Repository", of: (row) => repositoryCell(page, row.repo_name) },
     { name: "Spend", number: true, of: (row) => (isNull(row.cost_usd) ? f.UNKNOWN : f.cost(row, f.shortUsd)) },
     { name: "PRs", number: true, of: prs },
     { name: "$/PR", number: true, of: perPr },
