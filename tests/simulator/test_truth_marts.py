@@ -22,6 +22,11 @@ TWO_REVIEWS = [
     review(2, 101, "2026-10-19T13:00:00Z"),
 ]
 
+OF_SOURCE = {"source": "cursor-sim", "account": ""}
+NO_TIME_IS_NEGATIVE = {
+    f"n_negative_{time}_hours": 0 for time in ("coding_lead_time", "pickup_time", "review_lead_time", "cycle_time")
+}
+
 
 def test_velocity() -> None:
     assert mart("velocity", *TWO_PULLS, commits=TWO_COMMITS, reviews=TWO_REVIEWS) == {
@@ -56,6 +61,16 @@ def test_velocity() -> None:
         "lines_added": 1000,
         "ai_lines_added": 40,
         "ai_line_share": 0.04,
+        **OF_SOURCE,
+        **NO_TIME_IS_NEGATIVE,
+        "bot_prs": 0,
+        "agent_prs": 0,
+        "ai_known_prs": 1,
+        "lines_added_ai_known": 100,
+        "ai_matched_commits": None,
+        "ai_matchable_commits": None,
+        "ai_coauthored_commits": None,
+        "n_coauthors_known": None,
     }
 
 
@@ -75,6 +90,8 @@ def test_sums_over_nothing_known_are_unknown() -> None:
 
 def test_review_costs() -> None:
     assert mart("review_costs", *TWO_PULLS, reviews=TWO_REVIEWS) == {
+        **OF_SOURCE,
+        "n_negative_review_lead_time_hours": 0,
         "week": date(2026, 10, 19),
         "repo_name": "acme/web",
         "total_prs": 2,
@@ -103,6 +120,7 @@ def test_review_costs() -> None:
 def test_quality() -> None:
     third = merged(3, additions=5, deletions=0, was_reverted=None, is_bug_fix=True, title="fix: x")
     assert mart("quality", *TWO_PULLS, third, commits=TWO_COMMITS, reviews=TWO_REVIEWS) == {
+        **OF_SOURCE,
         "week": date(2026, 10, 19),
         "repo_name": "acme/web",
         "total_prs": 3,
@@ -135,6 +153,8 @@ def test_ai_impact() -> None:
     low, medium = marts(world_of(*TWO_PULLS, commits=TWO_COMMITS, reviews=TWO_REVIEWS), AS_OF)["ai_impact"]
     assert (low["ai_band"], low["pr_count"], low["avg_pr_size"], low["n_pr_size"]) == ("low", 1, None, 0)
     assert medium == {
+        **OF_SOURCE,
+        **NO_TIME_IS_NEGATIVE,
         "week": date(2026, 10, 19),
         "repo_name": "acme/web",
         "ai_band": "medium",

@@ -238,3 +238,28 @@ def test_a_commit_that_two_people_report_counts_once(other: Row, lines: int) -> 
 )
 def test_likely_bug_fix_is_detected_by_branch_or_title(fields: Row, is_likely: bool) -> None:
     assert measured(merged(**fields)).is_likely_bug_fix is is_likely
+
+
+def test_commit_of_two_reports_has_the_lines_of_the_newest() -> None:
+    older = commit("a", "2026-10-19T08:00:00Z", tabLinesAdded=50, composerLinesAdded=0)
+    newer = commit("a", "2026-10-19T07:00:00Z", userId="user_002", tabLinesAdded=3, composerLinesAdded=4)
+    commits = [older | {"createdAt": "2026-10-19T08:30:00Z"}, newer | {"createdAt": "2026-10-19T09:00:00Z"}]
+    pull = measured(merged(commit_ids=["a"]), commits=commits)
+    assert (pull.ai_lines_added, pull.coding_lead_time) == (7, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "users", "expected"),
+    [
+        pytest.param((3, 9), ("user_001", "user_002"), 9, id="most lines"),
+        pytest.param((9, 9), ("user_002", "user_001"), 9, id="equal lines count once"),
+    ],
+)
+def test_equally_new_reports_of_a_commit_count_once(
+    lines: tuple[int, int], users: tuple[str, str], expected: int
+) -> None:
+    commits = [
+        commit("a", "2026-10-19T08:00:00Z", userId=user, tabLinesAdded=count, composerLinesAdded=0)
+        for count, user in zip(lines, users, strict=True)
+    ]
+    assert measured(merged(commit_ids=["a"]), commits=commits).ai_lines_added == expected

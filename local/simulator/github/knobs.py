@@ -33,6 +33,10 @@ class Knobs:
     force_push: bool = _knob(False, "§2.9: a rebase keeps authoredDate and moves committedDate")
     squash_merges: bool = _knob(False, "§2.9: one commit on the default branch, the branch's commits stay listed")
 
+    eventful: bool = _knob(
+        False, "§2.9: the other pull requests by turns: pushed by force, drafts, of agents and bots, reverted, and more"
+    )
+
     # Repositories by name.
     archived: tuple[str, ...] = _knob((), "§2.3, R1: isArchived")
     empty: tuple[str, ...] = _knob((), "§2.6: 409 for the commits of an empty repository")

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from simulator.github.knobs import Knobs
-from simulator.github.model import Account, Commit, Company, Event, PullRequest, Repository, Review
-from simulator.github.times import instant, seconds
+from simulator.github.model import Account, Commit, Company, PullRequest, Repository, Review
+from simulator.github.pushing import merge_again, rebase
+from simulator.github.stories import tell
 
 BOT = Account("dependabot", 49_699_333, "Bot")
 _FIRST_REVIEW = 4_800_000_000
-_FIRST_EVENT = 9_800_000_000
 _PLACES = ("ghost", "bot", "fork", "dismissed", "pending", "reviews", "commits", "force_push")
 
 
@@ -59,6 +59,8 @@ def _change_pulls(repository: Repository, company: Company, knobs: Knobs) -> Non
         is_on, change = changes[place]
         if is_on:
             change(pull)
+    if knobs.eventful:
+        tell(repository, company)
     if knobs.squash_merges:
         _squash(repository)
 
@@ -111,52 +113,12 @@ def _lengthen_commits(pull: PullRequest, repository: Repository, count: int) -> 
             )
         )
         pull.additions += 1
-    _merge_again(pull, repository, pull.commits)
+    merge_again(pull, repository, pull.commits)
 
 
 def _force_push(pull: PullRequest, repository: Repository) -> None:
-    """Rebase the branch: the authors' dates stay, committers' dates and hashes are new."""
-    if any(each.typename == "HeadRefForcePushedEvent" for each in pull.events):
-        return
-    before = pull.commits[-1]
-    when = instant(seconds(pull.updated_at) - 1)
-    old = pull.commits
-    parent = old[0].parents[0]
-    pull.commits = []
-    for each in old:
-        sha = f"{int(each.sha, 16) ^ (1 << 150):040x}"
-        pull.commits.append(
-            Commit(
-                sha,
-                each.authored_at,
-                when,
-                each.additions,
-                each.deletions,
-                each.message,
-                each.author_name,
-                each.author_email,
-                each.author,
-                (parent,),
-            )
-        )
-        parent = sha
-    number = _FIRST_EVENT + pull.id % 1_000_000_000
-    event = Event(number, "HeadRefForcePushedEvent", when, pull.author, before=before, after=pull.commits[-1])
-    pull.events.append(event)
-    _merge_again(pull, repository, old)
-
-
-def _merge_again(pull: PullRequest, repository: Repository, old: list[Commit]) -> None:
-    """Have the default branch reach the commits of a merged branch as they are now, and its old ones no longer."""
-    merge = pull.merge_commit
-    if merge is None or len(merge.parents) < 2:
-        return
-    merge.parents = (merge.parents[0], pull.head_sha)
-    gone = {each.sha for each in (*old, *pull.commits)}
-    kept = [each for each in repository.history if each.sha not in gone]
-    at = kept.index(merge) + 1
-    history = [*kept[:at], *reversed(pull.commits), *kept[at:]]
-    repository.history = sorted(history, key=lambda each: each.committed_at, reverse=True)
+    if not any(each.typename == "HeadRefForcePushedEvent" for each in pull.events):
+        rebase(pull, repository)
 
 
 def _squash(repository: Repository) -> None:

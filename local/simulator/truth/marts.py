@@ -14,9 +14,13 @@ _LARGE_LOC = 500
 _Pulls = Sequence[MeasuredPull]
 
 
-def marts(world: World, as_of: datetime) -> dict[str, list[Row]]:
+def marts(world: World, as_of: datetime, account: str = "") -> dict[str, list[Row]]:
     """Return every mart as of that instant: rows with the columns of docs/metrics.md, ordered by their grain."""
-    pulls = merged_pulls(world, as_of)
+    return aggregated(merged_pulls(world, as_of, account))
+
+
+def aggregated(pulls: _Pulls) -> dict[str, list[Row]]:
+    """Return every mart over merged pull requests, of any source."""
     by_week = ("source", "account", "week", "repo_name")
     return {
         "velocity": _mart(pulls, by_week, _velocity_with_developers),
@@ -40,23 +44,34 @@ def _velocity_with_developers(pulls: _Pulls) -> Row:
 
 
 def _velocity(pulls: _Pulls) -> Row:
-    lines_added = _sum(p.additions for p in pulls)
-    ai_lines_added = _sum(p.ai_lines_added for p in pulls)
+    lines_added = sum_of(p.additions for p in pulls)
+    ai_lines_added = sum_of(p.ai_lines_added for p in pulls)
     return {
         "total_prs": len(pulls),
-        "bot_prs": sum(p.is_bot for p in pulls),
-        "total_commits": _sum(p.commit_count for p in pulls),
+        "total_commits": sum_of(p.commit_count for p in pulls),
         **_sizes(pulls),
-        **_average("files_changed", [p.files_changed for p in pulls]),
+        **average("files_changed", [p.files_changed for p in pulls]),
         **_times(pulls),
-        **_average("ai_ratio", [p.ai_ratio for p in pulls]),
+        **average("ai_ratio", [p.ai_ratio for p in pulls]),
         "lines_added": lines_added,
         "ai_lines_added": ai_lines_added,
-        "ai_line_share": _ratio(ai_lines_added, lines_added),
-        "ai_known_prs": sum(p.ai_lines_added is not None for p in pulls),
-        "lines_added_ai_known": _sum(p.additions for p in pulls if p.ai_lines_added is not None),
-        "ai_matched_commits": None,  # of GitHub only
-        "ai_matchable_commits": None,
+        "ai_line_share": ratio(ai_lines_added, lines_added),
+        **_coverage(pulls),
+    }
+
+
+def _coverage(pulls: _Pulls) -> Row:
+    """Return who opened them, and of how much the AI lines are known."""
+    known = [p for p in pulls if p.ai_lines_added is not None]
+    return {
+        "bot_prs": sum(p.is_bot is True for p in pulls),
+        "agent_prs": sum(p.agent is not None for p in pulls),
+        "ai_known_prs": len(known),
+        "lines_added_ai_known": sum_of(p.additions for p in known),
+        "ai_matched_commits": sum_of(p.ai_matched_commit_count for p in pulls),
+        "ai_matchable_commits": sum_of(p.ai_matchable_commits for p in pulls),
+        "ai_coauthored_commits": sum_of(p.ai_coauthored_commits for p in pulls),
+        "n_coauthors_known": sum_of(p.n_coauthors_known for p in pulls),
     }
 
 
@@ -65,7 +80,7 @@ def _review_costs(pulls: _Pulls) -> Row:
     reviewed = sum(p.review_count > 0 for p in pulls)
     reviews, approvals = sum(p.review_count for p in pulls), sum(p.approval_count for p in pulls)
     reviewers, rounds = sum(p.reviewer_count for p in pulls), sum(p.review_rounds for p in pulls)
-    comments, total_loc = sum(p.comment_count for p in pulls), _sum(p.total_loc for p in pulls)
+    comments, total_loc = sum(p.comment_count for p in pulls), sum_of(p.total_loc for p in pulls)
     hours = [
         p.review_count * (_REVIEW_HOURS + p.total_loc / _LOC_PER_REVIEW_HOUR) for p in pulls if p.total_loc is not None
     ]
@@ -75,19 +90,19 @@ def _review_costs(pulls: _Pulls) -> Row:
         "unreviewed_prs": total - reviewed,
         "review_count": reviews,
         "reviewer_count": reviewers,
-        "avg_reviewers_per_pr": _ratio(reviewers, total),
+        "avg_reviewers_per_pr": ratio(reviewers, total),
         "sum_review_rounds": rounds,
-        "avg_review_rounds": _ratio(rounds, total),
+        "avg_review_rounds": ratio(rounds, total),
         "comment_count": comments,
-        "avg_comments_per_pr": _ratio(comments, total),
+        "avg_comments_per_pr": ratio(comments, total),
         "total_loc": total_loc,
-        "comments_per_100_loc": _ratio(100 * comments, total_loc),
+        "comments_per_100_loc": ratio(100 * comments, total_loc),
         "approval_count": approvals,
-        "approval_rate": _ratio(approvals, reviews),
+        "approval_rate": ratio(approvals, reviews),
         **_time("review_lead_time", pulls),
         "large_prs": sum(p.total_loc is not None and p.total_loc > _LARGE_LOC for p in pulls),
-        "estimated_review_hours": _sum(hours),
-        "estimated_review_hours_per_pr": _ratio(_sum(hours), len(hours)),
+        "estimated_review_hours": sum_of(hours),
+        "estimated_review_hours_per_pr": ratio(sum_of(hours), len(hours)),
     }
 
 
@@ -97,8 +112,8 @@ def _quality(pulls: _Pulls) -> Row:
         "total_prs": len(pulls),
         **_flags(pulls),
         "unreviewed_prs": sum(p.review_count == 0 for p in pulls),
-        **_average("reverted_pr_size", [p.total_loc for p in reverted]),
-        **_average("kept_pr_size", [p.total_loc for p in pulls if p.is_reverted is False]),
+        **average("reverted_pr_size", [p.total_loc for p in reverted]),
+        **average("kept_pr_size", [p.total_loc for p in pulls if p.is_reverted is False]),
         "high_ai_reverted_prs": sum(p.ai_band == "high" for p in reverted),
         "low_ai_reverted_prs": sum(p.ai_band == "low" for p in reverted),
     }
@@ -109,22 +124,22 @@ def _ai_impact(pulls: _Pulls) -> Row:
     rounds = sum(p.review_rounds for p in pulls)
     return {
         "pr_count": len(pulls),
-        **_average("ai_ratio", [p.ai_ratio for p in pulls]),
+        **average("ai_ratio", [p.ai_ratio for p in pulls]),
         **_times(pulls),
         "comment_count": comments,
         **_sizes(pulls),
-        "comments_per_100_loc": _ratio(100 * comments, _sum(p.total_loc for p in pulls)),
-        "avg_review_rounds": _ratio(rounds, len(pulls)),
+        "comments_per_100_loc": ratio(100 * comments, sum_of(p.total_loc for p in pulls)),
+        "avg_review_rounds": ratio(rounds, len(pulls)),
         "sum_review_rounds": rounds,
         **_flags(pulls),
-        "likely_bug_fix_rate": _ratio(sum(p.is_likely_bug_fix for p in pulls), len(pulls)),
-        **_average("files_changed", [p.files_changed for p in pulls]),
+        "likely_bug_fix_rate": ratio(sum(p.is_likely_bug_fix for p in pulls), len(pulls)),
+        **average("files_changed", [p.files_changed for p in pulls]),
     }
 
 
 def _sizes(pulls: _Pulls) -> Row:
     known = [p.total_loc for p in pulls if p.total_loc is not None]
-    return {"total_loc": _sum(known), "avg_pr_size": _ratio(_sum(known), len(known)), "n_pr_size": len(known)}
+    return {"total_loc": sum_of(known), "avg_pr_size": ratio(sum_of(known), len(known)), "n_pr_size": len(known)}
 
 
 def _times(pulls: _Pulls) -> Row:
@@ -132,14 +147,14 @@ def _times(pulls: _Pulls) -> Row:
     for time in TIMES:
         row |= _time(time, pulls)
     cycles = sorted(p.cycle_time for p in pulls if p.cycle_time is not None)
-    return row | {f"p{rank}_cycle_time_hours": _percentile(cycles, rank / 100) for rank in (50, 90)}
+    return row | {f"p{rank}_cycle_time_hours": percentile(cycles, rank / 100) for rank in (50, 90)}
 
 
 def _time(time: str, pulls: _Pulls) -> Row:
-    """Return the mean of a time, and how often it is below 0."""
+    """Return the mean of a time, with how often it is negative."""
     values = [getattr(p, time) for p in pulls]
     negative = sum(value is not None and value < 0 for value in values)
-    return _average(f"{time}_hours", values) | {f"n_negative_{time}_hours": negative}
+    return {**average(f"{time}_hours", values), f"n_negative_{time}_hours": negative}
 
 
 def _flags(pulls: _Pulls) -> Row:
@@ -148,23 +163,23 @@ def _flags(pulls: _Pulls) -> Row:
     fixes = [p.is_bug_fix for p in pulls if p.is_bug_fix is not None]
     return {
         "reverted_prs": sum(reverts),
-        "revert_rate": _ratio(sum(reverts), len(reverts)),
+        "revert_rate": ratio(sum(reverts), len(reverts)),
         "n_revert_known": len(reverts),
         "bug_fix_prs": sum(fixes),
-        "bug_fix_rate": _ratio(sum(fixes), len(fixes)),
+        "bug_fix_rate": ratio(sum(fixes), len(fixes)),
         "n_bug_fix_known": len(fixes),
         "likely_bug_fix_prs": sum(p.is_likely_bug_fix for p in pulls),
     }
 
 
-def _average(name: str, values: Sequence[float | None]) -> Row:
+def average(name: str, values: Sequence[float | None]) -> Row:
     """Return the mean of the known values, with their count and sum."""
     known = [value for value in values if value is not None]
-    total = _sum(known)
-    return {f"avg_{name}": _ratio(total, len(known)), f"n_{name}": len(known), f"sum_{name}": total}
+    total = sum_of(known)
+    return {f"avg_{name}": ratio(total, len(known)), f"n_{name}": len(known), f"sum_{name}": total}
 
 
-def _sum(values: Iterable[float | None]) -> float | None:
+def sum_of(values: Iterable[float | None]) -> float | None:
     """Return the sum of the known values, None without any: whole numbers exactly, fractions rounded once."""
     known = [value for value in values if value is not None]
     if not known:
@@ -172,11 +187,12 @@ def _sum(values: Iterable[float | None]) -> float | None:
     return sum(known) if all(isinstance(value, int) for value in known) else math.fsum(known)
 
 
-def _ratio(part: float | None, whole: float | None) -> float | None:
+def ratio(part: float | None, whole: float | None) -> float | None:
+    """Return a part of a whole; None where either is unknown, or the whole is zero."""
     return None if part is None or not whole else part / whole
 
 
-def _percentile(ordered: Sequence[float], rank: float) -> float | None:
+def percentile(ordered: Sequence[float], rank: float) -> float | None:
     """Return the continuous percentile, with linear interpolation between the two nearest values."""
     if not ordered:
         return None

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from simulator.instants import DAY_NS, parse_instant, to_ns
 from simulator.world import Row, World
@@ -28,7 +28,7 @@ class MeasuredPull:
     developer: str | None
     author_email: str | None
     author_kind: str | None
-    is_bot: bool
+    is_bot: bool | None
     additions: int | None
     total_loc: int | None
     files_changed: int | None
@@ -37,6 +37,7 @@ class MeasuredPull:
     pickup_time: float | None
     review_lead_time: float | None
     cycle_time: float | None
+    first_human_review_at: datetime | None
     pickup_from_ready: float | None
     pickup_human: float | None
     review_count: int
@@ -52,10 +53,30 @@ class MeasuredPull:
     is_reverted: bool | None
     is_bug_fix: bool | None
     is_likely_bug_fix: bool
+    ready_at: datetime | None = None
+    revert_how: str | None = None
+    ai_matched_role: str | None = None
+    ai_matched_commit_count: int | None = None
+    ai_matched_commit_share: float | None = None
+    ai_matchable_commits: int | None = None
+    ai_coauthored_commits: int | None = None
+    n_coauthors_known: int | None = None
+    agent: str | None = None
 
 
-def merged_pulls(world: World, as_of: datetime) -> list[MeasuredPull]:
+def merged_pulls(world: World, as_of: datetime, account: str = "") -> list[MeasuredPull]:
     """Return every pull request merged by `as_of`, measured by the events until then."""
+    return [pull for row, pull in every_pull(world, as_of, account) if is_merged(row, as_of)]
+
+
+def is_merged(pull: Row, as_of: datetime) -> bool:
+    """Return whether a pull request was merged by that instant."""
+    merged_us = _us(pull.get("merged_at"))
+    return merged_us is not None and merged_us <= to_ns(as_of) // 1000
+
+
+def every_pull(world: World, as_of: datetime, account: str) -> Iterator[tuple[Row, MeasuredPull]]:
+    """Yield every pull request with its row; one that is not merged by then is in the week in which it was opened."""
     as_of_us = to_ns(as_of) // 1000
     commits = list(_newest(world.commits.rows, ("commitHash", "repoName", "userId"), "createdAt"))
     by_hash: dict[tuple[str, str], list[Row]] = defaultdict(list)
@@ -68,24 +89,25 @@ def merged_pulls(world: World, as_of: datetime) -> list[MeasuredPull]:
     reviews: dict[int, list[Row]] = defaultdict(list)
     for review in _newest(world.reviews.rows, ("pr_id", "id"), "submitted_at"):
         reviews[review["pr_id"]].append(review)
-    merged = []
     for pull in pulls:
-        merged_us = _us(pull.get("merged_at"))
-        if merged_us is not None and merged_us <= as_of_us:
-            hashes = set(pull.get("commit_ids") or ())
-            own = [commit for name in hashes for commit in by_hash.get((pull["repo_name"], name), ())]
-            merged.append(_measure(pull, merged_us, own, emails, owners, reviews.get(pull["id"], []), as_of_us))
-    return merged
+        merged_us = _us(pull["merged_at"]) if is_merged(pull, as_of) else None
+        hashes = set(pull.get("commit_ids") or ())
+        own = [commit for name in hashes for commit in by_hash.get((pull["repo_name"], name), ())]
+        yield (
+            pull,
+            _measure(pull, merged_us, own, emails, owners, reviews.get(pull["id"], []), as_of_us, account),
+        )
 
 
 def _measure(
     pull: Row,
-    merged_us: int,
+    merged_us: int | None,
     commits: list[Row],
     emails: dict[str, str],
     owners: dict[str, str],
     reviews: list[Row],
     as_of_us: int,
+    account: str,
 ) -> MeasuredPull:
     author_id, given_email = pull.get("author_id") or None, pull.get("author_email") or None
     author_email = given_email or emails.get(author_id or "")
@@ -103,42 +125,44 @@ def _measure(
     changes_requested = states.count("changes_requested")
     ids, reviewers = pull.get("commit_ids"), pull.get("reviewers")
     names = {review["reviewer"] for review in others if review.get("reviewer")}
-    times = [at for review in others if not _is_bot(review) and (at := _us(review["submitted_at"])) is not None]
+    first_human_us = _first(None, (each["submitted_at"] for each in others if not _is_bot(each.get("reviewer"))))
     return MeasuredPull(
         source=SOURCE,
-        account="",
+        account=account,
         pull_request_key=f"{pull['repo_name']}#{pull['number']}",
-        week=_week(merged_us),
+        week=week(merged_us if merged_us is not None else created_us or 0),
         repo_name=pull["repo_name"],
         number=pull["number"],
         developer=author_id or owners.get((given_email or "").lower()) or given_email,
         author_email=author_email,
         author_kind=None,
-        is_bot=_ends_as_bot(author_id),
+        is_bot=_is_bot(author_id) if author_id or given_email else None,
         additions=additions,
         total_loc=total_loc,
         files_changed=pull.get("changed_files"),
         commit_count=pull.get("commit_count") if ids is None else len(set(ids)),
-        coding_lead_time=_hours(first_commit_us, created_us),
-        pickup_time=_hours(created_us, first_review_us),
-        review_lead_time=_hours(first_review_us, merged_us),
-        cycle_time=_hours(first_commit_us, merged_us),
+        coding_lead_time=hours(first_commit_us, created_us),
+        pickup_time=hours(created_us, first_review_us),
+        review_lead_time=hours(first_review_us, merged_us),
+        cycle_time=hours(first_commit_us, merged_us),
+        first_human_review_at=_instant(first_human_us),
         pickup_from_ready=None,
-        pickup_human=_hours(created_us, min(times, default=None)),
+        pickup_human=hours(created_us, first_human_us),
         review_count=len(others),
         approval_count=states.count("approved"),
         changes_requested_count=changes_requested,
         reviewer_count=len(names) if reviews or reviewers is None else len(reviewers),
         comment_count=sum(len(review.get("comments") or ()) for review in others),
-        review_after_merge=sum(merged_us < (_us(review["submitted_at"]) or 0) for review in others),
         review_rounds=changes_requested + 1 if others else 0,
         ai_lines_added=ai_lines,
         ai_ratio=ai_ratio,
-        ai_band=_band(ai_ratio),
+        ai_band=band(ai_ratio),
         is_reverted=pull.get("was_reverted"),
         is_bug_fix=pull.get("is_bug_fix"),
-        is_likely_bug_fix=(pull.get("head_branch") or "").startswith(_FIX_BRANCHES)
-        or (pull.get("title") or "").startswith(_FIX_TITLES),
+        is_likely_bug_fix=is_likely_fix(pull.get("head_branch") or "", pull.get("title") or ""),
+        review_after_merge=sum(
+            merged_us is not None and (_us(review["submitted_at"]) or 0) > merged_us for review in others
+        ),
     )
 
 
@@ -187,12 +211,13 @@ def _is_by_somebody_else(review: Row, author_id: str | None, author_email: str |
     return reviewer is None or reviewer not in (author_id, author_email)
 
 
-def _is_bot(review: Row) -> bool:
-    return _ends_as_bot(review.get("reviewer"))
-
-
-def _ends_as_bot(name: str | None) -> bool:
+def _is_bot(name: str | None) -> bool:
     return (name or "").lower().endswith("[bot]")
+
+
+def _instant(us: int | None) -> datetime | None:
+    """Return an instant as the warehouse has it, without a zone."""
+    return None if us is None else datetime.fromtimestamp(0, UTC).replace(tzinfo=None) + timedelta(microseconds=us)
 
 
 def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:
@@ -217,7 +242,13 @@ def _lines_by_hash(commits: list[Row]) -> dict[str, int]:
     return {name: max(found)[1] for name, found in reports.items()}
 
 
-def _band(ratio: float | None) -> str:
+def is_likely_fix(branch: str, title: str) -> bool:
+    """Return whether a pull request is a bug fix by its branch or title."""
+    return branch.startswith(_FIX_BRANCHES) or title.startswith(_FIX_TITLES)
+
+
+def band(ratio: float | None) -> str:
+    """Return the AI band of a ratio."""
     if ratio is None:
         return "unknown"
     return "low" if ratio < 0.3 else "medium" if ratio < 0.6 else "high"
@@ -239,11 +270,12 @@ def _first(given: str | None, seen: Iterable[str]) -> int | None:
     return min((parse_instant(text) // 1000 for text in seen), default=None)
 
 
-def _hours(since_us: int | None, until_us: int | None) -> float | None:
+def hours(since_us: int | None, until_us: int | None) -> float | None:
+    """Return the elapsed hours between two instants; None where either is unknown."""
     return None if since_us is None or until_us is None else (until_us - since_us) / _HOUR_US
 
 
-def _week(us: int) -> date:
+def week(us: int) -> date:
     """Return the Monday of the week, in UTC."""
     day = date(1970, 1, 1) + timedelta(days=us * 1000 // DAY_NS)
     return day - timedelta(days=day.weekday())

@@ -61,13 +61,14 @@ class Outcome:
 class Engine:
     """One engine. `rows` returns a table's rows, with columns in lower case, and none if it could not be built.
 
-    `target` is where dbt leaves its artifacts.
+    `target` is where dbt leaves its artifacts, and `project` is what it builds.
     """
 
     name: str
     warehouse: DuckDBWarehouse | SnowflakeWarehouse
     target: Path
     rows: Callable[[str], list[Row]]
+    project: Path = PROJECT
 
     def load(self, lake: LocalLake, versions: Iterable[ObjectVersion]) -> int:
         """Load the parts and dropped files among the objects; return the number of their rows."""
@@ -90,7 +91,7 @@ class Engine:
         (self.target / "run_results.json").unlink(missing_ok=True)
         with self.warehouse.released_for_dbt() as given:
             command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--target", given.name, *options]
-            command += ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+            command += ["--project-dir", str(self.project), "--profiles-dir", str(self.project)]
             places = {"DBT_TARGET_PATH": str(self.target), "DBT_LOG_PATH": str(self.target)}
             environment = os.environ | given.settings | places
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -113,6 +114,12 @@ class Engine:
 def on_duckdb(folder: Path) -> Iterator[Engine]:
     """Yield DuckDB, on a new file."""
     path = folder / "millrace.duckdb"
+    with DuckDBWarehouse(path, clock=lambda: END) as warehouse:
+        yield of_duckdb(warehouse, path, folder)
+
+
+def of_duckdb(warehouse: DuckDBWarehouse, path: Path, folder: Path) -> Engine:
+    """Return the engine of a warehouse in this DuckDB file; dbt leaves its artifacts in the folder."""
 
     def rows(table: str) -> list[Row]:
         warehouse.close()
@@ -123,8 +130,7 @@ def on_duckdb(folder: Path) -> Iterator[Engine]:
             names = [column[0].lower() for column in result.description or ()]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
-    with DuckDBWarehouse(path, clock=lambda: END) as warehouse:
-        yield Engine("DuckDB", warehouse, folder / "dbt-duckdb", rows)
+    return Engine("DuckDB", warehouse, folder / "dbt-duckdb", rows)
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extrac
         end = END - timedelta(days=missing)
         world = simulator.generate(developers=developers, days=days - missing, seed=seed, end=end, clone_share=_CLONES)
         with simulator.serve(world if missing else _renamed(world), key=_KEY) as source:
-            _extract(lake, source.url, end)
+            extract_world(lake, source.url, end, _KEY)
         extract_account(lake, company, name, end)
         drop_usage(lake, world, name, end)
         drop_typed(lake, world, name, end)
@@ -61,8 +61,9 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extrac
     return Extracted(lake, rounds)
 
 
-def _extract(lake: LocalLake, url: str, now: datetime) -> None:
-    source = CursorSimSource(SourceClient(url, Basic(_KEY), RateBudget(None, 1)))
+def extract_world(lake: LocalLake, url: str, now: datetime, key: str) -> None:
+    """Run all tasks of a run over a simulated world at this instant."""
+    source = CursorSimSource(SourceClient(url, Basic(key), RateBudget(None, 1)))
     extractor = Extractor(lake, LocalBus(), source, clock=lambda: now)
     plan = runs.start(lake, extractor.bus, RunRequest(now))
     for name in CURSOR_SIM:  # a parent precedes its children

@@ -10,6 +10,12 @@ user_emails as (
     select * from {{ ref('int_user_emails_resolved') }}
 ),
 
+agent_logins as (
+    select distinct lower(value) as login
+    from {{ ref('pull_request_agents') }}
+    where sign = 'author_login'
+),
+
 known as (
     select
         user_id as author_id,
@@ -48,7 +54,13 @@ final as (
         coalesce(pull_requests.author_email, user_emails.user_email) as author_email,
         coalesce(pull_requests.author_id, owners.author_id, pull_requests.author_email) as developer,
         pull_requests.author_kind,
-        {{ is_bot('pull_requests.author_kind', 'pull_requests.author_id') }} as is_bot
+        case
+            when
+                {{ is_bot('pull_requests.author_kind', 'pull_requests.author_id') }}
+                or agent_logins.login is not null
+                then true
+            when coalesce(pull_requests.author_id, pull_requests.author_email) is not null then false
+        end as is_bot
     from pull_requests
     left join user_emails
         on
@@ -59,6 +71,7 @@ final as (
         on
             pull_requests.source = 'cursor-sim'
             and lower(pull_requests.author_email) = owners.address
+    left join agent_logins on lower(pull_requests.author_id) = agent_logins.login
 )
 
 select * from final

@@ -46,7 +46,7 @@ final as (
                 case
                     when
                         of_drafts.kind = 'ready_for_review'
-                        and coalesce(of_drafts.occurred_at < reviews.first_review_at, true)
+                        and coalesce(of_drafts.occurred_at <= reviews.first_review_at, true)
                         then of_drafts.occurred_at
                 end
             ),
