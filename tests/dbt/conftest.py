@@ -15,7 +15,8 @@ from tests.dbt.raw_tables import make_warehouse, sample_rows
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "jobs" / "dbt-runner" / "dbt"
 PULL_REQUEST_MARTS = (
-    *("ai_impact", "developer_velocity", "merged_pull_requests", "quality", "review_costs", "velocity"),
+    *("agent_pull_requests", "ai_impact", "developer_velocity", "merged_pull_requests", "quality", "review_costs"),
+    "velocity",
 )
 USAGE_MARTS = (
     *("usage_daily", "usage_events", "usage_model_day", "usage_project", "usage_provider_day", "usage_session"),
