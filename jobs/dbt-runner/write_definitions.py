@@ -30,6 +30,7 @@ DERIVED = (
     "review_costs",
     "quality",
     "ai_impact",
+    "int_usage_matched",
     "int_usage_attributed",
     "ai_spend_by_repo_week",
 )

@@ -19,6 +19,8 @@ from millrace.sources import SOURCES, Source
 _ON = ("", "on", "1", "true", "t", "yes", "y", "enable", "enabled")
 _OFF = ("off", "0", "false", "f", "no", "n", "none", "never", "disable", "disabled")
 _HASH_KEY_LENGTH = 16
+OWNER_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?")
+"""The name of a user or an organisation on GitHub, also of one that a company manages (with `_`)."""
 _LEASE_S = 60.0  # without a renewal; then another builder takes over the lease
 _QUIET_S = 30.0  # that a build on Cloud Run waits for more loads: several runs end together
 _LAST_PORT = 65535
@@ -141,6 +143,20 @@ def people() -> tuple[str, str]:
 def collect_state() -> str | None:
     """Return the folder for the collector's state; None when it is unset."""
     return os.environ.get("MILLRACE_COLLECT_STATE") or None
+
+
+def owner_names(name: str, text: str) -> frozenset[str] | None:
+    """Return a list of owners in lower case, of a text with commas between them; None for an empty text.
+
+    Raises ConfigError, with the name of the setting, for what no owner is named.
+    """
+    if not text.strip():
+        return None
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    bad = next((one for one in names if not OWNER_NAME.fullmatch(one)), None if names else text)
+    if bad is not None:
+        raise ConfigError(f"{name}: expected owners of repositories like acme,other, got {bad!r}")
+    return frozenset(one.lower() for one in names)
 
 
 def _is_on(name: str) -> bool:
@@ -357,7 +373,7 @@ class CollectConfig:
     """The settings of the collector.
 
     `environment` is read only for the places where the coding agents keep their logs. `lake` is None when it is unset;
-    the command then supplies the destination.
+    the command then supplies the destination. `owners` are those whose repositories are named; None when it is unset.
     """
 
     is_off: bool
@@ -366,6 +382,7 @@ class CollectConfig:
     hash_key: str | None = field(repr=False)
     state: str | None
     environment: Mapping[str, str] = field(repr=False)
+    owners: frozenset[str] | None = None
 
     @classmethod
     def from_env(cls) -> Self:
@@ -377,6 +394,7 @@ class CollectConfig:
             hash_key=_hash_key("MILLRACE_COLLECT_HASH_KEY"),
             state=collect_state(),
             environment=dict(os.environ),
+            owners=owner_names("MILLRACE_COLLECT_OWNERS", os.environ.get("MILLRACE_COLLECT_OWNERS", "")),
         )
 
 

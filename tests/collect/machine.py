@@ -17,6 +17,7 @@ from millrace.collect.discovery import discover
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import AGENTS
 from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
+from millrace.collect.repositories import NONE, Owners, Repositories
 from millrace.collect.shipping import UploadResult, ship
 from millrace.lake import LakeWriter
 from millrace.lake.local import LocalLake
@@ -37,6 +38,7 @@ class Machine:
     privacy: Privacy = field(default_factory=Privacy)
     user_id: str | None = "dev@example.com"
     owner: Owner = UNKNOWN_OWNER
+    owners: Owners = NONE
 
     @property
     def home(self) -> Path:
@@ -81,6 +83,7 @@ class Machine:
             self.now,
             self.limits,
             self.owner,
+            Repositories.of_machine(self.owners, self.home, {}),
         )
 
     def force(self) -> None:

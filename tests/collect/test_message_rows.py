@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 from tests.collect.machine import Machine, outputs, response
 
 from millrace.collect.message_rows import read_rows
+from millrace.collect.parsers.naming import Owner
 
 SCHEMA = """
 create table session (id text primary key, parent_id text, directory text not null);
@@ -75,6 +76,16 @@ def test_row_that_streams_is_read_again_until_it_ends(machine: Machine) -> None:
         put(database, 2, answer(2, 20), at=20)  # its clock went back
         assert told(machine) == {"msg_2": 20, "msg_3": 30, "msg_4": 40}
         assert machine.collect().read == 0
+
+
+def test_rows_of_a_later_run_have_no_owner_in_their_project(machine: Machine) -> None:
+    machine.owner = Owner.of([], ["ada.lovelace"])
+    with closing(kilo(place(machine))) as database:
+        database.execute("update session set directory = '/srv/ada.lovelace/shop'")
+        put(database, 1, answer(1, 10))
+        machine.run()
+        put(database, 2, answer(2, 20))
+        assert [row["project"] for row in machine.run()] == ["shop", "shop"]
 
 
 def test_row_that_had_ended_is_read_again_when_it_is_updated(machine: Machine) -> None:

@@ -18,7 +18,7 @@ _OF_A_RUN = ("collector_id", "_extracted_at", "is_withdrawn")
 def in_force(machine: Machine) -> list[Row]:
     """Return the rows that count, without what differs from run to run; what an old file does not say is no bound."""
     rows = [row for row in machine.merged() if not row.get("is_withdrawn")]
-    nothing = {"region": None, "web_searches": None}
+    nothing = {"region": None, "web_searches": None, "repository": None}
     rows = [nothing | row | {"is_lower_bound": bool(row.get("is_lower_bound"))} for row in rows]
     return [{name: row[name] for name in sorted(row) if name not in _OF_A_RUN} for row in rows]
 

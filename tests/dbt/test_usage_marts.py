@@ -230,7 +230,7 @@ def test_mart_of_earlier_release_is_not_built_again_for_the_names_of_its_keys(
     assert build.query("select distinct message_count from mart.usage_daily") == [(77,)]
     assert dict(build.query("select mart_name, mart_keys from meta.mart_watermarks")) == {
         "usage_events": "event_id",
-        "usage_daily": "day,user_id,project,agent,provider,model,speed",
+        "usage_daily": "day,user_id,project,repository,agent,provider,model,speed",
         "usage_session": "agent,session_id",
         "usage_project": "project",
         "usage_provider_day": "day,agent,provider",

@@ -38,6 +38,7 @@ POOLS: dict[str, list[Any]] = {
     "user_id": [None, "ann@example.com", "bob@example.com"],
     "session_id": ["s1", "s2"],
     "project": [None, "work-web", "work-lib"],
+    "repository": [None, "acme/web", "Acme/web"],
     "provider": [None, "anthropic"],
     "model": [None, "claude-opus-4-5", "us.anthropic.claude-opus-4-6-v1:0", "kimi-k3", "nobody-knows"],
     "speed": [None, "standard", "fast"],
@@ -114,16 +115,37 @@ _MEASURES = (
 _COLUMNS = {
     "usage_events": (
         *("event_id", "agent", "session_id", "message_id", "request_id", "role", "occurred_at", "day", "user_id"),
-        *("project", "provider", "model", "speed", "region", *KINDS, "total_tokens", "web_searches", "is_estimated"),
+        *(
+            "project",
+            "repository",
+            "provider",
+            "model",
+            "speed",
+            "region",
+            *KINDS,
+            "total_tokens",
+            "web_searches",
+            "is_estimated",
+        ),
         *("is_lower_bound", "cost_usd", "cost_source", "reported_cost_usd", "price_model", "context_over_tokens"),
         "price_gap",
     ),
     "usage_daily": (
-        *("day", "user_id", "project", "agent", "provider", "model", "speed", "message_count", "session_count"),
-        *_MEASURES,
+        *("day", "user_id", "project", "repository", "agent", "provider", "model", "speed", "message_count"),
+        *("session_count", *_MEASURES),
     ),
     "usage_session": (
-        *("agent", "session_id", "user_id", "project", "provider", "primary_model", "first_at", "last_at"),
+        *(
+            "agent",
+            "session_id",
+            "user_id",
+            "project",
+            "repository",
+            "provider",
+            "primary_model",
+            "first_at",
+            "last_at",
+        ),
         *("is_one_shot", *_MEASURES),
     ),
     "usage_project": ("project", "first_at", "last_at", "session_count", "user_count", "agent_count", *_MEASURES),
@@ -148,7 +170,8 @@ def _is_usable(row: Telling) -> bool:
 
 
 def _age(row: Telling) -> tuple[Any, ...]:
-    return row["occurred_at"], row["session_id"], row["project"] or "", row["collector_id"]
+    place = row["project"] or "", row["repository"] is None, row["repository"] or ""
+    return row["occurred_at"], row["session_id"], *place, row["collector_id"]
 
 
 def _event(row: Telling) -> UsageEvent:
@@ -156,7 +179,7 @@ def _event(row: Telling) -> UsageEvent:
     reported = row["reported_cost_usd"]
     return UsageEvent(
         **{name: row[name] for name in ("agent", "session_id", "message_id", "request_id", "role", "project")},
-        **{name: row[name] for name in ("provider", "model", "speed", "region", "web_searches")},
+        **{name: row[name] for name in ("repository", "provider", "model", "speed", "region", "web_searches")},
         occurred_at=row["occurred_at"].replace(tzinfo=UTC),
         tokens=NO_TOKENS if is_prompt else Tokens(**{kind: row[kind] for kind in KINDS}),
         is_estimated=bool(row["is_estimated"]),

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 _Rows = Sequence[Row]
 _KINDS = (*(f"{kind}_tokens" for kind in SOLD), "reasoning_tokens")
 _TOKENS = (*_KINDS, "total_tokens")
-_DAILY = ("day", "user_id", "project", "agent", "provider", "model", "speed")
+_DAILY = ("day", "user_id", "project", "repository", "agent", "provider", "model", "speed")
 
 
 class _Event(Protocol):
@@ -57,6 +57,8 @@ class _Event(Protocol):
     def web_searches(self) -> int | None: ...
     @property
     def is_lower_bound(self) -> bool: ...
+    @property
+    def repository(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def _event_row(owned: OwnedEvent, prices: Prices, zone: ZoneInfo) -> Row:
         "day": event.occurred_at.astimezone(zone).date(),
         "user_id": owned.user_id,
         "project": event.project,
+        "repository": event.repository,
         "provider": event.provider,
         "model": event.model,
         "speed": event.speed,
@@ -172,7 +175,7 @@ def _of_session(rows: _Rows) -> Row:
     responses = [row for row in rows if row["role"] == "assistant"]
     models = Counter(_known(responses, "model"))
     return {
-        **{name: _first_known(rows, name) for name in ("user_id", "project", "provider")},
+        **{name: _first_known(rows, name) for name in ("user_id", "project", "repository", "provider")},
         "primary_model": min(models, key=lambda model: (-models[model], model), default=None),
         **_lifetime(rows),
         "is_one_shot": len(responses) == 1 and len(rows) == 2,

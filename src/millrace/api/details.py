@@ -49,7 +49,7 @@ def sessions(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:
         "whose_sessions",
         Sql(f"""SELECT {named}, COALESCE(u.developer, t.user_id) AS person, u.developer, r.repo_name
             FROM {table} AS t LEFT JOIN {plan.stored("user_developers")} AS u ON t.user_id = u.user_id
-            LEFT JOIN {plan.stored("project_repositories")} AS r ON t.project = r.project"""),
+            LEFT JOIN {plan.stored("project_repositories")} AS r ON {usage.SAME_PLACE}"""),
     )
     found = page(plan, whose, ("person", "developer", "repo_name", *columns), filters, ("agent", "session_id"))
     (totals,) = plan.query(f"SELECT COUNT(*) AS session_count, {usage.SUMS} FROM {table} AS t")

@@ -85,7 +85,7 @@ def _used(plan: QueryPlan, filters: ListFilters, name: str | None) -> dict[str |
     named, by = (f"{name} AS name", f" GROUP BY {name}") if name else ("CAST(NULL AS VARCHAR) AS name", "")
     daily, events = plan.table("usage_daily"), plan.table("usage_events")
     maps = f"""LEFT JOIN {plan.stored("user_developers")} AS u ON t.user_id = u.user_id
-        LEFT JOIN {plan.stored("project_repositories")} AS r ON t.project = r.project"""
+        LEFT JOIN {plan.stored("project_repositories")} AS r ON {usage.SAME_PLACE}"""
     added = plan.query(
         f"SELECT {named}, COUNT(DISTINCT t.user_id) AS user_count, {usage.SUMS} FROM {daily} AS t {maps}{by}"
     )

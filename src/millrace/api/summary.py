@@ -214,7 +214,7 @@ def _used(plan: QueryPlan) -> dict[str, Any]:
     text = f"""SELECT {usage.SUMS}, COUNT(DISTINCT t.user_id) AS user_count,
         SUM(CASE WHEN r.repo_name IS NOT NULL THEN t.cost_usd END) AS cost_with_repository,
         SUM(CASE WHEN d.developer IS NOT NULL THEN t.cost_usd END) AS cost_with_developer
-        FROM {daily} AS t LEFT JOIN {repositories} AS r ON t.project = r.project
+        FROM {daily} AS t LEFT JOIN {repositories} AS r ON {usage.SAME_PLACE}
         LEFT JOIN {developers} AS d ON t.user_id = d.user_id"""
     (added,) = plan.query(text)
     different = f"SELECT DISTINCT agent, session_id FROM {events}"
@@ -267,11 +267,10 @@ def _line_share(delivered: dict[str, Any]) -> Estimate:
 
 def _cost_per_merged_pr(plan: QueryPlan, filters: ListFilters, days: int) -> Estimate:
     """Return the cost of the repositories whose cost is known, per pull request merged there; its pairs are days."""
-    is_mapped = "d.repo_name IS NOT NULL"
-    attributed = f"""SELECT t.day, d.repo_name, CASE WHEN SUM(t.n_cost) > 0 THEN SUM(t.cost_usd) END AS cost_usd
+    attributed = f"""SELECT t.day, r.repo_name, CASE WHEN SUM(t.n_cost) > 0 THEN SUM(t.cost_usd) END AS cost_usd
         FROM {plan.table("usage_daily")} AS t
-        JOIN {plan.stored("project_repositories")} AS d ON t.project = d.project
-        WHERE {is_mapped} GROUP BY t.day, d.repo_name"""
+        JOIN {plan.stored("project_repositories")} AS r ON {usage.SAME_PLACE}
+        WHERE r.repo_name IS NOT NULL GROUP BY t.day, r.repo_name"""
     spent = plan.add("spent", Sql(attributed))
     clock = plan.dialect.clock.format(instant="merged_at")
     zoned = f"""SELECT CAST({clock} AS DATE) AS day FROM merged

@@ -27,6 +27,10 @@ SUMS = ", ".join(
     + [f"CAST({_COST} AS DECIMAL(38, 12)) AS cost_usd"]
     + ["CAST(SUM(t.reported_cost_usd) AS DECIMAL(38, 12)) AS reported_cost_usd"]
 )
+# A project and a repository, each of which may be unknown, and neither of which is ever empty.
+_PLACE = "COALESCE(project, '') || CHR(31) || COALESCE(repository, '')"
+SAME_PLACE = " AND ".join(f"COALESCE(t.{name}, '') = COALESCE(r.{name}, '')" for name in ("project", "repository"))
+"""Whether a row `r` of the mart project_repositories is of the project and repository of a row `t`."""
 _KEYS = {"day": "DATE", "provider": "VARCHAR", "model": "VARCHAR"}
 _PARTS = ((), ("day",), ("provider",), ("provider", "model"))
 _MAX_UNPRICED = 50
@@ -34,12 +38,10 @@ _MAX_UNPRICED = 50
 
 def projects(plan: QueryPlan, filters: ProjectFilters) -> dict[str, Any]:
     """Return the projects, of all time or of what the filters select."""
-    whose = [in_("project", filters.project), _of_repositories(plan, filters)]
-    is_whole = not (
-        filters.developer or filters.person or filters.agent or filters.provider or filters.model or filters.to
-    )
+    by_events = (filters.repo, filters.developer, filters.person, filters.agent, filters.provider, filters.model)
+    is_whole = not (any(by_events) or filters.to)
     if is_whole and plan.is_there("usage_project"):
-        plan.given["usage_project"] = _selected(plan.stored("usage_project"), and_(*whose))
+        plan.given["usage_project"] = _selected(plan.stored("usage_project"), and_(in_("project", filters.project)))
     else:
         apply_filters(plan.without_mart("usage_project"), filters)
     table = plan.table("usage_project")
@@ -264,7 +266,7 @@ def _selected(table: str, where: Sql) -> Sql:
 def _of_repositories(plan: QueryPlan, filters: UsageFilters) -> Sql | None:
     found = in_("repo_name", filters.repo)
     return found and Sql(
-        f"project IN (SELECT project FROM {plan.stored('project_repositories')} WHERE {found.text})", found.values
+        f"{_PLACE} IN (SELECT {_PLACE} FROM {plan.stored('project_repositories')} WHERE {found.text})", found.values
     )
 
 

@@ -29,6 +29,7 @@ _PUBLISH_EVERY_S = 2.0
 @options.since
 @options.as_json
 @options.logs
+@options.owners
 @options.schedule
 def collect(
     data_dir: Path | None,
@@ -40,6 +41,7 @@ def collect(
     agents: tuple[str, ...] | None,
     without: tuple[str, ...] | None,
     home: Path,
+    owners: frozenset[str] | None,
     install: bool,
     every: "Every | None",
     at: time_of_day | None,
@@ -70,7 +72,7 @@ def collect(
     if install:
         _require_real(lake or (None if data_dir else config.CollectConfig.from_env().lake), data_dir)
         own = None if home == Path.home() else home
-        asked = scheduling.Asked(own, data_dir, lake, agents, without, since)
+        asked = scheduling.Asked(own, data_dir, lake, agents, without, since, owners)
         return scheduling.install(asked, every or "daily", at or time_of_day(12), dry_run)
     if uninstall:
         return scheduling.uninstall(dry_run)
@@ -81,8 +83,10 @@ def collect(
         output.append_to(log)
     url = lake or (None if data_dir else config.CollectConfig.from_env().lake)
     if url:
-        return _to_lake(machine_of(home, agents, without, None), url, watch, dry_run, since, as_json)
-    return _to_data_dir(_directory(data_dir), home, agents, without, watch, dry_run, since, as_json)
+        return _to_lake(machine_of(home, agents, without, None, owners), url, watch, dry_run, since, as_json)
+    directory = _directory(data_dir)
+    machine = machine_of(home, agents, without, directory.collector, owners)
+    return _to_data_dir(directory, machine, watch, dry_run, since, as_json)
 
 
 def _directory(named: Path | None) -> "DataDir":
@@ -115,9 +119,7 @@ def _check_schedule(asked: dict[str, bool], is_otherwise: bool) -> None:
 
 def _to_data_dir(
     directory: "DataDir",
-    home: Path,
-    agents: tuple[str, ...] | None,
-    without: tuple[str, ...] | None,
+    machine: "Machine | None",
     is_watching: bool,
     dry_run: bool,
     since: date | None,
@@ -126,7 +128,6 @@ def _to_data_dir(
     """Read what is new, load it and refresh the marts, once or as the logs change."""
     from millrace.laptop import claims
 
-    machine = machine_of(home, agents, without, directory.collector)
     if machine is None:
         return DONE
     claims.require(directory, "real")
@@ -146,15 +147,26 @@ def _to_data_dir(
 
 
 def machine_of(
-    home: Path, agents: tuple[str, ...] | None, without: tuple[str, ...] | None, default_state: Path | None
+    home: Path,
+    agents: tuple[str, ...] | None,
+    without: tuple[str, ...] | None,
+    default_state: Path | None,
+    owners: frozenset[str] | None = None,
 ) -> "Machine | None":
-    """Return the machine of a command line; None when MILLRACE_COLLECT is off."""
+    """Return the machine of a command line; None when MILLRACE_COLLECT is off.
+
+    `default_state` is the state of a data directory. There repositories of all owners are named unless some are
+    listed, for nothing leaves the machine.
+    """
     from millrace.collect.discovery import default_state_folder
     from millrace.collect.machine import Machine, platform
     from millrace.collect.parsers.agents import AGENTS
+    from millrace.collect.repositories import ANY, NONE, Owners
     from millrace.config import CollectConfig
 
     config = CollectConfig.from_env()
+    listed = owners or config.owners
+    named = Owners(listed) if listed else NONE if default_state is None else ANY
     if config.is_off:
         say("MILLRACE_COLLECT is off: nothing is read, and nothing is sent")
         return None
@@ -162,7 +174,7 @@ def machine_of(
         state = Path(config.state).resolve()
     else:
         state = default_state or default_state_folder(home, config.environment, platform())
-    return Machine(home, config, frozenset(agents or AGENTS) - frozenset(without or ()), state)
+    return Machine(home, config, frozenset(agents or AGENTS) - frozenset(without or ()), state, owners=named)
 
 
 def _dry_run(machine: "Machine", directory: "DataDir", since: date | None, as_json: bool) -> int:

@@ -1,140 +1,15 @@
-"""Options that several subcommands share, and the types of their values."""
+"""Options that several subcommands share."""
 
-import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from millrace import log
+from millrace.cli import values
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class DayOption(click.ParamType[date]):
-    """A day like 2026-01-31."""
-
-    name = "YYYY-MM-DD"
-    what = "a day like 2026-01-31"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Return the day that a text names."""
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"expected {self.what}, got {value!r}", param, ctx)
-
-
-class Since(DayOption):
-    """A day like 2026-01-31, or so many days or weeks before today (in UTC), like 90d or 12w."""
-
-    name = "90d|12w|DAY"
-    what = "90d, 12w or a day like 2026-01-31"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Return the day that a text names."""
-        ago = re.fullmatch(r"([1-9][0-9]{0,3})([dw])", str(value), re.ASCII)
-        if ago is None:
-            return super().convert(value, param, ctx)
-        return datetime.now(UTC).date() - timedelta(days=int(ago[1]) * (7 if ago[2] == "w" else 1))
-
-
-class TimeOption(click.ParamType[time]):
-    """A time of the day like 12:30."""
-
-    name = "HH:MM"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
-        """Return the time that a text names."""
-        if isinstance(value, time):
-            return value
-        if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
-            self.fail(f"expected a time like 12:30, got {value!r}", param, ctx)
-        return time.fromisoformat(value)
-
-
-class Number(click.ParamType[int]):
-    """A whole number within limits, of something that a refusal names."""
-
-    name = "N"
-
-    def __init__(self, least: int, most: int, what: str) -> None:
-        self._least, self._most, self._what = least, most, what
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number in a text."""
-        try:
-            number = int(value)
-        except ValueError:
-            number = None
-        if number is None or not self._least <= number <= self._most:
-            self.fail(f"expected {self._least} to {self._most:,} {self._what}, got {value}", param, ctx)
-        return number
-
-
-class Share(click.ParamType[float]):
-    """A number between 0 and 1."""
-
-    name = "SHARE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number in a text."""
-        try:
-            share = float(value)
-        except ValueError:
-            share = -1.0
-        if not 0 <= share <= 1:
-            self.fail(f"expected a number from 0 to 1, got {value}", param, ctx)
-        return share
-
-
-class Instant(click.ParamType[str]):
-    """An instant like 2026-11-28T00:00:00Z, which stays a text."""
-
-    name = "INSTANT"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text of an instant that has a time zone."""
-        try:
-            is_good = datetime.fromisoformat(value).tzinfo is not None
-        except ValueError:
-            is_good = False
-        if not is_good:
-            self.fail(f"expected an instant like 2026-11-28T00:00:00Z, got {value!r}", param, ctx)
-        return str(value)
-
-
-class Setting(click.ParamType[tuple[str, str]]):
-    """A variable of the environment and its value."""
-
-    name = "NAME=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Return the name and the value; only variables that a schedule passes are taken."""
-        from millrace.collect.schedule import PASSED
-
-        name, sign, text = value.partition("=")
-        if name not in PASSED or not sign:
-            self.fail(f"expected NAME=VALUE with a variable of a schedule, got {value!r}", param, ctx)
-        return name, text
-
-
-class Agents(click.ParamType[tuple[str, ...]]):
-    """Names of coding agents, separated by commas."""
-
-    name = "agents"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Return the agent names in a text; each has to be known."""
-        from millrace.collect.parsers.agents import AGENTS
-
-        names = tuple(part.strip() for part in value.split(",") if part.strip())
-        if not names or not set(names) <= set(AGENTS):
-            self.fail(f"expected names of {', '.join(AGENTS)}, separated by commas, got {value!r}", param, ctx)
-        return names
-
 
 _PATH = click.Path(path_type=Path)
 
@@ -269,18 +144,24 @@ def as_json(command: F) -> F:
 
 def since(command: F) -> F:
     """Add `--since`."""
-    return click.option("--since", type=Since(), help="Leave out what is older.")(command)
+    return click.option("--since", type=values.Since(), help="Leave out what is older.")(command)
 
 
 def logs(command: F) -> F:
     """Add the options that select the logs to read."""
     for option in (
         click.option("--home", type=_PATH, default=Path.home, help="Home folder to scan (default: yours)."),
-        click.option("--without", type=Agents(), metavar="AGENTS", help="Leave these agents out."),
-        click.option("--agents", type=Agents(), help="Only these agents: claude,codex,… (default: all)."),
+        click.option("--without", type=values.Agents(), metavar="AGENTS", help="Leave these agents out."),
+        click.option("--agents", type=values.Agents(), help="Only these agents: claude,codex,… (default: all)."),
     ):
         command = option(command)
     return command
+
+
+def owners(command: F) -> F:
+    """Add the option that lists whose repositories may be named."""
+    help_text = "Name repositories of these owners: acme,… (default: none to a lake, all in a data directory)."
+    return click.option("--owners", type=values.OwnerNames(), help=help_text)(command)
 
 
 def schedule(command: F) -> F:
@@ -289,10 +170,12 @@ def schedule(command: F) -> F:
         (
             click.option("--install", is_flag=True, help="Let the system run this every day, with the same options."),
             click.option("--every", type=click.Choice(["daily", "hourly"]), help="With --install (default: daily)."),
-            click.option("--at", type=TimeOption(), help="With --install, the time of day (default: 12:00)."),
+            click.option("--at", type=values.TimeOption(), help="With --install, the time of day (default: 12:00)."),
             click.option("--uninstall", is_flag=True, help="Remove what --install wrote."),
             click.option("--installed", is_flag=True, help="Print what --install wrote."),
-            click.option("--set", "settings", type=Setting(), multiple=True, hidden=True, help="Set a variable."),
+            click.option(
+                "--set", "settings", type=values.Setting(), multiple=True, hidden=True, help="Set a variable."
+            ),
             click.option("--log", type=_PATH, hidden=True, help="Append what is printed to a file."),
         )
     ):
@@ -334,14 +217,14 @@ def simulator(command: F) -> F:
         (
             click.option(
                 "--developers",
-                type=Number(2, 2000, "developers"),
+                type=values.Number(2, 2000, "developers"),
                 default=5,
                 show_default=True,
                 help="Simulator: size of the team.",
             ),
             click.option(
                 "--days",
-                type=Number(1, 3650, "days"),
+                type=values.Number(1, 3650, "days"),
                 default=90,
                 show_default=True,
                 help="Simulator: days of history.",
@@ -356,7 +239,7 @@ def simulator(command: F) -> F:
             ),
             click.option(
                 "--clone-share",
-                type=Share(),
+                type=values.Share(),
                 default=0.02,
                 show_default=True,
                 help="Simulator: share of developers without an e-mail on their pull requests.",
@@ -374,7 +257,7 @@ def simulator(command: F) -> F:
                 show_default=True,
                 help="Simulator: collect the logs of the developers' coding agents too.",
             ),
-            click.option("--end", type=Instant(), help="Simulator: its now (default: last midnight, UTC)."),
+            click.option("--end", type=values.Instant(), help="Simulator: its now (default: last midnight, UTC)."),
             click.option("--from-recording", type=_PATH, metavar="FILE", help="Simulator: serve recorded rows."),
             click.option("--limiter/--no-limiter", default=False, show_default=True, help="Simulator: rate limit."),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from millrace.cli import options, output
+from millrace.cli import options, output, values
 from millrace.cli.map import directory_of, lake_of
 from millrace.cli.output import ATTENTION, DONE
 
@@ -59,7 +59,7 @@ def _key(command: options.F) -> options.F:
             click.option("--speed", type=click.Choice(_SPEEDS), help="The speed in the log (default: standard)."),
             click.option("--region", help="The region in the log, where it has a price of its own."),
             click.option("--context-over", type=click.IntRange(min=0), help="For prompts of more than so many tokens."),
-            click.option("--from", "first_day", type=options.DayOption(), help="The first day of the price."),
+            click.option("--from", "first_day", type=values.DayOption(), help="The first day of the price."),
         )
     ):
         command = option(command)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from millrace.cli import options, output
+from millrace.cli import options, output, values
 from millrace.cli.output import ATTENTION, DONE, ProgressLine, say
 from millrace.terminal import printable
 
@@ -26,8 +26,8 @@ _MOST_LAST = 10_000
 
 @click.command(short_help="Show what the coding agents of this machine used, and what it costs.")
 @click.argument("table", type=click.Choice(_TABLES), default="daily")
-@click.option("--since", type=options.DayOption(), help="The first day.")
-@click.option("--until", type=options.DayOption(), help="The last day.")
+@click.option("--since", type=values.DayOption(), help="The first day.")
+@click.option("--until", type=values.DayOption(), help="The last day.")
 @click.option("--last", type=click.IntRange(1, _MOST_LAST), metavar="N", help="The last N days, weeks, … or blocks.")
 @click.option("--breakdown", is_flag=True, help="Add a line for each model.")
 @click.option("--project", help="Only this project.")

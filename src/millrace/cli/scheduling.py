@@ -25,6 +25,7 @@ class Asked:
     agents: tuple[str, ...] | None
     without: tuple[str, ...] | None
     since: date | None
+    owners: frozenset[str] | None = None
 
     def words(self, config: "CollectConfig") -> list[str]:
         """Return the options with absolute paths; without a lake, with the data directory that would be used now."""
@@ -37,6 +38,7 @@ class Asked:
             "--home": None if self.home is None else str(self.home.absolute()),
             "--agents": ",".join(self.agents or ()),
             "--without": ",".join(self.without or ()),
+            "--owners": ",".join(sorted(self.owners or ())),
             "--since": None if self.since is None else self.since.isoformat(),
         }
         return [word for name, value in options.items() if value for word in (name, value)]

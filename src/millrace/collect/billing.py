@@ -5,7 +5,7 @@ from functools import reduce
 from typing import NamedTuple, cast
 
 from millrace.collect.parsers.event import merge, resolve
-from millrace.collect.records import COLUMNS, Row, to_event, to_row
+from millrace.collect.records import COLUMNS, REPOSITORY, Row, to_event, to_row, with_repository
 
 StoredRow = Row
 """The columns of an event, then source, epoch, batch, reading and rules.
@@ -62,7 +62,8 @@ def merged(rows: Sequence[StoredRow]) -> Row:
     newest = max((row[RULES], row[EPOCH]) for row in rows)
     # A resumed or forked session copies its history: most of the rows are equal, and merging those changes nothing.
     distinct = {row[:EVENT] for row in rows if (row[RULES], row[EPOCH]) == newest}
-    return next(iter(distinct)) if len(distinct) == 1 else to_row(reduce(merge, map(to_event, distinct)))
+    row = next(iter(distinct)) if len(distinct) == 1 else to_row(reduce(merge, map(to_event, distinct)))
+    return row if row[REPOSITORY] is not None else with_repository(row, rows)
 
 
 def settle(stored: Sequence[StoredRow], now: Sequence[StoredRow], known: Mapping[Key, Withdrawal]) -> Settled:

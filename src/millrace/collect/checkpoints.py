@@ -23,6 +23,7 @@ from millrace.collect import outbox
 from millrace.collect.event_rows import Changes, EventRows
 from millrace.collect.parsers.fields import SkipReason
 from millrace.collect.records import Row
+from millrace.collect.repositories import Owners
 from millrace.collect.state_file import StateFile
 from millrace.collect.state_format import DDL, upgrade
 
@@ -166,6 +167,35 @@ class CheckpointStore:
     def is_forced(self) -> bool:
         """Whether a full read was requested and is not complete yet."""
         return (self._number("read_epoch") or 1) < self.epoch
+
+    @property
+    def has_logs(self) -> bool:
+        """Whether a log was read before."""
+        return bool(self._file.query("select 1 from logs limit 1"))
+
+    def begin_reading(self, owners: Owners) -> Owners:
+        """Return the owners whose repositories are looked up: `owners`, and those for which it was done before.
+
+        Where one is new, every log is read again.
+        """
+        known = Owners.parse(self._get("owners") or "")
+        if not known.covers(owners):
+            known = known.with_all(owners)
+            self._set(owners=known.text)
+            if self.has_logs:
+                self.force()
+            self.commit()
+        return known
+
+    def begin_sending(self, owners: Owners) -> None:
+        """Make events with a repository pending, if the last batch was not for one of the owners."""
+        if not Owners.parse(self._get("sent_owners") or "").covers(owners):
+            self._events.send_repositories_again()
+            self._set(sent_owners=owners.text)
+
+    def note_sent(self, owners: Owners) -> None:
+        """Note the owners whose repositories a batch may name."""
+        self._set(sent_owners=owners.text)
 
     def force(self) -> None:
         """Request that every log is read from its start and replaces what was read of it before.

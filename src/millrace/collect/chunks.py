@@ -130,7 +130,8 @@ def read_chunks(
     """
     with _translate_errors(path):
         if agent.is_database:
-            yield from _of_rows(path, agent, known or LogProgress(fresh, ""), known is None, chunk_bytes, caps)
+            begun = LogProgress(fresh, "") if known is None else replace(known, state=known.state.on_machine_of(fresh))
+            yield from _of_rows(path, agent, begun, known is None, chunk_bytes, caps)
         elif agent.is_document:
             yield _of_document(path, agent, fresh, caps)
         elif is_compressed(path.name):
@@ -151,7 +152,7 @@ def _of_lines(
     with open_plain(path) as file:
         before = None if known is None else _tail_of(file, known)
         is_anew = known is None or before is None
-        state, tail = fresh if known is None or is_anew else replace(known.state, owner=fresh.owner), before or b""
+        state, tail = fresh if known is None or is_anew else known.state.on_machine_of(fresh), before or b""
         file.seek(0)
         head = file.read(_HEAD_BYTES)
         file.seek(state.offset_bytes)

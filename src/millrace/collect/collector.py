@@ -6,9 +6,8 @@ deleted at the next start, and written again.
 """
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import cast
@@ -31,41 +30,14 @@ from millrace.collect.identity import Privacy
 from millrace.collect.parsers.agents import Agent
 from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
 from millrace.collect.parsers.reading import LogState
+from millrace.collect.repositories import NO_REPOSITORIES, Repositories
 from millrace.collect.rereading import REST, find_older, has_ended
+from millrace.collect.results import CollectResult as CollectResult
 
 _STILL = timedelta(minutes=5)
 
 ProgressCallback = Callable[[int, int, Path], None]
 """Receives the progress of long readings: bytes done, bytes in all, and the log that is being read."""
-
-
-@dataclass(slots=True)
-class CollectResult:
-    """What one run of the collector did.
-
-    `new`, `changed` and `unchanged` count events; unchanged ones were read again. `before_since` counts known events
-    that `since` excludes; they are sent once it no longer does. `skipped` counts lines, by agent and reason.
-    `withdrawn` counts events that were sent before, and do not exist by the present rules; they are in `rows`, too.
-    `gone_rules` are logs that cannot be read by the present rules, with the version of the rules that their events
-    follow: they are gone, or were rewritten since. Each is named once.
-    """
-
-    looked_at: int = 0
-    read: int = 0
-    size_bytes: int = 0
-    lines: int = 0
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    before_since: int = 0
-    rows: int = 0
-    withdrawn: int = 0
-    batches: list[str] = field(default_factory=list)
-    skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
-    bad_files: dict[Path, str] = field(default_factory=dict)
-    gone: dict[Path, int] = field(default_factory=dict)
-    torn: dict[Path, int] = field(default_factory=dict)
-    gone_rules: dict[Path, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +78,7 @@ class Collector:
     """Reads new content of the logs below `roots`, run by run.
 
     `files` is the folder of files to send; None when nothing is to be sent, as with a copy of the store. `owner` is the
-    person whom no project's path may name.
+    person whom no project's path may name. Of the folders' `repositories` those of its owners are named.
     """
 
     def __init__(
@@ -119,10 +91,12 @@ class Collector:
         now: Callable[[], datetime] = _now,
         limits: CollectLimits | None = None,
         owner: Owner = UNKNOWN_OWNER,
+        repositories: Repositories = NO_REPOSITORIES,
     ) -> None:
         self._store, self._files, self._roots = store, files, roots
         self._user_id, self._privacy = user_id, privacy
         self._now, self._limits, self._owner = now, limits or CollectLimits(), owner
+        self._sent_owners, self._repositories = repositories.owners, repositories
         self._tidy()
 
     @property
@@ -169,6 +143,7 @@ class Collector:
         self._store.roll_back()  # in case an earlier run could not
         try:
             self._store.drop_unmade()  # of an earlier run that was stopped
+            self._repositories = self._repositories.among(self._store.begin_reading(self._sent_owners))
             self._read_all(list(self._due(only, result)), result, on_progress, save)
             self._store.drop_unmade()
             save(result)
@@ -206,7 +181,8 @@ class Collector:
                     _note(bad, result)
 
     def _unread(self, due: _Due) -> Unread:
-        fresh = LogState(due.found.root.session_id(due.path), owner=self._owner)
+        session_id = due.found.root.session_id(due.path)
+        fresh = LogState(session_id, owner=self._owner, repository_of=self._repositories)
         return Unread(due.path, due.agent, fresh, due.progress, due.is_still(), self._limits)
 
     def _due(self, only: AbstractSet[Path] | None, result: CollectResult) -> Iterator[_Due]:
@@ -361,16 +337,23 @@ class Collector:
     def _flush(self, from_us: int | None, result: CollectResult) -> None:
         """Write pending events as batches, and commit how far the logs are read."""
         self._check_clock()
+        self._store.begin_sending(self._sent_owners)
         for rows in self._store.pending(from_us, 2 * self._limits.batch_rows):
             number = self._store.batch + 1
             stamp = max(records.to_microseconds(self._now()), self._store.stamp + 1)
             with self._store.trusting():
                 content = records.to_parquet(
-                    rows, self._store.collector_id, self._user_id, self._privacy, records.to_instant(stamp)
+                    rows,
+                    self._store.collector_id,
+                    self._user_id,
+                    self._privacy,
+                    self._sent_owners,
+                    records.to_instant(stamp),
                 )
             if self._files is not None:
                 result.batches.append(outbox.put(self._files, number, content).name)
             self._store.save_batch(rows, number, stamp)
+            self._store.note_sent(self._sent_owners)
             self._store.commit()
             result.rows += len(rows)
             result.withdrawn += sum(cast(int, row[-1]) for row in rows)

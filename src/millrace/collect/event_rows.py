@@ -20,7 +20,7 @@ from millrace.collect.billing import (
     settle,
 )
 from millrace.collect.parsers.event import merge
-from millrace.collect.records import COLUMNS, Row, to_event, to_row
+from millrace.collect.records import COLUMNS, Row, to_event, to_row, with_repository
 from millrace.collect.state_file import StateFile
 from millrace.collect.state_format import PENDING
 
@@ -188,6 +188,11 @@ class EventRows:
         self._file.write("update events set batch = -batch where batch > 0")
         self._file.write("update withdrawn set batch = null where batch is not null")
 
+    def send_repositories_again(self) -> None:
+        """Make every event with a repository pending again."""
+        known = "select agent, message_id from events where repository is not null"
+        self._file.write(f"update events set batch = -batch where batch > 0 and (agent, message_id) in ({known})")  # noqa: S608
+
     def _pending_events(self, since: int | None) -> Iterator[Row]:
         place = {"agent": "", "message": "", "since": since}
         while rows := self._file.query(_DUE, place):
@@ -264,6 +269,8 @@ def _with(event: Row, stored: StoredRow | None, read: tuple[int, int, int, int])
     log, epoch, reading, rules = read
     if stored is not None and (stored[EPOCH], stored[READING], stored[RULES]) == (epoch, reading, rules):
         event = to_row(merge(to_event(stored[:EVENT]), to_event(event)))
+    elif stored is not None:
+        event = with_repository(event, (stored,))
     return (*event, log, epoch, None, reading, rules)
 
 

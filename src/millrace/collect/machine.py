@@ -13,6 +13,7 @@ from millrace.collect.checkpoints import CheckpointStore
 from millrace.collect.collector import Collector
 from millrace.collect.discovery import Platform, Root, discover
 from millrace.collect.identity import Privacy, owner, user_id
+from millrace.collect.repositories import NONE, Owners, Repositories
 from millrace.config import CollectConfig
 
 _MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
@@ -29,6 +30,7 @@ class Machine:
     """The machine whose logs are read, and where the collector keeps its state.
 
     `identity` returns which machine it is: a state created on another one is a copy, and has another collector id.
+    `owners` are those whose repositories may be named.
     """
 
     home: Path
@@ -36,6 +38,7 @@ class Machine:
     agents: frozenset[str]
     state: Path
     identity: Callable[[], str] = machine_identity
+    owners: Owners = NONE
 
     @property
     def spool(self) -> Path:
@@ -63,7 +66,9 @@ class Machine:
 
     def _collector(self, store: CheckpointStore, files: Path | None) -> Collector:
         hidden = owner(self.home, self.config.environment)
-        return Collector(store, files, self.roots, self.user_id, Privacy(self.config.hash_key), owner=hidden)
+        repositories = Repositories.of_machine(self.owners, self.home, self.config.environment)
+        privacy = Privacy(self.config.hash_key)
+        return Collector(store, files, self.roots, self.user_id, privacy, owner=hidden, repositories=repositories)
 
 
 def _read(path: Path) -> str:

@@ -1,12 +1,13 @@
 """An event as a row of the store, and rows as the Parquet file that leaves the machine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
 from millrace.collect.identity import Privacy
 from millrace.collect.parsers.event import Role, Speed, Tokens, UsageEvent
+from millrace.collect.repositories import Owners
 
 Value = str | int | None
 Row = tuple[Value, ...]
@@ -33,8 +34,11 @@ COLUMNS = (
     "region",
     "web_searches",
     "is_lower_bound",
+    "repository",
 )
 """The columns of an event in the store; a missing request is '', and an instant is microseconds since 1970."""
+
+PROJECT, REPOSITORY = COLUMNS.index("project"), COLUMNS.index("repository")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -65,13 +69,14 @@ def to_row(event: UsageEvent) -> Row:
         event.region,
         event.web_searches,
         int(event.is_lower_bound),
+        event.repository,
     )
 
 
 def to_event(row: Row) -> UsageEvent:
     """Return the event of a row that `to_row` returned."""
     agent, message_id, request_id, session_id, role, occurred_at, project, provider, model, speed = row[:10]
-    is_estimated, cost, region, web_searches, is_lower_bound = row[16:21]
+    is_estimated, cost, region, web_searches, is_lower_bound, repository = row[16:22]
     return UsageEvent(
         agent=cast("str", agent),
         session_id=cast("str", session_id),
@@ -89,7 +94,19 @@ def to_event(row: Row) -> UsageEvent:
         region=cast("str | None", region),
         web_searches=cast("int | None", web_searches),
         is_lower_bound=bool(is_lower_bound),
+        repository=cast("str | None", repository),
     )
+
+
+def with_repository(row: Row, earlier: Iterable[Row]) -> Row:
+    """Return an event without a repository with that of an earlier reading of it in the same folder.
+
+    A folder that was removed, or lost its remote, does not make a known repository unknown.
+    """
+    if row[REPOSITORY] is not None:
+        return row
+    known = [cast(str, one[REPOSITORY]) for one in earlier if one[REPOSITORY] and one[PROJECT] == row[PROJECT]]
+    return (*row[:REPOSITORY], min(known), *row[REPOSITORY + 1 :]) if known else row
 
 
 def to_microseconds(instant: datetime) -> int:
@@ -103,11 +120,17 @@ def to_instant(microseconds: int) -> datetime:
 
 
 def to_parquet(
-    rows: Sequence[Row], collector_id: str, user_id: str | None, privacy: Privacy, extracted_at: datetime
+    rows: Sequence[Row],
+    collector_id: str,
+    user_id: str | None,
+    privacy: Privacy,
+    owners: Owners,
+    extracted_at: datetime,
 ) -> bytes:
     """Return the rows as a file with the schema of `usage_events`: its columns, and no others, leave the machine.
 
-    Each row has the columns of an event, and whether it is withdrawn.
+    Each row has the columns of an event, and whether it is withdrawn. A repository leaves it only if
+    its owner is one of `owners`, wherever the row has it from.
     """
     # Only a batch needs Arrow; to load it takes as long as to read ten thousand lines.
     import pyarrow as pa
@@ -118,10 +141,12 @@ def to_parquet(
     schema = TABLES["usage_events"].schema
     values = dict(zip((*COLUMNS, "is_withdrawn"), map(list, zip(*rows, strict=True)), strict=True))
     names = {project: privacy.named(cast(str | None, project)) for project in set(values["project"])}
+    repositories = {one: _sent(cast(str | None, one), privacy, owners) for one in set(values["repository"])}
     columns: dict[str, list[object]] = {
         **values,
         "request_id": [request_id or None for request_id in values["request_id"]],
         "project": [names[project] for project in values["project"]],
+        "repository": [repositories[repository] for repository in values["repository"]],
         "is_estimated": [bool(flag) for flag in values["is_estimated"]],
         "is_lower_bound": [bool(flag) for flag in values["is_lower_bound"]],
         "is_withdrawn": [bool(flag) for flag in values["is_withdrawn"]],
@@ -135,3 +160,10 @@ def to_parquet(
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     return cast(bytes, sink.getvalue().to_pybytes())
+
+
+def _sent(repository: str | None, privacy: Privacy, owners: Owners) -> str | None:
+    """Return the repository as it leaves the machine; the spelling of a remote does not change its hash."""
+    if repository is None or not owners.has(repository):
+        return None
+    return repository if privacy.hash_key is None else privacy.named(repository.lower())

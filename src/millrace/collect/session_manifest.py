@@ -6,7 +6,7 @@ from pathlib import Path
 
 from millrace.collect.opening import open_plain
 from millrace.collect.parsers.fields import MalformedError, read_id, read_model, read_name
-from millrace.collect.parsers.naming import hashed, project_slug
+from millrace.collect.parsers.naming import hashed
 from millrace.collect.parsers.reading import LogState, parse_json
 
 _MOST_BYTES = 8 << 20
@@ -27,8 +27,7 @@ def described(path: Path, state: LogState) -> LogState:
         own.get(key) for key in ("is_subagent", "isSubagent", "parent_session_id", "parentSessionId")
     )
     return replace(
-        state,
-        project=project_slug(state.owner.below(cwd)),
+        state.within(cwd),
         model=_checked(own, "model"),
         provider=_checked(own, "provider"),
         root_id=_first(folder, session),

@@ -49,9 +49,11 @@ _ADDED = {
         "region": "",
         "web_searches": "",
         "is_lower_bound": " default 0",
+        "repository": "",
         "reading": " integer not null default 0",
         "rules": " integer not null default 1",
     },
+    "withdrawn": {"repository": ""},
     "logs": {
         "reading": " integer not null default 0",
         "rules": " integer not null default 1",

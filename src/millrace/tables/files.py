@@ -29,6 +29,7 @@ USAGE_EVENTS = Table(
         web_searches=COUNT,
         is_lower_bound=FLAG,
         is_withdrawn=FLAG,  # this machine's logs do not make the event any more, by newer rules
+        repository=TEXT,  # owner/name, of the folder's git remote
     ),
     key=("agent", "message_id", "request_id", "collector_id"),  # one event as recorded in one machine's logs
     key_may_be_null=("request_id",),

@@ -103,7 +103,7 @@ RULES: dict[str, tuple[Any, str, object, str]] = {
     "what the agent writes before a text is not of a person": (
         claude_prompts, "_CONTEXT", re.compile("(?!)()"), "claude/notices_of_the_agent_are_no_prompts"),
     "a project's name has no home in it": (
-        claude, "project_slug", lambda cwd: cwd and cwd.strip("/").replace("/", "-"),
+        reading, "project_slug", lambda cwd: cwd and cwd.strip("/").replace("/", "-"),
         "claude/a_project_below_a_home"),
     "the state has the model of the turn": (
         reading.LogState, "to_json", lambda state: to_json(replace(state, model=None)), "codex/a_turn_is_one_event"),

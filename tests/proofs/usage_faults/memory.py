@@ -195,6 +195,7 @@ def _row(event: UsageEvent, collector_id: str, user_id: str | None, privacy: Pri
         "collector_id": collector_id,
         "user_id": privacy.named(user_id),
         "project": privacy.named(event.project),
+        "repository": None,
         "occurred_at": event.occurred_at.replace(tzinfo=None),
         "reported_cost_usd": cost,
         "is_withdrawn": False,

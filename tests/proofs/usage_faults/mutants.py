@@ -146,8 +146,8 @@ def a_stopped_tick_leaves_its_files() -> AbstractContextManager[None]:
 def stamps_are_what_the_clock_says() -> AbstractContextManager[None]:
     to_parquet = records.to_parquet
 
-    def mutated(rows: Any, collector_id: str, user_id: Any, privacy: Any, stamp: datetime) -> bytes:
-        return to_parquet(rows, collector_id, user_id, privacy, clock[-1].astimezone(UTC))
+    def mutated(rows: Any, collector_id: str, user_id: Any, privacy: Any, owners: Any, stamp: datetime) -> bytes:
+        return to_parquet(rows, collector_id, user_id, privacy, owners, clock[-1].astimezone(UTC))
 
     clock: list[datetime] = []
     init = Collector.__init__

@@ -28,7 +28,7 @@ from millrace.collect.parsers.fields import (
     read_object,
     read_text,
 )
-from millrace.collect.parsers.naming import hashed, project_slug
+from millrace.collect.parsers.naming import hashed
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits, Reading, Step, read_lines
 
 AGENT = "claude"
@@ -57,7 +57,7 @@ def _step(record: Record, state: LogState) -> Step:
             return _progress(record, state)
         return state, SkipReason.NO_USAGE if kind in _WITHOUT_USAGE else SkipReason.UNKNOWN_KIND
     if state.project is None:
-        state = replace(state, project=project_slug(state.owner.below(read_text(record, "cwd"))))
+        state = state.within(read_text(record, "cwd"))
     message = read_object(record, "message")
     return _response(record, message, state) if kind == "assistant" else (state, _prompt(record, message, state))
 
@@ -99,6 +99,7 @@ def _response(record: Record, message: Record, state: LogState) -> Step:
         role="assistant",
         occurred_at=occurred_at,
         project=state.project,
+        repository=state.repository,
         provider=_provider(model),
         model=model,
         speed=read_speed(usage),
@@ -167,6 +168,7 @@ def _prompt(record: Record, message: Record, state: LogState) -> UsageEvent | Sk
         role="user",
         occurred_at=read_instant(record, "timestamp"),
         project=state.project,
+        repository=state.repository,
         tokens=NO_TOKENS,
         cost_usd=NO_COST,
     )

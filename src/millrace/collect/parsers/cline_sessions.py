@@ -121,6 +121,7 @@ def _event(message: Record, state: LogState, is_prompt: bool = False) -> UsageEv
         role="user",
         occurred_at=instant,
         project=state.project,
+        repository=state.repository,
         tokens=NO_TOKENS,
         cost_usd=NO_COST,
     )

@@ -27,7 +27,7 @@ from millrace.collect.parsers.fields import (
     read_object,
     read_text,
 )
-from millrace.collect.parsers.naming import hashed, project_slug
+from millrace.collect.parsers.naming import hashed
 from millrace.collect.parsers.reading import PARSER_LIMITS, LogState, ParserLimits, Reading, Step, read_lines
 
 AGENT = "codex"
@@ -92,10 +92,9 @@ def _begin(meta: Record, state: LogState) -> LogState:
         return replace(state, thread=thread, model=model)
     session_id = read_id(meta, "id") or state.session_id
     return replace(
-        state,
+        state.within(read_text(meta, "cwd")),
         session_id=session_id,
         thread=codex_thread.begin(_thread(state), meta, session_id),
-        project=project_slug(state.owner.below(read_text(meta, "cwd"))),
         provider=_provider(meta, "model_provider"),
         model=_model(meta, None),
     )
@@ -311,6 +310,7 @@ def _event(
         role="assistant",
         occurred_at=now,
         project=state.project,
+        repository=state.repository,
         provider=state.provider,
         model=state.model,
         speed=speed,

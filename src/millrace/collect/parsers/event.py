@@ -20,6 +20,7 @@ _RANDOM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9A-Za-z]{1
 _MESSAGE_OF_ANTHROPIC = re.compile(r"msg_(?:[a-z]+_)?01[0-9A-Za-z]{22}(?![0-9A-Za-z])")
 _LEAST_CHARACTERS = 8  # different ones; a number with zeros before it has fewer
 _Link = tuple[object, ...]
+_Age = tuple[datetime, str, str, str, bool, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class UsageEvent:
     length. `provider`, `model`, `project`, `speed`, `region` and `web_searches` are None when they are not in the log.
     `provider` is who served it, as the log says; `region` is where the provider promised to answer, as it says.
     `is_lower_bound`: at least these tokens were used, and the log cannot tell how many more.
+    `repository` is the `owner/name` of the folder's repository, which no log contains; None where it is not known.
     """
 
     agent: str
@@ -78,6 +80,7 @@ class UsageEvent:
     region: str | None = None
     web_searches: int | None = None
     is_lower_bound: bool = False
+    repository: str | None = None
 
     @property
     def key(self) -> EventKey:
@@ -85,9 +88,10 @@ class UsageEvent:
         return (self.agent, self.message_id, self.request_id)
 
     def to_json(self) -> dict[str, object]:
-        """Return the event as one flat JSON object, with RFC 3339 instants and costs as text."""
+        """Return what a log says of the event as one flat JSON object, with RFC 3339 instants and costs as text."""
         fields = asdict(self)
         fields |= fields.pop("tokens")
+        del fields["repository"]
         cost = None if self.cost_usd is None else format(self.cost_usd, "f")
         return fields | {"occurred_at": self.occurred_at.isoformat().replace("+00:00", "Z"), "cost_usd": cost}
 
@@ -97,8 +101,8 @@ def merge(one: UsageEvent, other: UsageEvent) -> UsageEvent:
 
     Each field of tokens is the maximum: a response is logged while it streams, and only its last line has the true
     counts. Cache writes are the maximum of their sum, with the largest known part for one hour. Counted tokens replace
-    estimated ones. Session, instant and project are those of the earlier event: a resumed or forked session copies
-    history.
+    estimated ones. Session, instant, project and repository are those of the earlier event: a resumed or forked session
+    copies history.
     """
     counted = [event for event in (one, other) if not event.is_estimated] or [one, other]
     return replace(
@@ -262,7 +266,7 @@ def _as_one(copies: list[UsageEvent]) -> UsageEvent:
     return replace(reduce(merge, copies), request_id=min(copies, key=_rank).request_id)
 
 
-def _rank(event: UsageEvent) -> tuple[bool, bool, tuple[datetime, str, str, str], str]:
+def _rank(event: UsageEvent) -> tuple[bool, bool, _Age, str]:
     """Return the order of copies by whose request is theirs: an own one, then one that a parser made."""
     request_id = event.request_id or ""
     return event.request_id is None, request_id.startswith(LINE), _age(event), request_id
@@ -288,8 +292,10 @@ def add_tokens(one: Tokens, other: Tokens) -> Tokens:
     return Tokens(*(_sum(getattr(one, name), getattr(other, name)) for name in Tokens.__slots__))
 
 
-def _age(event: UsageEvent) -> tuple[datetime, str, str, str]:
-    return event.occurred_at, event.session_id, event.project or "", event.role
+def _age(event: UsageEvent) -> _Age:
+    """Return the order of copies; of one folder's those with a known repository are first."""
+    repository = event.repository
+    return event.occurred_at, event.session_id, event.project or "", event.role, repository is None, repository or ""
 
 
 def _known(one: _Name | None, other: _Name | None) -> _Name | None:

@@ -24,7 +24,6 @@ from millrace.collect.parsers.fields import (
     read_object,
     read_text,
 )
-from millrace.collect.parsers.naming import project_slug
 from millrace.collect.parsers.reading import (
     PARSER_LIMITS,
     LogState,
@@ -72,6 +71,7 @@ def _response(agent: str, row: Record, data: Record, state: LogState) -> UsageEv
         role="assistant",
         occurred_at=event.occurred_at,
         project=event.project,
+        repository=event.repository,
         provider=read_name(data, "providerID"),
         model=read_model(data, "modelID"),
         tokens=tokens or Tokens(),
@@ -93,7 +93,8 @@ def _event(agent: str, row: Record, data: Record, state: LogState, is_prompt: bo
         request_id=row_id,
         role="user",
         occurred_at=instant,
-        project=project_slug(state.owner.below(folder)),
+        project=state.project_of(folder),
+        repository=state.repository_of(folder),
         tokens=NO_TOKENS,
         cost_usd=NO_COST,
     )

@@ -11,7 +11,7 @@ from itertools import islice
 from millrace.collect.parsers.codex_thread import Thread
 from millrace.collect.parsers.event import UsageEvent, merge_all
 from millrace.collect.parsers.fields import MalformedError, Record, SkipReason
-from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner
+from millrace.collect.parsers.naming import UNKNOWN_OWNER, Owner, project_slug
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MOST_RESCUED_BYTES = 4 << 20
@@ -34,6 +34,18 @@ _DECODER = json.JSONDecoder(parse_float=_decimal)
 _SPACE = " \t\n\r"
 
 
+RepositoryOf = Callable[[str | None], str | None]
+"""Returns the `owner/name` of a folder's repository; None where there is none, or it may not be named."""
+
+
+def no_repository(folder: str | None) -> str | None:
+    """Return None: no repository is looked up."""
+    return None
+
+
+_OF_MACHINE = ("owner", "repository_of")
+
+
 @dataclass(frozen=True, slots=True)
 class LogState:
     """The state of one log between two readings.
@@ -42,7 +54,7 @@ class LogState:
     file or folder name, and replaced by the log's own. `is_within_long_line`: the offset is within a line over the cap.
     `prompts` is the number of prompts so far. `root_id` is the session of Cline that was forked first, and `is_fork`
     whether a sub-agent wrote this one. `thread` is the state of Codex's threads. `response` names the response
-    of the last line, where only the order of lines does. `owner` is the machine's, and is not saved.
+    of the last line, where only the order of lines does. `owner` and `repository_of` are the machine's, and not saved.
     """
 
     session_id: str | None = None
@@ -56,11 +68,25 @@ class LogState:
     is_fork: bool = False
     thread: Thread | None = None
     response: str | None = None
+    repository: str | None = None
     owner: Owner = UNKNOWN_OWNER
+    repository_of: RepositoryOf = no_repository
+
+    def project_of(self, folder: str | None) -> str | None:
+        """Return the project of a folder, without the machine's owner."""
+        return project_slug(self.owner.below(folder))
+
+    def within(self, folder: str | None) -> "LogState":
+        """Return the state of a log whose session began in a folder."""
+        return replace(self, project=self.project_of(folder), repository=self.repository_of(folder))
+
+    def on_machine_of(self, other: "LogState") -> "LogState":
+        """Return this state with what another one has of its machine."""
+        return replace(self, owner=other.owner, repository_of=other.repository_of)
 
     def to_json(self) -> str:
-        """Return the state as JSON, without the owner."""
-        fields = {name: getattr(self, name) for name in self.__slots__ if name != "owner"}
+        """Return the state as JSON, without what is the machine's."""
+        fields = {name: getattr(self, name) for name in self.__slots__ if name not in _OF_MACHINE}
         return json.dumps(fields | {"thread": None if self.thread is None else asdict(self.thread)})
 
     @classmethod

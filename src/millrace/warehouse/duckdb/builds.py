@@ -33,6 +33,7 @@ CREATE = """
     ALTER TABLE meta.builds ADD COLUMN IF NOT EXISTS project_hash VARCHAR;
     ALTER TABLE meta.mart_watermarks ADD COLUMN IF NOT EXISTS mart_keys VARCHAR;
     ALTER TABLE meta.usage_old_keys ADD COLUMN IF NOT EXISTS event_id VARCHAR;
+    ALTER TABLE meta.usage_old_keys ADD COLUMN IF NOT EXISTS repository VARCHAR;
 """
 _TESTED = "tested."  # and a mart's name: the row says up to where the last good build tested the mart
 _NOTE_TESTED = f"""

@@ -28,7 +28,7 @@ Columns = list[tuple[object, ...]]
 _FACT = "usage_events"
 _COPY = "published."
 # As the macro same_key of the dbt project: these may be unknown on both sides.
-_MAY_BE_NULL = frozenset({"user_id", "project", "provider", "model", "speed"})
+_MAY_BE_NULL = frozenset({"user_id", "project", "repository", "provider", "model", "speed"})
 _WATERMARKS = "SELECT MART_NAME, LOAD_SEQ, DEFINITION, MART_KEYS, REFRESHED_AT FROM META.MART_WATERMARKS"
 # All that an INSERT ... SELECT of a mart's rows could fail on, or change without a word.
 _SHAPES = """

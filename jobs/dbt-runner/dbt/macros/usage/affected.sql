@@ -69,7 +69,7 @@ events as (
 {% macro same_key(one, other, keys) -%}
     {%- for key in keys -%}
         {{ ' and ' if not loop.first }}
-        {%- if key in ('user_id', 'project', 'provider', 'model', 'speed', 'request_id') -%}
+        {%- if key in ('user_id', 'project', 'repository', 'provider', 'model', 'speed', 'request_id') -%}
             {{ is_same(one ~ '.' ~ key, other ~ '.' ~ key) }}
         {%- else -%}
             {{ one }}.{{ key }} = {{ other }}.{{ key }}
@@ -80,5 +80,5 @@ events as (
 
 {#- The columns of an event that are the key of some mart, as they are in meta.usage_old_keys. -#}
 {% macro usage_key_columns() -%}
-    {{ return(['day', 'user_id', 'project', 'agent', 'provider', 'model', 'speed', 'session_id']) }}
+    {{ return(['day', 'user_id', 'project', 'repository', 'agent', 'provider', 'model', 'speed', 'session_id']) }}
 {%- endmacro %}

@@ -1,33 +1,12 @@
-with usage_daily as (
-    select * from {{ ref('usage_daily') }}
-),
-
-repositories as (
-    select * from {{ ref('project_repositories') }}
-),
-
-authors as (
-    select * from {{ ref('user_developers') }}
-),
-
-attributed as (
-    select
-        {{ week_of('usage_daily.day') }} as week,
-        repositories.repo_name,
-        authors.developer,
-        usage_daily.assistant_message_count,
-        usage_daily.total_tokens,
-        usage_daily.lower_bound_count,
-        usage_daily.n_cost,
-        usage_daily.cost_usd
-    from usage_daily
-    left join repositories on usage_daily.project = repositories.project
-    left join authors on usage_daily.user_id = authors.user_id
+with usage_matched as (
+    select * from {{ ref('int_usage_matched') }}
 ),
 
 final as (
     select
         week,
+        source,
+        account,
         repo_name,
         developer,
         sum(assistant_message_count) as assistant_message_count,
@@ -35,8 +14,8 @@ final as (
         sum(lower_bound_count) as lower_bound_count,
         sum(n_cost) as n_cost,
         {{ known_cost() }} as cost_usd
-    from attributed
-    group by week, repo_name, developer
+    from usage_matched
+    group by week, source, account, repo_name, developer
 )
 
 select * from final

@@ -30,7 +30,13 @@ versions as (
         row_number() over (
             partition by agent, message_id, request_id
             order by
-                is_usable desc, occurred_at asc, session_id asc, coalesce(project, '') asc, collector_id asc
+                is_usable desc,
+                occurred_at asc,
+                session_id asc,
+                coalesce(project, '') asc,
+                case when repository is null then 1 else 0 end asc,
+                repository asc,
+                collector_id asc
         ) as place
     from newest
 ),
@@ -49,7 +55,7 @@ merged as (
         agent,
         message_id,
         request_id,
-        {%- for name in ['session_id', 'occurred_at', 'project', 'user_id'] %}
+        {%- for name in ['session_id', 'occurred_at', 'project', 'repository', 'user_id'] %}
             max(case when place = 1 then {{ name }} end) as {{ name }},
         {%- endfor %}
         {%- for name in ['role', 'provider', 'model', 'speed', 'region'] %}
@@ -85,6 +91,7 @@ final as (
         occurred_at,
         user_id,
         project,
+        repository,
         provider,
         model,
         speed,

@@ -8,10 +8,18 @@ developer_velocity as (
 
 -- Unknown developers may be different people: their usage and merges are not joined.
 spent as (
-    select * from usage_attributed
+    select
+        week,
+        repo_name,
+        developer,
+        sum(assistant_message_count) as assistant_message_count,
+        sum(n_cost) as n_cost,
+        {{ known_cost() }} as cost_usd
+    from usage_attributed
     where
         repo_name is not null
         and developer is not null
+    group by week, repo_name, developer
 ),
 
 merged as (

@@ -13,9 +13,20 @@ defaults as (
     select * from {{ ref('usage_repositories') }}
 ),
 
+known_repositories as (
+    select * from {{ ref('int_repositories_known') }}
+),
+
+places as (
+    select distinct
+        project,
+        repository
+    from usage_daily
+),
+
 projects as (
     select distinct project
-    from usage_daily
+    from places
     where project is not null
 ),
 
@@ -40,20 +51,80 @@ by_default as (
     group by projects.project
 ),
 
+-- The name of a repository today, as its source spells it. Of one that no source has the spellings are one, too.
+named as (
+    select
+        places.repository,
+        coalesce(
+            known_repositories.repo_name,
+            min(places.repository) over (partition by lower(places.repository))
+        ) as repo_name
+    from (select distinct repository from places where repository is not null) as places
+    left join known_repositories on lower(places.repository) = known_repositories.name_key
+),
+
+-- What is known of some events of a project goes for the others, if it is the same repository.
+agreed as (
+    select
+        places.project,
+        min(named.repo_name) as repo_name
+    from places
+    inner join named on places.repository = named.repository
+    where places.project is not null
+    group by places.project
+    having count(distinct named.repo_name) = 1
+),
+
 -- A project that matches patterns of two repositories may belong to either.
+matched as (
+    select
+        places.project,
+        places.repository,
+        case
+            when by_file.own_repository is not null then by_file.own_repository
+            when by_file.n_repositories = 1 then by_file.repo_name
+            when by_file.project is null
+                then
+                    coalesce(
+                        named.repo_name,
+                        agreed.repo_name,
+                        case when by_default.n_repositories = 1 then by_default.repo_name end
+                    )
+        end as repo_name,
+        case
+            when by_file.own_repository is not null or by_file.n_repositories = 1 then 'file'
+            when by_file.project is not null then null
+            when named.repo_name is not null then 'remote'
+            when agreed.repo_name is not null then 'project'
+            when by_default.n_repositories = 1 then 'default'
+        end as matched_by,
+        coalesce(by_file.n_repositories, by_default.n_repositories, 0) > 1 as has_several
+    from places
+    left join by_file on places.project = by_file.project
+    left join by_default on places.project = by_default.project
+    left join named on places.repository = named.repository
+    left join agreed on places.project = agreed.project
+),
+
 final as (
     select
-        cast(projects.project as varchar) as project,
+        cast(matched.project as varchar) as project,
+        cast(matched.repository as varchar) as repository,
+        cast(coalesce(known_repositories.repo_name, matched.repo_name) as varchar) as repo_name,
+        cast(known_repositories.source as varchar) as source,
+        cast(known_repositories.account as varchar) as account,
+        cast(matched.matched_by as varchar) as matched_by,
         cast(
             case
-                when by_file.own_repository is not null then by_file.own_repository
-                when by_file.n_repositories = 1 then by_file.repo_name
-                when by_file.project is null and by_default.n_repositories = 1 then by_default.repo_name
+                when known_repositories.source is not null then null
+                when matched.repo_name is not null then 'not_a_known_repository'
+                when matched.has_several then 'several_repositories'
+                when matched.project is null then 'no_folder'
+                else 'no_remote'
             end as varchar
-        ) as repo_name
-    from projects
-    left join by_file on projects.project = by_file.project
-    left join by_default on projects.project = by_default.project
+        ) as gap
+    from matched
+    left join known_repositories on lower(matched.repo_name) = known_repositories.name_key
 )
 
 select * from final

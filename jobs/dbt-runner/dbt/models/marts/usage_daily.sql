@@ -1,4 +1,4 @@
-{%- set keys = ['day', 'user_id', 'project', 'agent', 'provider', 'model', 'speed'] -%}
+{%- set keys = ['day', 'user_id', 'project', 'repository', 'agent', 'provider', 'model', 'speed'] -%}
 {{ config(keys=keys) }}
 with {{ affected_events('usage_daily', keys) }},
 
@@ -17,6 +17,7 @@ final as (
         cast(day as date) as day,
         cast(user_id as varchar) as user_id,
         cast(project as varchar) as project,
+        cast(repository as varchar) as repository,
         cast(agent as varchar) as agent,
         cast(provider as varchar) as provider,
         cast(model as varchar) as model,

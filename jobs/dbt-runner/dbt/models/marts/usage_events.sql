@@ -184,6 +184,7 @@ final as (
         cast({{ in_reporting_zone('costed.occurred_at') }} as date) as day,
         cast(costed.user_id as varchar) as user_id,
         cast(costed.project as varchar) as project,
+        cast(costed.repository as varchar) as repository,
         cast(costed.provider as varchar) as provider,
         cast(costed.model as varchar) as model,
         cast(costed.speed as varchar) as speed,

@@ -4,7 +4,7 @@ with {{ affected_events('usage_session', keys) }},
 
 known as (
     select
-        {%- for name in ['user_id', 'project', 'provider'] %}
+        {%- for name in ['user_id', 'project', 'repository', 'provider'] %}
             min(case when {{ name }} is not null then occurred_at end)
                 over (partition by agent, session_id)
                 as {{ name }}_known_at,
@@ -30,7 +30,7 @@ summed as (
     select
         agent,
         session_id,
-        {%- for name in ['user_id', 'project', 'provider'] %}
+        {%- for name in ['user_id', 'project', 'repository', 'provider'] %}
             min(case when occurred_at = {{ name }}_known_at then {{ name }} end) as {{ name }},
         {%- endfor %}
         min(occurred_at) as first_at,
@@ -46,6 +46,7 @@ final as (
         cast(summed.session_id as varchar) as session_id,
         cast(summed.user_id as varchar) as user_id,
         cast(summed.project as varchar) as project,
+        cast(summed.repository as varchar) as repository,
         cast(summed.provider as varchar) as provider,
         cast(used.model as varchar) as primary_model,
         cast(summed.first_at as datetime) as first_at,

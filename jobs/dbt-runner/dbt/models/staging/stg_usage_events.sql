@@ -12,6 +12,7 @@ typed as (
         cast(request_id as varchar) as request_id,
         cast(role as varchar) as role,
         cast(project as varchar) as project,
+        cast(nullif(trim(repository), '') as varchar) as repository,
         cast(provider as varchar) as provider,
         cast(model as varchar) as model,
         cast(speed as varchar) as speed,
