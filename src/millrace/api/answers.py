@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from millrace.api import definitions
-from millrace.api.comparisons import AiEffect, AiEffectsOf, Between, CostCoverage, SummaryMeasure, WeeksNote
+from millrace.api.comparisons import AiEffect, AiEffectsOf, Between, Coverage, SummaryMeasure, WeeksNote
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -194,6 +194,13 @@ class PeriodTotals(BaseModel):
     merged_prs: int | None = Field(None, description="Pull requests that were merged in the range.")
     lines_added: int | None = Field(None, description="Lines added by these pull requests, where known.")
     ai_line_share: float | None = Field(None, description="Lines added by AI / lines added, where both are known.")
+    ai_known_prs: int | None = Field(None, description="Merged pull requests whose lines added by AI are known.")
+    ai_matched_commits: int | None = Field(
+        None, description="Commits whose AI lines are counted; null where none is of GitHub."
+    )
+    ai_matchable_commits: int | None = Field(
+        None, description="Commits of GitHub whose AI lines could be known; null where there is none."
+    )
     p50_cycle_time_hours: float | None = Field(None, description="Median of the cycle time in hours.")
     n_cycle_time_hours: int | None = Field(None, description="Pull requests whose cycle time is known.")
 
@@ -333,7 +340,7 @@ Summary = _answer(
     previous=Between,
     is_running=bool,
     projected_cost_usd=float | None,
-    coverage=CostCoverage,
+    coverage=Coverage,
     people=Literal["names", "pseudonyms", "off"],
 )
 

@@ -54,7 +54,8 @@ export const DEFINITIONS = {
     "at": "martai_spend_by_repo_week",
     "says": [
       "For each repository what agents cost, and what was merged on the same days.",
-      "AI lines is the share of the added lines that AI wrote, and Cycle is the median time from the first commit to the merge."
+      "AI lines is the share of the added lines that AI wrote, and Cycle is the median time from the first commit to the merge.",
+      "With ≥ before a share, the AI lines of some pull requests are unknown; a commit is matched when Cursor's reports have it."
     ]
   },
   "ai-impact": {

@@ -1,5 +1,6 @@
 // The first row: five numbers of the range, each with its change against the period before and a word for what the change is worth.
 
+import { aiKnown, aiShare } from "./ai.js";
 import { address, get, getShared } from "./answers.js";
 import { incompleteCount } from "./complete.js";
 import { has } from "./connected.js";
@@ -85,15 +86,22 @@ class Tile {
 }
 
 /** The line of the other sums: [text] of what there is. */
-function factsOf({ rows }) {
+function factsOf({ rows, coverage }) {
   const of = (name) => rows.find((row) => row.measure === name)?.value ?? null;
   return [
     has.usage() && !isNull(of("total_tokens")) ? `${f.compact(of("total_tokens"))} tokens` : null,
     has.usage() && !isNull(of("session_count")) ? f.counted(of("session_count"), "session") : null,
     has.usage() && !isNull(of("user_count")) ? `${f.counted(of("user_count"), "person", "people")} with usage` : null,
     has.pull_requests() && !isNull(of("active_developers")) ? `${f.counted(of("active_developers"), "person", "people")} merged pull requests` : null,
-    has.pull_requests() && !isNull(of("ai_line_share")) ? `AI wrote ${f.rate(of("ai_line_share"))} of the lines that were merged` : null,
+    has.pull_requests() ? aiFact(of("ai_line_share"), of("merged_prs"), coverage) : null,
   ].filter(Boolean);
+}
+
+/** The share of AI with how much of it is known; null where nothing was merged. */
+function aiFact(share, merged, coverage) {
+  const known = aiKnown(coverage ?? {}, merged);
+  if (isNull(share)) return known && `AI share of the merged lines unknown (${known})`;
+  return `AI wrote ${aiShare({ ...coverage, ai_line_share: share }, merged)} of the lines that were merged${known ? ` (${known})` : ""}`;
 }
 
 /** The tiles; `answered(summary)` is called with each new answer. */

@@ -1,5 +1,6 @@
 // Where the money went (people, repositories, models, sessions), and what it went into (repositories with their pull requests).
 
+import { aiKnown, aiShare, commitsMatched } from "./ai.js";
 import { address, get, getShared } from "./answers.js";
 import { shareBar } from "./charts.js";
 import { mark } from "./complete.js";
@@ -143,7 +144,7 @@ function drawInto(answer, page) {
     { name: "Spend", number: true, of: (row) => (isNull(row.cost_usd) ? f.UNKNOWN : f.cost(row, f.shortUsd)) },
     { name: "PRs", number: true, of: prs },
     { name: "$/PR", number: true, of: perPr },
-    { name: "AI lines", number: true, isExtra: true, of: (row) => f.rate(row.ai_line_share) },
+    { name: "AI lines", number: true, isExtra: true, of: (row) => h("span", { title: aiKnown(row) }, aiShare(row)) },
     { name: "Cycle", number: true, of: (row) => f.wholeHours(row.p50_cycle_time_hours) },
     { name: "Reverted", number: true, isExtra: true, of: (row) => f.rate(row.revert_rate) },
   ];
@@ -152,6 +153,8 @@ function drawInto(answer, page) {
     { name: "Cycle, 90th percentile", number: true, of: (row) => f.hours(row.p90_cycle_time_hours) },
     { name: "Lines added", number: true, of: (row) => f.whole(row.lines_added) },
     { name: "by AI", number: true, of: (row) => f.whole(row.ai_lines_added) },
+    { name: "PRs with AI lines known", number: true, of: (row) => f.whole(row.ai_known_prs) },
+    { name: "Commits matched", number: true, of: (row) => commitsMatched(row) ?? f.UNKNOWN },
     { name: "Reverted PRs", number: true, of: (row) => f.whole(row.reverted_prs) },
     { name: "of known", number: true, of: (row) => f.whole(row.n_revert_known) },
     { name: "Tokens", number: true, of: (row) => f.whole(row.total_tokens) },
@@ -160,10 +163,12 @@ function drawInto(answer, page) {
   const shown = rows.slice(0, MOST_ROWS);
   const missing = unmatched && !isNull(unmatched.cost_usd) ? [`${f.cost(unmatched, f.shortUsd)} is matched to no repository: `,
     mapProject()] : null;
+  const known = aiKnown(answer.totals ?? {});
   const hidden = rows.length - shown.length;
   return {
     content: [table("Repositories: what was spent, and what was merged", columns, shown),
       missing || hidden > 0 ? h("p", { class: "note" }, hidden > 0 ? `And ${f.whole(hidden)} more: see the numbers. ` : null, missing) : null],
+    note: known && `${known}.`,
     table: scrolling("Repositories", table("Repositories: all measures", every, rows)),
   };
 }
