@@ -21,7 +21,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 DBT = PROJECT / "jobs" / "dbt-runner" / "dbt"
 FILE = PROJECT / "src" / "millrace" / "api" / "definitions.json"
 
-FACTS = ("usage_events", "merged_pull_requests", "project_repositories", "user_developers", "source_completeness")
+FACTS = (
+    "usage_events",
+    "merged_pull_requests",
+    "project_repositories",
+    "user_developers",
+    "source_completeness",
+    "agent_pull_requests",
+)
 DERIVED = (
     "usage_daily",
     "usage_session",

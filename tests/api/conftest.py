@@ -33,7 +33,9 @@ WINDOWS: list[dict[str, object]] = [
     _OF_GITHUB | {"window": "2", "name": "acme/web", "state": "provisional", "row_count": 2, "source_total": 9},
     _OF_GITHUB | {"window": "3", "name": "acme/hidden", "state": "refused", "reason": "no right", "read_at": None},
 ]
-_MADE_AGAIN = ("ai_spend_by_repo_week", "cost_per_merged_pr", "source_completeness")
+_MADE_AGAIN = ("agent_pull_requests", "ai_spend_by_repo_week", "cost_per_merged_pr", "source_completeness")
+_SIGNED = "int_pull_requests_signed"
+OPENED_BY_AGENTS = {"codex": "%3", "claude": "%7"}  # by the last digit of the number
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +64,11 @@ def _matching(place: DataDir) -> list[str]:
     ]
     compiled = place.dbt / "compiled" / "millrace" / "models" / "marts"
     made = [f"INSERT INTO mart.{mart} {(compiled / f'{mart}.sql').read_text()}" for mart in _MADE_AGAIN]
-    return [*emptied, *(f"DELETE FROM mart.{mart}" for mart in _MADE_AGAIN), *made]
+    signed = [
+        f"UPDATE intermediate.{_SIGNED} SET opened_by_agent = '{agent}' WHERE pull_request_key LIKE '{digit}'"
+        for agent, digit in OPENED_BY_AGENTS.items()
+    ]
+    return [*emptied, *signed, *(f"DELETE FROM mart.{mart}" for mart in _MADE_AGAIN), *made]
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ def known_names(published: Path) -> Known:
         "repo": ("repo_name", "merged_pull_requests"),
         "developer": ("developer", "user_developers"),
         "person": ("developer", "user_developers"),
+        "opened_by_agent": ("agent", "agent_pull_requests"),
         **{name: (name, "usage_events") for name in ("project", "agent", "provider", "model")},
     }
     with duckdb.connect(published, read_only=True) as connection:

@@ -25,6 +25,7 @@ MARTS = frozenset(name for name, model in definitions.load().models.items() if m
 OF_FACTS = (
     "pull-requests",
     "sources",
+    "agent-pull-requests",
 )  # a fact is never computed
 Question = dict[str, Any]
 
@@ -50,6 +51,8 @@ def values(reader: DuckDBReader, name: str) -> list[str]:
         "provider": ("provider", "usage_daily"),
         "model": ("model", "usage_daily"),
         "state": ("state", "source_completeness"),
+        "opened_by": ("opened_by", "agent_pull_requests"),
+        "opened_by_agent": ("agent", "agent_pull_requests"),
     }
     column, mart = where[name]
     known = f"FROM mart.{mart} WHERE {column} IS NOT NULL GROUP BY {column}"

@@ -274,7 +274,7 @@ CLAUDE: Row = {"author_email": "noreply@anthropic.com", "author": None}
     ],
 )
 def test_agent_that_opened_it(values: Row, agent: str | None) -> None:
-    assert measured(**values).agent == agent
+    assert measured(**values).opened_by_agent == agent
 
 
 def test_own_address_of_github_is_the_last_resort() -> None:

@@ -70,7 +70,7 @@ def test_velocity() -> None:
         "ai_matched_commits": None,
         "ai_matchable_commits": None,
         "ai_coauthored_commits": None,
-        "n_coauthors_known": None,
+        "n_coauthors_known": 0,
     }
 
 

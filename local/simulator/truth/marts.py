@@ -65,7 +65,7 @@ def _coverage(pulls: _Pulls) -> Row:
     known = [p for p in pulls if p.ai_lines_added is not None]
     return {
         "bot_prs": sum(p.is_bot is True for p in pulls),
-        "agent_prs": sum(p.agent is not None for p in pulls),
+        "agent_prs": sum(p.opened_by_agent is not None for p in pulls),
         "ai_known_prs": len(known),
         "lines_added_ai_known": sum_of(p.additions for p in known),
         "ai_matched_commits": sum_of(p.ai_matched_commit_count for p in pulls),

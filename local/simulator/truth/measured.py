@@ -60,8 +60,9 @@ class MeasuredPull:
     ai_matched_commit_share: float | None = None
     ai_matchable_commits: int | None = None
     ai_coauthored_commits: int | None = None
-    n_coauthors_known: int | None = None
-    agent: str | None = None
+    n_coauthors_known: int = 0
+    opened_by_agent: str | None = None
+    assisted_by_agent: str | None = None
 
 
 def merged_pulls(world: World, as_of: datetime, account: str = "") -> list[MeasuredPull]:

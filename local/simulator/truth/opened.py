@@ -30,7 +30,7 @@ class OpenedPull:
     @property
     def opened_by(self) -> str:
         """Return who opened it: an agent, another bot, or a person."""
-        return "agent" if self.measured.agent else "bot" if self.measured.is_bot else "person"
+        return "agent" if self.measured.opened_by_agent else "bot" if self.measured.is_bot else "person"
 
 
 def opened_pulls(world: World, as_of: datetime, account: str = "") -> Iterator[OpenedPull]:
@@ -59,7 +59,7 @@ def agent_pull_requests(pulls: Iterable[OpenedPull]) -> list[Row]:
     groups: dict[tuple[object, ...], list[OpenedPull]] = defaultdict(list)
     for pull in pulls:
         of = pull.measured
-        groups[of.source, of.account, pull.week, of.repo_name, pull.opened_by, of.agent].append(pull)
+        groups[of.source, of.account, pull.week, of.repo_name, pull.opened_by, of.opened_by_agent].append(pull)
     names = ("source", "account", "week", "repo_name", "opened_by", "agent")
     return [dict(zip(names, key, strict=True)) | _row(group) for key, group in groups.items()]
 

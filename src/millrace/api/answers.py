@@ -371,6 +371,14 @@ AiImpact = _answer(
 )
 
 
+# Medians of weeks do not make one of a range.
+_OF_A_WEEK = ("source", "account", *_OF_ONE, "p50_open_to_merge_hours", "p50_cycle_time_hours")
+OpenedBy: Any = _row("OpenedBy", "agent_pull_requests", _OF_A_WEEK)
+AgentPullRequests = _answer(
+    "AgentPullRequests", _row("AgentPullRequestsRow", "agent_pull_requests"), agents=list[OpenedBy]
+)
+
+
 class Problem(BaseModel):
     """An error, with the next step (application/problem+json, RFC 9457)."""
 

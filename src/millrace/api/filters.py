@@ -86,6 +86,8 @@ _Words = Annotated[_Names, AfterValidator(_lower)]
 _AnyCase = BeforeValidator(_word)
 _Band = Annotated[Literal["low", "medium", "high", "unknown"], _AnyCase]
 _Bands = Annotated[list[_Band], Field(max_length=_MAX_VALUES), BeforeValidator(_given)]
+_Opener = Annotated[Literal["agent", "bot", "person"], _AnyCase]
+_Openers = Annotated[list[_Opener], Field(max_length=_MAX_VALUES), BeforeValidator(_given)]
 _State = Annotated[SourceState, _AnyCase]
 _States = Annotated[list[_State], Field(max_length=_MAX_VALUES), BeforeValidator(_given)]
 _Day = Annotated[
@@ -207,6 +209,16 @@ class SpendFilters(Filters):
     person: _Names = _names(_PEOPLE, _DEVELOPER)
     provider: _Words = _names("providers", "anthropic")
     model: _Words = _names(_MODELS, "claude-sonnet-4-5")
+
+
+class OpenedFilters(Filters):
+    """Filters for pull requests in the weeks of their opening. A week is in the range when its Monday is."""
+
+    DEFAULT_DAYS: ClassVar[int] = 182
+
+    repo: _Names = _names("repositories", _REPOSITORY)
+    opened_by: _Openers = _names("kinds of authors", "agent")
+    opened_by_agent: _Words = _names("coding agents that opened them", "codex")
 
 
 class UsageFilters(Filters):

@@ -17,6 +17,7 @@ from millrace.terminal import printable
 _NEAR = 3  # suggestions at most
 _LONGEST = 100  # characters of a value that are repeated
 _MERGED, _USERS, _EVENTS = "merged_pull_requests", "user_developers", "usage_events"
+_OPENED = "agent_pull_requests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +30,22 @@ class Kind:
 
 
 KINDS = {
-    "repo": Kind("repository", "/api/repositories", ((_MERGED, "repo_name"), ("project_repositories", "repo_name"))),
+    "repo": Kind(
+        "repository",
+        "/api/repositories",
+        ((_MERGED, "repo_name"), ("project_repositories", "repo_name"), (_OPENED, "repo_name")),
+    ),
     "developer": Kind("developer", "/api/people", ((_MERGED, "developer"), (_USERS, "developer"))),
     "person": Kind("person", "/api/people", ((_MERGED, "developer"), (_USERS, "COALESCE(developer, user_id)"))),
     "project": Kind("project", "/api/projects", (("project_repositories", "project"),)),
     "agent": Kind("agent", "/api/sessions", ((_EVENTS, "agent"),)),
+    "opened_by_agent": Kind("agent that opened pull requests", "/api/agent-pull-requests", ((_OPENED, "agent"),)),
     "provider": Kind("provider", "/api/cost-data/by-provider", ((_EVENTS, "provider"),)),
     "model": Kind("model", "/api/models", ((_EVENTS, "model"),)),
 }
 
 
-_IN_LOWER_CASE = ("agent", "provider", "model")  # as they are compared
+_IN_LOWER_CASE = ("agent", "opened_by_agent", "provider", "model")  # as they are compared
 
 
 class Refused(MillraceError):
@@ -119,7 +125,9 @@ class Names:
 
 
 def _read(plan: QueryPlan, kind: str, shown: Callable[[str], str | None]) -> dict[str, list[str]]:
-    tables = [(plan.stored(table), column) for table, column in KINDS[kind].columns]
+    # What was published before an upgrade lacks a new mart until the next build.
+    there = [named for named in KINDS[kind].columns if plan.is_there(named[0])] or KINDS[kind].columns[:1]
+    tables = [(plan.stored(table), column) for table, column in there]
     parts = [f"SELECT {column} AS name FROM {table} WHERE {column} IS NOT NULL" for table, column in tables]
     text = " UNION ".join([*parts, parts[0]])  # one table alone has its names more than once
     names = [row["name"] for row in plan.query(text)]

@@ -13,7 +13,7 @@ CHUNK = 5_000  # rows of one query
 MAX_CSV_ROWS = 200_000  # in one file, which takes up to 100 MB where it is written, on Cloud Run in memory
 _ASCENDING = (
     *("day", "project", "provider", "model", "repo_name", "ai_band", "agent", "session_id", "person", "developer"),
-    *("measure", "name", "source", "account", "object", "window_id", "state"),
+    *("opened_by", "measure", "name", "source", "account", "object", "window_id", "state"),
 )
 Row = dict[str, Any]
 

@@ -8,11 +8,12 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from millrace.api import answers, definitions, delivery, details, lists, summary, usage
+from millrace.api import answers, definitions, delivery, details, lists, opened, summary, usage
 from millrace.api.answers import MEASURES, Measures, Whole
 from millrace.api.filters import (
     Filters,
     ListFilters,
+    OpenedFilters,
     ProjectFilters,
     SourceFilters,
     SpendFilters,
@@ -92,6 +93,7 @@ def _by_cost(row: type[BaseModel]) -> tuple[str, ...]:
 
 _OF_USAGE = ("cost_usd", *(name for name in MEASURES if name != "cost_usd"), "session_count")
 _OF_SOURCES = ("name", *(name for name in _columns("source_completeness") if name != "name"))
+_OF_OPENED = ("week", *(name for name in _columns("agent_pull_requests") if name != "week"))
 _OF_SESSIONS = ("cost_usd", *(name for name in _columns("usage_session") if name != "cost_usd"))
 
 ROUTES = (
@@ -129,6 +131,12 @@ ROUTES = (
         sorted_by(ListFilters, ("merged_at", *_others(answers.PullRequest, "merged_at"))),
         details.pull_requests,
         answers.PullRequests,
+    ),
+    Route(
+        "agent-pull-requests",
+        sorted_by(OpenedFilters, _OF_OPENED),
+        opened.agent_pull_requests,
+        answers.AgentPullRequests,
     ),
     Route("sources", sorted_by(SourceFilters, _OF_SOURCES), details.sources, answers.Sources),
 )

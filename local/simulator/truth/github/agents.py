@@ -37,10 +37,11 @@ def opened_by(pull: PullRequest) -> str | None:
     return agents[0] if agents and all(agents) else None
 
 
-def assisted(commit: Commit) -> bool:
-    """Return whether a trailer of the commit names an agent."""
+def assisted(commit: Commit) -> str | None:
+    """Return the agent that a trailer of the commit names, of several the first in the alphabet."""
     addresses = (_ADDRESS.search(text) for text in _CO_AUTHOR.findall(commit.message))
-    return any(found and found[1].lower() in _EMAILS for found in addresses)
+    agents = [_EMAILS.get(found[1].lower()) for found in addresses if found]
+    return min(filter(None, agents), default=None)
 
 
 def _plain(login: str) -> str:

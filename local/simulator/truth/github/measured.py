@@ -101,9 +101,10 @@ def _pull(
         ai_matched_commit_count=matched.count,
         ai_matched_commit_share=matched.share,
         ai_matchable_commits=len(pull.commits),
-        ai_coauthored_commits=sum(agents.assisted(each) for each in pull.commits),
+        ai_coauthored_commits=sum(agents.assisted(each) is not None for each in pull.commits) if pull.commits else None,
         n_coauthors_known=len(pull.commits),
-        agent=agents.opened_by(pull),
+        opened_by_agent=agents.opened_by(pull),
+        assisted_by_agent=next(filter(None, map(agents.assisted, pull.commits)), None),
     )
     closed = pull.closed_at is not None and pull.closed_at <= until
     outcome: Outcome = "merged" if merged_at else "closed" if closed else "open"
@@ -126,7 +127,7 @@ def _pull(
         human_review_count=len(people),
         human_review_rounds=_rounds(people),
         human_comment_count=sum(each.comment_count for each in people),
-        is_assisted=any(agents.assisted(each) for each in pull.commits) if pull.commits else None,
+        is_assisted=any(map(agents.assisted, pull.commits)) if pull.commits else None,
     )
     return GitHubPull(opened, own)
 

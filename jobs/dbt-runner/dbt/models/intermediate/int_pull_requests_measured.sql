@@ -4,6 +4,10 @@ with pull_requests as (
     select * from {{ ref('int_pull_requests_joined') }}
 ),
 
+signs as (
+    select * from {{ ref('int_pull_requests_signed') }}
+),
+
 bands as (
     select * from {{ ref('ai_ratio_bands') }}
 ),
@@ -39,6 +43,8 @@ final as (
         rated.author_email,
         rated.author_kind,
         rated.is_bot,
+        signs.opened_by_agent,
+        signs.assisted_by_agent,
         coalesce(bands.band, 'unknown') as ai_band,
         rated.ai_matched_role,
         rated.is_reverted,
@@ -62,6 +68,8 @@ final as (
         rated.ai_matched_commit_count,
         rated.ai_matchable_commits,
         rated.ai_matched_commit_share,
+        signs.ai_coauthored_commits,
+        coalesce(signs.n_coauthors_known, 0) as n_coauthors_known,
         rated.review_count,
         rated.approval_count,
         rated.changes_requested_count,
@@ -85,6 +93,11 @@ final as (
         {{ hours_between('rated.ready_at', 'rated.first_review_at') }} as pickup_from_ready_hours,
         {{ hours_between('rated.created_at', 'rated.first_human_review_at') }} as pickup_human_hours
     from rated
+    left join signs
+        on
+            rated.source = signs.source
+            and rated.account = signs.account
+            and rated.pull_request_key = signs.pull_request_key
     left join bands
         on
             rated.ai_ratio >= bands.lower_bound

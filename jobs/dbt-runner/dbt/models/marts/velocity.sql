@@ -11,10 +11,13 @@ summed as (
         count(distinct developer) as active_developers,
         count(*) as total_prs,
         {{ count_where('is_bot') }} as bot_prs,
+        count(opened_by_agent) as agent_prs,
         count(ai_lines_added) as ai_known_prs,
         sum(case when ai_lines_added is not null then additions end) as lines_added_ai_known,
         sum(ai_matched_commit_count) as ai_matched_commits,
         sum(ai_matchable_commits) as ai_matchable_commits,
+        sum(ai_coauthored_commits) as ai_coauthored_commits,
+        sum(n_coauthors_known) as n_coauthors_known,
         sum(commit_count) as total_commits,
         sum(total_loc) as total_loc,
         count(total_loc) as n_pr_size,
@@ -40,6 +43,7 @@ final as (
         cast(active_developers as bigint) as active_developers,
         cast(total_prs as bigint) as total_prs,
         cast(bot_prs as bigint) as bot_prs,
+        cast(agent_prs as bigint) as agent_prs,
         cast(total_commits as bigint) as total_commits,
         cast(total_loc as bigint) as total_loc,
         cast({{ ratio('total_loc', 'n_pr_size') }} as double) as avg_pr_size,
@@ -57,7 +61,9 @@ final as (
         cast(ai_known_prs as bigint) as ai_known_prs,
         cast(lines_added_ai_known as bigint) as lines_added_ai_known,
         cast(ai_matched_commits as bigint) as ai_matched_commits,
-        cast(ai_matchable_commits as bigint) as ai_matchable_commits
+        cast(ai_matchable_commits as bigint) as ai_matchable_commits,
+        cast(ai_coauthored_commits as bigint) as ai_coauthored_commits,
+        cast(n_coauthors_known as bigint) as n_coauthors_known
     from summed
 )
 
