@@ -21,7 +21,7 @@ PULL_REQUEST_MARTS = (
 USAGE_MARTS = (
     *("usage_daily", "usage_events", "usage_model_day", "usage_project", "usage_provider_day", "usage_session"),
 )
-MATCHED_MARTS = ("project_repositories", "user_developers")
+MATCHED_MARTS = ("project_repositories", "usage_coverage", "user_developers")
 JOINED_MARTS = ("ai_spend_by_repo_week", "cost_per_merged_pr")
 MARTS = tuple(sorted((*PULL_REQUEST_MARTS, *USAGE_MARTS, *MATCHED_MARTS, *JOINED_MARTS, "source_completeness")))
 # Except the findings of a data test of severity "warn": they are an outcome, and asserted as one.

@@ -125,7 +125,9 @@ def ai_spend(plan: QueryPlan, filters: SpendFilters) -> dict[str, Any]:
     usage.apply_filters(plan, _usage_of(filters, first, last + timedelta(days=6)))
     spend, asked = plan.table(_SPEND), and_(in_("repo_name", filters.repo))
     spending = plan.add("spending", Sql(f"SELECT * FROM {spend} WHERE {asked.text}", asked.values))
-    found = page(plan, spending, tuple(plan.definitions.models[_SPEND].columns), filters, ("week", "repo_name"))
+    found = page(
+        plan, spending, tuple(plan.definitions.models[_SPEND].columns), filters, ("week", "repo_name", *OF_ALL_SOURCES)
+    )
     note = beginnings.weeks_note(plan, first, last, filters.tz)
     return found.answer(plan) | {"weeks_note": note, "totals": _spent_in_all(plan, spend, spending)}
 
@@ -147,7 +149,10 @@ def _spent_in_all(plan: QueryPlan, spend: str, spending: str) -> dict[str, Any]:
     Repositories without a known cost are left out of the cost per pull request and per line: unknown is not zero.
     """
     sums = ", ".join(f"CAST(SUM(t.{name}) AS BIGINT) AS {name}" for name in _SPENT)
-    with_cost = plan.add("with_cost", Sql(f"SELECT DISTINCT repo_name FROM {spending} WHERE cost_usd IS NOT NULL"))
+    same = ", ".join(OF_ALL_SOURCES)
+    with_cost = plan.add(
+        "with_cost", Sql(f"SELECT DISTINCT {same}, repo_name FROM {spending} WHERE cost_usd IS NOT NULL")
+    )
     text = f"""SELECT {sums}, SUM(t.cost_usd) AS cost_usd,
         SUM(CASE WHEN c.repo_name IS NOT NULL THEN t.merged_prs END) AS merged_at_cost,
         SUM(CASE WHEN c.repo_name IS NOT NULL THEN t.ai_lines_added END) AS added_at_cost,
@@ -155,7 +160,9 @@ def _spent_in_all(plan: QueryPlan, spend: str, spending: str) -> dict[str, Any]:
         (SELECT SUM(cost_usd) FROM {plan.table("usage_daily")}) AS spent,
         (SELECT SUM(merged_prs) FROM {spend} WHERE assistant_message_count IS NOT NULL) AS beside,
         (SELECT SUM(merged_prs) FROM {spend}) AS merged
-        FROM {spending} AS t LEFT JOIN {with_cost} AS c ON t.repo_name = c.repo_name"""
+        FROM {spending} AS t LEFT JOIN {with_cost} AS c
+            ON t.repo_name = c.repo_name AND COALESCE(t.source, '') = COALESCE(c.source, '')
+            AND COALESCE(t.account, '') = COALESCE(c.account, '')"""
     (row,) = plan.query(text)
     helping = ("attributed", "spent", "beside", "merged", "merged_at_cost", "added_at_cost")
     attributed, spent, beside, merged, merged_at_cost, added_at_cost = (row.pop(name) for name in helping)

@@ -91,8 +91,9 @@ def list_(data_dir: Path, as_json: bool) -> int:
     for kind in (maps.PROJECTS, maps.USERS):
         used = maps.used(query, kind)
         for row in maps.rows(query, kind):
-            matched = [each for each in used if each.value == row.value and row.matches(kind, each.name)]
-            found.append((kind, row, [each.name for each in matched], maps.total(matched)))
+            of_row = [each for each in used if row.matches(kind, each.name)]
+            matched = [each for each in of_row if (each.value or "").lower() == row.value.lower()]
+            found.append((kind, row, sorted({each.name for each in matched}), maps.total(matched)))
     if as_json:
         rows = [
             {"map": kind.noun, "key": row.key, kind.value_noun: row.value, "origin": row.origin, "matched": names}

@@ -155,17 +155,27 @@ def used(query: Query, kind: MapKind) -> list[Used]:
         for name, value, responses, priced, cost in query(f"""
         SELECT usage.{kind.key}, map.{kind.value}, sum(usage.assistant_message_count), sum(usage.n_cost),
             sum(usage.cost_usd)
-        FROM mart.usage_daily AS usage LEFT JOIN mart.{kind.table} AS map ON usage.{kind.key} = map.{kind.key}
+        FROM mart.usage_daily AS usage LEFT JOIN mart.{kind.table} AS map ON {_same(query, kind)}
         WHERE usage.{kind.key} IS NOT NULL
         GROUP BY usage.{kind.key}, map.{kind.value}
         ORDER BY sum(usage.cost_usd) DESC NULLS LAST, usage.{kind.key}""")
     ]
 
 
+def _same(query: Query, kind: MapKind) -> str:
+    """Return whether a row of the map is of a row of usage; marts of an earlier version have a row for each project."""
+    of_key = f"usage.{kind.key} = map.{kind.key}"
+    if kind is PROJECTS and _has_column(query, "mart", kind.table, "repository"):
+        return f"{of_key} AND coalesce(usage.repository, '') = coalesce(map.repository, '')"
+    return of_key
+
+
 def known(query: Query, kind: MapKind) -> Mapping[str, list[str]]:
-    """Return the repositories of the source, or its developers with their e-mail addresses."""
+    """Return the repositories of the sources, or their developers with their e-mail addresses."""
     found: dict[str, list[str]] = {}
-    for name, address in query(kind.known):
+    of_github = " UNION SELECT repo_name, NULL FROM staging.stg_github_repos WHERE repo_name <> ''"
+    has_github = kind is PROJECTS and has_table(query, "stg_github_repos")
+    for name, address in query(kind.known + of_github * has_github):
         found.setdefault(name, []).extend([address] if address else [])
     return dict(sorted(found.items()))
 
@@ -200,6 +210,15 @@ def has_table(query: Query, name: str) -> bool:
         query(
             "SELECT 1 FROM information_schema.tables WHERE table_catalog = current_database() "
             f"AND lower(table_schema) = 'staging' AND lower(table_name) = '{name}'"
+        )
+    )
+
+
+def _has_column(query: Query, schema: str, table: str, name: str) -> bool:
+    return bool(
+        query(
+            "SELECT 1 FROM information_schema.columns WHERE table_catalog = current_database() "
+            f"AND lower(table_schema) = '{schema}' AND lower(table_name) = '{table}' AND lower(column_name) = '{name}'"
         )
     )
 

@@ -1,6 +1,7 @@
 {{ config(group='usage') }}
 {%- set without_prompts = ['usage_model_day', 'int_usage_attributed'] -%}
-{%- set marts = ['usage_session', 'usage_project', 'usage_provider_day', 'usage_coverage'] + without_prompts -%}
+{%- set with_prompts = ['usage_session', 'usage_project', 'usage_provider_day', 'usage_coverage'] -%}
+{%- set marts = with_prompts + without_prompts -%}
 -- Every event is in each usage mart exactly once. The sums of usage_daily are those of the fact, on the days
 -- whose events changed since the fact was tested; those of the other marts are those of usage_daily.
 with changed as (

@@ -69,7 +69,9 @@ events as (
 {% macro same_key(one, other, keys) -%}
     {%- for key in keys -%}
         {{ ' and ' if not loop.first }}
-        {%- if key in ('user_id', 'project', 'repository', 'provider', 'model', 'speed', 'request_id') -%}
+        {%- if key in (
+            'user_id', 'project', 'repository', 'provider', 'model', 'speed', 'request_id', 'source', 'account'
+        ) -%}
             {{ is_same(one ~ '.' ~ key, other ~ '.' ~ key) }}
         {%- else -%}
             {{ one }}.{{ key }} = {{ other }}.{{ key }}

@@ -3,43 +3,19 @@ with repos as (
 ),
 
 pull_requests as (
-    select * from {{ ref('stg_pull_requests') }}
+    select * from {{ ref('int_pull_requests_united') }}
 ),
 
-loads as (
-    select * from {{ ref('stg_loads') }}
+as_of as (
+    select * from {{ ref('int_as_of_determined') }}
 ),
 
-github_repos as (
-    select * from {{ ref('stg_github_repos') }}
+github_repositories as (
+    select * from {{ ref('int_github_repositories_owned') }}
 ),
 
 github_pull_requests as (
     select * from {{ ref('stg_github_pull_requests') }}
-),
-
--- After the time of a run follows its account.
-extracted as (
-    select coalesce(split_part(run_id, 'Z-', 2), '') as account
-    from loads
-    where
-        table_name in ('pull_requests', 'repos')
-        and quarantine_reason is null
-        and run_id is not null
-    qualify row_number() over (order by extracted_at desc nulls last, load_seq desc nulls last) = 1
-),
-
-current_names as (
-    select
-        account,
-        repo_id,
-        repo_name,
-        extracted_at
-    from github_repos
-    qualify row_number() over (
-        partition by repo_id, created_at
-        order by extracted_at desc nulls last, account asc
-    ) = 1
 ),
 
 -- A clone keeps the name that its repository had: those of pull requests that were read before a rename are known.
@@ -50,35 +26,41 @@ names as (
         'github' as source,
         account,
         1 as name_rank,
-        extracted_at
-    from current_names
+        cast(null as datetime) as extracted_at
+    from github_repositories
+    union all
+    select
+        repo_name as name,
+        repo_name,
+        source,
+        account,
+        2 as name_rank,
+        cast(null as datetime) as extracted_at
+    from pull_requests
+    union all
+    select
+        repos.repo_name as name,
+        repos.repo_name,
+        as_of.source,
+        as_of.account,
+        2 as name_rank,
+        cast(null as datetime) as extracted_at
+    from repos
+    cross join as_of
+    where as_of.source = 'cursor-sim'
     union all
     select
         github_pull_requests.repo_name as name,
-        current_names.repo_name,
+        github_repositories.repo_name,
         'github' as source,
-        current_names.account,
+        github_repositories.account,
         3 as name_rank,
         github_pull_requests.extracted_at
     from github_pull_requests
-    inner join current_names
+    inner join github_repositories
         on
-            github_pull_requests.account = current_names.account
-            and github_pull_requests.repo_id = current_names.repo_id
-    union all
-    select
-        named.repo_name as name,
-        named.repo_name,
-        'cursor-sim' as source,
-        coalesce(extracted.account, '') as account,
-        2 as name_rank,
-        cast(null as datetime) as extracted_at
-    from (
-        select repo_name from repos
-        union distinct
-        select repo_name from pull_requests
-    ) as named
-    left join extracted on true
+            github_pull_requests.account = github_repositories.account
+            and github_pull_requests.repo_id = github_repositories.repo_id
 ),
 
 final as (
@@ -91,7 +73,12 @@ final as (
     where name <> ''
     qualify row_number() over (
         partition by lower(name)
-        order by name_rank asc, extracted_at desc nulls last, account asc, repo_name asc
+        order by
+            name_rank asc,
+            extracted_at desc nulls last,
+            source asc,
+            account asc,
+            repo_name asc
     ) = 1
 )
 

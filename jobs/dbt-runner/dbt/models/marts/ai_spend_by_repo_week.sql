@@ -9,6 +9,8 @@ velocity as (
 spent as (
     select
         week,
+        source,
+        account,
         repo_name,
         sum(assistant_message_count) as assistant_message_count,
         sum(total_tokens) as total_tokens,
@@ -16,7 +18,7 @@ spent as (
         {{ known_cost() }} as cost_usd
     from usage_attributed
     where repo_name is not null
-    group by week, repo_name
+    group by week, source, account, repo_name
 ),
 
 weeks_of_usage as (
@@ -37,6 +39,8 @@ weeks_of_merges as (
     left join spent
         on
             velocity.week = spent.week
+            and velocity.source = spent.source
+            and velocity.account = spent.account
             and velocity.repo_name = spent.repo_name
     group by velocity.week
 ),
@@ -44,17 +48,23 @@ weeks_of_merges as (
 keys as (
     select
         week,
+        source,
+        account,
         repo_name
     from spent
     union distinct
     select
         week,
+        source,
+        account,
         repo_name
     from velocity
 ),
 
 final as (
     select
+        cast(keys.source as varchar) as source,
+        cast(keys.account as varchar) as account,
         cast(keys.week as date) as week,
         cast(keys.repo_name as varchar) as repo_name,
         cast(spent.assistant_message_count as bigint) as assistant_message_count,
@@ -78,9 +88,12 @@ final as (
         on
             keys.week = spent.week
             and keys.repo_name = spent.repo_name
+            and {{ same_key('keys', 'spent', ['source', 'account']) }}
     left join velocity
         on
             keys.week = velocity.week
+            and keys.source = velocity.source
+            and keys.account = velocity.account
             and keys.repo_name = velocity.repo_name
     left join weeks_of_usage on keys.week = weeks_of_usage.week
     left join weeks_of_merges on keys.week = weeks_of_merges.week

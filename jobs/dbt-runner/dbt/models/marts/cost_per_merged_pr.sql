@@ -8,18 +8,10 @@ developer_velocity as (
 
 -- Unknown developers may be different people: their usage and merges are not joined.
 spent as (
-    select
-        week,
-        repo_name,
-        developer,
-        sum(assistant_message_count) as assistant_message_count,
-        sum(n_cost) as n_cost,
-        {{ known_cost() }} as cost_usd
-    from usage_attributed
+    select * from usage_attributed
     where
         repo_name is not null
         and developer is not null
-    group by week, repo_name, developer
 ),
 
 merged as (
@@ -49,6 +41,8 @@ weeks_of_merges as (
     left join spent
         on
             developer_velocity.week = spent.week
+            and developer_velocity.source = spent.source
+            and developer_velocity.account = spent.account
             and developer_velocity.repo_name = spent.repo_name
             and developer_velocity.developer = spent.developer
     group by developer_velocity.week
@@ -57,12 +51,16 @@ weeks_of_merges as (
 keys as (
     select
         week,
+        source,
+        account,
         repo_name,
         developer
     from spent
     union distinct
     select
         week,
+        source,
+        account,
         repo_name,
         developer
     from merged
@@ -70,6 +68,8 @@ keys as (
 
 final as (
     select
+        cast(keys.source as varchar) as source,
+        cast(keys.account as varchar) as account,
         cast(keys.week as date) as week,
         cast(keys.repo_name as varchar) as repo_name,
         cast(keys.developer as varchar) as developer,
@@ -91,9 +91,12 @@ final as (
             keys.week = spent.week
             and keys.repo_name = spent.repo_name
             and keys.developer = spent.developer
+            and {{ same_key('keys', 'spent', ['source', 'account']) }}
     left join merged
         on
             keys.week = merged.week
+            and keys.source = merged.source
+            and keys.account = merged.account
             and keys.repo_name = merged.repo_name
             and keys.developer = merged.developer
     left join weeks_of_usage on keys.week = weeks_of_usage.week

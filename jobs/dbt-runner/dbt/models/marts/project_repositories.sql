@@ -30,6 +30,12 @@ projects as (
     where project is not null
 ),
 
+repositories as (
+    select distinct repository
+    from places
+    where repository is not null
+),
+
 by_file as (
     select
         projects.project,
@@ -54,13 +60,13 @@ by_default as (
 -- The name of a repository today, as its source spells it. Of one that no source has the spellings are one, too.
 named as (
     select
-        places.repository,
+        repositories.repository,
         coalesce(
             known_repositories.repo_name,
-            min(places.repository) over (partition by lower(places.repository))
+            min(repositories.repository) over (partition by lower(repositories.repository))
         ) as repo_name
-    from (select distinct repository from places where repository is not null) as places
-    left join known_repositories on lower(places.repository) = known_repositories.name_key
+    from repositories
+    left join known_repositories on lower(repositories.repository) = known_repositories.name_key
 ),
 
 -- What is known of some events of a project goes for the others, if it is the same repository.

@@ -35,7 +35,9 @@ addresses as (
         lower(author_email) as address,
         min(developer) as developer
     from pull_requests
-    where author_email is not null
+    where
+        source = 'cursor-sim'
+        and author_email is not null
     group by lower(author_email)
     having count(distinct developer) = 1
 ),
