@@ -179,3 +179,10 @@ def test_spending_of_a_range_has_the_shares_of_the_range(api: Api, store: DataDi
     merged = sum(row["merged_prs"] or 0 for row in said["rows"] if row["repo_name"] in with_cost)
     assert 0 < merged < said["totals"]["merged_prs"]
     assert said["totals"]["cost_per_merged_pr"] == pytest.approx(float(attributed) / merged)
+
+
+@pytest.mark.parametrize("route", ["velocity", "review-costs", "quality", "ai-impact", "ai-spend", "agent-pull-requests"])
+def test_newest_week_is_first(api: Api, route: str) -> None:
+    weeks = [row["week"] for row in answer(api, route, **BETWEEN)["rows"]]
+    assert len(set(weeks)) > 1
+    assert weeks == sorted(weeks, reverse=True)
