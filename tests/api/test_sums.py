@@ -181,7 +181,9 @@ def test_spending_of_a_range_has_the_shares_of_the_range(api: Api, store: DataDi
     assert said["totals"]["cost_per_merged_pr"] == pytest.approx(float(attributed) / merged)
 
 
-@pytest.mark.parametrize("route", ["velocity", "review-costs", "quality", "ai-impact", "ai-spend", "agent-pull-requests"])
+@pytest.mark.parametrize(
+    "route", ["velocity", "review-costs", "quality", "ai-impact", "ai-spend", "agent-pull-requests"]
+)
 def test_newest_week_is_first(api: Api, route: str) -> None:
     weeks = [row["week"] for row in answer(api, route, **BETWEEN)["rows"]]
     assert len(set(weeks)) > 1
