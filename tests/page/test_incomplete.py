@@ -14,7 +14,7 @@ SOURCES = "/api/sources"
 FIRST, SECOND = "acme-corp/service-01", "acme-corp/service-02"
 MISSING = "Pull requests can be missing."
 PULL_REQUEST_TILES = ("per-pr", "merged", "median", "reverted")
-PANELS = ("went-into", "ai-impact", "cycle-time", "reverts", "review-load", "cost-per-pr")
+PANELS = ("went-into", "ai-impact", "agent-prs", "cycle-time", "reverts", "review-load", "cost-per-pr")
 
 
 def part(name: str | None, state: str, reason: str | None = None, what: str = "pull_requests") -> dict[str, Any]:

@@ -374,8 +374,20 @@ AiImpact = _answer(
 # Medians of weeks do not make one of a range.
 _OF_A_WEEK = ("source", "account", *_OF_ONE, "p50_open_to_merge_hours", "p50_cycle_time_hours")
 OpenedBy: Any = _row("OpenedBy", "agent_pull_requests", _OF_A_WEEK)
+
+
+class OpenedByInAll(OpenedBy):  # type: ignore[misc]
+    """What one agent, other bots, or people opened in the range, with how certain the accepted share is."""
+
+    accepted_share_low: float | None = Field(description="Its 95% interval (Wilson's); null of no pull request.")
+    accepted_share_high: float | None
+    has_too_few: bool = Field(
+        description="Whether n_accepted_known is under 20, so that nothing can be said of the share."
+    )
+
+
 AgentPullRequests = _answer(
-    "AgentPullRequests", _row("AgentPullRequestsRow", "agent_pull_requests"), agents=list[OpenedBy]
+    "AgentPullRequests", _row("AgentPullRequestsRow", "agent_pull_requests"), agents=list[OpenedByInAll]
 )
 
 

@@ -65,6 +65,14 @@ export const DEFINITIONS = {
       "It is a comparison, not an experiment: people choose what they use AI for."
     ]
   },
+  "agent-prs": {
+    "at": "martagent_pull_requests",
+    "says": [
+      "Of the pull requests that were opened in these weeks and are merged or closed, the share that was merged.",
+      "An agent is known by a sign that it leaves, such as its login or the beginning of its branch.",
+      "What a person wrote with an agent's help is a person's."
+    ]
+  },
   "cycle-time": {
     "at": "martvelocity",
     "says": [
