@@ -3,10 +3,6 @@ with pull_requests as (
     where created_at <= as_of
 ),
 
-signs as (
-    select * from {{ ref('int_pull_requests_signed') }}
-),
-
 reviews as (
     select * from {{ ref('int_reviews_by_people_counted') }}
 ),
@@ -18,28 +14,23 @@ opened as (
         pull_requests.repo_name,
         {{ week_of(in_reporting_zone('pull_requests.created_at')) }} as week,
         case
-            when signs.opened_by_agent is not null then 'agent'
+            when pull_requests.opened_by_agent is not null then 'agent'
             when pull_requests.is_bot then 'bot'
             else 'person'
         end as opened_by,
-        signs.opened_by_agent as agent,
+        pull_requests.opened_by_agent as agent,
         pull_requests.is_merged,
         not pull_requests.is_merged
         and coalesce(lower(pull_requests.state) = 'closed', false) as is_closed_without_merge,
         case when pull_requests.is_merged then pull_requests.is_reverted end as is_reverted,
-        signs.assisted_by_agent,
-        signs.n_coauthors_known,
+        pull_requests.assisted_by_agent,
+        pull_requests.n_coauthors_known,
         pull_requests.total_loc,
         coalesce(reviews.human_review_rounds, 0) as human_review_rounds,
         coalesce(reviews.human_comment_count, 0) as human_comment_count,
         {{ hours_between('pull_requests.created_at', 'pull_requests.merged_at') }} as open_to_merge_hours,
         pull_requests.cycle_time_hours
     from pull_requests
-    inner join signs
-        on
-            pull_requests.source = signs.source
-            and pull_requests.account = signs.account
-            and pull_requests.pull_request_key = signs.pull_request_key
     left join reviews
         on
             pull_requests.source = reviews.source
