@@ -9,6 +9,8 @@ from millrace.sources import SOURCES, Source
 
 _ACCOUNT = re.compile("[a-z0-9][a-z0-9-]{0,38}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}")
+OWNER_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?")
+"""The name of a user or an organisation on GitHub, also of one that a company manages (with `_`)."""
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 
 
@@ -72,3 +74,17 @@ def is_loopback(url: str) -> bool:
     except ValueError:
         return host == "localhost"
     return address in _LOOPBACK or address == ipaddress.IPv6Address("::1")
+
+
+def owner_names(name: str, text: str) -> frozenset[str] | None:
+    """Return a list of owners in lower case, of a text with commas between them; None for an empty text.
+
+    Raises ConfigError, with the name of the setting, for what no owner is named.
+    """
+    if not text.strip():
+        return None
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    bad = next((one for one in names if not OWNER_NAME.fullmatch(one)), None if names else text)
+    if bad is not None:
+        raise ConfigError(f"{name}: expected owners of repositories like acme,other, got {bad!r}")
+    return frozenset(one.lower() for one in names)

@@ -1,7 +1,4 @@
-"""The settings of each deployable, read from the environment once; a missing required one raises ConfigError.
-
-docs/settings.md lists them.
-"""
+"""The settings of each deployable (docs/settings.md), read once; a required one that is missing is a ConfigError."""
 
 import os
 import re
@@ -19,8 +16,6 @@ from millrace.sources import SOURCES, Source
 _ON = ("", "on", "1", "true", "t", "yes", "y", "enable", "enabled")
 _OFF = ("off", "0", "false", "f", "no", "n", "none", "never", "disable", "disabled")
 _HASH_KEY_LENGTH = 16
-OWNER_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?")
-"""The name of a user or an organisation on GitHub, also of one that a company manages (with `_`)."""
 _LEASE_S = 60.0  # without a renewal; then another builder takes over the lease
 _QUIET_S = 30.0  # that a build on Cloud Run waits for more loads: several runs end together
 _LAST_PORT = 65535
@@ -143,20 +138,6 @@ def people() -> tuple[str, str]:
 def collect_state() -> str | None:
     """Return the folder for the collector's state; None when it is unset."""
     return os.environ.get("MILLRACE_COLLECT_STATE") or None
-
-
-def owner_names(name: str, text: str) -> frozenset[str] | None:
-    """Return a list of owners in lower case, of a text with commas between them; None for an empty text.
-
-    Raises ConfigError, with the name of the setting, for what no owner is named.
-    """
-    if not text.strip():
-        return None
-    names = [part.strip() for part in text.split(",") if part.strip()]
-    bad = next((one for one in names if not OWNER_NAME.fullmatch(one)), None if names else text)
-    if bad is not None:
-        raise ConfigError(f"{name}: expected owners of repositories like acme,other, got {bad!r}")
-    return frozenset(one.lower() for one in names)
 
 
 def _is_on(name: str) -> bool:
@@ -394,7 +375,7 @@ class CollectConfig:
             hash_key=_hash_key("MILLRACE_COLLECT_HASH_KEY"),
             state=collect_state(),
             environment=dict(os.environ),
-            owners=owner_names("MILLRACE_COLLECT_OWNERS", os.environ.get("MILLRACE_COLLECT_OWNERS", "")),
+            owners=addresses.owner_names("MILLRACE_COLLECT_OWNERS", os.environ.get("MILLRACE_COLLECT_OWNERS", "")),
         )
 
 

@@ -14,7 +14,15 @@ from millrace.cli import main as cli
 
 pytestmark = pytest.mark.slow
 SOURCE = Path(__file__).parents[2] / "src"
-SETTINGS = ("LAKE", "COLLECT", "COLLECT_USER", "COLLECT_STATE", "COLLECT_HASH_KEY", "COLLECT_HASH_KEY_FILE")
+SETTINGS = (
+    "LAKE",
+    "COLLECT",
+    "COLLECT_OWNERS",
+    "COLLECT_USER",
+    "COLLECT_STATE",
+    "COLLECT_HASH_KEY",
+    "COLLECT_HASH_KEY_FILE",
+)
 Answer = tuple[int, str, str]
 
 
@@ -63,6 +71,16 @@ def files(home: Path) -> dict[str, str]:
 
 
 SERVICE, TIMER = (f".config/systemd/user/millrace-collect.{kind}" for kind in ("service", "timer"))
+
+
+def test_the_list_of_owners_is_kept_as_option_and_as_setting(
+    home: Path, millrace: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILLRACE_COLLECT_OWNERS", "third")
+    assert millrace("--install", "--owners", "other,Acme")[0] == 0
+    service = files(home)[SERVICE]
+    assert "--owners acme,other" in service
+    assert "Environment=MILLRACE_COLLECT_OWNERS=third" in service
 
 
 def test_install_writes_the_units_and_starts_the_timer(home: Path, millrace: Callable[..., Answer]) -> None:

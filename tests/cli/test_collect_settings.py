@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from tests.collect.machine import response
+from tests.collect.test_repositories import made, remote
 
-from millrace.cli import main as cli
+from millrace.cli import collect, main as cli
 from millrace.config import CollectConfig
 from millrace.laptop.data_dir import DataDir
 from millrace.laptop.kinds import Note
@@ -15,7 +17,13 @@ from millrace.laptop.kinds import Note
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with one response of an agent; the working folder is empty."""
-    for name in ("MILLRACE_LAKE", "MILLRACE_COLLECT_STATE", "MILLRACE_COLLECT", "MILLRACE_COLLECT_HASH_KEY"):
+    for name in (
+        "MILLRACE_LAKE",
+        "MILLRACE_COLLECT_STATE",
+        "MILLRACE_COLLECT",
+        "MILLRACE_COLLECT_HASH_KEY",
+        "MILLRACE_COLLECT_OWNERS",
+    ):
         monkeypatch.delenv(name, raising=False)
     log = tmp_path / "home" / ".claude" / "projects" / "-src-app" / "0e8b7c1c-1111-4111-8111-000000000001.jsonl"
     log.parent.mkdir(parents=True)
@@ -156,3 +164,62 @@ def test_lake_folder_of_a_data_directory_with_real_rows_is_sent_to(home: Path, t
     real.note.write_bytes(Note("real").to_bytes())
     assert cli.main(["collect", "--home", str(home), "--lake", real.lake.as_uri()]) == 0
     assert len(objects(real.lake)) == 1
+
+
+def sent_repositories(lake: Path) -> list[str | None]:
+    rows = [row for path in objects(lake) for row in pq.read_table(path).to_pylist()]
+    rows.sort(key=lambda row: row["_extracted_at"])
+    return [row["repository"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("option", "setting", "expected"),
+    [
+        pytest.param(None, None, None, id="no list"),
+        pytest.param("acme,other", None, "Acme/Shop", id="the option"),
+        pytest.param(None, " ACME ", "Acme/Shop", id="the setting"),
+        pytest.param("other", "acme", None, id="the option before the setting"),
+    ],
+)
+def test_a_lake_gets_repositories_of_listed_owners_alone(
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    option: str | None,
+    setting: str | None,
+    expected: str | None,
+) -> None:
+    made(home / "shop/.git", remote("git@github.com:Acme/Shop.git"))
+    next(home.glob(".claude/projects/*/*.jsonl")).write_bytes(response("m1", cwd=str(home / "shop")))
+    monkeypatch.setenv("MILLRACE_COLLECT_STATE", str(tmp_path / "state"))
+    if setting:
+        monkeypatch.setenv("MILLRACE_COLLECT_OWNERS", setting)
+    words = ["--owners", option] if option else []
+    assert cli.main(["collect", "--home", str(home), "--lake", f"file://{tmp_path}/lake", *words]) == 0
+    assert sent_repositories(tmp_path / "lake") == [expected]
+
+
+def test_a_data_directory_gets_repositories_of_all_owners_unless_some_are_listed(home: Path, tmp_path: Path) -> None:
+    made(home / "shop/.git", remote())
+    next(home.glob(".claude/projects/*/*.jsonl")).write_bytes(response("m1", cwd=str(home / "shop")))
+    for name, owners in (("all", None), ("some", frozenset(["other"]))):
+        machine = collect.machine_of(home, None, None, tmp_path / name / "collector", owners)
+        assert machine is not None
+        with machine.collector() as collector:
+            collector.collect()
+    found = {name: pq.read_table(next((tmp_path / name).rglob("*.parquet"))) for name in ("all", "some")}
+    assert {name: rows["repository"].to_pylist() for name, rows in found.items()} == {
+        "all": ["acme/shop"],
+        "some": [None],
+    }
+
+
+@pytest.mark.parametrize("owners", ["acme/shop", "https://github.com/acme", "*", ",", "-acme"])
+def test_a_list_that_names_no_owner_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], owners: str
+) -> None:
+    assert cli.main(["collect", "--home", str(home), "--owners", owners]) == 2
+    assert "expected owners of repositories like acme,other, got" in capsys.readouterr().err
+    monkeypatch.setenv("MILLRACE_COLLECT_OWNERS", owners)
+    assert cli.main(["collect", "--home", str(home)]) == 2
+    assert "MILLRACE_COLLECT_OWNERS: expected owners" in capsys.readouterr().err

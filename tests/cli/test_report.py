@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.collect.machine import Machine, response
+from tests.collect.test_repositories import made, remote
 
 from millrace.cli import main as cli
 from millrace.collect import lock
@@ -27,7 +28,8 @@ Run = Callable[..., tuple[int, str, str]]
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MILLRACE_COLLECT_STATE", str(tmp_path / "state"))
-    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "MILLRACE_COLLECT", "MILLRACE_DATA_DIR", "XDG_CONFIG_HOME"):
+    unset = ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "MILLRACE_COLLECT", "MILLRACE_COLLECT_OWNERS", "MILLRACE_DATA_DIR")
+    for name in (*unset, "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     return Machine(tmp_path)
 
@@ -112,12 +114,36 @@ def test_range_without_usage_says_so(machine: Machine, run: Run) -> None:
         pytest.param(["--without", "claude"], 0, id="without the agent"),
     ],
 )
-@pytest.mark.parametrize("table", ["daily", "weekly", "monthly", "session", "project", "model"])
+@pytest.mark.parametrize("table", ["daily", "weekly", "monthly", "session", "project", "repository", "model"])
 def test_options_select_events(machine: Machine, run: Run, table: str, arguments: list[str], messages: int) -> None:
     write(machine, priced("m1"), priced("m2", at="2026-01-04T00:00:00Z"))
     run("report")
     found = rows_of(run, table, *arguments)
     assert sum(row["assistant_message_count"] for row in found) == messages
+
+
+@pytest.mark.parametrize(
+    ("owners", "expected"),
+    [
+        pytest.param("", {"acme/shop": 1, "me/notes": 1, None: 1}, id="all where nothing is sent"),
+        pytest.param("ACME, other", {"acme/shop": 1, None: 2}, id="those of the setting"),
+    ],
+)
+def test_repositories_are_those_of_the_git_remotes(
+    machine: Machine, run: Run, monkeypatch: pytest.MonkeyPatch, owners: str, expected: dict[str | None, int]
+) -> None:
+    monkeypatch.setenv("MILLRACE_COLLECT_OWNERS", owners)
+    for name, url in (("shop", "git@github.com:acme/shop.git"), ("notes", "https://me:secret@example.com/me/notes")):
+        made(machine.home / name / ".git", remote(url))
+        log = json.loads(priced(name)) | {"cwd": str(machine.home / name)}
+        write(machine, json.dumps(log).encode() + b"\n", name=name)
+    write(machine, priced("none"), name="none")
+    run("report")  # which names none, so that the logs are read again
+    found = {row["repository"]: row["assistant_message_count"] for row in rows_of(run, "repository")}
+    assert found == expected
+    _, out, _ = run("report", "repository")
+    assert "Usage by repository" in out
+    assert "secret" not in out
 
 
 def test_csv_has_the_rows_of_json(machine: Machine, run: Run) -> None:
@@ -225,7 +251,7 @@ def test_unknown_time_zone_exits_2(capsys: pytest.CaptureFixture[str], machine: 
 
 @pytest.mark.parametrize("form", [[], ["--json", "--breakdown"], ["--csv"]])
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kathmandu", "local"])
-@pytest.mark.parametrize("table", ["daily", "weekly", "monthly", "session", "project", "model", "blocks"])
+@pytest.mark.parametrize("table", ["daily", "weekly", "monthly", "session", "project", "repository", "model", "blocks"])
 def test_instants_at_the_ends_of_time_are_counted(
     machine: Machine, capsys: pytest.CaptureFixture[str], table: str, zone: str, form: list[str]
 ) -> None:
@@ -249,7 +275,7 @@ def test_directory_of_a_demo_gets_no_own_logs(machine: Machine, run: Run, tmp_pa
 def test_page_of_the_report_names_every_field(machine: Machine, run: Run) -> None:
     write(machine, priced("m1"), priced("m2", at=datetime.now(UTC).isoformat()))
     page = (PROJECT / "docs" / "report.md").read_text()
-    for table in ("daily", "weekly", "monthly", "session", "project", "model", "blocks"):
+    for table in ("daily", "weekly", "monthly", "session", "project", "repository", "model", "blocks"):
         made = json.loads(run("report", table, "--json", "--breakdown")[1])
         for row in made["rows"]:
             fields = {*made, *row, *(row.get("pace") or {})}

@@ -57,6 +57,7 @@ def responses(draw: st.DrawFn) -> UsageEvent:
     return replace(
         ANSWER,
         agent=agent,
+        repository=draw(st.sampled_from([None, "acme/app", "me/notes"])),
         provider=provider,
         model=draw(st.sampled_from([model, model, model, None])),
         session_id=draw(st.sampled_from(["S1", "S2"])),

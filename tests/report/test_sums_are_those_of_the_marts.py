@@ -57,6 +57,7 @@ def same(sums: Sums) -> Sum:
         ("daily", "usage_daily", "day"),
         ("session", "usage_session", "session_id"),
         ("project", "usage_project", "project"),
+        ("repository", "usage_daily", "repository"),
         ("model", "usage_model_day", "model"),
     ],
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from millrace.collect.machine import Machine
     from millrace.report.answering import Answer, Request, Table
 
-_TABLES = ("daily", "weekly", "monthly", "session", "project", "model", "blocks")
+_TABLES = ("daily", "weekly", "monthly", "session", "project", "repository", "model", "blocks")
 _MOST_NAMED = 10
 _MOST_LAST = 10_000
 
@@ -59,8 +59,8 @@ def report(
 ) -> int:
     """Read what is new in the agents' logs, and print a table of tokens and costs.
 
-    TABLE is daily (the default), weekly, monthly, session, project, model or blocks: Claude's windows of five hours,
-    in which other agents count only when --agents names them.
+    TABLE is daily (the default), weekly, monthly, session, project, repository (the git remotes of the folders), model
+    or blocks: Claude's windows of five hours, in which other agents count only when --agents names them.
 
     The collector's state is that of --data-dir, of MILLRACE_COLLECT_STATE, of data where that has one, or your own.
 
@@ -84,13 +84,19 @@ def report(
     if data_dir is not None:
         _require_own(data_dir)
     form = "json" if as_json else "csv" if as_csv else "text"
-    return _report(machine_of(home, chosen, data_dir), request, typed_prices(data_dir), form)
+    return _report(machine_of(home, chosen, data_dir, table == "repository"), request, typed_prices(data_dir), form)
 
 
-def machine_of(home: Path, agents: frozenset[str], data_dir: Path | None) -> "Machine":
-    """Return the machine of a command line, with the collector's state that a report reads."""
+def machine_of(
+    home: Path, agents: frozenset[str], data_dir: Path | None, names_repositories: bool = False
+) -> "Machine":
+    """Return the machine of a command line, with the collector's state that a report reads.
+
+    A report that `names_repositories` has those of all owners, unless the settings list some: it sends nothing.
+    """
     from millrace.collect.discovery import default_state_folder
     from millrace.collect.machine import Machine, platform
+    from millrace.collect.repositories import ANY, NONE, Owners
     from millrace.config import CollectConfig
     from millrace.laptop import places
     from millrace.laptop.data_dir import DataDir
@@ -106,7 +112,8 @@ def machine_of(home: Path, agents: frozenset[str], data_dir: Path | None) -> "Ma
         state = here
     else:
         state = default_state_folder(home, config.environment, platform())
-    return Machine(home, config, agents, state)
+    listed = Owners(config.owners) if config.owners else ANY
+    return Machine(home, config, agents, state, owners=listed if names_repositories else NONE)
 
 
 def _require_own(data_dir: Path) -> None:

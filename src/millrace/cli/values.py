@@ -137,7 +137,7 @@ class OwnerNames(click.ParamType[frozenset[str]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
         """Return the names in a text, in lower case."""
-        from millrace.config import owner_names
+        from millrace.addresses import owner_names
         from millrace.errors import ConfigError
 
         try:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from millrace.addresses import OWNER_NAME
 from millrace.collect import git_config
 from millrace.collect.git_config import Entry
-from millrace.config import OWNER_NAME
 
 _NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
 _URL = re.compile(r"(?:https?|ssh|git|git\+ssh|ssh\+git)://[^/?#]+/([^?#]*)", re.IGNORECASE)

@@ -19,7 +19,7 @@ CLAUDE = frozenset(("claude",))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked for. `last` counts periods, sessions or blocks; for projects and models it counts days."""
+    """What is asked for. `last` counts periods, sessions or blocks; for projects, repositories and models days."""
 
     table: Table
     selection: Selection

@@ -1,4 +1,4 @@
-"""Usage by day, week, month, session, project or model, of all events of a store or of some."""
+"""Usage by day, week, month, session, project, repository or model, of all events of a store or of some."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from millrace.report.sums import Pricing, Row, Sums
 from millrace.report.zones import Zone
 
-Kind = Literal["daily", "weekly", "monthly", "session", "project", "model"]
+Kind = Literal["daily", "weekly", "monthly", "session", "project", "repository", "model"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PERIODS: tuple[Kind, ...] = ("daily", "weekly", "monthly")
 Key = tuple[str | None, ...]
@@ -19,9 +19,11 @@ COLUMNS: dict[Kind, tuple[str, ...]] = {
     "monthly": ("month",),
     "session": ("agent", "session_id"),
     "project": ("project",),
+    "repository": ("repository",),
     "model": ("model",),
 }
 """The columns by which each report has its rows."""
+_OF_ROW: dict[Kind, int] = {"project": 6, "repository": 21, "model": 8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def _key(kind: Kind, row: Row, day: date) -> Key:
         return (day.isoformat()[:7],)
     if kind == "session":
         return (row[0], row[3])
-    return (row[6],) if kind == "project" else (row[8],)
+    return (row[_OF_ROW[kind]],)
 
 
 def _ordered(kind: Kind, lines: Iterable[Line]) -> list[Line]:

@@ -23,8 +23,8 @@ StoreKind = Literal["warehouse", "published"]
 USAGE_MARTS = ("usage_events", "usage_daily", "usage_session", "usage_project", "usage_provider_day", "usage_model_day")
 """The incremental marts, which are refreshed as events arrive, each with a watermark."""
 _OF_USAGE_TOO = (
-    *("ai_spend_by_repo_week", "cost_per_merged_pr", "usage_coverage"),
-    *("project_repositories", "user_developers"),
+    *("usage_coverage", "ai_spend_by_repo_week", "cost_per_merged_pr", "project_repositories"),
+    "user_developers",
 )
 _OF_DELIVERY = (
     *("velocity", "developer_velocity", "review_costs", "quality", "ai_impact", "merged_pull_requests"),

@@ -18,7 +18,7 @@ github_pull_requests as (
     select * from {{ ref('stg_github_pull_requests') }}
 ),
 
--- A clone keeps the name that its repository had: those of pull requests that were read before a rename are known.
+-- A clone keeps the name that its repository had: names that pull requests had before a rename are known.
 names as (
     select
         repo_name as name,

@@ -57,7 +57,7 @@ by_default as (
     group by projects.project
 ),
 
--- The name of a repository today, as its source spells it. Of one that no source has the spellings are one, too.
+-- The name of a repository today, as its source spells it. Spellings of one that no source has are one.
 named as (
     select
         repositories.repository,
