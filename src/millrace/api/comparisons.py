@@ -55,7 +55,7 @@ class SummaryMeasure(BaseModel):
     )
 
 
-class Coverage(BaseModel):
+class SummaryCoverage(BaseModel):
     """How much of the cost is known and attributed, and of how many pull requests the AI lines are known."""
 
     cost_known_share: float | None = Field(description="Responses with a known cost / responses.")
@@ -70,6 +70,16 @@ class Coverage(BaseModel):
     )
     ai_matchable_commits: int | None = Field(
         description="Commits of GitHub whose AI lines could be known; null where there is none."
+    )
+
+
+class AcceptedShare(BaseModel):
+    """How certain the accepted share of pull requests is."""
+
+    accepted_share_low: float | None = Field(description="Its 95% interval (Wilson's); null of no pull request.")
+    accepted_share_high: float | None
+    has_too_few: bool = Field(
+        description="Whether n_accepted_known is under 20, so that nothing can be said of the share."
     )
 
 
