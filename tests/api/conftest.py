@@ -34,7 +34,7 @@ WINDOWS: list[dict[str, object]] = [
     _OF_GITHUB | {"window": "3", "name": "acme/hidden", "state": "refused", "reason": "no right", "read_at": None},
 ]
 _MADE_AGAIN = ("agent_pull_requests", "ai_spend_by_repo_week", "cost_per_merged_pr", "source_completeness")
-_SIGNED = "int_pull_requests_signed"
+_SIGNED = "int_pull_requests_measured"
 OPENED_BY_AGENTS = {"codex": "%3", "claude": "%7"}  # by the last digit of the number
 
 

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from tests.api.conftest import NOW, OPENED_BY_AGENTS, ask, no_status
 
 from millrace.api.app import Api, create
+from millrace.inference import wilson
 from millrace.laptop.data_dir import DataDir
 from millrace.warehouse.duckdb.reader import DuckDBReader
 
@@ -51,6 +52,11 @@ def test_agents_are_over_the_whole_range_with_the_accepted_share_first(client: T
         hours = added(rows, "sum_open_to_merge_hours") / added(rows, "n_open_to_merge_hours")
         assert math.isclose(found["avg_open_to_merge_hours"], hours, rel_tol=1e-9)
         assert not [name for name in found if name.startswith("p50_")]
+        interval = wilson(found["merged_prs"], found["n_accepted_known"])
+        assert interval
+        assert (found["accepted_share_low"], found["accepted_share_high"]) == (interval.low, interval.high)
+        assert found["has_too_few"] == (found["n_accepted_known"] < 20)
+    assert {found["has_too_few"] for found in answer["agents"]} == {True, False}
 
 
 def test_agents_are_filtered_in_any_letter_case(client: TestClient) -> None:

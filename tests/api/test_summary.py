@@ -7,9 +7,10 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 from hypothesis import given, settings, strategies as st
-from tests.api.conftest import NOW, ask
+from tests.api.conftest import NOW, ask, no_status
 from tests.api.test_sums import answer, events, summed
 
 from millrace.api.app import Api
@@ -17,11 +18,16 @@ from millrace.api.periods import days_of
 from millrace.api.summary import Days, Estimate, _compared
 from millrace.inference import Interval, t_quantile, wilson
 from millrace.laptop.data_dir import DataDir
+from millrace.warehouse.duckdb.reader import DuckDBReader
 
 Row = dict[str, Any]
 FIRST, LAST = (NOW - timedelta(days=20)).date(), (NOW - timedelta(days=6)).date()  # as events() of test_sums selects
 BETWEEN = {"from": FIRST.isoformat(), "to": LAST.isoformat()}
 LATE = {"from": "2026-10-16", "to": "2026-10-19"}  # the days before are settled, and have usage
+# One repository is of GitHub, where two of three commits of each pull request were matched: too few to know its lines.
+OF_GITHUB = """UPDATE mart.merged_pull_requests
+    SET ai_matched_commit_count = 2, ai_matchable_commits = 3, ai_lines_added = NULL
+    WHERE repo_name = 'acme-corp/service-01'"""
 COLUMNS = "repo_name, developer, merged_at, cycle_time_hours, is_reverted, additions, ai_lines_added"
 
 
@@ -161,9 +167,36 @@ def test_coverage_says_how_much_of_the_cost_is_known_and_matched(api: Api, store
         assert 0 < said[name] < 1
 
 
+def test_coverage_says_of_how_many_pull_requests_and_commits_ai_lines_are_known(api: Api, place: DataDir) -> None:
+    of_ai = ("ai_known_prs", "ai_matched_commits", "ai_matchable_commits")
+    nothing_of_github = answer(api, "summary", **BETWEEN)["coverage"]
+    with duckdb.connect(place.published) as published:
+        published.execute(OF_GITHUB)
+    reader = DuckDBReader(place.published)
+    of_copy = Api(reader, no_status, lambda: NOW)
+    whole, one = (
+        answer(of_copy, "summary", **BETWEEN, **filters) for filters in ({}, {"repo": ["acme-corp/service-01"]})
+    )
+    rows = pulls(place, FIRST, LAST)
+    own = pulls(place, FIRST, LAST, repo=["acme-corp/service-01"])
+    known = sum(row["ai_lines_added"] is not None for row in rows)
+    assert 0 < known < len(rows)
+    assert [nothing_of_github[name] for name in of_ai[1:]] == [None, None]
+    assert [whole["coverage"][name] for name in of_ai] == [known, 2 * len(own), 3 * len(own)]
+    assert [one["coverage"][name] for name in of_ai] == [0, 2 * len(own), 3 * len(own)]
+    assert measures(one)["ai_line_share"]["value"] is None
+    totals = answer(of_copy, "repositories", **BETWEEN)["totals"]
+    listed = {row["repo_name"]: row for row in answer(of_copy, "repositories", **BETWEEN)["rows"]}
+    assert [totals[name] for name in of_ai] == [whole["coverage"][name] for name in of_ai]
+    assert [listed["acme-corp/service-01"][name] for name in of_ai] == [0, 2 * len(own), 3 * len(own)]
+    assert listed["acme-corp/service-02"]["ai_matchable_commits"] is None
+    reader.close()
+
+
 def test_range_before_the_data_is_unknown_and_not_zero(api: Api) -> None:
-    said = measures(answer(api, "summary", **{"from": "2020-01-01", "to": "2020-01-31"}))
-    assert {(row["value"], row["n"], row["verdict"]) for row in said.values()} == {(None, 0, "not_known")}
+    said = answer(api, "summary", **{"from": "2020-01-01", "to": "2020-01-31"})
+    assert {(row["value"], row["n"], row["verdict"]) for row in measures(said).values()} == {(None, 0, "not_known")}
+    assert said["coverage"]["ai_known_prs"] is None
 
 
 def test_person_who_merged_nothing_has_zero_merges(api: Api, store: DataDir) -> None:

@@ -179,3 +179,39 @@ def test_spending_of_a_range_has_the_shares_of_the_range(api: Api, store: DataDi
     merged = sum(row["merged_prs"] or 0 for row in said["rows"] if row["repo_name"] in with_cost)
     assert 0 < merged < said["totals"]["merged_prs"]
     assert said["totals"]["cost_per_merged_pr"] == pytest.approx(float(attributed) / merged)
+
+
+@pytest.mark.parametrize("filters", [{}, {"model": ["claude-sonnet-4-5"]}], ids=["all", "of a model"])
+def test_matches_are_all_usage_by_how_it_was_matched_and_why_not(
+    api: Api, store: DataDir, filters: dict[str, list[str]]
+) -> None:
+    said = answer(api, "ai-spend", **BETWEEN, **filters)
+    monday = FIRST + timedelta(days=-FIRST.weekday() % 7)
+    sunday = LAST - timedelta(days=LAST.weekday()) + timedelta(days=6)
+    asked = "AND model = 'claude-sonnet-4-5'" if filters else ""
+    text = f"""SELECT r.matched_by, r.gap, CASE WHEN u.developer IS NULL THEN
+            CASE WHEN e.user_id IS NULL THEN 'no_user' ELSE 'no_developer' END END,
+            count(*), count(e.cost_usd), sum(e.cost_usd)
+        FROM mart.usage_events AS e LEFT JOIN mart.project_repositories AS r
+            ON e.project IS NOT DISTINCT FROM r.project AND e.repository IS NOT DISTINCT FROM r.repository
+        LEFT JOIN mart.user_developers AS u ON e.user_id = u.user_id
+        WHERE e.role = 'assistant' AND CAST(e.occurred_at AS DATE) BETWEEN DATE '{monday}' AND DATE '{sunday}' {asked}
+        GROUP BY ALL"""
+    expected = {row[:3]: row[3:] for row in _read(store, text)}
+    gaps = ("matched_by", "repository_gap", "developer_gap")
+    found = {tuple(row[name] for name in gaps): row for row in said["matches"]}
+    assert {
+        key: (row["assistant_message_count"], row["n_cost"], row["cost_usd"] and Decimal(row["cost_usd"]))
+        for key, row in found.items()
+    } == expected
+    assert len(found) > 1
+    assert filters or said["source"] == "marts"
+
+
+@pytest.mark.parametrize(
+    "route", ["velocity", "review-costs", "quality", "ai-impact", "ai-spend", "agent-pull-requests"]
+)
+def test_newest_week_is_first(api: Api, route: str) -> None:
+    weeks = [row["week"] for row in answer(api, route, **BETWEEN)["rows"]]
+    assert len(set(weeks)) > 1
+    assert weeks == sorted(weeks, reverse=True)

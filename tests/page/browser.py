@@ -28,6 +28,7 @@ DATA_PANELS = (
     "where",
     "went-into",
     "ai-impact",
+    "agent-prs",
     "cycle-time",
     "reverts",
     "review-load",

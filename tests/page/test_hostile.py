@@ -22,6 +22,7 @@ ROUTES = (
     "/api/ai-spend",
     "/api/velocity",
     "/api/ai-impact",
+    "/api/agent-pull-requests",
     "/api/quality",
     "/api/review-costs",
     "/api/etl/status",

@@ -230,7 +230,7 @@ def test_cost_per_merged_pull_request_covers_all_repositories_of_week(opened: Vi
     per_pr = sum(float(row["cost_usd"]) for row in same) / sum(row["merged_prs"] for row in same)
     mark = "≥\u00a0" * any(row["n_cost"] < row["assistant_message_count"] for row in same)
 
-    assert opened.page.locator("#cost-per-pr tbody td").first.text_content() == f"{mark}${per_pr:.2f}"
+    assert opened.page.locator("#cost-per-pr .numbers tbody td").first.text_content() == f"{mark}${per_pr:.2f}"
 
 
 def test_the_days_are_stacked_by_model_or_by_provider(used: Visit) -> None:

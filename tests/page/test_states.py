@@ -10,7 +10,7 @@ from tests.page.browser import DATA_PANELS, TILES, UNKNOWN, Visit
 from tests.page.conftest import Visitor
 
 PROBLEM = {"title": "The program failed", "status": 500, "detail": "disk full", "next_step": "free some space"}
-OF_PULL_REQUESTS = ("ai-impact", "cycle-time", "reverts", "review-load", "cost-per-pr")
+OF_PULL_REQUESTS = ("ai-impact", "agent-prs", "cycle-time", "reverts", "review-load", "cost-per-pr")
 
 
 def test_empty_range_shows_advice(visit: Visit) -> None:
@@ -37,7 +37,7 @@ def test_what_was_never_connected_names_the_command(visit: Visit) -> None:
         if source["table"] != "usage_events":
             source |= {"last_extracted_at": None, "seconds_since": None, "rows": 0, "is_connected": False}
     visit.instead("/api/etl/status", status)
-    for route in ("ai-impact", "velocity", "quality", "review-costs", "ai-spend"):
+    for route in ("ai-impact", "agent-pull-requests", "velocity", "quality", "review-costs", "ai-spend"):
         visit.instead(f"/api/{route}", visit.real(f"/api/{route}?from=2001-01-01&to=2001-01-31"))
 
     visit.open().unfolded()

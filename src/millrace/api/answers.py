@@ -15,8 +15,7 @@ from pydantic import (
     create_model,
 )
 
-from millrace.api import definitions
-from millrace.api.comparisons import AiEffect, AiEffectsOf, Between, CostCoverage, SummaryMeasure, WeeksNote
+from millrace.api import comparisons, definitions
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -194,6 +193,13 @@ class PeriodTotals(BaseModel):
     merged_prs: int | None = Field(None, description="Pull requests that were merged in the range.")
     lines_added: int | None = Field(None, description="Lines added by these pull requests, where known.")
     ai_line_share: float | None = Field(None, description="Lines added by AI / lines added, where both are known.")
+    ai_known_prs: int | None = Field(None, description="Merged pull requests whose lines added by AI are known.")
+    ai_matched_commits: int | None = Field(
+        None, description="Commits whose AI lines are counted; null where none is of GitHub."
+    )
+    ai_matchable_commits: int | None = Field(
+        None, description="Commits of GitHub whose AI lines could be known; null where there is none."
+    )
     p50_cycle_time_hours: float | None = Field(None, description="Median of the cycle time in hours.")
     n_cycle_time_hours: int | None = Field(None, description="Pull requests whose cycle time is known.")
 
@@ -305,16 +311,8 @@ def _sessions() -> type[BaseModel]:
 
 _OF_PULL_REQUEST = (
     *("source", "account", "repo_name", "number", "developer", "created_at", "merged_at", "cycle_time_hours"),
-    *(
-        "total_loc",
-        "files_changed",
-        "ai_ratio",
-        "ai_band",
-        "review_rounds",
-        "comment_count",
-        "is_reverted",
-        "is_bug_fix",
-    ),
+    *("total_loc", "files_changed", "ai_ratio", "ai_band", "review_rounds", "comment_count"),
+    *("is_reverted", "is_bug_fix"),
 )
 PullRequest = _of_columns("PullRequest", "merged_pull_requests", _OF_PULL_REQUEST)
 People = _answer("People", Person, totals=PeopleTotals)
@@ -329,18 +327,18 @@ Sources = _answer("Sources", SourceWindow)
 
 Summary = _answer(
     "Summary",
-    SummaryMeasure,
-    previous=Between,
+    comparisons.SummaryMeasure,
+    previous=comparisons.Between,
     is_running=bool,
     projected_cost_usd=float | None,
-    coverage=CostCoverage,
+    coverage=comparisons.SummaryCoverage,
     people=Literal["names", "pseudonyms", "off"],
 )
 
 
 def _weekly(name: str, mart: str, **more: Any) -> type[BaseModel]:
     whole: Any = _row(f"{name}Totals", mart, _OF_ONE)
-    return _answer(name, _row(f"{name}Row", mart), weeks_note=WeeksNote, totals=whole | None, **more)
+    return _answer(name, _row(f"{name}Row", mart), weeks_note=comparisons.WeeksNote, totals=whole | None, **more)
 
 
 def _with_weeks(name: str, mart: str) -> type[BaseModel]:
@@ -352,23 +350,37 @@ _OF_ONE = ("source", "account", "week", "repo_name")
 Velocity = _with_weeks("Velocity", "velocity")
 ReviewCosts = _with_weeks("ReviewCosts", "review_costs")
 Quality = _with_weeks("Quality", "quality")
-AiSpend = _weekly("AiSpend", "ai_spend_by_repo_week")
+
+
+class UsageMatch(BaseModel):
+    """Usage that was matched alike: how its repository was found, and why there is none, or no developer."""
+
+    matched_by: str | None = Field(description="What named the repository: file, remote, project or default.")
+    repository_gap: str | None = Field(description="Why it is of no source, as in mart.usage_coverage; else null.")
+    developer_gap: str | None = Field(description="Why there is no developer, as in mart.usage_coverage; else null.")
+    assistant_message_count: int = Field(description="Responses of models.")
+    n_cost: int = Field(description="Responses with a known cost.")
+    cost_usd: Money | None = Field(description="Of the responses with a known cost; null when of none it is known.")
+
+
+AiSpend = _weekly("AiSpend", "ai_spend_by_repo_week", matches=list[UsageMatch])
 _bands: Any = _row("AiImpactBand", "ai_impact", _OF_ONE)
 AiImpact = _answer(
     "AiImpact",
     _row("AiImpactRow", "ai_impact"),
-    weeks_note=WeeksNote,
+    weeks_note=comparisons.WeeksNote,
     bands=list[_bands],
-    effects=list[AiEffect],
-    effects_of=AiEffectsOf,
+    effects=list[comparisons.AiEffect],
+    effects_of=comparisons.AiEffectsOf,
 )
 
 
 # Medians of weeks do not make one of a range.
 _OF_A_WEEK = ("source", "account", *_OF_ONE, "p50_open_to_merge_hours", "p50_cycle_time_hours")
 OpenedBy: Any = _row("OpenedBy", "agent_pull_requests", _OF_A_WEEK)
+OpenedByInAll: Any = create_model("OpenedByInAll", __base__=(comparisons.AcceptedShare, OpenedBy))
 AgentPullRequests = _answer(
-    "AgentPullRequests", _row("AgentPullRequestsRow", "agent_pull_requests"), agents=list[OpenedBy]
+    "AgentPullRequests", _row("AgentPullRequestsRow", "agent_pull_requests"), agents=list[OpenedByInAll]
 )
 
 

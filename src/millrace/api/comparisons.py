@@ -55,13 +55,32 @@ class SummaryMeasure(BaseModel):
     )
 
 
-class CostCoverage(BaseModel):
-    """How much of the cost is known and attributed."""
+class SummaryCoverage(BaseModel):
+    """How much of the cost is known and attributed, and of how many pull requests the AI lines are known."""
 
     cost_known_share: float | None = Field(description="Responses with a known cost / responses.")
     responses_without_cost: int = Field(description="Responses without one: the true cost is higher.")
     cost_with_repository_share: float | None = Field(description="Cost of projects with a repository / cost.")
     cost_with_developer_share: float | None = Field(description="Cost of users who are matched to a developer / cost.")
+    ai_known_prs: int | None = Field(
+        description="Merged pull requests whose AI lines are known; null without any data."
+    )
+    ai_matched_commits: int | None = Field(
+        description="Commits of these pull requests whose AI lines are counted; null where none is of GitHub."
+    )
+    ai_matchable_commits: int | None = Field(
+        description="Commits of GitHub whose AI lines could be known; null where there is none."
+    )
+
+
+class AcceptedShare(BaseModel):
+    """How certain the accepted share of pull requests is."""
+
+    accepted_share_low: float | None = Field(description="Its 95% interval (Wilson's); null of no pull request.")
+    accepted_share_high: float | None
+    has_too_few: bool = Field(
+        description="Whether n_accepted_known is under 20, so that nothing can be said of the share."
+    )
 
 
 class AiEffect(BaseModel):

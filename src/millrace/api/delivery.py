@@ -122,14 +122,32 @@ def ai_spend(plan: QueryPlan, filters: SpendFilters) -> dict[str, Any]:
             plan.without_mart("velocity").given["merged_pull_requests"] = _facts(plan, filters, merged)
         else:
             plan.given["velocity"] = Sql(f"SELECT * FROM {plan.stored('velocity')} WHERE {weeks.text}", weeks.values)
-    usage.apply_filters(plan, _usage_of(filters, first, last + timedelta(days=6)))
+    asked_usage = _usage_of(filters, first, last + timedelta(days=6))
+    usage.apply_filters(plan, asked_usage)
     spend, asked = plan.table(_SPEND), and_(in_("repo_name", filters.repo))
     spending = plan.add("spending", Sql(f"SELECT * FROM {spend} WHERE {asked.text}", asked.values))
     found = page(
         plan, spending, tuple(plan.definitions.models[_SPEND].columns), filters, ("week", "repo_name", *OF_ALL_SOURCES)
     )
     note = beginnings.weeks_note(plan, first, last, filters.tz)
-    return found.answer(plan) | {"weeks_note": note, "totals": _spent_in_all(plan, spend, spending)}
+    return (
+        found.answer(plan)
+        | {"weeks_note": note, "totals": _spent_in_all(plan, spend, spending)}
+        | {"matches": _matches(plan.fork(), asked_usage)}
+    )
+
+
+def _matches(plan: QueryPlan, filters: UsageFilters) -> list[dict[str, Any]]:
+    """Return how the usage of these days found its repository and its developer, and why the rest did not.
+
+    It is of all repositories: what has none belongs to no filter of repositories.
+    """
+    usage.apply_filters(plan, filters)
+    how = "t.matched_by, t.repository_gap, t.developer_gap"
+    return plan.query(f"""SELECT {how}, CAST(SUM(t.assistant_message_count) AS BIGINT) AS assistant_message_count,
+        CAST(SUM(t.n_cost) AS BIGINT) AS n_cost, CAST(SUM(t.cost_usd) AS DECIMAL(38, 12)) AS cost_usd
+        FROM {plan.table("int_usage_matched")} AS t GROUP BY {how} HAVING SUM(t.assistant_message_count) > 0
+        ORDER BY cost_usd DESC NULLS LAST, {how}""")
 
 
 def _weeks(filters: SpendFilters) -> tuple[date, date]:

@@ -23,6 +23,9 @@ _MERGED = {
         "lines_added": "lines_added",
         "ai_lines_added": "ai_lines_added",
         "ai_line_share": "ai_line_share",
+        "ai_known_prs": "ai_known_prs",
+        "ai_matched_commits": "ai_matched_commits",
+        "ai_matchable_commits": "ai_matchable_commits",
         "p50_cycle_time_hours": "p50_cycle_time_hours",
         "p90_cycle_time_hours": "p90_cycle_time_hours",
         "n_cycle_time_hours": "n_cycle_time_hours",
@@ -33,7 +36,10 @@ _MERGED = {
         "n_revert_known": "n_revert_known",
     },
 }
-_COUNTED = ("merged_prs", "lines_added", "ai_lines_added", "n_cycle_time_hours", "reverted_prs", "n_revert_known")
+_COUNTED = (
+    *("merged_prs", "lines_added", "ai_lines_added", "ai_known_prs"),
+    *("n_cycle_time_hours", "reverted_prs", "n_revert_known"),
+)
 _NOTHING_MERGED: Row = dict.fromkeys(_COUNTED, 0)
 
 

@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from millrace import inference
 from millrace.api.answers import OpenedBy
 from millrace.api.filters import OpenedFilters
 from millrace.api.paging import page
@@ -49,7 +50,18 @@ def _in_all(plan: QueryPlan, table: str) -> list[dict[str, Any]]:
     rows = plan.query(f"SELECT {kinds}, {', '.join(sums)} FROM {table} GROUP BY {kinds}")
     for row in rows:
         row |= {name: _ratio(row[part], row[whole]) for name, (part, whole) in _QUOTIENTS.items()}
+        row |= _certainty(row["merged_prs"], row["n_accepted_known"])
     return sorted(rows, key=lambda row: (row["opened_by"], row["agent"] or ""))
+
+
+def _certainty(merged: int, n: int) -> dict[str, Any]:
+    """Return how far the accepted share could be chance."""
+    interval = inference.wilson(merged, n)
+    return {
+        "accepted_share_low": interval.low if interval else None,
+        "accepted_share_high": interval.high if interval else None,
+        "has_too_few": n < inference.MIN_PULL_REQUESTS,
+    }
 
 
 def _sum(column: str, kind: str) -> str:

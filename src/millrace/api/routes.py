@@ -83,6 +83,10 @@ def _columns(mart: str) -> tuple[str, ...]:
     return tuple(definitions.load().models[mart].columns)
 
 
+def _by_week(mart: str) -> tuple[str, ...]:
+    return ("week", *(name for name in _columns(mart) if name != "week"))
+
+
 def _others(row: type[BaseModel], first: str) -> tuple[str, ...]:
     return tuple(name for name in row.model_fields if name != first)
 
@@ -93,7 +97,6 @@ def _by_cost(row: type[BaseModel]) -> tuple[str, ...]:
 
 _OF_USAGE = ("cost_usd", *(name for name in MEASURES if name != "cost_usd"), "session_count")
 _OF_SOURCES = ("name", *(name for name in _columns("source_completeness") if name != "name"))
-_OF_OPENED = ("week", *(name for name in _columns("agent_pull_requests") if name != "week"))
 _OF_SESSIONS = ("cost_usd", *(name for name in _columns("usage_session") if name != "cost_usd"))
 
 ROUTES = (
@@ -112,14 +115,14 @@ ROUTES = (
         usage.by_model,
         answers.ByModel,
     ),
-    Route("velocity", sorted_by(WeeklyFilters, _columns("velocity")), delivery.velocity, answers.Velocity),
+    Route("velocity", sorted_by(WeeklyFilters, _by_week("velocity")), delivery.velocity, answers.Velocity),
     Route(
-        "review-costs", sorted_by(WeeklyFilters, _columns("review_costs")), delivery.review_costs, answers.ReviewCosts
+        "review-costs", sorted_by(WeeklyFilters, _by_week("review_costs")), delivery.review_costs, answers.ReviewCosts
     ),
-    Route("quality", sorted_by(WeeklyFilters, _columns("quality")), delivery.quality, answers.Quality),
-    Route("ai-impact", sorted_by(WeeklyFilters, _columns("ai_impact")), delivery.ai_impact, answers.AiImpact),
+    Route("quality", sorted_by(WeeklyFilters, _by_week("quality")), delivery.quality, answers.Quality),
+    Route("ai-impact", sorted_by(WeeklyFilters, _by_week("ai_impact")), delivery.ai_impact, answers.AiImpact),
     Route("summary", sorted_by(ListFilters, ("measure",)), summary.summary, answers.Summary),
-    Route("ai-spend", sorted_by(SpendFilters, _columns("ai_spend_by_repo_week")), delivery.ai_spend, answers.AiSpend),
+    Route("ai-spend", sorted_by(SpendFilters, _by_week("ai_spend_by_repo_week")), delivery.ai_spend, answers.AiSpend),
     Route("people", sorted_by(ListFilters, _by_cost(answers.Person)), lists.people, answers.People),
     Route(
         "repositories", sorted_by(ListFilters, _by_cost(answers.Repository)), lists.repositories, answers.Repositories
@@ -134,7 +137,7 @@ ROUTES = (
     ),
     Route(
         "agent-pull-requests",
-        sorted_by(OpenedFilters, _OF_OPENED),
+        sorted_by(OpenedFilters, _by_week("agent_pull_requests")),
         opened.agent_pull_requests,
         answers.AgentPullRequests,
     ),

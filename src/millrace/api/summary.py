@@ -40,6 +40,7 @@ _FACTS = {
     "user_count": "assistant_message_count",
 }
 _OF_USAGE = ("cost_usd", "session_count", "total_tokens", "user_count")
+_OF_AI_LINES = ("ai_known_prs", "ai_matched_commits", "ai_matchable_commits")
 _CLAIM_LEVEL = inference.claim_level(len(_UNITS) - len(_FACTS))
 # A cost is a lower bound by the responses without a price: two costs compare only if about as much is known of both.
 _MOST_APART = 0.05
@@ -80,6 +81,7 @@ class Measured:
     """The usage and all measures of one range of days."""
 
     used: dict[str, Any]
+    delivered: dict[str, Any]
     measures: dict[str, Estimate]
     is_from_marts: bool
 
@@ -115,7 +117,7 @@ def summary(plan: QueryPlan, filters: ListFilters) -> dict[str, Any]:
         "previous": {"from": previous.first, "to": previous.last},
         "is_running": is_running,
         "projected_cost_usd": _projected(now.used["cost_usd"], days) if is_this_month and has_usage else None,
-        "coverage": _coverage(now.used),
+        "coverage": _coverage(now.used) | {name: now.delivered[name] if has_merges else None for name in _OF_AI_LINES},
         "people": plan.people.mode,
     }
 
@@ -205,7 +207,7 @@ def _measured(plan: QueryPlan, filters: ListFilters, days: Days) -> Measured:
         "revert_rate": _rate(delivered["reverted_prs"], delivered["n_revert_known"]),
         "ai_line_share": _line_share(delivered),
     }
-    return Measured(used, facts | estimates, plan.source == "marts")
+    return Measured(used, delivered, facts | estimates, plan.source == "marts")
 
 
 def _used(plan: QueryPlan) -> dict[str, Any]:
@@ -230,6 +232,8 @@ def _delivered(plan: QueryPlan) -> dict[str, Any]:
         COUNT(cycle_time_hours) AS n_cycle_time_hours, COUNT(is_reverted) AS n_revert_known,
         COUNT(CASE WHEN is_reverted THEN 1 END) AS reverted_prs, CAST(SUM(additions) AS BIGINT) AS lines_added,
         CAST(SUM(ai_lines_added) AS BIGINT) AS ai_lines_added,
+        COUNT(ai_lines_added) AS ai_known_prs, CAST(SUM(ai_matched_commit_count) AS BIGINT) AS ai_matched_commits,
+        CAST(SUM(ai_matchable_commits) AS BIGINT) AS ai_matchable_commits,
         COUNT(x) AS n, SUM(x) AS x, SUM(y) AS y, SUM(x * x) AS xx, SUM(y * y) AS yy, SUM(x * y) AS xy
         FROM ({pairs}) AS pairs"""
     (found,) = plan.query(text)

@@ -18,11 +18,12 @@ export class Problem extends Error {
 const delivery = ["repo", "person", "developer"];
 const filterNames = {
   delivery,
+  opened: ["repo"],
   spend: [...delivery, "provider", "model"],
   usage: [...delivery, "project", "agent", "provider", "model"],
 };
 
-/** The address of a route under the filters that it has. `kind` is "delivery", "spend" or "usage". */
+/** The address of a route under the filters that it has. `kind` is "delivery", "opened", "spend" or "usage". */
 export function address(route, kind, filters, extra = {}) {
   const query = new URLSearchParams();
   for (const key of [...ofRange(filters), ...filterNames[kind]]) for (const value of filters[key] ?? []) query.append(key, value);

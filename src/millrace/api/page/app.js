@@ -1,5 +1,6 @@
 // Millrace's page: what AI-assisted development does and costs, over the read API. It writes and stores nothing.
 
+import { askComplete, incompleteNote } from "./complete.js";
 import { has, remember } from "./connected.js";
 import { deliveryPanels } from "./delivery.js";
 import { Filters } from "./filters.js";
@@ -63,6 +64,7 @@ const perPr = perPrPanel(page);
 const rows = rowsPanel(page);
 const delivery = deliveryPanels(values, () => {});
 for (const panel of delivery) Object.assign(panel.options, { needs: "pull_requests", isWeekly: true });
+for (const panel of [into, ...delivery, perPr]) panel.options.beside = () => incompleteNote(values().repo);
 const data = [spend, where, into, ...delivery, perPr, rows];
 const drawn = [tiles, verdict, ...data];
 const health = new Health(received);
@@ -75,7 +77,9 @@ async function refresh(isQuiet = false) {
   const { signal } = refreshing;
   if (filters.problem) return drawn.forEach((one) => one.refuse());
   filters.refuse(null);
+  const marking = askComplete(signal);
   await Promise.all(drawn.map((one) => one.refresh(signal, isQuiet)));
+  if (await marking) for (const one of drawn) one.redraw();
   if (!signal.aborted) trust.at(-1).redraw(); // it shows the sources of the other panels
 }
 
@@ -93,7 +97,9 @@ function withoutPeople() {
 addEventListener("refused", ({ detail: problem }) => filters.refuse(`${sentence(problem.detail ?? problem.title)} Remove that filter, or choose another.`));
 
 // A link to the data health unfolds it.
-document.getElementById("coverage").addEventListener("click", () => (document.getElementById("health").open = true));
+addEventListener("click", ({ target }) => {
+  if (target.closest?.("a[href='#health'], a[href='#sources']")) document.getElementById("health").open = true;
+});
 
 function received(status, problem) {
   latest = status ? Promise.resolve(status) : Promise.reject(problem);

@@ -54,7 +54,8 @@ export const DEFINITIONS = {
     "at": "martai_spend_by_repo_week",
     "says": [
       "For each repository what agents cost, and what was merged on the same days.",
-      "AI lines is the share of the added lines that AI wrote, and Cycle is the median time from the first commit to the merge."
+      "AI lines is the share of the added lines that AI wrote, and Cycle is the median time from the first commit to the merge.",
+      "With ≥ before a share, the AI lines of some pull requests are unknown; a commit is matched when Cursor's reports have it."
     ]
   },
   "ai-impact": {
@@ -62,6 +63,14 @@ export const DEFINITIONS = {
     "says": [
       "Whether pull requests with much AI (60% and more of the added lines) differ from those with little (under 30%) of the same developer in the same repository.",
       "It is a comparison, not an experiment: people choose what they use AI for."
+    ]
+  },
+  "agent-prs": {
+    "at": "martagent_pull_requests",
+    "says": [
+      "Of the pull requests that were opened in these weeks and are merged or closed, the share that was merged.",
+      "An agent is known by a sign that it leaves, such as its login or the beginning of its branch.",
+      "What a person wrote with an agent's help is a person's."
     ]
   },
   "cycle-time": {

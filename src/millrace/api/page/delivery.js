@@ -1,5 +1,6 @@
 // What AI-assisted development does: whether AI makes a difference, how fast work is merged, what is reverted, the effort of reviews.
 
+import { agentsPanel } from "./agents.js";
 import { address, getShared } from "./answers.js";
 import { chart, legend } from "./charts.js";
 import { h, scrolling, table } from "./dom.js";
@@ -141,6 +142,7 @@ export function deliveryPanels(filters, learn) {
   };
   return [
     impactPanel(filters),
+    agentsPanel(filters),
     panel({ id: "cycle-time", title: "Cycle time by week", route: "/api/velocity",
       draw: (answer) => {
         learn("repo", answer.rows.map((row) => row.repo_name));

@@ -2,6 +2,7 @@
 // shared and revisited.
 
 import { get } from "./answers.js";
+import { stateOf } from "./complete.js";
 import { h } from "./dom.js";
 import { Picker } from "./picker.js";
 import { DEFAULT, isPreset, PRESETS, problemOf } from "./period.js";
@@ -46,7 +47,8 @@ export class Filters {
     const { period } = this.form.elements;
     period.append(...PRESETS.map(([value, text]) => h("option", { value }, text)), h("option", { value: "custom" }, "Choose days …"));
     this.pickers = Object.keys(LISTS).map((key) => new Picker({
-      key, label: LABELS[key], load: () => this.#names(key), chosen: () => this.values[key], toggle: (name) => this.toggle(key, name) }));
+      key, label: LABELS[key], load: () => this.#names(key), chosen: () => this.values[key], toggle: (name) => this.toggle(key, name),
+      stateOf: key === "repo" ? stateOf : () => null }));
     document.getElementById("pickers").append(...this.pickers.map((picker) => picker.element));
     period.addEventListener("change", () => this.#period(period.value));
     this.form.addEventListener("submit", (event) => this.#submit(event));

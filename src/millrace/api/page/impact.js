@@ -1,5 +1,6 @@
 // Whether AI makes a difference to delivery: pull requests with much of it beside those with little, of the same people.
 
+import { commitsMatched } from "./ai.js";
 import { address, getShared } from "./answers.js";
 import { h, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
@@ -142,7 +143,14 @@ function numbers(effects, bands) {
   return scrolling("AI and delivery", [effects.length ? compared : null, raw].filter(Boolean));
 }
 
-function draw(answer, view, views) {
+/** Of how many pull requests the share of AI is known, and how many commits were matched; null where nothing was merged. */
+function knownOf(bands, velocity) {
+  const [all, without] = [bands, bands.filter((band) => band.ai_band === "unknown")].map((some) => w.sum(some, "pr_count") ?? 0);
+  const known = `AI share known for ${f.whole(all - without)} of ${f.counted(all, "pull request")}`;
+  return all ? `${[known, velocity ? commitsMatched(velocity.totals ?? {}) : "not known how many commits are matched"].filter(Boolean).join(", ")}.` : null;
+}
+
+function draw({ impact: answer, velocity }, view, views) {
   const byBand = new Map((answer.bands ?? []).map((row) => [row.ai_band, row]));
   if (byBand.size === 0) return null;
   const bands = BANDS.flatMap((band) => byBand.get(band) ?? []).filter((band) => band.pr_count > 0);
@@ -156,6 +164,7 @@ function draw(answer, view, views) {
       h("details", { class: "how" }, h("summary", {}, "How this is computed"), h("ul", {}, HOW.map((line) => h("li", {}, line)))),
     ].flat(),
     span: w.spanOf(answer),
+    note: knownOf(bands, velocity),
     table: numbers(effects, bands),
   };
 }
@@ -170,7 +179,12 @@ export function impactPanel(filters) {
     panel.redraw();
   });
   const panel = new Panel({
-    id: "ai-impact", title: "AI and delivery: is there a difference?", isWide: true, url, load: (signal) => getShared(url(), signal),
+    id: "ai-impact", title: "AI and delivery: is there a difference?", isWide: true, url,
+    load: async (signal) => {
+      const matched = getShared(address("/api/velocity", "delivery", filters()), signal).catch(() => null); // its own panel shows a failure
+      const [impact, velocity] = await Promise.all([getShared(url(), signal), matched]);
+      return { ...impact, impact, velocity };
+    },
     draw: (answer) => draw(answer, view, views),
   });
   return panel;

@@ -30,7 +30,7 @@ export class Panel {
   /**
    * options: id, title, lead (one sentence), isWide, isCalm (without the line of its days), controls (elements),
    * url() of the CSV or null, needs ("usage" or "pull_requests": what to connect where there is none), isWeekly (counted by weeks), nothing (the text of the empty
-   * state, or a function of the answer that returns it), load(signal) -> answer, draw(answer), again() after a failure.
+   * state, or a function of the answer that returns it), beside() what is said below it of the repositories that are not complete, or null, load(signal) -> answer, draw(answer), again() after a failure.
    */
   constructor(options) {
     this.options = options;
@@ -74,9 +74,9 @@ export class Panel {
     if (!this.answer) return;
     const drawn = this.options.draw(this.answer);
     this.meta.textContent = drawn === null || this.answer.from === undefined ? "" : drawn.span ?? range(this.answer.from, this.answer.to);
-    if (drawn === null) return this.#show("empty", this.#nothing());
+    if (drawn === null) return this.#show("empty", this.#nothing(), this.#beside());
     this.#show("ready", drawn.content, this.#partial(), drawn.note ? h("p", { class: "note" }, drawn.note) : null,
-      drawn.table ? this.#tableOf(drawn.table) : null);
+      this.#beside(), drawn.table ? this.#tableOf(drawn.table) : null);
   }
 
   /** The filters cannot be: they are named once, beside the filters. */
@@ -120,6 +120,11 @@ export class Panel {
       error.title && error.detail ? h("p", {}, error.detail) : null,
       h("p", {}, error.title ? error.nextStep : String(error)),
       again));
+  }
+
+  #beside() {
+    const text = this.options.beside?.() ?? null;
+    return text === null ? null : h("p", { class: "note incomplete" }, text);
   }
 
   #partial() {

@@ -5,7 +5,7 @@ import { h, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
 import { withModels } from "./models.js";
 import { choice, Panel } from "./panel.js";
-import { nameButton } from "./where.js";
+import { nameButton, repositoryCell } from "./where.js";
 
 const SIZE = 20;
 const orUnknown = (value, drawn) => (value === null || value === undefined ? f.UNKNOWN : drawn(value));
@@ -30,7 +30,7 @@ const LISTS = {
     title: "Merged pull requests", route: "/api/pull-requests", kind: "usage", needs: "pull_requests",
     columns: (page) => [
       { name: "Merged, UTC", of: (row) => f.plainInstant(row.merged_at) },
-      { name: "Repository", of: (row) => nameButton(page, "repo", row.repo_name) },
+      { name: "Repository", of: (row) => repositoryCell(page, row.repo_name) },
       { name: "PR", number: true, of: (row) => `#${row.number}` },
       { name: "Developer", of: (row) => orUnknown(row.developer, (name) => nameButton(page, "person", name)) },
       { name: "Cycle time", number: true, of: (row) => f.hours(row.cycle_time_hours) },

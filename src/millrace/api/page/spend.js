@@ -5,6 +5,7 @@ import { chart, legend } from "./charts.js";
 import { stepElement, steps } from "./connected.js";
 import { h, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
+import { matchesTable } from "./matches.js";
 import { modelsOf, namesOfModels } from "./models.js";
 import { choice, Panel } from "./panel.js";
 import * as w from "./weeks.js";
@@ -107,7 +108,7 @@ function drawPerPr(answer) {
     stepElement(steps.map_project())];
   return {
     span: w.weeksLabel(keys),
-    content: known ? picture : h("p", { class: "nothing" }, unattributed),
+    content: [known ? picture : h("p", { class: "nothing" }, unattributed), matchesTable(answer.matches)],
     note: known ? `Known for ${known} of ${f.counted(weeks.length, "week")}. Only repositories with attributed cost count; “of all cost” and “of all merged” say how much of the week that is.` : null,
     table: scrolling("Cost per merged pull request by week", table("Cost per merged pull request, by week", columns, [...weeks].reverse())),
   };

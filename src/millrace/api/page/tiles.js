@@ -1,6 +1,8 @@
 // The first row: five numbers of the range, each with its change against the period before and a word for what the change is worth.
 
+import { aiKnown, aiShare } from "./ai.js";
 import { address, get, getShared } from "./answers.js";
+import { incompleteCount } from "./complete.js";
 import { has } from "./connected.js";
 import { h } from "./dom.js";
 import * as f from "./format.js";
@@ -60,38 +62,46 @@ class Tile {
     this.note.replaceChildren(...notes.filter(Boolean).map((note) => h("span", {}, note)));
   }
 
-  answered(summary) {
+  answered(summary, chosen) {
     const { measure: name, needs, of } = this.tile;
     const measure = summary.rows.find((row) => row.measure === name);
-    if (!measure || isNull(measure.value) || (name === "cost_usd" && !has.usage())) return this.#nothing(measure, needs);
-    if (needs === "pull_requests" && !has.pull_requests()) return this.#nothing(measure, needs);
+    const incomplete = needs === "pull_requests" ? incompleteCount(chosen) : null;
+    if (!measure || isNull(measure.value) || (name === "cost_usd" && !has.usage())) return this.#nothing(measure, needs, incomplete);
+    if (needs === "pull_requests" && !has.pull_requests()) return this.#nothing(measure, needs, incomplete);
     const isPartial = (summary.coverage?.responses_without_cost ?? 0) > 0;
     const interval = name === "revert_rate" && !isNull(measure.interval_low) ? h("small", {}, h("span", { class: "hidden" }, "95% interval "), ` (${f.rates(measure.interval_low, measure.interval_high)})`) : null;
     const change = changeOf(measure, summary.previous);
     const isOver = summary.to === f.lastDayOfMonth(summary.to); // then the projection is the sum
     const ends = name === "cost_usd" && !isNull(summary.projected_cost_usd) && !isOver ? `≈ ${f.shortUsd(summary.projected_cost_usd)} by ${f.shortDay(f.lastDayOfMonth(summary.to))}` : null;
     const n = of ? `of ${f.counted(measure.n, "merged PR")}` : null;
-    this.show("ready", h("span", {}, figureOf(measure, isPartial), interval), change, ends ?? n);
+    this.show("ready", h("span", {}, figureOf(measure, isPartial), interval), change, ends ?? n, incomplete);
     this.element.dataset.verdict = measure.verdict;
   }
 
-  #nothing(measure, needs) {
-    if (!has[needs]()) return this.show("empty", f.UNKNOWN, needs === "usage" ? "no usage yet" : "no pull requests yet", h("a", { href: needs === "usage" ? "#where" : "#went-into" }, "what to connect"));
+  #nothing(measure, needs, incomplete) {
+    if (!has[needs]()) return this.show("empty", f.UNKNOWN, needs === "usage" ? "no usage yet" : "no pull requests yet", h("a", { href: needs === "usage" ? "#where" : "#went-into" }, "what to connect"), incomplete);
     const why = this.tile.measure === "cost_per_merged_pr" ? "no spend matched to merged work" : "nothing in these days";
-    this.show("empty", this.tile.measure === "cost_usd" && measure?.n === 0 ? "unknown" : f.UNKNOWN, why);
+    this.show("empty", this.tile.measure === "cost_usd" && measure?.n === 0 ? "unknown" : f.UNKNOWN, why, incomplete);
   }
 }
 
 /** The line of the other sums: [text] of what there is. */
-function factsOf({ rows }) {
+function factsOf({ rows, coverage }) {
   const of = (name) => rows.find((row) => row.measure === name)?.value ?? null;
   return [
     has.usage() && !isNull(of("total_tokens")) ? `${f.compact(of("total_tokens"))} tokens` : null,
     has.usage() && !isNull(of("session_count")) ? f.counted(of("session_count"), "session") : null,
     has.usage() && !isNull(of("user_count")) ? `${f.counted(of("user_count"), "person", "people")} with usage` : null,
     has.pull_requests() && !isNull(of("active_developers")) ? `${f.counted(of("active_developers"), "person", "people")} merged pull requests` : null,
-    has.pull_requests() && !isNull(of("ai_line_share")) ? `AI wrote ${f.rate(of("ai_line_share"))} of the lines that were merged` : null,
+    has.pull_requests() ? aiFact(of("ai_line_share"), of("merged_prs"), coverage) : null,
   ].filter(Boolean);
+}
+
+/** The share of AI with how much of it is known; null where nothing was merged. */
+function aiFact(share, merged, coverage) {
+  const known = aiKnown(coverage ?? {}, merged);
+  if (isNull(share)) return known && `AI share of the merged lines unknown (${known})`;
+  return `AI wrote ${aiShare({ ...coverage, ai_line_share: share }, merged)} of the lines that were merged${known ? ` (${known})` : ""}`;
 }
 
 /** The tiles; `answered(summary)` is called with each new answer. */
@@ -130,7 +140,7 @@ export class Tiles {
   redraw() {
     if (!this.answer) return;
     this.problem.hidden = true;
-    for (const tile of this.tiles) tile.answered(this.answer);
+    for (const tile of this.tiles) tile.answered(this.answer, this.filters().repo);
     this.facts.replaceChildren(...factsOf(this.answer).map((fact) => h("span", {}, fact)));
     document.getElementById("span").textContent = this.#span(this.answer);
     this.answered(this.answer);

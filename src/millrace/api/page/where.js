@@ -1,7 +1,9 @@
 // Where the money went (people, repositories, models, sessions), and what it went into (repositories with their pull requests).
 
+import { aiKnown, aiShare, commitsMatched } from "./ai.js";
 import { address, get, getShared } from "./answers.js";
 import { shareBar } from "./charts.js";
+import { mark } from "./complete.js";
 import { has, stepElement, steps } from "./connected.js";
 import { h, popover, scrolling, table } from "./dom.js";
 import * as f from "./format.js";
@@ -23,6 +25,9 @@ function ownerFirst(name) {
   return end > 0 && end < name.length ? [h("span", { class: "owner" }, name.slice(0, end)), name.slice(end)] : name;
 }
 
+/** A repository that filters the page, with its mark where it is not complete. */
+export const repositoryCell = (page, name) => [nameButton(page, "repo", name), mark(name)];
+
 /** What mends an unknown: a button that opens the next step; `ifTyped` is said beside a command alone. */
 function remedy(text, sentence, step, ifTyped = "") {
   return popover(h("button", { type: "button", class: "link" }, text), { class: "says", role: "note", "aria-label": text }, h("p", {}, sentence, step.isTyped ? ifTyped : ""), stepElement(step));
@@ -43,7 +48,7 @@ const VIEWS = {
     title: "repository", route: "/api/repositories", head: "Repository",
     name: (row, page) => (isNull(row.repo_name)
       ? ["not matched", small(mapProject())]
-      : nameButton(page, "repo", row.repo_name)),
+      : repositoryCell(page, row.repo_name)),
   },
   model: { title: "model", route: "/api/models", head: "Model", name: (row, page) => modelName(row, page) },
   session: {
@@ -135,11 +140,11 @@ function drawInto(answer, page) {
   const prs = (row) => (row.merged_prs ? h("button", { type: "button", class: "link number", onclick: () => page.list("pull-requests", "repo", row.repo_name) },
     f.whole(row.merged_prs), h("span", { class: "hidden" }, ` pull requests of ${row.repo_name}`)) : f.whole(row.merged_prs));
   const columns = [
-    { name: "Repository", of: (row) => nameButton(page, "repo", row.repo_name) },
+    { name: "Repository", of: (row) => repositoryCell(page, row.repo_name) },
     { name: "Spend", number: true, of: (row) => (isNull(row.cost_usd) ? f.UNKNOWN : f.cost(row, f.shortUsd)) },
     { name: "PRs", number: true, of: prs },
     { name: "$/PR", number: true, of: perPr },
-    { name: "AI lines", number: true, isExtra: true, of: (row) => f.rate(row.ai_line_share) },
+    { name: "AI lines", number: true, isExtra: true, of: (row) => h("span", { title: aiKnown(row) }, aiShare(row)) },
     { name: "Cycle", number: true, of: (row) => f.wholeHours(row.p50_cycle_time_hours) },
     { name: "Reverted", number: true, isExtra: true, of: (row) => f.rate(row.revert_rate) },
   ];
@@ -148,6 +153,8 @@ function drawInto(answer, page) {
     { name: "Cycle, 90th percentile", number: true, of: (row) => f.hours(row.p90_cycle_time_hours) },
     { name: "Lines added", number: true, of: (row) => f.whole(row.lines_added) },
     { name: "by AI", number: true, of: (row) => f.whole(row.ai_lines_added) },
+    { name: "PRs with AI lines known", number: true, of: (row) => f.whole(row.ai_known_prs) },
+    { name: "Commits matched", number: true, of: (row) => commitsMatched(row) ?? f.UNKNOWN },
     { name: "Reverted PRs", number: true, of: (row) => f.whole(row.reverted_prs) },
     { name: "of known", number: true, of: (row) => f.whole(row.n_revert_known) },
     { name: "Tokens", number: true, of: (row) => f.whole(row.total_tokens) },
@@ -156,10 +163,12 @@ function drawInto(answer, page) {
   const shown = rows.slice(0, MOST_ROWS);
   const missing = unmatched && !isNull(unmatched.cost_usd) ? [`${f.cost(unmatched, f.shortUsd)} is matched to no repository: `,
     mapProject()] : null;
+  const known = aiKnown(answer.totals ?? {});
   const hidden = rows.length - shown.length;
   return {
     content: [table("Repositories: what was spent, and what was merged", columns, shown),
       missing || hidden > 0 ? h("p", { class: "note" }, hidden > 0 ? `And ${f.whole(hidden)} more: see the numbers. ` : null, missing) : null],
+    note: known && `${known}.`,
     table: scrolling("Repositories", table("Repositories: all measures", every, rows)),
   };
 }
