@@ -219,7 +219,7 @@ def test_damaged_warehouse_names_rebuild_as_next_step(
     place = Path(shutil.copytree(first, tmp_path / "data"))
     (place / "millrace.duckdb").write_bytes(damage((place / "millrace.duckdb").read_bytes()))
     options = {
-        "run": ("--no-build", "--no-usage", *FIRST),
+        "run": ("--source", "cursor-sim", "--no-build", "--no-usage", *FIRST),
         "build": (),
         "collect": ("--home", without_events(tmp_path)),
     }

@@ -40,7 +40,7 @@ def _mart(pulls: _Pulls, grain: tuple[str, ...], measure: Callable[[_Pulls], Row
 
 
 def _velocity_with_developers(pulls: _Pulls) -> Row:
-    return {"active_developers": len({p.developer for p in pulls if p.developer})} | _velocity(pulls)
+    return {"active_developers": len({p.developer for p in pulls if p.developer and not p.is_bot})} | _velocity(pulls)
 
 
 def _velocity(pulls: _Pulls) -> Row:

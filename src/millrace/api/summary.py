@@ -228,7 +228,8 @@ def _delivered(plan: QueryPlan) -> dict[str, Any]:
     known = "additions IS NOT NULL AND ai_lines_added IS NOT NULL"
     pairs = f"""SELECT *, CASE WHEN {known} THEN CAST(ai_lines_added AS DOUBLE) END AS x,
         CASE WHEN {known} THEN CAST(additions AS DOUBLE) END AS y FROM merged"""
-    text = f"""SELECT COUNT(*) AS merged_prs, COUNT(DISTINCT developer) AS active_developers,
+    text = f"""SELECT COUNT(*) AS merged_prs,
+        COUNT(DISTINCT CASE WHEN NOT COALESCE(is_bot, FALSE) THEN developer END) AS active_developers,
         COUNT(cycle_time_hours) AS n_cycle_time_hours, COUNT(is_reverted) AS n_revert_known,
         COUNT(CASE WHEN is_reverted THEN 1 END) AS reverted_prs, CAST(SUM(additions) AS BIGINT) AS lines_added,
         CAST(SUM(ai_lines_added) AS BIGINT) AS ai_lines_added,

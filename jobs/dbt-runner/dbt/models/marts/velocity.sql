@@ -8,7 +8,7 @@ summed as (
         account,
         week,
         repo_name,
-        count(distinct developer) as active_developers,
+        count(distinct case when not coalesce(is_bot, false) then developer end) as active_developers,
         count(*) as total_prs,
         {{ count_where('is_bot') }} as bot_prs,
         count(opened_by_agent) as agent_prs,
