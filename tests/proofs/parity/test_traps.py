@@ -81,8 +81,13 @@ def test_hours_are_elapsed_ones_and_no_borders_of_the_clock(engines: Engines) ->
 def test_the_newest_of_several_is_never_one_without_a_time(engines: Engines) -> None:
     columns = "user_id varchar, user_email varchar, commit_ts timestamp"
     rows = "('u', 'never@x', null), ('u', 'old@x', '2026-03-01 10:00:00'), ('u', 'new@x', '2026-03-02 10:00:00')"
-    engines.do(f"create table staging.stg_commits ({columns})", f"insert into staging.stg_commits values {rows}")  # noqa: S608
-    assert engines.ask("models/intermediate/int_user_emails_resolved.sql") == [("u", "new@x")]
+    identities = "system varchar, account varchar, account_name varchar, email varchar, seen_at timestamp"
+    engines.do(
+        f"create table staging.stg_commits ({columns})",
+        f"insert into staging.stg_commits values {rows}",  # noqa: S608
+        f"create table staging.stg_identities ({identities})",
+    )
+    assert engines.ask("models/intermediate/int_user_emails_resolved.sql") == [("cursor-sim", None, "u", "new@x")]
 
 
 def test_a_session_in_another_zone_moves_no_day_and_no_week(engines: Engines, elsewhere: Engines) -> None:
