@@ -7,13 +7,15 @@ from math import exp, log, sqrt
 from statistics import fmean, median, variance
 from typing import Any
 
+import duckdb
 import pytest
-from tests.api.conftest import NOW, ask
+from tests.api.conftest import NOW, ask, no_status
 from tests.api.test_sums import answer
 
 from millrace.api.app import Api
 from millrace.inference import t_quantile
 from millrace.laptop.data_dir import DataDir
+from millrace.warehouse.duckdb.reader import DuckDBReader
 
 Row = dict[str, Any]
 COLUMNS = "week, repo_name, developer, ai_band, cycle_time_hours, review_rounds, is_reverted, total_loc, merged_at"
@@ -91,6 +93,20 @@ def test_few_pull_requests_are_said_to_be_too_few(api: Api) -> None:
     assert {each["effect"] for each in said["effects"]} == {None}
     assert said["effects_of"]["summary"].startswith("Too few to compare (1 developer, ")
     assert "it takes 20 of each and 3 developers" in said["effects"][0]["sentence"]
+
+
+def test_bots_are_not_among_the_people_who_are_compared(api: Api, place: DataDir) -> None:
+    everybody = answer(api, "ai-impact")["effects_of"]
+    with duckdb.connect(place.published) as published:
+        published.execute("UPDATE mart.merged_pull_requests SET is_bot = TRUE WHERE developer = 'user_001'")
+    reader = DuckDBReader(place.published)
+    people = answer(Api(reader, no_status, lambda: NOW), "ai-impact")["effects_of"]
+    reader.close()
+    of_bot = [row for row in pulls(place) if row["developer"] == "user_001"]
+    assert people["people"] == everybody["people"] - 1
+    for band in ("low", "high"):
+        lost = sum(row["ai_band"] == band for row in of_bot)
+        assert people[f"pull_requests_{band}"] == everybody[f"pull_requests_{band}"] - lost
 
 
 def test_no_pull_request_at_all_is_too_few(api: Api) -> None:

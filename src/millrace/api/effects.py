@@ -76,13 +76,14 @@ _WITHIN = "Within the same developers and repositories, pull requests with much 
 
 
 def of_pull_requests(plan: QueryPlan, facts: Sql) -> Row:
-    """Return `effects` and `effects_of`: the differences within the pull requests that `facts` selects."""
+    """Return `effects` and `effects_of`: the differences within the pull requests of people in `facts`."""
     plan = plan.fork()
     values = ", ".join(f"{measure.value} AS {measure.name}" for measure in MEASURES)
     plan.add("facts", facts)
     plan.add(
         "banded",
-        Sql(f"SELECT developer, repo_name, ai_band, total_loc, {values} FROM facts WHERE ai_band IN ('low', 'high')"),
+        Sql(f"""SELECT developer, repo_name, ai_band, total_loc, {values} FROM facts
+            WHERE ai_band IN ('low', 'high') AND NOT COALESCE(is_bot, FALSE)"""),
     )
     sums = ", ".join(
         f"COUNT({each.name}) AS n_{each.name}, SUM(CAST({each.name} AS DECIMAL(38, 12))) AS sum_{each.name}, "
