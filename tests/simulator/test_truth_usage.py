@@ -287,9 +287,7 @@ def test_daily() -> None:
     assert mart("usage_daily", ANSWER, second)[0] == {
         "day": date(2026, 3, 1),
         "user_id": "ann@example.com",
-        "project": "app",
-        "repository": None,
-        "agent": "claude",
+        **{"project": "app", "repository": None, "agent": "claude"},
         "provider": "anthropic",
         "model": "opus",
         "speed": None,
