@@ -34,14 +34,11 @@ def with_dbt(place: DataDir) -> Built:
     """Build as the build job does, without its unit tests."""
     with stopwatch() as watch:
         outcome = job.run(wiring.builder_of(place.build_config()))
-    if outcome.build is None or not outcome.build.is_good:
-        bad = (
-            [f"{node.name}: {node.message}" for node in outcome.build.nodes if not node.is_good]
-            if outcome.build
-            else []
-        )
-        raise RuntimeError(f"the build is {outcome.state}: {'; '.join(bad)}")
+    if outcome.build is None:
+        raise RuntimeError(f"expected a build, got {outcome.state}")
     nodes = outcome.build.nodes
+    if bad := [f"{node.name}: {node.message}" for node in nodes if not node.is_good]:
+        raise RuntimeError(f"the build failed: {'; '.join(bad)}")
     return Built(
         outcome.build.seconds,
         peak_bytes(),
