@@ -7,7 +7,21 @@ the same kind, the ratio of both, seconds, and the verdict of the product.
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import counters, crowd, deliveries, extract, history, load, reading, report, start, usage, whole, worst
+from bench import (
+    counters,
+    crowd,
+    deliveries,
+    extract,
+    github,
+    history,
+    load,
+    reading,
+    report,
+    start,
+    usage,
+    whole,
+    worst,
+)
 from bench.measuring import Figure
 
 FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost | counters.Line]]] = {
@@ -20,6 +34,7 @@ FIGURES: dict[str, Callable[[], Figure | Iterable[Figure | worst.Cost | counters
     "check": load.small_file,
     "history": history.loads,
     "build": whole.build,
+    "github": github.github,
     "run": whole.default_run,
     "large": whole.large_run,
     "report": report.report,

@@ -13,11 +13,11 @@ from millrace.cli import main as cli
 def main(target: str, arguments: list[str]) -> int:
     """Run the command, and return its exit code. If it does not reach its end, nothing is written."""
     code = cli.main(arguments)
-    Path(target).write_text(json.dumps({"code": code, "peak_bytes": _peak_bytes()}))
+    Path(target).write_text(json.dumps({"code": code, "peak_bytes": peak_bytes()}))
     return code
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """Return the peak memory of this process; `ru_maxrss` would start from its parent's."""
     status = Path("/proc/self/status").read_text().splitlines()
     (kilobytes,) = [line.split()[1] for line in status if line.startswith("VmHWM")]

@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 with pull_request_commits as (
     select * from {{ ref('stg_github_pull_request_commits') }}
 ),
