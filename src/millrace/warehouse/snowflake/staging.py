@@ -3,7 +3,7 @@
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from millrace.warehouse import Batch, SmallObject, merge_rule, require_done, sou
 from millrace.warehouse.canonical import Content
 from millrace.warehouse.merge_rule import MergeRule
 from millrace.warehouse.snowflake import ledger, merge as snowflake_merge
+from millrace.warehouse.snowflake.errors import LockHeld
 from millrace.warehouse.snowflake.merge import SNOWFLAKE, Merge
 
 Execute = Callable[..., list[tuple[Any, ...]]]
@@ -50,7 +51,8 @@ class RawTables:
         ]
         for statement in missing:
             self._execute(statement)
-        self._execute(source_windows.CREATE)
+        with suppress(LockHeld):  # by another loader, which replaces it now
+            self._execute(source_windows.CREATE)
         self._seen = self._read() if missing else seen
         return self._seen
 
