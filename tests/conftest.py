@@ -4,6 +4,7 @@
 """
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -80,6 +81,16 @@ def folder_of(item: pytest.Item) -> str:
     """Return the first of FOLDERS that holds a test."""
     folder = f"{item.path.parent.relative_to(TESTS).as_posix()}/"
     return next(name for name in FOLDERS if not name or folder.startswith(f"{name}/"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_settings() -> Iterator[None]:
+    """Take back the settings that a command in this process has left in the environment (`config.use`)."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("MILLRACE_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("MILLRACE_")]:
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(autouse=True)
