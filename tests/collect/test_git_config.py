@@ -36,12 +36,12 @@ def test_a_file_has_the_variables_that_git_reads(text: str, expected: list[tuple
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    (tmp_path / "work/shop/.git").mkdir(parents=True)
+    (tmp_path / "jobs/shop/.git").mkdir(parents=True)
     return tmp_path
 
 
 def values(home: Path, *paths: Path) -> list[str]:
-    reader = Reader(home, home / "work/shop/.git")
+    reader = Reader(home, home / "jobs/shop/.git")
     return [entry.value for entry in reader.entries(paths, []) if entry.key != "path"]
 
 
@@ -55,13 +55,13 @@ def test_includes_are_read_in_their_place(home: Path) -> None:
 @pytest.mark.parametrize(
     ("condition", "holds"),
     [
-        ("gitdir:~/work/", True),
-        ("gitdir:work/", True),
-        ("gitdir:./work/**/.git", True),
+        ("gitdir:~/jobs/", True),
+        ("gitdir:jobs/", True),
+        ("gitdir:./jobs/**/.git", True),
         ("gitdir:shop/.git", True),
-        ("gitdir:~/WORK/", False),
-        ("gitdir/i:~/WORK/", True),
-        ("gitdir:~/wor?/sh*/.git", True),
+        ("gitdir:~/JOBS/", False),
+        ("gitdir/i:~/JOBS/", True),
+        ("gitdir:~/job?/sh*/.git", True),
         ("gitdir:~/*/.git", False),
         ("gitdir:~/home/", False),
         ("onbranch:main", False),
@@ -78,7 +78,7 @@ def test_a_conditional_include_is_read_where_its_folder_matches(home: Path, cond
 def test_a_condition_in_a_repositorys_own_file_is_not_read(home: Path) -> None:
     (home / "main").write_text('[includeIf "gitdir:**/"]\npath = part\n[include]\npath = part\n')
     (home / "part").write_text("[a]\nb = 2\n")
-    reader = Reader(home, home / "work/shop/.git")
+    reader = Reader(home, home / "jobs/shop/.git")
     assert [one.value for one in reader.entries([], [home / "main"]) if one.section == "a"] == ["2"]
 
 
