@@ -36,6 +36,7 @@ DATA_PANELS = (
     "rows",
 )
 UNKNOWN = "\u2013"
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 REDRAW = (Path(__file__).parent / "scripts" / "redraw.js").read_text().partition("\n")[2]
 
 
@@ -99,14 +100,20 @@ class Visit:
         return self.settled()
 
     def settled(self) -> "Visit":
-        """Wait until no panel is loading any more."""
+        """Wait until no panel is loading any more, and the charts are drawn."""
         self.page.locator("[data-state=loading]").first.wait_for(state="detached", timeout=300_000)
         self.page.locator("#badge:not([data-health=unasked])").wait_for()
+        return self.drawn()
+
+    def drawn(self) -> "Visit":
+        """Wait until the charts are drawn in their width, which is in the frame after a change."""
+        self.page.evaluate(FRAMES)
         return self
 
     def redraw(self, panel: str) -> Locator:
         """Draw a panel of spend or delivery again, alone, from what its routes answer now; return it."""
         self.page.evaluate(REDRAW, panel)
+        self.drawn()
         return self.page.locator(f"#{panel}")
 
     def state(self, panel: str) -> str:

@@ -113,7 +113,7 @@ def test_raw_comparison_has_medians_and_wilson_intervals(panels: Visit) -> None:
     )
     panels.redraw("ai-impact").get_by_role("radio", name="raw comparison").check()
 
-    values = panels.page.locator("#ai-impact text.row-value").all_text_contents()
+    values = panels.drawn().page.locator("#ai-impact text.row-value").all_text_contents()
 
     names = panels.page.locator("#ai-impact text.row-name").all_text_contents()
     assert [name.split(",")[0] for name in names] == ["little", "some", "much"] * 2

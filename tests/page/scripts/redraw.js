@@ -6,5 +6,4 @@ async (id) => {
   const panel = [spendPanel(page), ...deliveryPanels(filters, () => {})].find((one) => one.options.id === id);
   document.getElementById(id).replaceWith(panel.element);
   await panel.refresh(new AbortController().signal);
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); // charts are drawn in their width
 }
