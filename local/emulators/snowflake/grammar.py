@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -43,9 +43,7 @@ class Grammar:
         if self._command(sql):
             return None
         try:
-            trees = [
-                tree for tree in sqlglot.parse(sql, read="snowflake") if tree and not isinstance(tree, exp.Semicolon)
-            ]
+            trees = [tree for tree in parsed(sql) if not isinstance(tree, exp.Semicolon)]
         except ParseError as error:
             return _not_understood(error)
         if len(trees) != 1:
@@ -61,7 +59,7 @@ class Grammar:
         if command := self._command(sql):
             yield command
             return
-        for tree in filter(None, sqlglot.parse(sql, read="snowflake")):
+        for tree in parsed(sql):
             yield from filter(None, (self._form(node, sql) for node in tree.walk()))
 
     def _command(self, sql: str) -> Form | None:
@@ -85,6 +83,12 @@ class Grammar:
         known = set[str]().union(*(form.args for form in self._of_node.get(type(node).__name__, ())))
         given = (value for name, value in _given(node).items() if name not in known)
         return next((_word(value) for value in given if isinstance(value, exp.Expr)), _word(node))
+
+
+@lru_cache(maxsize=8)  # parsing takes most of the time, and a statement is looked at more than once
+def parsed(sql: str) -> tuple[exp.Expr, ...]:
+    """Return the statements of a text, to read only; ParseError if it is none of Snowflake."""
+    return tuple(filter(None, sqlglot.parse(sql, read="snowflake")))
 
 
 @cache

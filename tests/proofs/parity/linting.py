@@ -10,6 +10,7 @@ import sqlglot
 from sqlglot import exp
 
 from emulators.snowflake import grammar
+from emulators.snowflake.refusals import Refusal
 from millrace.tables import TABLES, TEXT
 
 _SYNTAX = 1003
@@ -22,12 +23,15 @@ def findings(sql: str) -> list[str]:
     """Return the findings in the SQL of a model or a test, which has to mean the same on both engines."""
     refused = grammar.refusal(sql)
     is_understood = refused is None or refused.errno != _SYNTAX
-    return [*of_snowflake(sql), *(_differences(sql) if is_understood else ())]
+    return [*_said(refused), *(_differences(sql) if is_understood else ())]
 
 
 def of_snowflake(sql: str) -> list[str]:
     """Return the findings in SQL that only Snowflake runs: its answer, if it refuses the statement."""
-    refused = grammar.refusal(sql)
+    return _said(grammar.refusal(sql))
+
+
+def _said(refused: Refusal | None) -> list[str]:
     return [] if refused is None else [refused.message.splitlines()[-1]]
 
 
@@ -39,7 +43,7 @@ def _differences(sql: str) -> Iterator[str]:
         is_known = before == ["count", "(", "*", ")"] or not _NEVER_UNKNOWN.isdisjoint(before[-1:])
         if token.token_type.name == "DESC" and not is_known and (not after or after[0].text.upper() != "NULLS"):
             yield "desc without nulls: unknown ones come first on Snowflake"
-    for statement in filter(None, sqlglot.parse(sql, read="snowflake")):
+    for statement in grammar.parsed(sql):
         for node in statement.walk():
             yield from _difference(node)
 
