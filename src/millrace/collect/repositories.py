@@ -155,7 +155,10 @@ def _url(entries: Sequence[Entry], git_dir: Path) -> str | None:
     for entry in entries:
         if (entry.section, entry.key) == ("remote", "url"):
             same = urls.setdefault(entry.subsection, [])
-            same[:] = [*same, entry.value] if entry.value else []
+            if entry.value:
+                same.append(entry.value)
+            else:
+                same.clear()
     remotes = {name: same[0] for name, same in urls.items() if same}
     if "origin" in remotes:
         return remotes["origin"]
