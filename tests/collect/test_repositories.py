@@ -5,7 +5,6 @@ import pickle
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,13 +118,6 @@ def test_a_folder_and_those_below_it_are_of_its_repository(home: Path) -> None:
 def test_the_remote_is_origin_or_the_only_one_or_the_branchs(home: Path, config: str, expected: str | None) -> None:
     made(home / "shop/.git", config)
     assert found(home, home / "shop") == expected
-
-
-def test_a_remote_with_very_many_urls_is_read_at_once(home: Path) -> None:
-    made(home / "shop/.git", remote() + "url=x\n" * 150_000)
-    started = time.process_time()
-    assert found(home, home / "shop") == "acme/shop"
-    assert time.process_time() - started < 10
 
 
 def test_a_branch_that_is_detached_follows_no_remote(home: Path) -> None:
