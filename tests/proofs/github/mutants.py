@@ -1,4 +1,4 @@
-"""Removes one guard after the other, of completeness and of what leaves a machine; a check notices each in a scenario."""
+"""Removes one guard after the other, of completeness and of what leaves a machine; a check in a scenario notices it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
