@@ -110,6 +110,12 @@ def test_what_is_no_regular_file_of_a_sensible_size_is_not_read(home: Path) -> N
     assert [read_text(home / name) for name in ("pipe", "large", "link", "missing", "work")] == [None] * 5
 
 
+@pytest.mark.skipif(not os.access("/proc/kmsg", os.R_OK), reason="needs a kernel's log that may be read")
+def test_a_file_of_the_kernel_that_would_block_is_not_read(home: Path) -> None:
+    (home / "main").write_text("[include]\npath = /proc/kmsg\npath = /proc/kmsg\n[a]\nb = 1\n")
+    assert "1" in values(home, home / "main")
+
+
 @pytest.mark.parametrize("path", ["//host/share/config", "\\\\host\\share\\config"])
 def test_a_file_of_another_machine_is_not_opened(home: Path, path: str) -> None:
     (home / "main").write_text(f'[include]\npath = "{path}"\n'.replace("\\", "\\\\"))
