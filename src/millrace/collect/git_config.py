@@ -41,7 +41,9 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str | None:
             content = file.read(most_bytes + 1)
     except (OSError, RuntimeError, ValueError):
         return None
-    return content.decode(errors="replace") if len(content) <= most_bytes else None
+    if content is None or len(content) > most_bytes:  # None: a file of the kernel that would block
+        return None
+    return content.decode(errors="replace")
 
 
 def is_remote(path: str) -> bool:
