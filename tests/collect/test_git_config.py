@@ -75,6 +75,16 @@ def test_a_conditional_include_is_read_where_its_folder_matches(home: Path, cond
     assert values(home, home / "main") == (["2"] if holds else [])
 
 
+@pytest.mark.parametrize("condition", ["gitdir:~/jobs/", "gitdir:./jobs/"])
+def test_a_condition_on_a_home_behind_a_link_holds(home: Path, condition: str) -> None:
+    (home / "main").write_text(f'[includeIf "{condition}"]\npath = part\n')
+    (home / "part").write_text("[a]\nb = 2\n")
+    link = home / "link"
+    link.symlink_to(home)
+    reader = Reader(link, home.resolve() / "jobs/shop/.git")
+    assert [entry.value for entry in reader.entries([link / "main"], []) if entry.key == "b"] == ["2"]
+
+
 def test_a_condition_in_a_repositorys_own_file_is_not_read(home: Path) -> None:
     (home / "main").write_text('[includeIf "gitdir:**/"]\npath = part\n[include]\npath = part\n')
     (home / "part").write_text("[a]\nb = 2\n")
@@ -87,12 +97,23 @@ def test_a_file_that_includes_itself_ends(home: Path) -> None:
     assert 0 < len(values(home, home / "main")) <= 50
 
 
+def test_the_files_of_one_repository_are_read_up_to_a_size_in_all(home: Path) -> None:
+    (home / "main").write_text("[include]\npath = main\npath = main\n[a]\n" + "b\n" * (MOST_BYTES // 4))
+    assert len(values(home, home / "main")) <= MOST_BYTES // 2
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_what_is_no_regular_file_of_a_sensible_size_is_not_read(home: Path) -> None:
     os.mkfifo(home / "pipe")
     (home / "large").write_text("x" * (MOST_BYTES + 1))
     (home / "link").symlink_to(home / "pipe")
     assert [read_text(home / name) for name in ("pipe", "large", "link", "missing", "work")] == [None] * 5
+
+
+@pytest.mark.skipif(not os.access("/proc/kmsg", os.R_OK), reason="needs a kernel's log that may be read")
+def test_a_file_of_the_kernel_that_would_block_is_not_read(home: Path) -> None:
+    (home / "main").write_text("[include]\npath = /proc/kmsg\npath = /proc/kmsg\n[a]\nb = 1\n")
+    assert "1" in values(home, home / "main")
 
 
 @pytest.mark.parametrize("path", ["//host/share/config", "\\\\host\\share\\config"])

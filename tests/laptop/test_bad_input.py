@@ -153,6 +153,11 @@ def test_dry_run_prints_plan_and_does_nothing(tmp_path: Path) -> None:
     assert "would read rows since 2026-01-31" in outcome.out
 
 
+def test_dry_run_of_some_objects_names_them(tmp_path: Path) -> None:
+    asked = ("--objects", "commits", "--source-url", "https://api.cursor.com")
+    assert "would read all rows of commits of https://" in run_all(tmp_path / "data", "--dry-run", *asked).out
+
+
 def test_help_names_every_exit_code(tmp_path: Path) -> None:
     outcome = run_all(tmp_path, "--help")
     assert outcome.code == 0

@@ -41,7 +41,9 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str | None:
             content = file.read(most_bytes + 1)
     except (OSError, RuntimeError, ValueError):
         return None
-    return content.decode(errors="replace") if len(content) <= most_bytes else None
+    if content is None or len(content) > most_bytes:  # None: a file of the kernel that would block
+        return None
+    return content.decode(errors="replace")
 
 
 def is_remote(path: str) -> bool:
@@ -91,11 +93,15 @@ def _value(text: str, place: int) -> tuple[str, int]:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads the configuration of one repository, with what its files include. `git_dir` is the repository's folder."""
+    """Reads the configuration of one repository, with what its files include: up to 1 MiB in all.
+
+    `git_dir` is the repository's folder.
+    """
 
     home: Path
     git_dir: Path
     _files: int = field(default=0, init=False)
+    _left_bytes: int = field(default=MOST_BYTES, init=False)
 
     def entries(self, users: Sequence[Path], own: Sequence[Path]) -> Iterator[Entry]:
         """Yield the variables of the user's files and of the repository's own; a missing file has none.
@@ -109,8 +115,10 @@ class Reader:
 
     def _of_file(self, path: Path, depth: int, has_conditions: bool) -> Iterator[Entry]:
         self._files += 1
-        text = read_text(path) if self._files <= _MOST_FILES and depth <= _MOST_DEPTH else None
-        for entry in parse(text or ""):
+        is_read = self._files <= _MOST_FILES and depth <= _MOST_DEPTH
+        text = (read_text(path, self._left_bytes) if is_read else None) or ""
+        self._left_bytes -= min(len(text.encode()), self._left_bytes)
+        for entry in parse(text):
             is_include = entry.key == "path" and (
                 entry.section == "include"
                 or (has_conditions and entry.section == "includeif" and self._holds(entry.subsection, path))
@@ -131,9 +139,9 @@ class Reader:
         if kind not in ("gitdir", "gitdir/i") or not pattern:
             return False
         if pattern.startswith("~/"):
-            pattern = f"{self.home.as_posix()}/{pattern[2:]}"
+            pattern = f"{self.home.resolve().as_posix()}/{pattern[2:]}"
         elif pattern.startswith("./"):
-            pattern = f"{path.parent.as_posix()}/{pattern[2:]}"
+            pattern = f"{path.parent.resolve().as_posix()}/{pattern[2:]}"
         elif not pattern.startswith("/") and pattern[1:2] != ":":
             pattern = "**/" + pattern
         pattern += "**" if pattern.endswith("/") else ""

@@ -151,12 +151,13 @@ def _pointed(file: Path, prefix: str) -> Path | None:
 
 def _url(entries: Sequence[Entry], git_dir: Path) -> str | None:
     """Return the URL of `origin`, else of the only remote, else of the one that the current branch follows."""
-    urls: dict[str, list[str]] = {}
+    remotes: dict[str, str] = {}
     for entry in entries:
         if (entry.section, entry.key) == ("remote", "url"):
-            same = urls.setdefault(entry.subsection, [])
-            same[:] = [*same, entry.value] if entry.value else []
-    remotes = {name: same[0] for name, same in urls.items() if same}
+            if entry.value:
+                remotes.setdefault(entry.subsection, entry.value)
+            else:
+                remotes.pop(entry.subsection, None)  # which empties the list of a remote's URLs
     if "origin" in remotes:
         return remotes["origin"]
     if len(remotes) == 1:

@@ -118,6 +118,8 @@ def dry_run(options: RunOptions, engine: Engine) -> str:
     if isinstance(options.source, GitHubOptions):
         return f"would read {_of_github(options.source, data_dir, options.full_refresh)}, into {data_dir.root}, {then}"
     scope = f"rows since {options.since}" if options.since else "all rows"
+    if options.source.objects:
+        scope += f" of {' and '.join(options.source.objects)}"
     state = data_dir.lake / "state"
     how = "everything"
     if state.exists() and not options.full_refresh:

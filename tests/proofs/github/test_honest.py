@@ -12,7 +12,11 @@ from tests.proofs.github.mutants import CAUGHT_BY, Mutant
 from millrace.extract.sources.github.listing import ByGraphQL
 
 LARGEST = 100
-SAMPLE = (mutants.the_different_numbers_are_not_compared_with_the_total, mutants.a_refused_repository_has_no_row)
+SAMPLE = (
+    mutants.the_different_numbers_are_not_compared_with_the_total,
+    mutants.a_refused_repository_has_no_row,
+    mutants.every_owner_is_on_the_list,
+)
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ function shares(rows) {
 }
 
 const orNull = (row, value) => (row.has_too_few ? null : number(value));
+const reverted = (row) => (row.n_revert_known ? `${f.whole(row.reverted_prs)} (${f.rate(number(row.revert_rate))})` : f.UNKNOWN);
 const withN = (text, n) => [text, h("small", {}, `n ${f.whole(n)}`)];
 
 const COLUMNS = [
@@ -48,7 +49,7 @@ const COLUMNS = [
   { name: "Still open", number: true, of: (row) => f.whole(row.still_open_prs) },
   { name: "Cycle time, mean", number: true, of: (row) => withN(f.hours(number(row.avg_cycle_time_hours)), row.n_cycle_time_hours) },
   { name: "Review rounds by people", number: true, of: (row) => withN(f.hundredth(number(row.avg_human_review_rounds)), row.opened_prs) },
-  { name: "Reverted", number: true, of: (row) => withN(`${f.whole(row.reverted_prs)} (${f.rate(number(row.revert_rate))})`, row.n_revert_known) },
+  { name: "Reverted", number: true, of: (row) => withN(reverted(row), row.n_revert_known) },
 ];
 
 function draw(answer, { person, developer }) {
