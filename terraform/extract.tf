@@ -4,7 +4,13 @@ locals {
 
   # The source of source_url, which has no account; sources.tf has the others.
   has_source_url = var.source_url != null
-  tables         = { for name, endpoint in local.endpoints : name => endpoint if local.has_source_url && endpoint.source == "cursor-sim" }
+  tables = {
+    for name, endpoint in local.endpoints : name => endpoint if alltrue([
+      local.has_source_url,
+      endpoint.source == "cursor-sim",
+      length(var.source_objects) == 0 || contains(var.source_objects, endpoint.objects),
+    ])
+  }
 
   # The addresses that several functions have.
   bus        = "pubsub:///projects/${var.project_id}${var.prefix == "" ? "" : "?prefix=${local.prefix}"}"
@@ -26,9 +32,11 @@ module "start_run" {
 
   args        = ["--source=/app/functions/extract/main.py", "--target=start_run", "--signature-type=http"]
   description = "Starts a run: writes its plan and requests its tasks."
-  environment = merge(local._extract_environment, {
-    MILLRACE_SOURCE_KEY = "not-needed-to-start-a-run" # the setting is required; this account cannot read the secret
-  })
+  environment = merge(
+    local._extract_environment,
+    length(var.source_objects) == 0 ? {} : { MILLRACE_OBJECTS = join(",", sort(var.source_objects)) },
+    { MILLRACE_SOURCE_KEY = "not-needed-to-start-a-run" }, # the setting is required; this account cannot read the secret
+  )
   image   = local.images.functions
   memory  = "512Mi"
   name    = "${local.prefix}start-run"

@@ -348,6 +348,21 @@ variable "source_key_version" {
   default     = 1
 }
 
+variable "source_objects" {
+  description = "What is read of source_url: commits, pull_requests; empty: both. With commits alone source_url may be Cursor's API, whose AI lines join the pull requests of sources."
+  type        = set(string)
+  nullable    = false
+  default     = []
+  validation {
+    condition     = length(setsubtract(var.source_objects, ["commits", "pull_requests"])) == 0
+    error_message = "source_objects: expected commits, pull_requests, or both; empty for both."
+  }
+  validation {
+    condition     = length(var.source_objects) == 0 || var.source_url != null
+    error_message = "source_objects: expected only with source_url; sources are read as a whole."
+  }
+}
+
 variable "source_requests_per_minute" {
   description = "Rate limit of the source per key. All that read share it; one that reads alone has all of it."
   type        = number

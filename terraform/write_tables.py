@@ -19,6 +19,7 @@ def exported() -> dict[str, str]:
         name: {
             "source": each.source,
             "feeds": each.feeds,
+            "objects": each.objects,
             "parent": each.parent,
             "per_repository": each.per_repository,
         }

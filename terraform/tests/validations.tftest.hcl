@@ -40,6 +40,7 @@ run "what_cannot_be_meant_is_refused" {
     soft_delete_days            = 6
     source_key                  = ""
     source_keys                 = { other = "a-token" }
+    source_objects              = ["reviews"]
     source_requests_per_minute  = 0
     source_url                  = "https://key@source.example"
     vpc_connector               = "connector"
@@ -70,6 +71,7 @@ run "what_cannot_be_meant_is_refused" {
     var.soft_delete_days,
     var.source_key,
     var.source_keys,
+    var.source_objects,
     var.source_requests_per_minute,
     var.source_url,
     var.vpc_connector,

@@ -27,6 +27,7 @@ def test_the_exported_endpoints_are_those_of_the_registry() -> None:
         name: {
             "source": each.source,
             "feeds": list(each.feeds),
+            "objects": each.objects,
             "parent": each.parent,
             "per_repository": each.per_repository,
         }

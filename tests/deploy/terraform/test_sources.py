@@ -272,16 +272,32 @@ def test_the_estimate_counts_the_runs_of_each_schedule(sourced: Plan) -> None:
     assert table["1000/1"] + table["1000/24"] < chosen < table["1000/1"] + table["1000/24"] + table["1000/4"]
 
 
-def test_without_source_url_only_the_sources_are_deployed(copy: Copy) -> None:
+OF_ACME = {f"gh-acme-{end}" for end in ("commits", "pulls", "repos", "start")}
+
+
+def with_acme(copy: Copy, *others: str) -> Plan:
+    """Return the plan of an environment with a source of GitHub and these settings."""
     values = copy.folder / "sources.tfvars"
-    only = ("source_url = null", 'sources = { acme = { kind = "github" } }', 'source_keys = { acme = "a-token" }')
-    values.write_text("\n".join(only) + "\n")
+    given = ('sources = { acme = { kind = "github" } }', 'source_keys = { acme = "a-token" }', *others)
+    values.write_text("\n".join(given) + "\n")
     options = ("--no-fmt", "--no-test", "--var-file", "terraform/envs/dev.tfvars", "--var-file", str(values))
     found, plan = copy.plan(*options)
     assert found.returncode == 0, found.stdout
+    return plan
+
+
+def test_beside_github_only_the_commits_of_cursor_are_read(copy: Copy) -> None:
+    plan = with_acme(copy, 'source_url = "https://api.cursor.com"', 'source_objects = ["commits"]')
     services = {planned["name"] for _, planned in resources(plan, "google_cloud_run_v2_service")}
-    ends = ("commits", "pulls", "repos", "start")
-    assert services == {"api", "load", "sweep", *(f"gh-acme-{end}" for end in ends)}
+    assert services == {"api", "load", "sweep", "start-run", "extract-commits"} | OF_ACME
+    (start,) = [container for address, container in containers(plan) if "module.start_run" in address]
+    assert settings(start)["MILLRACE_OBJECTS"] == "commits"
+
+
+def test_without_source_url_only_the_sources_are_deployed(copy: Copy) -> None:
+    plan = with_acme(copy, "source_url = null")
+    services = {planned["name"] for _, planned in resources(plan, "google_cloud_run_v2_service")}
+    assert services == {"api", "load", "sweep"} | OF_ACME
     schedules = {planned["name"] for _, planned in resources(plan, "google_cloud_scheduler_job")}
     assert schedules == {"gh-acme-start", "sweep"}
     secrets = [planned["secret_id"] for _, planned in resources(plan, "google_secret_manager_secret")]
