@@ -39,8 +39,8 @@ read_under as (
     from github_repos
 ),
 
--- A clone keeps the name that its repository had: those that it was read under are known, in another account too
--- where it was transferred.
+-- A clone keeps the name that its repository had: those that it was read under are known, also in the account
+-- that it was transferred from.
 former_names as (
     select
         read_under.repo_name as name,
