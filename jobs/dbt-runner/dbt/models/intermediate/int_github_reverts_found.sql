@@ -4,6 +4,11 @@ with pull_requests as (
     select * from {{ ref('stg_github_pull_requests') }}
 ),
 
+as_of as (
+    select * from {{ ref('int_as_of_determined') }}
+    where source = 'github'
+),
+
 repos as (
     select * from {{ ref('stg_github_repos') }}
 ),
