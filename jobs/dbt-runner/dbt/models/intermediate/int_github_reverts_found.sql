@@ -74,8 +74,8 @@ said as (
     where {{ full_match('body_in_a_line', reference) }}
 ),
 
--- A body keeps the name of before a rename or a move. Where nothing was read under that name, one half of it is
--- still that of today.
+-- A body keeps the name of before a rename or a move. Where nothing was read under that name, one half of it
+-- is still that of today.
 by_body as (
     select distinct
         said.account,
