@@ -81,7 +81,9 @@ class RepositoryAILines:
         if replaced:
             return _matched("before_force_push", pull, list(replaced.values()))
         if pull.merge_commit and pull.merge_commit.sha in self._rows:
-            return Matched("merge", 1, 1.0, _lines(self._rows[pull.merge_commit.sha]))
+            is_rebased = _change(pull.merge_commit) in {_change(commit) for commit in pull.commits}
+            share = 1 / len(pull.commits) if is_rebased else 1.0
+            return Matched("merge", 1, share, _lines(self._rows[pull.merge_commit.sha]))
         return Matched(None, 0, 0.0 if pull.commits else None, None)
 
 

@@ -10,6 +10,10 @@ user_emails as (
     select * from {{ ref('int_user_emails_resolved') }}
 ),
 
+known_logins as (
+    select * from {{ ref('int_github_logins_known') }}
+),
+
 agent_logins as (
     select distinct lower(value) as login
     from {{ ref('pull_request_agents') }}
@@ -52,7 +56,9 @@ final as (
         pull_requests.pull_request_key,
         pull_requests.author_id,
         coalesce(pull_requests.author_email, user_emails.user_email) as author_email,
-        coalesce(pull_requests.author_id, owners.author_id, pull_requests.author_email) as developer,
+        coalesce(
+            known_logins.login, pull_requests.author_id, owners.author_id, pull_requests.author_email
+        ) as developer,
         pull_requests.author_kind,
         case
             when
@@ -71,6 +77,11 @@ final as (
         on
             pull_requests.source = 'cursor-sim'
             and lower(pull_requests.author_email) = owners.address
+    left join known_logins
+        on
+            pull_requests.source = 'github'
+            and pull_requests.account = known_logins.account
+            and lower(pull_requests.author_id) = known_logins.login_key
     left join agent_logins on lower(pull_requests.author_id) = agent_logins.login
 )
 

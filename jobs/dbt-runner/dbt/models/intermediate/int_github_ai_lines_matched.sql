@@ -63,6 +63,7 @@ candidates as (
         pull_request_key,
         role,
         ai_lines_added,
+        in_branch,
         case
             when role = 'branch' or (role = 'before_force_push' and in_branch > 0) then 1
             when role = 'before_force_push' then 2
@@ -90,6 +91,7 @@ matched as (
         candidates.account,
         candidates.pull_request_key,
         min(candidates.step) as step,
+        max(candidates.in_branch) as in_branch,
         count(case when candidates.role = 'branch' then 1 end) as matched_branch_commits,
         count(*) as matched_commits,
         sum(candidates.ai_lines_added) as ai_lines
@@ -124,8 +126,10 @@ joined as (
             when matched.step is not null then 'before_force_push'
         end as ai_matched_role,
         coalesce(matched.matched_commits, 0) as ai_matched_commit_count,
-        -- Of the merge one commit is all.
-        case when matched.step = 3 then 1 else pull_requests.branch_commit_count end as matchable_commits,
+        -- A merge commit has all lines, but by a rebase it is a commit of the branch.
+        case
+            when matched.step = 3 and matched.in_branch = 0 then 1 else pull_requests.branch_commit_count
+        end as matchable_commits,
         matched.ai_lines
     from pull_requests
     left join matched

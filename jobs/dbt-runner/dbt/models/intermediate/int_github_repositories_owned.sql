@@ -41,7 +41,8 @@ final as (
     select
         account,
         repo_id,
-        repo_name
+        repo_name,
+        created_at
     from known
     qualify
         created_at is null

@@ -4,6 +4,11 @@ with pull_requests as (
     select * from {{ ref('stg_github_pull_requests') }}
 ),
 
+as_of as (
+    select * from {{ ref('int_as_of_determined') }}
+    where source = 'github'
+),
+
 repos as (
     select * from {{ ref('stg_github_repos') }}
 ),
@@ -22,22 +27,38 @@ listed as (
 
 merged as (
     select
-        account,
-        repo_id,
-        number,
-        title,
-        created_at,
-        merged_at,
-        cast(number as varchar) as number_text,
+        pull_requests.account,
+        pull_requests.repo_id,
+        pull_requests.number,
+        pull_requests.title,
+        pull_requests.created_at,
+        pull_requests.merged_at,
+        cast(pull_requests.number as varchar) as number_text,
         case
             when
-                not coalesce(is_cross_repository, false)
-                and {{ full_match('head_branch', "'revert-[0-9]+-.*'") }}
-                then split_part(head_branch, '-', 2)
+                not coalesce(pull_requests.is_cross_repository, false)
+                and {{ full_match('pull_requests.head_branch', "'revert-[0-9]+-.*'") }}
+                then split_part(pull_requests.head_branch, '-', 2)
         end as number_in_branch,
-        replace(replace(lower(body), chr(10), ' '), chr(13), ' ') as body_in_a_line
+        replace(replace(lower(pull_requests.body), chr(10), ' '), chr(13), ' ') as body_in_a_line
     from pull_requests
-    where merged_at is not null
+    inner join as_of on pull_requests.account = as_of.account
+    where pull_requests.merged_at <= as_of.as_of
+),
+
+-- What a repository is called, and what it was called when its pull requests were read.
+names as (
+    select
+        account,
+        repo_id,
+        lower(repo_name) as name
+    from repos
+    union distinct
+    select
+        account,
+        repo_id,
+        lower(repo_name) as name
+    from pull_requests
 ),
 
 -- In a replacement a backslash before a number means a group; the engines write it in different ways.
@@ -53,8 +74,8 @@ said as (
     where {{ full_match('body_in_a_line', reference) }}
 ),
 
--- A body keeps the name of before a rename or a move: one half of it is still
--- that of today, and no other repository has it.
+-- A body keeps the name of before a rename or a move. Where nothing was read under that name, one half of it
+-- is still that of today.
 by_body as (
     select distinct
         said.account,
@@ -63,18 +84,23 @@ by_body as (
         said.merged_at,
         said.number_in_body as number_text
     from said
-    inner join repos as own
+    left join repos as own
         on
             said.account = own.account
             and said.repo_id = own.repo_id
-    left join repos as others
+    left join names as own_names
         on
-            said.name_in_body = lower(others.repo_name)
-            and said.repo_id <> others.repo_id
+            said.account = own_names.account
+            and said.repo_id = own_names.repo_id
+            and said.name_in_body = own_names.name
+    left join names as other_names
+        on
+            said.name_in_body = other_names.name
+            and said.repo_id <> other_names.repo_id
     where
-        said.name_in_body = lower(own.repo_name)
+        own_names.name is not null
         or (
-            others.repo_id is null
+            other_names.name is null
             and (
                 split_part(said.name_in_body, '/', 1) = split_part(lower(own.repo_name), '/', 1)
                 or split_part(said.name_in_body, '/', 2) = split_part(lower(own.repo_name), '/', 2)

@@ -18,7 +18,49 @@ github_pull_requests as (
     select * from {{ ref('stg_github_pull_requests') }}
 ),
 
--- A clone keeps the name that its repository had: names that pull requests had before a rename are known.
+github_repos as (
+    select * from {{ ref('stg_github_repos') }}
+),
+
+read_under as (
+    select
+        account,
+        repo_id,
+        repo_name,
+        max(extracted_at) as extracted_at
+    from github_pull_requests
+    group by account, repo_id, repo_name
+    union all
+    select
+        account,
+        repo_id,
+        repo_name,
+        extracted_at
+    from github_repos
+),
+
+-- A clone keeps the name that its repository had: those that it was read under are known, also in the account
+-- that it was transferred from.
+former_names as (
+    select
+        read_under.repo_name as name,
+        github_repositories.repo_name,
+        github_repositories.account,
+        read_under.extracted_at
+    from read_under
+    left join github_repos
+        on
+            read_under.account = github_repos.account
+            and read_under.repo_id = github_repos.repo_id
+    inner join github_repositories
+        on
+            read_under.repo_id = github_repositories.repo_id
+            and (
+                read_under.account = github_repositories.account
+                or github_repos.created_at = github_repositories.created_at
+            )
+),
+
 names as (
     select
         repo_name as name,
@@ -50,17 +92,13 @@ names as (
     where as_of.source = 'cursor-sim'
     union all
     select
-        github_pull_requests.repo_name as name,
-        github_repositories.repo_name,
+        name,
+        repo_name,
         'github' as source,
-        github_repositories.account,
+        account,
         3 as name_rank,
-        github_pull_requests.extracted_at
-    from github_pull_requests
-    inner join github_repositories
-        on
-            github_pull_requests.account = github_repositories.account
-            and github_pull_requests.repo_id = github_repositories.repo_id
+        extracted_at
+    from former_names
 ),
 
 final as (

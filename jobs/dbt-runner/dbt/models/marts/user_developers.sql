@@ -29,6 +29,16 @@ users as (
     group by user_id
 ),
 
+-- People write logins in any letters, and those of before a change.
+known_logins as (
+    select
+        login_key,
+        min(login) as login
+    from {{ ref('int_github_logins_known') }}
+    group by login_key
+    having count(distinct login) = 1
+),
+
 -- An address on pull requests of two developers identifies neither.
 addresses as (
     select
@@ -57,10 +67,11 @@ resolved as (
 
 final as (
     select
-        cast(user_id as varchar) as user_id,
-        cast(coalesce(said, of_address, login) as varchar) as developer,
-        cast(coalesce(said, login) as varchar) as github_developer
+        cast(resolved.user_id as varchar) as user_id,
+        cast(coalesce(resolved.said, resolved.of_address, resolved.login) as varchar) as developer,
+        cast(coalesce(known_logins.login, resolved.said, resolved.login) as varchar) as github_developer
     from resolved
+    left join known_logins on lower(resolved.said) = known_logins.login_key
 )
 
 select * from final
