@@ -32,7 +32,11 @@ final as (
         {{ pull_request_key('pull_requests.repo_id', 'pull_requests.number') }} as pull_request_key,
         pull_requests.repo_id,
         pull_requests.number,
-        reverts.revert_how is not null as is_reverted,
+        -- Where titles are not read, neither are headlines: most reverts cannot be seen.
+        case
+            when reverts.revert_how is not null then true
+            when pull_requests.title is not null then false
+        end as is_reverted,
         reverts.revert_how,
         reverts.reverted_by_number,
         case when pull_requests.labels is not null then bug_fixes.number is not null end as is_bug_fix
