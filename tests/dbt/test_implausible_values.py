@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from tests.dbt.conftest import PULL_REQUEST_MARTS, Build, Dbt
-from tests.dbt.raw_tables import Rows, make_warehouse
+from tests.dbt.raw_tables import AS_OF, Rows, make_warehouse
 
-SELECTED = ("staging", *(f"+{mart}" for mart in PULL_REQUEST_MARTS))
+SELECTED = ("staging", *(f"+{mart}" for mart in (*PULL_REQUEST_MARTS, "implausible_values")))
 OPENED, MERGED = datetime.fromisoformat("2026-03-09 10:00:00"), datetime.fromisoformat("2026-03-09 20:00:00")
 EPOCH = datetime.fromisoformat("1970-01-01 00:00:00")
 EIGHTIES = datetime.fromisoformat("1985-06-01 00:00:00")
@@ -55,7 +55,7 @@ def of_cursor_sim() -> Rows:
 
 
 def of_github() -> Rows:
-    one: dict[str, Any] = {"account": "acme", "repo_id": 7, "number": 1}
+    one: dict[str, Any] = {"account": "acme", "repo_id": 7, "number": 1, "_extracted_at": AS_OF}
     of_pull = one | {"pr_updated_at": EPOCH}
     known = {"author_id": "ada", "author_kind": "user", "additions": 10, "deletions": 0, "is_draft": False}
     return {
@@ -125,4 +125,25 @@ def test_a_ratio_outside_0_and_1_gives_way_to_the_lines(build: Build) -> None:
 
 
 def test_a_ratio_of_more_lines_than_additions_is_1(build: Build) -> None:
-    assert merged(build, "number, ai_ratio", "10, 11, 12, 13") == [(10, 1.0), (11, 0.25), (12, None), (13, 1.0)]
+    found = merged(build, "number, ai_ratio, has_ai_lines_over_additions", "10, 11, 12, 13")
+    assert found == [(10, 1.0, True), (11, 0.25, False), (12, None, False), (13, 1.0, False)]
+
+
+@pytest.mark.parametrize("mart", ["velocity", "developer_velocity", "ai_impact"])
+def test_marts_count_the_pull_requests_with_more_lines_than_additions(build: Build, mart: str) -> None:
+    names = "source, sum(n_ai_lines_over_additions)"
+    found = build.query(f"select {names} from mart.{mart} group by source order by 1")  # noqa: S608 our own names
+    assert found == [("cursor-sim", 1), ("github", 0)]
+
+
+def test_every_value_that_is_unknown_for_that_is_counted(build: Build) -> None:
+    assert build.query("from mart.implausible_values order by all") == [
+        ("cursor-sim", "", "commits", "before_1990", 1, 1),
+        ("cursor-sim", "", "pull_requests", "ai_ratio_outside_0_and_1", 5, 5),
+        ("cursor-sim", "", "pull_requests", "before_1990", 4, 6),
+        ("cursor-sim", "", "reviews", "before_1990", 1, 1),
+        ("github", "acme", "github_commits", "before_1990", 1, 2),
+        ("github", "acme", "github_pull_request_events", "before_1990", 1, 1),
+        ("github", "acme", "github_pull_requests", "before_1990", 2, 3),
+        ("github", "acme", "github_reviews", "before_1990", 1, 1),
+    ]
