@@ -23,7 +23,8 @@ USAGE_MARTS = (
 )
 MATCHED_MARTS = ("project_repositories", "usage_coverage", "user_developers")
 JOINED_MARTS = ("ai_spend_by_repo_week", "cost_per_merged_pr")
-MARTS = tuple(sorted((*PULL_REQUEST_MARTS, *USAGE_MARTS, *MATCHED_MARTS, *JOINED_MARTS, "source_completeness")))
+SOURCE_MARTS = ("implausible_values", "source_completeness")
+MARTS = tuple(sorted((*PULL_REQUEST_MARTS, *USAGE_MARTS, *MATCHED_MARTS, *JOINED_MARTS, *SOURCE_MARTS)))
 # Except the findings of a data test of severity "warn": they are an outcome, and asserted as one.
 WARNINGS_ARE_ERRORS = ("--warn-error-options", '{"error": "all", "warn": ["LogTestResult"]}')
 

@@ -21,6 +21,7 @@ GRAINS = {
     "review_costs": _WEEKLY,
     "quality": _WEEKLY,
     "ai_impact": (*_WEEKLY, "ai_band"),
+    "implausible_values": ("source", "account", "table_name", "reason"),
 }
 HOURS = (*TIMES, "pickup_from_ready", "pickup_human")
 # The measures of a pull request; its other columns are the source's own, and not in the truth. Times are hours.
@@ -35,6 +36,7 @@ def differences(warehouse: Path, world: World) -> tuple[int, list[str]]:
         as_of: datetime = connection.execute(query).fetchall()[0][0].replace(tzinfo=UTC)
         pulls = [_measured(pull) for pull in simulator.truth.merged_pulls(world, as_of)]
         truth = simulator.truth.marts(world, as_of) | {"merged_pull_requests": pulls}
+        truth["implausible_values"] = simulator.truth.implausible_values(world)
         found: list[str] = []
         cells = 0
         for mart, grain in GRAINS.items():

@@ -3,7 +3,8 @@
 It shares no line with the dbt project, so that the two can be compared.
 """
 
+from simulator.truth.implausible import implausible_values
 from simulator.truth.marts import marts
 from simulator.truth.measured import MeasuredPull, merged_pulls
 
-__all__ = ["MeasuredPull", "marts", "merged_pulls"]
+__all__ = ["MeasuredPull", "implausible_values", "marts", "merged_pulls"]

@@ -53,6 +53,7 @@ def _velocity(pulls: _Pulls) -> Row:
         **average("files_changed", [p.files_changed for p in pulls]),
         **_times(pulls),
         **average("ai_ratio", [p.ai_ratio for p in pulls]),
+        "n_ai_lines_over_additions": sum(p.has_ai_lines_over_additions for p in pulls),
         "lines_added": lines_added,
         "ai_lines_added": ai_lines_added,
         "ai_line_share": ratio(ai_lines_added, lines_added),
@@ -125,6 +126,7 @@ def _ai_impact(pulls: _Pulls) -> Row:
     return {
         "pr_count": len(pulls),
         **average("ai_ratio", [p.ai_ratio for p in pulls]),
+        "n_ai_lines_over_additions": sum(p.has_ai_lines_over_additions for p in pulls),
         **_times(pulls),
         "comment_count": comments,
         **_sizes(pulls),

@@ -11,6 +11,7 @@ from simulator.world import Row, World
 _FIX_BRANCHES = ("fix/", "bugfix/", "hotfix/")
 _FIX_TITLES = tuple(word + mark for word in ("fix", "bugfix", "hotfix") for mark in "(:!")
 _HOUR_US = 3_600_000_000
+_FIRST_US = (date(1990, 1, 1) - date(1970, 1, 1)).days * DAY_NS // 1000
 SOURCE = "cursor-sim"
 TIMES = ("coding_lead_time", "pickup_time", "review_lead_time", "cycle_time")
 
@@ -53,6 +54,7 @@ class MeasuredPull:
     is_reverted: bool | None
     is_bug_fix: bool | None
     is_likely_bug_fix: bool
+    has_ai_lines_over_additions: bool = False
     ready_at: datetime | None = None
     revert_how: str | None = None
     ai_matched_role: str | None = None
@@ -72,26 +74,26 @@ def merged_pulls(world: World, as_of: datetime, account: str = "") -> list[Measu
 
 def is_merged(pull: Row, as_of: datetime) -> bool:
     """Return whether a pull request was merged by that instant."""
-    merged_us = _us(pull.get("merged_at"))
+    merged_us = happened_us(pull.get("merged_at"))
     return merged_us is not None and merged_us <= to_ns(as_of) // 1000
 
 
 def every_pull(world: World, as_of: datetime, account: str) -> Iterator[tuple[Row, MeasuredPull]]:
     """Yield every pull request with its row; one that is not merged by then is in the week in which it was opened."""
     as_of_us = to_ns(as_of) // 1000
-    commits = list(_newest(world.commits.rows, ("commitHash", "repoName", "userId"), "createdAt"))
+    commits = list(newest_commits(world))
     by_hash: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for commit in commits:
         if commit.get("repoName"):
             by_hash[commit["repoName"], commit["commitHash"]].append(commit)
     emails = _emails(commits)
-    pulls = list(_newest(world.pulls.rows, ("repo_name", "number"), "updated_at"))
+    pulls = list(newest_pulls(world))
     owners = _owners(commits, pulls)
     reviews: dict[int, list[Row]] = defaultdict(list)
-    for review in _newest(world.reviews.rows, ("pr_id", "id"), "submitted_at"):
+    for review in newest_reviews(world):
         reviews[review["pr_id"]].append(review)
     for pull in pulls:
-        merged_us = _us(pull["merged_at"]) if is_merged(pull, as_of) else None
+        merged_us = happened_us(pull["merged_at"]) if is_merged(pull, as_of) else None
         hashes = set(pull.get("commit_ids") or ())
         own = [commit for name in hashes for commit in by_hash.get((pull["repo_name"], name), ())]
         yield (
@@ -119,8 +121,8 @@ def _measure(
     ]
     states = [(review.get("state") or "").lower() for review in others]
     additions, total_loc = pull.get("additions"), _plus(pull.get("additions"), pull.get("deletions"))
-    ai_lines, ai_ratio = _ai(pull, commits)
-    created_us = _us(pull.get("created_at"))
+    ai_lines, ai_ratio, is_over = _ai(pull, commits)
+    created_us = happened_us(pull.get("created_at"))
     first_commit_us = _first(pull.get("first_commit_at"), (commit["commitTs"] for commit in commits))
     first_review_us = _first(pull.get("first_review_at"), (review["submitted_at"] for review in others))
     changes_requested = states.count("changes_requested")
@@ -158,6 +160,7 @@ def _measure(
         ai_lines_added=ai_lines,
         ai_ratio=ai_ratio,
         ai_band=band(ai_ratio),
+        has_ai_lines_over_additions=is_over,
         is_reverted=pull.get("was_reverted"),
         is_bug_fix=pull.get("is_bug_fix"),
         is_likely_bug_fix=is_likely_fix(pull.get("head_branch") or "", pull.get("title") or ""),
@@ -165,6 +168,21 @@ def _measure(
             merged_us is not None and (_us(review["submitted_at"]) or 0) > merged_us for review in others
         ),
     )
+
+
+def newest_commits(world: World) -> Iterator[Row]:
+    """Return each commit of a repository and a user once."""
+    return _newest(world.commits.rows, ("commitHash", "repoName", "userId"), "createdAt")
+
+
+def newest_pulls(world: World) -> Iterator[Row]:
+    """Return each pull request once."""
+    return _newest(world.pulls.rows, ("repo_name", "number"), "updated_at")
+
+
+def newest_reviews(world: World) -> Iterator[Row]:
+    """Return each review once."""
+    return _newest(world.reviews.rows, ("pr_id", "id"), "submitted_at")
 
 
 def _newest(rows: Iterable[Row], key: tuple[str, ...], order: str) -> Iterator[Row]:
@@ -182,7 +200,7 @@ def _emails(commits: list[Row]) -> dict[str, str]:
     """Return the e-mail of each user: that of the newest commit, of equals the first in the alphabet."""
     ordered = sorted(
         (commit for commit in commits if commit.get("userEmail") and commit.get("userId")),
-        key=lambda commit: (-(_us(commit["commitTs"]) or 0), commit["userEmail"]),
+        key=lambda commit: (-(happened_us(commit["commitTs"]) or 0), commit["userEmail"]),
     )
     emails: dict[str, str] = {}
     for commit in ordered:
@@ -201,7 +219,7 @@ def _owners(commits: list[Row], pulls: list[Row]) -> dict[str, str]:
 
 
 def _has_happened(review: Row, as_of_us: int) -> bool:
-    submitted_us = _us(review.get("submitted_at"))
+    submitted_us = happened_us(review.get("submitted_at"))
     is_pending = (review.get("state") or "").lower() == "pending"
     return submitted_us is not None and submitted_us <= as_of_us and not is_pending
 
@@ -221,16 +239,26 @@ def _instant(us: int | None) -> datetime | None:
     return None if us is None else datetime.fromtimestamp(0, UTC).replace(tzinfo=None) + timedelta(microseconds=us)
 
 
-def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None]:
-    """Return AI lines, its own or else its commits', and AI ratio, the source's or else lines / additions."""
+def _ai(pull: Row, commits: list[Row]) -> tuple[int | None, float | None, bool]:
+    """Return AI lines and AI ratio, and whether there are more of these lines than additions.
+
+    The lines are its own or else its commits', the ratio the source's, if it is one, or else lines / additions.
+    """
     lines = _plus(pull.get("tab_lines"), pull.get("composer_lines"))
     if lines is None:
         known = _lines_by_hash(commits)
         lines = sum(known.values()) if known else None
     ratio = pull.get("ai_ratio")
-    if ratio is None and lines is not None and pull.get("additions"):
-        ratio = lines / pull["additions"]
-    return lines, None if ratio is None else min(1.0, max(0.0, ratio))
+    if ratio is not None and is_ratio(ratio):
+        return lines, ratio, False
+    if lines is None or not pull.get("additions"):
+        return lines, None, False
+    return lines, min(1.0, max(0.0, lines / pull["additions"])), lines > pull["additions"]
+
+
+def is_ratio(number: float) -> bool:
+    """Return whether a number is within 0..1, which NaN is not."""
+    return 0 <= number <= 1
 
 
 def _lines_by_hash(commits: list[Row]) -> dict[str, int]:
@@ -264,11 +292,16 @@ def _us(text: str | None) -> int | None:
     return None if text is None else parse_instant(text) // 1000
 
 
+def happened_us(text: str | None) -> int | None:
+    """Return when something happened, in microseconds; before 1990 it is unknown."""
+    us = _us(text)
+    return None if us is None or us < _FIRST_US else us
+
+
 def _first(given: str | None, seen: Iterable[str]) -> int | None:
     """Return the source's instant, else the earliest of those seen."""
-    if given is not None:
-        return _us(given)
-    return min((parse_instant(text) // 1000 for text in seen), default=None)
+    own = happened_us(given)
+    return own if own is not None else min(filter(None, map(happened_us, seen)), default=None)
 
 
 def hours(since_us: int | None, until_us: int | None) -> float | None:

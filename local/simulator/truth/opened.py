@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from simulator.instants import parse_instant, to_ns
+from simulator.instants import to_ns
 from simulator.truth.marts import average, percentile, ratio, sum_of
-from simulator.truth.measured import MeasuredPull, every_pull, hours, is_merged, week
+from simulator.truth.measured import MeasuredPull, every_pull, happened_us, hours, is_merged, week
 from simulator.world import Row, World
 
 Outcome = Literal["merged", "closed", "open"]
@@ -18,7 +18,7 @@ Outcome = Literal["merged", "closed", "open"]
 class OpenedPull:
     """A pull request of any outcome, in the week of its creation; what counts of its reviews by people is `human_…`."""
 
-    week: date
+    week: date | None  # unknown: in no row
     outcome: Outcome
     measured: MeasuredPull
     open_to_merge: float | None
@@ -37,10 +37,10 @@ def opened_pulls(world: World, as_of: datetime, account: str = "") -> Iterator[O
     """Yield the pull requests of a world that were opened by that instant; all of its reviewers are people."""
     until_us = to_ns(as_of) // 1000
     for row, pull in every_pull(world, as_of, account):
-        created_us = parse_instant(row["created_at"]) // 1000 if row.get("created_at") else None
+        created_us = happened_us(row.get("created_at"))
         if created_us is not None and created_us <= until_us:
             merged = is_merged(row, as_of)
-            merged_us = parse_instant(row["merged_at"]) // 1000 if merged else None
+            merged_us = happened_us(row["merged_at"]) if merged else None
             is_closed = (row.get("state") or "").lower() == "closed"
             yield OpenedPull(
                 week=week(created_us),
@@ -59,7 +59,8 @@ def agent_pull_requests(pulls: Iterable[OpenedPull]) -> list[Row]:
     groups: dict[tuple[object, ...], list[OpenedPull]] = defaultdict(list)
     for pull in pulls:
         of = pull.measured
-        groups[of.source, of.account, pull.week, of.repo_name, pull.opened_by, of.opened_by_agent].append(pull)
+        if pull.week is not None:
+            groups[of.source, of.account, pull.week, of.repo_name, pull.opened_by, of.opened_by_agent].append(pull)
     names = ("source", "account", "week", "repo_name", "opened_by", "agent")
     return [dict(zip(names, key, strict=True)) | _row(group) for key, group in groups.items()]
 

@@ -28,7 +28,7 @@ _OF_USAGE_TOO = (
 )
 _OF_DELIVERY = (
     *("velocity", "developer_velocity", "review_costs", "quality", "ai_impact", "merged_pull_requests"),
-    "agent_pull_requests",
+    *("agent_pull_requests", "implausible_values"),
 )
 MARTS = (*_OF_DELIVERY, *USAGE_MARTS, *_OF_USAGE_TOO, completeness.MART)
 _USAGE = "usage_events"

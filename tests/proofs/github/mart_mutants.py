@@ -114,6 +114,22 @@ MUTANTS = (
         ],
         "ai_matchable_commits",
     ),
+    MartMutant(
+        "an_instant_of_1970_is_believed",
+        [Edit("macros/arithmetic/happened_at.sql", "{{ column }} >= cast('1990-01-01' as datetime)", "true")],
+        "first_commit_at",
+    ),
+    MartMutant(
+        "a_ratio_of_any_size_is_believed",
+        [
+            Edit(
+                "models/staging/stg_pull_requests.sql",
+                "case when ai_ratio between 0 and 1 then cast(ai_ratio as double) end",
+                "cast(ai_ratio as double)",
+            )
+        ],
+        "ai_ratio",
+    ),
 )
 """Every mutant."""
 

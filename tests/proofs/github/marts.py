@@ -8,9 +8,10 @@ from typing import Any
 from tests.proofs.parity.comparing import compare
 from tests.proofs.parity.engines import Engine
 
+from simulator import truth
 from simulator.github import Company
-from simulator.truth import MeasuredPull
-from simulator.truth.github import Account, AILines, pulls
+from simulator.truth import MeasuredPull, merged_pulls
+from simulator.truth.github import Account, AILines, implausible_values, pulls
 from simulator.truth.marts import aggregated
 from simulator.truth.opened import agent_pull_requests, opened_pulls
 from simulator.world import World
@@ -23,6 +24,7 @@ GRAINS = {
     "quality": ("source", "account", "week", "repo_name"),
     "ai_impact": ("source", "account", "week", "repo_name", "ai_band"),
     "agent_pull_requests": ("source", "account", "week", "repo_name", "opened_by", "agent"),
+    "implausible_values": ("source", "account", "table_name", "reason"),
 }
 Row = Mapping[str, Any]
 _AS_OF = {"github": ("github_pull_requests", "source_windows"), "cursor-sim": ("pull_requests",)}
@@ -66,15 +68,17 @@ def _truth(engine: Engine, read: Read) -> dict[str, list[dict[str, Any]]]:
     loads = engine.rows("meta.loads")
     accounts = [Account(each, as_of(loads, "github", each.account.login)) for each in read.companies]
     of_github = list(pulls(accounts, AILines(read.world.commits.rows)))
-    of_sim = list(opened_pulls(read.world, as_of(loads, "cursor-sim", read.account), read.account))
-    opened = [*(each.opened for each in of_github), *of_sim]
+    of_sim = (read.world, as_of(loads, "cursor-sim", read.account), read.account)
     merged = [each for each in of_github if each.opened.outcome == "merged"]
-    rows = [_row(each.opened.measured) | each.own for each in merged]
-    rows += [_row(each.measured) for each in of_sim if each.outcome == "merged"]
+    merged_of_sim = merged_pulls(*of_sim)
     return {
-        **aggregated([each.measured for each in opened if each.outcome == "merged"]),
-        "agent_pull_requests": agent_pull_requests(opened),
-        "merged_pull_requests": rows,
+        **aggregated([*(each.opened.measured for each in merged), *merged_of_sim]),
+        "agent_pull_requests": agent_pull_requests([*(each.opened for each in of_github), *opened_pulls(*of_sim)]),
+        "merged_pull_requests": [
+            *(_row(each.opened.measured) | each.own for each in merged),
+            *map(_row, merged_of_sim),
+        ],
+        "implausible_values": [*truth.implausible_values(read.world, read.account), *implausible_values(accounts)],
     }
 
 

@@ -10,9 +10,11 @@ from tests.extract.github.reading import client_of
 from tests.proofs.github import cursor
 from tests.proofs.github.account import END, Account, opened
 from tests.proofs.github.marts import GRAINS, Read
+from tests.proofs.github.wrong_clocks import company_with_wrong_clocks
 from tests.proofs.parity import engines
 from tests.proofs.parity.engines import Engine
 from tests.proofs.parity.extracted import extract_world
+from tests.proofs.parity.wrong_clocks import world_with_wrong_clocks
 
 import simulator
 from millrace import runs
@@ -90,7 +92,7 @@ def renamed_and_moved(scene: Scene, pulls: int = 56) -> Read:
 
     There are more pull requests than on a page, so that the second reading leaves some with the name that was.
     A repository moved to the second one, which has one of another server, too. The third has five commits in each pull
-    request, and four of them are on Cursor's page.
+    request, and four of them are on Cursor's page. Clocks were wrong in the fourth, and in the rows beside that page.
     """
     company, account = generate(3, pulls, seed=31, days=60, end=END), scene.account
     with account.reading(company, ODD):
@@ -103,14 +105,16 @@ def renamed_and_moved(scene: Scene, pulls: int = 56) -> Read:
     with account.reading(company, ODD):
         account.run("changes")
     fifths = _of_five_commits(pulls)
-    for each in (other, fifths):
+    wrong = company_with_wrong_clocks(pulls, END)
+    for each in (other, fifths, wrong):
         account.clock.advance(3600)
         _read_directly(account, each, Knobs(squash_merges=True))
     own = simulator.generate(developers=3, days=14, seed=5, end=datetime.fromisoformat(END))
-    pages = [*cursor.rows_of(_all_of(company, other)), *cursor.four_fifths_of(fifths)]
-    world = scene.read_cursor(cursor.page(_all_of(company, other, fifths), pages, own))
+    pages = [*cursor.rows_of(_all_of(company, other, wrong)), *cursor.four_fifths_of(fifths)]
+    beside = world_with_wrong_clocks(own, END)
+    world = scene.read_cursor(cursor.page(_all_of(company, other, fifths, wrong), pages, beside))
     assert account.failures == []
-    return Read((company, other, fifths), world, CURSOR)
+    return Read((company, other, fifths, wrong), world, CURSOR)
 
 
 def while_others_work(scene: Scene, pulls: int = 300) -> Read:

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 from tests.proofs.github import scenes
 from tests.proofs.github.marts import GRAINS, Checked, Read, check
-from tests.proofs.github.scenes import Scene, staged
+from tests.proofs.github.scenes import CURSOR, Scene, staged
+from tests.proofs.github.wrong_clocks import CLOCKS
+
+from simulator.truth.github.instants import happened
+
+OVER = "has_ai_lines_over_additions"
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ def test_what_the_truth_is_about_happens_often_enough(moved: Built) -> None:
 def test_pull_requests_of_a_renamed_and_a_moved_repository_are_there_once(moved: Built) -> None:
     of_repositories = Counter((row["account"], row["repo_name"]) for row in moved.merged)
     merged = {
-        (each.account.login, repository.full_name): sum(pull.state == "MERGED" for pull in repository.pulls)
+        (each.account.login, repository.full_name): sum(bool(happened(pull.merged_at)) for pull in repository.pulls)
         for each in moved.read.companies
         for repository in each.repositories
     }
@@ -69,6 +74,7 @@ def test_pull_requests_of_a_renamed_and_a_moved_repository_are_there_once(moved:
         ("beta", "beta/web"),
         ("beta", "beta/tools"),
         ("delta", "delta/shop"),
+        ("epsilon", "epsilon/shop"),
     }
 
 
@@ -80,6 +86,21 @@ def test_four_of_five_commits_on_the_page_of_cursor_are_a_share_of_80_percent(mo
     assert {(row["ai_matched_role"], row["ai_matched_commit_share"]) for row in merged} == {("branch", 0.8)}
     assert None not in {row["ai_lines_added"] for row in merged}
     assert sum(row["ai_matched_commits"] for row in weeks) * 5 == sum(row["ai_matchable_commits"] for row in weeks) * 4
+
+
+@pytest.mark.slow
+def test_values_that_cannot_be_are_of_each_table_and_reason(moved: Built) -> None:
+    rows = moved.scene.engine.rows("mart.implausible_values")
+    found = {(row["account"], row["table_name"], row["reason"]) for row in rows}
+    assert found == {
+        *((CURSOR, table, "before_1990") for table in ("commits", "pull_requests", "reviews")),
+        (CURSOR, "pull_requests", "ai_ratio_outside_0_and_1"),
+        *((CLOCKS, f"github_{table}", "before_1990") for table in ("commits", "pull_requests", "reviews")),
+        (CLOCKS, "github_pull_request_events", "before_1990"),
+    }
+    assert min(row["value_count"] for row in rows) >= 5
+    over = Counter(row["source"] for row in moved.scene.engine.rows("mart.merged_pull_requests") if row[OVER])
+    assert min(over["github"], over["cursor-sim"]) >= 3
 
 
 @pytest.mark.proof

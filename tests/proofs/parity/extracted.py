@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.proofs.parity.accounts import company_at, extract_account
 from tests.proofs.parity.used import drop_typed, drop_usage
+from tests.proofs.parity.wrong_clocks import world_with_wrong_clocks
 
 import simulator
 from millrace import runs
@@ -41,7 +42,7 @@ class Extracted:
 def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extracted:
     """Return a lake of two runs of each source, a third of the days apart: rows have changed by the second.
 
-    By then a repository of each source has another name.
+    By then a repository of each source has another name. The first source has rows of 1970, and ratios that are none.
     """
     lake = LocalLake(folder / "lake", "lake")
     newer = days // 3
@@ -50,7 +51,8 @@ def extract_twice(folder: Path, developers: int, days: int, seed: int) -> Extrac
     for name, missing in (("first", newer), ("second", 0)):
         end = END - timedelta(days=missing)
         world = simulator.generate(developers=developers, days=days - missing, seed=seed, end=end, clone_share=_CLONES)
-        with simulator.serve(world if missing else _renamed(world), key=_KEY) as source:
+        wrong = world_with_wrong_clocks(world, end.isoformat())
+        with simulator.serve(wrong if missing else _renamed(wrong), key=_KEY) as source:
             extract_world(lake, source.url, end, _KEY)
         extract_account(lake, company, name, end)
         drop_usage(lake, world, name, end)

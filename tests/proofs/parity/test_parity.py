@@ -84,6 +84,15 @@ def test_a_repository_of_github_is_renamed_and_one_is_refused_in_the_second_run(
         assert windows["pull_requests", "acme/web"] == "refused"
 
 
+def test_values_that_cannot_be_are_counted(parity: Parity) -> None:
+    for engine in (parity.one, parity.other):
+        found = {(row["table_name"], row["reason"]) for row in engine.rows("mart.implausible_values")}
+        assert found == {
+            *((table, "before_1990") for table in ("commits", "pull_requests", "reviews")),
+            ("pull_requests", "ai_ratio_outside_0_and_1"),
+        }
+
+
 def test_the_second_build_follows_changes_by_which_events_left_their_keys(parity: Parity) -> None:
     for engine in (parity.one, parity.other):
         (seq,) = {row["load_seq"] for row in engine.rows("meta.mart_watermarks")}

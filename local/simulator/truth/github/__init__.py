@@ -5,6 +5,7 @@ Like the truth of cursor-sim it shares no line with the dbt project, and reads n
 
 from simulator.truth.github.accounts import Account
 from simulator.truth.github.ai_lines import AILines
+from simulator.truth.github.implausible import implausible_values
 from simulator.truth.github.measured import GitHubPull, merged_pulls, pulls
 
-__all__ = ["AILines", "Account", "GitHubPull", "merged_pulls", "pulls"]
+__all__ = ["AILines", "Account", "GitHubPull", "implausible_values", "merged_pulls", "pulls"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from simulator.github.model import Commit, PullRequest, Repository
 from simulator.instants import parse_instant
+from simulator.truth.github.instants import happened
 from simulator.world import Row
 
 _HASH = re.compile("[0-9a-f]{40}")
@@ -65,7 +66,7 @@ class RepositoryAILines:
         """Return those of a pull request: of its branch, else of what was pushed over, else of its merge commit."""
         before = sorted(
             (each.before for each in pull.events if each.before),
-            key=lambda commit: (commit.committed_at, commit.sha),
+            key=lambda commit: (happened(commit.committed_at) or "", commit.sha),
             reverse=True,
         )
         replaced: dict[tuple[str, ...], Row] = {}
@@ -104,7 +105,7 @@ def _commits(repository: Repository) -> Iterator[Commit]:
 
 def _change(commit: Commit) -> tuple[str, ...]:
     """Return what stays of a commit through rebase and amend, else its hash."""
-    if commit.author_email and commit.authored_at:
+    if commit.author_email and happened(commit.authored_at):
         return commit.author_email, commit.authored_at
     return (commit.sha,)
 

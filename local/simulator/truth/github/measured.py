@@ -9,6 +9,7 @@ from simulator.github.times import seconds
 from simulator.truth.github import agents
 from simulator.truth.github.accounts import Account, counted, pulls_of
 from simulator.truth.github.ai_lines import AILines, Matched
+from simulator.truth.github.instants import happened
 from simulator.truth.github.reverts import reverted
 from simulator.truth.measured import MeasuredPull, band, is_likely_fix
 from simulator.truth.opened import OpenedPull, Outcome
@@ -50,12 +51,13 @@ def _pull(
     account: Account, repository: Repository, pull: PullRequest, matched: Matched, email: str | None, how: str | None
 ) -> GitHubPull:
     until = account.until
-    merged_at = pull.merged_at if pull.merged_at and pull.merged_at <= until else None
+    created_at, merged_at = happened(pull.created_at), happened(pull.merged_at)
+    merged_at = merged_at if merged_at and merged_at <= until else None
     author = pull.author.login if pull.author else None
     others = [each for each in pull.reviews if _counts(each, author, email, until)]
     people = [each for each in others if not agents.is_bot(each.author)]
     first_review, first_human = _first(others), _first(people)
-    first_commit = min((each.authored_at for each in pull.commits), default=None)
+    first_commit = min(filter(None, (happened(each.authored_at) for each in pull.commits)), default=None)
     ready_at = _ready_at(pull, first_review)
     lines = matched.known_lines
     ratio = min(1.0, max(0.0, lines / pull.additions)) if lines is not None and pull.additions else None
@@ -73,8 +75,8 @@ def _pull(
         total_loc=total_loc,
         files_changed=pull.changed_files,
         commit_count=len(pull.commits),
-        coding_lead_time=_hours(first_commit, pull.created_at),
-        pickup_time=_hours(pull.created_at, first_review),
+        coding_lead_time=_hours(first_commit, created_at),
+        pickup_time=_hours(created_at, first_review),
         review_lead_time=_hours(first_review, merged_at),
         cycle_time=_hours(first_commit, merged_at),
         review_count=len(others),
@@ -86,6 +88,7 @@ def _pull(
         ai_lines_added=lines,
         ai_ratio=ratio,
         ai_band=band(ratio),
+        has_ai_lines_over_additions=lines is not None and lines > pull.additions > 0,
         is_reverted=how is not None,
         is_bug_fix=any(label.lower() in BUG_FIX_LABELS for label in pull.labels),
         is_likely_bug_fix=is_likely_fix(pull.head_ref, pull.title),
@@ -94,7 +97,7 @@ def _pull(
         ready_at=_instant(ready_at),
         first_human_review_at=_instant(first_human),
         pickup_from_ready=_hours(ready_at, first_review),
-        pickup_human=_hours(pull.created_at, first_human),
+        pickup_human=_hours(created_at, first_human),
         review_after_merge=sum((each.submitted_at or "") > merged_at for each in others) if merged_at else 0,
         revert_how=how,
         ai_matched_role=matched.role,
@@ -106,24 +109,24 @@ def _pull(
         opened_by_agent=agents.opened_by(pull),
         assisted_by_agent=next(filter(None, map(agents.assisted, pull.commits)), None),
     )
-    closed = pull.closed_at is not None and pull.closed_at <= until
+    closed = pull.state == "CLOSED" and pull.closed_at is not None and pull.closed_at <= until
     outcome: Outcome = "merged" if merged_at else "closed" if closed else "open"
     own: Row = {
         "pull_request_id": pull.id,
         "state": pull.state.lower(),
         "author_id": author,
         "deletions": pull.deletions,
-        "created_at": _instant(pull.created_at),
+        "created_at": _instant(created_at),
         "first_commit_at": _instant(first_commit),
         "first_review_at": _instant(first_review),
         "merged_at": _instant(merged_at),
         "estimated_review_hours": len(others) * (0.25 + total_loc / 1200),
     }
     opened = OpenedPull(
-        week=_week(pull.created_at),
+        week=_week(created_at) if created_at else None,
         outcome=outcome,
         measured=measured,
-        open_to_merge=_hours(pull.created_at, merged_at),
+        open_to_merge=_hours(created_at, merged_at),
         human_review_count=len(people),
         human_review_rounds=_rounds(people),
         human_comment_count=sum(each.comment_count for each in people),
@@ -134,7 +137,8 @@ def _pull(
 
 def _counts(review: Review, author: str | None, email: str | None, until: str) -> bool:
     """Return whether a review was submitted by then, by another person than the author; a deleted account is one."""
-    if review.state == "PENDING" or review.submitted_at is None or review.submitted_at > until:
+    submitted_at = happened(review.submitted_at)
+    if review.state == "PENDING" or submitted_at is None or submitted_at > until:
         return False
     return review.author is None or review.author.login not in (author, email)
 
@@ -143,9 +147,9 @@ def _ready_at(pull: PullRequest, first_review: str | None) -> str | None:
     """Return when it was last ready up to its first review; one that was never a draft was so from the beginning."""
     changes = [each for each in pull.events if each.typename in ("ReadyForReviewEvent", "ConvertToDraftEvent")]
     if not changes and not pull.is_draft:
-        return pull.created_at
-    ready = [each.at for each in changes if each.typename == "ReadyForReviewEvent"]
-    return max((at for at in ready if first_review is None or at <= first_review), default=None)
+        return happened(pull.created_at)
+    ready = [happened(each.at) for each in changes if each.typename == "ReadyForReviewEvent"]
+    return max((at for at in ready if at and (first_review is None or at <= first_review)), default=None)
 
 
 def _first(reviews: Sequence[Review]) -> str | None:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from simulator.github.model import PullRequest, Repository
+from simulator.truth.github.instants import happened
 
 _BRANCH = re.compile(r"revert-(\d+)-")
 _TITLE = re.compile(r'Revert "(.*)"', re.DOTALL)
@@ -17,7 +18,7 @@ def reverted(repository: Repository, names: Sequence[str], until: str) -> dict[i
 
     `names` are the full names that the repository has had. Only what was merged by the instant `until` reverts.
     """
-    merged = [each for each in repository.pulls if each.merged_at and each.merged_at <= until]
+    merged = [each for each in repository.pulls if (at := happened(each.merged_at)) and at <= until]
     titles: dict[str, list[PullRequest]] = defaultdict(list)
     for each in merged:
         titles[each.title].append(each)
@@ -30,7 +31,8 @@ def reverted(repository: Repository, names: Sequence[str], until: str) -> dict[i
     def by_title() -> Iterator[int]:
         for pull in merged:
             if found := _TITLE.fullmatch(pull.title):
-                earlier = [each for each in titles[found[1]] if each.merged_at and each.merged_at <= pull.created_at]
+                opened_at = happened(pull.created_at) or ""
+                earlier = [each for each in titles[found[1]] if each.merged_at and each.merged_at <= opened_at]
                 if len(earlier) == 1:
                     yield earlier[0].number
 

@@ -16,14 +16,15 @@ given as (
     select
         *,
         additions + deletions as total_loc,
-        coalesce(source_ai_ratio, {{ ratio('ai_lines_added', 'additions') }}) as given_ai_ratio
+        {{ ratio('ai_lines_added', 'additions') }} as ai_line_ratio
     from pull_requests
 ),
 
 rated as (
     select
         *,
-        {{ within_0_and_1('given_ai_ratio') }} as ai_ratio
+        coalesce(source_ai_ratio, {{ within_0_and_1('ai_line_ratio') }}) as ai_ratio,
+        coalesce(source_ai_ratio is null and ai_line_ratio > 1, false) as has_ai_lines_over_additions
     from given
 ),
 
@@ -57,6 +58,7 @@ final as (
                 'fix(', 'fix:', 'fix!', 'bugfix(', 'bugfix:', 'bugfix!', 'hotfix(', 'hotfix:', 'hotfix!',
             ]) }}, false
         ) as is_likely_bug_fix,
+        rated.has_ai_lines_over_additions,
 
         rated.additions,
         rated.deletions,

@@ -21,6 +21,7 @@ summed as (
         {{ count_where('is_likely_bug_fix') }} as likely_bug_fix_prs,
         {{ n_and_sum('files_changed') }},
         {{ n_and_sum('ai_ratio') }},
+        {{ count_where('has_ai_lines_over_additions') }} as n_ai_lines_over_additions,
         {%- for time in time_columns() %}
             {{ n_sum_negative(time) }},
         {%- endfor %}
@@ -39,6 +40,7 @@ final as (
         cast(ai_band as varchar) as ai_band,
         cast(pr_count as bigint) as pr_count,
         {{ avg_n_sum('ai_ratio') }},
+        cast(n_ai_lines_over_additions as bigint) as n_ai_lines_over_additions,
         {%- for time in time_columns() %}
             {{ avg_n_sum_negative(time) }},
         {%- endfor %}

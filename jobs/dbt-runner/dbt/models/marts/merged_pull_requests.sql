@@ -26,6 +26,7 @@ final as (
         cast(revert_how as varchar) as revert_how,
         cast(is_bug_fix as boolean) as is_bug_fix,
         cast(is_likely_bug_fix as boolean) as is_likely_bug_fix,
+        cast(has_ai_lines_over_additions as boolean) as has_ai_lines_over_additions,
 
         cast(additions as bigint) as additions,
         cast(deletions as bigint) as deletions,

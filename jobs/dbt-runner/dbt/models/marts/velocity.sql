@@ -25,6 +25,7 @@ summed as (
         sum(ai_lines_added) as ai_lines_added,
         {{ n_and_sum('files_changed') }},
         {{ n_and_sum('ai_ratio') }},
+        {{ count_where('has_ai_lines_over_additions') }} as n_ai_lines_over_additions,
         {%- for time in time_columns() %}
             {{ n_sum_negative(time) }},
         {%- endfor %}
@@ -55,6 +56,7 @@ final as (
         cast(p50_cycle_time_hours as double) as p50_cycle_time_hours,
         cast(p90_cycle_time_hours as double) as p90_cycle_time_hours,
         {{ avg_n_sum('ai_ratio') }},
+        cast(n_ai_lines_over_additions as bigint) as n_ai_lines_over_additions,
         cast(lines_added as bigint) as lines_added,
         cast(ai_lines_added as bigint) as ai_lines_added,
         cast({{ ratio('ai_lines_added', 'lines_added') }} as double) as ai_line_share,

@@ -21,8 +21,9 @@ final as (
         cast(composerlinesdeleted as bigint) as composer_lines_deleted,
         cast(nonailinesadded as bigint) as non_ai_lines_added,
         cast(nonailinesdeleted as bigint) as non_ai_lines_deleted,
+        {{ instants_before_1990(['committs']) }} as instants_before_1990,
 
-        cast(committs as datetime) as commit_ts,
+        {{ happened_at('committs') }} as commit_ts,
         cast(createdat as datetime) as created_at,
         cast(_extracted_at as datetime) as extracted_at,
         cast(_run_id as varchar) as run_id,

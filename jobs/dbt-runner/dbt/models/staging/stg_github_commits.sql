@@ -16,9 +16,10 @@ final as (
         cast(additions as bigint) as additions,
         cast(deletions as bigint) as deletions,
         cast(parent_count as bigint) as parent_count,
+        {{ instants_before_1990(['authored_at', 'committed_at']) }} as instants_before_1990,
 
-        cast(authored_at as datetime) as authored_at,
-        cast(committed_at as datetime) as committed_at,
+        {{ happened_at('authored_at') }} as authored_at,
+        {{ happened_at('committed_at') }} as committed_at,
         cast(_extracted_at as datetime) as extracted_at,
         cast(_run_id as varchar) as run_id,
         cast(_load_seq as bigint) as load_seq

@@ -14,7 +14,9 @@ final as (
         cast(github_pull_request_events.before_sha as varchar) as before_sha,
         cast(github_pull_request_events.after_sha as varchar) as after_sha,
 
-        cast(github_pull_request_events.at as datetime) as occurred_at,
+        {{ instants_before_1990(['github_pull_request_events.at']) }} as instants_before_1990,
+
+        {{ happened_at('github_pull_request_events.at') }} as occurred_at,
         cast(github_pull_request_events.pr_updated_at as datetime) as pull_request_updated_at,
         cast(github_pull_request_events._extracted_at as datetime) as extracted_at,
         cast(github_pull_request_events._run_id as varchar) as run_id,

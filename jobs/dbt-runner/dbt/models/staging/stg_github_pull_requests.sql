@@ -33,11 +33,12 @@ final as (
         cast(review_count as bigint) as review_count,
         cast(event_count as bigint) as event_count,
         cast(force_push_count as bigint) as force_push_count,
+        {{ instants_before_1990(['created_at', 'merged_at', 'closed_at']) }} as instants_before_1990,
 
-        cast(created_at as datetime) as created_at,
+        {{ happened_at('created_at') }} as created_at,
         cast(updated_at as datetime) as updated_at,
-        cast(merged_at as datetime) as merged_at,
-        cast(closed_at as datetime) as closed_at,
+        {{ happened_at('merged_at') }} as merged_at,
+        {{ happened_at('closed_at') }} as closed_at,
         cast(_extracted_at as datetime) as extracted_at,
         cast(_run_id as varchar) as run_id,
         cast(_load_seq as bigint) as load_seq

@@ -15,8 +15,9 @@ final as (
         cast(commit_sha as varchar) as commit_sha,
 
         cast(comment_count as bigint) as comment_count,
+        {{ instants_before_1990(['submitted_at']) }} as instants_before_1990,
 
-        cast(submitted_at as datetime) as submitted_at,
+        {{ happened_at('submitted_at') }} as submitted_at,
         cast(updated_at as datetime) as updated_at,
         cast(pr_updated_at as datetime) as pull_request_updated_at,
         cast(_extracted_at as datetime) as extracted_at,

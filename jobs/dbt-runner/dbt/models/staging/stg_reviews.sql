@@ -11,8 +11,9 @@ final as (
         cast(body as varchar) as body,
 
         {{ json_array_size('comments') }} as comment_count,
+        {{ instants_before_1990(['submitted_at']) }} as instants_before_1990,
 
-        cast(submitted_at as datetime) as submitted_at,
+        {{ happened_at('submitted_at') }} as submitted_at,
         cast(_extracted_at as datetime) as extracted_at,
         cast(_run_id as varchar) as run_id,
         cast(_load_seq as bigint) as load_seq
