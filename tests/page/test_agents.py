@@ -48,6 +48,15 @@ def cells(panel: Locator) -> list[list[str]]:
     return [[" ".join(cell.split()) for cell in row.split("\t")] for row in rows]
 
 
+def name_of(row: dict[str, Any]) -> str:
+    return row["agent"] or {"bot": "other bots", "person": "people"}[row["opened_by"]]
+
+
+def interval_of(row: dict[str, Any]) -> str:
+    share, low, high = (f"{100 * row[f'accepted_share{end}']:.0f}%" for end in ("", "_low", "_high"))
+    return f"{share} ({low} to {high})n {row['n_accepted_known']}"
+
+
 def test_accepted_share_is_the_first_number_then_the_outcomes(panel: Locator) -> None:
     heads = panel.locator("thead th").all_inner_texts()
     assert heads[:2] == ["Opened by", "Accepted (95% interval)"]
@@ -65,6 +74,22 @@ def test_accepted_share_is_the_first_number_then_the_outcomes(panel: Locator) ->
         "1.25n 44",
         "3 (10%)n 30",
     ]
+
+
+def test_those_of_the_company_are_shown_with_their_numbers(opened: Visit) -> None:
+    agents = opened.real(QUERY)["agents"]
+    shown = {row[0]: row[1:] for row in cells(opened.page.locator("#agent-prs"))}
+
+    assert {row["opened_by"] for row in agents} == {"agent", "bot", "person"}
+    assert {name: row[1:4] for name, row in shown.items()} == {
+        name_of(row): [str(row[f"{what}_prs"]) for what in ("merged", "closed_without_merge", "still_open")]
+        for row in agents
+    }
+    assert {name: row[0] for name, row in shown.items()} == {
+        name_of(row): f"too fewn {row['n_accepted_known']}" if row["has_too_few"] else interval_of(row)
+        for row in agents
+    }
+    assert {row["has_too_few"] for row in agents} == {True, False}
 
 
 def test_agents_are_before_bots_and_people_and_those_of_too_few_last(panel: Locator) -> None:
@@ -108,7 +133,8 @@ def test_empty_range_says_so(panels: Visit) -> None:
 
 
 def test_filter_by_person_is_not_sent_and_that_is_said(visit: Visit) -> None:
-    visit.open("?person=user_001&repo=acme-corp/service-01")
+    person = visit.real("/api/people?period=this_month")["rows"][0]["person"]
+    visit.open(f"?person={person}&repo=acme-corp/service-01")
 
     (query,) = visit.queries(ROUTE)
     assert {key for key, _ in query} == {"period", "repo", "limit"}

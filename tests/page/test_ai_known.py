@@ -44,6 +44,19 @@ def test_share_is_a_bound_where_a_part_is_unknown(
     assert ai(opened, "aiKnown", row) == said
 
 
+def test_company_is_known_in_part_and_the_page_says_so(opened: Visit) -> None:
+    rows = opened.real("/api/summary?period=this_month")
+    merged = next(row["value"] for row in rows["rows"] if row["measure"] == "merged_prs")
+    of = rows["coverage"]
+    said = f"AI lines known for {of['ai_known_prs']} of {merged:.0f} pull requests, "
+    said += f"{of['ai_matched_commits']} of {of['ai_matchable_commits']} commits on GitHub matched"
+
+    assert 0 < of["ai_known_prs"] < merged
+    assert "AI wrote ≥\u00a0" in opened.text(".sums")
+    assert said in opened.text(".sums")
+    assert said in opened.text("#went-into")
+
+
 def summary_with(visit: Visit, share: float | None, of_ai: dict[str, Any]) -> None:
     summary = visit.real("/api/summary?period=this_month")
     for row in summary["rows"]:

@@ -70,6 +70,9 @@ def test_unfolded_line_is_accessible_at_every_width(shown: Visit) -> None:
     assert violations(shown) == []
 
 
-def test_page_without_such_a_source_shows_nothing(opened: Visit) -> None:
-    assert opened.page.locator(".account").count() == 0
-    assert "complete" not in opened.text("#health-line")
+def test_account_of_the_company_is_said_to_be_complete(opened: Visit) -> None:
+    (account,) = opened.real(STATUS)["completeness"]
+    said = f"{account['complete']} of {account['repositories']} repositories complete"
+
+    assert opened.page.locator(".account").all_text_contents() == [f"github acme-corp: ✓ {said}"]
+    assert f"github acme-corp: {said}" in opened.text("#health-line")

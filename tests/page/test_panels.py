@@ -14,11 +14,6 @@ TRUST = ["freshness", "unpriced", "sources", "events", "marts", "builds", "origi
 REPO = "acme-corp/service-01"
 
 
-def measure(summary: dict[str, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(row for row in summary["rows"] if row["measure"] == name)
-    return found
-
-
 def test_every_tile_and_panel_is_filled(opened: Visit) -> None:
     assert opened.states("ready") == [*TILES, *DATA_PANELS, *TRUST]
 
@@ -254,7 +249,8 @@ def test_every_csv_link_returns_all_rows_of_its_panel(visit: Visit) -> None:
 
 
 def test_data_health_names_where_each_panel_comes_from(visit: Visit) -> None:
-    visit.open("?developer=user_001").unfolded()
+    developer = visit.real("/api/people?period=this_month")["rows"][0]["developer"]
+    visit.open(f"?developer={developer}").unfolded()
 
     origins = [row.split("\t")[:2] for row in visit.page.locator("#origins tbody tr").all_inner_texts()]
 
@@ -263,10 +259,11 @@ def test_data_health_names_where_each_panel_comes_from(visit: Visit) -> None:
 
 def test_a_silent_source_and_a_mart_behind_are_marked(visit: Visit) -> None:
     status = visit.real("/api/etl/status")
-    status["sources"][0]["is_silent"], status["marts"][0]["is_current"] = True, False
+    source = next(source for source in status["sources"] if source["table"] == "github_pull_requests")
+    source["is_silent"], status["marts"][0]["is_current"] = True, False
     visit.instead("/api/etl/status", status)
 
     visit.open().unfolded()
 
-    assert "silent" in visit.text("#sources")
-    assert "behind" in visit.text("#marts")
+    assert "silent" in visit.text("#sources tr:has-text('github_pull_requests')")
+    assert "behind" in visit.text(f"#marts tr:has-text('{status['marts'][0]['name']}') >> nth=0")
