@@ -70,6 +70,14 @@ def test_unfolded_line_is_accessible_at_every_width(shown: Visit) -> None:
     assert violations(shown) == []
 
 
+def test_repositories_of_the_company_are_counted(opened: Visit) -> None:
+    (account,) = opened.real(STATUS)["completeness"]
+    merged = {row["repo_name"] for row in opened.real("/api/velocity?period=all")["rows"]}
+    said = f"Repositories with pull requests{len(merged)} of {account['repositories']}"
+
+    assert said in (opened.page.locator("#freshness").text_content() or "")
+
+
 def test_account_of_the_company_is_said_to_be_complete(opened: Visit) -> None:
     (account,) = opened.real(STATUS)["completeness"]
     said = f"{account['complete']} of {account['repositories']} repositories complete"

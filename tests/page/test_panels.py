@@ -43,6 +43,21 @@ def test_the_tiles_are_the_summary_of_the_api(opened: Visit) -> None:
     assert "by Nov 30" in opened.text("#tile-spent")
 
 
+def test_no_line_of_the_other_sums_ends_with_the_dot_between_two(opened: Visit) -> None:
+    after_text = """(all) => all.map((one) => {
+      const text = document.createRange();
+      text.selectNodeContents(one);
+      const [box, words] = [one.getBoundingClientRect(), text.getBoundingClientRect()];
+      return { top: box.top, after: Math.round(box.right - words.right) };
+    })"""
+
+    sums = opened.page.locator(".sums span").evaluate_all(after_text)
+
+    last = {one["top"]: one["after"] for one in sums}
+    assert len(last) > 1
+    assert set(last.values()) == {0}
+
+
 def test_a_month_that_ends_today_has_no_projection(visit: Visit) -> None:
     visit.instead("/api/summary", visit.real("/api/summary?period=this_month") | {"to": "2026-11-30"})
 
