@@ -48,6 +48,11 @@ def cells(panel: Locator) -> list[list[str]]:
     return [[" ".join(cell.split()) for cell in row.split("\t")] for row in rows]
 
 
+def meet(one: list[float], other: list[float]) -> bool:
+    left, right, top, bottom = one
+    return left < other[1] and other[0] < right and top < other[3] and other[2] < bottom
+
+
 def name_of(row: dict[str, Any]) -> str:
     return row["agent"] or {"bot": "other bots", "person": "people"}[row["opened_by"]]
 
@@ -117,6 +122,23 @@ def test_share_is_read_by_keyboard_with_its_interval(panel: Locator) -> None:
 def test_names_of_agents_are_text(panel: Locator, panels: Visit) -> None:
     assert EVIL in panel.locator("table").inner_text()
     assert panels.page.locator("main img").count() == 0
+
+
+def test_names_and_numbers_stay_whole_on_a_phone(panels: Visit) -> None:
+    panels.page.set_viewport_size({"width": 390, "height": 900})
+    panel = answered(panels, AGENTS).redraw("agent-prs")
+    in_lines = panel.locator("td.number small").evaluate_all("(all) => all.map((one) => one.getClientRects().length)")
+    lines, names = (
+        panel.locator(selector).evaluate_all(
+            "(all) => all.map((one) => one.getBBox()).map(({ x, y, width, height }) => [x, x + width, y, y + height])"
+        )
+        for selector in (".plot line", ".plot text.row-name")
+    )
+    panels.page.set_viewport_size({"width": 1280, "height": 900})
+
+    assert set(in_lines) == {1}
+    assert len(names) == len(AGENTS)
+    assert [name for name in names for line in lines if meet(name, line)] == []
 
 
 def test_without_a_sign_of_an_agent_the_panel_says_so(panels: Visit) -> None:
