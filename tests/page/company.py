@@ -1,5 +1,6 @@
 """The company of the demo, as `millrace demo` and `make run` build it, and its API on a local port."""
 
+import functools
 import os
 import socket
 import threading
@@ -46,12 +47,14 @@ def never_read(status: dict[str, Any], but: str = "") -> dict[str, Any]:
 def serving(folder: Path) -> Iterator[str]:
     """Serve the API over a folder, built or empty, with TODAY as the date; yield its URL.
 
-    The status is of the machine's time, at which the rows were extracted.
+    The status is of the machine's time, at which the rows were extracted. Nothing changes here, so it is read once:
+    a visit waits for it the longest.
     """
     place = DataDir(folder)
     reader = DuckDBReader(place.published)
     where = remedies.laptop(place.root)
-    api = app.Api(reader, lambda: status.status_of(place), now=lambda: TODAY, place=where)
+    read = functools.cache(lambda: status.status_of(place))
+    api = app.Api(reader, read, now=lambda: TODAY, place=where)
     try:
         with listening(app.create(api)) as url:
             yield url

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 from tests.page.browser import UNKNOWN, Visit
-from tests.page.conftest import Visitor
 from tests.page.test_access import WIDTHS, overflow_px, violations
 from tests.page.test_hostile import EVIL
 
@@ -163,9 +162,11 @@ def test_filter_by_person_is_not_sent_and_that_is_said(visit: Visit) -> None:
     assert "These are of all people" in visit.text("#agent-prs")
 
 
-def test_panel_is_accessible_at_every_width(visitor: Visitor) -> None:
+def test_panel_is_accessible_at_every_width(panel: Locator, panels: Visit) -> None:
     pytest.importorskip("axe_playwright_python")
-    visit = answered(visitor(reduced_motion="reduce"), AGENTS).open()
+    overflow = {width: overflow_px(panels.page, width) for width in WIDTHS}
+    found = violations(panels, "#agent-prs")
+    panels.page.set_viewport_size({"width": 1280, "height": 900})
 
-    assert {width: overflow_px(visit.page, width) for width in WIDTHS} == dict.fromkeys(WIDTHS, 0)
-    assert violations(visit) == []
+    assert overflow == dict.fromkeys(WIDTHS, 0)
+    assert found == []

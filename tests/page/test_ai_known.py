@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from tests.page.browser import UNKNOWN, Visit
-from tests.page.conftest import Visitor
 
 OF_SOME = {"ai_known_prs": 12, "ai_matched_commits": 160, "ai_matchable_commits": 200}
 OF_NONE = {"ai_known_prs": 0, "ai_matched_commits": 0, "ai_matchable_commits": 200}
@@ -64,8 +63,7 @@ def summary_with(visit: Visit, share: float | None, of_ai: dict[str, Any]) -> No
     visit.instead("/api/summary", summary | {"coverage": summary["coverage"] | of_ai})
 
 
-def test_page_says_of_how_much_the_share_is_known(visitor: Visitor) -> None:
-    visit = visitor()
+def test_page_says_of_how_much_the_share_is_known(visit: Visit) -> None:
     summary_with(visit, 0.25, OF_SOME)
     repositories = visit.real("/api/repositories?period=this_month")
     repositories["totals"] |= OF_SOME | {"merged_prs": 40}
@@ -85,8 +83,7 @@ def test_page_says_of_how_much_the_share_is_known(visitor: Visitor) -> None:
     assert "160 of 200 commits on GitHub matched (80%)" in visit.text("#ai-impact .note >> nth=-1")
 
 
-def test_unknown_share_is_said_and_no_zero(visitor: Visitor) -> None:
-    visit = visitor()
+def test_unknown_share_is_said_and_no_zero(visit: Visit) -> None:
     summary_with(visit, None, OF_NONE)
 
     visit.open()

@@ -67,7 +67,7 @@ def test_unfolded_line_is_accessible_at_every_width(shown: Visit) -> None:
     shown.page.locator("#sources details.account").evaluate("(one) => { one.open = true; }")
 
     assert {width: overflow_px(shown.page, width) for width in WIDTHS} == dict.fromkeys(WIDTHS, 0)
-    assert violations(shown) == []
+    assert violations(shown, "#sources") == []
 
 
 def test_repositories_of_the_company_are_counted(opened: Visit) -> None:

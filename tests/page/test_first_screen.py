@@ -33,16 +33,9 @@ def box_and_text(visit: Visit, selector: str) -> tuple[dict[str, Any], str]:
     return dict(box), element.inner_text().replace("\u00a0", " ")
 
 
-@pytest.fixture(scope="module")
-def first(chromium: Any, served: str) -> Any:
-    context = chromium.new_context(viewport={"width": 1400, "height": 900})
-    yield Visit(context.new_page(), served).open()
-    context.close()
-
-
 @pytest.mark.parametrize(("question", "selector", "answer"), ANSWERS, ids=[each[0] for each in ANSWERS])
-def test_the_first_screen_answers(first: Visit, question: str, selector: str, answer: str) -> None:
-    box, text = box_and_text(first, selector)
+def test_the_first_screen_answers(opened: Visit, question: str, selector: str, answer: str) -> None:
+    box, text = box_and_text(opened, selector)
 
     assert re.search(answer, text), text
     assert box["y"] + box["height"] <= 900

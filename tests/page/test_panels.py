@@ -270,15 +270,3 @@ def test_data_health_names_where_each_panel_comes_from(visit: Visit) -> None:
     origins = [row.split("\t")[:2] for row in visit.page.locator("#origins tbody tr").all_inner_texts()]
 
     assert ["Review load", "events"] in origins
-
-
-def test_a_silent_source_and_a_mart_behind_are_marked(visit: Visit) -> None:
-    status = visit.real("/api/etl/status")
-    source = next(source for source in status["sources"] if source["table"] == "github_pull_requests")
-    source["is_silent"], status["marts"][0]["is_current"] = True, False
-    visit.instead("/api/etl/status", status)
-
-    visit.open().unfolded()
-
-    assert "silent" in visit.text("#sources tr:has-text('github_pull_requests')")
-    assert "behind" in visit.text(f"#marts tr:has-text('{status['marts'][0]['name']}') >> nth=0")
