@@ -1,5 +1,6 @@
-"""A small company with collected agents and projects that have repositories, and its API on a local port."""
+"""The company of the demo, as `millrace demo` and `make run` build it, and its API on a local port."""
 
+import functools
 import os
 import socket
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -24,8 +26,8 @@ TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def build(folder: Path) -> Path:
-    """Run the whole pipeline over cursor-sim into `folder`; it drops the maps of projects and users itself."""
-    _run("run_all", "--source=cursor-sim", "--data-dir", str(folder), "--end", f"{TODAY:%Y-%m-%dT00:00:00Z}")
+    """Run the whole pipeline into `folder`: a simulated GitHub, Cursor's list of commits, and the logs of agents."""
+    _run("run_all", "--data-dir", str(folder), "--end", f"{TODAY:%Y-%m-%dT00:00:00Z}")
     return folder
 
 
@@ -34,13 +36,25 @@ def _run(program: str, *arguments: str, **settings: str) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
+def never_read(status: dict[str, Any], but: str = "") -> dict[str, Any]:
+    """Return a status whose tables were never asked for, but for one."""
+    never = {"last_extracted_at": None, "seconds_since": None, "rows": 0, "is_connected": False}
+    sources = [source if source["table"] == but else source | never for source in status["sources"]]
+    return status | {"sources": sources, "completeness": []}
+
+
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Serve the API over a folder, built or empty, with TODAY as the date; yield its URL."""
+    """Serve the API over a folder, built or empty, with TODAY as the date; yield its URL.
+
+    The status is of the machine's time, at which the rows were extracted. Nothing changes here, so it is read once:
+    a visit waits for it the longest.
+    """
     place = DataDir(folder)
     reader = DuckDBReader(place.published)
     where = remedies.laptop(place.root)
-    api = app.Api(reader, lambda: status.status_of(place, TODAY), now=lambda: TODAY, place=where)
+    read = functools.cache(lambda: status.status_of(place))
+    api = app.Api(reader, read, now=lambda: TODAY, place=where)
     try:
         with listening(app.create(api)) as url:
             yield url

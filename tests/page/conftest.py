@@ -62,7 +62,7 @@ def visitor(chromium: Browser, served: str) -> Iterator[Visitor]:
 @pytest.fixture(scope="session")
 def opened(chromium: Browser, served: str) -> Iterator[Visit]:
     """The page as it is without a filter, opened once. No test changes it."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context = chromium.new_context(viewport={"width": 1400, "height": 900})
     yield Visit(context.new_page(), served).open()
     context.close()
 

@@ -25,10 +25,11 @@ def overflow_px(page: Page, width: int) -> int:
     return overflow
 
 
-def violations(visit: Visit) -> list[str]:
-    """Return the violations that axe finds."""
+def violations(visit: Visit, *within: str) -> list[str]:
+    """Return the violations that axe finds on the page, or within what some selectors match."""
     axe: Any = importlib.import_module("axe_playwright_python.sync_playwright").Axe()
-    found: list[dict[str, Any]] = axe.run(visit.page).response["violations"]
+    context = {"include": [[selector] for selector in within]} if within else None
+    found: list[dict[str, Any]] = axe.run(visit.page, context).response["violations"]
     return [f"{one['id']}: {node['html'][:120]} {node['any'][:1]}" for one in found for node in one["nodes"]]
 
 
@@ -174,8 +175,7 @@ def test_a_list_of_names_is_used_by_keyboard_alone(used: Visit) -> None:
     assert "repo=acme-corp" in used.page.url
 
 
-def test_a_long_name_is_whole_for_a_screen_reader_and_on_focus(visitor: Visitor) -> None:
-    visit = visitor()
+def test_a_long_name_is_whole_for_a_screen_reader_and_on_focus(visit: Visit) -> None:
     people = visit.real("/api/people?period=this_month")
     people["rows"][0]["person"] = "a-name-" + "x" * 150
     visit.instead("/api/people", people)

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 from tests.page.browser import UNKNOWN, Visit
-from tests.page.conftest import Visitor
 from tests.page.test_access import WIDTHS, overflow_px, violations
 from tests.page.test_hostile import EVIL
 
@@ -48,6 +47,20 @@ def cells(panel: Locator) -> list[list[str]]:
     return [[" ".join(cell.split()) for cell in row.split("\t")] for row in rows]
 
 
+def meet(one: list[float], other: list[float]) -> bool:
+    left, right, top, bottom = one
+    return left < other[1] and other[0] < right and top < other[3] and other[2] < bottom
+
+
+def name_of(row: dict[str, Any]) -> str:
+    return row["agent"] or {"bot": "other bots", "person": "people"}[row["opened_by"]]
+
+
+def interval_of(row: dict[str, Any]) -> str:
+    share, low, high = (f"{100 * row[f'accepted_share{end}']:.0f}%" for end in ("", "_low", "_high"))
+    return f"{share} ({low} to {high})n {row['n_accepted_known']}"
+
+
 def test_accepted_share_is_the_first_number_then_the_outcomes(panel: Locator) -> None:
     heads = panel.locator("thead th").all_inner_texts()
     assert heads[:2] == ["Opened by", "Accepted (95% interval)"]
@@ -65,6 +78,22 @@ def test_accepted_share_is_the_first_number_then_the_outcomes(panel: Locator) ->
         "1.25n 44",
         "3 (10%)n 30",
     ]
+
+
+def test_those_of_the_company_are_shown_with_their_numbers(opened: Visit) -> None:
+    agents = opened.real(QUERY)["agents"]
+    shown = {row[0]: row[1:] for row in cells(opened.page.locator("#agent-prs"))}
+
+    assert {row["opened_by"] for row in agents} == {"agent", "bot", "person"}
+    assert {name: row[1:4] for name, row in shown.items()} == {
+        name_of(row): [str(row[f"{what}_prs"]) for what in ("merged", "closed_without_merge", "still_open")]
+        for row in agents
+    }
+    assert {name: row[0] for name, row in shown.items()} == {
+        name_of(row): f"too fewn {row['n_accepted_known']}" if row["has_too_few"] else interval_of(row)
+        for row in agents
+    }
+    assert {row["has_too_few"] for row in agents} == {True, False}
 
 
 def test_agents_are_before_bots_and_people_and_those_of_too_few_last(panel: Locator) -> None:
@@ -94,6 +123,23 @@ def test_names_of_agents_are_text(panel: Locator, panels: Visit) -> None:
     assert panels.page.locator("main img").count() == 0
 
 
+def test_names_and_numbers_stay_whole_on_a_phone(panels: Visit) -> None:
+    panels.page.set_viewport_size({"width": 390, "height": 900})
+    panel = answered(panels, AGENTS).redraw("agent-prs")
+    in_lines = panel.locator("td.number small").evaluate_all("(all) => all.map((one) => one.getClientRects().length)")
+    lines, names = (
+        panel.locator(selector).evaluate_all(
+            "(all) => all.map((one) => one.getBBox()).map(({ x, y, width, height }) => [x, x + width, y, y + height])"
+        )
+        for selector in (".plot line", ".plot text.row-name")
+    )
+    panels.page.set_viewport_size({"width": 1280, "height": 900})
+
+    assert set(in_lines) == {1}
+    assert len(names) == len(AGENTS)
+    assert [name for name in names for line in lines if meet(name, line)] == []
+
+
 def test_without_a_sign_of_an_agent_the_panel_says_so(panels: Visit) -> None:
     panel = answered(panels, AGENTS[4:]).redraw("agent-prs")
 
@@ -108,16 +154,19 @@ def test_empty_range_says_so(panels: Visit) -> None:
 
 
 def test_filter_by_person_is_not_sent_and_that_is_said(visit: Visit) -> None:
-    visit.open("?person=user_001&repo=acme-corp/service-01")
+    person = visit.real("/api/people?period=this_month")["rows"][0]["person"]
+    visit.open(f"?person={person}&repo=acme-corp/service-01")
 
     (query,) = visit.queries(ROUTE)
     assert {key for key, _ in query} == {"period", "repo", "limit"}
     assert "These are of all people" in visit.text("#agent-prs")
 
 
-def test_panel_is_accessible_at_every_width(visitor: Visitor) -> None:
+def test_panel_is_accessible_at_every_width(panel: Locator, panels: Visit) -> None:
     pytest.importorskip("axe_playwright_python")
-    visit = answered(visitor(reduced_motion="reduce"), AGENTS).open()
+    overflow = {width: overflow_px(panels.page, width) for width in WIDTHS}
+    found = violations(panels, "#agent-prs")
+    panels.page.set_viewport_size({"width": 1280, "height": 900})
 
-    assert {width: overflow_px(visit.page, width) for width in WIDTHS} == dict.fromkeys(WIDTHS, 0)
-    assert violations(visit) == []
+    assert overflow == dict.fromkeys(WIDTHS, 0)
+    assert found == []

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from tests.page.browser import UNKNOWN, Visit
-from tests.page.conftest import Visitor
 
 OF_SOME = {"ai_known_prs": 12, "ai_matched_commits": 160, "ai_matchable_commits": 200}
 OF_NONE = {"ai_known_prs": 0, "ai_matched_commits": 0, "ai_matchable_commits": 200}
@@ -44,6 +43,19 @@ def test_share_is_a_bound_where_a_part_is_unknown(
     assert ai(opened, "aiKnown", row) == said
 
 
+def test_company_is_known_in_part_and_the_page_says_so(opened: Visit) -> None:
+    rows = opened.real("/api/summary?period=this_month")
+    merged = next(row["value"] for row in rows["rows"] if row["measure"] == "merged_prs")
+    of = rows["coverage"]
+    said = f"AI lines known for {of['ai_known_prs']} of {merged:.0f} pull requests, "
+    said += f"{of['ai_matched_commits']} of {of['ai_matchable_commits']} commits on GitHub matched"
+
+    assert 0 < of["ai_known_prs"] < merged
+    assert "AI wrote ≥\u00a0" in opened.text(".sums")
+    assert said in opened.text(".sums")
+    assert said in opened.text("#went-into")
+
+
 def summary_with(visit: Visit, share: float | None, of_ai: dict[str, Any]) -> None:
     summary = visit.real("/api/summary?period=this_month")
     for row in summary["rows"]:
@@ -51,8 +63,7 @@ def summary_with(visit: Visit, share: float | None, of_ai: dict[str, Any]) -> No
     visit.instead("/api/summary", summary | {"coverage": summary["coverage"] | of_ai})
 
 
-def test_page_says_of_how_much_the_share_is_known(visitor: Visitor) -> None:
-    visit = visitor()
+def test_page_says_of_how_much_the_share_is_known(visit: Visit) -> None:
     summary_with(visit, 0.25, OF_SOME)
     repositories = visit.real("/api/repositories?period=this_month")
     repositories["totals"] |= OF_SOME | {"merged_prs": 40}
@@ -72,8 +83,7 @@ def test_page_says_of_how_much_the_share_is_known(visitor: Visitor) -> None:
     assert "160 of 200 commits on GitHub matched (80%)" in visit.text("#ai-impact .note >> nth=-1")
 
 
-def test_unknown_share_is_said_and_no_zero(visitor: Visitor) -> None:
-    visit = visitor()
+def test_unknown_share_is_said_and_no_zero(visit: Visit) -> None:
     summary_with(visit, None, OF_NONE)
 
     visit.open()

@@ -180,6 +180,18 @@ def test_reverts_are_rates_with_intervals(panels: Visit) -> None:
     expect(panels.page.locator("#reverts .tip")).to_contain_text("n14")
 
 
+def test_interval_of_the_running_week_is_cut_with_a_triangle_and_named(panels: Visit) -> None:
+    weeks = [{"week": week, **REVERTS} for week in mondays(6)]
+    weeks[-1] |= {"reverted_prs": 1, "n_revert_known": 2}
+    weekly(panels, "/api/quality", weeks, weeks_note={"running": [weeks[-1]["week"]]})
+
+    plot = panels.redraw("reverts").locator(".plot")
+
+    assert plot.locator("text[text-anchor=end]").all_text_contents()[-1] == "60%"
+    assert plot.locator(".clip").count() == 1
+    assert "the axis ends at 60%, and one interval goes on above it, up to 91%" in panels.text("#reverts .chart .note")
+
+
 def test_reverts_of_three_years_are_added_up_by_month(panels: Visit) -> None:
     weekly(panels, "/api/quality", [{"week": week, **REVERTS} for week in mondays(157)])
     plot = panels.redraw("reverts").locator(".plot")

@@ -67,9 +67,20 @@ def test_unfolded_line_is_accessible_at_every_width(shown: Visit) -> None:
     shown.page.locator("#sources details.account").evaluate("(one) => { one.open = true; }")
 
     assert {width: overflow_px(shown.page, width) for width in WIDTHS} == dict.fromkeys(WIDTHS, 0)
-    assert violations(shown) == []
+    assert violations(shown, "#sources") == []
 
 
-def test_page_without_such_a_source_shows_nothing(opened: Visit) -> None:
-    assert opened.page.locator(".account").count() == 0
-    assert "complete" not in opened.text("#health-line")
+def test_repositories_of_the_company_are_counted(opened: Visit) -> None:
+    (account,) = opened.real(STATUS)["completeness"]
+    merged = {row["repo_name"] for row in opened.real("/api/velocity?period=all")["rows"]}
+    said = f"Repositories with pull requests{len(merged)} of {account['repositories']}"
+
+    assert said in (opened.page.locator("#freshness").text_content() or "")
+
+
+def test_account_of_the_company_is_said_to_be_complete(opened: Visit) -> None:
+    (account,) = opened.real(STATUS)["completeness"]
+    said = f"{account['complete']} of {account['repositories']} repositories complete"
+
+    assert opened.page.locator(".account").all_text_contents() == [f"github acme-corp: ✓ {said}"]
+    assert f"github acme-corp: {said}" in opened.text("#health-line")

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from tests.page import company
 from tests.page.browser import Visit
+from tests.page.conftest import Visitor
 
 from millrace.laptop.data_dir import DataDir
 from millrace.status import remedies
@@ -19,10 +20,10 @@ RANGE = "?from=2026-09-01&to=2026-11-24"
 
 @pytest.fixture(scope="module")
 def deployed(chromium: Browser, built: Path) -> Iterator[Visit]:
-    """The page of the small company as the function `api` serves it."""
+    """The page of the company as the function `api` serves it, of days with usage that has no repository."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     with company.listening(api_of(DataDir(built).api_config(), remedies.DEPLOYMENT)) as url:
-        yield Visit(context.new_page(), url)
+        yield Visit(context.new_page(), url).open(RANGE).unfolded()
         context.close()
 
 
@@ -31,22 +32,22 @@ def text_of(visit: Visit) -> str:
     return str(visit.page.evaluate("() => document.body.textContent"))
 
 
-@pytest.mark.parametrize(("by", "said"), [("repo", "gs://P-lake/drop/project_repositories/"), ("person", "")])
+@pytest.mark.parametrize(("by", "said"), [("repository", "gs://P-lake/drop/project_repositories/"), ("person", "")])
 def test_what_is_not_matched_names_no_command_of_a_laptop(deployed: Visit, by: str, said: str) -> None:
-    text = text_of(deployed.open(f"{RANGE}&by={by}").unfolded())
+    deployed.page.get_by_role("radio", name=by, exact=True).check()
+    expect(deployed.page.locator("#where thead th").first).to_have_text(by.capitalize())
+    text = text_of(deployed)
 
     assert OF_A_LAPTOP.findall(text) == []
     assert said in text
 
 
-def test_what_was_never_connected_names_no_command_of_a_laptop(deployed: Visit) -> None:
-    status = deployed.real("/api/etl/status")
-    for source in status["sources"]:
-        source |= {"last_extracted_at": None, "seconds_since": None, "rows": 0, "is_connected": False}
+def test_what_was_never_connected_names_no_command_of_a_laptop(deployed: Visit, visitor: Visitor) -> None:
+    visit, status = visitor(deployed.url), company.never_read(deployed.real("/api/etl/status"))
     status["events"]["total"] = 0
-    deployed.instead("/api/etl/status", status)
+    visit.instead("/api/etl/status", status)
 
-    text = text_of(deployed.open("?from=2001-01-01&to=2001-01-31").unfolded())
+    text = text_of(visit.open("?from=2001-01-01&to=2001-01-31").unfolded())
 
     assert OF_A_LAPTOP.findall(text) == []
     assert "Connect a source: set source_url of Terraform, deploy, then type: gcloud scheduler jobs run" in text
@@ -54,8 +55,6 @@ def test_what_was_never_connected_names_no_command_of_a_laptop(deployed: Visit) 
 
 
 def test_a_user_without_a_developer_is_mapped_by_a_file(deployed: Visit) -> None:
-    deployed.page.unroute_all(behavior="ignoreErrors")
-    deployed.open(RANGE)
     step = deployed.page.evaluate("async () => (await import('/page/connected.js')).steps.map_user('me')")
 
     assert step["isTyped"] is False

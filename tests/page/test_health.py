@@ -69,10 +69,12 @@ def test_what_kind_of_data_this_is_and_how_much_is_covered_is_said(visit: Visit)
     assert visit.text("#coverage") == "◐ cost known 99.8% · matched to a repository 93%"
 
 
-def test_own_data_under_real_names_has_no_banner(visit: Visit) -> None:
+def test_own_data_under_real_names_has_no_banner(clocked: Visit) -> None:
+    visit = clocked
+    expect(visit.page.locator("#simulated")).to_be_visible()
     visit.instead(STATUS, visit.real(STATUS) | {"is_simulated": False, "people": "names"})
 
-    visit.open()
+    visit.page.clock.fast_forward(15_000)
 
     expect(visit.page.locator("#simulated")).to_be_hidden()
     expect(visit.page.locator("#people")).to_be_hidden()
@@ -99,9 +101,11 @@ def test_data_health_is_folded_and_has_one_line(visit: Visit) -> None:
     expect(visit.page.locator("#marts")).to_be_visible()
 
 
-def test_the_reasons_can_be_read(visit: Visit) -> None:
+def test_the_reasons_can_be_read(clocked: Visit) -> None:
+    visit = clocked
     visit.instead(STATUS, stale(visit))
-    visit.open().page.get_by_text("2 more reasons").press("Enter")
+    visit.page.clock.fast_forward(15_000)
+    visit.page.get_by_text("2 more reasons").press("Enter")
 
     assert visit.text("#badge") == "▲ not up to date"
     assert visit.text("#reasons p") == "12 usage events wait; type: millrace collect"
@@ -157,6 +161,18 @@ def test_no_answer_is_an_error_with_advice(visit: Visit) -> None:
     assert visit.text("#badge") == "✕ error"
     assert "Check that it is running" in visit.text("#reasons")
     assert visit.state("marts") == "error"
+
+
+def test_a_silent_source_and_a_mart_behind_are_marked(clocked: Visit) -> None:
+    visit, status = clocked.unfolded(), clocked.real(STATUS)
+    source = next(source for source in status["sources"] if source["table"] == "github_pull_requests")
+    source["is_silent"], status["marts"][0]["is_current"] = True, False
+    visit.instead(STATUS, status)
+
+    visit.page.clock.fast_forward(15_000)
+
+    expect(visit.page.locator("#sources tr:has-text('github_pull_requests')")).to_contain_text("silent")
+    expect(visit.page.locator("#marts tbody tr").first).to_contain_text("behind")
 
 
 def test_focus_survives_redraw(clocked: Visit) -> None:

@@ -116,9 +116,9 @@ def test_raw_comparison_has_medians_and_wilson_intervals(panels: Visit) -> None:
     values = panels.drawn().page.locator("#ai-impact text.row-value").all_text_contents()
 
     names = panels.page.locator("#ai-impact text.row-name").all_text_contents()
-    assert [name.split(",")[0] for name in names] == ["little", "some", "much"] * 2
+    assert [name.split(",")[0] for name in names] == ["little", "some", "much", "share unknown"] * 2
     assert values[0].startswith(f"{bands['low']['p50_cycle_time_hours']:,.1f} h")
-    assert values[-1] == "8.1% (2.8% to 21%)"
+    assert dict(zip(names[4:], values[4:], strict=True))["much, 60% and more"] == "8.1% (2.8% to 21%)"
 
 
 def test_bug_fixes_are_not_shown_as_an_effect_of_ai(panels: Visit) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.page.browser import Visit
-from tests.page.conftest import Visitor
 from tests.page.test_access import OPEN_ALL, WIDTHS, overflow_px, violations
 from tests.page.test_hostile import EVIL
 
@@ -109,11 +108,11 @@ def test_marked_page_is_accessible_at_every_width(marked: Visit) -> None:
     marked.page.evaluate(OPEN_ALL)
 
     assert {width: overflow_px(marked.page, width) for width in WIDTHS} == dict.fromkeys(WIDTHS, 0)
-    assert violations(marked) == []
+    assert violations(marked, ".incomplete", ".mark", ".tile-note") == []
 
 
-def test_only_chosen_repositories_count(visitor: Visitor) -> None:
-    visit = incomplete(visitor(), part("acme-corp/gone", "refused", "no right")).open(f"?repo={FIRST}")
+def test_only_chosen_repositories_count(visit: Visit) -> None:
+    incomplete(visit, part("acme-corp/gone", "refused", "no right")).open(f"?repo={FIRST}")
 
     assert visit.page.locator(".incomplete").count() == 0
     assert "not complete" not in visit.text("#tiles")
@@ -127,8 +126,7 @@ def test_one_request_is_made_and_nothing_is_said_where_all_is_complete(opened: V
     assert opened.page.locator(".mark").count() == 0
 
 
-def test_unknown_completeness_is_not_taken_for_complete(visitor: Visitor) -> None:
-    visit = visitor()
+def test_unknown_completeness_is_not_taken_for_complete(visit: Visit) -> None:
     visit.instead(SOURCES, {"title": "No", "detail": "no", "next_step": "no", "status": 503}, status=503)
 
     visit.open()

@@ -14,11 +14,6 @@ TRUST = ["freshness", "unpriced", "sources", "events", "marts", "builds", "origi
 REPO = "acme-corp/service-01"
 
 
-def measure(summary: dict[str, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(row for row in summary["rows"] if row["measure"] == name)
-    return found
-
-
 def test_every_tile_and_panel_is_filled(opened: Visit) -> None:
     assert opened.states("ready") == [*TILES, *DATA_PANELS, *TRUST]
 
@@ -46,6 +41,21 @@ def test_the_tiles_are_the_summary_of_the_api(opened: Visit) -> None:
     assert float(figures[4].partition("%")[0]) == pytest.approx(100 * value["revert_rate"], abs=0.51)
     assert opened.text("#tile-reverted .figure small").endswith("%)")
     assert "by Nov 30" in opened.text("#tile-spent")
+
+
+def test_no_line_of_the_other_sums_ends_with_the_dot_between_two(opened: Visit) -> None:
+    after_text = """(all) => all.map((one) => {
+      const text = document.createRange();
+      text.selectNodeContents(one);
+      const [box, words] = [one.getBoundingClientRect(), text.getBoundingClientRect()];
+      return { top: box.top, after: Math.round(box.right - words.right) };
+    })"""
+
+    sums = opened.page.locator(".sums span").evaluate_all(after_text)
+
+    last = {one["top"]: one["after"] for one in sums}
+    assert len(last) > 1
+    assert set(last.values()) == {0}
 
 
 def test_a_month_that_ends_today_has_no_projection(visit: Visit) -> None:
@@ -254,19 +264,9 @@ def test_every_csv_link_returns_all_rows_of_its_panel(visit: Visit) -> None:
 
 
 def test_data_health_names_where_each_panel_comes_from(visit: Visit) -> None:
-    visit.open("?developer=user_001").unfolded()
+    developer = visit.real("/api/people?period=this_month")["rows"][0]["developer"]
+    visit.open(f"?developer={developer}").unfolded()
 
     origins = [row.split("\t")[:2] for row in visit.page.locator("#origins tbody tr").all_inner_texts()]
 
     assert ["Review load", "events"] in origins
-
-
-def test_a_silent_source_and_a_mart_behind_are_marked(visit: Visit) -> None:
-    status = visit.real("/api/etl/status")
-    status["sources"][0]["is_silent"], status["marts"][0]["is_current"] = True, False
-    visit.instead("/api/etl/status", status)
-
-    visit.open().unfolded()
-
-    assert "silent" in visit.text("#sources")
-    assert "behind" in visit.text("#marts")

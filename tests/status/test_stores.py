@@ -98,6 +98,13 @@ def test_response_in_region_without_a_price_is_named_with_it(world: World) -> No
     assert "speed standard, region us (the model has no price in this region)" in "\n".join(text.lines(world.look()))
 
 
+def test_repositories_of_every_source_are_counted(world: World) -> None:
+    before = world.look().coverage.repositories
+    world.drop("repos", [{"full_name": "acme/old"}])
+    world.drop("github_repos", [{"account": "acme", "repo_id": number} for number in (1, 2)])
+    assert world.look().coverage.repositories == before + 3
+
+
 def test_events_and_coverage_are_counted_and_blank_names_have_one(world: World) -> None:
     now = world.look()
     assert (now.events.total, now.events.newest_load_seq) == (6, 1)

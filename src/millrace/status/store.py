@@ -32,6 +32,7 @@ _OF_DELIVERY = (
 )
 MARTS = (*_OF_DELIVERY, *USAGE_MARTS, *_OF_USAGE_TOO, completeness.MART)
 _USAGE = "usage_events"
+_REPOSITORIES = ("repos", "github_repos")
 _MOST_UNPRICED = 20
 _FIGURES = {
     "projects": ("count(DISTINCT project)", "usage_events", "1 = 1"),
@@ -335,7 +336,7 @@ def _events(rows: list[Row], newest: int) -> Events:
 def _coverage(store: Store, counts: dict[str, int], events: Events, loads: dict[str, Loaded]) -> Coverage:
     return Coverage(
         **{name: counts.get(name, 0) for name in _FIGURES},
-        repositories=loads.get("repos", Loaded()).row_count,
+        repositories=sum(loads.get(table, Loaded()).row_count for table in _REPOSITORIES),
         unpriced=_unpriced(store) if "unknown" in events.by_cost_source else (),
     )
 

@@ -154,6 +154,7 @@ function lines(spec, box) {
       const [low, high] = [one.lows?.[i] ?? null, one.highs?.[i] ?? null];
       if (low !== null && high !== null)
         points.push(s("path", { class: `whisker s${one.slot}`, d: `M${box.x(i).toFixed(1)} ${box.y(low).toFixed(1)}V${box.y(high).toFixed(1)}` }));
+      if (high !== null && high > box.max) points.push(clipMark(one.slot, box.x(i), box.top, true));
       const isOut = value > box.max || value < 0;
       points.push(isOut ? clipMark(one.slot, box.x(i), box.y(value), value > 0) : marker(one.slot, box.x(i), box.y(value), box.step > 14 ? 3.2 : 2, isHollow(i)));
     });
@@ -188,13 +189,18 @@ function picture(spec, width) {
   return { svg, cursor, show, find, right: (at) => box.x(at) + box.step / 2, left: (at) => box.x(at) - box.step / 2 };
 }
 
-/** The sentence about values that the axis does not reach; null when it reaches all. */
+/** The sentence about values and intervals that the axis does not reach; null when it reaches all. */
 function clipNote(spec, max) {
   const values = drawnValues({ ...spec, series: spec.series.map((one) => ({ ...one, highs: undefined })) });
   const above = values.filter((value) => value > max);
+  const cut = spec.series.flatMap((one) => one.highs ?? []).filter((high) => high > max);
   const below = values.filter((value) => value < 0);
+  const beyond = [
+    above.length ? `${above.length === 1 ? "one value is" : `${above.length} values are`} above it, up to ${spec.axis(Math.max(...above))}` : null,
+    cut.length ? `${cut.length === 1 ? "one interval goes" : `${cut.length} intervals go`} on above it, up to ${spec.axis(Math.max(...cut))}` : null,
+  ].filter(Boolean);
   const said = [
-    above.length ? `the axis ends at ${spec.axis(max)}, and ${above.length === 1 ? "one value is" : `${above.length} values are`} above it, up to ${spec.axis(Math.max(...above))}` : null,
+    beyond.length ? `the axis ends at ${spec.axis(max)}, and ${beyond.join(", and ")}` : null,
     below.length ? `${below.length === 1 ? "one value is" : `${below.length} values are`} below zero, down to ${spec.axis(Math.min(...below))}` : null,
   ].filter(Boolean);
   return said.length ? `Cut, with a triangle: ${said.join("; ")}.` : null;

@@ -51,6 +51,8 @@ function interval(row, y, scale) {
   return [s("path", { class: `whisker wide ${style}`, d: `M${scale.x(row.low)} ${y}H${scale.x(row.high)}` }), cap(row.low, -1), cap(row.high, 1), dot];
 }
 
+const zeroLine = (x, y1, y2) => s("line", { class: "zero", x1: x, x2: x, y1, y2 });
+
 function picture(spec, width) {
   const isNarrow = width < NARROW;
   const isOwn = spec.isAroundZero;
@@ -61,28 +63,28 @@ function picture(spec, width) {
   const common = isOwn ? null : stepsOf(spec.rows, false);
   const bottom = height - BOTTOM;
   const drawn = spec.rows.map((row, i) => {
-    const y = i * each + (isNarrow ? NAME : 0) + ROW / 2;
+    const top = i * each + (isNarrow ? NAME : 0);
+    const y = top + ROW / 2;
     const steps = common ?? stepsOf([row], true);
     const scale = scaleOf(steps, box);
     const grey = row.isGrey ? " grey" : "";
     const textY = isNarrow ? i * each + 13 : y + 4;
-    const from = isOwn ? y - 6 : i * each;
+    const [from, to] = isOwn ? [y - 6, y + 6] : [top, (i + 1) * each]; // a name above is not crossed by an axis of all rows
     return [
-      steps.map((step) => s("line", { class: "grid", x1: scale.x(step), x2: scale.x(step), y1: from, y2: isOwn ? y + 6 : (i + 1) * each })),
+      steps.map((step) => s("line", { class: "grid", x1: scale.x(step), x2: scale.x(step), y1: from, y2: to })),
       s("line", { class: "grid", x1: box.left, x2: box.right, y1: y, y2: y }),
-      isOwn ? names(steps, row.axis, scale, y + 20, box) : null,
+      isOwn ? names(steps, row.axis, scale, y + 20, box) : zeroLine(box.left, from, to),
       s("text", { class: `row-name${grey}`, x: 0, y: textY }, row.name),
       s("text", { class: `row-value${grey}`, x: width, y: textY, "text-anchor": "end" }, row.text),
       row.value === null ? null : interval(row, y, scale),
     ];
   });
-  const zero = isOwn ? (box.left + box.right) / 2 : box.left;
   const under = isOwn
     ? [s("text", { x: box.left, y: height - 5 }, `← ${spec.sides[0]}`), s("text", { x: box.right, y: height - 5, "text-anchor": "end" }, `${spec.sides[1]} →`)]
     : names(common, spec.axis, scaleOf(common, box), height - 6, box);
   const cursor = s("rect", { class: "cursor", x: 0, width, height: each, visibility: "hidden" });
   const svg = s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true", focusable: "false" },
-    cursor, s("line", { class: "zero", x1: zero, x2: zero, y1: 0, y2: bottom }), drawn, under);
+    cursor, isOwn ? zeroLine((box.left + box.right) / 2, 0, bottom) : null, drawn, under);
   return {
     svg, cursor,
     show: (at) => cursor.setAttribute("y", at * each),
