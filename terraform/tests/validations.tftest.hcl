@@ -40,7 +40,6 @@ run "what_cannot_be_meant_is_refused" {
     soft_delete_days            = 6
     source_key                  = ""
     source_keys                 = { other = "a-token" }
-    source_objects              = ["reviews"]
     source_requests_per_minute  = 0
     source_url                  = "https://key@source.example"
     vpc_connector               = "connector"
@@ -71,7 +70,6 @@ run "what_cannot_be_meant_is_refused" {
     var.soft_delete_days,
     var.source_key,
     var.source_keys,
-    var.source_objects,
     var.source_requests_per_minute,
     var.source_url,
     var.vpc_connector,
@@ -139,15 +137,16 @@ run "a_region_without_snowflake_is_a_warning" {
 }
 
 # These compare with other variables, which have to be valid then.
-run "half_a_budget_and_two_ways_are_refused" {
+run "half_a_budget_two_ways_and_other_objects_are_refused" {
   command = plan
   variables {
     budget_usd_per_month = 100
     project_id           = "acme-dev"
     snowflake_account    = "acme-dev"
+    source_objects       = ["reviews"]
     source_url           = "https://source.example"
     vpc_connector        = "projects/p/locations/europe-west4/connectors/c"
     vpc_subnetwork       = "projects/p/regions/europe-west4/subnetworks/s"
   }
-  expect_failures = [var.budget_usd_per_month, var.vpc_subnetwork]
+  expect_failures = [var.budget_usd_per_month, var.source_objects, var.vpc_subnetwork]
 }
