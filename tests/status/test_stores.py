@@ -116,6 +116,15 @@ def test_events_and_coverage_are_counted_and_blank_names_have_one(world: World) 
     assert {source.table: source.rows for source in now.sources}["commits"] == 3
 
 
+def test_implausible_values_are_one_line(world: World) -> None:
+    assert "implausible:" not in "\n".join(text.lines(world.look()))
+    with duckdb.connect(world.place.warehouse) as connection:
+        rows = "('cursor-sim', '', 'commits', 'before_1990', 1, 1), ('cursor-sim', '', 'reviews', 'before_1990', 2, 2)"
+        connection.execute(f"insert into mart.implausible_values values {rows}")  # noqa: S608 our own text
+    assert world.look().coverage.values_made_unknown == 3
+    assert "  implausible: 3 values of the sources are unknown; mart.implausible_values" in text.lines(world.look())
+
+
 def test_unchanged_repeated_event_adds_no_lag(world: World) -> None:
     world.drop("usage_events", [event(9, model="nobody-knows")])
     assert (world.look().lag_events, world.look().health) == (0, "live")

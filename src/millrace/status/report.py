@@ -206,7 +206,7 @@ _NOTHING = WarehouseStatus(
     loads={},
     marts=tuple(MartState(name, None, False, None, None) for name in MARTS),
     events=Events(0, 0, {}, {}),
-    coverage=Coverage(0, 0, 0, 0, 0, ()),
+    coverage=Coverage(0, 0, 0, 0, 0, 0, ()),
 )
 
 

@@ -39,6 +39,7 @@ _FIGURES = {
     "projects_with_mart": ("count(DISTINCT project)", "usage_project", "1 = 1"),
     "projects_with_repository": ("count(DISTINCT project)", "project_repositories", "repo_name IS NOT NULL"),
     "repositories_with_pull_requests": ("count(DISTINCT repo_name)", "velocity", "1 = 1"),
+    "values_made_unknown": ("sum(value_count)", "implausible_values", "1 = 1"),
 }
 _NEWEST = {
     "newest_event": ("max(_load_seq)", "usage_events", "1 = 1")
@@ -153,13 +154,14 @@ class UnpricedKey:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Counts of projects and repositories; repositories with pull requests have a merged one."""
+    """Counts of projects, repositories and implausible values; repositories with pull requests have a merged one."""
 
     projects: int
     projects_with_mart: int
     projects_with_repository: int
     repositories: int
     repositories_with_pull_requests: int
+    values_made_unknown: int
     unpriced: tuple[UnpricedKey, ...]
 
 

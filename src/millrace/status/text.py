@@ -103,6 +103,8 @@ def _coverage(status: Status) -> Iterator[str]:
     projects = f"{has.projects} projects, {has.projects_with_mart} in the marts, {has.projects_with_repository}"
     repositories = f"{has.repositories} repositories, {has.repositories_with_pull_requests} with merged pull requests"
     yield f"Coverage {projects} with a repository; {repositories}"
+    if has.values_made_unknown:
+        yield f"  implausible: {has.values_made_unknown:,} values of the sources are unknown; mart.implausible_values"
     for each in has.unpriced:
         name = unpriced.name(each.agent, each.provider, each.model, each.speed, each.region, each.context, each.gap)
         yield f"  no price: {name}: {each.tokens:,} tokens of {each.responses:,} responses"
