@@ -92,14 +92,12 @@ def test_one_failure_leaves_the_other_panels_alone_and_can_be_tried_again(visit:
     expect(visit.page.locator("#review-load")).to_have_attribute("data-state", "ready")
 
 
-def test_unusable_answer_shows_failure_with_advice(visit: Visit) -> None:
-    visit.page.route("**/api/ai-impact*", lambda route: route.abort())
-    visit.page.route("**/api/velocity*", lambda route: route.fulfill(status=200, body="<html>a proxy's page</html>"))
+def test_unusable_answer_shows_failure_with_advice(panels: Visit) -> None:
+    panels.page.route("**/api/ai-impact*", lambda route: route.abort())
+    panels.page.route("**/api/velocity*", lambda route: route.fulfill(status=200, body="<html>a proxy's page</html>"))
 
-    visit.open()
-
-    assert "Check that it is running" in visit.text("#ai-impact")
-    assert "not JSON" in visit.text("#cycle-time")
+    assert "Check that it is running" in panels.redraw("ai-impact").inner_text()
+    assert "not JSON" in panels.redraw("cycle-time").inner_text()
 
 
 def test_waiting_panel_shows_loading(visit: Visit) -> None:
@@ -124,8 +122,8 @@ def test_every_panel_suggests_command_before_first_build(visitor: Visitor, tmp_p
         assert visit.text("#builds .nothing >> nth=0") == "No build yet."
 
 
-def test_rows_are_read_to_the_last_page(visit: Visit) -> None:
-    whole = visit.real("/api/dashboard-data?from=2026-11-01&to=2026-11-24")
+def test_rows_are_read_to_the_last_page(panels: Visit) -> None:
+    whole = panels.real("/api/dashboard-data?from=2026-11-01&to=2026-11-24")
     days = [row["day"] for row in whole["rows"]]
     halves = {
         offset: whole
@@ -136,13 +134,14 @@ def test_rows_are_read_to_the_last_page(visit: Visit) -> None:
         }
         for offset, part in ((0, days[:5]), (1000, days[5:]))
     }
-    visit.page.route(
+    panels.page.route(
         "**/api/dashboard-data*", lambda route: route.fulfill(json=halves[1000 * ("offset=1000" in route.request.url)])
     )
 
-    visit.open().page.locator("#cost-by-day summary").click()
+    panel = panels.redraw("cost-by-day")
+    panel.locator("summary").click()
 
-    rows = [row.split("\t") for row in visit.page.locator("#cost-by-day tbody tr").all_inner_texts()]
+    rows = [row.split("\t") for row in panel.locator("tbody tr").all_inner_texts()]
     assert len(rows) == len(days)
     for row in rows:  # the models of every page are in the sum of their day
         parts = [float(text.removeprefix("$").removeprefix("< $")) for text in row[3:] if text != UNKNOWN]
@@ -150,18 +149,19 @@ def test_rows_are_read_to_the_last_page(visit: Visit) -> None:
         assert sum(parts) == pytest.approx(known, abs=0.06)
 
 
-def test_rows_of_two_builds_are_not_added_up(visit: Visit) -> None:
-    whole = visit.real("/api/review-costs")
+def test_rows_of_two_builds_are_not_added_up(panels: Visit) -> None:
+    whole = panels.real("/api/review-costs")
     build = iter(range(100, 103))
-    visit.page.route(
+    panels.asked.clear()
+    panels.page.route(
         "**/api/review-costs*offset=1000", lambda route: route.fulfill(json=whole | {"built_through": 102, "rows": []})
     )
-    visit.page.route(
+    panels.page.route(
         "**/api/review-costs?period=this_month&limit=1000",
         lambda route: route.fulfill(json=whole | {"built_through": next(build), "has_more": True}),
     )
 
-    visit.open()
+    panels.redraw("review-load")
 
-    assert len(visit.queries("/api/review-costs")) == 6
-    assert visit.state("review-load") == "ready"
+    assert len(panels.queries("/api/review-costs")) == 6
+    assert panels.state("review-load") == "ready"
