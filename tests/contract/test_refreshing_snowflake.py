@@ -40,6 +40,10 @@ MARTS = (FACT, *FOLLOWERS)
 KEPT = (*(f"MART.{mart.upper()}" for mart in MARTS), "META.MART_WATERMARKS", "META.USAGE_OLD_KEYS", "RAW.USAGE_EVENTS")
 Marts = dict[str, list[Row]]
 
+every_or_some = pytest.mark.parametrize(
+    "step", [pytest.param(1, id="each", marks=pytest.mark.proof), pytest.param(3, id="each third")]
+)
+
 
 def told(number: int, day: int = 1, machine: str = "laptop", **more: object) -> dict[str, object]:
     """Return a machine's report of an event."""
@@ -185,12 +189,13 @@ def test_a_refresh_makes_what_a_build_from_nothing_makes(refreshing: Refreshing)
     assert followed == refreshing.from_nothing()
 
 
-def test_a_refresh_stopped_at_any_statement_is_mended_by_the_next(refreshing: Refreshing) -> None:
+@every_or_some
+def test_a_refresh_stopped_at_any_statement_is_mended_by_the_next(refreshing: Refreshing, step: int) -> None:
     expected = refreshing.from_nothing()
     for place, mart in enumerate(MARTS):
         begun, last = (first_words(refreshing.scripts[mart]).index(word) for word in ("begin", "commit"))
         # One end for the session, and one for the next table that dbt builds in it.
-        for stop, end in ((last, "ROLLBACK"), *((stop, "COMMIT") for stop in range(begun + 2, last + 1))):
+        for stop, end in ((last, "ROLLBACK"), *((stop, "COMMIT") for stop in range(begun + 2, last + 1, step))):
             refreshing.restore()
             for before in MARTS[:place]:
                 refreshing.do(*refreshing.scripts[before])
@@ -198,12 +203,13 @@ def test_a_refresh_stopped_at_any_statement_is_mended_by_the_next(refreshing: Re
             assert refreshing.refresh() == expected, (mart, stop, end)
 
 
-def test_a_load_between_any_two_statements_is_for_the_next_refresh(refreshing: Refreshing) -> None:
+@every_or_some
+def test_a_load_between_any_two_statements_is_for_the_next_refresh(refreshing: Refreshing, step: int) -> None:
     statements = [each for each in refreshing.scripts[FACT] if each.lower() not in ("begin", "commit")]
     refreshing.load("third", THIRD, T0 + timedelta(hours=2))
     refreshing.do("CREATE OR REPLACE TABLE KEPT.THIRD AS SELECT * FROM RAW.USAGE_EVENTS")
     expected = refreshing.from_nothing()
-    for place in range(len(statements) + 1):
+    for place in range(0, len(statements) + 1, step):
         refreshing.restore()
         refreshing.do(*statements[:place])
         refreshing.do("DELETE FROM RAW.USAGE_EVENTS", "INSERT INTO RAW.USAGE_EVENTS SELECT * FROM KEPT.THIRD")
