@@ -60,17 +60,15 @@ def test_no_panel_is_cut(printed: Visit) -> None:
 
 
 def test_no_name_is_cut(printed: Visit) -> None:
-    cut = (
-        f"() => ({SEEN})('.name').filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"
-    )
+    cut = f"() => ({SEEN})('.name').filter((one) => one.scrollWidth > one.clientWidth + 1).length"
 
     assert printed.page.locator("#went-into .name").count() > 0
-    assert printed.page.evaluate(cut) == []
+    assert printed.page.evaluate(cut) == 0
 
 
 def test_tiles_fill_one_row_of_the_paper(printed: Visit) -> None:
     boxes = printed.page.locator(".tile").evaluate_all(
-        "(all) => all.map((one) => one.getBoundingClientRect()).map(({ top, width }) => [Math.round(top), Math.round(width)])"
+        "(all) => all.map((one) => one.getBoundingClientRect()).map((box) => [box.top, box.width].map(Math.round))"
     )
 
     assert len(boxes) == len(TILES)
