@@ -20,7 +20,7 @@ from millrace.cli.output import say
 
 IMAGES = company.PROJECT / "docs" / "images"
 HEIGHTS = {1400: 900, 820: 1180, 390: 844}
-QUALITY = 0.82
+QUALITY = 0.75
 
 
 def _demo(*options: str) -> Callable[[Path], object]:
@@ -53,7 +53,7 @@ WORLDS = (
     World("demo", _demo(), "half a minute", is_shown_whole=True),
     World("own-logs", _own_logs, "half a minute"),
     World("200-developers", _demo("--developers", "200"), "five minutes", "?period=last_90_days"),
-    World("three-years", _demo("--days", "1095"), "a minute", "?period=all"),
+    World("three-years", _demo("--days", "1095"), "two minutes", "?period=all"),
 )
 
 
