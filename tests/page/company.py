@@ -1,7 +1,6 @@
 """The company of the demo, as `millrace demo` and `make run` build it, and its API on a local port."""
 
 import functools
-import os
 import socket
 import threading
 import time
@@ -23,17 +22,14 @@ from millrace.warehouse.duckdb.reader import DuckDBReader
 
 PROJECT = Path(__file__).resolve().parents[2]
 TODAY = datetime(2026, 11, 24, 12, tzinfo=UTC)
+END = f"{TODAY:%Y-%m-%dT00:00:00Z}"
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, *options: str) -> Path:
     """Run the whole pipeline into `folder`: a simulated GitHub, Cursor's list of commits, and the logs of agents."""
-    _run("run_all", "--data-dir", str(folder), "--end", f"{TODAY:%Y-%m-%dT00:00:00Z}")
-    return folder
-
-
-def _run(program: str, *arguments: str, **settings: str) -> None:
-    done = warm.run(program, *arguments, environment=os.environ | settings)
+    done = warm.run("run_all", "--data-dir", str(folder), "--end", END, *options)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return folder
 
 
 def never_read(status: dict[str, Any], but: str = "") -> dict[str, Any]:

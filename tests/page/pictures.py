@@ -45,10 +45,8 @@ class Shot:
 
 
 def steady(visit: Visit) -> Visit:
-    """Replace what differs from build to build: the instants and the reasons of the status."""
-    status = visit.real("/api/etl/status")
-    instants = {"as_of": "2026-11-24T11:58:00Z", "health": "live", "reasons": []}
-    visit.instead("/api/etl/status", status | instants)
+    """Replace what differs from build to build: the instant that the numbers are of."""
+    visit.instead("/api/etl/status", visit.real("/api/etl/status") | {"as_of": "2026-11-24T11:58:00Z"})
     return visit
 
 

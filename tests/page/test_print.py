@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
-from tests.page.browser import Visit
+from tests.page.browser import TILES, Visit
 
 PAGE_MM = 297
 PAPER = {"width": 718, "height": 1040}  # A4 without its margins, in CSS pixels
@@ -57,6 +57,23 @@ def test_no_panel_is_cut(printed: Visit) -> None:
 
     assert [panel for panel in panels if panel[2] != "avoid" or panel[1] > PAPER["height"]] == []
     assert printed.page.evaluate(OVER) == []
+
+
+def test_no_name_is_cut(printed: Visit) -> None:
+    cut = f"() => ({SEEN})('.name').filter((one) => one.scrollWidth > one.clientWidth + 1).length"
+
+    assert printed.page.locator("#went-into .name").count() > 0
+    assert printed.page.evaluate(cut) == 0
+
+
+def test_tiles_fill_one_row_of_the_paper(printed: Visit) -> None:
+    boxes = printed.page.locator(".tile").evaluate_all(
+        "(all) => all.map((one) => one.getBoundingClientRect()).map((box) => [box.top, box.width].map(Math.round))"
+    )
+
+    assert len(boxes) == len(TILES)
+    assert len({top for top, _ in boxes}) == 1
+    assert max(width for _, width in boxes) - min(width for _, width in boxes) <= 1
 
 
 def test_controls_and_plumbing_are_not_printed(printed: Visit) -> None:
