@@ -50,7 +50,9 @@ def test_what_was_never_connected_names_no_command_of_a_laptop(deployed: Visit, 
     text = text_of(visit.open("?from=2001-01-01&to=2001-01-31").unfolded())
 
     assert OF_A_LAPTOP.findall(text) == []
-    assert "Connect a source: set source_url of Terraform, deploy, then type: gcloud scheduler jobs run" in text
+    assert (
+        "Connect a source: set sources or source_url of Terraform, deploy, then type: gcloud scheduler jobs run" in text
+    )
     assert "on a machine with coding agents type: millrace collect --lake gs://BUCKET" in text
 
 

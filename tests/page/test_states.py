@@ -39,8 +39,9 @@ def test_what_was_never_connected_names_the_command(visit: Visit) -> None:
     visit.open().unfolded()
 
     assert "No pull requests yet. Connect a source:" in visit.text("#went-into")
+    command = r"millrace run --data-dir \S+ --source github --account ACCOUNT"
     for place in ("#went-into", "#verdict"):
-        assert re.fullmatch(r"millrace run --data-dir \S+ --source-url https://…", visit.text(f"{place} code >> nth=0"))
+        assert re.fullmatch(command, visit.text(f"{place} code >> nth=0"))
     for panel in OF_PULL_REQUESTS:  # said once, and not by each panel
         expect(visit.page.locator(f"#{panel}")).to_be_hidden()
     assert visit.text("#coverage").startswith("◐ cost known ")

@@ -49,8 +49,8 @@ _TEXTS = {
     ),
     Step.REBUILD: ("type: millrace build{data} --force", f"type: {_BUILD} --args=--full-refresh"),
     Step.CONNECT: (
-        "type: millrace run{data} --source-url https://…",
-        f"set source_url of Terraform, deploy, then type: {_START_RUN}",
+        "type: millrace run{data} --source github --account ACCOUNT",
+        f"set sources or source_url of Terraform, deploy, then type: {_START_RUN}",
     ),
     Step.COLLECT: (
         "type: millrace collect{data}",
