@@ -69,14 +69,32 @@ named as (
     left join known_repositories on lower(repositories.repository) = known_repositories.name_key
 ),
 
+-- Where nothing of a user names one, the folder may be another with the same name.
+of_users as (
+    select
+        project,
+        user_id,
+        count(repository) as n_named
+    from usage_daily
+    where project is not null
+    group by project, user_id
+),
+
+shared as (
+    select project
+    from of_users
+    group by project
+    having min(n_named) > 0
+),
+
 -- What is known of some events of a project goes for the others, if it is the same repository.
 agreed as (
     select
         places.project,
         min(named.repo_name) as repo_name
     from places
+    inner join shared on places.project = shared.project
     inner join named on places.repository = named.repository
-    where places.project is not null
     group by places.project
     having count(distinct named.repo_name) = 1
 ),
