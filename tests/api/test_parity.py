@@ -91,9 +91,11 @@ def questions(reader: DuckDBReader, route: Route, is_every_two: bool) -> Iterato
         )
 
 
-def compared(reader: DuckDBReader, route: Route, is_every_two: bool = False) -> Iterator[tuple[Question, bool, bool]]:
-    """Yield each question with whether both ways agree, and whether the answer has rows."""
-    for question in questions(reader, route, is_every_two):
+def compared(
+    reader: DuckDBReader, route: Route, is_every_two: bool = False, step: int = 1
+) -> Iterator[tuple[Question, bool, bool]]:
+    """Yield each question, or one of `step`, with whether both ways agree, and whether the answer has rows."""
+    for question in itertools.islice(questions(reader, route, is_every_two), 0, None, step):
         stored, made = ask(reader, route, question), ask(reader, route, question, MARTS)
         assert made.pop("source") == ("marts" if route.path in OF_FACTS else "events"), question
         stored.pop("source")
@@ -107,7 +109,7 @@ def compared(reader: DuckDBReader, route: Route, is_every_two: bool = False) -> 
 def test_an_answer_from_the_events_is_the_answer_from_the_marts(
     reader: DuckDBReader, route: Route, is_every_two: bool
 ) -> None:
-    found = list(compared(reader, route, is_every_two))
+    found = list(compared(reader, route, is_every_two, step=1 if is_every_two else 3))
     assert [question for question, is_same, _ in found if not is_same] == []
     assert sum(has_rows for *_, has_rows in found) >= len(found) / 3
 

@@ -19,7 +19,6 @@ from millrace.config import BuildConfig
 from millrace.warehouse import DbtTarget
 from millrace.warehouse.snowflake.session import Address
 
-pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).resolve().parents[2] / "jobs" / "dbt-runner" / "dbt"
 IMAGE = DbtTarget("prod", {"MILLRACE_SNOWFLAKE_DATABASE": "MILLRACE"})  # all that is known when the image is built
 URL = "snowflake://acme-prod/MILLRACE?user=SOMEBODY&role=ROLE&warehouse=LARGE&host=h.example&port=8443"
@@ -54,6 +53,7 @@ def nodes(manifest: Manifest | None) -> dict[str, Any]:
     }
 
 
+@pytest.mark.proof
 def test_parse_without_account_equals_parse_with_the_jobs_account(shipped: Path, tmp_path: Path) -> None:
     own = tmp_path / "dbt"
     shutil.copytree(shipped, own, ignore=shutil.ignore_patterns("target"))

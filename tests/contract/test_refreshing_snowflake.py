@@ -218,6 +218,7 @@ def test_a_load_between_any_two_statements_is_for_the_next_refresh(refreshing: R
         assert refreshing.refresh() == expected, place
 
 
+@pytest.mark.proof
 def test_build_after_failed_full_refresh_restores_every_mart(refreshing: Refreshing) -> None:
     expected = refreshing.from_nothing()
     refreshing.restore()
@@ -233,6 +234,7 @@ def test_build_after_failed_full_refresh_restores_every_mart(refreshing: Refresh
     assert refreshing.engine.rows("mart.usage_model_day")
 
 
+@pytest.mark.proof
 def test_dropping_fact_rebuilds_dependent_marts(refreshing: Refreshing) -> None:
     """The dropped table held the keys of its events, which have moved to another day since."""
     expected = refreshing.from_nothing()
@@ -242,6 +244,7 @@ def test_dropping_fact_rebuilds_dependent_marts(refreshing: Refreshing) -> None:
     assert {mart: sorted(refreshing.engine.rows(f"mart.{mart}"), key=repr) for mart in MARTS} == expected
 
 
+@pytest.mark.proof
 def test_a_mart_that_followed_no_change_is_not_copied_again(refreshing: Refreshing) -> None:
     warehouse = refreshing.warehouse
 

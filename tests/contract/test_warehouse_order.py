@@ -57,7 +57,7 @@ def without_order(rows: Rows) -> list[list[tuple[str, str]]]:
 def test_any_permutation_of_objects_ends_in_the_same_table(
     emptied: Emptied, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    @settings(max_examples=8 if is_on_duckdb(request) else 1, deadline=None)
+    @settings(max_examples=4 if is_on_duckdb(request) else 1, deadline=None)
     @given(st.lists(OBJECT, min_size=2, max_size=3))
     def permute(objects: list[tuple[Rows, int, str | None]]) -> None:
         ends = []

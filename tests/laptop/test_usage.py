@@ -145,6 +145,7 @@ def test_new_usage_is_collected_loaded_and_built(first: Outcome, place: Path) ->
     assert "nothing new" in millrace(place, "collect").out
 
 
+@pytest.mark.proof
 def test_forced_backfill_keeps_same_marts_and_reports_them(first: Outcome, place: Path) -> None:
     as_own(place)
     outcome = millrace(place, "usage", "backfill", "--force")

@@ -83,6 +83,7 @@ def test_run_writes_nothing_into_the_installation(local: Package, run: Run) -> N
     assert files_of(local) - run.before == set()
 
 
+@pytest.mark.proof
 def test_wheel_alone_collects(local: Package, tmp_path: Path) -> None:
     Machine(tmp_path).log("claude").write_bytes(response("m1"))
     done = local.run("millrace", "collect", "--data-dir", f"{tmp_path}/data", "--home", f"{tmp_path}/home")
@@ -96,6 +97,7 @@ def test_wheel_alone_serves(url: str, route: str) -> None:
         assert answer.read()
 
 
+@pytest.mark.proof
 def test_collector_that_only_sends_needs_no_fcntl(collect: Package, tmp_path: Path) -> None:
     Machine(tmp_path).log("claude").write_bytes(response("m1"))
     options = ("collect", "--lake", "gs://some-bucket", "--dry-run", "--home", f"{tmp_path}/home")
