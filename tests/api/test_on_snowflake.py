@@ -61,11 +61,11 @@ def test_every_statement_of_every_filter_is_documented_on_snowflake(
 ) -> None:
     repeated = Repeated(reader)
     asked = list(questions(reader, route, is_every_two))
-    for question in asked if is_every_two else [asked[ALL_FILTERS], asked[-1]]:
+    for question in asked if is_every_two else [asked[0], asked[ALL_FILTERS], *asked[-3:]]:
         for without in (frozenset[str](), MARTS):
             answered(repeated, route, question, without)
     alike = {re.sub(r"\?(, \?)+", "?", sql) for sql in repeated.sent}  # lists of two values are as those of one
-    assert alike
+    assert len(alike) > 3
     assert {found for sql in alike for found in findings(sql)} == set()
 
 
